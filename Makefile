@@ -1,0 +1,48 @@
+# Every chore of the project. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' 2>/dev/null && command -v $(p))))
+STAMP := $(VENV)/.installed
+# In CI the tests print what they run; by hand they are quiet.
+PYTEST_FLAGS ?=
+
+help: ## list what can be made
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  \033[1mmake %-10s\033[0m %s\n' "$$t" "$$d"; done
+
+install: $(STAMP) ## install everything into .venv (a second call costs nothing)
+
+$(STAMP): pyproject.toml requirements-dev.lock
+	@test -n "$(PYTHON)" || { echo "newswatch needs Python 3.11, 3.12 or 3.13 on the PATH (or PYTHON=/path/to/python3)." >&2; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@UV=$$(command -v uv || echo $(BIN)/uv); \
+	  echo "Installing the locked dependencies into $(VENV) …"; \
+	  $$UV pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock && \
+	  $$UV pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: $(STAMP) ## the whole pipeline on a local newsroom: feeds to e-mail, checked step by step (KEEP=1 leaves it running)
+	@$(BIN)/newswatch demo $(if $(KEEP),--keep)
+
+up: $(STAMP) ## start Elasticsearch, Airflow and the mail catcher
+	@$(BIN)/newswatch up
+
+test: $(STAMP) lint ## lint, types and every test
+	@$(BIN)/pytest $(PYTEST_FLAGS)
+
+fast: $(STAMP) ## the tests that take less than a minute together
+	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
+
+lint: $(STAMP) ## ruff, its formatter, mypy --strict and the one-way imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache | tail -n 12
+
+lock: ## resolve the dependencies anew and write both lock files
+	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra cluster -o requirements.lock
+	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --all-extras -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what was built (data and downloads stay)
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: help install demo up test fast lint lock clean

@@ -1,0 +1,48 @@
+"""What can go wrong in a way the user can act on.
+
+    NewswatchError          every error of ours; its text is one sentence with the next step
+    ├─ ConfigError          a file that a user edits is wrong: names file and line
+    ├─ QueryError           a search that can't be run: names the place in it
+    ├─ StoreError           Elasticsearch is not there, or refuses
+    └─ StackError           the embedded stack can't start or stop
+
+A feed, a page or an article that is bad is a value (`FetchFailed`, `NotAFeed`, `problems`), never one of these.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class NewswatchError(Exception):
+    """Base of all; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class ConfigError(NewswatchError):
+    """A configuration file is wrong; the message begins with `file:line:`."""
+
+    exit_code = 3
+
+    def __init__(self, path: Path | str, line: int | None, message: str) -> None:
+        self.path, self.line = str(path), line
+        super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
+
+
+class QueryError(NewswatchError):
+    """A query can't be parsed; the message shows where."""
+
+    exit_code = 2
+
+
+class StoreError(NewswatchError):
+    """Elasticsearch can't be reached or refused what was asked."""
+
+    exit_code = 4
+
+
+class StackError(NewswatchError):
+    """A part of the embedded stack can't be started or stopped."""
+
+    exit_code = 5

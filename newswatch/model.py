@@ -1,0 +1,487 @@
+"""The way of one article, as types: one frozen dataclass per stage boundary, in the order an article passes them.
+
+    Feed + FeedState ─fetch→ Fetched | NotModified | FetchFailed
+    Fetched ─parse→ ParsedFeed(Entry…)
+    Entry ─page, extract→ Extracted ─assemble→ Article
+    Article ─clean, tag, fingerprint→ Article
+    Article ─index→ a document stamped with its Batch
+    Batch ─match→ Match ─deliver→ Delivery
+
+All times are aware and in UTC. A field that holds text holds plain text, never HTML, unless its name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+# ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+FullText = Literal["auto", "feed", "page"]
+"""Where an article's text comes from: the feed, the page, or the page only where the feed's text is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed as an analyst configured it (`config/feeds.yaml`)."""
+
+    id: str
+    url: str
+    title: str
+    site: str | None = None
+    country: str | None = None
+    """ISO 3166-1 alpha-2, upper case; None for international bodies."""
+    language: str | None = None
+    """BCP 47 primary subtag, lower case."""
+    topics: tuple[str, ...] = ()
+    kind: str = "press"
+    owner: str | None = None
+    """Who controls the outlet: two feeds of one owner are not two independent sources."""
+    full_text: FullText = "auto"
+    enabled: bool = True
+
+
+class FeedHealth(StrEnum):
+    """The states a feed is shown in."""
+
+    NEW = "new"
+    OK = "ok"
+    SLOW = "slow"
+    FAILING = "failing"
+    STALE = "stale"
+    GAP = "gap"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """What is remembered of a feed between two polls."""
+
+    feed_id: str
+    url: str
+    """Where it is polled; differs from the configured URL once a permanent redirect has been taken over."""
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    next_poll_at: datetime | None = None
+    """None: due at once."""
+    interval_s: int = 60
+    interval_why: str = "first poll"
+    last_poll_at: datetime | None = None
+    last_success_at: datetime | None = None
+    last_new_at: datetime | None = None
+    failures: int = 0
+    """Failed polls in a row."""
+    health: FeedHealth = FeedHealth.NEW
+    health_since: datetime | None = None
+    health_why: str = "not polled yet"
+    last_status: int | None = None
+    last_error: str | None = None
+    entry_ids: tuple[str, ...] = ()
+    """The entry ids of the last successful poll: when none is left in the next, entries may have been missed."""
+    redirect_to: str | None = None
+    redirect_seen: int = 0
+    """Polls in a row that answered with a permanent redirect to `redirect_to`."""
+    polls: int = 0
+    new_articles: int = 0
+    """Over the feed's whole life."""
+    new_rate: float = 0.0
+    """New entries an hour, smoothed."""
+
+
+# ── fetch ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One URL to fetch, with what makes the GET conditional."""
+
+    url: str
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One redirect that was followed."""
+
+    status: int
+    url: str
+    """Where it led to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A body was received, whole."""
+
+    url: str
+    final_url: str
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    body: bytes
+    body_hash: str
+    fetched_at: datetime
+    elapsed_s: float
+    hops: tuple[Hop, ...] = ()
+    bytes_sent: int = 0
+    """Size as transferred (compressed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """Nothing new: a 304, or a body with the hash that is known already."""
+
+    url: str
+    final_url: str
+    status: int
+    headers: Mapping[str, str]
+    fetched_at: datetime
+    elapsed_s: float
+    hops: tuple[Hop, ...] = ()
+
+
+class FailureKind(StrEnum):
+    """What kind of failure decides what happens next."""
+
+    TRANSIENT = "transient"
+    """Network, time-out, 5xx, 429: try again, with backoff."""
+    PERMANENT = "permanent"
+    """4xx, not a feed: try again, rarely."""
+    GONE = "gone"
+    """410: stop."""
+    REFUSED = "refused"
+    """We refused: a forbidden address or scheme, robots.txt, over the size cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """No body: why, as a value."""
+
+    url: str
+    kind: FailureKind
+    reason: str
+    """One sentence for a person, naming the URL or host."""
+    fetched_at: datetime
+    elapsed_s: float
+    status: int | None = None
+    retry_after_s: float | None = None
+    hops: tuple[Hop, ...] = ()
+
+
+FetchResult = Fetched | NotModified | FetchFailed
+
+# ── parse ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item of a feed. Has an `id` always, and a title or a link."""
+
+    id: str
+    """Stable across polls; see `ingest.parse` for the rule."""
+    url: str | None
+    """Absolute; None where the feed gives no link."""
+    title: str
+    summary: str
+    content: str
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    updated: datetime | None = None
+    language: str | None = None
+    image: str | None = None
+    problems: tuple[str, ...] = ()
+    """What was wrong and what was done about it: "published 3247-01-01 is implausible: dropped"."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFeed:
+    """A feed document, read."""
+
+    url: str | None
+    format: str
+    """"rss 2.0", "atom 1.0", "json feed 1.1", …"""
+    title: str
+    site: str | None
+    language: str | None
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...] = ()
+    ttl_s: int | None = None
+    """The least time between polls that the feed itself asks for (ttl, sy:updatePeriod)."""
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+    """Monday is 0."""
+    hub: str | None = None
+    self_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotAFeed:
+    """The document is no feed; `feeds` are those it advertises, if it is a page."""
+
+    url: str | None
+    reason: str
+    feeds: tuple[str, ...] = ()
+
+
+# ── extract ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TextStatus = Literal["full", "summary", "consent", "paywall", "empty", "failed"]
+"""What `Article.text` is: the whole text, or the feed's summary, and why no more than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What an article page says."""
+
+    title: str
+    text: str
+    """Paragraphs separated by a newline."""
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    language: str | None = None
+    canonical_url: str | None = None
+    image: str | None = None
+    site_name: str | None = None
+    status: TextStatus = "full"
+    problems: tuple[str, ...] = ()
+
+
+# ── article ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Level = Literal["main", "mention"]
+TextField = Literal["title", "summary", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why: the characters `start:end` of the stored field, which read `text`."""
+
+    field: TextField
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A topic (`nato`, `counter-terrorism`) or sub-topic (`nato/burden-sharing`) that the article is about."""
+
+    tag: str
+    level: Level
+    score: float
+    """In [0, 1]."""
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A gazetteer entity that is named in the article."""
+
+    id: str
+    name: str
+    type: str
+    count: int
+    wikidata: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which outlet an article is from: its feed's facts, kept as they were when it was first seen."""
+
+    feed_id: str
+    name: str
+    domain: str
+    country: str | None = None
+    kind: str = "press"
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How the article came to be as it is."""
+
+    fetched_at: datetime
+    page_fetched: bool
+    extractor: str
+    """Name and version."""
+    taxonomy: str = ""
+    """Version of the taxonomy that gave the tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One state that an article was seen in."""
+
+    seen_at: datetime
+    title: str
+    text_hash: str
+    changed: tuple[str, ...]
+    """Which fields differ from the version before; empty for the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """An article: one per canonical URL."""
+
+    id: str
+    """`ingest.urls.article_id` of `url`."""
+    url: str
+    """Canonical."""
+    title: str
+    summary: str
+    text: str
+    text_status: TextStatus
+    source: Source
+    first_seen: datetime
+    provenance: Provenance
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    """None: the feed and the page give no plausible date; `first_seen` stands in."""
+    updated: datetime | None = None
+    language: str | None = None
+    image: str | None = None
+    tags: tuple[Tag, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    text_hash: str = ""
+    """Of title and text, white space folded: another hash is another version."""
+    story_id: str = ""
+    """Its own id until another article shares the story."""
+    duplicate_of: str | None = None
+    agency: str | None = None
+    version: int = 1
+    versions: tuple[Version, ...] = ()
+    feeds: tuple[str, ...] = ()
+    """Every feed that carried it."""
+    problems: tuple[str, ...] = ()
+
+
+# ── batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class BatchState(StrEnum):
+    """Where a batch is on its way."""
+
+    PLANNED = "planned"
+    INDEXED = "indexed"
+    MATCHED = "matched"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The unit of work: one attempt at polling some feeds, and the range of ingest numbers its articles carry."""
+
+    number: int
+    feed_ids: tuple[str, ...]
+    state: BatchState
+    created_at: datetime
+    lease_until: datetime
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    SPAN = 1_000_000
+
+    @property
+    def id(self) -> str:
+        """The document id: zero-padded, so that ids sort like numbers."""
+        return f"{self.number:012d}"
+
+    @property
+    def seq_from(self) -> int:
+        """First ingest number of this batch; article n of it carries `seq_from + n`."""
+        return self.number * self.SPAN
+
+    @property
+    def seq_to(self) -> int:
+        """First ingest number that is no longer of this batch."""
+        return (self.number + 1) * self.SPAN
+
+
+# ── alerts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class TagFilter:
+    """A tag that an article must carry; `level` "main" asks for main, "mention" takes either."""
+
+    tag: str
+    level: Level = "mention"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """What an analyst watches."""
+
+    id: str
+    name: str
+    query: str
+    """Lucene query string; empty: everything that passes the filters."""
+    recipients: tuple[str, ...]
+    tags: tuple[TagFilter, ...] = ()
+    """All must be there."""
+    languages: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    """Domains of outlets."""
+    kinds: tuple[str, ...] = ()
+    enabled: bool = True
+    note: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of an article with the matching characters marked."""
+
+    field: TextField
+    text: str
+    marks: tuple[tuple[int, int], ...]
+    """Offsets into `text`, not overlapping, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An article of a batch that a saved search matches, and where."""
+
+    alert_id: str
+    article_id: str
+    story_id: str
+    passages: tuple[Passage, ...] = ()
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery is on its way."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One mail owed: at most one for each saved search and story."""
+
+    alert_id: str
+    alert_name: str
+    story_id: str
+    article_id: str
+    recipients: tuple[str, ...]
+    state: DeliveryState
+    created_at: datetime
+    passages: tuple[Passage, ...] = ()
+    message_id: str = ""
+    attempts: int = 0
+    not_before: datetime | None = None
+    sent_at: datetime | None = None
+    refused: tuple[str, ...] = ()
+    """Recipients the server refused for good, each with its answer."""
+    last_error: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The document id: the pair, so that a second one can't be created."""
+        return f"{self.alert_id}~{self.story_id}"

@@ -1,0 +1,77 @@
+"""Settings: read from `NEWSWATCH_…` environment variables, with defaults that fit the embedded stack.
+
+`NEWSWATCH_ELASTICSEARCH_URL=https://es:9200` sets `Settings.elasticsearch_url`, and so on for every field.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import newswatch
+
+PACKAGE = Path(newswatch.__file__).parent
+
+
+def default_config_dir() -> Path:
+    """`config/` of a checkout, or the copy that was installed with the package."""
+    checkout = PACKAGE.parent / "config"
+    return checkout if checkout.is_dir() else PACKAGE / "config"
+
+
+class Settings(BaseSettings):
+    """Everything that differs from one installation to another."""
+
+    model_config = SettingsConfigDict(env_prefix="NEWSWATCH_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path("newswatch"))
+    """Everything the embedded stack writes: Elasticsearch's data, Airflow's files, mails, logs."""
+    config_dir: Path = Field(default_factory=default_config_dir)
+    """Holds feeds.yaml, taxonomy.yaml and alerts.yaml."""
+
+    elasticsearch_url: str = "http://127.0.0.1:9200"
+    elasticsearch_api_key: SecretStr | None = None
+    elasticsearch_username: str | None = None
+    elasticsearch_password: SecretStr | None = None
+    elasticsearch_ca_certs: Path | None = None
+    index_prefix: str = ""
+    """Put before every index and alias name, so that several installations can share a cluster."""
+    number_of_shards: int = 1
+    number_of_replicas: int = 0
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 1025
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: str = "newswatch@localhost"
+
+    contact: str = "newswatch@localhost"
+    """Address or page for publishers to complain to; part of the User-Agent."""
+    fetch_connect_timeout_s: float = 10
+    fetch_read_timeout_s: float = 20
+    fetch_total_timeout_s: float = 60
+    fetch_max_bytes: int = 20_000_000
+    """Cap on a body as sent and as unpacked."""
+    fetch_concurrency: int = 32
+    """Requests under way at once in one batch."""
+    fetch_host_concurrency: int = 2
+    fetch_host_delay_s: float = 0.5
+    fetch_allow_hosts: tuple[str, ...] = ()
+    """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
+
+    poll_min_interval_s: int = 60
+    poll_max_interval_s: int = 86_400
+    batches_per_poll: int = Field(default=4, ge=1, le=8)
+    """Into how many batches a poll is divided at most, each an Airflow task."""
+    feeds_per_poll: int = 1_000
+    """How many due feeds one poll takes; the rest stay due for the next."""
+    lease_s: int = 600
+    """How long a batch may take before its feeds are given to another."""
+
+    public_url: str = "http://127.0.0.1:8080"
+    """Where users reach Airflow's web server; for links in mails."""
