@@ -287,6 +287,8 @@ class Entity:
     type: str
     count: int
     wikidata: str | None = None
+    aliases: tuple[str, ...] = ()
+    """Its other names, in every language: who searches for ISIS finds the article that says Daesh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,18 +373,26 @@ class BatchState(StrEnum):
     MATCHED = "matched"
 
 
+SEQ_PER_ATTEMPT = 1_000_000
+SEQ_PER_BATCH = 100 * SEQ_PER_ATTEMPT
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The unit of work: one attempt at polling some feeds, and the range of ingest numbers its articles carry."""
+    """The unit of work: some feeds to poll, and the range of ingest numbers that their articles carry."""
 
     number: int
     feed_ids: tuple[str, ...]
     state: BatchState
     created_at: datetime
     lease_until: datetime
+    attempts: int = 0
+    """How often a worker has begun it; each attempt numbers its articles in a range of its own."""
     counts: Mapping[str, int] = field(default_factory=dict)
-
-    SPAN = 1_000_000
+    indexed_at: datetime | None = None
+    matched_at: datetime | None = None
+    abandoned: bool = False
+    """Its worker was given up for dead; what it had written is matched all the same."""
 
     @property
     def id(self) -> str:
@@ -391,13 +401,18 @@ class Batch:
 
     @property
     def seq_from(self) -> int:
-        """First ingest number of this batch; article n of it carries `seq_from + n`."""
-        return self.number * self.SPAN
+        """First ingest number of this batch."""
+        return self.number * SEQ_PER_BATCH
 
     @property
     def seq_to(self) -> int:
         """First ingest number that is no longer of this batch."""
-        return (self.number + 1) * self.SPAN
+        return (self.number + 1) * SEQ_PER_BATCH
+
+    @property
+    def seq_of_attempt(self) -> int:
+        """First ingest number of the attempt under way."""
+        return self.seq_from + self.attempts * SEQ_PER_ATTEMPT
 
 
 # ── alerts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -409,6 +424,10 @@ class TagFilter:
 
     tag: str
     level: Level = "mention"
+
+
+SearchKind = Literal["query", "spike", "silence"]
+"""What fires it: an article that matches; far more articles than usual for the hour and weekday; none for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,6 +449,22 @@ class SavedSearch:
     enabled: bool = True
     note: str = ""
     version: int = 1
+    kind: SearchKind = "query"
+    min_score: float = 0.0
+    """Least score, in [0, 1], that each of `tags` must have."""
+    min_sources: int = 1
+    """How many independent sources must report the story before it is mailed."""
+    schedule: str = "instant"
+    """`instant`, `hourly`, `daily at 07:00 Europe/Brussels`, `weekly on monday at 07:00 Europe/Brussels`."""
+    throttle_s: int = 0
+    """Least time between two mails to one recipient; what matches meanwhile is held and goes together."""
+    mute_until: datetime | None = None
+    expires_at: datetime | None = None
+    updates: bool = False
+    """Whether later articles on a story are mailed too, as replies."""
+    silence_s: int = 86_400
+    """For kind `silence`: how long no article may match before it is told."""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +485,9 @@ class Match:
     article_id: str
     story_id: str
     passages: tuple[Passage, ...] = ()
+    published: datetime | None = None
+    fetched_at: datetime | None = None
+    indexed_at: datetime | None = None
 
 
 class DeliveryState(StrEnum):
@@ -461,9 +499,26 @@ class DeliveryState(StrEnum):
     SUPPRESSED = "suppressed"
 
 
+DeliveryKind = Literal["story", "update", "correction", "retraction", "spike", "silence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a delivery for one of its recipients."""
+
+    recipient: str
+    state: DeliveryState = DeliveryState.PENDING
+    message_id: str = ""
+    """Of the mail that carried it."""
+    at: datetime | None = None
+    """When it got this state."""
+    attempts: int = 0
+    error: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One mail owed: at most one for each saved search and story."""
+    """A story owed to the recipients of a saved search: at most one for each saved search and story."""
 
     alert_id: str
     alert_name: str
@@ -472,16 +527,44 @@ class Delivery:
     recipients: tuple[str, ...]
     state: DeliveryState
     created_at: datetime
+    """When it was matched."""
     passages: tuple[Passage, ...] = ()
-    message_id: str = ""
-    attempts: int = 0
     not_before: datetime | None = None
     sent_at: datetime | None = None
-    refused: tuple[str, ...] = ()
-    """Recipients the server refused for good, each with its answer."""
-    last_error: str | None = None
+    """When the last of its recipients was served."""
+    kind: DeliveryKind = "story"
+    schedule: str = "instant"
+    version: int = 1
+    """Of the article, for a correction: each version is told once."""
+    outcomes: tuple[Outcome, ...] = ()
+    suppressed_by: str | None = None
+    """Which rule kept it from being sent."""
+    headline: str = ""
+    """For `spike` and `silence`, which are about no article: the sentence that is told."""
+    published: datetime | None = None
+    fetched_at: datetime | None = None
+    indexed_at: datetime | None = None
 
     @property
     def id(self) -> str:
-        """The document id: the pair, so that a second one can't be created."""
-        return f"{self.alert_id}~{self.story_id}"
+        """The document id: the pair, so that a second one can't be created; what comes after the first says which."""
+        pair = f"{self.alert_id}~{self.story_id}"
+        return pair if self.kind == "story" else f"{pair}~{self.kind}~{self.article_id}~{self.version}"
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Recipients who have neither got it nor been refused for good."""
+        if self.state is not DeliveryState.PENDING:
+            return ()
+        settled = {o.recipient for o in self.outcomes if o.state is not DeliveryState.PENDING}
+        return tuple(r for r in self.recipients if r not in settled)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Recipients the server refused for good, each with its answer."""
+        return tuple(f"{o.recipient}: {o.error}" for o in self.outcomes if o.state is DeliveryState.FAILED)
+
+    @property
+    def last_error(self) -> str | None:
+        """What the server last said, if it was not a yes."""
+        return next((o.error for o in reversed(self.outcomes) if o.error), None)

@@ -48,14 +48,14 @@ ANALYZERS = {
 
 STEMMED = sorted(set(ANALYZERS.values()))
 
-DEFAULT_FIELDS = [
-    "title^3",
-    "summary^1.5",
-    "text",
-    *(f"stemmed.{name}.title^2" for name in STEMMED),
-    *(f"stemmed.{name}.text" for name in STEMMED),
-]
-"""Where a bare word of a query is looked for, in Kibana, in `newswatch search` and in saved searches alike."""
+UNSTEMMED = "plain"
+"""The sub-field of `stemmed` for articles in a language without an analyzer."""
+
+DEFAULT_FIELDS = ["title^3", "summary^1.5", "text", *(f"stemmed.{name}" for name in (*STEMMED, UNSTEMMED))]
+"""Where a bare word of a query is looked for, in Kibana, in `newswatch search` and in saved searches alike.
+
+`stemmed.<analyzer>` holds all that an article says, and its entities by their other names, in one field: words of a
+query that stand partly in the title and partly in the text are found together only where one field has them all."""
 
 Json = dict[str, Any]
 
@@ -70,8 +70,9 @@ def _text(**more: Any) -> Json:
     return {"type": "text", "analyzer": "folded", **more}
 
 
-def _stemmed(analyzer: str) -> Json:
-    return {"properties": {name: {"type": "text", "analyzer": analyzer} for name in ("title", "text")}}
+def _stemmed() -> Json:
+    fields: Json = {name: {"type": "text", "analyzer": name} for name in STEMMED}
+    return {"properties": fields | {UNSTEMMED: _text()}}
 
 
 SOURCE: Json = {
@@ -96,11 +97,11 @@ PROVENANCE: Json = {
 
 ARTICLE: Json = {
     "url": KEYWORD,
-    "title": _text(fields={"exact": {"type": "text", "analyzer": "exact"}}),
+    "title": _text(),
     "summary": _text(),
-    "text": _text(fields={"exact": {"type": "text", "analyzer": "exact"}}),
+    "text": _text(),
     "text_status": KEYWORD,
-    "stemmed": {"properties": {name: _stemmed(name) for name in STEMMED}},
+    "stemmed": _stemmed(),
     "authors": _text(fields={"keyword": KEYWORD}),
     "source": SOURCE,
     "feeds": KEYWORD,
@@ -182,6 +183,7 @@ BATCH: Json = {
     "indexed_at": DATE,
     "matched_at": DATE,
     "counts": {"type": "object", "dynamic": True},
+    "attempts": INTEGER,
     "abandoned": {"type": "boolean"},
 }
 
@@ -195,10 +197,81 @@ QUARANTINE: Json = {
     "document": UNINDEXED,
 }
 
+SAVED_SEARCH: Json = {
+    "id": KEYWORD,
+    "name": KEYWORD,
+    "kind": KEYWORD,
+    "query": _text(),
+    "tags": KEYWORD,
+    "recipients": KEYWORD,
+    "owner": KEYWORD,
+    "schedule": KEYWORD,
+    "enabled": {"type": "boolean"},
+    "mute_until": DATE,
+    "expires_at": DATE,
+    "version": INTEGER,
+    "changed_at": DATE,
+    "changed_by": KEYWORD,
+    "seed": KEYWORD,
+    "failing_since": DATE,
+    "failing_why": KEYWORD,
+    "definition": UNINDEXED,
+    "history": UNINDEXED,
+}
+"""`definition` is the saved search in force, whole; `history` holds every version before it, with who, when and what.
+`seed` is the hash of what `config/alerts.yaml` last gave, empty once a user has changed it."""
+
+DELIVERY: Json = {
+    "alert_id": KEYWORD,
+    "alert_name": KEYWORD,
+    "story_id": KEYWORD,
+    "article_id": KEYWORD,
+    "kind": KEYWORD,
+    "schedule": KEYWORD,
+    "recipients": KEYWORD,
+    "waiting": KEYWORD,
+    "state": KEYWORD,
+    "suppressed_by": KEYWORD,
+    "refused": KEYWORD,
+    "last_error": KEYWORD,
+    "message_ids": KEYWORD,
+    "published": DATE,
+    "fetched_at": DATE,
+    "indexed_at": DATE,
+    "created_at": DATE,
+    "not_before": DATE,
+    "sent_at": DATE,
+    "detail": UNINDEXED,
+}
+"""`waiting` are the recipients still owed; `detail` holds passages and what became of each recipient."""
+
+MAILBOX: Json = {
+    "address": KEYWORD,
+    "claimed_by": KEYWORD,
+    "claimed_until": DATE,
+    "last_sent_at": DATE,
+    "failures": INTEGER,
+    "failing_since": DATE,
+    "retry_at": DATE,
+    "last_error": KEYWORD,
+    "unsubscribed": KEYWORD,
+    "last_by_alert": UNINDEXED,
+}
+"""One document per recipient: who is serving it, and what the mail server said last."""
+
+LABEL: Json = {
+    "alert_id": KEYWORD,
+    "story_id": KEYWORD,
+    "article_id": KEYWORD,
+    "recipient": KEYWORD,
+    "relevant": {"type": "boolean"},
+    "at": DATE,
+}
+"""What a reader said of a mail: one document per (saved search, story, recipient), the last word counts."""
+
 ANALYSIS: Json = {
     "analyzer": {
         "folded": {"type": "custom", "tokenizer": "standard", "filter": ["lowercase", "asciifolding"]},
-        "exact": {"type": "custom", "tokenizer": "standard", "filter": ["lowercase"]},
     }
 }
 
@@ -227,8 +300,6 @@ def article_template(names: Names, settings: Settings) -> Json:
                 **index_settings(settings),
                 "query.default_field": DEFAULT_FIELDS,
                 "codec": "best_compression",
-                # Slices are small and many shards are searched at once: refresh is asked for where it matters (`match`).
-                "refresh_interval": "1s",
             },
             # The stemmed copies are made anew from the stored text whenever an article is written.
             "mappings": _mappings(ARTICLE, _source={"excludes": ["stemmed"]}),
@@ -244,6 +315,10 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.feeds: FEED,
         names.batches: BATCH,
         names.quarantine: QUARANTINE,
+        names.searches: SAVED_SEARCH,
+        names.deliveries: DELIVERY,
+        names.mailboxes: MAILBOX,
+        names.labels: LABEL,
     }
 
 

@@ -52,6 +52,16 @@ class Names:
         return f"{self.prefix}deliveries"
 
     @property
+    def mailboxes(self) -> str:
+        """One document per mail recipient."""
+        return f"{self.prefix}mailboxes"
+
+    @property
+    def labels(self) -> str:
+        """What readers said of the mails they got."""
+        return f"{self.prefix}labels"
+
+    @property
     def quarantine(self) -> str:
         """What Elasticsearch refused, with its reason and whole, so that nothing is lost."""
         return f"{self.prefix}quarantine"

@@ -1,0 +1,128 @@
+"""Batches: who polls what, and what waits to be matched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+
+from newswatch.errors import StoreError
+from newswatch.model import Batch, BatchState
+from search import bulk
+from search.documents import Stored, dump, load, stored
+from search.names import Names
+
+_TRIES = 100
+
+
+class BatchStore:
+    """The batches of one installation."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._index = es, names.batches
+
+    def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int) -> Batch:
+        """A new batch with the next free number, whoever else is opening one."""
+        number = self._last_number() + 1
+        for _ in range(_TRIES):
+            until = now + timedelta(seconds=lease_s)
+            batch = Batch(number, tuple(feed_ids), BatchState.PLANNED, now, until)
+            try:
+                self._es.create(index=self._index, id=batch.id, document=dump(batch))
+            except ConflictError:
+                number += 1
+            else:
+                return batch
+        raise StoreError(f"No free batch number within {_TRIES} of {number}: run it again.")
+
+    def _last_number(self) -> int:
+        answer = self._es.search(index=self._index, size=1, sort=[{"number": "desc"}])
+        hits = answer["hits"]["hits"]
+        return int(hits[0]["_source"]["number"]) if hits else 0
+
+    def get(self, number: int) -> Stored[Batch]:
+        """The batch, in real time.
+
+        Raises:
+            StoreError: there is none of that number.
+        """
+        try:
+            document = self._es.get(index=self._index, id=Batch(number, (), BatchState.PLANNED, _ANY, _ANY).id)
+        except NotFoundError as error:
+            raise StoreError(f"There is no batch {number}.") from error
+        return stored(load(Batch, _whole(document["_source"])), document.body)
+
+    def begin(self, number: int) -> Batch:
+        """Note another attempt at the batch; its articles are numbered in a range of its own."""
+        return self._change(number, lambda batch: replace(batch, attempts=batch.attempts + 1))
+
+    def mark_indexed(self, number: int, *, counts: Mapping[str, int], now: datetime) -> Batch:
+        """Everything of the batch is in the index and waits to be matched.
+
+        Also when it was given up for dead meanwhile: what was written after that must be matched too.
+        """
+
+        def indexed(batch: Batch) -> Batch:
+            return replace(batch, state=BatchState.INDEXED, indexed_at=now, counts=_sum(batch.counts, counts))
+
+        return self._change(number, indexed)
+
+    def mark_matched(self, was: Stored[Batch], *, now: datetime) -> bool:
+        """The batch is done, unless it was indexed once more since it was read: then it stays to be matched again."""
+        batch = replace(was.value, state=BatchState.MATCHED, matched_at=now)
+        (result,) = bulk.write(self._es, [bulk.replace(was, dump(batch))])
+        return result.reason is None
+
+    def waiting(self, *, now: datetime, limit: int = 1_000) -> list[Stored[Batch]]:
+        """The batches that wait to be matched, in ingest order.
+
+        An abandoned one is given again until an hour after its lease: its worker may only have been slow, and have
+        died after one last write. Matching again finds only what is new.
+        """
+        late = {"range": {"lease_until": {"gte": (now - _GRACE).isoformat()}}}
+        abandoned = {"bool": {"filter": [{"term": {"abandoned": True}}, late]}}
+        return self._find({"bool": {"should": [{"term": {"state": BatchState.INDEXED}}, abandoned]}}, limit)
+
+    def reap(self, *, now: datetime) -> list[int]:
+        """Give up the batches whose lease has run out: what they had indexed is matched, their feeds are due again."""
+        expired = {"range": {"lease_until": {"lt": now.isoformat()}}}
+        dead = self._find({"bool": {"filter": [{"term": {"state": BatchState.PLANNED}}, expired]}}, 1_000)
+        actions = [bulk.replace(was, dump(_given_up(was.value, now))) for was in dead]
+        return [int(result.id) for result in bulk.write(self._es, actions) if result.reason is None]
+
+    def _find(self, query: dict[str, Any], limit: int) -> list[Stored[Batch]]:
+        self._es.indices.refresh(index=self._index)
+        answer = self._es.search(
+            index=self._index, query=query, size=limit, sort=[{"number": "asc"}], seq_no_primary_term=True
+        )
+        return [stored(load(Batch, _whole(hit["_source"])), hit) for hit in answer["hits"]["hits"]]
+
+    def _change(self, number: int, change: Callable[[Batch], Batch]) -> Batch:
+        for _ in range(_TRIES):
+            was = self.get(number)
+            batch = change(was.value)
+            (result,) = bulk.write(self._es, [bulk.replace(was, dump(batch))])
+            if result.reason is None:
+                return batch
+            if not result.conflict:
+                raise StoreError(f"Elasticsearch refuses batch {number}: {result.reason}")
+        raise StoreError(f"Batch {number} keeps being changed by others: run it again.")
+
+
+_ANY = datetime.min
+_GRACE = timedelta(hours=1)
+
+
+def _given_up(batch: Batch, now: datetime) -> Batch:
+    return replace(batch, state=BatchState.INDEXED, indexed_at=now, abandoned=True)
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in (*one, *other)}
+
+
+def _whole(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {"feed_ids": []} | dict(document)

@@ -1,0 +1,121 @@
+"""Between our types and Elasticsearch's documents. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from newswatch.model import Article, Feed, FeedState
+from search.mapping import ANALYZERS, UNSTEMMED
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """Something as it was read, with what a compare-and-set needs."""
+
+    value: T
+    index: str
+    id: str
+    seq_no: int
+    primary_term: int
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def dump(value: object) -> Document:
+    """A dataclass as JSON-ready values, without what is empty: less to store, and `exists` means something."""
+    plain: Document = _adapter(type(value)).dump_python(value, mode="json")
+    return {name: item for name, item in plain.items() if item is not None and item != [] and item != ""}
+
+
+def load(kind: type[T], document: Mapping[str, Any]) -> T:
+    """The inverse of `dump`."""
+    value: T = _adapter(kind).validate_python(document)
+    return value
+
+
+def stored(value: T, hit: Mapping[str, Any]) -> Stored[T]:
+    """`value` with the tokens of its hit (of a search with `seq_no_primary_term`) or its document (of a get)."""
+    return Stored(value, hit["_index"], hit["_id"], hit["_seq_no"], hit["_primary_term"])
+
+
+# ── articles ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_DETAILS = {"tags": "tag_details", "entities": "entity_details"}
+_DERIVED = ("stemmed", "indexed_at", "time", "tags_main", "scores", "entity_ids", "batch", "seq", "bands")
+
+
+def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: datetime) -> Document:
+    """The document of an article, stamped with its batch; its id is `article.id`."""
+    document = dump(article)
+    del document["id"]
+    for name, details in _DETAILS.items():
+        if name in document:
+            document[details] = document.pop(name)
+    return document | {
+        "tags": [tag.tag for tag in article.tags],
+        "tags_main": [tag.tag for tag in article.tags if tag.level == "main"],
+        "scores": {tag.tag: tag.score for tag in article.tags},
+        "entities": [entity.name for entity in article.entities],
+        "entity_ids": [entity.id for entity in article.entities],
+        "stemmed": {ANALYZERS.get(article.language or "", UNSTEMMED): _all_text(article)},
+        "time": (article.published or article.first_seen).isoformat(),
+        "indexed_at": indexed_at.isoformat(),
+        "batch": batch_id,
+        "seq": seq,
+    }
+
+
+def _all_text(article: Article) -> list[str]:
+    names = [alias for entity in article.entities for alias in (entity.name, *entity.aliases)]
+    # A list keeps phrases from matching across the seams: Elasticsearch puts a gap of 100 positions between values.
+    return [part for part in (article.title, article.summary, article.text, *names) if part]
+
+
+def from_document(article_id: str, document: Mapping[str, Any]) -> Article:
+    """The article of a document."""
+    fields = {name: value for name, value in document.items() if name not in _DERIVED}
+    for name, details in _DETAILS.items():
+        fields[name] = fields.pop(details, [])
+    return load(Article, {"summary": "", "text": "", "title": ""} | fields | {"id": article_id})
+
+
+# ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SHOWN = (
+    "next_poll_at",
+    "health",
+    "health_since",
+    "health_why",
+    "failures",
+    "last_poll_at",
+    "last_success_at",
+    "last_new_at",
+    "last_status",
+    "last_error",
+    "interval_s",
+    "new_articles",
+)
+
+
+def feed_document(feed: Feed, state: FeedState) -> Document:
+    """A feed's document without a lease: writing it gives the feed back."""
+    remembered = dump(state)
+    return dump(feed) | {name: remembered[name] for name in _SHOWN if name in remembered} | {"state": remembered}
+
+
+def feed_from_document(document: Mapping[str, Any]) -> tuple[Feed, FeedState]:
+    """The feed and its state."""
+    names = Feed.__dataclass_fields__
+    return load(Feed, {k: v for k, v in document.items() if k in names}), load(FeedState, document["state"])

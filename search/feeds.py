@@ -1,0 +1,132 @@
+"""Feeds, their state and who polls them: each change is a compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from newswatch.model import Batch, Feed, FeedState
+from search import bulk
+from search.documents import Document, Stored, feed_document, feed_from_document, stored
+from search.names import Names
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRecord:
+    """A feed with what is remembered of it, and the batch that holds it."""
+
+    feed: Feed
+    state: FeedState
+    lease_batch: int | None = None
+    lease_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What bringing the configuration in has changed, by feed id."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    disabled: tuple[str, ...]
+    postponed: tuple[str, ...]
+    """Somebody else wrote the feed meanwhile: the next poll brings the change in."""
+
+
+class FeedStore:
+    """The feeds of one installation."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._index = es, names.feeds
+
+    def all(self) -> list[FeedRecord]:
+        """Every feed, by title."""
+        return sorted((found.value for found in self._scan()), key=lambda record: record.feed.title.casefold())
+
+    def sync(self, feeds: Iterable[Feed]) -> SyncReport:
+        """Make the store's configuration that of `feeds`; a feed that is no longer among them is disabled, not lost."""
+        wanted = {feed.id: feed for feed in feeds}
+        self._es.indices.refresh(index=self._index)
+        present = {found.id: found for found in self._scan()}
+        plan: list[tuple[str, str, Document]] = []
+        for feed_id, feed in wanted.items():
+            was = present.get(feed_id)
+            if was is None:
+                document = feed_document(feed, FeedState(feed_id, feed.url))
+                plan.append(("added", feed_id, bulk.create(self._index, feed_id, document)))
+            elif was.value.feed != feed:
+                plan.append(("changed", feed_id, bulk.replace(was, _reconfigured(was.value, feed))))
+        for feed_id, was in present.items():
+            if feed_id not in wanted and was.value.feed.enabled:
+                document = _leased_document(was.value) | {"enabled": False}
+                plan.append(("disabled", feed_id, bulk.replace(was, document)))
+        return self._carry_out(plan)
+
+    def _carry_out(self, plan: list[tuple[str, str, Document]]) -> SyncReport:
+        done: dict[str, list[str]] = {name: [] for name in SyncReport.__dataclass_fields__}
+        results = bulk.write(self._es, (action for _, _, action in plan))
+        for (kind, feed_id, _), result in zip(plan, results, strict=True):
+            done["postponed" if result.reason else kind].append(feed_id)
+        return SyncReport(**{name: tuple(ids) for name, ids in done.items()})
+
+    def due(self, now: datetime, limit: int) -> list[Stored[FeedRecord]]:
+        """The feeds that are due and held by nobody, longest overdue first, at most `limit`."""
+        self._es.indices.refresh(index=self._index)
+        free = {"bool": {"must_not": {"range": {"lease_until": {"gte": now.isoformat()}}}}}
+        overdue = {"bool": {"must_not": {"range": {"next_poll_at": {"gt": now.isoformat()}}}}}
+        answer = self._es.search(
+            index=self._index,
+            query={"bool": {"filter": [{"term": {"enabled": True}}, free, overdue]}},
+            sort=[{"next_poll_at": {"order": "asc", "missing": "_first"}}],
+            size=min(limit, 10_000),
+            seq_no_primary_term=True,
+        )
+        return [stored(_record(hit["_source"]), hit) for hit in answer["hits"]["hits"]]
+
+    def lease(self, feeds: Sequence[Stored[FeedRecord]], batch: Batch) -> list[str]:
+        """Give the feeds to the batch; the ids of those that it got (a feed that somebody else took is missing)."""
+        lease = {"lease_batch": batch.number, "lease_until": batch.lease_until.isoformat()}
+        actions = (bulk.replace(was, feed_document(was.value.feed, was.value.state) | lease) for was in feeds)
+        return [result.id for result in bulk.write(self._es, actions) if result.reason is None]
+
+    def leased(self, batch: Batch) -> list[Stored[FeedRecord]]:
+        """The feeds that the batch still holds, in real time."""
+        if not batch.feed_ids:
+            return []
+        answer = self._es.mget(index=self._index, ids=list(batch.feed_ids))
+        found = [stored(_record(doc["_source"]), doc) for doc in answer["docs"] if doc.get("found")]
+        return [feed for feed in found if feed.value.lease_batch == batch.number]
+
+    def save(self, polled: Sequence[tuple[Stored[FeedRecord], FeedState]]) -> list[str]:
+        """Remember the states and give the feeds back; the ids of feeds that were taken away meanwhile."""
+        actions = (bulk.replace(was, feed_document(was.value.feed, state)) for was, state in polled)
+        return [result.id for result in bulk.write(self._es, actions) if result.reason is not None]
+
+    def _scan(self) -> Iterable[Stored[FeedRecord]]:
+        hits = scan(self._es, index=self._index, query={"seq_no_primary_term": True}, size=1000)
+        return (stored(_record(hit["_source"]), hit) for hit in hits)
+
+
+def _record(document: Document) -> FeedRecord:
+    feed, state = feed_from_document(document)
+    until = document.get("lease_until")
+    return FeedRecord(feed, state, document.get("lease_batch"), datetime.fromisoformat(until) if until else None)
+
+
+def _leased_document(record: FeedRecord) -> Document:
+    document = feed_document(record.feed, record.state)
+    if record.lease_until is not None:
+        document |= {"lease_batch": record.lease_batch, "lease_until": record.lease_until.isoformat()}
+    return document
+
+
+def _reconfigured(record: FeedRecord, feed: Feed) -> Document:
+    """The document under a new configuration; the state stays, unless the URL is another: then it means nothing."""
+    moved = record.feed.url != feed.url
+    state = FeedState(feed.id, feed.url) if moved else record.state
+    lease: dict[str, Any] = {k: v for k, v in _leased_document(record).items() if k.startswith("lease_")}
+    return feed_document(feed, state) | lease

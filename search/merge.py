@@ -1,0 +1,91 @@
+"""What it means to see an article again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from newswatch.model import Article, Version
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """Never seen before."""
+
+    article: Article
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """Its title or text was edited: the same article in a new version."""
+
+    article: Article
+    mixed: bool
+    """The new title with the text kept from before: the tags must be made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Nothing new to read, but another feed carries it."""
+
+    article: Article
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Nothing to write."""
+
+
+Merged = New | Updated | Carried | Known
+
+
+def merge(seen: Article, was: Article | None) -> Merged:
+    """Decide what `seen` adds to the stored article `was`.
+
+    Only the feed that brought an article first, or its page, may change it: two feeds with different summaries of one
+    page would otherwise overwrite each other at every poll. A text that was read whole is not given up for a summary
+    when the page can't be read the next time.
+    """
+    if was is None:
+        return New(replace(seen, versions=(Version(seen.first_seen, seen.title, seen.text_hash, ()),)))
+    feeds = (*was.feeds, *(feed for feed in seen.feeds if feed not in was.feeds))
+    worse = was.text_status == "full" and seen.text_status != "full"
+    changed = _changed(seen, was, text_too=not worse) if _may_change(seen, was) else ()
+    if changed:
+        return Updated(_next_version(seen, was, feeds, changed, keep_text=worse), mixed=worse)
+    if feeds != was.feeds:
+        return Carried(replace(was, feeds=feeds))
+    return Known()
+
+
+def _may_change(seen: Article, was: Article) -> bool:
+    return seen.provenance.page_fetched or seen.source.feed_id == was.source.feed_id
+
+
+def _changed(seen: Article, was: Article, *, text_too: bool) -> tuple[str, ...]:
+    names = ("title", "text") if text_too else ("title",)
+    return tuple(name for name in names if getattr(seen, name) and _folded(seen, name) != _folded(was, name))
+
+
+def _folded(article: Article, name: str) -> str:
+    return " ".join(str(getattr(article, name)).split())
+
+
+def _next_version(
+    seen: Article, was: Article, feeds: tuple[str, ...], changed: tuple[str, ...], *, keep_text: bool
+) -> Article:
+    article = replace(
+        seen,
+        title=seen.title or was.title,
+        first_seen=was.first_seen,
+        published=was.published or seen.published,
+        updated=seen.updated or seen.first_seen,
+        source=was.source,
+        feeds=feeds,
+        story_id=was.story_id,
+        duplicate_of=was.duplicate_of,
+        version=was.version + 1,
+        versions=(*was.versions, Version(seen.first_seen, seen.title or was.title, seen.text_hash, changed)),
+    )
+    if keep_text:
+        article = replace(article, text=was.text, text_status=was.text_status)
+    return article
