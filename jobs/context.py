@@ -1,0 +1,54 @@
+"""What every job needs: the settings, a client, the index names, a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from elasticsearch import ApiError, Elasticsearch, TransportError
+
+from newswatch.errors import StoreError
+from newswatch.settings import Settings
+from search.client import connect, set_up
+from search.names import Names
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Handed to every job; tests hand in their own clock."""
+
+    settings: Settings
+    es: Elasticsearch
+    names: Names
+    clock: Clock = utc_now
+
+
+def open_context(settings: Settings | None = None, *, clock: Clock = utc_now) -> Context:
+    """A context on the Elasticsearch of the settings, its indices in place.
+
+    Raises:
+        StoreError: it can't be reached, or refuses the mapping.
+    """
+    settings = settings or Settings()
+    es, names = connect(settings), Names(settings.index_prefix)
+    try:
+        set_up(es, names, settings)
+    except (ApiError, TransportError) as error:
+        es.close()
+        raise StoreError(
+            f"Elasticsearch at {settings.elasticsearch_url} can't be used: {_short(error)}. "
+            "Start the embedded one with `newswatch up`, or set NEWSWATCH_ELASTICSEARCH_URL."
+        ) from error
+    return Context(settings, es, names, clock)
+
+
+def _short(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,68 @@
+"""`plan`: which feeds are due, and who polls them."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from urllib.parse import urlsplit
+
+from ingest.feeds import load_feeds
+from jobs.context import Context
+from search.batches import BatchStore
+from search.documents import Stored
+from search.feeds import FeedRecord, FeedStore, SyncReport
+
+_WORTH_A_BATCH = 25
+"""Feeds. An Airflow task costs more than polling fewer than that one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was handed out."""
+
+    batches: tuple[int, ...]
+    feeds: int
+    """How many feeds the batches hold together."""
+    reaped: tuple[int, ...]
+    """Batches whose worker was given up for dead."""
+    sync: SyncReport
+
+
+def plan(context: Context) -> Plan:
+    """Bring the configured feeds in, give up dead batches, and lease the due feeds to new batches.
+
+    Raises:
+        ConfigError: `feeds.yaml` is wrong; nothing was changed.
+        StoreError: Elasticsearch is unavailable; what was leased already is due again when its lease runs out.
+    """
+    settings, now = context.settings, context.clock()
+    feeds, batches = FeedStore(context.es, context.names), BatchStore(context.es, context.names)
+    sync = feeds.sync(load_feeds(settings.config_dir / "feeds.yaml"))
+    reaped = batches.reap(now=now)
+    numbers, leased = [], 0
+    for group in divide(feeds.due(now, settings.feeds_per_poll), settings.batches_per_poll):
+        batch = batches.open([feed.id for feed in group], now=now, lease_s=settings.lease_s)
+        got = feeds.lease(group, batch)
+        leased += len(got)
+        if got:
+            numbers.append(batch.number)
+    return Plan(tuple(numbers), leased, tuple(reaped), sync)
+
+
+def divide(due: Sequence[Stored[FeedRecord]], parts: int) -> list[list[Stored[FeedRecord]]]:
+    """The feeds in at most `parts` groups of like size, the feeds of one host all in one group.
+
+    A host's requests are paced by one worker that way, without workers having to talk to each other.
+    """
+    by_host: dict[str, list[Stored[FeedRecord]]] = defaultdict(list)
+    for feed in due:
+        by_host[urlsplit(feed.value.state.url).netloc.lower()].append(feed)
+    count = min(parts, ceil(len(due) / _WORTH_A_BATCH), len(by_host))
+    groups: list[tuple[int, int, list[Stored[FeedRecord]]]] = [(0, number, []) for number in range(count)]
+    for host in sorted(by_host.values(), key=len, reverse=True):
+        size, number, group = heapq.heappop(groups)
+        heapq.heappush(groups, (size + len(host), number, group + host))
+    return [group for _, _, group in sorted(groups, key=lambda entry: entry[1])]
