@@ -40,6 +40,8 @@ class WriteReport:
     carried: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
+    next_seq: int = 0
+    """The first ingest number that is still free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class ArticleStore:
         Raises:
             StoreError: Elasticsearch is unavailable; do the batch again.
         """
-        sorted_: dict[str, list[Any]] = {kind: [] for kind in WriteReport.__dataclass_fields__}
+        sorted_: dict[str, list[Any]] = {kind: [] for kind in ("new", "updated", "carried", "known", "refused")}
         queue = list(articles)
         for _ in range(_ROUNDS + len(articles)):
             if not queue:
@@ -82,12 +84,12 @@ class ArticleStore:
         else:
             raise StoreError(f"Batch {batch.number} keeps being overtaken by other writers: run it again.")
         self._settle_new_month(sorted_["new"], now)
-        return WriteReport(**{kind: tuple(items) for kind, items in sorted_.items()})
+        return WriteReport(**{kind: tuple(items) for kind, items in sorted_.items()}, next_seq=seq)
 
     def _decide(
         self, articles: list[Article], batch: Batch, seq: int, now: datetime, report: dict[str, list[Any]]
     ) -> list[_Write]:
-        existing = self._read(article.id for article in articles)
+        existing = self._read(article.id for article in articles) if articles else {}
         writes: list[_Write] = []
         for article in articles:
             was = existing.get(article.id)

@@ -23,7 +23,8 @@ class EntryRecord:
     feed_id: str
     entry_id: str
     url: str | None
-    article_id: str
+    article_id: str | None
+    """None: it is in quarantine."""
     content_hash: str
     first_seen: datetime
     last_changed: datetime
@@ -76,4 +77,4 @@ class EntryStore:
 
 
 def _whole(document: Mapping[str, object]) -> dict[str, object]:
-    return {"url": None} | dict(document)
+    return {"url": None, "article_id": None} | dict(document)

@@ -1,0 +1,48 @@
+"""How commands speak: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+out = Console()
+err = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, for scripts.")]
+
+
+def emit_json(value: Any) -> None:
+    """One JSON document on a line of its own; dataclasses as objects, times in ISO 8601."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """A past or coming moment as a person says it: "3 min ago", "in 2 h"."""
+    if moment is None:
+        return "–"
+    seconds = (now - moment).total_seconds()
+    size = abs(seconds)
+    told = next(f"{size / unit:.0f} {name}" for unit, name in _UNITS if size >= unit or unit == 1)
+    return f"{told} ago" if seconds >= 0 else f"in {told}"
+
+
+_UNITS: tuple[tuple[int, str], ...] = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+Register = Callable[[typer.Typer], None]

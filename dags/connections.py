@@ -1,0 +1,53 @@
+"""The settings of a task: the environment's, with Airflow's connections laid over them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk import Connection
+
+from jobs.context import Context, open_context
+from newswatch.settings import Settings
+
+ELASTICSEARCH, SMTP = "newswatch_elasticsearch", "newswatch_smtp"
+
+
+def task_context() -> Context:
+    """The context of a task. A connection that does not exist leaves the environment's settings as they are."""
+    found: dict[str, Any] = {}
+    with suppress(AirflowNotFoundException):
+        found |= elasticsearch_settings(Connection.get(ELASTICSEARCH))
+    with suppress(AirflowNotFoundException):
+        found |= smtp_settings(Connection.get(SMTP))
+    return open_context(Settings(**found))
+
+
+def elasticsearch_settings(connection: Connection) -> dict[str, Any]:
+    """What an Airflow connection says about Elasticsearch; `ca_certs` and `api_key` stand in its extra."""
+    extra = connection.extra_dejson
+    port = connection.port or 9200
+    stated = {
+        "elasticsearch_url": f"{connection.schema or 'http'}://{connection.host}:{port}",
+        "elasticsearch_username": connection.login,
+        "elasticsearch_password": connection.password,
+        "elasticsearch_ca_certs": extra.get("ca_certs"),
+        "elasticsearch_api_key": extra.get("api_key"),
+    }
+    return {name: value for name, value in stated.items() if value}
+
+
+def smtp_settings(connection: Connection) -> dict[str, Any]:
+    """What an Airflow connection of type smtp says, with the provider's own extras: `disable_ssl`, `disable_tls`."""
+    extra = connection.extra_dejson
+    security = "none" if extra.get("disable_tls") else "starttls"
+    stated = {
+        "smtp_host": connection.host,
+        "smtp_port": connection.port,
+        "smtp_username": connection.login,
+        "smtp_password": connection.password,
+        "smtp_security": security if extra.get("disable_ssl") else "tls",
+        "mail_from": extra.get("from_email"),
+    }
+    return {name: value for name, value in stated.items() if value}

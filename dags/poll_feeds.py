@@ -1,0 +1,59 @@
+"""### Poll feeds
+
+Every minute: `plan` leases the feeds that are due and divides them into a few batches, a host never split over two;
+`pull` polls one batch and indexes what it brings; `announce` wakes `match_alerts` when there is something to match or
+a mail to send.
+
+A task that dies half-way loses nothing: its feeds come due again when their lease runs out, and what it had indexed is
+matched all the same.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags.assets import ARTICLES
+
+
+@dag(
+    schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["newswatch"],
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0},
+)
+def poll_feeds() -> None:
+    """Feeds → articles in the index."""
+
+    @task
+    def plan() -> list[int]:
+        from dags.connections import task_context
+        from jobs.plan import plan
+
+        return list(plan(task_context()).batches)
+
+    @task(execution_timeout=timedelta(minutes=15))
+    def pull(batch: int) -> dict[str, int]:
+        from dags.connections import task_context
+        from jobs.pull import pull
+
+        return pull(task_context(), batch).counts()
+
+    @task(outlets=[ARTICLES], trigger_rule="all_done")
+    def announce() -> None:
+        from dags.connections import task_context
+        from jobs.match import work_waits
+
+        if not work_waits(task_context()):
+            raise AirflowSkipException("nothing to match, nothing to send")
+
+    pull.expand(batch=plan()) >> announce()
+
+
+poll_feeds()
