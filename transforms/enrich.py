@@ -1,0 +1,28 @@
+"""All that is worked out from an article's own words, in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from newswatch.model import Article
+from transforms.clean import clean
+from transforms.fingerprint import text_hash
+from transforms.language import detect
+from transforms.tag import Tagger
+
+
+def enrich(article: Article, tagger: Tagger) -> Article:
+    """`article` cleaned, its language settled, tagged and fingerprinted; its story is its own until it shares one."""
+    article = clean(article)
+    stated = (article.language,) if article.language else ()
+    language = detect(f"{article.title}\n{article.summary}\n{article.text}", stated=stated)
+    found = tagger.tag(title=article.title, summary=article.summary, text=article.text, language=language)
+    return replace(
+        article,
+        language=language,
+        tags=found.tags,
+        entities=found.entities,
+        text_hash=text_hash(article.title, article.text),
+        provenance=replace(article.provenance, taxonomy=tagger.taxonomy.version),
+        story_id=article.story_id or article.id,
+    )

@@ -1,0 +1,448 @@
+"""Tagging: which topics an article is about, how much, and the words that show it.
+
+One pass of an Aho–Corasick automaton over the folded title, summary and text finds every form of the taxonomy. A hit
+counts when its word boundaries, its capitals, its language and its contexts hold; a hit inside a longer one is dropped
+(so a longer form of weight 0 cancels it: "non-NATO ally", "terror of the midfield"). What is left is summed up in a few
+numbers per topic, and a logistic model in the taxonomy makes them a probability that the article says something
+substantive (`any`) and that it is about the topic (`main`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from ahocorasick_rs import AhoCorasick
+
+from newswatch.model import Entity, Evidence, Level, Tag, TextField
+from transforms.fold import Folded, fold
+from transforms.taxonomy import GazetteerEntity, NameGroup, Scoring, Taxonomy, TermGroup, Weights, written
+
+LEAD = 700
+"""How many characters of the text, and all of the summary, are the lead."""
+WINDOW = 400
+"""The text is looked at in windows of so many characters to see how far a topic spreads in it."""
+EVIDENCE_PER_TAG = 24
+"""A tag shows its weightiest hits, at most so many: title first, then the heaviest, each wording at least once."""
+
+_ARABIC_CLITICS = frozenset(
+    head + article
+    for head in ("", "و", "ف", "ب", "ل", "ك", "وب", "ول", "فل", "فب", "وك", "لل", "ولل", "فلل", "س", "ا", "وا")
+    for article in ("", "ال")
+)
+_ARABIC = re.compile("[\u0600-\u06ff]")
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What the tagger found: tags by weight of evidence, entities by number of hits."""
+
+    tags: tuple[Tag, ...]
+    entities: tuple[Entity, ...]
+
+
+class _Rule(NamedTuple):
+    """One form as it is looked for, with everything that decides whether a hit counts."""
+
+    key: int
+    """Distinguishes wordings: hits of one form share it."""
+    form: str
+    open_left: bool
+    open_right: bool
+    arabic: bool
+    capitals: str
+    """The form's own writing where capitals matter, else empty."""
+    tail: re.Pattern[str] | None
+    """What must follow the literal part of a form with stems inside."""
+    languages: frozenset[str]
+    """Empty: any."""
+    targets: tuple[tuple[int, float], ...]
+    """(topic or sub-topic, weight)."""
+    entity: int
+    context: int
+    needs: tuple[int, ...]
+    unless: tuple[int, ...]
+    near: int
+
+
+class _Hit(NamedTuple):
+    start: int
+    end: int
+    rule: _Rule
+
+
+@dataclass(slots=True)
+class _Text:
+    """The three fields as one folded haystack, and where each begins in it."""
+
+    haystack: str
+    fields: tuple[tuple[TextField, int, str, Folded], ...]
+    language: str | None
+
+    @classmethod
+    def of(cls, title: str, summary: str, text: str, language: str | None) -> _Text:
+        fields: list[tuple[TextField, int, str, Folded]] = []
+        base = 0
+        given: tuple[tuple[TextField, str], ...] = (("title", title), ("summary", summary), ("text", text))
+        for name, string in given:
+            folded = fold(string)
+            fields.append((name, base, string, folded))
+            base += len(folded.text) + 1
+        return cls("\n".join(f[3].text for f in fields), tuple(fields), language)
+
+    def base(self, number: int) -> int:
+        return self.fields[number][1]
+
+    def evidence(self, start: int, end: int) -> Evidence:
+        name, base, string, folded = next(f for f in reversed(self.fields) if start >= f[1])
+        a, b = folded.original(start - base, end - base)
+        return Evidence(name, a, b, string[a:b])
+
+    def as_written(self, start: int, end: int) -> str:
+        return self.evidence(start, end).text
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The evidence for one topic in numbers."""
+
+    title: float = 0.0
+    """Weight of the title's hits, at most 2."""
+    lead: float = 0.0
+    """Weight of the lead's hits, logarithmic."""
+    volume: float = 0.0
+    """Weight of all hits outside the title, logarithmic."""
+    density: float = 0.0
+    """Weight for each 100 words, at most 5."""
+    spread: float = 0.0
+    """Share of the text's windows with plain evidence."""
+    variety: float = 0.0
+    """Number of different wordings of plain evidence, logarithmic."""
+    support: float = 0.0
+    """Weight of the hits that only support (less than 1 each), logarithmic."""
+
+    def score(self, weights: Weights) -> float:
+        """The logistic model's probability."""
+        total = weights.bias
+        for name in FEATURES:
+            total += getattr(weights, name) * getattr(self, name)
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+FEATURES = ("title", "lead", "volume", "density", "spread", "variety", "support")
+
+
+@dataclass(slots=True)
+class _Compiled:
+    """The taxonomy as the automaton needs it."""
+
+    patterns: list[str] = field(default_factory=list)
+    rules: list[list[_Rule]] = field(default_factory=list)
+    index: dict[str, int] = field(default_factory=dict)
+    keys: int = 0
+
+    def add(self, pattern: str, rule: _Rule) -> None:
+        at = self.index.get(pattern)
+        if at is None:
+            at = self.index[pattern] = len(self.patterns)
+            self.patterns.append(pattern)
+            self.rules.append([])
+        self.rules[at].append(rule)
+
+
+class Tagger:
+    """Tags articles by one taxonomy. Building it takes a moment; use one for many articles."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self._paths = taxonomy.paths
+        self._path_number = {path: n for n, path in enumerate(self._paths)}
+        self._contexts = {name: n for n, name in enumerate(taxonomy.contexts)}
+        self._entities = tuple(_entity(key, entity) for key, entity in taxonomy.entities.items())
+        compiled = _Compiled()
+        self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
+        self._compile(compiled)
+        self._rules = compiled.rules
+        self._automaton = AhoCorasick(compiled.patterns)
+
+    # ── building ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _compile(self, into: _Compiled) -> None:
+        for name, forms in self.taxonomy.contexts.items():
+            self._add(into, TermGroup(terms=forms), (), context=self._contexts[name])
+        for t, topic in self.taxonomy.topics.items():
+            for group in topic.terms:
+                self._add(into, group, ((t, group.weight),))
+            for s, sub in topic.subtopics.items():
+                for group in sub.terms:
+                    self._add(into, group, ((t, group.weight), (f"{t}/{s}", group.weight)))
+        for n, entity in enumerate(self.taxonomy.entities.values()):
+            targets = _with_parents(entity.topics)
+            for names in entity.names:
+                self._add(into, names, targets, entity=n)
+
+    def _add(
+        self,
+        into: _Compiled,
+        group: TermGroup | NameGroup,
+        targets: Sequence[tuple[str, float]],
+        *,
+        entity: int = -1,
+        context: int = -1,
+    ) -> None:
+        numbered = tuple((self._path_number[path], weight) for path, weight in targets)
+        needs = tuple(self._contexts[c] for c in group.needs)
+        unless = tuple(self._contexts[c] for c in group.unless)
+        for language, form in written(group.terms):
+            literal, tail, open_right = _split(form)
+            pattern = fold(literal).text
+            rule = _Rule(
+                key=into.keys,
+                form=form,
+                open_left=form.startswith("*") or bool(_CJK.match(pattern)),
+                open_right=open_right or bool(_CJK.search(pattern[-1:])),
+                arabic=bool(_ARABIC.match(pattern)),
+                capitals=literal if group.case and literal != literal.lower() else "",
+                tail=tail,
+                languages=frozenset() if language == "any" else frozenset((language,)),
+                targets=numbered,
+                entity=entity,
+                context=context,
+                needs=needs,
+                unless=unless,
+                near=group.near,
+            )
+            into.keys += 1
+            into.add(pattern, rule)
+
+    # ── tagging ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tag(self, *, title: str, summary: str = "", text: str = "", language: str | None = None) -> Tagged:
+        """The tags and entities of an article, each tag with its evidence; the same for the same strings, always.
+
+        Evidence offsets count characters of the strings as given: `s[start:end] == evidence.text`.
+        `language` is a BCP 47 tag; without one, or with one the taxonomy has no forms for, forms of every language
+        are looked for.
+        """
+        article = _Text.of(title, summary, text, language)
+        hits = self._hits(article)
+        if not hits:
+            return Tagged((), ())
+        tags = tuple(tag for topic in self.taxonomy.topics for tag in self._topic_tags(topic, hits, article))
+        return Tagged(tags, self._found_entities(hits))
+
+    def features(
+        self, topic: str, *, title: str, summary: str = "", text: str = "", language: str | None = None
+    ) -> Features:
+        """The evidence for `topic` in numbers: what the scoring in the taxonomy is fitted on."""
+        article = _Text.of(title, summary, text, language)
+        return _features(_weighted(self._hits(article), self._path_number[topic]), article)
+
+    def _hits(self, article: _Text) -> list[_Hit]:
+        """Every hit whose own rules hold, in order."""
+        primary = (article.language or "").split("-")[0].lower()
+        language = primary if primary in self._languages else None
+        found: list[_Hit] = []
+        contexts: dict[int, list[int]] = defaultdict(list)
+        haystack = article.haystack
+        for number, start, end in self._automaton.find_matches_as_indexes(haystack, overlapping=True):
+            for rule in self._rules[number]:
+                if language and rule.languages and language not in rule.languages:
+                    continue
+                stop = _bounded(haystack, start, end, rule)
+                if stop < 0 or (rule.capitals and not _capitals_hold(article, start, end, rule.capitals)):
+                    continue
+                if rule.context >= 0:
+                    contexts[rule.context].append(start)
+                else:
+                    found.append(_Hit(start, stop, rule))
+        return [hit for hit in found if _in_context(hit, contexts)]
+
+    def _topic_tags(self, topic: str, hits: list[_Hit], article: _Text) -> Iterator[Tag]:
+        weighted = _weighted(hits, self._path_number[topic])
+        if not weighted:
+            return
+        features = _features(weighted, article)
+        scoring = self.taxonomy.topics[topic].scoring
+        level, score = _level(features, scoring)
+        if level is None:
+            return
+        yield Tag(topic, level, score, _evidence(weighted, article))
+        for sub in self.taxonomy.topics[topic].subtopics:
+            path = f"{topic}/{sub}"
+            own = _weighted(hits, self._path_number[path])
+            if own:
+                yield Tag(path, _sub_level(level, own, article), score, _evidence(own, article))
+
+    def _found_entities(self, hits: list[_Hit]) -> tuple[Entity, ...]:
+        counts: dict[int, int] = defaultdict(int)
+        for hit in _longest([h for h in hits if h.rule.entity >= 0]):
+            counts[hit.rule.entity] += 1
+        found = [replace(self._entities[number], count=count) for number, count in counts.items()]
+        return tuple(sorted(found, key=lambda e: (-e.count, e.id)))
+
+
+def _entity(key: str, entity: GazetteerEntity) -> Entity:
+    """The entity as an article carries it, with every name that is written out (no stems)."""
+    names = dict.fromkeys(form for group in entity.names for _, form in written(group.terms) if "*" not in form)
+    return Entity(key, entity.name, entity.type, 0, entity.wikidata, tuple(n for n in names if n != entity.name))
+
+
+def _with_parents(topics: dict[str, float]) -> tuple[tuple[str, float], ...]:
+    """`topics` with a sub-topic's weight given to its topic too, where the topic has none of its own."""
+    parents = {path.split("/")[0]: weight for path, weight in topics.items()}
+    return tuple({**parents, **topics}.items())
+
+
+def _split(form: str) -> tuple[str, re.Pattern[str] | None, bool]:
+    """A form's literal beginning, the pattern of what follows it, and whether letters may follow the literal."""
+    body = form.removeprefix("*")
+    literal, star, rest = body.partition("*")
+    if not rest:
+        return literal, None, bool(star)
+    stems = (re.escape(fold(part).text) for part in rest.split("*"))
+    pattern = r"\w*" + r"\w*".join(stems)
+    return literal, re.compile(pattern), True
+
+
+def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
+    """Where the hit ends if its boundaries hold, else -1."""
+    within = start > 0 and not rule.open_left and haystack[start - 1].isalnum()
+    if within and not (rule.arabic and _only_clitics_before(haystack, start)):
+        return -1
+    if rule.tail is not None:
+        following = rule.tail.match(haystack, end)
+        if not following:
+            return -1
+        end = following.end()
+        if rule.form.endswith("*"):
+            return _word_end(haystack, end)
+    elif rule.open_right:
+        return _word_end(haystack, end) if rule.form.endswith("*") else end
+    return -1 if end < len(haystack) and haystack[end].isalnum() else end
+
+
+def _word_end(haystack: str, at: int) -> int:
+    while at < len(haystack) and haystack[at].isalnum():
+        at += 1
+    return at
+
+
+def _only_clitics_before(haystack: str, start: int) -> bool:
+    begin = start
+    while begin and start - begin <= 5 and haystack[begin - 1].isalnum():
+        begin -= 1
+    return haystack[begin:start] in _ARABIC_CLITICS
+
+
+def _capitals_hold(article: _Text, start: int, end: int, form: str) -> bool:
+    text = article.as_written(start, end)
+    if len(text) != len(form):
+        return text == text.upper()
+    if not all(t.isupper() for f, t in zip(form, text, strict=True) if f.isupper()):
+        return False
+    return not (form.isupper() and _in_capitals(article, start))
+
+
+def _in_capitals(article: _Text, start: int) -> bool:
+    """Whether capitals say nothing at `start`, since everything around is written in them."""
+    _, base, string, _ = next(f for f in reversed(article.fields) if start >= f[1])
+    around = string[max(0, start - base - 40) : start - base + 40]
+    letters = [c for c in around if c.isalpha()]
+    return len(letters) > 12 and sum(c.isupper() for c in letters) > 0.9 * len(letters)
+
+
+def _in_context(hit: _Hit, contexts: dict[int, list[int]]) -> bool:
+    rule = hit.rule
+    if rule.needs and not any(_near(hit, contexts.get(c, ())) for c in rule.needs):
+        return False
+    return not (rule.unless and any(_near(hit, contexts.get(c, ())) for c in rule.unless))
+
+
+def _near(hit: _Hit, places: Iterable[int]) -> bool:
+    return any(hit.start - hit.rule.near <= place <= hit.end + hit.rule.near for place in places)
+
+
+def _longest(hits: list[_Hit]) -> list[_Hit]:
+    """`hits` in order, without those that lie within a longer one and without seconds of the same span."""
+    kept: list[_Hit] = []
+    reach = -1
+    for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
+        if hit.end > reach:
+            kept.append(hit)
+            reach = hit.end
+    return kept
+
+
+def _weighted(hits: list[_Hit], path: int) -> list[tuple[float, _Hit]]:
+    """The hits that count for `path`, each with its weight; of equal spans the heaviest, a cancelled one not at all."""
+    best: dict[tuple[int, int], tuple[float, _Hit]] = {}
+    for hit in hits:
+        for target, weight in hit.rule.targets:
+            if target != path:
+                continue
+            span = (hit.start, hit.end)
+            if span not in best or (best[span][0] and (weight == 0 or weight > best[span][0])):
+                best[span] = (weight, hit)
+    kept = _longest([hit for _, hit in best.values()])
+    return [best[h.start, h.end] for h in kept if best[h.start, h.end][0] > 0]
+
+
+def _features(weighted: list[tuple[float, _Hit]], article: _Text) -> Features:
+    title_end, text_start = article.base(1), article.base(2)
+    in_title = sum(w for w, h in weighted if h.start < title_end)
+    in_lead = sum(w for w, h in weighted if title_end <= h.start < text_start + LEAD)
+    in_body = sum(w for w, h in weighted if h.start >= text_start)
+    plain = [h for w, h in weighted if w >= 1]
+    supporting = sum(w for w, _ in weighted if w < 1)
+    length = len(article.haystack) - text_start
+    windows = max(1, math.ceil(length / WINDOW))
+    reached = {(h.start - text_start) // WINDOW for h in plain if h.start >= text_start}
+    return Features(
+        title=min(2.0, in_title),
+        lead=math.log1p(in_lead),
+        volume=math.log1p(in_body),
+        density=min(5.0, (in_title + in_body) / max(0.5, length / 600)),
+        spread=len(reached) / windows,
+        variety=math.log1p(len({h.rule.key for h in plain})),
+        support=math.log1p(supporting),
+    )
+
+
+def _level(features: Features, scoring: Scoring) -> tuple[Level | None, float]:
+    """The level, or None; the score is the expected grade: halfway for a sure mention, 1 for a sure main subject."""
+    main, any_ = features.score(scoring.main), features.score(scoring.any)
+    score = round((main + max(main, any_)) / 2, 4)
+    if main >= 0.5:
+        return "main", score
+    return ("mention" if any_ >= 0.5 else None), score
+
+
+def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> Level:
+    """A sub-topic of a main topic is main where it shows early or often."""
+    if topic != "main":
+        return "mention"
+    early = any(h.start < article.base(2) + LEAD for _, h in own)
+    return "main" if early or sum(w for w, _ in own) >= 3 else "mention"
+
+
+def _evidence(weighted: list[tuple[float, _Hit]], article: _Text) -> tuple[Evidence, ...]:
+    chosen = sorted(_chosen(weighted, article), key=lambda h: h.start)
+    return tuple(article.evidence(h.start, h.end) for h in chosen)
+
+
+def _chosen(weighted: list[tuple[float, _Hit]], article: _Text) -> list[_Hit]:
+    if len(weighted) <= EVIDENCE_PER_TAG:
+        return [h for _, h in weighted]
+    seen: set[int] = set()
+    ranked = []
+    for weight, hit in weighted:
+        repeated = hit.rule.key in seen
+        seen.add(hit.rule.key)
+        ranked.append((hit.start >= article.base(1), repeated, -weight, hit.start, hit))
+    return [r[-1] for r in sorted(ranked, key=lambda r: r[:4])[:EVIDENCE_PER_TAG]]

@@ -1,0 +1,261 @@
+"""The taxonomy: what an analyst says an article can be about, and by which words that shows.
+
+`config/taxonomy.yaml` is read here and checked; `docs/tagging.md` explains it to its editors. Forms are written as they
+stand in the text, with four marks:
+
+    terrorist*              any letters may follow: a stem
+    *anschlag*              any letters may stand before and after: a compound
+    террорист* атак*        stems within a phrase
+    (car/truck) bomb        written out as two forms
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from newswatch import config
+
+LANGUAGES = frozenset(
+    (
+        "any", "ar", "bg", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hr", "hu", "it", "ja",
+        "ko", "lt", "lv", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "zh",
+    )
+)  # fmt: skip
+"""Keys a `terms` mapping may have; `any` is for forms that mean the same in every language."""
+
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
+def _checked_form(form: str) -> str:
+    for written in expand(form):
+        bare = written.replace("*", "").strip()
+        if len(bare) < 2:
+            raise ValueError(f"{form!r} leaves less than two characters to look for")
+        if re.search(r"[()]|\*\*|\*\w|\s\s", written.removeprefix("*")):
+            raise ValueError(f"{form!r} can't be read: a star ends a word or begins the form, brackets come in pairs")
+    return form
+
+
+def expand(form: str) -> list[str]:
+    """The forms that the brackets in `form` stand for: `(car/truck) bomb` → `car bomb`, `truck bomb`."""
+    found = _BRACKETS.search(form)
+    if not found:
+        return [form]
+    heads = (form[: found.start()] + choice + form[found.end() :] for choice in found[1].split("/"))
+    return [written for head in heads for written in expand(head)]
+
+
+def _checked_language(language: str) -> str:
+    if language not in LANGUAGES:
+        raise ValueError(f"{language!r} is no language of the taxonomy: one of {', '.join(sorted(LANGUAGES))}")
+    return language
+
+
+Form = Annotated[str, AfterValidator(_checked_form)]
+Language = Annotated[str, AfterValidator(_checked_language)]
+Forms = dict[Language, tuple[Form, ...]]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TermGroup(_Part):
+    """Forms that share their rules."""
+
+    terms: Forms
+    weight: float = Field(default=1.0, ge=0, le=3)
+    """What one hit says about the topic: 1 is plain evidence, less only supports, 0 cancels the hits it covers."""
+    case: bool = False
+    """Where a form has a capital, so must the text."""
+    needs: tuple[str, ...] = ()
+    """Contexts of which one must stand within `near` characters."""
+    unless: tuple[str, ...] = ()
+    """Contexts of which none may stand within `near` characters."""
+    near: int = Field(default=200, ge=20, le=100_000)
+    note: str = ""
+
+
+class Subtopic(_Part):
+    """A part of a topic: its hits count for the topic as well."""
+
+    name: str
+    terms: tuple[TermGroup, ...]
+
+
+class Weights(_Part):
+    """A logistic model over the evidence of one article; `docs/tagging.md` says what each number multiplies."""
+
+    bias: float
+    title: float = 0
+    lead: float = 0
+    volume: float = 0
+    density: float = 0
+    spread: float = 0
+    variety: float = 0
+    support: float = 0
+
+
+class Scoring(_Part):
+    """How evidence becomes a level: `any` decides on the tag, `main` on its level."""
+
+    any: Weights
+    main: Weights
+
+
+class Topic(_Part):
+    """What an article can be tagged with."""
+
+    name: str
+    scoring: Scoring
+    terms: tuple[TermGroup, ...]
+    subtopics: dict[Annotated[str, Field(pattern=_ID)], Subtopic] = Field(default_factory=dict)
+
+
+class NameGroup(_Part):
+    """Names of an entity that share their rules."""
+
+    terms: Forms
+    case: bool = False
+    needs: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    near: int = Field(default=200, ge=20, le=100_000)
+
+
+class GazetteerEntity(_Part):
+    """A body, group, mission, person or place with its names."""
+
+    name: str
+    type: Literal["alliance", "body", "group", "mission", "person", "base", "place", "coalition", "exercise"]
+    wikidata: str | None = Field(default=None, pattern=r"^Q[1-9][0-9]*$")
+    topics: dict[str, Annotated[float, Field(ge=0, le=3)]] = Field(default_factory=dict)
+    """Topic or `topic/subtopic` → weight that one hit has as evidence."""
+    names: tuple[NameGroup, ...]
+
+
+class Taxonomy(_Part):
+    """Everything the tagger knows."""
+
+    edition: str
+    """What the analysts call this state of it."""
+    contexts: dict[Annotated[str, Field(pattern=_ID)], Forms] = Field(default_factory=dict)
+    topics: dict[Annotated[str, Field(pattern=_ID)], Topic]
+    entities: dict[Annotated[str, Field(pattern=_ID)], GazetteerEntity] = Field(default_factory=dict)
+
+    @cached_property
+    def version(self) -> str:
+        """`edition` and a hash of the whole content: any edit is another version."""
+        content = self.model_dump_json(exclude={"edition"})
+        return f"{self.edition}+{hashlib.sha256(content.encode()).hexdigest()[:10]}"
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Every tag there is: topics, each followed by its sub-topics."""
+        return tuple(p for t, topic in self.topics.items() for p in (t, *(f"{t}/{s}" for s in topic.subtopics)))
+
+    @property
+    def size(self) -> int:
+        """How many forms are looked for."""
+        return sum(1 for group, _ in self.groups() for _ in written(group.terms))
+
+    @model_validator(mode="after")
+    def _references_resolve(self) -> Taxonomy:
+        for group, where in self._groups():
+            for context in (*group.needs, *group.unless):
+                if context not in self.contexts:
+                    raise ValueError(f"{where} names the context {context!r}, which is not under `contexts`")
+        for key, entity in self.entities.items():
+            for path in entity.topics:
+                if path not in self.paths:
+                    raise ValueError(f"entities.{key}.topics names {path!r}, which is no topic or sub-topic")
+        return self
+
+    def _groups(self) -> Iterator[tuple[TermGroup | NameGroup, str]]:
+        for t, topic in self.topics.items():
+            yield from ((g, f"topics.{t}.terms.{n}") for n, g in enumerate(topic.terms))
+            for s, sub in topic.subtopics.items():
+                yield from ((g, f"topics.{t}.subtopics.{s}.terms.{n}") for n, g in enumerate(sub.terms))
+        for e, entity in self.entities.items():
+            yield from ((g, f"entities.{e}.names.{n}") for n, g in enumerate(entity.names))
+
+    def groups(self) -> Iterator[tuple[TermGroup | NameGroup, str]]:
+        """Every group of terms and names with the place where it stands."""
+        return self._groups()
+
+
+def load_taxonomy(path: Path) -> Taxonomy:
+    """The taxonomy in the file at `path`.
+
+    Raises:
+        ConfigError: the file can't be read or breaks the schema; the message names the line.
+    """
+    return config.load(path, Taxonomy)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something in the taxonomy that does not do what its editor may think."""
+
+    kind: Literal["dead", "shadowed", "colliding"]
+    form: str
+    place: str
+    message: str
+
+
+def check_taxonomy(taxonomy: Taxonomy) -> list[Finding]:
+    """What in `taxonomy` has no effect or two: empty when all is well.
+
+    `dead`: a context nothing refers to. `shadowed`: a form that a shorter stem in the same group finds already.
+    `colliding`: one form in one language with two meanings (topic terms of different weight, or names of two entities).
+    """
+    return [*_dead_contexts(taxonomy), *_shadowed(taxonomy), *_colliding(taxonomy)]
+
+
+def _dead_contexts(taxonomy: Taxonomy) -> Iterator[Finding]:
+    used = {c for group, _ in taxonomy.groups() for c in (*group.needs, *group.unless)}
+    for context in taxonomy.contexts:
+        if context not in used:
+            yield Finding("dead", context, f"contexts.{context}", "no term needs it and none is cancelled by it")
+
+
+def written(forms: Forms) -> Iterator[tuple[str, str]]:
+    """Each (language, form) with the brackets expanded."""
+    return ((language, w) for language, listed in forms.items() for form in listed for w in expand(form))
+
+
+def _shadowed(taxonomy: Taxonomy) -> Iterator[Finding]:
+    for group, place in taxonomy.groups():
+        seen: dict[str, set[str]] = defaultdict(set)
+        for language, form in written(group.terms):
+            stem = _shadowing_stem(form, seen[language] | seen["any"])
+            if stem is not None:
+                yield Finding("shadowed", form, place, f"{language}: {stem!r} in the same group finds it already")
+            seen[language].add(form if group.case else form.lower())
+
+
+def _shadowing_stem(form: str, seen: Iterable[str]) -> str | None:
+    for other in seen:
+        if other == form or (other.endswith("*") and "*" not in other[:-1] and form.lower().startswith(other[:-1])):
+            return other
+    return None
+
+
+def _colliding(taxonomy: Taxonomy) -> Iterator[Finding]:
+    first: dict[tuple[str, str, str], str] = {}
+    for group, place in taxonomy.groups():
+        scope = "entity" if place.startswith("entities.") else place.split(".")[1]
+        holder = place.rsplit(".", 2)[0] if scope == "entity" else place
+        for language, form in written(group.terms):
+            key = (scope, language, form if group.case else form.lower())
+            if first.setdefault(key, holder) != holder:
+                yield Finding("colliding", form, place, f"{language}: it stands in {first[key]} as well")
