@@ -1,0 +1,42 @@
+"""Dividing what is due."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.plan import divide
+from newswatch.model import FeedState
+from search.documents import Stored
+from search.feeds import FeedRecord
+from tests.factories import a_feed
+
+
+def due(hosts: list[int]) -> list[Stored[FeedRecord]]:
+    feeds = [a_feed(f"f{n}", url=f"https://h{host}.example/{n}") for n, host in enumerate(hosts)]
+    return [Stored(FeedRecord(feed, FeedState(feed.id, feed.url)), "feeds", feed.id, 0, 1) for feed in feeds]
+
+
+def test_nothing_due_is_no_batch() -> None:
+    assert divide([], 4) == []
+
+
+def test_a_handful_of_feeds_is_one_batch() -> None:
+    assert [len(group) for group in divide(due(list(range(10))), 4)] == [10]
+
+
+def test_many_feeds_are_divided_evenly() -> None:
+    assert [len(group) for group in divide(due(list(range(400))), 4)] == [100] * 4
+
+
+@given(st.lists(st.integers(0, 30), max_size=300), st.integers(1, 8))
+def test_every_feed_once_and_no_host_split(hosts: list[int], parts: int) -> None:
+    feeds = due(hosts)
+    groups = divide(feeds, parts)
+    assert sorted(feed.id for group in groups for feed in group) == sorted(feed.id for feed in feeds)
+    assert len(groups) <= parts
+    owners: dict[str, int] = {}
+    for number, group in enumerate(groups):
+        for feed in group:
+            host = feed.value.state.url.split("/")[2]
+            assert owners.setdefault(host, number) == number

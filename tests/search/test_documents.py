@@ -1,0 +1,76 @@
+"""Documents and types say the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newswatch.model import Article, Feed, FeedState
+from search.documents import dump, feed_document, feed_from_document, from_document, to_document
+from search.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
+from tests.factories import NOW, a_batch, a_feed, stored_article
+
+STAMP: dict[str, Any] = {"batch_id": a_batch().id, "seq": 7, "indexed_at": NOW}
+
+
+def test_an_article_comes_back_as_it_went() -> None:
+    article = stored_article(agency="Reuters", problems=("page not read: 404",), duplicate_of="x")
+    assert from_document(article.id, to_document(article, **STAMP)) == article
+
+
+@given(title=st.text(), text=st.text(), summary=st.text())
+def test_whatever_the_words(title: str, text: str, summary: str) -> None:
+    article = stored_article(title=title, text=text, summary=summary, tags=(), entities=())
+    assert from_document(article.id, to_document(article, **STAMP)) == article
+
+
+def undeclared(document: dict[str, Any], properties: dict[str, Any], at: str = "") -> list[str]:
+    found = []
+    for name, value in document.items():
+        declared = properties.get(name)
+        if declared is None:
+            found.append(at + name)
+        elif "properties" in declared and isinstance(value, dict):
+            found += undeclared(value, declared["properties"], f"{at}{name}.")
+    return found
+
+
+def test_every_field_of_a_document_is_in_the_mapping() -> None:
+    article = stored_article(
+        agency="AP", problems=("p",), duplicate_of="x", image="https://e.example/i.jpg", authors=("A B",), updated=NOW
+    )
+    assert undeclared(to_document(article, **STAMP), ARTICLE) == []
+
+
+def test_every_field_of_an_article_reaches_its_document() -> None:
+    article = stored_article(
+        agency="AP", problems=("p",), duplicate_of="x", image="https://e.example/i.jpg", authors=("A B",), updated=NOW
+    )
+    document = to_document(article, **STAMP)
+    assert set(Article.__dataclass_fields__) - set(document) == {"id"}
+
+
+def test_a_feed_comes_back_as_it_went() -> None:
+    feed, state = a_feed(topics=("nato",)), FeedState("herald", "https://moved.example/rss", entry_ids=("1", "2"))
+    document = feed_document(feed, state)
+    assert feed_from_document(document) == (feed, state)
+    assert undeclared(document, FEED) == []
+
+
+def test_a_batch_is_in_the_mapping() -> None:
+    assert undeclared(dump(a_batch(counts={"new": 1})), BATCH) == []
+
+
+def test_mappings_name_no_field_twice_in_another_type() -> None:
+    times = {name for fields in (ARTICLE, ENTRY, FEED, BATCH, QUARANTINE) for name in fields if name.endswith("_at")}
+    assert all(
+        fields[name] == {"type": "date"}
+        for fields in (ARTICLE, ENTRY, FEED, BATCH, QUARANTINE)
+        for name in times & set(fields)
+    )
+
+
+def test_the_feed_type_and_its_mapping_agree() -> None:
+    assert set(Feed.__dataclass_fields__) <= set(FEED)

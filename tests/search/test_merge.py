@@ -1,0 +1,77 @@
+"""Seeing an article again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from newswatch.model import Provenance
+from search.merge import Carried, Known, New, Updated, merge
+from tests.factories import NOW, TEXT, TITLE, a_source, an_article, stored_article
+
+LATER = NOW.replace(day=5)
+OTHER_FEED = {"source": a_source(feed_id="other", domain="other.example"), "feeds": ("other",)}
+FROM_FEED = Provenance(LATER, page_fetched=False, extractor="feed")
+
+
+def test_first_time_it_is_new_and_its_first_version_is_noted() -> None:
+    decision = merge(an_article(), None)
+    assert isinstance(decision, New)
+    (version,) = decision.article.versions
+    assert (version.title, version.changed) == (TITLE, ())
+
+
+def test_the_same_again_is_nothing_to_write() -> None:
+    assert merge(an_article(first_seen=LATER), stored_article()) == Known()
+
+
+def test_white_space_is_no_edit() -> None:
+    assert merge(an_article(text=TEXT.replace("\n", " \n ")), stored_article()) == Known()
+
+
+def test_an_edited_title_is_a_new_version_of_the_same_article() -> None:
+    decision = merge(an_article(title="Allies fail to agree", first_seen=LATER), stored_article())
+    assert isinstance(decision, Updated)
+    article = decision.article
+    assert (article.version, article.title, article.first_seen) == (2, "Allies fail to agree", NOW)
+    assert [version.changed for version in article.versions] == [(), ("title",)]
+    assert article.versions[1].seen_at == LATER
+
+
+def test_an_edited_text_is_a_new_version() -> None:
+    decision = merge(an_article(text=TEXT + "\nCorrected."), stored_article())
+    assert isinstance(decision, Updated)
+    assert decision.article.versions[-1].changed == ("text",)
+    assert not decision.mixed
+
+
+def test_another_feed_is_noted_without_a_new_version() -> None:
+    decision = merge(an_article(**OTHER_FEED), stored_article())
+    assert isinstance(decision, Carried)
+    assert decision.article.feeds == ("herald", "other")
+    assert (decision.article.version, decision.article.source.feed_id) == (1, "herald")
+
+
+def test_another_feeds_own_summary_changes_nothing() -> None:
+    seen = an_article(title="Their own headline", provenance=FROM_FEED, **OTHER_FEED)
+    assert isinstance(merge(seen, stored_article()), Carried)
+    assert merge(seen, replace(stored_article(), feeds=("herald", "other"))) == Known()
+
+
+def test_a_page_that_cannot_be_read_again_does_not_cost_the_text() -> None:
+    seen = an_article(text="Ministers met.", text_status="summary", provenance=FROM_FEED)
+    assert merge(seen, stored_article()) == Known()
+
+
+def test_a_new_title_with_the_old_text_asks_for_new_tags() -> None:
+    seen = an_article(title="New headline", text="Ministers met.", text_status="summary", provenance=FROM_FEED)
+    decision = merge(seen, stored_article())
+    assert isinstance(decision, Updated)
+    assert decision.mixed
+    assert (decision.article.title, decision.article.text) == ("New headline", TEXT)
+
+
+def test_a_whole_text_replaces_a_summary() -> None:
+    was = stored_article(text="Ministers met.", text_status="summary")
+    decision = merge(an_article(), was)
+    assert isinstance(decision, Updated)
+    assert decision.article.text == TEXT
