@@ -90,6 +90,16 @@ class FeedState:
     """Over the feed's whole life."""
     new_rate: float = 0.0
     """New entries an hour, smoothed."""
+    usual_silence_s: float | None = None
+    """Time between two polls that brought something new, smoothed: the feed's own rhythm."""
+    paused_until: datetime | None = None
+    """The feed's host asked for rest until then (Retry-After): all feeds of the host wait."""
+    asks_s: int | None = None
+    """The least time between polls that the feed itself asked for when it was last read."""
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+    former_urls: tuple[str, ...] = ()
+    """Where it was polled before permanent redirects were taken over, oldest first."""
 
 
 # ── fetch ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,81 @@
+"""`newswatch parse` and `newswatch extract`: one document in, JSON lines out; no server needed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+NOT_A_FEED = 2
+File = Annotated[Path, typer.Argument(help="The file to read; - is standard input.", allow_dash=True, metavar="FILE|-")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the two commands to `app`."""
+    app.command("parse")(parse_command)
+    app.command("extract")(extract_command)
+
+
+def parse_command(
+    file: File,
+    url: Annotated[str | None, typer.Option(help="Where the feed was served; relative links are read by it.")] = None,
+) -> None:
+    """Read a feed and write each entry as one JSON object a line.
+
+    What was wrong with it is told on standard error. Ends with 2 if it is no feed.
+    """
+    from ingest.parse import parse
+    from newswatch.model import NotAFeed
+
+    feed = parse(_read(file), url=url, now=datetime.now(UTC))
+    if isinstance(feed, NotAFeed):
+        _tell(f"{file}: {feed.reason}")
+        for advertised in feed.feeds:
+            _tell(f"{file}: advertises the feed {advertised}")
+        raise typer.Exit(NOT_A_FEED)
+    for problem in feed.problems:
+        _tell(f"{file}: {problem}")
+    for entry in feed.entries:
+        for problem in entry.problems:
+            _tell(f"{file}: entry {entry.id}: {problem}")
+        _write(entry)
+
+
+def extract_command(
+    file: File, url: Annotated[str, typer.Option(help="Where the page was served; relative links are read by it.")]
+) -> None:
+    """Read an article page and write what it says as one JSON object."""
+    from ingest.extract import extract
+
+    page = extract(_read(file), url=url, now=datetime.now(UTC))
+    for problem in page.problems:
+        _tell(f"{file}: {problem}")
+    _write(page)
+
+
+def _read(file: Path) -> bytes:
+    """The bytes of the file or of standard input; ends the command with 1 where there are none to be had."""
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        _tell(f"{file} can't be read: {error.strerror or error}")
+        raise typer.Exit(1) from error
+
+
+def _tell(line: str) -> None:
+    print(line.encode("utf-8", "replace").decode(), file=sys.stderr)
+
+
+def _write(value: Any) -> None:
+    """A dataclass as one line of JSON in UTF-8, whatever the terminal's encoding."""
+    fields = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    sys.stdout.buffer.write(json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value

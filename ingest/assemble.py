@@ -1,0 +1,97 @@
+"""Entry and page to an article: what the feed says and what the page says, weighed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote_plus
+
+from ingest.urls import absolute, article_id, canonicalize, domain_of
+from newswatch.model import Article, Entry, Extracted, Feed, Provenance, Source, TextStatus
+
+SHORT_CHARS: Final = 1_200
+"""A feed's text below this is a teaser: the page is asked for."""
+SHORT_CHARS_CJK: Final = 400
+_CJK: Final = ("zh", "ja", "ko")
+
+
+def wants_page(entry: Entry, feed: Feed) -> bool:
+    """Whether the article's page is to be fetched: as the feed is configured, in `auto` where its text is short."""
+    if entry.url is None or feed.full_text == "feed":
+        return False
+    return feed.full_text == "page" or len(_feed_text(entry)) < _short(entry.language or feed.language)
+
+
+def assemble(
+    entry: Entry,
+    page: Extracted | None,
+    feed: Feed,
+    *,
+    now: datetime,
+    fetched_at: datetime | None = None,
+    extractor: str = "feed",
+) -> Article:
+    """The article that `entry` of `feed` announces, seen first at `now`; `page` is None where none was fetched.
+
+    `fetched_at` is when its newest part was fetched (default: `now`), `extractor` what read the page. Tags, entities,
+    hashes and story are left for the transforms.
+
+    Raises:
+        ValueError: neither the entry nor the feed has a URL that the article could be known by.
+    """
+    url = _url(entry, feed)
+    body, status = _weigh(entry, page)
+    published = entry.published or (page.published if page else None)
+    return Article(
+        id=article_id(url),
+        url=url,
+        title=entry.title or (page.title if page else "") or url,
+        summary=entry.summary,
+        text=body,
+        text_status=status,
+        source=source_of(feed, url),
+        first_seen=now,
+        provenance=Provenance(fetched_at or now, page is not None, extractor if page else "feed"),
+        authors=entry.authors or (page.authors if page else ()),
+        published=published,
+        updated=entry.updated,
+        language=(page.language if page else None) or entry.language or feed.language,
+        image=entry.image or (page.image if page else None),
+    )
+
+
+def source_of(feed: Feed, url: str) -> Source:
+    """The outlet of an article at `url` that `feed` announced."""
+    domain = domain_of(feed.site or url)
+    return Source(feed.id, feed.title, domain, feed.country, feed.kind, feed.owner)
+
+
+def _url(entry: Entry, feed: Feed) -> str:
+    """The article's canonical URL.
+
+    The entry's own, not the page's `rel=canonical`: this one is there before the page is, so an article is known before
+    it is fetched, whether or not the page can be had. Without a link, the feed's URL and the entry's id stand in.
+    """
+    if entry.url:
+        return canonicalize(entry.url)
+    return canonicalize(absolute(f"?newswatch-entry={quote_plus(entry.id)}", feed.url) or feed.url)
+
+
+def _feed_text(entry: Entry) -> str:
+    return max(entry.content, entry.summary, key=len)
+
+
+def _short(language: str | None) -> int:
+    return SHORT_CHARS_CJK if language in _CJK else SHORT_CHARS
+
+
+def _weigh(entry: Entry, page: Extracted | None) -> tuple[str, TextStatus]:
+    """The longer of the two texts; a wall's text counts for nothing."""
+    feed_text = _feed_text(entry)
+    if page is None:
+        return feed_text, "full" if len(feed_text) >= _short(entry.language) else "summary"
+    if page.status == "full" and len(page.text) >= len(feed_text) * 0.8:
+        return page.text, "full"
+    if len(feed_text) >= _short(entry.language):
+        return feed_text, "full"
+    return feed_text or page.text, "summary" if page.status == "full" else page.status

@@ -1,0 +1,104 @@
+"""The feed list: `config/feeds.yaml` as `Feed`s, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from ingest.urls import article_id, canonicalize
+from newswatch import config
+from newswatch.errors import ConfigError
+from newswatch.model import Feed, FullText
+
+Kind = Literal[
+    "international",
+    "government",
+    "military",
+    "agency",
+    "court",
+    "parliament",
+    "press",
+    "broadcaster",
+    "wire",
+    "specialist",
+    "think tank",
+    "ngo",
+]
+"""What an outlet is: an international body; a ministry or government; armed forces; an agency or authority; a court or
+prosecutor; a parliament; a newspaper or news site; a broadcaster; a news agency; trade and specialist press; a research
+institute; a non-governmental organisation."""
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
+def _is_url(url: str) -> str:
+    canonicalize(url)
+    return url
+
+
+Url = Annotated[str, AfterValidator(_is_url)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class FeedSpec(BaseModel):
+    """One item of `feeds.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Url
+    title: Text
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None
+    site: Url | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
+    topics: tuple[Text, ...] = ()
+    kind: Kind = "press"
+    owner: Text | None = None
+    full_text: FullText = "auto"
+    enabled: bool = True
+
+    def feed(self) -> Feed:
+        """This item as a `Feed`; without an `id` of its own its id is made of its URL."""
+        return Feed(**{**self.model_dump(), "id": self.id or feed_id(self.url)})
+
+
+class FeedList(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    feeds: tuple[FeedSpec, ...] = Field(min_length=1)
+
+
+def feed_id(url: str) -> str:
+    """The id of a feed that was given none: 16 hex digits of its canonical URL's hash."""
+    return article_id(url)[:16]
+
+
+def load_feeds(path: Path) -> tuple[Feed, ...]:
+    """The feeds listed in the file at `path`, in its order, disabled ones too.
+
+    Raises:
+        ConfigError: the file can't be read, breaks the schema, or gives a URL or an id twice; it names the line.
+    """
+    feeds = tuple(spec.feed() for spec in config.load(path, FeedList).feeds)
+    _refuse_duplicates(path, feeds, "URL", lambda feed: article_id(feed.url))
+    _refuse_duplicates(path, feeds, "id", lambda feed: feed.id)
+    return feeds
+
+
+def _refuse_duplicates(path: Path, feeds: Iterable[Feed], what: str, key: Callable[[Feed], str]) -> None:
+    seen: dict[str, int] = {}
+    for index, feed in enumerate(feeds):
+        first = seen.setdefault(key(feed), index)
+        if first != index:
+            here, there = _line(path, index), _line(path, first)
+            told = feed.url if what == "URL" else feed.id
+            raise ConfigError(path, here, f"line {here}: the {what} {told} stands already in line {there}")
+
+
+def _line(path: Path, index: int) -> int:
+    return config.line_of(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), ("feeds", index))

@@ -1,0 +1,312 @@
+"""A feed document to typed entries: RSS 0.9x to 2.0, RSS 1.0, Atom, JSON Feed 1.1, Google News sitemaps.
+
+An entry's id is stable from poll to poll, and is made by the first of these that the entry gives:
+
+1. the feed's own id: `guid`, `atom:id`, `rdf:about`, JSON Feed `id`;
+2. the canonical URL of its link;
+3. a hash of its title and its date as written, `sha256:…`.
+
+Where one document gives the same id to several entries with different links, the id says nothing, and 2 or 3 is taken.
+"""
+
+from __future__ import annotations
+
+import calendar
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ingest import dates, text
+from ingest.discover import advertised
+from ingest.urls import absolute, canonicalize
+from newswatch.model import Entry, NotAFeed, ParsedFeed
+
+MAX_BYTES: Final = 50_000_000
+"""No feed is that long; beyond it a document is refused unread."""
+TITLE_CHARS: Final = 120
+"""How much of a summary becomes the title of an entry that has none."""
+_BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
+_SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
+_SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
+_LANGUAGE: Final = re.compile(r"^([A-Za-z]{2,3})(?:[-_]|$)")
+
+
+@dataclass(slots=True)
+class Draft:
+    """An entry while it is read."""
+
+    guid: str = ""
+    link: str | None = None
+    title: str = ""
+    summary: str = ""
+    content: str = ""
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    updated: datetime | None = None
+    date_as_written: str = ""
+    language: str | None = None
+    image: str | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def parse(body: bytes, *, url: str | None, content_type: str | None = None, now: datetime) -> ParsedFeed | NotAFeed:
+    """The feed in `body`, served from `url`; or why it is none, with the feeds it advertises. Never raises.
+
+    `now` decides which dates are plausible. What was wrong stands in `problems` of the feed and of its entries.
+    """
+    if len(body) > MAX_BYTES:
+        return NotAFeed(url, f"the document has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
+    try:
+        return _read(body, url, content_type, now)
+    except Exception as error:  # whatever a hostile document provokes in the parsers below
+        return NotAFeed(url, f"reading it failed: {type(error).__name__}: {error}")
+
+
+def _read(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+    start = body.lstrip(_BOM_OR_SPACE)
+    if not start:
+        return NotAFeed(url, "the document is empty")
+    if start[:1] in (b"{", b"["):
+        from ingest.json_feed import parse_json_feed
+
+        return parse_json_feed(body, url=url, now=now)
+    if b"<urlset" in body[:4_096] or b"<sitemapindex" in body[:4_096]:
+        from ingest.sitemap import parse_sitemap
+
+        return parse_sitemap(body, url=url, now=now)
+    return _parse_xml(body, url, content_type, now)
+
+
+# ── RSS and Atom, by feedparser ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+    import feedparser
+
+    given = {"content-type": content_type, "content-location": url}
+    headers = {name: value for name, value in given.items() if value}
+    # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here.
+    parsed = feedparser.parse(
+        io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+    )
+    if not parsed.get("version") and not parsed.entries:
+        feeds = advertised(body, url)
+        return NotAFeed(url, "it is a page, not a feed" if feeds or _is_html(body) else "it is no feed", feeds)
+    feed = parsed.feed
+    base = absolute(_text(feed, "link"), url) or url
+    drafts = [_draft(entry, base, now) for entry in parsed.entries]
+    skip = {name.lower(): _SKIPPED.findall(inner) for name, inner in _SKIP.findall(body[:100_000])}
+    return ParsedFeed(
+        url=url,
+        format=_format(parsed.get("version") or ""),
+        title=_plain(feed, "title"),
+        site=absolute(_text(feed, "link"), url),
+        language=language_of(_text(feed, "language")),
+        **finish(drafts, language_of(_text(feed, "language")), _document_problems(parsed)),
+        ttl_s=_ttl(feed),
+        skip_hours=frozenset(int(h) % 24 for h in skip.get(b"hours", ()) if h.isdigit()),
+        skip_days=frozenset(_DAYS.index(d) for d in (d.decode().lower() for d in skip.get(b"days", ())) if d in _DAYS),
+        hub=_link(feed, "hub", url),
+        self_url=_link(feed, "self", url),
+    )
+
+
+def _draft(entry: Mapping[str, Any], base: str | None, now: datetime) -> Draft:
+    draft = Draft(guid=_text(entry, "id").strip(), title=_plain(entry, "title"))
+    draft.link = _entry_link(entry, base, draft.problems)
+    draft.summary = _plain(entry, "summary")
+    contents = [_plain_detail(detail) for detail in _get(entry, "content") or () if _is_text(detail)]
+    draft.content = max(contents, key=len, default="")
+    names = (_author(author) for author in _get(entry, "authors") or ())
+    draft.authors = tuple(dict.fromkeys(name for name in names if name))
+    draft.date_as_written = _text(entry, "published") or _text(entry, "updated")
+    draft.published = _date(entry, "published", now, draft.problems)
+    draft.updated = _date(entry, "updated", now, draft.problems)
+    draft.language = language_of(_text(_get(entry, "title_detail") or {}, "language"))
+    draft.image = _image(entry, base)
+    return draft
+
+
+def _get(data: Mapping[str, Any], key: str) -> Any:
+    """`data[key]` without the detours that feedparser's dict takes (`updated` for `published`)."""
+    return dict.get(data, key) if isinstance(data, dict) else None
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = _get(data, key)
+    return value if isinstance(value, str) else ""
+
+
+def _plain(data: Mapping[str, Any], key: str) -> str:
+    detail = _get(data, f"{key}_detail")
+    plain = _plain_detail(detail) if isinstance(detail, dict) else text.from_markup(_text(data, key))
+    return plain.replace("\n", " ") if key == "title" else plain
+
+
+def _plain_detail(detail: Mapping[str, Any]) -> str:
+    """A text construct as plain text; RSS doesn't say whether its text is markup, so both are looked for."""
+    value = _text(detail, "value")
+    if "html" in _text(detail, "type") or text.looks_like_markup(value):
+        value = text.from_markup(value)
+    return text.tidy(text.unescape(value))
+
+
+def _is_text(detail: Mapping[str, Any]) -> bool:
+    return _text(detail, "type") in ("", "text/plain", "text/html", "application/xhtml+xml")
+
+
+def _author(author: Mapping[str, Any]) -> str:
+    return text.one_line(text.unescape(_text(author, "name") or _text(author, "email")))
+
+
+def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
+    given = _text(entry, "feedburner_origlink") or _text(entry, "link")
+    if not given.strip():
+        given = next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")
+    link = absolute(text.unescape(given), base)
+    if given.strip() and link is None:
+        problems.append(f"link {given.strip()!r} is no http(s) URL: dropped")
+    return link
+
+
+def _date(entry: Mapping[str, Any], key: str, now: datetime, problems: list[str]) -> datetime | None:
+    written, read = _text(entry, key).strip(), _get(entry, f"{key}_parsed")
+    if not written and read is None:
+        return None
+    try:
+        when = datetime.fromtimestamp(calendar.timegm(read), UTC) if read else None
+    except (ValueError, OverflowError, OSError):
+        when = None
+    if when is None:
+        problems.append(f"{key} {written!r} is no date that can be read: dropped")
+        return None
+    return plausible(when, key, now, problems)
+
+
+def _image(entry: Mapping[str, Any], base: str | None) -> str | None:
+    candidates = [_text(media, "url") for media in _get(entry, "media_content") or () if _is_image(media)]
+    candidates += [_text(thumbnail, "url") for thumbnail in _get(entry, "media_thumbnail") or ()]
+    enclosures = (link for link in _get(entry, "links") or () if _text(link, "rel") == "enclosure")
+    candidates += [_text(link, "href") for link in enclosures if _is_image(link)]
+    return next((url for url in (absolute(c, base) for c in candidates) if url), None)
+
+
+def _is_image(media: Mapping[str, Any]) -> bool:
+    return _text(media, "medium") == "image" or _text(media, "type").startswith("image/")
+
+
+def _document_problems(parsed: Mapping[str, Any]) -> list[str]:
+    import feedparser
+
+    error = _get(parsed, "bozo_exception")
+    if not _get(parsed, "bozo") or error is None or isinstance(error, feedparser.NonXMLContentType):
+        return []  # feeds served as text/html are many, and nothing is lost by it
+    return [f"the document is ill-formed: {text.one_line(str(error))}"]
+
+
+def _format(version: str) -> str:
+    if version.startswith("atom"):
+        return f"atom {version[4:5]}.{version[5:6]}" if version[4:] else "atom"
+    if version.startswith("rss"):
+        return f"rss {version[3:4]}.{version[4:]}" if version[3:] else "rss"
+    return version or "unknown"
+
+
+def _ttl(feed: Mapping[str, Any]) -> int | None:
+    """The longest of the waits that the feed asks for, in seconds: `ttl` and the syndication module's period."""
+    waits = []
+    if (minutes := _text(feed, "ttl").strip()).isdigit() and len(minutes) < 9:
+        waits.append(int(minutes) * 60)
+    period = _PERIODS.get(_text(feed, "sy_updateperiod").strip().lower())
+    frequency = _text(feed, "sy_updatefrequency").strip()
+    if period:
+        waits.append(period // max(1, int(frequency)) if frequency.isdigit() and len(frequency) < 9 else period)
+    return max(waits) if waits else None
+
+
+def _link(feed: Mapping[str, Any], rel: str, url: str | None) -> str | None:
+    links = (_text(link, "href") for link in _get(feed, "links") or () if _text(link, "rel") == rel)
+    return absolute(next(links, None), url)
+
+
+def _is_html(body: bytes) -> bool:
+    head = body[:2_048].lower()
+    return b"<html" in head or b"<!doctype html" in head
+
+
+# ── what all formats share ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def language_of(tag: str | None) -> str | None:
+    """The primary subtag of a BCP 47 language tag, lower case; None where it is none."""
+    match = _LANGUAGE.match((tag or "").strip())
+    return match[1].lower() if match else None
+
+
+def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> datetime | None:
+    """`when` in UTC, or None with a note in `problems` when it can't be right."""
+    when = dates.in_utc(when)
+    if why := dates.implausible(when, now):
+        problems.append(f"{what} {why}: dropped")
+        return None
+    return when
+
+
+def finish(drafts: Iterable[Draft], language: str | None, problems: list[str]) -> dict[str, Any]:
+    """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`."""
+    kept: list[Draft] = []
+    for number, draft in enumerate(drafts, 1):
+        _title_from_summary(draft)
+        if draft.title or draft.link:
+            kept.append(draft)
+        else:
+            problems.append(f"entry {number} has no title, link or text: dropped")
+    ambiguous = _ambiguous(kept)
+    entries: dict[str, Entry] = {}
+    for draft in kept:
+        entry = _entry(draft, "" if draft.guid in ambiguous else draft.guid, language)
+        if entries.setdefault(entry.id, entry) is not entry:
+            problems.append(f"entry {entry.id!r} stands more than once: the first counts")
+    return {"entries": tuple(entries.values()), "problems": tuple(problems)}
+
+
+def _title_from_summary(draft: Draft) -> None:
+    body = draft.summary or draft.content
+    if draft.title or not body:
+        return
+    line = body.partition("\n")[0]
+    draft.title = line if len(line) <= TITLE_CHARS else line[:TITLE_CHARS].rsplit(" ", 1)[0] + "…"
+    draft.problems.append("no title: the beginning of the text stands in")
+
+
+def _ambiguous(drafts: Iterable[Draft]) -> set[str]:
+    pairs = {(draft.guid, draft.link or draft.title) for draft in drafts if draft.guid}
+    return {guid for guid, times in Counter(guid for guid, _ in pairs).items() if times > 1}
+
+
+def _entry(draft: Draft, guid: str, language: str | None) -> Entry:
+    return Entry(
+        id=guid or (canonicalize(draft.link) if draft.link else _hash_id(draft)),
+        url=draft.link,
+        title=draft.title,
+        summary=draft.summary,
+        content=draft.content,
+        authors=draft.authors,
+        published=draft.published or draft.updated,
+        updated=draft.updated,
+        language=draft.language or language,
+        image=draft.image,
+        problems=tuple(draft.problems),
+    )
+
+
+def _hash_id(draft: Draft) -> str:
+    seed = f"{draft.title}\n{draft.date_as_written}".encode("utf-8", "replace")
+    return f"sha256:{hashlib.sha256(seed).hexdigest()[:32]}"

@@ -1,0 +1,408 @@
+"""What a poll's outcome means for the feed: when it is polled next and why, its health, what is remembered. Pure.
+
+Intervals adapt to how often a feed brings something new, within the settings' bounds and what the feed and its server
+ask for. Errors never end in giving up: the waits grow to a week and stay there. Only a 410 stops a feed.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ingest.http import retry_after_s
+from ingest.urls import host_of
+from newswatch.model import (
+    Entry,
+    FailureKind,
+    Feed,
+    FeedHealth,
+    FeedState,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    NotAFeed,
+    NotModified,
+    ParsedFeed,
+)
+from newswatch.settings import Settings
+
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a feed that is gone is polled next."""
+WEEK_S: Final = 604_800
+NEW_PER_POLL: Final = 0.1
+"""One poll in ten is to bring something new: twice as many polls would halve the delay, at twice the requests."""
+RATE_MEMORY_S: Final = 43_200
+"""How long the past weighs in the smoothed rate of new entries."""
+FAILING_AFTER: Final = 3
+"""Temporary failures in a row until a feed is shown as failing."""
+REVERT_AFTER: Final = 5
+"""Failures in a row at a URL that a redirect led to, until the configured one is tried again."""
+REDIRECTS_BELIEVED: Final = 3
+"""Polls in a row that must see a permanent redirect before it is taken over."""
+SLOW_S: Final = 10.0
+STALE_AT_LEAST_S: Final = 3 * 86_400
+STALE_FACTOR: Final = 10
+GAP_SHOWN_S: Final = 86_400
+OUTAGE_HOSTS: Final = 3
+"""Fewer hosts that all fail prove no outage of ours."""
+FIRST_WAIT_S: Final = {FailureKind.TRANSIENT: 60, FailureKind.PERMANENT: 3_600, FailureKind.REFUSED: 3_600}
+"""The wait after the first failure, doubled by each further one."""
+NO_FEED_WAIT_S: Final = 900
+_PERMANENT_REDIRECTS: Final = frozenset({301, 308})
+_MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,10})")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A time to wait, in seconds, and its reason for a person."""
+
+    seconds: float
+    why: str
+    asked: bool = False
+    """Whether somebody asked for it: then it is not cut short."""
+
+
+def after_poll(
+    state: FeedState,
+    feed: Feed,
+    outcome: FetchResult,
+    parsed: ParsedFeed | NotAFeed | None,
+    *,
+    new_entries: int,
+    now: datetime,
+    settings: Settings,
+    rng: random.Random,
+    our_outage: bool = False,
+) -> FeedState:
+    """`state` after a poll: `outcome` of the fetch, `parsed` where a body came, `new_entries` never seen before in it.
+
+    `our_outage`: nothing at all could be reached in this batch (`is_our_outage`): a failure says nothing of the feed.
+    """
+    if isinstance(outcome, FetchFailed) and our_outage and outcome.status is None:
+        return _after_outage(state, outcome, now, settings, rng)
+    state = _with_redirects(replace(state, last_poll_at=now, polls=state.polls + 1), outcome)
+    if isinstance(outcome, FetchFailed):
+        return _after_failure(state, feed, outcome, now, rng)
+    state = replace(state, last_status=outcome.status, paused_until=None)
+    if isinstance(outcome, Fetched) and not isinstance(parsed, ParsedFeed):
+        return _after_no_feed(state, feed, parsed, now, rng)
+    return _after_success(
+        state, outcome, parsed if isinstance(parsed, ParsedFeed) else None, new_entries, now, settings, rng
+    )
+
+
+def is_our_outage(outcomes: Iterable[FetchResult]) -> bool:
+    """Whether the fault is ours: several hosts were asked, and not one of them answered anything."""
+    silent: set[str] = set()
+    for outcome in outcomes:
+        if not isinstance(outcome, FetchFailed) or outcome.status is not None:
+            return False
+        if outcome.kind is FailureKind.TRANSIENT:
+            silent.add(host_of(outcome.url))
+    return len(silent) >= OUTAGE_HOSTS
+
+
+def resting_hosts(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
+    """The hosts that asked for rest, and until when: none of their feeds is to be polled before."""
+    until: dict[str, datetime] = {}
+    for state in states:
+        if state.paused_until and state.paused_until > now:
+            host = host_of(state.url)
+            until[host] = max(state.paused_until, until.get(host, state.paused_until))
+    return until
+
+
+def retried(state: FeedState) -> FeedState:
+    """`state` due at once, as `newswatch feeds retry` wants it; its failures are forgotten, its history stays."""
+    return replace(
+        state,
+        next_poll_at=None,
+        paused_until=None,
+        failures=0,
+        etag=None,
+        last_modified=None,
+        body_hash=None,
+        interval_why="retry was asked for",
+        health=FeedHealth.NEW if state.health is FeedHealth.GONE else state.health,
+    )
+
+
+# ── failures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _after_outage(
+    state: FeedState, outcome: FetchFailed, now: datetime, settings: Settings, rng: random.Random
+) -> FeedState:
+    wait = Wait(settings.poll_min_interval_s, "nothing could be reached: our own outage, not counted against the feed")
+    return _due(replace(state, last_error=outcome.reason), wait, now, rng)
+
+
+def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: datetime, rng: random.Random) -> FeedState:
+    state = replace(state, failures=state.failures + 1, last_status=outcome.status, last_error=outcome.reason)
+    if outcome.kind is FailureKind.GONE:
+        why = "410 Gone: polled no more; `newswatch feeds retry` tries again"
+        state = replace(state, next_poll_at=NEVER, interval_why=why)
+        return _shown(state, FeedHealth.GONE, why, now)
+    if state.failures >= REVERT_AFTER and state.url != feed.url:
+        state = _reverted(state, feed)
+    wait = backoff(FIRST_WAIT_S[outcome.kind], state.failures)
+    if outcome.retry_after_s:
+        seconds = min(max(outcome.retry_after_s, 1.0), WEEK_S)
+        wait = Wait(seconds, f"the server asked to wait {_span(seconds)}", asked=True)
+        state = replace(state, paused_until=now + timedelta(seconds=seconds))
+    lasting = outcome.kind is not FailureKind.TRANSIENT or state.failures >= FAILING_AFTER
+    if lasting:
+        state = _shown(state, FeedHealth.FAILING, outcome.reason, now)
+    return _due(state, wait, now, rng)
+
+
+def _after_no_feed(
+    state: FeedState, feed: Feed, parsed: NotAFeed | ParsedFeed | None, now: datetime, rng: random.Random
+) -> FeedState:
+    """A body, but no feed: most often a passing maintenance page or a wall, so it counts as temporary."""
+    reason = parsed.reason if isinstance(parsed, NotAFeed) else "it was not read"
+    if isinstance(parsed, NotAFeed) and parsed.feeds:
+        reason += f"; it advertises {parsed.feeds[0]}"
+    state = replace(state, failures=state.failures + 1, last_error=reason)
+    if state.failures >= REVERT_AFTER and state.url != feed.url:
+        state = _reverted(state, feed)
+    if state.failures >= FAILING_AFTER:
+        state = _shown(state, FeedHealth.FAILING, reason, now)
+    return _due(state, backoff(NO_FEED_WAIT_S, state.failures), now, rng)
+
+
+def backoff(first_s: float, failures: int) -> Wait:
+    """How long to wait after `failures` in a row: doubling from `first_s` to a week, and no further."""
+    seconds = min(WEEK_S, first_s * 2 ** min(failures - 1, 20))
+    return Wait(seconds, f"{failures} failure{'s' * (failures > 1)} in a row: next try in {_span(seconds)}")
+
+
+def _reverted(state: FeedState, feed: Feed) -> FeedState:
+    """Back to the configured URL: where the redirect led doesn't work any more."""
+    return replace(
+        state,
+        url=feed.url,
+        former_urls=(*state.former_urls, state.url),
+        etag=None,
+        last_modified=None,
+        body_hash=None,
+        redirect_to=None,
+        redirect_seen=0,
+    )
+
+
+# ── redirects ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _with_redirects(state: FeedState, outcome: FetchResult) -> FeedState:
+    """Counts permanent redirects (301, 308) and takes one over that has stood long enough; others change nothing."""
+    if isinstance(outcome, FetchFailed):
+        return state
+    target = permanent_target(outcome)
+    if target is None or target == state.url:
+        return replace(state, redirect_to=None, redirect_seen=0)
+    seen = state.redirect_seen + 1 if target == state.redirect_to else 1
+    if seen < REDIRECTS_BELIEVED:
+        return replace(state, redirect_to=target, redirect_seen=seen)
+    former = tuple(dict.fromkeys((*state.former_urls, state.url)))
+    return replace(state, url=target, former_urls=former, redirect_to=None, redirect_seen=0)
+
+
+def permanent_target(outcome: FetchResult) -> str | None:
+    """Where the unbroken run of permanent redirects at the beginning leads; None where there is none."""
+    target = None
+    for hop in outcome.hops:
+        if hop.status not in _PERMANENT_REDIRECTS:
+            break
+        target = hop.url
+    return target
+
+
+# ── success ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _after_success(
+    state: FeedState,
+    outcome: Fetched | NotModified,
+    parsed: ParsedFeed | None,
+    new_entries: int,
+    now: datetime,
+    settings: Settings,
+    rng: random.Random,
+) -> FeedState:
+    first = state.last_success_at is None
+    rolled_over = parsed is not None and _rolled_over(state.entry_ids, parsed.entries)
+    state = _with_rhythm(state, parsed.entries if parsed else (), new_entries, now, first)
+    state = replace(
+        state,
+        failures=0,
+        last_error=None,
+        last_success_at=now,
+        etag=outcome.headers.get("etag", state.etag if parsed is None else None),
+        last_modified=outcome.headers.get("last-modified", state.last_modified if parsed is None else None),
+        body_hash=outcome.body_hash if isinstance(outcome, Fetched) else state.body_hash,
+        entry_ids=tuple(entry.id for entry in parsed.entries) if parsed and parsed.entries else state.entry_ids,
+        new_articles=state.new_articles + new_entries,
+    )
+    if parsed:
+        state = replace(
+            state,
+            asks_s=parsed.ttl_s,
+            skip_hours=tuple(sorted(parsed.skip_hours)),
+            skip_days=tuple(sorted(parsed.skip_days)),
+        )
+    state = _with_health(state, outcome, rolled_over, now)
+    return _awake(_due(state, _wait(state, outcome, rolled_over, now, settings), now, rng))
+
+
+def _wait(
+    state: FeedState, outcome: Fetched | NotModified, rolled_over: bool, now: datetime, settings: Settings
+) -> Wait:
+    asked = [_server_wait(outcome.headers, now, settings), _feed_wait(state, settings)]
+    own = interval(state, settings, rolled_over)
+    return max((own, *(wait for wait in asked if wait)), key=lambda wait: wait.seconds)
+
+
+def _rolled_over(before: Sequence[str], entries: Sequence[Entry]) -> bool:
+    """Whether nothing is left of the last poll's entries: some may have come and gone in between."""
+    return bool(before and entries) and set(before).isdisjoint(entry.id for entry in entries)
+
+
+def _with_rhythm(state: FeedState, entries: Sequence[Entry], new_entries: int, now: datetime, first: bool) -> FeedState:
+    if first:
+        return _first_rhythm(state, entries, now)
+    elapsed = max(1.0, (now - (state.last_success_at or now)).total_seconds())
+    weight = 1 - math.exp(-elapsed / RATE_MEMORY_S)
+    rate = state.new_rate + weight * (new_entries / elapsed * 3600 - state.new_rate)
+    if not new_entries:
+        return replace(state, new_rate=rate)
+    silence = (now - (state.last_new_at or now)).total_seconds()
+    usual = silence if state.usual_silence_s is None else 0.8 * state.usual_silence_s + 0.2 * silence
+    return replace(state, new_rate=rate, last_new_at=now, usual_silence_s=usual)
+
+
+def _first_rhythm(state: FeedState, entries: Sequence[Entry], now: datetime) -> FeedState:
+    """The rhythm as the dates of the first poll's entries tell it."""
+    times = sorted(min(entry.published, now) for entry in entries if entry.published)
+    if len(times) < 2:
+        return replace(state, last_new_at=times[-1] if times else now if entries else None)
+    span = max(60.0, (max(now, times[-1]) - times[0]).total_seconds())
+    return replace(
+        state,
+        last_new_at=times[-1],
+        new_rate=len(times) / span * 3600,
+        usual_silence_s=max(60.0, (times[-1] - times[0]).total_seconds()) / (len(times) - 1),
+    )
+
+
+def interval(state: FeedState, settings: Settings, rolled_over: bool = False) -> Wait:
+    """How long to wait by the feed's own rhythm, within the bounds of the settings."""
+    low, high = settings.poll_min_interval_s, settings.poll_max_interval_s
+    wanted = NEW_PER_POLL / state.new_rate * 3600 if state.new_rate > 0 else high
+    why = f"{state.new_rate:.2g} new entries an hour"
+    if rolled_over:
+        wanted, why = min(wanted, state.interval_s / 4), "all entries of the last poll were gone: polled sooner"
+    seconds = min(max(wanted, low), high)
+    return Wait(seconds, f"{why}: every {_span(seconds)}")
+
+
+def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) -> Wait | None:
+    """What Cache-Control or else Expires (RFC 9111) ask for; beyond our longest interval neither is believed."""
+    control = headers.get("cache-control", "").lower()
+    found = _MAX_AGE.search(control)
+    if found:
+        seconds: float | None = float(found[1]) - _age(headers)
+    elif "no-cache" in control or "no-store" in control:
+        seconds = None
+    else:
+        seconds = retry_after_s(headers.get("expires"), now) if "," in headers.get("expires", "") else None
+    if not seconds or seconds <= 0:
+        return None
+    seconds = min(seconds, settings.poll_max_interval_s)
+    return Wait(seconds, f"the server calls its answer fresh for {_span(seconds)}", asked=True)
+
+
+def _age(headers: Mapping[str, str]) -> float:
+    age = headers.get("age", "").strip()
+    return float(age) if age.isdigit() and len(age) < 10 else 0.0
+
+
+def _feed_wait(state: FeedState, settings: Settings) -> Wait | None:
+    if not state.asks_s:
+        return None
+    seconds = min(state.asks_s, settings.poll_max_interval_s)
+    return Wait(seconds, f"the feed asks to be read every {_span(seconds)}", asked=True)
+
+
+def _awake(state: FeedState) -> FeedState:
+    """Due at the first time that is in none of the hours and days (GMT) which the feed skips.
+
+    A feed that skips everything means nothing by it.
+    """
+    due = state.next_poll_at
+    for _ in range(24 * 8):
+        if due is None or (due.hour not in state.skip_hours and due.weekday() not in state.skip_days):
+            break
+        due = due.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    else:
+        return state
+    if due == state.next_poll_at:
+        return state
+    return replace(state, next_poll_at=due, interval_why=f"{state.interval_why}; moved out of the hours the feed skips")
+
+
+# ── health, due time ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _with_health(state: FeedState, outcome: Fetched | NotModified, rolled_over: bool, now: datetime) -> FeedState:
+    if rolled_over:
+        why = "may have missed items: no entry of the poll before was left"
+        return replace(_shown(state, FeedHealth.GAP, why, now), health_since=now)
+    if (
+        state.health is FeedHealth.GAP
+        and state.health_since
+        and (now - state.health_since).total_seconds() < GAP_SHOWN_S
+    ):
+        return state
+    silent = (now - state.last_new_at).total_seconds() if state.last_new_at else 0.0
+    if silent > max(STALE_AT_LEAST_S, STALE_FACTOR * (state.usual_silence_s or 0)):
+        usual = f", usually {_span(state.usual_silence_s)}" if state.usual_silence_s else ""
+        return _shown(state, FeedHealth.STALE, f"silent for {_span(silent)}{usual}", now)
+    if outcome.elapsed_s > SLOW_S:
+        return _shown(state, FeedHealth.SLOW, f"took {outcome.elapsed_s:.0f} s to answer", now)
+    return _shown(state, FeedHealth.OK, "answers", now)
+
+
+def _shown(state: FeedState, health: FeedHealth, why: str, now: datetime) -> FeedState:
+    since = state.health_since if health is state.health and state.health_since else now
+    return replace(state, health=health, health_why=why, health_since=since)
+
+
+def _due(state: FeedState, wait: Wait, now: datetime, rng: random.Random) -> FeedState:
+    """Due after `wait`, a tenth earlier or later: feeds that were polled together shall not stay together.
+
+    Earlier where the wait is our own choice (a later one would miss every second run of a scheduler that plans each
+    minute), later where somebody asked for it.
+    """
+    seconds = wait.seconds * (rng.uniform(1.0, 1.1) if wait.asked else rng.uniform(0.9, 1.0))
+    return replace(
+        state,
+        next_poll_at=now + timedelta(seconds=seconds),
+        interval_s=round(wait.seconds),
+        interval_why=wait.why,
+    )
+
+
+def _span(seconds: float) -> str:
+    """A duration for a person, in its largest unit."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = round(seconds / size)
+            return f"{count} {unit}{'s' * (count != 1)}"
+    count = round(seconds)
+    return f"{count} second{'s' * (count != 1)}"

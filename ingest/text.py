@@ -1,0 +1,83 @@
+"""Markup to plain text, and text to its normal form."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from typing import Any, Final
+
+# fmt: off
+_BLOCKS: Final = frozenset(
+    {
+        "address", "article", "aside", "blockquote", "br", "caption", "dd", "div", "dl", "dt", "fieldset", "figcaption",
+        "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p",
+        "pre", "section", "table", "td", "th", "tr", "ul",
+    }
+)
+# fmt: on
+_UNSEEN: Final = frozenset({"script", "style", "template", "noscript", "head", "svg", "iframe", "object", "textarea"})
+_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>|<!--")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_BLANKS: Final = re.compile(r"[^\S\n]+")
+
+
+class _Collector:
+    """Takes libxml2's events; needs no tree, so depth costs nothing."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._unseen = 0
+
+    def start(self, tag: str, _: object) -> None:
+        if tag in _UNSEEN:
+            self._unseen += 1
+        elif tag in _BLOCKS:
+            self._pieces.append("\n")
+
+    def end(self, tag: str) -> None:
+        if tag in _UNSEEN:
+            self._unseen = max(0, self._unseen - 1)
+        elif tag in _BLOCKS:
+            self._pieces.append("\n")
+
+    def data(self, data: str) -> None:
+        if not self._unseen:
+            self._pieces.append(data)
+
+    def close(self) -> str:
+        return "".join(self._pieces)
+
+
+def looks_like_markup(text: str) -> bool:
+    """Whether `text` holds a tag or a comment."""
+    return "<" in text and _TAG.search(text) is not None
+
+
+def from_markup(markup: str) -> str:
+    """The text that a reader of this piece of HTML sees: one line a block, no scripts, no markup."""
+    if "<" not in markup:
+        return tidy(html.unescape(markup).replace("\n", " "))
+    from lxml import etree
+
+    joined = re.sub(r"\s+", " ", _CONTROLS.sub("", markup))
+    target: Any = _Collector()
+    return tidy(str(etree.HTML(f"<body>{joined}", etree.HTMLParser(target=target, recover=True))))
+
+
+def unescape(text: str) -> str:
+    """`text` with its character references read; a lone ampersand stays."""
+    return _ENTITY.sub(lambda match: html.unescape(match.group()), text) if "&" in text else text
+
+
+def tidy(text: str) -> str:
+    """`text` in Unicode NFC, without control characters, blanks folded, no empty lines."""
+    clean = unicodedata.normalize("NFC", _CONTROLS.sub("", text.replace("\r", "\n")))
+    lines = (_BLANKS.sub(" ", line).strip() for line in clean.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def one_line(text: str) -> str:
+    """`text` as a single line."""
+    return tidy(text).replace("\n", " ")
