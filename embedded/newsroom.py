@@ -1,0 +1,294 @@
+"""The local newsroom: invented outlets with their feeds and pages, on a loopback port, for the demo and the tests.
+
+    with Newsroom() as newsroom:
+        newsroom.write_config(folder)        # feeds.yaml, alerts.yaml, taxonomy.yaml
+        …poll…
+        newsroom.publish("coordinator-named")
+
+In a process of its own: `python -m embedded.newsroom --port 8931 --config FOLDER`. It is steered by requests then:
+`POST /-/publish/SLUG`, `POST /-/correct/SLUG`, `GET /-/requests`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import shutil
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import yaml
+from aiohttp import ETag, web
+
+from embedded.newsroom_site.content import HERE, Story, load_outlets, load_stories
+from embedded.newsroom_site.printing import Document, Press
+from embedded.newsroom_site.site import Site, correct, edit, open_site, publish
+from newswatch.errors import NewswatchError, StackError
+from newswatch.model import Feed
+from newswatch.settings import default_config_dir
+
+HOST = "127.0.0.1"
+PORT = 8931
+CONTROL = "/-/"
+START_S = 10.0
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSeen:
+    """A request that was answered."""
+
+    path: str
+    """With its query."""
+    status: int
+    conditional: bool
+    """It carried If-None-Match or If-Modified-Since."""
+
+
+class Newsroom:
+    """The newsroom, served by a thread of its own from `__enter__` to `__exit__`.
+
+    Stories are dated from the moment it opens (`minutes_ago` in their front matter), not 2017: an article older than
+    the retention, the time-line's default range or a near-duplicate's window would be dropped or hidden, and rightly.
+    A test that wants 2017 hands in that clock.
+    """
+
+    def __init__(self, port: int = 0, *, clock: Clock = utc_now) -> None:
+        self._wanted_port, self._clock = port, clock
+        self._site = open_site(load_outlets(), load_stories(), clock().replace(second=0, microsecond=0))
+        self._seen: list[RequestSeen] = []
+        self._lock = threading.Lock()
+        self._port: int | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    # ── what is asked of it ──
+
+    @property
+    def host_port(self) -> str:
+        """`127.0.0.1:PORT`: what `Settings.fetch_allow_hosts` must hold.
+
+        Raises:
+            StackError: it is not open.
+        """
+        if self._port is None:
+            raise StackError("The newsroom is not open: use it as a context manager.")
+        return f"{HOST}:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """Its address, without a slash at the end; a list of all that is printed is served there."""
+        return f"http://{self.host_port}"
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """Its feeds, the malformed and the dead one too, as newswatch is to be configured with them."""
+        return tuple(outlet.as_feed(self.url) for outlet in load_outlets())
+
+    @property
+    def stories(self) -> tuple[Story, ...]:
+        """All stories with what is expected of each, those that are held back too."""
+        return load_stories()
+
+    @property
+    def requests(self) -> list[RequestSeen]:
+        """What was asked for so far, in order."""
+        with self._lock:
+            return list(self._seen)
+
+    def article_url(self, slug: str) -> str:
+        """The canonical URL of a story, printed or held back."""
+        story = next(story for story in self.stories if story.slug == slug)
+        return Press(self.url).url(self._site, story)
+
+    def write_config(self, folder: Path) -> None:
+        """Write feeds.yaml and alerts.yaml for this newsroom into `folder`, and copy the default taxonomy there.
+
+        Raises:
+            OSError: it can't be written, or there is no default taxonomy.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        # Plain lists, no tuples: they are what the YAML of a hand-written file holds.
+        feeds = [{**asdict(feed), "topics": list(feed.topics)} for feed in self.feeds]
+        text = yaml.safe_dump({"feeds": feeds}, sort_keys=False, allow_unicode=True)
+        (folder / "feeds.yaml").write_text(text, encoding="utf-8")
+        shutil.copyfile(HERE / "alerts.yaml", folder / "alerts.yaml")
+        shutil.copyfile(default_config_dir() / "taxonomy.yaml", folder / "taxonomy.yaml")
+
+    # ── what it is told ──
+
+    def publish(self, slug: str) -> None:
+        """Put a story that was held back into its outlet's feed, dated now.
+
+        Raises:
+            NewswatchError: no story of that name is held back.
+        """
+        self._change(lambda site: publish(site, slug, self._clock()))
+
+    def correct(self, slug: str) -> None:
+        """Make the correction that stands ready in the story's file.
+
+        Raises:
+            NewswatchError: there is none, or the story is not printed.
+        """
+        self._change(lambda site: correct(site, slug, self._clock()))
+
+    def edit(
+        self,
+        slug: str,
+        *,
+        title: str | None = None,
+        summary: str | None = None,
+        replacements: Mapping[str, str] | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Change a printed story: what is given replaces what stands there, `note` is printed below the text.
+
+        Raises:
+            NewswatchError: the story is not printed, or a text to be replaced does not stand in it.
+        """
+        changes = {"title": title, "summary": summary, "note": note}
+        self._change(lambda site: edit(site, slug, self._clock(), replacements=replacements, **changes))
+
+    def _change(self, change: Callable[[Site], Site]) -> None:
+        with self._lock:
+            self._site = change(self._site)
+
+    # ── serving ──
+
+    def __enter__(self) -> Self:
+        ready: threading.Event = threading.Event()
+        failures: list[OSError] = []
+        self._thread = threading.Thread(target=self._run, args=(ready, failures), name="newsroom", daemon=True)
+        self._thread.start()
+        if not ready.wait(START_S):
+            raise StackError(f"The newsroom did not open within {START_S:.0f} seconds.")
+        if failures:
+            self._thread.join()
+            raise StackError(f"The newsroom can't listen on {HOST}:{self._wanted_port}: {failures[0]}")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._port = self._loop = self._thread = None
+
+    def _run(self, ready: threading.Event, failures: list[OSError]) -> None:
+        loop = asyncio.new_event_loop()
+        # A short time-out: pollers keep connections alive, and closing need not wait for them.
+        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=0.2)
+        try:
+            self._port = loop.run_until_complete(_listen(runner, self._wanted_port))
+        except OSError as error:
+            failures.append(error)
+        else:
+            self._loop = loop
+        ready.set()
+        try:
+            if not failures:
+                loop.run_forever()
+        finally:
+            loop.run_until_complete(runner.cleanup())
+            loop.close()
+
+    def _app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get(CONTROL + "requests", self._tell_requests)
+        app.router.add_post(CONTROL + "publish/{slug}", self._steered(self.publish))
+        app.router.add_post(CONTROL + "correct/{slug}", self._steered(self.correct))
+        app.router.add_get("/{target:.*}", self._answer)
+        return app
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        with self._lock:
+            site = self._site
+        response = respond(Press(self.url).document(site, request.path_qs), request)
+        conditional = "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
+        with self._lock:
+            self._seen.append(RequestSeen(request.path_qs, response.status, conditional))
+        return response
+
+    async def _tell_requests(self, _: web.Request) -> web.Response:
+        return web.json_response([asdict(seen) for seen in self.requests])
+
+    def _steered(self, act: Callable[[str], None]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            try:
+                act(request.match_info["slug"])
+            except NewswatchError as error:
+                return web.json_response({"error": str(error)}, status=404)
+            return web.Response(status=204)
+
+        return handle
+
+
+async def _listen(runner: web.AppRunner, port: int) -> int:
+    """Listen, and return the port: the one asked for, or one that is free for 0."""
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port).start()
+    return int(runner.addresses[0][1])
+
+
+def respond(document: Document, request: web.BaseRequest) -> web.Response:
+    """`document` with its validators, compressed if the client takes that; 304 without a body if it has it already.
+
+    If-None-Match is asked first and alone (RFC 9110 section 13.2.2). The entity tags are weak, since the compressed
+    bytes and the plain ones share them.
+    """
+    response = web.Response(headers={"Vary": "Accept-Encoding", "Cache-Control": "max-age=0"})
+    tag = ETag(hashlib.sha256(document.body).hexdigest()[:24], is_weak=True) if "etag" in document.validators else None
+    modified = document.modified if "last-modified" in document.validators else None
+    response.etag, response.last_modified = tag, modified
+    if document.status == 200 and _is_known(request, tag, modified):
+        response.set_status(304)
+        return response
+    response.set_status(document.status)
+    response.body = document.body
+    response.content_type, response.charset = document.content_type, document.charset
+    response.enable_compression()
+    return response
+
+
+def _is_known(request: web.BaseRequest, tag: ETag | None, modified: datetime | None) -> bool:
+    known: Iterable[ETag] | None = request.if_none_match
+    if known is not None:
+        return tag is not None and any(other.value in (tag.value, "*") for other in known)
+    since = request.if_modified_since
+    return modified is not None and since is not None and modified.replace(microsecond=0) <= since
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until TERM or INT."""
+    parser = argparse.ArgumentParser(prog="python -m embedded.newsroom", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument(
+        "--config", type=Path, metavar="FOLDER", help="write feeds.yaml, alerts.yaml, taxonomy.yaml there"
+    )
+    options = parser.parse_args(arguments)
+    signals = (signal.SIGINT, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        with Newsroom(options.port) as newsroom:
+            if options.config:
+                newsroom.write_config(options.config)
+            print(f"The newsroom is open: {newsroom.url}", flush=True)
+            signal.sigwait(signals)
+    except NewswatchError as error:
+        parser.exit(error.exit_code, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

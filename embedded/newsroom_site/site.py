@@ -1,0 +1,129 @@
+"""The state of the newsroom's site, as values: opening it, publishing a story, correcting one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from embedded.newsroom_site.content import Outlet, Story
+from newswatch.errors import NewswatchError
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A story as it is printed now."""
+
+    story: Story
+    title: str
+    summary: str
+    body: str
+    published: datetime
+    updated: datetime
+    """Equal to `published` until it is changed."""
+    note: str | None = None
+    """A correction's note, below the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that is printed, and what is held back. A change makes another `Site`."""
+
+    opened: datetime
+    outlets: Mapping[str, Outlet]
+    items: Mapping[str, Item]
+    """By slug."""
+    held: Mapping[str, Story]
+
+    def printed_by(self, outlet: Outlet) -> list[Item]:
+        """The outlet's own items, the newest first."""
+        return newest_first(item for item in self.items.values() if item.story.outlet == outlet.id)
+
+    def fed_by(self, outlet: Outlet) -> list[Item]:
+        """The items in the outlet's feed, the newest first: its own and those of others that it links to."""
+        linked = (item for item in self.items.values() if outlet.id in (item.story.outlet, *item.story.also_in))
+        return newest_first(linked)
+
+
+def newest_first(items: Iterable[Item]) -> list[Item]:
+    """The items by time of publication, the newest first."""
+    return sorted(items, key=lambda item: (item.published, item.story.slug), reverse=True)
+
+
+def open_site(outlets: Iterable[Outlet], stories: Iterable[Story], now: datetime) -> Site:
+    """The site at `now`: each story published `minutes_ago` before, those that are held kept back."""
+    stories = tuple(stories)
+    return Site(
+        opened=now,
+        outlets={outlet.id: outlet for outlet in outlets},
+        items={s.slug: _print(s, now - timedelta(minutes=s.minutes_ago)) for s in stories if not s.held},
+        held={s.slug: s for s in stories if s.held},
+    )
+
+
+def _print(story: Story, at: datetime) -> Item:
+    return Item(story, story.title, story.summary, story.body, published=at, updated=at)
+
+
+def publish(site: Site, slug: str, now: datetime) -> Site:
+    """The site with the story that was held back.
+
+    Raises:
+        NewswatchError: no story of that name is held back; names those that are.
+    """
+    if slug not in site.held:
+        raise NewswatchError(f"No story {slug!r} is held back; held back are: {', '.join(sorted(site.held)) or 'none'}")
+    held = {name: story for name, story in site.held.items() if name != slug}
+    return replace(site, items={**site.items, slug: _print(site.held[slug], now)}, held=held)
+
+
+def correct(site: Site, slug: str, now: datetime) -> Site:
+    """The site with the correction made that stands ready in the story's file.
+
+    Raises:
+        NewswatchError: the story is not printed, or no correction is ready.
+    """
+    ready = _printed(site, slug).story.correction
+    if ready is None:
+        raise NewswatchError(f"No correction is ready for the story {slug!r}: say what to change")
+    return edit(site, slug, now, title=ready.title, summary=ready.summary, replacements=ready.replace, note=ready.note)
+
+
+def edit(
+    site: Site,
+    slug: str,
+    now: datetime,
+    *,
+    title: str | None = None,
+    summary: str | None = None,
+    replacements: Mapping[str, str] | None = None,
+    note: str | None = None,
+) -> Site:
+    """The site with the printed story changed; what is not given stays.
+
+    Raises:
+        NewswatchError: the story is not printed, or a text to be replaced does not stand in it.
+    """
+    item = _printed(site, slug)
+    body = item.body
+    for old, new in (replacements or {}).items():
+        if old not in body:
+            raise NewswatchError(f"{old!r} does not stand in the story {slug!r}")
+        body = body.replace(old, new)
+    # HTTP dates count whole seconds: a change must have a later one than what it changes, or a poll would miss it.
+    updated = max(now, item.updated + timedelta(seconds=1))
+    changed = replace(
+        item,
+        title=title or item.title,
+        summary=summary or item.summary,
+        body=body,
+        note=note or item.note,
+        updated=updated,
+    )
+    return replace(site, items={**site.items, slug: changed})
+
+
+def _printed(site: Site, slug: str) -> Item:
+    if slug not in site.items:
+        raise NewswatchError(f"No story {slug!r} is printed; printed are: {', '.join(sorted(site.items))}")
+    return site.items[slug]
