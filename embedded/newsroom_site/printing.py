@@ -22,6 +22,8 @@ ROBOTS = b"User-agent: *\nDisallow: /-/\n"
 Validator = Literal["etag", "last-modified"]
 
 _markdown = MarkdownIt("commonmark").enable("table")
+# The files are wrapped for those who edit them; what is printed has a paragraph on one line, as content systems have.
+_markdown.add_render_rule("softbreak", lambda *_: " ")
 
 
 @dataclass(frozen=True, slots=True)
