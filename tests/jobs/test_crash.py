@@ -1,0 +1,117 @@
+"""The process is killed between any two steps of `plan`, `pull` and `match`, and everything comes right by itself.
+
+Every step that leaves a trace is a request to Elasticsearch or a mail handed over, so dying before and after the n-th
+of them, for every n, is dying everywhere. Each death is a real one: a forked child ends by `os._exit`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from email import message_from_bytes
+
+import pytest
+from elastic_transport import Transport
+
+from alerts.smtp import Mailer
+from jobs.context import Context
+from jobs.match import match
+from jobs.plan import plan
+from jobs.pull import pull
+from search.client import connect
+from tests.jobs.conftest import World
+
+pytestmark = pytest.mark.slow
+
+KILLED = 9
+SMTP_WINDOW = 2
+"""Deaths after which a mail may come twice: right after the server took it, and right before that is noted."""
+
+
+def step_of(killed_at: int, before: bool) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """Wraps a call that leaves a trace, so that the process dies before or after the n-th of them."""
+    taken = iter(range(10_000))
+
+    def wrap(call: Callable[..., object]) -> Callable[..., object]:
+        def step(*args: object, **kwargs: object) -> object:
+            now = next(taken)
+            if before and now == killed_at:
+                os._exit(KILLED)
+            result = call(*args, **kwargs)
+            if not before and now == killed_at:
+                os._exit(KILLED)
+            return result
+
+        return step
+
+    return wrap
+
+
+def dies(job: Callable[[Context], object], context: Context, killed_at: int, *, before: bool) -> bool:
+    """Run the job in a process that is killed at a step; False when it has no such step and came to its end."""
+    child = os.fork()
+    if child == 0:
+        try:
+            wrap = step_of(killed_at, before)
+            Transport.perform_request = wrap(Transport.perform_request)  # type: ignore[method-assign, assignment]
+            Mailer.send = wrap(Mailer.send)  # type: ignore[method-assign, assignment]
+            job(replace(context, es=connect(context.settings)))
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, KILLED), "the job failed by itself"
+    return code == KILLED
+
+
+def do_plan(context: Context) -> None:
+    plan(context)
+
+
+def do_pull(context: Context) -> None:
+    for number in plan(context).batches:
+        pull(context, number)
+
+
+def do_all(context: Context) -> None:
+    do_pull(context)
+    match(context)
+
+
+def deaths() -> Iterator[tuple[int, bool]]:
+    for killed_at in range(200):
+        yield killed_at, True
+        yield killed_at, False
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("job", [do_plan, do_pull, do_all])
+def test_whatever_dies_nothing_is_lost_and_nothing_is_twice(world: World, job: Callable[[Context], None]) -> None:
+    context, published = world.context, 0
+    context.es.cluster.health(wait_for_status="yellow")
+    for killed_at, before in deaths():
+        published += 1
+        world.press.publish(f"story-{published}")
+        died = dies(job, context, killed_at, before=before)
+        # Leases end, the next runs come by the clock, and time passes for what was postponed.
+        for _ in range(3):
+            world.wait(minutes=20)
+            do_all(context)
+        place = f"killed {'before' if before else 'after'} step {killed_at}"
+        assert world.count(context.names.articles) == published, f"an article is lost or twice: {place}"
+        check_mails(world, published, place)
+        if not died:
+            break
+    else:
+        pytest.fail("the job never came to its end")
+    assert published > 4, "no step was found to die at"
+
+
+def check_mails(world: World, published: int, place: str) -> None:
+    """Every story was mailed; one that was mailed twice (the SMTP window) carries the same Message-ID."""
+    identities = [message_from_bytes(mail)["Message-ID"] for mail in world.mailbox.mails]
+    stories = set(identities)
+    assert len(stories) == published, f"a mail is lost, or sent under two identities: {place}"
+    assert len(identities) - len(stories) <= SMTP_WINDOW, f"a mail was sent twice outside of the SMTP window: {place}"
