@@ -520,6 +520,8 @@ class Outcome:
     state: DeliveryState = DeliveryState.PENDING
     message_id: str = ""
     """Of the mail that carried it."""
+    subject: str = ""
+    """Of that mail: a reply repeats it, so that mail programs keep the thread together."""
     at: datetime | None = None
     """When it got this state."""
     attempts: int = 0

@@ -49,6 +49,14 @@ class Settings(BaseSettings):
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "newswatch@localhost"
+    mail_name: str = "newswatch"
+    """Shown as the sender, before the address."""
+    mail_group_s: int = 60
+    """Least time between two instant mails to one recipient: what comes meanwhile goes together."""
+    mail_give_up_s: int = 5 * 86_400
+    """How long a recipient is tried whom the server keeps putting off."""
+    smtp_timeout_s: float = 30
+    """For connecting and for each answer; the answer to the mail itself is awaited four times as long."""
 
     contact: str = "newswatch@localhost"
     """Address or page for publishers to complain to; part of the User-Agent."""
@@ -75,3 +83,7 @@ class Settings(BaseSettings):
 
     public_url: str = "http://127.0.0.1:8080"
     """Where users reach Airflow's web server; for links in mails."""
+    kibana_url: str | None = None
+    """Where users reach Kibana; mails link to it if it is set."""
+    secret_key: SecretStr | None = None
+    """Signs the links in mails; the same on every machine. None: one is made and kept in `data_dir`."""

@@ -1,0 +1,200 @@
+"""Which mails a recipient gets of what is owed to them. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from alerts import schedule
+from alerts.mailbox import Mailbox
+from alerts.outbox import Sent, outcome_for
+from newswatch.model import Delivery, SavedSearch
+
+MailKind = Literal["story", "group", "digest", "reply"]
+_REPLIES = 3
+"""More replies at once than these go as one mail: a server that was down must not flood anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One story in a mail, with every saved search of the recipient that it matches."""
+
+    story_id: str
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def article_id(self) -> str:
+        """The article that tells the story."""
+        return self.deliveries[-1].article_id
+
+    @property
+    def kind(self) -> str:
+        """What is told of it: the gravest of its deliveries."""
+        order = ("retraction", "correction", "spike", "silence", "story", "update")
+        return min((d.kind for d in self.deliveries), key=order.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail to one recipient, before it is written."""
+
+    recipient: str
+    kind: MailKind
+    items: tuple[Item, ...]
+    message_id: str
+    references: tuple[str, ...] = ()
+    """Message-IDs of the thread, oldest first; the last is replied to."""
+    thread_subject: str = ""
+    """What the thread's first mail was called."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """All that this mail settles."""
+        return tuple(d for item in self.items for d in item.deliveries)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do for one recipient now."""
+
+    mails: tuple[Mail, ...] = ()
+    suppressed: Mapping[str, str] = field(default_factory=dict)
+    """Delivery id → the rule that keeps it from being sent."""
+    later: datetime | None = None
+    """When the first of what is held back becomes due."""
+
+
+def plan(
+    box: Mailbox,
+    owed: Sequence[Delivery],
+    told: Mapping[str, Sequence[Sent]],
+    searches: Mapping[str, SavedSearch],
+    *,
+    now: datetime,
+    group: timedelta,
+    domain: str,
+) -> Plan:
+    """The mails for `box` out of everything that waits for it, due or not.
+
+    Due stories make one mail; whatever else is owed of the same story goes with it, so that a recipient gets one mail
+    on a story with every saved search named. Stories told before are replies in their thread. A mail that was begun
+    (its deliveries carry its Message-ID) is made again as it was.
+    """
+    suppressed = {d.id: rule for d in owed if (rule := _rule(box, d, searches, now))}
+    open_ = [d for d in owed if d.id not in suppressed]
+    if box.retry_at and box.retry_at > now:
+        return Plan((), suppressed, box.retry_at)
+    begun, fresh = _begun(box.address, open_)
+    due, later = _due(box, fresh, searches, now, group)
+    stories = {d.story_id for d in due}
+    with_them = [d for d in fresh if d.story_id in stories]
+    mails = [*_resent(box.address, begun, told), *_mails(box.address, with_them, told, domain)]
+    return Plan(tuple(mails), suppressed, min(later, default=None))
+
+
+def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime) -> str | None:
+    """Why a delivery must not be sent."""
+    if delivery.alert_id in box.unsubscribed or "*" in box.unsubscribed:
+        return "the recipient has unsubscribed"
+    search = searches.get(delivery.alert_id)
+    if search and search.mute_until and search.mute_until > now:
+        return f"muted until {search.mute_until:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def _begun(recipient: str, owed: Sequence[Delivery]) -> tuple[dict[str, list[Delivery]], list[Delivery]]:
+    """Message-ID → the deliveries of a mail that may or may not have gone out; and all the others."""
+    begun: dict[str, list[Delivery]] = {}
+    fresh = []
+    for delivery in owed:
+        message_id = outcome_for(delivery, recipient).message_id
+        if message_id:
+            begun.setdefault(message_id, []).append(delivery)
+        else:
+            fresh.append(delivery)
+    return begun, fresh
+
+
+def _due(
+    box: Mailbox, owed: Sequence[Delivery], searches: Mapping[str, SavedSearch], now: datetime, group: timedelta
+) -> tuple[list[Delivery], list[datetime]]:
+    """What is to be sent now, and when the rest will be."""
+    due, later = [], []
+    for delivery in owed:
+        moment = _due_at(box, delivery, searches.get(delivery.alert_id), group)
+        if moment <= now:
+            due.append(delivery)
+        else:
+            later.append(moment)
+    return due, later
+
+
+def _due_at(box: Mailbox, delivery: Delivery, search: SavedSearch | None, group: timedelta) -> datetime:
+    moments = [delivery.not_before or delivery.created_at]
+    if box.last_sent_at and not schedule.parse(delivery.schedule).digest:
+        moments.append(box.last_sent_at + group)
+    last = box.last_by_alert.get(delivery.alert_id)
+    if search and search.throttle_s and last:
+        moments.append(last + timedelta(seconds=search.throttle_s))
+    return max(moments)
+
+
+def _mails(
+    recipient: str, deliveries: Sequence[Delivery], told: Mapping[str, Sequence[Sent]], domain: str
+) -> list[Mail]:
+    items = _items(deliveries)
+    replies = [item for item in items if told.get(item.story_id)]
+    if len(replies) > _REPLIES:
+        replies = []
+    fresh = [item for item in items if item not in replies]
+    instant = [item for item in fresh if not _is_digest(item)]
+    digest = [item for item in fresh if _is_digest(item)]
+    mails = [_mail(recipient, "reply", [item], told, domain) for item in replies]
+    if instant:
+        mails.append(_mail(recipient, "story" if len(instant) == 1 else "group", instant, told, domain))
+    if digest:
+        mails.append(_mail(recipient, "digest", digest, told, domain))
+    return mails
+
+
+def _items(deliveries: Sequence[Delivery]) -> list[Item]:
+    """One item for each story, in the order in which the stories came."""
+    stories: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        stories.setdefault(delivery.story_id, []).append(delivery)
+    return [Item(story_id, tuple(found)) for story_id, found in stories.items()]
+
+
+def _is_digest(item: Item) -> bool:
+    """A story of which nothing is instant."""
+    return all(schedule.parse(d.schedule).digest for d in item.deliveries)
+
+
+def _mail(
+    recipient: str, kind: MailKind, items: Sequence[Item], told: Mapping[str, Sequence[Sent]], domain: str
+) -> Mail:
+    ids = sorted(d.id for item in items for d in item.deliveries)
+    key = hashlib.sha256("\n".join((recipient, *ids)).encode()).hexdigest()[:32]
+    return _threaded(Mail(recipient, kind, tuple(items), f"<{key}@{domain}>"), told)
+
+
+def _resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], told: Mapping[str, Sequence[Sent]]) -> list[Mail]:
+    mails = []
+    for message_id, deliveries in begun.items():
+        items = _items(deliveries)
+        kind: MailKind = "digest" if all(_is_digest(item) for item in items) else "group"
+        if len(items) == 1 and kind == "group":
+            kind = "reply" if told.get(items[0].story_id) else "story"
+        mails.append(_threaded(Mail(recipient, kind, tuple(items), message_id), told))
+    return mails
+
+
+def _threaded(mail: Mail, told: Mapping[str, Sequence[Sent]]) -> Mail:
+    """A reply with the mails it replies to; any other mail as it is."""
+    thread = [sent for sent in told.get(mail.items[0].story_id, ()) if sent.message_id]
+    if mail.kind != "reply" or not thread:
+        return mail
+    return replace(mail, references=tuple(sent.message_id for sent in thread), thread_subject=thread[0].subject)

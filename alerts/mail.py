@@ -1,0 +1,406 @@
+"""A mail as a person reads it: what happened, who says so, and why it was sent. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from functools import cache
+from textwrap import fill
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from babel import Locale
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+
+from alerts import schedule
+from alerts.compose import Item, Mail
+from alerts.links import Action, Link, Links
+from newswatch.model import Article, Evidence, Passage, Tag
+from newswatch.settings import Settings
+
+POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
+"""7-bit clean, so that any server takes it; long header lines are folded all the same, by RFC 2047 words."""
+_SUBJECT = 150
+"""Characters of a subject that a list of mails can show; the mail itself has the whole title."""
+_LEAD = 280
+_CONTEXT = 60
+"""Characters shown on either side of a tag's evidence."""
+_CARDS = 20
+"""Stories shown in full in one mail; the rest of a digest is one line each, so that no mail program cuts it off."""
+_DIRECTIONAL = "\u200e\u200f\u061c" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff{_DIRECTIONAL}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A story to be told: the item of the mail, its article (none for a spike or a silence), and how many say so."""
+
+    item: Item
+    article: Article | None
+    sources: int
+    """Independent ones."""
+
+
+# ── what the templates see ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of text, marked or not."""
+
+    text: str
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A passage: where it stands, and its pieces."""
+
+    where: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def plain(self) -> str:
+        """For the text part: marks as asterisks."""
+        return "".join(f"*{p.text}*" if p.marked else p.text for p in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class TagView:
+    """A tag with what carried it."""
+
+    name: str
+    level: str
+    score: str
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoryView:
+    """One story, ready to be set."""
+
+    title: tuple[Piece, ...]
+    headline: str
+    url: str | None
+    label: str
+    """What kind of news it is, if not simply a new story."""
+    language: str
+    outlet: str
+    place: str
+    published: str
+    found: str
+    sources: str
+    alerts: tuple[str, ...]
+    quotes: tuple[Quote, ...]
+    lead: str
+    tags: tuple[TagView, ...]
+    news_url: str | None
+    kibana_url: str | None
+    relevant_url: str
+    not_relevant_url: str
+
+
+def render(mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, *, now: datetime) -> EmailMessage:
+    """The whole message: headers, text and HTML.
+
+    `stories` are those of `mail` that can be told. The Message-ID is the mail's, the same whenever it is made again.
+    """
+    ordered = sorted(stories, key=_by_weight) if mail.kind == "digest" else list(stories)
+    views = [_view(story, mail, settings, links) for story in ordered]
+    alerts = _alerts(mail)
+    context: dict[str, Any] = {
+        "subject": subject(mail, ordered),
+        "heading": _heading(mail, len(views)),
+        "when": when(now),
+        "cards": views[:_CARDS],
+        "rows": views[_CARDS:],
+        "kind": mail.kind,
+        "alerts": [(name, links.url(Link("unsubscribe", mail.recipient, key))) for key, name in alerts.items()],
+        "unsubscribe_all": links.url(Link("unsubscribe", mail.recipient, "*")),
+        "sender": settings.mail_name,
+        "recipient": mail.recipient,
+    }
+    message = EmailMessage(POLICY)
+    _head(message, mail, context["subject"], alerts, settings, links, now)
+    message.set_content(_text(context), charset="utf-8")
+    message.add_alternative(_template("mail.html.j2").render(context), subtype="html", charset="utf-8")
+    return message
+
+
+def _head(
+    message: EmailMessage,
+    mail: Mail,
+    subject: str,
+    alerts: dict[str, str],
+    settings: Settings,
+    links: Links,
+    now: datetime,
+) -> None:
+    message["From"] = Address(one_line(settings.mail_name), addr_spec=settings.mail_from)
+    message["To"] = Address(addr_spec=mail.recipient)
+    message["Subject"] = subject
+    message["Date"] = now.astimezone(UTC)
+    message["Message-ID"] = mail.message_id
+    if mail.references:
+        message["In-Reply-To"] = mail.references[-1]
+        message["References"] = " ".join(mail.references)
+    # RFC 2919: one list for each saved search; a mail of several is of the list of all.
+    list_name = next(iter(alerts)) if len(alerts) == 1 else "all"
+    message["List-Id"] = f"<{list_name}.newswatch.{settings.mail_from.rpartition('@')[2]}>"
+    url = links.url(Link("unsubscribe", mail.recipient, ",".join(alerts)))
+    message["List-Unsubscribe"] = f"<{url}>"
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+    # RFC 3834, and what Exchange knows instead: nobody's out-of-office answer is wanted.
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message["X-Newswatch-Alerts"] = ", ".join(alerts)
+
+
+def _alerts(mail: Mail) -> dict[str, str]:
+    """Id → name of every saved search that the mail answers."""
+    return {d.alert_id: one_line(d.alert_name) for d in mail.deliveries}
+
+
+def subject(mail: Mail, stories: Sequence[Story]) -> str:
+    """One line that says what the mail is about."""
+    first = stories[0]
+    title = _headline(first)
+    if mail.kind == "reply":
+        told = mail.thread_subject or title
+        return told if told.startswith("Re: ") else f"Re: {told}"
+    if mail.kind == "story":
+        return shortened(title, _SUBJECT)
+    names = ", ".join(_alerts(mail).values())
+    count = f"{len(stories)} {'story' if len(stories) == 1 else 'stories'}"
+    if mail.kind == "digest":
+        return shortened(f"{_period(mail)} digest, {count}: {names}", _SUBJECT)
+    return shortened(f"{count}: {title}", _SUBJECT)
+
+
+def _heading(mail: Mail, count: int) -> str:
+    if mail.kind == "digest":
+        return f"{_period(mail)} digest · {count} {'story' if count == 1 else 'stories'}"
+    if mail.kind == "group":
+        return f"{count} new {'story' if count == 1 else 'stories'}"
+    return "More on a story you have had" if mail.kind == "reply" else ""
+
+
+def _period(mail: Mail) -> str:
+    every = {schedule.parse(d.schedule).every for d in mail.deliveries}
+    return next((word.title() for word in ("weekly", "daily", "hourly") if word in every), "News")
+
+
+def _by_weight(story: Story) -> tuple[int, float]:
+    """What most sources report comes first; then the newest."""
+    moment = (
+        story.article.published or story.article.first_seen if story.article else story.item.deliveries[0].created_at
+    )
+    return (-story.sources, -moment.timestamp())
+
+
+def _headline(story: Story) -> str:
+    told = next((d.headline for d in story.item.deliveries if d.headline), "")
+    return one_line(told or (story.article.title if story.article else "")) or "(no title)"
+
+
+# ── one story ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_LABELS = {
+    "correction": "Correction",
+    "retraction": "Retracted",
+    "update": "Update",
+    "spike": "Unusually many articles",
+    "silence": "Nothing for a long time",
+    "story": "",
+}
+
+
+def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryView:
+    item, article = story.item, story.article
+    passages = _passages(item)
+    headline = _headline(story)
+    titles = [p for p in passages if p.field == "title" and one_line(p.text) == headline]
+    quotes = tuple(_quote(p) for p in passages if p.field != "title")
+    return StoryView(
+        title=_pieces(titles[0]) if titles else (Piece(headline, marked=False),),
+        headline=headline,
+        url=safe_url(article.url) if article else None,
+        label=_LABELS[item.kind],
+        language=(article.language if article else None) or "",
+        outlet=one_line(article.source.name) if article else "",
+        place=territory(article.source.country) if article else "",
+        published=when(article.published) if article and article.published else "",
+        found=when(article.first_seen if article else item.deliveries[0].created_at),
+        sources="one source" if story.sources == 1 else f"{story.sources} independent sources",
+        alerts=tuple(dict.fromkeys(one_line(d.alert_name) for d in item.deliveries)),
+        quotes=quotes,
+        lead="" if quotes or not article else _lead(article),
+        tags=tuple(_tag(tag, article) for tag in _ordered(article.tags)) if article else (),
+        news_url=_news_url(item.story_id, settings) if article else None,
+        kibana_url=_kibana_url(item.story_id, settings) if article else None,
+        relevant_url=_say("relevant", story, mail, links),
+        not_relevant_url=_say("not-relevant", story, mail, links),
+    )
+
+
+def _say(action: Action, story: Story, mail: Mail, links: Links) -> str:
+    alerts = ",".join(dict.fromkeys(d.alert_id for d in story.item.deliveries))
+    return links.url(Link(action, mail.recipient, alerts, story.item.story_id, story.item.article_id))
+
+
+def _passages(item: Item) -> list[Passage]:
+    """The passages of all its saved searches, each text once, with the marks of all."""
+    marks: dict[tuple[str, str], set[tuple[int, int]]] = {}
+    texts: dict[tuple[str, str], Passage] = {}
+    for passage in (p for d in item.deliveries for p in d.passages):
+        key = (passage.field, passage.text)
+        texts.setdefault(key, passage)
+        marks.setdefault(key, set()).update(passage.marks)
+    return [Passage(p.field, p.text, merged(marks[key])) for key, p in texts.items()]
+
+
+def merged(marks: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The marks in order, those that touch or overlap as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(marks):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def _quote(passage: Passage) -> Quote:
+    return Quote("" if passage.field == "text" else f"in the {passage.field}", _pieces(passage))
+
+
+def _pieces(passage: Passage) -> tuple[Piece, ...]:
+    pieces, at = [], 0
+    for start, end in passage.marks:
+        pieces += [
+            Piece(visible(passage.text[at:start]), marked=False),
+            Piece(visible(passage.text[start:end]), marked=True),
+        ]
+        at = end
+    pieces.append(Piece(visible(passage.text[at:]), marked=False))
+    return tuple(piece for piece in pieces if piece.text)
+
+
+def _lead(article: Article) -> str:
+    return shortened(one_line(article.summary or article.text), _LEAD)
+
+
+def _ordered(tags: Sequence[Tag]) -> list[Tag]:
+    """Main ones first, then by score, a topic before its sub-topics."""
+    return sorted(tags, key=lambda tag: (tag.level != "main", -tag.score, tag.tag))
+
+
+def _tag(tag: Tag, article: Article) -> TagView:
+    shown: dict[str, Evidence] = {}
+    for evidence in tag.evidence:
+        shown.setdefault(evidence.text.casefold(), evidence)
+    quotes = (in_context(evidence, article) for evidence in list(shown.values())[:2])
+    return TagView(tag.tag, tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
+
+
+def in_context(evidence: Evidence, article: Article) -> Passage:
+    """The evidence with some words on either side; alone, if the article has changed since."""
+    text: str = getattr(article, evidence.field)
+    if text[evidence.start : evidence.end] != evidence.text:
+        return Passage(evidence.field, evidence.text, ((0, len(evidence.text)),))
+    start, end = max(evidence.start - _CONTEXT, 0), min(evidence.end + _CONTEXT, len(text))
+    if start:
+        start = evidence.start - len(text[start : evidence.start].partition(" ")[2])
+    if end < len(text):
+        end = evidence.end + len(text[evidence.end : end].rpartition(" ")[0])
+    before = ("… " if start else "") + text[start : evidence.start].replace("\n", " ")
+    after = text[evidence.end : end].replace("\n", " ") + (" …" if end < len(text) else "")
+    return Passage(evidence.field, before + evidence.text + after, ((len(before), len(before) + len(evidence.text)),))
+
+
+# ── words and links ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without characters that are not seen: fit for a header."""
+    return " ".join(visible(text).split())
+
+
+def visible(text: str) -> str:
+    """The text without control and direction characters, and without halves of characters."""
+    return _UNSEEN.sub("", text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def shortened(text: str, most: int) -> str:
+    """At most `most` characters, cut between words and marked as cut."""
+    if len(text) <= most:
+        return text
+    words = text[: most - 2].rpartition(" ")[0] or text[: most - 2]
+    return f"{words} …"
+
+
+def safe_url(url: str) -> str | None:
+    """The URL if it leads to the web; nothing else (javascript:, data:, file:) is ever made a link."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    plain = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return quote(url, safe="%/:=&?~#+!$,;'@()*[]") if plain else None
+
+
+def when(moment: datetime) -> str:
+    """A time as people read it."""
+    return f"{moment.astimezone(UTC):%a} {moment.astimezone(UTC).day} {moment.astimezone(UTC):%b %Y, %H:%M} UTC"
+
+
+@cache
+def territory(code: str | None) -> str:
+    """The English name of a country; the code itself if it is none."""
+    return str(Locale("en").territories.get(code, code)) if code else ""
+
+
+def _news_url(story_id: str, settings: Settings) -> str | None:
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/story/{quote(story_id, safe='')}")
+
+
+def _kibana_url(story_id: str, settings: Settings) -> str | None:
+    """Discover on the story, in Kibana's own notation (rison) in the fragment."""
+    if not settings.kibana_url:
+        return None
+    query = f"(query:(language:lucene,query:'story_id:\"{story_id}\"'))"
+    return safe_url(
+        f"{settings.kibana_url.rstrip('/')}/app/discover#/?_g=(time:(from:now-1y,to:now))&_a={quote(query)}"
+    )
+
+
+# ── setting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("alerts"),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["wrapped"] = lambda text, indent="": fill(
+        text, 76, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return environment
+
+
+def _template(name: str) -> Template:
+    return _environment().get_template(name)
+
+
+def _text(context: dict[str, Any]) -> str:
+    """The text part, never more than one blank line in a row."""
+    return re.sub(r"\n{3,}", "\n\n", _template("mail.txt.j2").render(context)).strip() + "\n"

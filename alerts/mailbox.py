@@ -1,0 +1,120 @@
+"""Recipients: who is being served by whom, when they last got a mail, what the mail server said of them.
+
+A worker serves a recipient only while it holds the recipient's claim, so that two workers never send one person the
+same thing, nor two mails where one was meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+
+from newswatch.errors import StoreError
+from search.documents import Stored, dump, load, stored
+from search.names import Names
+
+_TRIES = 20
+_FIRST_RETRY = timedelta(minutes=1)
+_LAST_RETRY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """What is remembered of a recipient."""
+
+    address: str
+    claimed_by: str = ""
+    claimed_until: datetime | None = None
+    last_sent_at: datetime | None = None
+    failures: int = 0
+    """Tries in a row that the server put off."""
+    failing_since: datetime | None = None
+    retry_at: datetime | None = None
+    """Not to be tried before."""
+    last_error: str | None = None
+    unsubscribed: tuple[str, ...] = ()
+    """Saved searches that the recipient wants no mail of; `*` is all."""
+    last_by_alert: Mapping[str, datetime] = field(default_factory=dict)
+    """Saved search → when it last mailed the recipient; for throttling."""
+
+
+def served(box: Mailbox, alert_ids: tuple[str, ...], now: datetime) -> Mailbox:
+    """The mailbox after it took a mail. Pure."""
+    last = {**box.last_by_alert, **dict.fromkeys(alert_ids, now)}
+    return replace(
+        box, last_sent_at=now, last_by_alert=last, failures=0, failing_since=None, retry_at=None, last_error=None
+    )
+
+
+def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
+    """The mailbox after a temporary refusal: tried again after 1, 2, 4 … minutes, an hour at most.
+
+    RFC 5321 section 4.5.4.1 advises half an hour between tries, but greylisting servers let in after a few minutes.
+    Pure.
+    """
+    wait = min(_FIRST_RETRY * 2 ** min(box.failures, 10), _LAST_RETRY)
+    return replace(
+        box, failures=box.failures + 1, failing_since=box.failing_since or now, retry_at=now + wait, last_error=why
+    )
+
+
+class Mailboxes:
+    """The mailboxes of one installation."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._index = es, names.mailboxes
+
+    def get(self, address: str) -> Mailbox:
+        """The mailbox, in real time; a new one for an address never written to."""
+        found = self._find(address)
+        return found.value if found else Mailbox(address)
+
+    def claim(self, address: str, worker: str, now: datetime, lease: timedelta) -> Stored[Mailbox] | None:
+        """The mailbox, now held by `worker` until `now + lease`; None while somebody else holds it."""
+        was = self._find(address)
+        box = was.value if was else Mailbox(address)
+        if box.claimed_until and box.claimed_until > now and box.claimed_by != worker:
+            return None
+        return self._write(was, replace(box, claimed_by=worker, claimed_until=now + lease))
+
+    def keep(self, held: Stored[Mailbox], box: Mailbox) -> Stored[Mailbox] | None:
+        """Write `box` while it is still held; None if the claim has been lost to somebody else."""
+        return self._write(held, box)
+
+    def change_unsubscribed(self, address: str, alert_id: str, *, unsubscribed: bool) -> None:
+        """Note that the recipient wants no more mail of the saved search (`*`: of any), or wants it again."""
+        for _ in range(_TRIES):
+            was = self._find(address)
+            box = was.value if was else Mailbox(address)
+            others = tuple(name for name in box.unsubscribed if name != alert_id)
+            if self._write(was, replace(box, unsubscribed=(*others, alert_id) if unsubscribed else others)):
+                return
+        raise StoreError(f"Mailbox {address} keeps being changed by others: try again.")
+
+    def _find(self, address: str) -> Stored[Mailbox] | None:
+        try:
+            hit = self._es.get(index=self._index, id=address)
+        except NotFoundError:
+            return None
+        return stored(load(Mailbox, hit["_source"]), hit.body)
+
+    def _write(self, was: Stored[Mailbox] | None, box: Mailbox) -> Stored[Mailbox] | None:
+        try:
+            if was is None:
+                answer = self._es.create(index=self._index, id=box.address, document=dump(box))
+            else:
+                answer = self._es.index(
+                    index=self._index,
+                    id=box.address,
+                    document=dump(box),
+                    if_seq_no=was.seq_no,
+                    if_primary_term=was.primary_term,
+                )
+        except ConflictError:
+            # The client retries what timed out: the conflict may be with our own first try.
+            now = self._find(box.address)
+            return now if now and now.value == box else None
+        return stored(box, answer.body)

@@ -1,0 +1,239 @@
+"""The outbox: what is owed to whom, and what became of it.
+
+A delivery is one document per (saved search, story), created before anything is sent, so that a story is owed once
+however often its batch is matched. What became of each recipient is written into it, always by compare-and-set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from alerts import schedule
+from newswatch.errors import StoreError
+from newswatch.model import Delivery, DeliveryState, Match, Outcome, SavedSearch
+from search import bulk
+from search.documents import Document, Stored, dump, load, stored
+from search.names import Names
+
+_TRIES = 50
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class OweReport:
+    """How many deliveries were created, and how many were there already."""
+
+    created: int = 0
+    existing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A mail that told a recipient of a story."""
+
+    message_id: str
+    at: datetime
+    subject: str = ""
+
+
+class Outbox:
+    """The deliveries of one installation."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._index = es, names.deliveries
+
+    # ── owing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def owe(self, matches: Iterable[Match], searches: Iterable[SavedSearch], now: datetime) -> OweReport:
+        """Owe each match's story to the recipients of its saved search, once.
+
+        Of several articles on a story the first is told; a search that asks for updates owes the later ones as well.
+
+        Raises:
+            StoreError: Elasticsearch can't take them all; owe the same matches again.
+        """
+        by_id = {search.id: search for search in searches}
+        first: dict[tuple[str, str], Match] = {}
+        later = [m for m in matches if first.setdefault((m.alert_id, m.story_id), m) is not m]
+        created, existing = self._create(owed(m, by_id[m.alert_id], now) for m in first.values())
+        later += [m for m in first.values() if owed(m, by_id[m.alert_id], now).id in existing]
+        updates = self._updates([m for m in later if by_id[m.alert_id].updates], by_id, now)
+        more, known = self._create(updates)
+        return OweReport(created + more, len(existing) + len(known))
+
+    def _updates(
+        self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime
+    ) -> Iterator[Delivery]:
+        """The matches whose article is another than the one the story was told by."""
+        told = {s.value.id: s.value.article_id for s in self.get(f"{m.alert_id}~{m.story_id}" for m in matches)}
+        for match in matches:
+            delivery = owed(match, searches[match.alert_id], now)
+            if told.get(delivery.id) != match.article_id:
+                yield replace(delivery, kind="update")
+
+    def add(self, deliveries: Iterable[Delivery]) -> OweReport:
+        """Owe these; those that are owed already stay as they are."""
+        created, existing = self._create(deliveries)
+        return OweReport(created, len(existing))
+
+    def _create(self, deliveries: Iterable[Delivery]) -> tuple[int, set[str]]:
+        created, existing = 0, set()
+        for result in bulk.write(self._es, (bulk.create(self._index, d.id, document(d)) for d in deliveries)):
+            if result.conflict:
+                existing.add(result.id)
+            elif result.reason:
+                raise StoreError(f"Elasticsearch refuses delivery {result.id}: {result.reason}")
+            else:
+                created += 1
+        return created, existing
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def refresh(self) -> None:
+        """Make what was written findable."""
+        self._es.indices.refresh(index=self._index)
+
+    def get(self, ids: Iterable[str]) -> list[Stored[Delivery]]:
+        """Those of the deliveries that exist, in real time."""
+        wanted = list(dict.fromkeys(ids))
+        found = []
+        for at in range(0, len(wanted), _PAGE):
+            answer = self._es.mget(index=self._index, ids=wanted[at : at + _PAGE])
+            found += [stored(delivery(doc["_source"]), doc) for doc in answer["docs"] if doc.get("found")]
+        return found
+
+    def recipients_due(self, now: datetime) -> list[str]:
+        """Everybody to whom something is due, as of the last refresh."""
+        due = {"bool": {"filter": [_PENDING, {"range": {"not_before": {"lte": now.isoformat()}}}]}}
+        recipients: list[str] = []
+        after: dict[str, Any] = {}
+        while True:
+            composite = {"size": _PAGE, "sources": [{"r": {"terms": {"field": "waiting"}}}], **after}
+            answer = self._es.search(index=self._index, size=0, query=due, aggs={"r": {"composite": composite}})
+            page = answer["aggregations"]["r"]
+            recipients += [bucket["key"]["r"] for bucket in page["buckets"]]
+            if "after_key" not in page:
+                return recipients
+            after = {"after": page["after_key"]}
+
+    def has_due(self, now: datetime) -> bool:
+        """Whether anything is due to anybody."""
+        self.refresh()
+        due = {"bool": {"filter": [_PENDING, {"range": {"not_before": {"lte": now.isoformat()}}}]}}
+        return bool(self._es.count(index=self._index, query=due)["count"])
+
+    def owed_to(self, recipient: str) -> list[Stored[Delivery]]:
+        """Everything that waits for `recipient`, due or not, oldest first.
+
+        Found by a search, which may show what is no longer so, and read again in real time.
+        """
+        query = {"query": {"bool": {"filter": [_PENDING, {"term": {"waiting": recipient}}]}}, "_source": False}
+        ids = [hit["_id"] for hit in scan(self._es, index=self._index, query=query, size=_PAGE)]
+        waiting = [found for found in self.get(ids) if recipient in found.value.waiting]
+        return sorted(waiting, key=lambda found: (found.value.created_at, found.id))
+
+    def told(self, recipient: str, story_ids: Iterable[str]) -> dict[str, list[Sent]]:
+        """The mails that told `recipient` of these stories, oldest first."""
+        found: dict[str, dict[str, Sent]] = {}
+        for one in self._of_stories(list(story_ids), recipient):
+            for outcome in one.outcomes:
+                if outcome.recipient == recipient and outcome.state is DeliveryState.SENT and outcome.at:
+                    sent = Sent(outcome.message_id, outcome.at, outcome.subject)
+                    found.setdefault(one.story_id, {}).setdefault(outcome.message_id, sent)
+        return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in found.items()}
+
+    def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
+        for at in range(0, len(story_ids), _PAGE):
+            about = {"terms": {"story_id": list(story_ids[at : at + _PAGE])}}
+            query = {"query": {"bool": {"filter": [about, {"term": {"recipients": recipient}}]}}}
+            for hit in scan(self._es, index=self._index, query=query, size=_PAGE):
+                yield delivery(hit["_source"])
+
+    # ── settling ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def settle(self, deliveries: Iterable[Stored[Delivery]], change: Callable[[Delivery], Delivery]) -> None:
+        """Change each delivery, whoever else is changing it for another recipient.
+
+        Raises:
+            StoreError: Elasticsearch refuses one, or one keeps being changed by others.
+        """
+        left = list(deliveries)
+        for _ in range(_TRIES):
+            actions = [bulk.replace(was, document(change(was.value))) for was in left]
+            again = []
+            for was, result in zip(left, bulk.write(self._es, actions), strict=True):
+                if result.conflict:
+                    again.append(was.id)
+                elif result.reason:
+                    raise StoreError(f"Elasticsearch refuses delivery {was.id}: {result.reason}")
+            if not again:
+                return
+            left = self.get(again)
+        raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
+
+
+_PENDING = {"term": {"state": DeliveryState.PENDING}}
+
+
+def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
+    """The delivery of a match, due by the search's schedule; suppressed while the search is muted. Pure."""
+    muted = search.mute_until is not None and search.mute_until > now
+    return Delivery(
+        alert_id=search.id,
+        alert_name=search.name,
+        story_id=match.story_id,
+        article_id=match.article_id,
+        recipients=search.recipients,
+        state=DeliveryState.SUPPRESSED if muted else DeliveryState.PENDING,
+        created_at=now,
+        passages=match.passages,
+        not_before=schedule.next_due(schedule.parse(search.schedule), now),
+        schedule=search.schedule,
+        suppressed_by=f"muted until {search.mute_until:%Y-%m-%d %H:%M} UTC" if muted else None,
+        published=match.published,
+        fetched_at=match.fetched_at,
+        indexed_at=match.indexed_at,
+    )
+
+
+def with_outcome(delivery: Delivery, outcome: Outcome) -> Delivery:
+    """The delivery with what became of one recipient; its state follows once none waits any more. Pure."""
+    others = tuple(o for o in delivery.outcomes if o.recipient != outcome.recipient)
+    changed = replace(delivery, outcomes=(*others, outcome))
+    if changed.waiting or delivery.state is not DeliveryState.PENDING:
+        return changed
+    states = {o.state for o in changed.outcomes}
+    order = (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SUPPRESSED)
+    state = next(state for state in order if state in states)
+    why = outcome.error if state is DeliveryState.SUPPRESSED else None
+    return replace(changed, state=state, sent_at=outcome.at if state is DeliveryState.SENT else None, suppressed_by=why)
+
+
+def outcome_for(delivery: Delivery, recipient: str) -> Outcome:
+    """What is known of one recipient so far. Pure."""
+    return next((o for o in delivery.outcomes if o.recipient == recipient), Outcome(recipient))
+
+
+def document(delivery: Delivery) -> Document:
+    """The document of a delivery; its id is `delivery.id`. Pure."""
+    shown = dump(delivery)
+    for name in ("passages", "outcomes", "version", "headline"):
+        shown.pop(name, None)
+    return shown | {
+        "waiting": list(delivery.waiting),
+        "refused": list(delivery.refused),
+        "last_error": delivery.last_error,
+        "message_ids": sorted({o.message_id for o in delivery.outcomes if o.message_id}),
+        "detail": dump(delivery),
+    }
+
+
+def delivery(document: Mapping[str, Any]) -> Delivery:
+    """The inverse of `document`. Pure."""
+    return load(Delivery, {"recipients": ()} | dict(document["detail"]))

@@ -1,0 +1,76 @@
+"""A saved search as an Elasticsearch query, and a plain word on what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from elasticsearch import BadRequestError, Elasticsearch
+
+from newswatch.errors import QueryError
+from newswatch.model import SavedSearch, TagFilter
+from search.names import Names
+from search.query import explain_refusal, text_query
+
+Query = dict[str, Any]
+
+_UNMAPPED = re.compile(r"unmapped fields? \[([^\]]+)\]|failed to find field \[([^\]]+)\]", re.IGNORECASE)
+
+
+def to_query(search: SavedSearch) -> Query:
+    """The query that finds what `search` watches; it only filters, so that nothing need be scored. Pure.
+
+    A phrase finds here what it finds in Kibana: there is no `quote_field_suffix`, which Kibana doesn't set either.
+    """
+    lists = {
+        "language": search.languages,
+        "source.country": search.countries,
+        "source.domain": search.sources,
+        "source.kind": search.kinds,
+    }
+    filters: list[Query] = [{"terms": {field: list(values)}} for field, values in lists.items() if values]
+    filters += [part for tag in search.tags for part in _tag_filters(tag, search.min_score)]
+    if search.query.strip():
+        filters.append(text_query(search.query))
+    return {"bool": {"filter": filters}} if filters else {"match_all": {}}
+
+
+def _tag_filters(tag: TagFilter, min_score: float) -> list[Query]:
+    carried: Query = {"term": {"tags_main" if tag.level == "main" else "tags": tag.tag}}
+    return [carried, {"range": {f"scores.{tag.tag}": {"gte": min_score}}}] if min_score > 0 else [carried]
+
+
+def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
+    """Refuse a search that Elasticsearch can't run, or whose query names a field that doesn't exist.
+
+    Raises:
+        QueryError: with the query and a mark under the place.
+    """
+    query = to_query(search)
+    _some_slice(es, names)
+    try:
+        es.search(index=names.articles, query=query, size=0, request_cache=False)
+        answer = es.indices.validate_query(index=names.articles, query=query, explain=True, rewrite=True)
+    except BadRequestError as error:
+        raise QueryError(explain_refusal(search.query, error)) from error
+    for explanation in answer.get("explanations", []):
+        if found := _UNMAPPED.search(str(explanation)):
+            raise QueryError(_no_such_field(search.query, found[1] or found[2]))
+
+
+def _some_slice(es: Elasticsearch, names: Names) -> None:
+    """A query can only be checked against an index: before the first article there is none, so make this month's."""
+    if es.indices.exists_alias(name=names.articles):
+        return
+    with suppress(BadRequestError):  # somebody else was quicker
+        es.indices.create(index=names.slice(datetime.now(UTC)))
+
+
+def _no_such_field(query: str, field: str) -> str:
+    """A field that isn't mapped matches nothing, in silence: the analyst would wait for mails for ever."""
+    at = max(query.find(f"{field}:"), 0)
+    line_start = query.rfind("\n", 0, at) + 1
+    line = query[line_start:].split("\n")[0]
+    return f"The query names a field {field!r} that articles don't have:\n  {line}\n  {' ' * (at - line_start)}^"
