@@ -20,6 +20,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -71,6 +72,7 @@ class Newsroom:
         self._seen: list[RequestSeen] = []
         self._lock = threading.Lock()
         self._port: int | None = None
+        self._press_at = cache(Press)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -111,7 +113,7 @@ class Newsroom:
     def article_url(self, slug: str) -> str:
         """The canonical URL of a story, printed or held back."""
         story = next(story for story in self.stories if story.slug == slug)
-        return Press(self.url).url(self._site, story)
+        return self._press_at(self.url).url(self._site, story)
 
     def write_config(self, folder: Path) -> None:
         """Write feeds.yaml and alerts.yaml for this newsroom into `folder`, and copy the default taxonomy there.
@@ -215,7 +217,7 @@ class Newsroom:
     async def _answer(self, request: web.Request) -> web.Response:
         with self._lock:
             site = self._site
-        response = respond(Press(self.url).document(site, request.path_qs), request)
+        response = respond(self._press_at(self.url).document(site, request.path_qs), request)
         conditional = "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
         with self._lock:
             self._seen.append(RequestSeen(request.path_qs, response.status, conditional))

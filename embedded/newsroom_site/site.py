@@ -74,7 +74,12 @@ def publish(site: Site, slug: str, now: datetime) -> Site:
     if slug not in site.held:
         raise NewswatchError(f"No story {slug!r} is held back; held back are: {', '.join(sorted(site.held)) or 'none'}")
     held = {name: story for name, story in site.held.items() if name != slug}
-    return replace(site, items={**site.items, slug: _print(site.held[slug], now)}, held=held)
+    return replace(site, items={**site.items, slug: _print(site.held[slug], _moment(site, now))}, held=held)
+
+
+def _moment(site: Site, now: datetime) -> datetime:
+    """When a change counts as made: HTTP dates have whole seconds, and a poll would miss a second change within one."""
+    return max(now, *(item.updated + timedelta(seconds=1) for item in site.items.values()))
 
 
 def correct(site: Site, slug: str, now: datetime) -> Site:
@@ -110,15 +115,13 @@ def edit(
         if old not in body:
             raise NewswatchError(f"{old!r} does not stand in the story {slug!r}")
         body = body.replace(old, new)
-    # HTTP dates count whole seconds: a change must have a later one than what it changes, or a poll would miss it.
-    updated = max(now, item.updated + timedelta(seconds=1))
     changed = replace(
         item,
         title=title or item.title,
         summary=summary or item.summary,
         body=body,
         note=note or item.note,
-        updated=updated,
+        updated=_moment(site, now),
     )
     return replace(site, items={**site.items, slug: changed})
 
