@@ -36,10 +36,12 @@ def index_prefix(es: Elasticsearch) -> Iterator[str]:
     # Deletion by wildcard is off by default, here as on a cluster.
     for index in es.indices.get(index=f"{prefix}*", expand_wildcards="all", features="settings"):
         es.indices.delete(index=index)
-    for template in es.indices.get_index_template(name=f"{prefix}*")["index_templates"]:
-        es.indices.delete_index_template(name=template["name"])
-    for template in es.cluster.get_component_template(name=f"{prefix}*")["component_templates"]:
-        es.cluster.delete_component_template(name=template["name"])
+    for template in es.indices.get_index_template()["index_templates"]:
+        if template["name"].startswith(prefix):
+            es.indices.delete_index_template(name=template["name"])
+    for template in es.cluster.get_component_template()["component_templates"]:
+        if template["name"].startswith(prefix):
+            es.cluster.delete_component_template(name=template["name"])
 
 
 @pytest.fixture(scope="session")
