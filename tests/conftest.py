@@ -10,6 +10,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from embedded.elasticsearch import start_elasticsearch
+from newswatch.settings import Settings
+from search.client import set_up
+from search.names import Names
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -42,6 +45,14 @@ def index_prefix(es: Elasticsearch) -> Iterator[str]:
     for template in es.cluster.get_component_template()["component_templates"]:
         if template["name"].startswith(prefix):
             es.cluster.delete_component_template(name=template["name"])
+
+
+@pytest.fixture
+def names(es: Elasticsearch, elasticsearch_url: str, index_prefix: str) -> Names:
+    """The index names of one test, its indices in place and empty."""
+    names = Names(index_prefix)
+    set_up(es, names, Settings(elasticsearch_url=elasticsearch_url, index_prefix=index_prefix))
+    return names
 
 
 @pytest.fixture(scope="session")
