@@ -143,7 +143,7 @@ class Mailer:
         try:
             if smtp.sock is not None:
                 smtp.sock.settimeout(4 * self._settings.smtp_timeout_s)
-            code, told = smtp.data(message.as_bytes())
+            code, told = smtp.data(message.as_bytes(policy=message.policy.clone(linesep="\r\n")))
             answer = _answer(code, told)
         except smtplib.SMTPDataError as error:  # DATA itself refused: the mail was not sent
             code, answer = error.smtp_code, _answer(error.smtp_code, error.smtp_error)

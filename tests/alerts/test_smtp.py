@@ -1,0 +1,115 @@
+"""The mailer against a real SMTP server that misbehaves."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+
+import pytest
+
+from alerts.smtp import Mailer, Refusal, SendResult
+from newswatch.settings import Settings
+from tests.alerts.post_office import PostOffice, free_port, open_post_office
+
+ANN, BOB = "ann@reader.example", "bob@reader.example"
+
+
+def a_message() -> EmailMessage:
+    message = EmailMessage()
+    message["Subject"] = "A story"
+    message.set_content("Text.\n.\nAfter a lone dot.\n")
+    return message
+
+
+def at(settings: Settings, office: PostOffice) -> Settings:
+    return settings.model_copy(update={"smtp_port": office.port})
+
+
+def test_takes(posted: Settings, office: PostOffice) -> None:
+    with Mailer(posted) as mailer:
+        assert mailer.send(a_message(), [ANN, BOB]) == SendResult((ANN, BOB))
+    (message,) = office.messages
+    assert message.get_content().splitlines() == ["Text.", ".", "After a lone dot."]
+
+
+def test_uses_one_connection(posted: Settings, office: PostOffice) -> None:
+    with Mailer(posted) as mailer:
+        for _ in range(3):
+            assert mailer.send(a_message(), [ANN]).accepted == (ANN,)
+    assert office.connections == 1
+
+
+@pytest.mark.parametrize(("answer", "permanent"), [("550 no such user", True), ("450 mailbox busy", False)])
+def test_one_refused_recipient_does_not_stop_the_rest(settings: Settings, answer: str, permanent: bool) -> None:
+    with open_post_office(on_recipient=lambda r, _: answer if r == ANN else None) as office:
+        result = Mailer(at(settings, office)).send(a_message(), [ANN, BOB])
+    assert result == SendResult((BOB,), {ANN: Refusal(answer, permanent)})
+    assert office.taken[0].recipients == [BOB]
+
+
+@pytest.mark.parametrize(("answer", "permanent"), [("554 spam", True), ("451 try again", False)])
+def test_message_refused(settings: Settings, answer: str, permanent: bool) -> None:
+    with open_post_office(on_data=lambda *_: answer) as office, Mailer(at(settings, office)) as mailer:
+        assert mailer.send(a_message(), [ANN]) == SendResult(refused={ANN: Refusal(answer, permanent)})
+        office.on_data = lambda *_: None
+        assert mailer.send(a_message(), [BOB]).accepted == (BOB,)
+
+
+def test_greylisting_lets_the_second_try_in(settings: Settings) -> None:
+    with open_post_office(on_recipient=lambda _, before: None if before else "451 greylisted") as office:
+        mailer = Mailer(at(settings, office))
+        assert mailer.send(a_message(), [ANN]) == SendResult(refused={ANN: Refusal("451 greylisted", False)})
+        assert mailer.send(a_message(), [ANN]).accepted == (ANN,)
+
+
+def test_nobody_listens(settings: Settings) -> None:
+    result = Mailer(settings.model_copy(update={"smtp_port": free_port()})).send(a_message(), [ANN])
+    assert result.down
+    assert "refused" in result.down
+    assert not result.accepted
+    assert not result.refused
+
+
+def test_sender_refused_is_nobodys_recipients_fault(settings: Settings) -> None:
+    with open_post_office(on_sender="530 authenticate first") as office:
+        result = Mailer(at(settings, office)).send(a_message(), [ANN])
+    assert result.down
+    assert "530 authenticate first" in result.down
+
+
+@pytest.mark.parametrize("how", ["drop", "lose"])
+def test_line_lost_after_data_leaves_it_unknown(settings: Settings, how: str) -> None:
+    with (
+        open_post_office(on_data=lambda r, _: how if r == ANN else None) as office,
+        Mailer(at(settings, office)) as mailer,
+    ):
+        result = mailer.send(a_message(), [ANN])
+        assert result.unknown
+        assert result.accepted == ()
+        assert mailer.send(a_message(), [BOB]).accepted == (BOB,), "the next mail goes over a new connection"
+
+
+def test_line_lost_before_data_is_laid_to_the_recipient(settings: Settings) -> None:
+    with (
+        open_post_office(on_recipient=lambda r, _: "drop" if r == ANN else None) as office,
+        Mailer(at(settings, office)) as mailer,
+    ):
+        result = mailer.send(a_message(), [ANN])
+        assert result.down is None
+        assert result.refused[ANN].permanent is False
+        assert mailer.send(a_message(), [BOB]).accepted == (BOB,)
+
+
+@pytest.mark.slow
+def test_server_too_slow(settings: Settings) -> None:
+    hurried = settings.model_copy(update={"smtp_timeout_s": 0.2})
+    with open_post_office(delay_s=1.5) as office:
+        assert Mailer(at(hurried, office)).send(a_message(), [ANN]).unknown
+
+
+def test_kept_connection_that_the_server_closed_meanwhile(settings: Settings) -> None:
+    with open_post_office() as office:
+        here = at(settings, office)
+        mailer = Mailer(here)
+        assert mailer.send(a_message(), [ANN]).accepted
+    result = mailer.send(a_message(), [ANN])
+    assert result.down, "the server is gone: told as such, not as a refusal of the recipient"
