@@ -32,8 +32,8 @@ def require_free(port: int, what: str) -> None:
 
 def _holder(port: int) -> str:
     try:
-        listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr)
-        pid = next((c.pid for c in listening if c.laddr[1] == port), None)
+        listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
+        pid = next((c.pid for c in listening if tuple(c.laddr)[1:2] == (port,)), None)
         return f"process {pid} ({psutil.Process(pid).name()})" if pid else "another process"
     except psutil.Error:
         return "another process"
