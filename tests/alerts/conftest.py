@@ -1,4 +1,4 @@
-"""What tests of alerts share: indices of their own, a post office, settings that lead to both."""
+"""What tests of alerts share: a post office, and settings that lead to it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
 from newswatch.settings import Settings
-from search.client import set_up
-from search.names import Names
 from tests.alerts.post_office import PostOffice, open_post_office
 
 
@@ -25,14 +22,6 @@ def settings(tmp_path: Path) -> Settings:
         secret_key=SecretStr("for tests"),
         smtp_timeout_s=2,
     )
-
-
-@pytest.fixture
-def names(es: Elasticsearch, index_prefix: str, settings: Settings) -> Names:
-    """Indices of this test alone."""
-    names = Names(index_prefix)
-    set_up(es, names, settings)
-    return names
 
 
 @pytest.fixture
