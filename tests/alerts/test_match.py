@@ -1,0 +1,120 @@
+"""Saved searches against a batch, on the real server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from elasticsearch import Elasticsearch
+
+import alerts.match
+from alerts.match import independent_sources, match_batch
+from newswatch.model import Evidence, SavedSearch, Tag, TagFilter
+from search.names import Names
+from tests.alerts.press import Press, a_search, a_story
+from tests.factories import a_source
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def press(es: Elasticsearch, names: Names) -> Press:
+    return Press(es, names)
+
+
+def matched(press: Press, batch: object, *searches: SavedSearch) -> set[tuple[str, str]]:
+    report = match_batch(press.es, press.names, batch, searches)  # type: ignore[arg-type]
+    assert report.failed == {}
+    return {(m.alert_id, press.articles[m.article_id].url.rpartition("/")[2]) for m in report.matches}
+
+
+def test_only_the_batch_is_matched(press: Press) -> None:
+    press.publish(a_story(1))
+    batch = press.publish(a_story(2), a_story(3))
+    press.publish(a_story(4))
+    assert matched(press, batch, a_search("all"), a_search("two", "orchard")) == {
+        ("all", "2"),
+        ("all", "3"),
+        ("two", "2"),
+    }
+
+
+def test_every_filter_counts(press: Press) -> None:
+    tags = (Tag("nato", "main", 0.9, (Evidence("title", 0, 1, "A"),)), Tag("counter-terrorism", "mention", 0.4, ()))
+    one = a_story(1, tags=tags, language="fr", source=a_source(country="FR", domain="jour.example", kind="agency"))
+    batch = press.publish(one, a_story(2))
+    hits = {
+        "main": {"tags": (TagFilter("nato", "main"),)},
+        "either": {"tags": (TagFilter("nato"),)},
+        "mention": {"tags": (TagFilter("counter-terrorism"),)},
+        "both": {"tags": (TagFilter("nato", "main"), TagFilter("counter-terrorism"))},
+        "score": {"tags": (TagFilter("nato"),), "min_score": 0.9},
+        "language": {"languages": ("de", "fr")},
+        "country": {"countries": ("FR",)},
+        "source": {"sources": ("jour.example",)},
+        "kind": {"kinds": ("agency",)},
+    }
+    misses = {
+        "not-main": {"tags": (TagFilter("counter-terrorism", "main"),)},
+        "not-both": {"tags": (TagFilter("nato"), TagFilter("counter-terrorism", "main"))},
+        "low": {"tags": (TagFilter("counter-terrorism"),), "min_score": 0.5},
+        "elsewhere": {"countries": ("DE",), "languages": ("fr",)},
+    }
+    searches = [a_search(name, "", **fields) for name, fields in (hits | misses).items()]  # type: ignore[arg-type]
+    assert matched(press, batch, *searches) == {(name, "1") for name in hits}
+
+
+def test_says_where_in_the_words_of_the_article(press: Press) -> None:
+    article = a_story(1, title="Glaciers are melting", text="Rivers swell.\nThe melted glacier feeds them.")
+    batch = press.publish(article)
+    (match,) = match_batch(press.es, press.names, batch, [a_search("ice", "glacier melt")]).matches
+    shown = [(p.field, [p.text[start:end] for start, end in p.marks]) for p in match.passages]
+    assert shown == [("title", ["Glaciers", "melting"]), ("text", ["melted", "glacier"])]
+    assert match.indexed_at
+    assert match.published == article.published
+
+
+def test_a_broken_search_hides_none_of_the_others(press: Press) -> None:
+    batch = press.publish(a_story(1))
+    searches = [a_search(f"s{n}", "glacier") for n in range(40)]
+    broken = [a_search("open", "(glacier"), a_search("regex", "/gla(/"), a_search("date", "published:yesterdayish")]
+    report = match_batch(press.es, press.names, batch, [*searches[:20], *broken, *searches[20:]])
+    assert {m.alert_id for m in report.matches} == {s.id for s in searches}
+    assert report.failed.keys() == {"open", "regex", "date"}
+    assert all(report.failed.values())
+
+
+def test_nothing_indexed_yet(press: Press) -> None:
+    batch = replace(press.publish(a_story(1)), number=99)
+    assert match_batch(press.es, Names("nothing-here-"), batch, [a_search("all")]).matches == ()
+    assert match_batch(press.es, press.names, batch, [a_search("all")]).matches == ()
+
+
+def test_more_articles_than_a_bucket_tells(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts.match, "_NUMBERS", 3)
+    monkeypatch.setattr(alerts.match, "_PAGE", 4)
+    batch = press.publish(*(a_story(n) for n in range(10)))
+    found = matched(press, batch, a_search("all"), a_search("few", "orchard OR glacier"))
+    assert found == {("all", str(n)) for n in range(10)} | {("few", "1"), ("few", "2")}
+
+
+def test_more_buckets_than_the_server_allows(press: Press, es: Elasticsearch) -> None:
+    batch = press.publish(*(a_story(n) for n in range(10)))
+    es.cluster.put_settings(transient={"search.max_buckets": 12})
+    try:
+        found = matched(press, batch, *(a_search(f"s{n}") for n in range(8)))
+    finally:
+        es.cluster.put_settings(transient={"search.max_buckets": None})
+    assert len(found) == 80
+
+
+def test_independent_sources_are_owners_who_copy_none(press: Press) -> None:
+    one = a_story(1, story_id="s", source=a_source(owner="A", domain="a.example"))
+    same_owner = a_story(2, story_id="s", source=a_source(owner="A", domain="b.example"))
+    copy = a_story(3, story_id="s", source=a_source(owner="C", domain="c.example"), duplicate_of=one.id)
+    searches = (a_search("sure", min_sources=2), a_search("any"))
+    batch = press.publish(one, same_owner, copy)
+    assert matched(press, batch, *searches) == {("any", n) for n in "123"}
+    batch = press.publish(a_story(4, story_id="s", source=a_source(owner=None, domain="d.example")))
+    assert matched(press, batch, *searches) == {("any", "4"), ("sure", "4")}
+    assert independent_sources(press.es, press.names.articles, ["s", "unknown"]) == {"s": 2, "unknown": 1}
