@@ -299,7 +299,9 @@ def article_template(names: Names, settings: Settings) -> Json:
             "settings": {
                 **index_settings(settings),
                 "query.default_field": DEFAULT_FIELDS,
-                "codec": "best_compression",
+                # DEFLATE. "best_compression" is Zstandard by a native library, which not every node has: without it,
+                # the shard fails at its first flush.
+                "codec": "legacy_best_compression",
             },
             # The stemmed copies are made anew from the stored text whenever an article is written.
             "mappings": _mappings(ARTICLE, _source={"excludes": ["stemmed"]}),
