@@ -1,0 +1,306 @@
+"""From a match to the mail, with the real server on one side and a real mail server on the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from alerts.deliver import DeliverReport, deliver
+from alerts.mailbox import Mailboxes
+from alerts.match import match_batch
+from alerts.outbox import Outbox, OweReport
+from alerts.saved import SavedSearches
+from alerts.smtp import Mailer
+from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
+from newswatch.settings import Settings
+from search.names import Names
+from tests.alerts.post_office import PostOffice, free_port
+from tests.alerts.press import Press, a_search, a_story
+from tests.factories import NOW, a_source
+
+pytestmark = pytest.mark.slow
+
+ANN, BOB = "ann@reader.example", "bob@reader.example"
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+@dataclass
+class Desk:
+    """The whole way behind the index: match, owe, deliver."""
+
+    press: Press
+    settings: Settings
+
+    @property
+    def outbox(self) -> Outbox:
+        return Outbox(self.press.es, self.press.names)
+
+    def save(self, *searches: SavedSearch) -> None:
+        saved = SavedSearches(self.press.es, self.press.names)
+        for search in searches:
+            saved.save(search, by="test", now=NOW)
+
+    def owe(self, *articles: Article, now: datetime = NOW) -> OweReport:
+        batch = self.press.publish(*articles, now=now)
+        searches = SavedSearches(self.press.es, self.press.names).enabled(now=now)
+        report = match_batch(self.press.es, self.press.names, batch, searches)
+        assert not report.failed
+        return self.outbox.owe(report.matches, searches, now)
+
+    def deliver(self, now: datetime = NOW, **changes: object) -> DeliverReport:
+        settings = self.settings.model_copy(update=changes)
+        mailer = Mailer(settings)
+        return deliver(self.press.es, self.press.names, settings, now=now, mailer=mailer)
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        (found,) = self.outbox.get([delivery_id])
+        return found.value
+
+
+@pytest.fixture
+def desk(es: Elasticsearch, names: Names, posted: Settings) -> Desk:
+    return Desk(Press(es, names), posted)
+
+
+def told(messages: Iterable[EmailMessage]) -> list[list[str]]:
+    """Which saved searches each mail names."""
+    return [str(message["X-Newswatch-Alerts"]).split(", ") for message in messages]
+
+
+def test_one_story_one_mail(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("ice", "glacier"))
+    assert desk.owe(a_story(1), a_story(2)) == OweReport(created=1, existing=0)
+    assert desk.deliver().sent == 1
+    (message,) = office.to(ANN)
+    assert message["Subject"] == "A new glacier is agreed, plan 1"
+    assert message["To"] == ANN
+    found = desk.delivery(f"ice~{a_story(1).story_id}")
+    assert found.state is DeliveryState.SENT
+    assert found.outcomes[0].message_id == message["Message-ID"]
+    assert found.published
+    assert found.fetched_at
+    assert found.indexed_at
+    assert found.created_at <= found.outcomes[0].at  # type: ignore[operator]
+
+
+def test_matching_again_mails_nothing_again(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("ice", "glacier"))
+    desk.owe(a_story(1))
+    desk.deliver()
+    assert desk.owe(replace(a_story(1), title="A new glacier is agreed after all")).created == 0
+    assert desk.deliver(NOW + HOUR) == DeliverReport()
+    assert len(office.taken) == 1
+
+
+def test_five_searches_one_mail_for_each_recipient(desk: Desk, office: PostOffice) -> None:
+    desk.save(*(a_search(f"s{n}", "glacier", ANN) for n in range(4)), a_search("shared", "plan", ANN, BOB))
+    desk.owe(a_story(1))
+    assert desk.deliver().sent == 2
+    assert told(office.to(ANN)) == [["s0", "s1", "s2", "s3", "shared"]]
+    assert told(office.to(BOB)) == [["shared"]]
+    assert desk.delivery(f"shared~{a_story(1).story_id}").state is DeliveryState.SENT
+
+
+def test_stories_that_are_due_together_go_together(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("all"))
+    desk.owe(a_story(1), a_story(2), a_story(3))
+    desk.deliver()
+    (message,) = office.messages
+    assert str(message["Subject"]).startswith("3 stories: ")
+
+
+def test_what_comes_within_a_minute_of_a_mail_waits_and_goes_together(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    desk.deliver()
+    desk.owe(a_story(2), now=NOW + MINUTE / 4)
+    held = desk.deliver(NOW + MINUTE / 3)
+    assert held.sent == 0
+    assert held.later
+    assert NOW + MINUTE <= held.later < NOW + 2 * MINUTE
+    desk.owe(a_story(3), now=NOW + MINUTE / 2)
+    assert desk.deliver(held.later).sent == 1
+    assert [str(m["Subject"]) for m in office.messages] == [
+        "A new glacier is agreed, plan 1",
+        "2 stories: A new orchard is agreed, plan 2",
+    ]
+
+
+def test_digest_at_its_hour(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("day", schedule="daily at 07:00 Europe/Brussels"), a_search("ice", "glacier"))
+    desk.owe(a_story(1), a_story(2), a_story(3, source=a_source(owner="B")))
+    desk.owe(a_story(4, story_id=a_story(3).story_id, source=a_source(owner="A")))
+    desk.deliver()
+    assert told(office.messages) == [["day", "ice"]], "the story that is mailed at once names the digest's search too"
+    due = NOW.replace(hour=6, minute=0, second=0)
+    assert desk.deliver(due - MINUTE).sent == 0
+    assert desk.deliver(due).sent == 1
+    digest = office.messages[1]
+    assert digest["Subject"] == "Daily digest, 2 stories: Day"
+    text = digest.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert text.index("lantern") < text.index("orchard"), "what two sources report comes before what one does"
+    assert "2 independent sources" in text
+    assert desk.deliver(due + HOUR).sent == 0
+
+
+def test_updates_come_as_replies(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("follow", "glacier", updates=True), a_search("once", "glacier"))
+    first, later = a_story(1), a_story(11, title="The glacier plan has opponents", text="A glacier. " * 20)
+    desk.owe(first)
+    desk.deliver()
+    desk.owe(replace(later, story_id=first.story_id), now=NOW + HOUR)
+    desk.deliver(NOW + HOUR)
+    one, two = office.messages
+    assert told([one, two]) == [["follow", "once"], ["follow"]]
+    assert two["In-Reply-To"] == one["Message-ID"]
+    assert two["References"] == one["Message-ID"]
+    assert two["Subject"] == f"Re: {one['Subject']}"
+    assert two["Message-ID"] != one["Message-ID"]
+    desk.owe(replace(later, story_id=first.story_id, title="The glacier plan has many opponents"), now=NOW + 2 * HOUR)
+    assert desk.deliver(NOW + 2 * HOUR).sent == 0, "the same article again is no update"
+
+
+def test_search_that_matches_a_story_later_is_a_reply_too(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("ice", "glacier"), a_search("cost", "money"))
+    desk.owe(a_story(1))
+    desk.deliver()
+    later = a_story(11, title="Money is short", text="There is no money for it.", story_id=a_story(1).story_id)
+    desk.owe(later, now=NOW + HOUR)
+    desk.deliver(NOW + HOUR)
+    one, two = office.messages
+    assert told([one, two]) == [["ice"], ["cost"]]
+    assert two["In-Reply-To"] == one["Message-ID"]
+
+
+def test_refused_recipient_is_told_and_does_not_stop_the_rest(desk: Desk, office: PostOffice) -> None:
+    office.on_recipient = lambda r, _: "550 no such user" if r == ANN else None
+    desk.save(a_search("all", "", ANN, BOB))
+    desk.owe(a_story(1))
+    report = desk.deliver()
+    assert (report.sent, report.failed) == (1, 1)
+    found = desk.delivery(f"all~{a_story(1).story_id}")
+    assert found.refused == (f"{ANN}: 550 no such user",)
+    assert found.state is DeliveryState.SENT
+    assert not desk.outbox.has_due(NOW + HOUR)
+
+
+def test_greylisted_mail_goes_when_it_may(desk: Desk, office: PostOffice) -> None:
+    office.on_recipient = lambda r, before: None if before else "451 greylisted, come back"
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    put_off = desk.deliver()
+    assert (put_off.sent, put_off.postponed) == (0, 1)
+    assert desk.delivery(f"all~{a_story(1).story_id}").last_error == "451 greylisted, come back"
+    desk.owe(a_story(2))
+    assert desk.deliver(NOW + MINUTE / 2).sent == 0, "not tried before its time"
+    assert desk.deliver(NOW + 2 * MINUTE).sent == 1
+    assert str(office.messages[0]["Subject"]).startswith("2 stories")
+
+
+def test_recipient_put_off_for_days_is_given_up_and_told(desk: Desk, office: PostOffice) -> None:
+    office.on_recipient = lambda r, _: "452 mailbox full"
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    for day in range(5):
+        assert desk.deliver(NOW + timedelta(days=day)).postponed == 1
+    assert desk.deliver(NOW + timedelta(days=5, hours=1)).failed == 1
+    found = desk.delivery(f"all~{a_story(1).story_id}")
+    assert found.state is DeliveryState.FAILED
+    assert found.refused == (f"{ANN}: given up since 2026-03-04: 452 mailbox full",)
+
+
+def test_server_down_for_hours_loses_nothing_and_does_not_flood(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("all", "", ANN, BOB))
+    nobody = free_port()
+    for hour in range(8):
+        now = NOW + hour * HOUR
+        desk.owe(a_story(hour), now=now)
+        report = desk.deliver(now, smtp_port=nobody)
+        assert report.down
+        assert report.sent == 0
+    assert desk.deliver(NOW + 9 * HOUR).sent == 2
+    assert Counter(str(m["Subject"]).split(":")[0] for m in office.messages) == {"8 stories": 2}
+
+
+@pytest.mark.parametrize("how", ["drop", "lose"])
+def test_line_lost_after_data_sends_the_same_mail_again(desk: Desk, office: PostOffice, how: str) -> None:
+    office.on_data = lambda r, before: None if before else how
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    assert desk.deliver().postponed == 1
+    desk.owe(a_story(2), now=NOW + MINUTE)
+    assert desk.deliver(NOW + 2 * MINUTE).sent == 2
+    by_story = [m for m in office.messages if m["Subject"] == "A new glacier is agreed, plan 1"]
+    assert len({m["Message-ID"] for m in by_story}) == 1
+    assert len(by_story) == (2 if how == "drop" else 1)
+
+
+def test_muted_search_is_suppressed_and_says_so(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("all", mute_until=NOW + HOUR))
+    desk.owe(a_story(1))
+    assert desk.deliver(NOW + 2 * HOUR) == DeliverReport(), "not even once it speaks again"
+    found = desk.delivery(f"all~{a_story(1).story_id}")
+    assert (found.state, found.suppressed_by) == (DeliveryState.SUPPRESSED, "muted until 2026-03-04 06:06 UTC")
+    desk.owe(a_story(2), now=NOW + 2 * HOUR)
+    assert desk.deliver(NOW + 2 * HOUR).sent == 1
+
+
+def test_muting_holds_back_what_is_owed_already(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    desk.save(a_search("all", mute_until=NOW + HOUR))
+    assert desk.deliver().suppressed == 1
+    assert office.taken == []
+
+
+def test_unsubscribed(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("all", "", ANN, BOB))
+    boxes = Mailboxes(desk.press.es, desk.press.names)
+    boxes.change_unsubscribed(ANN, "all", unsubscribed=True)
+    desk.owe(a_story(1))
+    report = desk.deliver()
+    assert (report.sent, report.suppressed) == (1, 1)
+    assert office.to(ANN) == []
+    boxes.change_unsubscribed(ANN, "all", unsubscribed=False)
+    desk.owe(a_story(2), now=NOW + HOUR)
+    desk.deliver(NOW + HOUR)
+    assert len(office.to(ANN)) == 1
+
+
+def test_throttle_holds_and_then_sends_together(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("calm", throttle_s=3_600))
+    desk.owe(a_story(1))
+    desk.deliver()
+    for n in (2, 3):
+        desk.owe(a_story(n), now=NOW + n * 10 * MINUTE)
+        assert desk.deliver(NOW + n * 10 * MINUTE).sent == 0
+    assert desk.deliver(NOW + HOUR + MINUTE).sent == 1
+    assert str(office.messages[1]["Subject"]).startswith("2 stories")
+
+
+def test_two_workers_at_once_send_nothing_twice(desk: Desk, office: PostOffice) -> None:
+    office.delay_s = 0.3
+    desk.save(a_search("one", "", ANN, BOB), a_search("two", "", BOB, ANN))
+    desk.owe(*(a_story(n) for n in range(4)))
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: desk.deliver(), range(4)))
+    assert sum(report.sent for report in reports) == 2
+    assert len(office.taken) == 2
+
+
+def test_article_that_is_gone_is_told(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    es, names = desk.press.es, desk.press.names
+    es.delete(index=names.slice(NOW), id=a_story(1).id, refresh=True)
+    assert desk.deliver().failed == 1
+    found = desk.delivery(f"all~{a_story(1).story_id}")
+    assert found.refused == (f"{ANN}: its article is no longer in the index",)
