@@ -11,7 +11,7 @@ from typing import Literal
 from alerts import schedule
 from alerts.mailbox import Mailbox
 from alerts.outbox import Sent, outcome_for
-from newswatch.model import Delivery, SavedSearch
+from newswatch.model import Delivery, DeliveryKind, SavedSearch
 
 MailKind = Literal["story", "group", "digest", "reply"]
 _REPLIES = 3
@@ -26,15 +26,22 @@ class Item:
     deliveries: tuple[Delivery, ...]
 
     @property
-    def article_id(self) -> str:
-        """The article that tells the story."""
-        return self.deliveries[-1].article_id
+    def kind(self) -> DeliveryKind:
+        """What is told of it: the gravest of its deliveries."""
+        order: tuple[DeliveryKind, ...] = ("retraction", "correction", "spike", "silence", "story", "update")
+        return min((d.kind for d in self.deliveries), key=order.index)
 
     @property
-    def kind(self) -> str:
-        """What is told of it: the gravest of its deliveries."""
-        order = ("retraction", "correction", "spike", "silence", "story", "update")
-        return min((d.kind for d in self.deliveries), key=order.index)
+    def article_id(self) -> str:
+        """The article that tells the story: the first there was, or the newest where only later ones are told."""
+        told = [d.article_id for d in self.deliveries if d.kind == self.kind]
+        return told[0] if self.kind == "story" else told[-1]
+
+    @property
+    def other_article_ids(self) -> tuple[str, ...]:
+        """The other articles on the story that are told with it."""
+        others = (d.article_id for d in self.deliveries if d.article_id != self.article_id)
+        return tuple(dict.fromkeys(others))
 
 
 @dataclass(frozen=True, slots=True)

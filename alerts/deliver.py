@@ -168,7 +168,7 @@ class _Worker:
 
     def _stories(self, mail: Mail) -> tuple[list[Story], list[str]]:
         """What the mail tells, and the deliveries whose article is gone."""
-        articles = self._articles.get({item.article_id for item in mail.items if item.article_id})
+        articles = self._articles.get({d.article_id for d in mail.deliveries if d.article_id})
         counts = independent_sources(self._es, self._names.articles, [item.story_id for item in mail.items])
         stories, gone = [], []
         for item in mail.items:
@@ -176,7 +176,8 @@ class _Worker:
             if article is None and item.article_id:
                 gone += [d.id for d in item.deliveries]
             else:
-                stories.append(Story(item, article, counts[item.story_id]))
+                others = tuple(articles[other] for other in item.other_article_ids if other in articles)
+                stories.append(Story(item, article, counts[item.story_id], others))
         return stories, gone
 
     def _begin(self, carried: Sequence[str], mail: Mail, subject: str) -> None:

@@ -44,6 +44,8 @@ class Story:
     article: Article | None
     sources: int
     """Independent ones."""
+    others: tuple[Article, ...] = ()
+    """More articles on it that are told with it."""
 
 
 # ── what the templates see ───────────────────────────────────────────────────────────────────────────────────────────
@@ -81,6 +83,15 @@ class TagView:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherView:
+    """Another article on the story, on one line."""
+
+    headline: str
+    outlet: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoryView:
     """One story, ready to be set."""
 
@@ -99,6 +110,7 @@ class StoryView:
     quotes: tuple[Quote, ...]
     lead: str
     tags: tuple[TagView, ...]
+    others: tuple[OtherView, ...]
     news_url: str | None
     kibana_url: str | None
     relevant_url: str
@@ -241,6 +253,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
         quotes=quotes,
         lead="" if quotes or not article else _lead(article),
         tags=tuple(_tag(tag, article) for tag in _ordered(article.tags)) if article else (),
+        others=tuple(OtherView(one_line(a.title), one_line(a.source.name), safe_url(a.url)) for a in story.others),
         news_url=_news_url(item.story_id, settings) if article else None,
         kibana_url=_kibana_url(item.story_id, settings) if article else None,
         relevant_url=_say("relevant", story, mail, links),

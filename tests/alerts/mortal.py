@@ -1,0 +1,89 @@
+"""A process that does what the job `match` does, and dies at the step it is told to.
+
+Run as a program it reads orders from standard input, one JSON object a line, forks for each, and answers with the exit
+code. A step is one request to Elasticsearch or one SMTP command; the process dies before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import smtplib
+import sys
+import threading
+import traceback
+from datetime import datetime
+from typing import Any
+
+import elastic_transport
+from elasticsearch import Elasticsearch
+from pydantic import SecretStr
+
+from alerts.deliver import deliver
+from alerts.match import match_batch
+from alerts.outbox import Outbox
+from alerts.smtp import Mailer
+from newswatch.model import Batch, SavedSearch
+from newswatch.settings import Settings
+from search.documents import load
+from search.names import Names
+
+SMTP_STEPS = ("connect", "mail", "rcpt", "data", "rset")
+
+
+def work(order: dict[str, Any]) -> None:
+    """Match the batches, owe, deliver; as the job does."""
+    settings = Settings(
+        smtp_port=order["smtp_port"],
+        mail_from="newswatch@news.example",
+        secret_key=SecretStr("for tests"),
+        smtp_timeout_s=5,
+    )
+    names, now = Names(order["prefix"]), datetime.fromisoformat(order["now"])
+    searches = [load(SavedSearch, {"query": ""} | item) for item in order["searches"]]
+    with Elasticsearch(order["url"], request_timeout=60) as es:
+        for batch in order["batches"]:
+            report = match_batch(es, names, load(Batch, batch), searches)
+            Outbox(es, names).owe(report.matches, searches, now)
+        deliver(es, names, settings, now=now, mailer=Mailer(settings))
+
+
+def die_before(step: int) -> None:
+    """Arm this process: it ends without a word before its `step`-th step, counted from 1. 0: never."""
+    lock, taken = threading.Lock(), [0]
+
+    def count(original: Any) -> Any:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                taken[0] += 1
+                if taken[0] == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return original(*args, **kwargs)
+
+        return counted
+
+    elastic_transport.Transport.perform_request = count(  # type: ignore[method-assign]
+        elastic_transport.Transport.perform_request
+    )
+    for name in SMTP_STEPS:
+        setattr(smtplib.SMTP, name, count(getattr(smtplib.SMTP, name)))
+
+
+def obey(order: dict[str, Any]) -> int:
+    """Do the work in a fork, and say how that ended: 0 done, -9 died as told, 1 an error."""
+    child = os.fork()
+    if child == 0:
+        try:
+            die_before(order["die_before"])
+            work(order)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(obey(json.loads(line)), flush=True)
