@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
@@ -42,11 +43,11 @@ def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     template = article_template(names, settings)
     try:
         es.indices.put_index_template(name=names.articles, **template)
-        return [
-            index
-            for index, properties in plain_indices(names).items()
-            if _create(es, index, plain_index(properties, settings))
-        ]
+        wanted = {index: plain_index(properties, settings) for index, properties in plain_indices(names).items()}
+        # At once, as each waits for a change of the cluster's state to reach the disk.
+        with ThreadPoolExecutor(len(wanted)) as pool:
+            created = list(pool.map(lambda index: _create(es, index, wanted[index]), wanted))
+        return [index for index, new in zip(wanted, created, strict=True) if new]
     except BadRequestError as error:
         raise StoreError(f"Elasticsearch at {settings.elasticsearch_url} refuses the mapping: {error}") from error
 

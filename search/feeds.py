@@ -44,7 +44,8 @@ class FeedStore:
         self._es, self._index = es, names.feeds
 
     def all(self) -> list[FeedRecord]:
-        """Every feed, by title."""
+        """Every feed, by title, as it is at this moment."""
+        self._es.indices.refresh(index=self._index)
         return sorted((found.value for found in self._scan()), key=lambda record: record.feed.title.casefold())
 
     def sync(self, feeds: Iterable[Feed]) -> SyncReport:

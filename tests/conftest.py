@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -18,9 +19,13 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def elasticsearch_url() -> Iterator[str]:
     """The address of a node that lives as long as the test session, or shorter if that is killed."""
-    with start_elasticsearch(tmp_path_factory.mktemp("elasticsearch"), port=0, fast=True) as node:
+    memory = Path("/dev/shm")  # creating an index is mostly waiting for the disk
+    with (
+        TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="newswatch-test-") as folder,
+        start_elasticsearch(Path(folder), port=0, fast=True) as node,
+    ):
         yield node.url
 
 

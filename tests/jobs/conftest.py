@@ -13,6 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from elasticsearch import Elasticsearch
 
+from embedded.processes import free_port
 from jobs.context import Context
 from newswatch.settings import Settings, default_config_dir
 from search.articles import ArticleStore
@@ -85,9 +86,9 @@ def configure(folder: Path, press: Press) -> None:
 def world(es: Elasticsearch, names: Names, elasticsearch_url: str, tmp_path: Path) -> Iterator[World]:
     """Everything running, one feed configured, nothing polled yet."""
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=0)
+    mailbox.port = free_port()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port)
     controller.start()
-    mailbox.port = controller.server.sockets[0].getsockname()[1]
     with Press() as press:
         configure(tmp_path, press)
         settings = Settings(
