@@ -1,32 +1,58 @@
-"""An article page to its title, text, authors, date and the rest."""
+"""An article page to its title, text, authors, date and the rest.
+
+`trafilatura` finds the text. Around it: the tree is pruned of what no article is (`boilerplate.prune`), paragraphs that
+it passed over are put back (`boilerplate.complete`), what the page says of itself in JSON-LD is weighed against it
+(`structured`), and walls in the article's place are recognised (`walls`).
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from ingest import dates, text
+from ingest import boilerplate, dates, text, walls
 from ingest.parse import language_of
-from ingest.urls import absolute
+from ingest.structured import PageFacts, read_facts
+from ingest.titles import Titles, choose_title
+from ingest.urls import absolute, host_of
 from newswatch.model import Extracted
 
+if TYPE_CHECKING:
+    from lxml import etree
+
+MAX_BYTES: Final = 10_000_000
+"""No article page is longer; beyond it a page is refused unread."""
+MAX_DEPTH: Final = 1_000
+"""Of elements in each other: libraries below recurse."""
+RULES_VERSION: Final = 1
+"""Of the rules here; another version may read another text from the same page."""
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.){400,}"')
 
 
 def extractor_version() -> str:
     """Name and version of what extracts, for an article's provenance."""
     from importlib.metadata import version
 
-    return f"trafilatura {version('trafilatura')}"
+    return f"trafilatura {version('trafilatura')} + newswatch rules {RULES_VERSION}"
 
 
 def extract(body: bytes | str, *, url: str, content_type: str | None = None, now: datetime) -> Extracted:
     """What the page in `body`, served from `url`, says; `status` and `problems` tell what it doesn't. Never raises."""
+    if len(body) > MAX_BYTES:
+        return _failed(f"the page has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
     try:
         return _extract(_decoded(body, content_type), url, now)
     except Exception as error:  # whatever a hostile page provokes in the parsers below
-        return Extracted("", "", status="failed", problems=(f"reading it failed: {type(error).__name__}: {error}",))
+        return _failed(f"reading it failed: {type(error).__name__}: {error}")
+
+
+def _failed(why: str) -> Extracted:
+    return Extracted("", "", status="failed", problems=(why,))
 
 
 def _decoded(body: bytes | str, content_type: str | None) -> bytes | str:
@@ -43,32 +69,133 @@ def _decoded(body: bytes | str, content_type: str | None) -> bytes | str:
 def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     import trafilatura
 
-    document = trafilatura.bare_extraction(
-        body, url=url, with_metadata=True, include_comments=False, include_tables=False, favor_precision=False
-    )
-    if document is None:
-        return Extracted("", "", status="empty", problems=("no text was found on the page",))
+    tree = trafilatura.load_html(body)
+    if tree is None:
+        return Extracted("", "", status="empty", problems=("it is no page of text",))
+    if _depth(tree) > MAX_DEPTH:
+        return _failed(f"elements are nested deeper than {MAX_DEPTH}")
     problems: list[str] = []
-    body_text = text.tidy(document.text or "")
+    facts = read_facts(tree)
+    _fill_up(facts, tree, url)
+    h1s = [boilerplate.visible_text(h1) for h1 in tree.iter("h1")]
+    titles = Titles(facts.headline, h1s, facts.social_title, facts.document_title)
+    title = choose_title(titles, [*facts.sites, *host_of(url).split(".")[-2:-1]])
+    published = _published(facts.published, now, problems)
+    head = _Head(tree, url)
+    shown = boilerplate.lines_of(tree)
+    found = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
+    status, why = walls.verdict(title, found, "\n".join(shown), free=facts.free, words=facts.word_count)
     return Extracted(
-        title=text.one_line(document.title or ""),
-        text=body_text,
-        authors=tuple(name.strip() for name in (document.author or "").split(";") if name.strip()),
-        published=_date(document.date, now, problems),
-        language=language_of(document.language),
-        canonical_url=absolute(document.url, url),
-        image=absolute(document.image, url),
-        site_name=document.sitename,
-        status="full" if body_text else "empty",
-        problems=tuple(problems),
+        title=text.one_line(title),
+        text="" if status == "consent" else found,
+        authors=tuple(facts.authors),
+        published=published,
+        language=head.language,
+        canonical_url=head.canonical,
+        image=head.image,
+        site_name=facts.sites[0] if facts.sites else None,
+        status=status,
+        problems=tuple([*problems, why] if why else problems),
     )
 
 
-def _date(written: str | None, now: datetime, problems: list[str]) -> datetime | None:
-    if not written:
-        return None
-    when = dates.in_utc(datetime.fromisoformat(written))
-    if why := dates.implausible(when, now):
-        problems.append(f"published {why}: dropped")
-        return None
-    return when
+def _depth(tree: etree._Element) -> int:
+    deepest = depth = 0
+    from lxml import etree
+
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], shown: list[str]) -> str:
+    """The article's text: as extracted from `tree` (which is pruned by it), or what JSON-LD or scripts hold of it."""
+    import trafilatura
+
+    scripts = [script.text or "" for script in tree.iter("script")]
+    boilerplate.prune(tree)
+    paragraphs = boilerplate.paragraphs_of(tree)
+    document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
+    raw = text.tidy((document.text if document else "") or "")
+    found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles)
+    if len(found) < 0.5 * len(facts.article_body):
+        found = facts.article_body
+    if len(found) < walls.SHELL_CHARS:
+        found = max(found, _from_scripts(scripts), key=len)
+    return boilerplate.with_standfirst(found, facts.descriptions, shown) if found else ""
+
+
+def _from_scripts(scripts: Iterable[str]) -> str:
+    """The longest piece of HTML that the page's scripts hold: pages built in the browser carry their article so."""
+    pieces = (match.group() for script in scripts for match in _STRING.finditer(script))
+    markup = max((_unquoted(piece) for piece in pieces), key=lambda piece: piece.count("<p"), default="")
+    return text.from_markup(markup) if markup.count("<p") >= 2 else ""
+
+
+def _unquoted(literal: str) -> str:
+    try:
+        value = json.loads(literal, strict=False)
+    except ValueError:
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+# ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Head:
+    """Language, canonical URL and image, from the page's head."""
+
+    def __init__(self, tree: etree._Element, url: str) -> None:
+        metas: dict[str, str] = {}
+        for meta in tree.iter("meta"):
+            name = meta.get("property") or meta.get("name") or meta.get("http-equiv") or ""
+            metas.setdefault(name.lower(), meta.get("content") or "")
+        links = (
+            link.get("href") for link in tree.iter("link") if "canonical" in (link.get("rel") or "").lower().split()
+        )
+        root = tree.getroottree().getroot()
+        stated = (root.get("lang") or root.get("xml:lang"), metas.get("content-language"), metas.get("og:locale"))
+        self.language = next((code for code in map(language_of, stated) if code), None)
+        self.canonical = absolute(next(links, None), url) or absolute(metas.get("og:url"), url)
+        self.image = absolute(metas.get("og:image") or metas.get("twitter:image"), url)
+
+
+def _fill_up(facts: PageFacts, tree: etree._Element, url: str) -> None:
+    """Asks trafilatura, which looks into the page itself, for the date and the authors that the head doesn't give."""
+    if facts.published and facts.authors:
+        return
+    from trafilatura.metadata import extract_metadata
+
+    wanted: dict[str, Any] = {"original_date": True, "extensive_search": True, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
+    found = extract_metadata(tree, default_url=url, date_config=wanted, extensive=True)
+    if found.date:
+        facts.published.append(found.date)
+    if not facts.authors and found.author:
+        facts.authors = [name.strip() for name in found.author.split(";") if name.strip()]
+
+
+def _published(written: Iterable[str], now: datetime, problems: list[str]) -> datetime | None:
+    """The first of the dates that can be read and is plausible."""
+    for each in written:
+        when = _read_date(each.strip())
+        if when is None:
+            continue
+        if why := dates.implausible(when, now):
+            problems.append(f"published {why}: dropped")
+            continue
+        return when
+    return None
+
+
+def _read_date(written: str) -> datetime | None:
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            return dates.in_utc(read(written))
+        except (ValueError, OverflowError, IndexError):
+            continue
+    return None

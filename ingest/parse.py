@@ -35,6 +35,7 @@ _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", 
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
+_SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
 _LANGUAGE: Final = re.compile(r"^([A-Za-z]{2,3})(?:[-_]|$)")
 
 
@@ -90,9 +91,9 @@ def _read(body: bytes, url: str | None, content_type: str | None, now: datetime)
 def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
     import feedparser
 
-    given = {"content-type": content_type, "content-location": url}
-    headers = {name: value for name, value in given.items() if value}
-    # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here.
+    headers = {"content-type": content_type} if content_type else {}
+    # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here. The document's
+    # address is kept from it, or it would resolve relative ids too, and another address would make all entries new.
     parsed = feedparser.parse(
         io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
@@ -100,12 +101,14 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
         feeds = advertised(body, url)
         return NotAFeed(url, "it is a page, not a feed" if feeds or _is_html(body) else "it is no feed", feeds)
     feed = parsed.feed
-    base = absolute(_text(feed, "link"), url) or url
+    version = parsed.get("version") or ""
+    # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
+    base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
     drafts = [_draft(entry, base, now) for entry in parsed.entries]
     skip = {name.lower(): _SKIPPED.findall(inner) for name, inner in _SKIP.findall(body[:100_000])}
     return ParsedFeed(
         url=url,
-        format=_format(parsed.get("version") or ""),
+        format=_format(version),
         title=_plain(feed, "title"),
         site=absolute(_text(feed, "link"), url),
         language=language_of(_text(feed, "language")),
@@ -168,6 +171,8 @@ def _author(author: Mapping[str, Any]) -> str:
 
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
     given = _text(entry, "feedburner_origlink") or _text(entry, "link")
+    if _get(entry, "guidislink") and given == _text(entry, "id") and not _SCHEME.match(given):
+        given = ""  # `isPermaLink` is the default, so a bare number passes for a link
     if not given.strip():
         given = next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")
     link = absolute(text.unescape(given), base)

@@ -1,0 +1,320 @@
+"""What stands on an article page and is not the article: cut from the tree before extraction, from the text after.
+
+Every rule here is of the web, not of a publisher: lists of links, hidden elements, asides, prompts to read on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from lxml import etree
+
+# fmt: off
+BLOCKS: Final = frozenset(
+    {
+        "address", "article", "aside", "blockquote", "center", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
+        "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main",
+        "nav", "ol", "p", "pre", "section", "table", "td", "th", "tr", "ul",
+    }
+)
+# fmt: on
+_SILENT: Final = frozenset({"script", "style", "noscript", "template", "svg"})
+_LINES: Final = frozenset({"p", "li", "div", "h2", "h3", "h4", "h5", "h6", "section", "blockquote", "td", "dd"})
+_HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_ENDS: Final = tuple(".!?…。！？」\"”»:;’')")
+HIDDEN_PROSE: Final = 300
+"""Characters of paragraphs: a hidden element with more may be the article itself, shown by a script."""
+ASIDE_SHARE: Final = 0.3
+"""Of the page's text: a larger aside is the article in the wrong element."""
+LEAD_CHARS: Final = 100
+TRAIL_CHARS: Final = 60
+PROMPT_CHARS: Final = 300
+TITLE_LINES: Final = 6
+"""How far down in the text the page's title is looked for."""
+
+_PROMPTS: Final = r"""
+# English
+read (?:more|also|next|the full)|also read|see also|related(?: (?:news|articles?|stories|topics?|content))?\b
+more (?:from|on|about)\b.{0,60}$|don.t miss|you may also like|recommended|most (?:read|popular)|watch ?:|listen ?:
+click here|sign up\b|subscribe\b|follow (?:us|me|him|her|them|@|along)|share (?:this|on)|like this (?:story|article)
+join (?:our|us)|get (?:the latest|our|daily|breaking)|download (?:our|the) app|advertisement|sponsored
+all rights reserved|copyright|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscribing)
+(?:image|photo|foto|bild|picture|video|source|quelle|fuente|fonte)s? ?(?:credit|source)? ?[:/]|tags? *:? *$|comments? *$
+# German
+lesen sie (?:auch|hier|mehr)|lies (?:auch|mehr)|mehr (?:zum thema|dazu|lesen|infos)|auch interessant|das könnte sie
+weitere (?:artikel|informationen|themen|meldungen)|jetzt (?:lesen|abonnieren|anmelden|testen)|zum (?:artikel|thema)
+newsletter|empfohlener redaktioneller
+# French
+lire (?:aussi|plus|la suite)|à lire|voir aussi|sur le même sujet|inscrivez-vous|abonnez-vous|article réservé
+# Spanish, Italian, Portuguese
+leer (?:más|también|además)|lea también|ver (?:más|también)|te puede interesar|suscr[ií]be|más información
+noticias? relacionad|leggi (?:anche|tutto|di più)|iscriviti|abbonati|per approfondire|potrebbe interessarti
+leia (?:também|mais)|veja (?:também|mais)|saiba mais|assine|inscreva
+# Dutch, Polish, Czech, the Nordic languages
+lees (?:ook|meer)|bekijk (?:ook|hier)|meld je aan|czytaj (?:więcej|też|także|również)|przeczytaj
+zobacz (?:też|także|również|więcej)|čtěte (?:také|více)|přečtěte|mohlo by vás
+läs (?:också|mer|även)|les (?:også|mer)|læs (?:også|mere)|lue (?:myös|lisää)
+# Russian, Ukrainian, Turkish, Romanian, Greek, Arabic
+читайте (?:также|ещё|далее|також)|читать (?:также|далее)|подписывайтесь|подпишитесь|підписуйтесь
+(?:devamını|ayrıca) oku|abone ol|citește (?:și|mai)|διαβάστε (?:επίσης|ακόμα|περισσότερα)
+اقرأ (?:أيضا|المزيد)|أخبار ذات صلة
+# Chinese, Japanese, Indonesian, Vietnamese
+相关(?:新闻|阅读|报道)|延伸閱讀|関連(?:記事|ニュース)|あわせて読みたい|baca juga|simak juga|xem thêm
+"""
+"""How prompts begin, a language or two a block; what follows is no part of the article."""
+_PROMPT: Final = re.compile(
+    rf"^\W*(?:{'|'.join(line for line in _PROMPTS.splitlines() if line and not line.startswith('#'))})", re.IGNORECASE
+)
+
+Path = tuple[tuple[str, str], ...]
+"""From an element up: each element's name and class."""
+
+
+@dataclass(slots=True)
+class _Size:
+    """How much text an element holds, in characters without white space."""
+
+    text: int = 0
+    links: int = 0
+    prose: int = 0
+    """In paragraphs."""
+    has_block: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph of the page and where it stands."""
+
+    text: str
+    path: Path
+    """Element and class of it and of each ancestor: alike for all paragraphs of one template slot."""
+
+
+def key(line: str) -> str:
+    """`line` by its letters and digits alone, to be compared."""
+    return "".join(char for char in line.lower() if char.isalnum())
+
+
+def visible_text(element: etree._Element) -> str:
+    """The text in `element` on one line."""
+    return " ".join("".join(str(piece) for piece in element.itertext()).split())
+
+
+# ── before extraction: the tree ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def prune(tree: etree._Element) -> None:
+    """Takes out of `tree`, in place, what is hidden, set aside, or a list of links."""
+    elements = [element for element in tree.iter() if isinstance(element.tag, str)]
+    sizes = _measure(elements)
+    total = max((sizes[element].text for element in elements if element.tag in ("body", "html")), default=0)
+    doomed = [e for e in elements if e.tag not in ("html", "body", "head") and _is_boilerplate(e, sizes, total)]
+    for element in doomed:
+        _drop(element)
+
+
+def _measure(elements: Sequence[etree._Element]) -> dict[etree._Element, _Size]:
+    """The size of each element, children before their parents."""
+    sizes: dict[etree._Element, _Size] = {}
+    for element in reversed(elements):
+        size = sizes[element] = _Size()
+        if element.tag in _SILENT:
+            continue
+        own = _solid(element.text)
+        for child in element:
+            own += _solid(child.tail)
+            inner = sizes.get(child)
+            if inner:
+                size.text += inner.text
+                size.links += inner.links
+                size.prose += inner.prose
+                size.has_block = size.has_block or inner.has_block or child.tag in BLOCKS
+        size.text += own
+        href = element.get("href") if element.tag == "a" else None
+        if href and not href.startswith("#"):
+            size.links = size.text
+        if element.tag == "p":
+            size.prose = size.text
+    return sizes
+
+
+def _solid(text: str | None) -> int:
+    return sum(map(len, text.split())) if text else 0
+
+
+def _is_boilerplate(element: etree._Element, sizes: dict[etree._Element, _Size], total: int) -> bool:
+    size = sizes[element]
+    if not size.text:
+        return False
+    if _is_hidden(element) and size.prose < HIDDEN_PROSE:
+        return True
+    if element.tag == "aside":
+        return size.text < ASIDE_SHARE * total
+    if element.tag in ("ul", "ol"):
+        return _is_link_list(element, size, sizes)
+    return element.tag in _LINES and not size.has_block and _is_link_line(element, size)
+
+
+def _is_hidden(element: etree._Element) -> bool:
+    return (
+        element.get("hidden") is not None
+        or element.get("aria-hidden") == "true"
+        or _HIDDEN.search(element.get("style") or "") is not None
+    )
+
+
+def _is_link_list(element: etree._Element, size: _Size, sizes: dict[etree._Element, _Size]) -> bool:
+    if size.links >= 0.8 * size.text:
+        return True
+    items = [child for child in element if child.tag == "li" and sizes[child].text]
+    links = [i for i in items if sizes[i].links >= 0.5 * sizes[i].text and not visible_text(i).endswith(".")]
+    return bool(items) and len(links) >= 0.8 * len(items)
+
+
+def _is_link_line(element: etree._Element, size: _Size) -> bool:
+    """A line that is a link, or a label and a link, and no sentence."""
+    if size.links < 0.5 * size.text:
+        return False
+    if size.links >= 0.9 * size.text and size.text >= 13:
+        return True
+    return size.text < 140 and not visible_text(element).endswith(_ENDS)
+
+
+def _drop(element: etree._Element) -> None:
+    """Takes `element` out and leaves the text behind it."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    if element.tail:
+        before = element.getprevious()
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
+# ── between: what the extractor missed ───────────────────────────────────────────────────────────────────────────────
+
+
+def lines_of(tree: etree._Element) -> list[str]:
+    """The innermost blocks of the page as lines, in their order."""
+    elements = tree.iter("p", "div", "h2", "h3", "section", "header", "li", "span", "strong")
+    return [visible_text(element) for element in elements if len(element) <= 12 and not _holds_block(element)]
+
+
+def _holds_block(element: etree._Element) -> bool:
+    return any(isinstance(inner.tag, str) and inner.tag in BLOCKS for inner in element.iterdescendants())
+
+
+def paragraphs_of(tree: etree._Element) -> list[Paragraph]:
+    """The paragraphs of 40 characters and more that are no links, in their order."""
+    paragraphs = []
+    for element in tree.iter("p"):
+        text = visible_text(element)
+        if len(text) >= 40 and sum(len(visible_text(a)) for a in element.iter("a")) < 0.5 * len(text):
+            paragraphs.append(Paragraph(text, _path(element)))
+    return paragraphs
+
+
+def _path(element: etree._Element) -> Path:
+    steps = []
+    for each in (element, *element.iterancestors()):
+        if each.tag in ("body", "html"):
+            break
+        steps.append((str(each.tag), each.get("class") or ""))
+    return tuple(steps)
+
+
+def complete(text: str, paragraphs: Sequence[Paragraph], at_least: int = 300) -> str:
+    """`text` with the paragraphs of the page that the extractor passed over.
+
+    A page may break its article over several containers of one kind, to put advertisements in between; an extractor
+    that settles on one of them loses the rest. Paragraphs that stand where most of the extracted ones do belong to it.
+    """
+    lines = text.split("\n")
+    where = {key(line): number for number, line in enumerate(lines)}
+    whole = key(text)
+    found = Counter[Path]()
+    for paragraph in paragraphs:
+        if key(paragraph.text) in whole:
+            found[paragraph.path] += len(paragraph.text)
+    slots = {path for path, size in found.items() if size > 0.25 * found.total()}
+    missing: defaultdict[int, list[str]] = defaultdict(list)
+    last = -1
+    for paragraph in paragraphs:
+        its_key = key(paragraph.text)
+        if its_key in where:
+            last = where[its_key]
+        elif paragraph.path in slots and its_key not in whole:
+            missing[last].append(paragraph.text)
+    if sum(len(line) for lost in missing.values() for line in lost) < at_least:
+        return text
+    merged = list(missing[-1])
+    for number, line in enumerate(lines):
+        merged += [line, *missing[number]]
+    return "\n".join(merged)
+
+
+def with_standfirst(text: str, descriptions: Iterable[str], lines: Iterable[str]) -> str:
+    """`text` begun with the page's standfirst, where the extractor left it out.
+
+    The standfirst is the line of the page that says what the page's description says.
+    """
+    openings = [opening for opening in (key(description)[:50] for description in descriptions) if len(opening) >= 25]
+    if not openings:
+        return text
+    whole = key(text)
+    for line in lines:
+        its_key = key(line)
+        if len(its_key) >= 60 and its_key in whole:
+            return text  # the article has begun
+        if 30 <= len(line) <= 1_200 and any(opening in its_key[: len(opening) + 25] for opening in openings):
+            return text if its_key in whole else f"{line}\n{text}"
+    return text
+
+
+# ── after extraction: the lines ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def trim(text: str, titles: Iterable[str]) -> str:
+    """`text` without its title, by-lines and prompts, each line once."""
+    lines = _without_titles([line.strip() for line in text.split("\n") if line.strip()], titles)
+    lines = _without_ends(lines)
+    kept = [line for line in lines if len(line) >= PROMPT_CHARS or not _PROMPT.match(line)]
+    return "\n".join(_once(kept))
+
+
+def _without_titles(lines: list[str], titles: Iterable[str]) -> list[str]:
+    keys = {key(title) for title in titles} - {""}
+    return [line for number, line in enumerate(lines) if number >= TITLE_LINES or not _is_title(key(line), keys)]
+
+
+def _is_title(line: str, titles: set[str]) -> bool:
+    if line in titles:
+        return True
+    return any(
+        len(line) > 20 and (line in title or (title in line and len(title) > 0.7 * len(line))) for title in titles
+    )
+
+
+def _without_ends(lines: list[str]) -> list[str]:
+    """Without the short lines that are no sentences, before the first that is one and after the last."""
+    first, last = 0, len(lines)
+    while first < last - 1 and len(lines[first]) < LEAD_CHARS and not lines[first].endswith(_ENDS):
+        first += 1
+    if first >= 8:  # that many are a list or a poem, not a head
+        first = 0
+    while last > first + 1 and len(lines[last - 1]) < TRAIL_CHARS and not lines[last - 1].endswith(_ENDS):
+        last -= 1
+    return lines[first:last]
+
+
+def _once(lines: Iterable[str]) -> list[str]:
+    """Each line once in a row; what an article says again later it means to say."""
+    return [line for line, _ in groupby(lines)]

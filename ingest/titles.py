@@ -1,0 +1,101 @@
+"""Which of the titles that a page gives is the article's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ingest.boilerplate import key
+
+_SEPARATOR: Final = re.compile(r"\s+[-–—|·•»:]+\s+|\s*[|：ㅣ｜]\s*")
+_SECTION: Final = re.compile(r"-\w{1,12}$")
+_KICKER: Final = re.compile(r"\s+[-–—|]\s+|:\s+")
+_CUT_OFF: Final = re.compile(r"\s*(?:…|\.\.\.)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """The titles of a page; empty where it has none of a kind."""
+
+    headline: str = ""
+    """Of its article in JSON-LD."""
+    h1s: Sequence[str] = ()
+    social: str = ""
+    """`og:title`, else `twitter:title`."""
+    document: str = ""
+    """The `title` element."""
+
+
+def choose_title(titles: Titles, sites: Iterable[str]) -> str:
+    """The article's title, without the outlet's name.
+
+    The JSON-LD headline, else the heading, else `og:title`, else the document's title. But where headline, heading and
+    document's title are one, they come from one field of the publisher's system, which is written for search engines;
+    `og:title` is then the other field, and of 131 pages of 60 publishers the right one twice as often. Not where it
+    only is that title's beginning.
+    """
+    names = {key(site) for site in sites} - {""}
+    heading = _without_site(_heading(titles, names), names)
+    social, document = _without_site(titles.social, names), _without_site(titles.document, names)
+    headline = _whole(_without_site(titles.headline, names), (*titles.h1s, social, document))
+    if heading and headline.startswith(f"{heading} |"):
+        headline = heading  # it carries the section behind it
+    best = headline or heading
+    if best and social and _is_other_field(best, heading, social, document):
+        best = _common_ending(best, social) or social
+    usable = (title for title in (best, social, document) if key(title) and key(title) not in names)
+    return next(usable, "")
+
+
+def _is_other_field(best: str, heading: str, social: str, document: str) -> bool:
+    one = {key(title) for title in (best, heading, document) if title}
+    shortened = key(best).startswith(key(social))
+    if len(one) == 1:
+        return not shortened
+    # A kicker ("Unrest in Syria: …") before the title that `og:title` gives alone, or after another kicker.
+    return key(best) == key(heading) and not shortened and bool(_common_ending(best, social))
+
+
+def _common_ending(one: str, other: str) -> str:
+    """What both say after a kicker, or one after a kicker and the other alone; empty where they share no half."""
+    endings = {key(ending): ending for ending in _endings(other) if len(ending) >= len(one) / 2}
+    return next((endings[key(ending)] for ending in _endings(one) if key(ending) in endings), "")
+
+
+def _endings(title: str) -> list[str]:
+    return [title, *(title[kicker.end() :] for kicker in _KICKER.finditer(title))]
+
+
+def _heading(titles: Titles, names: set[str]) -> str:
+    """The `h1` that the page's other titles speak of, where there are several."""
+    real = [h1 for h1 in titles.h1s if key(h1) and key(h1) not in names]
+    others = f"{titles.social} {titles.document} {titles.headline}"
+    spoken = [h1 for h1 in real if key(h1) in key(others)]
+    if spoken or len(real) < 2:
+        return max(spoken or real, key=len, default="")
+    return max(real, key=lambda h1: len(set(h1.casefold().split()) & set(others.casefold().split())))
+
+
+def _without_site(title: str, names: set[str]) -> str:
+    """`title` without the outlet's name, and the section before it, at its end."""
+    for separator in reversed(list(_SEPARATOR.finditer(title))):
+        tail = key(title[separator.end() :])
+        if separator.start() and any(_names_site(tail, name) for name in names):
+            return _SECTION.sub("", title[: separator.start()]).strip() if "-" in title else title[: separator.start()]
+    return title.strip()
+
+
+def _names_site(tail: str, name: str) -> bool:
+    if len(name) < 4 or len(tail) < 2:
+        return tail == name
+    return tail in name or (name in tail and len(name) >= len(tail) / 2)
+
+
+def _whole(title: str, others: Iterable[str]) -> str:
+    """Where `title` was cut off with an ellipsis, the one among `others` that it was cut from."""
+    stem = key(_CUT_OFF.sub("", title))
+    if stem and _CUT_OFF.search(title):
+        return next((other for other in others if len(key(other)) > len(stem) and key(other).startswith(stem)), title)
+    return title
