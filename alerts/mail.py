@@ -30,7 +30,7 @@ _SUBJECT = 150
 _LEAD = 280
 _CONTEXT = 60
 """Characters shown on either side of a tag's evidence."""
-_CARDS = 20
+_CARDS = 12
 """Stories shown in full in one mail; the rest of a digest is one line each, so that no mail program cuts it off."""
 _DIRECTIONAL = "\u200e\u200f\u061c" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff{_DIRECTIONAL}]")
@@ -101,6 +101,8 @@ class StoryView:
     label: str
     """What kind of news it is, if not simply a new story."""
     language: str
+    direction: str
+    """`rtl` or `ltr`."""
     outlet: str
     place: str
     published: str
@@ -115,6 +117,11 @@ class StoryView:
     kibana_url: str | None
     relevant_url: str
     not_relevant_url: str
+
+    @property
+    def align(self) -> str:
+        """Said outright, since several mail programs don't derive it from the direction."""
+        return "right" if self.direction == "rtl" else "left"
 
 
 def render(mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, *, now: datetime) -> EmailMessage:
@@ -153,9 +160,9 @@ def _head(
     links: Links,
     now: datetime,
 ) -> None:
-    message["From"] = Address(one_line(settings.mail_name), addr_spec=settings.mail_from)
+    message["From"] = Address(header(settings.mail_name), addr_spec=settings.mail_from)
     message["To"] = Address(addr_spec=mail.recipient)
-    message["Subject"] = subject
+    message["Subject"] = header(subject)
     message["Date"] = now.astimezone(UTC)
     message["Message-ID"] = mail.message_id
     if mail.references:
@@ -199,7 +206,7 @@ def _heading(mail: Mail, count: int) -> str:
         return f"{_period(mail)} digest · {count} {'story' if count == 1 else 'stories'}"
     if mail.kind == "group":
         return f"{count} new {'story' if count == 1 else 'stories'}"
-    return "More on a story you have had" if mail.kind == "reply" else ""
+    return "On a story you have been mailed" if mail.kind == "reply" else ""
 
 
 def _period(mail: Mail) -> str:
@@ -222,6 +229,7 @@ def _headline(story: Story) -> str:
 
 # ── one story ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
 _LABELS = {
     "correction": "Correction",
     "retraction": "Retracted",
@@ -244,6 +252,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
         url=safe_url(article.url) if article else None,
         label=_LABELS[item.kind],
         language=(article.language if article else None) or "",
+        direction="rtl" if article and article.language in _RIGHT_TO_LEFT else "ltr",
         outlet=one_line(article.source.name) if article else "",
         place=territory(article.source.country) if article else "",
         published=when(article.published) if article and article.published else "",
@@ -340,8 +349,17 @@ def in_context(evidence: Evidence, article: Article) -> Passage:
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without characters that are not seen: fit for a header."""
+    """The text on one line, without characters that are not seen."""
     return " ".join(visible(text).split())
+
+
+def header(text: str) -> str:
+    """The text on one line, fit for a header.
+
+    Python's `email` takes `=?…?=` in a value for an encoded word and writes out what it decodes to, line ends and all:
+    a title could add headers of its own. An unseen joiner inside keeps it plain text.
+    """
+    return one_line(text).replace("=?", "=\u2060?")
 
 
 def visible(text: str) -> str:
@@ -353,8 +371,9 @@ def shortened(text: str, most: int) -> str:
     """At most `most` characters, cut between words and marked as cut."""
     if len(text) <= most:
         return text
-    words = text[: most - 2].rpartition(" ")[0] or text[: most - 2]
-    return f"{words} …"
+    head = text[: most - 2]
+    whole = head if text[most - 2] == " " else head.rpartition(" ")[0]
+    return f"{whole or head} …"
 
 
 def safe_url(url: str) -> str | None:

@@ -1,0 +1,263 @@
+"""Mails: what a reader sees, and what nobody can smuggle in."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from alerts.compose import Item, Mail
+from alerts.links import Links
+from alerts.mail import Story, header, in_context, merged, one_line, render, safe_url, shortened, when
+from newswatch.model import Article, Delivery, DeliveryState, Evidence, Passage, Tag
+from newswatch.settings import Settings
+from tests.factories import NOW, a_source, an_article
+
+SETTINGS = Settings(
+    mail_from="newswatch@news.example", public_url="https://news.example", secret_key=SecretStr("for tests")
+)
+LINKS = Links(SETTINGS)
+ANN = "ann@reader.example"
+
+
+def a_delivery(article: Article, **changes: Any) -> Delivery:
+    whole = Delivery("ice", "Ice", article.story_id, article.id, (ANN,), DeliveryState.PENDING, NOW, not_before=NOW)
+    return replace(whole, **changes)
+
+
+def told(article: Article, *deliveries: Delivery, kind: Any = "story", sources: int = 1, **mail: Any) -> EmailMessage:
+    """The mail as it arrives: written, sent as bytes, read again."""
+    item = Item(article.story_id, deliveries or (a_delivery(article),))
+    made = Mail(ANN, kind, (item,), "<one@news.example>", **mail)
+    message = render(made, [Story(item, article, sources)], SETTINGS, LINKS, now=NOW + timedelta(minutes=1))
+    return email.message_from_bytes(message.as_bytes(), policy=email.policy.default)  # type: ignore[return-value]
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    assert body
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+class Tags(HTMLParser):
+    """Every element with its attributes, and the text between."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_headers() -> None:
+    message = told(an_article())
+    assert message["From"] == "newswatch <newswatch@news.example>"
+    assert message["To"] == ANN
+    assert message["Subject"] == "Allies agree on a plan for the eastern flank"
+    assert message["Date"] == "Wed, 04 Mar 2026 05:07:07 +0000"
+    assert message["Message-ID"] == "<one@news.example>"
+    assert message["List-Id"] == "<ice.newswatch.news.example>"
+    assert re.fullmatch(r"<https://news\.example/newswatch/mail/\S+>", message["List-Unsubscribe"])
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert [p.get_content_type() for p in message.iter_parts()] == ["text/plain", "text/html"]
+    assert message.as_bytes().isascii(), "any server takes it"
+
+
+def test_unsubscribe_link_says_what_and_who() -> None:
+    message = told(an_article())
+    link = LINKS.read(str(message["List-Unsubscribe"]).strip("<>").rpartition("/")[2])
+    assert (link.action, link.recipient, link.alert_id) == ("unsubscribe", ANN, "ice")
+
+
+def test_reply_keeps_the_thread() -> None:
+    thread = {"references": ("<a@news.example>", "<b@news.example>"), "thread_subject": "As it was called"}
+    message = told(an_article(), kind="reply", **thread)
+    assert message["In-Reply-To"] == "<b@news.example>"
+    assert message["References"] == "<a@news.example> <b@news.example>"
+    assert message["Subject"] == "Re: As it was called"
+
+
+def test_says_what_who_when_and_why() -> None:
+    text = "NATO ministers met in Brussels on Wednesday. The summit is near, and NATO is ready."
+    evidence = (Evidence("text", 0, 14, "NATO ministers"), Evidence("text", 49, 55, "summit"))
+    article = an_article(text=text, tags=(Tag("nato", "main", 0.934, evidence), Tag("war", "mention", 0.5, ())))
+    passage = Passage("text", "NATO ministers met", ((0, 4),))
+    found = told(
+        article, a_delivery(article, passages=(passage,)), a_delivery(article, alert_id="b", alert_name="B"), sources=3
+    )
+    plain, html = part(found, "plain"), part(found, "html")
+    for words in (
+        article.title,
+        "The Herald, Belgium",
+        "published Wed 4 Mar 2026, 05:06 UTC",
+        "3 independent sources",
+        article.url,
+        "Why: Ice; B",
+        "| *NATO* ministers met",
+        "- nato (main, 0.93): *NATO ministers* met in Brussels on Wednesday. The summit is near, and NATO …; "
+        "NATO ministers met in Brussels on Wednesday. The *summit* is near, and NATO is ready.",
+        "- war (mention, 0.50)",
+        "Relevant: https://news.example/newswatch/mail/",
+    ):
+        assert words in plain
+    seen = Tags(html)
+    assert "3 independent sources" in seen.text
+    assert article.url in [a.get("href") for tag, a in seen.elements if tag == "a"]
+    assert html.count("<mark") == 1 + 2
+
+
+def test_title_is_marked_where_it_matched() -> None:
+    article = an_article()
+    passage = Passage("title", article.title, ((0, 6),))
+    html = part(told(article, a_delivery(article, passages=(passage,))), "html")
+    assert re.search(r"<h2.*<mark[^>]*>Allies</mark> agree on a plan", html)
+
+
+def test_without_a_passage_the_lead_stands_in() -> None:
+    assert "  | Ministers met in Brussels." in part(told(an_article(tags=())), "plain")
+
+
+def test_correction_says_so() -> None:
+    article = an_article()
+    message = told(article, a_delivery(article, kind="correction"), kind="reply", thread_subject="Plan")
+    assert part(message, "plain").splitlines()[3] == "CORRECTION"
+    assert "Correction" in Tags(part(message, "html")).text
+
+
+def test_arabic_reads_from_the_right() -> None:
+    article = an_article(title="الناتو ينضم إلى التحالف", language="ar")
+    message = told(article)
+    assert message["Subject"] == "الناتو ينضم إلى التحالف"
+    heading = next(attrs for tag, attrs in Tags(part(message, "html")).elements if tag == "h2")
+    assert (heading["dir"], heading["lang"]) == ("rtl", "ar")
+
+
+def test_no_images_no_scripts_and_light_and_dark() -> None:
+    html = part(told(an_article(image="https://herald.example/track.gif")), "html")
+    assert not {tag for tag, _ in Tags(html).elements} & {"img", "script", "link", "iframe", "form", "object"}
+    assert "prefers-color-scheme: dark" in html
+    assert "http" not in html.partition("</style>")[0].partition("<style>")[2], "no style is fetched"
+
+
+HOSTILE = '</h2><script>alert(1)</script><img src=x onerror="alert(1)">"\'{{ 7*7 }}&amp;'
+
+
+def test_everything_is_escaped() -> None:
+    evidence = Evidence("text", 0, len(HOSTILE), HOSTILE)
+    article = an_article(
+        title=HOSTILE,
+        text=HOSTILE,
+        source=a_source(name=HOSTILE, country=HOSTILE),
+        language='en" onload="x',
+        tags=(Tag(HOSTILE, "main", 1.0, (evidence,)),),
+    )
+    passage = Passage("text", HOSTILE, ((0, 5), (6, 20)))
+    html = part(told(article, a_delivery(article, alert_name=HOSTILE, passages=(passage,))), "html")
+    seen = Tags(html)
+    assert not {tag for tag, _ in seen.elements} & {"script", "img"}
+    assert not {name for _, attrs in seen.elements for name in attrs if name.startswith("on")}
+    assert "{{ 7*7 }}" in seen.text
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("https://a.example/b?c=d&e=%20#f", "https://a.example/b?c=d&e=%20#f"),
+        ("http://a.example/ü x", "http://a.example/%C3%BC%20x"),
+        ('https://a.example/"><script>', "https://a.example/%22%3E%3Cscript%3E"),
+        ("javascript:alert(1)", None),
+        ("data:text/html,x", None),
+        ("file:///etc/passwd", None),
+        ("//a.example/", None),
+        ("https://", None),
+        ("http://[::1", None),
+        ("", None),
+    ],
+)
+def test_only_the_web_is_linked(url: str, link: str | None) -> None:
+    assert safe_url(url) == link
+
+
+@pytest.mark.parametrize(
+    "name", ["a\r\nBcc: eve@evil.example", "a\nb", "a\0b", "\x85x", "=?utf-8?q?=0d=0aBcc:_eve=40evil.example?="]
+)
+def test_headers_cant_be_injected(name: str) -> None:
+    article = an_article(title=name, source=a_source(name=name))
+    message = told(article, a_delivery(article, alert_name=name))
+    assert "Bcc" not in message
+    assert message["Subject"] == header(name)
+    assert {key.lower() for key in message.keys()} == {key.lower() for key in told(an_article()).keys()}  # noqa: SIM118
+
+
+_any_text = st.text(st.characters(codec=None), max_size=200)
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(title=_any_text, text=_any_text, name=_any_text)
+def test_any_text_makes_a_mail_that_can_be_read(title: str, text: str, name: str) -> None:
+    article = an_article(title=title, text=text, summary=text, source=a_source(name=name), tags=())
+    message = told(article, a_delivery(article, alert_name=name, passages=(Passage("text", text, ()),)))
+    assert message["Message-ID"] == "<one@news.example>"
+    assert not message.defects
+    assert part(message, "plain")
+    assert part(message, "html").rstrip().endswith("</html>")
+
+
+def test_digest_tells_every_story_the_widest_first() -> None:
+    articles = [an_article(f"https://herald.example/{n}", title=f"Story number {n}.") for n in range(30)]
+    items = [Item(a.story_id, (a_delivery(a, schedule="daily at 07:00 Europe/Brussels"),)) for a in articles]
+    stories = [Story(item, a, 1 + n % 3) for n, (item, a) in enumerate(zip(items, articles, strict=True))]
+    message = render(Mail(ANN, "digest", tuple(items), "<d@x>"), stories, SETTINGS, LINKS, now=NOW)
+    assert message["Subject"] == "Daily digest, 30 stories: Ice"
+    for kind in ("plain", "html"):
+        shown = part(message, kind)
+        assert all(f"Story number {n}." in shown for n in range(30))
+        assert shown.index("Story number 2.") < shown.index("Story number 1.") < shown.index("Story number 0.")
+    assert len(part(message, "html")) < 102_000, "Gmail cuts off what is longer"
+
+
+def test_long_titles_are_cut_in_the_subject_only() -> None:
+    title = "word " * 100
+    message = told(an_article(title=title))
+    assert len(message["Subject"]) <= 150
+    assert str(message["Subject"]).endswith(" …")
+    assert one_line(title) in " ".join(part(message, "plain").split())
+
+
+def test_evidence_in_a_changed_article_stands_alone() -> None:
+    evidence = Evidence("text", 3, 9, "summit")
+    assert in_context(evidence, an_article(text="Another text by now.")) == Passage("text", "summit", ((0, 6),))
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)).map(lambda p: (p[0], p[0] + p[1]))))
+def test_merged_marks_cover_the_same_and_dont_touch(marks: list[tuple[int, int]]) -> None:
+    joined = merged(marks)
+    covered = {n for start, end in joined for n in range(start, end)}
+    assert covered == {n for start, end in marks for n in range(start, end)}
+    assert all(before[1] < after[0] for before, after in pairwise(joined))
+
+
+def test_small_words() -> None:
+    assert when(NOW) == "Wed 4 Mar 2026, 05:06 UTC"
+    assert shortened("one two three", 9) == "one two …"
+    assert shortened("one two", 9) == "one two"
+    assert one_line(" a\u202e\tb\n\x07c \ud800") == "a b c ?"
