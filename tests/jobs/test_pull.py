@@ -8,7 +8,6 @@ import pytest
 
 from jobs.plan import plan
 from jobs.pull import PullReport, pull
-from newswatch.model import FeedHealth
 from search.feeds import FeedRecord, FeedStore
 from tests.jobs.conftest import World, configure
 
@@ -109,12 +108,13 @@ def test_a_broken_feed_harms_no_other_and_shows_why(world: World) -> None:
     report = poll(world)
     assert (report.feeds, report.failed, report.new) == (2, 1, 1)
     state = feed(world, "second").state
-    assert (state.health, state.failures) == (FeedHealth.FAILING, 1)
-    assert "503" in state.health_why
+    assert (state.failures, state.last_status) == (1, 503)
+    assert state.last_error
+    assert "503" in state.last_error
     world.press.broken.clear()
     world.wait(days=1)
     assert poll(world).new == 1
-    assert feed(world, "second").state.health != FeedHealth.FAILING
+    assert feed(world, "second").state.failures == 0
 
 
 def test_what_is_no_feed_is_told_from_a_failure(world: World) -> None:
