@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from alerts import schedule
 from alerts.query import check
 from newswatch import config
-from newswatch.errors import ConfigError, NewswatchError, StoreError
+from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
 from newswatch.model import Level, SavedSearch, SearchKind, TagFilter
 from search.documents import Document, Stored, dump, load, stored
 from search.names import Names
@@ -172,10 +172,8 @@ class SavedSearches:
     def seed(self, searches: Iterable[SavedSearch], *, now: datetime | None = None) -> int:
         """Create those that don't exist; update those whose file version changed and that no user has changed since.
 
-        Returns how many were written.
-
-        Raises:
-            QueryError: Elasticsearch can't run one of the queries; nothing of it is written.
+        Returns how many were written. One whose query can't be run is written too, as a problem, and not matched: it
+        must not keep the others from being matched.
         """
         return sum(self._seed(search, now or datetime.now(UTC)) for search in searches)
 
@@ -184,8 +182,13 @@ class SavedSearches:
         was = self._find(search.id)
         if was is not None and was.value["seed"] in ("", mark):
             return False
+        problem = ""
         try:
-            self._write(search, was, by="config/alerts.yaml", seed=mark, now=now)
+            check(self._es, self._names, search)
+        except QueryError as error:
+            problem = str(error)
+        try:
+            self._write(search, was, by="config/alerts.yaml", seed=mark, now=now, problem=problem)
         except ConflictError:
             return False  # another seeder or a user was quicker: theirs stands
         return True
@@ -198,8 +201,16 @@ class SavedSearches:
 
     def enabled(self, *, now: datetime | None = None) -> tuple[SavedSearch, ...]:
         """Those to be matched: enabled and not expired. A muted one is matched too, and its mails are suppressed."""
-        moment = now or datetime.now(UTC)
-        return tuple(s for s in self.all() if s.enabled and (s.expires_at is None or s.expires_at > moment))
+        moment, problems = now or datetime.now(UTC), self.problems()
+        live = (s for s in self.all() if s.enabled and s.id not in problems)
+        return tuple(s for s in live if s.expires_at is None or s.expires_at > moment)
+
+    def problems(self) -> dict[str, str]:
+        """Id of each saved search that can't be run → why."""
+        self._es.indices.refresh(index=self._index)
+        query = {"query": {"exists": {"field": "problem"}}}
+        hits = scan(self._es, index=self._index, query=query, size=1_000)
+        return {hit["_id"]: hit["_source"]["problem"] for hit in hits}
 
     def get(self, alert_id: str) -> SavedSearch:
         """The saved search, in real time.
@@ -224,6 +235,7 @@ class SavedSearches:
             was = self._find(search.id)
             if was is not None and not _changed(_search(was.value), search):
                 return _search(was.value)
+            check(self._es, self._names, search)
             try:
                 return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC))
             except ConflictError:
@@ -253,15 +265,23 @@ class SavedSearches:
         return found
 
     def _write(
-        self, search: SavedSearch, was: Stored[Document] | None, *, by: str, seed: str, now: datetime
+        self,
+        search: SavedSearch,
+        was: Stored[Document] | None,
+        *,
+        by: str,
+        seed: str,
+        now: datetime,
+        problem: str = "",
     ) -> SavedSearch:
-        check(self._es, self._names, search)
         before = _search(was.value) if was else None
         search = replace(search, version=before.version + 1 if before else 1)
         history = list(was.value.get("history", [])) if was else []
         if before:
             history.append(dump(Change(before, now, by, _changed(before, search))))
         document = _document(search, history, by=by, seed=seed, now=now)
+        if problem:
+            document["problem"] = problem
         if was is None:
             self._es.create(index=self._index, id=search.id, document=document, refresh=True)
         else:

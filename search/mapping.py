@@ -270,7 +270,7 @@ LABEL: Json = {
 
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard, by a native library that is not among the published artefacts: an embedded
-node takes the setting, and then fails the shard when the first segment is written. On our articles both come out alike."""
+node takes the setting, and then fails the shard when the first segment is written. On articles both do about as well."""
 
 ANALYSIS: Json = {
     "analyzer": {
