@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -20,15 +19,12 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-import psutil
-
 from embedded import artefacts
-from embedded.processes import LOOPBACK, require_free, tail
+from embedded.processes import LOOPBACK, Child, of_stack, require_free, tail
 from newswatch.errors import StackError
 
 MAIN_CLASS = "org.elasticsearch.node.EmbeddedNode"
 START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 30.0
 
 JVM_OPTIONS = (
     "--enable-native-access=ALL-UNNAMED",
@@ -84,23 +80,18 @@ FAILURES = (
 class Node:
     """A running Elasticsearch; leaving the `with` block stops it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log_file: Path) -> None:
-        self._process = process
+    def __init__(self, child: Child, url: str) -> None:
+        self.child = child
         self.url = url
-        self.log_file = log_file
 
     @property
     def pid(self) -> int:
         """The process id of the Java process."""
-        return self._process.pid
-
-    def poll(self) -> int | None:
-        """The exit status, or None while it runs."""
-        return self._process.poll()
+        return self.child.pid
 
     def stop(self) -> None:
         """Closes the node and waits for it to end; again, harmless."""
-        stop(self._process)
+        self.child.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -128,41 +119,15 @@ def start_elasticsearch(
     """
     if port:
         require_free(port, "Elasticsearch")
-    classes = artefacts.class_path()
-    log_file = log_file or data_dir / "logs" / "elasticsearch.log"
-    ports_file = _prepare(data_dir, log_file)
-    command = _command(classes, data_dir, port, heap_mb, fast)
-    with log_file.open("ab") as log:
-        log_start = log.tell()
-        # Its own session: Ctrl-C in the terminal is ours to handle. Its standard input: when we die, it ends.
-        process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+    class_path = artefacts.class_path()
+    ports_file = _prepare(data_dir)
+    command = _command(class_path, data_dir, port, heap_mb, fast)
+    child = Child.start("Elasticsearch", command, log_file or data_dir / "logs" / "elasticsearch.log", data_dir)
     try:
-        url = _await_answer(process, ports_file)
-    except TimeoutError as error:
-        stop(process)
-        raise StackError(f"Elasticsearch has not answered within {START_TIMEOUT_S:.0f} s; see {log_file}.") from error
+        return Node(child, _await_answer(child, ports_file, data_dir))
     except BaseException:
-        stop(process)
+        child.stop()
         raise
-    if url is None:
-        with log_file.open("rb") as log:
-            log.seek(log_start)
-            raise StackError(explain(log.read().decode(errors="replace"), data_dir, log_file))
-    return Node(process, url, log_file)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a node's process: politely, then firmly, then for good."""
-    if process.stdin:
-        process.stdin.close()
-    for harder in (process.terminate, process.kill):
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            harder()
-    process.wait()
 
 
 def explain(log: str, data_dir: Path, log_file: Path) -> str:
@@ -170,9 +135,9 @@ def explain(log: str, data_dir: Path, log_file: Path) -> str:
     for pattern, sentence in FAILURES:
         if found := pattern.search(log):
             return sentence.format(
-                owner=_owner(data_dir),
+                owner=_owner(data_dir) if "{owner}" in sentence else "",
                 data_dir=data_dir,
-                found=found[1] if found.re.groups else "",
+                found=found[1] if pattern.groups else "",
                 version=artefacts.elasticsearch_version(),
                 log=log_file,
             )
@@ -180,20 +145,16 @@ def explain(log: str, data_dir: Path, log_file: Path) -> str:
 
 
 def _owner(data_dir: Path) -> str:
-    for process in psutil.process_iter(["cmdline"]):
-        arguments = process.info["cmdline"] or []
-        if MAIN_CLASS in arguments and str(data_dir.resolve()) in arguments:
-            return f" (process {process.pid})"
-    return ""
+    nodes = (process for process in of_stack(data_dir) if MAIN_CLASS in process.cmdline())
+    return next((f" (process {process.pid})" for process in nodes), "")
 
 
-def _prepare(data_dir: Path, log_file: Path) -> Path:
-    """The node's folders, with its configuration; returns where it will write the port it listens on."""
+def _prepare(data_dir: Path) -> Path:
+    """Makes the node's folders and configuration; returns where the node will write the port it listens on."""
     ports_file = data_dir / "logs" / "http.ports"
     try:
         ports_file.parent.mkdir(parents=True, exist_ok=True)
         ports_file.unlink(missing_ok=True)
-        log_file.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(artefacts.CONFIG, data_dir / "config", dirs_exist_ok=True)
     except OSError as error:
         raise StackError(
@@ -202,7 +163,7 @@ def _prepare(data_dir: Path, log_file: Path) -> Path:
     return ports_file
 
 
-def _command(classes: list[Path], data_dir: Path, port: int, heap_mb: int, fast: bool) -> list[str]:
+def _command(class_path: list[Path], data_dir: Path, port: int, heap_mb: int, fast: bool) -> list[str]:
     settings = NODE_SETTINGS | {"http.port": str(port)}
     return [
         str(artefacts.JAVA),
@@ -212,23 +173,23 @@ def _command(classes: list[Path], data_dir: Path, port: int, heap_mb: int, fast:
         *(FAST_JVM_OPTIONS if fast else ()),
         f"-Djava.io.tmpdir={tempfile.gettempdir()}",
         "-cp",
-        os.pathsep.join(map(str, classes)),
+        os.pathsep.join(map(str, class_path)),
         MAIN_CLASS,
         str(data_dir.resolve()),
         *(f"{key}={value}" for key, value in settings.items()),
     ]
 
 
-def _await_answer(process: subprocess.Popen[bytes], ports_file: Path) -> str | None:
-    """The node's address once its indices are recovered, or None if it has ended."""
+def _await_answer(child: Child, ports_file: Path, data_dir: Path) -> str:
+    """The node's address, once its indices are recovered."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while process.poll() is None:
+    while child.poll() is None:
         if time.monotonic() > deadline:
-            raise TimeoutError
+            raise StackError(f"Elasticsearch has not answered within {START_TIMEOUT_S:.0f} s; see {child.log_file}.")
         if ports_file.is_file() and _has_recovered(url := f"http://{_first_address(ports_file)}"):
             return url
         time.sleep(0.05)
-    return None
+    raise StackError(explain(child.log(), data_dir, child.log_file))
 
 
 def _first_address(ports_file: Path) -> str:

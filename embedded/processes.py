@@ -1,8 +1,19 @@
-"""Child processes of the embedded stack: ports, log files, and ending what was started."""
+"""Child processes of the embedded stack: ports, log files, and making sure that none is left behind.
+
+A child lives as long as its standard input is open. We hold the other end, so a child ends when it is stopped, and
+also when the process that started it dies in whatever way: `kill -9` closes pipes too. Each child leads a process
+group of its own: Ctrl-C in the terminal reaches only us, and what a child started can be ended with it.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -10,6 +21,131 @@ import psutil
 from newswatch.errors import StackError
 
 LOOPBACK = "127.0.0.1"
+MARK = "NEWSWATCH_STACK"
+"""Environment variable of every child: the data folder it works for. Tells an orphan of ours from anything else."""
+STOP_TIMEOUT_S = 30.0
+
+
+class Child:
+    """A running child process; `name` is what messages call it."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log_file: Path, log_start: int) -> None:
+        self.name = name
+        self.log_file = log_file
+        self._log_start = log_start
+        self._process = process
+
+    @classmethod
+    def start(
+        cls,
+        name: str,
+        command: Sequence[str | Path],
+        log_file: Path,
+        data_dir: Path,
+        env: Mapping[str, str] | None = None,
+    ) -> Child:
+        """Starts `command` with `env` added to the environment; what it prints is added to `log_file`.
+
+        Raises:
+            StackError: the log can't be written or the command can't be run.
+        """
+        environment = {**os.environ, **(env or {}), MARK: str(data_dir.resolve())}
+        try:
+            log_file.parent.mkdir(parents=True, exist_ok=True)
+            with log_file.open("ab") as log:
+                log_start = log.tell()
+                process = subprocess.Popen(  # noqa: S603
+                    list(map(str, command)),
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StackError(f"{name} can't be started: {error}.") from error
+        return cls(name, process, log_file, log_start)
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its process group's too."""
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit status, or None while it runs."""
+        return self._process.poll()
+
+    def log(self) -> str:
+        """What it has printed."""
+        with self.log_file.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode("utf-8", errors="replace")
+
+    def stop(self) -> None:
+        """Ends it and its group: politely, then firmly, then for good. Harmless once it has ended."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        for harder in (self._process.terminate, self._process.kill):
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+                break
+            except subprocess.TimeoutExpired:
+                harder()
+        self._process.wait()
+        end_group(self.pid)
+
+
+def end_group(group: int) -> None:
+    """Kills whatever is left of a process group whose leader has ended."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def end_of_life() -> threading.Event:
+    """For a child: set once its standard input ends or a signal asks it to end. To be called in the main thread."""
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+
+    def read_to_the_end() -> None:
+        while os.read(0, 1024):
+            pass
+        over.set()
+
+    threading.Thread(target=read_to_the_end, daemon=True).start()
+    return over
+
+
+def of_stack(data_dir: Path) -> Iterator[psutil.Process]:
+    """Every process that was started to work for `data_dir` or a folder in it, this one aside."""
+    folder = data_dir.resolve()
+    for process in psutil.process_iter():
+        try:
+            mark = process.environ().get(MARK)
+            if mark and process.pid != os.getpid() and Path(mark).is_relative_to(folder):
+                yield process
+        except psutil.Error:
+            # Another user's, or gone meanwhile.
+            continue
+
+
+def end_all(processes: Sequence[psutil.Process], timeout_s: float = 10) -> None:
+    """Asks `processes` to end, and kills those that have not after `timeout_s`."""
+    for process in processes:
+        _quietly(process.terminate)
+    _, alive = psutil.wait_procs(processes, timeout=timeout_s)
+    for process in alive:
+        _quietly(process.kill)
+    psutil.wait_procs(alive, timeout=timeout_s)
+
+
+def _quietly(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except psutil.NoSuchProcess:
+        return
 
 
 def free_port() -> int:
@@ -18,16 +154,38 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def require_free(port: int, what: str) -> None:
-    """Raises StackError, with who holds it where that can be seen, unless `what` can listen on 127.0.0.1:`port`."""
+def require_free(port: int, what: str, option: str = "") -> None:
+    """Raises StackError, with who holds it where that can be seen, unless `what` can listen on 127.0.0.1:`port`.
+
+    `option` names what sets the port, for the message.
+    """
+    other = f"another port ({option})" if option else "another port"
     try:
         socket.create_server((LOOPBACK, port)).close()
     except PermissionError as error:
-        raise StackError(f"{what} may not listen on port {port}; choose one above 1023.") from error
+        raise StackError(f"{what} may not listen on port {port}; choose {other}, above 1023.") from error
     except OSError as error:
         raise StackError(
-            f"{what} can't listen on {LOOPBACK}:{port}: {_holder(port)} does already; stop that or choose another port."
+            f"{what} can't listen on {LOOPBACK}:{port}, {_holder(port)} does already; stop that or choose {other}."
         ) from error
+
+
+def await_port(port: int, child: Child, timeout_s: float = 30) -> None:
+    """Returns once `child` takes connections on 127.0.0.1:`port`.
+
+    Raises:
+        StackError: it has ended, or doesn't within `timeout_s`.
+    """
+    deadline = time.monotonic() + timeout_s
+    while child.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection((LOOPBACK, port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise StackError(
+        f"{child.name} does not answer on port {port}; {child.log_file} ends with:\n{tail(child.log_file)}"
+    )
 
 
 def _holder(port: int) -> str:

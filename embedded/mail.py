@@ -1,0 +1,161 @@
+"""A mail catcher: an SMTP server on loopback that delivers to nobody and keeps every mail as a file.
+
+Run as a process of its own (`python -m embedded.mail FOLDER --port 1025`), it writes one `.eml` a mail, named so that
+the names sort by time, with the envelope in trace fields on top (RFC 5321, 4.4). `list_mails` reads them back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import email
+import email.policy
+import os
+import secrets
+import sys
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from embedded.processes import LOOPBACK, Child, await_port, end_of_life, require_free
+
+TIME_IN_NAME = "%Y%m%dT%H%M%S.%fZ"
+ENVELOPE_TO = "X-Envelope-To"
+MAX_BYTES = 33_554_432
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtMail:
+    """A mail that was caught."""
+
+    path: Path
+    received_at: datetime
+    envelope_from: str
+    """Empty for a bounce."""
+    envelope_to: tuple[str, ...]
+    """Whom the server was asked to deliver to, which the header fields need not say."""
+    subject: str
+    sender: str
+    """The field From, as written."""
+    message_id: str
+    text: str
+    """The plain-text part; empty without one."""
+    html: str
+    """The HTML part; empty without one."""
+
+
+def list_mails(folder: Path) -> list[CaughtMail]:
+    """The mails caught in `folder`, oldest first; none where there is no such folder."""
+    return [read_mail(path) for path in sorted(folder.glob("*.eml"))]
+
+
+def read_mail(path: Path) -> CaughtMail:
+    """The caught mail in the file at `path`."""
+    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    return CaughtMail(
+        path=path,
+        received_at=datetime.strptime(path.name.split("-")[0], TIME_IN_NAME).replace(tzinfo=UTC),
+        envelope_from=str(message["Return-Path"] or "").strip("<> "),
+        envelope_to=tuple(str(address) for address in message.get_all(ENVELOPE_TO, [])),
+        subject=str(message["Subject"] or ""),
+        sender=str(message["From"] or ""),
+        message_id=str(message["Message-ID"] or ""),
+        text=_body(message, "plain"),
+        html=_body(message, "html"),
+    )
+
+
+def start_mail_catcher(folder: Path, *, port: int, log_file: Path, data_dir: Path) -> Child:
+    """A mail catcher in a process of its own, once it takes connections on 127.0.0.1:`port`.
+
+    Raises:
+        StackError: the port is taken, or it does not start.
+    """
+    require_free(port, "The mail catcher")
+    command = (sys.executable, "-m", "embedded.mail", str(folder), "--port", str(port))
+    child = Child.start("The mail catcher", command, log_file, data_dir)
+    try:
+        await_port(port, child)
+    except BaseException:
+        child.stop()
+        raise
+    return child
+
+
+class Catcher:
+    """Keeps what an `aiosmtpd` server receives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
+        """Answers 250 only once the mail is on the disk: from then on it is ours to keep (RFC 5321, 6.1)."""
+        now = datetime.now(UTC)
+        content = envelope.original_content or b""
+        try:
+            self._write(now, _trace(session, envelope, now) + content)
+        except OSError as error:
+            return f"452 4.3.1 The mail can't be kept: {error.strerror}"
+        return "250 2.0.0 OK: kept"
+
+    def _write(self, now: datetime, content: bytes) -> None:
+        name = f"{now.strftime(TIME_IN_NAME)}-{secrets.token_hex(4)}"
+        part = self.folder / f"{name}.part"
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(self.folder / f"{name}.eml")
+
+
+def _trace(session: Session, envelope: Envelope, now: datetime) -> bytes:
+    lines = [
+        f"Return-Path: <{envelope.mail_from or ''}>",
+        *(f"{ENVELOPE_TO}: {recipient}" for recipient in envelope.rcpt_tos),
+        f"Received: from {session.host_name or 'unknown'} by newswatch; {format_datetime(now)}",
+    ]
+    return "".join(f"{line}\r\n" for line in lines).encode("utf-8", errors="surrogateescape")
+
+
+def _body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body(preferencelist=(kind,))
+    if part is None:
+        return ""
+    try:
+        content = part.get_content()
+    except LookupError:
+        # A character set that Python doesn't know: show what can be shown.
+        content = bytes(part.get_payload(decode=True) or b"").decode("ascii", errors="replace")
+    return str(content).replace("\r\n", "\n")
+
+
+async def serve(folder: Path, port: int, over: threading.Event) -> None:
+    """Catches mail on 127.0.0.1:`port` into `folder` until `over` is set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for unfinished in folder.glob("*.part"):
+        unfinished.unlink()
+    catcher = Catcher(folder)
+
+    def session() -> SMTP:
+        return SMTP(catcher, hostname="newswatch", enable_SMTPUTF8=True, data_size_limit=MAX_BYTES, ident="newswatch")
+
+    async with await asyncio.get_running_loop().create_server(session, LOOPBACK, port):
+        await asyncio.to_thread(over.wait)
+
+
+def main() -> None:
+    """The process: serves until its standard input ends or a signal asks it to."""
+    parser = argparse.ArgumentParser(description="Catch mail on loopback.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int, required=True)
+    arguments = parser.parse_args()
+    asyncio.run(serve(arguments.folder, arguments.port, end_of_life()))
+
+
+if __name__ == "__main__":
+    main()
