@@ -269,8 +269,8 @@ LABEL: Json = {
 """What a reader said of a mail: one document per (saved search, story, recipient), the last word counts."""
 
 CODEC = "legacy_best_compression"
-"""DEFLATE. `best_compression` is Zstandard, by a native library that is not among the published artefacts: an embedded
-node takes the setting, and then fails the shard when the first segment is written. On articles both do about as well."""
+"""DEFLATE. `best_compression` is Zstandard, by a native library that is not among the published artefacts: the embedded
+node takes the setting, and fails the shard as soon as it writes a segment."""
 
 ANALYSIS: Json = {
     "analyzer": {
