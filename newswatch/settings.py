@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -87,3 +88,14 @@ class Settings(BaseSettings):
     """Where users reach Kibana; mails link to it if it is set."""
     secret_key: SecretStr | None = None
     """Signs the links in mails; the same on every machine. None: one is made and kept in `data_dir`."""
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables that give another process these settings: those that were set, not the defaults."""
+        stated = {name: getattr(self, name) for name in self.model_fields_set}
+        return {f"NEWSWATCH_{name.upper()}": _as_variable(value) for name, value in stated.items() if value is not None}
+
+
+def _as_variable(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, tuple | list | dict) else str(value)
