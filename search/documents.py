@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from newswatch.model import Article, Feed, FeedState
 from search.mapping import ANALYZERS, UNSTEMMED
+from search.topic_words import words_for
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -83,6 +84,7 @@ def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: dateti
 
 def _all_text(article: Article) -> list[str]:
     names = [alias for entity in article.entities for alias in (entity.name, *entity.aliases)]
+    names += words_for(tag.tag for tag in article.tags)
     # A list keeps phrases from matching across the seams: Elasticsearch puts a gap of 100 positions between values.
     return [part for part in (article.title, article.summary, article.text, *names) if part]
 

@@ -1,33 +1,58 @@
-"""Searching the articles, in Lucene's syntax and with short filters."""
+"""Searching the articles, in Lucene's syntax and with short filters (see `search.syntax`)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from newswatch.errors import QueryError
 from newswatch.model import Article
+from search import facets, highlight
 from search.documents import from_document
+from search.facets import Facet, Timeline
+from search.highlight import MARK_END, MARK_START
 from search.mapping import DEFAULT_FIELDS
 from search.names import Names
+from search.syntax import Parsed, clauses, parse, pointed_at
+
+__all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
 
 Sort = Literal["relevance", "time"]
-MARK_START, MARK_END = "\ue000", "\ue001"
-"""Around a highlighted term: private-use characters, which no publisher's text holds."""
+Json = dict[str, Any]
+
+MAX_WINDOW = 10_000
+"""How deep a page can lie: Elasticsearch's own limit; `search.export` goes to the end."""
+_HALF_LIFE = "30d"
+"""An article this old counts three quarters of what the same one would count today, and never less than half."""
+_ELISION = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
+_FUNCTION_WORDS = frozenset(
+    "a an and at by for from in into of off on or over that the to under with against is are was as "
+    "à au aux avec ce ces contre d' dans de des du en et la le les leur par pour sur un une "
+    "als am an auf aus bei das dem den der des die ein eine einem einen einer für gegen im in ist mit nach und vom von zu "
+    "zum zur al con contra de del el en los las por para que se una y "
+    "alla allo che col con contro da dal dei del della delle di gli il lo nel nella per su un una "
+    "ao aos com da das do dos em na nas no nos o os pela pelo een het met op te tegen tot van voor".split()
+)
+"""As written in the middle of a sentence: IS is a group, is is a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One article found."""
+    """One article found; for its story, if one row per story was asked for."""
 
     article: Article
     score: float
     highlights: Mapping[str, tuple[str, ...]]
     """Field → fragments, the terms between `MARK_START` and `MARK_END`."""
+    seq: int = 0
+    """Its ingest number."""
+    matching: int = 1
+    """How many articles of the story the query finds, if one row per story was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +60,18 @@ class Results:
     """One page of what was found."""
 
     total: int
+    """Articles."""
     hits: tuple[Hit, ...]
     took_ms: int
+    stories: int | None = None
+    """How many stories they belong to, if that was asked for: exact up to 40,000, then within a percent."""
+    relaxed: bool = False
+    """No article has all the words: these have most of them."""
+    facets: tuple[Facet, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline)
 
 
-def text_query(query: str) -> dict[str, Any]:
+def text_query(query: str) -> Json:
     """The clause for a query in Lucene's syntax: every word must be there, in the title, the text, or a stemmed form.
 
     Saved searches, `newswatch search` and (by its advanced setting) Kibana use this same clause.
@@ -58,43 +90,137 @@ def text_query(query: str) -> dict[str, Any]:
     }
 
 
+def most_words(words: Sequence[str]) -> Json:
+    """The clause for articles that have two of the words at least, and two in five where there are many."""
+    text = _ELISION.sub("", " ".join(words))
+    return {"multi_match": {"query": text, "fields": DEFAULT_FIELDS, "operator": "or", "minimum_should_match": "2<40%"}}
+
+
+def to_query(parsed: Parsed, now: datetime, text: Json | None = None) -> Json:
+    """The whole query: its words (or `text` in their place) and its short filters."""
+    must, must_not = clauses(parsed, now)
+    return {"bool": {"must": [text or text_query(parsed.text)], "filter": must, "must_not": must_not}}
+
+
+def order(sort: Sort) -> list[Json]:
+    """Best or newest first; what is equal in that, latest ingested first."""
+    return [{"time": "desc"}, {"seq": "desc"}] if sort == "time" else [{"_score": "desc"}, {"time": "desc"}]
+
+
+def with_recency(query: Json, now: datetime) -> Json:
+    """The query with its scores lowered by age."""
+    decay = {"exp": {"time": {"origin": now.isoformat(), "offset": "1d", "scale": _HALF_LIFE, "decay": 0.5}}}
+    functions = [{"weight": 0.5}, decay | {"weight": 0.5}]
+    return {"function_score": {"query": query, "functions": functions, "score_mode": "sum", "boost_mode": "multiply"}}
+
+
 def find(
-    es: Elasticsearch, names: Names, query: str, *, size: int = 20, offset: int = 0, sort: Sort = "relevance"
+    es: Elasticsearch,
+    names: Names,
+    query: str,
+    *,
+    size: int = 20,
+    offset: int = 0,
+    sort: Sort = "relevance",
+    by_story: bool = False,
+    with_facets: bool = False,
+    now: datetime | None = None,
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
+
+    Where no article has all of three or more plain words, those that have most of them are found: see `relaxed`.
 
     Raises:
         QueryError: the query can't be parsed; the message says where.
     """
-    order: list[dict[str, Any]] = [{"time": "desc"}] if sort == "time" else [{"_score": "desc"}, {"time": "desc"}]
+    parsed, now = parse(query), now or datetime.now(UTC)
+    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets)
     try:
-        answer = es.search(
-            index=names.articles,
-            query=text_query(query),
-            sort=order,
-            size=size,
-            from_=offset,
-            track_total_hits=True,
-            track_scores=True,
-            highlight=_highlight(),
-        )
+        results = page.read(text_query(parsed.text))
+        if results.total == 0 and len(parsed.words) > 2:
+            results = replace(page.read(most_words(parsed.words)), relaxed=True)
     except BadRequestError as error:
         raise QueryError(explain_refusal(query, error)) from error
     except NotFoundError:
         return Results(0, (), 0)
-    found = answer["hits"]
-    return Results(found["total"]["value"], tuple(_hit(hit) for hit in found["hits"]), answer["took"])
+    return replace(results, relaxed=results.relaxed and results.total > 0)
 
 
-def _highlight() -> dict[str, Any]:
-    shown: dict[str, Any] = {"title": {"number_of_fragments": 0}, "summary": {}, "text": {"number_of_fragments": 2}}
-    marks = {"pre_tags": [MARK_START], "post_tags": [MARK_END], "require_field_match": False}
-    return {"fields": shown, "fragment_size": 200, **marks}
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One page of a search: a request for the hits, then one for what their number and language decide."""
+
+    es: Elasticsearch
+    names: Names
+    parsed: Parsed
+    now: datetime
+    size: int
+    offset: int
+    sort: Sort
+    by_story: bool
+    with_facets: bool
+
+    def read(self, text: Json) -> Results:
+        query = to_query(self.parsed, self.now, text)
+        answer = self.es.search(index=self.names.articles, **self._body(query))
+        total = answer["hits"]["total"]["value"]
+        hits = tuple(_hit(hit) for hit in answer["hits"]["hits"])
+        found = answer.get("aggregations", {})
+        results = Results(total, hits, answer["took"], found["stories"]["value"] if self.by_story else None)
+        if self.with_facets:
+            results = replace(results, facets=facets.read(found))
+        return self._completed(results, query, text, found)
+
+    def _body(self, query: Json) -> Json:
+        aggs: Json = facets.aggregations() if self.with_facets else {}
+        body: Json = {
+            "query": with_recency(query, self.now) if self.sort == "relevance" else query,
+            "sort": order(self.sort),
+            "size": self.size,
+            "from_": self.offset,
+            "track_total_hits": True,
+            "track_scores": True,
+            "aggs": aggs,
+        }
+        if self.by_story:
+            aggs["stories"] = {"cardinality": {"field": "story_id", "precision_threshold": 40_000}}
+            body["collapse"] = {"field": "story_id", "inner_hits": {"name": "story", "size": 0}}
+        return body
+
+    def _completed(self, results: Results, query: Json, text: Json, found: Mapping[str, Any]) -> Results:
+        """With highlights, and with the time-line if facets were asked for."""
+        marks = (
+            []
+            if "match_all" in text
+            else highlight.requests(text, [(h.article.id, h.article.language) for h in results.hits])
+        )
+        range_ = facets.time_range(found) if self.with_facets else None
+        asked = list(marks)
+        if range_:
+            aggregation, _, step = facets.histogram(range_, self.parsed, self.now)
+            asked.append({"query": query, "size": 0, "track_total_hits": False, "aggs": {"timeline": aggregation}})
+        if not asked:
+            return results
+        lines = [line for body in asked for line in ({"index": self.names.articles}, body)]
+        answers = self.es.msearch(searches=lines)["responses"]
+        if len(answers) != len(asked):
+            raise AssertionError(f"{len(asked)} questions to _msearch, {len(answers)} answers")
+        marked = highlight.found(answers[: len(marks)])
+        results = replace(
+            results, hits=tuple(replace(h, highlights=marked.get(h.article.id, {})) for h in results.hits)
+        )
+        if range_:
+            results = replace(
+                results, timeline=facets.timeline(answers[-1]["aggregations"]["timeline"], step, results.total)
+            )
+        return results
 
 
 def _hit(hit: Mapping[str, Any]) -> Hit:
-    highlights = {name: tuple(parts) for name, parts in hit.get("highlight", {}).items()}
-    return Hit(from_document(hit["_id"], hit["_source"]), float(hit["_score"] or 0.0), highlights)
+    article = from_document(hit["_id"], hit["_source"])
+    group = hit.get("inner_hits", {}).get("story")
+    matching = group["hits"]["total"]["value"] if group else 1
+    return Hit(article, float(hit["_score"] or 0.0), {}, int(hit["_source"].get("seq", 0)), matching)
 
 
 _PLACE = re.compile(r"line (\d+), column (\d+)")
@@ -111,6 +237,6 @@ def explain_refusal(query: str, error: BadRequestError) -> str:
     place = _PLACE.search(reason)
     if place is None:
         return f"The query {query!r} can't be run: {reason.splitlines()[0]}"
-    line, column = int(place[1]), int(place[2])
-    shown = query.splitlines()[line - 1] if line <= len(query.splitlines()) else query
-    return f"The query can't be parsed at column {column + 1}:\n  {shown}\n  {' ' * column}^"
+    lines = query.splitlines(keepends=True)
+    start = sum(len(line) for line in lines[: int(place[1]) - 1]) + int(place[2])
+    return f"The query can't be parsed at column {int(place[2]) + 1}:\n{pointed_at(query, start, start + 1)}"

@@ -1,0 +1,159 @@
+"""What a search found, counted: by topic, outlet, country, language, and over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from search.syntax import Parsed, span
+
+_COUNTED = {
+    "tag": ("tags", 60),
+    "source": ("source.domain", 12),
+    "country": ("source.country", 12),
+    "lang": ("language", 12),
+    "kind": ("source.kind", 8),
+    "entity": ("entities", 12),
+}
+"""Short filter → the field it asks for, and how many values are shown."""
+
+_INTERVALS = (
+    ("1m", timedelta(minutes=1)),
+    ("5m", timedelta(minutes=5)),
+    ("15m", timedelta(minutes=15)),
+    ("1h", timedelta(hours=1)),
+    ("3h", timedelta(hours=3)),
+    ("12h", timedelta(hours=12)),
+    ("1d", timedelta(days=1)),
+    ("7d", timedelta(days=7)),
+    ("28d", timedelta(days=28)),
+    ("364d", timedelta(days=364)),
+)
+_BARS = 60
+"""At most; a chart of more is a blur."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A value of a facet."""
+
+    value: str
+    count: int
+    label: str
+    main: int = 0
+    """For a tag: in how many articles it is the main subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """How the articles found divide by one short filter, most frequent first."""
+
+    name: str
+    buckets: tuple[Bucket, ...]
+    others: int
+    """Articles with a value that is not among the buckets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One step of the time-line."""
+
+    start: datetime
+    end: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The articles found, over time."""
+
+    bars: tuple[Bar, ...] = ()
+    step: timedelta = timedelta()
+    earlier: int = 0
+    """Articles from before the first bar: stragglers that would squeeze all others into one bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """When the articles found were published."""
+
+    first: datetime
+    usual_first: datetime
+    """All but one in a hundred are later."""
+    last: datetime
+
+
+def aggregations() -> dict[str, Any]:
+    """What to ask for beside the hits."""
+    asked: dict[str, Any] = {
+        name: {"terms": {"field": field, "size": size}} for name, (field, size) in _COUNTED.items()
+    }
+    asked["main"] = {"terms": {"field": "tags_main", "size": _COUNTED["tag"][1]}}
+    asked["source"]["aggs"] = {"name": {"terms": {"field": "source.name", "size": 1}}}
+    asked["first"] = {"min": {"field": "time"}}
+    asked["last"] = {"max": {"field": "time"}}
+    asked["usual"] = {"percentiles": {"field": "time", "percents": [1], "keyed": False}}
+    return asked
+
+
+def read(answer: Mapping[str, Any]) -> tuple[Facet, ...]:
+    """The facets in an answer; one without any value is left out."""
+    main = {bucket["key"]: bucket["doc_count"] for bucket in answer["main"]["buckets"]}
+    facets = []
+    for name in _COUNTED:
+        buckets = tuple(
+            Bucket(b["key"], b["doc_count"], _label(b), main.get(b["key"], 0) if name == "tag" else 0)
+            for b in answer[name]["buckets"]
+        )
+        facets.append(Facet(name, buckets, answer[name]["sum_other_doc_count"]))
+    return tuple(facet for facet in facets if facet.buckets)
+
+
+def _label(bucket: Mapping[str, Any]) -> str:
+    names = bucket.get("name", {}).get("buckets", [])
+    return str(names[0]["key"] if names else bucket["key"])
+
+
+def time_range(answer: Mapping[str, Any]) -> TimeRange | None:
+    """When the articles were published; None if there are none."""
+    if answer["first"]["value"] is None:
+        return None
+    first, usual, last = (
+        _moment(value)
+        for value in (answer["first"]["value"], answer["usual"]["values"][0]["value"], answer["last"]["value"])
+    )
+    return TimeRange(first, max(first, usual), last)
+
+
+def _moment(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def histogram(range_: TimeRange, parsed: Parsed, now: datetime) -> tuple[dict[str, Any], datetime, timedelta]:
+    """The aggregation of the time-line, its first moment and its step."""
+    since = parsed.first("since")
+    start = max(span(since, now)[0], range_.first) if since else range_.usual_first
+    name, step = interval(range_.last - start)
+    start = _floor(start, step)
+    bounds = {"min": int(start.timestamp() * 1000), "max": int(range_.last.timestamp() * 1000)}
+    histogram_ = {"field": "time", "fixed_interval": name, "min_doc_count": 0, "hard_bounds": bounds}
+    return {"date_histogram": histogram_ | {"extended_bounds": bounds}}, start, step
+
+
+def interval(range_: timedelta) -> tuple[str, timedelta]:
+    """The shortest step with which the range needs no more bars than a chart can show."""
+    return next(((name, step) for name, step in _INTERVALS if range_ / step < _BARS - 1), _INTERVALS[-1])
+
+
+def _floor(moment: datetime, step: timedelta) -> datetime:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return moment - (moment - epoch) % step
+
+
+def timeline(answer: Mapping[str, Any], step: timedelta, total: int) -> Timeline:
+    """The time-line in an answer."""
+    starts = [(_moment(bucket["key"]), bucket["doc_count"]) for bucket in answer["buckets"]]
+    bars = tuple(Bar(start, start + step, count) for start, count in starts)
+    return Timeline(bars, step, max(0, total - sum(bar.count for bar in bars)))

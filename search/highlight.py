@@ -1,0 +1,99 @@
+"""Where an article matches: fragments with their matching characters marked, as Elasticsearch gives them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from search.mapping import ANALYZERS, UNSTEMMED
+
+MARK_START, MARK_END = "\ue000", "\ue001"
+"""Around a highlighted term: private-use characters, which no publisher's text holds."""
+_FIELDS = ("title", "summary", "text")
+_CHARACTERS = 220
+"""About two lines; a fragment ends with a sentence."""
+_ANALYSED = 900_000
+"""Elasticsearch refuses to highlight a text beyond a million characters, and with it the whole request."""
+
+Spans = tuple[tuple[int, int], ...]
+
+
+def analyzer_of(language: str | None) -> str:
+    """The analyzer that an article in this language is searched with."""
+    return ANALYZERS.get(language or "", UNSTEMMED)
+
+
+def highlighting(analyzer: str, *, whole: bool = False) -> dict[str, Any]:
+    """The `highlight` clause for articles of this analyzer: what their stemmed copy matches is marked too.
+
+    Fragments of summary and text, or each `whole`.
+    """
+    fields = {
+        field: {
+            "matched_fields": [field, f"stemmed.{analyzer}"],
+            "number_of_fragments": 0 if whole or field == "title" else 2,
+        }
+        for field in _FIELDS
+    }
+    marks = {"pre_tags": [MARK_START], "post_tags": [MARK_END]}
+    shape = {"fragment_size": _CHARACTERS, "order": "score", "max_analyzed_offset": _ANALYSED}
+    return {"type": "unified", "fields": fields, **marks, **shape}
+
+
+def requests(
+    query: Mapping[str, Any], articles: Iterable[tuple[str, str | None]], *, whole: bool = False
+) -> list[dict[str, Any]]:
+    """The searches that mark what `query` finds in the articles (id, language), one for each analyzer among them."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for article_id, language in articles:
+        groups[analyzer_of(language)].append(article_id)
+    return [
+        {
+            "query": {"bool": {"filter": [{"ids": {"values": ids}}], "must": [query]}},
+            "size": len(ids),
+            "_source": False,
+            "track_total_hits": False,
+            "highlight": highlighting(analyzer, whole=whole),
+        }
+        for analyzer, ids in groups.items()
+    ]
+
+
+def found(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Article id → field → its fragments; an article whose highlighting failed has none."""
+    hits = (hit for answer in answers for hit in answer.get("hits", {}).get("hits", []))
+    return {hit["_id"]: {name: tuple(parts) for name, parts in hit.get("highlight", {}).items()} for hit in hits}
+
+
+def unmarked(fragment: str) -> tuple[str, Spans]:
+    """The fragment without its marks, and the places they stood around; marks that touch are one. Pure.
+
+    A publisher's text can hold the marking characters too: they are dropped, and if that leaves marks unbalanced, the
+    fragment has none rather than wrong ones.
+    """
+    plain: list[str] = []
+    spans: list[tuple[int, int]] = []
+    start = -1
+    for character in fragment:
+        if character == MARK_START and start < 0:
+            start = len(plain)
+        elif character == MARK_END and start >= 0:
+            spans.append((start, len(plain)))
+            start = -1
+        elif character in (MARK_START, MARK_END):
+            return fragment.replace(MARK_START, "").replace(MARK_END, ""), ()
+        else:
+            plain.append(character)
+    return "".join(plain), joined(spans) if start < 0 else ()
+
+
+def joined(spans: Sequence[tuple[int, int]]) -> Spans:
+    """The spans in order, those that touch or overlap as one, empty ones left out."""
+    whole: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if whole and whole[-1][1] >= start:
+            whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
+        elif end > start:
+            whole.append((start, end))
+    return tuple(whole)
