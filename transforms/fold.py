@@ -15,7 +15,12 @@ from dataclasses import dataclass
 _DASHES = "-‐‑‒–—―−﹣－־"
 _QUOTES = "’‘ʼʻ`´′＇׳‛"
 _SPACES = "\t\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200D))) + "\u202f\u205f\u3000"
-_DROPPED = re.compile("[\u00ad\u0640\u064b-\u0655\u0670\u0300-\u036f\u200d-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_QUOTATION = '["“”„‟«»]'
+_DROPPED = re.compile(
+    "[\u00ad\u0640\u064b-\u0655\u0670\u0300-\u036f\u200d-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+    # Arabic papers put names in quotation marks, in the middle of the phrases that are looked for.
+    f"|{_QUOTATION}(?=[\u0621-\u06ff])|(?<=[\u0621-\u06ff]){_QUOTATION}"
+)
 _ASCII = str.maketrans("-`\t\r", " '  ")
 _ASCII_KEPT = "\n" + "".join(c for c in map(chr, range(32, 127)) if c not in "-`" and not c.isupper())
 

@@ -23,7 +23,7 @@ from transforms.fold import Folded, fold
 from transforms.taxonomy import GazetteerEntity, NameGroup, Scoring, Taxonomy, TermGroup, Weights, written
 
 LEAD = 700
-"""How many characters of the text, and all of the summary, are the lead."""
+"""How many characters of the text, and all of the summary, are the lead (a third of it in Chinese and Japanese)."""
 WINDOW = 400
 """The text is looked at in windows of so many characters to see how far a topic spreads in it."""
 EVIDENCE_PER_TAG = 24
@@ -35,6 +35,7 @@ _ARABIC_CLITICS = frozenset(
     for article in ("", "ال")
 )
 _ARABIC = re.compile("[\u0600-\u06ff]")
+_APPOSITION = frozenset({"(", "/", '"', '("'})
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -64,6 +65,7 @@ class _Rule(NamedTuple):
     targets: tuple[tuple[int, float], ...]
     """(topic or sub-topic, weight)."""
     entity: int
+    cancels: bool
     context: int
     needs: tuple[int, ...]
     unless: tuple[int, ...]
@@ -98,6 +100,12 @@ class _Text:
     def base(self, number: int) -> int:
         return self.fields[number][1]
 
+    @property
+    def density(self) -> int:
+        """How many Latin letters a character is worth: Chinese and Japanese say a word in two."""
+        sample = self.haystack[:400]
+        return 3 if 3 * len(_CJK.findall(sample)) > len(sample) else 1
+
     def evidence(self, start: int, end: int) -> Evidence:
         name, base, string, folded = next(f for f in reversed(self.fields) if start >= f[1])
         a, b = folded.original(start - base, end - base)
@@ -123,6 +131,8 @@ class Features:
     """Share of the text's windows with plain evidence."""
     variety: float = 0.0
     """Number of different wordings of plain evidence, logarithmic."""
+    peak: float = 0.0
+    """Weight of the weightiest hit outside the title."""
     support: float = 0.0
     """Weight of the hits that only support (less than 1 each), logarithmic."""
 
@@ -134,7 +144,7 @@ class Features:
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
-FEATURES = ("title", "lead", "volume", "density", "spread", "variety", "support")
+FEATURES = ("title", "lead", "volume", "density", "spread", "variety", "peak", "support")
 
 
 @dataclass(slots=True)
@@ -182,9 +192,8 @@ class Tagger:
                 for group in sub.terms:
                     self._add(into, group, ((t, group.weight), (f"{t}/{s}", group.weight)))
         for n, entity in enumerate(self.taxonomy.entities.values()):
-            targets = _with_parents(entity.topics)
             for names in entity.names:
-                self._add(into, names, targets, entity=n)
+                self._add(into, names, _with_parents(entity.topics, names), entity=n)
 
     def _add(
         self,
@@ -212,6 +221,7 @@ class Tagger:
                 languages=frozenset() if language == "any" else frozenset((language,)),
                 targets=numbered,
                 entity=entity,
+                cancels=isinstance(group, NameGroup) and group.cancels,
                 context=context,
                 needs=needs,
                 unless=unless,
@@ -241,7 +251,7 @@ class Tagger:
     ) -> Features:
         """The evidence for `topic` in numbers: what the scoring in the taxonomy is fitted on."""
         article = _Text.of(title, summary, text, language)
-        return _features(_weighted(self._hits(article), self._path_number[topic]), article)
+        return _features(_weighted(article.haystack, self._hits(article), self._path_number[topic]), article)
 
     def _hits(self, article: _Text) -> list[_Hit]:
         """Every hit whose own rules hold, in order."""
@@ -264,7 +274,7 @@ class Tagger:
         return [hit for hit in found if _in_context(hit, contexts)]
 
     def _topic_tags(self, topic: str, hits: list[_Hit], article: _Text) -> Iterator[Tag]:
-        weighted = _weighted(hits, self._path_number[topic])
+        weighted = _weighted(article.haystack, hits, self._path_number[topic])
         if not weighted:
             return
         features = _features(weighted, article)
@@ -275,15 +285,17 @@ class Tagger:
         yield Tag(topic, level, score, _evidence(weighted, article))
         for sub in self.taxonomy.topics[topic].subtopics:
             path = f"{topic}/{sub}"
-            own = _weighted(hits, self._path_number[path])
+            own = _weighted(article.haystack, hits, self._path_number[path])
             if own:
                 yield Tag(path, _sub_level(level, own, article), score, _evidence(own, article))
 
     def _found_entities(self, hits: list[_Hit]) -> tuple[Entity, ...]:
-        counts: dict[int, int] = defaultdict(int)
-        for hit in _longest([h for h in hits if h.rule.entity >= 0]):
-            counts[hit.rule.entity] += 1
-        found = [replace(self._entities[number], count=count) for number, count in counts.items()]
+        named: dict[int, list[_Hit]] = defaultdict(list)
+        for hit in hits:
+            if hit.rule.entity >= 0:
+                named[hit.rule.entity].append(hit)
+        counts = {n: sum(not h.rule.cancels for h in _longest(own)) for n, own in named.items()}
+        found = [replace(self._entities[number], count=count) for number, count in counts.items() if count]
         return tuple(sorted(found, key=lambda e: (-e.count, e.id)))
 
 
@@ -293,10 +305,10 @@ def _entity(key: str, entity: GazetteerEntity) -> Entity:
     return Entity(key, entity.name, entity.type, 0, entity.wikidata, tuple(n for n in names if n != entity.name))
 
 
-def _with_parents(topics: dict[str, float]) -> tuple[tuple[str, float], ...]:
+def _with_parents(topics: dict[str, float], names: NameGroup) -> tuple[tuple[str, float], ...]:
     """`topics` with a sub-topic's weight given to its topic too, where the topic has none of its own."""
     parents = {path.split("/")[0]: weight for path, weight in topics.items()}
-    return tuple({**parents, **topics}.items())
+    return tuple((path, 0.0 if names.cancels else weight) for path, weight in {**parents, **topics}.items())
 
 
 def _split(form: str) -> tuple[str, re.Pattern[str] | None, bool]:
@@ -312,7 +324,7 @@ def _split(form: str) -> tuple[str, re.Pattern[str] | None, bool]:
 
 def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
     """Where the hit ends if its boundaries hold, else -1."""
-    within = start > 0 and not rule.open_left and haystack[start - 1].isalnum()
+    within = start > 0 and not rule.open_left and _is_letter(haystack[start - 1])
     if within and not (rule.arabic and _only_clitics_before(haystack, start)):
         return -1
     if rule.tail is not None:
@@ -324,18 +336,23 @@ def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
             return _word_end(haystack, end)
     elif rule.open_right:
         return _word_end(haystack, end) if rule.form.endswith("*") else end
-    return -1 if end < len(haystack) and haystack[end].isalnum() else end
+    return -1 if end < len(haystack) and _is_letter(haystack[end]) else end
+
+
+def _is_letter(character: str) -> bool:
+    """Whether a word goes on with `character`: not in scripts without spaces, where "NATO加盟" holds the word NATO."""
+    return character.isalnum() and not "\u2e80" <= character <= "\ud7ff"
 
 
 def _word_end(haystack: str, at: int) -> int:
-    while at < len(haystack) and haystack[at].isalnum():
+    while at < len(haystack) and _is_letter(haystack[at]):
         at += 1
     return at
 
 
 def _only_clitics_before(haystack: str, start: int) -> bool:
     begin = start
-    while begin and start - begin <= 5 and haystack[begin - 1].isalnum():
+    while begin and start - begin <= 5 and _is_letter(haystack[begin - 1]):
         begin -= 1
     return haystack[begin:start] in _ARABIC_CLITICS
 
@@ -379,7 +396,7 @@ def _longest(hits: list[_Hit]) -> list[_Hit]:
     return kept
 
 
-def _weighted(hits: list[_Hit], path: int) -> list[tuple[float, _Hit]]:
+def _weighted(haystack: str, hits: list[_Hit], path: int) -> list[tuple[float, _Hit]]:
     """The hits that count for `path`, each with its weight; of equal spans the heaviest, a cancelled one not at all."""
     best: dict[tuple[int, int], tuple[float, _Hit]] = {}
     for hit in hits:
@@ -390,19 +407,26 @@ def _weighted(hits: list[_Hit], path: int) -> list[tuple[float, _Hit]]:
             if span not in best or (best[span][0] and (weight == 0 or weight > best[span][0])):
                 best[span] = (weight, hit)
     kept = _longest([hit for _, hit in best.values()])
-    return [best[h.start, h.end] for h in kept if best[h.start, h.end][0] > 0]
+    counted = [best[h.start, h.end] for h in kept if best[h.start, h.end][0] > 0]
+    return [pair for n, pair in enumerate(counted) if not (n and _apposed(haystack, counted[n - 1][1], pair[1]))]
+
+
+def _apposed(haystack: str, before: _Hit, after: _Hit) -> bool:
+    """Whether `after` only repeats `before` in other words: "Islamic State (ISIS)", "OTAN/NATO"."""
+    return after.start - before.end <= 3 and haystack[before.end : after.start].strip(" ") in _APPOSITION
 
 
 def _features(weighted: list[tuple[float, _Hit]], article: _Text) -> Features:
     title_end, text_start = article.base(1), article.base(2)
+    dense = article.density
     in_title = sum(w for w, h in weighted if h.start < title_end)
-    in_lead = sum(w for w, h in weighted if title_end <= h.start < text_start + LEAD)
+    in_lead = sum(w for w, h in weighted if title_end <= h.start < text_start + LEAD // dense)
     in_body = sum(w for w, h in weighted if h.start >= text_start)
     plain = [h for w, h in weighted if w >= 1]
     supporting = sum(w for w, _ in weighted if w < 1)
-    length = len(article.haystack) - text_start
+    length = (len(article.haystack) - text_start) * dense
     windows = max(1, math.ceil(length / WINDOW))
-    reached = {(h.start - text_start) // WINDOW for h in plain if h.start >= text_start}
+    reached = {(h.start - text_start) * dense // WINDOW for h in plain if h.start >= text_start}
     return Features(
         title=min(2.0, in_title),
         lead=math.log1p(in_lead),
@@ -410,6 +434,7 @@ def _features(weighted: list[tuple[float, _Hit]], article: _Text) -> Features:
         density=min(5.0, (in_title + in_body) / max(0.5, length / 600)),
         spread=len(reached) / windows,
         variety=math.log1p(len({h.rule.key for h in plain})),
+        peak=max((w for w, h in weighted if h.start >= title_end), default=0.0),
         support=math.log1p(supporting),
     )
 
@@ -427,7 +452,7 @@ def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> L
     """A sub-topic of a main topic is main where it shows early or often."""
     if topic != "main":
         return "mention"
-    early = any(h.start < article.base(2) + LEAD for _, h in own)
+    early = any(h.start < article.base(2) + LEAD // article.density for _, h in own)
     return "main" if early or sum(w for w, _ in own) >= 3 else "mention"
 
 

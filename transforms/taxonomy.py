@@ -26,8 +26,9 @@ from newswatch import config
 
 LANGUAGES = frozenset(
     (
-        "any", "ar", "bg", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hr", "hu", "it", "ja",
-        "ko", "lt", "lv", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "zh",
+        "any", "ar", "bg", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "ha", "he",
+        "hr", "hu", "ig", "it", "ja", "ko", "lt", "lv", "nl", "no", "pl", "pt", "ro", "ru", "sk",
+        "sl", "so", "sr", "sv", "sw", "tr", "uk", "yo", "zh",
     )
 )  # fmt: skip
 """Keys a `terms` mapping may have; `any` is for forms that mean the same in every language."""
@@ -103,6 +104,7 @@ class Weights(_Part):
     density: float = 0
     spread: float = 0
     variety: float = 0
+    peak: float = 0
     support: float = 0
 
 
@@ -126,6 +128,9 @@ class NameGroup(_Part):
     """Names of an entity that share their rules."""
 
     terms: Forms
+    cancels: bool = False
+    """These are no names of it: they cancel the hits they cover."""
+    note: str = ""
     case: bool = False
     needs: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
@@ -136,7 +141,7 @@ class GazetteerEntity(_Part):
     """A body, group, mission, person or place with its names."""
 
     name: str
-    type: Literal["alliance", "body", "group", "mission", "person", "base", "place", "coalition", "exercise"]
+    type: Literal["alliance", "body", "group", "mission", "person", "base", "place", "coalition", "exercise", "attack"]
     wikidata: str | None = Field(default=None, pattern=r"^Q[1-9][0-9]*$")
     topics: dict[str, Annotated[float, Field(ge=0, le=3)]] = Field(default_factory=dict)
     """Topic or `topic/subtopic` → weight that one hit has as evidence."""
@@ -236,16 +241,20 @@ def written(forms: Forms) -> Iterator[tuple[str, str]]:
 def _shadowed(taxonomy: Taxonomy) -> Iterator[Finding]:
     for group, place in taxonomy.groups():
         seen: dict[str, set[str]] = defaultdict(set)
-        for language, form in written(group.terms):
-            stem = _shadowing_stem(form, seen[language] | seen["any"])
-            if stem is not None:
-                yield Finding("shadowed", form, place, f"{language}: {stem!r} in the same group finds it already")
-            seen[language].add(form if group.case else form.lower())
+        for language, listed in group.terms.items():
+            for form in listed:
+                alternatives = [w if group.case else w.lower() for w in expand(form)]
+                stems = [_shadowing_stem(w, seen[language] | seen["any"]) for w in alternatives]
+                if all(stems):
+                    yield Finding(
+                        "shadowed", form, place, f"{language}: {stems[0]!r} in the same group finds it already"
+                    )
+                seen[language].update(alternatives)
 
 
 def _shadowing_stem(form: str, seen: Iterable[str]) -> str | None:
     for other in seen:
-        if other == form or (other.endswith("*") and "*" not in other[:-1] and form.lower().startswith(other[:-1])):
+        if other == form or (other.endswith("*") and "*" not in other[:-1] and form.startswith(other[:-1])):
             return other
     return None
 
