@@ -30,14 +30,15 @@ MAX_WINDOW = 10_000
 _HALF_LIFE = "30d"
 """An article this old counts three quarters of what the same one would count today, and never less than half."""
 _ELISION = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
-_FUNCTION_WORDS = frozenset(
-    "a an and at by for from in into of off on or over that the to under with against is are was as "
-    "à au aux avec ce ces contre d' dans de des du en et la le les leur par pour sur un une "
-    "als am an auf aus bei das dem den der des die ein eine einem einen einer für gegen im in ist mit nach und vom von zu "
-    "zum zur al con contra de del el en los las por para que se una y "
-    "alla allo che col con contro da dal dei del della delle di gli il lo nel nella per su un una "
-    "ao aos com da das do dos em na nas no nos o os pela pelo een het met op te tegen tot van voor".split()
-)
+_SMALL = """
+    a an and at by for from in into of off on or over that the to under with against is are was as
+    à au aux avec ce ces contre dans de des du en et la le les leur par pour sur un une
+    als am an auf aus bei das dem den der des die ein eine einem einen einer für gegen im in ist mit nach und vom von
+    zu zum zur al con contra de del el en los las por para que se una y
+    alla allo che col con contro da dal dei del della delle di gli il lo nel nella per su un una
+    ao aos com da das do dos em na nas no nos o os pela pelo een het met op te tegen tot van voor
+"""
+_FUNCTION_WORDS = frozenset(_SMALL.split())
 """As written in the middle of a sentence: IS is a group, is is a word."""
 
 
@@ -91,9 +92,14 @@ def text_query(query: str) -> Json:
 
 
 def most_words(words: Sequence[str]) -> Json:
-    """The clause for articles that have two of the words at least, and two in five where there are many."""
-    text = _ELISION.sub("", " ".join(words))
-    return {"multi_match": {"query": text, "fields": DEFAULT_FIELDS, "operator": "or", "minimum_should_match": "2<40%"}}
+    """The clause for articles that have two of the words at least, and two in five where there are many.
+
+    Articles and prepositions don't count, in whichever language: each analyzer knows only those of its own.
+    """
+    bare = [_ELISION.sub("", word) for word in words]
+    telling = [word for word in bare if word not in _FUNCTION_WORDS]
+    query = {"query": " ".join(telling or bare), "fields": DEFAULT_FIELDS}
+    return {"multi_match": query | {"operator": "or", "minimum_should_match": "2<2 5<40%"}}
 
 
 def to_query(parsed: Parsed, now: datetime, text: Json | None = None) -> Json:

@@ -1,8 +1,8 @@
-"""What people call a topic, in the languages they search in: who types "Lastenteilung" finds the English article too.
+"""What people call a topic, in the languages they search in: "Lastenteilung" finds the English article too.
 
-These words are laid beside an article's own in its catch-all field, like the other names of its entities. They are names
-of the whole topic, nothing narrower: a query for one of them shall find what was tagged, and nothing else. They tag
-nothing; what does is in `config/taxonomy.yaml`. A topic that isn't here is found by the article's own words.
+These words are laid beside an article's own in its catch-all field, like the other names of its entities. They name the
+whole topic, nothing narrower: a query for one of them shall find what was tagged, and nothing else. They tag nothing;
+what does is in `config/taxonomy.yaml`. A topic that isn't here is found by the article's own words.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ TOPIC_WORDS: Mapping[str, tuple[str, ...]] = {
         "enlargement", "accession", "membership", "élargissement", "adhésion", "Erweiterung", "Beitritt",
         "Mitgliedschaft", "ampliación", "adhesión", "allargamento", "adesione", "alargamento", "adesão", "uitbreiding",
         "toetreding", "rozszerzenie", "członkostwo", "utvidgning", "medlemskap", "διεύρυνση", "extindere", "aderare",
-        "расширение", "членство", "розширення", "genişleme", "üyelik", "انضمام", "عضوية", "عضویت", "扩大", "加入", "加盟",
+        "расширение", "членство", "розширення", "genişleme", "üyelik", "انضمام", "عضوية", "عضویت", "扩大", "加入",
+        "加盟",
     ),
     "nato/deterrence": (
         "deterrence", "dissuasion", "Abschreckung", "disuasión", "deterrenza", "dissuasão", "afschrikking",
