@@ -106,6 +106,11 @@ def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch],
     """Why a delivery must not be sent."""
     if delivery.alert_id in box.unsubscribed or "*" in box.unsubscribed:
         return "the recipient has unsubscribed"
+    muted = box.muted.get(delivery.alert_id)
+    if muted and muted > now:
+        return f"muted by the recipient until {muted:%Y-%m-%d %H:%M} UTC"
+    if delivery.story_id in box.acknowledged and delivery.kind in ("story", "update"):
+        return "the recipient has acknowledged the story"
     search = searches.get(delivery.alert_id)
     if search and search.mute_until and search.mute_until > now:
         return f"muted until {search.mute_until:%Y-%m-%d %H:%M} UTC"

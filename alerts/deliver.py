@@ -130,16 +130,27 @@ class _Worker:
         planned = self._plan(box, [found.value for found in owed.values()])
         report = self._suppress(planned, owed, box.address) + DeliverReport(later=planned.later)
         for mail in planned.mails:
-            kept = self._boxes.keep(held, replace(held.value, claimed_until=self._clock() + LEASE))
+            kept = self._keep(held, replace(held.value, claimed_until=self._clock() + LEASE))
             if kept is None:
                 return report  # we took too long: another worker serves this recipient now
             box, told = self._send(mail, kept.value)
             report += told
-            held = self._boxes.keep(kept, box) or kept
+            held = self._keep(kept, box) or kept
             if report.down or (box.retry_at and box.retry_at > self._clock()):
                 break
-        self._boxes.keep(held, replace(held.value, claimed_until=None, claimed_by=""))
+        self._keep(held, replace(held.value, claimed_until=None, claimed_by=""))
         return report
+
+    def _keep(self, held: Stored[Mailbox], box: Mailbox) -> Stored[Mailbox] | None:
+        """Write what serving changed; what the recipient has changed meanwhile (unsubscribed, muted) stands."""
+        kept = self._boxes.keep(held, box)
+        if kept is not None:
+            return kept
+        now = self._boxes.find(box.address)
+        if now is None or now.value.claimed_by != self._id:
+            return None
+        wishes = {name: getattr(now.value, name) for name in ("unsubscribed", "muted", "acknowledged")}
+        return self._boxes.keep(now, replace(box, **wishes))
 
     def _plan(self, box: Mailbox, owed: Sequence[Delivery]) -> Plan:
         told = self._outbox.told(box.address, {d.story_id for d in owed})

@@ -16,7 +16,7 @@ from newswatch.settings import Settings
 PATH = "/newswatch/mail"
 """Where the links are answered, under `Settings.public_url`."""
 MAX_AGE_S = 180 * 86_400
-Action = Literal["unsubscribe", "relevant", "not-relevant", "mute", "ack"]
+Action = Literal["unsubscribe", "subscribe", "relevant", "not-relevant", "mute", "unmute", "ack"]
 
 
 class LinkError(NewswatchError):

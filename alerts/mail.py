@@ -117,6 +117,7 @@ class StoryView:
     kibana_url: str | None
     relevant_url: str
     not_relevant_url: str
+    ack_url: str
 
     @property
     def align(self) -> str:
@@ -139,7 +140,10 @@ def render(mail: Mail, stories: Sequence[Story], settings: Settings, links: Link
         "cards": views[:_CARDS],
         "rows": views[_CARDS:],
         "kind": mail.kind,
-        "alerts": [(name, links.url(Link("unsubscribe", mail.recipient, key))) for key, name in alerts.items()],
+        "alerts": [
+            (name, *(links.url(Link(action, mail.recipient, key)) for action in ("unsubscribe", "mute")))
+            for key, name in alerts.items()
+        ],
         "unsubscribe_all": links.url(Link("unsubscribe", mail.recipient, "*")),
         "sender": settings.mail_name,
         "recipient": mail.recipient,
@@ -267,6 +271,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
         kibana_url=_kibana_url(item.story_id, settings) if article else None,
         relevant_url=_say("relevant", story, mail, links),
         not_relevant_url=_say("not-relevant", story, mail, links),
+        ack_url=_say("ack", story, mail, links),
     )
 
 

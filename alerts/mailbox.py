@@ -6,7 +6,7 @@ same thing, nor two mails where one was meant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -39,6 +39,10 @@ class Mailbox:
     """Saved searches that the recipient wants no mail of; `*` is all."""
     last_by_alert: Mapping[str, datetime] = field(default_factory=dict)
     """Saved search → when it last mailed the recipient; for throttling."""
+    muted: Mapping[str, datetime] = field(default_factory=dict)
+    """Saved search → until when the recipient wants no mail of it."""
+    acknowledged: Mapping[str, datetime] = field(default_factory=dict)
+    """Story → when the recipient said that they know enough of it: no more on it, save corrections."""
 
 
 def served(box: Mailbox, alert_ids: tuple[str, ...], now: datetime) -> Mailbox:
@@ -69,12 +73,12 @@ class Mailboxes:
 
     def get(self, address: str) -> Mailbox:
         """The mailbox, in real time; a new one for an address never written to."""
-        found = self._find(address)
+        found = self.find(address)
         return found.value if found else Mailbox(address)
 
     def claim(self, address: str, worker: str, now: datetime, lease: timedelta) -> Stored[Mailbox] | None:
         """The mailbox, now held by `worker` until `now + lease`; None while somebody else holds it."""
-        was = self._find(address)
+        was = self.find(address)
         box = was.value if was else Mailbox(address)
         if box.claimed_until and box.claimed_until > now and box.claimed_by != worker:
             return None
@@ -84,17 +88,20 @@ class Mailboxes:
         """Write `box` while it is still held; None if the claim has been lost to somebody else."""
         return self._write(held, box)
 
-    def change_unsubscribed(self, address: str, alert_id: str, *, unsubscribed: bool) -> None:
-        """Note that the recipient wants no more mail of the saved search (`*`: of any), or wants it again."""
+    def change(self, address: str, change: Callable[[Mailbox], Mailbox]) -> Mailbox:
+        """Change a mailbox on its owner's behalf, also while a worker holds it.
+
+        Raises:
+            StoreError: somebody else keeps changing it.
+        """
         for _ in range(_TRIES):
-            was = self._find(address)
-            box = was.value if was else Mailbox(address)
-            others = tuple(name for name in box.unsubscribed if name != alert_id)
-            if self._write(was, replace(box, unsubscribed=(*others, alert_id) if unsubscribed else others)):
-                return
+            was = self.find(address)
+            if changed := self._write(was, change(was.value if was else Mailbox(address))):
+                return changed.value
         raise StoreError(f"Mailbox {address} keeps being changed by others: try again.")
 
-    def _find(self, address: str) -> Stored[Mailbox] | None:
+    def find(self, address: str) -> Stored[Mailbox] | None:
+        """The mailbox with its token, in real time; None if nothing was ever sent to it."""
         try:
             hit = self._es.get(index=self._index, id=address)
         except NotFoundError:
@@ -115,6 +122,6 @@ class Mailboxes:
                 )
         except ConflictError:
             # The client retries what timed out: the conflict may be with our own first try.
-            now = self._find(box.address)
+            now = self.find(box.address)
             return now if now and now.value == box else None
         return stored(box, answer.body)

@@ -255,6 +255,8 @@ MAILBOX: Json = {
     "last_error": KEYWORD,
     "unsubscribed": KEYWORD,
     "last_by_alert": UNINDEXED,
+    "muted": UNINDEXED,
+    "acknowledged": UNINDEXED,
 }
 """One document per recipient: who is serving it, and what the mail server said last."""
 

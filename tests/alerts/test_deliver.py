@@ -262,12 +262,12 @@ def test_muting_holds_back_what_is_owed_already(desk: Desk, office: PostOffice) 
 def test_unsubscribed(desk: Desk, office: PostOffice) -> None:
     desk.save(a_search("all", "", ANN, BOB))
     boxes = Mailboxes(desk.press.es, desk.press.names)
-    boxes.change_unsubscribed(ANN, "all", unsubscribed=True)
+    boxes.change(ANN, lambda box: replace(box, unsubscribed=("all",)))
     desk.owe(a_story(1))
     report = desk.deliver()
     assert (report.sent, report.suppressed) == (1, 1)
     assert office.to(ANN) == []
-    boxes.change_unsubscribed(ANN, "all", unsubscribed=False)
+    boxes.change(ANN, lambda box: replace(box, unsubscribed=()))
     desk.owe(a_story(2), now=NOW + HOUR)
     desk.deliver(NOW + HOUR)
     assert len(office.to(ANN)) == 1

@@ -1,0 +1,128 @@
+"""The links of the mails: the signature admits, GET changes nothing, POST does what is asked, once or twice alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from alerts.feedback import MUTE, Quality, quality
+from alerts.links import MAX_AGE_S, Link, Links
+from alerts.mailbox import Mailboxes
+from jobs.context import Context
+from newswatch.settings import Settings
+from search.names import Names
+from tests.factories import NOW
+from web.links import create_app
+
+pytestmark = pytest.mark.slow
+
+ANN = "ann@reader.example"
+STOP = Link("unsubscribe", ANN, "ice,snow")
+
+
+@pytest.fixture
+def context(es: Elasticsearch, names: Names) -> Context:
+    return Context(Settings(secret_key=SecretStr("for tests")), es, names, lambda: NOW)
+
+
+@pytest.fixture
+def links(context: Context) -> Links:
+    return Links(context.settings)
+
+
+@pytest.fixture
+def client(context: Context) -> TestClient:
+    return TestClient(create_app(lambda: context))
+
+
+@pytest.fixture
+def boxes(es: Elasticsearch, names: Names) -> Mailboxes:
+    return Mailboxes(es, names)
+
+
+def test_get_asks_and_changes_nothing(client: TestClient, links: Links, boxes: Mailboxes) -> None:
+    page = client.get(f"/{links.token(STOP)}")
+    assert page.status_code == 200
+    assert "Stop these mails?" in page.text
+    assert "ice, snow" in page.text
+    assert 'method="post"' in page.text
+    assert client.head(f"/{links.token(STOP)}").status_code == 405
+    assert boxes.find(ANN) is None
+
+
+def test_one_click_unsubscribe_and_back(client: TestClient, links: Links, boxes: Mailboxes) -> None:
+    for _ in range(2):
+        answer = client.post(f"/{links.token(STOP)}", data={"List-Unsubscribe": "One-Click"}, follow_redirects=False)
+        assert answer.status_code == 200
+        assert boxes.get(ANN).unsubscribed == ("ice", "snow")
+    client.post(f"/{links.token(replace(STOP, action='subscribe', alert_id='snow'))}")
+    assert boxes.get(ANN).unsubscribed == ("ice",)
+
+
+def test_undo_is_offered_and_works(client: TestClient, links: Links, boxes: Mailboxes) -> None:
+    page = client.post(f"/{links.token(STOP)}").text
+    token = page.partition('action="')[2].partition('"')[0]
+    assert links.read(token) == replace(STOP, action="subscribe")
+    client.post(f"/{token}")
+    assert boxes.get(ANN).unsubscribed == ()
+
+
+def test_mute_and_acknowledge(client: TestClient, links: Links, boxes: Mailboxes) -> None:
+    client.post(f"/{links.token(Link('mute', ANN, 'ice'))}")
+    client.post(f"/{links.token(Link('ack', ANN, 'ice', 'story'))}")
+    assert boxes.get(ANN).muted == {"ice": NOW + MUTE}
+    assert boxes.get(ANN).acknowledged == {"story": NOW}
+    client.post(f"/{links.token(Link('unmute', ANN, 'ice'))}")
+    assert boxes.get(ANN).muted == {}
+
+
+def test_labels_are_kept_one_for_each_reader_and_story(
+    client: TestClient, links: Links, es: Elasticsearch, names: Names
+) -> None:
+    for action in ("relevant", "not-relevant", "relevant"):
+        client.post(f"/{links.token(Link(action, ANN, 'ice,snow', 'story', 'article'))}")  # type: ignore[arg-type]
+    client.post(f"/{links.token(Link('not-relevant', 'bob@reader.example', 'ice', 'story', 'article'))}")
+    assert quality(es, names, ["ice", "snow", "rain"]) == [
+        Quality("ice", 1, 2),
+        Quality("snow", 1, 1),
+        Quality("rain", 0, 0),
+    ]
+
+
+def test_forged_cut_and_foreign_links_get_one_clear_page(client: TestClient, links: Links, boxes: Mailboxes) -> None:
+    token = links.token(STOP)
+    other = Links(Settings(secret_key=SecretStr("another"))).token(STOP)
+    for bad in (token[:-1], token[1:], f"{token}x", other, "x", "a.b.c", "%3Cscript%3E"):
+        for answer in (client.get(f"/{bad}"), client.post(f"/{bad}")):
+            assert answer.status_code == 400
+            assert "This link is not valid" in answer.text
+    assert boxes.find(ANN) is None
+
+
+def test_expired_links_say_so(client: TestClient, links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = links.token(STOP)
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: __import__("time").monotonic() + 4e9 + MAX_AGE_S)
+    answer = client.post(f"/{token}")
+    assert answer.status_code == 400
+    assert "expired" in answer.text
+
+
+def test_pages_leak_nothing_and_run_nothing(client: TestClient, links: Links) -> None:
+    page = client.get(f"/{links.token(Link('mute', '<script>@x.y', '<img>'))}")
+    assert "<script>" not in page.text
+    assert "<img>" not in page.text
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_interval_of_few_labels_is_wide() -> None:
+    low, high = Quality("a", 3, 4).interval
+    assert (round(low, 2), round(high, 2)) == (0.30, 0.95)
+    assert Quality("a", 0, 0).interval == (0.0, 1.0)
+    assert timedelta(0) < MUTE
