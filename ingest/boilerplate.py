@@ -25,6 +25,7 @@ BLOCKS: Final = frozenset(
 # fmt: on
 _SILENT: Final = frozenset({"script", "style", "noscript", "template", "svg"})
 _LINES: Final = frozenset({"p", "li", "div", "h2", "h3", "h4", "h5", "h6", "section", "blockquote", "td", "dd"})
+_NO_LETTER: Final = re.compile(r"[\W_]+")
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _ENDS: Final = tuple(".!?…。！？」\"”»:;’')")
 HIDDEN_PROSE: Final = 300
@@ -97,7 +98,7 @@ class Paragraph:
 
 def key(line: str) -> str:
     """`line` by its letters and digits alone, to be compared."""
-    return "".join(char for char in line.lower() if char.isalnum())
+    return _NO_LETTER.sub("", line.lower())
 
 
 def visible_text(element: etree._Element) -> str:
@@ -242,7 +243,8 @@ def complete(text: str, paragraphs: Sequence[Paragraph], at_least: int = 300) ->
     whole = key(text)
     found = Counter[Path]()
     for paragraph in paragraphs:
-        if key(paragraph.text) in whole:
+        its_key = key(paragraph.text)
+        if its_key in where or its_key in whole:
             found[paragraph.path] += len(paragraph.text)
     slots = {path for path, size in found.items() if size > 0.25 * found.total()}
     missing: defaultdict[int, list[str]] = defaultdict(list)

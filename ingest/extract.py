@@ -24,7 +24,7 @@ from newswatch.model import Extracted
 if TYPE_CHECKING:
     from lxml import etree
 
-MAX_BYTES: Final = 10_000_000
+MAX_BYTES: Final = 5_000_000
 """No article page is longer; beyond it a page is refused unread."""
 MAX_DEPTH: Final = 1_000
 """Of elements in each other: libraries below recurse."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from ingest.boilerplate import key
 
+MAX_PARTS: Final = 6
+"""How many separators of a title are looked at."""
 _SEPARATOR: Final = re.compile(r"\s+[-–—|·•»:]+\s+|\s*[|：ㅣ｜]\s*")
 _SECTION: Final = re.compile(r"-\w{1,12}$")
 _KICKER: Final = re.compile(r"\s+[-–—|]\s+|:\s+")
@@ -65,7 +69,7 @@ def _common_ending(one: str, other: str) -> str:
 
 
 def _endings(title: str) -> list[str]:
-    return [title, *(title[kicker.end() :] for kicker in _KICKER.finditer(title))]
+    return [title, *(title[kicker.end() :] for kicker in islice(_KICKER.finditer(title), MAX_PARTS))]
 
 
 def _heading(titles: Titles, names: set[str]) -> str:
@@ -80,7 +84,7 @@ def _heading(titles: Titles, names: set[str]) -> str:
 
 def _without_site(title: str, names: set[str]) -> str:
     """`title` without the outlet's name, and the section before it, at its end."""
-    for separator in reversed(list(_SEPARATOR.finditer(title))):
+    for separator in reversed(deque(_SEPARATOR.finditer(title), MAX_PARTS)):
         tail = key(title[separator.end() :])
         if separator.start() and any(_names_site(tail, name) for name in names):
             return _SECTION.sub("", title[: separator.start()]).strip() if "-" in title else title[: separator.start()]
