@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from ingest.urls import article_id, canonicalize
 from newswatch import config
@@ -65,12 +65,18 @@ class FeedSpec(BaseModel):
         return Feed(**{**self.model_dump(), "id": self.id or feed_id(self.url)})
 
 
+def _not_empty(feeds: tuple[FeedSpec, ...]) -> tuple[FeedSpec, ...]:
+    if not feeds:
+        raise ValueError("there is no feed in the list")
+    return feeds
+
+
 class FeedList(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    feeds: tuple[FeedSpec, ...] = Field(min_length=1)
+    feeds: Annotated[tuple[FeedSpec, ...], AfterValidator(_not_empty)]
 
 
 def feed_id(url: str) -> str:

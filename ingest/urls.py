@@ -39,6 +39,7 @@ _TRACKING_PREFIXES: Final = (
     "wt_mc",
 )
 _SESSION_IN_PATH: Final = re.compile(r";jsessionid=[^/?#]*", re.IGNORECASE)
+_HOST_NAME: Final = re.compile(r"[a-z0-9._-]+")
 _CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -106,10 +107,15 @@ def _host(parts: SplitResult, url: str) -> str:
     host = (parts.hostname or "").rstrip(".")
     if not host:
         raise ValueError(f"{url!r} has no host")
+    if ":" in host:
+        return host
     try:
-        return host if ":" in host else host.encode("idna").decode("ascii").lower()
+        name = host.encode("idna").decode("ascii").lower()
     except UnicodeError as error:
         raise ValueError(f"{url!r} has no valid host name: {error}") from error
+    if not _HOST_NAME.fullmatch(name):
+        raise ValueError(f"{url!r} has no valid host name")
+    return name
 
 
 def _netloc(parts: SplitResult, url: str) -> str:

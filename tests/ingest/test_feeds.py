@@ -1,0 +1,90 @@
+"""The feed list: what is read from it, and how a fault in it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest.feeds import KINDS, load_feeds
+from newswatch.errors import ConfigError
+from newswatch.settings import default_config_dir
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "feeds.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_feed_is_read_whole(tmp_path: Path) -> None:
+    [feed] = load_feeds(
+        written(
+            tmp_path,
+            """
+feeds:
+  - url: https://example.com/rss
+    title: Example
+    id: example
+    site: https://example.com/
+    country: BE
+    language: fr
+    topics: [nato]
+    kind: wire
+    owner: Example Group
+    full_text: page
+""",
+        )
+    )
+    assert (feed.id, feed.country, feed.topics, feed.full_text) == ("example", "BE", ("nato",), "page")
+
+
+def test_a_feed_without_an_id_keeps_one_through_spellings_of_its_url(tmp_path: Path) -> None:
+    ids = {
+        load_feeds(written(tmp_path, f"feeds: [{{url: '{url}', title: T}}]"))[0].id
+        for url in ("http://example.com/rss", "https://Example.com:443/rss#top")
+    }
+    [only] = ids
+    assert len(only) == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        (
+            "feeds:\n- {url: 'https://a.example/', title: A}\n- {url: 'ftp://b.example/', title: B}\n",
+            3,
+            "ftp://b.example/",
+        ),
+        ("feeds:\n- url: https://a.example/\n  title: A\n  colour: red\n", 4, "colour"),
+        ("feeds:\n- url: https://a.example/\n  title: A\n  kind: blog\n", 4, "kind"),
+        ("feeds:\n- url: https://a.example/\n  title: A\n  country: be\n", 4, "country"),
+        (
+            "feeds:\n- {url: 'https://a.example/', title: A}\n\n- {url: 'http://a.example', title: B}\n",
+            4,
+            "stands already in line 2",
+        ),
+        (
+            "feeds:\n- {url: 'https://a.example/', title: A, id: x}\n- {url: 'https://b.example', title: B, id: x}\n",
+            3,
+            "the id x stands already in line 2",
+        ),
+        ("feeds: []\n", 1, "feeds"),
+    ],
+)
+def test_a_fault_names_its_line(tmp_path: Path, text: str, line: int, told: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as refused:
+        load_feeds(path)
+    assert refused.value.line == line
+    assert told in str(refused.value)
+    assert str(refused.value).startswith(f"{path}:{line}:")
+
+
+def test_the_list_that_is_shipped_is_valid() -> None:
+    feeds = load_feeds(default_config_dir() / "feeds.yaml")
+    assert len({feed.id for feed in feeds}) == len(feeds)
+    assert {feed.kind for feed in feeds} <= set(KINDS)
+    assert any("nato" in feed.topics for feed in feeds)
+    assert all(feed.site and feed.language and feed.owner for feed in feeds)
+    assert all(feed.country for feed in feeds if feed.kind not in ("international", "think tank", "court"))
