@@ -1,0 +1,41 @@
+#!/bin/bash
+# Gives Kibana's built-in user its password, and makes newswatch a user that may do what newswatch does and no more.
+# Harmless to repeat: a changed .env takes effect that way. Run in Elasticsearch's image, which has curl.
+set -euo pipefail
+
+url=${ELASTICSEARCH_URL:-https://elasticsearch:9200}
+
+# The passwords are put into JSON and URLs as they are, here and in docker-compose.yml.
+for name in ELASTIC_PASSWORD KIBANA_PASSWORD NEWSWATCH_ELASTICSEARCH_PASSWORD; do
+  if [[ ! ${!name:-} =~ ^[A-Za-z0-9]{8,}$ ]]; then
+    echo "$name in .env must be eight or more letters and digits." >&2
+    exit 1
+  fi
+done
+
+call() { # METHOD PATH JSON
+  local answer
+  answer=$(curl -sS --cacert "${ELASTICSEARCH_CA_CERTS:-/ca/ca.crt}" -u "elastic:$ELASTIC_PASSWORD" \
+    -X "$1" -H 'Content-Type: application/json' -d "$3" -w '\n%{http_code}' "$url/$2")
+  if [ "${answer##*$'\n'}" != 200 ]; then
+    echo "$1 $2 was refused: $answer" >&2
+    exit 1
+  fi
+}
+
+call POST _security/user/kibana_system/_password "{\"password\": \"$KIBANA_PASSWORD\"}"
+
+# Its own indices (search/names.py), their templates, and a look at the cluster's health.
+call PUT _security/role/newswatch '{
+  "cluster": ["monitor", "manage_index_templates"],
+  "indices": [{
+    "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "mailboxes",
+              "labels", "quarantine"],
+    "privileges": ["all"]
+  }]
+}'
+
+call PUT _security/user/newswatch \
+  "{\"password\": \"$NEWSWATCH_ELASTICSEARCH_PASSWORD\", \"roles\": [\"newswatch\"], \"full_name\": \"newswatch\"}"
+
+echo "The users are there."
