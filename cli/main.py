@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from cli import alerts, offline_ingest, offline_transforms, pipeline, stack
+from cli import alerts, offline_ingest, offline_transforms, pipeline, search, stack
 from cli.output import err
 from newswatch import __version__
 from newswatch.errors import NewswatchError
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (stack, pipeline, alerts, offline_ingest, offline_transforms):
+for module in (stack, search, pipeline, alerts, offline_ingest, offline_transforms):
     module.register(app)
 
 

@@ -20,7 +20,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, f
 
 def emit_json(value: Any) -> None:
     """One JSON document on a line of its own; dataclasses as objects, times in ISO 8601."""
-    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.write(as_json_line(value) + "\n")
+
+
+def as_json_line(value: Any) -> str:
+    """The same, as a string."""
+    return json.dumps(value, default=_plain, ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:

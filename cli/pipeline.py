@@ -1,8 +1,6 @@
-"""`newswatch poll`, `match`, `search`, `feeds`, `index`: the jobs, without Airflow."""
+"""`newswatch poll`, `match`, `feeds`, `index`: the jobs, without Airflow."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -10,9 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import AsJson, ago, emit_json, err, out
-
-if TYPE_CHECKING:
-    from search.query import Results, Sort
 
 feeds_app = typer.Typer(help="The feeds that are polled.", no_args_is_help=True)
 index_app = typer.Typer(help="The Elasticsearch indices.", no_args_is_help=True)
@@ -22,7 +17,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(rich_help_panel="Pipeline")(poll)
     app.command(rich_help_panel="Pipeline")(match)
-    app.command(rich_help_panel="Use")(search)
     app.add_typer(feeds_app, name="feeds", rich_help_panel="Use")
     app.add_typer(index_app, name="index", rich_help_panel="Run")
 
@@ -73,56 +67,6 @@ def match(as_json: AsJson = False) -> None:
         out.print(f"[bold]{sent.sent}[/] mails sent, {sent.postponed} postponed, {sent.failed} failed.")
     for alert, reason in report.failed.items():
         err.print(f"[red]Saved search {escape(alert)} could not be run:[/] {escape(reason)}")
-
-
-def search(
-    query: Annotated[str, typer.Argument(help="Lucene syntax: words, \"phrases\", title:word, tags:nato, AND OR NOT.")],
-    size: Annotated[int, typer.Option("--size", "-n", min=1, max=10_000, help="How many to show.")] = 10,
-    sort: Annotated[str, typer.Option(help="relevance or time.")] = "relevance",
-    as_json: AsJson = False,
-) -> None:
-    """Search the articles."""
-    from jobs.context import open_context
-    from search.query import find
-
-    if sort not in ("relevance", "time"):
-        raise typer.BadParameter(f"--sort is relevance or time, not {sort!r}")
-    order: Sort = "time" if sort == "time" else "relevance"
-    context = open_context()
-    results = find(context.es, context.names, query, size=size, sort=order)
-    if as_json:
-        for hit in results.hits:
-            emit_json({"score": hit.score, "highlights": hit.highlights, "article": hit.article})
-        return
-    _show(results)
-
-
-def _show(results: Results) -> None:
-    for hit in results.hits:
-        article = hit.article
-        title = hit.highlights.get("title", (article.title,))[0]
-        out.print(_marked(title, "bold"), soft_wrap=True)
-        when = f"{article.published or article.first_seen:%d %b %Y %H:%M}"
-        tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
-        out.print(Text(f"{article.source.name} · {when} · {tags}", style="dim"), soft_wrap=True)
-        for fragment in hit.highlights.get("text", ())[:1]:
-            out.print(_marked(" ".join(fragment.split()), ""), soft_wrap=True)
-        out.print(Text(article.url, style="cyan"), soft_wrap=True)
-        out.print()
-    shown = len(results.hits)
-    more = f", {shown} shown" if shown < results.total else ""
-    out.print(f"[bold]{results.total}[/] found in {results.took_ms} ms{more}.")
-
-
-def _marked(fragment: str, style: str) -> Text:
-    from search.query import MARK_END, MARK_START
-
-    text = Text(style=style)
-    for piece in fragment.split(MARK_START):
-        marked, end, rest = piece.partition(MARK_END)
-        text.append(marked, style="black on yellow" if end else "")
-        text.append(rest)
-    return text
 
 
 @feeds_app.command("list")

@@ -1,0 +1,202 @@
+"""`newswatch search`: find, count, export, follow."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cli.output import AsJson, emit_json, err, out
+
+if TYPE_CHECKING:
+    from jobs.context import Context
+    from newswatch.model import Article
+    from search.facets import Facet
+    from search.query import Hit, Results, Sort
+
+
+class Order(StrEnum):
+    """How what was found is sorted."""
+
+    RELEVANCE = "relevance"
+    TIME = "time"
+
+
+class Export(StrEnum):
+    """The formats of `--export`."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(rich_help_panel="Use", epilog=_help())(search)
+
+
+def _help() -> str:
+    from search.syntax import FILTERS
+
+    lines = "\n\n".join(f"{name}: {meaning}" for name, meaning in FILTERS.items())
+    return f"Short filters (commas mean any of these, - before one means not):\n\n{lines}"
+
+
+def search(
+    query: Annotated[
+        str,
+        typer.Argument(help='Words, "phrases", AND OR NOT, title:word, and short filters: tag:nato lang:fr since:7d.'),
+    ],
+    size: Annotated[int, typer.Option("--size", "-n", min=1, max=10_000, help="How many to show.")] = 10,
+    sort: Annotated[Order, typer.Option(help="Best first, the newer the better; or newest first.")] = Order.RELEVANCE,
+    stories: Annotated[bool, typer.Option("--stories", help="One row per story.")] = False,
+    facets: Annotated[bool, typer.Option("--facets", help="Count topics, outlets, countries, languages.")] = False,
+    export: Annotated[Export | None, typer.Option(help="Write all that is found, however many.")] = None,
+    file: Annotated[Path | None, typer.Option("--output", "-o", help="Where to; default: standard output.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show what comes in, until interrupted.")] = False,
+    every_s: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks of --watch.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Search the articles."""
+    from jobs.context import open_context
+
+    if watch and (export or stories or facets):
+        raise typer.BadParameter(
+            "--watch shows articles as they come in: it goes with none of --export, --stories, --facets"
+        )
+    if file and not export:
+        raise typer.BadParameter("--output is where --export writes to: say --export csv or --export jsonl")
+    context = open_context()
+    order: Sort = "time" if sort is Order.TIME else "relevance"
+    if watch:
+        _watch(context, query, every_s, as_json)
+    elif export:
+        _export(context, query, order, stories, export, file)
+    else:
+        _find(context, query, size, order, stories, facets, as_json)
+
+
+def _find(context: Context, query: str, size: int, order: Sort, stories: bool, facets: bool, as_json: bool) -> None:
+    from search.query import find
+
+    now = context.clock()
+    results = find(
+        context.es, context.names, query, size=size, sort=order, by_story=stories, with_facets=facets, now=now
+    )
+    if results.relaxed:
+        err.print("[yellow]No article has all of these words; shown are those that have most of them.[/]")
+    if as_json:
+        for hit in results.hits:
+            emit_json(
+                {"score": hit.score, "highlights": hit.highlights, "article": hit.article, "matching": hit.matching}
+            )
+        if facets:
+            emit_json({"facets": results.facets})
+        return
+    for hit in results.hits:
+        _show(hit)
+    if facets:
+        _show_facets(results.facets)
+    _show_count(results)
+
+
+def _show(hit: Hit) -> None:
+    article = hit.article
+    out.print(_marked(hit.highlights.get("title", (article.title,))[0], "bold"), soft_wrap=True)
+    when = f"{article.published or article.first_seen:%d %b %Y %H:%M}"
+    tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
+    more = f" · {hit.matching} articles" if hit.matching > 1 else ""
+    out.print(Text(f"{article.source.name} · {when} · {tags}{more}", style="dim"), soft_wrap=True)
+    for fragment in hit.highlights.get("text", ())[:1]:
+        out.print(_marked(" ".join(fragment.split()), ""), soft_wrap=True)
+    out.print(Text(article.url, style="cyan"), soft_wrap=True)
+    out.print()
+
+
+def _show_facets(facets: Iterable[Facet]) -> None:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("Filter")
+    table.add_column("Articles", justify="right")
+    table.add_column("")
+    for facet in facets:
+        for bucket in facet.buckets:
+            told = f"main in {bucket.main}" if bucket.main else "" if bucket.label == bucket.value else bucket.label
+            table.add_row(Text(f"{facet.name}:{bucket.value}"), str(bucket.count), Text(told, style="dim"))
+    out.print(table)
+    out.print()
+
+
+def _show_count(results: Results) -> None:
+    shown = len(results.hits)
+    of = results.total if results.stories is None else results.stories
+    more = f", {shown} shown" if shown < of else ""
+    stories = "" if results.stories is None else f" in [bold]{results.stories}[/] stories"
+    out.print(f"[bold]{results.total}[/] found{stories} in {results.took_ms} ms{more}.")
+
+
+def _marked(fragment: str, style: str) -> Text:
+    from search.highlight import unmarked
+
+    plain, spans = unmarked(fragment)
+    text = Text(plain, style=style)
+    for start, end in spans:
+        text.stylize("black on yellow", start, end)
+    return text
+
+
+def _export(context: Context, query: str, order: Sort, stories: bool, form: Export, file: Path | None) -> None:
+    from search.export import every
+
+    found = every(context.es, context.names, query, sort=order, by_story=stories, now=context.clock())
+    first = next(found, None)  # a query that can't be run leaves an older file as it was
+    count = 0
+    with _opened(file) as target:
+        write = _writer(form, target)
+        for article in (first, *found) if first else ():
+            write(article)
+            count += 1
+    err.print(f"[bold]{count}[/] {'stories' if stories else 'articles'} written.")
+
+
+@contextmanager
+def _opened(file: Path | None) -> Iterator[IO[str]]:
+    if file is None:
+        yield sys.stdout
+        return
+    with file.open("w", encoding="utf-8", newline="") as target:
+        yield target
+
+
+def _writer(form: Export, target: IO[str]) -> Callable[[Article], None]:
+    from cli.output import as_json_line
+    from search.export import CsvWriter
+
+    if form is Export.CSV:
+        return CsvWriter(target).write
+    return lambda article: print(as_json_line(article), file=target)
+
+
+def _watch(context: Context, query: str, every_s: float, as_json: bool) -> None:
+    from search.query import Hit
+    from search.tail import Tail
+
+    tail = Tail.start(context.es, context.names, query, context.clock())
+    err.print(f"Waiting for articles that match {query!r}; Ctrl-C ends it.", markup=False)
+    try:
+        while True:
+            for article in tail.new(context.clock()):
+                if as_json:
+                    emit_json({"article": article})
+                    sys.stdout.flush()
+                else:
+                    _show(Hit(article, 0.0, {}))
+            time.sleep(every_s)
+    except KeyboardInterrupt:
+        err.print()

@@ -1,0 +1,135 @@
+"""Every article that a query finds, however many, over a point in time: what is written meanwhile changes nothing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
+
+from newswatch.errors import QueryError
+from newswatch.model import Article
+from search.documents import from_document
+from search.names import Names
+from search.query import Sort, explain_refusal, text_query, to_query, with_recency
+from search.syntax import parse
+
+_PAGE = 500
+"""Articles at once: whole ones, so that a page is some megabytes."""
+_KEEP_ALIVE = "5m"
+
+
+def every(
+    es: Elasticsearch,
+    names: Names,
+    query: str,
+    *,
+    sort: Sort = "time",
+    by_story: bool = False,
+    now: datetime | None = None,
+) -> Iterator[Article]:
+    """All articles that the query finds, in order; with `by_story` only the first of each story.
+
+    Raises:
+        QueryError: the query can't be parsed; before the first article.
+    """
+    parsed, now = parse(query), now or datetime.now(UTC)
+    asked = to_query(parsed, now, text_query(parsed.text))
+    try:
+        point = es.open_point_in_time(index=names.articles, keep_alive=_KEEP_ALIVE)["id"]
+    except NotFoundError:
+        return
+    seen: set[str] = set()
+    try:
+        for hit in _hits(es, point, with_recency(asked, now) if sort == "relevance" else asked, sort):
+            article = from_document(hit["_id"], hit["_source"])
+            if by_story and article.story_id in seen:
+                continue
+            seen.update([article.story_id] if by_story else ())
+            yield article
+    except BadRequestError as error:
+        raise QueryError(explain_refusal(query, error)) from error
+    finally:
+        with suppress(ApiError):  # it expires by itself
+            es.close_point_in_time(id=point)
+
+
+def _hits(es: Elasticsearch, point: str, query: dict[str, Any], sort: Sort) -> Iterator[dict[str, Any]]:
+    order: list[dict[str, Any]] = [{"_score": "desc"}] if sort == "relevance" else [{"time": "desc"}]
+    after: dict[str, Any] = {}
+    while True:
+        answer = es.search(
+            pit={"id": point, "keep_alive": _KEEP_ALIVE},
+            query=query,
+            sort=[*order, {"_shard_doc": "asc"}],
+            size=_PAGE,
+            track_total_hits=False,
+            allow_partial_search_results=False,
+            **after,
+        )
+        hits = answer["hits"]["hits"]
+        yield from hits
+        if len(hits) < _PAGE:
+            return
+        after = {"search_after": hits[-1]["sort"]}
+
+
+COLUMNS = (
+    "published",
+    "first_seen",
+    "title",
+    "source",
+    "domain",
+    "country",
+    "language",
+    "tags_main",
+    "tags",
+    "entities",
+    "story_id",
+    "duplicate_of",
+    "version",
+    "url",
+    "summary",
+    "text",
+)
+
+
+class CsvWriter:
+    """Writes articles as comma-separated values (RFC 4180), after a line with the names of the columns."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._writer = csv.writer(file, lineterminator="\r\n")
+        self._writer.writerow(COLUMNS)
+
+    def write(self, article: Article) -> None:
+        """Write a line."""
+        self._writer.writerow(row(article))
+
+
+def row(article: Article) -> list[str]:
+    """An article in the order of `COLUMNS`; several values are divided by "; ". Pure.
+
+    What a publisher wrote and a spreadsheet would take for a formula is led by an apostrophe (OWASP, CSV injection).
+    """
+    cells = [
+        article.published.isoformat() if article.published else "",
+        article.first_seen.isoformat(),
+        article.title,
+        article.source.name,
+        article.source.domain,
+        article.source.country or "",
+        article.language or "",
+        "; ".join(tag.tag for tag in article.tags if tag.level == "main"),
+        "; ".join(tag.tag for tag in article.tags),
+        "; ".join(entity.name for entity in article.entities),
+        article.story_id,
+        article.duplicate_of or "",
+        str(article.version),
+        article.url,
+        article.summary,
+        article.text,
+    ]
+    return [f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells]

@@ -1,0 +1,106 @@
+"""What comes in: each article that a query finds, once for each version, in ingest order as far as there is one.
+
+Batches are written side by side, so a batch with a lower number may be acknowledged after one with a higher number. To
+remember only the last number seen would miss it. What is remembered is the first number that may still be written to,
+and which numbers above it were seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+
+from newswatch.errors import QueryError
+from newswatch.model import SEQ_PER_BATCH, Article
+from search.documents import from_document
+from search.names import Names
+from search.query import explain_refusal, to_query
+from search.syntax import Parsed, parse
+
+_PAGE = 500
+_GRACE = timedelta(hours=1)
+"""A worker that was given up for dead may only have been slow, and write once more."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """Follows a query from `start` on."""
+
+    es: Elasticsearch
+    names: Names
+    parsed: Parsed
+    settled: int
+    """Every article below this ingest number has been given, or was there before."""
+    seen: set[int]
+    """Ingest numbers from `settled` on that were given."""
+
+    @classmethod
+    def start(cls, es: Elasticsearch, names: Names, query: str, now: datetime) -> Tail:
+        """From now on: what is there already is not given.
+
+        Raises:
+            QueryError: the query can't be parsed.
+        """
+        tail = cls(es, names, parse(query), 0, set())
+        tail.settled = tail._open_from(now)
+        for _ in tail.new(now):
+            pass
+        return tail
+
+    def new(self, now: datetime) -> Iterator[Article]:
+        """What came in since the last call.
+
+        Raises:
+            QueryError: Elasticsearch refuses the query.
+        """
+        open_from = self._open_from(now)
+        for hit in self._hits(now):
+            seq = int(hit["_source"]["seq"])
+            if seq not in self.seen:
+                self.seen.add(seq)
+                yield from_document(hit["_id"], hit["_source"])
+        self.settled = open_from
+        self.seen = {seq for seq in self.seen if seq >= open_from}
+
+    def _open_from(self, now: datetime) -> int:
+        """The first ingest number that may still be given; everything below is searchable after the next refresh."""
+        index = self.names.batches
+        late = {"range": {"lease_until": {"gte": (now - _GRACE).isoformat()}}}
+        abandoned = {"bool": {"filter": [{"term": {"abandoned": True}}, late]}}
+        unfinished = {"bool": {"should": [{"term": {"state": "planned"}}, abandoned]}}
+        self.es.indices.refresh(index=index)
+        first = self.es.search(index=index, size=1, query=unfinished, sort=[{"number": "asc"}])["hits"]["hits"]
+        if first:
+            return int(first[0]["_source"]["number"]) * SEQ_PER_BATCH
+        last = self.es.search(index=index, size=1, sort=[{"number": "desc"}])["hits"]["hits"]
+        return (int(last[0]["_source"]["number"]) + 1 if last else 0) * SEQ_PER_BATCH
+
+    def _hits(self, now: datetime) -> Iterator[dict[str, Any]]:
+        query = to_query(self.parsed, now)
+        query["bool"]["filter"] = [*query["bool"]["filter"], {"range": {"seq": {"gte": self.settled}}}]
+        after: dict[str, Any] = {}
+        try:
+            self.es.indices.refresh(index=self.names.articles)
+            while True:
+                answer = self.es.search(
+                    index=self.names.articles,
+                    query=query,
+                    sort=[{"seq": "asc"}],
+                    size=_PAGE,
+                    track_total_hits=False,
+                    allow_partial_search_results=False,
+                    **after,
+                )
+                hits = answer["hits"]["hits"]
+                yield from hits
+                if len(hits) < _PAGE:
+                    return
+                after = {"search_after": hits[-1]["sort"]}
+        except NotFoundError:
+            return
+        except BadRequestError as error:
+            raise QueryError(explain_refusal(self.parsed.query, error)) from error
