@@ -1,0 +1,188 @@
+"""`newswatch up`, `down`, `status` and `mails`: the embedded stack."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cli.output import AsJson, emit_json, err, out
+from newswatch.errors import StackError
+from newswatch.settings import Settings
+
+if TYPE_CHECKING:
+    from embedded.stack import Stack, Status
+
+START_TIMEOUT_S = 600.0
+
+Port = Annotated[int | None, typer.Option(min=0, max=65535, show_default="as in the settings", help="0: any free one.")]
+Embedded = Annotated[bool | None, typer.Option(show_default="unless the settings point at your own")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command(rich_help_panel="Run")(up)
+    app.command(rich_help_panel="Run")(down)
+    app.command(rich_help_panel="Run")(status)
+    app.command(rich_help_panel="Run")(mails)
+
+
+def up(
+    elasticsearch_port: Port = None,
+    smtp_port: Port = None,
+    airflow_port: Port = None,
+    elasticsearch: Embedded = None,
+    mail: Embedded = None,
+    airflow: bool = True,
+    heap_mb: Annotated[int, typer.Option(min=128, help="Java heap of Elasticsearch.")] = 512,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up; it runs on.")] = False,
+) -> None:
+    """Start Elasticsearch, the mail catcher and Airflow on this machine; Ctrl-C stops them."""
+    if detach:
+        _detach(Settings().data_dir)
+        return
+    from embedded.stack import Ports, Stack
+
+    settings = Settings()
+    stated = Ports.of(settings)
+    ports = Ports(
+        elasticsearch=stated.elasticsearch if elasticsearch_port is None else elasticsearch_port,
+        smtp=stated.smtp if smtp_port is None else smtp_port,
+        airflow=stated.airflow if airflow_port is None else airflow_port,
+    )
+    stack = Stack(
+        settings, elasticsearch=elasticsearch, mail=mail, airflow=airflow, ports=ports, heap_mb=heap_mb, console=err
+    )
+    _end_in_good_order()
+    with stack:
+        _show_stack(stack)
+        stack.watch()
+
+
+def down() -> None:
+    """Stop the embedded stack, wherever it was started, and what a killed one has left behind."""
+    from embedded.stack import down as stop
+
+    with err.status("Stopping …"):
+        was_up = stop(Settings().data_dir)
+    out.print("Stopped." if was_up else "Nothing was running.")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show what of the stack runs, and whether it is well. Ends with 0 only if all is."""
+    from embedded.stack import status as ask
+
+    told = ask(Settings().data_dir)
+    if as_json:
+        emit_json(told)
+    elif told.state == "stopped":
+        out.print(f"Nothing runs in {escape(told.data_dir)}. Start it with [cyan]newswatch up[/].")
+    else:
+        _show_status(told)
+    raise typer.Exit(0 if told.ok else 1)
+
+
+def mails(as_json: AsJson = False) -> None:
+    """List the mails that the mail catcher has kept, oldest first."""
+    from embedded.mail import list_mails
+    from embedded.stack import mail_folder
+
+    folder = mail_folder(Settings().data_dir)
+    caught = list_mails(folder)
+    if as_json:
+        for mail in caught:
+            emit_json(mail)
+        return
+    table = Table("received", "to", "subject", "file", box=None)
+    for mail in caught:
+        recipients = ", ".join(mail.envelope_to)
+        received = f"{mail.received_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(received, escape(recipients), escape(mail.subject), escape(mail.path.name))
+    out.print(table if caught else f"No mail in {escape(str(folder))}.")
+
+
+def _end_in_good_order() -> None:
+    """Being told to end is the normal way out: the stack is stopped, and the exit status is 0."""
+
+    def leave(number: int, frame: object) -> None:  # noqa: ARG001
+        # Once is enough: stopping takes a moment, and must not be cut short by impatience.
+        for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(ending, signal.SIG_IGN)
+        raise SystemExit(0)
+
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(ending, leave)
+
+
+def _detach(data_dir: Path) -> None:
+    """Runs the same command again as a process of its own, and returns once that is up."""
+    from embedded.processes import tail
+    from embedded.stack import status as ask
+
+    log_file = data_dir / "logs" / "stack.log"
+    options = [argument for argument in sys.argv[sys.argv.index("up") + 1 :] if argument not in ("--detach", "-d")]
+    command = [sys.executable, "-c", "from cli.main import run; run()", "up", *options]
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    with err.status("Starting; the first time Elasticsearch is downloaded …"):
+        while (told := ask(data_dir)).pid != process.pid or told.state != "running":
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise StackError(f"The stack did not start; {log_file} ends with:\n{tail(log_file)}")
+            time.sleep(0.5)
+    _show_status(told)
+    out.print("It runs on by itself. Stop it with [cyan]newswatch down[/].")
+
+
+def _show_stack(stack: Stack) -> None:
+    from embedded.airflow import USER, password
+    from embedded.stack import mail_folder
+
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for part in stack.parts():
+        table.add_row(f"[bold]{TITLES[part.name]}[/]", f"[cyan]{escape(part.address)}[/]")
+        if part.name == "airflow":
+            table.add_row("", f"user [bold]{USER}[/], password [bold]{escape(password(stack.data_dir))}[/]")
+        if part.name == "mail":
+            table.add_row("", f"keeps mails in {escape(str(mail_folder(stack.data_dir)))}; list: newswatch mails")
+    table.add_row("[bold]Logs[/]", escape(str(stack.log_dir)))
+    out.print(table, soft_wrap=True)
+    if hint := _for_other_commands(stack):
+        out.print(f"Other commands find it with: [cyan]{escape(hint)}[/]", soft_wrap=True)
+    out.print("Stop with Ctrl-C, or [cyan]newswatch down[/] in another terminal.")
+
+
+def _for_other_commands(stack: Stack) -> str:
+    """What must be in the environment of other commands when the ports are not those of the settings."""
+    stated = Settings()
+    differing = {
+        f"NEWSWATCH_{name.upper()}": str(getattr(stack.settings, name))
+        for name in ("elasticsearch_url", "smtp_port", "public_url")
+        if getattr(stack.settings, name) != getattr(stated, name)
+    }
+    return f"export {' '.join(f'{name}={value}' for name, value in differing.items())}" if differing else ""
+
+
+def _show_status(told: Status) -> None:
+    table = Table("", "state", "address", "process", "log", box=None)
+    for part in told.parts:
+        colour = "green" if part.ok else "bold red"
+        state = f"[{colour}]{escape(part.state)}[/]"
+        table.add_row(f"[bold]{TITLES[part.name]}[/]", state, part.address, str(part.pid), escape(part.log))
+    out.print(f"The stack is [bold]{told.state}[/] (process {told.pid}, since {told.started_at}).")
+    out.print(table, soft_wrap=True)
+    if told.airflow_password:
+        out.print(f"Airflow: user {told.airflow_user}, password {escape(told.airflow_password)}")
+
+
+TITLES = {"elasticsearch": "Elasticsearch", "mail": "Mail catcher", "airflow": "Airflow"}

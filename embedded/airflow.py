@@ -1,0 +1,258 @@
+"""Airflow on this machine: the real components on SQLite, with our DAGs, everything under one data folder.
+
+Run as a process of its own (`python -m embedded.airflow LOG_DIR`), it does what `airflow standalone` does: migrates the
+database and runs api-server, scheduler, dag-processor and triggerer. Unlike that, it opens no log servers (which listen
+on every interface), keeps a log file a component, ends when one of them dies, and ends all of them when it ends.
+`embedded.airflow_api` is a client for its REST API.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from embedded.airflow_api import AirflowApi
+from embedded.processes import LOOPBACK, Child, end_group, end_of_life, require_free, tail
+from newswatch.errors import StackError
+from newswatch.settings import Settings
+
+USER = "admin"
+COMPONENTS: Mapping[str, tuple[str, ...]] = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
+NEEDED_HEALTHY = ("metadatabase", "scheduler", "dag_processor")
+START_TIMEOUT_S = 180.0
+STOP_TIMEOUT_S = 20.0
+
+FIXED_ENVIRONMENT = {
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    "AIRFLOW__CORE__PARALLELISM": "8",
+    # The default asks the DNS for this machine's name, which hangs where nobody answers.
+    "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+    # With less, eight tasks at once end in "database is locked" and a stalled api-server (apache/airflow#66493).
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "50",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "50",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    "AIRFLOW__API__HOST": LOOPBACK,
+    "AIRFLOW__API__WORKERS": "1",
+    "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+}
+
+
+def environment(settings: Settings, *, port: int, log_dir: Path) -> dict[str, str]:
+    """The environment variables that make up this Airflow; its secrets are made at the first call and kept.
+
+    `settings` go to the tasks: as they are, and as the connections `newswatch_elasticsearch` and `newswatch_smtp`.
+    """
+    home = settings.data_dir.resolve() / "airflow"
+    url = f"http://{LOOPBACK}:{port}"
+    return {
+        **FIXED_ENVIRONMENT,
+        **settings.environment(),
+        **_secrets(home),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder()),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(home)),
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(log_dir / "tasks"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(log_dir / "dag-files"),
+        "AIRFLOW_CONN_NEWSWATCH_ELASTICSEARCH": json.dumps(elasticsearch_connection(settings)),
+        "AIRFLOW_CONN_NEWSWATCH_SMTP": json.dumps(smtp_connection(settings)),
+    }
+
+
+def dags_folder() -> Path:
+    """Where the package `dags` is installed; it is found without importing it, which would import Airflow."""
+    spec = importlib.util.find_spec("dags")
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError("The package `dags` is not installed; install newswatch again.")
+    return Path(spec.submodule_search_locations[0]).resolve()
+
+
+def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
+    """The Airflow connection that says the same of Elasticsearch as the settings do."""
+    url = urlsplit(settings.elasticsearch_url)
+    extra = {
+        "api_key": settings.elasticsearch_api_key and settings.elasticsearch_api_key.get_secret_value(),
+        "ca_certs": settings.elasticsearch_ca_certs and str(settings.elasticsearch_ca_certs),
+    }
+    return _without_empty(
+        conn_type="elasticsearch",
+        schema=url.scheme,
+        host=url.hostname,
+        port=url.port,
+        login=settings.elasticsearch_username,
+        password=settings.elasticsearch_password and settings.elasticsearch_password.get_secret_value(),
+        extra=_without_empty(**extra),
+    )
+
+
+def smtp_connection(settings: Settings) -> dict[str, Any]:
+    """The Airflow connection, of the smtp provider's form, that says the same of the mail server as the settings do."""
+    return _without_empty(
+        conn_type="smtp",
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        login=settings.smtp_username,
+        password=settings.smtp_password and settings.smtp_password.get_secret_value(),
+        extra={
+            "disable_ssl": settings.smtp_security != "tls",
+            "disable_tls": settings.smtp_security != "starttls",
+            "from_email": settings.mail_from,
+        },
+    )
+
+
+def _without_empty(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, "", {})}
+
+
+def _secrets(home: Path) -> dict[str, str]:
+    """Keys that must be the same in every component and after a restart, or sessions and running tasks are lost."""
+    keys = _kept(home / "secrets.json", lambda: {name: secrets.token_urlsafe(48) for name in ("jwt", "session")})
+    return {"AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"], "AIRFLOW__API__SECRET_KEY": keys["session"]}
+
+
+def password(data_dir: Path) -> str:
+    """The password of the user `admin`, made at the first call and kept in the data folder."""
+    return _kept(_passwords_file(data_dir.resolve() / "airflow"), lambda: {USER: secrets.token_urlsafe(12)})[USER]
+
+
+def _passwords_file(home: Path) -> Path:
+    return home / "passwords.json"
+
+
+def _kept(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """What the JSON file at `path` holds, made at the first call; only its owner can read it."""
+    try:
+        if not path.exists():
+            _create(path, json.dumps(make()))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise StackError(f"{path} can't be written ({error.strerror}); choose another data folder.") from error
+    held: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return held
+
+
+def _create(path: Path, content: str) -> None:
+    """Makes the file whole or not at all, for its owner's eyes; FileExistsError if it is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent) as part:
+        part.write(content)
+        part.flush()
+        path.hardlink_to(part.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Airflow:
+    """A running Airflow, and how to talk to it."""
+
+    child: Child
+    api: AirflowApi
+
+
+def start_airflow(settings: Settings, *, port: int, log_dir: Path) -> Airflow:
+    """Starts Airflow on 127.0.0.1:`port`; `await_healthy` tells when it can be used.
+
+    Raises:
+        StackError: the port is taken, or the data folder can't be written.
+    """
+    require_free(port, "Airflow")
+    api = AirflowApi(f"http://{LOOPBACK}:{port}", USER, password(settings.data_dir))
+    child = Child.start(
+        "Airflow",
+        (sys.executable, "-m", "embedded.airflow", str(log_dir)),
+        log_dir / "airflow.log",
+        settings.data_dir,
+        environment(settings, port=port, log_dir=log_dir),
+    )
+    return Airflow(child, api)
+
+
+def await_healthy(airflow: Airflow, timeout_s: float = START_TIMEOUT_S) -> None:
+    """Returns once the api-server answers and says that scheduler, DAG processor and database are healthy.
+
+    Raises:
+        StackError: it has ended, or is not healthy within `timeout_s`.
+    """
+    deadline = time.monotonic() + timeout_s
+    while airflow.child.poll() is None and time.monotonic() < deadline:
+        health = airflow.api.health()
+        if health and all(health.get(part) == "healthy" for part in NEEDED_HEALTHY):
+            return
+        time.sleep(0.5)
+    log = airflow.child.log_file
+    state = "ended while starting" if airflow.child.poll() is not None else f"is not healthy after {timeout_s:.0f} s"
+    raise StackError(f"Airflow {state}; {log} ends with:\n{tail(log)}")
+
+
+def main() -> None:
+    """The process: runs the components until it is told to end, or one of them ends."""
+    over = end_of_life()
+    log_dir = Path(sys.argv[1])
+    migration = _airflow("db", "migrate")
+    while (status := migration.poll()) is None:
+        if over.wait(0.1):
+            _end({"db migrate": migration})
+            return
+    if status:
+        sys.exit("The metadata database can't be migrated; what Airflow said is above.")
+    running = {
+        name: _airflow(name, *options, log_file=log_dir / f"airflow-{name}.log") for name, options in COMPONENTS.items()
+    }
+    try:
+        while not over.wait(0.5):
+            if ended := next((name for name, process in running.items() if process.poll() is not None), None):
+                log = log_dir / f"airflow-{ended}.log"
+                sys.exit(f"Airflow's {ended} has ended (status {running[ended].poll()}); {log} ends with:\n{tail(log)}")
+    finally:
+        _end(running)
+
+
+def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[bytes]:
+    command = (sys.executable, "-m", "airflow", *arguments)
+    # Each in a group of its own, which holds the task processes too; `_end` ends it.
+    if log_file is None:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    with log_file.open("ab") as log:
+        return subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def _end(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """Ends the components together: a scheduler that is told to end lets its tasks report to the api-server."""
+    for process in processes.values():
+        process.terminate()
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    for process in processes.values():
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        end_group(process.pid)
+
+
+if __name__ == "__main__":
+    main()

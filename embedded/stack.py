@@ -1,0 +1,478 @@
+"""Elasticsearch, the mail catcher and Airflow as one: started together, stopped together, never left behind.
+
+`with Stack(settings) as stack:` starts them, waits until each can be used, and stops them at the end. Everything they
+write is in `settings.data_dir`:
+
+    elasticsearch/  mails/  airflow/    what each part keeps
+    logs/                               what each part says
+    stack.json                          what runs, for `status` and `down`
+    stack.lock                          held by the process that runs the stack, for as long as that lives
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import smtplib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal, Self
+from urllib.parse import urlsplit
+
+import psutil
+import requests
+from rich.console import Console
+
+from embedded import artefacts
+from embedded.airflow import USER as AIRFLOW_USER
+from embedded.airflow import Airflow, await_healthy, password, start_airflow
+from embedded.airflow_api import AirflowApi
+from embedded.elasticsearch import Node, start_elasticsearch
+from embedded.mail import CaughtMail, list_mails, start_mail_catcher
+from embedded.processes import LOOPBACK, Child, end_all, free_port, of_stack, require_free, tail
+from newswatch.errors import StackError
+from newswatch.settings import Settings
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+GRACE_S = 5.0
+"""How long the children of a killed stack are given to notice that it is gone."""
+DOWN_TIMEOUT_S = 120.0
+
+PartName = Literal["elasticsearch", "mail", "airflow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where each part listens on 127.0.0.1; 0 takes any free port."""
+
+    elasticsearch: int = 9200
+    smtp: int = 1025
+    airflow: int = 8080
+
+    @classmethod
+    def of(cls, settings: Settings) -> Ports:
+        """The ports that the settings' addresses name."""
+        usual = cls()
+        return cls(
+            elasticsearch=urlsplit(settings.elasticsearch_url).port or usual.elasticsearch,
+            smtp=settings.smtp_port,
+            airflow=urlsplit(settings.public_url).port or usual.airflow,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A running part, as the state file has it."""
+
+    name: PartName
+    address: str
+    pid: int
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state file: which process runs the stack, since when, and what it runs."""
+
+    pid: int
+    created: float
+    """When that process was created, in seconds since the epoch: a process id alone may have been given anew."""
+    ready: bool
+    started_at: str
+    log_dir: str
+    parts: tuple[Part, ...] = field(default=())
+
+    @classmethod
+    def read(cls, path: Path) -> State | None:
+        """What the file says; None if there is none or it is no state file."""
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{**told, "parts": tuple(Part(**part) for part in told["parts"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Replaces the file at once."""
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        part.replace(path)
+
+    def process(self) -> psutil.Process | None:
+        """The process that runs the stack, if it still does."""
+        try:
+            process = psutil.Process(self.pid)
+            return process if abs(process.create_time() - self.created) < 1 else None
+        except psutil.Error:
+            return None
+
+
+class Stack:
+    """The parts that run on this machine.
+
+    A part is left out where its argument says so, and, unless it says otherwise, where the settings point at a server
+    of the user's own: an Elasticsearch or a mail server that is elsewhere or wants credentials.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        elasticsearch: bool | None = None,
+        mail: bool | None = None,
+        airflow: bool = True,
+        ports: Ports | None = None,
+        heap_mb: int = 512,
+        fast: bool = False,
+        console: Console | None = None,
+    ) -> None:
+        self.settings = settings
+        """As given, and once started with the addresses of the parts that run."""
+        self.ports = ports or Ports.of(settings)
+        self._with_elasticsearch = is_embedded_elasticsearch(settings) if elasticsearch is None else elasticsearch
+        self._with_mail = is_embedded_mail(settings) if mail is None else mail
+        self._with_airflow = airflow
+        self._heap_mb = heap_mb
+        self._fast = fast
+        self._console = console or Console(stderr=True, quiet=True)
+        self._lock: IO[str] | None = None
+        self._state: State | None = None
+        self._node: Node | None = None
+        self._mail: Child | None = None
+        self._airflow: Airflow | None = None
+
+    @property
+    def data_dir(self) -> Path:
+        """Where everything is."""
+        return self.settings.data_dir
+
+    @property
+    def log_dir(self) -> Path:
+        """Where every part logs."""
+        return self.data_dir / "logs"
+
+    @property
+    def elasticsearch_url(self) -> str:
+        """The embedded node's address, or that of the user's own server."""
+        return self.settings.elasticsearch_url
+
+    @property
+    def smtp_port(self) -> int:
+        """The port of the mail catcher, or that of the user's own server."""
+        return self.settings.smtp_port
+
+    @property
+    def airflow(self) -> AirflowApi:
+        """A client of the running Airflow; StackError if the stack runs without."""
+        if self._airflow is None:
+            raise StackError("This stack runs without Airflow.")
+        return self._airflow.api
+
+    def mails(self) -> list[CaughtMail]:
+        """The mails caught so far, oldest first, those of earlier runs included."""
+        return list_mails(mail_folder(self.data_dir))
+
+    def start(self) -> None:
+        """Starts every part and waits until it can be used; if one can't, stops those that were started.
+
+        Raises:
+            StackError: another process runs this stack, a port is taken, or a part doesn't start.
+        """
+        self._lock = _claim(self.data_dir)
+        try:
+            self._end_orphans()
+            self._require_ports()
+            self._note(ready=False)
+            if self._with_elasticsearch:
+                self._start_elasticsearch()
+            if self._with_mail:
+                self._start_mail()
+            if self._with_airflow:
+                self._start_airflow()
+            self._note(ready=True)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops every part, the last started first, and gives the data folder free; again, harmless."""
+        running = [child for child in (self._airflow and self._airflow.child, self._mail) if child]
+        for child in [*running, *([self._node.child] if self._node else [])]:
+            with self._step(f"Stopping {child.name}", "stopped"):
+                child.stop()
+        self._airflow = self._mail = self._node = None
+        if self._lock:
+            end_all(list(of_stack(self.data_dir)))
+            state_file(self.data_dir).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def watch(self, over: threading.Event | None = None) -> None:
+        """Returns once `over` is set.
+
+        Raises:
+            StackError: a part has ended by itself; the message names it and shows the end of its log.
+        """
+        over = over or threading.Event()
+        while not over.wait(0.5):
+            if ended := next((child for child in self._children() if child.poll() is not None), None):
+                raise StackError(
+                    f"{ended.name} has ended by itself (status {ended.poll()}), so the rest is stopped; "
+                    f"{ended.log_file} ends with:\n{tail(ended.log_file)}"
+                )
+
+    def parts(self) -> list[Part]:
+        """What runs, and where."""
+        parts: list[Part] = []
+        if self._node:
+            parts.append(Part("elasticsearch", self._node.url, self._node.pid, str(self._node.child.log_file)))
+        if self._mail:
+            parts.append(Part("mail", f"smtp://{LOOPBACK}:{self.smtp_port}", self._mail.pid, str(self._mail.log_file)))
+        if self._airflow:
+            child = self._airflow.child
+            parts.append(Part("airflow", self._airflow.api.url, child.pid, str(child.log_file)))
+        return parts
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _children(self) -> list[Child]:
+        node = self._node.child if self._node else None
+        airflow = self._airflow.child if self._airflow else None
+        return [child for child in (node, self._mail, airflow) if child]
+
+    def _require_ports(self) -> None:
+        """Asks for every port before anything starts: one that is taken should not cost half a minute to find."""
+        wanted = (
+            (self._with_elasticsearch, self.ports.elasticsearch, "Elasticsearch", "--elasticsearch-port"),
+            (self._with_mail, self.ports.smtp, "The mail catcher", "--smtp-port"),
+            (self._with_airflow, self.ports.airflow, "Airflow", "--airflow-port"),
+        )
+        for runs, port, what, option in wanted:
+            if runs and port:
+                require_free(port, what, option)
+
+    def _end_orphans(self) -> None:
+        """Ends what a killed stack has left, if it does not end by itself: its children notice within moments."""
+        _, orphans = psutil.wait_procs(list(of_stack(self.data_dir)), timeout=GRACE_S)
+        if orphans:
+            names = ", ".join(sorted({orphan.name() for orphan in orphans if orphan.is_running()}))
+            with self._step(f"Ending what an earlier stack left running ({names})", "ended"):
+                end_all(orphans)
+
+    def _start_elasticsearch(self) -> None:
+        artefacts.class_path()
+        with self._step("Starting Elasticsearch", "is ready"):
+            self._node = start_elasticsearch(
+                self.data_dir / "elasticsearch",
+                port=self.ports.elasticsearch,
+                heap_mb=self._heap_mb,
+                log_file=self.log_dir / "elasticsearch.log",
+                fast=self._fast,
+            )
+        self._update(elasticsearch_url=self._node.url)
+
+    def _start_mail(self) -> None:
+        port = self.ports.smtp or free_port()
+        with self._step("Starting the mail catcher", "is ready"):
+            self._mail = start_mail_catcher(
+                mail_folder(self.data_dir), port=port, log_file=self.log_dir / "mail.log", data_dir=self.data_dir
+            )
+        self._update(smtp_host=LOOPBACK, smtp_port=port, smtp_security="none")
+
+    def _start_airflow(self) -> None:
+        port = self.ports.airflow or free_port()
+        # A public address that was stated may be a proxy's: it stands.
+        if "public_url" not in self.settings.model_fields_set:
+            self._update(public_url=f"http://{LOOPBACK}:{port}")
+        with self._step("Starting Airflow", "is ready"):
+            self._airflow = start_airflow(self.settings, port=port, log_dir=self.log_dir)
+            self._note(ready=False)
+            await_healthy(self._airflow)
+
+    def _update(self, **changed: object) -> None:
+        self.settings = self.settings.model_copy(update=changed)
+        self._note(ready=False)
+
+    def _note(self, *, ready: bool) -> None:
+        process = psutil.Process()
+        started = self._state.started_at if self._state else datetime.now(UTC).isoformat(timespec="seconds")
+        self._state = State(
+            pid=process.pid,
+            created=process.create_time(),
+            ready=ready,
+            started_at=started,
+            log_dir=str(self.log_dir),
+            parts=tuple(self.parts()),
+        )
+        self._state.write(state_file(self.data_dir))
+
+    @contextlib.contextmanager
+    def _step(self, doing: str, done: str) -> Iterator[None]:
+        begun = time.monotonic()
+        with self._console.status(f"{doing} …"):
+            yield
+        what = doing.split(" ", 1)[1]
+        self._console.print(f"[green]✓[/] {what[0].upper()}{what[1:]} {done} ({time.monotonic() - begun:.1f} s)")
+
+
+def is_embedded_elasticsearch(settings: Settings) -> bool:
+    """Whether the settings mean the embedded node: plain HTTP on this machine, without credentials."""
+    url = urlsplit(settings.elasticsearch_url)
+    credentials = settings.elasticsearch_api_key or settings.elasticsearch_username or url.username
+    return url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
+
+
+def is_embedded_mail(settings: Settings) -> bool:
+    """Whether the settings mean the mail catcher: plain SMTP on this machine, without credentials."""
+    return settings.smtp_host in LOCAL_HOSTS and settings.smtp_security == "none" and not settings.smtp_username
+
+
+def mail_folder(data_dir: Path) -> Path:
+    """Where the mail catcher keeps its mails."""
+    return data_dir / "mails"
+
+
+def state_file(data_dir: Path) -> Path:
+    """Where a running stack says what it runs."""
+    return data_dir / "stack.json"
+
+
+def _claim(data_dir: Path) -> IO[str]:
+    """The data folder's lock, which goes with this process however it ends."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "stack.lock").open("w")
+    except OSError as error:
+        raise StackError(
+            f"The data folder {data_dir} can't be written ({error.strerror}); set NEWSWATCH_DATA_DIR to another."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        state = State.read(state_file(data_dir))
+        by = f" (process {state.pid})" if state else ""
+        raise StackError(
+            f"A stack runs in {data_dir} already{by}: see `newswatch status`, end it with `newswatch down`, "
+            "or set NEWSWATCH_DATA_DIR to another folder."
+        ) from error
+    return lock
+
+
+# ── from another process ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    """How a part is doing now."""
+
+    name: PartName
+    ok: bool
+    state: str
+    """"green", "listening", "healthy", …, or what is wrong."""
+    address: str
+    pid: int
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the stack of a data folder is doing now."""
+
+    state: Literal["running", "starting", "stopped"]
+    data_dir: str
+    pid: int | None = None
+    started_at: str | None = None
+    parts: tuple[PartStatus, ...] = ()
+    airflow_user: str | None = None
+    airflow_password: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it runs and every part is well."""
+        return self.state == "running" and all(part.ok for part in self.parts)
+
+
+def status(data_dir: Path) -> Status:
+    """How the stack in `data_dir` is doing: each part is asked, not just its process looked for."""
+    state = State.read(state_file(data_dir))
+    if state is None or state.process() is None:
+        return Status("stopped", str(data_dir))
+    has_airflow = any(part.name == "airflow" for part in state.parts)
+    return Status(
+        state="running" if state.ready else "starting",
+        data_dir=str(data_dir),
+        pid=state.pid,
+        started_at=state.started_at,
+        parts=tuple(_ask(part) for part in state.parts),
+        airflow_user=AIRFLOW_USER if has_airflow else None,
+        airflow_password=password(data_dir) if has_airflow else None,
+    )
+
+
+def down(data_dir: Path) -> bool:
+    """Stops the stack in `data_dir`, and what a killed one has left; returns whether there was anything to stop.
+
+    Raises:
+        StackError: it does not end.
+    """
+    state = State.read(state_file(data_dir))
+    supervisor = state.process() if state else None
+    if supervisor:
+        supervisor.send_signal(signal.SIGTERM)
+        try:
+            supervisor.wait(DOWN_TIMEOUT_S)
+        except psutil.TimeoutExpired as error:
+            raise StackError(
+                f"The stack (process {supervisor.pid}) has not ended within {DOWN_TIMEOUT_S:.0f} s; "
+                f"see {data_dir / 'logs'}, or end it with: kill -9 {supervisor.pid}"
+            ) from error
+    orphans = [process for process in of_stack(data_dir) if process.pid != os.getppid()]
+    end_all(orphans)
+    state_file(data_dir).unlink(missing_ok=True)
+    return bool(supervisor or orphans)
+
+
+def _ask(part: Part) -> PartStatus:
+    ok, state = {"elasticsearch": _ask_elasticsearch, "mail": _ask_mail, "airflow": _ask_airflow}[part.name](part)
+    return PartStatus(part.name, ok, state, part.address, part.pid, part.log)
+
+
+def _ask_elasticsearch(part: Part) -> tuple[bool, str]:
+    try:
+        health = requests.get(f"{part.address}/_cluster/health", timeout=10).json()["status"]
+    except (requests.RequestException, ValueError, KeyError):
+        return False, "does not answer"
+    return health in ("green", "yellow"), str(health)
+
+
+def _ask_mail(part: Part) -> tuple[bool, str]:
+    port = urlsplit(part.address).port or 0
+    try:
+        with smtplib.SMTP(LOOPBACK, port, timeout=10) as smtp:
+            smtp.noop()
+    except (OSError, smtplib.SMTPException):
+        return False, "does not answer"
+    return True, "listening"
+
+
+def _ask_airflow(part: Part) -> tuple[bool, str]:
+    health = AirflowApi(part.address, AIRFLOW_USER, "").health()
+    if not health:
+        return False, "does not answer"
+    ill = [f"{name} {state}" for name, state in health.items() if state not in ("healthy", "None")]
+    return not ill, ", ".join(ill) or "healthy"
