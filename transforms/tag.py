@@ -208,13 +208,13 @@ class Tagger:
         needs = tuple(self._contexts[c] for c in group.needs)
         unless = tuple(self._contexts[c] for c in group.unless)
         for language, form in written(group.terms):
-            literal, tail, open_right = _split(form)
+            literal, tail = _split(form)
             pattern = fold(literal).text
             rule = _Rule(
                 key=into.keys,
                 form=form,
-                open_left=form.startswith("*") or bool(_CJK.match(pattern)),
-                open_right=open_right or bool(_CJK.search(pattern[-1:])),
+                open_left=form.startswith("*"),
+                open_right=form.endswith("*"),
                 arabic=bool(_ARABIC.match(pattern)),
                 capitals=literal if group.case and literal != literal.lower() else "",
                 tail=tail,
@@ -311,20 +311,17 @@ def _with_parents(topics: dict[str, float], names: NameGroup) -> tuple[tuple[str
     return tuple((path, 0.0 if names.cancels else weight) for path, weight in {**parents, **topics}.items())
 
 
-def _split(form: str) -> tuple[str, re.Pattern[str] | None, bool]:
-    """A form's literal beginning, the pattern of what follows it, and whether letters may follow the literal."""
-    body = form.removeprefix("*")
-    literal, star, rest = body.partition("*")
+def _split(form: str) -> tuple[str, re.Pattern[str] | None]:
+    """A form's literal beginning, and the pattern of what follows it where there are stems inside."""
+    literal, _, rest = form.removeprefix("*").removesuffix("*").partition("*")
     if not rest:
-        return literal, None, bool(star)
-    stems = (re.escape(fold(part).text) for part in rest.split("*"))
-    pattern = r"\w*" + r"\w*".join(stems)
-    return literal, re.compile(pattern), True
+        return literal, None
+    return literal, re.compile(r"\w*" + r"\w*".join(re.escape(fold(part).text) for part in rest.split("*")))
 
 
 def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
     """Where the hit ends if its boundaries hold, else -1."""
-    within = start > 0 and not rule.open_left and _is_letter(haystack[start - 1])
+    within = start > 0 and not rule.open_left and _joined(haystack[start - 1], haystack[start])
     if within and not (rule.arabic and _only_clitics_before(haystack, start)):
         return -1
     if rule.tail is not None:
@@ -332,27 +329,31 @@ def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
         if not following:
             return -1
         end = following.end()
-        if rule.form.endswith("*"):
-            return _word_end(haystack, end)
-    elif rule.open_right:
-        return _word_end(haystack, end) if rule.form.endswith("*") else end
-    return -1 if end < len(haystack) and _is_letter(haystack[end]) else end
+    if rule.open_right:
+        return _word_end(haystack, end)
+    return -1 if end < len(haystack) and _joined(haystack[end - 1], haystack[end]) else end
 
 
-def _is_letter(character: str) -> bool:
-    """Whether a word goes on with `character`: not in scripts without spaces, where "NATO加盟" holds the word NATO."""
-    return character.isalnum() and not "\u2e80" <= character <= "\ud7ff"
+def _joined(left: str, right: str) -> bool:
+    """Whether a word goes on from one character to the next.
+
+    Scripts without spaces end a word anywhere ("NATO加盟" holds NATO), but not within a run of katakana: "テロ" is no
+    part of "コレステロール".
+    """
+    if "\u2e80" <= left <= "\ud7ff" or "\u2e80" <= right <= "\ud7ff":
+        return "\u30a1" <= left <= "\u30fe" and "\u30a1" <= right <= "\u30fe"
+    return left.isalnum() and right.isalnum()
 
 
 def _word_end(haystack: str, at: int) -> int:
-    while at < len(haystack) and _is_letter(haystack[at]):
+    while at < len(haystack) and _joined(haystack[at - 1], haystack[at]):
         at += 1
     return at
 
 
 def _only_clitics_before(haystack: str, start: int) -> bool:
     begin = start
-    while begin and start - begin <= 5 and _is_letter(haystack[begin - 1]):
+    while begin and start - begin <= 5 and haystack[begin - 1].isalnum():
         begin -= 1
     return haystack[begin:start] in _ARABIC_CLITICS
 
