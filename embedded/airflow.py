@@ -15,28 +15,29 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from embedded.airflow_api import AirflowApi
-from embedded.processes import LOOPBACK, Child, end_group, end_of_life, require_free, tail
+from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, require_free, tail
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
 USER = "admin"
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
+    "dag-processor": (),
     "api-server": (),
     "scheduler": ("--skip-serve-logs",),
-    "dag-processor": (),
     "triggerer": ("--skip-serve-logs",),
 }
 NEEDED_HEALTHY = ("metadatabase", "scheduler", "dag_processor")
 START_TIMEOUT_S = 180.0
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 15.0
 
 FIXED_ENVIRONMENT = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -53,6 +54,8 @@ FIXED_ENVIRONMENT = {
     "AIRFLOW__API__HOST": LOOPBACK,
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+    # Airflow's processes write their titles over their environment, by which we know them again, unless told not to.
+    "SPT_NOENV": "1",
 }
 
 
@@ -211,23 +214,39 @@ def main() -> None:
     """The process: runs the components until it is told to end, or one of them ends."""
     over = end_of_life()
     log_dir = Path(sys.argv[1])
-    migration = _airflow("db", "migrate")
-    while (status := migration.poll()) is None:
-        if over.wait(0.1):
-            _end({"db migrate": migration})
-            return
-    if status:
-        sys.exit("The metadata database can't be migrated; what Airflow said is above.")
-    running = {
-        name: _airflow(name, *options, log_file=log_dir / f"airflow-{name}.log") for name, options in COMPONENTS.items()
-    }
+    running: dict[str, subprocess.Popen[bytes]] = {}
     try:
+        _migrate(over)
+        for name, options in COMPONENTS.items():
+            if over.is_set():
+                return
+            running[name] = _airflow(name, *options, log_file=log_dir / f"airflow-{name}.log")
+            if name == "api-server":
+                _await_api_server(running[name], over)
         while not over.wait(0.5):
             if ended := next((name for name, process in running.items() if process.poll() is not None), None):
                 log = log_dir / f"airflow-{ended}.log"
                 sys.exit(f"Airflow's {ended} has ended (status {running[ended].poll()}); {log} ends with:\n{tail(log)}")
     finally:
         _end(running)
+
+
+def _migrate(over: threading.Event) -> None:
+    migration = _airflow("db", "migrate")
+    while (status := migration.poll()) is None and not over.wait(0.1):
+        continue
+    if status is None:
+        _end({"db migrate": migration})
+    elif status:
+        sys.exit("Airflow's database can't be migrated; what Airflow said about it is above.")
+
+
+def _await_api_server(process: subprocess.Popen[bytes], over: threading.Event) -> None:
+    """Tasks report to the api-server: those that the scheduler starts before it listens fail."""
+    port = int(os.environ["AIRFLOW__API__PORT"])
+    while process.poll() is None and not over.wait(0.2):
+        if is_listening(port):
+            return
 
 
 def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[bytes]:
@@ -242,15 +261,22 @@ def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[
 
 
 def _end(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    """Ends the components together: a scheduler that is told to end lets its tasks report to the api-server."""
-    for process in processes.values():
+    """Ends the components, the api-server last: the scheduler waits for its tasks, and those report to it."""
+    reporting = [process for name, process in processes.items() if name != "api-server"]
+    _end_together(reporting, STOP_TIMEOUT_S)
+    _end_together([process for process in processes.values() if process not in reporting], STOP_TIMEOUT_S / 3)
+
+
+def _end_together(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float) -> None:
+    for process in processes:
         process.terminate()
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    for process in processes.values():
+    deadline = time.monotonic() + timeout_s
+    for process in processes:
         try:
             process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
         end_group(process.pid)
 
 

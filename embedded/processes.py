@@ -178,14 +178,21 @@ def await_port(port: int, child: Child, timeout_s: float = 30) -> None:
     """
     deadline = time.monotonic() + timeout_s
     while child.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection((LOOPBACK, port), timeout=1).close()
+        if is_listening(port):
             return
-        except OSError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     raise StackError(
         f"{child.name} does not answer on port {port}; {child.log_file} ends with:\n{tail(child.log_file)}"
     )
+
+
+def is_listening(port: int) -> bool:
+    """Whether 127.0.0.1:`port` takes connections."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _holder(port: int) -> str:
