@@ -36,6 +36,8 @@ _ARABIC_CLITICS = frozenset(
 )
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _APPOSITION = frozenset({"(", "/", '"', '("'})
+_LETTERS = re.compile("[^\\W_\u2e80-\ud7ff]+")
+_KATAKANA = re.compile("[\u30a1-\u30fe]+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -67,6 +69,7 @@ class _Rule(NamedTuple):
     entity: int
     cancels: bool
     context: int
+    conditional: bool
     needs: tuple[int, ...]
     unless: tuple[int, ...]
     near: int
@@ -106,13 +109,16 @@ class _Text:
         sample = self.haystack[:400]
         return 3 if 3 * len(_CJK.findall(sample)) > len(sample) else 1
 
+    def field_at(self, start: int) -> tuple[TextField, int, str, Folded]:
+        for field_ in reversed(self.fields):
+            if start >= field_[1]:
+                return field_
+        raise IndexError(start)
+
     def evidence(self, start: int, end: int) -> Evidence:
-        name, base, string, folded = next(f for f in reversed(self.fields) if start >= f[1])
+        name, base, string, folded = self.field_at(start)
         a, b = folded.original(start - base, end - base)
         return Evidence(name, a, b, string[a:b])
-
-    def as_written(self, start: int, end: int) -> str:
-        return self.evidence(start, end).text
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +184,7 @@ class Tagger:
         self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
         self._compile(compiled)
         self._rules = compiled.rules
+        self._patterns = compiled.patterns
         self._automaton = AhoCorasick(compiled.patterns)
 
     # ── building ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -223,6 +230,7 @@ class Tagger:
                 entity=entity,
                 cancels=isinstance(group, NameGroup) and group.cancels,
                 context=context,
+                conditional=bool(needs or unless),
                 needs=needs,
                 unless=unless,
                 near=group.near,
@@ -243,7 +251,8 @@ class Tagger:
         hits = self._hits(article)
         if not hits:
             return Tagged((), ())
-        tags = tuple(tag for topic in self.taxonomy.topics for tag in self._topic_tags(topic, hits, article))
+        weighted = _weighted(article.haystack, hits)
+        tags = tuple(tag for topic in self.taxonomy.topics for tag in self._topic_tags(topic, weighted, article))
         return Tagged(tags, self._found_entities(hits))
 
     def features(
@@ -251,7 +260,8 @@ class Tagger:
     ) -> Features:
         """The evidence for `topic` in numbers: what the scoring in the taxonomy is fitted on."""
         article = _Text.of(title, summary, text, language)
-        return _features(_weighted(article.haystack, self._hits(article), self._path_number[topic]), article)
+        weighted = _weighted(article.haystack, self._hits(article))
+        return _features(weighted.get(self._path_number[topic], []), article)
 
     def _hits(self, article: _Text) -> list[_Hit]:
         """Every hit whose own rules hold, in order."""
@@ -271,21 +281,19 @@ class Tagger:
                     contexts[rule.context].append(start)
                 else:
                     found.append(_Hit(start, stop, rule))
-        return [hit for hit in found if _in_context(hit, contexts)]
+        return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)]
 
-    def _topic_tags(self, topic: str, hits: list[_Hit], article: _Text) -> Iterator[Tag]:
-        weighted = _weighted(article.haystack, hits, self._path_number[topic])
-        if not weighted:
+    def _topic_tags(self, topic: str, weighted: dict[int, list[tuple[float, _Hit]]], article: _Text) -> Iterator[Tag]:
+        hits = weighted.get(self._path_number[topic])
+        if not hits:
             return
-        features = _features(weighted, article)
-        scoring = self.taxonomy.topics[topic].scoring
-        level, score = _level(features, scoring)
+        level, score = _level(_features(hits, article), self.taxonomy.topics[topic].scoring)
         if level is None:
             return
-        yield Tag(topic, level, score, _evidence(weighted, article))
+        yield Tag(topic, level, score, _evidence(hits, article))
         for sub in self.taxonomy.topics[topic].subtopics:
             path = f"{topic}/{sub}"
-            own = _weighted(article.haystack, hits, self._path_number[path])
+            own = weighted.get(self._path_number[path])
             if own:
                 yield Tag(path, _sub_level(level, own, article), score, _evidence(own, article))
 
@@ -321,8 +329,13 @@ def _split(form: str) -> tuple[str, re.Pattern[str] | None]:
 
 def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
     """Where the hit ends if its boundaries hold, else -1."""
-    within = start > 0 and not rule.open_left and _joined(haystack[start - 1], haystack[start])
-    if within and not (rule.arabic and _only_clitics_before(haystack, start)):
+    if (
+        start
+        and (before := haystack[start - 1]).isalnum()
+        and not rule.open_left
+        and _joined(before, haystack[start])
+        and not (rule.arabic and _only_clitics_before(haystack, start))
+    ):
         return -1
     if rule.tail is not None:
         following = rule.tail.match(haystack, end)
@@ -331,7 +344,9 @@ def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
         end = following.end()
     if rule.open_right:
         return _word_end(haystack, end)
-    return -1 if end < len(haystack) and _joined(haystack[end - 1], haystack[end]) else end
+    if end < len(haystack) and (after := haystack[end]).isalnum() and _joined(haystack[end - 1], after):
+        return -1
+    return end
 
 
 def _joined(left: str, right: str) -> bool:
@@ -346,9 +361,8 @@ def _joined(left: str, right: str) -> bool:
 
 
 def _word_end(haystack: str, at: int) -> int:
-    while at < len(haystack) and _joined(haystack[at - 1], haystack[at]):
-        at += 1
-    return at
+    found = (_KATAKANA if "\u30a1" <= haystack[at - 1] <= "\u30fe" else _LETTERS).match(haystack, at)
+    return found.end() if found else at
 
 
 def _only_clitics_before(haystack: str, start: int) -> bool:
@@ -359,20 +373,20 @@ def _only_clitics_before(haystack: str, start: int) -> bool:
 
 
 def _capitals_hold(article: _Text, start: int, end: int, form: str) -> bool:
-    text = article.as_written(start, end)
+    """Whether the text has a capital wherever `form` has one; an acronym's tell nothing where all is in capitals."""
+    text = article.evidence(start, end).text
     if len(text) != len(form):
-        return text == text.upper()
-    if not all(t.isupper() for f, t in zip(form, text, strict=True) if f.isupper()):
-        return False
-    return not (form.isupper() and _in_capitals(article, start))
+        return text.isupper()
+    if form.isupper():
+        return text.isupper() and not _in_capitals(article, start)
+    return all(t.isupper() for f, t in zip(form, text, strict=True) if f.isupper())
 
 
 def _in_capitals(article: _Text, start: int) -> bool:
     """Whether capitals say nothing at `start`, since everything around is written in them."""
-    _, base, string, _ = next(f for f in reversed(article.fields) if start >= f[1])
+    _, base, string, _ = article.field_at(start)
     around = string[max(0, start - base - 40) : start - base + 40]
-    letters = [c for c in around if c.isalpha()]
-    return len(letters) > 12 and sum(c.isupper() for c in letters) > 0.9 * len(letters)
+    return around.isupper() and sum(map(str.isupper, around)) > 12
 
 
 def _in_context(hit: _Hit, contexts: dict[int, list[int]]) -> bool:
@@ -383,7 +397,8 @@ def _in_context(hit: _Hit, contexts: dict[int, list[int]]) -> bool:
 
 
 def _near(hit: _Hit, places: Iterable[int]) -> bool:
-    return any(hit.start - hit.rule.near <= place <= hit.end + hit.rule.near for place in places)
+    first, last = hit.start - hit.rule.near, hit.end + hit.rule.near
+    return any(first <= place <= last for place in places)
 
 
 def _longest(hits: list[_Hit]) -> list[_Hit]:
@@ -397,18 +412,24 @@ def _longest(hits: list[_Hit]) -> list[_Hit]:
     return kept
 
 
-def _weighted(haystack: str, hits: list[_Hit], path: int) -> list[tuple[float, _Hit]]:
-    """The hits that count for `path`, each with its weight; of equal spans the heaviest, a cancelled one not at all."""
-    best: dict[tuple[int, int], tuple[float, _Hit]] = {}
+def _weighted(haystack: str, hits: list[_Hit]) -> dict[int, list[tuple[float, _Hit]]]:
+    """For each topic or sub-topic the hits that count for it, in order, with their weights.
+
+    Of equal spans the heaviest counts; what is cancelled, or only repeats the hit before in other words, does not.
+    """
+    best: dict[int, dict[tuple[int, int], tuple[float, _Hit]]] = defaultdict(dict)
     for hit in hits:
-        for target, weight in hit.rule.targets:
-            if target != path:
-                continue
-            span = (hit.start, hit.end)
-            if span not in best or (best[span][0] and (weight == 0 or weight > best[span][0])):
-                best[span] = (weight, hit)
-    kept = _longest([hit for _, hit in best.values()])
-    counted = [best[h.start, h.end] for h in kept if best[h.start, h.end][0] > 0]
+        span = (hit.start, hit.end)
+        for path, weight in hit.rule.targets:
+            held = best[path].get(span)
+            if held is None or (held[0] and (weight == 0 or weight > held[0])):
+                best[path][span] = (weight, hit)
+    return {path: counted for path, spans in best.items() if (counted := _counted(haystack, spans))}
+
+
+def _counted(haystack: str, spans: dict[tuple[int, int], tuple[float, _Hit]]) -> list[tuple[float, _Hit]]:
+    kept = [spans[h.start, h.end] for h in _longest([hit for _, hit in spans.values()])]
+    counted = [pair for pair in kept if pair[0] > 0]
     return [pair for n, pair in enumerate(counted) if not (n and _apposed(haystack, counted[n - 1][1], pair[1]))]
 
 
