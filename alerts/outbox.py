@@ -148,6 +148,18 @@ class Outbox:
                     found.setdefault(one.story_id, {}).setdefault(outcome.message_id, sent)
         return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in found.items()}
 
+    def about(self, alert_id: str, story_id: str) -> list[Delivery]:
+        """Everything that a saved search owes or owed of a story, oldest first, as of the last refresh."""
+        both = [{"term": {"alert_id": alert_id}}, {"term": {"story_id": story_id}}]
+        hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": both}}})
+        return sorted((delivery(hit["_source"]) for hit in hits), key=lambda found: found.created_at)
+
+    def latest(self, alert_id: str, size: int) -> list[Delivery]:
+        """The last deliveries of a saved search, newest first, as of the last refresh."""
+        query = {"term": {"alert_id": alert_id}}
+        answer = self._es.search(index=self._index, query=query, size=size, sort=[{"created_at": "desc"}])
+        return [delivery(hit["_source"]) for hit in answer["hits"]["hits"]]
+
     def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
         for at in range(0, len(story_ids), _PAGE):
             about = {"terms": {"story_id": list(story_ids[at : at + _PAGE])}}

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import yaml
 from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 from elasticsearch.helpers import scan
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from alerts import schedule
 from alerts.query import check
@@ -121,6 +121,27 @@ class AlertList(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     alerts: tuple[AlertSpec, ...]
+
+
+def with_fields(search: SavedSearch, fields: Mapping[str, Any]) -> SavedSearch:
+    """The saved search with these fields of `alerts.yaml` set, checked as the file is.
+
+    Raises:
+        UsageError: a field has a value that it can't have; every such field is named.
+    """
+    was = dump(search) | {"throttle": f"{search.throttle_s}s", "silence": f"{search.silence_s}s"}
+    known = {name: value for name, value in was.items() if name in AlertSpec.model_fields}
+    try:
+        return AlertSpec.model_validate(known | dict(fields)).search()
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors(include_url=False))
+        raise UsageError("; ".join(faults)) from error
+
+
+class UsageError(NewswatchError):
+    """A value that a saved search can't have was given."""
+
+    exit_code = 2
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -2,49 +2,92 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import getpass
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import AsJson, ago, emit_json, out
+from cli.output import AsJson, ago, emit_json, err, out
 
 if TYPE_CHECKING:
-    from newswatch.model import SavedSearch
+    from alerts.saved import SavedSearches
+    from alerts.trial import Trial
+    from jobs.context import Context
+    from newswatch.model import Article, Delivery, SavedSearch
 
 alerts_app = typer.Typer(help="The saved searches, and the mails they send.", no_args_is_help=True)
+
+AlertId = Annotated[str, typer.Argument(help="Id of the saved search.", metavar="ALERT")]
+Days = Annotated[int, typer.Option(min=1, max=3_650, help="How many days back.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Save it even if it would send more than 30 mails a day.")]
+Name = Annotated[str | None, typer.Option(help="What mails call it.")]
+Query = Annotated[str | None, typer.Option(help="Lucene syntax, as in Kibana.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="nato, or nato:main; all must be there.")]
+To = Annotated[list[str] | None, typer.Option("--to", help="Recipient; give it once for each.")]
+Schedule = Annotated[str | None, typer.Option(help="instant, hourly, or: daily at 07:00 Europe/Brussels.")]
+Languages = Annotated[list[str] | None, typer.Option("--language", help="en, fr, …; any of them.")]
+Countries = Annotated[list[str] | None, typer.Option("--country", help="Of the outlet: BE, FR, …; any of them.")]
+Sources = Annotated[list[str] | None, typer.Option("--source", help="Domain of the outlet; any of them.")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="press, agency, government, …; any of them.")]
+MinScore = Annotated[float | None, typer.Option(help="Least score of the tags, 0 to 1.")]
+MinSources = Annotated[int | None, typer.Option(help="Independent sources that must report it first.")]
+Throttle = Annotated[str | None, typer.Option(help="Least time between two mails: 30m, 2h.")]
+Updates = Annotated[bool | None, typer.Option("--updates/--no-updates", help="Mail later articles on a story too.")]
+Note = Annotated[str | None, typer.Option(help="For yourself and others.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.add_typer(alerts_app, name="alerts", rich_help_panel="Use")
+    app.command(rich_help_panel="Use")(explain)
 
 
-@alerts_app.command("list")
-def list_alerts(as_json: AsJson = False) -> None:
-    """Every saved search, with what it watches and when it mails."""
+def _open() -> tuple[Context, SavedSearches]:
+    """A context, and the saved searches with what the file says taken over."""
     from alerts.saved import SavedSearches, load_alerts
     from jobs.context import open_context
 
     context = open_context()
     saved = SavedSearches(context.es, context.names)
     saved.seed(load_alerts(context.settings.config_dir / "alerts.yaml"), now=context.clock())
-    searches = saved.all()
+    return context, saved
+
+
+# ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@alerts_app.command("list")
+def list_alerts(as_json: AsJson = False) -> None:
+    """Every saved search, with what it watches and when it mails."""
+    context, saved = _open()
+    searches, problems = saved.all(), saved.problems()
     if as_json:
         emit_json(searches)
         return
     table = Table("id", "name", "watches", "mails", "to", box=None, pad_edge=False)
     for search in searches:
-        state = _state(search, ago(search.mute_until, context.clock()) if search.mute_until else "")
+        state = _state(search, context, search.id in problems)
         table.add_row(*map(escape, (search.id, search.name, watched(search), state, ", ".join(search.recipients))))
     out.print(table)
+    for alert_id, why in problems.items():
+        err.print(f"[bold red]{escape(alert_id)} can't be run.[/] {escape(why)}", soft_wrap=True)
 
 
-def _state(search: SavedSearch, muted: str) -> str:
+def _state(search: SavedSearch, context: Context, broken: bool) -> str:
+    now = context.clock()
+    if broken:
+        return "can't be run"
     if not search.enabled:
         return "off"
-    return f"muted, ends {muted}" if muted else search.schedule
+    if search.expires_at and search.expires_at <= now:
+        return "expired"
+    muted = search.mute_until and search.mute_until > now
+    return f"muted, ends {ago(search.mute_until, now)}" if muted else search.schedule
 
 
 def watched(search: SavedSearch) -> str:
@@ -55,4 +98,298 @@ def watched(search: SavedSearch) -> str:
     parts += [f"{name}:{','.join(values)}" for name, values in lists.items() if values]
     parts += [f"score ≥ {search.min_score:g}"] if search.min_score else []
     parts += [f"≥ {search.min_sources} sources"] if search.min_sources > 1 else []
+    parts += [f"{search.kind} of"] if search.kind != "query" else []
     return " · ".join(parts) or "everything"
+
+
+@alerts_app.command()
+def show(alert_id: AlertId, as_json: AsJson = False) -> None:
+    """One saved search with its versions and its last mails."""
+    from alerts.outbox import Outbox
+
+    context, saved = _open()
+    search, history = saved.get(alert_id), saved.history(alert_id)
+    outbox = Outbox(context.es, context.names)
+    outbox.refresh()
+    recent = outbox.latest(alert_id, 10)
+    if as_json:
+        emit_json({"search": search, "history": history, "deliveries": recent})
+        return
+    out.print(f"[bold]{escape(search.name)}[/] ({escape(search.id)}, version {search.version})")
+    out.print(escape(watched(search)), soft_wrap=True)
+    out.print(f"Mails {escape(_state(search, context, False))} to {escape(', '.join(search.recipients))}.")
+    if search.note:
+        out.print(f"[dim]{escape(search.note)}[/]", soft_wrap=True)
+    for change in reversed(history):
+        told = f"{change.replaced_at:%d %b %Y %H:%M} {change.replaced_by} changed {', '.join(change.fields)}"
+        out.print(f"  version {change.search.version} until {escape(told)}", soft_wrap=True)
+    _show_deliveries(recent)
+
+
+def _show_deliveries(deliveries: Sequence[Delivery]) -> None:
+    for found in deliveries:
+        out.print(f"  {found.created_at:%d %b %H:%M} {found.kind} [bold]{found.state}[/] {escape(found.id)}")
+        for outcome in found.outcomes:
+            when = f" {outcome.at:%d %b %H:%M}" if outcome.at else ""
+            why = f": {outcome.error}" if outcome.error else ""
+            out.print(f"    {escape(outcome.recipient)} {outcome.state}{when}{escape(why)}", soft_wrap=True)
+        if found.suppressed_by:
+            out.print(f"    {escape(found.suppressed_by)}")
+
+
+@alerts_app.command()
+def latency(days: Days = 7, as_json: AsJson = False) -> None:
+    """How long news took from the publisher to the reader, leg by leg."""
+    from alerts.ledger import latency as measure
+    from jobs.context import open_context
+
+    context = open_context()
+    legs = measure(context.es, context.names, context.clock() - timedelta(days=days))
+    if as_json:
+        emit_json(legs)
+        return
+    if not legs:
+        out.print(f"No mail was sent in the last {days} days.")
+        return
+    table = Table("leg", "mails", "median", "p95", "p99", "longest", box=None, pad_edge=False)
+    for leg in legs:
+        seconds = (f"{value:,.1f} s" for value in (leg.p50, leg.p95, leg.p99, leg.longest))
+        table.add_row(leg.name, str(leg.mails), *seconds)
+    out.print(table)
+
+
+@alerts_app.command()
+def quality(as_json: AsJson = False) -> None:
+    """How many mails were relevant, by what their readers said, with the 95 % interval."""
+    from alerts.feedback import quality as measure
+
+    context, saved = _open()
+    found = measure(context.es, context.names, [search.id for search in saved.all()])
+    if as_json:
+        emit_json([{"quality": q, "precision": q.precision, "interval": q.interval} for q in found])
+        return
+    table = Table("id", "labelled", "relevant", "precision", "95 %", box=None, pad_edge=False)
+    for one in found:
+        low, high = one.interval
+        told = (f"{one.precision:.0%}", f"{low:.0%} – {high:.0%}") if one.labelled else ("–", "–")
+        table.add_row(escape(one.alert_id), str(one.labelled), str(one.relevant), *told)
+    out.print(table)
+
+
+# ── trying ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@alerts_app.command("test")
+def try_query(
+    query: Annotated[str, typer.Argument(help="Lucene syntax; or the id of a saved search.")],
+    tag: Tags = None,
+    days: Days = 30,
+    against: Annotated[int | None, typer.Option(help="Version of the saved search to compare with.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a query would have matched in the archive: mails a day, examples, and the difference to a version."""
+    from alerts.query import check
+    from alerts.saved import with_fields
+    from alerts.trial import compare, trial
+    from newswatch.model import SavedSearch
+
+    context, saved = _open()
+    known = next((search for search in saved.all() if search.id == query), None)
+    tried = known or SavedSearch("test", query or "everything", query, ("nobody@localhost",))
+    if tag:
+        tried = with_fields(tried, _fields(tag=tag))
+    check(context.es, context.names, tried)
+    found = trial(context.es, context.names, tried, days=days, now=context.clock())
+    if as_json:
+        emit_json({"days": {str(day): n for day, n in found.days.items()}, "articles": found.articles})
+        return
+    _show_trial(found)
+    if against is not None and known:
+        old = next((c.search for c in saved.history(known.id) if c.search.version == against), None)
+        if old is None:
+            raise typer.BadParameter(f"{known.id} has no version {against}: `newswatch alerts show` lists them")
+        change = compare(context.es, context.names, tried, old, days=days, now=context.clock())
+        out.print(f"Against version {against}: {change.both} the same, {change.only_new} more, {change.only_old} less.")
+        _show_articles("[green]+[/]", change.gained)
+        _show_articles("[red]-[/]", change.lost)
+
+
+def _show_trial(found: Trial) -> None:
+    most = max(found.days.values()) or 1
+    for day, count in found.days.items():
+        out.print(f"{day:%d %b}  {'█' * round(40 * count / most):<40}  {count}")
+    out.print(f"[bold]{found.stories}[/] stories in {found.articles} articles: {found.per_day:.1f} mails a day.")
+    if found.labelled.labelled:
+        low, high = found.labelled.interval
+        told = f"{found.labelled.precision:.0%} ({low:.0%} – {high:.0%})"
+        out.print(f"Of {found.labelled.labelled} labelled mails on these stories, {told} were relevant.")
+    _show_articles(" ", found.examples)
+
+
+def _show_articles(mark: str, articles: Sequence[Article]) -> None:
+    for article in articles:
+        when = article.published or article.first_seen
+        out.print(f"{mark} {when:%d %b %H:%M}  {escape(article.title)} [dim]{escape(article.source.name)}[/]")
+
+
+def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the article.")]) -> None:
+    """Why a saved search matches an article or does not, clause by clause, and what became of the mail."""
+    from alerts.explain import explain as ask
+    from ingest.urls import article_id
+
+    context, saved = _open()
+    found = ask(context.es, context.names, saved.get(alert_id), article_id(url))
+    verdict = "[bold green]matches[/]" if found.matches else "[bold red]does not match[/]"
+    out.print(f"[bold]{escape(alert_id)}[/] {verdict}: {escape(found.article.title)}", soft_wrap=True)
+    for clause in found.clauses:
+        mark = "[green]✓[/]" if clause.holds else "[red]✗[/]"
+        out.print(f"{'    ' if clause.part else '  '}{mark} {escape(clause.text)}", soft_wrap=True)
+    if not found.matches and len(found.nearest_miss) == 1:
+        out.print(f"It misses by one condition: {escape(found.nearest_miss[0].text)}", soft_wrap=True)
+    if found.deliveries:
+        _show_deliveries(found.deliveries)
+    elif found.matches:
+        out.print("Nothing was ever owed for it: it came in before the search was saved, or waits to be matched.")
+
+
+# ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@alerts_app.command()
+def add(
+    alert_id: AlertId,
+    to: To = None,
+    name: Name = None,
+    query: Query = None,
+    tag: Tags = None,
+    schedule: Schedule = None,
+    language: Languages = None,
+    country: Countries = None,
+    source: Sources = None,
+    kind: Kinds = None,
+    min_score: MinScore = None,
+    min_sources: MinSources = None,
+    throttle: Throttle = None,
+    updates: Updates = None,
+    note: Note = None,
+    yes: Yes = False,
+) -> None:
+    """Save a new search."""
+    from newswatch.model import SavedSearch
+
+    context, saved = _open()
+    if any(search.id == alert_id for search in saved.all()):
+        raise typer.BadParameter(f"there is a saved search {alert_id} already: `newswatch alerts edit {alert_id}`")
+    given = locals() | {"name": name or alert_id}
+    _save(context, saved, SavedSearch(alert_id, "", "", (), owner=_who()), _fields(**given), yes)
+
+
+@alerts_app.command()
+def edit(
+    alert_id: AlertId,
+    to: To = None,
+    name: Name = None,
+    query: Query = None,
+    tag: Tags = None,
+    schedule: Schedule = None,
+    language: Languages = None,
+    country: Countries = None,
+    source: Sources = None,
+    kind: Kinds = None,
+    min_score: MinScore = None,
+    min_sources: MinSources = None,
+    throttle: Throttle = None,
+    updates: Updates = None,
+    note: Note = None,
+    on: Annotated[bool | None, typer.Option("--on/--off", help="Whether it is matched at all.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Change a saved search: what is given replaces what it had. The version before is kept."""
+    context, saved = _open()
+    given = locals() | {"enabled": on}
+    _save(context, saved, saved.get(alert_id), _fields(**given), yes)
+
+
+_FIELDS = {
+    "to": "recipients",
+    "language": "languages",
+    "country": "countries",
+    "source": "sources",
+    "kind": "kinds",
+    **{
+        name: name
+        for name in (
+            "name",
+            "query",
+            "schedule",
+            "min_score",
+            "min_sources",
+            "throttle",
+            "updates",
+            "note",
+            "enabled",
+        )
+    },
+}
+
+
+def _fields(**given: Any) -> dict[str, Any]:
+    """Options that were given, as fields of `alerts.yaml`."""
+    fields = {_FIELDS[name]: value for name, value in given.items() if name in _FIELDS and value is not None}
+    if given.get("tag"):
+        parts = (tag.partition(":") for tag in given["tag"])
+        fields["tags"] = [{"tag": tag, "level": level or "mention"} for tag, _, level in parts]
+    return fields
+
+
+def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: dict[str, Any], yes: bool) -> None:
+    from alerts.query import check
+    from alerts.saved import with_fields
+    from alerts.trial import MANY, trial
+
+    changed = with_fields(search, fields)
+    check(context.es, context.names, changed)
+    found = trial(context.es, context.names, changed, days=30, now=context.clock())
+    if found.per_day > MANY and not yes:
+        told = f"It would send {found.per_day:.0f} mails a day. Save it all the same?"
+        typer.confirm(told, abort=True, err=True)
+    kept = saved.save(changed, by=_who(), now=context.clock())
+    out.print(f"Saved [bold]{escape(kept.id)}[/], version {kept.version}: about {found.per_day:.1f} mails a day.")
+
+
+def _who() -> str:
+    return f"{getpass.getuser()} (command line)"
+
+
+@alerts_app.command()
+def mute(
+    alert_id: AlertId,
+    until: Annotated[str, typer.Option("--for", help="30m, 2h, 7d.")] = "1d",
+) -> None:
+    """Send nothing of a saved search for a while, to nobody; what matches meanwhile is not mailed later either."""
+    from alerts.saved import UsageError
+    from alerts.schedule import duration
+
+    context, saved = _open()
+    try:
+        end = context.clock() + timedelta(seconds=duration(until))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    saved.save(replace(saved.get(alert_id), mute_until=end), by=_who(), now=context.clock())
+    out.print(f"[bold]{escape(alert_id)}[/] is muted until {end:%d %b %Y %H:%M} UTC.")
+
+
+@alerts_app.command()
+def unmute(alert_id: AlertId) -> None:
+    """Let a saved search mail again; what matched while it was muted stays suppressed."""
+    context, saved = _open()
+    saved.save(replace(saved.get(alert_id), mute_until=None), by=_who(), now=context.clock())
+    out.print(f"[bold]{escape(alert_id)}[/] mails again.")
+
+
+@alerts_app.command()
+def remove(alert_id: AlertId) -> None:
+    """Forget a saved search; what it has sent stays on record. One of the file comes back: turn it off instead."""
+    _, saved = _open()
+    saved.delete(alert_id)
+    out.print(f"[bold]{escape(alert_id)}[/] is gone.")

@@ -1,0 +1,110 @@
+"""Why a saved search matches an article or does not, clause by clause; and what became of the mail."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from elasticsearch import BadRequestError, Elasticsearch
+
+from alerts.outbox import Outbox
+from alerts.query import Query, to_query
+from newswatch.errors import NewswatchError
+from newswatch.model import Article, Delivery, SavedSearch
+from search.articles import ArticleStore
+from search.names import Names
+from search.query import text_query
+
+_PARTS = re.compile(r'(?:[\w.]+:)?(?:"[^"]*"(?:~\d+)?|/[^/]+/|\([^()]*\)|[^\s()"]+)')
+_OPERATORS = {"AND", "OR", "NOT", "&&", "||", "!", "TO"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One condition of a saved search."""
+
+    text: str
+    holds: bool
+    part: bool = False
+    """A word or phrase of the query: not a condition by itself, but where a near miss shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why, and what became of it."""
+
+    article: Article
+    matches: bool
+    clauses: tuple[Clause, ...]
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def nearest_miss(self) -> tuple[Clause, ...]:
+        """The conditions that would have to hold besides."""
+        return tuple(clause for clause in self.clauses if not clause.holds and not clause.part)
+
+
+def explain(es: Elasticsearch, names: Names, search: SavedSearch, article_id: str) -> Explanation:
+    """Hold the article against each condition of the saved search.
+
+    Raises:
+        NewswatchError: there is no such article.
+    """
+    article = ArticleStore(es, names).get([article_id]).get(article_id)
+    if article is None:
+        raise NewswatchError("That article was never indexed: is its feed polled, and did it carry the article?")
+    es.indices.refresh(index=names.articles)
+    clauses = tuple(
+        Clause(text, _holds(es, names, article_id, query), part) for text, query, part in conditions(search)
+    )
+    outbox = Outbox(es, names)
+    outbox.refresh()
+    deliveries = tuple(outbox.about(search.id, article.story_id))
+    return Explanation(article, _holds(es, names, article_id, to_query(search)), clauses, deliveries)
+
+
+def _holds(es: Elasticsearch, names: Names, article_id: str, query: Query) -> bool:
+    asked: Query = {"bool": {"filter": [{"ids": {"values": [article_id]}}, query]}}
+    try:
+        return int(es.count(index=names.articles, query=asked)["count"]) > 0
+    except BadRequestError:
+        return False
+
+
+def conditions(search: SavedSearch) -> list[tuple[str, Query, bool]]:
+    """Each condition of a saved search as words and as a query; the words of its query as parts. Pure."""
+    found: list[tuple[str, Query, bool]] = []
+    for query in to_query(search).get("bool", {}).get("filter", ()):
+        if "query_string" in query:
+            found.append((f"query {search.query.strip()}", query, False))
+            parts = words(search.query)
+            found += [(part, text_query(part), True) for part in parts if len(parts) > 1]
+        else:
+            found.append((_said(query), query, False))
+    return found
+
+
+def words(query: str) -> list[str]:
+    """The words, phrases and fields of a Lucene query, without operators and signs. Pure."""
+    parts = (part.lstrip("+-!") for part in _PARTS.findall(query))
+    inner = [word for part in parts for word in (words(part[1:-1]) if part.startswith("(") else [part])]
+    return [word for word in dict.fromkeys(inner) if word and word not in _OPERATORS]
+
+
+_NAMES = {
+    "tags": "tag",
+    "tags_main": "main tag",
+    "language": "language",
+    "source.country": "country",
+    "source.domain": "source",
+    "source.kind": "kind of source",
+}
+
+
+def _said(query: Query) -> str:
+    ((kind, body),) = query.items()
+    ((field, value),) = body.items()
+    if kind == "range":
+        return f"score of {field.removeprefix('scores.')} at least {value['gte']:g}"
+    values = value if isinstance(value, list) else [value]
+    return f"{_NAMES.get(field, field)} {' or '.join(map(str, values))}"

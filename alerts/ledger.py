@@ -1,0 +1,67 @@
+"""How long news takes from the publisher to the reader, leg by leg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from alerts.outbox import delivery
+from newswatch.model import Delivery, DeliveryState
+from search.names import Names
+
+LEGS = ("published → fetched", "fetched → indexed", "indexed → matched", "matched → sent", "fetched → sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The seconds that one leg took, over all mails of the period."""
+
+    name: str
+    mails: int
+    p50: float
+    p95: float
+    p99: float
+    longest: float
+
+
+def latency(es: Elasticsearch, names: Names, since: datetime) -> list[Leg]:
+    """The legs of every mail sent since then; a leg that no mail has is left out."""
+    es.indices.refresh(index=names.deliveries)
+    query = {"query": {"range": {"sent_at": {"gte": since.isoformat()}}}}
+    return legs(delivery(hit["_source"]) for hit in scan(es, index=names.deliveries, query=query))
+
+
+def legs(deliveries: Iterable[Delivery]) -> list[Leg]:
+    """The legs of these deliveries, in the order of `LEGS`. Pure."""
+    taken: dict[str, list[float]] = {name: [] for name in LEGS}
+    for sent in deliveries:
+        for name, seconds in _legs(sent):
+            taken[name].append(seconds)
+    return [_leg(name, sorted(seconds)) for name, seconds in taken.items() if seconds]
+
+
+def _legs(sent: Delivery) -> Iterator[tuple[str, float]]:
+    """One mail of a delivery for each recipient; digests wait on purpose and count up to their match only."""
+    moments = (sent.published, sent.fetched_at, sent.indexed_at, sent.created_at)
+    for name, start, end in zip(LEGS, moments, moments[1:], strict=False):
+        if start and end:
+            yield name, (end - start).total_seconds()
+    for outcome in sent.outcomes:
+        if outcome.state is DeliveryState.SENT and outcome.at and sent.schedule == "instant":
+            yield LEGS[3], (outcome.at - sent.created_at).total_seconds()
+            if sent.fetched_at:
+                yield LEGS[4], (outcome.at - sent.fetched_at).total_seconds()
+
+
+def _leg(name: str, seconds: list[float]) -> Leg:
+    p50, p95, p99 = (percentile(seconds, p) for p in (50, 95, 99))
+    return Leg(name, len(seconds), p50, p95, p99, seconds[-1])
+
+
+def percentile(ordered: list[float], percent: int) -> float:
+    """The smallest value that `percent` of the values don't exceed (nearest rank)."""
+    return ordered[max(-(-len(ordered) * percent // 100), 1) - 1]

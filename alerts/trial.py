@@ -1,0 +1,131 @@
+"""What a saved search would have mailed, tried on the archive before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from alerts.feedback import Quality
+from alerts.match import independent_sources
+from alerts.query import Query, to_query
+from newswatch.model import Article, SavedSearch
+from search.documents import from_document
+from search.names import Names
+
+MANY = 30
+"""More stories a day than this are saved only when confirmed: nobody reads so many mails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a saved search finds in the archive."""
+
+    days: Mapping[date, int]
+    """New stories on each day, the days without any too."""
+    articles: int
+    examples: tuple[Article, ...]
+    """The newest, one for each story."""
+    labelled: Quality
+    """By what readers said of mails on these stories, whichever search sent them."""
+
+    @property
+    def stories(self) -> int:
+        """Mails it would have sent, if each had gone alone."""
+        return sum(self.days.values())
+
+    @property
+    def per_day(self) -> float:
+        """Mails a day on average."""
+        return self.stories / len(self.days)
+
+
+def trial(
+    es: Elasticsearch, names: Names, search: SavedSearch, *, days: int, now: datetime, examples: int = 5
+) -> Trial:
+    """Try `search` on what came in during the last `days` days.
+
+    A story counts on the day its first matching article came in; one that had matched before the period counts too.
+    """
+    since = now - timedelta(days=days)
+    query = {"bool": {"filter": [to_query(search), {"range": {"first_seen": {"gte": since.isoformat()}}}]}}
+    es.indices.refresh(index=names.articles)
+    firsts = _firsts(es, names, query)
+    if search.min_sources > 1:
+        counts = independent_sources(es, names.articles, sorted(firsts))
+        firsts = {story: first for story, first in firsts.items() if counts[story] >= search.min_sources}
+    told = dict.fromkeys((since.date() + timedelta(days=n) for n in range(1, days + 1)), 0)
+    for first in firsts.values():
+        told[max(first.date(), min(told))] += 1
+    count = int(es.count(index=names.articles, query=query)["count"])
+    return Trial(told, count, _examples(es, names, query, examples), _labelled(es, names, search.id, firsts))
+
+
+def _firsts(es: Elasticsearch, names: Names, query: Query) -> dict[str, datetime]:
+    """Story → when its first matching article came in."""
+    firsts: dict[str, datetime] = {}
+    after: dict[str, Any] = {}
+    while True:
+        composite = {"size": 1_000, "sources": [{"story": {"terms": {"field": "story_id"}}}], **after}
+        aggs = {"stories": {"composite": composite, "aggs": {"first": {"min": {"field": "first_seen"}}}}}
+        found = es.search(index=names.articles, size=0, query=query, aggs=aggs)["aggregations"]["stories"]
+        for bucket in found["buckets"]:
+            firsts[bucket["key"]["story"]] = datetime.fromisoformat(bucket["first"]["value_as_string"])
+        if "after_key" not in found:
+            return firsts
+        after = {"after": found["after_key"]}
+
+
+def _examples(es: Elasticsearch, names: Names, query: Query, size: int) -> tuple[Article, ...]:
+    answer = es.search(
+        index=names.articles, query=query, size=size, sort=[{"first_seen": "desc"}], collapse={"field": "story_id"}
+    )
+    return tuple(from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
+
+
+def _labelled(es: Elasticsearch, names: Names, alert_id: str, stories: Mapping[str, datetime]) -> Quality:
+    es.indices.refresh(index=names.labels)
+    said: list[bool] = []
+    ids = sorted(stories)
+    for at in range(0, len(ids), 1_000):
+        about = {"query": {"terms": {"story_id": ids[at : at + 1_000]}}}
+        said += [bool(hit["_source"]["relevant"]) for hit in scan(es, index=names.labels, query=about)]
+    return Quality(alert_id, sum(said), len(said))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What two versions of a saved search find, and the other does not."""
+
+    only_new: int
+    only_old: int
+    both: int
+    gained: tuple[Article, ...]
+    lost: tuple[Article, ...]
+
+
+def compare(
+    es: Elasticsearch, names: Names, new: SavedSearch, old: SavedSearch, *, days: int, now: datetime
+) -> Difference:
+    """The articles of the last `days` days that only one of the two versions finds."""
+    recent: Query = {"range": {"first_seen": {"gte": (now - timedelta(days=days)).isoformat()}}}
+    es.indices.refresh(index=names.articles)
+
+    def found(yes: Sequence[SavedSearch], no: Sequence[SavedSearch]) -> Query:
+        return {"bool": {"filter": [recent, *map(to_query, yes)], "must_not": [to_query(search) for search in no]}}
+
+    def count(query: Query) -> int:
+        return int(es.count(index=names.articles, query=query)["count"])
+
+    gained, lost = found([new], [old]), found([old], [new])
+    return Difference(
+        count(gained),
+        count(lost),
+        count(found([new, old], [])),
+        _examples(es, names, gained, 5),
+        _examples(es, names, lost, 5),
+    )

@@ -1,0 +1,180 @@
+"""The commands on saved searches, on the real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import typer
+from elasticsearch import Elasticsearch
+from typer.testing import CliRunner, Result
+
+from alerts.match import match_batch
+from alerts.outbox import Outbox
+from alerts.saved import SavedSearches
+from cli import alerts as commands
+from cli import output
+from newswatch.model import TagFilter
+from search.names import Names
+from tests.alerts.press import Press, a_story
+from tests.factories import a_source
+
+pytestmark = pytest.mark.slow
+
+NOW = datetime.now(UTC)
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(elasticsearch_url: str, names: Names, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `newswatch …` on the indices of this test, with one saved search in the file."""
+    (tmp_path / "alerts.yaml").write_text(
+        "alerts:\n  - {id: ice, name: The ice, query: glacier, recipients: [ann@reader.example]}\n"
+    )
+    monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", elasticsearch_url)
+    monkeypatch.setenv("NEWSWATCH_INDEX_PREFIX", names.prefix)
+    monkeypatch.setenv("NEWSWATCH_CONFIG_DIR", str(tmp_path))
+    for console in (output.out, output.err):
+        monkeypatch.setattr(console, "width", 200)
+    app = typer.Typer()
+    commands.register(app)
+
+    def runner(*words: str, **more: str) -> Result:
+        return CliRunner().invoke(app, list(words), **more)  # type: ignore[arg-type]
+
+    return runner
+
+
+@pytest.fixture
+def press(es: Elasticsearch, names: Names) -> Press:
+    return Press(es, names)
+
+
+def lines(result: Result) -> list[str]:
+    assert result.exception is None, result.exception
+    return [" ".join(line.split()) for line in result.output.splitlines()]
+
+
+def test_list(run: Run) -> None:
+    assert "ice The ice glacier instant ann@reader.example" in lines(run("alerts", "list"))
+    (search,) = json.loads(run("alerts", "list", "--json").stdout)
+    assert (search["id"], search["recipients"]) == ("ice", ["ann@reader.example"])
+
+
+def test_add_edit_show_mute_remove(run: Run, es: Elasticsearch, names: Names) -> None:
+    saved = SavedSearches(es, names)
+    added = run("alerts", "add", "oak", "--to", "bob@reader.example", "--tag", "nato:main", "--query", "oak*")
+    assert "Saved oak, version 1: about 0.0 mails a day." in lines(added)
+    assert saved.get("oak").tags == (TagFilter("nato", "main"),)
+    assert "Saved oak, version 2: about 0.0 mails a day." in lines(run("alerts", "edit", "oak", "--schedule", "hourly"))
+    assert (saved.get("oak").schedule, saved.get("oak").query) == ("hourly", "oak*")
+    run("alerts", "mute", "oak", "--for", "2h")
+    assert saved.get("oak").mute_until
+    assert any("muted, ends in 2 h" in line for line in lines(run("alerts", "list")))
+    run("alerts", "unmute", "oak")
+    assert saved.get("oak").mute_until is None
+    run("alerts", "edit", "oak", "--off")
+    shown = lines(run("alerts", "show", "oak"))
+    assert "Mails off to bob@reader.example." in shown
+    assert sum("changed" in line for line in shown) == 4
+    run("alerts", "remove", "oak")
+    assert [search.id for search in saved.all()] == ["ice"]
+
+
+REFUSED = [
+    ("add ice --to a@b.c", "already"),
+    ("add oak --to nobody", "no mail address"),
+    ("add oak", "recipients"),
+    ("add oak --to a@b.c --query (oak", "can't be parsed"),
+    ("add oak --to a@b.c --query tree:oak", "don't have"),
+    ("edit ice --schedule soon", "no schedule"),
+    ("edit oak --note x", "no saved search 'oak'"),
+    ("mute ice --for ever", "no duration"),
+    ("test ice --against 7", "no version 7"),
+]
+
+
+def test_refuses(run: Run) -> None:
+    for words, told in REFUSED:
+        result = run("alerts", *words.split())
+        assert result.exit_code != 0, words
+        assert told in f"{result.output}{result.exception}".replace("\n│ ", ""), words
+
+
+def test_one_that_would_flood_is_saved_only_when_confirmed(
+    run: Run, press: Press, es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerts.trial.MANY", 0.05)
+    press.publish(*(a_story(n, first_seen=NOW) for n in range(3)), now=NOW)
+    words = ("alerts", "add", "all", "--to", "a@b.c")
+    assert run(*words, input="n\n").exit_code == 1
+    assert [search.id for search in SavedSearches(es, names).all()] == ["ice"]
+    assert run(*words, input="y\n").exit_code == 0
+    assert run("alerts", "edit", "all", "--note", "loud", "--yes").exit_code == 0
+    assert SavedSearches(es, names).get("all").note == "loud"
+
+
+def test_trial_counts_stories_by_day(run: Run, press: Press) -> None:
+    ago = NOW - timedelta(days=2)
+    first = a_story(1, first_seen=ago)
+    same = a_story(11, first_seen=NOW, story_id=first.story_id, source=a_source(owner="other"))
+    press.publish(first, same, a_story(2, first_seen=ago), a_story(21, first_seen=NOW), now=NOW)
+    found = json.loads(run("alerts", "test", "glacier", "--days", "3", "--json").stdout)
+    assert found["articles"] == 3
+    assert {day: n for day, n in found["days"].items() if n} == {f"{ago:%Y-%m-%d}": 1, f"{NOW:%Y-%m-%d}": 1}
+    assert len(found["days"]) == 3
+    assert "2 stories in 3 articles: 0.7 mails a day." in lines(run("alerts", "test", "ice", "--days", "3"))
+
+
+def test_trial_against_a_version(run: Run, press: Press) -> None:
+    press.publish(a_story(1, first_seen=NOW), a_story(2, first_seen=NOW), a_story(3, first_seen=NOW), now=NOW)
+    run("alerts", "edit", "ice", "--query", "glacier OR orchard")
+    run("alerts", "edit", "ice", "--query", "orchard OR lantern")
+    told = lines(run("alerts", "test", "ice", "--against", "2"))
+    assert "Against version 2: 1 the same, 1 more, 1 less." in told
+    assert any(line.startswith("+") and "lantern" in line for line in told)
+    assert any(line.startswith("-") and "glacier" in line for line in told)
+
+
+def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
+    batch = press.publish(a_story(1, first_seen=NOW, language="en"), now=NOW)
+    run("alerts", "edit", "ice", "--query", '(glacier OR walnut) AND "built by spring"', "--language", "en")
+    searches = SavedSearches(es, names).enabled()
+    Outbox(es, names).owe(match_batch(es, names, batch, searches).matches, searches, NOW)
+    told = lines(run("explain", "ice", "https://herald.example/1"))
+    assert told[0] == "ice matches: A new glacier is agreed, plan 1"
+    assert told[1:6] == [
+        "✓ language en",
+        '✓ query (glacier OR walnut) AND "built by spring"',
+        "✓ glacier",
+        "✗ walnut",
+        '✓ "built by spring"',
+    ]
+    assert any("story pending ice~" in line for line in told)
+    run("alerts", "edit", "ice", "--language", "fr")
+    told = lines(run("explain", "ice", "https://herald.example/1"))
+    assert told[0].startswith("ice does not match")
+    assert "It misses by one condition: language fr" in told
+    assert "never indexed" in str(run("explain", "ice", "https://herald.example/unknown").exception)
+
+
+def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
+    assert "No mail was sent" in run("alerts", "latency").output
+    from alerts.outbox import with_outcome
+    from newswatch.model import DeliveryState, Outcome
+
+    run("alerts", "list")
+    batch = press.publish(a_story(1, first_seen=NOW), now=NOW)
+    searches, outbox = SavedSearches(es, names).enabled(), Outbox(es, names)
+    outbox.owe(match_batch(es, names, batch, searches).matches, searches, NOW + timedelta(seconds=3))
+    sent = Outcome("ann@reader.example", DeliveryState.SENT, "<m@x>", at=NOW + timedelta(seconds=5))
+    outbox.settle(outbox.get([f"ice~{a_story(1).story_id}"]), lambda d: with_outcome(d, sent))
+    legs = {leg["name"]: leg for leg in json.loads(run("alerts", "latency", "--json").stdout)}
+    assert legs["indexed → matched"]["p95"] == pytest.approx(3, abs=0.01)
+    assert legs["matched → sent"]["longest"] == 2
+    assert "ice 0 0 – –" in lines(run("alerts", "quality"))
+    assert replace(sent, attempts=1) != sent
