@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from newswatch.errors import QueryError
 from newswatch.model import SavedSearch, TagFilter
+from search.generations import create_slice
 from search.names import Names
 from search.query import explain_refusal, text_query
 
@@ -64,8 +64,7 @@ def _some_slice(es: Elasticsearch, names: Names) -> None:
     """A query can only be checked against an index: before the first article there is none, so make this month's."""
     if es.indices.exists_alias(name=names.articles):
         return
-    with suppress(BadRequestError):  # somebody else was quicker
-        es.indices.create(index=names.slice(datetime.now(UTC)))
+    create_slice(es, names, f"{datetime.now(UTC):%Y.%m}")
 
 
 def _no_such_field(query: str, field: str) -> str:

@@ -12,7 +12,8 @@ from elasticsearch import Elasticsearch
 from newswatch.errors import StoreError
 from newswatch.model import Article, Batch
 from search import bulk
-from search.documents import Document, Stored, from_document, stored, to_document
+from search.documents import Document, Stored, from_document, renewed, stored, to_document
+from search.generations import await_writable, create_slice, home_of, live_slices
 from search.merge import Carried, Known, New, Updated, merge
 from search.names import Names
 
@@ -60,7 +61,7 @@ class ArticleStore:
 
     def get(self, ids: Iterable[str]) -> dict[str, Article]:
         """Those of the articles that exist, in real time: also what was written a moment ago."""
-        return {name: found.value[0] for name, found in self._read(ids).items()}
+        return {name: found.value[0] for name, found in self._read(ids)[1].items()}
 
     def write(self, articles: Sequence[Article], batch: Batch, seq: int, *, now: datetime) -> WriteReport:
         """Write what is new or changed, numbered from `seq` on, and say what became of each article.
@@ -89,31 +90,36 @@ class ArticleStore:
     def _decide(
         self, articles: list[Article], batch: Batch, seq: int, now: datetime, report: dict[str, list[Any]]
     ) -> list[_Write]:
-        existing = self._read(article.id for article in articles) if articles else {}
+        live, existing = self._read(article.id for article in articles)
         writes: list[_Write] = []
         for article in articles:
             was = existing.get(article.id)
             stamp: dict[str, Any] = {"batch_id": batch.id, "seq": seq + len(writes), "indexed_at": now}
             match merge(article, was.value[0] if was else None):
                 case New(new):
-                    action = bulk.create(self._names.slice(new.first_seen), new.id, to_document(new, **stamp))
+                    action = bulk.create(self._home(live, new.first_seen), new.id, to_document(new, **stamp))
                     writes.append(_Write("new", article, action))
                 case Updated(version, mixed) if was:
                     version = self._retag(version) if mixed else version
                     writes.append(_Write("updated", article, bulk.replace(was, to_document(version, **stamp))))
                 case Carried(again) if was:
                     # Nobody needs to be told of it, so it keeps its place in the ingest order.
-                    writes.append(_Write("carried", article, bulk.replace(was, _restamp(again, was.value[1]))))
+                    writes.append(_Write("carried", article, bulk.replace(was, renewed(was.id, was.value[1], again))))
                 case Known():
                     report["known"].append(article.id)
         return writes
 
     def _commit(self, writes: list[_Write], report: dict[str, list[Any]]) -> list[Article]:
-        """Write, note each result, and give back the articles that somebody else has written meanwhile."""
+        """Write, note each result, and give back the articles that are to be decided on again.
+
+        That is where somebody else has written meanwhile, or an upgrade is putting the next generation in force.
+        """
         overtaken = []
-        results = bulk.write(self._es, (write.action for write in writes))
+        results = list(bulk.write(self._es, (write.action for write in writes)))
+        if any(result.moved for result in results):
+            await_writable(self._es, self._names)
         for write, result in zip(writes, results, strict=True):
-            if result.conflict:
+            if result.conflict or result.moved:
                 overtaken.append(write.article)
             elif result.reason:
                 report["refused"].append(Refused(write.article, result.reason))
@@ -126,37 +132,59 @@ class ArticleStore:
 
         Each looks after its own creation, so at least one of them sees both; the earlier slice's document stays.
         """
-        slices = {self._names.slice(moment) for moment in (now - _NEAR, now, now + _NEAR)}
-        if len(slices) == 1 or not created:
+        months = {f"{moment:%Y.%m}" for moment in (now - _NEAR, now, now + _NEAR)}
+        if len(months) == 1:
             return
         for article_id in created:
-            found = [hit for index in sorted(slices) for hit in self._mget([index], [article_id])]
-            for double in found[1:]:
-                token = {"if_seq_no": double["_seq_no"], "if_primary_term": double["_primary_term"]}
-                self._es.options(ignore_status=(404, 409)).delete(index=double["_index"], id=article_id, **token)
+            for _ in range(_ROUNDS):
+                doubles = self._of_months(months, article_id)[1:]
+                results = list(bulk.write(self._es, (bulk.delete(double) for double in doubles)))
+                if not any(result.moved for result in results):
+                    break
+                await_writable(self._es, self._names)
+
+    def _of_months(self, months: set[str], article_id: str) -> list[Stored[None]]:
+        """Where the article stands in the slices of the months, the earlier month first."""
+        slices = [home_of(self._names, live_slices(self._es, self._names), month) for month in sorted(months)]
+        hits = self._mget([index for index in slices if index], [article_id])
+        return [stored(None, hit) for hit in hits or ()]
+
+    def _home(self, live: list[str], first_seen: datetime) -> str:
+        """The slice that takes what was first seen then; added to `live` if it is new."""
+        month = f"{first_seen:%Y.%m}"
+        home = home_of(self._names, live, month)
+        if home is None:
+            home = create_slice(self._es, self._names, month)
+            live.append(home)
+        return home
 
     def slices(self) -> list[str]:
-        """The monthly slices there are, newest first."""
-        found = self._es.options(ignore_status=404).indices.get_alias(name=self._names.articles)
-        return sorted((name for name in found.body if name.startswith(self._names.articles + "-")), reverse=True)
+        """The monthly slices in force, newest first."""
+        return live_slices(self._es, self._names)
 
-    def _read(self, ids: Iterable[str]) -> dict[str, Stored[tuple[Article, Document]]]:
-        hits = self._mget(self.slices(), list(dict.fromkeys(ids)))
+    def _read(self, ids: Iterable[str]) -> tuple[list[str], dict[str, Stored[tuple[Article, Document]]]]:
+        """The slices, and those of the articles that they hold."""
+        wanted = list(dict.fromkeys(ids))
+        for _ in range(_ROUNDS):
+            live = self.slices()
+            hits = self._mget(live, wanted)
+            if hits is not None:
+                break
+        else:
+            raise StoreError("The slices of the articles keep changing: run it again.")
         found: dict[str, Stored[tuple[Article, Document]]] = {}
         for hit in hits:
             value = (from_document(hit["_id"], hit["_source"]), hit["_source"])
             found.setdefault(hit["_id"], stored(value, hit))
-        return found
+        return live, found
 
-    def _mget(self, slices: list[str], ids: list[str]) -> list[Document]:
+    def _mget(self, slices: list[str], ids: list[str]) -> list[Document] | None:
+        """What the slices hold of the ids; None if one of the slices is no more: then it is not known."""
         wanted = [{"_index": index, "_id": name} for index in slices for name in ids]
         hits: list[Document] = []
         for at in range(0, len(wanted), _GETS):
             answer = self._es.mget(docs=wanted[at : at + _GETS])
+            if any("error" in doc for doc in answer["docs"]):
+                return None
             hits += [doc for doc in answer["docs"] if doc.get("found")]
         return hits
-
-
-def _restamp(article: Article, was: Document) -> Document:
-    indexed_at = datetime.fromisoformat(was["indexed_at"])
-    return to_document(article, batch_id=was["batch"], seq=was["seq"], indexed_at=indexed_at)

@@ -14,6 +14,7 @@ from search.documents import Document, Stored
 
 CONFLICT = 409
 _UNAVAILABLE = (429, 502, 503, 504)
+_MOVED = ("index_not_found_exception", "cluster_block_exception: index")
 _CHUNK_BYTES = 10_000_000
 
 
@@ -31,6 +32,11 @@ class Written:
         """Somebody else was there first."""
         return self.status == CONFLICT
 
+    @property
+    def moved(self) -> bool:
+        """The index is gone, or closed to writing, as an upgrade has put another generation in its place."""
+        return (self.reason or "").startswith(_MOVED)
+
 
 def create(index: str, document_id: str, document: Document) -> Document:
     """The action that writes a document only where there is none."""
@@ -46,6 +52,18 @@ def replace(was: Stored[Any], document: Document) -> Document:
     """The action that writes a document only where nobody wrote since it was read (compare-and-set)."""
     token = {"if_seq_no": was.seq_no, "if_primary_term": was.primary_term}
     return {"_op_type": "index", "_index": was.index, "_id": was.id, "_source": document} | token
+
+
+def copy(index: str, document_id: str, document: Document, version: int) -> Document:
+    """The action that writes a document only where there is none, or one of a lower version."""
+    external = {"version": version, "version_type": "external"}
+    return {"_op_type": "index", "_index": index, "_id": document_id, "_source": document} | external
+
+
+def delete(was: Stored[Any]) -> Document:
+    """The action that deletes a document only where nobody wrote since it was read."""
+    token = {"if_seq_no": was.seq_no, "if_primary_term": was.primary_term}
+    return {"_op_type": "delete", "_index": was.index, "_id": was.id} | token
 
 
 def write(es: Elasticsearch, actions: Iterable[Document]) -> Iterator[Written]:

@@ -9,7 +9,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
-from search.mapping import article_template, plain_index, plain_indices
+from search.mapping import ARTICLE, VERSION, article_template, missing, plain_index, plain_indices
 from search.names import Names
 
 
@@ -33,23 +33,70 @@ def connect(settings: Settings) -> Elasticsearch:
 
 
 def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
-    """Put the template and create the missing indices; safe to call at any time and by several at once.
+    """Put the template, create the missing indices, and add to those there are the fields they lack.
+
+    Safe to call at any time and by several at once; two requests where everything is in place.
 
     Returns the names of what was created.
 
     Raises:
-        StoreError: Elasticsearch refuses a mapping.
+        StoreError: the indices are of a newer version, or Elasticsearch refuses a mapping.
     """
     template = article_template(names, settings)
+    installed = installed_template(es, names)
+    refuse_downgrade(installed, settings)
     try:
-        es.indices.put_index_template(name=names.articles, **template)
-        wanted = {index: plain_index(properties, settings) for index, properties in plain_indices(names).items()}
-        # At once, as each waits for a change of the cluster's state to reach the disk.
-        with ThreadPoolExecutor(len(wanted)) as pool:
-            created = list(pool.map(lambda index: _create(es, index, wanted[index]), wanted))
-        return [index for index, new in zip(wanted, created, strict=True) if new]
+        created = _set_up_plain(es, names, settings)
+        if installed.get("_meta") != template["meta"]:
+            # Again afterwards, for a slice that somebody created by the old template meanwhile.
+            _grow(es, names)
+            es.indices.put_index_template(name=names.articles, **template)
+            _grow(es, names)
     except BadRequestError as error:
         raise StoreError(f"Elasticsearch at {settings.elasticsearch_url} refuses the mapping: {error}") from error
+    return created
+
+
+def installed_template(es: Elasticsearch, names: Names) -> dict[str, Any]:
+    """The template of the slices as Elasticsearch holds it; empty if there is none."""
+    answer = es.options(ignore_status=404).indices.get_index_template(name=names.articles)
+    found = answer.body.get("index_templates") or [{}]
+    return dict(found[0].get("index_template", {}))
+
+
+def refuse_downgrade(installed: dict[str, Any], settings: Settings) -> None:
+    """Raise a StoreError if a newer newswatch has been here: this one could lose what only that one knows of."""
+    version = int(installed.get("version") or 0)
+    if version > VERSION:
+        raise StoreError(
+            f"The indices at {settings.elasticsearch_url} are of version {version}, made by a newer newswatch; this "
+            f"one knows version {VERSION} and would lose what was added since. Update newswatch, or restore a "
+            "snapshot from before the upgrade."
+        )
+
+
+def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
+    wanted = {index: plain_index(properties, settings) for index, properties in plain_indices(names).items()}
+    present = es.indices.get_mapping(index=list(wanted), ignore_unavailable=True).body
+    for index in present:
+        mappings = wanted[index]["mappings"]
+        if present[index]["mappings"].get("_meta") != mappings["_meta"]:
+            es.indices.put_mapping(index=index, properties=mappings["properties"], meta=mappings["_meta"])
+    lacking = [index for index in wanted if index not in present]
+    if not lacking:
+        return []
+    # At once, as each waits for a change of the cluster's state to reach the disk.
+    with ThreadPoolExecutor(len(lacking)) as pool:
+        created = list(pool.map(lambda index: _create(es, index, wanted[index]), lacking))
+    return [index for index, new in zip(lacking, created, strict=True) if new]
+
+
+def _grow(es: Elasticsearch, names: Names) -> None:
+    """Add the fields that the slices lack: what is written next may have them."""
+    found = es.options(ignore_status=404).indices.get_mapping(index=names.articles)
+    for index, slice_ in () if found.meta.status == 404 else found.body.items():
+        if lacking := missing(ARTICLE, slice_["mappings"].get("properties", {})):
+            es.indices.put_mapping(index=index, properties=lacking)
 
 
 def _create(es: Elasticsearch, index: str, body: dict[str, Any]) -> bool:

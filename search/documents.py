@@ -97,6 +97,17 @@ def from_document(article_id: str, document: Mapping[str, Any]) -> Article:
     return load(Article, {"summary": "", "text": "", "title": ""} | fields | {"id": article_id})
 
 
+def renewed(article_id: str, document: Mapping[str, Any], article: Article | None = None) -> Document:
+    """A stored document made anew by today's code, or for `article` in its place, in its place in the ingest order."""
+    stamp: dict[str, Any] = {
+        "batch_id": document["batch"],
+        "seq": document["seq"],
+        "indexed_at": datetime.fromisoformat(document["indexed_at"]),
+    }
+    kept = {name: value for name, value in document.items() if name in _DERIVED}
+    return kept | to_document(article or from_document(article_id, document), **stamp)
+
+
 # ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _SHOWN = (

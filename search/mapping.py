@@ -5,13 +5,17 @@ Every index is `dynamic: strict`: a field that nobody declared would match nothi
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from newswatch.settings import Settings
 from search.names import Names
 
 VERSION = 1
-"""Raised with every change of an index's mapping or settings."""
+"""Of the articles' index. A field that is added needs no new version: `set_up` adds it to the indices there are. Raise
+it when a field is to be indexed otherwise, or is to be filled in articles that are stored already: `newswatch index
+upgrade` then makes every slice anew."""
 
 ANALYZERS = {
     "ar": "arabic",
@@ -291,27 +295,48 @@ def index_settings(settings: Settings) -> Json:
 
 
 def _mappings(properties: Json, **more: Any) -> Json:
-    return {"dynamic": "strict", "_meta": {"newswatch_version": VERSION}, "properties": properties, **more}
+    meta = {"newswatch_version": VERSION, "fingerprint": fingerprint(properties)}
+    return {"dynamic": "strict", "_meta": meta, "properties": properties, **more}
+
+
+def fingerprint(body: Json) -> str:
+    """Changes when anything in `body` does."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def missing(wanted: Json, present: Json) -> Json:
+    """The properties of `wanted` that `present` lacks, at any depth."""
+    lacking: Json = {}
+    for name, field in wanted.items():
+        if name not in present:
+            lacking[name] = field
+        elif deeper := missing(field.get("properties", {}), present[name].get("properties", {})):
+            lacking[name] = {"properties": deeper}
+    return lacking
 
 
 def article_template(names: Names, settings: Settings) -> Json:
-    """The composable index template of the monthly slices."""
+    """The composable index template of the monthly slices, as the arguments of `put_index_template`.
+
+    It names no alias, so that a generation that is still being filled is not searched; and a slice is only ever created
+    on purpose, so that a write that comes late can't bring back one that an upgrade has replaced.
+    """
+    template = {
+        "settings": {
+            **index_settings(settings),
+            "query.default_field": DEFAULT_FIELDS,
+            "codec": CODEC,
+        },
+        # The stemmed copies are made anew from the stored text whenever an article is written.
+        "mappings": _mappings(ARTICLE, _source={"excludes": ["stemmed"]}),
+    }
     return {
         "index_patterns": [names.slices],
         "priority": 500,
         "version": VERSION,
-        "template": {
-            "settings": {
-                **index_settings(settings),
-                "query.default_field": DEFAULT_FIELDS,
-                # DEFLATE. "best_compression" is Zstandard by a native library, which not every node has: without it,
-                # the shard fails at its first flush.
-                "codec": "legacy_best_compression",
-            },
-            # The stemmed copies are made anew from the stored text whenever an article is written.
-            "mappings": _mappings(ARTICLE, _source={"excludes": ["stemmed"]}),
-            "aliases": {names.articles: {}},
-        },
+        "allow_auto_create": False,
+        "meta": {"fingerprint": fingerprint(template)},
+        "template": template,
     }
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+
+_SLICE = re.compile(r"(?P<month>\d{4}\.\d\d)(?:-g(?P<generation>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,18 @@ class Names:
         """The pattern that every monthly slice matches, and nothing else."""
         return f"{self.prefix}articles-*"
 
-    def slice(self, first_seen: datetime) -> str:
-        """The slice that holds what was first seen then."""
-        return f"{self.prefix}articles-{first_seen:%Y.%m}"
+    def slice(self, first_seen: datetime, generation: int = 1) -> str:
+        """The index of the month in which something was first seen; an upgrade makes the next generation of it."""
+        return self.slice_of_month(f"{first_seen:%Y.%m}", generation)
+
+    def slice_of_month(self, month: str, generation: int = 1) -> str:
+        """The index of a month such as "2026.03"."""
+        return f"{self.articles}-{month}" + (f"-g{generation}" if generation > 1 else "")
+
+    def parse_slice(self, index: str) -> tuple[str, int] | None:
+        """Month and generation of the slice `index`; None if it is the name of something else."""
+        found = _SLICE.fullmatch(index.removeprefix(f"{self.articles}-"))
+        return (found["month"], int(found["generation"] or 1)) if found else None
 
     @property
     def entries(self) -> str:
