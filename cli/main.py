@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.markup import escape
 
-from cli import alerts, offline_ingest, offline_transforms, pipeline, search, stack
+from cli import alerts, demo, offline_ingest, offline_transforms, pipeline, search, stack
 from cli.output import err
 from newswatch import __version__
-from newswatch.errors import NewswatchError
+from newswatch.errors import ConfigError, NewswatchError, StoreError
 
 app = typer.Typer(
     name="newswatch",
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (stack, search, pipeline, alerts, offline_ingest, offline_transforms):
+for module in (demo, stack, search, pipeline, alerts, offline_ingest, offline_transforms):
     module.register(app)
 
 
@@ -50,8 +51,19 @@ def run() -> None:
     try:
         app()
     except NewswatchError as error:
-        err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except ValidationError as error:
+        told = "; ".join(f"NEWSWATCH_{'.'.join(map(str, f['loc'])).upper()}: {f['msg']}" for f in error.errors())
+        _fail(f"A setting is wrong: {told}", ConfigError.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if not type(error).__module__.startswith(("elasticsearch", "elastic_transport")):
+            raise
+        _fail(f"Elasticsearch did not do what was asked: {error}. See `newswatch status`.", StoreError.exit_code)
+
+
+def _fail(told: str, exit_code: int) -> NoReturn:
+    err.print(f"[bold red]Error:[/] {escape(told)}", soft_wrap=True)
+    sys.exit(exit_code)
