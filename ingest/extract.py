@@ -8,6 +8,7 @@ it passed over are put back (`boilerplate.complete`), what the page says of itse
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,10 +25,14 @@ from newswatch.model import Extracted
 if TYPE_CHECKING:
     from lxml import etree
 
+for _library in ("trafilatura", "htmldate"):
+    # They log each page that gives no text; here that is a value, with its reason.
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
+
 MAX_BYTES: Final = 5_000_000
 """No article page is longer; beyond it a page is refused unread."""
-MAX_DEPTH: Final = 1_000
-"""Of elements in each other: libraries below recurse."""
+MAX_DEPTH: Final = 256
+"""How deep libxml2 reads elements in each other; what lies deeper it leaves out."""
 RULES_VERSION: Final = 1
 """Of the rules here; another version may read another text from the same page."""
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
@@ -72,9 +77,9 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     tree = trafilatura.load_html(body)
     if tree is None:
         return Extracted("", "", status="empty", problems=("it is no page of text",))
-    if _depth(tree) > MAX_DEPTH:
-        return _failed(f"elements are nested deeper than {MAX_DEPTH}")
     problems: list[str] = []
+    if _depth(tree) >= MAX_DEPTH:
+        problems.append(f"elements are nested {MAX_DEPTH} deep: what lies deeper was not read")
     facts = read_facts(tree)
     _fill_up(facts, tree, url)
     h1s = [boilerplate.visible_text(h1) for h1 in tree.iter("h1")]

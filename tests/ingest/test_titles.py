@@ -1,0 +1,40 @@
+"""Which of a page's titles is the article's."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.titles import Titles, choose_title
+
+SITES = ("News Example", "newsexample")
+
+
+@pytest.mark.parametrize(
+    ("titles", "chosen"),
+    [
+        (Titles(document="Allies agree - News Example"), "Allies agree"),
+        (Titles(document="Allies agree | World | News Example"), "Allies agree | World"),
+        (Titles(social="Allies agree – at last – NewsExample"), "Allies agree – at last"),
+        (Titles(headline="Allies agree", social="You won't believe it", document="x"), "Allies agree"),
+        (Titles(h1s=("News Example", "Allies agree"), document="Allies agree - News Example"), "Allies agree"),
+        (Titles(h1s=("Most read", "Allies agree on it"), document="Allies agree on all of it"), "Allies agree on it"),
+        (Titles(headline="Allies agree on a…", h1s=("Allies agree on a mission",)), "Allies agree on a mission"),
+        (Titles(headline="Allies agree | World", h1s=("Allies agree",)), "Allies agree"),
+        # One field for search engines, the other by hand.
+        (
+            Titles("Allies agree", ("Allies agree",), "How they agreed", "Allies agree - News Example"),
+            "How they agreed",
+        ),
+        (
+            Titles("Allies agree at last", ("Allies agree at last",), "Allies agree", "Allies agree at last"),
+            "Allies agree at last",
+        ),
+        # Kickers.
+        (Titles("", ("Summit: Allies agree on it",), "Allies agree on it", "News"), "Allies agree on it"),
+        (Titles("", ("Summit - Allies agree on it",), "Brussels: Allies agree on it", "News"), "Allies agree on it"),
+        (Titles(social="News Example", document="News Example"), ""),
+        (Titles(), ""),
+    ],
+)
+def test_the_title_of_the_article_is_chosen(titles: Titles, chosen: str) -> None:
+    assert choose_title(titles, SITES) == chosen
