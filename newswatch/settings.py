@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     lease_s: int = 600
     """How long a batch may take before its feeds are given to another."""
 
+    retention_days: int = Field(default=400, ge=1)
+    """How long articles are kept, counted from the end of the month in which they were first seen."""
+    batch_retention_days: int = Field(default=30, ge=1)
+    """How long a batch is remembered after it was matched."""
+
     public_url: str = "http://127.0.0.1:8080"
     """Where users reach Airflow's web server; for links in mails."""
     kibana_url: str | None = None
