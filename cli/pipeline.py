@@ -1,4 +1,4 @@
-"""`newswatch poll`, `match`, `feeds`, `index`: the jobs, without Airflow."""
+"""`newswatch poll`, `match`, `feeds`: the jobs, without Airflow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rich.text import Text
 from cli.output import AsJson, ago, emit_json, err, out
 
 feeds_app = typer.Typer(help="The feeds that are polled.", no_args_is_help=True)
-index_app = typer.Typer(help="The Elasticsearch indices.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +17,6 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Pipeline")(poll)
     app.command(rich_help_panel="Pipeline")(match)
     app.add_typer(feeds_app, name="feeds", rich_help_panel="Use")
-    app.add_typer(index_app, name="index", rich_help_panel="Run")
 
 
 def poll(as_json: AsJson = False) -> None:
@@ -101,12 +99,3 @@ def list_feeds(as_json: AsJson = False) -> None:
 
 
 _COLOURS = {"ok": "green", "new": "blue", "slow": "yellow", "stale": "yellow", "gap": "yellow", "disabled": "dim"}
-
-
-@index_app.command("setup")
-def set_up_indices() -> None:
-    """Put the index template and create the indices that are missing; safe at any time."""
-    from jobs.context import open_context
-
-    context = open_context()
-    out.print(f"The indices at {context.settings.elasticsearch_url} are in place.")

@@ -1,0 +1,40 @@
+"""### Daily upkeep
+
+Once a night: articles older than `NEWSWATCH_RETENTION_DAYS` are dropped, a whole month at a time, with what was
+remembered of their feeds' entries; generations of the index that an upgrade replaced are dropped; months that are past
+are packed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+
+@dag(
+    schedule=CronTriggerTimetable("17 3 * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["newswatch"],
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": 2.0},
+)
+def daily_upkeep() -> None:
+    """The index, kept in shape."""
+
+    @task(execution_timeout=timedelta(hours=4))
+    def upkeep() -> dict[str, Any]:
+        from dags.connections import task_context
+        from jobs.upkeep import upkeep
+
+        return asdict(upkeep(task_context()))
+
+    upkeep()
+
+
+daily_upkeep()

@@ -1,0 +1,111 @@
+"""What goes and, above all, what stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from newswatch.model import BatchState, FeedState
+from newswatch.settings import Settings
+from search import bulk, retention
+from search.articles import ArticleStore
+from search.batches import BatchStore
+from search.documents import feed_document
+from search.entries import EntryRecord, EntryStore
+from search.generations import all_slices, upgrade
+from search.names import Names
+from search.quarantine import Quarantine
+from tests.factories import NOW, a_batch, a_feed, an_article
+
+
+def test_a_month_ends_where_the_next_begins() -> None:
+    assert retention.month_end("2026.02") == datetime(2026, 3, 1, tzinfo=UTC)
+    assert retention.month_end("2025.12") == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def write(es: Elasticsearch, names: Names, *months: int) -> None:
+    for month in months:
+        when = datetime(2026, month, 28, tzinfo=UTC)
+        batch = a_batch(month)
+        article = an_article(f"https://herald.example/{month}", first_seen=when)
+        ArticleStore(es, names).write([article], batch, batch.seq_of_attempt, now=when)
+
+
+@pytest.mark.slow
+def test_a_slice_goes_once_its_whole_month_is_past(es: Elasticsearch, names: Names) -> None:
+    write(es, names, 1, 2, 3)
+    kept = retention.drop_old_slices(es, names, datetime(2026, 2, 27, tzinfo=UTC))
+    assert kept == [f"{names.articles}-2026.01"]
+    assert retention.drop_old_slices(es, names, datetime(2026, 2, 28, 23, 59, tzinfo=UTC)) == []
+    assert retention.drop_old_slices(es, names, datetime(2026, 3, 1, tzinfo=UTC)) == [f"{names.articles}-2026.02"]
+    assert [one.month for one in all_slices(es, names)] == ["2026.03"]
+
+
+@pytest.mark.slow
+def test_a_generation_that_was_replaced_goes_after_a_day(
+    es: Elasticsearch, names: Names, elasticsearch_url: str
+) -> None:
+    write(es, names, 3)
+    settings = Settings(elasticsearch_url=elasticsearch_url, index_prefix=names.prefix)
+    upgrade(es, names, settings, everything=True)
+    now = datetime.now(UTC)
+    assert retention.drop_superseded(es, names, now) == []
+    es.indices.create(index=f"{names.articles}-2026.03-g3")  # an upgrade is filling it
+    assert retention.drop_superseded(es, names, now + timedelta(days=1, minutes=5)) == [f"{names.articles}-2026.03"]
+    assert [one.generation for one in all_slices(es, names)] == [3, 2]
+
+
+def entry(feed: str, name: str, changed: datetime) -> EntryRecord:
+    return EntryRecord(feed, name, None, None, "hash", changed, changed)
+
+
+@pytest.mark.slow
+def test_an_entry_that_its_feed_still_shows_is_not_forgotten(es: Elasticsearch, names: Names) -> None:
+    old, new = NOW - timedelta(days=500), NOW
+    feed = a_feed()
+    state = FeedState(feed.id, feed.url, entry_ids=("shown",))
+    list(bulk.write(es, [bulk.put(names.feeds, feed.id, feed_document(feed, state))]))
+    records = [entry("herald", "shown", old), entry("herald", "gone", old), entry("herald", "new", new)]
+    records.append(entry("removed", "shown", old))
+    EntryStore(es, names).save(records)
+    assert retention.forget_entries(es, names, NOW - timedelta(days=400)) == 2
+    known = EntryStore(es, names).known(record.id for record in records)
+    assert {(record.feed_id, record.entry_id) for record in known.values()} == {("herald", "shown"), ("herald", "new")}
+
+
+@pytest.mark.slow
+def test_batches_go_but_never_the_last_nor_one_that_waits(es: Elasticsearch, names: Names) -> None:
+    store = BatchStore(es, names)
+    for _ in range(4):
+        store.open(["herald"], now=NOW, lease_s=60)
+    for number in (1, 2, 4):
+        matched = replace(store.get(number).value, state=BatchState.MATCHED, matched_at=NOW)
+        store.mark_indexed(matched.number, counts={}, now=NOW)
+        store.mark_matched(store.get(number), now=NOW)
+    assert retention.forget_batches(es, names, NOW) == 0
+    assert retention.forget_batches(es, names, NOW + timedelta(days=1)) == 2
+    assert store.get(3).value.state == BatchState.PLANNED
+    assert store.open(["herald"], now=NOW, lease_s=60).number == 5
+
+
+@pytest.mark.slow
+def test_what_was_refused_again_lately_stays_in_quarantine(es: Elasticsearch, names: Names) -> None:
+    quarantine = Quarantine(es, names)
+    for number, when in ((1, NOW - timedelta(days=500)), (2, NOW)):
+        quarantine.keep_article(an_article(f"https://herald.example/{number}"), "why", now=when)
+    assert retention.forget_quarantine(es, names, NOW - timedelta(days=400)) == 1
+    es.indices.refresh(index=names.quarantine)
+    assert es.count(index=names.quarantine)["count"] == 1
+
+
+@pytest.mark.slow
+def test_past_months_are_merged_once(es: Elasticsearch, names: Names) -> None:
+    for _ in range(3):
+        write(es, names, 2, 3)
+        es.index(index=f"{names.articles}-2026.02", document={"title": "x"}, refresh=True)
+    now = datetime(2026, 3, 20, tzinfo=UTC)
+    assert retention.merge_settled(es, names, now) == [f"{names.articles}-2026.02"]
+    assert retention.merge_settled(es, names, now) == []
