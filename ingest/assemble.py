@@ -57,6 +57,7 @@ def assemble(
         updated=entry.updated,
         language=(page.language if page else None) or entry.language or feed.language,
         image=entry.image or (page.image if page else None),
+        problems=(*entry.problems, *(page.problems if page else ())),
         feeds=(feed.id,),
     )
 

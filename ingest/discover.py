@@ -1,10 +1,22 @@
-"""From a page to the feeds it advertises."""
+"""From a site to its feeds: those it advertises, else those it links to, else those where feeds usually are."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from ingest.urls import absolute
+from ingest.urls import absolute, host_of
+from newswatch.model import Fetched, ParsedFeed, Request
+
+if TYPE_CHECKING:
+    from ingest.fetch import Fetcher
+
+USUAL_PATHS: Final = ("/feed", "/rss", "/rss.xml", "/feed.xml", "/atom.xml", "/index.xml", "/feed.json", "/feeds")
+MOST_LINKS: Final = 12
+"""How many links that look like feeds are tried."""
 
 FEED_TYPES: Final = frozenset(
     {
@@ -19,20 +31,35 @@ FEED_TYPES: Final = frozenset(
         "application/x-rss+xml",
     }
 )
+_LOOKS_LIKE_A_FEED: Final = re.compile(r"(?:^|[/._?=&-])(?:rss\d?|atom|feeds?|rdf)(?:[/._?=&-]|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFeed:
+    """A feed that was found, fetched and read."""
+
+    url: str
+    title: str
+    format: str
+    entries: int
+    language: str | None
 
 
 class _Links:
-    """Collects `<link rel="alternate">` and the page's base; needs no tree."""
+    """Collects `<link rel="alternate">`, links that look like feeds, and the page's base; needs no tree."""
 
     def __init__(self) -> None:
         self.base: str | None = None
         self.hrefs: list[str] = []
+        self.looking_like: list[str] = []
 
     def start(self, tag: str, attrib: dict[str, str]) -> None:
         if tag == "base" and self.base is None:
             self.base = attrib.get("href")
         elif tag == "link" and _is_feed_link(attrib):
             self.hrefs.append(attrib["href"])
+        elif tag == "a" and _LOOKS_LIKE_A_FEED.search(attrib.get("href", "")):
+            self.looking_like.append(attrib["href"])
 
     def end(self, tag: str) -> None: ...
 
@@ -52,6 +79,54 @@ def _is_feed_link(attrib: dict[str, str]) -> bool:
 
 def advertised(page: bytes | str, url: str | None) -> tuple[str, ...]:
     """The feeds that `page` names in its head, absolute, in its order, each once; never raises."""
+    links = _read_links(page)
+    return _absolute(links.hrefs, links, url)
+
+
+def linked(page: bytes | str, url: str | None) -> tuple[str, ...]:
+    """What `page` links to that looks like a feed by its address; never raises."""
+    links = _read_links(page)
+    return _absolute(links.looking_like, links, url)[:MOST_LINKS]
+
+
+async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> tuple[FoundFeed, ...]:
+    """The feeds of the site at `url`, each fetched and read; `url` itself, if it is one. Empty where there is none."""
+    from ingest.parse import parse
+
+    outcome = await fetcher.fetch(Request(url))
+    if isinstance(outcome, Fetched):
+        parsed = parse(outcome.body, url=outcome.final_url, content_type=outcome.headers.get("content-type"), now=now)
+        if isinstance(parsed, ParsedFeed):
+            return (_found(outcome.final_url, parsed),)
+        for candidates in (parsed.feeds, linked(outcome.body, outcome.final_url)):
+            if found := await _those_that_are(fetcher, candidates, now):
+                return found
+    try:
+        home = f"{url.partition('://')[0]}://{host_of(url)}"
+    except ValueError:
+        return ()
+    return await _those_that_are(fetcher, (home + path for path in USUAL_PATHS), now)
+
+
+async def _those_that_are(fetcher: Fetcher, candidates: Iterable[str], now: datetime) -> tuple[FoundFeed, ...]:
+    """Those of the candidates that are feeds, one a final address and content."""
+    from ingest.parse import parse
+
+    found: dict[str, FoundFeed] = {}
+    for candidate in candidates:
+        outcome = await fetcher.fetch(Request(candidate))
+        if isinstance(outcome, Fetched):
+            parsed = parse(outcome.body, url=outcome.final_url, now=now)
+            if isinstance(parsed, ParsedFeed):
+                found.setdefault(outcome.body_hash, _found(outcome.final_url, parsed))
+    return tuple(found.values())
+
+
+def _found(url: str, parsed: ParsedFeed) -> FoundFeed:
+    return FoundFeed(url, parsed.title, parsed.format, len(parsed.entries), parsed.language)
+
+
+def _read_links(page: bytes | str) -> _Links:
     from lxml import etree
 
     data = page.encode("utf-8", "replace") if isinstance(page, str) else page
@@ -60,7 +135,11 @@ def advertised(page: bytes | str, url: str | None) -> tuple[str, ...]:
     try:
         etree.fromstring(data, etree.HTMLParser(target=target, recover=True))
     except (etree.LxmlError, ValueError):
-        return ()
+        return _Links()
+    return links
+
+
+def _absolute(hrefs: Iterable[str], links: _Links, url: str | None) -> tuple[str, ...]:
     base = absolute(links.base, url) or url
-    found = (absolute(href, base) for href in links.hrefs)
+    found = (absolute(href, base) for href in hrefs)
     return tuple(dict.fromkeys(link for link in found if link))

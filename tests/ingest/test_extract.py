@@ -114,8 +114,8 @@ def test_json_ld_stands_in_for_a_page_without_text() -> None:
     [
         (
             "<html><head><title>Before you continue</title></head><body><div><p>We value your privacy. We and our "
-            "partners use cookies to store data.</p><p>Manage your consent, or accept all cookies to continue. See our privacy "
-            "policy.</p></div></body></html>",
+            "partners use cookies to store data.</p><p>Manage your consent, or accept all cookies to continue. "
+            "See our privacy policy.</p></div></body></html>",
             "consent",
         ),
         (

@@ -1,0 +1,78 @@
+"""Entry and page to an article."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.assemble import assemble, wants_page
+from ingest.urls import article_id
+from newswatch.model import Entry, Extracted, Feed, Source
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+FEED = Feed(
+    "f", "https://www.news.example/rss", "Example", site="https://www.news.example/", country="BE", owner="Owner"
+)
+LONG = "A sentence of the article that says something of substance. " * 40
+ENTRY = Entry("1", "https://www.news.example/a?utm_source=rss", "Title", "The teaser.", "")
+PAGE = Extracted("Page title", LONG, authors=("Ann",), published=datetime(2026, 1, 14, tzinfo=UTC), language="fr")
+
+
+@pytest.mark.parametrize(
+    ("entry", "feed", "wanted"),
+    [
+        (ENTRY, FEED, True),
+        (replace(ENTRY, content=LONG), FEED, False),
+        (replace(ENTRY, content=LONG), replace(FEED, full_text="page"), True),
+        (ENTRY, replace(FEED, full_text="feed"), False),
+        (replace(ENTRY, url=None), replace(FEED, full_text="page"), False),
+        (replace(ENTRY, content="句" * 500, language="zh"), FEED, False),
+        (replace(ENTRY, content="x" * 500), FEED, True),
+    ],
+)
+def test_the_page_is_wanted_where_the_feed_is_short(entry: Entry, feed: Feed, wanted: bool) -> None:
+    assert wants_page(entry, feed) is wanted
+
+
+def test_an_article_knows_where_it_is_from() -> None:
+    article = assemble(ENTRY, PAGE, FEED, now=NOW, extractor="x 1")
+    assert article.url == "https://www.news.example/a"
+    assert article.id == article_id(article.url)
+    assert article.source == Source("f", "Example", "news.example", "BE", "press", "Owner")
+    assert (article.title, article.summary, article.text, article.text_status) == ("Title", "The teaser.", LONG, "full")
+    assert (article.authors, article.published, article.language) == (("Ann",), PAGE.published, "fr")
+    assert (article.first_seen, article.provenance.page_fetched, article.provenance.extractor) == (NOW, True, "x 1")
+
+
+@pytest.mark.parametrize(
+    ("entry", "page", "text", "status"),
+    [
+        (ENTRY, None, "The teaser.", "summary"),
+        (replace(ENTRY, content=LONG), None, LONG, "full"),
+        (ENTRY, replace(PAGE, text="", status="consent"), "The teaser.", "consent"),
+        (ENTRY, replace(PAGE, text="The teaser. Subscribe!", status="paywall"), "The teaser.", "paywall"),
+        (replace(ENTRY, content=LONG), replace(PAGE, text="Short.", status="paywall"), LONG, "full"),
+        (replace(ENTRY, content=LONG), replace(PAGE, text="Cut off."), LONG, "full"),
+        (replace(ENTRY, summary=""), replace(PAGE, text="", status="empty"), "", "empty"),
+        (ENTRY, replace(PAGE, text="", status="failed"), "The teaser.", "failed"),
+    ],
+)
+def test_feed_and_page_are_weighed(entry: Entry, page: Extracted | None, text: str, status: str) -> None:
+    article = assemble(entry, page, FEED, now=NOW)
+    assert (article.text, article.text_status) == (text, status)
+
+
+def test_an_entry_without_a_link_is_known_by_its_id() -> None:
+    one, same, other = (
+        assemble(replace(ENTRY, id=i, url=None), None, FEED, now=NOW) for i in ("a&b#c", "a&b#c", "a&b#d")
+    )
+    assert one.id == same.id != other.id
+    assert one.url.startswith("https://www.news.example/rss?")
+
+
+def test_what_was_wrong_stays_with_the_article() -> None:
+    entry = replace(ENTRY, problems=("published 3247-01-01 is in the future: dropped",))
+    article = assemble(entry, replace(PAGE, problems=("paid",)), FEED, now=NOW)
+    assert article.problems == (*entry.problems, "paid")

@@ -1,0 +1,58 @@
+"""Subscription lists in and out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.feeds import load_feeds
+from ingest.opml import read_opml, write_opml
+from newswatch.settings import default_config_dir
+
+NESTED = b"""<?xml version="1.0" encoding="ISO-8859-1"?><opml version="2.0"><head><title>x</title></head><body>
+<outline text="News"><outline text="Europe"><outline type="rss" text="Caf\xe9 &amp; Co" xmlUrl="https://a.example/rss?x=1&amp;y=2"
+htmlUrl="https://a.example/" language="fr-FR"/></outline></outline>
+<outline title="B" xmlUrl="https://b.example/"/><outline text="A again" xmlUrl="http://a.example/rss?x=1&amp;y=2"/></body></opml>"""
+
+ILL_FORMED = b"""<opml><body><outline text="News & More"><outline text='A' xmlUrl="https://a.example/rss?x=1&y=2">
+<outline text=B xmlurl=https://b.example/></body>"""
+
+
+def test_a_nested_list() -> None:
+    found = read_opml(NESTED)
+    assert [(spec.title, spec.url, spec.topics) for spec in found.feeds] == [
+        ("Café & Co", "https://a.example/rss?x=1&y=2", ("News", "Europe")),
+        ("B", "https://b.example/", ()),
+    ]
+    assert (found.feeds[0].site, found.feeds[0].language) == ("https://a.example/", "fr")
+
+
+def test_an_ill_formed_list() -> None:
+    found = read_opml(ILL_FORMED)
+    assert [spec.url for spec in found.feeds] == ["https://a.example/rss?x=1&y=2", "https://b.example/"]
+    assert found.feeds[0].topics == ("News & More",)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "rss"])
+def test_what_can_not_be_polled_is_told(url: str) -> None:
+    found = read_opml(f"<opml><body><outline text='A' xmlUrl='{url}'/></body></opml>".encode())
+    assert not found.feeds
+    assert url in found.problems[0]
+
+
+@pytest.mark.parametrize("document", [b"", b"junk", b"\xff\xfe\x00", b"<opml/>"])
+def test_a_list_without_feeds_says_so(document: bytes) -> None:
+    assert read_opml(document).problems == ("the document lists no feed",)
+
+
+def test_what_is_written_is_read_again_the_same() -> None:
+    feeds = load_feeds(default_config_dir() / "feeds.yaml")
+    again = {spec.url: spec.feed() for spec in read_opml(write_opml(feeds)).feeds}
+    assert again == {feed.url: feed for feed in feeds}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_value(document: bytes) -> None:
+    read_opml(document)
+    read_opml(b"<opml><body><outline xmlUrl='" + document)
