@@ -55,7 +55,8 @@ def test_a_page_is_read_whole() -> None:
 
 def test_json_ld_is_believed_first() -> None:
     ld = """<script type="application/ld+json">{"@graph": [{"@type": "Organization", "name": "X"}, {"@type":
-    ["NewsArticle"], "headline": "Allies &amp; partners agree", "datePublished": "2026-01-13T08:00:00Z",
+    ["NewsArticle"], "headline": "Allies &amp; partners &lt;b&gt;agree&lt;/b&gt;",
+    "datePublished": "2026-01-13T08:00:00Z",
     "author": [{"@type": "Person", "name": "Bo Writer"}, {"name": "https://news.example/bo"}],}]}</script>"""
     found = read(page(head=ld))
     assert (found.title, found.authors) == ("Allies & partners agree", ("Bo Writer",))
