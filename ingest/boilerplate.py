@@ -277,7 +277,8 @@ def with_standfirst(text: str, descriptions: Iterable[str], lines: Iterable[str]
         if len(its_key) >= 60 and its_key in whole:
             return text  # the article has begun
         if 30 <= len(line) <= 1_200 and any(opening in its_key[: len(opening) + 25] for opening in openings):
-            return text if its_key in whole else f"{line}\n{text}"
+            said = its_key in whole or any(whole.startswith(opening) for opening in openings)
+            return text if said else f"{line}\n{text}"
     return text
 
 
