@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.panel import Panel
 
 from cli.output import out
 from newswatch.errors import NewswatchError
@@ -198,16 +197,18 @@ def _where_to_look(settings: Settings, newsroom: NewsroomProcess, keep: bool) ->
         out.print(f"The mails it sent are in {escape(str(mails))}: open one in a mail program.", soft_wrap=True)
         out.print("Look around with [cyan]make demo KEEP=1[/], or start for real with [cyan]newswatch up[/].")
         return
-    told = (
-        f"Airflow        {settings.public_url}   user {USER}, password {password(settings.data_dir)}\n"
-        f"Elasticsearch  {settings.elasticsearch_url}\n"
-        f"Newsroom       {newsroom.url}\n"
-        f"Mails          {mails}\n\n"
-        f"source {settings.data_dir / 'env'}\n"
-        "newswatch search 'AWACS Daesh'      newswatch feeds list      newswatch mails\n"
-        "newswatch status                    newswatch down"
-    )
-    out.print(Panel(escape(told), title="It runs on", expand=False), soft_wrap=True)
+    facts = {
+        "Airflow": f"{settings.public_url}  (user {USER}, password {password(settings.data_dir)})",
+        "Elasticsearch": settings.elasticsearch_url,
+        "Newsroom": newsroom.url,
+        "Mails": str(mails),
+    }
+    out.print("It runs on. In another shell:")
+    out.print(f"  [cyan]source {escape(str(settings.data_dir / 'env'))}[/]", soft_wrap=True)
+    for command in ("search 'AWACS Daesh'", "feeds list", "mails", "status", "down"):
+        out.print(f"  [cyan]newswatch {command}[/]")
+    for name, fact in facts.items():
+        out.print(f"[bold]{name:14}[/] {escape(fact)}", soft_wrap=True)
 
 
 # ── what is shown and checked ────────────────────────────────────────────────────────────────────────────────────────
@@ -330,7 +331,8 @@ class Demo:
         return bool(records) and all(record.state.polls for record in records)
 
     def _polls(self) -> dict[str, int]:
-        return {record.feed.id: record.state.polls for record in self._feeds()}
+        """How often each feed was polled; one that fails is left out, as it is tried ever more rarely."""
+        return {record.feed.id: record.state.polls for record in self._feeds() if not record.state.failures}
 
     def _idle(self) -> bool:
         """Nothing is leased, waits to be matched or to be sent."""
