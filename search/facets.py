@@ -134,12 +134,21 @@ def _moment(milliseconds: float) -> datetime:
 def histogram(range_: TimeRange, parsed: Parsed, now: datetime) -> tuple[dict[str, Any], datetime, timedelta]:
     """The aggregation of the time-line, its first moment and its step."""
     since = parsed.first("since")
-    start = max(span(since, now)[0], range_.first) if since else range_.usual_first
+    start = max(span(since, now)[0], range_.first) if since else _worth_showing(range_)
     name, step = interval(range_.last - start)
     start = _floor(start, step)
-    bounds = {"min": int(start.timestamp() * 1000), "max": int(range_.last.timestamp() * 1000)}
-    histogram_ = {"field": "time", "fixed_interval": name, "min_doc_count": 0, "hard_bounds": bounds}
-    return {"date_histogram": histogram_ | {"extended_bounds": bounds}}, start, step
+    first, last = int(start.timestamp() * 1000), int(range_.last.timestamp() * 1000)
+    bounds = {
+        "extended_bounds": {"min": first, "max": last},
+        "hard_bounds": {"min": first, "max": last + 1},  # its end is not in it
+    }
+    return {"date_histogram": {"field": "time", "fixed_interval": name, "min_doc_count": 0, **bounds}}, start, step
+
+
+def _worth_showing(range_: TimeRange) -> datetime:
+    """From the first article on, unless a few stragglers would take most of the chart."""
+    straggling = range_.last - range_.first > 4 * (range_.last - range_.usual_first)
+    return range_.usual_first if straggling else range_.first
 
 
 def interval(range_: timedelta) -> tuple[str, timedelta]:

@@ -152,6 +152,30 @@ def find(
     return replace(results, relaxed=results.relaxed and results.total > 0)
 
 
+def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) -> Mapping[str, tuple[str, ...]]:
+    """Title, summary and text of the article in full, with what the query finds in them marked; without them, nothing.
+
+    Raises:
+        QueryError: the query can't be parsed; the message says where.
+    """
+    parsed = parse(query)
+    if not parsed.text.strip():
+        return {}
+    bodies = [
+        body
+        for text in (text_query(parsed.text), most_words(parsed.words) if len(parsed.words) > 2 else None)
+        if text
+        for body in highlight.requests(text, [(article.id, article.language)], whole=True)
+    ]
+    try:
+        for body in bodies:
+            if marked := highlight.found([es.search(index=names.articles, **body)]):
+                return marked[article.id]
+    except BadRequestError as error:
+        raise QueryError(explain_refusal(query, error)) from error
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
     """One page of a search: a request for the hits, then one for what their number and language decide."""

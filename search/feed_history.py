@@ -1,0 +1,124 @@
+"""What became of one feed: its state, what it brought, what went wrong, and asking for it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from elasticsearch import Elasticsearch, NotFoundError
+
+from newswatch.errors import NewswatchError, StoreError
+from newswatch.model import Article, Feed, FeedState
+from search import bulk
+from search.documents import Stored, feed_document, feed_from_document, from_document, stored
+from search.feeds import FeedRecord
+from search.names import Names
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something the feed brought that could not be indexed."""
+
+    at: datetime
+    what: str
+    url: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHistory:
+    """A feed with what it did of late."""
+
+    record: FeedRecord
+    days: Mapping[date, int]
+    """Articles first seen on each day, the days without any too."""
+    articles: int
+    """In the index, carried by other feeds as well or not."""
+    newest: tuple[Article, ...]
+    refused: int
+    refusals: tuple[Refusal, ...]
+    """The last of them."""
+
+
+def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, now: datetime) -> FeedHistory:
+    """The feed's history over the last `days` days.
+
+    Raises:
+        NewswatchError: there is no such feed.
+    """
+    record = _read(es, names, feed_id).value
+    carried = {"term": {"feeds": feed_id}}
+    since = (now - timedelta(days=days - 1)).date()
+    daily = {"date_histogram": {"field": "first_seen", "calendar_interval": "day"}}
+    aggs = {"recent": {"filter": {"range": {"first_seen": {"gte": since.isoformat()}}}, "aggs": {"days": daily}}}
+    try:
+        answer: Mapping[str, Any] = es.search(
+            index=names.articles,
+            query=carried,
+            size=10,
+            sort=[{"first_seen": "desc"}],
+            track_total_hits=True,
+            aggs=aggs,
+        ).body
+    except NotFoundError:  # before the first article
+        answer = {"hits": {"hits": [], "total": {"value": 0}}, "aggregations": {"recent": {"days": {"buckets": []}}}}
+    counts = dict.fromkeys((since + timedelta(days=n) for n in range(days)), 0)
+    for bucket in answer["aggregations"]["recent"]["days"]["buckets"]:
+        counts[datetime.fromisoformat(bucket["key_as_string"]).date()] = bucket["doc_count"]
+    newest = tuple(from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
+    refused, refusals = _refusals(es, names, feed_id)
+    return FeedHistory(record, counts, answer["hits"]["total"]["value"], newest, refused, refusals)
+
+
+def _refusals(es: Elasticsearch, names: Names, feed_id: str) -> tuple[int, tuple[Refusal, ...]]:
+    answer = es.search(
+        index=names.quarantine,
+        query={"term": {"feed_id": feed_id}},
+        size=10,
+        sort=[{"at": "desc"}],
+        source_excludes=["document"],
+        track_total_hits=True,
+    )
+    found = (hit["_source"] for hit in answer["hits"]["hits"])
+    refusals = (Refusal(datetime.fromisoformat(d["at"]), d["what"], d.get("url"), d["reason"]) for d in found)
+    return answer["hits"]["total"]["value"], tuple(refusals)
+
+
+def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
+    """Make the feed due at once, whatever kept it waiting; the next poll takes it. Harmless while it is being polled.
+
+    Raises:
+        NewswatchError: there is no such feed.
+        StoreError: somebody else keeps writing it.
+    """
+    for _ in range(_TRIES):
+        was = _read(es, names, feed_id)
+        if was.value.lease_batch is not None:
+            return
+        document = feed_document(was.value.feed, _due(was.value.state))
+        (result,) = bulk.write(es, [bulk.replace(was, document)])
+        if result.reason is None:
+            es.indices.refresh(index=names.feeds)
+            return
+    raise StoreError(f"Feed {feed_id} keeps being changed by others: try again.")
+
+
+def _due(state: FeedState) -> FeedState:
+    return replace(state, next_poll_at=None, paused_until=None)
+
+
+def _read(es: Elasticsearch, names: Names, feed_id: str) -> Stored[FeedRecord]:
+    try:
+        found = es.get(index=names.feeds, id=feed_id)
+    except NotFoundError as error:
+        raise NewswatchError(f"There is no feed {feed_id!r}.") from error
+    source = found["_source"]
+    feed: Feed
+    feed, state = feed_from_document(source)
+    until = source.get("lease_until")
+    record = FeedRecord(feed, state, source.get("lease_batch"), datetime.fromisoformat(until) if until else None)
+    return stored(record, found.body)

@@ -1,0 +1,81 @@
+"""A typed query as the parts of a saved search. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from newswatch.model import TagFilter
+from search.syntax import Filter, Parsed
+
+_LISTS = {"lang": "languages", "country": "countries", "source": "sources", "kind": "kinds"}
+_FIELDS = {
+    "tag": "tags",
+    "lang": "language",
+    "country": "source.country",
+    "source": "source.domain",
+    "kind": "source.kind",
+    "owner": "source.owner",
+    "feed": "feeds",
+    "agency": "agency",
+    "story": "story_id",
+    "entity": "entities",
+}
+_STATES = {"original": "NOT _exists_:duplicate_of", "copy": "_exists_:duplicate_of", "updated": "version:>=2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """What a saved search needs to watch what a query finds."""
+
+    query: str
+    """Lucene's syntax alone, so that Kibana takes it as well."""
+    tags: tuple[TagFilter, ...] = ()
+    languages: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Filters that mean nothing for what is yet to come: `since`, `until`."""
+
+
+def lift(parsed: Parsed) -> Lifted:
+    """The query's short filters as the saved search's own, and what it has no own for in Lucene's syntax."""
+    tags: list[TagFilter] = []
+    lists: dict[str, tuple[str, ...]] = {}
+    lucene = [parsed.text.strip()]
+    level = parsed.first("level")
+    for found in parsed.filters:
+        name = _LISTS.get(found.name)
+        if found.name == "tag" and not found.negated and len(found.values) == 1:
+            tags.append(TagFilter(found.values[0], "main" if level == "main" else "mention"))
+        elif name and not found.negated and name not in lists:
+            case = {"country": str.upper, "lang": str.lower}.get(found.name, str)
+            lists[name] = tuple(case(value) for value in found.values)
+        elif found.name not in ("since", "until", "level"):
+            lucene.append(as_lucene(found, level))
+    if level and not any(f.name == "tag" and not f.negated for f in parsed.filters):
+        lucene.append("_exists_:tags_main" if level == "main" else "_exists_:tags")
+    text = _squeezed(" ".join(part for part in lucene if part))
+    dropped = tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in ("since", "until"))
+    return Lifted(text, tuple(tags), **lists, dropped=dropped)
+
+
+def as_lucene(found: Filter, level: str | None = None) -> str:
+    """The filter in Lucene's syntax."""
+    if found.name == "is":
+        body = " OR ".join(_STATES[value] for value in found.values)
+        return f"NOT ({body})" if found.negated else f"({body})"
+    field = "tags_main" if found.name == "tag" and level == "main" and not found.negated else _FIELDS[found.name]
+    values = " OR ".join(f'"{_escaped(value)}"' for value in found.values)
+    return f"{'-' if found.negated else ''}{field}:" + (values if len(found.values) == 1 else f"({values})")
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _squeezed(text: str) -> str:
+    """Without the blanks that filters left behind; blanks within quotation marks stay."""
+    parts = text.split('"')
+    return '"'.join(part if n % 2 else re.sub(r" +", " ", part) for n, part in enumerate(parts)).strip()

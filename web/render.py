@@ -1,0 +1,167 @@
+"""From values to HTML: the templates, and how numbers, times and places are written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from babel import Locale
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from newswatch.model import Article, Tag
+from search.stories import published
+from web import marks
+
+STATIC = Path(__file__).parent / "static"
+_ENGLISH = Locale("en")
+
+
+@cache
+def environment() -> Environment:
+    """The templates: what they print is escaped, and a name they misspell is an error."""
+    env = Environment(
+        loader=PackageLoader("web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    env.filters |= {
+        "when": when,
+        "iso": iso,
+        "count": count,
+        "country": country,
+        "language": language,
+        "tag_name": tag_name,
+        "step": step_label,
+        "topic": topic,
+        "duration": duration,
+    }
+    env.globals |= {
+        "marks": marks,
+        "published": published,
+        "safe_url": safe_url,
+        "main_tags": main_tags,
+        "right_to_left": right_to_left,
+        "asset": asset,
+    }
+    return env
+
+
+def render(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
+    """The page; `request.state.shell` holds what every page shows."""
+    shell = {"user": None, "may_change": False, "token": "", **getattr(request.state, "shell", {})}
+    html = (
+        environment()
+        .get_template(template)
+        .render(base=request.scope.get("root_path", ""), query_string=_query_string, **shell, **values)
+    )
+    return HTMLResponse(html, status)
+
+
+def _query_string(**values: Any) -> str:
+    """`?a=1&b=2`, without what is empty or None."""
+    given = {name: value for name, value in values.items() if value not in (None, "", False)}
+    return f"?{urlencode(given)}" if given else "?"
+
+
+@cache
+def asset(name: str) -> str:
+    """A static file's name with its content's hash, so that browsers may keep it and still get a new one."""
+    return f"{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
+
+
+# ── how things are written ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def iso(moment: datetime) -> str:
+    """For machines and for the pointer: 2026-03-04 05:06 UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def step_label(moment: datetime, step: timedelta) -> str:
+    """A step of a time-line, as exactly as its length asks for."""
+    here = moment.astimezone(UTC)
+    return f"{here.day} {here:%b %Y}" if step >= timedelta(days=1) else f"{here.day} {here:%b}, {here:%H:%M} UTC"
+
+
+def when(moment: datetime | None, now: datetime) -> str:
+    """For people: "5 min ago", "in 2 h"; a day or more away, the date."""
+    if moment is None:
+        return "–"
+    seconds = (now - moment).total_seconds()
+    if abs(seconds) >= 86_400:
+        here = moment.astimezone(UTC)
+        year = "" if here.year == now.year else f" {here.year}"
+        return f"{here.day} {here:%b}{year}, {here:%H:%M}"
+    told = duration(abs(seconds))
+    return f"{told} ago" if seconds >= 0 else f"in {told}"
+
+
+def duration(seconds: float | timedelta | None) -> str:
+    """In its largest unit: "45 s", "5 min", "3 h", "12 d"."""
+    if seconds is None:
+        return "–"
+    size = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+    units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+    return next(f"{size / unit:.0f} {name}" for unit, name in units if size >= unit or unit == 1)
+
+
+def count(number: int) -> str:
+    """With a thin space between thousands."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def country(code: str | None) -> str:
+    """Its English name; the code itself if it is none."""
+    return str(_ENGLISH.territories.get(code or "", code or ""))
+
+
+def language(code: str | None) -> str:
+    """Its English name; the code itself if it is none."""
+    return str(_ENGLISH.languages.get(code or "", code or ""))
+
+
+def tag_name(tag: str) -> str:
+    """A topic as a person writes it."""
+    names = {"nato": "NATO", "counter-terrorism": "Counter-terrorism"}
+    head, _, part = tag.partition("/")
+    plain = part.replace("-", " ").capitalize() if part else names.get(head, head.replace("-", " ").capitalize())
+    return {"Cyber hybrid": "Cyber and hybrid", "Law policy": "Law and policy"}.get(plain, plain)
+
+
+def topic(tag: str) -> str:
+    """The topic of a tag, for its colour."""
+    head = tag.partition("/")[0]
+    return head if head in ("nato", "counter-terrorism") else "other"
+
+
+def main_tags(article: Article) -> list[Tag]:
+    """Topics first, each followed by its sub-topics, main ones before mentions."""
+
+    def place(tag: Tag) -> tuple[str, bool, bool, float]:
+        return tag.tag.split("/")[0], "/" in tag.tag, tag.level != "main", -tag.score
+
+    return sorted(article.tags, key=place)
+
+
+def right_to_left(code: str | None) -> bool:
+    """Whether the language is written from right to left."""
+    return code in ("ar", "fa", "he", "ur", "ps", "ku", "yi")
+
+
+def safe_url(url: str | None) -> str:
+    """The address, if a browser that follows it can do no more than load a page; else nothing."""
+    return url if url and urlsplit(url).scheme in ("http", "https") else ""
+
+
+def pages(offset: int, size: int, total: int, deepest: int) -> Mapping[str, int | None]:
+    """Offsets of the previous and the next page, None where there is none."""
+    following = offset + size
+    return {
+        "previous": max(0, offset - size) if offset else None,
+        "next": following if following < total and following + size <= deepest else None,
+    }

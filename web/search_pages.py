@@ -1,0 +1,225 @@
+"""Search, an article, a story."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from alerts.match import independent_sources
+from jobs.context import Context
+from newswatch.errors import QueryError
+from newswatch.model import Article
+from search import syntax
+from search.export import CsvWriter, every
+from search.facets import Bar, Facet
+from search.query import MAX_WINDOW, Results, Sort, find, whole_text
+from search.stories import MOST, changes, read_article, read_story
+from web.render import pages, render
+from web.security import Here
+
+PAGE = 20
+Rows = Literal["stories", "articles"]
+RANGES = (("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"), ("1 year", "1y"))
+
+QueryText = Annotated[str, Query(max_length=4_000)]
+
+
+router = APIRouter()
+
+
+@router.get("/")
+def search(
+    request: Request,
+    here: Here,
+    q: QueryText = "",
+    sort: Sort = "relevance",
+    rows: Rows = "stories",
+    offset: Annotated[int, Query(ge=0, le=MAX_WINDOW - PAGE)] = 0,
+) -> Response:
+    view = View(q, sort if q.strip() else "time", rows, offset)
+    return render(request, "search.html.j2", **_searched(here, view))
+
+
+@router.get("/article/{article_id}")
+def article(request: Request, here: Here, article_id: str, q: QueryText = "") -> Response:
+    found = read_article(here.es, here.names, article_id)
+    if found is None:
+        raise HTTPException(404, "There is no such article, or it is older than what is kept.")
+    story = read_story(here.es, here.names, found.story_id)
+    values = {"article": found, "story": story, "highlights": _highlights(here, q, found), "most": MOST}
+    return render(request, "article.html.j2", q=q, now=here.clock(), changes=changes(found), **values)
+
+
+@router.get("/story/{story_id}")
+def story(request: Request, here: Here, story_id: str, q: QueryText = "") -> Response:
+    found = read_story(here.es, here.names, story_id)
+    if found is None:
+        raise HTTPException(404, "There is no such story, or it is older than what is kept.")
+    versions = [(a, changes(a)) for a in found.articles if a.version > 1]
+    return render(request, "story.html.j2", story=found, versions=versions, q=q, now=here.clock(), most=MOST)
+
+
+@router.get("/export.{form}")
+def export(
+    here: Here, form: Literal["csv", "jsonl"], q: QueryText = "", sort: Sort = "time", rows: Rows = "articles"
+) -> Response:
+    found = every(here.es, here.names, q, sort=sort, by_story=rows == "stories", now=here.clock())
+    first = next(found, None)  # a query that can't be run is told before anything is sent
+    lines = _csv(first, found) if form == "csv" else _json_lines(first, found)
+    kind = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
+    name = f"news-{here.clock():%Y%m%d-%H%M}.{form}"
+    return StreamingResponse(lines, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a search page was asked for."""
+
+    q: str
+    sort: Sort
+    rows: Rows
+    offset: int
+
+
+def _searched(here: Context, view: View) -> dict[str, Any]:
+    """Everything that the search page shows."""
+    now = here.clock()
+    common: dict[str, Any] = {"view": view, "q": view.q, "now": now, "filters": syntax.FILTERS, "ranges": RANGES}
+    try:
+        parsed = syntax.parse(view.q)
+        results = find(
+            here.es,
+            here.names,
+            view.q,
+            size=PAGE,
+            offset=view.offset,
+            sort=view.sort,
+            by_story=view.rows == "stories",
+            with_facets=True,
+            now=now,
+        )
+    except QueryError as error:
+        return common | {"fault": _fault(view.q, error), "results": None}
+    return common | {
+        "fault": None,
+        "results": results,
+        "parsed": parsed,
+        "facets": [(facet, _choices(facet, view.q, parsed)) for facet in results.facets],
+        "bars": _bars(results, view.q),
+        "sources": _sources(here, results),
+        "pages": pages(view.offset, PAGE, _rows(results), MAX_WINDOW),
+        "rows": _rows(results),
+        "with_filter": syntax.with_filter,
+        "without": syntax.without,
+    }
+
+
+def _rows(results: Results) -> int:
+    return results.total if results.stories is None else results.stories
+
+
+def _fault(query: str, error: QueryError) -> Mapping[str, Any]:
+    """What is wrong with the query, with the place as a piece of it where that is known."""
+    if isinstance(error, syntax.QuerySyntaxError):
+        pieces = (query[: error.start], query[error.start : error.end], query[error.end :])
+        return {"text": error.reason, "pieces": pieces}
+    return {"text": str(error), "pieces": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value of a facet, as a link: it adds the filter to the query, or takes it away."""
+
+    value: str
+    label: str
+    count: int
+    main: int
+    chosen: bool
+    query: str
+
+
+def _choices(facet: Facet, query: str, parsed: syntax.Parsed) -> list[Choice]:
+    chosen = {value for f in parsed.of(facet.name) if not f.negated and len(f.values) == 1 for value in f.values}
+    buckets = sorted(facet.buckets, key=lambda b: b.value) if facet.name == "tag" else facet.buckets
+    return [
+        Choice(
+            b.value,
+            b.label,
+            b.count,
+            b.main,
+            b.value in chosen,
+            syntax.without(query, facet.name, b.value)
+            if b.value in chosen
+            else syntax.with_filter(query, facet.name, b.value),
+        )
+        for b in buckets
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class BarLink:
+    """A bar of the time-line; its link narrows the search to its time."""
+
+    bar: Bar
+    height: float
+    """In percent of the highest."""
+    query: str
+
+
+def _bars(results: Results, query: str) -> list[BarLink]:
+    bars = results.timeline.bars
+    most = max((bar.count for bar in bars), default=0) or 1
+    return [BarLink(bar, 100 * bar.count / most, _narrowed(query, bar.start, bar.end)) for bar in bars]
+
+
+def _narrowed(query: str, start: datetime, end: datetime) -> str:
+    """`until` is inclusive, so it names the last minute (or day) before the end."""
+    if end - start < timedelta(days=1):
+        first, last = f"{start:%Y-%m-%dT%H:%M}", f"{end - timedelta(minutes=1):%Y-%m-%dT%H:%M}"
+    else:
+        first, last = f"{start:%Y-%m-%d}", f"{end - timedelta(days=1):%Y-%m-%d}"
+    return syntax.with_filter(syntax.with_filter(query, "since", first), "until", last)
+
+
+def _sources(here: Context, results: Results) -> dict[str, int]:
+    stories = list(dict.fromkeys(hit.article.story_id for hit in results.hits if hit.article.story_id))
+    return independent_sources(here.es, here.names.articles, stories) if stories else {}
+
+
+def _highlights(here: Context, query: str, article: Article) -> Mapping[str, tuple[str, ...]]:
+    """Where the query matches in the article, in full; a query that can't be run marks nothing on this page."""
+    try:
+        return whole_text(here.es, here.names, query, article)
+    except QueryError:
+        return {}
+
+
+def _csv(first: Article | None, rest: Iterator[Article]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = CsvWriter(buffer)
+    if first is not None:
+        writer.write(first)
+    yield buffer.getvalue()
+    for article in rest:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.write(article)
+        yield buffer.getvalue()
+
+
+def _json_lines(first: Article | None, rest: Iterator[Article]) -> Iterator[str]:
+    if first is not None:
+        yield _json(first)
+    for article in rest:
+        yield _json(article)
+
+
+def _json(article: Article) -> str:
+    return json.dumps(asdict(article), default=lambda moment: moment.isoformat(), ensure_ascii=False) + "\n"

@@ -1,0 +1,171 @@
+"""Who may see and change what, and what keeps others from doing it in their name.
+
+Reading and changing are decided by whoever mounts the page (`Access`): inside Airflow by its own log-in and roles. A
+change needs a form of ours besides: a token that is signed for the user, and a request that no other site caused.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request, Response
+from itsdangerous import BadData, URLSafeTimedSerializer
+from starlette.datastructures import FormData
+
+from alerts.links import signing_key
+from jobs.context import Context
+
+TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
+TOKEN_AGE_S = 12 * 3_600
+MAX_FORM_BYTES = 200_000
+
+HEADERS = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'self'",
+            "script-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'self'",
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # Outlets need not learn what an analyst was searching for when he followed a link.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "private, no-cache",
+}
+"""Of every answer. Nothing is loaded from elsewhere, and no script or style stands in a page."""
+
+Dependency = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Answers of the surrounding server, as FastAPI dependencies; each refuses with an `HTTPException`."""
+
+    read: Dependency
+    """Lets through who may see articles, saved searches, feeds and deliveries."""
+    change: Dependency
+    """Lets through who may change them."""
+    user_name: Dependency
+    """The user's name."""
+    may_change: Callable[[Any], bool]
+    """Whether a user that `user` gives would be let through by `change`: the page shows no button that would fail."""
+    user: Dependency
+    """The user, for `may_change`."""
+    login_url: Callable[[str], str]
+    """Where to log in, coming back to the address given."""
+
+
+async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """The middleware that adds the headers, and says how long the answer took."""
+    started = time.perf_counter()
+    response = await call_next(request)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server-Timing"] = f"page;dur={(time.perf_counter() - started) * 1000:.1f}"
+    return response
+
+
+def new_token(context: Context, user: str) -> str:
+    """What a form of ours carries for this user."""
+    return _signer(context).dumps(user)
+
+
+def check_token(context: Context, user: str, token: str) -> None:
+    """Refuse a form that was not made for this user, or too long ago.
+
+    Raises:
+        HTTPException: 403, with a sentence for the user.
+    """
+    try:
+        owner = _signer(context).loads(token, max_age=TOKEN_AGE_S)
+    except BadData as error:
+        raise HTTPException(403, "This form has expired: go back, load the page again and repeat it.") from error
+    if owner != user:
+        raise HTTPException(403, "This form was made for somebody else: load the page again.")
+
+
+def _signer(context: Context) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(signing_key(context.settings), salt="newswatch news page forms")
+
+
+# ── what routes ask for ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
+    """The dependency of every route: lets through who may see, and notes what every page shows."""
+
+    def shell(
+        request: Request,
+        _allowed: Annotated[Any, Depends(access.read)],
+        name: Annotated[str, Depends(access.user_name)],
+        user: Annotated[Any, Depends(access.user)],
+    ) -> None:
+        request.state.context = context()
+        request.state.user_name = name
+        token = new_token(request.state.context, name)
+        request.state.shell = {"user": name, "may_change": access.may_change(user), "token": token}
+
+    return shell
+
+
+def form_of(access: Access, shell: Dependency) -> Dependency:
+    """The dependency of every route that changes something: lets through who may, with a form of ours."""
+
+    async def form(
+        request: Request, _shown: Annotated[Any, Depends(shell)], _allowed: Annotated[Any, Depends(access.change)]
+    ) -> None:
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise HTTPException(403, "This request came from another site and was not carried out.")
+        if int(request.headers.get("content-length") or 0) > MAX_FORM_BYTES:
+            raise HTTPException(413, "This form is too large.")
+        found = await request.form()
+        token = found.get(TOKEN_FIELD)
+        check_token(request.state.context, request.state.user_name, token if isinstance(token, str) else "")
+        request.state.form = found
+
+    return form
+
+
+def _here(request: Request) -> Context:
+    context: Context = request.state.context
+    return context
+
+
+def _form(request: Request) -> "Form":
+    return Form(request.state.form)
+
+
+def _user_name(request: Request) -> str:
+    return str(request.state.user_name)
+
+
+class Form:
+    """The text fields of a posted form."""
+
+    def __init__(self, data: FormData) -> None:
+        self._data = data
+
+    def text(self, name: str) -> str:
+        """The field's text without space around it, empty where there is none."""
+        value = self._data.get(name)
+        return value.strip() if isinstance(value, str) else ""
+
+    def words(self, name: str) -> list[str]:
+        """The field's text divided at commas and spaces."""
+        return self.text(name).replace(",", " ").split()
+
+    def checked(self, name: str) -> bool:
+        """Whether the box was ticked."""
+        return name in self._data
+
+
+Here = Annotated[Context, Depends(_here)]
+Posted = Annotated[Form, Depends(_form)]
+UserName = Annotated[str, Depends(_user_name)]
