@@ -140,7 +140,8 @@ def histogram(range_: TimeRange, parsed: Parsed, now: datetime) -> tuple[dict[st
     first, last = int(start.timestamp() * 1000), int(range_.last.timestamp() * 1000)
     bounds = {
         "extended_bounds": {"min": first, "max": last},
-        "hard_bounds": {"min": first, "max": last + 1},  # its end is not in it
+        # Rounded down to a step, and then the end is not in it.
+        "hard_bounds": {"min": first, "max": last + int(step.total_seconds() * 1000)},
     }
     return {"date_histogram": {"field": "time", "fixed_interval": name, "min_doc_count": 0, **bounds}}, start, step
 

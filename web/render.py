@@ -15,8 +15,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from newswatch.model import Article, Tag
-from search.stories import published
+from newswatch.model import Article, Evidence, Tag
+from search.story_view import published
 from web import marks
 
 STATIC = Path(__file__).parent / "static"
@@ -45,6 +45,8 @@ def environment() -> Environment:
         "published": published,
         "safe_url": safe_url,
         "main_tags": main_tags,
+        "repeats_summary": repeats_summary,
+        "shown_evidence": shown_evidence,
         "right_to_left": right_to_left,
         "asset": asset,
     }
@@ -146,6 +148,20 @@ def main_tags(article: Article) -> list[Tag]:
         return tag.tag.split("/")[0], "/" in tag.tag, tag.level != "main", -tag.score
 
     return sorted(article.tags, key=place)
+
+
+def repeats_summary(article: Article) -> bool:
+    """Whether the text begins with the summary: then the page shows it once."""
+    return bool(article.summary) and article.text.startswith(article.summary[:80])
+
+
+def shown_evidence(tag: Tag, article: Article) -> list[tuple[str, list[Evidence]]]:
+    """The tag's evidence that the page shows, one entry for each wording with all its places."""
+    places: dict[str, list[Evidence]] = {}
+    for evidence in tag.evidence:
+        if evidence.field != "summary" or not repeats_summary(article):
+            places.setdefault(evidence.text, []).append(evidence)
+    return list(places.items())
 
 
 def right_to_left(code: str | None) -> bool:

@@ -21,6 +21,7 @@ from alerts.trial import trial as try_out
 from jobs.context import Context
 from newswatch.errors import ConfigError, NewswatchError, QueryError
 from newswatch.model import SavedSearch
+from search.articles import ArticleStore
 from search.lift import lift
 from search.syntax import parse
 from web.charts import bars
@@ -62,6 +63,7 @@ def new_search(request: Request, here: Here, q: Annotated[str, Query(max_length=
     except QueryError as error:
         return _form_page(request, here, Draft(query=q), fault=str(error), new=True)
     draft = Draft(
+        name=" ".join(part for part in (lifted.query, *(tag.tag for tag in lifted.tags)) if part)[:200],
         query=lifted.query,
         tags="\n".join(f"{tag.tag}:{tag.level}" for tag in lifted.tags),
         languages=", ".join(lifted.languages),
@@ -231,6 +233,8 @@ def _form_page(
     confirm: bool = False,
 ) -> Response:
     saved = _saved(here)
+    recent = deliveries(here.es, here.names, alert_id=search.id, size=5) if search else None
+    told = [d.article_id for d in recent.page if d.article_id] if recent else []
     values: Mapping[str, Any] = {
         "draft": draft,
         "search": search,
@@ -243,7 +247,8 @@ def _form_page(
         "confirm": confirm,
         "history": saved.history(search.id) if search else (),
         "quality": quality(here.es, here.names, [search.id])[0] if search else None,
-        "recent": deliveries(here.es, here.names, alert_id=search.id, size=5) if search else None,
+        "recent": recent,
+        "titles": ArticleStore(here.es, here.names).get(told) if told else {},
         "problem": saved.problems().get(search.id) if search else None,
         "schedules": SCHEDULES if draft.schedule in SCHEDULES else (draft.schedule, *SCHEDULES),
         "many": MANY,

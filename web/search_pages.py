@@ -20,7 +20,7 @@ from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
-from search.stories import MOST, changes, read_article, read_story
+from search.story_view import MOST, changes, read_article, read_story
 from web.render import pages, render
 from web.security import Here
 

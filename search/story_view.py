@@ -1,0 +1,157 @@
+"""A story: every article that reports it, told apart by who wrote and who copied."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Literal
+
+from elasticsearch import Elasticsearch, NotFoundError
+
+from newswatch.model import Article, Version
+from search.documents import from_document
+from search.names import Names
+
+MOST = 1_000
+"""Articles of one story that are read; a story has tens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An article that is nobody's copy, and those that copy it."""
+
+    article: Article
+    copies: tuple[Article, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that was read of a story."""
+
+    id: str
+    reports: tuple[Report, ...]
+    """In the order they were published."""
+    total: int
+    """Articles in the index; more than were read if it exceeds `MOST`."""
+    independent: int
+    """Owners (or outlets, where the owner is not known) that wrote of it themselves: copies don't count."""
+
+    @property
+    def articles(self) -> tuple[Article, ...]:
+        """All, in the order they were published."""
+        every = [article for report in self.reports for article in (report.article, *report.copies)]
+        return tuple(sorted(every, key=published))
+
+    @property
+    def lead(self) -> Article:
+        """The first report."""
+        return self.reports[0].article
+
+
+def published(article: Article) -> datetime:
+    """When it was published, or seen where nobody says."""
+    return article.published or article.first_seen
+
+
+def read_story(es: Elasticsearch, names: Names, story_id: str) -> Story | None:
+    """The story; None if no article has that story id."""
+    try:
+        answer = es.search(
+            index=names.articles,
+            query={"term": {"story_id": story_id}},
+            sort=[{"time": "asc"}, {"seq": "asc"}],
+            size=MOST,
+            track_total_hits=True,
+        )
+    except NotFoundError:
+        return None
+    articles = [from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"]]
+    return arranged(story_id, articles, answer["hits"]["total"]["value"]) if articles else None
+
+
+def read_article(es: Elasticsearch, names: Names, article_id: str) -> Article | None:
+    """The article, as the index has it; None if there is none of that id."""
+    try:
+        hits = es.search(index=names.articles, query={"ids": {"values": [article_id]}}, size=1)["hits"]["hits"]
+    except NotFoundError:
+        return None
+    return from_document(hits[0]["_id"], hits[0]["_source"]) if hits else None
+
+
+def arranged(story_id: str, articles: Sequence[Article], total: int) -> Story:
+    """The articles of a story as reports with their copies. Pure.
+
+    A copy of a copy stands with the first; a copy of what isn't there, or in a ring of copies, stands for itself.
+    """
+    by_id = {article.id: article for article in articles}
+    copies: dict[str, list[Article]] = {}
+    originals: list[Article] = []
+    for article in sorted(articles, key=published):
+        root = _original_of(article, by_id)
+        if root == article.id:
+            originals.append(article)
+        else:
+            copies.setdefault(root, []).append(article)
+    reports = tuple(Report(article, tuple(copies.get(article.id, ()))) for article in originals)
+    return Story(story_id, reports, total, independent(originals))
+
+
+def _original_of(article: Article, by_id: dict[str, Article]) -> str:
+    passed = [article.id]
+    while (nearer := by_id[passed[-1]].duplicate_of) in by_id and nearer is not None:
+        if nearer in passed:
+            return article.id
+        passed.append(nearer)
+    return passed[-1]
+
+
+def independent(articles: Iterable[Article]) -> int:
+    """How many owners (or outlets) wrote the articles that copy none; 1 at least."""
+    own = {a.source.owner or a.source.domain for a in articles if a.duplicate_of is None}
+    return max(1, len(own))
+
+
+# ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ChangeKind = Literal["same", "added", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionChange:
+    """A version of an article beside the one before it."""
+
+    version: Version
+    number: int
+    title: tuple[tuple[ChangeKind, str], ...]
+    """The title in pieces: what stayed, what came, what went."""
+
+
+def changes(article: Article) -> tuple[VersionChange, ...]:
+    """Every version after the first, with what it changed, oldest first. Pure."""
+    return tuple(
+        VersionChange(after, number, word_diff(before.title, after.title))
+        for number, (before, after) in enumerate(pairwise(article.versions), 2)
+    )
+
+
+def word_diff(before: str, after: str) -> tuple[tuple[ChangeKind, str], ...]:
+    """Both texts as one, word by word: what stayed, what went and what came in its place. Pure."""
+    old, new = _words(before), _words(after)
+    pieces: list[tuple[ChangeKind, str]] = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            pieces.append(("same", "".join(old[a:b])))
+            continue
+        if b > a:
+            pieces.append(("removed", "".join(old[a:b])))
+        if d > c:
+            pieces.append(("added", "".join(new[c:d])))
+    return tuple(pieces)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s+|\w+|[^\w\s]", text)
