@@ -58,7 +58,7 @@ def stored(value: T, hit: Mapping[str, Any]) -> Stored[T]:
 # ── articles ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _DETAILS = {"tags": "tag_details", "entities": "entity_details"}
-_DERIVED = ("stemmed", "indexed_at", "time", "tags_main", "scores", "entity_ids", "batch", "seq", "bands")
+_DERIVED = ("stemmed", "indexed_at", "time", "tags_main", "scores", "entity_ids", "batch", "seq", "bands", "lag_s")
 
 
 def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: datetime) -> Document:
@@ -77,9 +77,16 @@ def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: dateti
         "stemmed": {ANALYZERS.get(article.language or "", UNSTEMMED): _all_text(article)},
         "time": (article.published or article.first_seen).isoformat(),
         "indexed_at": indexed_at.isoformat(),
+        **_lag(article, indexed_at),
         "batch": batch_id,
         "seq": seq,
     }
+
+
+def _lag(article: Article, indexed_at: datetime) -> Document:
+    """How many seconds it took from the publisher's clock to the index; nothing where that isn't known."""
+    said = article.updated if article.version > 1 else article.published
+    return {"lag_s": round((indexed_at - said).total_seconds())} if said and said <= indexed_at else {}
 
 
 def _all_text(article: Article) -> list[str]:

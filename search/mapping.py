@@ -115,6 +115,7 @@ ARTICLE: Json = {
     "updated": DATE,
     "first_seen": DATE,
     "indexed_at": DATE,
+    "lag_s": {"type": "long"},
     "time": DATE,
     "tags": KEYWORD,
     "tags_main": KEYWORD,
