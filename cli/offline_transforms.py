@@ -12,6 +12,9 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from transforms.story import Profile
     from transforms.tag import Tagger
 
 STDIN = Path("-")
@@ -23,6 +26,7 @@ TaxonomyOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module to `app`."""
     app.command("tag")(tag)
+    app.command("stories")(stories)
     group = typer.Typer(no_args_is_help=True, help="The taxonomy that tags are given by.")
     group.command("check")(check)
     app.add_typer(group, name="taxonomy")
@@ -44,6 +48,24 @@ def tag(
         raise typer.Exit(getattr(error, "exit_code", 1)) from error
     if failed:
         typer.echo(f"newswatch: {failed} line(s) could not be tagged; all others were", err=True)
+        raise typer.Exit(1)
+
+
+def stories(
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines with id, title, text and optionally published, source, language.")
+    ] = STDIN,
+    window: Annotated[int, typer.Option(min=1, help="Days that two articles of a story may be apart.")] = 7,
+) -> None:
+    """Group articles into stories: reads JSON lines, writes id, story_id and duplicate_of of each, in their order."""
+    try:
+        with _opened(file) as lines:
+            failed = _group_lines(lines, window)
+    except OSError as error:
+        typer.echo(f"newswatch: {error}", err=True)
+        raise typer.Exit(1) from error
+    if failed:
+        typer.echo(f"newswatch: {failed} line(s) could not be placed; all others were", err=True)
         raise typer.Exit(1)
 
 
@@ -83,6 +105,70 @@ def _tagger(taxonomy: Path | None) -> Tagger:
 
 def _opened(file: Path) -> Any:
     return nullcontext(sys.stdin.buffer) if file == STDIN else file.open("rb")
+
+
+def _group_lines(lines: IO[bytes], window: int) -> int:
+    """Places articles by the time they were published and writes where each belongs; how many lines could not be."""
+    import json
+    from datetime import timedelta
+
+    from transforms.story import Recent
+
+    profiles, failed = _profiles(lines)
+    recent = Recent(window=timedelta(days=window))
+    placed = {p.id: recent.place(p) for p in sorted(profiles, key=lambda p: (p.published, p.id))}
+    for profile in profiles:
+        found = placed[profile.id]
+        row = {"id": found.id, "story_id": found.story_id, "duplicate_of": found.duplicate_of}
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return failed
+
+
+def _profiles(lines: IO[bytes]) -> tuple[list[Profile], int]:
+    """The articles' profiles in the order of the lines, and how many lines hold none."""
+    profiles: list[Profile] = []
+    seen: set[str] = set()
+    failed = 0
+    for number, line in _numbered(lines):
+        try:
+            profile = _profile(_article(line))
+            if profile.id in seen:
+                raise ValueError(f"id {profile.id!r} was there before")
+        except ValueError as error:
+            typer.echo(f"newswatch: line {number}: {error}", err=True)
+            failed += 1
+            continue
+        seen.add(profile.id)
+        profiles.append(profile)
+    return profiles, failed
+
+
+def _profile(article: dict[str, Any]) -> Profile:
+    from transforms.story import profile
+
+    for name in ("id", "title", "text"):
+        if not isinstance(article.get(name), str):
+            raise ValueError(f"{name!r} is missing or no text")
+    return profile(
+        id=article["id"],
+        title=article["title"],
+        text=article["text"],
+        published=_time(article.get("published")),
+        source=str(article.get("source") or ""),
+    )
+
+
+def _time(published: object) -> datetime:
+    """`published` as a time in UTC. Undated articles all count as of 1 January 1970: near each other in time."""
+    from datetime import UTC, datetime
+
+    if published in (None, ""):
+        return datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        time = datetime.fromisoformat(str(published))
+    except ValueError as error:
+        raise ValueError(f"'published' is no ISO 8601 time: {published!r}") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from newswatch.model import Article
 from transforms.clean import clean
-from transforms.fingerprint import text_hash
+from transforms.fingerprint import agency, text_hash
 from transforms.language import detect
 from transforms.tag import Tagger
 
@@ -24,5 +24,6 @@ def enrich(article: Article, tagger: Tagger) -> Article:
         entities=found.entities,
         text_hash=text_hash(article.title, article.text),
         provenance=replace(article.provenance, taxonomy=tagger.taxonomy.version),
+        agency=article.agency or agency(article.text or article.summary, article.authors),
         story_id=article.story_id or article.id,
     )

@@ -1,0 +1,239 @@
+"""Stories: which articles report the same event, whether they share text or not.
+
+An article's profile is the weighted stems of its title and first words (Allan et al., "Topic detection and tracking
+pilot study", 1998: the lead tells the event) and its fingerprint. Articles are placed one by one in the order they
+come, each once: with the story it copies, else with the one its profile is nearest to, else on its own. Everything here
+is pure; candidates come from Elasticsearch or, offline, from `Recent`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from transforms.fingerprint import Fingerprint, are_copies, fingerprint, jaccard, own_words
+from transforms.fold import fold
+
+WINDOW = timedelta(days=7)
+"""How far apart two articles of one story may be."""
+LEAD_WORDS = 120
+"""So many words of the text tell what happened."""
+TITLE_WEIGHT = 2.5
+SAME_STORY = 0.2
+"""From this likeness on an article belongs to a story."""
+FORGETTING = timedelta(hours=60)
+"""After this time (and a day's grace) a story's pull on new articles has fallen to 1/e: news moves on."""
+
+_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
+_ARABIC_HEAD = re.compile(r"^(?:[وفبكل]?ال|لل|[وف](?=\w{4}))")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+
+
+Vector = Mapping[str, float]
+"""Stem → weight, of length 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is compared of an article."""
+
+    id: str
+    published: datetime
+    """Aware, in UTC."""
+    source: str
+    terms: Mapping[str, float]
+    """Stem → weight."""
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where an article belongs."""
+
+    id: str
+    story_id: str
+    duplicate_of: str | None
+    """The earliest article whose text it shares."""
+    score: float
+    """Likeness to the story in [0, 1]; 0 for a story of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An article that is placed already."""
+
+    profile: Profile
+    story_id: str
+    duplicate_of: str | None = None
+    vector: Vector | None = None
+    """The profile's, when it was worked out before."""
+
+
+def profile(*, id: str, title: str, text: str, published: datetime, source: str = "", summary: str = "") -> Profile:
+    """The profile of an article; `summary` stands in where there is no text."""
+    body = text or summary
+    return Profile(id, published.astimezone(UTC), source, story_terms(title, body), fingerprint(body))
+
+
+def story_terms(title: str, text: str) -> dict[str, float]:
+    """The stems that tell the event, with weights: those of the title, and of the first words, the earlier the more."""
+    weights: dict[str, float] = defaultdict(float)
+    for stem in dict.fromkeys(stems(title)):
+        weights[stem] += TITLE_WEIGHT
+    for n, stem in enumerate(stems(own_words(text)[: 10 * LEAD_WORDS])[:LEAD_WORDS]):
+        weights[stem] += 1 / (1 + n / 40)
+    return {stem: 1 + math.log(w) if w > 1 else w for stem, w in weights.items()}
+
+
+def stems(text: str) -> list[str]:
+    """The words of `text` cut to what their forms share: six letters, five in Arabic, pairs of characters in CJK."""
+    return [stem for token in _TOKEN.findall(fold(text).text) for stem in _stems(token)]
+
+
+def _stems(token: str) -> Iterable[str]:
+    if _CJK.match(token):
+        return [token[n : n + 2] for n in range(max(1, len(token) - 1))]
+    if "\u0600" <= token[0] <= "\u06ff":
+        token = _ARABIC_HEAD.sub("", token)
+        return [token[:5]] if len(token) > 2 else []
+    if token.isdigit():
+        return [token] if len(token) > 1 else []
+    return [token[:6]] if len(token) > 2 else []
+
+
+class Background:
+    """How common stems are: articles it has seen, counted. What every article says tells no event."""
+
+    def __init__(self) -> None:
+        self._documents = 0
+        self._counts: Counter[str] = Counter()
+
+    @classmethod
+    def of(cls, documents: int, counts: Mapping[str, int]) -> Background:
+        """One that has seen so many articles, with the stems in so many of them each."""
+        background = cls()
+        background._documents, background._counts = documents, Counter(counts)
+        return background
+
+    def add(self, terms: Iterable[str]) -> None:
+        """Count one article."""
+        self._documents += 1
+        self._counts.update(terms)
+
+    def weight(self, stem: str) -> float:
+        """Inverse document frequency, at least 0; a stem never seen weighs most."""
+        return max(0.0, math.log((self._documents + 20) / (self._counts[stem] + 0.5) / 20 * 10))
+
+    def vector(self, profile: Profile) -> Vector:
+        """The profile's stems with their weights against this background, at length 1; empty if all are common."""
+        raw = {s: w * idf for s, w in profile.terms.items() if (idf := self.weight(s)) > 0}
+        length = math.sqrt(sum(v * v for v in raw.values()))
+        return {s: v / length for s, v in raw.items()} if length else {}
+
+
+def likeness(a: Profile, b: Profile, background: Background) -> float:
+    """How alike two articles' events are, in [0, 1]: the cosine of their weighted stems, less with the time between."""
+    return _cosine(background.vector(a), background.vector(b)) * _nearness(a.published, b.published)
+
+
+def _cosine(a: Vector, b: Vector) -> float:
+    return sum(a[s] * b[s] for s in a.keys() & b.keys())
+
+
+def _nearness(a: datetime, b: datetime) -> float:
+    apart = abs(a - b)
+    return math.exp(-max(timedelta(0), apart - timedelta(days=1)) / FORGETTING)
+
+
+def place(
+    new: Profile, candidates: Sequence[Candidate], background: Background, *, window: timedelta = WINDOW
+) -> Placed:
+    """Where `new` belongs among `candidates`, which may be any articles: those out of `window` are passed over."""
+    near = [c for c in candidates if c.profile.id != new.id and abs(c.profile.published - new.published) <= window]
+    original = _original(new, near)
+    if original is not None:
+        return Placed(new.id, original.story_id, original.duplicate_of or original.profile.id, 1.0)
+    story, score = _nearest_story(new, near, background)
+    return Placed(new.id, story, None, score) if score >= SAME_STORY else Placed(new.id, new.id, None, 0.0)
+
+
+def _original(new: Profile, near: Sequence[Candidate]) -> Candidate | None:
+    """The candidate that `new` shares its text with: the likest, of equals the earliest."""
+    copies = [c for c in near if _copies(new, c.profile)]
+    if not copies:
+        return None
+    return max(
+        copies, key=lambda c: (jaccard(new.fingerprint, c.profile.fingerprint), -c.profile.published.timestamp())
+    )
+
+
+def _copies(a: Profile, b: Profile) -> bool:
+    return are_copies(a.fingerprint, b.fingerprint, same_outlet=bool(a.source) and a.source == b.source)
+
+
+def _nearest_story(new: Profile, near: Sequence[Candidate], background: Background) -> tuple[str, float]:
+    """The story with the highest likeness: half that of its nearest article, half the mean of its three nearest."""
+    by_story: dict[str, list[float]] = defaultdict(list)
+    vector = background.vector(new)
+    for candidate in near:
+        other = background.vector(candidate.profile) if candidate.vector is None else candidate.vector
+        nearness = _nearness(new.published, candidate.profile.published)
+        by_story[candidate.story_id].append(_cosine(vector, other) * nearness)
+    scores = {story: _story_score(likes) for story, likes in by_story.items()}
+    best = max(sorted(scores), key=lambda story: scores[story], default="")
+    return best, scores.get(best, 0.0)
+
+
+def _story_score(likes: list[float]) -> float:
+    nearest = sorted(likes, reverse=True)[:3]
+    return (nearest[0] + sum(nearest) / len(nearest)) / 2
+
+
+@dataclass(slots=True)
+class Recent:
+    """The articles of the last days, in memory, to look up candidates in: what Elasticsearch is when it runs."""
+
+    background: Background = field(default_factory=Background)
+    window: timedelta = WINDOW
+    _by_band: dict[str, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
+    _by_term: dict[str, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
+
+    def place(self, new: Profile) -> Placed:
+        """Places `new` and remembers it."""
+        self.background.add(new.terms)
+        placed = place(new, self._candidates(new), self.background, window=self.window)
+        candidate = Candidate(new, placed.story_id, placed.duplicate_of, self.background.vector(new))
+        for band in new.fingerprint.bands:
+            self._by_band[band].append(candidate)
+        for term in new.terms:
+            self._by_term[term].append(candidate)
+        return placed
+
+    def _candidates(self, new: Profile, most: int = 60) -> list[Candidate]:
+        """Copies by their bands, and the articles that share the weightiest of the rarest stems."""
+        copies = {c.profile.id: c for band in new.fingerprint.bands for c in self._recent(self._by_band, band, new)}
+        votes: dict[str, float] = defaultdict(float)
+        sharing: dict[str, Candidate] = {}
+        for term in self.telling_terms(new):
+            for candidate in self._recent(self._by_term, term, new):
+                votes[candidate.profile.id] += self.background.weight(term)
+                sharing[candidate.profile.id] = candidate
+        likeliest = sorted(votes, key=lambda id: (-votes[id], id))[:most]
+        return list({**copies, **{id: sharing[id] for id in likeliest}}.values())
+
+    def telling_terms(self, new: Profile, most: int = 16) -> list[str]:
+        """The stems by which candidates for `new` are looked up: weightiest first."""
+        weights = {s: w * self.background.weight(s) for s, w in new.terms.items()}
+        return sorted(weights, key=lambda s: (-weights[s], s))[:most]
+
+    def _recent(self, index: dict[str, list[Candidate]], key: str, new: Profile) -> list[Candidate]:
+        kept = [c for c in index.get(key, ()) if new.published - c.profile.published <= self.window]
+        if kept:
+            index[key] = kept
+        else:
+            index.pop(key, None)
+        return kept
