@@ -131,8 +131,8 @@ def _moment(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def histogram(range_: TimeRange, parsed: Parsed, now: datetime) -> tuple[dict[str, Any], datetime, timedelta]:
-    """The aggregation of the time-line, its first moment and its step."""
+def histogram(range_: TimeRange, parsed: Parsed, now: datetime) -> tuple[dict[str, Any], timedelta]:
+    """The aggregation of the time-line, and its step."""
     since = parsed.first("since")
     start = max(span(since, now)[0], range_.first) if since else _worth_showing(range_)
     name, step = interval(range_.last - start)
@@ -143,7 +143,7 @@ def histogram(range_: TimeRange, parsed: Parsed, now: datetime) -> tuple[dict[st
         # Rounded down to a step, and then the end is not in it.
         "hard_bounds": {"min": first, "max": last + int(step.total_seconds() * 1000)},
     }
-    return {"date_histogram": {"field": "time", "fixed_interval": name, "min_doc_count": 0, **bounds}}, start, step
+    return {"date_histogram": {"field": "time", "fixed_interval": name, "min_doc_count": 0, **bounds}}, step
 
 
 def _worth_showing(range_: TimeRange) -> datetime:

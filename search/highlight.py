@@ -50,7 +50,7 @@ def requests(
         groups[analyzer_of(language)].append(article_id)
     return [
         {
-            "query": {"bool": {"filter": [{"ids": {"values": ids}}], "must": [query]}},
+            "query": {"bool": {"filter": [{"ids": {"values": ids}}], "must": [_narrowed(query, analyzer)]}},
             "size": len(ids),
             "_source": False,
             "track_total_hits": False,
@@ -58,6 +58,12 @@ def requests(
         }
         for analyzer, ids in groups.items()
     ]
+
+
+def _narrowed(query: Mapping[str, Any], analyzer: str) -> dict[str, Any]:
+    """The query on the fields that articles of this analyzer have: the others can't match, but cost."""
+    fields = [*_FIELDS, f"stemmed.{analyzer}"]
+    return {kind: {**clause, **({"fields": fields} if "fields" in clause else {})} for kind, clause in query.items()}
 
 
 def found(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
@@ -169,7 +169,7 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     ]
     try:
         for body in bodies:
-            if marked := highlight.found([es.search(index=names.articles, **body)]):
+            if marked := highlight.found([es.search(index=names.articles, **body).body]):
                 return marked[article.id]
     except BadRequestError as error:
         raise QueryError(explain_refusal(query, error)) from error
@@ -214,43 +214,55 @@ class _Page:
         }
         if self.by_story:
             aggs["stories"] = {"cardinality": {"field": "story_id", "precision_threshold": 40_000}}
-            body["collapse"] = {"field": "story_id", "inner_hits": {"name": "story", "size": 0}}
+            body["collapse"] = {"field": "story_id"}
         return body
 
     def _completed(self, results: Results, query: Json, text: Json, found: Mapping[str, Any]) -> Results:
-        """With highlights, and with the time-line if facets were asked for."""
-        marks = (
-            []
-            if "match_all" in text
-            else highlight.requests(text, [(h.article.id, h.article.language) for h in results.hits])
-        )
+        """With highlights; with the stories' sizes and the time-line, if those were asked for."""
+        shown = [(hit.article.id, hit.article.language) for hit in results.hits]
+        marks = [] if "match_all" in text else highlight.requests(text, shown)
         range_ = facets.time_range(found) if self.with_facets else None
-        asked = list(marks)
-        if range_:
-            aggregation, _, step = facets.histogram(range_, self.parsed, self.now)
-            asked.append({"query": query, "size": 0, "track_total_hits": False, "aggs": {"timeline": aggregation}})
+        counted, step = self._counted(results, range_)
+        asked = [
+            *marks,
+            *([{"query": query, "size": 0, "track_total_hits": False, "aggs": counted}] if counted else []),
+        ]
         if not asked:
             return results
-        lines = [line for body in asked for line in ({"index": self.names.articles}, body)]
-        answers = self.es.msearch(searches=lines)["responses"]
-        if len(answers) != len(asked):
-            raise AssertionError(f"{len(asked)} questions to _msearch, {len(answers)} answers")
+        answers = self._ask(asked)
         marked = highlight.found(answers[: len(marks)])
-        results = replace(
-            results, hits=tuple(replace(h, highlights=marked.get(h.article.id, {})) for h in results.hits)
+        counts: Mapping[str, Any] = answers[-1]["aggregations"] if counted else {}
+        sizes = {b["key"]: b["doc_count"] for b in counts["matching"]["buckets"]} if "matching" in counts else {}
+        hits = tuple(
+            replace(h, highlights=marked.get(h.article.id, {}), matching=sizes.get(h.article.story_id, 1))
+            for h in results.hits
         )
+        line = facets.timeline(counts["timeline"], step, results.total) if range_ else results.timeline
+        return replace(results, hits=hits, timeline=line)
+
+    def _counted(self, results: Results, range_: facets.TimeRange | None) -> tuple[Json, timedelta]:
+        """What is counted once the hits are known, and the time-line's step."""
+        aggs: Json = {}
+        step = timedelta()
+        stories = sorted({hit.article.story_id for hit in results.hits}) if self.by_story else []
+        if stories:
+            # By inner hits, each story would cost a search of its own.
+            aggs["matching"] = {"terms": {"field": "story_id", "include": stories, "size": len(stories)}}
         if range_:
-            results = replace(
-                results, timeline=facets.timeline(answers[-1]["aggregations"]["timeline"], step, results.total)
-            )
-        return results
+            aggs["timeline"], step = facets.histogram(range_, self.parsed, self.now)
+        return aggs, step
+
+    def _ask(self, bodies: Sequence[Json]) -> list[Mapping[str, Any]]:
+        lines = [line for body in bodies for line in ({"index": self.names.articles}, body)]
+        answers: list[Mapping[str, Any]] = self.es.msearch(searches=lines)["responses"]
+        if len(answers) != len(bodies):
+            raise AssertionError(f"{len(bodies)} questions to _msearch, {len(answers)} answers")
+        return answers
 
 
 def _hit(hit: Mapping[str, Any]) -> Hit:
     article = from_document(hit["_id"], hit["_source"])
-    group = hit.get("inner_hits", {}).get("story")
-    matching = group["hits"]["total"]["value"] if group else 1
-    return Hit(article, float(hit["_score"] or 0.0), {}, int(hit["_source"].get("seq", 0)), matching)
+    return Hit(article, float(hit["_score"] or 0.0), {}, int(hit["_source"].get("seq", 0)))
 
 
 _PLACE = re.compile(r"line (\d+), column (\d+)")

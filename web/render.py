@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -45,6 +45,7 @@ def environment() -> Environment:
         "published": published,
         "safe_url": safe_url,
         "main_tags": main_tags,
+        "language_tag": language_tag,
         "repeats_summary": repeats_summary,
         "shown_evidence": shown_evidence,
         "right_to_left": right_to_left,
@@ -162,6 +163,14 @@ def shown_evidence(tag: Tag, article: Article) -> list[tuple[str, list[Evidence]
         if evidence.field != "summary" or not repeats_summary(article):
             places.setdefault(evidence.text, []).append(evidence)
     return list(places.items())
+
+
+def language_tag(code: str | None) -> str:
+    """The language as HTML names it (BCP 47: the shortest code there is), empty for what is no language."""
+    try:
+        return str(Locale.parse(code).language) if code else ""
+    except (ValueError, UnknownLocaleError):
+        return ""
 
 
 def right_to_left(code: str | None) -> bool:
