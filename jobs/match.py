@@ -6,17 +6,20 @@ is matched again, and the outbox takes each (saved search, story) once.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from alerts.deliver import DeliverReport, deliver
-from alerts.outbox import Outbox
-from alerts.smtp import Mailer
-
 from alerts.match import match_batch
+from alerts.outbox import Outbox
 from alerts.saved import SavedSearches, load_alerts
+from alerts.smtp import Mailer
 from jobs.context import Context
+from newswatch.model import Batch, SavedSearch
 from search.batches import BatchStore
+from search.documents import Stored
+from search.stories import Stories
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +43,32 @@ def match(context: Context) -> MatchedReport:
     """
     searches = SavedSearches(context.es, context.names)
     searches.seed(load_alerts(context.settings.config_dir / "alerts.yaml"))
-    enabled, outbox, batches = (
-        searches.enabled(),
-        Outbox(context.es, context.names),
-        BatchStore(context.es, context.names),
+    enabled, batches, now = searches.enabled(), BatchStore(context.es, context.names), context.clock()
+    report = MatchedReport()
+    for waiting in batches.waiting(now=now):
+        report = _match_one(context, waiting, enabled, report)
+    for late in batches.unmatched(now=now):
+        again = [search for search in enabled if search.id in late.value.unmatched]
+        report = _match_one(context, late, again, report)
+    return replace(report, delivered=send(context))
+
+
+def _match_one(
+    context: Context, waiting: Stored[Batch], searches: Sequence[SavedSearch], report: MatchedReport
+) -> MatchedReport:
+    """Place the batch's articles into their stories, find who watches them, owe the mails, and mark the batch."""
+    window = timedelta(days=context.settings.story_window_days)
+    Stories(context.es, context.names, window=window).place(waiting.value, now=context.clock())
+    found = match_batch(context.es, context.names, waiting.value, searches)
+    owed = Outbox(context.es, context.names).owe(found.matches, searches, context.clock())
+    # A search that could not be run must neither hold up the others nor miss the batch.
+    BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock(), unmatched=found.failed)
+    return MatchedReport(
+        batches=(*report.batches, waiting.value.number),
+        matches=report.matches + len(found.matches),
+        owed=report.owed + owed.created,
+        failed={**report.failed, **found.failed},
     )
-    counts: Counter[str] = Counter()
-    done: list[int] = []
-    failed: dict[str, str] = {}
-    for waiting in batches.waiting(now=context.clock()):
-        found = match_batch(context.es, context.names, waiting.value, enabled)
-        failed |= found.failed
-        counts["matches"] += len(found.matches)
-        counts["owed"] += outbox.owe(found.matches, enabled, context.clock()).created
-        batches.mark_matched(waiting, now=context.clock())
-        done.append(waiting.value.number)
-    return MatchedReport(tuple(done), counts["matches"], counts["owed"], failed, send(context))
 
 
 def send(context: Context) -> DeliverReport:
@@ -67,6 +80,7 @@ def send(context: Context) -> DeliverReport:
 def work_waits(context: Context) -> bool:
     """Whether `match` has anything to do: a batch to match or a mail to send."""
     now = context.clock()
-    if BatchStore(context.es, context.names).waiting(now=now, limit=1):
+    batches = BatchStore(context.es, context.names)
+    if batches.waiting(now=now, limit=1) or batches.unmatched(now=now, limit=1):
         return True
     return Outbox(context.es, context.names).has_due(now)

@@ -364,6 +364,9 @@ class Article:
     story_id: str = ""
     """Its own id until another article shares the story."""
     duplicate_of: str | None = None
+    """The article whose text it shares, if it is a copy."""
+    placed_at: datetime | None = None
+    """When its story was decided on, which happens once; None: not yet."""
     agency: str | None = None
     version: int = 1
     versions: tuple[Version, ...] = ()
@@ -403,6 +406,8 @@ class Batch:
     matched_at: datetime | None = None
     abandoned: bool = False
     """Its worker was given up for dead; what it had written is matched all the same."""
+    unmatched: tuple[str, ...] = ()
+    """Saved searches that could not be run against it; they are tried again, the others are done."""
 
     @property
     def id(self) -> str:

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     batch_retention_days: int = Field(default=30, ge=1)
     """How long a batch is remembered after it was matched."""
 
+    story_window_days: int = Field(default=7, ge=1)
+    """Articles further apart are never of one story."""
+
     public_url: str = "http://127.0.0.1:8080"
     """Where users reach Airflow's web server; for links in mails."""
     kibana_url: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,9 +70,12 @@ class BatchStore:
 
         return self._change(number, indexed)
 
-    def mark_matched(self, was: Stored[Batch], *, now: datetime) -> bool:
-        """The batch is done, unless it was indexed once more since it was read: then it stays to be matched again."""
-        batch = replace(was.value, state=BatchState.MATCHED, matched_at=now)
+    def mark_matched(self, was: Stored[Batch], *, now: datetime, unmatched: Iterable[str] = ()) -> bool:
+        """The batch is done but for the saved searches `unmatched`.
+
+        False: it was indexed once more since it was read, and stays to be matched again, whole.
+        """
+        batch = replace(was.value, state=BatchState.MATCHED, matched_at=now, unmatched=tuple(unmatched))
         (result,) = bulk.write(self._es, [bulk.replace(was, dump(batch))])
         return result.reason is None
 
@@ -85,6 +88,12 @@ class BatchStore:
         late = {"range": {"lease_until": {"gte": (now - _GRACE).isoformat()}}}
         abandoned = {"bool": {"filter": [{"term": {"abandoned": True}}, late]}}
         return self._find({"bool": {"should": [{"term": {"state": BatchState.INDEXED}}, abandoned]}}, limit)
+
+    def unmatched(self, *, now: datetime, limit: int = 100) -> list[Stored[Batch]]:
+        """Batches of the last day that some saved search could not be run against, oldest first."""
+        recent = {"range": {"created_at": {"gte": (now - _PATIENCE).isoformat()}}}
+        done = {"term": {"state": BatchState.MATCHED}}
+        return self._find({"bool": {"filter": [recent, done, {"exists": {"field": "unmatched"}}]}}, limit)
 
     def reap(self, *, now: datetime) -> list[int]:
         """Give up the batches whose lease has run out: what they had indexed is matched, their feeds are due again."""
@@ -114,6 +123,7 @@ class BatchStore:
 
 _ANY = datetime.min
 _GRACE = timedelta(hours=1)
+_PATIENCE = timedelta(days=1)
 
 
 def _given_up(batch: Batch, now: datetime) -> Batch:

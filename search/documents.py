@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from newswatch.model import Article, Feed, FeedState
 from search.mapping import ANALYZERS, UNSTEMMED
 from search.topic_words import words_for
+from transforms.story import Profile, profile
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -58,12 +59,24 @@ def stored(value: T, hit: Mapping[str, Any]) -> Stored[T]:
 # ── articles ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _DETAILS = {"tags": "tag_details", "entities": "entity_details"}
-_DERIVED = ("stemmed", "indexed_at", "time", "tags_main", "scores", "entity_ids", "batch", "seq", "bands", "lag_s")
+_DERIVED = (
+    "stemmed",
+    "indexed_at",
+    "lag_s",
+    "time",
+    "tags_main",
+    "scores",
+    "entity_ids",
+    "batch",
+    "seq",
+    "bands",
+    "story_terms",
+)
 
 
 def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: datetime) -> Document:
     """The document of an article, stamped with its batch; its id is `article.id`."""
-    document = dump(article)
+    document, profile = dump(article), profile_of(article)
     del document["id"]
     for name, details in _DETAILS.items():
         if name in document:
@@ -80,7 +93,21 @@ def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: dateti
         **_lag(article, indexed_at),
         "batch": batch_id,
         "seq": seq,
+        "bands": list(profile.fingerprint.bands),
+        "story_terms": list(profile.terms),
     }
+
+
+def profile_of(article: Article) -> Profile:
+    """What is compared of an article to find its copies and its story."""
+    return profile(
+        id=article.id,
+        title=article.title,
+        text=article.text,
+        summary=article.summary,
+        published=article.published or article.first_seen,
+        source=article.source.domain,
+    )
 
 
 def _lag(article: Article, indexed_at: datetime) -> Document:

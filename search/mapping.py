@@ -127,7 +127,9 @@ ARTICLE: Json = {
     "story_id": KEYWORD,
     "duplicate_of": KEYWORD,
     "agency": KEYWORD,
+    "placed_at": DATE,
     "bands": {"type": "keyword", "doc_values": False},
+    "story_terms": KEYWORD,
     "text_hash": {"type": "keyword", "index": False, "doc_values": False},
     "version": INTEGER,
     "versions": UNINDEXED,
@@ -190,6 +192,7 @@ BATCH: Json = {
     "counts": {"type": "object", "dynamic": True},
     "attempts": INTEGER,
     "abandoned": {"type": "boolean"},
+    "unmatched": KEYWORD,
 }
 
 QUARANTINE: Json = {
@@ -329,7 +332,7 @@ def article_template(names: Names, settings: Settings) -> Json:
             "codec": CODEC,
         },
         # The stemmed copies are made anew from the stored text whenever an article is written.
-        "mappings": _mappings(ARTICLE, _source={"excludes": ["stemmed"]}),
+        "mappings": _mappings(ARTICLE, _source={"excludes": ["stemmed", "bands", "story_terms"]}),
     }
     return {
         "index_patterns": [names.slices],

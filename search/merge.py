@@ -83,6 +83,7 @@ def _next_version(
         feeds=feeds,
         story_id=was.story_id,
         duplicate_of=was.duplicate_of,
+        placed_at=was.placed_at,
         version=was.version + 1,
         versions=(*was.versions, Version(seen.first_seen, seen.title or was.title, seen.text_hash, changed)),
     )

@@ -1,157 +1,205 @@
-"""A story: every article that reports it, told apart by who wrote and who copied."""
+"""Which story an article belongs to: decided once, when its batch is matched, against the articles of the last days.
+
+Batches are matched one after the other, in ingest order, so two copies that came in at the same moment by two workers
+still meet here. What decides is pure and stands in `transforms.story`; candidates come from the index, by the bands of
+the text's fingerprint and by the stems that tell most.
+"""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
-from typing import Literal
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 
-from newswatch.model import Article, Version
-from search.documents import from_document
+from newswatch.errors import StoreError
+from newswatch.model import Article, Batch
+from search import bulk
+from search.documents import Document, Stored, from_document, profile_of, renewed, stored
 from search.names import Names
+from transforms.story import Background, Candidate, Placed, Profile, place
 
-MOST = 1_000
-"""Articles of one story that are read; a story has tens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """An article that is nobody's copy, and those that copy it."""
-
-    article: Article
-    copies: tuple[Article, ...]
+_PAGE = 200
+"""Articles placed together, in a handful of requests."""
+_CANDIDATES = 60
+"""Asked for of each article; a story has rarely more near ones."""
+_TELLING = 16
+_TRIES = 5
+_NEEDED = ["title", "summary", "text", "published", "first_seen", "source", "story_id", "duplicate_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """All that was read of a story."""
+class PlacedReport:
+    """How many articles were placed, and how."""
 
-    id: str
-    reports: tuple[Report, ...]
-    """In the order they were published."""
-    total: int
-    """Articles in the index; more than were read if it exceeds `MOST`."""
-    independent: int
-    """Owners (or outlets, where the owner is not known) that wrote of it themselves: copies don't count."""
-
-    @property
-    def articles(self) -> tuple[Article, ...]:
-        """All, in the order they were published."""
-        every = [article for report in self.reports for article in (report.article, *report.copies)]
-        return tuple(sorted(every, key=published))
-
-    @property
-    def lead(self) -> Article:
-        """The first report."""
-        return self.reports[0].article
+    articles: int = 0
+    copies: int = 0
+    """They share the text of an earlier one."""
+    joined: int = 0
+    """They report an event that was known."""
 
 
-def published(article: Article) -> datetime:
-    """When it was published, or seen where nobody says."""
-    return article.published or article.first_seen
+class Stories:
+    """The stories of one installation."""
 
+    def __init__(self, es: Elasticsearch, names: Names, *, window: timedelta) -> None:
+        """Articles further apart than `window` are never of one story."""
+        self._es, self._names, self._window = es, names, window
 
-def read_story(es: Elasticsearch, names: Names, story_id: str) -> Story | None:
-    """The story; None if no article has that story id."""
-    try:
-        answer = es.search(
-            index=names.articles,
-            query={"term": {"story_id": story_id}},
+    def place(self, batch: Batch, *, now: datetime) -> PlacedReport:
+        """Place the articles of `batch` that are not placed yet; doing it again finds none.
+
+        Raises:
+            StoreError: Elasticsearch is unavailable, or others keep writing the same articles; run it again.
+        """
+        report, overtaken = PlacedReport(), 0
+        while page := self._unplaced(batch):
+            placed = self._place_page(page)
+            written = self._write(page, placed, now)
+            overtaken = 0 if written else overtaken + 1
+            if overtaken == _TRIES:
+                raise StoreError(f"The articles of batch {batch.number} keep being changed by others: run it again.")
+            done = [one for one in placed if one.id in written]
+            report = PlacedReport(
+                report.articles + len(done),
+                report.copies + sum(one.duplicate_of is not None for one in done),
+                report.joined + sum(one.story_id != one.id and one.duplicate_of is None for one in done),
+            )
+        return report
+
+    def _unplaced(self, batch: Batch) -> list[Stored[tuple[Article, Document]]]:
+        self._es.indices.refresh(index=self._names.articles, ignore_unavailable=True)
+        ours = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
+        answer = self._es.search(
+            index=self._names.articles,
+            ignore_unavailable=True,
+            query={"bool": {"filter": [ours], "must_not": {"exists": {"field": "placed_at"}}}},
             sort=[{"time": "asc"}, {"seq": "asc"}],
-            size=MOST,
+            size=_PAGE,
+            seq_no_primary_term=True,
+        )
+        hits = answer["hits"]["hits"]
+        return [stored((from_document(hit["_id"], hit["_source"]), hit["_source"]), hit) for hit in hits]
+
+    def _place_page(self, page: Sequence[Stored[tuple[Article, Document]]]) -> list[Placed]:
+        profiles = [profile_of(found.value[0]) for found in page]
+        background = self._background(profiles)
+        known = self._candidates(profiles, background)
+        here = _Neighbours()
+        placed = []
+        for profile in profiles:
+            near = {c.profile.id: c for c in (*known[profile.id], *here.of(profile))}
+            one = place(profile, list(near.values()), background, window=self._window)
+            here.add(Candidate(profile, one.story_id, one.duplicate_of))
+            placed.append(one)
+        return placed
+
+    def _background(self, profiles: Sequence[Profile]) -> Background:
+        """How common the articles' stems were in the last days."""
+        stems = sorted({stem for profile in profiles for stem in profile.terms})
+        if not stems:
+            return Background()
+        counts = {"terms": {"field": "story_terms", "include": stems, "size": len(stems)}}
+        answer = self._es.search(
+            index=self._names.articles,
+            size=0,
+            query=self._around(min(profile.published for profile in profiles)),
+            aggs={"stems": counts},
             track_total_hits=True,
         )
-    except NotFoundError:
-        return None
-    articles = [from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"]]
-    return arranged(story_id, articles, answer["hits"]["total"]["value"]) if articles else None
+        buckets = answer["aggregations"]["stems"]["buckets"]
+        return Background.of(answer["hits"]["total"]["value"], {b["key"]: b["doc_count"] for b in buckets})
+
+    def _candidates(self, profiles: Sequence[Profile], background: Background) -> Mapping[str, list[Candidate]]:
+        """For each article, the placed articles that may share its text or its event."""
+        searches: list[Document] = []
+        for profile in profiles:
+            searches += [{}, self._candidate_search(profile, background)]
+        answers = self._es.msearch(index=self._names.articles, searches=searches)["responses"]
+        if len(answers) != len(profiles):
+            raise StoreError(f"Elasticsearch gave {len(answers)} answers to {len(profiles)} questions.")
+        return {profile.id: _candidates_in(answer) for profile, answer in zip(profiles, answers, strict=True)}
+
+    def _candidate_search(self, profile: Profile, background: Background) -> Document:
+        weights = {stem: weight * background.weight(stem) for stem, weight in profile.terms.items()}
+        telling = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_TELLING]
+        by_stem = [
+            {"constant_score": _term("story_terms", stem, weights[stem])} for stem in telling if weights[stem] > 0
+        ]
+        by_band = [{"constant_score": _term("bands", band, 100.0)} for band in profile.fingerprint.bands]
+        placed = {"exists": {"field": "placed_at"}}
+        return {
+            "query": {
+                "bool": {
+                    "filter": [self._around(profile.published), placed],
+                    "should": by_stem + by_band or [{"match_none": {}}],
+                    "minimum_should_match": 1,
+                }
+            },
+            "size": _CANDIDATES,
+            "_source": _NEEDED,
+        }
+
+    def _around(self, moment: datetime) -> Document:
+        return {"range": {"time": {"gte": (moment - self._window).isoformat()}}}
+
+    def _write(
+        self, page: Sequence[Stored[tuple[Article, Document]]], placed: Sequence[Placed], now: datetime
+    ) -> set[str]:
+        """Write where each belongs; the ids of those that nobody had changed meanwhile."""
+        by_id = {one.id: one for one in placed}
+        results = bulk.write(self._es, (bulk.replace(was, _placed(was.value, by_id[was.id], now)) for was in page))
+        written = set()
+        for result in results:
+            if result.reason is None:
+                written.add(result.id)
+            elif not (result.conflict or result.moved):
+                raise StoreError(f"Elasticsearch refuses the story of article {result.id}: {result.reason}")
+        return written
 
 
-def read_article(es: Elasticsearch, names: Names, article_id: str) -> Article | None:
-    """The article, as the index has it; None if there is none of that id."""
-    try:
-        hits = es.search(index=names.articles, query={"ids": {"values": [article_id]}}, size=1)["hits"]["hits"]
-    except NotFoundError:
-        return None
-    return from_document(hits[0]["_id"], hits[0]["_source"]) if hits else None
+def _placed(was: tuple[Article, Document], placed: Placed, now: datetime) -> Document:
+    article, document = was
+    changed = replace(article, story_id=placed.story_id, duplicate_of=placed.duplicate_of, placed_at=now)
+    return renewed(article.id, document, changed)
 
 
-def arranged(story_id: str, articles: Sequence[Article], total: int) -> Story:
-    """The articles of a story as reports with their copies. Pure.
-
-    A copy of a copy stands with the first; a copy of what isn't there, or in a ring of copies, stands for itself.
-    """
-    by_id = {article.id: article for article in articles}
-    copies: dict[str, list[Article]] = {}
-    originals: list[Article] = []
-    for article in sorted(articles, key=published):
-        root = _original_of(article, by_id)
-        if root == article.id:
-            originals.append(article)
-        else:
-            copies.setdefault(root, []).append(article)
-    reports = tuple(Report(article, tuple(copies.get(article.id, ()))) for article in originals)
-    return Story(story_id, reports, total, independent(originals))
+def _term(field: str, value: str, boost: float) -> Document:
+    return {"filter": {"term": {field: value}}, "boost": boost}
 
 
-def _original_of(article: Article, by_id: dict[str, Article]) -> str:
-    passed = [article.id]
-    while (nearer := by_id[passed[-1]].duplicate_of) in by_id and nearer is not None:
-        if nearer in passed:
-            return article.id
-        passed.append(nearer)
-    return passed[-1]
+def _candidates_in(answer: Mapping[str, Any]) -> list[Candidate]:
+    if "error" in answer:
+        raise StoreError(f"Elasticsearch can't look for an article's story: {answer['error']}")
+    articles = [from_document(hit["_id"], _WHOLE | hit["_source"]) for hit in answer["hits"]["hits"]]
+    return [Candidate(profile_of(one), one.story_id, one.duplicate_of) for one in articles]
 
 
-def independent(articles: Iterable[Article]) -> int:
-    """How many owners (or outlets) wrote the articles that copy none; 1 at least."""
-    own = {a.source.owner or a.source.domain for a in articles if a.duplicate_of is None}
-    return max(1, len(own))
+_WHOLE: Document = {
+    "url": "",
+    "text_status": "full",
+    "provenance": {"fetched_at": 0, "page_fetched": 0, "extractor": ""},
+}
+"""Stands in for what is not asked for of a candidate."""
 
 
-# ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+class _Neighbours:
+    """The articles of the page that are placed already, found by what they share."""
 
-ChangeKind = Literal["same", "added", "removed"]
+    def __init__(self) -> None:
+        self._by_key: dict[str, list[Candidate]] = defaultdict(list)
 
+    def add(self, candidate: Candidate) -> None:
+        for key in _keys(candidate.profile):
+            self._by_key[key].append(candidate)
 
-@dataclass(frozen=True, slots=True)
-class VersionChange:
-    """A version of an article beside the one before it."""
-
-    version: Version
-    number: int
-    title: tuple[tuple[ChangeKind, str], ...]
-    """The title in pieces: what stayed, what came, what went."""
-
-
-def changes(article: Article) -> tuple[VersionChange, ...]:
-    """Every version after the first, with what it changed, oldest first. Pure."""
-    return tuple(
-        VersionChange(after, number, word_diff(before.title, after.title))
-        for number, (before, after) in enumerate(pairwise(article.versions), 2)
-    )
+    def of(self, profile: Profile) -> Iterable[Candidate]:
+        return {c.profile.id: c for key in _keys(profile) for c in self._by_key.get(key, ())}.values()
 
 
-def word_diff(before: str, after: str) -> tuple[tuple[ChangeKind, str], ...]:
-    """Both texts as one, word by word: what stayed, what went and what came in its place. Pure."""
-    old, new = _words(before), _words(after)
-    pieces: list[tuple[ChangeKind, str]] = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            pieces.append(("same", "".join(old[a:b])))
-            continue
-        if b > a:
-            pieces.append(("removed", "".join(old[a:b])))
-        if d > c:
-            pieces.append(("added", "".join(new[c:d])))
-    return tuple(pieces)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\s+|\w+|[^\w\s]", text)
+def _keys(profile: Profile) -> Iterable[str]:
+    yield from profile.fingerprint.bands
+    yield from profile.terms

@@ -58,9 +58,9 @@ def an_article(url: str = "https://herald.example/flank", **changes: Any) -> Art
 
 
 def stored_article(**changes: Any) -> Article:
-    """An article as it comes back from the index: with its first version noted."""
+    """An article as it comes back from the index: with its first version noted, and its story decided on."""
     article = an_article(**changes)
-    return replace(article, versions=(Version(NOW, article.title, article.text_hash, ()),))
+    return replace(article, placed_at=NOW, versions=(Version(NOW, article.title, article.text_hash, ()),))
 
 
 def a_feed(name: str = "herald", **changes: Any) -> Feed:

@@ -1,0 +1,111 @@
+"""Placing the articles of a batch into stories, on a real Elasticsearch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from newswatch.model import Article
+from search.articles import ArticleStore
+from search.names import Names
+from search.stories import Stories
+from tests.factories import NOW, a_batch, a_source, an_article
+
+pytestmark = pytest.mark.slow
+
+SUMMIT = """NATO leaders agreed on Thursday to join the global coalition against Daesh as a full member.
+The Secretary General said that the Alliance would give more flight time of its AWACS aircraft to the coalition.
+A new cell at headquarters in Brussels is to pool intelligence about foreign fighters, with a coordinator at its head.
+Diplomats from two capitals had held out until the night before, afraid of being drawn into combat."""
+FLOOD = """Half the old town of Kettleby was under water on Friday after the river rose by three metres overnight.
+Firefighters carried residents of a nursing home to safety in rubber boats, one by one, until the early morning.
+The mayor asked the county for pumps, and said that the sandbags had come too late and at the wrong end of the town."""
+
+
+@pytest.fixture
+def store(es: Elasticsearch, names: Names) -> ArticleStore:
+    return ArticleStore(es, names)
+
+
+@pytest.fixture
+def stories(es: Elasticsearch, names: Names) -> Stories:
+    return Stories(es, names, window=timedelta(days=7))
+
+
+def article(outlet: str, text: str, title: str, *, hours: float = 0) -> Article:
+    source = a_source(feed_id=outlet, name=outlet.title(), domain=f"{outlet}.example", owner=outlet)
+    when = NOW + timedelta(hours=hours)
+    url = f"https://{outlet}.example/{abs(hash(title))}"
+    return an_article(url, title=title, text=text, source=source, published=when, first_seen=when, feeds=(outlet,))
+
+
+ORIGINAL = article("herald", SUMMIT, "NATO joins the coalition against Daesh")
+COPY = article("tribune", f"{SUMMIT}\nMore on this story tonight.", "Alliance enters anti-Daesh coalition", hours=1)
+OTHER = article("echo", FLOOD, "River floods the old town of Kettleby", hours=1)
+
+
+def test_a_copy_shares_the_story_and_says_what_it_copies(store: ArticleStore, stories: Stories) -> None:
+    batch = a_batch()
+    store.write([ORIGINAL, COPY, OTHER], batch, batch.seq_of_attempt, now=NOW)
+    report = stories.place(batch, now=NOW)
+    assert (report.articles, report.copies) == (3, 1)
+    found = store.get([ORIGINAL.id, COPY.id, OTHER.id])
+    assert (found[COPY.id].story_id, found[COPY.id].duplicate_of) == (ORIGINAL.id, ORIGINAL.id)
+    assert found[ORIGINAL.id].duplicate_of is None
+    assert found[OTHER.id].story_id == OTHER.id
+    assert all(one.placed_at == NOW for one in found.values())
+
+
+def test_a_copy_in_a_later_batch_finds_its_original(store: ArticleStore, stories: Stories) -> None:
+    first, second = a_batch(7), a_batch(8)
+    store.write([ORIGINAL, OTHER], first, first.seq_of_attempt, now=NOW)
+    stories.place(first, now=NOW)
+    store.write([COPY], second, second.seq_of_attempt, now=NOW)
+    assert stories.place(second, now=NOW).copies == 1
+    assert store.get([COPY.id])[COPY.id].story_id == ORIGINAL.id
+
+
+def test_each_article_is_placed_once(store: ArticleStore, stories: Stories) -> None:
+    batch = a_batch()
+    store.write([ORIGINAL, COPY], batch, batch.seq_of_attempt, now=NOW)
+    stories.place(batch, now=NOW)
+    assert stories.place(batch, now=NOW).articles == 0
+
+
+def test_an_edited_copy_stays_in_its_story(store: ArticleStore, stories: Stories) -> None:
+    first, second = a_batch(7), a_batch(8)
+    store.write([ORIGINAL, COPY], first, first.seq_of_attempt, now=NOW)
+    stories.place(first, now=NOW)
+    edited = replace(COPY, title="A headline that says something else", text=FLOOD)
+    store.write([edited], second, second.seq_of_attempt, now=NOW)
+    assert stories.place(second, now=NOW).articles == 0
+    assert store.get([COPY.id])[COPY.id].story_id == ORIGINAL.id
+
+
+def test_what_lies_outside_of_the_window_is_another_story(store: ArticleStore, stories: Stories) -> None:
+    late = article("tribune", SUMMIT, "Alliance enters anti-Daesh coalition", hours=24 * 9)
+    batch = a_batch()
+    store.write([ORIGINAL, late], batch, batch.seq_of_attempt, now=NOW)
+    assert stories.place(batch, now=NOW).copies == 0
+
+
+def test_more_articles_than_a_page(store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.stories._PAGE", 2)
+    batch = a_batch()
+    store.write([ORIGINAL, COPY, OTHER], batch, batch.seq_of_attempt, now=NOW)
+    report = stories.place(batch, now=NOW)
+    assert (report.articles, report.copies) == (3, 1)
+
+
+def test_placing_keeps_the_ingest_order_and_what_is_searched(
+    es: Elasticsearch, names: Names, store: ArticleStore, stories: Stories
+) -> None:
+    batch = a_batch()
+    store.write([ORIGINAL], batch, batch.seq_of_attempt, now=NOW)
+    stories.place(batch, now=NOW)
+    es.indices.refresh(index=names.articles)
+    (hit,) = es.search(index=names.articles, query={"match": {"stemmed.english": "coalitions"}})["hits"]["hits"]
+    assert hit["_source"]["seq"] == batch.seq_of_attempt
