@@ -53,7 +53,7 @@ def _recombined(rnd: random.Random, texts: list[tuple[str, str]], language: str)
 def news_articles(folder: Path, count: int) -> Articles:
     """The first `count` articles of at least 2 kB in `folder`, cut to `SIZE` bytes."""
     files = (gzip.decompress(f.read_bytes()).decode() for f in sorted(folder.glob("*.jsonl.gz")))
-    rows = (json.loads(line) for file in files for line in file.splitlines())
+    rows = (json.loads(line) for file in files for line in file.split("\n") if line)
     long = (r for r in rows if len(r["text"].encode()) >= 2_000)
     cut = ((r["title"], r["text"].encode()[:SIZE].decode(errors="ignore"), None) for r in long)
     return list(itertools.islice(cut, count))

@@ -57,7 +57,7 @@ def own(tagger: Tagger) -> list[Graded]:
 
 @pytest.fixture(scope="module")
 def real(tagger: Tagger, shared_news: Path) -> list[Graded]:
-    lines = (shared_news / "labelled_dev.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (shared_news / "labelled_dev.jsonl").read_text(encoding="utf-8").strip().split("\n")
     rows = [json.loads(line) for line in lines]
     return [
         Graded(
