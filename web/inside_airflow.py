@@ -1,0 +1,65 @@
+"""The web apps as they stand in Airflow's web server: with its users and their rights."""
+
+from functools import cache
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
+from fastapi import Depends, FastAPI
+
+from jobs.context import Context, open_context
+from web import app, links
+from web.security import Access
+
+_SHOWN_BY, _CHANGED_BY = "poll_feeds", "match_alerts"
+"""Who may see the DAG that brings the articles may read them; who may edit the one that mails may change what it mails.
+
+Every auth manager of Airflow knows rights on DAGs. Rights of a kind of our own would exist in some of them only, and
+the simple one would grant them to every viewer.
+"""
+
+
+@cache
+def _context() -> Context:
+    """Opened at the first request, not when Airflow starts: Elasticsearch may come up later."""
+    return open_context()
+
+
+def _user_name(user: GetUserDep) -> str:
+    return str(user.get_name())
+
+
+def _user(user: Annotated[Any, Depends(get_user)]) -> Any:
+    return user
+
+
+def _may_change(user: Any) -> bool:
+    details = DagDetails(id=_CHANGED_BY)
+    return bool(get_auth_manager().is_authorized_dag(method="PUT", details=details, user=user))
+
+
+def _login_url(back_to: str) -> str:
+    return str(get_auth_manager().get_url_login(next_url=back_to))
+
+
+def access() -> Access:
+    """Airflow's own log-in and roles."""
+    return Access(
+        read=requires_access_dag("GET", param_dag_id=_SHOWN_BY),
+        change=requires_access_dag("PUT", param_dag_id=_CHANGED_BY),
+        user_name=_user_name,
+        user=_user,
+        may_change=_may_change,
+        login_url=_login_url,
+    )
+
+
+def news() -> FastAPI:
+    """The News page behind Airflow's own log-in and roles."""
+    return app.create_app(_context, access())
+
+
+def mail_links() -> FastAPI:
+    """The links in mails: their signature alone admits."""
+    return links.create_app(_context)
