@@ -1,0 +1,66 @@
+"""The command line as a whole: every error is one sentence, and the exit code says what kind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def newswatch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from cli.main import run; run()", *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_help_names_every_command() -> None:
+    told = newswatch("--help").stdout
+    commands = [
+        "up",
+        "down",
+        "status",
+        "demo",
+        "poll",
+        "match",
+        "search",
+        "feeds",
+        "alerts",
+        "index",
+        "parse",
+        "extract",
+        "tag",
+        "taxonomy",
+        "stories",
+    ]
+    assert [command for command in commands if command not in told] == []
+
+
+def test_without_elasticsearch_it_says_what_to_do(tmp_path: Path) -> None:
+    run = newswatch("search", "NATO", NEWSWATCH_ELASTICSEARCH_URL="http://127.0.0.1:9")
+    assert run.returncode == 4
+    assert "newswatch up" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_wrong_setting_is_named() -> None:
+    run = newswatch("search", "NATO", NEWSWATCH_SMTP_PORT="many")
+    assert run.returncode == 3
+    assert "NEWSWATCH_SMTP_PORT" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_no_command_imports_airflow_or_a_parser_before_it_runs() -> None:
+    code = (
+        "import sys, cli.main; heavy = {'airflow', 'trafilatura', 'feedparser', 'elasticsearch', 'aiohttp', 'lxml'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

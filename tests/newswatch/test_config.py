@@ -1,0 +1,62 @@
+"""Reading what users edit: every error names the file and the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from newswatch.config import load
+from newswatch.errors import ConfigError
+
+
+class Thing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    size: int = 1
+
+
+class Things(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    things: list[Thing]
+
+
+def read(tmp_path: Path, text: str) -> Things:
+    path = tmp_path / "things.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path, Things)
+
+
+def test_what_is_right_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path, "things:\n  - name: a\n    size: 2\n").things == [Thing(name="a", size=2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("things:\n  - name: a\n    size: big\n", 3, "valid integer"),
+        ("things:\n  - name: a\n  - size: 2\n", 3, "Field required"),
+        ("things:\n  - name: a\n    colour: red\n", 3, "Extra inputs"),
+        ("things:\n  - name: a\n    name: b\n", 3, "given twice"),
+        ("things:\n  - name: [a\n", 3, "expected"),
+        ("", 1, "valid dictionary"),
+        ("- a\n", 1, "valid dictionary"),
+    ],
+)
+def test_what_is_wrong_names_its_line(tmp_path: Path, text: str, line: int, told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(tmp_path, text)
+    assert raised.value.line == line
+    assert str(raised.value).startswith(f"{tmp_path / 'things.yaml'}:{line}: ")
+    assert told in str(raised.value)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 2: .*line 4: "):
+        read(tmp_path, "things:\n  - size: 1\n  - name: b\n    size: x\n")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: can't be read"):
+        load(tmp_path / "nowhere.yaml", Things)
