@@ -23,7 +23,7 @@ def newswatch(*arguments: str, **environment: str) -> subprocess.CompletedProces
 
 def test_help_names_every_command() -> None:
     told = newswatch("--help").stdout
-    commands = [
+    for command in (
         "up",
         "down",
         "status",
@@ -35,12 +35,9 @@ def test_help_names_every_command() -> None:
         "alerts",
         "index",
         "parse",
-        "extract",
         "tag",
-        "taxonomy",
-        "stories",
-    ]
-    assert [command for command in commands if command not in told] == []
+    ):
+        assert f" {command} " in told
 
 
 def test_without_elasticsearch_it_says_what_to_do(tmp_path: Path) -> None:
