@@ -19,6 +19,7 @@ from typing import Protocol
 from elasticsearch import Elasticsearch
 
 from alerts.compose import Mail, Plan, plan
+from alerts.corrections import announced
 from alerts.links import Links
 from alerts.mail import Story, render
 from alerts.mailbox import Mailbox, Mailboxes, put_off, served
@@ -173,7 +174,8 @@ class _Worker:
             return box, DeliverReport(failed=1)
         carried = [d.id for story in stories for d in story.item.deliveries]
         message = render(mail, stories, self._settings, self._links, now=self._clock())
-        self._begin(carried, mail, str(message["Subject"]))
+        notices = {s.article.id: told.key for s in stories if s.article and (told := announced(s.article))}
+        self._begin(carried, mail, str(message["Subject"]), notices)
         result = self._mailer.send(message, [mail.recipient])
         return self._note(result, mail, carried, box)
 
@@ -191,13 +193,17 @@ class _Worker:
                 stories.append(Story(item, article, counts[item.story_id], others))
         return stories, gone
 
-    def _begin(self, carried: Sequence[str], mail: Mail, subject: str) -> None:
-        """Write the mail's Message-ID into its deliveries, so that whoever finds them makes the same mail."""
+    def _begin(self, carried: Sequence[str], mail: Mail, subject: str, notices: Mapping[str, str]) -> None:
+        """Write the mail's Message-ID into its deliveries, so that whoever finds them makes the same mail.
+
+        And what the articles announce by now (`notices`, by article), so that it is not told again as a correction.
+        """
 
         def begun(delivery: Delivery) -> Delivery:
             was = outcome_for(delivery, mail.recipient)
             now = replace(was, message_id=mail.message_id, subject=subject, attempts=was.attempts + 1)
-            return with_outcome(delivery, now)
+            noticed = replace(delivery, notice=notices.get(delivery.article_id, delivery.notice))
+            return with_outcome(noticed, now)
 
         self._outbox.settle(self._outbox.get(carried), begun)
 

@@ -160,6 +160,14 @@ class Outbox:
         answer = self._es.search(index=self._index, query=query, size=size, sort=[{"created_at": "desc"}])
         return [delivery(hit["_source"]) for hit in answer["hits"]["hits"]]
 
+    def of_articles(self, article_ids: Sequence[str]) -> Iterator[Delivery]:
+        """Everything that told one of these articles to anybody, as of the last refresh."""
+        for at in range(0, len(article_ids), _PAGE):
+            about = {"terms": {"article_id": list(article_ids[at : at + _PAGE])}}
+            told = [about, {"terms": {"kind": ["story", "update"]}}, {"exists": {"field": "message_ids"}}]
+            for hit in scan(self._es, index=self._index, query={"query": {"bool": {"filter": told}}}, size=_PAGE):
+                yield delivery(hit["_source"])
+
     def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
         for at in range(0, len(story_ids), _PAGE):
             about = {"terms": {"story_id": list(story_ids[at : at + _PAGE])}}
@@ -235,7 +243,7 @@ def outcome_for(delivery: Delivery, recipient: str) -> Outcome:
 def document(delivery: Delivery) -> Document:
     """The document of a delivery; its id is `delivery.id`. Pure."""
     shown = dump(delivery)
-    for name in ("passages", "outcomes", "version", "headline"):
+    for name in ("passages", "outcomes", "version", "headline", "notice"):
         shown.pop(name, None)
     return shown | {
         "waiting": list(delivery.waiting),
@@ -248,4 +256,4 @@ def document(delivery: Delivery) -> Document:
 
 def delivery(document: Mapping[str, Any]) -> Delivery:
     """The inverse of `document`. Pure."""
-    return load(Delivery, {"recipients": ()} | dict(document["detail"]))
+    return load(Delivery, {"recipients": (), "article_id": ""} | dict(document["detail"]))

@@ -558,6 +558,8 @@ class Delivery:
     """Which rule kept it from being sent."""
     headline: str = ""
     """For `spike` and `silence`, which are about no article: the sentence that is told."""
+    notice: str = ""
+    """Which correction the article already announced when it was mailed, as a hash; empty for none."""
     published: datetime | None = None
     fetched_at: datetime | None = None
     indexed_at: datetime | None = None

@@ -1,0 +1,96 @@
+"""Corrections and retractions of articles that were mailed: owed to those who got them, in the same thread."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from alerts.outbox import Outbox, OweReport
+from newswatch.model import Article, Batch, Delivery, DeliveryKind, DeliveryState, Passage
+from search.documents import from_document
+from search.names import Names
+from transforms.versions import Notice, notice
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an outlet announces about its article."""
+
+    kind: DeliveryKind
+    line: str
+    """The line that announces it."""
+
+    @property
+    def key(self) -> str:
+        """Eight hex digits: the same for as long as the announcement is."""
+        return hashlib.sha256(" ".join(self.line.split()).encode()).hexdigest()[:8]
+
+
+def announced(article: Article) -> Told | None:
+    """What the article says of itself, if it says that it was corrected, clarified or retracted. Pure."""
+    kind = notice(article.title, article.text)
+    if kind is None:
+        return None
+    lines = article.text.split("\n")
+    line = next((line for line in (article.title, *lines, *lines[::-1]) if notice(line, "") is kind), article.title)
+    return Told("retraction" if kind is Notice.RETRACTION else "correction", line)
+
+
+def owe_corrections(es: Elasticsearch, names: Names, batch: Batch, now: datetime) -> OweReport:
+    """Owe every correction in `batch` of an article that was mailed, once for each announcement.
+
+    Raises:
+        StoreError: Elasticsearch can't take them all; owe the batch's corrections again.
+    """
+    told = {article.id: (article, announcement) for article, announcement in _corrected(es, names, batch)}
+    if not told:
+        return OweReport()
+    outbox = Outbox(es, names)
+    outbox.refresh()
+    return outbox.add(
+        delivery
+        for sent in outbox.of_articles(list(told))
+        if (delivery := correction(sent, *told[sent.article_id], now)) is not None
+    )
+
+
+def _corrected(es: Elasticsearch, names: Names, batch: Batch) -> Iterable[tuple[Article, Told]]:
+    """The articles of the batch that are a later version and announce something."""
+    numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
+    later = {"range": {"version": {"gte": 2}}}
+    query = {"query": {"bool": {"filter": [numbers, later]}}}
+    if not es.indices.exists_alias(name=names.articles):
+        return
+    es.indices.refresh(index=names.articles)
+    for hit in scan(es, index=names.articles, query=query, size=200):
+        article = from_document(hit["_id"], hit["_source"])
+        if told := announced(article):
+            yield article, told
+
+
+def correction(sent: Delivery, article: Article, told: Told, now: datetime) -> Delivery | None:
+    """The delivery that corrects `sent`, for those who got it; None if they got it with this announcement. Pure."""
+    readers: Sequence[str] = [o.recipient for o in sent.outcomes if o.state is DeliveryState.SENT]
+    if not readers or sent.notice == told.key:
+        return None
+    return Delivery(
+        alert_id=sent.alert_id,
+        alert_name=sent.alert_name,
+        story_id=sent.story_id,
+        article_id=article.id,
+        recipients=tuple(readers),
+        state=DeliveryState.PENDING,
+        created_at=now,
+        passages=(Passage("text", told.line, ()),),
+        not_before=now,
+        kind=told.kind,
+        version=int(told.key, 16),
+        notice=told.key,
+        published=article.published,
+        fetched_at=article.provenance.fetched_at,
+    )

@@ -1,0 +1,149 @@
+"""Saved searches about how much is written, not what: far more than usual (`spike`), nothing for long (`silence`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import exp
+from typing import Any
+
+from elasticsearch import ApiError, Elasticsearch
+
+from alerts import schedule
+from alerts.outbox import Outbox, OweReport
+from alerts.query import Query, to_query
+from newswatch.model import Delivery, DeliveryKind, DeliveryState, SavedSearch
+from search.names import Names
+
+HOUR = timedelta(hours=1)
+WEEKS = 8
+"""How far back the usual is looked for: this hour of this weekday, in so many weeks."""
+ENOUGH_WEEKS = 3
+"""With fewer weeks of articles there is no usual yet, and no spike is told."""
+LEAST = 5
+"""Fewer articles in an hour are never a spike."""
+RARE = 1e-4
+"""How unlikely the hour's number must be: about once a year for a search that is held against it every hour."""
+QUIET = timedelta(hours=6)
+"""A spike is told once in such a stretch of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Articles in the hour up to now, and in the same hour of the weeks before."""
+
+    now: int
+    before: tuple[int, ...]
+    """Only of weeks in which anything was indexed at all."""
+
+    @property
+    def usual(self) -> float:
+        """Articles in such an hour, on average."""
+        return sum(self.before) / len(self.before) if self.before else 0.0
+
+    @property
+    def spike(self) -> bool:
+        """Whether so many are improbable if they come at the usual rate, by a Poisson law, and twice the usual."""
+        if len(self.before) < ENOUGH_WEEKS or self.now < max(LEAST, 2 * self.usual):
+            return False
+        # Eight hours with nothing don't make one article a miracle: half an article is counted in.
+        rate = (sum(self.before) + 0.5) / len(self.before)
+        return tail(self.now, rate) < RARE
+
+
+def tail(count: int, rate: float) -> float:
+    """The probability of `count` or more events where `rate` are expected (Poisson). Pure."""
+    term, below = exp(-rate), 0.0
+    for k in range(count):
+        below += term
+        term *= rate / (k + 1)
+    return max(1.0 - below, 0.0)
+
+
+def owe_volume(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now: datetime) -> OweReport:
+    """Owe what the searches of kinds `spike` and `silence` have to tell at this hour; each event once.
+
+    Raises:
+        StoreError: Elasticsearch can't take them; owe them again.
+    """
+    watching = [search for search in searches if search.kind != "query"]
+    if not watching or not es.indices.exists_alias(name=names.articles):
+        return OweReport()
+    es.indices.refresh(index=names.articles)
+    found = (_told(es, names, search, now) for search in watching)
+    return Outbox(es, names).add(delivery for delivery in found if delivery)
+
+
+def _told(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
+    try:
+        return _spike(es, names, search, now) if search.kind == "spike" else _silence(es, names, search, now)
+    except ApiError:
+        return None  # a query that can't be run: `newswatch alerts list` says why; it must not stop the others
+
+
+def _spike(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
+    volume = measure(es, names, search, now)
+    if not volume.spike:
+        return None
+    stretch = datetime.fromtimestamp(now.timestamp() // QUIET.total_seconds() * QUIET.total_seconds(), now.tzinfo)
+    told = f"{search.name}: {volume.now} articles within an hour, usually {volume.usual:.1f}"
+    return _delivery(search, "spike", f"spike-{stretch:%Y%m%dT%H}", told, now)
+
+
+def _silence(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
+    last = es.search(
+        index=names.articles, size=0, query=to_query(search), aggs={"last": {"max": {"field": "first_seen"}}}
+    )["aggregations"]["last"]
+    if last["value"] is None:
+        return None
+    since = datetime.fromisoformat(last["value_as_string"])
+    if now - since < timedelta(seconds=search.silence_s):
+        return None
+    told = f"{search.name}: nothing since {since:%d %b %Y, %H:%M} UTC"
+    return _delivery(search, "silence", f"silence-{since:%Y%m%dT%H%M%S}", told, now)
+
+
+def measure(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Volume:
+    """The volume of a search in the hour up to `now`, and what is usual for it."""
+    hours = {str(week): _hour(now - timedelta(weeks=week)) for week in range(WEEKS + 1)}
+    matching: dict[str, Any] = {"matching": {"filter": to_query(search)}}
+    aggs = {"weeks": {"filters": {"filters": hours}, "aggs": matching}}
+    # The week as a whole tells whether newswatch ran then: one that it slept through is no week without news.
+    weeks = {str(week): _week(now - timedelta(weeks=week)) for week in range(WEEKS + 1)}
+    answer = es.search(
+        index=names.articles,
+        size=0,
+        aggs={**aggs, "alive": {"filters": {"filters": weeks}}},
+        request_cache=False,
+    )["aggregations"]
+    counts: Sequence[int] = [answer["weeks"]["buckets"][w]["matching"]["doc_count"] for w in hours]
+    alive = [answer["alive"]["buckets"][w]["doc_count"] > 0 for w in hours]
+    return Volume(counts[0], tuple(n for n, ran in zip(counts[1:], alive[1:], strict=True) if ran))
+
+
+def _hour(end: datetime) -> Query:
+    return {"range": {"first_seen": {"gt": (end - HOUR).isoformat(), "lte": end.isoformat()}}}
+
+
+def _week(middle: datetime) -> Query:
+    half = timedelta(days=3, hours=12)
+    return {"range": {"first_seen": {"gt": (middle - half).isoformat(), "lte": (middle + half).isoformat()}}}
+
+
+def _delivery(search: SavedSearch, kind: DeliveryKind, event: str, told: str, now: datetime) -> Delivery:
+    muted = search.mute_until is not None and search.mute_until > now
+    return Delivery(
+        alert_id=search.id,
+        alert_name=search.name,
+        story_id=event,
+        article_id="",
+        recipients=search.recipients,
+        state=DeliveryState.SUPPRESSED if muted else DeliveryState.PENDING,
+        created_at=now,
+        not_before=schedule.next_due(schedule.parse(search.schedule), now),
+        kind=kind,
+        schedule=search.schedule,
+        headline=told,
+        suppressed_by=f"muted until {search.mute_until:%Y-%m-%d %H:%M} UTC" if muted else None,
+    )

@@ -1,0 +1,82 @@
+"""Corrections of what was mailed: to those who got it, in the thread, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from alerts.corrections import Told, announced, owe_corrections
+from alerts.deliver import deliver
+from alerts.match import match_batch
+from alerts.outbox import Outbox, OweReport
+from alerts.smtp import Mailer
+from newswatch.model import Article
+from newswatch.settings import Settings
+from search.names import Names
+from tests.alerts.post_office import PostOffice
+from tests.alerts.press import Press, a_search, a_story
+from tests.factories import NOW
+
+ANN, BOB = "ann@reader.example", "bob@reader.example"
+HOUR = timedelta(hours=1)
+NOTE = "Correction: an earlier version of this article gave a wrong year."
+
+
+def test_announcements() -> None:
+    plain = a_story(1)
+    assert announced(plain) is None
+    assert announced(replace(plain, text=f"{plain.text}\n{NOTE}")) == Told("correction", NOTE)
+    assert announced(replace(plain, title="Retraction: the plan")) == Told("retraction", "Retraction: the plan")
+    assert Told("correction", NOTE).key == Told("correction", f" {NOTE.replace(' ', '  ')}").key
+
+
+@pytest.mark.slow
+def test_correction_goes_to_those_who_got_it(
+    es: Elasticsearch, names: Names, posted: Settings, office: PostOffice
+) -> None:
+    press, outbox = Press(es, names), Outbox(es, names)
+    office.on_recipient = lambda recipient, _: "550 unknown" if recipient == BOB else None
+    searches = [a_search("ice", "glacier", ANN, BOB), a_search("plan", "plan", ANN)]
+
+    def run(article: Article, hours: int) -> OweReport:
+        now = NOW + hours * HOUR
+        batch = press.publish(article, now=now)
+        outbox.owe(match_batch(es, names, batch, searches).matches, searches, now)
+        report = owe_corrections(es, names, batch, now)
+        assert owe_corrections(es, names, batch, now).created == 0
+        deliver(es, names, posted, now=now, mailer=Mailer(posted))
+        return report
+
+    first = a_story(1)
+    assert run(first, 0) == OweReport()
+    edited = replace(first, text=f"{first.text}\nThe price is not known.")
+    assert run(edited, 1) == OweReport(), "an edit that announces nothing is no correction"
+    assert len(office.taken) == 1
+    corrected = replace(first, text=f"{edited.text}\n{NOTE}")
+    assert run(corrected, 2).created == 2
+    original, reply = office.messages
+    assert reply["To"] == ANN
+    assert reply["In-Reply-To"] == original["Message-ID"]
+    assert reply["Subject"] == f"Re: {original['Subject']}"
+    text = reply.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "CORRECTION" in text
+    assert "  | Correction: an earlier version of this article gave a wrong year." in text.replace("\r\n", "\n")
+    assert run(replace(corrected, text=f"{corrected.text}\nMore soon."), 3).created == 0, "told already"
+    assert len(office.taken) == 2
+
+
+@pytest.mark.slow
+def test_article_mailed_with_its_correction_is_not_corrected_again(
+    es: Elasticsearch, names: Names, posted: Settings, office: PostOffice
+) -> None:
+    press, outbox, searches = Press(es, names), Outbox(es, names), [a_search("ice", "glacier")]
+    article = a_story(1)
+    article = replace(article, text=f"{article.text}\n{NOTE}")
+    batch = press.publish(article)
+    outbox.owe(match_batch(es, names, batch, searches).matches, searches, NOW)
+    deliver(es, names, posted, now=NOW, mailer=Mailer(posted))
+    later = press.publish(replace(article, text=f"More was said.\n{article.text}"), now=NOW + HOUR)
+    assert owe_corrections(es, names, later, NOW + HOUR) == OweReport()

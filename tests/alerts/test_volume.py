@@ -1,0 +1,76 @@
+"""Spikes and silences."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from alerts.deliver import deliver
+from alerts.outbox import OweReport
+from alerts.smtp import Mailer
+from alerts.volume import Volume, measure, owe_volume, tail
+from newswatch.settings import Settings
+from search.names import Names
+from tests.alerts.post_office import PostOffice
+from tests.alerts.press import Press, a_search, a_story
+from tests.factories import NOW
+
+WEEK, HOUR = timedelta(weeks=1), timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "spike"),
+    [
+        (5, (0, 0, 0), True),
+        (4, (0, 0, 0), False),
+        (50, (0, 0), False),  # two weeks are no usual
+        (50, (), False),
+        (12, (2, 3, 1, 2), True),
+        (7, (2, 3, 1, 2), False),  # improbable once in 200 hours: every week or so
+        (130, (100, 90, 110, 95), False),  # rare, but not twice the usual
+        (220, (100, 90, 110, 95), True),
+    ],
+)
+def test_spike(now: int, before: tuple[int, ...], spike: bool) -> None:
+    assert Volume(now, before).spike is spike
+
+
+def test_tail_of_poisson() -> None:
+    assert tail(0, 3.0) == 1.0
+    assert tail(1, 3.0) == pytest.approx(1 - 2.718281828**-3)
+    assert tail(10, 3.0) == pytest.approx(0.0011024881, rel=1e-5)
+    assert 0 <= tail(1_000, 300.0) < 1e-12
+
+
+@pytest.mark.slow
+def test_tells_a_spike_and_a_silence_once(
+    es: Elasticsearch, names: Names, posted: Settings, office: PostOffice
+) -> None:
+    press = Press(es, names)
+    for week in range(1, 5):
+        then = NOW - week * WEEK
+        press.publish(
+            a_story(10 * week + 1, first_seen=then - HOUR / 2), a_story(10 * week + 2, first_seen=then), now=then
+        )
+    press.publish(*(a_story(100 + 10 * n + 1, first_seen=NOW - HOUR / 3) for n in range(9)), now=NOW)
+    searches = [
+        a_search("ice", "glacier", kind="spike"),
+        a_search("trees", "orchard", kind="spike"),
+        a_search("quiet", "orchard", kind="silence", silence_s=86_400),
+        a_search("loud", "glacier", kind="silence", silence_s=86_400),
+        a_search("unknown", "violin", kind="silence"),
+        a_search("bad", "(glacier", kind="spike"),
+    ]
+    es.indices.refresh(index=names.articles)
+    assert measure(es, names, searches[0], NOW) == Volume(9, (1, 1, 1, 1))
+    assert owe_volume(es, names, searches, NOW) == OweReport(created=2, existing=0)
+    assert owe_volume(es, names, searches, NOW + timedelta(minutes=5)) == OweReport(created=0, existing=2)
+    assert deliver(es, names, posted, now=NOW, mailer=Mailer(posted)).sent == 1
+    (message,) = office.messages
+    text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "Ice: 9 articles within an hour, usually 1.0" in text
+    assert "UNUSUALLY MANY ARTICLES" in text
+    assert "Quiet: nothing since 25 Feb 2026, 05:06 UTC" in text
+    assert str(message["X-Newswatch-Alerts"]) == "ice, quiet"
