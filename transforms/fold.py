@@ -21,7 +21,7 @@ _DROPPED = re.compile(
     # Arabic papers put names in quotation marks, in the middle of the phrases that are looked for.
     f"|{_QUOTATION}(?=[\u0621-\u06ff])|(?<=[\u0621-\u06ff]){_QUOTATION}"
 )
-_ASCII = str.maketrans("-`\t\r", " '  ")
+_ASCII = {**dict.fromkeys([*range(32), 127, ord("-")], " "), ord("`"): "'", ord("\n"): "\n"}
 _ASCII_KEPT = "\n" + "".join(c for c in map(chr, range(32, 127)) if c not in "-`" and not c.isupper())
 
 
@@ -57,7 +57,7 @@ def _fold_character(character: str) -> str:
         return character
     bare = unicodedata.normalize("NFKD", character)[0]
     if unicodedata.combining(bare) or not character.isalnum():
-        return bare if bare.isascii() and bare.isprintable() else " "
+        return " "
     plain = bare if bare.isascii() or "\u0370" <= bare <= "\u03ff" else unicodedata.normalize("NFKC", character)
     lower = plain.lower()
     return lower if len(lower) == 1 else character

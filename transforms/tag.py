@@ -280,7 +280,7 @@ class Tagger:
                 if rule.context >= 0:
                     contexts[rule.context].append(start)
                 else:
-                    found.append(_Hit(start, stop, rule))
+                    found.append(_Hit(_word_start(haystack, start) if rule.open_left else start, stop, rule))
         return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)]
 
     def _topic_tags(self, topic: str, weighted: dict[int, list[tuple[float, _Hit]]], article: _Text) -> Iterator[Tag]:
@@ -309,7 +309,8 @@ class Tagger:
 
 def _entity(key: str, entity: GazetteerEntity) -> Entity:
     """The entity as an article carries it, with every name that is written out (no stems)."""
-    names = dict.fromkeys(form for group in entity.names for _, form in written(group.terms) if "*" not in form)
+    named = (group for group in entity.names if not group.cancels)
+    names = dict.fromkeys(form for group in named for _, form in written(group.terms) if "*" not in form)
     return Entity(key, entity.name, entity.type, 0, entity.wikidata, tuple(n for n in names if n != entity.name))
 
 
@@ -363,6 +364,12 @@ def _joined(left: str, right: str) -> bool:
 def _word_end(haystack: str, at: int) -> int:
     found = (_KATAKANA if "\u30a1" <= haystack[at - 1] <= "\u30fe" else _LETTERS).match(haystack, at)
     return found.end() if found else at
+
+
+def _word_start(haystack: str, at: int) -> int:
+    while at and _joined(haystack[at - 1], haystack[at]):
+        at -= 1
+    return at
 
 
 def _only_clitics_before(haystack: str, start: int) -> bool:

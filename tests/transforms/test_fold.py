@@ -1,0 +1,61 @@
+"""Folding: what is looked for, and the way back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.fold import fold
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("NATO’s Über-Gipfel", "nato's uber gipfel"),
+        ("Łódź, Ðæ, İSTANBUL, ısı", "lodz, dæ, istanbul, isi"),
+        ("ＮＡＴＯ加盟", "nato加盟"),
+        ("أفغانستان والناتو إلى", "افغانستان والناتو الي"),
+        ("ЁЖИК Їжак ҐАВА", "ежик їжак гава"),
+        ("τρομοκρατίας", "τρομοκρατιασ"),
+        ("بمب‌گذاری", "بمب گذاری"),
+        ("tab\there — there", "tab here   there"),
+        ("終わり。次、", "終わり.次,"),
+    ],
+)
+def test_golden(text: str, folded: str) -> None:
+    assert fold(text).text == fold(folded).text
+    assert len(fold(text).text) == len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "original"),
+    [
+        ("قُتِلَ شَخْصٌ", "شخص", "شَخْص"),
+        ("مقتـــل", "مقتل", "مقتـــل"),
+        ('تنظيم "الدولة" قال', "تنظيم الدوله", 'تنظيم "الدولة'),
+        ("ter\u00adror ter\u00adror", "terror", "ter\u00adror"),
+    ],
+)
+def test_marks_that_decorate_are_passed_over(text: str, found: str, original: str) -> None:
+    folded = fold(text)
+    wanted = fold(found).text
+    at = folded.text.index(wanted)
+    start, end = folded.original(at, at + len(wanted))
+    assert text[start:end] == original
+
+
+@given(st.text())
+def test_folding_keeps_every_position(text: str) -> None:
+    folded = fold(text)
+    assert len(folded.text) + len(folded.dropped) == len(text)
+    for n in range(len(folded.text)):
+        start, end = folded.original(n, n + 1)
+        assert 0 <= start < end <= len(text)
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x2000)))
+def test_both_roads_lead_to_the_same(text: str) -> None:
+    mostly_latin = fold(text + "a" * 10 * len(text)).text[: len(fold(text).text)]
+    mostly_other = fold(text + "ж" * 10 * len(text)).text[: len(fold(text).text)]
+    assert mostly_latin == mostly_other
