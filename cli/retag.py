@@ -1,0 +1,56 @@
+"""`newswatch retag`: the archive under today's taxonomy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from cli.output import AsJson, emit_json, err, out
+
+if TYPE_CHECKING:
+    from jobs.retag import RetagReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(rich_help_panel="Run")(retag)
+
+
+def retag(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show which articles gain or lose which tags.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tag the whole archive anew from its stored text, after the taxonomy has changed. Mails nobody anything."""
+    from jobs.context import open_context
+    from jobs.retag import retag as run
+
+    context = open_context()
+    with Progress(console=err, transient=True) as progress:
+        bar = progress.add_task("Tagging", total=None)
+        report = run(
+            context, dry_run=dry_run, progress=lambda done, all_: progress.update(bar, completed=done, total=all_)
+        )
+    if as_json:
+        emit_json(report)
+        return
+    _show(report, dry_run)
+
+
+def _show(report: RetagReport, dry_run: bool) -> None:
+    would = "would change" if dry_run else "changed"
+    out.print(f"[bold]{report.articles}[/] articles tagged by taxonomy {report.taxonomy}; {report.changed} {would}.")
+    table = Table("tag", "articles", "such as", box=None, header_style="bold")
+    for sign, counts in (("+", report.gained), ("-", report.lost)):
+        for tag, count in counts.most_common():
+            titles = "\n".join(example.title for example in report.examples[sign + tag])
+            table.add_row(Text(sign + tag, style="green" if sign == "+" else "red"), str(count), Text(titles))
+    if report.changed:
+        out.print(table)
+    if dry_run and report.changed:
+        out.print("Write it with [cyan]newswatch retag[/].")

@@ -1,0 +1,49 @@
+"""### Retag the archive
+
+Run by hand after the taxonomy has changed (see `docs/tagging.md`): every article that does not carry the taxonomy's
+version is tagged anew from its stored text, a month per task. Nobody is mailed. With `dry_run`, nothing is written, and
+the tasks return which tags articles would gain and lose, with examples. Begun again, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Param, dag, task
+
+
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    max_active_tasks=2,
+    doc_md=__doc__,
+    tags=["newswatch"],
+    params={"dry_run": Param(True, type="boolean", description="Only show what would change.")},
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": 2.0},
+)
+def retag_archive() -> None:
+    """The archive under today's taxonomy."""
+
+    @task
+    def slices() -> list[str]:
+        from dags.connections import task_context
+        from jobs.retag import slices
+
+        return slices(task_context())
+
+    @task(execution_timeout=timedelta(hours=12))
+    def retag(index: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        from dags.connections import task_context
+        from jobs.retag import retag
+
+        return asdict(retag(task_context(), [index], dry_run=bool(params and params["dry_run"])))
+
+    retag.expand(index=slices())
+
+
+retag_archive()

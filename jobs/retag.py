@@ -1,0 +1,165 @@
+"""`retag`: the archive tagged anew from its stored text, after the taxonomy has changed. Mails nobody anything.
+
+Each article keeps its place in the ingest order, so no saved search sees it as new. An article that carries the
+taxonomy's version is done: whoever begins again, or does another month meanwhile, goes on where that one stopped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from jobs.context import Context
+from newswatch.errors import StoreError
+from newswatch.model import Article, Level
+from search import bulk
+from search.articles import ArticleStore
+from search.documents import Document, Stored, from_document, renewed, stored
+from transforms.tag import Tagger
+from transforms.taxonomy import load_taxonomy
+
+_PAGE = 500
+_EXAMPLES = 3
+_TRIES = 10
+
+Progress = Callable[[int, int], None]
+"""Called with how many articles are done and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An article whose tags change."""
+
+    url: str
+    title: str
+
+
+@dataclass(slots=True)
+class RetagReport:
+    """Which tags articles gain and lose. A tag is "nato", or "nato (main)" where only the level changes."""
+
+    taxonomy: str = ""
+    articles: int = 0
+    changed: int = 0
+    gained: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
+    """"+nato" or "-nato" → a few of the articles."""
+
+
+def slices(context: Context) -> list[str]:
+    """The monthly slices to retag, newest first: each can be done by a worker of its own."""
+    return ArticleStore(context.es, context.names).slices()
+
+
+def retag(
+    context: Context,
+    indices: Sequence[str] | None = None,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> RetagReport:
+    """Retag what does not carry the taxonomy's version yet, in `indices` or everywhere.
+
+    Raises:
+        ConfigError: the taxonomy can't be read; nothing was changed.
+        StoreError: Elasticsearch is unavailable; run it again, and it goes on from there.
+    """
+    tagger = Tagger(load_taxonomy(context.settings.config_dir / "taxonomy.yaml"))
+    report = RetagReport(taxonomy=tagger.taxonomy.version)
+    for index in slices(context) if indices is None else indices:
+        _Slice(context, index, tagger, report, progress).run(dry_run=dry_run)
+    return report
+
+
+class _Slice:
+    def __init__(
+        self, context: Context, index: str, tagger: Tagger, report: RetagReport, progress: Progress | None
+    ) -> None:
+        self._es, self._index, self._tagger, self._report = context.es, index, tagger, report
+        self._progress = progress
+        done = {"term": {"provenance.taxonomy": tagger.taxonomy.version}}
+        self._outdated = {"bool": {"must_not": done}}
+
+    def run(self, *, dry_run: bool) -> None:
+        for _ in range(_TRIES):
+            overtaken = sum(self._do(page, dry_run=dry_run) for page in self._pages())
+            if not overtaken:
+                return
+        raise StoreError(f"Articles of {self._index} keep being changed by others: run it again.")
+
+    def _pages(self) -> Iterator[list[Stored[tuple[Article, Document]]]]:
+        """The outdated articles as they are at this moment, whatever is written while they are read."""
+        self._es.indices.refresh(index=self._index)
+        pit = self._es.open_point_in_time(index=self._index, keep_alive="5m")["id"]
+        total = int(self._es.count(index=self._index, query=self._outdated)["count"])
+        done, after = 0, None
+        try:
+            while hits := self._page(pit, after):
+                after = hits[-1]["sort"]
+                yield [stored((from_document(hit["_id"], hit["_source"]), hit["_source"]), hit) for hit in hits]
+                done += len(hits)
+                if self._progress:
+                    self._progress(done, total)
+        finally:
+            self._es.close_point_in_time(id=pit)
+
+    def _page(self, pit: str, after: list[int] | None) -> list[Document]:
+        answer = self._es.search(
+            pit={"id": pit, "keep_alive": "5m"},
+            query=self._outdated,
+            sort=[{"seq": "asc"}],
+            size=_PAGE,
+            search_after=after,
+            seq_no_primary_term=True,
+            track_total_hits=False,
+        )
+        hits: list[Document] = answer["hits"]["hits"]
+        return hits
+
+    def _do(self, page: list[Stored[tuple[Article, Document]]], *, dry_run: bool) -> int:
+        """Retag a page; how many of it somebody else has written meanwhile."""
+        tagged = [tag_anew(was.value[0], self._tagger) for was in page]
+        if dry_run:
+            for was, article in zip(page, tagged, strict=True):
+                _note(self._report, was.value[0], article)
+            return 0
+        actions = (
+            bulk.replace(was, renewed(was.id, was.value[1], article)) for was, article in zip(page, tagged, strict=True)
+        )
+        overtaken = 0
+        for was, article, result in zip(page, tagged, bulk.write(self._es, actions), strict=True):
+            if result.reason is None:
+                _note(self._report, was.value[0], article)
+            elif result.conflict or result.moved:
+                overtaken += 1
+            else:
+                raise StoreError(f"Elasticsearch refuses article {was.id}: {result.reason}")
+        return overtaken
+
+
+def tag_anew(article: Article, tagger: Tagger) -> Article:
+    """The article with the tags and entities that `tagger` gives it; all else is as it was."""
+    found = tagger.tag(title=article.title, summary=article.summary, text=article.text, language=article.language)
+    provenance = replace(article.provenance, taxonomy=tagger.taxonomy.version)
+    return replace(article, tags=found.tags, entities=found.entities, provenance=provenance)
+
+
+def _note(report: RetagReport, was: Article, article: Article) -> None:
+    report.articles += 1
+    before, after = _levels(was), _levels(article)
+    if before == after:
+        return
+    report.changed += 1
+    for told, names in (("+", after.keys() - before.keys()), ("-", before.keys() - after.keys())):
+        counts = report.gained if told == "+" else report.lost
+        for name in names:
+            counts[name] += 1
+            examples = report.examples.setdefault(told + name, [])
+            if len(examples) < _EXAMPLES:
+                examples.append(Example(article.url, article.title))
+
+
+def _levels(article: Article) -> dict[str, Level]:
+    return {f"{tag.tag} (main)" if tag.level == "main" else tag.tag: tag.level for tag in article.tags}
