@@ -1,0 +1,190 @@
+"""The saved objects, built from `definition.yaml`: `python -m kibana.build` writes saved_objects.ndjson.
+
+Each object says by which model version it is written; Kibana brings it up to its own when it is imported. They are the
+versions that Kibana 9.0 knows already, so that every 9.x takes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kibana import lens
+from kibana.definition import DataView, Definition, Panel, Search, load
+from kibana.lens import Json, query, stable_id
+
+PATH = Path(__file__).parent / "saved_objects.ndjson"
+CORE_VERSION = "8.8.0"
+MODEL_VERSIONS = {"index-pattern": "8.0.0", "search": "10.5.0", "lens": "8.9.0", "dashboard": "10.2.0"}
+SEARCH_INDEX_REF = "kibanaSavedObjectMeta.searchSourceJSON.index"
+DISCOVER_STORY = (
+    "/app/discover#/?_g=(time:(from:now-1y,to:now))&_a=(query:(language:lucene,query:'story_id:{{value}}'))"
+)
+
+FORMATS: dict[str, Json] = {
+    "link": {"id": "url", "params": {"type": "a", "urlTemplate": None, "labelTemplate": None}},
+    "picture": {"id": "url", "params": {"type": "img", "width": "120", "height": "80"}},
+    "story": {"id": "url", "params": {"type": "a", "urlTemplate": DISCOVER_STORY, "labelTemplate": "{{value}}"}},
+    "seconds": {
+        "id": "duration",
+        "params": {
+            "inputFormat": "seconds",
+            "outputFormat": "humanizePrecise",
+            "outputPrecision": 1,
+            "includeSpaceWithSuffix": True,
+            "useShortSuffix": True,
+        },
+    },
+    "plain-number": {"id": "number", "params": {"pattern": "0"}},
+}
+
+
+def view_id(name: str) -> str:
+    """The id of a data view."""
+    return stable_id("data-view", name)
+
+
+def search_id(name: str) -> str:
+    """The id of a saved search; mails and pages may link to it."""
+    return stable_id("search", name)
+
+
+def dashboard_id(name: str) -> str:
+    """The id of a dashboard."""
+    return stable_id("dashboard", name)
+
+
+def panel_id(dashboard: str, panel: str) -> str:
+    """The id of the panel, and of the Lens object that it shows."""
+    return stable_id("panel", dashboard, panel)
+
+
+def saved_object(kind: str, name: str, attributes: Json, references: list[Json] | None = None) -> Json:
+    """One line of the export."""
+    return {
+        "id": name,
+        "type": kind,
+        "attributes": attributes,
+        "references": references or [],
+        "coreMigrationVersion": CORE_VERSION,
+        "typeMigrationVersion": MODEL_VERSIONS[kind],
+        "managed": False,
+    }
+
+
+def compact(value: Any) -> str:
+    """JSON in a string, as Kibana keeps it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def build(definition: Definition, prefix: str = "") -> list[Json]:
+    """Every saved object, data views first; `prefix` is the installation's, before every index."""
+    return [
+        *(_data_view(name, view, prefix) for name, view in definition.data_views.items()),
+        *(_search(name, search, definition) for name, search in definition.searches.items()),
+        *_dashboards(definition),
+    ]
+
+
+def _data_view(name: str, view: DataView, prefix: str) -> Json:
+    attributes: Json = {
+        "title": prefix + view.index,
+        "name": view.name,
+        "allowNoIndex": True,
+        "fields": "[]",
+        "fieldAttrs": compact({field: {"customLabel": label} for field, label in view.labels.items()}),
+        "fieldFormatMap": compact({field: FORMATS[shown] for field, shown in view.formats.items()}),
+        "sourceFilters": compact([{"value": pattern} for pattern in view.hidden]),
+        "runtimeFieldMap": "{}",
+        "typeMeta": "{}",
+    }
+    return saved_object(
+        "index-pattern", view_id(name), attributes | ({"timeFieldName": view.time} if view.time else {})
+    )
+
+
+def _search(name: str, search: Search, definition: Definition) -> Json:
+    source = {"query": query(search.query), "filter": [], "indexRefName": SEARCH_INDEX_REF, "highlightAll": True}
+    order = search.sort or definition.data_views[search.data_view].time
+    attributes: Json = {
+        "title": search.title,
+        "description": search.description,
+        "columns": list(search.columns),
+        "sort": [[order, "desc"]] if order else [],
+        "grid": {},
+        "hideChart": False,
+        "isTextBasedQuery": False,
+        "kibanaSavedObjectMeta": {"searchSourceJSON": compact(source)},
+        "timeRestore": False,
+    }
+    view = {"type": "index-pattern", "id": view_id(search.data_view), "name": SEARCH_INDEX_REF}
+    return saved_object("search", search_id(name), attributes, [view])
+
+
+def _dashboards(definition: Definition) -> Iterator[Json]:
+    for name, dashboard in definition.dashboards.items():
+        for panel in dashboard.panels:
+            if panel.data_view:
+                yield _lens(name, panel, definition)
+        panels = [_panel(name, panel) for panel in dashboard.panels]
+        source = {"query": query(""), "filter": []}
+        attributes: Json = {
+            "title": dashboard.title,
+            "description": dashboard.description,
+            "panelsJSON": compact([panel for panel, _ in panels]),
+            "optionsJSON": compact(
+                {"useMargins": True, "syncColors": True, "syncCursor": True, "hidePanelTitles": False}
+            ),
+            "timeRestore": True,
+            "timeFrom": dashboard.from_,
+            "timeTo": "now",
+            "refreshInterval": {"pause": False, "value": 1_000 * dashboard.refresh_s},
+            "kibanaSavedObjectMeta": {"searchSourceJSON": compact(source)},
+        }
+        references = [reference for _, reference in panels if reference]
+        yield saved_object("dashboard", dashboard_id(name), attributes, references)
+
+
+def _lens(dashboard: str, panel: Panel, definition: Definition) -> Json:
+    assert panel.data_view
+    place = f"{dashboard}/{panel.id}"
+    attributes = lens.attributes(place, panel, definition.data_views[panel.data_view].time)
+    reference = lens.reference(place, view_id(panel.data_view))
+    return saved_object("lens", panel_id(dashboard, panel.id), attributes, [reference])
+
+
+def _panel(dashboard: str, panel: Panel) -> tuple[Json, Json | None]:
+    """A panel of the dashboard, and its reference to what it shows."""
+    index = panel_id(dashboard, panel.id)
+    x, y, w, h = panel.at
+    shown: Json = {"panelIndex": index, "gridData": {"i": index, "x": x, "y": y, "w": w, "h": h}, "title": panel.title}
+    if panel.text is not None:
+        content = {"savedVis": {"type": "markdown", "title": panel.title, "params": {"markdown": panel.text}}}
+        return shown | {"type": "visualization", "embeddableConfig": content}, None
+    kind, target = ("search", search_id(panel.search)) if panel.search else ("lens", index)
+    name = f"panel_{index}"
+    reference = {"type": kind, "id": target, "name": f"{index}:{name}"}
+    return shown | {"type": kind, "embeddableConfig": {"title": panel.title}, "panelRefName": name}, reference
+
+
+def ndjson(objects: list[Json]) -> str:
+    """As Kibana imports it: an object a line."""
+    return "".join(json.dumps(one, ensure_ascii=False, sort_keys=True) + "\n" for one in objects)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="end with 1 if saved_objects.ndjson is out of date")
+    options = parser.parse_args()
+    text = ndjson(build(load()))
+    if options.check:
+        sys.exit(PATH.read_text(encoding="utf-8") != text)
+    PATH.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

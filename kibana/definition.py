@@ -1,0 +1,156 @@
+"""The shape of `definition.yaml`, checked when it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from newswatch import config
+
+PATH = Path(__file__).parent / "definition.yaml"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataView(_Record):
+    """An index as analysts see it."""
+
+    name: str
+    index: str
+    """Without the installation's prefix."""
+    time: str | None = None
+    default: bool = False
+    hidden: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    formats: dict[str, Literal["link", "picture", "story", "seconds", "plain-number"]] = {}
+
+
+class Search(_Record):
+    """A search that is kept."""
+
+    title: str
+    description: str
+    data_view: str
+    query: str
+    columns: tuple[str, ...]
+    sort: str | None = None
+    """Newest first by this field; None: by the data view's time."""
+
+
+class Bucket(_Record):
+    """What is counted apart."""
+
+    time: str | None = None
+    every: Literal["auto", "hour", "day"] = "auto"
+    field: str | None = None
+    top: int = 10
+    filters: dict[str, str] | None = None
+    label: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Bucket:
+        if sum(value is not None for value in (self.time, self.field, self.filters)) != 1:
+            raise ValueError("a bucket has one of `time`, `field` and `filters`")
+        return self
+
+
+class Value(_Record):
+    """What is counted or measured."""
+
+    count: bool = False
+    unique: str | None = None
+    sum: str | None = None
+    max: str | None = None
+    percentile: str | None = None
+    at: int = 50
+    latest: str | None = None
+    by: str | None = None
+    label: str
+    only: str | None = None
+    before: str | None = None
+
+    @property
+    def operation(self) -> tuple[str, str | None]:
+        """Its name and its field; `count` has none."""
+        found = [(name, getattr(self, name)) for name in ("unique", "sum", "max", "percentile", "latest")]
+        chosen = [(name, field) for name, field in found if field is not None]
+        return chosen[0] if chosen else ("count", None)
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Value:
+        fields = (self.unique, self.sum, self.max, self.percentile, self.latest)
+        if sum(field is not None for field in fields) + self.count != 1:
+            raise ValueError("a value has one of `count`, `unique`, `sum`, `max`, `percentile` and `latest`")
+        if (self.latest is None) != (self.by is None):
+            raise ValueError("`latest` needs `by`")
+        return self
+
+
+def _many(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class Panel(_Record):
+    """One panel of a dashboard."""
+
+    id: str
+    title: str
+    kind: Literal["bars", "area", "line", "table", "donut", "map", "number", "search", "text"]
+    at: tuple[int, int, int, int]
+    data_view: str | None = None
+    query: str = ""
+    horizontal: bool = False
+    x: Bucket | None = None
+    split: Bucket | None = None
+    by: Annotated[tuple[Bucket, ...], BeforeValidator(_many)] = ()
+    y: Annotated[tuple[Value, ...], BeforeValidator(_many)] = ()
+    search: str | None = None
+    text: str | None = None
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """All, the outermost first."""
+        return tuple(bucket for bucket in (self.split, self.x, *self.by) if bucket)
+
+
+class Dashboard(_Record):
+    """A page of panels."""
+
+    title: str
+    description: str
+    from_: str = Field(alias="from")
+    refresh_s: int
+    panels: tuple[Panel, ...]
+
+
+class Definition(_Record):
+    """Everything."""
+
+    settings: dict[str, str]
+    data_views: dict[str, DataView]
+    searches: dict[str, Search]
+    dashboards: dict[str, Dashboard]
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> Definition:
+        panels = [panel for dashboard in self.dashboards.values() for panel in dashboard.panels]
+        named = {panel.data_view for panel in panels} | {search.data_view for search in self.searches.values()}
+        unknown = (named - {None} - set(self.data_views)) | (
+            {panel.search for panel in panels} - {None} - set(self.searches)
+        )
+        if unknown:
+            raise ValueError(f"there is no {', '.join(sorted(map(str, unknown)))}")
+        return self
+
+
+def load(path: Path = PATH) -> Definition:
+    """The definition.
+
+    Raises:
+        ConfigError: it is wrong; names the line.
+    """
+    return config.load(path, Definition)

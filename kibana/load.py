@@ -1,0 +1,164 @@
+"""Puts the saved objects into a Kibana: `python -m kibana.load`, once and again after an update.
+
+Reads where and who from the environment: KIBANA_URL, KIBANA_USERNAME and KIBANA_PASSWORD, KIBANA_CA_CERTS,
+KIBANA_SPACE, and NEWSWATCH_INDEX_PREFIX. What is there under the same ids is replaced; what analysts made themselves
+has other ids and stays. Settings are put only where nobody has chosen otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from kibana.build import build, ndjson, view_id
+from kibana.definition import Definition, load
+from newswatch.errors import NewswatchError
+
+Json = dict[str, Any]
+DEFAULT_SPACE = "default"
+ROLE = "newswatch_analyst"
+WAIT_S = 300
+_HEADERS = {"kbn-xsrf": "newswatch", "x-elastic-internal-origin": "newswatch"}
+
+
+class KibanaError(NewswatchError):
+    """Kibana can't be reached, or refuses what is to be loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A Kibana, who we are there, and the space to load into."""
+
+    url: str
+    username: str | None = None
+    password: str | None = None
+    ca_certs: str | None = None
+    space: str = DEFAULT_SPACE
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Target:
+        """As the module's text says."""
+        return cls(
+            environment.get("KIBANA_URL", "http://127.0.0.1:5601").rstrip("/"),
+            environment.get("KIBANA_USERNAME") or None,
+            environment.get("KIBANA_PASSWORD") or None,
+            environment.get("KIBANA_CA_CERTS") or None,
+            environment.get("KIBANA_SPACE") or DEFAULT_SPACE,
+        )
+
+    @property
+    def root(self) -> str:
+        """Where the space's interface is."""
+        return self.url if self.space == DEFAULT_SPACE else f"{self.url}/s/{quote(self.space)}"
+
+
+class Loader:
+    """Speaks to one Kibana."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._session = requests.Session()
+        self._session.headers.update(_HEADERS)
+        self._session.verify = target.ca_certs or True
+        if target.username and target.password:
+            self._session.auth = (target.username, target.password)
+
+    def await_ready(self, wait_s: float = WAIT_S) -> None:
+        """Return once Kibana says that it is available.
+
+        Raises:
+            KibanaError: it doesn't within `wait_s` seconds.
+        """
+        deadline = time.monotonic() + wait_s
+        while (problem := self._problem()) is not None:
+            if time.monotonic() > deadline:
+                raise KibanaError(f"Kibana at {self._target.url} is not ready: {problem}")
+            time.sleep(min(2.0, wait_s / 10))
+
+    def _problem(self) -> str | None:
+        try:
+            answer = self._session.get(f"{self._target.url}/api/status", timeout=10)
+            level = answer.json()["status"]["overall"]["level"] if answer.ok else f"it answers {answer.status_code}"
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            return str(error)
+        return None if level == "available" else str(level)
+
+    def load(self, definition: Definition, prefix: str = "") -> int:
+        """Make the space, import every object, set the settings, put the role; how many objects that were.
+
+        Raises:
+            KibanaError: Kibana refuses something; names it.
+        """
+        self._make_space()
+        objects = build(definition, prefix)
+        files = {"file": ("saved_objects.ndjson", ndjson(objects).encode(), "application/ndjson")}
+        answer = self._call("POST", f"{self._target.root}/api/saved_objects/_import?overwrite=true", files=files)
+        if not answer.get("success"):
+            raise KibanaError(f"Kibana did not take every object: {_errors(answer)}")
+        self._set_settings(definition)
+        self._put_role(definition, prefix)
+        return int(answer["successCount"])
+
+    def _make_space(self) -> None:
+        if self._target.space == DEFAULT_SPACE:
+            return
+        body = {"id": self._target.space, "name": "newswatch", "description": "NATO and counter-terrorism in the news"}
+        self._call("POST", f"{self._target.url}/api/spaces/space", json=body, harmless=(409,))
+
+    def _set_settings(self, definition: Definition) -> None:
+        """Set what no user has set, so that an update doesn't undo what analysts chose."""
+        url = f"{self._target.root}/internal/kibana/settings"
+        chosen = self._call("GET", url).get("settings", {})
+        default = next((view_id(name) for name, view in definition.data_views.items() if view.default), None)
+        wanted: Json = dict(definition.settings) | ({"defaultIndex": default} if default else {})
+        changes = {name: value for name, value in wanted.items() if "userValue" not in chosen.get(name, {})}
+        if changes:
+            self._call("POST", url, json={"changes": changes})
+
+    def _put_role(self, definition: Definition, prefix: str) -> None:
+        """A role that reads the articles and everything here, for analysts to be given."""
+        indices = sorted({prefix + view.index for view in definition.data_views.values()} | {f"{prefix}articles-*"})
+        body = {
+            "description": "Reads what newswatch has found, in Kibana.",
+            "elasticsearch": {"indices": [{"names": indices, "privileges": ["read", "view_index_metadata"]}]},
+            "kibana": [{"base": ["read"], "spaces": [self._target.space]}],
+        }
+        # Without security there are no roles.
+        self._call("PUT", f"{self._target.url}/api/security/role/{ROLE}", json=body, harmless=(404,))
+
+    def _call(self, method: str, url: str, *, harmless: tuple[int, ...] = (), **options: Any) -> Json:
+        try:
+            answer = self._session.request(method, url, timeout=60, **options)
+        except requests.RequestException as error:
+            raise KibanaError(f"Kibana at {self._target.url} can't be reached: {error}") from error
+        if not answer.ok and answer.status_code not in harmless:
+            raise KibanaError(f"{method} {url} was refused with {answer.status_code}: {answer.text[:500]}")
+        return dict(answer.json()) if answer.content else {}
+
+
+def _errors(answer: Json) -> str:
+    told = [f"{one.get('type')} {one.get('id')}: {one.get('error')}" for one in answer.get("errors", [])]
+    return "; ".join(told) or "it does not say why"
+
+
+def main() -> None:
+    """Load, and say where to look; end with 1 and one sentence if that fails."""
+    target = Target.from_environment(os.environ)
+    loader = Loader(target)
+    try:
+        loader.await_ready()
+        count = loader.load(load(), os.environ.get("NEWSWATCH_INDEX_PREFIX", ""))
+    except NewswatchError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{count} objects are in Kibana: {target.root}/app/dashboards\n")
+
+
+if __name__ == "__main__":
+    main()
