@@ -2,6 +2,8 @@
 
 When articles have come in: every batch that waits is matched, in ingest order, against every saved search; each new
 (saved search, story) is owed one mail; the mails owed are sent. A mail that the server would not take stays owed.
+
+Also once an hour without any article, as silence is something to tell too.
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.sdk import dag, task
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from dags.assets import ARTICLES
 
 
 @dag(
-    schedule=[ARTICLES],
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("7 * * * *", timezone="UTC"), assets=[ARTICLES]),
     start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,

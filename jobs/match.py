@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from alerts.corrections import owe_corrections
 from alerts.deliver import DeliverReport, deliver
 from alerts.match import match_batch
 from alerts.outbox import Outbox
 from alerts.saved import SavedSearches, load_alerts
 from alerts.smtp import Mailer
+from alerts.volume import owe_volume
 from jobs.context import Context
 from newswatch.model import Batch, SavedSearch
 from search.batches import BatchStore
@@ -50,7 +52,8 @@ def match(context: Context) -> MatchedReport:
     for late in batches.unmatched(now=now):
         again = [search for search in enabled if search.id in late.value.unmatched]
         report = _match_one(context, late, again, report)
-    return replace(report, delivered=send(context))
+    owed = owe_volume(context.es, context.names, enabled, now)
+    return replace(report, owed=report.owed + owed.created, delivered=send(context))
 
 
 def _match_one(
@@ -61,12 +64,13 @@ def _match_one(
     Stories(context.es, context.names, window=window).place(waiting.value, now=context.clock())
     found = match_batch(context.es, context.names, waiting.value, searches)
     owed = Outbox(context.es, context.names).owe(found.matches, searches, context.clock())
+    corrections = owe_corrections(context.es, context.names, waiting.value, context.clock())
     # A search that could not be run must neither hold up the others nor miss the batch.
     BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock(), unmatched=found.failed)
     return MatchedReport(
         batches=(*report.batches, waiting.value.number),
         matches=report.matches + len(found.matches),
-        owed=report.owed + owed.created,
+        owed=report.owed + owed.created + corrections.created,
         failed={**report.failed, **found.failed},
     )
 
