@@ -24,6 +24,7 @@ COPY search search
 COPY alerts alerts
 COPY embedded embedded
 COPY web web
+COPY kibana kibana
 COPY config config
 # The build tools are locked and checked as well.
 RUN --mount=type=cache,target=/cache \

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("newswatch", "cli", "dags", "jobs", "ingest", "transforms", "search", "alerts", "embedded", "web")
+PACKAGES = ("newswatch", "cli", "dags", "jobs", "ingest", "transforms", "search", "alerts", "embedded", "web", "kibana")
 
 
 @pytest.mark.slow
