@@ -138,7 +138,7 @@ def parse(query: str) -> Parsed:
         else:
             _check_field(query, token, name[1])
     _check_once(query, filters)
-    return Parsed(query, "".join(text), tuple(filters), _plain_words(tokens))
+    return Parsed(query, "".join(text), tuple(filters), _plain_words(tokens, text))
 
 
 def _tokens(query: str) -> Iterator[_Token]:
@@ -336,11 +336,12 @@ def _check_once(query: str, filters: Sequence[Filter]) -> None:
         seen.add(found.name)
 
 
-def _plain_words(tokens: Sequence[_Token]) -> tuple[str, ...]:
+def _plain_words(tokens: Sequence[_Token], text: Sequence[str]) -> tuple[str, ...]:
+    """The words, if there is nothing but words and filters; an operator that joins words means what it says."""
     words: list[str] = []
     for token in tokens:
         name = _NAME.match(token.text)
-        if (name and name[1] in FILTERS) or token.text in ("AND", "&&"):
+        if (name and name[1] in FILTERS) or text[token.start].isspace():
             continue
         if token.kind != "word" or token.prefix or re.search(r'[\\:"*?~^\[\]{}/]', token.text):
             return ()

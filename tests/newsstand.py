@@ -1,0 +1,70 @@
+"""The newsroom's stories as articles in an index, without the way there: for tests of searching and of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from elasticsearch import Elasticsearch
+
+from embedded.newsroom_site.content import Story, load_outlets, load_stories
+from newswatch.model import Article, Source
+from newswatch.settings import default_config_dir
+from search.articles import ArticleStore
+from search.batches import BatchStore
+from search.names import Names
+from tests.factories import NOW, an_article
+from transforms.enrich import enrich
+from transforms.tag import Tagger
+from transforms.taxonomy import load_taxonomy
+
+CANONICAL = "nato-joins-coalition"
+
+
+def url_of(slug: str) -> str:
+    """Where a story stands."""
+    return f"https://newsroom.example/{slug}"
+
+
+def stories() -> list[Article]:
+    """Every story of the newsroom, tagged by the default taxonomy; copies share the story of what they copy."""
+    tagger = Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
+    made = {story.slug: enrich(_article(story), tagger) for story in load_stories()}
+    for story in load_stories():
+        if story.copy_of:
+            original = made[story.copy_of]
+            copied = {"story_id": original.id, "duplicate_of": original.id, "agency": story.credit}
+            made[story.slug] = replace(made[story.slug], **copied)
+        else:
+            made[story.slug] = replace(made[story.slug], story_id=made[story.slug].id, duplicate_of=None)
+    return list(made.values())
+
+
+def _article(story: Story) -> Article:
+    outlet = next(outlet for outlet in load_outlets() if outlet.id == story.outlet)
+    source = Source(outlet.id, outlet.name, outlet.domain, outlet.country, outlet.kind, outlet.owner)
+    published = NOW - timedelta(minutes=story.minutes_ago)
+    return an_article(
+        url_of(story.slug),
+        title=story.title,
+        summary=story.summary,
+        text=story.body,
+        source=source,
+        published=published,
+        first_seen=published,
+        language=story.language,
+        tags=(),
+        entities=(),
+        feeds=(outlet.id,),
+    )
+
+
+def stock(es: Elasticsearch, names: Names, articles: Iterable[Article], *, now: datetime = NOW) -> None:
+    """Write the articles as one batch that is done, and make them searchable."""
+    batches = BatchStore(es, names)
+    batch = batches.begin(batches.open(["newsroom"], now=now, lease_s=600).number)
+    report = ArticleStore(es, names).write(list(articles), batch, batch.seq_of_attempt, now=now)
+    assert not report.refused
+    batches.mark_indexed(batch.number, counts={}, now=now)
+    es.indices.refresh(index=names.articles)

@@ -1,0 +1,261 @@
+"""Searching the newsroom's stories on the real server."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from newswatch.errors import QueryError
+from newswatch.model import Article
+from newswatch.settings import default_config_dir
+from search.articles import ArticleStore
+from search.batches import BatchStore
+from search.export import CsvWriter, every, row
+from search.facets import interval
+from search.highlight import MARK_END, MARK_START, unmarked
+from search.names import Names
+from search.query import Results, find, whole_text
+from search.tail import Tail
+from search.topic_words import TOPIC_WORDS
+from tests.factories import NOW, an_article
+from tests.newsstand import CANONICAL, stock, stories, url_of
+from transforms.taxonomy import load_taxonomy
+
+
+@pytest.fixture(scope="module")
+def newsstand() -> list[Article]:
+    return stories()
+
+
+@pytest.fixture
+def stand(es: Elasticsearch, names: Names, newsstand: list[Article]) -> list[Article]:
+    stock(es, names, newsstand)
+    return newsstand
+
+
+def titles(results: Results) -> list[str]:
+    return [hit.article.title for hit in results.hits]
+
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "NATO joins coalition against ISIS",
+        "AWACS Daesh",
+        "Stoltenberg terrorism intelligence cell",
+        "2% defence spending Trump Brussels",
+        "2% defense spending Trump Brussels",
+        "OTAN coalition Daech",
+        "l'OTAN rejoint la coalition contre Daech",
+        "Stoltenberg cellule de renseignement terrorisme",
+        "2 % dépenses de défense Trump Bruxelles",
+        "NATO tritt der Koalition gegen den IS bei",
+        "Stoltenberg Geheimdienst Zelle Terrorismus",
+        "Verteidigungsausgaben Trump Brüssel 2 Prozent",
+        "НАТО коалиция ИГИЛ",
+        "الناتو داعش",
+    ],
+)
+def test_the_canonical_story_is_found_by_what_people_type(
+    es: Elasticsearch, names: Names, stand: list[Article], query: str
+) -> None:
+    canonical = next(article for article in stand if article.url == url_of(CANONICAL))
+    found = find(es, names, query, size=3, by_story=True, now=NOW)
+    assert canonical.story_id in [hit.article.story_id for hit in found.hits]
+
+
+def test_a_query_for_what_the_newsroom_lacks_finds_nothing(
+    es: Elasticsearch, names: Names, stand: list[Article]
+) -> None:
+    found = find(es, names, "submarine volcano penguins", now=NOW)
+    assert (found.total, found.hits, found.relaxed) == (0, (), False)
+
+
+def test_fewer_than_all_words_are_taken_only_where_no_article_has_all_and_it_is_said(
+    es: Elasticsearch, names: Names, stand: list[Article]
+) -> None:
+    assert not find(es, names, "AWACS Daesh Stoltenberg", now=NOW).relaxed
+    relaxed = find(es, names, "AWACS Daesh Stoltenberg zeppelin", now=NOW)
+    assert relaxed.relaxed
+    assert relaxed.total > 0
+    assert find(es, names, "AWACS AND Daesh AND zeppelin", now=NOW).total == 0
+
+
+def test_one_row_per_story_counts_what_matches_in_it(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
+    articles = find(es, names, "AWACS tag:nato", now=NOW)
+    grouped = find(es, names, "AWACS tag:nato", by_story=True, now=NOW)
+    canonical = next(article for article in stand if article.url == url_of(CANONICAL)).story_id
+    sizes = {hit.article.story_id: hit.matching for hit in grouped.hits}
+    assert grouped.total == articles.total
+    assert grouped.stories == len(grouped.hits) == len(sizes)
+    assert sizes[canonical] == sum(hit.article.story_id == canonical for hit in articles.hits) == 3
+
+
+def test_filters_narrow_and_exclude(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
+    everything = find(es, names, "", size=100, now=NOW).total
+    nato = find(es, names, "tag:nato", size=100, now=NOW)
+    assert all("nato" in {tag.tag for tag in hit.article.tags} for hit in nato.hits)
+    assert nato.total + find(es, names, "-tag:nato", now=NOW).total == everything
+    assert {h.article.language for h in find(es, names, "lang:fr,de", size=50, now=NOW).hits} == {"fr", "de"}
+    assert {h.article.source.country for h in find(es, names, "country:lv", size=50, now=NOW).hits} == {"LV"}
+    domain = "meridian-courier.example"
+    assert {h.article.source.domain for h in find(es, names, f"source:{domain}", size=50, now=NOW).hits} == {
+        f"www.{domain}"
+    }
+    assert all(h.article.duplicate_of for h in find(es, names, "is:copy", size=50, now=NOW).hits)
+    newest = max(article.published for article in stand if article.published)
+    recent = find(es, names, "since:2h", size=50, now=NOW)
+    assert {h.article.id for h in recent.hits} == {
+        a.id for a in stand if a.published and a.published >= NOW - timedelta(hours=2)
+    }
+    assert newest >= NOW - timedelta(hours=2)
+
+
+def test_facets_count_what_is_found(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
+    results = find(es, names, "tag:nato", with_facets=True, size=100, now=NOW)
+    tags = next(facet for facet in results.facets if facet.name == "tag")
+    nato = next(bucket for bucket in tags.buckets if bucket.value == "nato")
+    assert nato.count == results.total
+    assert nato.main == find(es, names, "tag:nato level:main", now=NOW).total
+    assert sum(bar.count for bar in results.timeline.bars) + results.timeline.earlier == results.total
+    starts = [bar.start for bar in results.timeline.bars]
+    assert starts == sorted(starts)
+    assert results.timeline.bars[-1].count > 0
+
+
+def test_a_bar_of_the_time_line_finds_its_articles(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
+    bars = find(es, names, "", with_facets=True, now=NOW).timeline.bars
+    for bar in [bar for bar in bars if bar.count][:3]:
+        last = bar.end - timedelta(minutes=1)
+        asked = f"since:{bar.start:%Y-%m-%dT%H:%M} until:{last:%Y-%m-%dT%H:%M}"
+        assert find(es, names, asked, now=NOW).total == bar.count
+
+
+def test_word_forms_that_match_are_marked_and_what_is_filtered_by_is_not(
+    es: Elasticsearch, names: Names, stand: list[Article]
+) -> None:
+    hit = find(es, names, "coalitions refuels lang:en", now=NOW).hits[0]
+    marked = {
+        text[start:end].lower()
+        for parts in hit.highlights.values()
+        for text, spans in map(unmarked, parts)
+        for start, end in spans
+    }
+    assert marked <= {"coalition", "coalition's", "refuel", "refuelling"}
+    assert "coalition" in marked
+    assert find(es, names, "tag:nato", now=NOW).hits[0].highlights == {}
+
+
+def test_an_article_is_marked_in_full(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
+    article = find(es, names, "AWACS Daesh", now=NOW).hits[0].article
+    whole = whole_text(es, names, "AWACS Daesh", article)
+    assert unmarked(whole["text"][0])[0] == article.text
+
+
+def test_relevance_prefers_the_new_and_time_sorts_by_it_alone(es: Elasticsearch, names: Names) -> None:
+    old = an_article("https://a.example/1", published=NOW - timedelta(days=300), first_seen=NOW)
+    new = an_article("https://a.example/2", published=NOW - timedelta(hours=1), first_seen=NOW)
+    better = an_article("https://a.example/3", published=NOW - timedelta(days=3), first_seen=NOW, title="Flank flank")
+    stock(es, names, [replace(a, story_id=a.id) for a in (old, new, better)])
+    assert [h.article.id for h in find(es, names, "flank plan ministers", now=NOW).hits][-1] == old.id
+    assert [h.article.id for h in find(es, names, "flank", sort="time", now=NOW).hits] == [new.id, better.id, old.id]
+
+
+def test_what_elasticsearch_refuses_is_told_with_the_column_in_the_query_as_typed(
+    es: Elasticsearch, names: Names, stand: list[Article]
+) -> None:
+    with pytest.raises(QueryError) as raised:
+        find(es, names, "tag:nato AWACS AND", now=NOW)
+    message = str(raised.value).splitlines()
+    assert message[1] == "  tag:nato AWACS AND"
+    assert message[2].index("^") == 2 + len("tag:nato AWACS AND")
+
+
+def test_before_the_first_article_nothing_is_found(es: Elasticsearch, index_prefix: str) -> None:
+    names = Names(index_prefix)
+    assert find(es, names, "x", with_facets=True, now=NOW).total == 0
+    assert list(every(es, names, "x", now=NOW)) == []
+
+
+# ── export ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_is_exported_once_in_order_however_many(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch, newsstand: list[Article]
+) -> None:
+    monkeypatch.setattr("search.export._PAGE", 7)
+    many = [an_article(f"https://a.example/{n}", published=NOW - timedelta(minutes=n // 3)) for n in range(40)]
+    stock(es, names, many)
+    exported = list(every(es, names, "flank", now=NOW))
+    assert sorted(a.id for a in exported) == sorted(a.id for a in many)
+    assert [a.published for a in exported] == sorted((a.published for a in many if a.published), reverse=True)
+    assert len(list(every(es, names, "flank", sort="relevance", now=NOW))) == 40
+
+
+def test_an_export_by_story_has_each_story_once(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
+    exported = [article.story_id for article in every(es, names, "tag:nato", by_story=True, now=NOW)]
+    assert len(exported) == len(set(exported))
+    assert set(exported) == {article.story_id for article in every(es, names, "tag:nato", now=NOW)}
+
+
+def test_csv_reads_back_and_holds_no_formula() -> None:
+    article = an_article(title='=HYPERLINK("https://evil.example")', summary='He said "no",\nthen left.')
+    buffer = io.StringIO()
+    CsvWriter(buffer).write(article)
+    header, line = csv.reader(io.StringIO(buffer.getvalue()))
+    assert line == row(article)
+    assert dict(zip(header, line, strict=True))["title"].startswith("'=")
+    assert dict(zip(header, line, strict=True))["summary"] == article.summary
+
+
+# ── following ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_an_earlier_batch_writes_later_is_not_missed(es: Elasticsearch, names: Names) -> None:
+    batches, store = BatchStore(es, names), ArticleStore(es, names)
+    first, second = (batches.begin(batches.open(["x"], now=NOW, lease_s=600).number) for _ in range(2))
+    tail = Tail.start(es, names, "flank", NOW)
+    late, early = an_article("https://a.example/late"), an_article("https://a.example/early")
+    store.write([early], second, second.seq_of_attempt, now=NOW)
+    batches.mark_indexed(second.number, counts={}, now=NOW)
+    assert [a.id for a in tail.new(NOW)] == [early.id]
+    store.write([late], first, first.seq_of_attempt, now=NOW)
+    assert [a.id for a in tail.new(NOW)] == [late.id]
+    batches.mark_indexed(first.number, counts={}, now=NOW)
+    assert list(tail.new(NOW)) == []
+    assert list(tail.new(NOW)) == []
+
+
+def test_what_was_there_is_not_followed_and_what_does_not_match_neither(es: Elasticsearch, names: Names) -> None:
+    stock(es, names, [an_article("https://a.example/1")])
+    tail = Tail.start(es, names, "flank", NOW)
+    stock(es, names, [an_article("https://a.example/2", title="Gales", text="Rain, wind and rain.", summary="Rain.")])
+    assert list(tail.new(NOW)) == []
+    stock(es, names, [an_article("https://a.example/3")])
+    assert [a.url for a in tail.new(NOW)] == ["https://a.example/3"]
+
+
+# ── pure ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_topic_of_the_taxonomy_is_found_by_its_name_in_other_languages() -> None:
+    paths = load_taxonomy(default_config_dir() / "taxonomy.yaml").paths
+    assert set(TOPIC_WORDS) == set(paths)
+
+
+def test_marks_that_are_the_publishers_own_are_no_marks() -> None:
+    assert unmarked(f"a {MARK_START}b{MARK_END}{MARK_START}c{MARK_END}") == ("a bc", ((2, 4),))
+    assert unmarked(f"a {MARK_END}b") == ("a b", ())
+
+
+@pytest.mark.parametrize(("hours", "step"), [(0, "1m"), (10, "15m"), (48, "1h"), (24 * 30, "1d"), (24 * 400, "7d")])
+def test_a_time_line_has_no_more_bars_than_can_be_told_apart(hours: float, step: str) -> None:
+    assert interval(timedelta(hours=hours))[0] == step

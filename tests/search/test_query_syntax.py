@@ -1,0 +1,150 @@
+"""The query language: what is a filter, what is Lucene's, and what is refused, with the place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newswatch.errors import QueryError
+from newswatch.model import TagFilter
+from search.lift import lift
+from search.syntax import QuerySyntaxError, clauses, parse, span, with_filter, without, written
+
+NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+
+
+def filters(query: str) -> list[tuple[str, tuple[str, ...], bool]]:
+    return [(f.name, f.values, f.negated) for f in parse(query).filters]
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "found"),
+    [
+        ("AWACS Daesh", "AWACS Daesh", []),
+        ("AWACS tag:nato/burden-sharing", "AWACS", [("tag", ("nato/burden-sharing",), False)]),
+        ("lang:fr,de x", "x", [("lang", ("fr", "de"), False)]),
+        ("-source:tass.ru x", "x", [("source", ("tass.ru",), True)]),
+        ("x NOT tag:nato", "x", [("tag", ("nato",), True)]),
+        ("a AND tag:nato AND b", "a AND b", [("tag", ("nato",), False)]),
+        ("tag:nato AND b", "b", [("tag", ("nato",), False)]),
+        ('entity:"Jens Stoltenberg",nato', "", [("entity", ("Jens Stoltenberg", "nato"), False)]),
+        (r'entity:"the \"bear\""', "", [("entity", ('the "bear"',), False)]),
+        ('"a tag:nato phrase" x', '"a tag:nato phrase" x', []),
+        ('title:"a b"~2 (x OR y)^2 time:[now-1d TO now]', 'title:"a b"~2 (x OR y)^2 time:[now-1d TO now]', []),
+        (r"a\:b /rege?x/ tags:\/", r"a\:b /rege?x/ tags:\/", []),
+    ],
+)
+def test_filters_are_taken_out_and_the_rest_is_lucene(
+    query: str, text: str, found: list[tuple[str, tuple[str, ...], bool]]
+) -> None:
+    assert " ".join(parse(query).text.split()) == text
+    assert filters(query) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "place", "why"),
+    [
+        ("tag:", "tag:", "value must follow"),
+        ("x tag: nato", "tag:", "value must follow"),
+        ("tag:nato,", "tag:nato,", "value must follow"),
+        ("x OR tag:nato", "OR", "can't be joined by OR"),
+        ("(x tag:nato)", "tag:nato", "in brackets"),
+        ("level:big", "level:big", "main or mention"),
+        ("is:new", "is:new", "original or copy or updated"),
+        ("since:2026-13-01", "since:2026-13-01", "no date"),
+        ("since:soon", "since:soon", "takes a time"),
+        ("since:1d since:2d", "since:2d", "given twice"),
+        ("-since:1d", "-since:1d", "can't be negated"),
+        ("titel:x", "titel:", "did you mean title:"),
+        ("Stoltenberg: NATO joins", "Stoltenberg:", "no field 'Stoltenberg'"),
+        ("NATO/EU", "/", "regular expression"),
+        ('x "open', '"', "never closed"),
+        ("(a", "(", "never closed"),
+        ("a)", ")", "closes nothing"),
+        ("time:[a", "[", "never closed"),
+        ("tag_details:x", "tag_details:", "no field"),
+    ],
+)
+def test_what_would_match_by_mistake_is_refused_with_its_place(query: str, place: str, why: str) -> None:
+    with pytest.raises(QuerySyntaxError) as raised:
+        parse(query)
+    assert query[raised.value.start : raised.value.end] == place
+    assert why in raised.value.reason
+
+
+def test_a_fault_is_pointed_at_in_its_line() -> None:
+    with pytest.raises(QueryError) as raised:
+        parse("one\ntwo foo:bar")
+    assert str(raised.value).splitlines()[1:] == ["  two foo:bar", "      ^^^^"]
+
+
+@given(st.text(alphabet='ab "\\():-,/[]{}!+tag:level since AND OR NOT\n', max_size=40))
+def test_any_text_is_parsed_or_refused_and_columns_stay(query: str) -> None:
+    try:
+        parsed = parse(query)
+    except QuerySyntaxError:
+        return
+    assert len(parsed.text) == len(query)
+    assert all(now in (was, " ") for was, now in zip(query, parsed.text, strict=True))
+
+
+@given(st.text(min_size=1, max_size=30).filter(lambda value: value.strip() == value and value))
+def test_any_value_can_be_written_and_is_read_again(value: str) -> None:
+    assert filters(f"{written('entity', value)} x") == [("entity", (value,), False)]
+
+
+def test_a_filter_is_added_and_taken_away() -> None:
+    assert with_filter("AWACS", "tag", "nato") == "AWACS tag:nato"
+    assert with_filter("x since:7d y", "since", "24h") == "x y since:24h"
+    assert without('a AND tag:nato AND "b  c"', "tag") == 'a AND "b  c"'
+    assert without("lang:fr x lang:de", "lang", "fr") == "x lang:de"
+
+
+@pytest.mark.parametrize(
+    ("value", "start", "end"),
+    [
+        ("24h", datetime(2026, 3, 3, 5, 6, tzinfo=UTC), datetime(2026, 3, 3, 5, 6, tzinfo=UTC)),
+        ("today", datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC)),
+        ("yesterday", datetime(2026, 3, 3, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC)),
+        ("2024-02", datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)),
+        ("2025", datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)),
+        ("2026-03-01T10:30", datetime(2026, 3, 1, 10, 30, tzinfo=UTC), datetime(2026, 3, 1, 10, 31, tzinfo=UTC)),
+    ],
+)
+def test_what_a_time_means(value: str, start: datetime, end: datetime) -> None:
+    assert span(value, NOW) == (start, end)
+
+
+def test_until_a_day_includes_the_day() -> None:
+    must, _ = clauses(parse("until:2026-03-01"), NOW)
+    assert must == [{"range": {"time": {"lt": "2026-03-02T00:00:00+00:00"}}}]
+
+
+def test_level_holds_for_the_tags_asked_for_and_not_for_those_excluded() -> None:
+    must, must_not = clauses(parse("level:main tag:nato -tag:counter-terrorism"), NOW)
+    assert must == [{"terms": {"tags_main": ["nato"]}}]
+    assert must_not == [{"terms": {"tags": ["counter-terrorism"]}}]
+    assert clauses(parse("level:main"), NOW)[0] == [{"exists": {"field": "tags_main"}}]
+
+
+def test_only_plain_words_may_be_relaxed() -> None:
+    assert parse("l'OTAN rejoint AND lang:fr Daech").words == ("l'OTAN", "rejoint", "Daech")
+    for query in ('"a b" c', "a OR b", "a -b", "a AND b", "title:a b", "a* b", "(a b)"):
+        assert parse(query).words == ()
+
+
+def test_a_query_becomes_the_parts_of_a_saved_search() -> None:
+    lifted = lift(parse('AWACS  "two  blanks" tag:nato level:main lang:FR -source:tass.ru entity:isaf since:7d'))
+    assert lifted.tags == (TagFilter("nato", "main"),)
+    assert lifted.languages == ("fr",)
+    assert lifted.query == 'AWACS "two  blanks" -source.domain:"tass.ru" entities:"isaf"'
+    assert lifted.dropped == ("since:7d",)
+
+
+def test_what_a_saved_search_has_no_part_for_becomes_lucene_that_means_the_same() -> None:
+    assert lift(parse("tag:nato,counter-terrorism level:main")).query == 'tags_main:("nato" OR "counter-terrorism")'
+    assert lift(parse("-is:copy level:main")).query == "NOT (_exists_:duplicate_of) _exists_:tags_main"
+    assert parse(lift(parse('story:x feed:y -lang:fr owner:"A B" is:updated')).query).filters == ()
