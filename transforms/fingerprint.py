@@ -30,7 +30,7 @@ LEAST_CONTAINED = 40
 
 _SEED = 0x6E657773
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)+|\d{2,}")
 
 
 def text_hash(title: str, text: str) -> str:
@@ -144,11 +144,11 @@ def _figures_differ(a: Fingerprint, b: Fingerprint) -> bool:
 # ── agencies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _AGENCIES: dict[str, str] = {
-    "Reuters": r"reuters|رويترز|рейтер[сз]?|路透社?|ロイター",
-    "AP": r"(?:the\ )?associated\ press|AP|أ\.?\ ?ب|أسوشيتد\ برس|美联社|AP通信",
-    "AFP": r"AFP|agence\ france[- ]presse|فرانس\ برس|أ\.?\ ?ف\.?\ ?ب|法新社",
-    "dpa": r"dpa|deutsche\ presse-agentur|د\.?\ ?ب\.?\ ?أ",
-    "APA": r"APA|austria\ presse\ agentur",
+    "Reuters": r"Reuters|REUTERS|رويترز|Рейтер[сз]?|路透社?|ロイター",
+    "AP": r"(?:The\ )?Associated\ Press|AP|أ\.?\ ?ب|أسوشيتد\ برس|美联社|AP通信",
+    "AFP": r"AFP|Agence\ France[- ]Presse|فرانس\ برس|أ\.?\ ?ف\.?\ ?ب|法新社",
+    "dpa": r"dpa|DPA|Deutsche\ Presse-Agentur|د\.?\ ?ب\.?\ ?أ",
+    "APA": r"APA|Austria\ Presse\ Agentur",
     "ANSA": r"ANSA",
     "EFE": r"EFE|ACAN[- ]EFE",
     "TASS": r"(?:ITAR[- ])?TASS|ТАСС|تاس",
@@ -161,9 +161,9 @@ _AGENCIES: dict[str, str] = {
     "Jiji": r"Jiji|時事",
     "Yonhap": r"Yonhap|연합뉴스",
     "PAP": r"PAP",
-    "PTI": r"PTI|press\ trust\ of\ india",
+    "PTI": r"PTI|Press\ Trust\ of\ India",
     "UPI": r"UPI",
-    "PA": r"PA|press\ association",
+    "PA": r"PA|Press\ Association|PA\ Media",
     "Belga": r"Belga",
     "ANP": r"ANP",
     "TT": r"TT",
@@ -179,7 +179,7 @@ _CREDITS = tuple(
         name,
         re.compile(
             rf"[(\[（]\s*(?:{written})(?:\s*[,;/][^()]{{0,40}})?\s*[)\]）]"
-            rf"|(?:^|\n)[^\n.]{{0,60}}?[-–—]\s*(?:{written})\s*(?:[-–—:]|$)"
+            rf"|(?:^|\n)[^\n.]{{0,60}}?[-–—]\s*(?:{written})\s*(?:[-–—:.]|$)"
             rf"|(?:©|\bcopyright\b|\b(?:source|quelle):|\bcon\ material\ de|\bmit\ material\ (?:von|der)|\bavec"
             rf"|المصدر\s*:)"
             rf"\s*(?:\d{{4}}\s*)?(?:{written})(?!\w)"
@@ -189,7 +189,9 @@ _CREDITS = tuple(
     )
     for name, written in _AGENCIES.items()
 )
-_AUTHORS = tuple((name, re.compile(rf"^(?:by\s+)?(?:{written})$", re.VERBOSE)) for name, written in _AGENCIES.items())
+_AUTHORS = tuple(
+    (name, re.compile(rf"^(?:[Bb]y\s+)?(?:{written})$", re.VERBOSE)) for name, written in _AGENCIES.items()
+)
 
 
 def agency(text: str, authors: Iterable[str] = ()) -> str | None:

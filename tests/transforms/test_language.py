@@ -1,0 +1,73 @@
+"""Language: by the text, and by what feed and page say where the text does not decide."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from transforms.language import detect, primary_subtag
+
+DATA = Path(__file__).parent / "data"
+NAMED = {
+    "arb_Arab": "ar", "deu_Latn": "de", "fra_Latn": "fr", "tur_Latn": "tr", "eng_Latn": "en", "rus_Cyrl": "ru",
+    "zho_Hans": "zh", "heb_Hebr": "he", "pol_Latn": "pl", "spa_Latn": "es", "ita_Latn": "it", "ukr_Cyrl": "uk",
+    "pes_Arab": "fa",
+}  # fmt: skip
+
+
+def test_our_own_texts() -> None:
+    rows = yaml.safe_load((DATA / "labelled_texts.yaml").read_text(encoding="utf-8"))
+    known = [(language, f"{title}\n{text}") for language, *_, title, text in rows if language not in {"pcm", "so"}]
+    wrong = [(language, detect(text), text[:40]) for language, text in known if detect(text) != language]
+    assert len(wrong) <= 0.02 * len(known), wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "stated", "language"),
+    [
+        ("Die Minister der Allianz haben sich am Donnerstag in Brüssel geeinigt.", (), "de"),
+        ("Die Minister der Allianz haben sich am Donnerstag in Brüssel geeinigt.", ("en-US",), "de"),
+        ("Live", ("nl",), "nl"),
+        ("1.234 : 5", ("sv-SE",), "sv"),
+        ("", (), None),
+        ("1.234", (), None),
+        ("", ("und",), None),
+        ("Dowlaha Mareykanka ayaa si adag isugu khilaafsan fulinta codsi ay jeedisay", ("so",), "so"),
+        ("Dowlaha Mareykanka ayaa si adag isugu khilaafsan fulinta codsi ay jeedisay", (), None),
+    ],
+)
+def test_the_text_decides_and_else_what_is_stated(text: str, stated: tuple[str, ...], language: str | None) -> None:
+    assert detect(text, stated=stated) == language
+
+
+@pytest.mark.parametrize(
+    ("given", "primary"),
+    [
+        ("pt-BR", "pt"),
+        ("EN_us", "en"),
+        ("nb", "no"),
+        ("iw", "he"),
+        ("zxx", None),
+        ("", None),
+        ("english", None),
+        ("1", None),
+    ],
+)
+def test_primary_subtag(given: str, primary: str | None) -> None:
+    assert primary_subtag(given) == primary
+
+
+def test_real_sentences_in_thirteen_languages(shared_news: Path) -> None:
+    lines = gzip.decompress((shared_news / "sib200_dev.jsonl.gz").read_bytes()).decode().strip().split("\n")
+    right: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    for row in map(json.loads, lines[::4]):
+        seen[row["lang"]] += 1
+        right[row["lang"]] += detect(row["text"]) == NAMED[row["lang"]]
+    assert min(right[language] / seen[language] for language in seen) >= 0.95
+    assert right.total() / seen.total() >= 0.985
