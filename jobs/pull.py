@@ -215,6 +215,9 @@ class _Puller:
         if isinstance(answer, Fetched):
             page = extract(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)
         article = assemble(fresh.entry, page, fresh.polled.record.value.feed, now=now)
+        body = answer if isinstance(answer, Fetched) else fresh.polled.outcome
+        if isinstance(body, Fetched):
+            article = replace(article, provenance=replace(article.provenance, body_hash=body.body_hash))
         if isinstance(answer, FetchFailed):
             article = replace(article, problems=(*article.problems, f"page not read: {answer.reason}"))
         return self._retag(article)

@@ -323,6 +323,8 @@ class Provenance:
     """Name and version."""
     taxonomy: str = ""
     """Version of the taxonomy that gave the tags."""
+    body_hash: str | None = None
+    """Of what it was read from, as it was sent: the page, or else the feed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ PROVENANCE: Json = {
         "page_fetched": {"type": "boolean"},
         "extractor": KEYWORD,
         "taxonomy": KEYWORD,
+        "body_hash": {"type": "keyword", "index": False, "doc_values": False},
     }
 }
 
