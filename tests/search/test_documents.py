@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newswatch.model import Article, Feed, FeedState
-from search.documents import dump, feed_document, feed_from_document, from_document, to_document
+from newswatch.model import Article, Feed, FeedState, Provenance
+from search.documents import dump, feed_document, feed_from_document, from_document, renewed, to_document
 from search.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
-from tests.factories import NOW, a_batch, a_feed, stored_article
+from tests.factories import NOW, a_batch, a_feed, a_source, stored_article
 
 STAMP: dict[str, Any] = {"batch_id": a_batch().id, "seq": 7, "indexed_at": NOW}
 
@@ -37,19 +38,41 @@ def undeclared(document: dict[str, Any], properties: dict[str, Any], at: str = "
     return found
 
 
-def test_every_field_of_a_document_is_in_the_mapping() -> None:
+def whole_article() -> Article:
+    """An article with nothing left out, so that every field of the type has its place in the document."""
     article = stored_article(
-        agency="AP", problems=("p",), duplicate_of="x", image="https://e.example/i.jpg", authors=("A B",), updated=NOW
+        agency="AP",
+        problems=("p",),
+        duplicate_of="x",
+        image="https://e.example/i.jpg",
+        authors=("A B",),
+        updated=NOW,
+        placed_at=NOW,
+        source=a_source(),
+        provenance=Provenance(NOW, page_fetched=True, extractor="e 1", taxonomy="t 1", body_hash="h"),
     )
-    assert undeclared(to_document(article, **STAMP), ARTICLE) == []
+    return replace(article, version=2)
 
 
-def test_every_field_of_an_article_reaches_its_document() -> None:
-    article = stored_article(
-        agency="AP", problems=("p",), duplicate_of="x", image="https://e.example/i.jpg", authors=("A B",), updated=NOW
-    )
-    document = to_document(article, **STAMP)
+def test_the_whole_article_is_whole() -> None:
+    for part in (whole_article(), whole_article().source, whole_article().provenance):
+        empty = [name for name in part.__dataclass_fields__ if getattr(part, name) in (None, "", ())]
+        assert empty == [], f"give {type(part).__name__} a value for each field, or the tests below show nothing"
+
+
+def test_type_and_mapping_are_of_one_mind() -> None:
+    document = to_document(whole_article(), **STAMP)
+    assert undeclared(document, ARTICLE) == []
     assert set(Article.__dataclass_fields__) - set(document) == {"id"}
+    assert set(ARTICLE) - set(document) == set(), "mapped, but written by nobody"
+    for name in ("source", "provenance"):
+        assert set(ARTICLE[name]["properties"]) == set(document[name])
+
+
+def test_a_document_made_anew_is_the_same() -> None:
+    document = to_document(whole_article(), **STAMP)
+    kept = {name: value for name, value in document.items() if name != "stemmed"}  # which Elasticsearch does not keep
+    assert renewed(whole_article().id, kept) == document
 
 
 def test_a_feed_comes_back_as_it_went() -> None:
