@@ -1,0 +1,92 @@
+"""The News page over the newsroom's stories, with access rules that a test sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+from fastapi import FastAPI, HTTPException
+from pydantic import SecretStr
+
+from jobs.context import Context
+from newswatch.model import Article
+from newswatch.settings import Settings
+from search.client import set_up
+from search.feeds import FeedStore
+from search.names import Names
+from tests.factories import NOW, a_feed
+from tests.newsstand import stock, stories
+from web.app import create_app
+from web.security import Access
+
+ALERTS = """
+alerts:
+  - id: nato
+    name: "NATO: main stories"
+    query: ""
+    tags: [{tag: nato, level: main}]
+    recipients: [analyst@example.org]
+"""
+
+
+@dataclass(slots=True)
+class Visitor:
+    """Who asks, and what he may: what Airflow would say."""
+
+    name: str = "ann"
+    reads: bool = True
+    changes: bool = True
+
+    def read(self) -> None:
+        if not self.reads:
+            raise HTTPException(401, "Not authenticated")
+
+    def change(self) -> None:
+        if not self.changes:
+            raise HTTPException(403, "Forbidden")
+
+    def access(self) -> Access:
+        return Access(
+            read=self.read,
+            change=self.change,
+            user_name=lambda: self.name,
+            user=lambda: self,
+            may_change=lambda user: bool(user.changes),
+            login_url=lambda back: f"/auth/login?next={back}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The app, mounted as Airflow mounts it, and what is behind it."""
+
+    app: FastAPI
+    context: Context
+    visitor: Visitor
+    articles: list[Article]
+
+
+@pytest.fixture(scope="session")
+def newsstand() -> list[Article]:
+    return stories()
+
+
+def clock() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def page(es: Elasticsearch, names: Names, newsstand: list[Article], tmp_path: Path) -> Page:
+    (tmp_path / "alerts.yaml").write_text(ALERTS)
+    settings = Settings(secret_key=SecretStr("for tests"), config_dir=tmp_path, index_prefix=names.prefix)
+    set_up(es, names, settings)
+    stock(es, names, newsstand)
+    FeedStore(es, names).sync([a_feed("courier"), a_feed("ledger", country="LV")])
+    context = Context(settings, es, names, clock)
+    visitor = Visitor()
+    airflow = FastAPI()
+    airflow.mount("/news", create_app(lambda: context, visitor.access()))
+    return Page(airflow, context, visitor, newsstand)
