@@ -287,6 +287,36 @@ def test_a_panel_shows_what_the_documents_say(archive: Archive, dashboard: str, 
     assert shown, "the panel is empty: nothing is shown"
 
 
+MEANINGS: dict[tuple[str, str], Callable[[Json], bool]] = {
+    ("volume", "NATO"): lambda doc: NATO in doc["tags"] and TERRORISM not in doc["tags"],
+    ("volume", "Counter-terrorism"): lambda doc: TERRORISM in doc["tags"] and NATO not in doc["tags"],
+    ("volume", "Both"): lambda doc: {NATO, TERRORISM} <= {*doc["tags"]},
+    ("sources", "NATO"): lambda doc: NATO in doc["tags"],
+    ("sources", "Counter-terrorism"): lambda doc: TERRORISM in doc["tags"],
+    ("mails", "Sent"): lambda doc: "sent_at" in doc,
+    ("mails", "Failed"): lambda doc: doc["state"] == "failed",
+}
+"""What a reader takes the label of a filter to mean."""
+
+
+def labelled_filters() -> Iterator[tuple[str, str, str, str]]:
+    """Panel, data view, label and query of every filter that a reader sees by its label."""
+    for dashboard in DEFINITION.dashboards.values():
+        for panel in dashboard.panels:
+            found = [(value.label, value.only) for value in panel.y if value.only]
+            found += [pair for bucket in panel.buckets for pair in (bucket.filters or {}).items()]
+            yield from ((panel.id, str(panel.data_view), label, query) for label, query in found)
+
+
+@pytest.mark.parametrize(("panel_id", "view", "label", "query"), labelled_filters())
+def test_a_label_says_what_its_filter_does(archive: Archive, panel_id: str, view: str, label: str, query: str) -> None:
+    (index,) = (name for name in archive.documents if name.endswith(f"-{DEFINITION.data_views[view].index}"))
+    documents = archive.documents[index]
+    meant = [doc["_id"] for doc in documents if MEANINGS[panel_id, label](doc)]
+    assert [doc["_id"] for doc in documents if PREDICATES[query](doc)] == meant
+    assert 0 < len(meant) < len(documents)
+
+
 def same(one: Any, other: Any) -> bool:
     return bool(one == pytest.approx(other, rel=1e-6)) if isinstance(one, float) and other is not None else one == other
 
