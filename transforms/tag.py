@@ -29,6 +29,9 @@ WINDOW = 400
 EVIDENCE_PER_TAG = 24
 """A tag shows its weightiest hits, at most so many: title first, then the heaviest, each wording at least once."""
 
+SUPPORT_REPEATED = 3
+"""So many hits of one wording that only supports are counted."""
+
 _ARABIC_CLITICS = frozenset(
     head + article
     for head in ("", "و", "ف", "ب", "ل", "ك", "وب", "ول", "فل", "فب", "وك", "لل", "ولل", "فلل", "س", "ا", "وا")
@@ -445,7 +448,19 @@ def _apposed(haystack: str, before: _Hit, after: _Hit) -> bool:
     return after.start - before.end <= 3 and haystack[before.end : after.start].strip(" ") in _APPOSITION
 
 
-def _features(weighted: list[tuple[float, _Hit]], article: _Text) -> Features:
+def _saturated(weighted: list[tuple[float, _Hit]]) -> list[tuple[float, _Hit]]:
+    """`weighted` without the further hits of a wording that only supports: saying it again makes it no plainer."""
+    seen: dict[str, int] = defaultdict(int)
+    kept = []
+    for weight, hit in weighted:
+        seen[hit.rule.form] += 1
+        if weight >= 1 or seen[hit.rule.form] <= SUPPORT_REPEATED:
+            kept.append((weight, hit))
+    return kept
+
+
+def _features(hits: list[tuple[float, _Hit]], article: _Text) -> Features:
+    weighted = _saturated(hits)
     title_end, text_start = article.base(1), article.base(2)
     dense = article.density
     in_title = sum(w for w, h in weighted if h.start < title_end)
