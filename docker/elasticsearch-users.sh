@@ -29,7 +29,7 @@ call POST _security/user/kibana_system/_password "{\"password\": \"$KIBANA_PASSW
 call PUT _security/role/newswatch '{
   "cluster": ["monitor", "manage_index_templates"],
   "indices": [{
-    "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "mailboxes",
+    "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "rechecks", "mailboxes",
               "labels", "quarantine"],
     "privileges": ["all"]
   }]

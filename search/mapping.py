@@ -196,6 +196,13 @@ BATCH: Json = {
     "unmatched": KEYWORD,
 }
 
+RECHECK: Json = {
+    "article_id": KEYWORD,
+    "mailed_at": DATE,
+    "due_at": DATE,
+    "done": INTEGER,
+}
+
 QUARANTINE: Json = {
     "at": DATE,
     "what": KEYWORD,
@@ -351,6 +358,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.entries: ENTRY,
         names.feeds: FEED,
         names.batches: BATCH,
+        names.rechecks: RECHECK,
         names.quarantine: QUARANTINE,
         names.searches: SAVED_SEARCH,
         names.deliveries: DELIVERY,

@@ -74,6 +74,11 @@ class Names:
         return f"{self.prefix}labels"
 
     @property
+    def rechecks(self) -> str:
+        """One document per article that was mailed: when it is to be read again."""
+        return f"{self.prefix}rechecks"
+
+    @property
     def quarantine(self) -> str:
         """What Elasticsearch refused, with its reason and whole, so that nothing is lost."""
         return f"{self.prefix}quarantine"

@@ -1,0 +1,40 @@
+"""### Recheck mailed articles
+
+Every ten minutes: articles that were mailed 1, 6 or 24 hours ago are read again, as outlets correct what they have
+published. What has changed is a new version of the article; a correction is mailed, in the same thread, to those who
+got the first mail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+
+@dag(
+    schedule=CronTriggerTimetable("*/10 * * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["newswatch"],
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+)
+def recheck_mailed() -> None:
+    """Mailed articles → their later versions."""
+
+    @task(execution_timeout=timedelta(minutes=9))
+    def recheck() -> dict[str, Any]:
+        from dags.connections import task_context
+        from jobs.recheck import recheck
+
+        return asdict(recheck(task_context()))
+
+    recheck()
+
+
+recheck_mailed()

@@ -1,0 +1,90 @@
+"""Which mailed articles are to be read again, and when: outlets correct what they have published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from elasticsearch import Elasticsearch
+
+from newswatch.errors import StoreError
+from search import bulk
+from search.documents import Stored, dump, load, stored
+from search.names import Names
+
+HOURS = (1, 6, 24)
+"""After the mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """An article that was mailed."""
+
+    article_id: str
+    mailed_at: datetime
+    due_at: datetime | None
+    """None: it was read again as often as it should."""
+    done: int = 0
+
+    def next(self) -> Recheck:
+        """After one more reading."""
+        done = self.done + 1
+        due = self.mailed_at + timedelta(hours=HOURS[done]) if done < len(HOURS) else None
+        return replace(self, done=done, due_at=due)
+
+
+class Rechecks:
+    """The rechecks of one installation."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._names, self._index = es, names, names.rechecks
+
+    def note_mailed(self, *, now: datetime) -> int:
+        """Note the articles mailed in the last day that are not noted yet; how many."""
+        self._es.indices.refresh(index=[self._names.deliveries, self._index])
+        since = now - timedelta(hours=HOURS[-1])
+        answer = self._es.search(
+            index=self._names.deliveries,
+            size=0,
+            query={"bool": {"filter": [{"range": {"sent_at": {"gte": since.isoformat()}}}]}},
+            aggs={
+                "articles": {
+                    "terms": {"field": "article_id", "size": 10_000},
+                    "aggs": {"first": {"min": {"field": "sent_at"}}},
+                }
+            },
+        )
+        found = answer["aggregations"]["articles"]["buckets"]
+        mailed = {b["key"]: datetime.fromisoformat(b["first"]["value_as_string"]) for b in found if b["key"]}
+        fresh = [Recheck(one, at, at + timedelta(hours=HOURS[0])) for one, at in mailed.items()]
+        actions = (bulk.create(self._index, recheck.article_id, dump(recheck)) for recheck in fresh)
+        return sum(_noted(result) for result in bulk.write(self._es, actions))
+
+    def due(self, *, now: datetime, limit: int = 500) -> list[Stored[Recheck]]:
+        """The articles to be read again now, longest overdue first."""
+        self._es.indices.refresh(index=self._index)
+        answer = self._es.search(
+            index=self._index,
+            query={"range": {"due_at": {"lte": now.isoformat()}}},
+            sort=[{"due_at": "asc"}],
+            size=limit,
+            seq_no_primary_term=True,
+        )
+        return [stored(load(Recheck, {"due_at": None} | hit["_source"]), hit) for hit in answer["hits"]["hits"]]
+
+    def done(self, rechecks: Sequence[Stored[Recheck]]) -> None:
+        """They were read; what somebody else has noted meanwhile stands."""
+        actions = [bulk.replace(was, dump(was.value.next())) for was in rechecks]
+        _require_written(bulk.write(self._es, actions))
+
+
+def _noted(result: bulk.Written) -> bool:
+    _require_written([result])
+    return result.reason is None
+
+
+def _require_written(results: Iterable[bulk.Written]) -> None:
+    for result in results:
+        if result.reason and not result.conflict:
+            raise StoreError(f"Elasticsearch refuses the recheck of article {result.id}: {result.reason}")
