@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -49,7 +50,7 @@ def _article(story: Story) -> Article:
         url_of(story.slug),
         title=story.title,
         summary=story.summary,
-        text=story.body,
+        text=_plain(story.body),
         source=source,
         published=published,
         first_seen=published,
@@ -58,6 +59,11 @@ def _article(story: Story) -> Article:
         entities=(),
         feeds=(outlet.id,),
     )
+
+
+def _plain(markdown: str) -> str:
+    """A paragraph a line, as extraction gives it."""
+    return "\n".join(" ".join(block.lstrip("# ").split()) for block in re.split(r"\n\s*\n", markdown.strip()))
 
 
 def stock(es: Elasticsearch, names: Names, articles: Iterable[Article], *, now: datetime = NOW) -> None:

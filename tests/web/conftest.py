@@ -19,8 +19,11 @@ from search.feeds import FeedStore
 from search.names import Names
 from tests.factories import NOW, a_feed
 from tests.newsstand import stock, stories
+from tests.web.chromium import browser
 from web.app import create_app
 from web.security import Access
+
+__all__ = ["browser"]
 
 ALERTS = """
 alerts:

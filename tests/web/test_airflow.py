@@ -1,0 +1,150 @@
+"""The News page inside the real Airflow: its log-in, its roles, its navigation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from elasticsearch import Elasticsearch
+from playwright.sync_api import Browser
+
+from alerts.links import PATH
+from embedded import airflow as embedded_airflow
+from embedded.processes import end_group, free_port
+from newswatch.settings import Settings
+from search.client import set_up
+from search.names import Names
+from tests.newsstand import stock, stories
+from tests.web.chromium import keep, needs_chromium
+from tests.web.conftest import ALERTS, clock
+
+pytestmark = pytest.mark.slow
+
+USERS = "admin:admin,viewer:viewer"
+START_S = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Airflow's web server with our plugin."""
+
+    url: str
+    passwords: Mapping[str, str]
+
+    def client(self, user: str) -> httpx.Client:
+        """A client that is logged in."""
+        sent = {"username": user, "password": self.passwords[user]}
+        token = httpx.post(f"{self.url}/auth/token", json=sent, timeout=60).json()["access_token"]
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Only the web server and its database: who runs the DAGs makes no difference to a page."""
+    folder, port = tmp_path_factory.mktemp("airflow"), free_port()
+    (folder / "alerts.yaml").write_text(ALERTS)
+    settings = Settings(
+        data_dir=folder, config_dir=folder, elasticsearch_url=elasticsearch_url, index_prefix="airflow-test-"
+    )
+    names = Names(settings.index_prefix)
+    set_up(es, names, settings)
+    stock(es, names, stories(), now=clock())
+    stated = embedded_airflow.environment(settings, port=port, log_dir=folder / "logs")
+    env = {**os.environ, **stated, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
+    command = [sys.executable, "-m", "airflow"]
+    with (folder / "airflow.log").open("wb") as log:
+        subprocess.run([*command, "db", "migrate"], env=env, stdout=log, stderr=log, check=True)
+        process = subprocess.Popen([*command, "api-server"], env=env, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await(process, url, folder / "airflow.log")
+        passwords = json.loads(Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text())
+        yield Server(url, passwords)
+    finally:
+        process.terminate()
+        process.wait(30)
+        end_group(process.pid)
+        for index in es.indices.get(index=f"{settings.index_prefix}*", expand_wildcards="all", features="settings"):
+            es.indices.delete(index=index)
+        es.indices.delete_index_template(name=names.articles)
+
+
+def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/api/v2/monitor/health", timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.3)
+    pytest.fail(f"Airflow's web server did not come up:\n{log.read_text()[-3000:]}")
+
+
+def test_nobody_gets_in_without_airflows_log_in(server: Server) -> None:
+    for path in ("/news/", "/news/searches", "/news/feeds", "/news/deliveries", "/news/export.csv"):
+        answer = httpx.get(server.url + path, timeout=60)
+        assert answer.status_code == 303, path
+        assert answer.headers["location"].startswith("/auth/login?next="), path
+    assert httpx.post(f"{server.url}/news/searches/new", timeout=60).status_code == 401
+
+
+def test_a_viewer_sees_and_does_not_change(server: Server) -> None:
+    with server.client("viewer") as viewer:
+        assert viewer.get("/news/?q=AWACS").status_code == 200
+        form = viewer.get("/news/searches/new?q=AWACS").text
+        assert "<fieldset disabled>" in form
+        token = re.search(r'name="csrf" value="([^"]+)"', form)
+        assert token
+        assert viewer.post("/news/searches/nato/mute", data={"csrf": token[1], "for": "1 day"}).status_code == 403
+
+
+def test_who_may_edit_the_dag_may_change_what_it_mails(server: Server) -> None:
+    with server.client("admin") as admin:
+        assert "NATO: main stories" in admin.get("/news/searches").text
+        token = re.search(r'name="csrf" value="([^"]+)"', admin.get("/news/searches/new").text)
+        assert token
+        assert admin.post("/news/searches/nato/mute", data={"csrf": token[1], "for": "1 day"}).status_code == 303
+        assert "muted" in admin.get("/news/searches").text
+        assert admin.post("/news/searches/nato/mute", data={"for": ""}).status_code == 403
+
+
+def test_the_links_in_mails_are_answered_without_a_log_in(server: Server) -> None:
+    answer = httpx.get(f"{server.url}{PATH}/forged", timeout=60)
+    assert answer.status_code == 400
+    assert "can't be used" in answer.text.replace("&#39;", "'")
+
+
+def test_every_process_loads_the_plugin_and_only_the_web_server_its_apps() -> None:
+    code = "import sys, web.plugin; print([m for m in ('web.app', 'fastapi', 'elasticsearch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@needs_chromium
+def test_from_airflows_navigation_to_a_result(server: Server, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    tab = context.new_page()
+    tab.goto(f"{server.url}/news/?q=AWACS")
+    tab.fill("input[name=username]", "admin")
+    tab.fill("input[name=password]", server.passwords["admin"])
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/news/?q=AWACS", timeout=60_000)
+    tab.goto(server.url)
+    tab.get_by_role("link", name="News").click(timeout=60_000)
+    frame = tab.frame_locator("iframe")
+    frame.locator("#q").fill("AWACS Daesh")
+    frame.locator("#q").press("Enter")
+    frame.locator("mark.q").first.wait_for()
+    keep(tab, "airflow")
+    with context.expect_page():
+        frame.locator(".hit-item a.out").first.click()
+    context.close()

@@ -1,0 +1,160 @@
+"""The News page in a real browser: accessible, narrow and wide, light and dark, by keyboard, in a frame."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Page as Tab
+
+from embedded.processes import free_port
+from tests.newsstand import CANONICAL, url_of
+from tests.web.chromium import keep, needs_chromium
+from tests.web.conftest import Page
+
+pytestmark = [pytest.mark.slow, needs_chromium]
+
+AIRFLOW_FRAME = """<!doctype html><html lang="en" class="dark"><title>Airflow</title><h1>Airflow</h1>
+<iframe title="News" src="/news/" width="1200" height="700"
+ sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe>"""
+"""As Airflow 3.3 shows an external view."""
+
+
+@dataclass(slots=True)
+class Site:
+    """Where the app is served, and the addresses that tests go to."""
+
+    url: str
+    page: Page
+
+    def addresses(self) -> dict[str, str]:
+        article = next(a for a in self.page.articles if a.url == url_of(CANONICAL))
+        return {
+            "search": "/news/?q=AWACS+Daesh",
+            "all": "/news/?rows=articles",
+            "nothing": "/news/?q=zeppelin+lang:fr",
+            "fault": "/news/?q=AWACS+foo:bar",
+            "article": f"/news/article/{article.id}?q=AWACS",
+            "story": f"/news/story/{article.story_id}",
+            "searches": "/news/searches",
+            "new-search": "/news/searches/new?q=AWACS+tag:nato+since:7d",
+            "feeds": "/news/feeds",
+            "feed": "/news/feeds/courier",
+            "deliveries": "/news/deliveries",
+            "missing": "/news/no/such/page",
+        }
+
+
+@pytest.fixture
+def site(page: Page) -> Iterator[Site]:
+    """The app on a port of its own, beside a page that frames it as Airflow does."""
+    app: FastAPI = page.app
+
+    @app.get("/framed")
+    def framed() -> HTMLResponse:
+        return HTMLResponse(AIRFLOW_FRAME)
+
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield Site(f"http://127.0.0.1:{port}", page)
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Tab]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def watched(context: BrowserContext) -> tuple[Tab, list[str]]:
+    """A tab, and what goes wrong in it: a script that fails, a style or script that the page's own policy forbids."""
+    tab, faults = context.new_page(), list[str]()
+    tab.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    return tab, faults
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=lambda v: str(v)
+)
+def test_every_page_is_accessible_and_fits(browser: Browser, site: Site, width: int, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+    tab, faults = watched(context)
+    found: dict[str, list[str]] = {}
+    for name, path in site.addresses().items():
+        tab.goto(site.url + path)
+        axe = Axe().run(tab)
+        found[name] = [f"{v['id']}: {v['nodes'][0]['html']}" for v in axe.response["violations"]]
+        if tab.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            found[name].append("the page is wider than the screen")
+        keep(tab, f"{name}-{'wide' if width > 600 else 'narrow'}-{scheme}")
+    context.close()
+    assert {name: violations for name, violations in found.items() if violations} == {}
+    assert [fault for fault in faults if "404" not in fault] == []
+
+
+def test_it_is_used_by_keyboard_alone(tab: Tab, site: Site) -> None:
+    tab.goto(f"{site.url}/news/")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to the content"
+    tab.keyboard.press("/")
+    tab.keyboard.type("AWACS tag:nato")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**q=AWACS*")
+    tab.keyboard.press("j")
+    title = tab.evaluate("document.activeElement.textContent")
+    assert title == tab.locator(".hit-item h2 a").first.text_content()
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("article h1")
+    assert tab.locator("article h1").text_content() == title
+
+
+def test_without_scripts_everything_still_works(browser: Browser, site: Site) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"{site.url}/news/")
+    tab.fill("#q", "AWACS Daesh")
+    tab.click("button[type=submit]")
+    assert tab.locator(".hit-item").count() == 1
+    tab.click("text=Mail me these")
+    tab.fill("#f-to", "ann@example.org")
+    tab.click("text=Try on the last")
+    assert tab.locator("text=mails a day").count() == 1
+    tab.click("button.primary")
+    assert tab.locator("[role=status]").count() == 1
+    context.close()
+
+
+def test_a_bar_of_the_time_line_narrows_the_search(tab: Tab, site: Site) -> None:
+    tab.goto(f"{site.url}/news/?q=tag:nato&rows=articles")
+    before = int(tab.locator(".results h1 b").first.text_content() or "")
+    tab.locator(".chart a:has(rect.bar:not([height='0.00']))").last.click()
+    tab.wait_for_url("**since*until*")
+    after = int(tab.locator(".results h1 b").first.text_content() or "")
+    assert 0 < after < before
+
+
+def test_in_airflows_frame_links_lead_out_and_its_colours_are_taken(tab: Tab, site: Site) -> None:
+    tab.goto(f"{site.url}/framed")
+    frame = tab.frame_locator("iframe")
+    frame.locator(".hit-item").first.wait_for()
+    tab.wait_for_function("document.querySelector('iframe').sandbox.contains('allow-popups')")
+    tab.wait_for_function("document.querySelector('iframe').contentDocument.documentElement.dataset.theme === 'dark'")
+    frame.locator(".hit-item a.out").first.wait_for()
+    with tab.context.expect_page() as opened:
+        frame.locator(".hit-item a.out").first.click()
+    assert opened.value is not None
