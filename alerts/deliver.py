@@ -20,14 +20,16 @@ from elasticsearch import Elasticsearch
 
 from alerts.compose import Mail, Plan, plan
 from alerts.corrections import announced
+from alerts.highlight import highlights
 from alerts.links import Links
 from alerts.mail import Story, render
 from alerts.mailbox import Mailbox, Mailboxes, put_off, served
 from alerts.match import independent_sources
 from alerts.outbox import Outbox, outcome_for, with_outcome
+from alerts.query import to_query
 from alerts.saved import SavedSearches
 from alerts.smtp import SendResult
-from newswatch.model import Delivery, DeliveryState, Outcome, SavedSearch
+from newswatch.model import Delivery, DeliveryState, Outcome, Passage, SavedSearch
 from newswatch.settings import Settings
 from search.articles import ArticleStore
 from search.documents import Stored
@@ -173,9 +175,11 @@ class _Worker:
         if not stories:
             return box, DeliverReport(failed=1)
         carried = [d.id for story in stories for d in story.item.deliveries]
+        passages = self._passages(stories)
+        stories = [with_passages(story, passages) for story in stories]
         message = render(mail, stories, self._settings, self._links, now=self._clock())
         notices = {s.article.id: told.key for s in stories if s.article and (told := announced(s.article))}
-        self._begin(carried, mail, str(message["Subject"]), notices)
+        self._begin(carried, mail, str(message["Subject"]), notices, passages)
         result = self._mailer.send(message, [mail.recipient])
         return self._note(result, mail, carried, box)
 
@@ -193,7 +197,25 @@ class _Worker:
                 stories.append(Story(item, article, counts[item.story_id], others))
         return stories, gone
 
-    def _begin(self, carried: Sequence[str], mail: Mail, subject: str, notices: Mapping[str, str]) -> None:
+    def _passages(self, stories: Sequence[Story]) -> dict[str, tuple[Passage, ...]]:
+        """Delivery → where its saved search matches, for those of which it isn't known yet."""
+        wanted = {}
+        for story in stories:
+            for delivery in story.item.deliveries:
+                search, article = self._searches.get(delivery.alert_id), story.article
+                if search and article and article.id == delivery.article_id and not delivery.passages:
+                    wanted[delivery.id] = (search.id, to_query(search), article.language, article.id)
+        found = highlights(self._es, self._names, wanted.values())
+        return {name: found.get((alert_id, article_id), ()) for name, (alert_id, _, _, article_id) in wanted.items()}
+
+    def _begin(
+        self,
+        carried: Sequence[str],
+        mail: Mail,
+        subject: str,
+        notices: Mapping[str, str],
+        passages: Mapping[str, tuple[Passage, ...]],
+    ) -> None:
         """Write the mail's Message-ID into its deliveries, so that whoever finds them makes the same mail.
 
         And what the articles announce by now (`notices`, by article), so that it is not told again as a correction.
@@ -202,7 +224,11 @@ class _Worker:
         def begun(delivery: Delivery) -> Delivery:
             was = outcome_for(delivery, mail.recipient)
             now = replace(was, message_id=mail.message_id, subject=subject, attempts=was.attempts + 1)
-            noticed = replace(delivery, notice=notices.get(delivery.article_id, delivery.notice))
+            noticed = replace(
+                delivery,
+                notice=notices.get(delivery.article_id, delivery.notice),
+                passages=passages.get(delivery.id, delivery.passages),
+            )
             return with_outcome(noticed, now)
 
         self._outbox.settle(self._outbox.get(carried), begun)
@@ -242,3 +268,9 @@ class _Worker:
             return with_outcome(delivery, replace(was, state=state, at=now, error=error, message_id=message_id))
 
         self._outbox.settle(self._outbox.get(ids), settled)
+
+
+def with_passages(story: Story, passages: Mapping[str, tuple[Passage, ...]]) -> Story:
+    """The story with what was found for its deliveries. Pure."""
+    found = tuple(replace(d, passages=passages.get(d.id, d.passages)) for d in story.item.deliveries)
+    return replace(story, item=replace(story.item, deliveries=found))

@@ -24,10 +24,10 @@ _CHARACTERS = 220
 _ANALYSED = 900_000
 """Elasticsearch refuses to highlight a text beyond a million characters, and with it the whole request."""
 
-Wanted = tuple[str, Query, str | None, int]
-"""Id of the saved search, its query, language and ingest number of the article."""
-Place = tuple[str, int]
-"""Id of the saved search and ingest number of the article."""
+Wanted = tuple[str, Query, str | None, str]
+"""Id of the saved search, its query, language and id of the article."""
+Place = tuple[str, str]
+"""Id of the saved search and of the article."""
 
 
 def highlights(es: Elasticsearch, names: Names, wanted: Iterable[Wanted]) -> dict[Place, tuple[Passage, ...]]:
@@ -48,16 +48,15 @@ def _requests(wanted: Iterable[Wanted]) -> Iterable[tuple[str, dict[str, Any]]]:
     for (alert_id, analyzer), items in groupby(sorted(wanted, key=lambda w: (*group(w), w[3])), key=group):
         pairs = list(items)
         for at in range(0, len(pairs), _PAGE):
-            numbers = [number for _, _, _, number in pairs[at : at + _PAGE]]
-            yield alert_id, _body(pairs[0][1], analyzer, numbers)
+            ids = [article_id for _, _, _, article_id in pairs[at : at + _PAGE]]
+            yield alert_id, _body(pairs[0][1], analyzer, ids)
 
 
-def _body(query: Query, analyzer: str, numbers: Sequence[int]) -> dict[str, Any]:
+def _body(query: Query, analyzer: str, ids: Sequence[str]) -> dict[str, Any]:
     return {
-        "query": {"bool": {"filter": [{"terms": {"seq": list(numbers)}}, query]}},
-        "size": len(numbers),
+        "query": {"bool": {"filter": [{"ids": {"values": list(ids)}}, query]}},
+        "size": len(ids),
         "_source": False,
-        "fields": ["seq"],
         "highlight": highlight(analyzer),
     }
 
@@ -90,7 +89,7 @@ def _ask(
     if len(answers) != len(requests):
         raise AssertionError(f"{len(requests)} questions to _msearch, {len(answers)} answers")
     return {
-        (alert_id, int(hit["fields"]["seq"][0])): passages(hit.get("highlight", {}))
+        (alert_id, hit["_id"]): passages(hit.get("highlight", {}))
         for (alert_id, _), answer in zip(requests, answers, strict=True)
         for hit in answer.get("hits", {}).get("hits", [])
     }

@@ -1,8 +1,9 @@
 """Which saved searches a batch matches: all of them against the new articles only, many in one request.
 
 Every search is one filter of a `filters` aggregation, with the batch's range of ingest numbers inside it; a `terms`
-sub-aggregation on the ingest number says which articles. Documents and highlights are asked for afterwards, and only
-for what matched. One bad search must not hide the others: a request that fails is halved until what fails is alone.
+sub-aggregation on the ingest number says which articles. Documents are asked for afterwards, and only for what matched;
+where they match is asked when a mail is written, since most of what matches is of a story told before. One bad search
+must not hide the others: a request that fails is halved until what fails is alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from typing import Any
 
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
 
-from alerts.highlight import highlights
 from alerts.query import Query, to_query
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
@@ -73,40 +73,24 @@ def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequenc
         if number in articles  # else a newer version has taken it to a later batch, which matches it there
     ]
     pairs = asker.enough_sources(pairs)
-    return MatchReport(_matches(es, names, queries, pairs), dict(asker.failed))
+    return MatchReport(_matches(pairs), dict(asker.failed))
 
 
 Pair = tuple[SavedSearch, int, _Found]
 
 
-def _matches(es: Elasticsearch, names: Names, queries: Mapping[str, Query], pairs: Sequence[Pair]) -> tuple[Match, ...]:
-    shown = _worth_showing(pairs)
-    wanted = ((search.id, queries[search.id], article.language, number) for search, number, article in shown)
-    passages = highlights(es, names, wanted)
+def _matches(pairs: Sequence[Pair]) -> tuple[Match, ...]:
     return tuple(
         Match(
-            search.id,
-            article.id,
-            article.story_id,
-            passages.get((search.id, number), ()),
-            article.published,
-            article.fetched_at,
-            article.indexed_at,
+            alert_id=search.id,
+            article_id=article.id,
+            story_id=article.story_id,
+            published=article.published,
+            fetched_at=article.fetched_at,
+            indexed_at=article.indexed_at,
         )
-        for search, number, article in sorted(pairs, key=lambda pair: (pair[1], pair[0].id))
+        for search, _, article in sorted(pairs, key=lambda pair: (pair[1], pair[0].id))
     )
-
-
-def _worth_showing(pairs: Iterable[Pair]) -> list[Pair]:
-    """Those that can lead to a mail: of a story the first article, unless the search asks for updates."""
-    first: set[tuple[str, str]] = set()
-    shown = []
-    for pair in sorted(pairs, key=lambda pair: pair[1]):
-        search, _, article = pair
-        if search.updates or (search.id, article.story_id) not in first:
-            shown.append(pair)
-            first.add((search.id, article.story_id))
-    return shown
 
 
 class _Asker:

@@ -87,6 +87,8 @@ def test_one_story_one_mail(desk: Desk, office: PostOffice) -> None:
     assert found.fetched_at
     assert found.indexed_at
     assert found.created_at <= found.outcomes[0].at  # type: ignore[operator]
+    assert [p.text[slice(*p.marks[0])] for p in found.passages] == ["glacier", "glacier"]
+    assert "<mark" in message.get_body(("html",)).get_content()  # type: ignore[union-attr]
 
 
 def test_matching_again_mails_nothing_again(desk: Desk, office: PostOffice) -> None:

@@ -8,7 +8,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 import alerts.match
+from alerts.highlight import highlights
 from alerts.match import independent_sources, match_batch
+from alerts.query import to_query
 from newswatch.model import Evidence, SavedSearch, Tag, TagFilter
 from search.names import Names
 from tests.alerts.press import Press, a_search, a_story
@@ -67,9 +69,13 @@ def test_every_filter_counts(press: Press) -> None:
 def test_says_where_in_the_words_of_the_article(press: Press) -> None:
     article = a_story(1, title="Glaciers are melting", text="Rivers swell.\nThe melted glacier feeds them.")
     batch = press.publish(article)
-    (match,) = match_batch(press.es, press.names, batch, [a_search("ice", "glacier melt")]).matches
-    shown = [(p.field, [p.text[start:end] for start, end in p.marks]) for p in match.passages]
+    search = a_search("ice", "glacier melt")
+    (match,) = match_batch(press.es, press.names, batch, [search]).matches
+    wanted = [("ice", to_query(search), "en", article.id), ("ice", to_query(search), "en", "unknown")]
+    found = highlights(press.es, press.names, wanted)
+    shown = [(p.field, [p.text[start:end] for start, end in p.marks]) for p in found["ice", article.id]]
     assert shown == [("title", ["Glaciers", "melting"]), ("text", ["melted", "glacier"])]
+    assert len(found) == 1
     assert match.indexed_at
     assert match.published == article.published
 

@@ -1,0 +1,169 @@
+"""How long it takes to match saved searches against a batch of new articles, beside one search at a time.
+
+    .venv/bin/python -m benchmarks.match                        # 100 to 10,000 searches, 20,000 older articles
+    .venv/bin/python -m benchmarks.match --older 100000 --searches 100 1000 10000 100000
+
+It starts an Elasticsearch of its own and fills it with invented articles whose words are as unevenly frequent as a
+language's (Zipf's law). Three kinds of searches: one or two words; a phrase; heavy ones of ten alternatives, a wildcard
+and an exclusion. All kinds give the same pairs either way, which is checked. One search at a time, as ElastAlert 2 does
+it, is measured on a sample and scaled up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import parallel_bulk
+
+from alerts.match import match_batch
+from alerts.query import to_query
+from embedded.elasticsearch import start_elasticsearch
+from newswatch.model import Article, Batch, BatchState, Provenance, SavedSearch, Source
+from newswatch.settings import Settings
+from search.client import set_up
+from search.documents import to_document
+from search.generations import create_slice
+from search.names import Names
+
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
+NAMES = Names("bench-")
+SYLLABLES = tuple("ba|ce|di|fo|gu|la|me|ni|po|ru|sa|te|vi|wo|zu|kra|ble|sti|tor|gan|mer|lin|dos|rak".split("|"))
+WORDS = 400
+"""In an article's text."""
+SAMPLE = 200
+"""Searches run one at a time, to scale up from."""
+
+
+class Writer:
+    """Invents articles and searches from one vocabulary."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.vocabulary = list(dict.fromkeys("".join(self.dice.choices(SYLLABLES, k=3)) for _ in range(20_000)))
+        self.weights = [1 / rank for rank in range(1, len(self.vocabulary) + 1)]
+
+    def words(self, count: int) -> list[str]:
+        """Words, the frequent ones often."""
+        return self.dice.choices(self.vocabulary, self.weights, k=count)
+
+    def article(self, n: int) -> Article:
+        """An article of some 3 kB."""
+        text = self.words(WORDS)
+        return Article(
+            id=f"{n:032x}",
+            url=f"https://outlet{n % 50}.example/{n}",
+            title=" ".join(text[:9]),
+            summary=" ".join(text[9:40]),
+            text=" ".join(text),
+            text_status="full",
+            source=Source(f"feed{n % 50}", f"Outlet {n % 50}", f"outlet{n % 50}.example"),
+            first_seen=NOW,
+            provenance=Provenance(NOW, page_fetched=True, extractor="bench"),
+            language="en",
+            story_id=f"{n:032x}",
+        )
+
+    def search(self, n: int, kind: str) -> SavedSearch:
+        """A saved search of this kind, of words that are neither the commonest nor unheard of."""
+        rare = [self.vocabulary[self.dice.randrange(200, 8_000)] for _ in range(12)]
+        query = {
+            "simple": " ".join(rare[:2]) if n % 2 else rare[0],
+            "phrase": f'"{rare[0]} {rare[1]}" OR "{rare[2]} {rare[3]}"',
+            "heavy": f"({' OR '.join(rare[:10])}) AND {self.vocabulary[n % 100][:4]}* NOT {rare[10]}",
+        }[kind]
+        return SavedSearch(f"s{n}", f"Search {n}", query, ("reader@example.org",))
+
+
+def fill(es: Elasticsearch, writer: Writer, count: int, first: int, seq: int) -> None:
+    """Index `count` articles; a thousand different ones, each under many ids: writing them anew would take hours."""
+    index = create_slice(es, NAMES, f"{NOW:%Y.%m}")
+    kept = [to_document(writer.article(n), batch_id="x", seq=0, indexed_at=NOW) for n in range(min(count, 1_000))]
+
+    def actions() -> Iterator[dict[str, Any]]:
+        for n in range(count):
+            document = kept[n % len(kept)] | {"seq": seq + n, "story_id": f"{first + n:032x}"}
+            yield {"_index": index, "_id": f"{first + n:032x}", "_source": document}
+
+    for ok, result in parallel_bulk(es, actions(), thread_count=2, chunk_size=500):
+        assert ok, result
+    es.indices.refresh(index=index)
+
+
+def one_at_a_time(es: Elasticsearch, batch: Batch, searches: list[SavedSearch]) -> tuple[float, int]:
+    """Seconds for all the searches, scaled up from a sample, and the pairs found in the sample."""
+    sample = searches[:SAMPLE]
+    began, pairs = time.perf_counter(), 0
+    for search in sample:
+        numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
+        query = {"bool": {"filter": [numbers, to_query(search)]}}
+        answer = es.search(index=NAMES.articles, query=query, size=1_000, source=False, request_cache=False)
+        pairs += len(answer["hits"]["hits"])
+    return (time.perf_counter() - began) * len(searches) / len(sample), pairs
+
+
+def measure(es: Elasticsearch, batch: Batch, searches: list[SavedSearch], runs: int) -> tuple[float, int]:
+    """Median seconds of `match_batch`, and the pairs found."""
+    taken, pairs = [], 0
+    for _ in range(runs):
+        began = time.perf_counter()
+        report = match_batch(es, NAMES, batch, searches)
+        taken.append(time.perf_counter() - began)
+        assert not report.failed
+        pairs = len(report.matches)
+        check(es, batch, searches[:SAMPLE], [m.alert_id for m in report.matches])
+    return statistics.median(taken), pairs
+
+
+def check(es: Elasticsearch, batch: Batch, sample: list[SavedSearch], matched: list[str]) -> None:
+    """Both ways find the same."""
+    ids = {search.id for search in sample}
+    _, pairs = one_at_a_time(es, batch, sample)
+    assert pairs == sum(alert in ids for alert in matched), "the two ways find different pairs"
+
+
+def main() -> None:
+    """Run it and print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--older", type=int, default=20_000, help="articles that are there already")
+    parser.add_argument("--searches", type=int, nargs="+", default=[100, 1_000, 10_000])
+    parser.add_argument("--new", type=int, nargs="+", default=[1, 50, 500], help="articles in the batch")
+    parser.add_argument("--runs", type=int, default=3)
+    chosen = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        start_elasticsearch(Path(folder), port=0, heap_mb=1_024) as node,
+        Elasticsearch(node.url, request_timeout=120) as es,
+    ):
+        set_up(es, NAMES, Settings(index_prefix=NAMES.prefix))
+        writer = Writer(1)
+        fill(es, writer, chosen.older, 0, 0)
+        print("| searches | kind | new articles | pairs | match, s | one at a time, s | times |")
+        print("|---:|---|---:|---:|---:|---:|---:|")
+        base = Batch(1, (), BatchState.INDEXED, NOW, NOW + timedelta(hours=1))
+        for number, new in enumerate(chosen.new, 1):
+            batch = replace(base, number=number)
+            fill(es, writer, new, 10_000_000 * number, batch.seq_from)
+            for count in chosen.searches:
+                for kind in ("simple", "phrase", "heavy"):
+                    searches = [writer.search(n, kind) for n in range(count)]
+                    ours, pairs = measure(es, batch, searches, chosen.runs)
+                    theirs, _ = one_at_a_time(es, batch, searches)
+                    told = f"{pairs:,} | {ours:.2f} | {theirs:.1f} | {theirs / ours:.0f}"
+                    print(f"| {count:,} | {kind} | {new} | {told} |", flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
+        print(f"\nPeak memory of the Python side: {peak:.0f} MB.")
+
+
+if __name__ == "__main__":
+    main()
