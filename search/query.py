@@ -28,7 +28,7 @@ Json = dict[str, Any]
 MAX_WINDOW = 10_000
 """How deep a page can lie: Elasticsearch's own limit; `search.export` goes to the end."""
 _HALF_LIFE = "30d"
-"""An article this old counts three quarters of what the same one would count today, and never less than half."""
+"""By then half of what newness adds is gone; what is ages old still counts half of what is new."""
 _ELISION = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
 _SMALL = """
     a an and at by for from in into of off on or over that the to under with against is are was as
@@ -114,9 +114,10 @@ def order(sort: Sort) -> list[Json]:
 
 
 def with_recency(query: Json, now: datetime) -> Json:
-    """The query with its scores lowered by age."""
+    """The query with its scores lowered by age, and raised by a quarter for what is nobody's copy."""
     decay = {"exp": {"time": {"origin": now.isoformat(), "offset": "1d", "scale": _HALF_LIFE, "decay": 0.5}}}
-    functions = [{"weight": 0.5}, decay | {"weight": 0.5}]
+    own = {"filter": {"bool": {"must_not": [{"exists": {"field": "duplicate_of"}}]}}, "weight": 0.25}
+    functions = [{"weight": 0.5}, decay | {"weight": 0.5}, own]
     return {"function_score": {"query": query, "functions": functions, "score_mode": "sum", "boost_mode": "multiply"}}
 
 
