@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,7 +99,7 @@ def mails(as_json: AsJson = False) -> None:
     caught = list_mails(folder)
     if as_json:
         for mail in caught:
-            emit_json(mail)
+            emit_json({**asdict(mail), "path": str(mail.path)})
         return
     table = Table("received", "to", "subject", "file", box=None)
     for mail in caught:
@@ -174,15 +175,16 @@ def _for_other_commands(stack: Stack) -> str:
 
 
 def _show_status(told: Status) -> None:
-    table = Table("", "state", "address", "process", "log", box=None)
+    table = Table("", "state", "address", "process", box=None)
     for part in told.parts:
         colour = "green" if part.ok else "bold red"
         state = f"[{colour}]{escape(part.state)}[/]"
-        table.add_row(f"[bold]{TITLES[part.name]}[/]", state, part.address, str(part.pid), escape(part.log))
+        table.add_row(f"[bold]{TITLES[part.name]}[/]", state, part.address, str(part.pid))
     out.print(f"The stack is [bold]{told.state}[/] (process {told.pid}, since {told.started_at}).")
-    out.print(table, soft_wrap=True)
+    out.print(table)
     if told.airflow_password:
-        out.print(f"Airflow: user {told.airflow_user}, password {escape(told.airflow_password)}")
+        out.print(f"Airflow: user [bold]{told.airflow_user}[/], password [bold]{escape(told.airflow_password)}[/]")
+    out.print(f"Logs: {escape(str(told.log_dir))}", soft_wrap=True)
 
 
 TITLES = {"elasticsearch": "Elasticsearch", "mail": "Mail catcher", "airflow": "Airflow"}

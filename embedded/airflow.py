@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from embedded.airflow_api import AirflowApi
-from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, require_free, tail
+from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, make_room, require_free, tail
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
@@ -254,6 +254,7 @@ def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[
     # Each in a group of its own, which holds the task processes too; `_end` ends it.
     if log_file is None:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    make_room(log_file)
     with log_file.open("ab") as log:
         return subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

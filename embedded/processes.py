@@ -24,6 +24,10 @@ LOOPBACK = "127.0.0.1"
 MARK = "NEWSWATCH_STACK"
 """Environment variable of every child: the data folder it works for. Tells an orphan of ours from anything else."""
 STOP_TIMEOUT_S = 30.0
+"""For a child to end in good order; Airflow waits for its tasks meanwhile."""
+LOG_BYTES = 10_000_000
+END_TIMEOUT_S = 10.0
+"""For what an earlier stack has left."""
 
 
 class Child:
@@ -51,7 +55,7 @@ class Child:
         """
         environment = {**os.environ, **(env or {}), MARK: str(data_dir.resolve())}
         try:
-            log_file.parent.mkdir(parents=True, exist_ok=True)
+            make_room(log_file)
             with log_file.open("ab") as log:
                 log_start = log.tell()
                 process = subprocess.Popen(  # noqa: S603
@@ -95,6 +99,13 @@ class Child:
         end_group(self.pid)
 
 
+def make_room(log_file: Path) -> None:
+    """Makes a log file's folder, and puts a log that has grown long aside as `….1`, in place of an earlier one."""
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    if log_file.exists() and log_file.stat().st_size > LOG_BYTES:
+        log_file.replace(log_file.with_name(f"{log_file.name}.1"))
+
+
 def end_group(group: int) -> None:
     """Kills whatever is left of a process group whose leader has ended."""
     try:
@@ -131,14 +142,14 @@ def of_stack(data_dir: Path) -> Iterator[psutil.Process]:
             continue
 
 
-def end_all(processes: Sequence[psutil.Process], timeout_s: float = 10) -> None:
-    """Asks `processes` to end, and kills those that have not after `timeout_s`."""
+def end_all(processes: Sequence[psutil.Process]) -> None:
+    """Asks `processes` to end, and kills those that have not after a while."""
     for process in processes:
         _quietly(process.terminate)
-    _, alive = psutil.wait_procs(processes, timeout=timeout_s)
+    _, alive = psutil.wait_procs(processes, timeout=END_TIMEOUT_S)
     for process in alive:
         _quietly(process.kill)
-    psutil.wait_procs(alive, timeout=timeout_s)
+    psutil.wait_procs(alive, timeout=END_TIMEOUT_S)
 
 
 def _quietly(action: Callable[[], None]) -> None:

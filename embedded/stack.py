@@ -397,6 +397,7 @@ class Status:
     data_dir: str
     pid: int | None = None
     started_at: str | None = None
+    log_dir: str | None = None
     parts: tuple[PartStatus, ...] = ()
     airflow_user: str | None = None
     airflow_password: str | None = None
@@ -418,6 +419,7 @@ def status(data_dir: Path) -> Status:
         data_dir=str(data_dir),
         pid=state.pid,
         started_at=state.started_at,
+        log_dir=state.log_dir,
         parts=tuple(_ask(part) for part in state.parts),
         airflow_user=AIRFLOW_USER if has_airflow else None,
         airflow_password=password(data_dir) if has_airflow else None,

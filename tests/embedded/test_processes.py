@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from embedded.processes import LOOPBACK, Child, await_port, end_all, free_port, of_stack, require_free, tail
+from embedded.processes import LOOPBACK, Child, await_port, end_all, free_port, make_room, of_stack, require_free, tail
 from newswatch.errors import StackError
 
 OBEDIENT = "from embedded.processes import end_of_life; print('up', flush=True); end_of_life().wait(); print('end')"
@@ -88,12 +88,13 @@ def test_a_child_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "up\nend\n"
 
 
-def test_children_are_known_by_the_folder_they_work_for(tmp_path: Path) -> None:
+def test_children_are_known_by_the_folder_they_work_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedded.processes.END_TIMEOUT_S", 0.2)
     ours = start(STUBBORN, tmp_path / "a" / "elasticsearch")
     other = start(STUBBORN, tmp_path / "ab")
     try:
         assert [process.pid for process in of_stack(tmp_path / "a")] == [ours.pid]
-        end_all(list(of_stack(tmp_path / "a")), timeout_s=0.2)
+        end_all(list(of_stack(tmp_path / "a")))
         until(lambda: ours.poll() is not None)
         assert other.poll() is None
     finally:
@@ -113,6 +114,19 @@ def test_a_log_keeps_earlier_runs_but_a_child_shows_its_own(tmp_path: Path) -> N
         child.stop()
     assert child.log() == "up\nend\n"
     assert (tmp_path / "child.log").read_text() == "up\nend\nup\nend\n"
+
+
+def test_a_log_that_has_grown_long_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedded.processes.LOG_BYTES", 4)
+    log = tmp_path / "logs" / "x.log"
+    make_room(log)
+    log.write_text("1234")
+    make_room(log)
+    assert log.read_text() == "1234"
+    log.write_text("12345")
+    make_room(log)
+    assert not log.exists()
+    assert (tmp_path / "logs" / "x.log.1").read_text() == "12345"
 
 
 def test_a_taken_port_is_refused_with_its_holder_and_the_option() -> None:
