@@ -25,9 +25,10 @@ MARK = "NEWSWATCH_STACK"
 """Environment variable of every child: the data folder it works for. Tells an orphan of ours from anything else."""
 STOP_TIMEOUT_S = 30.0
 """For a child to end in good order; Airflow waits for its tasks meanwhile."""
-LOG_BYTES = 10_000_000
 END_TIMEOUT_S = 10.0
 """For what an earlier stack has left."""
+LOG_BYTES = 10_000_000
+"""A log that is longer at a start is put aside."""
 
 
 class Child:
