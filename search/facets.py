@@ -94,7 +94,7 @@ def aggregations() -> dict[str, Any]:
     asked["source"]["aggs"] = {"name": {"terms": {"field": "source.name", "size": 1}}}
     asked["first"] = {"min": {"field": "time"}}
     asked["last"] = {"max": {"field": "time"}}
-    asked["usual"] = {"percentiles": {"field": "time", "percents": [1], "keyed": False}}
+    asked["usual"] = {"percentiles": {"field": "time", "percents": [1], "keyed": False, "tdigest": {"compression": 20}}}
     return asked
 
 

@@ -65,7 +65,7 @@ class Results:
     hits: tuple[Hit, ...]
     took_ms: int
     stories: int | None = None
-    """How many stories they belong to, if that was asked for: exact up to 40,000, then within a percent."""
+    """How many stories they belong to, if that was asked for: close to exact up to 3,000, then within some percent."""
     relaxed: bool = False
     """No article has all the words: these have most of them."""
     facets: tuple[Facet, ...] = ()
@@ -214,7 +214,7 @@ class _Page:
             "aggs": aggs,
         }
         if self.by_story:
-            aggs["stories"] = {"cardinality": {"field": "story_id", "precision_threshold": 40_000}}
+            aggs["stories"] = {"cardinality": {"field": "story_id", "precision_threshold": 3_000}}
             body["collapse"] = {"field": "story_id"}
         return body
 
