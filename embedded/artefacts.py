@@ -166,6 +166,8 @@ def _reason(error: Exception) -> str:
     match error:
         case requests.Timeout():
             return "no answer in time"
+        case requests.exceptions.SSLError():
+            return "its certificate is not trusted: where a proxy signs, name its authority in REQUESTS_CA_BUNDLE"
         case requests.ConnectionError():
             return "no connection"
         case RuntimeError():
