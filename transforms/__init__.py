@@ -1,0 +1,1 @@
+"""What is worked out from an article's own words: clean, language, tags, fingerprint, story. Pure."""
