@@ -308,7 +308,7 @@ def labelled_filters() -> Iterator[tuple[str, str, str, str]]:
             yield from ((panel.id, str(panel.data_view), label, query) for label, query in found)
 
 
-@pytest.mark.parametrize(("panel_id", "view", "label", "query"), labelled_filters())
+@pytest.mark.parametrize(("panel_id", "view", "label", "query"), list(labelled_filters()))
 def test_a_label_says_what_its_filter_does(archive: Archive, panel_id: str, view: str, label: str, query: str) -> None:
     (index,) = (name for name in archive.documents if name.endswith(f"-{DEFINITION.data_views[view].index}"))
     documents = archive.documents[index]
