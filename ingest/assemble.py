@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote_plus
 
+from ingest.identity import agreed_url
 from ingest.urls import absolute, article_id, canonicalize, domain_of
 from newswatch.model import Article, Entry, Extracted, Feed, Provenance, Source, TextStatus
 
@@ -30,16 +31,19 @@ def assemble(
     now: datetime,
     fetched_at: datetime | None = None,
     extractor: str = "feed",
+    final_url: str | None = None,
+    known_url: str | None = None,
 ) -> Article:
     """The article that `entry` of `feed` announces, seen first at `now`; `page` is None where none was fetched.
 
-    `fetched_at` is when its newest part was fetched (default: `now`), `extractor` what read the page. Tags, entities,
-    hashes and story are left for the transforms.
+    `fetched_at` is when its newest part was fetched (default: `now`), `extractor` what read the page, `final_url` where
+    the page was served from. `known_url` is what the article is known by already, if it is: an article keeps its first
+    identity. Tags, entities, hashes and story are left for the transforms.
 
     Raises:
         ValueError: neither the entry nor the feed has a URL that the article could be known by.
     """
-    url = _url(entry, feed)
+    url = known_url or _url(entry, feed, page, final_url)
     body, status = _weigh(entry, page)
     published = entry.published or (page.published if page else None)
     return Article(
@@ -68,14 +72,13 @@ def source_of(feed: Feed, url: str) -> Source:
     return Source(feed.id, feed.title, domain, feed.country, feed.kind, feed.owner)
 
 
-def _url(entry: Entry, feed: Feed) -> str:
-    """The article's canonical URL.
+def _url(entry: Entry, feed: Feed, page: Extracted | None, final_url: str | None) -> str:
+    """The article's canonical URL: the page's where it can be believed, else the entry's link.
 
-    The entry's own, not the page's `rel=canonical`: this one is there before the page is, so an article is known before
-    it is fetched, whether or not the page can be had. Without a link, the feed's URL and the entry's id stand in.
+    Without a link, the feed's URL and the entry's id stand in.
     """
     if entry.url:
-        return canonicalize(entry.url)
+        return agreed_url(entry.url, final_url, page.canonical_url if page else None)
     return canonicalize(absolute(f"?newswatch-entry={quote_plus(entry.id)}", feed.url) or feed.url)
 
 

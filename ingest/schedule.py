@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ingest.http import retry_after_s
-from ingest.urls import host_of
+from ingest.urls import absolute, host_of
 from newswatch.model import (
     Entry,
     FailureKind,
@@ -53,6 +53,8 @@ OUTAGE_HOSTS: Final = 3
 FIRST_WAIT_S: Final = {FailureKind.TRANSIENT: 60, FailureKind.PERMANENT: 3_600, FailureKind.REFUSED: 3_600}
 """The wait after the first failure, doubled by each further one."""
 NO_FEED_WAIT_S: Final = 900
+PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
+"""Before each further try at an article page that failed for a passing reason; after the last it is left."""
 _PERMANENT_REDIRECTS: Final = frozenset({301, 308})
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,10})")
 
@@ -100,11 +102,16 @@ def is_our_outage(outcomes: Iterable[FetchResult]) -> bool:
     """Whether the fault is ours: several hosts were asked, and not one of them answered anything."""
     silent: set[str] = set()
     for outcome in outcomes:
-        if not isinstance(outcome, FetchFailed) or outcome.status is not None:
+        if answered(outcome):
             return False
-        if outcome.kind is FailureKind.TRANSIENT:
+        if isinstance(outcome, FetchFailed) and outcome.kind is FailureKind.TRANSIENT:
             silent.add(host_of(outcome.url))
     return len(silent) >= OUTAGE_HOSTS
+
+
+def answered(outcome: FetchResult) -> bool:
+    """Whether a server said anything: then it is no outage of ours, whatever it said."""
+    return not isinstance(outcome, FetchFailed) or outcome.status is not None
 
 
 def resting_hosts(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
@@ -196,6 +203,16 @@ def _reverted(state: FeedState, feed: Feed) -> FeedState:
     )
 
 
+def page_retry_s(outcome: FetchFailed, tries: int) -> float | None:
+    """In how many seconds a page that failed `tries` times is to be tried again; None: no more.
+
+    Only what passes is tried again (no network, a time-out, a 5xx or 429), and not before the server allows it.
+    """
+    if outcome.kind is not FailureKind.TRANSIENT or tries > len(PAGE_WAITS_S):
+        return None
+    return max(PAGE_WAITS_S[tries - 1], min(outcome.retry_after_s or 0.0, WEEK_S))
+
+
 # ── redirects ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -217,7 +234,7 @@ def permanent_target(outcome: FetchResult) -> str | None:
     """Where the unbroken run of permanent redirects at the beginning leads; None where there is none."""
     target = None
     for hop in outcome.hops:
-        if hop.status not in _PERMANENT_REDIRECTS:
+        if hop.status not in _PERMANENT_REDIRECTS or absolute(hop.url, None) is None:
             break
         target = hop.url
     return target

@@ -6,10 +6,12 @@ import heapq
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
-from urllib.parse import urlsplit
 
 from ingest.feeds import load_feeds
+from ingest.schedule import resting_hosts
+from ingest.urls import host_of
 from jobs.context import Context
 from search.batches import BatchStore
 from search.documents import Stored
@@ -17,6 +19,8 @@ from search.feeds import FeedRecord, FeedStore, SyncReport
 
 _WORTH_A_BATCH = 25
 """Feeds. An Airflow task costs more than polling fewer than that one after the other."""
+_MOST_DUE = 10_000
+"""Hits that Elasticsearch gives in one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,24 @@ def plan(context: Context) -> Plan:
     sync = feeds.sync(load_feeds(settings.config_dir / "feeds.yaml"))
     reaped = batches.reap(now=now)
     numbers, leased = [], 0
-    for group in divide(feeds.due(now, settings.feeds_per_poll), settings.batches_per_poll):
+    for group in divide(_due(feeds, now, settings.feeds_per_poll), settings.batches_per_poll):
         batch = batches.open([feed.id for feed in group], now=now, lease_s=settings.lease_s)
         got = feeds.lease(group, batch)
         leased += len(got)
         if got:
             numbers.append(batch.number)
     return Plan(tuple(numbers), leased, tuple(reaped), sync)
+
+
+def _due(feeds: FeedStore, now: datetime, limit: int) -> list[Stored[FeedRecord]]:
+    """The feeds that are due and whose host does not rest: one that answered 429 is not asked for another feed."""
+    due = feeds.due(now, limit)
+    resting = resting_hosts(feeds.resting(now), now)
+    if not resting:
+        return due
+    # Those of a resting host stay due, and must not take the places of others.
+    due = feeds.due(now, _MOST_DUE) if len(due) == limit else due
+    return [feed for feed in due if host_of(feed.value.state.url) not in resting][:limit]
 
 
 def divide(due: Sequence[Stored[FeedRecord]], parts: int) -> list[list[Stored[FeedRecord]]]:
@@ -59,7 +74,7 @@ def divide(due: Sequence[Stored[FeedRecord]], parts: int) -> list[list[Stored[Fe
     """
     by_host: dict[str, list[Stored[FeedRecord]]] = defaultdict(list)
     for feed in due:
-        by_host[urlsplit(feed.value.state.url).netloc.lower()].append(feed)
+        by_host[host_of(feed.value.state.url)].append(feed)
     count = min(parts, ceil(len(due) / _WORTH_A_BATCH), len(by_host))
     groups: list[tuple[int, int, list[Stored[FeedRecord]]]] = [(0, number, []) for number in range(count)]
     for host in sorted(by_host.values(), key=len, reverse=True):

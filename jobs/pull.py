@@ -10,22 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from ingest.assemble import assemble, wants_page
-from ingest.extract import extract
-from ingest.parse import parse
-from ingest.schedule import after_poll
-
+from ingest.extract import extract, extractor_version
 from ingest.fetch import Fetcher
+from ingest.parse import parse
+from ingest.schedule import after_poll, answered, is_our_outage
 from jobs.context import Context
+from jobs.polled import PAGE_NOT_READ, Candidate, Fresh, Polled, again, aliases, moved, remembered
 from newswatch.model import (
     Article,
     Batch,
     BatchState,
-    Entry,
     FeedState,
     Fetched,
     FetchFailed,
@@ -38,7 +38,7 @@ from newswatch.model import (
 from search.articles import ArticleStore, WriteReport
 from search.batches import BatchStore
 from search.documents import Stored
-from search.entries import EntryRecord, EntryStore, content_hash, entry_key
+from search.entries import EntryRecord, EntryStore, entry_key
 from search.feeds import FeedRecord, FeedStore
 from search.quarantine import Quarantine
 from transforms.enrich import enrich
@@ -66,6 +66,8 @@ class PullReport:
     new_entries: int = 0
     pages: int = 0
     pages_failed: int = 0
+    pages_again: int = 0
+    """Pages of earlier polls that failed then, tried again."""
     new: int = 0
     updated: int = 0
     carried: int = 0
@@ -81,35 +83,6 @@ class PullReport:
     def counts(self) -> dict[str, int]:
         """All but the batch's number."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "batch"}
-
-
-@dataclass(slots=True)
-class _Polled:
-    """A feed on its way through a window."""
-
-    record: Stored[FeedRecord]
-    outcome: FetchResult
-    parsed: ParsedFeed | NotAFeed | None = None
-    fresh: list[_Fresh] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Fresh:
-    """An entry that is new, or says something else than in its record."""
-
-    polled: _Polled
-    entry: Entry
-    record: EntryRecord | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A fresh entry with its article; without one, `failure` says why it could not be made."""
-
-    fresh: _Fresh
-    article: Article | None
-    page_failed: bool = False
-    failure: str | None = None
 
 
 def pull(context: Context, number: int) -> PullReport:
@@ -142,96 +115,168 @@ class _Puller:
         self._quarantine = Quarantine(context.es, context.names)
         self._seq = batch.seq_of_attempt
         self._report = PullReport(batch.number)
+        self._extractor = extractor_version()
+        self._pages_due: dict[str, list[EntryRecord]] = {}
+        self._outage = False
         self._rng = random.Random()  # noqa: S311 - jitter, no secret
 
     async def run(self) -> PullReport:
         records = self._feeds.leased(self._batch)
+        self._pages_due = await asyncio.to_thread(self._load_pages_due, records)
         async with Fetcher(self._settings, clock=self._clock) as fetcher:
             answers = _Answers(fetcher, records)
             try:
-                async for window in answers.windows():
-                    if self._clock() >= self._batch.lease_until:
-                        break
-                    await self._work(fetcher, window)
+                await self._take(fetcher, answers)
             finally:
                 await answers.close()
         done = self._report.feeds
         return self._report.plus(unfinished=len(records) - done)
 
-    async def _work(self, fetcher: Fetcher, window: list[_Polled]) -> None:
+    async def _take(self, fetcher: Fetcher, answers: _Answers) -> None:
+        """Work on the windows as they come.
+
+        As long as no server has answered anything, the fault may be ours: the failures wait, until one does answer or
+        the batch is at its end. They hold no bodies, so waiting costs nothing.
+        """
+        held: list[Polled] = []
+        online = False
+        async for window in answers.windows():
+            if self._clock() >= self._batch.lease_until:
+                return
+            online = online or any(answered(polled.outcome) for polled in window)
+            held += window
+            if online:
+                await self._work(fetcher, held)
+                held = []
+        if held:
+            self._outage = is_our_outage(polled.outcome for polled in held)
+            await self._work(fetcher, held)
+
+    async def _work(self, fetcher: Fetcher, window: list[Polled]) -> None:
         await asyncio.to_thread(self._read, window)
         candidates = await self._candidates(fetcher, window)
-        written = await asyncio.to_thread(self._write, candidates)
-        await asyncio.to_thread(self._remember, window, candidates, written)
+        await asyncio.to_thread(self._finish, window, candidates)
+
+    def _finish(self, window: list[Polled], candidates: list[Candidate]) -> None:
+        candidates = self._identify(candidates)
+        self._remember(window, candidates, self._write(candidates))
 
     # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _read(self, window: list[_Polled]) -> None:
-        """Parse the bodies and find what is new or changed in them."""
+    def _load_pages_due(self, records: Sequence[Stored[FeedRecord]]) -> dict[str, list[EntryRecord]]:
+        by_feed: dict[str, list[EntryRecord]] = defaultdict(list)
+        for record in self._entries.pages_due([feed.id for feed in records], now=self._clock()):
+            by_feed[record.feed_id].append(record)
+        return by_feed
+
+    def _read(self, window: list[Polled]) -> None:
+        """Parse the bodies and find what is new or changed in them, and which pages are to be tried again."""
         for polled in window:
             if isinstance(polled.outcome, Fetched):
                 polled.parsed = _parse(polled.outcome, self._clock())
-        keys = [entry_key(polled.record.id, entry.id) for polled in window for entry in _entries(polled)]
+        keys = [entry_key(polled.record.id, entry.id) for polled in window for entry in polled.entries]
         known = self._entries.known(keys)
         for polled in window:
-            self._select(polled, known)
+            polled.select(known)
+        links = {fresh.link_id for polled in window for fresh in polled.fresh}
+        addresses = self._entries.articles_of_links(link for link in links if link)
+        for polled in window:
+            polled.fresh = [replace(one, known_url=addresses.get(one.link_id or "")) for one in polled.fresh]
+        self._add_due_pages([polled for polled in window if answered(polled.outcome)])
 
-    def _select(self, polled: _Polled, known: Mapping[str, EntryRecord]) -> None:
-        for entry in _entries(polled):
-            record = known.get(entry_key(polled.record.id, entry.id))
-            if record is None or record.content_hash != content_hash(entry):
-                polled.fresh.append(_Fresh(polled, entry, record))
+    def _add_due_pages(self, window: Sequence[Polled]) -> None:
+        """Whether or not the feed has changed: a page that failed is tried again at the next polls of its feed."""
+        due = [(polled, record) for polled in window for record in self._pages_due.pop(polled.record.id, ())]
+        articles = self._articles.get(record.article_id for _, record in due if record.article_id)
+        for polled, record in due:
+            if record.id in {one.record.id for one in polled.fresh if one.record}:
+                continue  # the feed has changed it: its page is read anyway
+            article = articles.get(record.article_id or "")
+            if article is None or article.text_status == "full":  # another feed's reading was luckier
+                polled.settled.append(replace(record, retry_page_at=None))
+            else:
+                polled.fresh.append(again(polled, record, article))
 
     # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _candidates(self, fetcher: Fetcher, window: list[_Polled]) -> list[_Candidate]:
+    async def _candidates(self, fetcher: Fetcher, window: list[Polled]) -> list[Candidate]:
         # Each holds a page in memory between its request and its extraction.
         room = asyncio.Semaphore(2 * self._settings.fetch_concurrency)
 
-        async def one(fresh: _Fresh) -> _Candidate:
+        async def one(fresh: Fresh) -> Candidate:
             async with room:
                 return await self._candidate(fetcher, fresh)
 
         return await asyncio.gather(*(one(fresh) for polled in window for fresh in polled.fresh))
 
-    async def _candidate(self, fetcher: Fetcher, fresh: _Fresh) -> _Candidate:
-        answer: FetchResult | None = None
-        if fresh.entry.url and wants_page(fresh.entry, fresh.polled.record.value.feed):
-            answer = await fetcher.fetch(Request(fresh.entry.url))
-        return await asyncio.to_thread(self._article, fresh, answer)
+    async def _candidate(self, fetcher: Fetcher, fresh: Fresh) -> Candidate:
+        page: FetchResult | None = None
+        if fresh.entry.url and (fresh.again or wants_page(fresh.entry, fresh.polled.record.value.feed)):
+            page = await fetcher.fetch_page(fresh.entry.url)
+        if fresh.again and isinstance(page, FetchFailed):
+            return Candidate(fresh, None, page)
+        return await asyncio.to_thread(self._article, fresh, page)
 
-    def _article(self, fresh: _Fresh, answer: FetchResult | None) -> _Candidate:
-        page_failed = isinstance(answer, FetchFailed)
+    def _article(self, fresh: Fresh, page: FetchResult | None) -> Candidate:
         try:
-            article = self._assemble(fresh, answer)
+            article = self._assemble(fresh, page)
         except Exception as error:
             # One article that our own code can't take must not cost the batch: it is set aside, whole, with the reason.
             log.exception("feed %s: entry %s could not be made an article", fresh.polled.record.id, fresh.entry.id)
-            return _Candidate(fresh, None, page_failed, f"{type(error).__name__}: {error}")
-        return _Candidate(fresh, article, page_failed)
+            return Candidate(fresh, None, page, f"{type(error).__name__}: {error}")
+        return Candidate(fresh, article, page)
 
-    def _assemble(self, fresh: _Fresh, answer: FetchResult | None) -> Article:
+    def _assemble(self, fresh: Fresh, answer: FetchResult | None) -> Article:
         now, page = self._clock(), None
         if isinstance(answer, Fetched):
             page = extract(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)
-        article = assemble(fresh.entry, page, fresh.polled.record.value.feed, now=now)
+        article = assemble(
+            fresh.entry,
+            page,
+            fresh.polled.record.value.feed,
+            now=now,
+            extractor=self._extractor,
+            final_url=answer.final_url if isinstance(answer, Fetched) else None,
+            known_url=fresh.known_url,
+        )
         body = answer if isinstance(answer, Fetched) else fresh.polled.outcome
         if isinstance(body, Fetched):
             article = replace(article, provenance=replace(article.provenance, body_hash=body.body_hash))
         if isinstance(answer, FetchFailed):
-            article = replace(article, problems=(*article.problems, f"page not read: {answer.reason}"))
+            article = replace(article, problems=(*article.problems, PAGE_NOT_READ + answer.reason))
         return self._retag(article)
 
     # ── write ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, candidates: Sequence[_Candidate]) -> WriteReport:
+    def _identify(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Give each article the identity it has already, if it has one, whichever address it is read from this time.
+
+        An article whose page once failed is known by the link, and stays so. Where a link leads to another address,
+        that is remembered before the article is written: the next to follow the link may not get to see the page.
+        """
+        addresses = moved(candidates)
+        if not addresses:
+            return candidates
+        for link_id, article in self._articles.get(addresses).items():
+            addresses[link_id] = article.url
+        self._entries.save(aliases(addresses, self._clock()))
+        return [
+            one
+            if one.fresh.known_url
+            else one.known_as(addresses[one.fresh.link_id])
+            if one.fresh.link_id in addresses
+            else one
+            for one in candidates
+        ]
+
+    def _write(self, candidates: Sequence[Candidate]) -> WriteReport:
         articles = [candidate.article for candidate in candidates if candidate.article]
         written = self._articles.write(articles, self._batch, self._seq, now=self._clock())
         self._seq = written.next_seq
         self._set_aside(candidates, written)
         return written
 
-    def _set_aside(self, candidates: Sequence[_Candidate], written: WriteReport) -> None:
+    def _set_aside(self, candidates: Sequence[Candidate], written: WriteReport) -> None:
         now = self._clock()
         for refused in written.refused:
             self._quarantine.keep_article(refused.article, refused.reason, now=now)
@@ -240,19 +285,21 @@ class _Puller:
                 feed_id = candidate.fresh.polled.record.id
                 self._quarantine.keep_entry(candidate.fresh.entry, feed_id, candidate.failure, now=now)
 
-    def _remember(self, window: list[_Polled], candidates: Sequence[_Candidate], written: WriteReport) -> None:
+    def _remember(self, window: list[Polled], candidates: Sequence[Candidate], written: WriteReport) -> None:
         now = self._clock()
-        self._entries.save([_entry_record(candidate, now) for candidate in candidates])
+        settled = [record for polled in window for record in polled.settled]
+        self._entries.save([*settled, *(remembered(candidate, now) for candidate in candidates)])
         lost = self._feeds.save([(polled.record, self._next_state(polled, now)) for polled in window])
         self._report = self._report.plus(
             feeds=len(window) - len(lost),
             unchanged=sum(isinstance(polled.outcome, NotModified) for polled in window),
             failed=sum(isinstance(polled.outcome, FetchFailed) for polled in window),
             not_a_feed=sum(isinstance(polled.parsed, NotAFeed) for polled in window),
-            entries=sum(len(_entries(polled)) for polled in window),
-            new_entries=sum(_unseen(polled) for polled in window),
+            entries=sum(len(polled.entries) for polled in window),
+            new_entries=sum(polled.unseen for polled in window),
             pages=sum(bool(one.article and one.article.provenance.page_fetched) for one in candidates),
             pages_failed=sum(candidate.page_failed for candidate in candidates),
+            pages_again=sum(candidate.fresh.again for candidate in candidates),
             new=len(written.new),
             updated=len(written.updated),
             carried=len(written.carried),
@@ -260,17 +307,18 @@ class _Puller:
             quarantined=len(written.refused) + sum(candidate.failure is not None for candidate in candidates),
         )
 
-    def _next_state(self, polled: _Polled, now: datetime) -> FeedState:
+    def _next_state(self, polled: Polled, now: datetime) -> FeedState:
         record = polled.record.value
         return after_poll(
             record.state,
             record.feed,
             polled.outcome,
             polled.parsed,
-            new_entries=_unseen(polled),
+            new_entries=polled.unseen,
             now=now,
             settings=self._settings,
             rng=self._rng,
+            our_outage=self._outage,
         )
 
 
@@ -281,7 +329,7 @@ class _Answers:
         self._fetcher = fetcher
         self._left = len(records)
         # Bodies wait here to be worked on: the bound keeps them from piling up in memory.
-        self._queue: asyncio.Queue[_Polled] = asyncio.Queue(maxsize=WINDOW)
+        self._queue: asyncio.Queue[Polled] = asyncio.Queue(maxsize=WINDOW)
         self._room = asyncio.Semaphore(2 * WINDOW)
         self._tasks = [asyncio.create_task(self._fetch(record)) for record in records]
 
@@ -289,9 +337,9 @@ class _Answers:
         state = record.value.state
         request = Request(state.url, state.etag, state.last_modified, state.body_hash)
         async with self._room:
-            await self._queue.put(_Polled(record, await self._fetcher.fetch(request)))
+            await self._queue.put(Polled(record, await self._fetcher.fetch(request)))
 
-    async def windows(self) -> AsyncIterator[list[_Polled]]:
+    async def windows(self) -> AsyncIterator[list[Polled]]:
         """What is there, at least one and at most `WINDOW`, until every feed has answered."""
         while self._left:
             window = [await self._queue.get()]
@@ -309,24 +357,3 @@ class _Answers:
 
 def _parse(answer: Fetched, now: datetime) -> ParsedFeed | NotAFeed:
     return parse(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)
-
-
-def _entries(polled: _Polled) -> tuple[Entry, ...]:
-    return polled.parsed.entries if isinstance(polled.parsed, ParsedFeed) else ()
-
-
-def _unseen(polled: _Polled) -> int:
-    return sum(fresh.record is None for fresh in polled.fresh)
-
-
-def _entry_record(candidate: _Candidate, now: datetime) -> EntryRecord:
-    fresh = candidate.fresh
-    return EntryRecord(
-        feed_id=fresh.polled.record.id,
-        entry_id=fresh.entry.id,
-        url=fresh.entry.url,
-        article_id=candidate.article.id if candidate.article else None,
-        content_hash=content_hash(fresh.entry),
-        first_seen=fresh.record.first_seen if fresh.record else now,
-        last_changed=now,
-    )

@@ -146,6 +146,7 @@ def renewed(article_id: str, document: Mapping[str, Any], article: Article | Non
 
 _SHOWN = (
     "next_poll_at",
+    "paused_until",
     "health",
     "health_since",
     "health_why",

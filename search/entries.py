@@ -28,6 +28,10 @@ class EntryRecord:
     content_hash: str
     first_seen: datetime
     last_changed: datetime
+    page_tries: int = 0
+    """How often its page could not be read, for a passing reason, since the feed last changed it."""
+    retry_page_at: datetime | None = None
+    """When its page is to be tried again."""
 
     @property
     def id(self) -> str:
@@ -49,6 +53,14 @@ def content_hash(entry: Entry) -> str:
     return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
 
+def alias_of(link_id: str, article_url: str, article_id: str, now: datetime) -> EntryRecord:
+    """The record that the link of id `link_id` leads to an article that is known by another address, `article_url`.
+
+    It stands among the entries as one of no feed.
+    """
+    return EntryRecord("", link_id, article_url, article_id, "", now, now)
+
+
 class EntryStore:
     """The entries of one installation."""
 
@@ -64,6 +76,29 @@ class EntryStore:
             found |= {doc["_id"]: load(EntryRecord, _whole(doc["_source"])) for doc in answer["docs"] if doc["found"]}
         return found
 
+    def articles_of_links(self, link_ids: Iterable[str]) -> dict[str, str]:
+        """Link id → what its article is known by, for the links that were read before and lead elsewhere."""
+        known = self.known(entry_key("", link_id) for link_id in link_ids)
+        return {record.entry_id: record.url for record in known.values() if record.url}
+
+    def pages_due(self, feed_ids: Sequence[str], *, now: datetime, limit: int = 1_000) -> list[EntryRecord]:
+        """The entries of the feeds whose page is to be tried again by now, longest waiting first.
+
+        At most `limit`; the others stay due.
+        """
+        self._es.indices.refresh(index=self._index)
+        wanted = [{"range": {"retry_page_at": {"lte": now.isoformat()}}}, {"terms": {"feed_id": list(feed_ids)}}]
+        answer = self._es.search(
+            index=self._index, query={"bool": {"filter": wanted}}, size=limit, sort=[{"retry_page_at": "asc"}]
+        )
+        return [load(EntryRecord, _whole(hit["_source"])) for hit in answer["hits"]["hits"]]
+
+    def pages_waiting(self, feed_id: str) -> int:
+        """How many of the feed's articles wait for another try at their page."""
+        self._es.indices.refresh(index=self._index)
+        waiting = [{"exists": {"field": "retry_page_at"}}, {"term": {"feed_id": feed_id}}]
+        return int(self._es.count(index=self._index, query={"bool": {"filter": waiting}})["count"])
+
     def save(self, records: Sequence[EntryRecord]) -> None:
         """Remember the entries. Only after their articles are acknowledged: what is remembered is not read again.
 
@@ -77,4 +112,4 @@ class EntryStore:
 
 
 def _whole(document: Mapping[str, object]) -> dict[str, object]:
-    return {"url": None, "article_id": None} | dict(document)
+    return {"url": None, "article_id": None, "content_hash": ""} | dict(document)

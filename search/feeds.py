@@ -88,6 +88,11 @@ class FeedStore:
         )
         return [stored(_record(hit["_source"]), hit) for hit in answer["hits"]["hits"]]
 
+    def resting(self, now: datetime) -> list[FeedState]:
+        """The states of the feeds whose hosts asked for rest beyond `now`; after `due`, whose refresh it relies on."""
+        query = {"query": {"range": {"paused_until": {"gt": now.isoformat()}}}, "seq_no_primary_term": True}
+        return [found.value.state for found in self._scan(query)]
+
     def lease(self, feeds: Sequence[Stored[FeedRecord]], batch: Batch) -> list[str]:
         """Give the feeds to the batch; the ids of those that it got (a feed that somebody else took is missing)."""
         lease = {"lease_batch": batch.number, "lease_until": batch.lease_until.isoformat()}
@@ -107,8 +112,8 @@ class FeedStore:
         actions = (bulk.replace(was, feed_document(was.value.feed, state)) for was, state in polled)
         return [result.id for result in bulk.write(self._es, actions) if result.reason is not None]
 
-    def _scan(self) -> Iterable[Stored[FeedRecord]]:
-        hits = scan(self._es, index=self._index, query={"seq_no_primary_term": True}, size=1000)
+    def _scan(self, query: Document | None = None) -> Iterable[Stored[FeedRecord]]:
+        hits = scan(self._es, index=self._index, query=query or {"seq_no_primary_term": True}, size=1000)
         return (stored(_record(hit["_source"]), hit) for hit in hits)
 
 

@@ -150,6 +150,8 @@ ENTRY: Json = {
     "content_hash": {"type": "keyword", "index": False, "doc_values": False},
     "first_seen": DATE,
     "last_changed": DATE,
+    "page_tries": INTEGER,
+    "retry_page_at": DATE,
 }
 
 FEED: Json = {
@@ -165,6 +167,7 @@ FEED: Json = {
     "full_text": KEYWORD,
     "enabled": {"type": "boolean"},
     "next_poll_at": DATE,
+    "paused_until": DATE,
     "health": KEYWORD,
     "health_since": DATE,
     "health_why": KEYWORD,

@@ -76,3 +76,17 @@ def test_what_was_wrong_stays_with_the_article() -> None:
     entry = replace(ENTRY, problems=("published 3247-01-01 is in the future: dropped",))
     article = assemble(entry, replace(PAGE, problems=("paid",)), FEED, now=NOW)
     assert article.problems == (*entry.problems, "paid")
+
+
+def test_the_page_may_say_what_an_article_is_known_by() -> None:
+    page = replace(PAGE, canonical_url="https://news.example/allies-agree-on-flank")
+    entry = replace(ENTRY, url="https://m.news.example/allies-agree-on-flank?from=rss")
+    assert assemble(entry, page, FEED, now=NOW).url == "https://news.example/allies-agree-on-flank"
+    assert assemble(entry, replace(page, canonical_url="https://news.example/"), FEED, now=NOW).url == entry.url
+
+
+def test_an_article_keeps_its_first_identity() -> None:
+    page = replace(PAGE, canonical_url="https://news.example/allies-agree-on-flank")
+    entry = replace(ENTRY, url="https://m.news.example/allies-agree-on-flank?from=rss")
+    article = assemble(entry, page, FEED, now=NOW, known_url=entry.url)
+    assert (article.url, article.id) == (entry.url, article_id(entry.url or ""))

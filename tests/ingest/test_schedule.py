@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingest.schedule import NEVER, WEEK_S, after_poll, is_our_outage, resting_hosts, retried
+from ingest.schedule import NEVER, WEEK_S, after_poll, is_our_outage, page_retry_s, resting_hosts, retried
 from newswatch.model import (
     Entry,
     FailureKind,
@@ -317,3 +317,22 @@ def test_validators_are_those_of_the_last_body() -> None:
     assert poll(state, unchanged({"etag": '"2"'})).etag == '"2"'
     assert poll(state, fetched(), parsed(*range(10))).etag is None
     assert poll(state, failed()).etag == '"1"'
+
+
+def a_failed_page(kind: FailureKind = FailureKind.TRANSIENT, retry_after_s: float | None = None) -> FetchFailed:
+    return FetchFailed("https://a.example/1", kind, "it failed", NOW, 0.1, retry_after_s=retry_after_s)
+
+
+def test_a_page_is_tried_again_ever_later_and_then_no_more() -> None:
+    waits = [page_retry_s(a_failed_page(), tries) for tries in range(1, 6)]
+    assert waits == [600, 3_600, 21_600, 86_400, None]
+
+
+def test_a_page_that_is_gone_or_forbidden_is_not_tried_again() -> None:
+    for kind in (FailureKind.PERMANENT, FailureKind.GONE, FailureKind.REFUSED):
+        assert page_retry_s(a_failed_page(kind), 1) is None
+
+
+def test_a_page_is_not_tried_before_its_server_allows_it() -> None:
+    assert page_retry_s(a_failed_page(retry_after_s=5_000), 1) == 5_000
+    assert page_retry_s(a_failed_page(retry_after_s=5), 1) == 600

@@ -7,6 +7,7 @@ every n from none on, is dying everywhere. Each death is a real one: a forked ch
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from email import message_from_bytes
@@ -27,6 +28,9 @@ pytestmark = pytest.mark.slow
 KILLED = 9
 SMTP_WINDOW = 2
 """Deaths after which a mail may come twice: after the server took it, and after reading where to note that."""
+
+
+SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 
 
 def dying_after(steps: int) -> Callable[[Callable[..., object]], Callable[..., object]]:
@@ -75,7 +79,7 @@ def test_whatever_dies_nothing_is_lost_and_nothing_is_twice(world: World) -> Non
     context, published = world.context, 0
     for steps in range(1, 200):
         published += 1
-        world.press.publish(f"story-{published}")
+        publish_another(world, published)
         world.wait(minutes=20)
         died = dies(run, context, steps)
         if not died:
@@ -91,6 +95,17 @@ def test_whatever_dies_nothing_is_lost_and_nothing_is_twice(world: World) -> Non
     else:
         pytest.fail("the run never came to its end")
     assert published > 40, "too few steps were found to die at"
+
+
+def publish_another(world: World, number: int) -> None:
+    """A story that has no name and no event in common with any other: each is owed a mail of its own."""
+    rng = random.Random(number)
+    words = iter(["".join(rng.choices(SYLLABLES, k=4)) for _ in range(100)])
+    story = world.press.publish(f"story-{number}", title=f"NATO {next(words)} {next(words)} {next(words)}")
+    story.paragraphs = tuple(
+        f"NATO {' '.join(next(words) for _ in range(20))} the Alliance {' '.join(next(words) for _ in range(8))}."
+        for _ in range(3)
+    )
 
 
 def check_mails(world: World, published: int, place: str) -> None:

@@ -1,0 +1,149 @@
+"""A feed on its way through `pull`: what it answered, what of it is fresh, and what that became."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ingest.schedule import page_retry_s
+from ingest.urls import article_id
+from newswatch.model import Article, Entry, FetchFailed, FetchResult, NotAFeed, ParsedFeed
+from search.documents import Stored
+from search.entries import EntryRecord, alias_of, content_hash, entry_key
+from search.feeds import FeedRecord
+
+PAGE_NOT_READ = "page not read: "
+"""How the problem of an article begins whose page could not be fetched."""
+
+
+@dataclass(slots=True)
+class Polled:
+    """A feed with its answer."""
+
+    record: Stored[FeedRecord]
+    outcome: FetchResult
+    parsed: ParsedFeed | NotAFeed | None = None
+    fresh: list[Fresh] = field(default_factory=list)
+    settled: list[EntryRecord] = field(default_factory=list)
+    """Entries whose page need not be tried again."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What it brought, seen before or not."""
+        return self.parsed.entries if isinstance(self.parsed, ParsedFeed) else ()
+
+    @property
+    def unseen(self) -> int:
+        """How many of its entries were never seen before."""
+        return sum(fresh.record is None for fresh in self.fresh)
+
+    def select(self, known: Mapping[str, EntryRecord]) -> None:
+        """Keep as fresh the entries that are new, or say something else than in their record."""
+        for entry in self.entries:
+            record = known.get(entry_key(self.record.id, entry.id))
+            if record is None or record.content_hash != content_hash(entry):
+                self.fresh.append(Fresh(self, entry, record))
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """An entry to be made an article: new, or changed, or one whose page is tried again."""
+
+    polled: Polled
+    entry: Entry
+    record: EntryRecord | None
+    known_url: str | None = None
+    """What its article is known by already, where that is not the entry's own link."""
+    again: bool = False
+    """The feed says nothing new of it, only its page is tried again."""
+
+    @property
+    def link_id(self) -> str | None:
+        """The article id that its link by itself would give."""
+        return article_id(self.entry.url) if self.entry.url else None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fresh entry with its article; without one, `failure` says why it could not be made."""
+
+    fresh: Fresh
+    article: Article | None
+    page: FetchResult | None = None
+    failure: str | None = None
+
+    @property
+    def page_failed(self) -> bool:
+        """Whether its page was asked for and not had."""
+        return isinstance(self.page, FetchFailed)
+
+    def known_as(self, url: str) -> Candidate:
+        """With its article known by `url`, and not by what its page says."""
+        if self.article is None:
+            return self
+        was, name = self.article, article_id(url)
+        story = name if was.story_id == was.id else was.story_id
+        return replace(self, article=replace(was, id=name, url=url, story_id=story))
+
+
+def again(polled: Polled, record: EntryRecord, article: Article) -> Fresh:
+    """The entry of `record` as its stored article tells it, for another try at its page."""
+    entry = Entry(
+        record.entry_id,
+        record.url,
+        article.title,
+        article.summary,
+        article.text,
+        authors=article.authors,
+        published=article.published,
+        updated=article.updated,
+        language=article.language,
+        image=article.image,
+        problems=tuple(problem for problem in article.problems if not problem.startswith(PAGE_NOT_READ)),
+    )
+    return Fresh(polled, entry, record, known_url=article.url, again=True)
+
+
+def moved(candidates: Iterable[Candidate]) -> dict[str, str]:
+    """Link id → URL, for the articles that are known by their page's canonical URL and not by the entry's link."""
+    return {
+        one.fresh.link_id: one.article.url
+        for one in candidates
+        if one.article and one.fresh.link_id and not one.fresh.known_url and one.article.id != one.fresh.link_id
+    }
+
+
+def aliases(addresses: Mapping[str, str], now: datetime) -> list[EntryRecord]:
+    """The records that say where the links lead."""
+    return [alias_of(link_id, url, article_id(url), now) for link_id, url in addresses.items()]
+
+
+def next_try(candidate: Candidate, now: datetime) -> tuple[int, datetime | None]:
+    """How often its page has failed, and when it is to be tried again."""
+    fresh, page = candidate.fresh, candidate.page
+    if not isinstance(page, FetchFailed):
+        return 0, None
+    tries = 1 + (fresh.record.page_tries if fresh.again and fresh.record else 0)
+    whole = candidate.article is not None and candidate.article.text_status == "full"
+    wait = None if whole else page_retry_s(page, tries)
+    return tries, now + timedelta(seconds=wait) if wait is not None else None
+
+
+def remembered(candidate: Candidate, now: datetime) -> EntryRecord:
+    """The entry's record once its article is acknowledged."""
+    fresh = candidate.fresh
+    tries, retry_at = next_try(candidate, now)
+    if fresh.again and fresh.record:
+        return replace(fresh.record, page_tries=tries, retry_page_at=retry_at)
+    return EntryRecord(
+        feed_id=fresh.polled.record.id,
+        entry_id=fresh.entry.id,
+        url=fresh.entry.url,
+        article_id=candidate.article.id if candidate.article else None,
+        content_hash=content_hash(fresh.entry),
+        first_seen=fresh.record.first_seen if fresh.record else now,
+        last_changed=now,
+        page_tries=tries,
+        retry_page_at=retry_at,
+    )
