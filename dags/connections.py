@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from jobs.context import Context, open_context
 from newswatch.settings import Settings
