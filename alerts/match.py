@@ -9,7 +9,7 @@ must not hide the others: a request that fails is halved until what fails is alo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +20,7 @@ from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundEr
 from alerts.query import Query, to_query
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
+from search.mapping import ANALYZERS, UNSTEMMED
 from search.names import Names
 
 CHUNK = 500
@@ -59,12 +60,13 @@ def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequenc
     Raises:
         StoreError: Elasticsearch is not there or in trouble of its own: match the batch again later.
     """
-    queries = {search.id: to_query(search) for search in searches if search.kind == "query"}
-    if not queries:
+    watching = [search for search in searches if search.kind == "query"]
+    if not watching:
         return MatchReport()
     es.options(ignore_status=404).indices.refresh(index=names.articles)
     asker = _Asker(es, names, batch)
-    numbers = asker.ask(queries)
+    analyzers = asker.analyzers()
+    numbers = asker.ask({search.id: narrowed(to_query(search), analyzers) for search in watching})
     articles = asker.articles({number for found in numbers.values() for number in found})
     pairs = [
         (search, number, articles[number])
@@ -74,6 +76,26 @@ def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequenc
     ]
     pairs = asker.enough_sources(pairs)
     return MatchReport(_matches(pairs), dict(asker.failed))
+
+
+def narrowed(query: Query, analyzers: Collection[str]) -> Query:
+    """The query without the stemmed fields that no article of the batch has: the same answer for much less work.
+
+    An article has one stemmed field, its language's; a word of a query is looked for in thirty. Pure.
+    """
+
+    def kept(field: str) -> bool:
+        parent, _, name = field.partition("^")[0].partition(".")
+        return parent != "stemmed" or name in analyzers
+
+    def clause(part: Query) -> Query:
+        words = part.get("query_string")
+        if words is None:
+            return part
+        return {"query_string": {**words, "fields": [field for field in words["fields"] if kept(field)]}}
+
+    filters = query.get("bool", {}).get("filter")
+    return {"bool": {"filter": [clause(part) for part in filters]}} if filters else query
 
 
 Pair = tuple[SavedSearch, int, _Found]
@@ -100,6 +122,20 @@ class _Asker:
         self._es, self._index = es, names.articles
         self._range: Query = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
         self.failed: dict[str, str] = {}
+
+    def analyzers(self) -> set[str]:
+        """The stemmed fields that the articles of the batch have."""
+        languages = {"languages": {"terms": {"field": "language", "size": 1_000}}}
+        try:
+            answer = self._es.search(
+                index=self._index, size=0, query=self._range, aggs=languages, allow_partial_search_results=False
+            )
+        except NotFoundError:
+            return set()
+        except (ApiError, TransportError) as error:
+            raise StoreError(f"Elasticsearch can't search now: {error}") from error
+        found = answer["aggregations"]["languages"]["buckets"]
+        return {UNSTEMMED, *(ANALYZERS.get(bucket["key"], UNSTEMMED) for bucket in found)}
 
     def ask(self, queries: Mapping[str, Query]) -> Numbers:
         items = list(queries.items())

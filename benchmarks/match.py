@@ -38,7 +38,7 @@ from search.names import Names
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 NAMES = Names("bench-")
-SYLLABLES = tuple("ba|ce|di|fo|gu|la|me|ni|po|ru|sa|te|vi|wo|zu|kra|ble|sti|tor|gan|mer|lin|dos|rak".split("|"))
+SYLLABLES = [a + b for a in "bcdfglmnprstvwz" for b in ("a", "el", "in", "or", "u")]
 WORDS = 400
 """In an article's text."""
 SAMPLE = 200
@@ -76,11 +76,11 @@ class Writer:
 
     def search(self, n: int, kind: str) -> SavedSearch:
         """A saved search of this kind, of words that are neither the commonest nor unheard of."""
-        rare = [self.vocabulary[self.dice.randrange(200, 8_000)] for _ in range(12)]
+        rare = [self.vocabulary[self.dice.randrange(1_000, 15_000)] for _ in range(12)]
         query = {
             "simple": " ".join(rare[:2]) if n % 2 else rare[0],
             "phrase": f'"{rare[0]} {rare[1]}" OR "{rare[2]} {rare[3]}"',
-            "heavy": f"({' OR '.join(rare[:10])}) AND {self.vocabulary[n % 100][:4]}* NOT {rare[10]}",
+            "heavy": f"({' OR '.join(rare[:10])}) AND {rare[10][:4]}* NOT {rare[11]}",
         }[kind]
         return SavedSearch(f"s{n}", f"Search {n}", query, ("reader@example.org",))
 

@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch
 
 import alerts.match
 from alerts.highlight import highlights
-from alerts.match import independent_sources, match_batch
+from alerts.match import independent_sources, match_batch, narrowed
 from alerts.query import to_query
 from newswatch.model import Evidence, SavedSearch, Tag, TagFilter
 from search.names import Names
@@ -78,6 +78,20 @@ def test_says_where_in_the_words_of_the_article(press: Press) -> None:
     assert len(found) == 1
     assert match.indexed_at
     assert match.published == article.published
+
+
+def test_every_language_is_searched_by_its_own_word_forms(press: Press) -> None:
+    """Only the fields of the languages in the batch are asked; none that an article has may be left out."""
+    texts = {"en": "ships sailed", "de": "Die Schiffe fuhren", "fr": "les navires naviguaient", "tr": "kitaplar geldi"}
+    articles = [
+        a_story(n, language=language, title="", text=text) for n, (language, text) in enumerate(texts.items(), 1)
+    ]
+    batch = press.publish(*articles, a_story(5, language=None, text="barche"), a_story(6, language="xx", text="laivat"))
+    words = {"1": "ship", "2": "schiff", "3": "navire", "4": "kitap", "5": "barche", "6": "laivat"}
+    searches = [a_search(f"s{n}", word) for n, word in words.items()]
+    assert matched(press, batch, *searches) == {(f"s{n}", n) for n in words}
+    narrow = narrowed(to_query(searches[0]), {"english"})["bool"]["filter"][0]["query_string"]["fields"]
+    assert [field for field in narrow if field.startswith("stemmed.")] == ["stemmed.english"]
 
 
 def test_a_broken_search_hides_none_of_the_others(press: Press) -> None:
