@@ -8,6 +8,7 @@ on every interface), keeps a log file a component, ends when one of them dies, a
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -29,6 +30,7 @@ from newswatch.errors import StackError
 from newswatch.settings import Settings
 
 USER = "admin"
+DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "dag-processor": (),
     "api-server": (),
@@ -38,6 +40,14 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
 NEEDED_HEALTHY = ("metadatabase", "scheduler", "dag_processor")
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
+"""For running tasks to finish; what they leave undone when they don't is done again after the next start."""
+API_SERVER_STOP_TIMEOUT_S = 2.0
+"""It has answered everybody by then, but its process lingers."""
+DATABASE_PATIENCE_S = 30
+"""How long to wait for SQLite's one writer before giving up."""
+API_SERVER_DATABASE_PATIENCE_S = 2
+"""Longer makes it worse: the api-server logs a user's action in its event loop, so while that waits for a request that
+is writing, that request can't end; only giving up frees both, and whoever asked asks again."""
 
 FIXED_ENVIRONMENT = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -73,6 +83,7 @@ def environment(settings: Settings, *, port: int, log_dir: Path) -> dict[str, st
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder()),
+        DATABASE: database(home, DATABASE_PATIENCE_S),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(home)),
         "AIRFLOW__API__PORT": str(port),
@@ -82,6 +93,11 @@ def environment(settings: Settings, *, port: int, log_dir: Path) -> dict[str, st
         "AIRFLOW_CONN_NEWSWATCH_ELASTICSEARCH": json.dumps(elasticsearch_connection(settings)),
         "AIRFLOW_CONN_NEWSWATCH_SMTP": json.dumps(smtp_connection(settings)),
     }
+
+
+def database(home: Path, patience_s: int) -> str:
+    """The address of the metadata database."""
+    return f"sqlite:///{home / 'airflow.db'}?timeout={patience_s}"
 
 
 def dags_folder() -> Path:
@@ -250,14 +266,22 @@ def _await_api_server(process: subprocess.Popen[bytes], over: threading.Event) -
 
 
 def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[bytes]:
+    """A component, in a process group of its own, which holds its task processes too."""
     command = (sys.executable, "-m", "airflow", *arguments)
-    # Each in a group of its own, which holds the task processes too; `_end` ends it.
-    if log_file is None:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
-    make_room(log_file)
-    with log_file.open("ab") as log:
+    environment = dict(os.environ)
+    if arguments[0] == "api-server":
+        environment[DATABASE] = database(Path(environment["AIRFLOW_HOME"]), API_SERVER_DATABASE_PATIENCE_S)
+    with contextlib.ExitStack() as stack:
+        if log_file:
+            make_room(log_file)
+        output = stack.enter_context(log_file.open("ab")) if log_file else None
         return subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output and subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
 
 
@@ -265,7 +289,7 @@ def _end(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
     """Ends the components, the api-server last: the scheduler waits for its tasks, and those report to it."""
     reporting = [process for name, process in processes.items() if name != "api-server"]
     _end_together(reporting, STOP_TIMEOUT_S)
-    _end_together([process for process in processes.values() if process not in reporting], STOP_TIMEOUT_S / 3)
+    _end_together([process for process in processes.values() if process not in reporting], API_SERVER_STOP_TIMEOUT_S)
 
 
 def _end_together(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +17,8 @@ from newswatch.errors import StackError
 
 REQUEST_TIMEOUT_S = 30.0
 FINISHED = ("success", "failed")
+PAUSES_S = (0.5, 2.0, 5.0)
+"""Before asking again after an error of the server: its database is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,12 @@ class AirflowApi:
             return {}
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> Run:
-        """Starts a run of the DAG now."""
-        return _run(self._call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})}))
+        """Starts a run of the DAG now, once: with an id of our own, it can be asked for again after an error."""
+        run_id = f"manual__{datetime.now(UTC).isoformat(timespec='seconds')}_{secrets.token_hex(4)}"
+        asked = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        return _run(
+            self._call("POST", f"dags/{dag_id}/dagRuns", asked, known=f"dags/{dag_id}/dagRuns/{_quoted(run_id)}")
+        )
 
     def runs(self, dag_id: str, limit: int = 100) -> list[Run]:
         """The DAG's last `limit` runs, newest first."""
@@ -65,7 +74,7 @@ class AirflowApi:
 
     def run(self, dag_id: str, run_id: str) -> Run:
         """One run as it is now."""
-        return _run(self._call("GET", f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"))
+        return _run(self._call("GET", f"dags/{dag_id}/dagRuns/{_quoted(run_id)}"))
 
     def await_run(self, dag_id: str, run_id: str, timeout_s: float = 120) -> Run:
         """The run once it has succeeded or failed; StackError if that takes longer than `timeout_s`."""
@@ -93,11 +102,20 @@ class AirflowApi:
         """Lets the scheduler run the DAG."""
         self.pause(dag_id, paused=False)
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        response = self._request(method, f"/api/v2/{path}", body)
-        if response.status_code == requests.codes.unauthorized:
-            self._log_in()
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, known: str | None = None
+    ) -> dict[str, Any]:
+        """What Airflow answers. Every call may be repeated: one that was carried out unheard is found at `known`."""
+        for pause_s in (*PAUSES_S, None):
             response = self._request(method, f"/api/v2/{path}", body)
+            if response.status_code == HTTPStatus.UNAUTHORIZED:
+                self._log_in()
+                response = self._request(method, f"/api/v2/{path}", body)
+            if response.status_code == HTTPStatus.CONFLICT and known:
+                return self._call("GET", known)
+            if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR or pause_s is None:
+                break
+            time.sleep(pause_s)
         if not response.ok:
             raise StackError(f"Airflow refuses {method} {path}: {response.status_code} {response.text[:300]}")
         told: dict[str, Any] = response.json()
@@ -114,6 +132,10 @@ class AirflowApi:
             return self._session.request(method, f"{self.url}{path}", json=body, timeout=REQUEST_TIMEOUT_S)
         except requests.RequestException as error:
             raise StackError(f"Airflow does not answer at {self.url}: {error}. See `newswatch status`.") from error
+
+
+def _quoted(run_id: str) -> str:
+    return quote(run_id, safe="")
 
 
 def _run(told: Mapping[str, Any]) -> Run:

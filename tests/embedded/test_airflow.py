@@ -122,6 +122,8 @@ class FakeAirflow(BaseHTTPRequestHandler):
 
     runs: ClassVar[list[dict[str, Any]]] = []
     calls: ClassVar[list[tuple[str, str, Any]]] = []
+    statuses: ClassVar[list[int]] = []
+    """What the next POSTs are answered with; 200 when used up."""
     polls = 0
 
     def do_GET(self) -> None:
@@ -137,7 +139,7 @@ class FakeAirflow(BaseHTTPRequestHandler):
             self.answer(200, {"dags": [{"dag_id": "poll"}, {"dag_id": "match"}]})
         elif "/dagRuns?" in self.path:
             self.answer(200, {"dag_runs": self.runs})
-        elif self.path == "/api/v2/dags/poll/dagRuns/manual__2026-01-01T00%3A00%3A00%2B00%3A00":
+        elif self.path.startswith("/api/v2/dags/poll/dagRuns/manual__20"):
             type(self).polls += 1
             self.answer(200, {**self.runs[0], "state": "success" if self.polls > 2 else "running"})
         else:
@@ -150,7 +152,8 @@ class FakeAirflow(BaseHTTPRequestHandler):
             self.answer(201, {"access_token": "token"}) if right else self.answer(401, {"detail": "Invalid"})
         elif self.is_known():
             self.calls.append(("POST", self.path, body))
-            self.answer(200, self.runs[0])
+            status = self.statuses.pop(0) if self.statuses else 200
+            self.answer(status, self.runs[0] if status == 200 else {"detail": "busy"})
 
     def do_PATCH(self) -> None:
         body = self.read()
@@ -182,6 +185,7 @@ class FakeAirflow(BaseHTTPRequestHandler):
 def fake() -> Iterator[str]:
     FakeAirflow.polls = 0
     FakeAirflow.calls = []
+    FakeAirflow.statuses = []
     run_id = "manual__2026-01-01T00:00:00+00:00"
     FakeAirflow.runs = [{"dag_id": "poll", "dag_run_id": run_id, "state": "queued", "note": None}]
     with ThreadingHTTPServer((LOOPBACK, 0), FakeAirflow) as server:
@@ -194,10 +198,28 @@ def test_triggers_a_run_and_waits_for_it(fake: str) -> None:
     api = AirflowApi(fake, "admin", "right")
     run = api.trigger("poll", {"why": "test"})
     assert run == Run("poll", "manual__2026-01-01T00:00:00+00:00", "queued")
-    assert FakeAirflow.calls == [("POST", "/api/v2/dags/poll/dagRuns", {"logical_date": None, "conf": {"why": "test"}})]
+    ((method, path, body),) = FakeAirflow.calls
+    assert (method, path) == ("POST", "/api/v2/dags/poll/dagRuns")
+    assert body.pop("dag_run_id").startswith("manual__20")
+    assert body == {"logical_date": None, "conf": {"why": "test"}}
     assert api.await_run("poll", run.run_id).state == "success"
     assert FakeAirflow.polls == 3
     assert api.runs("poll") == [run]
+
+
+def test_a_busy_database_is_asked_again_and_no_run_started_twice(fake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedded.airflow_api.PAUSES_S", (0.01, 0.01))
+    FakeAirflow.statuses = [500, 409]
+    AirflowApi(fake, "admin", "right").trigger("poll")
+    first, second = (body["dag_run_id"] for _, _, body in FakeAirflow.calls)
+    assert first == second
+
+
+def test_a_database_that_stays_busy_is_told(fake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedded.airflow_api.PAUSES_S", (0.01,))
+    FakeAirflow.statuses = [500, 503]
+    with pytest.raises(StackError, match=r"503 .*busy"):
+        AirflowApi(fake, "admin", "right").trigger("poll")
 
 
 def test_a_run_that_takes_too_long_is_named(fake: str) -> None:
