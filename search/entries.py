@@ -112,4 +112,4 @@ class EntryStore:
 
 
 def _whole(document: Mapping[str, object]) -> dict[str, object]:
-    return {"url": None, "article_id": None, "content_hash": ""} | dict(document)
+    return {"feed_id": "", "url": None, "article_id": None, "content_hash": ""} | dict(document)

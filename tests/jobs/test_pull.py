@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from ingest.extract import extractor_version
+from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import PullReport, pull
+from newswatch.model import Article
+from search.entries import EntryStore
 from search.feeds import FeedRecord, FeedStore
 from tests.jobs.conftest import World, configure
+from tests.press import Story
 
 pytestmark = pytest.mark.slow
 
@@ -141,3 +147,146 @@ def test_a_worker_that_wakes_after_its_lease_leaves_the_feeds_alone(world: World
     assert (report.feeds, report.unfinished) == (0, 1)
     world.wait(hours=1)
     assert poll(world).new == 1
+
+
+def article(world: World) -> Article:
+    world.context.es.indices.refresh(index=world.context.names.articles)
+    (hit,) = world.context.es.search(index=world.context.names.articles)["hits"]["hits"]
+    return world.articles().get([hit["_id"]])[hit["_id"]]
+
+
+def test_a_page_that_failed_is_tried_again_though_the_feed_says_nothing_new(world: World) -> None:
+    story = world.press.publish("one")
+    story.summary = " ".join(story.paragraphs[:2])
+    world.press.broken["/articles/one"] = 503
+    poll(world)
+    match(world.context)
+    assert len(world.mailbox.mails) == 1
+    world.wait(minutes=5)
+    assert poll(world).pages_again == 0, "too early"
+    world.press.broken.clear()
+    world.wait(minutes=10)
+    report = poll(world)
+    assert (report.unchanged, report.pages_again, report.updated, report.new) == (1, 1, 1, 0)
+    read = article(world)
+    assert story.paragraphs[1] in read.text
+    assert (read.version, read.text_status, read.problems) == (2, "full", ())
+    match(world.context)
+    assert len(world.mailbox.mails) == 1, "the same story was mailed twice"
+    world.wait(days=2)
+    assert poll(world).pages_again == 0
+
+
+def test_a_page_that_keeps_failing_is_left_at_last(world: World) -> None:
+    world.press.publish("one")
+    world.press.broken["/articles/one"] = 503
+    tries = poll(world).pages_failed
+    for _ in range(10):
+        world.wait(days=1)
+        tries += poll(world).pages_failed
+    assert tries == 5
+    assert EntryStore(world.context.es, world.context.names).pages_waiting("main") == 0
+
+
+def test_a_page_that_is_gone_is_not_tried_again(world: World) -> None:
+    world.press.publish("one")
+    world.press.broken["/articles/one"] = 404
+    poll(world)
+    world.wait(days=1)
+    assert poll(world).pages_again == 0
+
+
+def test_what_robots_txt_forbids_is_not_read(world: World) -> None:
+    world.press.publish("one")
+    world.press.raw["/robots.txt"] = b"User-agent: *\nDisallow: /articles/\n"
+    assert poll(world).pages_failed == 1
+    assert not [path for path, _ in world.press.asked if path.startswith("/articles")]
+    assert any("robots.txt" in problem for problem in article(world).problems)
+
+
+def test_an_article_says_what_read_its_page(world: World) -> None:
+    world.press.publish("one")
+    poll(world)
+    assert article(world).provenance.extractor == extractor_version()
+
+
+SLUG = "allies-agree-on-the-flank"
+
+
+def page_with_canonical(world: World, link: str, canonical: str) -> None:
+    text = "".join(f"<p>{paragraph}</p>" for paragraph in world.press.feeds["main"][0].paragraphs)
+    world.press.raw[f"/articles/{link}"] = (
+        f"<html><head><title>Flank</title><link rel='canonical' href='{world.press.url}/articles/{canonical}'></head>"
+        f"<body><article><h1>Flank</h1>{text}</article></body></html>"
+    ).encode()
+
+
+def test_two_addresses_of_one_page_are_one_article(world: World) -> None:
+    """Also for a feed by which the page can't be read, and when the entry is edited, whatever then fails."""
+    story = world.press.publish(f"{SLUG}?from=rss")
+    page_with_canonical(world, f"{SLUG}?from=rss", SLUG)
+    assert poll(world).new == 1
+    assert article(world).url == f"{world.press.url}/articles/{SLUG}"
+    world.press.feeds["second"] = [Story(story.slug, story.title, story.paragraphs)]
+    configure(world.context.settings.config_dir, world.press)
+    world.press.broken[f"/articles/{SLUG}?from=rss"] = 404
+    world.wait(minutes=5)
+    report = poll(world)
+    assert (report.new, report.carried) == (0, 1)
+    story.title = "Another title for NATO's flank"
+    world.wait(minutes=5)
+    report = poll(world)
+    assert (report.new, report.updated) == (0, 1)
+    assert article(world).url == f"{world.press.url}/articles/{SLUG}"
+
+
+def test_an_article_known_by_its_link_stays_so(world: World) -> None:
+    world.press.publish(f"{SLUG}?from=rss")
+    world.press.broken[f"/articles/{SLUG}?from=rss"] = 503
+    poll(world)
+    page_with_canonical(world, f"{SLUG}?from=rss", SLUG)
+    world.press.broken.clear()
+    world.wait(minutes=20)
+    report = poll(world)
+    assert (report.new, report.updated) == (0, 1)
+    assert article(world).url == f"{world.press.url}/articles/{SLUG}?from=rss"
+
+
+def unreachable(world: World, *hosts: str) -> None:
+    (world.context.settings.config_dir / "feeds.yaml").write_text(
+        "feeds:\n"
+        + "".join(f"  - {{id: f{n}, url: 'http://{host}/feed.xml', title: f{n}}}\n" for n, host in enumerate(hosts)),
+        encoding="utf-8",
+    )
+
+
+def test_our_own_outage_counts_against_no_feed(world: World) -> None:
+    unreachable(world, *(f"nowhere{n}.invalid" for n in range(4)))
+    report = poll(world)
+    assert (report.feeds, report.failed) == (4, 4)
+    for record in FeedStore(world.context.es, world.context.names).all():
+        if record.feed.enabled:
+            assert record.state.failures == 0
+            assert "our own outage" in record.state.interval_why
+
+
+def test_one_answer_proves_that_the_fault_is_not_ours(world: World) -> None:
+    unreachable(world, *(f"nowhere{n}.invalid" for n in range(4)), world.press.host)
+    assert poll(world).failed == 5  # the press has no such feed
+    records = FeedStore(world.context.es, world.context.names).all()
+    assert {record.state.failures for record in records if record.feed.enabled} == {1}
+
+
+def test_a_host_that_asks_for_rest_gets_it_for_all_its_feeds(world: World) -> None:
+    world.press.publish("one")
+    world.press.broken["/main.xml"] = 429
+    poll(world)
+    assert feed(world).state.failures == 1
+    paused = replace(feed(world).state, paused_until=world.now + timedelta(hours=2))
+    stored = FeedStore(world.context.es, world.context.names).due(world.now + timedelta(days=1), 10)
+    FeedStore(world.context.es, world.context.names).save([(stored[0], paused)])
+    world.press.publish("other", feed="second")
+    configure(world.context.settings.config_dir, world.press)
+    assert plan(world.context).batches == (), "the second feed is due, and its host rests"
+    world.wait(hours=3)
+    assert poll(world).feeds == 2
