@@ -119,7 +119,9 @@ def _end_in_good_order() -> None:
         raise SystemExit(0)
 
     for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(ending, leave)
+        # What `nohup` or a shell's `&` has turned off stays off.
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, leave)
 
 
 def _detach(data_dir: Path) -> None:

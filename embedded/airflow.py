@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from embedded.airflow_api import AirflowApi
 from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, make_room, require_free, tail
@@ -37,6 +37,7 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("--skip-serve-logs",),
     "triggerer": ("--skip-serve-logs",),
 }
+DEFAULT_PORTS = {"http": 80, "https": 443}
 NEEDED_HEALTHY = ("metadatabase", "scheduler", "dag_processor")
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
@@ -90,9 +91,12 @@ def environment(settings: Settings, *, port: int, log_dir: Path) -> dict[str, st
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(log_dir / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(log_dir / "dag-files"),
-        "AIRFLOW_CONN_NEWSWATCH_ELASTICSEARCH": json.dumps(elasticsearch_connection(settings)),
-        "AIRFLOW_CONN_NEWSWATCH_SMTP": json.dumps(smtp_connection(settings)),
+        **_connections(elasticsearch=elasticsearch_connection(settings), smtp=smtp_connection(settings)),
     }
+
+
+def _connections(**connections: Mapping[str, Any]) -> dict[str, str]:
+    return {f"AIRFLOW_CONN_NEWSWATCH_{name.upper()}": json.dumps(said) for name, said in connections.items() if said}
 
 
 def database(home: Path, patience_s: int) -> str:
@@ -109,8 +113,13 @@ def dags_folder() -> Path:
 
 
 def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
-    """The Airflow connection that says the same of Elasticsearch as the settings do."""
+    """The Airflow connection that says the same of Elasticsearch as the settings do.
+
+    Empty where none can: an address with a path. Tasks then go by the settings, which they have too.
+    """
     url = urlsplit(settings.elasticsearch_url)
+    if url.path.strip("/"):
+        return {}
     extra = {
         "api_key": settings.elasticsearch_api_key and settings.elasticsearch_api_key.get_secret_value(),
         "ca_certs": settings.elasticsearch_ca_certs and str(settings.elasticsearch_ca_certs),
@@ -119,9 +128,10 @@ def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
         conn_type="elasticsearch",
         schema=url.scheme,
         host=url.hostname,
-        port=url.port,
-        login=settings.elasticsearch_username,
-        password=settings.elasticsearch_password and settings.elasticsearch_password.get_secret_value(),
+        port=url.port or DEFAULT_PORTS.get(url.scheme),
+        login=settings.elasticsearch_username or unquote(url.username or ""),
+        password=(settings.elasticsearch_password and settings.elasticsearch_password.get_secret_value())
+        or unquote(url.password or ""),
         extra=_without_empty(**extra),
     )
 

@@ -182,6 +182,7 @@ def test_watching_ends_when_told(settings: Settings) -> None:
         stack.watch(over)
 
 
+@slow
 def test_a_killed_stack_leaves_nothing_behind(settings: Settings, in_another_process: subprocess.Popen[str]) -> None:
     port = int(json.loads(state_file(settings.data_dir).read_text())["parts"][0]["address"].rsplit(":", 1)[1])
     in_another_process.kill()
@@ -206,6 +207,7 @@ def test_orphans_that_notice_nothing_are_ended(settings: Settings, monkeypatch: 
         orphan.stop()
 
 
+@slow
 def test_down_stops_a_stack_of_another_process(settings: Settings, in_another_process: subprocess.Popen[str]) -> None:
     assert down(settings.data_dir) is True
     assert in_another_process.wait() == 0
