@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,12 +25,17 @@ def retag(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show which articles gain or lose which tags.")
     ] = False,
+    taxonomy: Annotated[
+        Path | None, typer.Option(help="Another file than the configured one; only with --dry-run.", exists=True)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tag the whole archive anew from its stored text, after the taxonomy has changed. Mails nobody anything."""
     from jobs.context import open_context
     from jobs.retag import retag as run
 
+    if taxonomy and not dry_run:
+        raise typer.BadParameter("--taxonomy only shows what would change: add --dry-run, or put it in force first.")
     context = open_context()
     with Progress(console=err, transient=True) as progress:
         bar = progress.add_task("Tagging", total=None)

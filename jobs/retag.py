@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from jobs.context import Context
 from newswatch.errors import StoreError
@@ -58,15 +59,18 @@ def retag(
     indices: Sequence[str] | None = None,
     *,
     dry_run: bool = False,
+    taxonomy: Path | None = None,
     progress: Progress | None = None,
 ) -> RetagReport:
     """Retag what does not carry the taxonomy's version yet, in `indices` or everywhere.
+
+    `taxonomy` is another file than the configured one: to see what it would change before it is put in force.
 
     Raises:
         ConfigError: the taxonomy can't be read; nothing was changed.
         StoreError: Elasticsearch is unavailable; run it again, and it goes on from there.
     """
-    tagger = Tagger(load_taxonomy(context.settings.config_dir / "taxonomy.yaml"))
+    tagger = Tagger(load_taxonomy(taxonomy or context.settings.config_dir / "taxonomy.yaml"))
     report = RetagReport(taxonomy=tagger.taxonomy.version)
     for index in slices(context) if indices is None else indices:
         _Slice(context, index, tagger, report, progress).run(dry_run=dry_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,10 @@ def test_whoever_dies_is_followed_by_one_who_goes_on(context: Context, monkeypat
 
 def test_the_taxonomy_is_read_from_the_configuration(context: Context, tmp_path: Path) -> None:
     text = (default_config_dir() / "taxonomy.yaml").read_text(encoding="utf-8")
-    (tmp_path / "taxonomy.yaml").write_text(text + "\n# another version\n", encoding="utf-8")
+    other_version = re.sub(r"^version:.*$", 'version: "another"', text, flags=re.MULTILINE)
+    (tmp_path / "taxonomy.yaml").write_text(other_version, encoding="utf-8")
     other = replace(context, settings=context.settings.model_copy(update={"config_dir": tmp_path}))
-    assert retag(other).articles == 5
+    assert retag(other, dry_run=True).articles == 5
+    retag(context)
+    assert retag(context, dry_run=True, taxonomy=tmp_path / "taxonomy.yaml").articles == 5
+    assert retag(context, dry_run=True).articles == 0
