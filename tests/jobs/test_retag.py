@@ -92,7 +92,7 @@ def test_whoever_dies_is_followed_by_one_who_goes_on(context: Context, monkeypat
 
 def test_the_taxonomy_is_read_from_the_configuration(context: Context, tmp_path: Path) -> None:
     text = (default_config_dir() / "taxonomy.yaml").read_text(encoding="utf-8")
-    other_version = re.sub(r"^version:.*$", 'version: "another"', text, flags=re.MULTILINE)
+    other_version = re.sub(r"^edition:.*$", 'edition: "another"', text, flags=re.MULTILINE)
     (tmp_path / "taxonomy.yaml").write_text(other_version, encoding="utf-8")
     other = replace(context, settings=context.settings.model_copy(update={"config_dir": tmp_path}))
     assert retag(other, dry_run=True).articles == 5
