@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
+from ingest.schedule import retried
 from newswatch.errors import NewswatchError, StoreError
-from newswatch.model import Article, Feed, FeedState
+from newswatch.model import Article, Feed
 from search import bulk
 from search.documents import Stored, feed_document, feed_from_document, from_document, stored
 from search.feeds import FeedRecord
@@ -99,16 +100,12 @@ def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
         was = _read(es, names, feed_id)
         if was.value.lease_batch is not None:
             return
-        document = feed_document(was.value.feed, _due(was.value.state))
+        document = feed_document(was.value.feed, retried(was.value.state))
         (result,) = bulk.write(es, [bulk.replace(was, document)])
         if result.reason is None:
             es.indices.refresh(index=names.feeds)
             return
     raise StoreError(f"Feed {feed_id} keeps being changed by others: try again.")
-
-
-def _due(state: FeedState) -> FeedState:
-    return replace(state, next_poll_at=None, paused_until=None)
 
 
 def _read(es: Elasticsearch, names: Names, feed_id: str) -> Stored[FeedRecord]:

@@ -1,0 +1,401 @@
+"""`newswatch feeds`: which feeds are polled, how they are, and changing the list."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from cli.output import AsJson, ago, emit_json, err, out
+from newswatch.errors import NewswatchError
+from newswatch.model import Feed, FeedHealth
+
+if TYPE_CHECKING:
+    from ingest.check import Checked
+    from ingest.discover import FoundFeed
+    from ingest.feeds import FeedSpec
+    from newswatch.settings import Settings
+    from search.feed_history import FeedHistory
+    from search.feeds import FeedRecord
+
+app = typer.Typer(help="The feeds that are polled: which, how they are, and changing the list.", no_args_is_help=True)
+
+NO_FEED = 2
+Which = Annotated[str, typer.Argument(metavar="FEED", help="Its id, its URL, or a part of its title.")]
+
+
+def register(main: typer.Typer) -> None:
+    """Add the commands to `main`."""
+    main.add_typer(app, name="feeds", rich_help_panel="Use")
+
+
+# ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command("list")
+def list_feeds(
+    health: Annotated[list[FeedHealth] | None, typer.Option(help="Only those in this state; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every feed with its state, since when and why."""
+    from jobs.context import open_context
+    from search.feeds import FeedStore
+
+    context = open_context()
+    everything = FeedStore(context.es, context.names).all()
+    records = [record for record in everything if not health or (record.feed.enabled and record.state.health in health)]
+    if as_json:
+        for record in records:
+            emit_json({"feed": record.feed, "state": record.state})
+        return
+    out.print(_table(records, context.clock()))
+    if not everything:
+        out.print("No feed was brought in yet: [cyan]newswatch poll[/] reads config/feeds.yaml.")
+    elif not records:
+        out.print(f"None of the {len(everything)} feeds is in that state.")
+
+
+def _table(records: Sequence[FeedRecord], now: datetime) -> Table:
+    table = Table("Feed", "State", "Since", "Why", "Last poll", "Next", "Articles", box=None, header_style="bold")
+    for record in records:
+        feed, state = record.feed, record.state
+        table.add_row(
+            Text(feed.title),
+            _shown(record),
+            ago(state.health_since, now),
+            Text(state.health_why),
+            ago(state.last_poll_at, now),
+            "never" if state.health is FeedHealth.GONE else ago(state.next_poll_at, now),
+            str(state.new_articles),
+        )
+    return table
+
+
+def _shown(record: FeedRecord) -> Text:
+    health = record.state.health if record.feed.enabled else "disabled"
+    return Text(health, style=_COLOURS.get(health, "red"))
+
+
+_COLOURS = {"ok": "green", "new": "blue", "slow": "yellow", "stale": "yellow", "gap": "yellow", "disabled": "dim"}
+
+
+@app.command()
+def show(which: Which, days: Annotated[int, typer.Option(min=1, max=366)] = 14, as_json: AsJson = False) -> None:
+    """One feed: why it is polled when it is, its failures and gaps, what it brought of late."""
+    from jobs.context import open_context
+    from search.entries import EntryStore
+    from search.feed_history import read_history
+    from search.feeds import FeedStore
+
+    context = open_context()
+    record = _stored(which, FeedStore(context.es, context.names).all())
+    history = read_history(context.es, context.names, record.feed.id, days=days, now=context.clock())
+    waiting = EntryStore(context.es, context.names).pages_waiting(record.feed.id)
+    if as_json:
+        emit_json(_history_json(history, waiting))
+        return
+    table = Table(box=None, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    for name, value in _facts(history, waiting, context.clock()):
+        table.add_row(name, value)
+    out.print(Text(record.feed.title, style="bold"), table)
+    for article in history.newest:
+        out.print(Text(f"  {article.first_seen:%d %b %H:%M}  {article.title}"))
+
+
+def _history_json(history: FeedHistory, waiting: int) -> dict[str, Any]:
+    return {
+        "feed": history.record.feed,
+        "state": history.record.state,
+        "articles": history.articles,
+        "days": {day.isoformat(): count for day, count in history.days.items()},
+        "quarantined": history.refused,
+        "pages_waiting": waiting,
+        "newest": [{"url": a.url, "title": a.title, "first_seen": a.first_seen} for a in history.newest],
+    }
+
+
+def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[str, Text]]:
+    feed, state = history.record.feed, history.record.state
+    said: list[tuple[str, str | Text | None]] = [
+        ("id", feed.id),
+        ("url", feed.url),
+        ("polled at", state.url if state.url != feed.url else None),
+        ("before that at", ", ".join(state.former_urls) or None),
+        ("state", _shown(history.record).append(f" since {ago(state.health_since, now)}: {state.health_why}")),
+        ("next poll", "never" if state.health is FeedHealth.GONE else ago(state.next_poll_at, now)),
+        ("because", state.interval_why),
+        ("host rests until", f"{state.paused_until:%d %b %H:%M} UTC" if state.paused_until else None),
+        ("last poll", f"{ago(state.last_poll_at, now)}, the {state.polls}th"),
+        ("last success", ago(state.last_success_at, now)),
+        ("last news", ago(state.last_new_at, now)),
+        ("failures in a row", str(state.failures)),
+        ("last answer", str(state.last_status) if state.last_status else None),
+        ("last error", state.last_error),
+        ("redirected to", f"{state.redirect_to} ({state.redirect_seen} times)" if state.redirect_to else None),
+        ("articles", f"{history.articles} in the index; a day: {_spark(list(history.days.values()))}"),
+        ("in quarantine", str(history.refused) if history.refused else None),
+        ("pages waiting", f"{waiting} to be tried again" if waiting else None),
+    ]
+    return ((name, value if isinstance(value, Text) else Text(value)) for name, value in said if value)
+
+
+def _spark(counts: Sequence[int]) -> str:
+    most = max(counts, default=0) or 1
+    return "".join("·▁▂▃▄▅▆▇█"[round(count / most * 8)] for count in counts) + f" (at most {max(counts, default=0)})"
+
+
+@app.command()
+def retry(
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="[FEED]...", help="Ids, URLs or parts of titles.")
+    ] = None,
+    failing: Annotated[bool, typer.Option("--failing", help="Every feed that is failing or gone.")] = False,
+) -> None:
+    """Make feeds due now, whatever keeps them waiting; the next poll takes them."""
+    from jobs.context import open_context
+    from search import feed_history
+    from search.feeds import FeedStore
+
+    if not which and not failing:
+        raise typer.BadParameter("name a feed, or say --failing")
+    context = open_context()
+    records = FeedStore(context.es, context.names).all()
+    chosen = {record.feed.id: record for record in (_stored(name, records) for name in which or ())}
+    if failing:
+        bad = (FeedHealth.FAILING, FeedHealth.GONE)
+        chosen |= {r.feed.id: r for r in records if r.feed.enabled and r.state.health in bad}
+    for feed_id, record in chosen.items():
+        feed_history.retry(context.es, context.names, feed_id)
+        out.print(f"[green]due now[/] {escape(record.feed.title)}")
+    if not chosen:
+        out.print("No feed is failing.")
+
+
+# ── trying ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def check(
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="[FEED]...", help="Ids, URLs or parts of titles.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch and read the feeds of the list now, and tell which answer. Needs no server; ends with 1 if any fails."""
+    from ingest.feeds import load_feeds
+
+    settings = _settings()
+    listed = load_feeds(_path(settings))
+    feeds = [_listed(name, listed) for name in which] if which else [feed for feed in listed if feed.enabled]
+    checked = _check(settings, feeds, quiet=as_json)
+    if as_json:
+        for one in checked:
+            emit_json(one)
+    else:
+        _print_checked(checked)
+    if not all(one.ok for one in checked):
+        raise typer.Exit(1)
+
+
+def _check(settings: Settings, feeds: Sequence[Feed], *, quiet: bool) -> tuple[Checked, ...]:
+    from ingest.check import check
+    from ingest.fetch import Fetcher
+    from jobs.context import utc_now
+
+    async def run(progress: Callable[[Checked], None]) -> tuple[Checked, ...]:
+        async with Fetcher(settings) as fetcher:
+            return await check(fetcher, feeds, now=utc_now(), progress=progress)
+
+    with nullcontext() if quiet else Progress(console=err, transient=True) as shown:
+        task = shown.add_task("Asking the feeds", total=len(feeds)) if shown else None
+
+        def tell(one: Checked) -> None:
+            if shown is not None and task is not None:
+                shown.update(task, advance=1, description=escape(one.title[:40]))
+
+        return asyncio.run(run(tell))
+
+
+def _print_checked(checked: Sequence[Checked]) -> None:
+    table = Table("", "Feed", "Format", "Entries", "Newest", "Answer", box=None, header_style="bold")
+    for one in sorted(checked, key=lambda one: (one.ok, one.moved_to is None)):
+        mark = Text("ok", style="yellow" if one.moved_to else "green") if one.ok else Text("no", style="red")
+        why = one.why + (f": {one.moved_to}" if one.moved_to else "")
+        why += f"; it advertises {', '.join(one.advertises)}" if one.advertises else ""
+        newest = f"{one.newest:%Y-%m-%d}" if one.newest else "–"
+        table.add_row(mark, Text(one.title), one.format or "–", str(one.entries), newest, Text(why))
+    good = sum(one.ok for one in checked)
+    out.print(table)
+    out.print(f"[bold]{good}[/] of {len(checked)} feeds answer.")
+
+
+# ── changing the list ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(help="Of a feed, or of a site that has feeds.")],
+    title: Annotated[str | None, typer.Option(help="Default: as the feed calls itself.")] = None,
+    country: Annotated[str | None, typer.Option(help="ISO 3166-1 alpha-2.")] = None,
+    language: Annotated[str | None, typer.Option(help="ISO 639; default: as the feed says.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    kind: Annotated[str, typer.Option(help="What the outlet is; see config/feeds.yaml.")] = "press",
+    owner: Annotated[str | None, typer.Option(help="Who controls the outlet.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Add every feed of the site, if it has several.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the feed at an address and add it to config/feeds.yaml; the next poll takes it."""
+    from ingest.feed_file import add_feeds
+
+    settings = _settings()
+    found = _discover(settings, url)
+    if not found:
+        err.print(f"[red]There is no feed at[/] {escape(url)}, and none that its site names.", soft_wrap=True)
+        raise typer.Exit(NO_FEED)
+    if len(found) > 1 and not every:
+        err.print("The site has several feeds: name the one you want, or say --all.")
+        for one in found:
+            out.print(Text(f"{one.url}  {one.title} ({one.entries} entries)"), soft_wrap=True)
+        raise typer.Exit(NO_FEED)
+    stated = {"country": country, "language": language, "topics": tuple(topic or ()), "kind": kind, "owner": owner}
+    site = url if all(one.url != url for one in found) else None
+    specs = [_spec(one, title, site, stated) for one in found]
+    _print_added(specs, add_feeds(_path(settings), specs), as_json)
+
+
+def _discover(settings: Settings, url: str) -> tuple[FoundFeed, ...]:
+    from ingest.discover import discover
+    from ingest.fetch import Fetcher
+    from jobs.context import utc_now
+
+    async def run() -> tuple[FoundFeed, ...]:
+        async with Fetcher(settings) as fetcher:
+            return await discover(fetcher, url, now=utc_now())
+
+    with err.status(f"Looking for feeds at {escape(url)} …"):
+        return asyncio.run(run())
+
+
+def _spec(found: FoundFeed, title: str | None, site: str | None, stated: dict[str, Any]) -> FeedSpec:
+    from pydantic import ValidationError
+
+    from ingest.feeds import FeedSpec
+
+    given = {name: value for name, value in stated.items() if value}
+    language = {"language": found.language} if found.language and len(found.language) in (2, 3) else {}
+    named = {"url": found.url, "title": title or found.title.strip() or found.url, "site": site}
+    try:
+        return FeedSpec.model_validate(language | given | named)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise typer.BadParameter(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+
+
+def _print_added(wanted: Sequence[FeedSpec], added: Sequence[Feed], as_json: bool) -> None:
+    ids = {feed.id for feed in added}
+    known = [spec for spec in wanted if spec.feed().id not in ids]
+    if as_json:
+        emit_json({"added": added, "already_there": [spec.url for spec in known]})
+    else:
+        for feed in added:
+            out.print(f"[green]added[/] {escape(feed.title)} [dim]{escape(feed.url)}[/]", soft_wrap=True)
+        for spec in known:
+            out.print(f"[yellow]already there[/] {escape(spec.title)} [dim]{escape(spec.url)}[/]", soft_wrap=True)
+    if not added:
+        raise typer.Exit(1)
+
+
+@app.command()
+def remove(which: Which) -> None:
+    """Strike a feed from config/feeds.yaml. Its articles stay; the next poll leaves it out."""
+    from ingest.feed_file import remove_feeds
+    from ingest.feeds import load_feeds
+
+    path = _path(_settings())
+    feed = _listed(which, load_feeds(path))
+    remove_feeds(path, [feed.id])
+    out.print(f"[green]removed[/] {escape(feed.title)} [dim]{escape(feed.url)}[/]", soft_wrap=True)
+
+
+@app.command("import")
+def import_opml(
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", allow_dash=True, help="An OPML list; - is standard input.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add the feeds of an OPML list to config/feeds.yaml; those that it has already are left as they are."""
+    from ingest.feed_file import add_feeds
+    from ingest.opml import read_opml
+
+    try:
+        subscriptions = read_opml(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+    except OSError as error:
+        raise typer.BadParameter(f"{file} can't be read: {error.strerror}") from error
+    for problem in subscriptions.problems:
+        err.print(f"[yellow]{escape(str(file))}:[/] {escape(problem)}", soft_wrap=True)
+    if not subscriptions.feeds:
+        raise typer.Exit(NO_FEED)
+    added = add_feeds(_path(_settings()), subscriptions.feeds)
+    if as_json:
+        emit_json({"added": added, "problems": subscriptions.problems})
+    else:
+        out.print(f"[bold]{len(added)}[/] feeds added, {len(subscriptions.feeds) - len(added)} were there already.")
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="[FILE|-]", allow_dash=True)] = Path("-"),
+) -> None:
+    """Write the list as OPML 2.0, for any feed reader."""
+    from ingest.feeds import load_feeds
+    from ingest.opml import write_opml
+
+    document = write_opml(load_feeds(_path(_settings())))
+    if str(file) == "-":
+        sys.stdout.buffer.write(document)
+    else:
+        file.write_bytes(document)
+
+
+# ── finding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _settings() -> Settings:
+    from newswatch.settings import Settings
+
+    return Settings()
+
+
+def _path(settings: Settings) -> Path:
+    return settings.config_dir / "feeds.yaml"
+
+
+def _stored(which: str, records: Sequence[FeedRecord]) -> FeedRecord:
+    feed = _listed(which, [record.feed for record in records])
+    return next(record for record in records if record.feed.id == feed.id)
+
+
+def _listed(which: str, feeds: Sequence[Feed]) -> Feed:
+    """The one feed that `which` means.
+
+    Raises:
+        NewswatchError: none, or several.
+    """
+    exact = [feed for feed in feeds if which in (feed.id, feed.url)]
+    found = exact or [feed for feed in feeds if which.casefold() in feed.title.casefold()]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NewswatchError(f"No feed is called {which!r}. See `newswatch feeds list`.")
+    several = ", ".join(f"{feed.title} ({feed.id})" for feed in found[:5])
+    raise NewswatchError(f"{which!r} means {len(found)} feeds; name one by its id: {several}.")

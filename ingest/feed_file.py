@@ -1,0 +1,131 @@
+"""Changing `feeds.yaml` as a careful editor would: feeds come and go, every comment and every other line stays.
+
+The file is edited as text, at the places that its YAML nodes name; a YAML library that writes would lay it out anew.
+What comes out is read and checked before it takes the file's place, in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import yaml
+
+from ingest.feeds import FeedSpec, load_feeds
+from ingest.urls import article_id
+from newswatch.errors import ConfigError
+from newswatch.model import Feed
+
+_ORDER = ("id", "title", "url", "site", "country", "language", "topics", "kind", "owner", "full_text", "enabled")
+
+
+def add_feeds(path: Path, specs: Iterable[FeedSpec]) -> tuple[Feed, ...]:
+    """Append the feeds to the file at `path`, but for those whose URL or id it has already; which were added.
+
+    Raises:
+        ConfigError: the file is wrong, or no list in block style; it was not changed.
+    """
+    present = load_feeds(path)
+    known = {article_id(feed.url) for feed in present} | {feed.id for feed in present}
+    added: list[FeedSpec] = []
+    for spec in specs:
+        names = {article_id(spec.url), spec.feed().id}
+        if known.isdisjoint(names):
+            known |= names
+            added.append(spec)
+    if added:
+        _edit(path, lambda lines, items: _with_appended(lines, items, added))
+    return tuple(spec.feed() for spec in added)
+
+
+def remove_feeds(path: Path, ids: Iterable[str]) -> tuple[Feed, ...]:
+    """Strike the feeds of these ids from the file at `path`; which were struck.
+
+    Raises:
+        ConfigError: the file is wrong, no list in block style, or would have no feed left; it was not changed.
+    """
+    unwanted = set(ids)
+    feeds = load_feeds(path)
+    places = [at for at, feed in enumerate(feeds) if feed.id in unwanted]
+    if places:
+        _edit(path, lambda lines, items: _without(lines, [items[at] for at in places]))
+    return tuple(feeds[at] for at in places)
+
+
+def written(spec: FeedSpec, indent: int) -> list[str]:
+    """The lines of the list's item for `spec`, without what is the default."""
+    stated = spec.model_dump(exclude_defaults=True)
+    lines = [_line(name, stated[name]) for name in _ORDER if name in stated]
+    return [f"{' ' * indent}{'- ' if at == 0 else '  '}{line}\n" for at, line in enumerate(lines)]
+
+
+def _line(name: str, value: Any) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    flow = None if isinstance(plain, list) else False
+    text = yaml.safe_dump({name: plain}, default_flow_style=flow, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n")
+
+
+def _edit(path: Path, change: Callable[[list[str], Sequence[yaml.CollectionNode]], list[str]]) -> None:
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    new = "".join(change(lines, _items(path, text)))
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".yaml", delete=False) as file:
+        file.write(new)
+    draft = Path(file.name)
+    try:
+        load_feeds(draft)
+        shutil.copymode(path, draft)
+        os.replace(draft, path)  # noqa: PTH105 - the same as Path.replace, named for what it promises: atomic
+    except ConfigError as error:
+        raise ConfigError(path, None, f"was not changed, as it would be wrong then: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _items(path: Path, text: str) -> Sequence[yaml.CollectionNode]:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode), "the file was checked before"
+    listed = next(value for key, value in root.value if key.value == "feeds")
+    if listed.flow_style:
+        line = listed.start_mark.line + 1
+        raise ConfigError(path, line, "the list stands in brackets: write one feed per dash, so that it can be edited")
+    items: list[yaml.CollectionNode] = listed.value
+    return items
+
+
+def _with_appended(lines: list[str], items: Sequence[yaml.CollectionNode], specs: Sequence[FeedSpec]) -> list[str]:
+    dash = lines[_first_line(lines, items[-1])]
+    indent = len(dash) - len(dash.lstrip())
+    end = _end_line(lines, items[-1])
+    before = lines[:end]
+    if before and not before[-1].endswith("\n"):
+        before[-1] += "\n"
+    return [*before, *(line for spec in specs for line in written(spec, indent)), *lines[end:]]
+
+
+def _without(lines: list[str], items: Iterable[yaml.CollectionNode]) -> list[str]:
+    struck = {at for item in items for at in range(_first_line(lines, item), _end_line(lines, item))}
+    return [line for at, line in enumerate(lines) if at not in struck]
+
+
+def _first_line(lines: list[str], item: yaml.Node) -> int:
+    """The line of the item's dash, which may stand above its first key."""
+    at = int(item.start_mark.line)
+    while not lines[at].lstrip().startswith("-"):
+        at -= 1
+    return at
+
+
+def _end_line(lines: list[str], item: yaml.CollectionNode) -> int:
+    """The line after the item; blank lines and comments that follow are the next one's."""
+    mark = item.end_mark  # in block style, it stands where the next item begins
+    ends_there = mark.line < len(lines) and (item.flow_style or not lines[mark.line][mark.column :].strip())
+    end = min(len(lines), mark.line + (1 if ends_there and mark.column else 0))
+    while end > item.start_mark.line + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
+        end -= 1
+    return end

@@ -1,0 +1,149 @@
+"""`newswatch feeds`, against a press on loopback; what needs Elasticsearch has the real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from cli.main import app
+from ingest.feeds import load_feeds
+from jobs.plan import plan
+from jobs.pull import pull
+from newswatch.errors import NewswatchError
+from tests.jobs.conftest import World, configure, world  # noqa: F401 - a fixture
+from tests.press import Press
+
+
+@pytest.fixture
+def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
+    with Press() as press:
+        press.publish("one")
+        configure(tmp_path, press)
+        monkeypatch.setenv("NEWSWATCH_CONFIG_DIR", str(tmp_path))
+        monkeypatch.setenv("NEWSWATCH_FETCH_ALLOW_HOSTS", json.dumps([press.host]))
+        monkeypatch.setenv("NEWSWATCH_FETCH_HOST_DELAY_S", "0")
+        yield press
+
+
+def newswatch(*arguments: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, ["feeds", *arguments], input=stdin)
+
+
+def urls(folder: Path) -> list[str]:
+    return [feed.url for feed in load_feeds(folder / "feeds.yaml")]
+
+
+def test_check_tells_which_answer(press: Press, tmp_path: Path) -> None:
+    press.feeds["second"] = []
+    configure(tmp_path, press)
+    press.broken["/second.xml"] = 503
+    result = newswatch("check", "--json")
+    good, bad = map(json.loads, result.stdout.splitlines())
+    assert (good["ok"], good["entries"], good["format"]) == (True, 1, "rss 2.0")
+    assert (bad["ok"], bad["status"]) == (False, 503)
+    assert result.exit_code == 1
+    assert newswatch("check", "main").exit_code == 0
+
+
+def test_check_names_the_feeds_of_a_page(press: Press) -> None:
+    press.raw["/main.xml"] = b"<html><link rel='alternate' type='application/rss+xml' href='/real.xml'></html>"
+    result = newswatch("check", "--json")
+    assert json.loads(result.stdout)["advertises"] == [f"{press.url}/real.xml"]
+
+
+def test_a_feed_without_entries_does_not_pass(press: Press) -> None:
+    press.feeds["main"].clear()
+    assert newswatch("check").exit_code == 1
+
+
+def test_add_finds_the_feed_of_a_site(press: Press, tmp_path: Path) -> None:
+    press.publish("two", feed="second")
+    press.raw["/"] = b"<html><link rel='alternate' type='application/rss+xml' href='/second.xml'></html>"
+    result = newswatch("add", f"{press.url}/", "--topic", "nato", "--country", "NO")
+    assert result.exit_code == 0, result.output
+    added = load_feeds(tmp_path / "feeds.yaml")[-1]
+    assert (added.url, added.title, added.country, added.topics) == (
+        f"{press.url}/second.xml",
+        "second",
+        "NO",
+        ("nato",),
+    )
+    assert added.site == f"{press.url}/"
+
+
+def test_add_refuses_what_is_there_already(press: Press, tmp_path: Path) -> None:
+    before = (tmp_path / "feeds.yaml").read_text(encoding="utf-8")
+    assert newswatch("add", f"{press.url}/main.xml").exit_code == 1
+    assert (tmp_path / "feeds.yaml").read_text(encoding="utf-8") == before
+
+
+def test_add_refuses_what_is_no_feed_and_a_wrong_word(press: Press, tmp_path: Path) -> None:
+    assert newswatch("add", f"{press.url}/nothing").exit_code == 2
+    press.feeds["second"] = []
+    assert newswatch("add", f"{press.url}/second.xml", "--country", "Norway").exit_code == 2
+    assert len(urls(tmp_path)) == 1
+
+
+def test_add_asks_which_of_several(press: Press, tmp_path: Path) -> None:
+    links = b"".join(
+        b"<link rel='alternate' type='application/rss+xml' href='/%s.xml'>" % name for name in (b"b", b"c")
+    )
+    press.raw["/"] = b"<html>" + links + b"</html>"
+    press.publish("two", feed="b")
+    press.publish("three", feed="c")
+    result = newswatch("add", f"{press.url}/")
+    assert result.exit_code == 2
+    assert f"{press.url}/c.xml" in result.stdout
+    assert newswatch("add", f"{press.url}/", "--all").exit_code == 0
+    assert len(urls(tmp_path)) == 3
+
+
+def test_export_and_import_and_remove(press: Press, tmp_path: Path) -> None:
+    press.feeds["second"] = []
+    configure(tmp_path, press)
+    opml = newswatch("export").stdout_bytes
+    assert newswatch("remove", "second").exit_code == 0
+    assert urls(tmp_path) == [f"{press.url}/main.xml"]
+    result = newswatch("import", "-", "--json", stdin=opml)
+    assert result.exit_code == 0, result.output
+    assert [feed["id"] for feed in json.loads(result.stdout)["added"]] == ["second"]
+    assert len(urls(tmp_path)) == 2
+    assert newswatch("import", "-", stdin=b"no list").exit_code == 2
+
+
+def test_a_name_must_mean_one_feed(press: Press, tmp_path: Path) -> None:
+    press.feeds["main too"] = []
+    press.feeds = {"a-main": [], "b-main": []}
+    configure(tmp_path, press)
+    for name, told in (("main", "means 2 feeds"), ("nobody", "No feed is called")):
+        result = newswatch("remove", name)
+        assert isinstance(result.exception, NewswatchError)
+        assert told in str(result.exception)
+
+
+@pytest.mark.slow
+def test_list_show_and_retry(world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    world.press.publish("one")
+    world.press.broken["/second.xml"] = 410
+    world.press.feeds["second"] = []
+    configure(world.context.settings.config_dir, world.press)
+    for number in plan(world.context).batches:
+        pull(world.context, number)
+    for name, value in world.context.settings.environment().items():
+        monkeypatch.setenv(name, value)
+    told = [json.loads(line) for line in newswatch("list", "--json", "--health", "gone").stdout.splitlines()]
+    assert [line["feed"]["id"] for line in told] == ["second"]
+    assert "second" in newswatch("list").stdout
+    assert world.count(world.context.names.articles) == 1
+    shown = json.loads(newswatch("show", "main", "--json").stdout)
+    assert (shown["articles"], shown["pages_waiting"], shown["state"]["polls"]) == (1, 0, 1)
+    assert "410 Gone" in newswatch("show", "second").stdout
+    assert plan(world.context).feeds == 0
+    assert newswatch("retry", "--failing").exit_code == 0
+    assert plan(world.context).feeds == 1
+    assert newswatch("retry").exit_code == 2

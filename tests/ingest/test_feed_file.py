@@ -1,0 +1,114 @@
+"""Editing feeds.yaml: what nobody asked to change stays, to the letter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest.feed_file import add_feeds, remove_feeds
+from ingest.feeds import FeedSpec, load_feeds
+from newswatch.errors import ConfigError
+from newswatch.settings import default_config_dir
+
+TEXT = """\
+# Our feeds.
+
+feeds:
+  # the first
+  - url: https://a.example/rss   # moved in May
+    title: A
+  - title: "B: with a colon"
+    url: https://b.example/rss
+    # why B has no language
+    topics: [nato]
+
+  # the last
+  -
+    title: C
+    url: https://c.example/rss
+# The end.
+"""
+NEW = FeedSpec(
+    url="https://d.example/rss", title='D: "quoted" – čšž', topics=("nato", "east"), country="NO", kind="court"
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "feeds.yaml"
+    file.write_text(TEXT, encoding="utf-8")
+    return file
+
+
+def ids(path: Path) -> list[str]:
+    return [feed.title[0] for feed in load_feeds(path)]
+
+
+def test_a_feed_is_added_at_the_end_and_all_else_stays(path: Path) -> None:
+    (added,) = add_feeds(path, [NEW])
+    assert load_feeds(path)[-1] == added == NEW.feed()
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert "".join(line for line in lines if line not in ADDED) == TEXT
+    assert lines[-1] == "# The end.\n"
+
+
+ADDED = [
+    "  - title: 'D: \"quoted\" – čšž'\n",
+    "    url: https://d.example/rss\n",
+    "    country: 'NO'\n",
+    "    topics: [nato, east]\n",
+    "    kind: court\n",
+]
+
+
+def test_a_feed_that_is_there_already_is_not_added(path: Path) -> None:
+    assert add_feeds(path, [FeedSpec(url="http://A.example:80/rss", title="A again"), NEW, NEW]) == (NEW.feed(),)
+    assert ids(path) == ["A", "B", "C", "D"]
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_feed_is_struck_with_its_own_comments_only(path: Path, at: int) -> None:
+    feed = load_feeds(path)[at]
+    assert remove_feeds(path, [feed.id]) == (feed,)
+    assert ids(path) == [name for name in "ABC" if name != feed.title[0]]
+    text = path.read_text(encoding="utf-8")
+    for comment in ("# Our feeds.", "# the first", "# the last", "# The end."):
+        assert comment in text
+    assert ("# why B has no language" in text) == (at != 1)
+
+
+def test_adding_and_striking_is_as_if_nothing_had_been(path: Path) -> None:
+    add_feeds(path, [NEW])
+    remove_feeds(path, [NEW.feed().id])
+    assert path.read_text(encoding="utf-8") == TEXT
+
+
+def test_the_last_feed_can_not_be_struck(path: Path) -> None:
+    with pytest.raises(ConfigError, match="was not changed"):
+        remove_feeds(path, [feed.id for feed in load_feeds(path)])
+    assert path.read_text(encoding="utf-8") == TEXT
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_list_in_brackets_is_left_alone(path: Path) -> None:
+    path.write_text("feeds: [{url: 'https://a.example/rss', title: A}]\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="one feed per dash"):
+        add_feeds(path, [NEW])
+
+
+def test_a_file_without_a_last_line_break(path: Path) -> None:
+    path.write_text("feeds:\n- {url: 'https://a.example/rss', title: A}", encoding="utf-8")
+    add_feeds(path, [NEW])
+    assert ids(path) == ["A", "D"]
+
+
+def test_the_project_s_own_list_can_be_edited(tmp_path: Path) -> None:
+    file = tmp_path / "feeds.yaml"
+    own = (default_config_dir() / "feeds.yaml").read_text(encoding="utf-8")
+    file.write_text(own, encoding="utf-8")
+    before = load_feeds(file)
+    add_feeds(file, [NEW])
+    assert load_feeds(file) == (*before, NEW.feed())
+    remove_feeds(file, [before[7].id, before[8].id])
+    assert load_feeds(file) == (*before[:7], *before[9:], NEW.feed())
