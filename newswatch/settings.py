@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     smtp_timeout_s: float = 30
     """For connecting and for each answer; the answer to the mail itself is awaited four times as long."""
 
+    operator: str | None = None
+    """Address that is mailed, once a day, which feeds broke, went silent or came back. None: that is only logged."""
+
     contact: str = "newswatch@localhost"
     """Address or page for publishers to complain to; part of the User-Agent."""
     fetch_connect_timeout_s: float = 10

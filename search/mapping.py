@@ -289,6 +289,9 @@ LABEL: Json = {
 }
 """What a reader said of a mail: one document per (saved search, story, recipient), the last word counts."""
 
+NOTICE: Json = {"kind": KEYWORD, "at": DATE, "message_id": KEYWORD, "told": UNINDEXED, "pending": UNINDEXED}
+"""`told` is the state that the operator knows of, `pending` a mail that was made and may or may not have gone out."""
+
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard, by a native library that is not among the published artefacts: the embedded
 node takes the setting, and fails the shard as soon as it writes a segment."""
@@ -367,6 +370,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.deliveries: DELIVERY,
         names.mailboxes: MAILBOX,
         names.labels: LABEL,
+        names.notices: NOTICE,
     }
 
 

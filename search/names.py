@@ -79,6 +79,11 @@ class Names:
         return f"{self.prefix}rechecks"
 
     @property
+    def notices(self) -> str:
+        """What the operator was told last: one document per kind of notice."""
+        return f"{self.prefix}notices"
+
+    @property
     def quarantine(self) -> str:
         """What Elasticsearch refused, with its reason and whole, so that nothing is lost."""
         return f"{self.prefix}quarantine"

@@ -1,0 +1,186 @@
+"""`health`: tells the operator which feeds broke, went silent or came back, and only that.
+
+The mail is noted before it is sent and again after, so dying in between sends the same mail once more, under the same
+Message-ID, and never loses one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from alerts.mail import POLICY, safe_url, when
+from alerts.smtp import Mailer
+from jobs.context import Context
+from newswatch.errors import NewswatchError
+from newswatch.model import FeedHealth
+from newswatch.settings import Settings
+from search.feeds import FeedRecord, FeedStore
+from search.notices import HealthChange, NoticeStore, Pending, Told
+
+log = logging.getLogger(__name__)
+
+WELL = "ok"
+_ORDER = (FeedHealth.GONE, FeedHealth.FAILING, FeedHealth.STALE, FeedHealth.GAP, FeedHealth.SLOW, WELL)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What was told."""
+
+    feeds: int
+    """That are polled."""
+    ill: int
+    """Of them, those that are not simply well."""
+    changes: tuple[HealthChange, ...] = ()
+    mailed: bool = False
+
+
+def health(context: Context) -> HealthReport:
+    """Mail the operator what changed since the last mail; without an operator, log it.
+
+    Raises:
+        NewswatchError: the mail could not be sent; the next run sends it.
+        StoreError: Elasticsearch is unavailable.
+    """
+    notices = NoticeStore(context.es, context.names)
+    was = notices.read()
+    if was.pending:  # made by a run that did not come to its end
+        _send(context, notices, was, was.pending)
+        was = notices.read()
+    records = [record for record in FeedStore(context.es, context.names).all() if record.feed.enabled]
+    changes, told = changed(records, was.told), state_of(records)
+    report = HealthReport(len(records), len(told), changes)
+    for change in changes:
+        log.warning("feed %s: %s, was %s: %s", change.feed_id, change.state, change.before, change.why)
+    if not changes or not context.settings.operator:
+        return report
+    pending = Pending(message_id(changes, was, context.settings), context.clock(), changes, told)
+    if not notices.begin(was, pending):
+        return report
+    _send(context, notices, notices.read(), pending)
+    return HealthReport(report.feeds, report.ill, changes, mailed=True)
+
+
+def _send(context: Context, notices: NoticeStore, was: Told, pending: Pending) -> None:
+    operator = context.settings.operator
+    if operator:
+        with Mailer(context.settings) as mailer:
+            result = mailer.send(render(pending, context.settings, operator), [operator])
+        if operator not in result.accepted:
+            why = result.down or result.unknown or result.refused[operator].reason
+            raise NewswatchError(f"The mail on the feeds' health to {operator} could not be sent: {why}")
+    notices.finish(was, pending)
+
+
+# ── deciding ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def state_of(records: Sequence[FeedRecord]) -> dict[str, str]:
+    """Feed id → state, for those that are not simply well."""
+    states = {record.feed.id: _state(record) for record in records}
+    return {feed_id: state for feed_id, state in states.items() if state != WELL}
+
+
+def changed(records: Sequence[FeedRecord], told: Mapping[str, str]) -> tuple[HealthChange, ...]:
+    """What differs from what the operator was told, the worst first. A feed that nobody was told of was well."""
+    found = [
+        HealthChange(
+            record.feed.id,
+            record.feed.title,
+            record.state.url,
+            told.get(record.feed.id, WELL),
+            _state(record),
+            record.state.health_since,
+            record.state.health_why,
+            record.state.last_success_at,
+        )
+        for record in records
+        if _state(record) != told.get(record.feed.id, WELL)
+    ]
+    return tuple(sorted(found, key=lambda change: (_ORDER.index(change.state), change.title.casefold())))
+
+
+def _state(record: FeedRecord) -> str:
+    state = record.state.health
+    return WELL if state in (FeedHealth.OK, FeedHealth.NEW) else str(state)
+
+
+def message_id(changes: Sequence[HealthChange], was: Told, settings: Settings) -> str:
+    """The same for the same changes after the same mail, whoever makes it."""
+    said = repr((was.message_id, [(change.feed_id, change.before, change.state) for change in changes]))
+    digest = hashlib.sha256(said.encode()).hexdigest()[:32]
+    return f"<health.{digest}@{settings.mail_from.rpartition('@')[2]}>"
+
+
+# ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def render(pending: Pending, settings: Settings, operator: str) -> EmailMessage:
+    """The whole message: headers, text and HTML."""
+    context: dict[str, Any] = {
+        "subject": subject(pending.changes),
+        "when": when(pending.at),
+        "sender": settings.mail_name,
+        "recipient": operator,
+        "feeds_url": safe_url(f"{settings.public_url.rstrip('/')}/news/feeds"),
+        "rows": [_row(change, settings) for change in pending.changes],
+    }
+    message = EmailMessage(POLICY)
+    message["From"] = Address(" ".join(settings.mail_name.split()), addr_spec=settings.mail_from)
+    message["To"] = Address(addr_spec=operator)
+    message["Subject"] = context["subject"]
+    message["Date"] = pending.at.astimezone(UTC)
+    message["Message-ID"] = pending.message_id
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(_environment().get_template("feed_health.txt.j2").render(context), charset="utf-8")
+    html = _environment().get_template("feed_health.html.j2").render(context)
+    message.add_alternative(html, subtype="html", charset="utf-8")
+    return message
+
+
+def subject(changes: Sequence[HealthChange]) -> str:
+    """One line: how many feeds are in which new state."""
+    counts = {state: sum(change.state == state for change in changes) for state in _ORDER}
+    told = [f"{count} {'well again' if state == WELL else state}" for state, count in counts.items() if count]
+    return f"Feeds: {', '.join(told)}"
+
+
+def _row(change: HealthChange, settings: Settings) -> dict[str, Any]:
+    well = change.state == WELL
+    return {
+        "title": " ".join(change.title.split()),
+        "state": "well again" if well else change.state,
+        "well": well,
+        "before": change.before,
+        "why": f"was {change.before}" if well else change.why,
+        "since": _time(change.since),
+        "last_success": _time(change.last_success_at),
+        "url": change.url,
+        "link": safe_url(f"{settings.public_url.rstrip('/')}/news/feeds/{change.feed_id}"),
+    }
+
+
+def _time(moment: datetime | None) -> str:
+    return when(moment) if moment else "never"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("jobs"),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

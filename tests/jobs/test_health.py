@@ -1,0 +1,115 @@
+"""The operator is mailed what changed, once, whatever dies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+
+from alerts.smtp import Mailer
+from jobs.health import health
+from newswatch.errors import NewswatchError
+from newswatch.model import FeedHealth
+from search.feeds import FeedStore
+from search.notices import NoticeStore
+from tests.factories import NOW, a_feed
+from tests.jobs.conftest import World
+
+pytestmark = pytest.mark.slow
+
+OPERATOR = "operator@example.org"
+
+
+@pytest.fixture
+def operated(world: World) -> World:
+    world.context = replace(world.context, settings=world.context.settings.model_copy(update={"operator": OPERATOR}))
+    FeedStore(world.context.es, world.context.names).sync([a_feed("a"), a_feed("b", title="<B> & Söhne"), a_feed("c")])
+    return world
+
+
+def put(world: World, feed_id: str, state: FeedHealth, why: str = "it broke") -> None:
+    store = FeedStore(world.context.es, world.context.names)
+    (was,) = [feed for feed in store.due(NOW, 100) if feed.id == feed_id]
+    new = replace(was.value.state, health=state, health_why=why, health_since=NOW)
+    assert store.save([(was, new)]) == []
+
+
+def mails(world: World) -> list[EmailMessage]:
+    return [message_from_bytes(mail, policy=policy.default) for mail in world.mailbox.mails]  # type: ignore[misc]
+
+
+def test_only_what_changed_is_mailed_and_only_once(operated: World) -> None:
+    assert health(operated.context).changes == ()
+    put(operated, "a", FeedHealth.FAILING)
+    put(operated, "b", FeedHealth.STALE, "silent for 9 days")
+    put(operated, "c", FeedHealth.OK)
+    assert health(operated.context).mailed
+    assert not health(operated.context).mailed
+    (mail,) = mails(operated)
+    assert (mail["Subject"], mail["To"]) == ("Feeds: 1 failing, 1 stale", OPERATOR)
+    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
+    assert "The A: failing" in text
+    assert "silent for 9 days" in text
+    assert "https://a.example/rss" in text
+    assert "&lt;B&gt; &amp; Söhne" in html
+    assert "The C" not in text + html
+
+
+def test_what_is_well_again_is_told_too(operated: World) -> None:
+    put(operated, "a", FeedHealth.GAP)
+    health(operated.context)
+    put(operated, "a", FeedHealth.OK)
+    health(operated.context)
+    put(operated, "a", FeedHealth.GAP)
+    health(operated.context)
+    assert [mail["Subject"] for mail in mails(operated)] == ["Feeds: 1 gap", "Feeds: 1 well again", "Feeds: 1 gap"]
+    assert len({mail["Message-ID"] for mail in mails(operated)}) == 3
+
+
+def test_without_an_operator_nothing_is_mailed_and_nothing_taken_for_told(operated: World) -> None:
+    put(operated, "a", FeedHealth.GONE)
+    alone = replace(operated.context, settings=operated.context.settings.model_copy(update={"operator": None}))
+    assert len(health(alone).changes) == 1
+    assert mails(operated) == []
+    assert health(operated.context).mailed
+
+
+def test_a_mail_that_can_not_be_sent_goes_out_later_unchanged(operated: World) -> None:
+    put(operated, "a", FeedHealth.FAILING)
+    down = replace(operated.context, settings=operated.context.settings.model_copy(update={"smtp_port": 1}))
+    with pytest.raises(NewswatchError, match="could not be sent"):
+        health(down)
+    put(operated, "a", FeedHealth.OK)
+    assert health(operated.context).mailed
+    assert [mail["Subject"] for mail in mails(operated)] == ["Feeds: 1 failing", "Feeds: 1 well again"]
+
+
+def test_dying_after_sending_repeats_the_same_mail(operated: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(operated, "a", FeedHealth.FAILING)
+    whole = Mailer.send
+
+    def dying(*args: object) -> object:
+        whole(*args)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Mailer, "send", dying)
+        with pytest.raises(KeyboardInterrupt):
+            health(operated.context)
+    operated.wait(hours=1)
+    assert not health(operated.context).mailed
+    one, other = (mail["Message-ID"] for mail in mails(operated))
+    assert one == other
+    assert NoticeStore(operated.context.es, operated.context.names).read().pending is None
+
+
+def test_two_at_once_send_one_mail(operated: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(operated, "a", FeedHealth.FAILING)
+    late = NoticeStore(operated.context.es, operated.context.names).read()
+    health(operated.context)
+    with monkeypatch.context() as patched:
+        patched.setattr(NoticeStore, "read", lambda _: late)
+        assert not health(operated.context).mailed
+    assert len(mails(operated)) == 1
