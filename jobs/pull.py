@@ -11,9 +11,11 @@ import asyncio
 import logging
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 
 from ingest.assemble import assemble, wants_page
 from ingest.extract import extract, extractor_version
@@ -90,25 +92,42 @@ def pull(context: Context, number: int) -> PullReport:
 
     Raises:
         StoreError: Elasticsearch is unavailable; run it again.
-        ConfigError: the taxonomy can't be read; nothing was polled.
+        ConfigError: the taxonomy can't be read; what is new stays to be polled.
     """
     batches = BatchStore(context.es, context.names)
     if batches.get(number).value.state != BatchState.PLANNED:
         return PullReport(number)
-    tagger = Tagger(load_taxonomy(context.settings.config_dir / "taxonomy.yaml"))
     batch = batches.begin(number)
-    report = asyncio.run(_Puller(context, batch, tagger).run())
+    report = asyncio.run(_Puller(context, batch).run())
     batches.mark_indexed(number, counts=report.counts(), now=context.clock())
     return report
+
+
+def tagger_of(config_dir: Path) -> Tagger:
+    """The tagger of the taxonomy as it stands; made when a poll first brings something new, as it takes half a second.
+
+    Raises:
+        ConfigError: it can't be read.
+    """
+    path = config_dir / "taxonomy.yaml"
+    try:
+        stat = path.stat()
+    except OSError:
+        return Tagger(load_taxonomy(path))  # which says what is wrong
+    return _tagger(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=1)
+def _tagger(path: Path, _changed_ns: int, _size: int) -> Tagger:
+    return Tagger(load_taxonomy(path))
 
 
 class _Puller:
     """One attempt at one batch."""
 
-    def __init__(self, context: Context, batch: Batch, tagger: Tagger) -> None:
-        self._context, self._batch = context, batch
+    def __init__(self, context: Context, batch: Batch) -> None:
+        self._batch = batch
         self._settings, self._clock = context.settings, context.clock
-        self._retag: Callable[[Article], Article] = lambda article: enrich(article, tagger)
         self._articles = ArticleStore(context.es, context.names, retag=self._retag)
         self._entries = EntryStore(context.es, context.names)
         self._feeds = FeedStore(context.es, context.names)
@@ -154,6 +173,8 @@ class _Puller:
 
     async def _work(self, fetcher: Fetcher, window: list[Polled]) -> None:
         await asyncio.to_thread(self._read, window)
+        if any(polled.fresh for polled in window):
+            await asyncio.to_thread(tagger_of, self._settings.config_dir)  # before a page is asked for in vain
         candidates = await self._candidates(fetcher, window)
         await asyncio.to_thread(self._finish, window, candidates)
 
@@ -245,6 +266,9 @@ class _Puller:
         if isinstance(answer, FetchFailed):
             article = replace(article, problems=(*article.problems, PAGE_NOT_READ + answer.reason))
         return self._retag(article)
+
+    def _retag(self, article: Article) -> Article:
+        return enrich(article, tagger_of(self._settings.config_dir))
 
     # ── write ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
