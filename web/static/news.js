@@ -6,7 +6,11 @@
 // frame's document is of Airflow's own origin and trusted, so the right is added; it counts from the next load on.
 function leaveFrame() {
   const frame = window.frameElement;
-  if (!frame || !frame.sandbox || frame.sandbox.length === 0 || frame.sandbox.contains("allow-popups")) return;
+  const free = !frame || !frame.sandbox || frame.sandbox.length === 0 || frame.sandbox.contains("allow-popups");
+  if (free) {
+    document.documentElement.dataset.settled = ""; // no reload to come that would lose what is typed
+    return;
+  }
   frame.sandbox.add("allow-popups", "allow-popups-to-escape-sandbox");
   window.location.reload();
 }
