@@ -47,8 +47,10 @@ from transforms.enrich import enrich
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
-WINDOW = 50
+WINDOW = 100
 """Feeds whose answers are worked on together: few round trips to Elasticsearch, bounded memory."""
+LINGER_S = 0.2
+"""How long a window waits to be full. Each costs a few writes that Elasticsearch brings to the disk one by one."""
 
 log = logging.getLogger(__name__)
 
@@ -367,10 +369,16 @@ class _Answers:
         """What is there, at least one and at most `WINDOW`, until every feed has answered."""
         while self._left:
             window = [await self._queue.get()]
+            await self._linger()
             while len(window) < WINDOW and not self._queue.empty():
                 window.append(self._queue.get_nowait())
             self._left -= len(window)
             yield window
+
+    async def _linger(self) -> None:
+        until = asyncio.get_running_loop().time() + LINGER_S
+        while self._queue.qsize() < min(WINDOW, self._left) - 1 and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(LINGER_S / 10)
 
     async def close(self) -> None:
         """Stop what is under way."""
