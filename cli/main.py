@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from cli import alerts, demo, feeds, index, offline_ingest, offline_transforms, pipeline, retag, search, stack
+from cli import alerts, demo, feeds, index, offline_ingest, offline_transforms, pipeline, retag, search, settings, stack
 from cli.output import err
 from newswatch import __version__
 from newswatch.errors import ConfigError, NewswatchError, StoreError
@@ -23,7 +23,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (demo, stack, search, feeds, pipeline, index, retag, alerts, offline_ingest, offline_transforms):
+for module in (
+    demo,
+    stack,
+    search,
+    feeds,
+    pipeline,
+    index,
+    retag,
+    settings,
+    alerts,
+    offline_ingest,
+    offline_transforms,
+):
     module.register(app)
 
 

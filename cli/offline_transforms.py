@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transforms.story import Profile
     from transforms.tag import Tagger
 
+PANEL = "A stage by itself"
 STDIN = Path("-")
 TaxonomyOption = Annotated[
     Path | None, typer.Option("--taxonomy", help="Taxonomy to use instead of config/taxonomy.yaml.", show_default=False)
@@ -25,11 +26,11 @@ TaxonomyOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module to `app`."""
-    app.command("tag")(tag)
-    app.command("stories")(stories)
+    app.command("tag", rich_help_panel=PANEL)(tag)
+    app.command("stories", rich_help_panel=PANEL)(stories)
     group = typer.Typer(no_args_is_help=True, help="The taxonomy that tags are given by.")
     group.command("check")(check)
-    app.add_typer(group, name="taxonomy")
+    app.add_typer(group, name="taxonomy", rich_help_panel=PANEL)
 
 
 def tag(

@@ -27,7 +27,9 @@ def default_config_dir() -> Path:
 class Settings(BaseSettings):
     """Everything that differs from one installation to another."""
 
-    model_config = SettingsConfigDict(env_prefix="NEWSWATCH_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="NEWSWATCH_", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
 
     data_dir: Path = Field(default_factory=lambda: user_data_path("newswatch"))
     """Everything the embedded stack writes: Elasticsearch's data, Airflow's files, mails, logs."""
@@ -35,21 +37,34 @@ class Settings(BaseSettings):
     """Holds feeds.yaml, taxonomy.yaml and alerts.yaml."""
 
     elasticsearch_url: str = "http://127.0.0.1:9200"
+    """Where Elasticsearch is; `newswatch up` starts one here."""
     elasticsearch_api_key: SecretStr | None = None
+    """For logging in to it: an API key, or a name and a password."""
     elasticsearch_username: str | None = None
+    """The name, where there is no API key."""
     elasticsearch_password: SecretStr | None = None
+    """The password that goes with the name."""
     elasticsearch_ca_certs: Path | None = None
+    """Certificate authority that its certificate is checked by, if not one of the system's."""
     index_prefix: str = ""
     """Put before every index and alias name, so that several installations can share a cluster."""
     number_of_shards: int = 1
+    """Of every index. On a cluster: one for each data node, so that all take part."""
     number_of_replicas: int = 0
+    """Of every index. On a cluster: 1, so that a node may fail."""
 
     smtp_host: str = "127.0.0.1"
+    """The mail server; `newswatch up` starts a mail catcher here."""
     smtp_port: int = 1025
+    """Its port."""
     smtp_security: Literal["none", "starttls", "tls"] = "none"
+    """How the connection to it is encrypted."""
     smtp_username: str | None = None
+    """The name to log in to it by, if it wants one."""
     smtp_password: SecretStr | None = None
+    """The password that goes with the name."""
     mail_from: str = "newswatch@localhost"
+    """The sender's address."""
     mail_name: str = "newswatch"
     """Shown as the sender, before the address."""
     mail_group_s: int = 60
@@ -65,19 +80,26 @@ class Settings(BaseSettings):
     contact: str = "newswatch@localhost"
     """Address or page for publishers to complain to; part of the User-Agent."""
     fetch_connect_timeout_s: float = 10
+    """Within how many seconds a publisher must take the connection."""
     fetch_read_timeout_s: float = 20
+    """Within how many seconds it must send something more."""
     fetch_total_timeout_s: float = 60
+    """Within how many seconds it must have sent everything, redirects included."""
     fetch_max_bytes: int = 20_000_000
     """Cap on a body as sent and as unpacked."""
     fetch_concurrency: int = 32
     """Requests under way at once in one batch."""
     fetch_host_concurrency: int = 2
+    """Requests under way at once to one host."""
     fetch_host_delay_s: float = 0.5
+    """Least time between two requests to one host."""
     fetch_allow_hosts: tuple[str, ...] = ()
     """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
 
     poll_min_interval_s: int = 60
+    """The shortest interval between two polls of a feed."""
     poll_max_interval_s: int = 86_400
+    """The longest while the feed is well; in between it follows how often the feed brings something new."""
     batches_per_poll: int = Field(default=4, ge=1, le=8)
     """Into how many batches a poll is divided at most, each an Airflow task."""
     feeds_per_poll: int = 1_000

@@ -1,0 +1,50 @@
+"""`newswatch settings`: what is set, by which variable, and what else could be."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from rich.markup import escape
+from rich.padding import Padding
+
+from cli.output import AsJson, emit_json, out
+from newswatch.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(rich_help_panel="Run")(settings)
+
+
+def settings(
+    only_set: Annotated[bool, typer.Option("--set", help="Only those that differ from the default.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every setting: the environment variable, its value here, what it is for. Passwords and keys are not shown."""
+    stated = Settings()
+    rows = [
+        (f"NEWSWATCH_{name.upper()}", _shown(getattr(stated, name)), name in stated.model_fields_set, field.description)
+        for name, field in Settings.model_fields.items()
+        if name in stated.model_fields_set or not only_set
+    ]
+    if as_json:
+        for variable, value, is_set, told in rows:
+            emit_json({"variable": variable, "value": value, "set": is_set, "description": told})
+        return
+    if not rows:
+        out.print("Nothing is set: every setting has its default. [cyan]newswatch settings[/] shows them all.")
+        return
+    for variable, value, is_set, told in rows:
+        name = f"[bold cyan]{variable}[/]" if is_set else f"[bold]{variable}[/]"
+        out.print(name, "[dim]not set[/]" if value is None else escape(value), soft_wrap=True)
+        out.print(Padding(f"[dim]{escape(told or '')}[/]", (0, 0, 0, 2)))
+
+
+def _shown(value: object) -> str | None:
+    if isinstance(value, SecretStr):
+        return "********"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or None
+    return str(value) if value not in (None, "") else None
