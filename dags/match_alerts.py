@@ -1,7 +1,8 @@
 """### Match alerts
 
 When articles have come in: every batch that waits is matched, in ingest order, against every saved search; each new
-(saved search, story) is owed one mail; the mails owed are sent. A mail that the server would not take stays owed.
+(saved search, story) is owed one mail; the mails owed are sent. A mail that the server would not take stays owed. A
+mail that is held so that others may go with it is sent when its minute is over; the task stays for that.
 
 Also once an hour without any article, as silence is something to tell too.
 """
@@ -33,9 +34,9 @@ def match_alerts() -> None:
     @task(execution_timeout=timedelta(minutes=15))
     def match() -> dict[str, Any]:
         from dags.connections import task_context
-        from jobs.match import match
+        from jobs.match import attend
 
-        return asdict(match(task_context()))
+        return asdict(attend(task_context()))
 
     match()
 

@@ -6,7 +6,8 @@ is matched again, and the outbox takes each (saved search, story) once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -35,6 +36,43 @@ class MatchedReport:
     failed: dict[str, str] = field(default_factory=dict)
     """Saved search → why it could not be run. The others were."""
     delivered: DeliverReport | None = None
+
+    def __add__(self, later: MatchedReport) -> MatchedReport:
+        """Both as one: what is held back is what `later` says, as it was told last."""
+        sent = [report for report in (self.delivered, later.delivered) if report]
+        total = sum(sent, DeliverReport())
+        return MatchedReport(
+            (*self.batches, *later.batches),
+            self.matches + later.matches,
+            self.owed + later.owed,
+            {**self.failed, **later.failed},
+            replace(total, down=sent[-1].down, later=sent[-1].later) if sent else None,
+        )
+
+
+LOOK_S = 2.0
+"""Seconds between two looks for new batches while a mail is held."""
+
+
+def attend(context: Context, *, pause: Callable[[float], None] = time.sleep) -> MatchedReport:
+    """`match`, and then stay while mails are held that come due within the grouping time, to send them on time.
+
+    Else a mail that is held for a second would wait for the next poll, a minute. What comes in meanwhile is matched at
+    once. It stays two grouping times at most: whatever comes later wakes the next run.
+
+    Raises:
+        StoreError, ConfigError: nothing is lost; run it again.
+    """
+    group = timedelta(seconds=context.settings.mail_group_s)
+    end = context.clock() + 2 * group
+    report = match(context)
+    while report.delivered and (due := report.delivered.later) and due <= min(context.clock() + group, end):
+        while (left := (due - context.clock()).total_seconds()) > 0:
+            pause(min(left, LOOK_S))
+            if batch_waits(context):
+                break
+        report += match(context)
+    return report
 
 
 def match(context: Context) -> MatchedReport:
@@ -85,6 +123,11 @@ def work_waits(context: Context) -> bool:
     """Whether `match` has anything to do: a batch to match or a mail to send."""
     now = context.clock()
     batches = BatchStore(context.es, context.names)
-    if batches.waiting(now=now, limit=1) or batches.unmatched(now=now, limit=1):
+    if batch_waits(context) or batches.unmatched(now=now, limit=1):
         return True
     return Outbox(context.es, context.names).has_due(now)
+
+
+def batch_waits(context: Context) -> bool:
+    """Whether articles have come in that are not matched yet."""
+    return bool(BatchStore(context.es, context.names).waiting(now=context.clock(), limit=1))
