@@ -69,8 +69,13 @@ def _corrected(es: Elasticsearch, names: Names, batch: Batch) -> Iterable[tuple[
     es.indices.refresh(index=names.articles)
     for hit in scan(es, index=names.articles, query=query, size=200):
         article = from_document(hit["_id"], hit["_source"])
-        if told := announced(article):
+        if was_edited(article) and (told := announced(article)):
             yield article, told
+
+
+def was_edited(article: Article) -> bool:
+    """Whether its last reading brought its last version; else its page was read at last, which is no edit. Pure."""
+    return article.versions[-1].seen_at >= article.provenance.fetched_at
 
 
 def correction(sent: Delivery, article: Article, told: Told, now: datetime) -> Delivery | None:

@@ -41,6 +41,14 @@ def agreed_url(link: str, final_url: str | None, stated: str | None) -> str:
     return claimed
 
 
+def may_be_renamed(old: str, new: str) -> bool:
+    """Whether `new` may be the address that the article at `old` was given later: on one site, with the same numbers.
+
+    Many publishers make the address of the headline, so that an edited headline is another address.
+    """
+    return _site(old) == _site(new) and _numbers(old, _path(old)) == _numbers(new, _path(new))
+
+
 def _site(url: str) -> str:
     labels = host_of(url).split(".")
     while len(labels) > 2 and labels[0] in _FRONTS:

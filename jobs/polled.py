@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from ingest.identity import may_be_renamed
 from ingest.schedule import page_retry_s
 from ingest.urls import article_id
 from newswatch.model import Article, Entry, FetchFailed, FetchResult, NotAFeed, ParsedFeed
 from search.documents import Stored
 from search.entries import EntryRecord, alias_of, content_hash, entry_key
 from search.feeds import FeedRecord
+from transforms.fingerprint import are_copies, fingerprint
+from transforms.fold import fold
 
 PAGE_NOT_READ = "page not read: "
 """How the problem of an article begins whose page could not be fetched."""
@@ -92,7 +95,7 @@ def again(polled: Polled, record: EntryRecord, article: Article) -> Fresh:
     entry = Entry(
         record.entry_id,
         record.url,
-        article.title,
+        "" if article.title == article.url else article.title,  # the page may have one
         article.summary,
         article.text,
         authors=article.authors,
@@ -103,6 +106,28 @@ def again(polled: Polled, record: EntryRecord, article: Article) -> Fresh:
         problems=tuple(problem for problem in article.problems if not problem.startswith(PAGE_NOT_READ)),
     )
     return Fresh(polled, entry, record, known_url=article.url, again=True)
+
+
+def relinked(candidates: Iterable[Candidate]) -> list[tuple[Candidate, str]]:
+    """The entries that were seen before and lead to another address now, with the article they led to then."""
+    return [
+        (one, one.fresh.record.article_id)
+        for one in candidates
+        if one.article and not one.fresh.known_url and one.fresh.record and one.fresh.record.article_id
+        if one.fresh.record.article_id != one.article.id
+    ]
+
+
+def is_same(seen: Article, was: Article) -> bool:
+    """Whether an entry that has another link now still tells of the article it told of before.
+
+    Its text says so, or else an address with the same numbers and most words of the title. An entry id alone does not:
+    there are feeds that give one id to whatever is newest.
+    """
+    if are_copies(fingerprint(seen.text), fingerprint(was.text), same_outlet=True):
+        return True
+    here, there = (set(fold(article.title).text.split()) for article in (seen, was))
+    return may_be_renamed(was.url, seen.url) and 2 * len(here & there) >= len(here | there)
 
 
 def moved(candidates: Iterable[Candidate]) -> dict[str, str]:

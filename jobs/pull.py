@@ -23,7 +23,7 @@ from ingest.fetch import Fetcher
 from ingest.parse import parse
 from ingest.schedule import after_poll, answered, is_our_outage
 from jobs.context import Context
-from jobs.polled import PAGE_NOT_READ, Candidate, Fresh, Polled, again, aliases, moved, remembered
+from jobs.polled import PAGE_NOT_READ, Candidate, Fresh, Polled, again, aliases, is_same, moved, relinked, remembered
 from newswatch.model import (
     Article,
     Batch,
@@ -280,6 +280,7 @@ class _Puller:
         An article whose page once failed is known by the link, and stays so. Where a link leads to another address,
         that is remembered before the article is written: the next to follow the link may not get to see the page.
         """
+        candidates = self._relinked(candidates)
         addresses = moved(candidates)
         if not addresses:
             return candidates
@@ -291,6 +292,17 @@ class _Puller:
             if one.fresh.known_url
             else one.known_as(addresses[one.fresh.link_id])
             if one.fresh.link_id in addresses
+            else one
+            for one in candidates
+        ]
+
+    def _relinked(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Give entries that were seen before, and have another link now, the article they had, if it still is that."""
+        was = dict((id(one), article_id) for one, article_id in relinked(candidates))
+        articles = self._articles.get(was.values()) if was else {}
+        return [
+            one.known_as(before.url)
+            if one.article and (before := articles.get(was.get(id(one), ""))) and is_same(one.article, before)
             else one
             for one in candidates
         ]

@@ -16,7 +16,7 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Its title or text was edited: the same article in a new version."""
+    """Its title or text was edited: the same article in a new version. Or its page was read at last: in the same one."""
 
     article: Article
     mixed: bool
@@ -43,15 +43,20 @@ def merge(seen: Article, was: Article | None) -> Merged:
 
     Only the feed that brought an article first, or its page, may change it: two feeds with different summaries of one
     page would otherwise overwrite each other at every poll. A text that was read whole is not given up for a summary
-    when the page can't be read the next time.
+    when the page can't be read the next time. A page that is read at last, where only a summary was had, is no edit:
+    the outlet has changed nothing, and nobody is to be told of a correction.
     """
     if was is None:
         return New(replace(seen, versions=(Version(seen.first_seen, seen.title, seen.text_hash, ()),)))
     feeds = (*was.feeds, *(feed for feed in seen.feeds if feed not in was.feeds))
     worse = was.text_status == "full" and seen.text_status != "full"
+    at_last = was.text_status != "full" and seen.text_status == "full" and seen.provenance.page_fetched
     changed = _changed(seen, was, text_too=not worse) if _may_change(seen, was) else ()
+    edited = tuple(name for name in changed if not (at_last and _was_missing(was, name)))
+    if edited:
+        return Updated(_next_version(seen, was, feeds, edited, keep_text=worse), mixed=worse)
     if changed:
-        return Updated(_next_version(seen, was, feeds, changed, keep_text=worse), mixed=worse)
+        return Updated(_kept(seen, was, feeds), mixed=False)
     if feeds != was.feeds:
         return Carried(replace(was, feeds=feeds))
     return Known()
@@ -59,6 +64,11 @@ def merge(seen: Article, was: Article | None) -> Merged:
 
 def _may_change(seen: Article, was: Article) -> bool:
     return seen.provenance.page_fetched or seen.source.feed_id == was.source.feed_id
+
+
+def _was_missing(was: Article, name: str) -> bool:
+    """Whether something else stood in for it until the page could be read: a summary, or the address as the title."""
+    return name == "text" or was.title == was.url
 
 
 def _changed(seen: Article, was: Article, *, text_too: bool) -> tuple[str, ...]:
@@ -74,19 +84,28 @@ def _next_version(
     seen: Article, was: Article, feeds: tuple[str, ...], changed: tuple[str, ...], *, keep_text: bool
 ) -> Article:
     article = replace(
-        seen,
-        title=seen.title or was.title,
-        first_seen=was.first_seen,
-        published=was.published or seen.published,
+        _kept(seen, was, feeds),
         updated=seen.updated or seen.first_seen,
-        source=was.source,
-        feeds=feeds,
-        story_id=was.story_id,
-        duplicate_of=was.duplicate_of,
-        placed_at=was.placed_at,
         version=was.version + 1,
         versions=(*was.versions, Version(seen.first_seen, seen.title or was.title, seen.text_hash, changed)),
     )
     if keep_text:
         article = replace(article, text=was.text, text_status=was.text_status)
     return article
+
+
+def _kept(seen: Article, was: Article, feeds: tuple[str, ...]) -> Article:
+    """`seen` with what an article keeps for good, in the version that it has."""
+    return replace(
+        seen,
+        title=seen.title or was.title,
+        first_seen=was.first_seen,
+        published=was.published or seen.published,
+        source=was.source,
+        feeds=feeds,
+        story_id=was.story_id,
+        duplicate_of=was.duplicate_of,
+        placed_at=was.placed_at,
+        version=was.version,
+        versions=was.versions,
+    )

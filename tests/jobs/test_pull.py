@@ -170,11 +170,93 @@ def test_a_page_that_failed_is_tried_again_though_the_feed_says_nothing_new(worl
     assert (report.unchanged, report.pages_again, report.updated, report.new) == (1, 1, 1, 0)
     read = article(world)
     assert story.paragraphs[1] in read.text
-    assert (read.version, read.text_status, read.problems) == (2, "full", ())
+    assert (read.version, read.text_status, read.problems) == (1, "full", ()), "nobody has edited it"
     match(world.context)
     assert len(world.mailbox.mails) == 1, "the same story was mailed twice"
     world.wait(days=2)
     assert poll(world).pages_again == 0
+
+
+NOTE = "Correction: an earlier version of this article gave a wrong figure."
+
+
+def test_a_page_read_at_last_is_no_correction_and_an_edit_after_it_is(world: World) -> None:
+    story = world.press.publish("one")
+    story.summary = " ".join(story.paragraphs[:2])
+    story.paragraphs = (*story.paragraphs, NOTE)
+    world.press.broken["/articles/one"] = 503
+    poll(world)
+    match(world.context)
+    assert len(world.mailbox.mails) == 1
+    world.press.broken.clear()
+    world.wait(minutes=20)
+    assert poll(world).pages_again == 1
+    match(world.context)
+    assert NOTE in article(world).text
+    assert len(world.mailbox.mails) == 1, "a page that is read at last was mailed as a correction"
+    story.summary = "Correction: the ministers met in Bruges."
+    story.paragraphs = (story.summary, *story.paragraphs[:3])
+    world.wait(minutes=20)
+    assert poll(world).updated == 1
+    match(world.context)
+    assert len(world.mailbox.mails) == 2, "an outlet's correction was not mailed"
+
+
+def test_an_edited_page_that_fails_and_is_read_at_last_is_no_second_correction(world: World) -> None:
+    """Edited while its page can't be read: the title is the edit, the page that comes later is none."""
+    story = world.press.publish("one")
+    story.summary = " ".join(story.paragraphs[:2])
+    world.press.broken["/articles/one"] = 503
+    poll(world)
+    match(world.context)
+    assert len(world.mailbox.mails) == 1
+    world.wait(minutes=1)
+    story.title += " in Brussels"
+    assert poll(world).updated == 1
+    match(world.context)
+    story.paragraphs = (*story.paragraphs, NOTE)
+    world.press.broken.clear()
+    world.wait(minutes=20)
+    poll(world)
+    match(world.context)
+    assert (article(world).version, article(world).text_status) == (2, "full")
+    assert len(world.mailbox.mails) == 1
+
+
+def raw_feed(*items: tuple[str, str, str]) -> bytes:
+    told = "".join(
+        f"<item><guid isPermaLink='false'>{guid}</guid><title>{title}</title><link>{link}</link></item>"
+        for guid, title, link in items
+    )
+    return f"<rss version='2.0'><channel><title>main</title>{told}</channel></rss>".encode()
+
+
+def test_an_entry_whose_link_is_renamed_with_its_headline_stays_one_article(world: World) -> None:
+    story = world.press.publish("2026/ministers-meet-4711")
+    link = f"{world.press.url}/articles/2026"
+    world.press.raw["/main.xml"] = raw_feed(("4711", "Ministers meet", f"{link}/ministers-meet-4711"))
+    assert poll(world).new == 1
+    story.slug = "2026/ministers-fail-to-agree-4711"
+    world.press.raw["/main.xml"] = raw_feed(("4711", "Ministers fail to agree", f"{link}/ministers-fail-to-agree-4711"))
+    world.wait(minutes=5)
+    report = poll(world)
+    assert (report.new, report.updated) == (0, 1)
+    assert article(world).url == f"{link}/ministers-meet-4711"
+    world.press.feeds["second"] = [story]
+    configure(world.context.settings.config_dir, world.press)
+    world.wait(minutes=5)
+    assert (poll(world).new, world.count(world.context.names.articles)) == (0, 1), "by its new address it is the same"
+
+
+def test_an_entry_id_that_is_given_to_whatever_is_newest_loses_no_article(world: World) -> None:
+    for slug, texts in (("calm-seas", ("one", "two")), ("market-opens", ("three", "four"))):
+        story = world.press.publish(slug)
+        story.paragraphs = tuple(f"{word} {slug} " * 30 for word in texts)
+        title = slug.replace("-", " ")
+        world.press.raw["/main.xml"] = raw_feed(("latest", title, f"{world.press.url}/articles/{slug}"))
+        assert poll(world).new == 1
+        world.wait(minutes=5)
+    assert world.count(world.context.names.articles) == 2
 
 
 def test_a_page_that_keeps_failing_is_left_at_last(world: World) -> None:

@@ -70,8 +70,32 @@ def test_a_new_title_with_the_old_text_asks_for_new_tags() -> None:
     assert (decision.article.title, decision.article.text) == ("New headline", TEXT)
 
 
-def test_a_whole_text_replaces_a_summary() -> None:
+def test_a_page_that_is_read_at_last_is_no_edit() -> None:
     was = stored_article(text="Ministers met.", text_status="summary")
+    decision = merge(an_article(first_seen=LATER), was)
+    assert isinstance(decision, Updated)
+    article = decision.article
+    assert (article.text, article.text_status) == (TEXT, "full")
+    assert (article.version, article.versions, article.first_seen) == (1, was.versions, NOW)
+
+
+def test_a_page_that_is_read_at_last_gives_the_title_that_was_missing() -> None:
+    was = stored_article(title=an_article().url, text="", text_status="summary")
     decision = merge(an_article(), was)
     assert isinstance(decision, Updated)
-    assert decision.article.text == TEXT
+    assert (decision.article.title, decision.article.version) == (TITLE, 1)
+
+
+def test_an_edit_that_comes_with_the_page_at_last_is_an_edit_of_what_was_there() -> None:
+    was = stored_article(text="Ministers met.", text_status="summary")
+    decision = merge(an_article(title="Allies fail to agree"), was)
+    assert isinstance(decision, Updated)
+    assert decision.article.versions[-1].changed == ("title",)
+    assert (decision.article.version, decision.article.text) == (2, TEXT)
+
+
+def test_a_summary_that_its_feed_edits_is_an_edit() -> None:
+    was = stored_article(text="Ministers met.", text_status="summary", provenance=FROM_FEED)
+    decision = merge(an_article(text="Ministers did not meet.", text_status="summary", provenance=FROM_FEED), was)
+    assert isinstance(decision, Updated)
+    assert decision.article.versions[-1].changed == ("text",)
