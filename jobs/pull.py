@@ -298,7 +298,7 @@ class _Puller:
 
     def _relinked(self, candidates: list[Candidate]) -> list[Candidate]:
         """Give entries that were seen before, and have another link now, the article they had, if it still is that."""
-        was = dict((id(one), article_id) for one, article_id in relinked(candidates))
+        was = {id(one): article_id for one, article_id in relinked(candidates)}
         articles = self._articles.get(was.values()) if was else {}
         return [
             one.known_as(before.url)

@@ -16,7 +16,7 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Its title or text was edited: the same article in a new version. Or its page was read at last: in the same one."""
+    """Its title or text was edited: the same article in a new version; or its page was read at last: in the same."""
 
     article: Article
     mixed: bool
