@@ -6,7 +6,7 @@
         newsroom.publish("coordinator-named")
 
 In a process of its own: `python -m embedded.newsroom --port 8931 --config FOLDER`. It is steered by requests then:
-`POST /-/publish/SLUG`, `POST /-/correct/SLUG`, `GET /-/requests`.
+`POST /-/publish/SLUG`, `POST /-/correct/SLUG`, `POST /-/add` with a story as JSON, `GET /-/requests`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from typing import Self
 
 import yaml
 from aiohttp import ETag, web
+from pydantic import ValidationError
 
 from embedded.newsroom_site.content import HERE, Story, load_outlets, load_stories
 from embedded.newsroom_site.printing import Document, Press
-from embedded.newsroom_site.site import Site, correct, edit, open_site, publish
+from embedded.newsroom_site.site import Site, add, correct, edit, open_site, publish
 from newswatch.errors import NewswatchError, StackError
 from newswatch.model import Feed
 from newswatch.settings import default_config_dir
@@ -139,6 +140,14 @@ class Newsroom:
         """
         self._change(lambda site: publish(site, slug, self._clock()))
 
+    def add(self, story: Story) -> None:
+        """Print a story that is none of the files', dated now.
+
+        Raises:
+            NewswatchError: there is no such outlet, or a story of that name.
+        """
+        self._change(lambda site: add(site, story, self._clock()))
+
     def correct(self, slug: str) -> None:
         """Make the correction that stands ready in the story's file.
 
@@ -211,6 +220,7 @@ class Newsroom:
         app.router.add_get(CONTROL + "requests", self._tell_requests)
         app.router.add_post(CONTROL + "publish/{slug}", self._steered(self.publish))
         app.router.add_post(CONTROL + "correct/{slug}", self._steered(self.correct))
+        app.router.add_post(CONTROL + "add", self._take_story)
         app.router.add_get("/{target:.*}", self._answer)
         return app
 
@@ -225,6 +235,13 @@ class Newsroom:
 
     async def _tell_requests(self, _: web.Request) -> web.Response:
         return web.json_response([asdict(seen) for seen in self.requests])
+
+    async def _take_story(self, request: web.Request) -> web.Response:
+        try:
+            self.add(Story.model_validate_json(await request.read()))
+        except (NewswatchError, ValidationError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.Response(status=204)
 
     def _steered(self, act: Callable[[str], None]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:

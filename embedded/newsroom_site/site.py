@@ -77,6 +77,19 @@ def publish(site: Site, slug: str, now: datetime) -> Site:
     return replace(site, items={**site.items, slug: _print(site.held[slug], _moment(site, now))}, held=held)
 
 
+def add(site: Site, story: Story, now: datetime) -> Site:
+    """The site with a story that is none of the files', printed now.
+
+    Raises:
+        NewswatchError: there is no such outlet, or a story of that name.
+    """
+    if story.outlet not in site.outlets:
+        raise NewswatchError(f"There is no outlet {story.outlet!r}; there are: {', '.join(sorted(site.outlets))}")
+    if story.slug in site.items or story.slug in site.held:
+        raise NewswatchError(f"There is a story {story.slug!r} already")
+    return replace(site, items={**site.items, story.slug: _print(story, _moment(site, now))})
+
+
 def _moment(site: Site, now: datetime) -> datetime:
     """When a change counts as made: HTTP dates have whole seconds, and a poll would miss a second change within one."""
     return max(now, *(item.updated + timedelta(seconds=1) for item in site.items.values()))

@@ -336,8 +336,19 @@ def test_publishing_puts_a_held_story_on_top_of_its_feed_and_changes_the_validat
     assert after.headers["last-modified"] == "Thu, 25 May 2017 18:05:30 GMT"
     assert feed_of(newsroom, "courier").entries[0].title == story.title
     assert page_of(newsroom, story.slug).status == 200
-    with pytest.raises(NewswatchError, match="held back are: none"):
+    with pytest.raises(NewswatchError, match="held back are: black-sea-patrol, coordinator-holmgaard"):
         newsroom.publish(story.slug)
+
+
+def test_a_story_of_ones_own_is_printed_once(newsroom: Newsroom) -> None:
+    story = STORIES["pool-reopens"].model_copy(update={"slug": "own", "outlet": "ledger", "title": "One of our own"})
+    newsroom.add(story)
+    assert feed_of(newsroom, "ledger").entries[0].title == story.title
+    assert ask(newsroom, "/ledger/article/own/").status == 200
+    with pytest.raises(NewswatchError, match="already"):
+        newsroom.add(story)
+    with pytest.raises(NewswatchError, match="no outlet 'times'"):
+        newsroom.add(story.model_copy(update={"slug": "other", "outlet": "times"}))
 
 
 def test_a_correction_changes_text_and_feed_but_neither_the_link_nor_the_id(
@@ -429,6 +440,12 @@ def test_it_runs_in_a_process_that_is_steered_by_requests_and_ends_on_term(tmp_p
                 answer.read()
                 statuses.append(answer.status)
             assert statuses == [204, 404, 204]
+            own = STORIES["pool-reopens"].model_dump() | {"slug": "own", "outlet": "ledger"}
+            for body, status in ((own, 204), (own, 400), ({"slug": "own"}, 400)):
+                connection.request("POST", "/-/add", json.dumps(body))
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == status
             connection.request("GET", "/-/requests")
             assert json.loads(connection.getresponse().read()) == []
             connection.close()
