@@ -43,6 +43,8 @@ class CaughtMail:
     sender: str
     """The field From, as written."""
     message_id: str
+    in_reply_to: str
+    """The Message-ID it answers; empty if none."""
     text: str
     """The plain-text part; empty without one."""
     html: str
@@ -65,6 +67,7 @@ def read_mail(path: Path) -> CaughtMail:
         subject=str(message["Subject"] or ""),
         sender=str(message["From"] or ""),
         message_id=str(message["Message-ID"] or ""),
+        in_reply_to=str(message["In-Reply-To"] or ""),
         text=_body(message, "plain"),
         html=_body(message, "html"),
     )
