@@ -29,12 +29,13 @@ def deliveries(
     state: str = "",
     alert_id: str = "",
     recipient: str = "",
+    story_id: str = "",
     size: int = 50,
     offset: int = 0,
 ) -> Deliveries:
     """The deliveries that fit, as of this moment; an empty string asks for any."""
     es.indices.refresh(index=names.deliveries)
-    given = {"alert_id": alert_id, "recipients": recipient}
+    given = {"alert_id": alert_id, "recipients": recipient, "story_id": story_id}
     answer = es.search(
         index=names.deliveries,
         query={"bool": {"filter": [{"term": {field: value}} for field, value in given.items() if value]}},

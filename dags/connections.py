@@ -1,4 +1,4 @@
-"""The settings of a task: the environment's, with Airflow's connections laid over them."""
+"""The settings inside Airflow, of a task as of the News page: the environment's, with Airflow's connections over them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ ELASTICSEARCH, SMTP = "newswatch_elasticsearch", "newswatch_smtp"
 
 
 def task_context() -> Context:
-    """The context of a task. A connection that does not exist leaves the environment's settings as they are."""
+    """The context of a task."""
+    return open_context(airflow_settings())
+
+
+def airflow_settings() -> Settings:
+    """What holds inside Airflow. A connection that does not exist leaves the environment's settings as they are."""
     found: dict[str, Any] = {}
     with suppress(AirflowNotFoundException):
         found |= elasticsearch_settings(Connection.get(ELASTICSEARCH))
     with suppress(AirflowNotFoundException):
         found |= smtp_settings(Connection.get(SMTP))
-    return open_context(Settings(**found))
+    return Settings(**found)
 
 
 def elasticsearch_settings(connection: Connection) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from alerts.saved import UsageError
 from jobs.context import Context
 from newswatch.errors import NewswatchError, QueryError, StoreError
-from web import delivery_pages, feed_pages, saved_pages, search_pages
+from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
 from web.render import STATIC, render
 from web.security import Access, form_of, protect, shell_of
 
@@ -23,9 +24,10 @@ def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
 
     shell = shell_of(context, access)
     form = form_of(access, shell)
-    for pages in (search_pages, saved_pages, feed_pages, delivery_pages):
+    for pages in (search_pages, saved_pages, feed_pages, delivery_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
-    for pages in (saved_pages, feed_pages):
+    app.include_router(mail_pages.private, dependencies=[Depends(shell), Depends(access.change)])
+    for pages in (saved_pages, feed_pages, delivery_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, access)
@@ -47,5 +49,6 @@ def _add_error_pages(app: FastAPI, access: Access) -> None:
 
     @app.exception_handler(NewswatchError)
     def failed(request: Request, error: Exception) -> Response:
-        status = 503 if isinstance(error, StoreError) else 400 if isinstance(error, QueryError) else 404
+        wrong = isinstance(error, QueryError | UsageError)
+        status = 503 if isinstance(error, StoreError) else 400 if wrong else 404
         return render(request, "error.html.j2", status, title="That did not work", text=str(error))

@@ -1,22 +1,29 @@
-"""Deliveries: what was mailed, to whom, and what was not and why."""
+"""Deliveries: what was mailed, to whom, and what was not and why; and no more mails on a story."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
-from alerts.listing import deliveries
+from alerts.feedback import obey
+from alerts.links import Link
+from alerts.listing import Deliveries, deliveries
+from alerts.mailbox import Mailbox, Mailboxes
+from jobs.context import Context
 from newswatch.model import Delivery
 from search.articles import ArticleStore
 from search.query import MAX_WINDOW
+from web.mail_pages import caught_names
 from web.render import pages, render
-from web.security import Here
+from web.security import Here, Posted
 
 PAGE = 50
 
 router = APIRouter()
+changes = APIRouter()
 
 
 @router.get("/deliveries")
@@ -30,8 +37,41 @@ def list_deliveries(
 ) -> Response:
     found = deliveries(here.es, here.names, state=state, alert_id=alert, recipient=to, size=PAGE, offset=offset)
     titles = ArticleStore(here.es, here.names).get(d.article_id for d in found.page if d.article_id)
-    values = {"found": found, "titles": titles, "pages": pages(offset, PAGE, found.total, MAX_WINDOW)}
+    caught = caught_names(here, (o.message_id for d in found.page for o in d.outcomes if o.message_id))
+    values = {"found": found, "titles": titles, "caught": caught, "pages": pages(offset, PAGE, found.total, MAX_WINDOW)}
     return render(request, "deliveries.html.j2", state=state, alert=alert, to=to, now=here.clock(), legs=legs, **values)
+
+
+@changes.post("/story/{story_id}/mails")
+def stop_or_go_on(request: Request, here: Here, story_id: str, form: Posted) -> Response:
+    """No more mails on the story to those who got one, or mails on it again; corrections are always mailed."""
+    boxes = Mailboxes(here.es, here.names)
+    for recipient in recipients_of(story_mails(here, story_id)):
+        if form.text("do") == "stop":
+            obey(here.es, here.names, Link("ack", recipient, "*", story_id), here.clock())
+        else:
+            boxes.change(recipient, lambda box: _without(box, story_id))
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/story/{story_id}?done={form.text('do')}", 303)
+
+
+def _without(box: Mailbox, story_id: str) -> Mailbox:
+    return replace(box, acknowledged={s: at for s, at in box.acknowledged.items() if s != story_id})
+
+
+def story_mails(here: Context, story_id: str) -> Deliveries:
+    """What was mailed, or is to be, on a story."""
+    return deliveries(here.es, here.names, story_id=story_id, size=PAGE)
+
+
+def recipients_of(found: Deliveries) -> list[str]:
+    """Everybody the deliveries go to, each once. Pure."""
+    return list(dict.fromkeys(recipient for d in found.page for recipient in d.recipients))
+
+
+def stopped(here: Context, recipients: list[str], story_id: str) -> list[str]:
+    """Those of the recipients who have had enough of the story."""
+    boxes = Mailboxes(here.es, here.names)
+    return [recipient for recipient in recipients if story_id in boxes.get(recipient).acknowledged]
 
 
 def legs(delivery: Delivery) -> list[tuple[str, float]]:

@@ -1,6 +1,6 @@
 """The web apps as they stand in Airflow's web server: with its users and their rights."""
 
-from functools import cache
+import time
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -8,6 +8,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
 from fastapi import Depends, FastAPI
 
+from dags.connections import airflow_settings
 from jobs.context import Context, open_context
 from web import app, links
 from web.security import Access
@@ -20,14 +21,41 @@ the simple one would grant them to every viewer.
 """
 
 
-@cache
-def _context() -> Context:
-    """Opened at the first request, not when Airflow starts: Elasticsearch may come up later."""
-    return open_context()
+_LOOK_AGAIN_S = 60
+"""How old Airflow's connections may be that the page goes by: each task reads them anew."""
+
+
+class _Opened:
+    """The context of both apps: opened at the first request, not when Airflow starts, as Elasticsearch may come later.
+
+    Opened anew when Airflow's connections say something else than they did.
+    """
+
+    def __init__(self) -> None:
+        self._context: Context | None = None
+        self._looked = 0.0
+
+    def __call__(self) -> Context:
+        now = time.monotonic()
+        if self._context is None or now - self._looked > _LOOK_AGAIN_S:
+            settings = airflow_settings()
+            if self._context is None or self._context.settings != settings:
+                self._context = open_context(settings)
+            self._looked = now
+        return self._context
+
+
+_context = _Opened()
 
 
 def _user_name(user: GetUserDep) -> str:
     return str(user.get_name())
+
+
+def _address(user: Any) -> str:
+    """The user's mail address, where the auth manager knows one: FAB keeps it, others log in by it."""
+    known = getattr(user, "email", None) or user.get_name()
+    return str(known) if "@" in str(known) else ""
 
 
 def _user(user: Annotated[Any, Depends(get_user)]) -> Any:
@@ -51,6 +79,7 @@ def access() -> Access:
         user_name=_user_name,
         user=_user,
         may_change=_may_change,
+        address=_address,
         login_url=_login_url,
     )
 

@@ -36,6 +36,7 @@ def environment() -> Environment:
         "country": country,
         "language": language,
         "tag_name": tag_name,
+        "tag_path": tag_path,
         "step": step_label,
         "topic": topic,
         "duration": duration,
@@ -56,7 +57,7 @@ def environment() -> Environment:
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     """The page; `request.state.shell` holds what every page shows."""
-    shell = {"user": None, "may_change": False, "token": "", **getattr(request.state, "shell", {})}
+    shell = {"user": None, "may_change": False, "token": "", "catches": False, **getattr(request.state, "shell", {})}
     html = (
         environment()
         .get_template(template)
@@ -134,6 +135,12 @@ def tag_name(tag: str) -> str:
     head, _, part = tag.partition("/")
     plain = part.replace("-", " ").capitalize() if part else names.get(head, head.replace("-", " ").capitalize())
     return {"Cyber hybrid": "Cyber and hybrid", "Law policy": "Law and policy"}.get(plain, plain)
+
+
+def tag_path(tag: str) -> str:
+    """A sub-topic with its topic before it, where it stands alone: "NATO: Operations"."""
+    head, _, part = tag.partition("/")
+    return f"{tag_name(head)}: {tag_name(tag)}" if part else tag_name(tag)
 
 
 def topic(tag: str) -> str:

@@ -1,43 +1,54 @@
-"""Saved searches: list, create, change, try on the archive, mute."""
+"""Saved searches: list, create, change, try on the archive, mute, switch off, delete."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from elasticsearch import NotFoundError
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from alerts import schedule
 from alerts.feedback import quality
 from alerts.listing import deliveries
+from alerts.mailbox import Mailboxes
 from alerts.query import check
-from alerts.saved import SavedSearches, load_alerts, with_fields
-from alerts.trial import MANY, Trial
+from alerts.saved import Change, SavedSearches, address, load_alerts, with_fields
+from alerts.trial import MANY, Difference, Trial, compare
 from alerts.trial import trial as try_out
+from alerts.volume import Volume, measure
+from embedded.stack import is_embedded_mail
 from jobs.context import Context
 from newswatch.errors import ConfigError, NewswatchError, QueryError
 from newswatch.model import SavedSearch
 from search.articles import ArticleStore
 from search.lift import lift
 from search.syntax import parse
+from web import drafts
 from web.charts import bars
-from web.render import render
-from web.security import Form, Here, Posted, UserName
+from web.drafts import Draft, draft_from, draft_of, spoken
+from web.render import render, tag_path
+from web.security import Form, Here, Posted, UserAddress, UserName
 
 TRIAL_DAYS = 30
-SCHEDULES = ("instant", "hourly", "daily at 07:00 Europe/Brussels", "weekly on monday at 07:00 Europe/Brussels")
 MUTES = {"1 hour": 3_600, "1 day": 86_400, "1 week": 7 * 86_400}
+TOPICS = ("nato", "counter-terrorism")
+"""Offered even before the first article carries one."""
 
 router = APIRouter()
 changes = APIRouter()
 
+Done = Annotated[str, Query(max_length=100)]
+
 
 @router.get("/searches")
-def list_searches(request: Request, here: Here, done: Annotated[str, Query(max_length=100)] = "") -> Response:
+def list_searches(request: Request, here: Here, done: Done = "") -> Response:
     saved, trouble = _saved(here), ""
     try:
         # What the file lists is there before the first match has run.
@@ -57,40 +68,43 @@ def list_searches(request: Request, here: Here, done: Annotated[str, Query(max_l
 
 
 @router.get("/searches/new")
-def new_search(request: Request, here: Here, q: Annotated[str, Query(max_length=4_000)] = "") -> Response:
+def new_search(
+    request: Request,
+    here: Here,
+    name: UserName,
+    mail_to: UserAddress,
+    q: Annotated[str, Query(max_length=4_000)] = "",
+) -> Response:
+    recipients = mail_to or _usual_address(here, name)
     try:
         lifted = lift(parse(q))
     except QueryError as error:
-        return _form_page(request, here, Draft(query=q), fault=str(error), new=True)
-    draft = Draft(
-        name=" ".join(part for part in (lifted.query, *(tag.tag for tag in lifted.tags)) if part)[:200],
-        query=lifted.query,
-        tags="\n".join(f"{tag.tag}:{tag.level}" for tag in lifted.tags),
-        languages=", ".join(lifted.languages),
-        countries=", ".join(lifted.countries),
-        sources=", ".join(lifted.sources),
-        kinds=", ".join(lifted.kinds),
-    )
-    return _form_page(request, here, draft, new=True, dropped=lifted.dropped)
+        return _form_page(request, here, Draft(query=q, recipients=recipients), fault=str(error))
+    return _form_page(request, here, draft_from(lifted, recipients), dropped=lifted.dropped)
 
 
 @router.get("/searches/{alert_id}")
 def show_search(
-    request: Request, here: Here, alert_id: str, done: Annotated[str, Query(max_length=100)] = ""
+    request: Request, here: Here, alert_id: str, done: Done = "", version: Annotated[int, Query(ge=0)] = 0
 ) -> Response:
-    saved = _saved(here)
-    search = saved.get(alert_id)
-    return _form_page(request, here, draft_of(search), search=search, done=done)
+    """`version` puts an earlier version's fields into the form."""
+    search = _saved(here).get(alert_id)
+    if not version or version == search.version:
+        return _form_page(request, here, draft_of(search), search=search, done=done)
+    old = next((c.search for c in _saved(here).history(alert_id) if c.search.version == version), None)
+    if old is None:
+        raise HTTPException(404, f"{search.name} has no version {version}.")
+    return _form_page(request, here, draft_of(old), search=search, version=version)
 
 
 @changes.post("/searches/new")
 def create_search(request: Request, here: Here, name: UserName, form: Posted) -> Response:
     draft = Draft.read(form)
     alert_id = form.text("id") or slug(draft.name)
-    if any(search.id == alert_id for search in _saved(here).all()):
-        fault = f"There is a saved search {alert_id!r} already: give this one another name."
-        return _form_page(request, here, draft, fault=fault, new=True)
     search = SavedSearch(alert_id, draft.name, "", (), owner=name)
+    if form.text("do") != "try" and any(known.id == alert_id for known in _saved(here).all()):
+        fault = f"There is a saved search {alert_id!r} already: give this one another name."
+        return _form_page(request, here, draft, fault=fault)
     return _tried_or_saved(request, here, name, form, draft, search, new=True)
 
 
@@ -105,118 +119,104 @@ def mute_search(request: Request, here: Here, name: UserName, form: Posted, aler
     until = here.clock() + timedelta(seconds=seconds) if seconds else None
     saved = _saved(here)
     saved.save(replace(saved.get(alert_id), mute_until=until), by=name, now=here.clock())
-    return _back(request, "/searches", "muted" if until else "unmuted")
+    return _back(request, f"/searches/{alert_id}" if "here" in form else "/searches", "muted" if until else "unmuted")
 
 
 @changes.post("/searches/{alert_id}/switch")
 def switch_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
     saved = _saved(here)
     saved.save(replace(saved.get(alert_id), enabled=form.text("to") == "on"), by=name, now=here.clock())
-    return _back(request, "/searches", "switched on" if form.text("to") == "on" else "switched off")
+    return _back(request, f"/searches/{alert_id}", "switched on" if form.text("to") == "on" else "switched off")
 
 
-# ── the form ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+@changes.post("/searches/{alert_id}/delete")
+def delete_search(request: Request, here: Here, alert_id: str) -> Response:
+    if _listed(here, alert_id):
+        raise HTTPException(409, _STAYS)
+    _saved(here).delete(alert_id)
+    return _back(request, "/searches", "deleted")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The form as typed: kept as it is while something in it is wrong."""
-
-    name: str = ""
-    query: str = ""
-    tags: str = ""
-    languages: str = ""
-    countries: str = ""
-    sources: str = ""
-    kinds: str = ""
-    min_sources: str = "1"
-    min_score: str = "0"
-    recipients: str = ""
-    schedule: str = "instant"
-    throttle: str = "0s"
-    updates: bool = False
-    note: str = ""
-
-    @classmethod
-    def read(cls, form: Form) -> Draft:
-        """The form's fields."""
-        texts = {name: form.text(name) for name in cls.__dataclass_fields__ if name != "updates"}
-        return cls(**texts, updates=form.checked("updates"))
-
-    def fields(self) -> dict[str, Any]:
-        """As fields of `alerts.yaml`."""
-        tags = [tag.partition(":") for tag in self.tags.replace(",", " ").split()]
-        return {
-            "name": self.name,
-            "query": self.query,
-            "tags": [{"tag": tag, "level": level or "mention"} for tag, _, level in tags],
-            "languages": _listed(self.languages.lower()),
-            "countries": _listed(self.countries.upper()),
-            "sources": _listed(self.sources.lower()),
-            "kinds": _listed(self.kinds.lower()),
-            "min_sources": self.min_sources or 1,
-            "min_score": self.min_score or 0,
-            "recipients": _listed(self.recipients),
-            "schedule": self.schedule,
-            "throttle": self.throttle or "0s",
-            "updates": self.updates,
-            "note": self.note,
-        }
+_STAYS = (
+    "It stands in config/alerts.yaml and would come back from there: switch it off, or take it out of the file first."
+)
 
 
-def draft_of(search: SavedSearch) -> Draft:
-    """The form of a saved search."""
-    return Draft(
-        name=search.name,
-        query=search.query,
-        tags="\n".join(f"{tag.tag}:{tag.level}" for tag in search.tags),
-        languages=", ".join(search.languages),
-        countries=", ".join(search.countries),
-        sources=", ".join(search.sources),
-        kinds=", ".join(search.kinds),
-        min_sources=str(search.min_sources),
-        min_score=f"{search.min_score:g}",
-        recipients="\n".join(search.recipients),
-        schedule=search.schedule,
-        throttle=f"{search.throttle_s}s",
-        updates=search.updates,
-        note=search.note,
-    )
+def _listed(here: Context, alert_id: str) -> bool:
+    """Whether the file lists it; one that can't be read lists nothing that could come back."""
+    try:
+        return any(search.id == alert_id for search in load_alerts(here.settings.config_dir / "alerts.yaml"))
+    except ConfigError:
+        return False
 
 
-def _listed(text: str) -> list[str]:
-    return text.replace(",", " ").split()
+def _usual_address(here: Context, user: str) -> str:
+    """Where a user of whom Airflow knows no address wants mails: as the last time; on a catcher, at the user's name."""
+    own = [search for search in _saved(here).all() if search.owner == user and search.recipients]
+    if own:
+        return own[-1].recipients[0]
+    try:
+        return address(f"{user}@localhost") if is_embedded_mail(here.settings) else ""
+    except ValueError:
+        return ""
 
 
 def slug(name: str) -> str:
     """An id made of a name: "NATO: Baltic air" → "nato-baltic-air"."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64] or "search"
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-") or "search"
+
+
+# ── trying and saving ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a saved search would have found in the archive."""
+
+    search: SavedSearch
+    trial: Trial
+    against: Difference | None = None
+    """To the version in force."""
+    volume: Volume | None = None
+    """Of a search for spikes: this hour, and what is usual."""
+
+    @property
+    def many(self) -> bool:
+        """Whether it would send more mails than anybody reads; one that watches a volume sends few."""
+        return self.search.kind == "query" and self.trial.per_day > MANY
 
 
 def _tried_or_saved(
     request: Request, here: Context, user: str, form: Form, draft: Draft, search: SavedSearch, *, new: bool
 ) -> Response:
     known = None if new else search
+    trying = form.text("do") == "try"
     try:
-        # Nobody needs to be mailed by what is only tried.
-        fields = draft.fields()
-        trying = form.text("do") == "try"
-        if trying and not fields["recipients"]:
-            fields["recipients"] = ["nobody@localhost"]
-        if trying and not fields["name"]:
-            fields["name"] = "try"
-        changed = with_fields(search, fields)
-        check(here.es, here.names, changed)
-        found = try_out(here.es, here.names, changed, days=TRIAL_DAYS, now=here.clock())
-        many = found.per_day > MANY and not form.checked("confirmed")
-        if trying or many:
-            confirm = many and not trying
-            return _form_page(request, here, draft, search=known, new=new, trial=found, confirm=confirm)
-        kept = _saved(here).save(changed, by=user, now=here.clock())
+        tried = _try(here, draft, search, known, trying=trying)
+        if trying or (tried.many and "confirmed" not in form):
+            return _form_page(request, here, draft, search=known, tried=tried, confirm=tried.many and not trying)
+        kept = _saved(here).save(tried.search, by=user, now=here.clock())
     except NewswatchError as error:
-        return _form_page(request, here, draft, search=known, fault=str(error), new=new)
-    return _back(request, f"/searches/{kept.id}", "saved")
+        return _form_page(request, here, draft, search=known, fault=str(error))
+    return _back(request, f"/searches/{kept.id}", "created" if new else "saved")
+
+
+def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | None, *, trying: bool) -> Tried:
+    fields = draft.fields()
+    if trying:  # nobody needs to be mailed by what is only tried, nor need it have a name
+        fields |= {"recipients": fields["recipients"] or ["nobody@localhost"], "name": fields["name"] or "try"}
+    changed, now = with_fields(search, fields), here.clock()
+    check(here.es, here.names, changed)
+    return Tried(
+        changed,
+        try_out(here.es, here.names, changed, days=TRIAL_DAYS, now=now),
+        compare(here.es, here.names, changed, known, days=TRIAL_DAYS, now=now) if trying and known else None,
+        measure(here.es, here.names, changed, now) if changed.kind == "spike" else None,
+    )
+
+
+# ── the form's page ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _form_page(
@@ -226,36 +226,109 @@ def _form_page(
     *,
     search: SavedSearch | None = None,
     fault: str = "",
-    new: bool = False,
     done: str = "",
     dropped: tuple[str, ...] = (),
-    trial: Trial | None = None,
+    tried: Tried | None = None,
     confirm: bool = False,
+    version: int = 0,
 ) -> Response:
-    saved = _saved(here)
-    recent = deliveries(here.es, here.names, alert_id=search.id, size=5) if search else None
-    told = [d.article_id for d in recent.page if d.article_id] if recent else []
     values: Mapping[str, Any] = {
         "draft": draft,
         "search": search,
         "fault": fault,
-        "new": new,
         "done": done,
         "dropped": dropped,
-        "trial": trial,
-        "bars": bars(trial.days) if trial else [],
+        "tried": tried,
         "confirm": confirm,
-        "history": saved.history(search.id) if search else (),
-        "quality": quality(here.es, here.names, [search.id])[0] if search else None,
-        "recent": recent,
-        "titles": ArticleStore(here.es, here.names).get(told) if told else {},
-        "problem": saved.problems().get(search.id) if search else None,
-        "schedules": SCHEDULES if draft.schedule in SCHEDULES else (draft.schedule, *SCHEDULES),
+        "version": version,
+        "bars": bars(tried.trial.days) if tried else [],
+        "mail": urlencode(mail_fields(draft)) if tried else "",
+        "topics": _topics(here, draft),
+        "kinds": _kinds(here, draft),
+        "form": drafts,
+        "days_of_week": schedule.DAYS,
         "many": MANY,
         "days": TRIAL_DAYS,
     }
-    status = 400 if fault else 200
-    return render(request, "search_form.html.j2", status, now=here.clock(), state_of=state_of, mutes=MUTES, **values)
+    shown = {"state_of": state_of, "mutes": MUTES, "stays": _STAYS}
+    known = _about(here, search) if search else {"problem": None, "refusals": ()}
+    return render(
+        request, "search_form.html.j2", 400 if fault else 200, now=here.clock(), **shown, **values, known=known
+    )
+
+
+def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
+    """What the page tells of a saved search that exists."""
+    saved = _saved(here)
+    recent = deliveries(here.es, here.names, alert_id=search.id, size=5)
+    told = [d.article_id for d in recent.page if d.article_id]
+    return {
+        "quality": quality(here.es, here.names, [search.id])[0],
+        "recent": recent,
+        "titles": ArticleStore(here.es, here.names).get(told) if told else {},
+        "problem": saved.problems().get(search.id),
+        "versions": versions(search, saved.history(search.id)),
+        "refusals": _refusals(here, search),
+        "listed": _listed(here, search.id),
+    }
+
+
+def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, datetime | None]]:
+    """Recipients who by a link in a mail have unsubscribed or muted it: address, what, until when."""
+    boxes, found, now = Mailboxes(here.es, here.names), list[tuple[str, str, datetime | None]](), here.clock()
+    for recipient in search.recipients:
+        box = boxes.get(recipient)
+        if search.id in box.unsubscribed or "*" in box.unsubscribed:
+            found.append((recipient, "has unsubscribed", None))
+        elif (until := box.muted.get(search.id)) and until > now:
+            found.append((recipient, "has muted it", until))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A version of a saved search: who made it, when, and what it changed. The first one's maker is not on record."""
+
+    number: int
+    at: datetime | None
+    by: str
+    changes: Sequence[tuple[str, str, str]]
+
+
+def versions(search: SavedSearch, history: Sequence[Change]) -> list[VersionRow]:
+    """Every version, newest first. Pure."""
+    states = [*(change.search for change in history), search]
+    later = [
+        VersionRow(after.version, change.replaced_at, change.replaced_by, drafts.changed(change.search, after))
+        for change, after in zip(history, states[1:], strict=True)
+    ]
+    return [*reversed(later), VersionRow(states[0].version, None, states[0].owner, ())]
+
+
+def _topics(here: Context, draft: Draft) -> list[tuple[str, str]]:
+    """Tag → its name, of all that can be asked for: topics first, each followed by its sub-topics."""
+    tags = sorted({*TOPICS, *_values(here, "tags"), *draft.tags})
+    return [(tag, tag_path(tag)) for tag in tags]
+
+
+def _kinds(here: Context, draft: Draft) -> list[str]:
+    return sorted({*_values(here, "source.kind"), *draft.kinds.replace(",", " ").split()})
+
+
+def _values(here: Context, field: str) -> list[str]:
+    """The values that articles have in a field."""
+    aggs = {"values": {"terms": {"field": field, "size": 200}}}
+    try:
+        found = here.es.search(index=here.names.articles, size=0, aggs=aggs)["aggregations"]["values"]["buckets"]
+    except NotFoundError:
+        return []
+    return [str(bucket["key"]) for bucket in found]
+
+
+def mail_fields(draft: Draft) -> dict[str, str]:
+    """What the address of a sample mail needs to say of the draft."""
+    given = {"name": draft.name, "query": draft.query, "schedule": draft.schedule}
+    return {name: value for name, value in given.items() if value}
 
 
 # ── how they are shown ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -272,8 +345,9 @@ def state_of(search: SavedSearch, now: datetime) -> str:
 
 def watched(search: SavedSearch) -> list[str]:
     """What it asks for, part by part."""
-    parts = [search.query.strip()] if search.query.strip() else []
-    parts += [f"tag:{tag.tag}" + (" (main)" if tag.level == "main" else "") for tag in search.tags]
+    parts = {"query": [], "spike": ["a spike in"], "silence": [f"{spoken(search.silence_s)} without"]}[search.kind]
+    parts += [search.query.strip()] if search.query.strip() else []
+    parts += [f"{tag_path(tag.tag)}" + (" (main subject)" if tag.level == "main" else "") for tag in search.tags]
     lists = {"lang": search.languages, "country": search.countries, "source": search.sources, "kind": search.kinds}
     parts += [f"{name}:{','.join(values)}" for name, values in lists.items() if values]
     parts += [f"at least {search.min_sources} independent sources"] if search.min_sources > 1 else []
@@ -286,4 +360,4 @@ def _saved(here: Context) -> SavedSearches:
 
 
 def _back(request: Request, path: str, done: str) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}?done={done.replace(' ', '+')}", 303)
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}?{urlencode({'done': done})}", 303)

@@ -21,6 +21,7 @@ from search.export import CsvWriter, every
 from search.facets import Bar, Facet
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
+from web.delivery_pages import recipients_of, stopped, story_mails
 from web.render import pages, render
 from web.security import Here
 
@@ -58,12 +59,21 @@ def article(request: Request, here: Here, article_id: str, q: QueryText = "") ->
 
 
 @router.get("/story/{story_id}")
-def story(request: Request, here: Here, story_id: str, q: QueryText = "") -> Response:
+def story(
+    request: Request, here: Here, story_id: str, q: QueryText = "", done: Literal["", "stop", "go-on"] = ""
+) -> Response:
     found = read_story(here.es, here.names, story_id)
     if found is None:
         raise HTTPException(404, "There is no such story, or it is older than what is kept.")
-    versions = [(a, changes(a)) for a in found.articles if a.version > 1]
-    return render(request, "story.html.j2", story=found, versions=versions, q=q, now=here.clock(), most=MOST)
+    mails = story_mails(here, story_id)
+    values = {
+        "story": found,
+        "versions": [(a, changes(a)) for a in found.articles if a.version > 1],
+        "mails": mails,
+        "stopped": stopped(here, recipients_of(mails), story_id),
+        "done": done,
+    }
+    return render(request, "story.html.j2", q=q, now=here.clock(), most=MOST, **values)
 
 
 @router.get("/export.{form}")

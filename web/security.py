@@ -14,6 +14,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.datastructures import FormData
 
 from alerts.links import signing_key
+from embedded.stack import is_embedded_mail
 from jobs.context import Context
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
@@ -28,6 +29,7 @@ HEADERS = {
             "script-src 'self'",
             "img-src 'self'",
             "connect-src 'self'",
+            "frame-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'self'",
@@ -58,6 +60,8 @@ class Access:
     """Whether a user that `user` gives would be let through by `change`: the page shows no button that would fail."""
     user: Dependency
     """The user, for `may_change`."""
+    address: Callable[[Any], str]
+    """The mail address of a user that `user` gives, empty where it isn't known."""
     login_url: Callable[[str], str]
     """Where to log in, coming back to the address given."""
 
@@ -109,8 +113,11 @@ def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
     ) -> None:
         request.state.context = context()
         request.state.user_name = name
+        request.state.user_address = access.address(user)
         token = new_token(request.state.context, name)
-        request.state.shell = {"user": name, "may_change": access.may_change(user), "token": token}
+        may_change, catches = access.may_change(user), is_embedded_mail(request.state.context.settings)
+        shown = {"user": name, "may_change": may_change, "token": token}
+        request.state.shell = shown | {"catches": catches and may_change}
 
     return shell
 
@@ -146,6 +153,10 @@ def _user_name(request: Request) -> str:
     return str(request.state.user_name)
 
 
+def _user_address(request: Request) -> str:
+    return str(request.state.user_address)
+
+
 class Form:
     """The text fields of a posted form."""
 
@@ -157,15 +168,16 @@ class Form:
         value = self._data.get(name)
         return value.strip() if isinstance(value, str) else ""
 
-    def words(self, name: str) -> list[str]:
-        """The field's text divided at commas and spaces."""
-        return self.text(name).replace(",", " ").split()
+    def beginning(self, start: str) -> dict[str, str]:
+        """The fields whose names begin so, without that beginning."""
+        return {name.removeprefix(start): self.text(name) for name in self._data if name.startswith(start)}
 
-    def checked(self, name: str) -> bool:
-        """Whether the box was ticked."""
+    def __contains__(self, name: str) -> bool:
+        """Whether the field was sent; for a box, whether it was ticked."""
         return name in self._data
 
 
 Here = Annotated[Context, Depends(_here)]
 Posted = Annotated[Form, Depends(_form)]
 UserName = Annotated[str, Depends(_user_name)]
+UserAddress = Annotated[str, Depends(_user_address)]

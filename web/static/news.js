@@ -56,6 +56,9 @@ function onKey(event) {
   }
 }
 
+const zone = document.querySelector("[data-own-zone]");
+if (zone) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.value;
+
 try {
   leaveFrame();
   takeTheme();

@@ -1,0 +1,269 @@
+"""The form of a saved search: what was typed, as fields of `alerts.yaml`, and a saved search as such a form. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from babel import Locale
+
+from alerts import schedule
+from alerts.saved import UsageError
+from newswatch.model import SavedSearch
+from search.lift import Lifted
+from web.render import tag_path
+from web.security import Form
+
+EVERY = ("instant", "hourly", "daily", "weekly")
+THROTTLES = (0, 900, 3_600, 6 * 3_600, 86_400)
+SILENCES = (6 * 3_600, 12 * 3_600, 86_400, 2 * 86_400, 7 * 86_400)
+"""Seconds that the form offers; a saved search may have others."""
+TAG_FIELD = "tag:"
+"""Put before a tag in the name of its field."""
+_UNITS = ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+_TEXTS = (
+    "name",
+    "query",
+    "kind",
+    "languages",
+    "countries",
+    "sources",
+    "kinds",
+    "min_sources",
+    "min_score",
+    "recipients",
+    "every",
+    "at",
+    "day",
+    "zone",
+    "throttle",
+    "silence",
+    "expires_at",
+    "note",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The form as typed: kept as it is while something in it is wrong."""
+
+    name: str = ""
+    query: str = ""
+    kind: str = "query"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tag → the least level."""
+    languages: str = ""
+    countries: str = ""
+    sources: str = ""
+    kinds: str = ""
+    min_sources: str = "1"
+    min_score: str = "0"
+    recipients: str = ""
+    every: str = "instant"
+    at: str = "07:00"
+    day: str = "monday"
+    zone: str = "Europe/Brussels"
+    throttle: str = "0s"
+    silence: str = "1d"
+    updates: bool = False
+    expires_at: str = ""
+    note: str = ""
+
+    @classmethod
+    def read(cls, form: Form) -> Draft:
+        """The form's fields; one that was not sent is as on a new form."""
+        texts = {name: form.text(name) for name in _TEXTS if name in form}
+        tags = {tag: level for tag, level in form.beginning(TAG_FIELD).items() if level}
+        return cls(**texts, tags=tags, updates="updates" in form)
+
+    @property
+    def schedule(self) -> str:
+        """As `alerts.yaml` writes it."""
+        if self.every == "daily":
+            return f"daily at {self.at} {self.zone}"
+        return f"weekly on {self.day} at {self.at} {self.zone}" if self.every == "weekly" else self.every
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether any of the conditions is set that the form folds away."""
+        lists = (self.languages, self.countries, self.sources, self.kinds)
+        return any(lists) or self.min_sources not in ("", "1") or self.min_score not in ("", "0")
+
+    @property
+    def tuned(self) -> bool:
+        """Whether anything is set of how it mails that the form folds away."""
+        return self.throttle not in ("", "0s") or self.updates or bool(self.expires_at or self.note)
+
+    def fields(self) -> dict[str, Any]:
+        """As fields of `alerts.yaml`.
+
+        Raises:
+            UsageError: a country, a language or a date can't be one.
+        """
+        return {
+            "name": self.name,
+            "query": self.query,
+            "kind": self.kind,
+            "tags": [{"tag": tag, "level": level} for tag, level in self.tags.items()],
+            "languages": _codes(self.languages, "language", languages(), str.lower),
+            "countries": _codes(self.countries, "country", countries(), str.upper),
+            "sources": _words(self.sources.lower()),
+            "kinds": _words(self.kinds.lower()),
+            "min_sources": self.min_sources or 1,
+            "min_score": self.min_score or 0,
+            "recipients": _words(self.recipients),
+            "schedule": self.schedule,
+            "throttle": self.throttle or "0s",
+            "silence": self.silence or "1d",
+            "updates": self.updates,
+            "expires_at": _moment(self.expires_at),
+            "note": self.note,
+        }
+
+
+def draft_of(search: SavedSearch) -> Draft:
+    """The form of a saved search."""
+    sends = schedule.parse(search.schedule)
+    timed = {"at": f"{sends.at:%H:%M}", "zone": str(sends.zone)} if sends.every in ("daily", "weekly") else {}
+    return Draft(
+        name=search.name,
+        query=search.query,
+        kind=search.kind,
+        tags={tag.tag: tag.level for tag in search.tags},
+        languages=", ".join(search.languages),
+        countries=", ".join(search.countries),
+        sources=", ".join(search.sources),
+        kinds=", ".join(search.kinds),
+        min_sources=str(search.min_sources),
+        min_score=f"{search.min_score:g}",
+        recipients="\n".join(search.recipients),
+        every=sends.every,
+        day=schedule.DAYS[sends.weekday or 0],
+        throttle=short(search.throttle_s),
+        silence=short(search.silence_s),
+        updates=search.updates,
+        expires_at=search.expires_at.replace(tzinfo=None).isoformat() if search.expires_at else "",
+        note=search.note,
+        **timed,
+    )
+
+
+def draft_from(lifted: Lifted, recipients: str) -> Draft:
+    """The form of a new saved search that watches what a query finds."""
+    topics = [name for tag in lifted.tags if (name := tag_path(tag.tag)).casefold() not in lifted.query.casefold()]
+    others = [*lifted.languages, *lifted.countries, *lifted.sources, *lifted.kinds]
+    return Draft(
+        name=", ".join(part for part in (lifted.query, *topics, *others) if part)[:200],
+        query=lifted.query,
+        tags={tag.tag: tag.level for tag in lifted.tags},
+        languages=", ".join(lifted.languages),
+        countries=", ".join(lifted.countries),
+        sources=", ".join(lifted.sources),
+        kinds=", ".join(lifted.kinds),
+        recipients=recipients,
+    )
+
+
+def short(seconds: int) -> str:
+    """A length of time as `alerts.schedule` reads it, in its largest whole unit: 5400 → "90m"."""
+    size, unit = next((size, unit) for size, unit in _UNITS if (seconds % size == 0 and seconds >= size) or size == 1)
+    return f"{seconds // size}{unit}"
+
+
+def choices(offered: tuple[int, ...], chosen: str) -> list[str]:
+    """The lengths of time to choose from, as `short` writes them: what is offered, and what is chosen already."""
+    texts = [short(seconds) for seconds in offered]
+    return texts if chosen in texts else [chosen, *texts]
+
+
+def spoken(length: str | int) -> str:
+    """A length of time, in seconds or as `short` writes it, in words: "90m" → "90 minutes"; what is none, as it is."""
+    text = short(length) if isinstance(length, int) else length
+    found = re.fullmatch(r"(\d+) ?([smhdw])", text.strip().lower())
+    if not found:
+        return text
+    name = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}[found[2]]
+    return f"{found[1]} {name}{'s' if found[1] != '1' else ''}"
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no date and time: write one like 2026-12-31T18:00") from error
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+@cache
+def countries() -> Mapping[str, str]:
+    """English name in small letters → ISO 3166 code."""
+    return {str(name).casefold(): code for code, name in Locale("en").territories.items() if len(code) == 2}
+
+
+@cache
+def languages() -> Mapping[str, str]:
+    """English name in small letters → ISO 639 code."""
+    return {str(name).casefold(): code for code, name in Locale("en").languages.items() if len(code) <= 3}
+
+
+def _codes(text: str, what: str, by_name: Mapping[str, str], case: Any) -> list[str]:
+    """The codes of what is listed, by code or by English name."""
+    known = set(by_name.values())
+    found: list[str] = []
+    for part in filter(None, (part.strip() for part in re.split(r"[,;\n]", text))):
+        pieces = [part] if part.casefold() in by_name else part.split()
+        for piece in pieces:
+            code = by_name.get(piece.casefold(), case(piece))
+            if code not in known:
+                raise UsageError(f"{piece!r} is no {what}: write its English name or its code, with commas between")
+            found.append(code)
+    return list(dict.fromkeys(found))
+
+
+# ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LABELS: Mapping[str, str] = {
+    "query": "words",
+    "tags": "topics",
+    "min_score": "least score",
+    "min_sources": "independent sources",
+    "sources": "outlets",
+    "kinds": "kinds of outlets",
+    "recipients": "mail to",
+    "schedule": "when",
+    "throttle_s": "pause between mails",
+    "mute_until": "muted until",
+    "expires_at": "ends",
+    "silence_s": "silence of",
+    "updates": "later articles",
+    "enabled": "switched on",
+    "kind": "watches for",
+}
+
+
+def changed(before: SavedSearch, after: SavedSearch) -> list[tuple[str, str, str]]:
+    """What differs between two versions: the field's label, its value before and after."""
+    names = (name for name in SavedSearch.__dataclass_fields__ if name not in ("version", "id"))
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
+    return [(LABELS.get(n, n), _shown(n, old), _shown(n, new)) for n, old, new in pairs if old != new]
+
+
+def _shown(name: str, value: Any) -> str:
+    if value in (None, "", ()):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    if name == "tags":
+        return ", ".join(f"{tag_path(t.tag)} ({'main subject' if t.level == 'main' else 'mentioned'})" for t in value)
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return spoken(value) if name.endswith("_s") else f"{value:g}" if isinstance(value, float) else str(value)

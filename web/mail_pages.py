@@ -1,0 +1,150 @@
+"""Mails as their readers see them: a sample of what a saved search would send, and what the mail catcher has caught.
+
+A mail's HTML is shown in a frame of its own, under a policy that lets it do nothing but be read.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from pydantic import SecretStr
+
+from alerts import schedule as schedules
+from alerts.compose import Item, Mail, MailKind
+from alerts.highlight import highlights
+from alerts.links import Links
+from alerts.mail import Story
+from alerts.mail import render as written
+from alerts.match import independent_sources
+from alerts.query import to_query
+from embedded.mail import CaughtMail, read_mail
+from embedded.stack import is_embedded_mail, mail_folder
+from jobs.context import Context
+from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
+from search.articles import ArticleStore
+from web.render import render
+from web.security import Here
+
+SHOWN = 100
+"""Caught mails that are listed, the newest."""
+REMEMBERED = 2_000
+"""Caught mails whose heads are kept in memory."""
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+}
+"""Of a mail: mails carry their styles with them. Its links open beside the page."""
+_NAME = r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]+"
+
+router = APIRouter()
+private = APIRouter()
+"""For those who may change what is mailed: a caught mail holds the links that act in its recipient's name."""
+
+
+# ── a sample ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/mail/sample")
+def sample(
+    here: Here,
+    article: Annotated[list[str], Query(max_length=20)],
+    name: Annotated[str, Query(max_length=200)] = "",
+    query: Annotated[str, Query(max_length=4_000)] = "",
+    schedule: Annotated[str, Query(max_length=100)] = "instant",
+) -> Response:
+    """The mail that a saved search of this name, query and schedule would send on these articles."""
+    found = ArticleStore(here.es, here.names).get(article)
+    articles = [found[article_id] for article_id in dict.fromkeys(article) if article_id in found]
+    if not articles:
+        raise HTTPException(404, "These articles are no longer in the index.")
+    search = SavedSearch("sample", name or "This search", query, ("you@example.org",), schedule=schedule)
+    return _framed(_sample(here, search, articles))
+
+
+def _sample(here: Context, search: SavedSearch, articles: list[Article]) -> str:
+    asked = to_query(search)
+    passages = highlights(here.es, here.names, ((search.id, asked, a.language, a.id) for a in articles))
+    counts = independent_sources(here.es, here.names.articles, [a.story_id or a.id for a in articles])
+    stories = []
+    for article in articles:
+        story_id = article.story_id or article.id
+        owed = Delivery(
+            alert_id=search.id,
+            alert_name=search.name,
+            story_id=story_id,
+            article_id=article.id,
+            recipients=search.recipients,
+            state=DeliveryState.PENDING,
+            created_at=here.clock(),
+            passages=passages.get((search.id, article.id), ()),
+            schedule=search.schedule,
+        )
+        stories.append(Story(Item(story_id, (owed,)), article, counts.get(story_id, 1)))
+    digest = schedules.parse(search.schedule).digest
+    kind: MailKind = "digest" if digest else "story" if len(stories) == 1 else "group"
+    mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "<sample@localhost>")
+    # Signed with a key that nobody keeps: the links of a sample do nothing.
+    unsigned = Links(here.settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
+    message = written(mail, stories, here.settings, unsigned, now=here.clock())
+    part = message.get_body(("html",))
+    return str(part.get_content()) if part else ""
+
+
+def _framed(html: str) -> Response:
+    out = re.sub(r"<head>", '<head><base target="_blank">', html, count=1)
+    return HTMLResponse(out, headers=HEADERS)
+
+
+# ── what was caught ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@private.get("/mails")
+def list_caught(request: Request, here: Here) -> Response:
+    paths = _paths(here)
+    mails = [_head(path) for path in paths[:SHOWN]]
+    return render(request, "mails.html.j2", mails=mails, total=len(paths), now=here.clock())
+
+
+@private.get("/mails/{name}")
+def show_caught(request: Request, here: Here, name: str) -> Response:
+    return render(request, "mail.html.j2", mail=_caught(here, name), name=name, now=here.clock())
+
+
+@private.get("/mails/{name}/body")
+def caught_body(here: Here, name: str) -> Response:
+    return _framed(_caught(here, name).html)
+
+
+def caught_names(here: Context, message_ids: Iterable[str]) -> Mapping[str, str]:
+    """Message-ID → the name of the caught mail, of those that are among the newest caught."""
+    wanted = set(message_ids)
+    heads = ((path, _head(path)) for path in _paths(here)[:REMEMBERED]) if wanted else ()
+    return {head.message_id: path.stem for path, head in heads if head.message_id in wanted}
+
+
+def _paths(here: Context) -> list[Path]:
+    """The files of caught mails, newest first; none where mails are really sent."""
+    if not is_embedded_mail(here.settings):
+        return []
+    return sorted(mail_folder(here.settings.data_dir).glob("*.eml"), reverse=True)
+
+
+def _caught(here: Context, name: str) -> CaughtMail:
+    path = mail_folder(here.settings.data_dir) / f"{name}.eml"
+    if not re.fullmatch(_NAME, name) or not is_embedded_mail(here.settings) or not path.is_file():
+        raise HTTPException(404, "There is no such mail.")
+    return read_mail(path)
+
+
+@lru_cache(REMEMBERED)
+def _head(path: Path) -> CaughtMail:
+    """A caught mail without its body; the file never changes."""
+    return replace(read_mail(path), text="", html="")
