@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 import unicodedata
+from functools import cache
 from typing import Any, Final
 
 # fmt: off
@@ -23,13 +25,16 @@ _CONTROLS: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\u00ad\u200b\u2060\ufeff\ufffe\uffff]"
 )
 """Also the soft hyphen and the zero-width space, which would cut words in two; not the joiners, which Persian needs."""
-_BLANKS: Final = re.compile(r"[^\S\n]+")
 
 
 class _Collector:
     """Takes libxml2's events; needs no tree, so depth costs nothing."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the text before."""
         self._pieces: list[str] = []
         self._unseen = 0
 
@@ -53,6 +58,26 @@ class _Collector:
         return "".join(self._pieces)
 
 
+class _Reader(threading.local):
+    """One a thread: to make a parser takes as long as to read a paragraph with it."""
+
+    def __init__(self) -> None:
+        from lxml import etree
+
+        collector: Any = _Collector()
+        self._collector, self._parser = collector, etree.HTMLParser(target=collector, recover=True)
+        self._read = etree.HTML
+
+    def text_of(self, markup: str) -> str:
+        self._collector.begin()
+        return str(self._read(markup, self._parser))
+
+
+@cache
+def _reader() -> _Reader:
+    return _Reader()
+
+
 def looks_like_markup(text: str) -> bool:
     """Whether `text` holds a tag or a comment."""
     return "<" in text and _TAG.search(text) is not None
@@ -62,11 +87,8 @@ def from_markup(markup: str) -> str:
     """The text that a reader of this piece of HTML sees: one line a block, no scripts, no markup."""
     if "<" not in markup:
         return tidy(html.unescape(markup).replace("\n", " "))
-    from lxml import etree
-
-    joined = re.sub(r"\s+", " ", _CONTROLS.sub("", markup))
-    target: Any = _Collector()
-    return tidy(str(etree.HTML(f"<body>{joined}", etree.HTMLParser(target=target, recover=True))))
+    joined = " ".join(_CONTROLS.sub("", markup).split())
+    return tidy(_reader().text_of(f"<body>{joined}"))
 
 
 def unescape(text: str) -> str:
@@ -77,7 +99,7 @@ def unescape(text: str) -> str:
 def tidy(text: str) -> str:
     """`text` in Unicode NFC, without control characters, blanks folded, no empty lines."""
     clean = unicodedata.normalize("NFC", _CONTROLS.sub("", text.replace("\r", "\n")))
-    lines = (_BLANKS.sub(" ", line).strip() for line in clean.split("\n"))
+    lines = (" ".join(line.split()) for line in clean.split("\n"))
     return "\n".join(line for line in lines if line)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, quote_plus, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
@@ -43,6 +44,7 @@ _HOST_NAME: Final = re.compile(r"[a-z0-9._-]+")
 _CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x20\x7f]")
 
 
+@lru_cache(maxsize=10_000)  # an entry's link is asked for several times on its way
 def canonicalize(url: str) -> str:
     """The URL that an article is known by: the same for every spelling of one address.
 

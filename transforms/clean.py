@@ -10,15 +10,13 @@ from newswatch.model import Article
 
 # C0 and C1 controls, non-characters, byte order marks and the controls of bidirectional text; not newline and tab.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
-_BLANKS = re.compile(r"[^\S\n]+")
-_AROUND_NEWLINE = re.compile(r" ?\n[ \n]*")
 
 
 def clean_text(text: str) -> str:
     """`text` in Unicode's NFC, without control characters, a single blank between words, one newline per paragraph."""
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = unicodedata.normalize("NFC", text)
-    return _AROUND_NEWLINE.sub("\n", _BLANKS.sub(" ", text)).strip()
+    lines = (" ".join(line.split()) for line in unicodedata.normalize("NFC", text).split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def clean_line(text: str) -> str:

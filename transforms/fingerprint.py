@@ -29,6 +29,8 @@ CONTAINED = 0.8
 LEAST_CONTAINED = 40
 
 _SEED = 0x6E657773
+_BAND_NAMES = tuple(f"{RMinHash.ALGORITHM_VERSION}.{number:02d}." for number in range(BANDS))
+"""The algorithm's version first, since another one's signatures can't be compared."""
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)+|\d{2,}")
 
@@ -82,8 +84,8 @@ def fingerprint(text: str) -> Fingerprint:
     """The fingerprint of an article's text."""
     own = fold(own_words(text)).text
     words = _WORD.findall(own)
-    runs = [" ".join(words[n : n + SHINGLE]) for n in range(max(0, len(words) - SHINGLE + 1))]
-    unique = list(dict.fromkeys(runs))
+    runs = zip(*(words[n:] for n in range(SHINGLE)), strict=False)
+    unique = list(dict.fromkeys(map(" ".join, runs)))
     return Fingerprint(
         shingles=frozenset(unique),
         numbers=frozenset(_NUMBER.findall(own)),
@@ -100,13 +102,11 @@ def _bands(runs: list[str]) -> tuple[str, ...]:
     signature = RMinHash(num_perm=BANDS * ROWS, seed=_SEED)
     signature.update(runs)
     rows = signature.digest()
-    return tuple(_band(n, rows[n * ROWS : (n + 1) * ROWS]) for n in range(BANDS))
+    return tuple(name + _digest(rows[n * ROWS : (n + 1) * ROWS]) for n, name in enumerate(_BAND_NAMES))
 
 
-def _band(number: int, rows: list[int]) -> str:
-    """A keyword for one band: the algorithm's version first, since another one's signatures can't be compared."""
-    digest = hashlib.blake2b(repr(rows).encode(), digest_size=6).hexdigest()
-    return f"{RMinHash.ALGORITHM_VERSION}.{number:02d}.{digest}"
+def _digest(rows: list[int]) -> str:
+    return hashlib.blake2b(repr(rows).encode(), digest_size=6).hexdigest()
 
 
 def jaccard(a: Fingerprint, b: Fingerprint) -> float:
@@ -143,15 +143,16 @@ def _figures_differ(a: Fingerprint, b: Fingerprint) -> bool:
 
 # ── agencies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+# Every spelling begins with a letter, no group: `re` looks for the first letters of those ten times as fast.
 _AGENCIES: dict[str, str] = {
     "Reuters": r"Reuters|REUTERS|رويترز|Рейтер[сз]?|路透社?|ロイター",
-    "AP": r"(?:The\ )?Associated\ Press|AP|أ\.?\ ?ب|أسوشيتد\ برس|美联社|AP通信",
+    "AP": r"The\ Associated\ Press|Associated\ Press|AP|أ\.?\ ?ب|أسوشيتد\ برس|美联社|AP通信",
     "AFP": r"AFP|Agence\ France[- ]Presse|فرانس\ برس|أ\.?\ ?ف\.?\ ?ب|法新社",
     "dpa": r"dpa|DPA|Deutsche\ Presse-Agentur|د\.?\ ?ب\.?\ ?أ",
     "APA": r"APA|Austria\ Presse\ Agentur",
     "ANSA": r"ANSA",
     "EFE": r"EFE|ACAN[- ]EFE",
-    "TASS": r"(?:ITAR[- ])?TASS|ТАСС|تاس",
+    "TASS": r"ITAR[- ]TASS|TASS|ТАСС|تاس",
     "Interfax": r"Interfax|Интерфакс",
     "RIA Novosti": r"RIA\ Novosti|РИА\ Новости",
     "Ukrinform": r"Ukrinform|Укрінформ|УНІАН",
@@ -177,6 +178,7 @@ _AGENCIES: dict[str, str] = {
 _CREDITS = tuple(
     (
         name,
+        re.compile(written, re.VERBOSE),
         re.compile(
             rf"[(\[（]\s*(?:{written})(?:\s*[,;/][^()]{{0,40}})?\s*[)\]）]"
             rf"|(?:^|\n)[^\n.]{{0,60}}?[-–—]\s*(?:{written})\s*(?:[-–—:.]|$)"
@@ -189,6 +191,8 @@ _CREDITS = tuple(
     )
     for name, written in _AGENCIES.items()
 )
+"""Agency, how it is written, and how it is credited. Looking for the name first spares the slow third in most texts."""
+_ANY_AGENCY = re.compile("|".join(_AGENCIES.values()), re.VERBOSE)
 _AUTHORS = tuple(
     (name, re.compile(rf"^(?:[Bb]y\s+)?(?:{written})$", re.VERBOSE)) for name, written in _AGENCIES.items()
 )
@@ -201,7 +205,17 @@ def agency(text: str, authors: Iterable[str] = ()) -> str | None:
             if pattern.match(author.strip()):
                 return name
     for part in (text[:250], text[-250:]):
-        named = [(found.start(), name) for name, pattern in _CREDITS if (found := pattern.search(part))]
-        if named:
+        if named := _credited(part):
             return min(named)[1]
     return None
+
+
+def _credited(part: str) -> list[tuple[int, str]]:
+    """Where in `part` an agency is credited, and which."""
+    if not _ANY_AGENCY.search(part):
+        return []
+    return [
+        (found.start(), name)
+        for name, spelling, credit in _CREDITS
+        if spelling.search(part) and (found := credit.search(part))
+    ]

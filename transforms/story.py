@@ -14,6 +14,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import chain
 
 from transforms.fingerprint import Fingerprint, are_copies, fingerprint, jaccard, own_words
 from transforms.fold import fold
@@ -91,18 +93,19 @@ def story_terms(title: str, text: str) -> dict[str, float]:
 
 def stems(text: str) -> list[str]:
     """The words of `text` cut to what their forms share: six letters, five in Arabic, pairs of characters in CJK."""
-    return [stem for token in _TOKEN.findall(fold(text).text) for stem in _stems(token)]
+    return list(chain.from_iterable(map(_stems, _TOKEN.findall(fold(text).text))))
 
 
-def _stems(token: str) -> Iterable[str]:
+@lru_cache(maxsize=50_000)  # a language's words come again and again
+def _stems(token: str) -> tuple[str, ...]:
     if _CJK.match(token):
-        return [token[n : n + 2] for n in range(max(1, len(token) - 1))]
+        return tuple(token[n : n + 2] for n in range(max(1, len(token) - 1)))
     if "\u0600" <= token[0] <= "\u06ff":
         token = _ARABIC_HEAD.sub("", token)
-        return [token[:5]] if len(token) > 2 else []
+        return (token[:5],) if len(token) > 2 else ()
     if token.isdigit():
-        return [token] if len(token) > 1 else []
-    return [token[:6]] if len(token) > 2 else []
+        return (token,) if len(token) > 1 else ()
+    return (token[:6],) if len(token) > 2 else ()
 
 
 class Background:
