@@ -8,25 +8,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from cli.demo_steps import NEXT, Checks, Demo, DemoError, wait_until
 from cli.output import out
-from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 
-if TYPE_CHECKING:
-    from embedded.mail import CaughtMail
-    from embedded.newsroom_site.content import Story
-    from jobs.context import Context
-    from newswatch.model import Article
-    from search.feeds import FeedRecord
+HURRIED = {"poll_min_interval_s": 20, "poll_max_interval_s": 20, "mail_group_s": 5}
+"""Settings for an audience that waits."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +37,7 @@ def demo(
     """Show the main job on a local newsroom, feeds to e-mails, by the real scheduler; ends with 0 if all is right."""
     home = (folder or Settings().data_dir.parent / "newswatch-demo").absolute()
     began = time.monotonic()
-    with open_newsroom(home, keep=keep) as newsroom, open_stack(home, newsroom, keep) as settings:
+    with open_newsroom(home, keep=keep) as newsroom, open_stack(home, newsroom, keep=keep, **HURRIED) as settings:
         checks = Checks()
         Demo(settings, newsroom, checks).run()
         took = time.monotonic() - began
@@ -76,13 +72,14 @@ class NewsroomProcess:
 
 
 @contextmanager
-def open_newsroom(home: Path, keep: bool) -> Iterator[NewsroomProcess]:
+def open_newsroom(home: Path, *, keep: bool = False) -> Iterator[NewsroomProcess]:
+    """The newsroom, until the block ends, or beyond if it is to be kept; `home` is emptied first."""
     from embedded.processes import free_port
     from embedded.stack import down
 
     if home.exists():
         down(home)
-        _endopen_newsroom(home)
+        _end_newsroom(home)
         shutil.rmtree(home)
     config, port = home / "config", free_port()
     config.mkdir(parents=True)
@@ -97,13 +94,13 @@ def open_newsroom(home: Path, keep: bool) -> Iterator[NewsroomProcess]:
         )
         yield newsroom
     except BaseException:
-        _endopen_newsroom(home)
+        _end_newsroom(home)
         raise
     if not keep:
-        _endopen_newsroom(home)
+        _end_newsroom(home)
 
 
-def _endopen_newsroom(home: Path) -> None:
+def _end_newsroom(home: Path) -> None:
     """End the newsroom of `home`, if one runs; the process id is trusted only if it is one."""
     import psutil
 
@@ -117,25 +114,22 @@ def _endopen_newsroom(home: Path) -> None:
 
 
 @contextmanager
-def open_stack(home: Path, newsroom: NewsroomProcess, keep: bool) -> Iterator[Settings]:
-    """The stack as a user starts it, by `newswatch up`, on the newsroom's configuration."""
+def open_stack(home: Path, newsroom: NewsroomProcess, *, keep: bool = False, **changes: Any) -> Iterator[Settings]:
+    """The stack as a user starts it, by `newswatch up`, on the newsroom's configuration; `changes` are of settings."""
     from embedded.processes import free_port
     from embedded.stack import down
 
-    settings = Settings(
-        data_dir=home,
-        config_dir=newsroom.config,
-        elasticsearch_url=f"http://127.0.0.1:{free_port()}",
-        smtp_port=free_port(),
-        public_url=f"http://127.0.0.1:{free_port()}",
-        mail_from="newswatch@newsroom.example",
-        fetch_allow_hosts=(newsroom.url.removeprefix("http://"),),
-        # One server plays every paper, and the audience waits.
-        fetch_host_delay_s=0.05,
-        poll_min_interval_s=20,
-        poll_max_interval_s=20,
-        mail_group_s=5,
-    )
+    here: dict[str, Any] = {
+        "data_dir": home,
+        "config_dir": newsroom.config,
+        "elasticsearch_url": f"http://127.0.0.1:{free_port()}",
+        "smtp_port": free_port(),
+        "public_url": f"http://127.0.0.1:{free_port()}",
+        "mail_from": "newswatch@newsroom.example",
+        "fetch_allow_hosts": (newsroom.url.removeprefix("http://"),),
+        "fetch_host_delay_s": 0.05,  # one server plays every paper
+    }
+    settings = Settings(**here | changes)
     (home / "env").write_text(_as_shell(settings), encoding="utf-8")
     command = [sys.executable, "-c", "from cli.main import run; run()", "up", "--detach"]
     out.print("[bold]Starting Elasticsearch, Airflow and a mail catcher[/] (the first time takes longer) …")
@@ -175,9 +169,7 @@ def _where_to_look(settings: Settings, newsroom: NewsroomProcess, keep: bool) ->
     if keep:
         out.print("It runs on. In another shell:")
         out.print(f"  [cyan]source {escape(str(settings.data_dir / 'env'))}[/]", soft_wrap=True)
-        out.print(
-            f"  [cyan]{'[/], [cyan]'.join(f'newswatch {c}' for c in ('search AWACS', 'feeds list', 'status', 'down'))}[/]"
-        )
+        out.print("  [cyan]newswatch search AWACS[/], or [cyan]feeds list[/], [cyan]status[/], [cyan]down[/]")
         return
     with suppress(EOFError, KeyboardInterrupt):
         out.input("\nPress Enter when you have saved it: then such a story comes. ")

@@ -1,0 +1,374 @@
+"""What `newswatch demo` shows, and what must hold of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from rich.markup import escape
+
+from cli.output import out
+from newswatch.errors import NewswatchError
+from newswatch.settings import Settings
+
+if TYPE_CHECKING:
+    from embedded.mail import CaughtMail
+    from embedded.newsroom_site.content import Story
+    from jobs.context import Context
+    from newswatch.model import Article
+    from search.feeds import FeedRecord
+
+CANONICAL = "nato-joins-coalition"
+NEWS = ("coordinator-named", "coordinator-holmgaard", "black-sea-patrol")
+"""Stories that are published while the demo runs; the first two report one event."""
+NEXT = "tunis-centre"
+"""A story that the newsroom holds back until it is asked to publish it."""
+DIGEST = "chief@example.org"
+"""Who gets the digest."""
+SEARCHES = (
+    "NATO joins coalition against ISIS",
+    "AWACS Daesh",
+    "Stoltenberg terrorism intelligence cell",
+    "2% defence spending Trump Brussels",
+)
+"""What people would type to find the canonical story."""
+WAIT_S = 240
+"""How long one step may take on a slow machine; it takes about a minute, as the scheduler runs once a minute."""
+
+
+class DemoError(NewswatchError):
+    """Something that must hold does not."""
+
+
+@dataclass(slots=True)
+class Checks:
+    """What was checked, as it is shown."""
+
+    failed: list[str] = field(default_factory=list)
+
+    def that(self, holds: bool, told: str, otherwise: str = "") -> None:
+        """Show a result; `otherwise` says more where it does not hold."""
+        if holds:
+            out.print(f"  [green]✓[/] {told}", soft_wrap=True)
+        else:
+            self.failed.append(told)
+            out.print(f"  [bold red]✗[/] {told} [red]{escape(otherwise)}[/]", soft_wrap=True)
+
+
+class Newsroom(Protocol):
+    """The newsroom that is polled: `cli.demo.NewsroomProcess`."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        ...
+
+    def requests(self) -> list[dict[str, object]]:
+        """What it was asked for so far."""
+        ...
+
+    def act(self, what: str, slug: str) -> None:
+        """`publish` or `correct` a story."""
+        ...
+
+
+class Demo:
+    """The demo's steps, on a stack that runs."""
+
+    def __init__(self, settings: Settings, newsroom: Newsroom, checks: Checks) -> None:
+        from embedded.newsroom_site.content import load_stories
+        from jobs.context import open_context
+
+        self._settings, self._newsroom, self._checks = settings, newsroom, checks
+        self._stories = [story for story in load_stories() if not story.held]
+        self._news = [story for slug in NEWS for story in load_stories() if story.slug == slug]
+        self._context: Context = open_context(settings)
+
+    def run(self) -> None:
+        """Every step, in order."""
+        self._first_poll()
+        self._tags()
+        self._search()
+        first = self._mails()
+        at = self._order_digest()
+        self._what_is_new(first)
+        self._digest(at)
+
+    def _first_poll(self) -> None:
+        out.print("\n[bold]Airflow's scheduler polls the newsroom[/] …")
+        wait_until("every feed is polled", lambda: self._polled() and self._idle())
+        dead = {record.feed.title for record in self._feeds() if record.state.failures}
+        for record in self._feeds():
+            state = record.state
+            told = f"{record.feed.title}: {state.new_articles} articles"
+            if state.failures:
+                told = f"{record.feed.title}: [yellow]{escape(state.last_error or 'failing')}[/], and the rest unharmed"
+            self._checks.that(bool(state.last_poll_at), told)
+        self._checks.that(len(dead) == 1, "the dead feed, and only that, is shown as failing", str(dead))
+        articles = self._articles()
+        told = f"{len(articles)} articles indexed, each once, from {len(self._stories)} stories"
+        missing = {self._url(story) for story in self._stories} ^ set(articles)
+        self._checks.that(not missing, told, f"missing or not expected: {missing}")
+
+    def _tags(self) -> None:
+        out.print("\n[bold]Tags[/]")
+        articles = self._articles()
+        wrong = {}
+        for story in self._stories:
+            article = articles.get(self._url(story))
+            got = {tag.tag: tag.level for tag in article.tags if "/" not in tag.tag} if article else {}
+            if got != story.expected.tags:
+                wrong[story.slug] = got
+        self._checks.that(
+            not wrong, f"all {len(self._stories)} articles carry the tags they should, and no other", str(wrong)
+        )
+        self._canonical(articles[self._url(self._story(CANONICAL))])
+
+    def _canonical(self, article: Article) -> None:
+        tags = {tag.tag: tag for tag in article.tags}
+        for topic in ("nato", "counter-terrorism"):
+            tag = tags.get(topic)
+            if tag is None or tag.level != "main":
+                self._checks.that(False, f"the canonical story is tagged {topic}", str(sorted(tags)))
+                continue
+            seen = list(dict.fromkeys(piece.text for piece in tag.evidence))[:5]
+            self._checks.that(True, f"“{escape(article.title)}” is [bold]{topic}[/], because of {', '.join(seen)} …")
+
+    def _search(self) -> None:
+        from search.query import find
+
+        out.print("\n[bold]Search[/]")
+        canonical = self._group(self._story(CANONICAL))
+        for query in SEARCHES:
+            found = [hit.article.url for hit in find(self._context.es, self._context.names, query, size=3).hits]
+            self._checks.that(bool(canonical & set(found)), f"“{query}” finds it", f"found {found}")
+
+    def _mails(self) -> list[CaughtMail]:
+        out.print("\n[bold]Mails[/]")
+        mails = self._caught()
+        for story in self._leading():
+            recipients = self._recipients(story)
+            told = [to for mail in mails if self._tells(mail, story) for to in mail.envelope_to]
+            right, title = sorted(told) == sorted(recipients), f"“{escape(story.title)}”"
+            if recipients:
+                self._checks.that(right, f"{title} → {', '.join(recipients)}, once each", f"went to {told}")
+            elif not right:
+                self._checks.that(False, f"{title} is nobody's", f"went to {told}")
+        silent = sum(not self._recipients(story) for story in self._leading())
+        self._checks.that(True, f"{silent} other stories, the near-misses among them, were mailed to nobody")
+        self._show(mails)
+        kinds = {self._kind(mail) for mail in mails}
+        self._checks.that(
+            {"instant", "grouped"} <= kinds,
+            "a story alone comes as an instant mail, several at once as one grouped mail",
+        )
+        return mails
+
+    def _order_digest(self) -> datetime:
+        """Save a search that mails a digest at a full minute soon, but after what is published next is matched."""
+        from alerts.ledger import LEGS, latency
+        from alerts.saved import SavedSearches
+        from newswatch.model import SavedSearch, TagFilter
+
+        now = datetime.now(UTC)
+        legs = {leg.name: leg.longest for leg in latency(self._context.es, self._context.names, now - _DAY)}
+        soon = now + timedelta(seconds=25 + legs[LEGS[-1]])
+        at = soon.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        digest = SavedSearch(
+            "chief",
+            "NATO in the morning",
+            "",
+            (DIGEST,),
+            tags=(TagFilter("nato", "main"),),
+            schedule=f"daily at {at:%H:%M} UTC",
+        )
+        SavedSearches(self._context.es, self._context.names).save(digest, by="the demo")
+        return at
+
+    def _what_is_new(self, first: list[CaughtMail]) -> None:
+        out.print("\n[bold]A correction, and new stories, one of them by two papers[/] …")
+        wait_until("every feed is due again", self._due)
+        self._newsroom.act("correct", CANONICAL)
+        for story in self._news:
+            self._newsroom.act("publish", story.slug)
+        self._poll_now()
+        wait_until("they are mailed", lambda: self._corrected() and self._idle())
+        mails = self._caught()[len(first) :]
+        canonical = self._story(CANONICAL)
+        answered = sorted((mail.in_reply_to, mail.envelope_to) for mail in mails if "CORRECTION" in mail.text)
+        told = sorted((mail.message_id, mail.envelope_to) for mail in first if self._tells(mail, canonical))
+        self._checks.that(
+            answered == told,
+            f"the correction of “{escape(canonical.title)}” → the {len(told)} who were mailed it, each in its thread",
+            f"answered {answered}, not {told}",
+        )
+        by_event = {NEWS[:2]: self._news[0], NEWS[2:]: self._news[2]}
+        for slugs, story in by_event.items():
+            urls = {self._url(one) for one in self._news if one.slug in slugs}
+            to = sorted(a for mail in mails if any(url in mail.text for url in urls) for a in mail.envelope_to)
+            recipients = self._recipients(story)
+            named = f"“{escape(story.title)}” → {', '.join(recipients)}, once each"
+            self._checks.that(to == sorted(recipients), named, f"went to {to}")
+        self._show(mails)
+
+    def _digest(self, at: datetime) -> None:
+        out.print(f"\n[bold]A poll of the unchanged newsroom, and at {at:%H:%M} UTC the digest[/] …")
+        articles, mails, polls = len(self._articles()), len(self._caught()), self._polls()
+        asked = len(self._newsroom.requests())
+        wait_until(
+            "every feed is polled again and the digest is there",
+            lambda: self._polled_since(polls) and bool(self._digests()) and self._idle(),
+        )
+        later = self._newsroom.requests()[asked:]
+        unchanged = sum(request["status"] == 304 for request in later)
+        self._checks.that(unchanged >= 3, f"{unchanged} times a feed answered 304: not modified", str(later))
+        self._checks.that(len(self._articles()) == articles, f"still {articles} articles")
+        feeds = {record.feed.url.removeprefix(self._newsroom.url) for record in self._feeds()}
+        again = {str(request["path"]) for request in later} - feeds - {"/-/requests"}
+        self._checks.that(not again, "no page was asked for again", str(again))
+        digest = self._digests()[0]
+        first, second = (digest.text.find(self._url(story)) for story in (self._news[0], self._news[2]))
+        right = 0 < digest.text.find("2 independent sources") < first < second
+        told = f"the digest tells the new stories, first the one that 2 independent sources report → {DIGEST}"
+        self._checks.that(right, told, digest.text)
+        self._checks.that(len(self._caught()) == mails + 1, "and that was the only new mail")
+        self._show(self._caught()[mails:])
+
+    # ── reading the world ──
+
+    def _feeds(self) -> list[FeedRecord]:
+        from search.feeds import FeedStore
+
+        return FeedStore(self._context.es, self._context.names).all()
+
+    def _polled(self) -> bool:
+        """The configuration has been brought in, and every feed was polled."""
+        records = self._feeds()
+        return bool(records) and all(record.state.polls for record in records)
+
+    def _polls(self) -> dict[str, int]:
+        """How often each feed was polled; one that fails is left out, as it is tried ever more rarely."""
+        return {record.feed.id: record.state.polls for record in self._feeds() if not record.state.failures}
+
+    def _polled_since(self, polls: Mapping[str, int]) -> bool:
+        """Every feed was polled more often than it had been."""
+        now = self._polls()
+        return all(now[name] > count for name, count in polls.items())
+
+    def _due(self) -> bool:
+        """Every feed may be polled again; one that fails is left out."""
+        now = datetime.now(UTC)
+        states = [record.state for record in self._feeds() if not record.state.failures]
+        return all(state.next_poll_at is None or state.next_poll_at <= now for state in states)
+
+    def _poll_now(self) -> None:
+        """Have the scheduler run the poll now; it would by itself at the next full minute."""
+        from embedded.airflow import USER, password
+        from embedded.airflow_api import AirflowApi
+
+        api = AirflowApi(self._settings.public_url, USER, password(self._settings.data_dir))
+        api.trigger("poll_feeds")
+
+    def _idle(self) -> bool:
+        """Nothing is leased, waits to be matched or to be sent; a digest waits for its hour."""
+        from jobs.match import work_waits
+
+        if any(record.lease_batch for record in self._feeds()) or work_waits(self._context):
+            return False
+        instant = {"bool": {"filter": [{"term": {"state": "pending"}}, {"term": {"schedule": "instant"}}]}}
+        return not self._context.es.count(index=self._context.names.deliveries, query=instant)["count"]
+
+    def _corrected(self) -> bool:
+        """The new stories and the correction are in the index."""
+        articles = self._articles()
+        canonical = articles[self._url(self._story(CANONICAL))]
+        return canonical.version > 1 and all(self._url(story) in articles for story in self._news)
+
+    def _digests(self) -> list[CaughtMail]:
+        return [mail for mail in self._caught() if DIGEST in mail.envelope_to]
+
+    def _articles(self) -> dict[str, Article]:
+        from search.query import find
+
+        self._context.es.indices.refresh(index=self._context.names.articles)
+        found = find(self._context.es, self._context.names, "*", size=1_000)
+        return {hit.article.url: hit.article for hit in found.hits}
+
+    def _caught(self) -> list[CaughtMail]:
+        from embedded.mail import list_mails
+        from embedded.stack import mail_folder
+
+        return list_mails(mail_folder(self._settings.data_dir))
+
+    def _show(self, mails: Sequence[CaughtMail]) -> None:
+        for mail in mails:
+            told = f"  {self._kind(mail):10} {', '.join(mail.envelope_to)}: {mail.subject}"
+            out.print(f"[dim]{escape(told)}[/]", soft_wrap=True)
+
+    def _kind(self, mail: CaughtMail) -> str:
+        """What a mail is, in a word."""
+        if mail.in_reply_to:
+            return "reply"
+        if DIGEST in mail.envelope_to:
+            return "digest"
+        return "grouped" if re.match(r"\d+ stories: ", mail.subject) else "instant"
+
+    # ── what is expected ──
+
+    def _story(self, slug: str) -> Story:
+        return next(story for story in self._stories if story.slug == slug)
+
+    def _leading(self) -> list[Story]:
+        """The stories without their copies: a copy is no news."""
+        return [story for story in self._stories if not story.copy_of]
+
+    def _group(self, story: Story) -> set[str]:
+        return {self._url(other) for other in self._stories if story.slug in (other.slug, other.copy_of)}
+
+    def _tells(self, mail: CaughtMail, story: Story) -> bool:
+        return any(url in mail.text for url in self._group(story))
+
+    def _recipients(self, story: Story) -> list[str]:
+        from alerts.saved import load_alerts
+
+        searches = {search.id: search for search in load_alerts(self._settings.config_dir / "alerts.yaml")}
+        named = [address for alert in story.expected.alerts for address in searches[alert].recipients]
+        return list(dict.fromkeys(named))
+
+    def _url(self, story: Story) -> str:
+        from embedded.newsroom_site.content import load_outlets
+        from embedded.newsroom_site.printing import target_of
+
+        outlet = next(outlet for outlet in load_outlets() if outlet.id == story.outlet)
+        return self._newsroom.url + target_of(outlet, story)
+
+
+_DAY = timedelta(days=1)
+
+
+def wait_until(what: str, holds: Callable[[], bool]) -> None:
+    """Wait until it holds; show that we do.
+
+    Raises:
+        DemoError: it does not, for too long.
+    """
+    deadline = time.monotonic() + WAIT_S
+    with out.status(f"waiting until {what} …"):
+        while time.monotonic() < deadline:
+            if _try(holds):
+                return
+            time.sleep(1)
+    raise DemoError(f"Waited {WAIT_S} s in vain until {what}.")
+
+
+def _try(holds: Callable[[], bool]) -> bool:
+    import requests
+
+    try:
+        return holds()
+    except requests.ConnectionError:
+        return False  # it is still starting
