@@ -34,6 +34,7 @@ def environment() -> Environment:
         "iso": iso,
         "count": count,
         "country": country,
+        "mails": mails,
         "language": language,
         "tag_name": tag_name,
         "tag_path": tag_path,
@@ -117,6 +118,15 @@ def duration(seconds: float | timedelta | None) -> str:
 def count(number: int) -> str:
     """With a thin space between thousands."""
     return f"{number:,}".replace(",", "\u202f")
+
+
+def mails(per_day: float) -> str:
+    """How many mails that is, in the unit in which there are some: "12 mails a day", "3 mails a week"."""
+    unit, number = next(
+        (u, per_day * n) for u, n in (("day", 1), ("week", 7), ("month", 30)) if per_day * n >= 1 or n == 30
+    )
+    told = round(number)
+    return f"{told} mail{'s' if told != 1 else ''} a {unit}"
 
 
 def country(code: str | None) -> str:

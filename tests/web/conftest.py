@@ -42,6 +42,7 @@ class Visitor:
     name: str = "ann"
     reads: bool = True
     changes: bool = True
+    address: str = ""
 
     def read(self) -> None:
         if not self.reads:
@@ -58,6 +59,7 @@ class Visitor:
             user_name=lambda: self.name,
             user=lambda: self,
             may_change=lambda user: bool(user.changes),
+            address=lambda user: str(user.address),
             login_url=lambda back: f"/auth/login?next={back}",
         )
 
@@ -84,7 +86,9 @@ def clock() -> datetime:
 @pytest.fixture
 def page(es: Elasticsearch, names: Names, newsstand: list[Article], tmp_path: Path) -> Page:
     (tmp_path / "alerts.yaml").write_text(ALERTS)
-    settings = Settings(secret_key=SecretStr("for tests"), config_dir=tmp_path, index_prefix=names.prefix)
+    settings = Settings(
+        secret_key=SecretStr("for tests"), config_dir=tmp_path, data_dir=tmp_path, index_prefix=names.prefix
+    )
     set_up(es, names, settings)
     stock(es, names, newsstand)
     FeedStore(es, names).sync([a_feed("courier"), a_feed("ledger", country="LV")])

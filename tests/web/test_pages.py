@@ -7,27 +7,39 @@ import io
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from alerts.feedback import obey
+from alerts.links import PATH, Link, LinkError, Links
+from alerts.mailbox import Mailboxes
+from alerts.outbox import Outbox
 from alerts.saved import SavedSearches
-from newswatch.model import Evidence, Tag
+from newswatch.model import Delivery, DeliveryState, Evidence, Outcome, SavedSearch, Tag, TagFilter
 from search.feed_history import read_history
 from search.feeds import FeedStore
 from tests.factories import NOW, a_source, an_article
 from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import Page
-from web import delivery_pages, feed_pages, saved_pages, search_pages
+from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
 from web.render import country, duration, language_tag, safe_url, tag_name, when
 from web.saved_pages import slug
 
 pytestmark = pytest.mark.slow
 
-ROUTERS = (search_pages.router, saved_pages.router, feed_pages.router, delivery_pages.router)
-CHANGES = (saved_pages.changes, feed_pages.changes)
+ROUTERS = (
+    search_pages.router,
+    saved_pages.router,
+    feed_pages.router,
+    delivery_pages.router,
+    mail_pages.router,
+    mail_pages.private,
+)
+CHANGES = (saved_pages.changes, feed_pages.changes, delivery_pages.changes)
 
 
 @pytest.fixture
@@ -42,12 +54,28 @@ def token(client: TestClient) -> str:
 
 
 def post(client: TestClient, path: str, **fields: str) -> Response:
-    return client.post(path, data={"csrf": token(client), "schedule": "instant", **fields})
+    return client.post(path, data={"csrf": token(client), **fields})
+
+
+def chosen(html: str, name: str) -> str:
+    """The option that is chosen in a field."""
+    field = html.partition(f'name="{name}"')[2].partition("</select>")[0]
+    found = re.search(r'value="([^"]*)" selected', field)
+    return found[1] if found else ""
+
+
+def sent(html: str) -> dict[str, str]:
+    """What the fields with a value would send; boxes that are not ticked send nothing."""
+    form = html[html.index('class="edit"') :].partition("</form>")[0]
+    fields = dict(re.findall(r'<input [^>]*name="([^"]+)"(?! type="(?:checkbox|radio))[^>]* value="([^"]*)"', form))
+    fields |= dict(re.findall(r'<textarea [^>]*name="([^"]+)"[^>]*>([^<]*)</textarea>', form))
+    fields |= {name: chosen(form, name) for name in re.findall(r'<select [^>]*name="([^"]+)"', form)}
+    return {name: value for name, value in fields.items() if name != "csrf"}
 
 
 def paths(routers: tuple[object, ...]) -> list[str]:
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]  # type: ignore[attr-defined]
-    filled = {"article_id": "x", "story_id": "x", "alert_id": "nato", "feed_id": "courier", "form": "csv"}
+    filled = {"article_id": "x", "story_id": "x", "alert_id": "nato", "feed_id": "courier", "form": "csv", "name": "x"}
     return [f"/news{route.path.format(**filled)}" for route in routes]
 
 
@@ -68,7 +96,9 @@ def test_nobody_changes_anything_without_the_right(page: Page, client: TestClien
     page.visitor.changes = False
     for path in paths(CHANGES):
         assert client.post(path, data={"csrf": form}).status_code == 403, path
-    assert "Mail me these" not in client.get("/news/?q=AWACS").text
+    for path in paths((mail_pages.private,)):  # a caught mail holds links that act in its recipient's name
+        assert client.get(path).status_code == 403, path
+    assert "Save this search" not in client.get("/news/?q=AWACS").text
     assert "<fieldset disabled>" in client.get("/news/searches/new").text
     page.visitor.reads = False
     for path in paths(CHANGES):
@@ -178,12 +208,18 @@ def test_an_export_has_everything_and_no_more(page: Page, client: TestClient) ->
 def test_from_a_search_to_a_saved_one_that_mails(page: Page, client: TestClient) -> None:
     html = client.get("/news/searches/new", params={"q": "AWACS tag:nato level:main since:7d"}).text
     assert "since:7d</code> was left out" in html
-    assert "nato:main</textarea>" in html
-    fields = {"name": "AWACS over the Alliance", "query": "AWACS", "tags": "nato:main", "recipients": "ann@example.org"}
+    assert chosen(html, "tag:nato") == "main"
+    fields = {
+        "name": "AWACS over the Alliance",
+        "query": "AWACS",
+        "tag:nato": "main",
+        "tag:nato/command": "",
+        "recipients": "ann@example.org",
+    }
     answer = post(client, "/news/searches/new", do="save", **fields)
     assert (answer.status_code, answer.headers["location"]) == (
         303,
-        "/news/searches/awacs-over-the-alliance?done=saved",
+        "/news/searches/awacs-over-the-alliance?done=created",
     )
     saved = SavedSearches(page.context.es, page.context.names).get("awacs-over-the-alliance")
     assert (saved.query, saved.tags[0].level, saved.recipients, saved.owner) == (
@@ -192,17 +228,28 @@ def test_from_a_search_to_a_saved_one_that_mails(page: Page, client: TestClient)
         ("ann@example.org",),
         "ann",
     )
-    assert client.get(answer.headers["location"]).status_code == 200
+    told = client.get(answer.headers["location"]).text
+    assert "ann@example.org</b> as they come in" in told
+    assert "Caught mails" in told
     again = post(client, "/news/searches/new", do="save", **fields)
     assert again.status_code == 400
     assert "already" in again.text
 
 
 def test_a_try_shows_what_it_would_have_mailed_and_saves_nothing(page: Page, client: TestClient) -> None:
-    answer = post(client, "/news/searches/new", do="try", name="", query="AWACS", tags="", recipients="")
+    answer = post(client, "/news/searches/new", do="try", name="", query="AWACS", recipients="")
     assert answer.status_code == 200
-    assert "mails a day" in answer.text
+    assert re.search(r"about <b>\d mails? a month</b>", answer.text)
     assert "<svg" in answer.text
+    sample = re.search(r'src="(/news/mail/sample[^"]+)"', answer.text)
+    assert sample
+    mail = client.get(sample[1].replace("&amp;", "&"))
+    assert "sandbox" in mail.headers["content-security-policy"]
+    assert ">AWACS</mark>" in mail.text
+    token_of_link = re.search(rf"{PATH}/([^\"]+)", mail.text)
+    assert token_of_link
+    with pytest.raises(LinkError):  # a sample's links do nothing
+        Links(page.context.settings).read(token_of_link[1])
     assert not [s for s in SavedSearches(page.context.es, page.context.names).all() if s.id != "nato"]
 
 
@@ -212,8 +259,11 @@ def test_a_try_shows_what_it_would_have_mailed_and_saves_nothing(page: Page, cli
         ({"query": "AWACS AND"}, "can&#39;t be parsed"),
         ({"query": "tagz:nato"}, "tagz"),
         ({"recipients": "not an address"}, "no mail address"),
-        ({"schedule": "now and then"}, "schedule"),
-        ({"tags": "nato:huge"}, "main"),
+        ({"every": "now and then"}, "schedule"),
+        ({"every": "daily", "zone": "Nowhere"}, "time zone"),
+        ({"tag:nato": "huge"}, "main"),
+        ({"countries": "France, Ruritania"}, "Ruritania"),
+        ({"expires_at": "soon"}, "soon"),
         ({"min_sources": "many"}, "min_sources"),
     ],
 )
@@ -247,11 +297,98 @@ def test_muting_switching_and_changing_make_versions(page: Page, client: TestCli
     assert saved.get("nato").mute_until is None
     post(client, "/news/searches/nato/switch", to="off")
     assert not saved.get("nato").enabled
-    fields = {"name": "NATO", "tags": "nato", "recipients": "ann@example.org bob@example.org"}
+    fields = {"name": "NATO", "tag:nato": "mention", "recipients": "ann@example.org bob@example.org"}
     assert post(client, "/news/searches/nato", do="save", **fields).status_code == 303
     assert saved.get("nato").recipients == ("ann@example.org", "bob@example.org")
     assert [change.replaced_by for change in saved.history("nato")] == ["ann"] * 4
-    assert "ann changed" in client.get("/news/searches/nato").text
+    html = client.get("/news/searches/nato").text
+    assert "<del>NATO (main subject)</del> <ins>NATO (mentioned)</ins>" in html
+    assert "by ann" in html
+    assert chosen(client.get("/news/searches/nato?version=1").text, "tag:nato") == "main"
+    assert client.get("/news/searches/nato?version=9").status_code == 404
+
+
+def test_all_that_a_saved_search_has_can_be_set_and_comes_back_into_the_form(page: Page, client: TestClient) -> None:
+    fields = {
+        "name": "Baltic silence",
+        "query": "NATO",
+        "kind": "silence",
+        "silence": "2d",
+        "tag:nato/operations": "mention",
+        "languages": "French, de",
+        "countries": "Latvia FR",
+        "sources": "lemonde.fr",
+        "kinds": "press",
+        "min_sources": "2",
+        "min_score": "0.5",
+        "recipients": "ann@example.org, bob@example.org",
+        "every": "weekly",
+        "day": "friday",
+        "at": "18:30",
+        "zone": "Europe/Riga",
+        "throttle": "90m",
+        "updates": "yes",
+        "expires_at": "2027-01-31T12:00",
+        "note": "mine",
+    }
+    assert post(client, "/news/searches/new", do="save", **fields).status_code == 303
+    saved = SavedSearches(page.context.es, page.context.names).get("baltic-silence")
+    assert saved == SavedSearch(
+        "baltic-silence",
+        "Baltic silence",
+        "NATO",
+        ("ann@example.org", "bob@example.org"),
+        tags=(TagFilter("nato/operations", "mention"),),
+        languages=("fr", "de"),
+        countries=("LV", "FR"),
+        sources=("lemonde.fr",),
+        kinds=("press",),
+        note="mine",
+        kind="silence",
+        min_score=0.5,
+        min_sources=2,
+        schedule="weekly on friday at 18:30 Europe/Riga",
+        throttle_s=5_400,
+        silence_s=172_800,
+        expires_at=datetime(2027, 1, 31, 12, tzinfo=UTC),
+        updates=True,
+        owner="ann",
+    )
+    html = client.get("/news/searches/baltic-silence").text
+    again = {**fields, **sent(html)}
+    assert post(client, "/news/searches/baltic-silence", do="save", **again).status_code == 303
+    assert SavedSearches(page.context.es, page.context.names).get("baltic-silence").version == 1  # nothing has changed
+
+
+def test_a_change_is_tried_against_the_version_in_force(client: TestClient) -> None:
+    client.get("/news/searches")
+    fields = {"name": "NATO", "query": "AWACS", "recipients": "ann@example.org"}
+    html = post(client, "/news/searches/nato", do="try", **fields).text
+    assert "Against the version in force" in html
+    assert re.search(r"<b>\d+</b> more, <b>\d+</b> fewer", html)
+
+
+def test_one_is_deleted_unless_the_file_would_bring_it_back(page: Page, client: TestClient) -> None:
+    client.get("/news/searches")
+    assert post(client, "/news/searches/nato/delete").status_code == 409
+    post(client, "/news/searches/new", do="save", name="Mine", query="AWACS", recipients="ann@example.org")
+    assert post(client, "/news/searches/mine/delete").status_code == 303
+    assert [s.id for s in SavedSearches(page.context.es, page.context.names).all()] == ["nato"]
+
+
+def test_mails_are_offered_to_the_users_own_address(page: Page, client: TestClient) -> None:
+    assert ">ann@localhost</textarea>" in client.get("/news/searches/new").text  # the catcher takes any
+    page.visitor.address = "ann@example.org"
+    assert ">ann@example.org</textarea>" in client.get("/news/searches/new").text
+    page.visitor.address = ""
+    post(client, "/news/searches/new", do="save", name="Mine", query="AWACS", recipients="desk@example.org")
+    assert ">desk@example.org</textarea>" in client.get("/news/searches/new").text
+
+
+def test_who_stopped_a_saved_search_by_mail_is_told(page: Page, client: TestClient) -> None:
+    client.get("/news/searches")
+    obey(page.context.es, page.context.names, Link("unsubscribe", "analyst@example.org", "nato"), NOW)
+    assert "analyst@example.org has unsubscribed" in client.get("/news/searches/nato").text
 
 
 # ── feeds and deliveries ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -272,6 +409,49 @@ def test_a_feed_is_shown_and_polled_again(page: Page, client: TestClient) -> Non
     assert history.record.state.failures == 0  # forgotten: a retry begins anew
     assert sum(history.days.values()) == history.articles == sum("courier" in a.feeds for a in page.articles)
     assert client.get("/news/feeds/none").status_code == 404
+
+
+def a_delivery(page: Page, **changed: object) -> Delivery:
+    article = next(a for a in page.articles if a.url == url_of(CANONICAL))
+    outcome = Outcome("ann@example.org", DeliveryState.SENT, at=NOW, message_id="<1@newswatch>")
+    owed = Delivery(
+        "nato", "NATO", article.story_id or "", article.id, ("ann@example.org",), DeliveryState.SENT, NOW, sent_at=NOW
+    )
+    Outbox(page.context.es, page.context.names).add([replace(owed, outcomes=(outcome,), **changed)])  # type: ignore[arg-type]
+    return owed
+
+
+def test_a_story_shows_its_mails_and_stops_them(page: Page, client: TestClient) -> None:
+    owed = a_delivery(page)
+    path = f"/news/story/{owed.story_id}"
+    assert "Mails on this story" in client.get(path).text
+    boxes = Mailboxes(page.context.es, page.context.names)
+    assert post(client, f"{path}/mails", do="stop").status_code == 303
+    assert owed.story_id in boxes.get("ann@example.org").acknowledged
+    assert "no more mails on it" in client.get(path).text
+    assert post(client, f"{path}/mails", do="go-on").status_code == 303
+    assert owed.story_id not in boxes.get("ann@example.org").acknowledged
+
+
+def test_a_caught_mail_is_read_from_its_delivery(page: Page, client: TestClient) -> None:
+    a_delivery(page)
+    folder = page.context.settings.data_dir / "mails"
+    folder.mkdir()
+    content = (
+        b"X-Envelope-To: ann@example.org\r\nSubject: A <b>title</b>\r\nMessage-ID: <1@newswatch>\r\n"
+        b"Content-Type: text/html\r\n\r\n<html><head></head><body><script>alert(1)</script>Read me</body></html>"
+    )
+    (folder / "20260304T050607.000000Z-00c0ffee.eml").write_bytes(content)
+    link = re.search(r'href="(/news/mails/[^"]+)"', client.get("/news/deliveries").text)
+    assert link
+    assert "A &lt;b&gt;title&lt;/b&gt;" in client.get("/news/mails").text
+    assert "<script>alert" not in client.get(link[1]).text
+    body = client.get(f"{link[1]}/body")
+    assert "Read me" in body.text
+    assert "script-src" not in body.headers["content-security-policy"]
+    assert "sandbox allow-popups" in body.headers["content-security-policy"]
+    assert client.get("/news/mails/..%2Fsecret-key").status_code == 404
+    assert client.get("/news/mails/20260304T050607.000000Z-00000000").status_code == 404
 
 
 def test_without_deliveries_the_page_says_what_will_stand_there(client: TestClient) -> None:
