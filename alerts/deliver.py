@@ -24,7 +24,6 @@ from alerts.highlight import highlights
 from alerts.links import Links
 from alerts.mail import Story, render
 from alerts.mailbox import Mailbox, Mailboxes, put_off, served
-from alerts.match import independent_sources
 from alerts.outbox import Outbox, outcome_for, with_outcome
 from alerts.query import to_query
 from alerts.saved import SavedSearches
@@ -34,6 +33,7 @@ from newswatch.settings import Settings
 from search.articles import ArticleStore
 from search.documents import Stored
 from search.names import Names
+from search.story_view import independent_sources
 
 LEASE = timedelta(minutes=5)
 """How long a worker may take for one mail; after that another takes its recipient over."""

@@ -8,7 +8,6 @@ must not hide the others: a request that fails is halved until what fails is alo
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
 
+from alerts.confirmed import confirmed
 from alerts.query import Query, to_query
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
@@ -39,7 +39,7 @@ class MatchReport:
     """What a batch matches."""
 
     matches: tuple[Match, ...] = ()
-    """In ingest order."""
+    """In ingest order; those of searches that wait for independent sources come last."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Id of a saved search that could not be run → why."""
 
@@ -74,8 +74,11 @@ def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequenc
         for number in numbers.get(search.id, ())
         if number in articles  # else a newer version has taken it to a later batch, which matches it there
     ]
-    pairs = asker.enough_sources(pairs)
-    return MatchReport(_matches(pairs), dict(asker.failed))
+    found = _matches(pairs)
+    waiting = [search for search in watching if search.min_sources > 1]
+    sure = confirmed(es, names, batch, waiting, _of(waiting, found))
+    others = _of([search for search in watching if search.min_sources <= 1], found)
+    return MatchReport((*others, *sure.matches), {**(sure.failed or {}), **asker.failed})
 
 
 def narrowed(query: Query, analyzers: Collection[str]) -> Query:
@@ -96,6 +99,11 @@ def narrowed(query: Query, analyzers: Collection[str]) -> Query:
 
     filters = query.get("bool", {}).get("filter")
     return {"bool": {"filter": [clause(part) for part in filters]}} if filters else query
+
+
+def _of(searches: Iterable[SavedSearch], matches: Iterable[Match]) -> tuple[Match, ...]:
+    ids = {search.id for search in searches}
+    return tuple(match for match in matches if match.alert_id in ids)
 
 
 Pair = tuple[SavedSearch, int, _Found]
@@ -237,41 +245,6 @@ class _Asker:
             )
             found |= {int(hit["_source"]["seq"]): _found(hit) for hit in answer["hits"]["hits"]}
         return found
-
-    def enough_sources(self, pairs: Sequence[Pair]) -> list[Pair]:
-        """Those whose story as many independent sources report as the search asks for."""
-        stories = sorted({article.story_id for search, _, article in pairs if search.min_sources > 1})
-        counts = independent_sources(self._es, self._index, stories)
-        return [p for p in pairs if p[0].min_sources <= 1 or counts[p[2].story_id] >= p[0].min_sources]
-
-
-def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, int]:
-    """How many independent sources report each story: owners (or domains) of articles that copy none; 1 at least."""
-    owners: dict[str, set[str]] = defaultdict(set)
-    for at in range(0, len(story_ids), 500):
-        page = list(story_ids[at : at + 500])
-        original = {
-            "bool": {"filter": [{"terms": {"story_id": page}}], "must_not": [{"exists": {"field": "duplicate_of"}}]}
-        }
-        sources: list[dict[str, Any]] = [
-            {"story": {"terms": {"field": "story_id"}}},
-            {"owner": {"terms": {"field": "source.owner", "missing_bucket": True}}},
-            {"domain": {"terms": {"field": "source.domain", "missing_bucket": True}}},
-        ]
-        after: dict[str, Any] = {}
-        while True:
-            composite = {"size": 1_000, "sources": sources, **after}
-            answer = es.search(
-                index=index, size=0, query=original, aggs={"sources": {"composite": composite}}, request_cache=False
-            )
-            found = answer["aggregations"]["sources"]
-            for bucket in found["buckets"]:
-                key = bucket["key"]
-                owners[key["story"]].add(key["owner"] or key["domain"] or "")
-            if "after_key" not in found:
-                break
-            after = {"after": found["after_key"]}
-    return {story_id: max(len(owners[story_id]), 1) for story_id in story_ids}
 
 
 def _found(hit: Mapping[str, Any]) -> _Found:

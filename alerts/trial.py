@@ -11,11 +11,11 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from alerts.feedback import Quality
-from alerts.match import independent_sources
 from alerts.query import Query, to_query
 from newswatch.model import Article, SavedSearch
 from search.documents import from_document
 from search.names import Names
+from search.story_view import independent_sources
 
 MANY = 30
 """More stories a day than this are saved only when confirmed: nobody reads so many mails."""

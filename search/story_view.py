@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from elasticsearch import Elasticsearch, NotFoundError
 
@@ -113,6 +114,35 @@ def independent(articles: Iterable[Article]) -> int:
     """How many owners (or outlets) wrote the articles that copy none; 1 at least."""
     own = {a.source.owner or a.source.domain for a in articles if a.duplicate_of is None}
     return max(1, len(own))
+
+
+def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, int]:
+    """`independent` for each of many stories; `index` is that of the articles."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for at in range(0, len(story_ids), 500):
+        page = list(story_ids[at : at + 500])
+        original = {
+            "bool": {"filter": [{"terms": {"story_id": page}}], "must_not": [{"exists": {"field": "duplicate_of"}}]}
+        }
+        sources: list[dict[str, Any]] = [
+            {"story": {"terms": {"field": "story_id"}}},
+            {"owner": {"terms": {"field": "source.owner", "missing_bucket": True}}},
+            {"domain": {"terms": {"field": "source.domain", "missing_bucket": True}}},
+        ]
+        after: dict[str, Any] = {}
+        while True:
+            composite = {"size": 1_000, "sources": sources, **after}
+            answer = es.search(
+                index=index, size=0, query=original, aggs={"sources": {"composite": composite}}, request_cache=False
+            )
+            found = answer["aggregations"]["sources"]
+            for bucket in found["buckets"]:
+                key = bucket["key"]
+                owners[key["story"]].add(key["owner"] or key["domain"] or "")
+            if "after_key" not in found:
+                break
+            after = {"after": found["after_key"]}
+    return {story_id: max(len(owners[story_id]), 1) for story_id in story_ids}
 
 
 # ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────

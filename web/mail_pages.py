@@ -23,13 +23,13 @@ from alerts.highlight import highlights
 from alerts.links import Links
 from alerts.mail import Story
 from alerts.mail import render as written
-from alerts.match import independent_sources
 from alerts.query import to_query
 from embedded.mail import CaughtMail, read_mail
 from embedded.stack import is_embedded_mail, mail_folder
 from jobs.context import Context
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from search.articles import ArticleStore
+from search.story_view import independent_sources
 from web.render import render
 from web.security import Here
 

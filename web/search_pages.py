@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from alerts.match import independent_sources
 from jobs.context import Context
 from newswatch.errors import QueryError
 from newswatch.model import Article
@@ -20,7 +19,7 @@ from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
-from search.story_view import MOST, changes, read_article, read_story
+from search.story_view import MOST, changes, independent_sources, read_article, read_story
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.render import pages, render
 from web.security import Here

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
 import alerts.match
 from alerts.highlight import highlights
-from alerts.match import independent_sources, match_batch, narrowed
+from alerts.match import match_batch, narrowed
 from alerts.query import to_query
-from newswatch.model import Evidence, SavedSearch, Tag, TagFilter
+from newswatch.model import Article, Evidence, SavedSearch, Tag, TagFilter
 from search.names import Names
+from search.story_view import independent_sources
 from tests.alerts.press import Press, a_search, a_story
-from tests.factories import a_source
+from tests.factories import NOW, a_source
 
 pytestmark = pytest.mark.slow
 
@@ -128,13 +131,38 @@ def test_more_buckets_than_the_server_allows(press: Press, es: Elasticsearch) ->
     assert len(found) == 80
 
 
+def report_of(story_id: str, n: int, owner: str | None, **changes: Any) -> Article:
+    """The n-th article, on a story, by an outlet of this owner."""
+    return a_story(n, story_id=story_id, source=a_source(owner=owner, domain=f"{n}.example"), **changes)
+
+
 def test_independent_sources_are_owners_who_copy_none(press: Press) -> None:
-    one = a_story(1, story_id="s", source=a_source(owner="A", domain="a.example"))
-    same_owner = a_story(2, story_id="s", source=a_source(owner="A", domain="b.example"))
-    copy = a_story(3, story_id="s", source=a_source(owner="C", domain="c.example"), duplicate_of=one.id)
+    one, same_owner = report_of("s", 1, "A"), report_of("s", 2, "A")
+    copy = report_of("s", 3, "C", duplicate_of=one.id)
     searches = (a_search("sure", min_sources=2), a_search("any"))
     batch = press.publish(one, same_owner, copy)
     assert matched(press, batch, *searches) == {("any", n) for n in "123"}
-    batch = press.publish(a_story(4, story_id="s", source=a_source(owner=None, domain="d.example")))
-    assert matched(press, batch, *searches) == {("any", "4"), ("sure", "4")}
+    batch = press.publish(report_of("s", 4, None))
+    assert matched(press, batch, *searches) == {("any", "4"), ("sure", "1"), ("sure", "4")}
     assert independent_sources(press.es, press.names.articles, ["s", "unknown"]) == {"s": 2, "unknown": 1}
+
+
+def test_the_source_that_makes_it_enough_need_not_match_itself(press: Press) -> None:
+    sure, surest = a_search("sure", "glacier", min_sources=2), a_search("surest", "glacier", min_sources=3)
+    batch = press.publish(report_of("s", 1, "A"), report_of("other", 11, "A"))
+    assert matched(press, batch, sure, surest) == set()
+    batch = press.publish(report_of("s", 2, "B", first_seen=NOW + timedelta(minutes=9)), now=NOW + timedelta(minutes=9))
+    report = match_batch(press.es, press.names, batch, [sure, surest])
+    assert [(m.alert_id, m.article_id, m.story_id) for m in report.matches] == [("sure", a_story(1).id, "s")]
+    assert report.matches[0].indexed_at == NOW + timedelta(minutes=9), "it was the second that made it news"
+    edited = replace(report_of("s", 1, "A"), title="The glacier again")
+    batch = press.publish(report_of("s", 3, "C"), report_of("else", 4, "D"), edited)
+    assert matched(press, batch, sure, surest) == {("sure", "1"), ("surest", "1")}, "the first stays the first"
+
+
+def test_a_broken_search_that_waits_for_sources_hides_none_of_the_others(press: Press) -> None:
+    batch = press.publish(report_of("s", 1, "A"), report_of("s", 2, "B"))
+    searches = [a_search("open", "(glacier", min_sources=2), a_search("sure", "glacier", min_sources=2)]
+    report = match_batch(press.es, press.names, batch, searches)
+    assert {m.alert_id for m in report.matches} == {"sure"}
+    assert report.failed.keys() == {"open"}

@@ -1,0 +1,116 @@
+"""Saved searches that wait for independent sources: what they watch is the story, not the article.
+
+"Attacks, from two independent sources" is to fire when a second outlet reports the attack, in whatever words: the
+article that makes it two need not match itself. So the stories that a batch's articles belong to are asked: one that
+enough sources report, and of which any article matches, is told by its first matching article.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch.helpers import scan
+
+from alerts.query import Query, to_query
+from newswatch.errors import StoreError
+from newswatch.model import Batch, Match, SavedSearch
+from search.names import Names
+from search.story_view import independent_sources
+
+_STORIES = 500
+"""In one search."""
+_SEARCHES = 50
+"""In one request."""
+_TIMES = ["story_id", "published", "provenance.fetched_at", "indexed_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What the searches that wait for sources match."""
+
+    matches: tuple[Match, ...] = ()
+    failed: Mapping[str, str] | None = None
+    """Id of a saved search that could not be run → why."""
+
+
+def confirmed(
+    es: Elasticsearch, names: Names, batch: Batch, searches: Sequence[SavedSearch], own: Sequence[Match]
+) -> Confirmed:
+    """For each of the batch's stories that enough sources report: its first matching article, then those of the batch.
+
+    `own` are the searches' matches in the batch. A first article that came in earlier has the times of the batch's
+    article on its story: before that came, there was nothing to tell.
+
+    Raises:
+        StoreError: Elasticsearch is not there or in trouble of its own: match the batch again later.
+    """
+    if not searches:
+        return Confirmed()
+    try:
+        brought = dict(_stories(es, names, batch))
+        counts = independent_sources(es, names.articles, sorted(brought))
+        firsts, failed = _firsts(es, names, searches, counts)
+    except (ApiError, TransportError) as error:
+        raise StoreError(f"Elasticsearch can't search now: {error}") from error
+    told = [
+        Match(search_id, article_id, story_id, (), *brought[story_id]) for search_id, story_id, article_id in firsts
+    ]
+    known = {(match.alert_id, match.article_id) for match in told}
+    least = {search.id: search.min_sources for search in searches}
+    later = [m for m in own if counts.get(m.story_id, 0) >= least[m.alert_id]]
+    return Confirmed((*told, *(m for m in later if (m.alert_id, m.article_id) not in known)), failed)
+
+
+Times = tuple[datetime | None, datetime | None, datetime | None]
+"""When an article was published, fetched and indexed."""
+
+
+def _stories(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[tuple[str, Times]]:
+    """The stories of the batch's articles, with the times of one of them."""
+    numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
+    for hit in scan(es, index=names.articles, query={"query": numbers, "_source": _TIMES}, size=1_000):
+        found = hit["_source"]
+        moments = (found.get("published"), found.get("provenance", {}).get("fetched_at"), found.get("indexed_at"))
+        published, fetched, indexed = (datetime.fromisoformat(moment) if moment else None for moment in moments)
+        yield found.get("story_id") or hit["_id"], (published, fetched, indexed)
+
+
+def _firsts(
+    es: Elasticsearch, names: Names, searches: Sequence[SavedSearch], counts: Mapping[str, int]
+) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
+    """(saved search, story, first matching article) for every story with enough sources; and what could not be run."""
+    asked = [
+        (search.id, _first_of_each(search, page)) for search in searches for page in _pages(search.min_sources, counts)
+    ]
+    firsts, failed = [], {}
+    for at in range(0, len(asked), _SEARCHES):
+        page = asked[at : at + _SEARCHES]
+        lines = [line for _, body in page for line in ({"index": names.articles}, body)]
+        for (search_id, _), answer in zip(page, es.msearch(searches=lines)["responses"], strict=True):
+            if "error" in answer:
+                failed[search_id] = str(answer["error"].get("reason"))
+            else:
+                firsts += [(search_id, hit["fields"]["story_id"][0], hit["_id"]) for hit in answer["hits"]["hits"]]
+    return firsts, failed
+
+
+def _pages(least: int, counts: Mapping[str, int]) -> Iterator[list[str]]:
+    enough = sorted(story_id for story_id, count in counts.items() if count >= least)
+    yield from (enough[at : at + _STORIES] for at in range(0, len(enough), _STORIES))
+
+
+def _first_of_each(search: SavedSearch, story_ids: Sequence[str]) -> Query:
+    """By when it was first seen: an edit gives an article a later ingest number, but does not make it a later one."""
+    body: dict[str, Any] = {
+        "query": {"bool": {"filter": [{"terms": {"story_id": list(story_ids)}}, to_query(search)]}},
+        "collapse": {"field": "story_id"},
+        "sort": [{"first_seen": "asc"}, {"seq": "asc"}],
+        "size": len(story_ids),
+        "_source": False,
+        "track_total_hits": False,
+    }
+    return body
