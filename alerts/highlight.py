@@ -10,19 +10,14 @@ from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch
 
 from alerts.query import Query
 from newswatch.model import Passage, TextField
-from search.mapping import ANALYZERS, UNSTEMMED
+from search.highlight import analyzer_of, highlighting, unmarked
 from search.names import Names
-from search.query import MARK_END, MARK_START
 
 FIELDS: tuple[TextField, ...] = ("title", "summary", "text")
 _PAGE = 50
 """Documents highlighted by one search: a text is analysed anew for each."""
 _SEARCHES = 20
 """Searches in one `_msearch`."""
-_CHARACTERS = 220
-"""About two lines of a mail; a passage ends with a sentence."""
-_ANALYSED = 900_000
-"""Elasticsearch refuses to highlight a text beyond a million characters, and with it the whole request."""
 
 Wanted = tuple[str, Query, str | None, str]
 """Id of the saved search, its query, language and id of the article."""
@@ -43,7 +38,7 @@ def _requests(wanted: Iterable[Wanted]) -> Iterable[tuple[str, dict[str, Any]]]:
     """One search for each saved search, language and page of articles."""
 
     def group(item: Wanted) -> tuple[str, str]:
-        return item[0], ANALYZERS.get(item[2] or "", UNSTEMMED)
+        return item[0], analyzer_of(item[2])
 
     for (alert_id, analyzer), items in groupby(sorted(wanted, key=lambda w: (*group(w), w[3])), key=group):
         pairs = list(items)
@@ -57,22 +52,8 @@ def _body(query: Query, analyzer: str, ids: Sequence[str]) -> dict[str, Any]:
         "query": {"bool": {"filter": [{"ids": {"values": list(ids)}}, query]}},
         "size": len(ids),
         "_source": False,
-        "highlight": highlight(analyzer),
+        "highlight": highlighting(analyzer),
     }
-
-
-def highlight(analyzer: str) -> dict[str, Any]:
-    """The highlighting of an article whose language has this analyzer: what its stemmed copy matches is marked too."""
-    fields = {
-        field: {
-            "matched_fields": [field, f"stemmed.{analyzer}"],
-            "number_of_fragments": 0 if field == "title" else 2,
-        }
-        for field in FIELDS
-    }
-    marks = {"pre_tags": [MARK_START], "post_tags": [MARK_END]}
-    shape = {"fragment_size": _CHARACTERS, "order": "score", "max_analyzed_offset": _ANALYSED}
-    return {"type": "unified", "fields": fields, **marks, **shape}
 
 
 def _ask(
@@ -97,37 +78,4 @@ def _ask(
 
 def passages(fragments: Mapping[str, Sequence[str]]) -> tuple[Passage, ...]:
     """Elasticsearch's fragments as passages: title, summary, text. Pure."""
-    return tuple(parse_marks(field, text) for field in FIELDS for text in fragments.get(field, ()))
-
-
-def parse_marks(field: TextField, fragment: str) -> Passage:
-    """The fragment without its marks, and where they were; marks that touch are one. Pure.
-
-    A publisher's text can hold the marking characters too: they are dropped, and if that leaves marks unbalanced, the
-    passage has none rather than wrong ones.
-    """
-    plain: list[str] = []
-    spans: list[tuple[int, int]] = []
-    length, start = 0, -1
-    for character in fragment:
-        if character == MARK_START and start < 0:
-            start = length
-        elif character == MARK_END and start >= 0:
-            spans.append((start, length))
-            start = -1
-        elif character in (MARK_START, MARK_END):
-            return Passage(field, fragment.replace(MARK_START, "").replace(MARK_END, ""), ())
-        else:
-            plain.append(character)
-            length += 1
-    return Passage(field, "".join(plain), _joined(spans) if start < 0 else ())
-
-
-def _joined(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    joined: list[tuple[int, int]] = []
-    for start, end in spans:
-        if joined and joined[-1][1] >= start:
-            joined[-1] = (joined[-1][0], end)
-        elif end > start:
-            joined.append((start, end))
-    return tuple(joined)
+    return tuple(Passage(field, *unmarked(text)) for field in FIELDS for text in fragments.get(field, ()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -22,6 +22,7 @@ from alerts.compose import Item, Mail
 from alerts.links import Action, Link, Links
 from newswatch.model import Article, Evidence, Passage, Tag
 from newswatch.settings import Settings
+from search.highlight import joined
 
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
 """7-bit clean, so that any server takes it; long header lines are folded all the same, by RFC 2047 words."""
@@ -282,24 +283,13 @@ def _say(action: Action, story: Story, mail: Mail, links: Links) -> str:
 
 def _passages(item: Item) -> list[Passage]:
     """The passages of all its saved searches, each text once, with the marks of all."""
-    marks: dict[tuple[str, str], set[tuple[int, int]]] = {}
+    marks: dict[tuple[str, str], list[tuple[int, int]]] = {}
     texts: dict[tuple[str, str], Passage] = {}
     for passage in (p for d in item.deliveries for p in d.passages):
         key = (passage.field, passage.text)
         texts.setdefault(key, passage)
-        marks.setdefault(key, set()).update(passage.marks)
-    return [Passage(p.field, p.text, merged(marks[key])) for key, p in texts.items()]
-
-
-def merged(marks: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """The marks in order, those that touch or overlap as one."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(marks):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return tuple(joined)
+        marks.setdefault(key, []).extend(passage.marks)
+    return [Passage(p.field, p.text, joined(marks[key])) for key, p in texts.items()]
 
 
 def _quote(passage: Passage) -> Quote:

@@ -211,7 +211,7 @@ def check(
 def _check(settings: Settings, feeds: Sequence[Feed], *, quiet: bool) -> tuple[Checked, ...]:
     from ingest.check import check
     from ingest.fetch import Fetcher
-    from jobs.context import utc_now
+    from newswatch.clock import utc_now
 
     async def run(progress: Callable[[Checked], None]) -> tuple[Checked, ...]:
         async with Fetcher(settings) as fetcher:
@@ -277,7 +277,7 @@ def add(
 def _discover(settings: Settings, url: str) -> tuple[FoundFeed, ...]:
     from ingest.discover import discover
     from ingest.fetch import Fetcher
-    from jobs.context import utc_now
+    from newswatch.clock import utc_now
 
     async def run() -> tuple[FoundFeed, ...]:
         async with Fetcher(settings) as fetcher:

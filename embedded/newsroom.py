@@ -19,7 +19,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -31,6 +31,7 @@ from pydantic import ValidationError
 from embedded.newsroom_site.content import HERE, Story, load_outlets, load_stories
 from embedded.newsroom_site.printing import Document, Press
 from embedded.newsroom_site.site import Site, add, correct, edit, open_site, publish
+from newswatch.clock import Clock, utc_now
 from newswatch.errors import NewswatchError, StackError
 from newswatch.model import Feed
 from newswatch.settings import default_config_dir
@@ -39,13 +40,6 @@ HOST = "127.0.0.1"
 PORT = 8931
 CONTROL = "/-/"
 START_S = 10.0
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The time, aware."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
+from newswatch.clock import Clock, utc_now
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
 from search.client import connect, set_up
 from search.names import Names
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The time, aware."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ from alerts.match import match_batch
 from alerts.outbox import Outbox, OweReport
 from alerts.saved import SavedSearches
 from alerts.smtp import Mailer
+from embedded.processes import free_port
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from newswatch.settings import Settings
 from search.names import Names
-from tests.alerts.post_office import PostOffice, free_port
+from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW, a_source
 

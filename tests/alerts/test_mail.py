@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from html.parser import HTMLParser
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from pydantic import SecretStr
 
 from alerts.compose import Item, Mail
 from alerts.links import Links
-from alerts.mail import Story, header, in_context, merged, one_line, render, safe_url, shortened, when
+from alerts.mail import Story, header, in_context, one_line, render, safe_url, shortened, when
 from newswatch.model import Article, Delivery, DeliveryState, Evidence, Passage, Tag
 from newswatch.settings import Settings
 from tests.factories import NOW, a_source, an_article
@@ -246,14 +245,6 @@ def test_long_titles_are_cut_in_the_subject_only() -> None:
 def test_evidence_in_a_changed_article_stands_alone() -> None:
     evidence = Evidence("text", 3, 9, "summit")
     assert in_context(evidence, an_article(text="Another text by now.")) == Passage("text", "summit", ((0, 6),))
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)).map(lambda p: (p[0], p[0] + p[1]))))
-def test_merged_marks_cover_the_same_and_dont_touch(marks: list[tuple[int, int]]) -> None:
-    joined = merged(marks)
-    covered = {n for start, end in joined for n in range(start, end)}
-    assert covered == {n for start, end in marks for n in range(start, end)}
-    assert all(before[1] < after[0] for before, after in pairwise(joined))
 
 
 def test_small_words() -> None:

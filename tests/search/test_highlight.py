@@ -1,0 +1,49 @@
+"""Elasticsearch's marked fragments as text with the places that were marked."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.highlight import MARK_END, MARK_START, joined, unmarked
+
+S, E = MARK_START, MARK_END
+
+
+@pytest.mark.parametrize(
+    ("fragment", "text", "marked"),
+    [
+        ("no mark", "no mark", []),
+        (f"{S}NATO{E} joins", "NATO joins", ["NATO"]),
+        (f"the {S}eastern{E} {S}flank{E}", "the eastern flank", ["eastern", "flank"]),
+        (f"{S}air{E}{S}craft{E}", "aircraft", ["aircraft"]),
+        (f"an 🛩 {S}AWACS{E}", "an 🛩 AWACS", ["AWACS"]),
+        # A publisher's own use of the characters: no marks rather than wrong ones.
+        (f"{S}never ended", "never ended", []),
+        (f"ended {E} only", "ended  only", []),
+        (f"{S}in {S}side{E}{E}", "in side", []),
+    ],
+)
+def test_marks(fragment: str, text: str, marked: list[str]) -> None:
+    plain, spans = unmarked(fragment)
+    assert plain == text
+    assert [plain[start:end] for start, end in spans] == marked
+
+
+@given(st.lists(st.tuples(st.text(st.characters(exclude_characters=S + E)), st.booleans())))
+def test_offsets_are_of_the_text_without_marks(parts: list[tuple[str, bool]]) -> None:
+    plain, spans = unmarked("".join(f"{S}{text}{E}" if marked else text for text, marked in parts))
+    assert plain == "".join(text for text, _ in parts)
+    assert sum(end - start for start, end in spans) == sum(len(text) for text, marked in parts if marked)
+    assert all(before[1] < after[0] for before, after in pairwise(spans))
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)).map(lambda p: (p[0], p[0] + p[1]))))
+def test_joined_spans_cover_the_same_and_dont_touch(marks: list[tuple[int, int]]) -> None:
+    spans = joined(marks)
+    covered = {n for start, end in spans for n in range(start, end)}
+    assert covered == {n for start, end in marks for n in range(start, end)}
+    assert all(before[1] < after[0] for before, after in pairwise(spans))
