@@ -1,7 +1,8 @@
-"""A process that does what the job `match` does, and dies at the step it is told to.
+"""A process that does what the job `match` does, and dies or stands still at the step it is told to.
 
-Run as a program it reads orders from standard input, one JSON object a line, forks for each, and answers with the exit
-code. A step is one request to Elasticsearch or one SMTP command; the process dies before it.
+Run as a program it reads orders from standard input, one JSON object a line, forks for each, and answers with what
+became of the fork. A step is one request to Elasticsearch or one SMTP command; the fork dies or stops before it. One
+that stopped goes on at the order `{"resume": PID}`.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def work(order: dict[str, Any]) -> None:
         deliver(es, names, settings, now=now, mailer=Mailer(settings))
 
 
-def die_before(step: int) -> None:
-    """Arm this process: it ends without a word before its `step`-th step, counted from 1. 0: never."""
+def end_before(step: int, by: signal.Signals) -> None:
+    """Arm this process: the signal comes without a word before its `step`-th step, counted from 1. 0: never."""
     lock, taken = threading.Lock(), [0]
 
     def count(original: Any) -> Any:
@@ -58,7 +59,7 @@ def die_before(step: int) -> None:
             with lock:
                 taken[0] += 1
                 if taken[0] == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    os.kill(os.getpid(), by)
             return original(*args, **kwargs)
 
         return counted
@@ -71,17 +72,21 @@ def die_before(step: int) -> None:
 
 
 def obey(order: dict[str, Any]) -> int:
-    """Do the work in a fork, and say how that ended: 0 done, -9 died as told, 1 an error."""
-    child = os.fork()
+    """Do the work in a fork. 0: done; -9: died as told; 1: an error; its PID: it stands still as told."""
+    child = order.get("resume") or os.fork()
     if child == 0:
         try:
-            die_before(order["die_before"])
+            step = order["step"]
+            end_before(step, signal.SIGSTOP if order.get("stop") else signal.SIGKILL)
             work(order)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if "resume" in order:
+        os.kill(child, signal.SIGCONT)
+    status = os.waitpid(child, os.WUNTRACED)[1]
+    return child if os.WIFSTOPPED(status) else os.waitstatus_to_exitcode(status)
 
 
 if __name__ == "__main__":
