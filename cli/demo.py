@@ -187,7 +187,7 @@ def _tour(settings: Settings, newsroom: NewsroomProcess, keep: bool) -> None:
         f"password [bold]{password(settings.data_dir)}[/]",
         "Search for [cyan]NATO terrorism[/], choose [cyan]Save this search[/], and save it as it is.",
         f"Have a story published that it matches: {publish}",
-        "Within a minute or so its mail stands under [cyan]Caught mails[/].",
+        "Within a minute or so its mail stands under [cyan]Mails[/].",
     )
     for number, step in enumerate(steps, 1):
         out.print(f"  {number}. {step}", soft_wrap=True)
