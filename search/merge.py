@@ -20,7 +20,7 @@ class Updated:
 
     article: Article
     mixed: bool
-    """The new title with the text kept from before: the tags must be made anew."""
+    """The title or the text is kept from before, the other is new: the tags must be made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +42,35 @@ def merge(seen: Article, was: Article | None) -> Merged:
     """Decide what `seen` adds to the stored article `was`.
 
     Only the feed that brought an article first, or its page, may change it: two feeds with different summaries of one
-    page would otherwise overwrite each other at every poll. A text that was read whole is not given up for a summary
-    when the page can't be read the next time. A page that is read at last, where only a summary was had, is no edit:
-    the outlet has changed nothing, and nobody is to be told of a correction.
+    page would otherwise overwrite each other at every poll; and the headline is that feed's, as others have their own
+    for one page. A text that was read whole is not given up for a summary when the page can't be read the next time. A
+    page that is read at last, where only a summary was had, is no edit: the outlet has changed nothing, and nobody is to
+    be told of a correction.
     """
     if was is None:
         return New(replace(seen, versions=(Version(seen.first_seen, seen.title, seen.text_hash, ()),)))
     feeds = (*was.feeds, *(feed for feed in seen.feeds if feed not in was.feeds))
+    title = seen.title if _is_own(seen, was) or was.title == was.url else was.title
+    mixed, seen = title != seen.title, replace(seen, title=title)
     worse = was.text_status == "full" and seen.text_status != "full"
     at_last = was.text_status != "full" and seen.text_status == "full" and seen.provenance.page_fetched
     changed = _changed(seen, was, text_too=not worse) if _may_change(seen, was) else ()
     edited = tuple(name for name in changed if not (at_last and _was_missing(was, name)))
     if edited:
-        return Updated(_next_version(seen, was, feeds, edited, keep_text=worse), mixed=worse)
+        return Updated(_next_version(seen, was, feeds, edited, keep_text=worse), mixed=mixed or worse)
     if changed:
-        return Updated(_kept(seen, was, feeds), mixed=False)
+        return Updated(_kept(seen, was, feeds), mixed=mixed)
     if feeds != was.feeds:
         return Carried(replace(was, feeds=feeds))
     return Known()
 
 
 def _may_change(seen: Article, was: Article) -> bool:
-    return seen.provenance.page_fetched or seen.source.feed_id == was.source.feed_id
+    return seen.provenance.page_fetched or _is_own(seen, was)
+
+
+def _is_own(seen: Article, was: Article) -> bool:
+    return seen.source.feed_id == was.source.feed_id
 
 
 def _was_missing(was: Article, name: str) -> bool:

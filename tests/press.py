@@ -41,6 +41,8 @@ class Press:
     """Path → status to answer with."""
     raw: dict[str, bytes] = field(default_factory=dict)
     """Path → body to answer with."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Path → path that it is redirected to for good."""
     asked: list[tuple[str, int]] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
 
@@ -58,6 +60,8 @@ class Press:
                 self.send_header("Content-Length", str(len(body)))
                 if etag:
                     self.send_header("ETag", etag)
+                if status == 301:
+                    self.send_header("Location", press.url + press.moved[self.path])
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -96,6 +100,8 @@ class Press:
         """Status, body and ETag for a request."""
         if path in self.broken:
             return self.broken[path], b"broken", None
+        if path in self.moved:
+            return 301, b"", None
         if path in self.raw:
             return 200, self.raw[path], None
         body = self._feed(path[1:-4]) if path.endswith(".xml") else self._page(path.removeprefix("/articles/"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from elasticsearch import Elasticsearch
 
 from embedded.processes import free_port
 from jobs.context import Context
+from newswatch.model import FullText
 from newswatch.settings import Settings, default_config_dir
 from search.articles import ArticleStore
 from search.names import Names
@@ -71,10 +72,11 @@ class World:
         return ArticleStore(self.context.es, self.context.names)
 
 
-def configure(folder: Path, press: Press) -> None:
+def configure(folder: Path, press: Press, full_text: Mapping[str, FullText] | None = None) -> None:
     """Write feeds.yaml (one feed per feed of the press), alerts.yaml and taxonomy.yaml."""
     feeds = "".join(
-        f"  - {{id: {name}, url: '{press.url}/{name}.xml', title: {name}, country: BE, language: en, kind: press}}\n"
+        f"  - {{id: {name}, url: '{press.url}/{name}.xml', title: {name}, country: BE, language: en, kind: press, "
+        f"full_text: {(full_text or {}).get(name, 'auto')}}}\n"
         for name in press.feeds
     )
     (folder / "feeds.yaml").write_text(f"feeds:\n{feeds}", encoding="utf-8")

@@ -57,6 +57,14 @@ def test_another_feeds_own_summary_changes_nothing() -> None:
     assert merge(seen, replace(stored_article(), feeds=("herald", "other"))) == Known()
 
 
+def test_another_feeds_headline_of_the_same_page_is_no_edit() -> None:
+    assert isinstance(merge(an_article(title="Their own headline", **OTHER_FEED), stored_article()), Carried)
+    decision = merge(an_article(title="Their own headline", text="Edited.", **OTHER_FEED), stored_article())
+    assert isinstance(decision, Updated)
+    assert decision.mixed
+    assert (decision.article.title, decision.article.text) == (TITLE, "Edited.")
+
+
 def test_a_page_that_cannot_be_read_again_does_not_cost_the_text() -> None:
     seen = an_article(text="Ministers met.", text_status="summary", provenance=FROM_FEED)
     assert merge(seen, stored_article()) == Known()
