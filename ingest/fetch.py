@@ -40,6 +40,7 @@ ACCEPT_FEED: Final = (
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/html;q=0.5, */*;q=0.1"
 )
 ACCEPT_PAGE: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
+ACCEPT_ROBOTS: Final = "text/plain, */*;q=0.1"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -108,6 +109,11 @@ class Fetcher:
             return self._failed(url, FailureKind.REFUSED, f"robots.txt of {target.host} forbids {url}")
         return await self._fetch(Request(url), ACCEPT_PAGE)
 
+    async def answers(self, url: str) -> bool:
+        """Whether the host of `url` answers anything just now; asked for its robots.txt, which nobody minds."""
+        outcome = await self._fetch(Request(_robots_txt(URL(url))), ACCEPT_ROBOTS)
+        return not isinstance(outcome, FetchFailed) or outcome.status is not None
+
     # ── robots.txt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _rules(self, url: URL) -> Protego | None:
@@ -118,7 +124,7 @@ class Fetcher:
         return await asyncio.shield(self._robots[origin])
 
     async def _load_rules(self, url: URL) -> Protego | None:
-        outcome = await self._fetch(Request(str(url.origin() / "robots.txt")), "text/plain, */*;q=0.1")
+        outcome = await self._fetch(Request(_robots_txt(url)), ACCEPT_ROBOTS)
         if isinstance(outcome, FetchFailed) and (
             outcome.status is None or outcome.status == 429 or outcome.status >= 500
         ):
@@ -277,6 +283,10 @@ class _Chase:
 
     def cookies(self, url: URL) -> Mapping[str, str]:
         return {name: morsel.value for name, morsel in self._jar.filter_cookies(url).items()} if self._jar else {}
+
+
+def _robots_txt(url: URL) -> str:
+    return str(url.origin() / "robots.txt")
 
 
 def _with_total(timeout: aiohttp.ClientTimeout, total_s: float) -> aiohttp.ClientTimeout:

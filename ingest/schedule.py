@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -49,9 +49,13 @@ STALE_AT_LEAST_S: Final = 3 * 86_400
 STALE_FACTOR: Final = 10
 GAP_SHOWN_S: Final = 86_400
 OUTAGE_HOSTS: Final = 3
-"""Fewer hosts that all fail prove no outage of ours."""
+"""Where nobody can be asked, fewer hosts that all fail prove no outage of ours."""
+WITNESSES: Final = 3
+"""Hosts that are asked whether the fault is ours. One that broke down by itself just then must not decide."""
 FIRST_WAIT_S: Final = {FailureKind.TRANSIENT: 60, FailureKind.PERMANENT: 3_600, FailureKind.REFUSED: 3_600}
 """The wait after the first failure, doubled by each further one."""
+LAG_S: Final = 15
+"""By so much a poll may end after the minute it was planned for begins."""
 NO_FEED_WAIT_S: Final = 900
 PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
 """Before each further try at an article page that failed for a passing reason; after the last it is left."""
@@ -83,10 +87,12 @@ def after_poll(
 ) -> FeedState:
     """`state` after a poll: `outcome` of the fetch, `parsed` where a body came, `new_entries` never seen before in it.
 
-    `our_outage`: nothing at all could be reached in this batch (`is_our_outage`): a failure says nothing of the feed.
+    `our_outage`: our own network was down (`is_our_outage`): silence says nothing of the feed.
     """
-    if isinstance(outcome, FetchFailed) and our_outage and outcome.status is None:
+    if isinstance(outcome, FetchFailed) and our_outage and is_silent(outcome):
         return _after_outage(state, outcome, now, settings, rng)
+    if isinstance(outcome, FetchFailed) and outcome.status is None and outcome.retry_after_s is not None:
+        return _after_no_turn(state, outcome, outcome.retry_after_s, now, rng)
     state = _with_redirects(replace(state, last_poll_at=now, polls=state.polls + 1), outcome)
     if isinstance(outcome, FetchFailed):
         return _after_failure(state, feed, outcome, now, rng)
@@ -98,20 +104,35 @@ def after_poll(
     )
 
 
-def is_our_outage(outcomes: Iterable[FetchResult]) -> bool:
-    """Whether the fault is ours: several hosts were asked, and not one of them answered anything."""
-    silent: set[str] = set()
-    for outcome in outcomes:
-        if answered(outcome):
-            return False
-        if isinstance(outcome, FetchFailed) and outcome.kind is FailureKind.TRANSIENT:
-            silent.add(host_of(outcome.url))
-    return len(silent) >= OUTAGE_HOSTS
+def is_silent(outcome: FetchResult) -> bool:
+    """Whether nothing came back at all: the host may be down, or our own network may be."""
+    if not isinstance(outcome, FetchFailed) or outcome.kind is not FailureKind.TRANSIENT:
+        return False
+    return outcome.status is None and outcome.retry_after_s is None
 
 
 def answered(outcome: FetchResult) -> bool:
     """Whether a server said anything: then it is no outage of ours, whatever it said."""
     return not isinstance(outcome, FetchFailed) or outcome.status is not None
+
+
+def last_answer(outcomes: Iterable[FetchResult]) -> datetime | None:
+    """When a server last answered anything; None: none did."""
+    return max((outcome.fetched_at for outcome in outcomes if answered(outcome)), default=None)
+
+
+def may_be_ours(outcome: FetchResult, heard_at: datetime | None) -> bool:
+    """Whether the failure may be the fault of our own network: nobody has answered since, `heard_at` being the last."""
+    return is_silent(outcome) and (heard_at is None or heard_at < outcome.fetched_at)
+
+
+def is_our_outage(silent_hosts: Collection[str], witnesses: Collection[bool]) -> bool:
+    """Whether it was our own network that kept `silent_hosts` from answering.
+
+    `witnesses` says of each other host that was asked then, one known to be well, whether it answered. Where there is
+    none to ask, several hosts that fall silent together are proof enough, and one or two are not.
+    """
+    return not any(witnesses) if witnesses else len(silent_hosts) >= OUTAGE_HOSTS
 
 
 def resting_hosts(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
@@ -147,6 +168,13 @@ def _after_outage(
 ) -> FeedState:
     wait = Wait(settings.poll_min_interval_s, "nothing could be reached: our own outage, not counted against the feed")
     return _due(replace(state, last_error=outcome.reason), wait, now, rng)
+
+
+def _after_no_turn(
+    state: FeedState, outcome: FetchFailed, rest_s: float, now: datetime, rng: random.Random
+) -> FeedState:
+    """The host asked for rest while the feed waited for its turn: it was not asked, so it can't have failed."""
+    return _due(state, Wait(min(max(rest_s, 1.0), WEEK_S), outcome.reason, asked=True), now, rng)
 
 
 def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: datetime, rng: random.Random) -> FeedState:
@@ -404,9 +432,13 @@ def _due(state: FeedState, wait: Wait, now: datetime, rng: random.Random) -> Fee
     """Due after `wait`, a tenth earlier or later: feeds that were polled together shall not stay together.
 
     Earlier where the wait is our own choice (a later one would miss every second run of a scheduler that plans each
-    minute), later where somebody asked for it.
+    minute), later where somebody asked for it. Our own waits are counted from the minute in which the poll was planned,
+    not from its end, for the same reason: a feed to be read every minute was read every second one.
     """
-    seconds = wait.seconds * (rng.uniform(1.0, 1.1) if wait.asked else rng.uniform(0.9, 1.0))
+    if wait.asked:
+        seconds = wait.seconds * rng.uniform(1.0, 1.1)
+    else:
+        seconds = wait.seconds * rng.uniform(0.9, 1.0) - min(LAG_S, wait.seconds / 4)
     return replace(
         state,
         next_poll_at=now + timedelta(seconds=seconds),

@@ -21,7 +21,8 @@ from ingest.assemble import assemble, wants_page
 from ingest.extract import extract, extractor_version
 from ingest.fetch import Fetcher
 from ingest.parse import parse
-from ingest.schedule import after_poll, answered, is_our_outage
+from ingest.schedule import WITNESSES, after_poll, answered, is_our_outage, is_silent, last_answer, may_be_ours
+from ingest.urls import host_of
 from jobs.context import Context
 from jobs.polled import PAGE_NOT_READ, Candidate, Fresh, Polled, again, aliases, is_same, moved, relinked, remembered
 from newswatch.model import (
@@ -42,6 +43,7 @@ from search.batches import BatchStore
 from search.documents import Stored
 from search.entries import EntryRecord, EntryStore, entry_key
 from search.feeds import FeedRecord, FeedStore
+from search.feed_history import well
 from search.quarantine import Quarantine
 from transforms.enrich import enrich
 from transforms.tag import Tagger
@@ -65,6 +67,8 @@ class PullReport:
     """Answered 304, or with the same body."""
     failed: int = 0
     not_a_feed: int = 0
+    offline: int = 0
+    """Of the failures, those that our own network is to blame for; they count against no feed."""
     entries: int = 0
     """In the bodies read, seen before or not."""
     new_entries: int = 0
@@ -134,6 +138,7 @@ class _Puller:
         self._entries = EntryStore(context.es, context.names)
         self._feeds = FeedStore(context.es, context.names)
         self._quarantine = Quarantine(context.es, context.names)
+        self._es, self._names = context.es, context.names
         self._seq = batch.seq_of_attempt
         self._report = PullReport(batch.number)
         self._extractor = extractor_version()
@@ -143,6 +148,8 @@ class _Puller:
 
     async def run(self) -> PullReport:
         records = self._feeds.leased(self._batch)
+        self._well: dict[str, str] = {}
+        """Host → address, of those that were read in this batch, the last one last."""
         self._pages_due = await asyncio.to_thread(self._load_pages_due, records)
         async with Fetcher(self._settings, clock=self._clock) as fetcher:
             answers = _Answers(fetcher, records)
@@ -156,27 +163,48 @@ class _Puller:
     async def _take(self, fetcher: Fetcher, answers: _Answers) -> None:
         """Work on the windows as they come.
 
-        As long as no server has answered anything, the fault may be ours: the failures wait, until one does answer or
-        the batch is at its end. They hold no bodies, so waiting costs nothing.
+        Where nobody has answered since a host was silent, the fault may be ours: that failure waits, until somebody
+        does answer or the batch is at its end. It holds no body, so waiting costs nothing.
         """
         held: list[Polled] = []
-        online = False
+        heard_at: datetime | None = None
         async for window in answers.windows():
             if self._clock() >= self._batch.lease_until:
                 return
-            online = online or any(answered(polled.outcome) for polled in window)
-            held += window
-            if online:
-                await self._work(fetcher, held)
-                held = []
+            heard = last_answer(polled.outcome for polled in window)
+            heard_at = max(heard_at or heard, heard) if heard else heard_at
+            self._note_witnesses(window)
+            waiting = [*held, *window]
+            held = [polled for polled in waiting if may_be_ours(polled.outcome, heard_at)]
+            ready = [polled for polled in waiting if not may_be_ours(polled.outcome, heard_at)]
+            if ready:
+                await self._work(fetcher, ready)
         if held:
-            self._outage = is_our_outage(polled.outcome for polled in held)
+            self._outage = await self._is_our_outage(fetcher, {host_of(polled.outcome.url) for polled in held})
             await self._work(fetcher, held)
 
     async def _work(self, fetcher: Fetcher, window: list[Polled]) -> None:
         await asyncio.to_thread(self._read, window)
         if any(polled.fresh for polled in window):
             await asyncio.to_thread(tagger_of, self._settings.config_dir)  # before a page is asked for in vain
+    def _note_witnesses(self, window: Sequence[Polled]) -> None:
+        for polled in window:
+            if not isinstance(polled.outcome, FetchFailed):
+                self._well.pop(host_of(polled.outcome.url), None)
+                self._well[host_of(polled.outcome.url)] = polled.outcome.url
+
+    async def _is_our_outage(self, fetcher: Fetcher, silent: set[str]) -> bool:
+        """Ask others that are well, of this batch or else of the store, whether they can be reached."""
+        known = self._well
+        if len(known.keys() - silent) < WITNESSES:
+            others = await asyncio.to_thread(well, self._es, self._names)
+            known = {host_of(url): url for url in reversed(others)} | known
+        urls = [url for host, url in reversed(known.items()) if host not in silent][:WITNESSES]
+        ours = is_our_outage(silent, await asyncio.gather(*(fetcher.answers(url) for url in urls)))
+        if ours:
+            log.warning("batch %s: our own network is down; %s hosts were not reached", self._batch.number, len(silent))
+        return ours
+
         candidates = await self._candidates(fetcher, window)
         await asyncio.to_thread(self._finish, window, candidates)
 
@@ -347,6 +375,7 @@ class _Puller:
 
     def _next_state(self, polled: Polled, now: datetime) -> FeedState:
         record = polled.record.value
+            offline=sum(self._outage and is_silent(polled.outcome) for polled in window),
         return after_poll(
             record.state,
             record.feed,

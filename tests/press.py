@@ -44,6 +44,9 @@ class Press:
     moved: dict[str, str] = field(default_factory=dict)
     """Path → path that it is redirected to for good."""
     asked: list[tuple[str, int]] = field(default_factory=list)
+    address: str = "127.0.0.1"
+    """Loopback address that it is served on: each is a host of its own."""
+    is_closed: bool = False
     _server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> Press:
@@ -64,24 +67,31 @@ class Press:
                     self.send_header("Location", press.url + press.moved[self.path])
                 self.end_headers()
                 self.wfile.write(body)
+                self.close_connection = press.is_closed
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((self.address, 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop serving, for good; from within an answer too, which is the last one then."""
         assert self._server
-        self._server.shutdown()
-        self._server.server_close()
+        if not self.is_closed:
+            self.is_closed = True
+            self._server.shutdown()
+            self._server.server_close()
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`."""
+        """`ADDRESS:PORT`."""
         assert self._server
-        return f"127.0.0.1:{self._server.server_port}"
+        return f"{self.address}:{self._server.server_port}"
 
     @property
     def url(self) -> str:

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from ingest.schedule import NEVER, WEEK_S, after_poll, is_our_outage, page_retry_s, resting_hosts, retried
+from ingest.schedule import (
+    NEVER,
+    WEEK_S,
+    after_poll,
+    is_our_outage,
+    last_answer,
+    may_be_ours,
+    page_retry_s,
+    resting_hosts,
+    retried,
+)
 from newswatch.model import (
     Entry,
     FailureKind,
@@ -228,26 +238,62 @@ def test_no_retry_after_is_longer_than_a_week() -> None:
 
 
 def test_an_outage_of_ours_counts_against_no_feed() -> None:
-    outcomes = [failed(url=f"https://{host}.example/") for host in "abc"]
-    assert is_our_outage(outcomes)
-    state = poll(steady(), outcomes[0], our_outage=True)
-    assert (state.failures, state.health) == (0, FeedHealth.OK)
+    state = poll(steady(), failed(), our_outage=True)
+    assert (state.failures, state.polls, state.health) == (0, steady().polls, FeedHealth.OK)
     assert wait_s(state) <= 60
     assert "our own outage" in state.interval_why
+    assert poll(steady(), failed(status=503), our_outage=True).failures == 1
 
 
 @pytest.mark.parametrize(
-    "outcomes",
+    ("silent", "witnesses", "ours"),
     [
-        [],
-        [failed(url="https://a.example/"), failed(url="https://b.example/")],
-        [failed(url=f"https://a.example/{n}") for n in range(9)],
-        [*(failed(url=f"https://{host}.example/") for host in "abc"), unchanged()],
-        [*(failed(url=f"https://{host}.example/") for host in "abc"), failed(FailureKind.PERMANENT, status=404)],
+        ("a", [True], False),
+        ("abcdef", [False, True, False], False),
+        ("a", [False, False], True),
+        ("a", [False], True),
+        ("abc", [], True),
+        ("ab", [], False),
+        ("a", [], False),
     ],
 )
-def test_what_proves_no_outage_of_ours(outcomes: list[FetchResult]) -> None:
-    assert not is_our_outage(outcomes)
+def test_witnesses_say_whether_the_fault_is_ours(silent: str, witnesses: list[bool], ours: bool) -> None:
+    assert is_our_outage({f"{host}.example" for host in silent}, witnesses) is ours
+
+
+BEFORE, AFTER = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "heard_at", "may_be"),
+    [
+        (failed(), None, True),
+        (failed(), BEFORE, True),
+        (failed(), NOW, False),
+        (failed(), AFTER, False),
+        (failed(status=503), None, False),
+        (failed(FailureKind.REFUSED), None, False),
+        (failed(FailureKind.PERMANENT, status=404), BEFORE, False),
+        (failed(retry_after_s=30), None, False),
+        (unchanged(), None, False),
+    ],
+)
+def test_silence_that_nobody_has_broken_since_may_be_ours(
+    outcome: FetchResult, heard_at: datetime | None, may_be: bool
+) -> None:
+    assert may_be_ours(outcome, heard_at) is may_be
+
+
+def test_the_last_answer_is_the_latest_of_any_kind() -> None:
+    assert last_answer([failed()]) is None
+    late = replace(failed(status=500), fetched_at=AFTER)
+    assert last_answer([unchanged(), late, failed()]) == AFTER
+
+
+def test_a_feed_that_waits_for_its_host_to_rest_has_not_failed() -> None:
+    state = poll(steady(), failed(retry_after_s=500))
+    assert (state.failures, state.polls, state.health) == (0, steady().polls, FeedHealth.OK)
+    assert wait_s(state) >= 500
 
 
 # ── redirects ────────────────────────────────────────────────────────────────────────────────────────────────────────

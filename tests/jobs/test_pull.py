@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +17,7 @@ from newswatch.model import Article
 from search.entries import EntryStore
 from search.feeds import FeedRecord, FeedStore
 from tests.jobs.conftest import World, configure
-from tests.press import Story
+from tests.press import Press, Story
 
 pytestmark = pytest.mark.slow
 
@@ -334,29 +336,122 @@ def test_an_article_known_by_its_link_stays_so(world: World) -> None:
     assert article(world).url == f"{world.press.url}/articles/{SLUG}?from=rss"
 
 
-def unreachable(world: World, *hosts: str) -> None:
-    (world.context.settings.config_dir / "feeds.yaml").write_text(
-        "feeds:\n"
-        + "".join(f"  - {{id: f{n}, url: 'http://{host}/feed.xml', title: f{n}}}\n" for n, host in enumerate(hosts)),
-        encoding="utf-8",
-    )
+class Town:
+    """Presses on addresses of their own, polled one feed after the other."""
+
+    def __init__(self, world: World, *presses: Press) -> None:
+        self.world, self.presses = world, presses
+        began = time.monotonic()
+        settings = world.context.settings.model_copy(
+            update={"fetch_allow_hosts": tuple(press.host for press in presses), "fetch_concurrency": 1}
+        )
+        world.context = replace(
+            world.context,
+            settings=settings,
+            clock=lambda: world.now + timedelta(seconds=time.monotonic() - began),
+        )
+
+    def configure(self, *urls: str) -> None:
+        """Poll these, in this order."""
+        listed = (f"  - {{id: f{n}, url: '{url}', title: f{n}}}\n" for n, url in enumerate(urls))
+        (self.world.context.settings.config_dir / "feeds.yaml").write_text("feeds:\n" + "".join(listed))
+
+    def failures(self) -> list[int]:
+        """Of the feeds that are polled, in their order."""
+        records = FeedStore(self.world.context.es, self.world.context.names).all()
+        return [record.state.failures for record in records if record.feed.enabled]
 
 
-def test_our_own_outage_counts_against_no_feed(world: World) -> None:
-    unreachable(world, *(f"nowhere{n}.invalid" for n in range(4)))
+class Fuse(Press):
+    """A press after whose first answer all of the town falls silent."""
+
+    town: tuple[Press, ...] = ()
+
+    def answer(self, path: str, etag: str | None) -> tuple[int, bytes, str | None]:
+        for press in self.town:
+            press.close()
+        return super().answer(path, etag)
+
+
+def nowhere(count: int) -> list[str]:
+    return [f"http://nowhere{n}.invalid/feed.xml" for n in range(count)]
+
+
+in_town = pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "::1", "localhost"])
+
+
+@pytest.fixture
+def town(world: World) -> Iterator[Town]:
+    fuse, other, third = Fuse(address="127.0.0.2"), Press(address="127.0.0.3"), Press(address="127.0.0.4")
+    with fuse, other, third:
+        yield Town(world, fuse, other, third)
+
+
+@in_town
+def test_our_own_outage_counts_against_no_feed(world: World, town: Town) -> None:
+    town.configure(*nowhere(4))
     report = poll(world)
-    assert (report.feeds, report.failed) == (4, 4)
+    assert (report.feeds, report.failed, report.offline) == (4, 4, 4)
+    assert town.failures() == [0, 0, 0, 0]
     for record in FeedStore(world.context.es, world.context.names).all():
-        if record.feed.enabled:
-            assert record.state.failures == 0
-            assert "our own outage" in record.state.interval_why
+        assert "our own outage" in record.state.interval_why or not record.feed.enabled
 
 
-def test_one_answer_proves_that_the_fault_is_not_ours(world: World) -> None:
-    unreachable(world, *(f"nowhere{n}.invalid" for n in range(4)), world.press.host)
-    assert poll(world).failed == 5  # the press has no such feed
-    records = FeedStore(world.context.es, world.context.names).all()
-    assert {record.state.failures for record in records if record.feed.enabled} == {1}
+@in_town
+def test_one_answer_proves_that_the_fault_is_not_ours(world: World, town: Town) -> None:
+    town.configure(*nowhere(4), f"{town.presses[1].url}/missing.xml")
+    report = poll(world)
+    assert (report.failed, report.offline) == (5, 0)
+    assert town.failures() == [1, 1, 1, 1, 1]
+
+
+@in_town
+def test_an_outage_that_begins_amid_a_batch_counts_against_no_feed(world: World, town: Town) -> None:
+    fuse, other, third = town.presses
+    fuse.town = town.presses  # type: ignore[attr-defined]
+    town.configure(*(f"{press.url}/main.xml" for press in (fuse, other, third)))
+    report = poll(world)
+    assert (report.feeds, report.failed, report.offline) == (3, 2, 2)
+    assert town.failures() == [0, 0, 0]
+    world.wait(minutes=5)
+    assert poll(world).offline == 3, "those that are not known yet are no witnesses"
+    assert town.failures() == [0, 0, 0]
+
+
+@in_town
+def test_an_outage_counts_not_even_where_one_feed_is_due(world: World, town: Town) -> None:
+    town.configure(*(f"{press.url}/main.xml" for press in town.presses))
+    poll(world)
+    for press in town.presses:
+        press.close()
+    store = FeedStore(world.context.es, world.context.names)
+    later = world.now.replace(year=2029)
+    due = store.due(world.now.replace(year=2030), 9)
+    store.save([(found, replace(found.value.state, next_poll_at=later)) for found in due if found.id != "f1"])
+    world.wait(minutes=5)
+    assert poll(world).offline == 1
+    assert town.failures() == [0, 0, 0]
+
+
+@in_town
+def test_a_dead_feed_that_is_polled_last_or_alone_is_counted(world: World, town: Town) -> None:
+    _, other, third = town.presses
+    town.configure(f"{other.url}/main.xml", f"{third.url}/main.xml")
+    poll(world)
+    third.close()
+    world.wait(minutes=5)
+    report = poll(world)
+    assert (report.failed, report.offline) == (1, 0), "last: the other one is asked again"
+    assert ("/robots.txt", 404) in other.asked
+    assert town.failures() == [0, 1]
+    store = FeedStore(world.context.es, world.context.names)
+    (well,) = [found for found in store.due(world.now.replace(year=2030), 9) if found.id == "f0"]
+    store.save([(well, replace(well.value.state, next_poll_at=world.now.replace(year=2029)))])
+    world.wait(minutes=30)
+    asked = len(other.asked)
+    report = poll(world)
+    assert (report.feeds, report.offline, len(other.asked) - asked) == (1, 0, 1), "alone: one that is well is asked"
+    assert town.failures() == [0, 2]
 
 
 def test_a_host_that_asks_for_rest_gets_it_for_all_its_feeds(world: World) -> None:
