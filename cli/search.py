@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperCommand
 
 from cli.output import AsJson, emit_json, err, out
 
@@ -37,9 +40,22 @@ class Export(StrEnum):
     CSV = "csv"
 
 
+class QueryCommand(TyperCommand):
+    """A command whose query may begin with a minus: `-tag:nato lang:fr` is no option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What click does, with such queries behind a `--`."""
+        queries = [] if "--" in args else [arg for arg in args if _EXCLUDING.match(arg)]
+        rest = [arg for arg in args if arg not in queries]
+        return super().parse_args(ctx, [*rest, "--", *queries] if queries else rest)
+
+
+_EXCLUDING = re.compile(r'-(?!-)(["(]|[a-z]+:|\S+\s)')
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command(rich_help_panel="Use", epilog=_help())(search)
+    app.command(rich_help_panel="Use", epilog=_help(), cls=QueryCommand)(search)
 
 
 def _help() -> str:
@@ -102,6 +118,8 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
         return
     for hit in results.hits:
         _show(hit)
+    if not results.total:
+        _show_hints(context, query)
     if facets:
         _show_facets(results.facets)
     _show_count(results)
@@ -118,6 +136,22 @@ def _show(hit: Hit) -> None:
         out.print(_marked(" ".join(fragment.split()), ""), soft_wrap=True)
     out.print(Text(article.url, style="cyan"), soft_wrap=True)
     out.print()
+
+
+def _show_hints(context: Context, query: str) -> None:
+    """Which short filter leaves nothing."""
+    from search.hints import hints
+    from search.syntax import written
+
+    for hint in hints(context.es, context.names, query, context.clock()):
+        if hint.alone == 0:
+            name = hint.filter.lstrip("-!").partition(":")[0]
+            meant = " or ".join(written(name, value) for value in hint.meant)
+            err.print(
+                Text(f"No article has {hint.filter}{f': did you mean {meant}?' if meant else '.'}"), soft_wrap=True
+            )
+        elif hint.without:
+            err.print(Text(f"Without {hint.filter}: {hint.without}"), soft_wrap=True)
 
 
 def _show_facets(facets: Iterable[Facet]) -> None:
@@ -154,14 +188,16 @@ def _marked(fragment: str, style: str) -> Text:
 def _export(context: Context, query: str, order: Sort, stories: bool, form: Export, file: Path | None) -> None:
     from search.export import every
 
-    found = every(context.es, context.names, query, sort=order, by_story=stories, now=context.clock())
-    first = next(found, None)  # a query that can't be run leaves an older file as it was
+    asked = every(context.es, context.names, query, sort=order, by_story=stories, now=context.clock())
     count = 0
-    with _opened(file) as target:
-        write = _writer(form, target)
-        for article in (first, *found) if first else ():
-            write(article)
-            count += 1
+    # Closed here: left to the interpreter's end, it would wait for ever for a connection to close its point in time by.
+    with closing(asked) as found:
+        first = next(found, None)  # a query that can't be run leaves an older file as it was
+        with _opened(file) as target:
+            write = _writer(form, target)
+            for article in chain([first], found) if first else ():
+                write(article)
+                count += 1
     err.print(f"[bold]{count}[/] {'stories' if stories else 'articles'} written.")
 
 
@@ -170,7 +206,11 @@ def _opened(file: Path | None) -> Iterator[IO[str]]:
     if file is None:
         yield sys.stdout
         return
-    with file.open("w", encoding="utf-8", newline="") as target:
+    try:
+        target = file.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise typer.BadParameter(f"{file} can't be written: {error.strerror}.") from error
+    with target:
         yield target
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -30,8 +30,10 @@ def every(
     sort: Sort = "time",
     by_story: bool = False,
     now: datetime | None = None,
-) -> Iterator[Article]:
+) -> Generator[Article, None, None]:
     """All articles that the query finds, in order; with `by_story` only the first of each story.
+
+    Who stops before the end closes the generator, which gives up the point in time.
 
     Raises:
         QueryError: the query can't be parsed; before the first article.

@@ -405,8 +405,11 @@ def clauses(parsed: Parsed, now: datetime) -> tuple[list[Clause], list[Clause]]:
     return must, must_not
 
 
-_FIELDS = {
+FIELDS: Mapping[str, str] = {
+    "tag": "tags",
     "lang": "language",
+    "source": "source.domain",
+    "entity": "entities",
     "country": "source.country",
     "kind": "source.kind",
     "owner": "source.owner",
@@ -414,6 +417,7 @@ _FIELDS = {
     "agency": "agency",
     "story": "story_id",
 }
+"""Short filter → the field whose values it asks for."""
 
 
 def _clause(found: Filter, level: str | None, now: datetime) -> Clause:
@@ -435,7 +439,7 @@ def _clause(found: Filter, level: str | None, now: datetime) -> Clause:
         case "entity":
             return _any([{"terms": {"entities": values}}, {"terms": {"entity_ids": [_as_id(v) for v in values]}}])
     case = {"lang": str.lower, "kind": str.lower, "country": str.upper}.get(found.name, str)
-    return {"terms": {_FIELDS[found.name]: [case(value) for value in values]}}
+    return {"terms": {FIELDS[found.name]: [case(value) for value in values]}}
 
 
 def _any(clauses_: list[Clause]) -> Clause:

@@ -1,0 +1,76 @@
+"""`newswatch search` on a real Elasticsearch, over the newsroom's stories."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from newswatch.model import Entity, Tag
+from search.hints import like
+from search.names import Names
+from tests.factories import an_article
+from tests.newsstand import stock
+
+Run = Callable[..., Result]
+NATO = Tag("nato", "main", 0.9, ())
+
+
+@pytest.fixture
+def run(es: Elasticsearch, names: Names, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", elasticsearch_url)
+    monkeypatch.setenv("NEWSWATCH_INDEX_PREFIX", names.prefix)
+    monkeypatch.setenv("COLUMNS", "200")
+    stoltenberg = Entity("jens-stoltenberg", "Jens Stoltenberg", "person", 1)
+    first = an_article("https://a.example/1", title="Allies meet", tags=(NATO,), entities=(stoltenberg,))
+    second = replace(an_article("https://a.example/2", title="Gales", tags=(), entities=()), language="fr")
+    stock(es, names, [first, second])
+    return lambda *words: CliRunner().invoke(app, ["search", *words], catch_exceptions=False)
+
+
+@pytest.mark.slow
+def test_a_query_may_begin_with_a_minus(run: Run) -> None:
+    found = [run(*words, "--json").stdout.splitlines() for words in (["-tag:nato"], ["-tag:nato lang:fr", "-n", "5"])]
+    assert [[json.loads(line)["article"]["title"] for line in lines] for lines in found] == [["Gales"], ["Gales"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("tag:nto", "No article has tag:nto: did you mean tag:nato?"),
+        ("entity:stoltenberg", 'No article has entity:stoltenberg: did you mean entity:"Jens Stoltenberg"?'),
+        ("tag:nato lang:fr", "Without lang:fr: 1"),
+    ],
+)
+def test_where_nothing_is_found_it_says_which_filter_is_to_blame(run: Run, query: str, told: str) -> None:
+    assert told in run(query).output
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_written_is_told_and_the_command_ends(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "x.csv"
+    code = "from cli.main import run; run()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "search", "", "--export", "csv", "-o", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    assert "can't be written" in ended.stderr
+
+
+def test_what_holds_the_word_is_meant_before_what_is_spelt_like_it() -> None:
+    values = ["nato", "nato/operations", "counter-terrorism"]
+    assert like(["operations"], values) == ("nato/operations",)
+    assert like(["NTO"], values) == ("nato",)
+    assert like(["weather"], values) == ()
