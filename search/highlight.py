@@ -42,22 +42,29 @@ def highlighting(analyzer: str, *, whole: bool = False) -> dict[str, Any]:
 
 
 def requests(
-    query: Mapping[str, Any], articles: Iterable[tuple[str, str | None]], *, whole: bool = False
-) -> list[dict[str, Any]]:
-    """The searches that mark what `query` finds in the articles (id, language), one for each analyzer among them."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for article_id, language in articles:
-        groups[analyzer_of(language)].append(article_id)
-    return [
-        {
-            "query": {"bool": {"filter": [{"ids": {"values": ids}}], "must": [_narrowed(query, analyzer)]}},
-            "size": len(ids),
+    query: Mapping[str, Any], articles: Iterable[tuple[str, str | None, str]], *, whole: bool = False
+) -> list[tuple[list[str], dict[str, Any]]]:
+    """The searches that mark what `query` finds in articles (id, language, index), and where: one for each analyzer.
+
+    The articles of a list are known to match: to find them by their ids is enough, and in their own slices. One that is
+    shown `whole` may not, and then it is not found.
+    """
+    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for article_id, language, index in articles:
+        groups[analyzer_of(language)].append((article_id, index))
+    asked = []
+    for analyzer, places in groups.items():
+        ids = {"ids": {"values": [article_id for article_id, _ in places]}}
+        narrowed = _narrowed(query, analyzer)
+        body = {
+            "query": {"bool": {"filter": [ids], "must": [narrowed] if whole else []}},
+            "size": len(places),
             "_source": False,
             "track_total_hits": False,
-            "highlight": highlighting(analyzer, whole=whole),
+            "highlight": {**highlighting(analyzer, whole=whole), "highlight_query": narrowed},
         }
-        for analyzer, ids in groups.items()
-    ]
+        asked.append((sorted({index for _, index in places}), body))
+    return asked
 
 
 def _narrowed(query: Mapping[str, Any], analyzer: str) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Literal
 
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elastic_transport import ApiResponseMeta
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
 
 from newswatch.errors import QueryError
 from newswatch.model import Article
@@ -72,7 +74,7 @@ class Results:
     timeline: Timeline = field(default_factory=Timeline)
 
 
-def text_query(query: str) -> Json:
+def text_query(query: str, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
     """The clause for a query in Lucene's syntax: every word must be there, in the title, the text, or a stemmed form.
 
     Saved searches, `newswatch search` and (by its advanced setting) Kibana use this same clause.
@@ -82,7 +84,7 @@ def text_query(query: str) -> Json:
     return {
         "query_string": {
             "query": query,
-            "fields": DEFAULT_FIELDS,
+            "fields": list(fields),
             "default_operator": "AND",
             "analyze_wildcard": True,
             "lenient": False,
@@ -91,15 +93,33 @@ def text_query(query: str) -> Json:
     }
 
 
-def most_words(words: Sequence[str]) -> Json:
+def filled_fields(es: Elasticsearch, names: Names, parsed: Parsed) -> list[str]:
+    """The default fields without the stemmed ones that no article asked for has.
+
+    Those match nothing, but every word is analyzed for each of them in every slice, which takes longer than the search.
+    """
+    languages = [f.values for f in parsed.of("lang") if not f.negated]
+    if languages:
+        filled = {f"stemmed.{highlight.analyzer_of(language.lower())}" for language in languages[0]}
+    else:
+        filled = set(es.field_caps(index=names.articles, fields="stemmed.*", include_empty_fields=False)["fields"])
+    return [field for field in DEFAULT_FIELDS if not field.startswith("stemmed.") or field in filled]
+
+
+def most_words(words: Sequence[str], fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
     """The clause for articles that have two of the words at least, and two in five where there are many.
 
     Articles and prepositions don't count, in whichever language: each analyzer knows only those of its own.
     """
     bare = [_ELISION.sub("", word) for word in words]
     telling = [word for word in bare if word not in _FUNCTION_WORDS]
-    query = {"query": " ".join(telling or bare), "fields": DEFAULT_FIELDS}
+    query = {"query": " ".join(telling or bare), "fields": list(fields)}
     return {"multi_match": query | {"operator": "or", "minimum_should_match": "2<2 5<40%"}}
+
+
+def _pieces(words: Sequence[str]) -> list[str]:
+    """The words, compounds in pieces: who types "Anti-IS-Koalition" is content with an article that lacks "anti"."""
+    return [piece for word in words for piece in word.split("-") if piece]
 
 
 def to_query(parsed: Parsed, now: datetime, text: Json | None = None) -> Json:
@@ -143,11 +163,10 @@ def find(
     parsed, now = parse(query), now or datetime.now(UTC)
     page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets)
     try:
-        results = page.read(text_query(parsed.text))
-        if results.total == 0 and len(parsed.words) > 2:
-            results = replace(page.read(most_words(parsed.words)), relaxed=True)
-    except BadRequestError as error:
-        raise QueryError(explain_refusal(query, error)) from error
+        fields = filled_fields(es, names, parsed) if parsed.text.strip() else []
+        results = page.read(text_query(parsed.text, fields))
+        if results.total == 0 and len(words := _pieces(parsed.words)) > 2:
+            results = replace(page.read(most_words(words, fields)), relaxed=True)
     except NotFoundError:
         return Results(0, (), 0)
     return replace(results, relaxed=results.relaxed and results.total > 0)
@@ -162,11 +181,12 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     parsed = parse(query)
     if not parsed.text.strip():
         return {}
+    place, words = [(article.id, article.language, names.articles)], _pieces(parsed.words)
     bodies = [
         body
-        for text in (text_query(parsed.text), most_words(parsed.words) if len(parsed.words) > 2 else None)
+        for text in (text_query(parsed.text), most_words(words) if len(words) > 2 else None)
         if text
-        for body in highlight.requests(text, [(article.id, article.language)], whole=True)
+        for _, body in highlight.requests(text, place, whole=True)
     ]
     try:
         for body in bodies:
@@ -177,9 +197,13 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     return {}
 
 
+Request = tuple[str | Sequence[str], Json]
+"""Where to search, and the body."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """One page of a search: a request for the hits, then one for what their number and language decide."""
+    """One page of a search: what is found and how much, then what can be asked only once that is known."""
 
     es: Elasticsearch
     names: Names
@@ -193,72 +217,105 @@ class _Page:
 
     def read(self, text: Json) -> Results:
         query = to_query(self.parsed, self.now, text)
-        answer = self.es.search(index=self.names.articles, **self._body(query))
-        total = answer["hits"]["total"]["value"]
-        hits = tuple(_hit(hit) for hit in answer["hits"]["hits"])
-        found = answer.get("aggregations", {})
-        results = Results(total, hits, answer["took"], found["stories"]["value"] if self.by_story else None)
+        counted = self._counted()
+        asked = [self._hits(query, track_total_hits=not counted)]
+        if counted:
+            asked.append(self._counts(query, counted))
+        answers = self._ask(asked)
+        found, total = answers[0]["hits"]["hits"], answers[-1]["hits"]["total"]["value"]
+        counts: Mapping[str, Any] = answers[-1].get("aggregations", {})
+        took = max(answer["took"] for answer in answers)
+        stories = counts["stories"]["value"] if self.by_story else None
+        results = Results(total, tuple(map(_hit, found)), took, stories)
         if self.with_facets:
-            results = replace(results, facets=facets.read(found))
-        return self._completed(results, query, text, found)
+            results = replace(results, facets=facets.read(counts))
+        return self._completed(results, found, query, text, facets.time_range(counts) if self.with_facets else None)
 
-    def _body(self, query: Json) -> Json:
-        aggs: Json = facets.aggregations() if self.with_facets else {}
+    def _hits(self, query: Json, *, track_total_hits: bool) -> Request:
         body: Json = {
             "query": with_recency(query, self.now) if self.sort == "relevance" else query,
             "sort": order(self.sort),
             "size": self.size,
-            "from_": self.offset,
-            "track_total_hits": True,
-            "track_scores": True,
-            "aggs": aggs,
+            "from": self.offset,
+            "track_total_hits": track_total_hits,
+            "track_scores": self.sort == "relevance",
         }
-        if self.by_story:
-            aggs["stories"] = {"cardinality": {"field": "story_id", "precision_threshold": 3_000}}
-            body["collapse"] = {"field": "story_id"}
-        return body
+        return self.names.articles, body | ({"collapse": {"field": "story_id"}} if self.by_story else {})
 
-    def _completed(self, results: Results, query: Json, text: Json, found: Mapping[str, Any]) -> Results:
+    def _counted(self) -> Json:
+        """What is counted over all that is found."""
+        stories = {"stories": {"cardinality": {"field": "story_id", "precision_threshold": 3_000}}}
+        return (facets.aggregations() if self.with_facets else {}) | (stories if self.by_story else {})
+
+    def _counts(self, query: Json, aggs: Json) -> Request:
+        """A request apart from the hits': Elasticsearch keeps such answers, month by month as long as none changes."""
+        return self.names.articles, {"query": query, "size": 0, "track_total_hits": True, "aggs": aggs}
+
+    def _completed(
+        self,
+        results: Results,
+        found: Sequence[Mapping[str, Any]],
+        query: Json,
+        text: Json,
+        range_: facets.TimeRange | None,
+    ) -> Results:
         """With highlights; with the stories' sizes and the time-line, if those were asked for."""
-        shown = [(hit.article.id, hit.article.language) for hit in results.hits]
-        marks = [] if "match_all" in text else highlight.requests(text, shown)
-        range_ = facets.time_range(found) if self.with_facets else None
-        counted, step = self._counted(results, range_)
-        asked = [
-            *marks,
-            *([{"query": query, "size": 0, "track_total_hits": False, "aggs": counted}] if counted else []),
-        ]
-        if not asked:
+        places = [(hit["_id"], hit["_source"].get("language"), hit["_index"]) for hit in found]
+        marks = [] if "match_all" in text else highlight.requests(text, places)
+        sizes = [self._sizes(results, query)] if self.by_story and found else []
+        line, step = facets.histogram(range_, self.parsed, self.now) if range_ else ({}, timedelta())
+        lines = [self._counts(query, {"timeline": line})] if line else []
+        if not (asked := [*marks, *sizes, *lines]):
             return results
         answers = self._ask(asked)
         marked = highlight.found(answers[: len(marks)])
-        counts: Mapping[str, Any] = answers[-1]["aggregations"] if counted else {}
-        sizes = {b["key"]: b["doc_count"] for b in counts["matching"]["buckets"]} if "matching" in counts else {}
+        sized = _buckets(answers[len(marks)]["aggregations"]["matching"]) if sizes else {}
         hits = tuple(
-            replace(h, highlights=marked.get(h.article.id, {}), matching=sizes.get(h.article.story_id, 1))
+            replace(h, highlights=marked.get(h.article.id, {}), matching=sized.get(h.article.story_id, 1))
             for h in results.hits
         )
-        line = facets.timeline(counts["timeline"], step, results.total) if range_ else results.timeline
-        return replace(results, hits=hits, timeline=line)
+        results = replace(results, hits=hits)
+        if line:
+            over_time = facets.timeline(answers[-1]["aggregations"]["timeline"], step, results.total)
+            results = replace(results, timeline=over_time)
+        return results
 
-    def _counted(self, results: Results, range_: facets.TimeRange | None) -> tuple[Json, timedelta]:
-        """What is counted once the hits are known, and the time-line's step."""
-        aggs: Json = {}
-        step = timedelta()
-        stories = sorted({hit.article.story_id for hit in results.hits}) if self.by_story else []
-        if stories:
-            # By inner hits, each story would cost a search of its own.
-            aggs["matching"] = {"terms": {"field": "story_id", "include": stories, "size": len(stories)}}
-        if range_:
-            aggs["timeline"], step = facets.histogram(range_, self.parsed, self.now)
-        return aggs, step
+    def _sizes(self, results: Results, query: Json) -> Request:
+        """How many articles of each story shown are found: by inner hits, each would cost a search of its own."""
+        stories = sorted({hit.article.story_id for hit in results.hits})
+        counted = {"matching": {"terms": {"field": "story_id", "include": stories, "size": len(stories)}}}
+        shown = {"bool": {"filter": [{"terms": {"story_id": stories}}, query]}}
+        return self.names.articles, {"query": shown, "size": 0, "track_total_hits": False, "aggs": counted}
 
-    def _ask(self, bodies: Sequence[Json]) -> list[Mapping[str, Any]]:
-        lines = [line for body in bodies for line in ({"index": self.names.articles}, body)]
-        answers: list[Mapping[str, Any]] = self.es.msearch(searches=lines)["responses"]
-        if len(answers) != len(bodies):
-            raise AssertionError(f"{len(bodies)} questions to _msearch, {len(answers)} answers")
+    def _ask(self, requests: Sequence[Request]) -> list[Mapping[str, Any]]:
+        """The answers.
+
+        Raises:
+            QueryError, NotFoundError, ApiError: the first of those it did not answer, and why.
+        """
+        lines = [line for index, body in requests for line in ({"index": index}, body)]
+        answer = self.es.msearch(searches=lines)
+        answers: list[Mapping[str, Any]] = answer["responses"]
+        if len(answers) != len(requests):
+            raise AssertionError(f"{len(requests)} questions to _msearch, {len(answers)} answers")
+        for one in answers:
+            if "error" in one:
+                raise _refused(self.parsed.query, one, answer.meta)
         return answers
+
+
+def _refused(query: str, answer: Mapping[str, Any], meta: ApiResponseMeta) -> Exception:
+    """What a search by itself would have raised for such an answer."""
+    status = int(answer["status"])
+    if status == HTTPStatus.BAD_REQUEST:
+        return QueryError(_explained(query, answer["error"]))
+    kind = NotFoundError if status == HTTPStatus.NOT_FOUND else ApiError
+    told = str(answer["error"].get("reason") or answer["error"].get("type"))
+    return kind(told, replace(meta, status=status), dict(answer))
+
+
+def _buckets(answer: Mapping[str, Any]) -> dict[str, int]:
+    return {bucket["key"]: bucket["doc_count"] for bucket in answer["buckets"]}
 
 
 def _hit(hit: Mapping[str, Any]) -> Hit:
@@ -271,8 +328,11 @@ _PLACE = re.compile(r"line (\d+), column (\d+)")
 
 def explain_refusal(query: str, error: BadRequestError) -> str:
     """One sentence on why Elasticsearch refuses the query, with the place pointed at where it gives one."""
-    causes = error.body.get("error", {}) if isinstance(error.body, dict) else {}
-    reason = str((causes.get("root_cause") or [{}])[0].get("reason") or error)
+    return _explained(query, error.body.get("error", {}) if isinstance(error.body, dict) else {"reason": str(error)})
+
+
+def _explained(query: str, causes: Mapping[str, Any]) -> str:
+    reason = str((causes.get("root_cause") or [causes])[0].get("reason") or causes)
     deepest = causes.get("failed_shards", [{}])[0].get("reason", causes) if causes.get("failed_shards") else causes
     while isinstance(deepest, dict) and deepest.get("caused_by"):
         deepest = deepest["caused_by"]

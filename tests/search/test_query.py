@@ -17,9 +17,10 @@ from search.articles import ArticleStore
 from search.batches import BatchStore
 from search.export import CsvWriter, every, row
 from search.facets import interval
-from search.highlight import MARK_END, MARK_START, unmarked
+from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
 from search.names import Names
-from search.query import Results, find, whole_text
+from search.query import Results, filled_fields, find, whole_text
+from search.syntax import parse
 from search.tail import Tail
 from search.topic_words import TOPIC_WORDS
 from tests.factories import NOW, an_article
@@ -60,6 +61,7 @@ pytestmark = pytest.mark.slow
         "NATO tritt der Koalition gegen den IS bei",
         "Stoltenberg Geheimdienst Zelle Terrorismus",
         "Verteidigungsausgaben Trump Brüssel 2 Prozent",
+        "NATO-Beitritt Anti-IS-Koalition",
         "НАТО коалиция ИГИЛ",
         "الناتو داعش",
     ],
@@ -68,8 +70,17 @@ def test_the_canonical_story_is_found_by_what_people_type(
     es: Elasticsearch, names: Names, stand: list[Article], query: str
 ) -> None:
     canonical = next(article for article in stand if article.url == url_of(CANONICAL))
-    found = find(es, names, query, size=3, by_story=True, now=NOW)
+    found = find(es, names, query, size=5, by_story=True, now=NOW)
     assert canonical.story_id in [hit.article.story_id for hit in found.hits]
+
+
+def test_words_are_looked_for_in_the_languages_that_articles_are_in(
+    es: Elasticsearch, names: Names, stand: list[Article]
+) -> None:
+    filled = {analyzer_of(article.language) for article in stand}
+    plain = ["title^3", "summary^1.5", "text"]
+    assert set(filled_fields(es, names, parse("AWACS"))) == {*plain, *(f"stemmed.{name}" for name in filled)}
+    assert filled_fields(es, names, parse("AWACS lang:FR")) == [*plain, "stemmed.french"]
 
 
 def test_a_query_for_what_the_newsroom_lacks_finds_nothing(
