@@ -1,70 +1,191 @@
-"""How much room articles take and how fast they are found: `python benchmarks/search.py [--articles N]`.
+"""How much room articles take and how fast they are found: `python -m benchmarks.search [--articles N]`.
 
-The same documents (see `synthetic_articles.py`) go into two indices a month on an embedded Elasticsearch of its own:
-by newswatch's mapping, and by none, so that Elasticsearch maps each field as it comes. Both are merged as
-`daily_upkeep` merges months that are past. Then ten questions that analysts ask are put to both, one after the other,
-never answered from the request cache; those to newswatch's index in the very words of its own code, with highlights.
+    python -m benchmarks.search --articles 200000                   # newswatch beside the plain mapping
+    python -m benchmarks.search --articles 1000000 --plain-months 2 --keep FOLDER --minutes 10
+                                                                    # say it again until all is built and asked
 
-Recall is by the plain index: of what it finds, how much newswatch finds too. (The other way round it must miss what
-only word forms and other names of an entity find.)
+The same documents (see `synthetic_articles.py`) go into an index a month on an embedded Elasticsearch of its own: by
+newswatch's mapping, and by none, so that Elasticsearch maps each field as it comes. Each is merged as `daily_upkeep`
+merges months that are past. Then ten questions that analysts ask are put, one after the other, by newswatch's own
+`find` as `newswatch search` does (twenty articles, the words marked in them), and as the News page does (one row per
+story, facets and time-line too); to the plain index as somebody without newswatch would put them. Elasticsearch's cache
+of whole answers is off.
+
+Recall is by the plain index, in the months that are in it: of what it finds, how much newswatch finds too. (The other
+way round it must miss what only word forms and other names of an entity find.)
 """
-
-# ruff: noqa: E402 - the path is put right before anything is imported by it
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import shutil
-import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import parallel_bulk
-
-# A script's own folder comes first on the path, and there this file stands in the way of the package `search`; also of
-# the scripts beside it, which find this file when they import the package.
-HERE = Path(__file__).resolve().parent
-sys.path[:] = [str(HERE.parent), *(entry for entry in sys.path if Path(entry).resolve() != HERE)]
-if __name__ == "search":
-    del sys.modules["search"]
-    import search as the_package
-
-    sys.modules["search"] = the_package
+from elasticsearch.helpers import bulk
 
 from benchmarks.synthetic_articles import Synthesizer
 from embedded.elasticsearch import start_elasticsearch
-from newswatch.model import Article
 from newswatch.settings import Settings
 from search.client import connect, set_up
 from search.documents import to_document
 from search.generations import create_slice
-from search.highlight import requests as highlight_requests
 from search.names import Names
-from search.query import Sort, find, text_query
+from search.query import Sort, find, to_query
+from search.syntax import parse
 
+MONTHS = [f"{2025 + month // 12}.{month % 12 + 1:02}" for month in range(3, 15)]
 START, END = datetime(2025, 4, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 NOW = END
+NAMES = Names()
 PLAIN = "plain"
-WARM_UP = 50
+WARM_UP = 20
 """How often every question is put before the clock runs: a Java server is slow at first."""
+WRITERS = 2
+LEASE_S = 35
+"""Documents as they were sent are kept beside the others, for replicas that lag, until a lease says that none does;
+Elasticsearch renews it every 30 s, and only a merge after that lets go of them, which are a third of the room."""
 Json = dict[str, Any]
+
+
+# ── filling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A month's index that is filled and merged."""
+
+    kind: str
+    month: str
+    articles: int
+    seconds: float
+    """Of filling, without merging."""
+    merge_s: float
+    bytes: int
+    load: float
+    """The machine's, when it was done: more than the number of our processes means that others worked beside them."""
+
+
+class Archive:
+    """The indices in a folder, and what of them is built."""
+
+    def __init__(self, es: Elasticsearch, url: str, folder: Path, count: int, pool: Executor) -> None:
+        self._es, self._url, self._count, self._pool = es, url, count, pool
+        self._record = folder / "built.jsonl"
+        lines = self._record.read_text().splitlines() if self._record.exists() else []
+        self.built = [Built(**json.loads(line)) for line in lines]
+
+    def lacking(self, months: Sequence[str], kind: str) -> list[str]:
+        """The months that are to be built."""
+        done = {one.month for one in self.built if one.kind == kind}
+        return [month for month in months if month not in done]
+
+    def build(self, kind: str, months: Sequence[str], deadline: float = float("inf")) -> Iterator[Built]:
+        """Fill the months that are lacking, as many as can be begun by then, and merge them once they are settled."""
+        filled = []
+        for month in self.lacking(months, kind):
+            if time.monotonic() > deadline:
+                break
+            filled.append((month, *self._fill(kind, month)))
+        if filled:
+            time.sleep(LEASE_S)
+        for month, count, seconds in filled:
+            begin = time.perf_counter()
+            size = settle(self._es, f"{kind}-{month}")
+            load = os.getloadavg()[0]
+            one = Built(kind, month, count, seconds, time.perf_counter() - begin, size, load)
+            with self._record.open("a") as file:
+                print(json.dumps(asdict(one)), file=file)
+            self.built.append(one)
+            yield one
+
+    def _fill(self, kind: str, month: str) -> tuple[int, float]:
+        """How many, and in how many seconds; what is there of a try that was broken off goes first."""
+        index = f"{kind}-{month}"
+        self._es.options(ignore_status=404).indices.delete(index=index)
+        self._create(kind, month, index)
+        begin = time.perf_counter()
+        work = partial(write, self._url, index)
+        count = sum(self._pool.map(work, *zip(*chunks(month, self._count // len(MONTHS)), strict=True)))
+        return count, time.perf_counter() - begin
+
+    def _create(self, kind: str, month: str, index: str) -> None:
+        if kind == PLAIN:
+            settings = {"number_of_shards": 1, "number_of_replicas": 0}
+            self._es.indices.create(index=index, aliases={PLAIN: {}}, settings=settings)
+        else:
+            create_slice(self._es, NAMES, month)
+        self._es.indices.put_settings(index=index, settings={"refresh_interval": "30s", "requests.cache.enable": False})
+
+    def total(self, kind: str, months: Sequence[str]) -> Built:
+        """Those months together."""
+        some = [one for one in self.built if one.kind == kind and one.month in months]
+        summed = {name: sum(getattr(one, name) for one in some) for name in ("articles", "seconds", "merge_s", "bytes")}
+        return Built(kind, f"{len(months)} months", **summed, load=max(one.load for one in some))
+
+
+def chunks(month: str, count: int) -> list[tuple[int, int, datetime, datetime]]:
+    """A month in as many pieces as keep the writers busy: first number, how many, from, to."""
+    start = datetime.strptime(month, "%Y.%m").replace(tzinfo=UTC)
+    end = (start + timedelta(days=32)).replace(day=1)
+    pieces = 4 * WRITERS
+    numbers = [count * piece // pieces for piece in range(pieces + 1)]
+    moments = [start + (end - start) * piece / pieces for piece in range(pieces + 1)]
+    spans = zip(pairwise(numbers), pairwise(moments), strict=True)
+    return [(first, after - first, *moments) for (first, after), moments in spans]
+
+
+@cache
+def synthesizer() -> Synthesizer:
+    """This process's own: making one takes seconds."""
+    return Synthesizer()
+
+
+def write(url: str, index: str, first: int, count: int, start: datetime, end: datetime) -> int:
+    """Index the articles of a piece of a month; how many."""
+
+    def actions() -> Iterator[Json]:
+        for number, article in enumerate(synthesizer().articles(count, start, end), first):
+            stamp: Json = {"batch_id": "000000000001", "seq": number, "indexed_at": article.first_seen}
+            yield {"_index": index, "_id": article.id, "_source": to_document(article, **stamp)}
+
+    with Elasticsearch(url, request_timeout=300) as es:
+        done, _ = bulk(es, actions(), chunk_size=500)
+    return done
+
+
+def settle(es: Elasticsearch, index: str) -> int:
+    """Merge an index to one segment, as `daily_upkeep` does two days after its month; how many bytes it takes."""
+    patient = es.options(request_timeout=3_600)
+    patient.indices.flush(index=index, force=True)
+    patient.indices.forcemerge(index=index, max_num_segments=1)
+    for _ in range(2):  # the files that were merged go with the next commit that no search holds open
+        patient.indices.refresh(index=index)
+        patient.indices.flush(index=index, force=True)
+    store = es.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]
+    return int(store["size_in_bytes"])
+
+
+# ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an analyst asks: by words, by filters on keyword fields and the last days, or for counts."""
+    """What an analyst asks, as `newswatch search` takes it; `counts`: a dashboard, that shows no article."""
 
     name: str
-    words: str = ""
-    filters: Mapping[str, str] = ()  # type: ignore[assignment]
-    days: int | None = None
+    query: str
     sort: Sort = "relevance"
     counts: bool = False
 
@@ -76,19 +197,12 @@ QUESTIONS = (
     Question("a phrase", '"burden sharing" OR "per cent of GDP"'),
     Question("beginnings of words", "terror* AND coalition*"),
     Question("alternatives and exclusion", "(verdict OR trial OR sentenced) AND court NOT football"),
-    Question("a topic, the last week", filters={"tags_main": "nato"}, days=7, sort="time"),
-    Question("a topic in French", filters={"tags": "counter-terrorism", "language": "fr"}, sort="time"),
-    Question("words in a country, a quarter", "summit Brussels", {"source.country": "DE"}, 90),
-    Question("a dashboard, a month", filters={"tags": "nato"}, days=30, counts=True),
+    Question("a topic, the last week", "tag:nato level:main since:7d", "time"),
+    Question("a topic in French", "tag:counter-terrorism lang:fr", "time"),
+    Question("words in a country, a quarter", "summit Brussels country:DE since:90d"),
+    Question("a dashboard, a month", "tag:nato since:30d", counts=True),
 )
-
-
-def filters_of(question: Question, suffix: str) -> list[Json]:
-    """The clauses of its filters, on `field` + `suffix`."""
-    found: list[Json] = [{"term": {field + suffix: value}} for field, value in dict(question.filters).items()]
-    if question.days:
-        found.append({"range": {"time": {"gte": (NOW - timedelta(days=question.days)).isoformat()}}})
-    return found
+PLAIN_FIELDS = {"lang": "language", "country": "source.country"}
 
 
 def counts_of(suffix: str) -> Json:
@@ -102,32 +216,45 @@ def counts_of(suffix: str) -> Json:
     }
 
 
-def body_of(question: Question, plain: bool) -> Json:
-    """The request: on the plain index what a user of it would write, on ours what `search.query` writes."""
-    suffix = ".keyword" if plain else ""
-    text: list[Json] = []
-    if question.words:
-        by_us = text_query(question.words)
-        text = [{"query_string": {"query": question.words, "default_operator": "AND"}}] if plain else [by_us]
-    query = {"bool": {"must": text, "filter": filters_of(question, suffix)}}
+def our_query(question: Question) -> Json:
+    """What newswatch asks for."""
+    return to_query(parse(question.query), NOW)
+
+
+def plain_query(question: Question) -> Json:
+    """What a user of the plain index would ask for."""
+    parsed = parse(question.query)
+    level = parsed.first("level")
+    filters: list[Json] = []
+    for one in parsed.filters:
+        if one.name == "since":
+            days = int(one.values[0].removesuffix("d"))
+            filters.append({"range": {"time": {"gte": (NOW - timedelta(days=days)).isoformat()}}})
+        elif one.name != "level":
+            field = PLAIN_FIELDS.get(one.name, "tags_main" if level else "tags")
+            filters.append({"term": {f"{field}.keyword": one.values[0]}})
+    text = parsed.text.strip()
+    words = [{"query_string": {"query": text, "default_operator": "AND"}}] if text else []
+    return {"bool": {"must": words, "filter": filters}}
+
+
+def ask_us(es: Elasticsearch, question: Question, *, page: bool = False) -> None:
+    """Put the question once, as `newswatch search` or as the page does."""
     if question.counts:
-        return {"query": query, "size": 0, "aggs": counts_of(suffix)}
+        es.search(index=NAMES.articles, query=our_query(question), size=0, aggs=counts_of(""))
+    else:
+        find(es, NAMES, question.query, sort=question.sort, by_story=page, with_facets=page, now=NOW)
+
+
+def ask_plainly(es: Elasticsearch, question: Question) -> None:
+    """Put the question to the plain index once."""
+    query = plain_query(question)
+    if question.counts:
+        es.search(index=PLAIN, query=query, size=0, aggs=counts_of(".keyword"))
+        return
     order = [{"time": "desc"}] if question.sort == "time" else [{"_score": "desc"}, {"time": "desc"}]
-    return {"query": query, "size": 20, "sort": order, "source_excludes": ["stemmed"]}
-
-
-def ask(es: Elasticsearch, index: str, question: Question, plain: bool) -> None:
-    """Put the question once, and have the hits' passages marked."""
-    answer = es.search(index=index, request_cache=False, **body_of(question, plain))
-    hits = answer["hits"]["hits"]
-    if not question.words or not hits:
-        return
-    if plain:
-        es.search(index=index, **(body_of(question, plain) | {"highlight": {"fields": {"title": {}, "text": {}}}}))
-        return
-    shown = [(hit["_id"], hit["_source"].get("language")) for hit in hits]
-    for body in highlight_requests(text_query(question.words), shown):
-        es.search(index=index, **body)
+    marks: Json | None = {"fields": {"title": {}, "text": {}}} if query["bool"]["must"] else None
+    es.search(index=PLAIN, query=query, size=20, sort=order, source_excludes=["stemmed"], highlight=marks)
 
 
 def milliseconds(call: Callable[[], object], times: int) -> list[float]:
@@ -140,119 +267,101 @@ def milliseconds(call: Callable[[], object], times: int) -> list[float]:
     return sorted(took)
 
 
-def percentile(ascending: list[float], share: float) -> float:
-    """The value that `share` of them don't exceed."""
-    return ascending[min(len(ascending) - 1, int(share * len(ascending)))]
+def p50_p99(ascending: Sequence[float]) -> str:
+    """Both, formatted; blank for no figures."""
+    at = [ascending[min(len(ascending) - 1, int(share * len(ascending)))] for share in (0.5, 0.99) if ascending]
+    return "".join(f"{value:8.1f}" for value in at).rjust(16)
 
 
-def found_ids(es: Elasticsearch, index: str, question: Question, plain: bool) -> set[str]:
-    """The newest 10,000 that the question finds, by id."""
-    query = body_of(question, plain)["query"]
-    answer = es.search(index=index, query=query, size=10_000, sort=[{"time": "desc"}], source=False)
-    return {hit["_id"] for hit in answer["hits"]["hits"]}
-
-
-def recall(es: Elasticsearch, ours: str, theirs: str, question: Question) -> tuple[float, int, int]:
-    """Of what the plain index finds, the share that ours finds too; and how many each finds."""
-    want = found_ids(es, theirs, question, plain=True)
-    query = {"bool": {"must": body_of(question, False)["query"], "filter": {"ids": {"values": sorted(want)}}}}
-    both = int(es.count(index=ours, query=query)["count"])
-    totals = (
-        es.count(index=index, query=body_of(question, plain)["query"])["count"]
-        for index, plain in ((ours, False), (theirs, True))
+def recall(es: Elasticsearch, months: Sequence[str], question: Question) -> str:
+    """How many each index finds in the months; of the newest 10,000 of the plain one, the share that is in ours too."""
+    ours, theirs = ([f"{kind}-{month}" for month in months] for kind in (NAMES.articles, PLAIN))
+    newest = es.search(index=theirs, query=plain_query(question), size=10_000, sort=[{"time": "desc"}], source=False)
+    want = [hit["_id"] for hit in newest["hits"]["hits"]]
+    both = {"bool": {"must": our_query(question), "filter": {"ids": {"values": want}}}}
+    found, plain, shared = (
+        es.count(index=index, query=query)["count"]
+        for index, query in ((ours, our_query(question)), (theirs, plain_query(question)), (ours, both))
     )
-    return (both / len(want) if want else 1.0, *totals)  # type: ignore[return-value]
+    return f"{found:10,}{plain:10,}{shared / len(want) if want else 1:9.1%}"
 
 
-def fill(es: Elasticsearch, articles: Iterable[Article], index_of: Callable[[Article], str]) -> float:
-    """Index the articles; how many a second."""
-
-    def actions() -> Iterator[Json]:
-        for number, article in enumerate(articles):
-            stamp: Json = {"batch_id": "000000000001", "seq": number, "indexed_at": article.first_seen}
-            yield {"_index": index_of(article), "_id": article.id, "_source": to_document(article, **stamp)}
-
-    begin, count = time.perf_counter(), 0
-    for _ok, _item in parallel_bulk(es, actions(), thread_count=2, chunk_size=500):
-        count += 1
-        if count % 50_000 == 0:
-            print(f"  … {count:,} in {time.perf_counter() - begin:,.0f} s", flush=True)
-    return count / (time.perf_counter() - begin)
+# ── reporting ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def settle(es: Elasticsearch, index: str) -> int:
-    """Merge to one segment an index, as `daily_upkeep` does; how many bytes it takes."""
-    patient = es.options(request_timeout=3_600)
-    for _ in range(2):  # a flush first, or the second merge, lets go of what replication might have needed
-        patient.indices.flush(index=index, force=True)
-        patient.indices.forcemerge(index=index, max_num_segments=1)
-    patient.indices.refresh(index=index)
-    patient.indices.flush(index=index, force=True)
-    store = es.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]
-    return int(store["size_in_bytes"])
+def room(archive: Archive, months: Sequence[str], plain_months: Sequence[str]) -> Iterator[str]:
+    """What was built, how fast, and how much room it takes."""
+    yield f"\n{'':24}{'articles':>12}{'articles/s':>12}{'merging s':>12}{'MB':>10}{'bytes/article':>16}{'load':>8}"
+    rows = [("newswatch", NAMES.articles, months)]
+    if plain_months:
+        rows += [("newswatch, compared", NAMES.articles, plain_months), ("plain", PLAIN, plain_months)]
+    each = []
+    for label, kind, some in rows:
+        one = archive.total(kind, some)
+        each.append(one.bytes / one.articles)
+        figures = f"{one.articles:12,}{one.articles / one.seconds:12,.0f}{one.merge_s:12,.0f}{one.bytes / 1e6:10,.0f}"
+        yield f"{label:24}{figures}{each[-1]:16,.0f}{one.load:8.1f}"
+    if plain_months:
+        yield f"newswatch takes {each[1] / each[2]:.0%} of the plain mapping's room"
 
 
-def prepare(es: Elasticsearch, names: Names, settings: Settings) -> None:
-    """Both kinds of slices, empty; indexed into as a bulk load would be."""
-    set_up(es, names, settings)
-    moment = START
-    while moment < END:
-        month = f"{moment:%Y.%m}"
-        create_slice(es, names, month)
-        es.indices.create(
-            index=f"{PLAIN}-{month}", aliases={PLAIN: {}}, settings={"number_of_shards": 1, "number_of_replicas": 0}
-        )
-        moment = (moment + timedelta(days=32)).replace(day=1)
-    es.indices.put_settings(index=[names.articles, PLAIN], settings={"refresh_interval": "30s"})
-
-
-def run(es: Elasticsearch, settings: Settings, count: int, times: int) -> Iterator[str]:
-    """The report, line by line."""
-    names = Names()
-    prepare(es, names, settings)
-    sizes, labels = {}, {names.articles: "newswatch", PLAIN: "plain"}
-    yield f"{count:,} articles over {(END - START).days} days"
-    yield f"{'':12}{'articles/s':>12}{'MB':>10}{'bytes/article':>16}"
-    for alias in labels:
-        articles = Synthesizer().articles(count, START, END)
-        rate = fill(es, articles, lambda article, alias=alias: f"{alias}-{article.first_seen:%Y.%m}")
-        sizes[alias] = settle(es, alias)
-        yield f"{labels[alias]:12}{rate:12,.0f}{sizes[alias] / 1e6:10,.0f}{sizes[alias] / count:16,.0f}"
-    yield f"newswatch takes {sizes[names.articles] / sizes[PLAIN]:.0%} of the plain mapping's room"
-    yield f"\n{'milliseconds':32}{'p50':>8}{'p99':>8}{'plain p50':>12}{'p99':>8}{'found':>10}{'plain':>10}{'recall':>9}"
-    for _ in range(WARM_UP):
-        for question in QUESTIONS:
-            ask(es, names.articles, question, False)
-            ask(es, PLAIN, question, True)
-    ours_all: list[float] = []
+def speed(es: Elasticsearch, times: int, plain_months: Sequence[str]) -> Iterator[str]:
+    """How fast each question is answered, and how much is found."""
+    heads = "".join(f"{head:>16}" for head in ("search", "page", "plain"))
+    yield f"\n{'milliseconds, p50 and p99':32}{heads}{'found':>10}{'plain':>10}{'recall':>9}"
+    ways: list[Callable[[Question], None]] = [partial(ask_us, es), partial(ask_us, es, page=True)]
+    ways += [partial(ask_plainly, es)] if plain_months else []
+    for question in QUESTIONS * WARM_UP:
+        for way in ways:
+            way(question)
+    every: list[list[float]] = [[] for _ in ways]
     for question in QUESTIONS:
-        ours = milliseconds(lambda q=question: ask(es, names.articles, q, False), times)
-        theirs = milliseconds(lambda q=question: ask(es, PLAIN, q, True), times)
-        share, found, plain = recall(es, names.articles, PLAIN, question)
-        ours_all += ours
-        figures = "".join(f"{percentile(t, p):8.1f}" for t, p in ((ours, 0.5), (ours, 0.99)))
-        figures += f"{percentile(theirs, 0.5):12.1f}{percentile(theirs, 0.99):8.1f}"
-        yield f"{question.name:32}{figures}{found:10,}{plain:10,}{share:9.1%}"
-    yield f"{'all':32}{statistics.median(ours_all):8.1f}{percentile(sorted(ours_all), 0.99):8.1f}"
-    whole = milliseconds(lambda: find(es, names, "NATO joins coalition against ISIS", with_facets=True, now=NOW), times)
-    yield f"{'search with facets, as a page':32}{percentile(whole, 0.5):8.1f}{percentile(whole, 0.99):8.1f}"
+        took = [milliseconds(partial(way, question), times) for way in ways]
+        for so_far, more in zip(every, took, strict=True):
+            so_far += more
+        found = recall(es, plain_months, question) if plain_months else ""
+        yield f"{question.name:32}{''.join(map(p50_p99, took))}{'' if plain_months else ' ' * 16}{found}"
+    yield f"{'all':32}{''.join(p50_p99(sorted(some)) for some in every)}"
+    yield f"load {os.getloadavg()[0]:.1f}"
+
+
+def run(es: Elasticsearch, url: str, folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """The report, line by line."""
+    set_up(es, NAMES, Settings(elasticsearch_url=url))
+    plain_months = MONTHS[len(MONTHS) - options.plain_months :]
+    deadline = time.monotonic() + 60 * options.minutes
+    with ProcessPoolExecutor(WRITERS) as pool:
+        archive = Archive(es, url, folder, options.articles, pool)
+        for kind, months in ((NAMES.articles, MONTHS), (PLAIN, plain_months)):
+            for one in archive.build(kind, months, deadline):
+                yield f"{kind}-{one.month}: {one.articles:,} in {one.seconds:.0f} s, merged in {one.merge_s:.0f} s"
+            if archive.lacking(months, kind):
+                yield "The rest is still to be built: say it again."
+                return
+    yield from room(archive, MONTHS, plain_months)
+    yield from speed(es, options.times, plain_months)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=int, default=1_000_000)
+    parser.add_argument("--plain-months", type=int, default=12, help="how many of the 12 months are mapped plainly too")
     parser.add_argument("--times", type=int, default=100, help="how often each question is put")
     parser.add_argument("--heap", type=int, default=2_048, help="MB of Java heap")
+    parser.add_argument("--keep", type=Path, help="folder for the indices: what is in it is used, and kept")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further month once building took so long")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="newswatch-benchmark-"))
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="newswatch-benchmark-"))
     try:
-        with start_elasticsearch(folder, port=0, heap_mb=options.heap) as node:
-            settings = Settings(elasticsearch_url=node.url)
-            with connect(settings) as es:
-                for line in run(es, settings, options.articles, options.times):
-                    print(line, flush=True)
+        with (
+            start_elasticsearch(folder, port=0, heap_mb=options.heap) as node,
+            connect(Settings(elasticsearch_url=node.url)) as es,
+        ):
+            for line in run(es, node.url, folder, options):
+                print(line, flush=True)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ law: without that long tail a dictionary of terms would be far smaller than real
 those that the tagger gives the story it opens with, their evidence found anew in the text. Outlets, countries and hours
 are unevenly frequent; one article in twelve is a copy of an earlier one and shares its story.
 
-The same seed gives the same articles.
+The same seed and the same months give the same articles, in whichever process and order.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Synthesizer:
     """Makes articles."""
 
     def __init__(self, seed: int = 1, *, sentences: int = SENTENCES) -> None:
-        self._rnd = random.Random(seed)
+        self._seed, self._rnd = seed, random.Random(seed)
         tagger = Tagger(load_taxonomy(ROOT / "config" / "taxonomy.yaml"))
         stories = [story for story in load_stories() if not story.copy_of]
         self._openings = [_opening(story, tagger) for story in stories]
@@ -72,6 +72,7 @@ class Synthesizer:
 
     def articles(self, count: int, start: datetime, end: datetime) -> Iterator[Article]:
         """`count` articles, first seen between `start` and `end`, in that order."""
+        self._rnd.seed(f"{self._seed} {start.isoformat()}")
         recent: list[Article] = []
         step = (end - start) / count
         for number in range(count):
