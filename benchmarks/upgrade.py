@@ -1,0 +1,89 @@
+"""How long writing waits while `newswatch index upgrade` makes a month anew: `python -m benchmarks.upgrade`.
+
+One month of synthetic articles, upgraded whole while somebody goes on writing ten articles a second into it; the
+longest of those writes is the pause that polling sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from elasticsearch import Elasticsearch
+
+from benchmarks.search import END, MONTHS, NAMES, START, WRITERS, Archive, synthesizer
+from embedded.elasticsearch import start_elasticsearch
+from newswatch.model import Batch, BatchState
+from newswatch.settings import Settings
+from search.articles import ArticleStore
+from search.client import connect, set_up
+from search.generations import upgrade
+
+MONTH = MONTHS[-1]
+PAUSE_S = 0.1
+
+
+@contextmanager
+def writing(es: Elasticsearch) -> Iterator[list[float]]:
+    """Articles are written the while; how many seconds each took."""
+    took: list[float] = []
+    ended = threading.Event()
+    batch = Batch(2, (), BatchState.PLANNED, START, END)
+    (article,) = synthesizer().articles(1, START, END)
+    store = ArticleStore(es, NAMES)
+
+    def work() -> None:
+        for number in count():
+            if ended.wait(PAUSE_S):
+                return
+            begin = time.perf_counter()
+            name = f"{number:032x}"
+            new = replace(article, id=name, url=f"https://late.example/{name}", first_seen=END.replace(month=3))
+            report = store.write([new], batch, batch.seq_from + number, now=new.first_seen)
+            assert not report.refused
+            took.append(time.perf_counter() - begin)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield took
+    finally:
+        ended.set()
+        thread.join()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--articles", type=int, default=80_000, help="in the month")
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="newswatch-benchmark-", ignore_cleanup_errors=True) as folder,
+        start_elasticsearch(Path(folder), port=0, heap_mb=1_024) as node,
+        connect(settings := Settings(elasticsearch_url=node.url)) as es,
+    ):
+        set_up(es, NAMES, settings)
+        with ProcessPoolExecutor(WRITERS) as pool:
+            archive = Archive(es, node.url, Path(folder), options.articles * len(MONTHS), pool)
+            list(archive.build(NAMES.articles, [MONTH]))
+        begin = time.perf_counter()
+        with writing(es) as took:
+            (done,) = upgrade(es, NAMES, settings, everything=True)
+        print(f"{done.articles:,} articles upgraded in {time.perf_counter() - begin:.0f} s")
+        print(f"closed to writing for {done.closed_s:.2f} s")
+        longest, median = max(took), sorted(took)[len(took) // 2]
+        print(f"{len(took):,} writes the while: the longest {longest:.2f} s, the median {median:.3f} s")
+        found = int(es.count(index=NAMES.articles)["count"])
+        if found != options.articles + len(took):
+            raise SystemExit(f"{found:,} articles afterwards, not {options.articles + len(took):,}")
+
+
+if __name__ == "__main__":
+    main()
