@@ -1,8 +1,8 @@
 """### Poll feeds
 
 Every minute: `plan` leases the feeds that are due and divides them into a few batches, a host never split over two;
-`pull` polls one batch and indexes what it brings; `announce` wakes `match_alerts` when there is something to match or
-a mail to send.
+`pull` polls one batch, indexes what it brings and wakes `match_alerts` if that is anything, without waiting for the
+other batches; `announce` wakes it for what waited already: a mail that has come due, a batch whose worker died.
 
 A task that dies half-way loses nothing: its feeds come due again when their lease runs out, and what it had indexed is
 matched all the same.
@@ -11,12 +11,13 @@ matched all the same.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.assets import ARTICLES
+from dags.assets import ARTICLES, BROUGHT
 
 
 @dag(
@@ -38,12 +39,15 @@ def poll_feeds() -> None:
 
         return list(plan(task_context()).batches)
 
-    @task(execution_timeout=timedelta(minutes=15))
-    def pull(batch: int) -> dict[str, int]:
+    @task(outlets=[BROUGHT], execution_timeout=timedelta(minutes=15))
+    def pull(batch: int, *, outlet_events: Any = None) -> dict[str, int]:
         from dags.connections import task_context
         from jobs.pull import pull
 
-        return pull(task_context(), batch).counts()
+        counts = pull(task_context(), batch).counts()
+        if counts["new"] or counts["updated"]:
+            outlet_events[BROUGHT].add(ARTICLES)
+        return counts
 
     @task(outlets=[ARTICLES], trigger_rule="all_done")
     def announce() -> None:
@@ -53,7 +57,9 @@ def poll_feeds() -> None:
         if not work_waits(task_context()):
             raise AirflowSkipException("nothing to match, nothing to send")
 
-    pull.expand(batch=plan()) >> announce()
+    planned = plan()
+    pull.expand(batch=planned)
+    planned >> announce()
 
 
 poll_feeds()

@@ -69,10 +69,10 @@ def test_every_dag_explains_itself_retries_and_never_catches_up(read: dict[str, 
         assert dag["runs"] == 1, name
 
 
-def test_poll_feeds_plans_pulls_and_announces(read: dict[str, Any]) -> None:
+def test_poll_feeds_plans_and_then_pulls_and_announces(read: dict[str, Any]) -> None:
     dag = read["dags"]["poll_feeds"]
-    assert dag["edges"] == {"plan": ["pull"], "pull": ["announce"], "announce": []}
-    assert dag["outlets"] == ["articles"]
+    assert dag["edges"] == {"plan": ["announce", "pull"], "pull": [], "announce": []}
+    assert dag["outlets"] == ["brought", "articles"]
 
 
 def test_match_alerts_waits_for_articles(read: dict[str, Any]) -> None:

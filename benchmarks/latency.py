@@ -1,0 +1,159 @@
+"""From the feed to the mail: how long after a feed shows a story its mail arrives, with the embedded stack.
+
+    python -m benchmarks.latency --stories 30 --minutes 12
+
+Airflow's scheduler polls the local newsroom once a minute while stories are published at random moments, all of them
+for one reader, so that mails are grouped too. Measured from the answer to the request that publishes a story to the
+moment the mail catcher has the mail that tells it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import requests
+
+from alerts.ledger import LEGS, latency, percentile
+from alerts.listing import deliveries
+from cli.demo import NewsroomProcess, open_newsroom, open_stack
+from cli.demo_steps import wait_until
+from embedded.mail import CaughtMail, list_mails
+from embedded.newsroom_site.content import Expected, Story
+from embedded.stack import mail_folder
+from ingest.urls import article_id
+from jobs.context import Context, open_context
+from newswatch.model import Delivery
+from newswatch.settings import Settings
+
+READER = "reader@example.org"
+ALERTS = f"""
+alerts:
+  - id: everything
+    name: Everything
+    recipients: [{READER}]
+"""
+SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en", "il")]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A story that was published, and when each step had been taken, in seconds from its publication."""
+
+    fetched: float
+    indexed: float
+    matched: float
+    mailed: float
+
+
+def main() -> None:
+    """Run it and print the table."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--stories", type=int, default=30)
+    parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="where the stack keeps its data (default: a temporary folder)")
+    options = parser.parse_args()
+    with TemporaryDirectory() as spare:
+        home = options.folder or Path(spare) / "stack"
+        settings = {"poll_min_interval_s": 60, "poll_max_interval_s": 60}
+        with open_newsroom(home) as newsroom:
+            (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
+            with open_stack(home, newsroom, **settings) as stack:
+                measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
+
+
+def measure(settings: Settings, newsroom: NewsroomProcess, count: int, seconds: float, dice: random.Random) -> None:
+    """Publish the stories, wait for their mails, print what it took."""
+    wait_until("the first poll is mailed", lambda: bool(mails(settings)))
+    began, shown = datetime.now(UTC), {}
+    for at, story in zip(sorted(dice.uniform(0, seconds) for _ in range(count)), stories(dice, count), strict=True):
+        time.sleep(max(0.0, at - (datetime.now(UTC) - began).total_seconds()))
+        requests.post(f"{newsroom.url}/-/add", json=story.model_dump(), timeout=10).raise_for_status()
+        shown[f"{newsroom.url}/ledger/article/{story.slug}/"] = datetime.now(UTC)
+    wait_until("every story is mailed", lambda: set(shown) <= set(arrivals(settings, shown)))
+    context = open_context(settings)
+    report(told(context, settings, shown), mails(settings), context, began)
+
+
+def stories(dice: random.Random, count: int) -> Iterator[Story]:
+    """Invented stories in invented words, so that no two are taken for one event."""
+
+    def words(n: int) -> str:
+        return " ".join("".join(dice.choices(SYLLABLES, k=dice.randint(2, 4))) for _ in range(n))
+
+    for number in range(count):
+        body = "\n\n".join(f"The {words(8)} of the {words(30)}, officials said." for _ in range(6))
+        title = f"Report {number}: {words(6)}"
+        yield Story(
+            slug=f"report-{number}",
+            outlet="ledger",
+            title=title,
+            summary=f"About the {words(12)}.",
+            body=body,
+            authors=("A. Writer",),
+            section="Security",
+            minutes_ago=0,
+            expected=Expected(tags={}, alerts=()),
+        )
+
+
+def mails(settings: Settings) -> list[CaughtMail]:
+    """What has arrived."""
+    return list_mails(mail_folder(settings.data_dir))
+
+
+def arrivals(settings: Settings, urls: Sequence[str] | dict[str, datetime]) -> dict[str, datetime]:
+    """URL → when the first mail that tells it arrived."""
+    found: dict[str, datetime] = {}
+    for mail in mails(settings):
+        for url in urls:
+            if url in mail.text:
+                found.setdefault(url, mail.received_at)
+    return found
+
+
+def told(context: Context, settings: Settings, shown: dict[str, datetime]) -> list[Told]:
+    """What each story took."""
+    owed = {d.article_id: d for d in deliveries(context.es, context.names, size=1_000).page}
+    arrived = arrivals(settings, shown)
+    return [_told(owed[article_id(url)], at, arrived[url]) for url, at in shown.items()]
+
+
+def _told(owed: Delivery, shown: datetime, arrived: datetime) -> Told:
+    assert owed.fetched_at
+    assert owed.indexed_at
+    moments = (owed.fetched_at, owed.indexed_at, owed.created_at, arrived)
+    return Told(*((moment - shown).total_seconds() for moment in moments))
+
+
+def report(found: Sequence[Told], caught: Sequence[CaughtMail], context: Context, began: datetime) -> None:
+    """Print the percentiles."""
+    legs = {
+        "shown → fetched": [t.fetched for t in found],
+        "fetched → indexed": [t.indexed - t.fetched for t in found],
+        "indexed → matched": [t.matched - t.indexed for t in found],
+        "matched → mailed": [t.mailed - t.matched for t in found],
+        "shown → mailed": [t.mailed for t in found],
+    }
+    count = sum(mail.received_at > began for mail in caught)
+    print(f"\n{len(found)} stories in {count} mails; load {os.getloadavg()[2]:.1f} over the last quarter of an hour")
+    print(f"{'leg':20} {'p50':>7} {'p95':>7} {'longest':>8}  seconds")
+    for name, taken in legs.items():
+        ordered = sorted(taken)
+        print(f"{name:20} {percentile(ordered, 50):7.1f} {percentile(ordered, 95):7.1f} {ordered[-1]:8.1f}")
+    print("\nthe ledger (newswatch alerts latency):")
+    for leg in latency(context.es, context.names, began - timedelta(seconds=1)):
+        if leg.name in LEGS[1:]:
+            print(f"{leg.name:20} {leg.p50:7.1f} {leg.p95:7.1f} {leg.longest:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
