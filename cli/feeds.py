@@ -18,7 +18,7 @@ from rich.text import Text
 
 from cli.output import AsJson, ago, emit_json, err, out
 from newswatch.errors import NewswatchError
-from newswatch.model import Feed, FeedHealth
+from newswatch.model import Feed, FeedHealth, Gap
 
 if TYPE_CHECKING:
     from ingest.check import Checked
@@ -136,9 +136,10 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("next poll", "never" if state.health is FeedHealth.GONE else ago(state.next_poll_at, now)),
         ("because", state.interval_why),
         ("host rests until", f"{state.paused_until:%d %b %H:%M} UTC" if state.paused_until else None),
-        ("last poll", f"{ago(state.last_poll_at, now)}, the {state.polls}th"),
+        ("last poll", f"{ago(state.last_poll_at, now)}, number {state.polls}" if state.polls else "–"),
         ("last success", ago(state.last_success_at, now)),
         ("last news", ago(state.last_new_at, now)),
+        ("may have missed", _gaps(state.gaps)),
         ("failures in a row", str(state.failures)),
         ("last answer", str(state.last_status) if state.last_status else None),
         ("last error", state.last_error),
@@ -148,6 +149,18 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("pages waiting", f"{waiting} to be tried again" if waiting else None),
     ]
     return ((name, value if isinstance(value, Text) else Text(value)) for name, value in said if value)
+
+
+def _gaps(gaps: Sequence[Gap]) -> str | None:
+    """Each time in which the feed may have shown items that nobody read, the last one first."""
+    from ingest.schedule import span
+
+    told = (f"{gap.since:%d %b %H:%M} to {gap.until:%d %b %H:%M} UTC" for gap in reversed(gaps))
+    lengths = (span((gap.until - gap.since).total_seconds()) for gap in reversed(gaps))
+    return (
+        "\n".join(f"items of {time} ({length} between two polls)" for time, length in zip(told, lengths, strict=True))
+        or None
+    )
 
 
 def _spark(counts: Sequence[int]) -> str:

@@ -25,6 +25,7 @@ from newswatch.model import (
     Fetched,
     FetchFailed,
     FetchResult,
+    Gap,
     NotAFeed,
     NotModified,
     ParsedFeed,
@@ -48,6 +49,8 @@ SLOW_S: Final = 10.0
 STALE_AT_LEAST_S: Final = 3 * 86_400
 STALE_FACTOR: Final = 10
 GAP_SHOWN_S: Final = 86_400
+GAPS_KEPT: Final = 50
+"""Of a feed: enough to see its habit. It is polled more often after each, so that hardly any has as many."""
 OUTAGE_HOSTS: Final = 3
 """Where nobody can be asked, fewer hosts that all fail prove no outage of ours."""
 WITNESSES: Final = 3
@@ -188,7 +191,7 @@ def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: date
     wait = backoff(FIRST_WAIT_S[outcome.kind], state.failures)
     if outcome.retry_after_s:
         seconds = min(max(outcome.retry_after_s, 1.0), WEEK_S)
-        wait = Wait(seconds, f"the server asked to wait {_span(seconds)}", asked=True)
+        wait = Wait(seconds, f"the server asked to wait {span(seconds)}", asked=True)
         state = replace(state, paused_until=now + timedelta(seconds=seconds))
     lasting = outcome.kind is not FailureKind.TRANSIENT or state.failures >= FAILING_AFTER
     if lasting:
@@ -214,7 +217,7 @@ def _after_no_feed(
 def backoff(first_s: float, failures: int) -> Wait:
     """How long to wait after `failures` in a row: doubling from `first_s` to a week, and no further."""
     seconds = min(WEEK_S, first_s * 2 ** min(failures - 1, 20))
-    return Wait(seconds, f"{failures} failure{'s' * (failures > 1)} in a row: next try in {_span(seconds)}")
+    return Wait(seconds, f"{failures} failure{'s' * (failures > 1)} in a row: next try in {span(seconds)}")
 
 
 def _reverted(state: FeedState, feed: Feed) -> FeedState:
@@ -282,6 +285,8 @@ def _after_success(
 ) -> FeedState:
     first = state.last_success_at is None
     rolled_over = parsed is not None and _rolled_over(state.entry_ids, parsed.entries)
+    if rolled_over and state.last_success_at:
+        state = replace(state, gaps=(*state.gaps, Gap(state.last_success_at, now))[-GAPS_KEPT:])
     state = _with_rhythm(state, parsed.entries if parsed else (), new_entries, now, first)
     state = replace(
         state,
@@ -353,7 +358,7 @@ def interval(state: FeedState, settings: Settings, rolled_over: bool = False) ->
     if rolled_over:
         wanted, why = min(wanted, state.interval_s / 4), "all entries of the last poll were gone: polled sooner"
     seconds = min(max(wanted, low), high)
-    return Wait(seconds, f"{why}: every {_span(seconds)}")
+    return Wait(seconds, f"{why}: every {span(seconds)}")
 
 
 def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) -> Wait | None:
@@ -369,7 +374,7 @@ def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) 
     if not seconds or seconds <= 0:
         return None
     seconds = min(seconds, settings.poll_max_interval_s)
-    return Wait(seconds, f"the server calls its answer fresh for {_span(seconds)}", asked=True)
+    return Wait(seconds, f"the server calls its answer fresh for {span(seconds)}", asked=True)
 
 
 def _age(headers: Mapping[str, str]) -> float:
@@ -381,7 +386,7 @@ def _feed_wait(state: FeedState, settings: Settings) -> Wait | None:
     if not state.asks_s:
         return None
     seconds = min(state.asks_s, settings.poll_max_interval_s)
-    return Wait(seconds, f"the feed asks to be read every {_span(seconds)}", asked=True)
+    return Wait(seconds, f"the feed asks to be read every {span(seconds)}", asked=True)
 
 
 def _awake(state: FeedState) -> FeedState:
@@ -406,7 +411,8 @@ def _awake(state: FeedState) -> FeedState:
 
 def _with_health(state: FeedState, outcome: Fetched | NotModified, rolled_over: bool, now: datetime) -> FeedState:
     if rolled_over:
-        why = "may have missed items: no entry of the poll before was left"
+        before = state.gaps[-1].since if state.gaps else now
+        why = f"may have missed items: no entry of the poll {span((now - before).total_seconds())} before was left"
         return replace(_shown(state, FeedHealth.GAP, why, now), health_since=now)
     if (
         state.health is FeedHealth.GAP
@@ -416,8 +422,8 @@ def _with_health(state: FeedState, outcome: Fetched | NotModified, rolled_over: 
         return state
     silent = (now - state.last_new_at).total_seconds() if state.last_new_at else 0.0
     if silent > max(STALE_AT_LEAST_S, STALE_FACTOR * (state.usual_silence_s or 0)):
-        usual = f", usually {_span(state.usual_silence_s)}" if state.usual_silence_s else ""
-        return _shown(state, FeedHealth.STALE, f"silent for {_span(silent)}{usual}", now)
+        usual = f", usually {span(state.usual_silence_s)}" if state.usual_silence_s else ""
+        return _shown(state, FeedHealth.STALE, f"silent for {span(silent)}{usual}", now)
     if outcome.elapsed_s > SLOW_S:
         return _shown(state, FeedHealth.SLOW, f"took {outcome.elapsed_s:.0f} s to answer", now)
     return _shown(state, FeedHealth.OK, "answers", now)
@@ -447,7 +453,7 @@ def _due(state: FeedState, wait: Wait, now: datetime, rng: random.Random) -> Fee
     )
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """A duration for a person, in its largest unit."""
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:

@@ -57,6 +57,16 @@ class FeedHealth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which a feed may have shown items that nobody read."""
+
+    since: datetime
+    """The poll before, of whose entries none was left."""
+    until: datetime
+    """The poll that found so."""
+
+
+@dataclass(frozen=True, slots=True)
 class FeedState:
     """What is remembered of a feed between two polls."""
 
@@ -100,6 +110,8 @@ class FeedState:
     skip_days: tuple[int, ...] = ()
     former_urls: tuple[str, ...] = ()
     """Where it was polled before permanent redirects were taken over, oldest first."""
+    gaps: tuple[Gap, ...] = ()
+    """When it may have missed items, oldest first; the last `ingest.schedule.GAPS_KEPT` of them."""
 
 
 # ── fetch ────────────────────────────────────────────────────────────────────────────────────────────────────────────

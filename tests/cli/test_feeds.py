@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from ingest.feeds import load_feeds
 from jobs.plan import plan
 from jobs.pull import pull
 from newswatch.errors import NewswatchError
+from newswatch.model import Gap
+from search.feeds import FeedStore
 from tests.jobs.conftest import World, configure, world  # noqa: F401 - a fixture
 from tests.press import Press
 
@@ -143,6 +146,12 @@ def test_list_show_and_retry(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     shown = json.loads(newswatch("show", "main", "--json").stdout)
     assert (shown["articles"], shown["pages_waiting"], shown["state"]["polls"]) == (1, 0, 1)
     assert "410 Gone" in newswatch("show", "second").stdout
+    store = FeedStore(world.context.es, world.context.names)
+    (main,) = [found for found in store.due(world.now.replace(year=2030), 9) if found.id == "main"]
+    gap = Gap(world.now, world.now.replace(hour=world.now.hour + 3))
+    store.save([(main, replace(main.value.state, gaps=(gap,)))])
+    told_of_main = " ".join(newswatch("show", "main").stdout.split())
+    assert "items of 04 Mar 05:06 to 04 Mar 08:06 UTC (3 hours between two polls)" in told_of_main
     assert plan(world.context).feeds == 0
     assert newswatch("retry", "--failing").exit_code == 0
     assert plan(world.context).feeds == 1

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ingest.schedule import (
+    GAPS_KEPT,
     LAG_S,
     NEVER,
     WEEK_S,
@@ -31,6 +32,7 @@ from newswatch.model import (
     Fetched,
     FetchFailed,
     FetchResult,
+    Gap,
     Hop,
     NotAFeed,
     NotModified,
@@ -159,11 +161,22 @@ def test_a_feed_that_rolled_over_may_have_lost_items_and_is_polled_sooner() -> N
     before = steady()
     state = poll(before, fetched(), parsed(100, 101), new_entries=2)
     assert state.health is FeedHealth.GAP
-    assert "may have missed items" in state.health_why
+    assert state.health_why == "may have missed items: no entry of the poll 1 hour before was left"
+    assert state.gaps == (Gap(NOW - timedelta(hours=1), NOW),)
     assert state.interval_s <= before.interval_s / 4
     calm = poll(state, fetched(), parsed(100, 101), now=NOW + timedelta(hours=2))
     assert calm.health is FeedHealth.GAP
     assert poll(calm, unchanged(), now=NOW + timedelta(hours=25)).health is FeedHealth.OK
+
+
+def test_every_gap_is_remembered_until_there_are_very_many() -> None:
+    state = steady()
+    for hour in range(GAPS_KEPT + 5):
+        now = NOW + timedelta(hours=hour)
+        state = poll(state, fetched(), parsed(100 + 2 * hour, 101 + 2 * hour), new_entries=2, now=now)
+        state = poll(state, unchanged(), now=now + timedelta(minutes=10))
+    assert len(state.gaps) == GAPS_KEPT
+    assert state.gaps[-1] == Gap(now - timedelta(minutes=50), now), "the poll before found all as it was"
 
 
 def test_an_empty_feed_is_no_gap() -> None:
