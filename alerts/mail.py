@@ -33,6 +33,8 @@ _CONTEXT = 60
 """Characters shown on either side of a tag's evidence."""
 _CARDS = 12
 """Stories shown in full in one mail; the rest of a digest is one line each, so that no mail program cuts it off."""
+KIBANA_ARTICLES = "19f5d989-7741-577c-8665-2b2331a991da"
+"""The data view of the articles in Kibana, as `kibana.build` names it: without it Discover takes the one last used."""
 _DIRECTIONAL = "\u200e\u200f\u061c" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff{_DIRECTIONAL}]")
 
@@ -397,13 +399,13 @@ def _news_url(story_id: str, settings: Settings) -> str | None:
 
 
 def _kibana_url(story_id: str, settings: Settings) -> str | None:
-    """Discover on the story, in Kibana's own notation (rison) in the fragment."""
+    """Discover on the story, over all that is kept, in our data view; in Kibana's own notation (rison)."""
     if not settings.kibana_url:
         return None
-    query = f"(query:(language:lucene,query:'story_id:\"{story_id}\"'))"
-    return safe_url(
-        f"{settings.kibana_url.rstrip('/')}/app/discover#/?_g=(time:(from:now-1y,to:now))&_a={quote(query)}"
-    )
+    view = f"dataSource:(dataViewId:'{KIBANA_ARTICLES}',type:dataView)"
+    state = f"({view},query:(language:lucene,query:'story_id:\"{story_id}\"'))"
+    time = f"(time:(from:now-{settings.retention_days + 31}d,to:now))"
+    return safe_url(f"{settings.kibana_url.rstrip('/')}/app/discover#/?_g={time}&_a={quote(state)}")
 
 
 # ── setting ──────────────────────────────────────────────────────────────────────────────────────────────────────────

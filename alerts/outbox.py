@@ -250,8 +250,17 @@ def document(delivery: Delivery) -> Document:
         "refused": list(delivery.refused),
         "last_error": delivery.last_error,
         "message_ids": sorted({o.message_id for o in delivery.outcomes if o.message_id}),
+        **_lags(delivery),
         "detail": dump(delivery),
     }
+
+
+def _lags(delivery: Delivery) -> Document:
+    """For Kibana: how many seconds an instant mail took from its publication, and from when we had read the article."""
+    if delivery.sent_at is None or delivery.schedule != "instant" or delivery.kind != "story":
+        return {}
+    starts = {"lag_s": delivery.published, "own_lag_s": delivery.fetched_at}
+    return {name: round((delivery.sent_at - at).total_seconds()) for name, at in starts.items() if at}
 
 
 def delivery(document: Mapping[str, Any]) -> Delivery:

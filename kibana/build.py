@@ -22,7 +22,9 @@ CORE_VERSION = "8.8.0"
 MODEL_VERSIONS = {"index-pattern": "8.0.0", "search": "10.5.0", "lens": "8.9.0", "dashboard": "10.2.0"}
 SEARCH_INDEX_REF = "kibanaSavedObjectMeta.searchSourceJSON.index"
 DISCOVER_STORY = (
-    "/app/discover#/?_g=(time:(from:now-1y,to:now))&_a=(query:(language:lucene,query:'story_id:{{value}}'))"
+    "/app/discover#/?_g=(time:(from:now-2y,to:now))"
+    f"&_a=(dataSource:(dataViewId:'{lens.stable_id('data-view', 'articles')}',type:dataView),"
+    "query:(language:lucene,query:'story_id:{{value}}'))"
 )
 
 FORMATS: dict[str, Json] = {

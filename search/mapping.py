@@ -259,6 +259,9 @@ DELIVERY: Json = {
     "created_at": DATE,
     "not_before": DATE,
     "sent_at": DATE,
+    # Seconds until an instant mail was sent, from its publication and from when we had read it; digests wait on purpose.
+    "lag_s": {"type": "long"},
+    "own_lag_s": {"type": "long"},
     "detail": UNINDEXED,
 }
 """`waiting` are the recipients still owed; `detail` holds passages and what became of each recipient."""

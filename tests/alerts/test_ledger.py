@@ -1,11 +1,17 @@
-"""Percentiles by nearest rank."""
+"""Percentiles by nearest rank, and what a delivery says of its delay."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from alerts.explain import words
 from alerts.ledger import percentile
+from alerts.outbox import document
+from newswatch.model import Delivery, DeliveryState
+from tests.factories import NOW
 
 
 @pytest.mark.parametrize(
@@ -19,6 +25,26 @@ def test_percentile(values: list[float], percent: int, value: float) -> None:
 def test_percentile_of_a_hundred() -> None:
     hundred = [float(n) for n in range(1, 101)]
     assert [percentile(hundred, p) for p in (1, 50, 95, 99, 100)] == [1, 50, 95, 99, 100]
+
+
+def test_an_instant_mail_says_how_long_it_took_and_a_digest_does_not() -> None:
+    sent = Delivery(
+        "nato",
+        "NATO",
+        "s",
+        "a",
+        ("a@example.org",),
+        DeliveryState.SENT,
+        NOW,
+        published=NOW - timedelta(minutes=3),
+        fetched_at=NOW - timedelta(minutes=1),
+        sent_at=NOW + timedelta(seconds=30),
+    )
+    told = document(sent)
+    assert (told["lag_s"], told["own_lag_s"]) == (210, 90)
+    assert "lag_s" not in document(replace(sent, published=None))
+    for waiting in (replace(sent, sent_at=None), replace(sent, schedule="hourly"), replace(sent, kind="update")):
+        assert not {"lag_s", "own_lag_s"} & document(waiting).keys()
 
 
 @pytest.mark.parametrize(

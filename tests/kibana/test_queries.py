@@ -81,6 +81,7 @@ PREDICATES: dict[str, Callable[[Json], bool]] = {
     "enabled:true AND NOT health:(ok OR new)": lambda doc: doc["enabled"] and doc["health"] not in ("ok", "new"),
     "enabled:true AND last_error:*": lambda doc: doc["enabled"] and "last_error" in doc,
     "state:sent": lambda doc: doc["state"] == "sent",
+    "state:sent AND lag_s:*": lambda doc: doc["state"] == "sent" and "lag_s" in doc,
     "state:failed": lambda doc: doc["state"] == "failed",
 }
 """What each query of the definition means, said once more by somebody who doesn't know Lucene's syntax."""
@@ -171,6 +172,8 @@ def delivery_documents(articles: list[Article]) -> Iterator[tuple[str, Document]
             when,
             sent_at=sent,
             outcomes=outcomes,
+            published=when - timedelta(minutes=5 + number) if number else None,
+            fetched_at=when - timedelta(seconds=30),
         )
         yield delivery.id, outbox.document(delivery)
 

@@ -13,8 +13,9 @@ import jsonschema
 import pytest
 import yaml
 
+from alerts.mail import KIBANA_ARTICLES
 from jobs.pull import PullReport
-from kibana.build import PATH, build, dashboard_id, ndjson, search_id, view_id
+from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, search_id, view_id
 from kibana.definition import load
 from newswatch.errors import ConfigError
 from newswatch.settings import Settings
@@ -231,8 +232,10 @@ def test_a_query_means_in_kibana_what_it_means_elsewhere() -> None:
     assert template["template"]["settings"]["query.default_field"] == ours["query_string"]["fields"]
 
 
-def test_one_data_view_is_the_default_as_links_in_mails_name_none() -> None:
+def test_links_lead_to_the_articles_whichever_data_view_was_used_last() -> None:
     assert [view.index for view in DEFINITION.data_views.values() if view.default] == ["articles"]
+    assert view_id("articles") == KIBANA_ARTICLES
+    assert f"dataViewId:'{KIBANA_ARTICLES}',type:dataView" in DISCOVER_STORY
 
 
 # ── the definition ───────────────────────────────────────────────────────────────────────────────────────────────────
