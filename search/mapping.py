@@ -259,7 +259,7 @@ DELIVERY: Json = {
     "created_at": DATE,
     "not_before": DATE,
     "sent_at": DATE,
-    # Seconds until an instant mail was sent, from its publication and from when we had read it; digests wait on purpose.
+    # Seconds until an instant mail was sent: from its publication, and from when we had read it.
     "lag_s": {"type": "long"},
     "own_lag_s": {"type": "long"},
     "detail": UNINDEXED,
