@@ -56,6 +56,8 @@ WRITERS = 2
 LEASE_S = 35
 """Documents as they were sent are kept beside the others, for replicas that lag, until a lease says that none does;
 Elasticsearch renews it every 30 s, and only a merge after that lets go of them, which are a third of the room."""
+STATS_S = 11
+"""How long Elasticsearch goes on telling an index's former size."""
 Json = dict[str, Any]
 
 
@@ -72,7 +74,6 @@ class Built:
     seconds: float
     """Of filling, without merging."""
     merge_s: float
-    bytes: int
     load: float
     """The machine's, when it was done: more than the number of our processes means that others worked beside them."""
 
@@ -102,9 +103,8 @@ class Archive:
             time.sleep(LEASE_S)
         for month, count, seconds in filled:
             begin = time.perf_counter()
-            size = settle(self._es, f"{kind}-{month}")
-            load = os.getloadavg()[0]
-            one = Built(kind, month, count, seconds, time.perf_counter() - begin, size, load)
+            settle(self._es, f"{kind}-{month}")
+            one = Built(kind, month, count, seconds, time.perf_counter() - begin, os.getloadavg()[0])
             with self._record.open("a") as file:
                 print(json.dumps(asdict(one)), file=file)
             self.built.append(one)
@@ -131,8 +131,13 @@ class Archive:
     def total(self, kind: str, months: Sequence[str]) -> Built:
         """Those months together."""
         some = [one for one in self.built if one.kind == kind and one.month in months]
-        summed = {name: sum(getattr(one, name) for one in some) for name in ("articles", "seconds", "merge_s", "bytes")}
+        summed = {name: sum(getattr(one, name) for one in some) for name in ("articles", "seconds", "merge_s")}
         return Built(kind, f"{len(months)} months", **summed, load=max(one.load for one in some))
+
+    def bytes(self, kind: str, months: Sequence[str]) -> int:
+        """The room that those months take."""
+        stats = self._es.indices.stats(index=[f"{kind}-{month}" for month in months], metric="store")
+        return int(stats["_all"]["primaries"]["store"]["size_in_bytes"])
 
 
 def chunks(month: str, count: int) -> list[tuple[int, int, datetime, datetime]]:
@@ -165,16 +170,14 @@ def write(url: str, index: str, first: int, count: int, start: datetime, end: da
     return done
 
 
-def settle(es: Elasticsearch, index: str) -> int:
-    """Merge an index to one segment, as `daily_upkeep` does two days after its month; how many bytes it takes."""
+def settle(es: Elasticsearch, index: str) -> None:
+    """Merge an index to one segment, as `daily_upkeep` does two days after its month."""
     patient = es.options(request_timeout=3_600)
     patient.indices.flush(index=index, force=True)
     patient.indices.forcemerge(index=index, max_num_segments=1)
     for _ in range(2):  # the files that were merged go with the next commit that no search holds open
         patient.indices.refresh(index=index)
         patient.indices.flush(index=index, force=True)
-    store = es.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]
-    return int(store["size_in_bytes"])
 
 
 # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -296,10 +299,11 @@ def room(archive: Archive, months: Sequence[str], plain_months: Sequence[str]) -
     if plain_months:
         rows += [("newswatch, compared", NAMES.articles, plain_months), ("plain", PLAIN, plain_months)]
     each = []
+    time.sleep(STATS_S)
     for label, kind, some in rows:
-        one = archive.total(kind, some)
-        each.append(one.bytes / one.articles)
-        figures = f"{one.articles:12,}{one.articles / one.seconds:12,.0f}{one.merge_s:12,.0f}{one.bytes / 1e6:10,.0f}"
+        one, size = archive.total(kind, some), archive.bytes(kind, some)
+        each.append(size / one.articles)
+        figures = f"{one.articles:12,}{one.articles / one.seconds:12,.0f}{one.merge_s:12,.0f}{size / 1e6:10,.0f}"
         yield f"{label:24}{figures}{each[-1]:16,.0f}{one.load:8.1f}"
     if plain_months:
         yield f"newswatch takes {each[1] / each[2]:.0%} of the plain mapping's room"
