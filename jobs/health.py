@@ -30,6 +30,20 @@ from search.notices import HealthChange, NoticeStore, Pending, Told
 log = logging.getLogger(__name__)
 
 WELL = "ok"
+_SECTIONS = (
+    ("Not read any more", "bad", (FeedHealth.GONE, FeedHealth.FAILING)),
+    ("Read, but look at them", "odd", (FeedHealth.STALE, FeedHealth.GAP, FeedHealth.SLOW)),
+    ("Well again", "good", (WELL,)),
+)
+_ADVICE: dict[str, str] = {
+    FeedHealth.GONE: "Gone: its publisher has taken it down. Find its new address, or remove it from the list.",
+    FeedHealth.FAILING: "Failing: it is tried again by itself, ever more rarely, at least once a week.",
+    FeedHealth.STALE: "Stale: it answers and brings nothing new. Its publisher may have moved to another feed.",
+    FeedHealth.GAP: "Gap: it is polled sooner from now on. What was missed is not to be had from the feed any more.",
+    FeedHealth.SLOW: "Slow: nothing is lost by it.",
+}
+_WHOLE = 20
+"""Feeds of a section that are told in full; the others take a line each, as mail programs cut what is very long."""
 _ORDER = (FeedHealth.GONE, FeedHealth.FAILING, FeedHealth.STALE, FeedHealth.GAP, FeedHealth.SLOW, WELL)
 
 
@@ -133,7 +147,7 @@ def render(pending: Pending, settings: Settings, operator: str) -> EmailMessage:
         "sender": settings.mail_name,
         "recipient": operator,
         "feeds_url": safe_url(f"{settings.public_url.rstrip('/')}/news/feeds"),
-        "rows": [_row(change, settings) for change in pending.changes],
+        "sections": sections(pending.changes, settings),
     }
     message = EmailMessage(POLICY)
     message["From"] = Address(" ".join(settings.mail_name.split()), addr_spec=settings.mail_from)
@@ -156,14 +170,27 @@ def subject(changes: Sequence[HealthChange]) -> str:
     return f"Feeds: {', '.join(told)}"
 
 
+def sections(changes: Sequence[HealthChange], settings: Settings) -> list[dict[str, Any]]:
+    """The changes by what they ask of the operator, each with its heading and colour; the worst first."""
+    found = []
+    for heading, tone, states in _SECTIONS:
+        rows = [_row(change, settings) for change in changes if change.state in states]
+        if rows:
+            told = {"heading": heading, "tone": tone, "rows": rows[:_WHOLE], "brief": rows[_WHOLE:]}
+            found.append(told | {"advice": [_ADVICE[state] for state in states if _has(changes, state)]})
+    return found
+
+
+def _has(changes: Sequence[HealthChange], state: str) -> bool:
+    return state in _ADVICE and any(change.state == state for change in changes)
+
+
 def _row(change: HealthChange, settings: Settings) -> dict[str, Any]:
     well = change.state == WELL
     return {
         "title": " ".join(change.title.split()),
         "state": "well again" if well else change.state,
-        "well": well,
-        "before": change.before,
-        "why": f"was {change.before}" if well else change.why,
+        "why": f"was {change.before}" if well else change.why.replace("`", '"'),
         "since": _time(change.since),
         "last_success": _time(change.last_success_at),
         "url": change.url,

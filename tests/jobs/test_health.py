@@ -9,11 +9,11 @@ from email.message import EmailMessage
 import pytest
 
 from alerts.smtp import Mailer
-from jobs.health import health
+from jobs.health import health, render, sections
 from newswatch.errors import NewswatchError
 from newswatch.model import FeedHealth
 from search.feeds import FeedStore
-from search.notices import NoticeStore
+from search.notices import HealthChange, NoticeStore, Pending
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 
@@ -55,6 +55,25 @@ def test_only_what_changed_is_mailed_and_only_once(operated: World) -> None:
     assert "https://a.example/rss" in text
     assert "&lt;B&gt; &amp; Söhne" in html
     assert "The C" not in text + html
+
+
+def test_a_mail_of_very_many_feeds_tells_of_each_and_stays_small(operated: World) -> None:
+    changes = tuple(
+        HealthChange(
+            f"f{n}", f"Feed {n}", f"https://f{n}.example/rss", "ok", state, NOW, "f.example answered 503", None
+        )
+        for n, state in enumerate([FeedHealth.FAILING] * 200 + [FeedHealth.STALE])
+    )
+    told = sections(changes, operated.context.settings)
+    assert [(one["heading"], len(one["rows"]), len(one["brief"])) for one in told] == [
+        ("Not read any more", 20, 180),
+        ("Read, but look at them", 1, 0),
+    ]
+    mail = render(Pending("<x@y>", NOW, changes, {}), operated.context.settings, OPERATOR)
+    for body in (mail.get_body(("plain",)), mail.get_body(("html",))):
+        assert body
+        assert all(f"Feed {n}" in body.get_content() for n in range(201))
+        assert len(body.as_bytes()) < 102_000, "Gmail cuts what is longer"
 
 
 def test_what_is_well_again_is_told_too(operated: World) -> None:
