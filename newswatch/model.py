@@ -340,6 +340,15 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """Words that were replaced, taken out (`after` empty) or put in (`before` empty)."""
+
+    field: TextField
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """One state that an article was seen in."""
 
@@ -348,6 +357,8 @@ class Version:
     text_hash: str
     changed: tuple[str, ...]
     """Which fields differ from the version before; empty for the first."""
+    edits: tuple[Edit, ...] = ()
+    """What the text says otherwise than in the version before; empty where it was rewritten."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ _INTERVALS = (
     ("28d", timedelta(days=28)),
     ("364d", timedelta(days=364)),
 )
-_BARS = 60
-"""At most; a chart of more is a blur."""
+_BARS = 100
+"""At most; a chart of more is a blur, and with fewer two months would be nine bars."""
 
 
 @dataclass(frozen=True, slots=True)

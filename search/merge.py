@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from newswatch.model import Article, Version
+from transforms.versions import told_edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,12 @@ def _folded(article: Article, name: str) -> str:
 def _next_version(
     seen: Article, was: Article, feeds: tuple[str, ...], changed: tuple[str, ...], *, keep_text: bool
 ) -> Article:
+    edits = told_edits(was.text, seen.text) if "text" in changed else ()
     article = replace(
         _kept(seen, was, feeds),
         updated=seen.updated or seen.first_seen,
         version=was.version + 1,
-        versions=(*was.versions, Version(seen.first_seen, seen.title or was.title, seen.text_hash, changed)),
+        versions=(*was.versions, Version(seen.first_seen, seen.title or was.title, seen.text_hash, changed, edits)),
     )
     if keep_text:
         article = replace(article, text=was.text, text_status=was.text_status)

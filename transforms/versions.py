@@ -9,8 +9,14 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Literal
 
+from newswatch.model import Edit
 from transforms.fold import fold
 
+_MOST_WORDS = 2_000
+"""Where more stand in changed paragraphs they are not compared: that takes time with the square of their number."""
+_MOST_EDITS = 40
+_REWRITTEN = 0.5
+"""From this share of changed words on, a text is another one."""
 NOTICE = 500
 """A correction is announced in the title, or in so many characters at either end of the text."""
 
@@ -21,15 +27,6 @@ class Notice(StrEnum):
     CORRECTION = "correction"
     CLARIFICATION = "clarification"
     RETRACTION = "retraction"
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Words that were replaced, taken out (`after` empty) or put in (`before` empty)."""
-
-    field: Literal["title", "summary", "text"]
-    before: str
-    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +114,20 @@ def changes(
         notice=told if told != notice(before[0], before[2]) else None,
         share=_share(edits, before[2], after[2]),
     )
+
+
+def told_edits(before: str, after: str) -> tuple[Edit, ...]:
+    """The edits between two texts that a reader can follow; none where so much differs that it is another text.
+
+    Paragraphs are compared first: that is quick, and leaves little to compare word by word.
+    """
+    old, new = before.split("\n"), after.split("\n")
+    parts = [op for op in SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if op[0] != "equal"]
+    pairs = [("\n".join(old[a:b]), "\n".join(new[c:d])) for _, a, b, c, d in parts]
+    if sum(len(one.split()) + len(other.split()) for one, other in pairs) > _MOST_WORDS:
+        return ()
+    edits = tuple(edit for one, other in pairs for edit in _edits("text", one, other))
+    return edits if len(edits) <= _MOST_EDITS and _share(edits, before, after) < _REWRITTEN else ()
 
 
 def _edits(field: Literal["title", "summary", "text"], old: str, new: str) -> Iterator[Edit]:

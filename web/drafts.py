@@ -95,8 +95,8 @@ class Draft:
 
     @property
     def tuned(self) -> bool:
-        """Whether anything is set of how it mails that the form folds away."""
-        return self.throttle not in ("", "0s") or self.updates or bool(self.expires_at or self.note)
+        """Whether anything is set of how it mails that the form folds away (a note stands above the form as well)."""
+        return self.throttle not in ("", "0s") or self.updates or bool(self.expires_at)
 
     def fields(self) -> dict[str, Any]:
         """As fields of `alerts.yaml`.

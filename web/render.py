@@ -21,6 +21,7 @@ from web import marks
 
 STATIC = Path(__file__).parent / "static"
 _ENGLISH = Locale("en")
+_JUST_S = 5
 
 
 @cache
@@ -102,6 +103,8 @@ def when(moment: datetime | None, now: datetime) -> str:
         here = moment.astimezone(UTC)
         year = "" if here.year == now.year else f" {here.year}"
         return f"{here.day} {here:%b}{year}, {here:%H:%M}"
+    if abs(seconds) < _JUST_S:
+        return "just now"
     told = duration(abs(seconds))
     return f"{told} ago" if seconds >= 0 else f"in {told}"
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from alerts.corrections import announced
 from jobs.context import Context
 from newswatch.errors import QueryError
 from newswatch.model import Article
@@ -53,7 +54,7 @@ def article(request: Request, here: Here, article_id: str, q: QueryText = "") ->
     if found is None:
         raise HTTPException(404, "There is no such article, or it is older than what is kept.")
     story = read_story(here.es, here.names, found.story_id)
-    values = {"article": found, "story": story, "highlights": _highlights(here, q, found), "most": MOST}
+    values = {"article": found, "story": story, "highlights": _highlights(here, q, found), "told": announced(found)}
     return render(request, "article.html.j2", q=q, now=here.clock(), changes=changes(found), **values)
 
 
@@ -68,6 +69,7 @@ def story(
     values = {
         "story": found,
         "versions": [(a, changes(a)) for a in found.articles if a.version > 1],
+        "announced": {a.id: told for a in found.articles if (told := announced(a))},
         "mails": mails,
         "stopped": stopped(here, recipients_of(mails), story_id),
         "done": done,

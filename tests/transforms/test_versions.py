@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.versions import Edit, Notice, changes, notice
+from newswatch.model import Edit
+from transforms.versions import Notice, changes, notice, told_edits
 
 
 def test_the_changed_words_are_told() -> None:
@@ -70,3 +71,10 @@ def test_there_are_edits_only_where_a_field_changed(before: str, after: str) -> 
     found = changes(("", "", before), ("", "", after))
     assert {e.field for e in found.edits} <= set(found.fields)
     assert 0 <= found.share <= 1
+
+
+def test_the_edits_that_are_kept_can_be_followed() -> None:
+    before = "The Alliance will send ten planes. " * 20
+    assert told_edits(before, before.replace("ten", "twelve", 1)) == (Edit("text", "ten", "twelve"),)
+    assert told_edits(before, "Another text altogether, about gardens.") == ()
+    assert told_edits("", "word " * 3_000) == ()

@@ -16,9 +16,11 @@ from playwright.sync_api import Browser, BrowserContext
 from playwright.sync_api import Page as Tab
 
 from embedded.processes import free_port
+from newswatch.model import Article
 from tests.newsstand import CANONICAL, url_of
 from tests.web.chromium import keep, needs_chromium
 from tests.web.conftest import Page
+from tests.web.hard import stock_hard
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
@@ -26,6 +28,7 @@ AIRFLOW_FRAME = """<!doctype html><html lang="en" class="dark"><title>Airflow</t
 <iframe title="News" src="/news/" width="1200" height="700"
  sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe>"""
 """As Airflow 3.3 shows an external view."""
+OURS = ("http://127.0.0.1:", "data:")
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class Site:
 
     url: str
     page: Page
+    hard: list[Article]
 
     def addresses(self) -> dict[str, str]:
         article = next(a for a in self.page.articles if a.url == url_of(CANONICAL))
@@ -44,18 +48,26 @@ class Site:
             "fault": "/news/?q=AWACS+foo:bar",
             "article": f"/news/article/{article.id}?q=AWACS",
             "story": f"/news/story/{article.story_id}",
+            "hard": "/news/?q=source:ar.example,fa.example,long.example,bare.example",
+            "right-to-left": f"/news/article/{self.hard[0].id}",
+            "long-words": f"/news/article/{self.hard[2].id}",
+            "long-story": f"/news/story/{self.hard[-1].story_id}",
             "searches": "/news/searches",
             "new-search": "/news/searches/new?q=AWACS+tag:nato+since:7d",
             "feeds": "/news/feeds",
+            "saved-search": "/news/searches/nato",
             "feed": "/news/feeds/courier",
+            "feed-failing": "/news/feeds/broken",
             "deliveries": "/news/deliveries",
+            "mails": "/news/mails",
             "missing": "/news/no/such/page",
         }
 
 
 @pytest.fixture
 def site(page: Page) -> Iterator[Site]:
-    """The app on a port of its own, beside a page that frames it as Airflow does."""
+    """The app on a port of its own with what is hard to show, beside a page that frames it as Airflow does."""
+    hard = stock_hard(page.context)
     app: FastAPI = page.app
 
     @app.get("/framed")
@@ -68,7 +80,7 @@ def site(page: Page) -> Iterator[Site]:
     thread.start()
     while not server.started:
         time.sleep(0.02)
-    yield Site(f"http://127.0.0.1:{port}", page)
+    yield Site(f"http://127.0.0.1:{port}", page, hard)
     server.should_exit = True
     thread.join(10)
 
@@ -81,15 +93,19 @@ def tab(browser: Browser) -> Iterator[Tab]:
 
 
 def watched(context: BrowserContext) -> tuple[Tab, list[str]]:
-    """A tab, and what goes wrong in it: a script that fails, a style or script that the page's own policy forbids."""
+    """A tab, and what goes wrong in it: a script that fails, a style or script that the page's own policy forbids.
+
+    And what it asks of others: nothing.
+    """
     tab, faults = context.new_page(), list[str]()
+    tab.on("request", lambda sent: faults.append(sent.url) if not sent.url.startswith(OURS) else None)
     tab.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     tab.on("pageerror", lambda error: faults.append(str(error)))
     return tab, faults
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=lambda v: str(v)
+    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")], ids=lambda v: str(v)
 )
 def test_every_page_is_accessible_and_fits(browser: Browser, site: Site, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
@@ -134,9 +150,27 @@ def test_without_scripts_everything_still_works(browser: Browser, site: Site) ->
     tab.fill("#f-to", "ann@example.org")
     tab.click("text=Try on the last")
     assert tab.locator("text=a month").count() == 1
+    tab.click("details.sample summary")
+    tab.frame_locator("details.sample iframe").locator("mark", has_text="AWACS").first.wait_for()
     tab.click("button.primary")
     assert tab.locator("[role=status]").count() == 1
     context.close()
+
+
+def test_a_saved_search_is_made_by_keyboard_alone_and_keeps_the_simple_case_simple(tab: Tab, site: Site) -> None:
+    tab.goto(f"{site.url}/news/?q=AWACS")
+    tab.get_by_role("link", name="Save this search").press("Enter")
+    tab.wait_for_selector("#f-name")
+    assert not tab.locator("#f-sources").is_visible()
+    assert not tab.locator("#f-zone").is_visible()
+    tab.locator("#f-every").select_option("daily")
+    assert tab.locator("#f-zone").input_value()  # the browser's own
+    assert tab.locator("#f-at").is_visible()
+    assert not tab.locator("#f-day").is_visible()
+    tab.locator("#f-name").press("Enter")
+    told = tab.locator("[role=status]").text_content() or ""
+    assert "ann@localhost" in told
+    assert "daily at 07:00" in told
 
 
 def test_a_bar_of_the_time_line_narrows_the_search(tab: Tab, site: Site) -> None:

@@ -230,7 +230,7 @@ def test_from_a_search_to_a_saved_one_that_mails(page: Page, client: TestClient)
     )
     told = client.get(answer.headers["location"]).text
     assert "ann@example.org</b> as they come in" in told
-    assert "Caught mails" in told
+    assert "/news/mails" in told
     again = post(client, "/news/searches/new", do="save", **fields)
     assert again.status_code == 400
     assert "already" in again.text
