@@ -71,13 +71,7 @@ def _corrected(article: Article) -> Article:
     edits = (Edit("text", "Paris", "Brussels"),)
     versions = (
         Version(NOW - timedelta(hours=2), was, "a", ()),
-        Version(
-            NOW - timedelta(hours=1),
-            article.title,
-            article.text_hash,
-            ("title", "text"),
-            (Edit("text", "Paris", "Brussels"),),
-        ),
+        Version(NOW - timedelta(hours=1), article.title, article.text_hash, ("title", "text"), edits),
     )
     text = f"{article.text}\nCorrection: an earlier version of this article placed the summit in Paris."
     return replace(article, text=text, version=2, versions=versions)
