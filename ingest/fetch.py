@@ -281,8 +281,8 @@ class _Chase:
             self._jar = self._jar or aiohttp.CookieJar(unsafe=True)
             self._jar.update_cookies(response.cookies, response.url)
 
-    def cookies(self, url: URL) -> Mapping[str, str]:
-        return {name: morsel.value for name, morsel in self._jar.filter_cookies(url).items()} if self._jar else {}
+    def cookies(self, url: URL) -> Mapping[str, str] | None:
+        return {name: morsel.value for name, morsel in self._jar.filter_cookies(url).items()} if self._jar else None
 
 
 def _robots_txt(url: URL) -> str:

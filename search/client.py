@@ -6,11 +6,33 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch.serializer import JsonSerializer
+from pydantic_core import from_json, to_json
 
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
 from search.mapping import ARTICLE, VERSION, article_template, missing, plain_index, plain_indices
 from search.names import Names
+
+
+class _Json(JsonSerializer):
+    """JSON by pydantic's own code, several times as fast; what that does not take goes the usual way."""
+
+    def json_dumps(self, data: Any) -> bytes:
+        try:
+            return to_json(data)
+        except ValueError:
+            return super().json_dumps(data)
+
+    def json_loads(self, data: bytes) -> Any:
+        try:
+            return from_json(data)
+        except ValueError:
+            return super().json_loads(data)
+
+
+class _CompatibleJson(_Json):
+    mimetype = "application/vnd.elasticsearch+json"
 
 
 def connect(settings: Settings) -> Elasticsearch:
@@ -28,6 +50,7 @@ def connect(settings: Settings) -> Elasticsearch:
         max_retries=5,
         retry_on_timeout=True,
         retry_on_status=(429, 502, 503, 504),
+        serializers={one.mimetype: one() for one in (_Json, _CompatibleJson)},
         **options,
     )
 

@@ -12,8 +12,11 @@ from elasticsearch.helpers import scan
 
 from newswatch.model import Batch, Feed, FeedState
 from search import bulk
-from search.documents import Document, Stored, feed_document, feed_from_document, stored
+from search.documents import Document, Stored, dump, feed_document, feed_from_document, stored
 from search.names import Names
+
+_GETS = 5_000
+"""Documents asked for in one multi-get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +55,26 @@ class FeedStore:
         """Make the store's configuration that of `feeds`; a feed that is no longer among them is disabled, not lost."""
         wanted = {feed.id: feed for feed in feeds}
         self._es.indices.refresh(index=self._index)
-        present = {found.id: found for found in self._scan()}
+        present = self._configurations()
         plan: list[tuple[str, str, Document]] = []
         for feed_id, feed in wanted.items():
-            was = present.get(feed_id)
-            if was is None:
+            if feed_id not in present:
                 document = feed_document(feed, FeedState(feed_id, feed.url))
                 plan.append(("added", feed_id, bulk.create(self._index, feed_id, document)))
-            elif was.value.feed != feed:
-                plan.append(("changed", feed_id, bulk.replace(was, _reconfigured(was.value, feed))))
-        for feed_id, was in present.items():
-            if feed_id not in wanted and was.value.feed.enabled:
+        changed = [name for name, was in present.items() if name in wanted and was != dump(wanted[name])]
+        dropped = [name for name, was in present.items() if name not in wanted and was["enabled"]]
+        for was in self._get([*changed, *dropped]):
+            if was.id in wanted:
+                plan.append(("changed", was.id, bulk.replace(was, _reconfigured(was.value, wanted[was.id]))))
+            else:
                 document = _leased_document(was.value) | {"enabled": False}
-                plan.append(("disabled", feed_id, bulk.replace(was, document)))
+                plan.append(("disabled", was.id, bulk.replace(was, document)))
         return self._carry_out(plan)
+
+    def _configurations(self) -> dict[str, Document]:
+        """Of every feed what it is configured as, and nothing of its state: most polls change no configuration."""
+        query = {"_source": list(Feed.__dataclass_fields__)}
+        return {hit["_id"]: hit["_source"] for hit in scan(self._es, index=self._index, query=query, size=1000)}
 
     def _carry_out(self, plan: list[tuple[str, str, Document]]) -> SyncReport:
         done: dict[str, list[str]] = {name: [] for name in SyncReport.__dataclass_fields__}
@@ -93,6 +102,11 @@ class FeedStore:
         query = {"query": {"range": {"paused_until": {"gt": now.isoformat()}}}, "seq_no_primary_term": True}
         return [found.value.state for found in self._scan(query)]
 
+    def held(self, now: datetime) -> list[FeedState]:
+        """The states of the feeds that a batch holds at `now`; after `due`, whose refresh it relies on."""
+        query = {"query": {"range": {"lease_until": {"gte": now.isoformat()}}}, "seq_no_primary_term": True}
+        return [found.value.state for found in self._scan(query)]
+
     def lease(self, feeds: Sequence[Stored[FeedRecord]], batch: Batch) -> list[str]:
         """Give the feeds to the batch; the ids of those that it got (a feed that somebody else took is missing)."""
         lease = {"lease_batch": batch.number, "lease_until": batch.lease_until.isoformat()}
@@ -101,11 +115,13 @@ class FeedStore:
 
     def leased(self, batch: Batch) -> list[Stored[FeedRecord]]:
         """The feeds that the batch still holds, in real time."""
-        if not batch.feed_ids:
-            return []
-        answer = self._es.mget(index=self._index, ids=list(batch.feed_ids))
-        found = [stored(_record(doc["_source"]), doc) for doc in answer["docs"] if doc.get("found")]
-        return [feed for feed in found if feed.value.lease_batch == batch.number]
+        return [feed for feed in self._get(batch.feed_ids) if feed.value.lease_batch == batch.number]
+
+    def _get(self, ids: Sequence[str]) -> list[Stored[FeedRecord]]:
+        """Those of the feeds that exist, in real time."""
+        answers = (self._es.mget(index=self._index, ids=ids[at : at + _GETS]) for at in range(0, len(ids), _GETS))
+        docs = (doc for answer in answers for doc in answer["docs"])
+        return [stored(_record(doc["_source"]), doc) for doc in docs if doc.get("found")]
 
     def save(self, polled: Sequence[tuple[Stored[FeedRecord], FeedState]]) -> list[str]:
         """Remember the states and give the feeds back; the ids of feeds that were taken away meanwhile."""
