@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from alerts.outbox import Outbox
 from jobs.context import Context
-from newswatch.model import Article, Delivery, DeliveryState, Edit, Evidence, FeedHealth, Outcome, Tag, Version
+from newswatch.model import Article, Delivery, DeliveryState, Evidence, FeedHealth, Outcome, Tag
 from search.feeds import FeedStore
 from tests.factories import NOW, a_feed, a_source, an_article
 from tests.newsstand import stock
+from transforms.fingerprint import text_hash
 
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
 ARABIC = (
@@ -19,6 +20,8 @@ ARABIC = (
 )
 PERSIAN = ("ناتو به ائتلاف ضد داعش پیوست", "دبیرکل ناتو گفت هواپیماهای AWACS بر فراز مرز پرواز خواهند کرد.")
 STORY = 60
+CORRECTED = 11
+"""Which of the articles its outlet corrects."""
 
 
 def hard_articles() -> list[Article]:
@@ -62,25 +65,26 @@ def _long_story() -> list[Article]:
             duplicate_of=first.id if copied else None,
             agency="Reuters" if copied else None,
         )
-        articles.append(_corrected(article) if n == 7 else article)
+        articles.append(article)
     return articles
 
 
 def _corrected(article: Article) -> Article:
-    was = "Summit: leaders meet in Paris, report 7"
-    edits = (Edit("text", "Paris", "Brussels"),)
-    versions = (
-        Version(NOW - timedelta(hours=2), was, "a", ()),
-        Version(NOW - timedelta(hours=1), article.title, article.text_hash, ("title", "text"), edits),
+    """The article as it is read an hour later."""
+    later = NOW + timedelta(hours=1)
+    text = f"{article.text.replace('Brussels', 'Ghent')}\nCorrection: an earlier version placed the summit in Brussels."
+    title = article.title.replace("Brussels", "Ghent")
+    provenance = replace(article.provenance, fetched_at=later)
+    return replace(
+        article, title=title, text=text, text_hash=text_hash(title, text), first_seen=later, provenance=provenance
     )
-    text = f"{article.text}\nCorrection: an earlier version of this article placed the summit in Paris."
-    return replace(article, text=text, version=2, versions=versions)
 
 
 def stock_hard(context: Context) -> list[Article]:
     """Bring it all into the index; what was stocked is returned."""
     articles = hard_articles()
     stock(context.es, context.names, articles)
+    stock(context.es, context.names, [_corrected(articles[CORRECTED])])
     store = FeedStore(context.es, context.names)
     store.sync([a_feed("courier"), a_feed("ledger", country="LV"), a_feed("broken", title=f"The {LONG}")])
     (record,) = [found for found in store.due(NOW, 10) if found.id == "broken"]

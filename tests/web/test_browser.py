@@ -20,7 +20,7 @@ from newswatch.model import Article
 from tests.newsstand import CANONICAL, url_of
 from tests.web.chromium import keep, needs_chromium
 from tests.web.conftest import Page
-from tests.web.hard import stock_hard
+from tests.web.hard import CORRECTED, stock_hard
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
@@ -51,6 +51,7 @@ class Site:
             "hard": "/news/?q=source:ar.example,fa.example,long.example,bare.example",
             "right-to-left": f"/news/article/{self.hard[0].id}",
             "long-words": f"/news/article/{self.hard[2].id}",
+            "corrected": f"/news/article/{self.hard[CORRECTED].id}",
             "long-story": f"/news/story/{self.hard[-1].story_id}",
             "searches": "/news/searches",
             "new-search": "/news/searches/new?q=AWACS+tag:nato+since:7d",

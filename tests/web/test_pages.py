@@ -25,6 +25,7 @@ from search.feeds import FeedStore
 from tests.factories import NOW, a_source, an_article
 from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import Page
+from tests.web.hard import CORRECTED, stock_hard
 from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
 from web.render import country, duration, language_tag, safe_url, tag_name, when
 from web.saved_pages import slug
@@ -191,6 +192,15 @@ def test_a_story_tells_copies_from_reports(page: Page, client: TestClient) -> No
     assert "2 copies" in html
     assert "<b>1</b> independent source" in html
     assert client.get("/news/story/none").status_code == 404
+
+
+def test_what_an_outlet_corrected_is_shown_word_by_word(page: Page, client: TestClient) -> None:
+    article = stock_hard(page.context)[CORRECTED]
+    for path in (f"/news/article/{article.id}", f"/news/story/{article.story_id}"):
+        html = client.get(path).text
+        assert "<del>Brussels</del><ins>Ghent</ins>" in html, path  # in the title
+        assert "<del>Brussels</del> <ins>Ghent</ins>" in html, path  # in the text
+        assert "an earlier version placed the summit in Brussels" in html
 
 
 def test_an_export_has_everything_and_no_more(page: Page, client: TestClient) -> None:
