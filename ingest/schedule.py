@@ -96,12 +96,13 @@ def after_poll(
         return _after_outage(state, outcome, now, settings, rng)
     if isinstance(outcome, FetchFailed) and outcome.status is None and outcome.retry_after_s is not None:
         return _after_no_turn(state, outcome, outcome.retry_after_s, now, rng)
-    state = _with_redirects(replace(state, last_poll_at=now, polls=state.polls + 1), outcome)
+    state = replace(state, last_poll_at=now, polls=state.polls + 1)
     if isinstance(outcome, FetchFailed):
         return _after_failure(state, feed, outcome, now, rng)
     state = replace(state, last_status=outcome.status, paused_until=None)
     if isinstance(outcome, Fetched) and not isinstance(parsed, ParsedFeed):
         return _after_no_feed(state, feed, parsed, now, rng)
+    state = _with_redirects(state, outcome)
     return _after_success(
         state, outcome, parsed if isinstance(parsed, ParsedFeed) else None, new_entries, now, settings, rng
     )
@@ -225,7 +226,7 @@ def _reverted(state: FeedState, feed: Feed) -> FeedState:
     return replace(
         state,
         url=feed.url,
-        former_urls=(*state.former_urls, state.url),
+        former_urls=tuple(dict.fromkeys((*state.former_urls, state.url))),
         etag=None,
         last_modified=None,
         body_hash=None,
@@ -248,9 +249,10 @@ def page_retry_s(outcome: FetchFailed, tries: int) -> float | None:
 
 
 def _with_redirects(state: FeedState, outcome: FetchResult) -> FeedState:
-    """Counts permanent redirects (301, 308) and takes one over that has stood long enough; others change nothing."""
-    if isinstance(outcome, FetchFailed):
-        return state
+    """Counts permanent redirects (301, 308) and takes one over that has stood long enough; others change nothing.
+
+    Only where they lead to a feed: a site that sends all its old addresses to its home page moves no feed.
+    """
     target = permanent_target(outcome)
     if target is None or target == state.url:
         return replace(state, redirect_to=None, redirect_seen=0)

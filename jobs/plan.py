@@ -57,14 +57,18 @@ def plan(context: Context) -> Plan:
 
 
 def _due(feeds: FeedStore, now: datetime, limit: int) -> list[Stored[FeedRecord]]:
-    """The feeds that are due and whose host does not rest: one that answered 429 is not asked for another feed."""
+    """The feeds that are due and whose host is free to be asked.
+
+    A host that answered 429 is not asked for another feed while it rests; and one that an earlier batch is still at is
+    left to that batch, or two workers would ask it side by side, each at the pace that it is to have in all.
+    """
     due = feeds.due(now, limit)
-    resting = resting_hosts(feeds.resting(now), now)
-    if not resting:
+    taken = {*resting_hosts(feeds.resting(now), now), *(host_of(state.url) for state in feeds.held(now))}
+    if not taken:
         return due
-    # Those of a resting host stay due, and must not take the places of others.
+    # Those that wait stay due, and must not take the places of others.
     due = feeds.due(now, _MOST_DUE) if len(due) == limit else due
-    return [feed for feed in due if host_of(feed.value.state.url) not in resting][:limit]
+    return [feed for feed in due if host_of(feed.value.state.url) not in taken][:limit]
 
 
 def divide(due: Sequence[Stored[FeedRecord]], parts: int) -> list[list[Stored[FeedRecord]]]:

@@ -325,6 +325,13 @@ def test_a_permanent_redirect_is_believed_the_third_time() -> None:
     assert state.former_urls == (URL,)
 
 
+def test_a_permanent_redirect_to_a_page_moves_no_feed() -> None:
+    state = steady()
+    for _ in range(9):
+        state = poll(state, fetched(hops=(Hop(301, "https://news.example/"),)), NotAFeed(URL, "it is a page"))
+    assert (state.url, state.redirect_seen, state.failures) == (URL, 0, 9)
+
+
 @pytest.mark.parametrize("status", [302, 303, 307])
 def test_a_temporary_redirect_never_moves_a_feed(status: int) -> None:
     state = steady()
