@@ -26,6 +26,9 @@ $(STAMP): pyproject.toml requirements-dev.lock
 demo: $(STAMP) ## the whole pipeline on a local newsroom: feeds to e-mail, checked step by step (KEEP=1 leaves it running)
 	@$(BIN)/newswatch demo $(if $(KEEP),--keep)
 
+pictures: $(STAMP) ## renew the pictures of the News page in docs/pictures (needs Chromium)
+	NEWSWATCH_PICTURES=docs/pictures $(BIN)/pytest -q tests/web/test_browser.py tests/web/test_airflow.py
+
 up: $(STAMP) ## start Elasticsearch, Airflow and the mail catcher
 	@$(BIN)/newswatch up
 
@@ -45,4 +48,4 @@ lock: ## resolve the dependencies anew and write both lock files
 clean: ## remove what was built (data and downloads stay)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install demo up test fast lint lock clean
+.PHONY: help install demo pictures up test fast lint lock clean

@@ -1,6 +1,6 @@
 """The browser that tests look at pages with: the system's Chromium.
 
-`NEWSWATCH_PICTURES=docs/pictures pytest tests/web` renews the pictures in the documentation.
+`make pictures` renews those in the documentation: NEWSWATCH_PICTURES names the folder.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ OPTIONS = (
 KEPT = (
     "search-wide-light",
     "search-narrow-dark",
-    "article-wide-dark",
+    "article-wide-light",
     "story-wide-light",
+    "corrected-narrow-dark",
+    "deliveries-narrow-dark",
+    "new-search",
     "airflow",
-    "new-search-wide-light",
-    "nothing-narrow-light",
 )
 """The pictures in the documentation."""
 

@@ -60,6 +60,8 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
     stock(es, names, stories(), now=clock())
     stated = embedded_airflow.environment(settings, port=port, log_dir=folder / "logs")
     env = {**os.environ, **stated, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
+    # Nothing is there: as for tasks, Airflow's connection goes before the variable.
+    env["NEWSWATCH_ELASTICSEARCH_URL"] = "http://127.0.0.1:9"
     command = [sys.executable, "-m", "airflow"]
     with (folder / "airflow.log").open("wb") as log:
         subprocess.run([*command, "db", "migrate"], env=env, stdout=log, stderr=log, check=True)
