@@ -25,11 +25,12 @@ from alerts.mail import Story
 from alerts.mail import render as written
 from alerts.query import to_query
 from embedded.mail import CaughtMail, read_mail
-from embedded.stack import is_embedded_mail, mail_folder
+from embedded.stack import mail_folder
 from jobs.context import Context
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from search.articles import ArticleStore
 from search.story_view import independent_sources
+from web.catcher import catches, caught
 from web.render import render
 from web.security import Here
 
@@ -108,7 +109,7 @@ def _framed(html: str) -> Response:
 
 @private.get("/mails")
 def list_caught(request: Request, here: Here) -> Response:
-    paths = _paths(here)
+    paths = caught(here.settings)
     mails = [_head(path) for path in paths[:SHOWN]]
     return render(request, "mails.html.j2", mails=mails, total=len(paths), now=here.clock())
 
@@ -126,20 +127,13 @@ def caught_body(here: Here, name: str) -> Response:
 def caught_names(here: Context, message_ids: Iterable[str]) -> Mapping[str, str]:
     """Message-ID → the name of the caught mail, of those that are among the newest caught."""
     wanted = set(message_ids)
-    heads = ((path, _head(path)) for path in _paths(here)[:REMEMBERED]) if wanted else ()
+    heads = ((path, _head(path)) for path in caught(here.settings)[:REMEMBERED]) if wanted else ()
     return {head.message_id: path.stem for path, head in heads if head.message_id in wanted}
-
-
-def _paths(here: Context) -> list[Path]:
-    """The files of caught mails, newest first; none where mails are really sent."""
-    if not is_embedded_mail(here.settings):
-        return []
-    return sorted(mail_folder(here.settings.data_dir).glob("*.eml"), reverse=True)
 
 
 def _caught(here: Context, name: str) -> CaughtMail:
     path = mail_folder(here.settings.data_dir) / f"{name}.eml"
-    if not re.fullmatch(_NAME, name) or not is_embedded_mail(here.settings) or not path.is_file():
+    if not re.fullmatch(_NAME, name) or not catches(here.settings) or not path.is_file():
         raise HTTPException(404, "There is no such mail.")
     return read_mail(path)
 

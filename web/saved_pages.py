@@ -23,7 +23,6 @@ from alerts.saved import Change, SavedSearches, address, load_alerts, with_field
 from alerts.trial import MANY, Difference, Trial, compare
 from alerts.trial import trial as try_out
 from alerts.volume import Volume, measure
-from embedded.stack import is_embedded_mail
 from jobs.context import Context
 from newswatch.errors import ConfigError, NewswatchError, QueryError
 from newswatch.model import SavedSearch
@@ -31,6 +30,7 @@ from search.articles import ArticleStore
 from search.lift import lift
 from search.syntax import parse
 from web import drafts
+from web.catcher import catches
 from web.charts import bars
 from web.drafts import Draft, draft_from, draft_of, spoken
 from web.render import render, tag_path
@@ -156,7 +156,7 @@ def _usual_address(here: Context, user: str) -> str:
     if own:
         return own[-1].recipients[0]
     try:
-        return address(f"{user}@localhost") if is_embedded_mail(here.settings) else ""
+        return address(f"{user}@localhost") if catches(here.settings) else ""
     except ValueError:
         return ""
 

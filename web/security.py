@@ -14,8 +14,8 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.datastructures import FormData
 
 from alerts.links import signing_key
-from embedded.stack import is_embedded_mail
 from jobs.context import Context
+from web.catcher import catches
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
 TOKEN_AGE_S = 12 * 3_600
@@ -115,9 +115,9 @@ def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
         request.state.user_name = name
         request.state.user_address = access.address(user)
         token = new_token(request.state.context, name)
-        may_change, catches = access.may_change(user), is_embedded_mail(request.state.context.settings)
-        shown = {"user": name, "may_change": may_change, "token": token}
-        request.state.shell = shown | {"catches": catches and may_change}
+        may_change = access.may_change(user)
+        readable = may_change and catches(request.state.context.settings)
+        request.state.shell = {"user": name, "may_change": may_change, "token": token, "catches": readable}
 
     return shell
 

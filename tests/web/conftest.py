@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 from fastapi import FastAPI, HTTPException
 from pydantic import SecretStr
 
+from embedded.stack import mail_folder
 from jobs.context import Context
 from newswatch.model import Article
 from newswatch.settings import Settings
@@ -86,6 +87,7 @@ def clock() -> datetime:
 @pytest.fixture
 def page(es: Elasticsearch, names: Names, newsstand: list[Article], tmp_path: Path) -> Page:
     (tmp_path / "alerts.yaml").write_text(ALERTS)
+    mail_folder(tmp_path).mkdir()
     settings = Settings(
         secret_key=SecretStr("for tests"), config_dir=tmp_path, data_dir=tmp_path, index_prefix=names.prefix
     )

@@ -19,6 +19,7 @@ from alerts.links import PATH, Link, LinkError, Links
 from alerts.mailbox import Mailboxes
 from alerts.outbox import Outbox
 from alerts.saved import SavedSearches
+from embedded.stack import mail_folder
 from newswatch.model import Delivery, DeliveryState, Evidence, Outcome, SavedSearch, Tag, TagFilter
 from search.feed_history import read_history
 from search.feeds import FeedStore
@@ -446,7 +447,6 @@ def test_a_story_shows_its_mails_and_stops_them(page: Page, client: TestClient) 
 def test_a_caught_mail_is_read_from_its_delivery(page: Page, client: TestClient) -> None:
     a_delivery(page)
     folder = page.context.settings.data_dir / "mails"
-    folder.mkdir()
     content = (
         b"X-Envelope-To: ann@example.org\r\nSubject: A <b>title</b>\r\nMessage-ID: <1@newswatch>\r\n"
         b"Content-Type: text/html\r\n\r\n<html><head></head><body><script>alert(1)</script>Read me</body></html>"
@@ -462,6 +462,14 @@ def test_a_caught_mail_is_read_from_its_delivery(page: Page, client: TestClient)
     assert "sandbox allow-popups" in body.headers["content-security-policy"]
     assert client.get("/news/mails/..%2Fsecret-key").status_code == 404
     assert client.get("/news/mails/20260304T050607.000000Z-00000000").status_code == 404
+
+
+def test_where_a_mail_server_of_ones_own_is_on_this_machine_nothing_is_caught(page: Page, client: TestClient) -> None:
+    mail_folder(page.context.settings.data_dir).rmdir()
+    html = client.get("/news/searches/new").text
+    assert "caught" not in html
+    assert "/news/mails" not in html
+    assert "@localhost</textarea>" not in html
 
 
 def test_without_deliveries_the_page_says_what_will_stand_there(client: TestClient) -> None:
