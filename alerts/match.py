@@ -1,22 +1,26 @@
 """Which saved searches a batch matches: all of them against the new articles only, many in one request.
 
-Every search is one filter of a `filters` aggregation, with the batch's range of ingest numbers inside it; a `terms`
+Saved searches share most of their words, so they are taken apart (`alerts.formula`) and each distinct clause is asked
+once: as one filter of a `filters` aggregation, with the batch's range of ingest numbers inside it; a `terms`
 sub-aggregation on the ingest number says which articles. Documents are asked for afterwards, and only for what matched;
 where they match is asked when a mail is written, since most of what matches is of a story told before. One bad search
-must not hide the others: a request that fails is halved until what fails is alone.
+must not hide the others: a request that fails is parted until what fails is alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
 
 from alerts.confirmed import confirmed
+from alerts.formula import EVERYWHERE, Clause, Formula, formula, gather, may_be_slow, query_of, where
 from alerts.query import Query, to_query
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
@@ -24,14 +28,20 @@ from search.mapping import ANALYZERS, UNSTEMMED
 from search.names import Names
 
 CHUNK = 500
-"""Saved searches in one request: 250 to 1,000 were equally fast, below and above it slows down."""
+"""Clauses in one request: 250 to 1,000 were equally fast, below and above it slows down."""
+SLOW_CHUNK = 20
+"""Clauses in one request where one of them may be slow."""
 AT_ONCE = 2
-_NUMBERS = 1_000
-"""Articles a search may have in the aggregation; those that match more are asked on their own, page by page."""
+PIECE = 2_000
+"""Ingest numbers that are matched together: few enough for the buckets of one request."""
+BLOCK = 10_000
+"""Saved searches that are taken apart together: what is held in memory grows with it, not with all of them."""
+REMEMBERED = 100_000
+"""Clauses whose articles are remembered from one block to the next."""
+PATIENCE_S = 5
+"""A request that takes longer is parted; a clause that takes longer on its own makes its saved searches fail."""
 _PAGE = 5_000
-
-Numbers = dict[str, list[int]]
-"""Id of a saved search → ingest numbers of the articles it matches, ascending."""
+_TRIED_AGAIN = (429, 502, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +55,24 @@ class MatchReport:
 
 
 @dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some of a batch's articles."""
+
+    first: int
+    """An article's place is its ingest number less this."""
+    size: int
+    analyzers: frozenset[str]
+    """The stemmed fields that these articles have."""
+
+    @property
+    def range(self) -> Query:
+        return {"range": {"seq": {"gte": self.first, "lt": self.first + self.size}}}
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     id: str
     story_id: str
-    language: str | None
     published: datetime | None
     fetched_at: datetime | None
     indexed_at: datetime | None
@@ -60,191 +84,210 @@ def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequenc
     Raises:
         StoreError: Elasticsearch is not there or in trouble of its own: match the batch again later.
     """
-    watching = [search for search in searches if search.kind == "query"]
+    watching = sorted((search for search in searches if search.kind == "query"), key=lambda search: search.id)
     if not watching:
         return MatchReport()
     es.options(ignore_status=404).indices.refresh(index=names.articles)
-    asker = _Asker(es, names, batch)
-    analyzers = asker.analyzers()
-    numbers = asker.ask({search.id: narrowed(to_query(search), analyzers) for search in watching})
-    articles = asker.articles({number for found in numbers.values() for number in found})
-    pairs = [
-        (search, number, articles[number])
-        for search in searches
-        for number in numbers.get(search.id, ())
-        if number in articles  # else a newer version has taken it to a later batch, which matches it there
-    ]
-    found = _matches(pairs)
+    matches: list[Match] = []
+    failed: dict[str, str] = {}
+    for piece in _pieces(es, names.articles, batch):
+        asker = _Asker(es, names.articles, piece)
+        matches += asker.matches(watching)
+        failed |= asker.failed
     waiting = [search for search in watching if search.min_sources > 1]
-    sure = confirmed(es, names, batch, waiting, _of(waiting, found))
-    others = _of([search for search in watching if search.min_sources <= 1], found)
-    return MatchReport((*others, *sure.matches), {**(sure.failed or {}), **asker.failed})
+    if not waiting:
+        return MatchReport(tuple(matches), failed)
+    ids = {search.id for search in waiting}
+    sure = confirmed(es, names, batch, waiting, tuple(match for match in matches if match.alert_id in ids))
+    others = (match for match in matches if match.alert_id not in ids)
+    return MatchReport((*others, *sure.matches), {**(sure.failed or {}), **failed})
 
 
-def narrowed(query: Query, analyzers: Collection[str]) -> Query:
-    """The query without the stemmed fields that no article of the batch has: the same answer for much less work.
-
-    An article has one stemmed field, its language's; a word of a query is looked for in thirty. Pure.
-    """
-
-    def kept(field: str) -> bool:
-        parent, _, name = field.partition("^")[0].partition(".")
-        return parent != "stemmed" or name in analyzers
-
-    def clause(part: Query) -> Query:
-        words = part.get("query_string")
-        if words is None:
-            return part
-        return {"query_string": {**words, "fields": [field for field in words["fields"] if kept(field)]}}
-
-    filters = query.get("bool", {}).get("filter")
-    return {"bool": {"filter": [clause(part) for part in filters]}} if filters else query
-
-
-def _of(searches: Iterable[SavedSearch], matches: Iterable[Match]) -> tuple[Match, ...]:
-    ids = {search.id for search in searches}
-    return tuple(match for match in matches if match.alert_id in ids)
-
-
-Pair = tuple[SavedSearch, int, _Found]
-
-
-def _matches(pairs: Sequence[Pair]) -> tuple[Match, ...]:
-    return tuple(
-        Match(
-            alert_id=search.id,
-            article_id=article.id,
-            story_id=article.story_id,
-            published=article.published,
-            fetched_at=article.fetched_at,
-            indexed_at=article.indexed_at,
-        )
-        for search, _, article in sorted(pairs, key=lambda pair: (pair[1], pair[0].id))
-    )
+def _pieces(es: Elasticsearch, index: str, batch: Batch) -> Iterator[_Piece]:
+    """The batch's articles in pieces of `PIECE` numbers, those without articles left out."""
+    of_batch: Query = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
+    by_language: Query = {
+        "languages": {"terms": {"field": "language", "size": 1_000}},
+        "none": {"missing": {"field": "language"}},
+    }
+    numbers = {"field": "seq", "interval": PIECE, "offset": batch.seq_from % PIECE, "min_doc_count": 1}
+    aggs = {"pieces": {"histogram": numbers, "aggs": by_language}}
+    try:
+        answer = es.search(index=index, size=0, query=of_batch, aggs=aggs, allow_partial_search_results=False)
+    except NotFoundError:
+        return  # no article was ever indexed
+    except (ApiError, TransportError) as error:
+        raise StoreError(f"Elasticsearch can't search now: {error}") from error
+    for bucket in answer["aggregations"]["pieces"]["buckets"]:
+        names = {ANALYZERS.get(language["key"], UNSTEMMED) for language in bucket["languages"]["buckets"]}
+        if bucket["none"]["doc_count"]:
+            names.add(UNSTEMMED)
+        yield _Piece(int(bucket["key"]), PIECE, frozenset(names))
 
 
 class _Asker:
-    """Asks Elasticsearch about one batch, and remembers which searches failed."""
+    """Asks Elasticsearch about one piece of a batch, and remembers which searches failed.
 
-    def __init__(self, es: Elasticsearch, names: Names, batch: Batch) -> None:
-        self._es, self._index = es, names.articles
-        self._range: Query = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
+    Where a clause holds is a number whose bits are the articles' places.
+    """
+
+    def __init__(self, es: Elasticsearch, index: str, piece: _Piece) -> None:
+        self._es, self._index, self._piece = es, index, piece
+        self._patient = es.options(retry_on_status=_TRIED_AGAIN, retry_on_timeout=False, request_timeout=6 * PATIENCE_S)
+        self._held: dict[Clause, int] = {}
+        self._faults: dict[Clause, str] = {}
         self.failed: dict[str, str] = {}
 
-    def analyzers(self) -> set[str]:
-        """The stemmed fields that the articles of the batch have."""
-        languages = {"languages": {"terms": {"field": "language", "size": 1_000}}}
-        try:
-            answer = self._es.search(
-                index=self._index, size=0, query=self._range, aggs=languages, allow_partial_search_results=False
-            )
-        except NotFoundError:
-            return set()
-        except (ApiError, TransportError) as error:
-            raise StoreError(f"Elasticsearch can't search now: {error}") from error
-        found = answer["aggregations"]["languages"]["buckets"]
-        return {UNSTEMMED, *(ANALYZERS.get(bucket["key"], UNSTEMMED) for bucket in found)}
+    def matches(self, searches: Sequence[SavedSearch]) -> list[Match]:
+        """What of `searches`, which are in the order of their ids, matches which articles; in ingest order."""
+        watched: dict[int, list[SavedSearch]] = defaultdict(list)
+        for at in range(0, len(searches), BLOCK):
+            for search, places in self._places(searches[at : at + BLOCK]):
+                for place in _bits(places):
+                    watched[place].append(search)
+        articles = self._articles([self._piece.first + place for place in sorted(watched)])
+        return [
+            _match(search, articles[self._piece.first + place])
+            for place in sorted(watched)
+            if self._piece.first + place in articles  # else a newer version has taken it to a later batch
+            for search in watched[place]
+        ]
 
-    def ask(self, queries: Mapping[str, Query]) -> Numbers:
-        items = list(queries.items())
-        chunks = [dict(items[at : at + CHUNK]) for at in range(0, len(items), CHUNK)]
+    def _places(self, searches: Sequence[SavedSearch]) -> Iterator[tuple[SavedSearch, int]]:
+        if len(self._held) > REMEMBERED:
+            self._held.clear()
         with ThreadPoolExecutor(AT_ONCE, "match") as pool:
-            answers = list(pool.map(self._chunk, chunks))
-        return {alert_id: numbers for answer in answers for alert_id, numbers in answer.items()}
+            answers: list[Future[dict[Clause, int]]] = []
+            # Elasticsearch answers for the first while the later ones are still being taken apart.
+            formulas = self._taken_apart(searches, lambda chunk: answers.append(pool.submit(self._chunk, chunk)))
+            for answer in answers:
+                self._held |= answer.result()
+        everywhere = self._everywhere()
+        for search, one in zip(searches, formulas, strict=True):
+            try:
+                places = where(one, self._held, everywhere)
+            except KeyError as unknown:
+                self.failed[search.id] = self._faults[unknown.args[0]]
+                continue
+            if places:
+                yield search, places
 
-    def _chunk(self, queries: Mapping[str, Query]) -> Numbers:
+    def _taken_apart(self, searches: Sequence[SavedSearch], ask: Callable[[Sequence[Clause]], None]) -> list[Formula]:
+        """The formula of each search; `ask` is called for their clauses, as far as nothing is known of them."""
+        known = {*self._held, *self._faults}
+        plain: list[Clause] = []
+        slow: list[Clause] = []
+        formulas = []
+        for search in searches:
+            one = formula(to_query(search))
+            formulas.append(one)
+            wanted: set[Clause] = set()
+            gather(one, wanted)
+            for clause in wanted - known:
+                (slow if may_be_slow(clause) else plain).append(clause)
+            known |= wanted
+            for waiting, size in ((plain, CHUNK), (slow, SLOW_CHUNK)):
+                while len(waiting) >= size:
+                    ask(waiting[:size])
+                    del waiting[:size]
+        for waiting in (plain, slow):
+            if waiting:
+                ask(waiting)
+        return formulas
+
+    def _everywhere(self) -> int:
+        """The places that have an article."""
+        if EVERYWHERE not in self._held:
+            self._held |= self._chunk([EVERYWHERE])
+        if EVERYWHERE in self._faults:
+            raise StoreError(f"Elasticsearch can't search now: {self._faults[EVERYWHERE]}")
+        return self._held[EVERYWHERE]
+
+    def _chunk(self, chunk: Sequence[Clause]) -> dict[Clause, int]:
         try:
-            return self._complete(queries, self._aggregate(queries))
-        except NotFoundError:
-            return {}  # no article was ever indexed
+            return dict(zip(chunk, self._aggregate(chunk), strict=True))
         except (ApiError, ConnectionTimeout) as error:
-            if len(queries) == 1:
-                (alert_id,) = queries
-                return self._alone(alert_id, queries[alert_id], error)
-            items = list(queries.items())
-            half = len(items) // 2
-            return self._chunk(dict(items[:half])) | self._chunk(dict(items[half:]))
+            if isinstance(error, ApiError) and error.status_code in _TRIED_AGAIN:
+                raise StoreError(f"Elasticsearch can't search now: {error}") from error
+            if len(chunk) == 1:
+                self._excuse(chunk[0], error)
+                return {}
+            parts = _parted(chunk, 1 if len(chunk) <= SLOW_CHUNK else len(chunk) // 2 + 1)
+            return {clause: places for part in parts for clause, places in self._chunk(part).items()}
         except TransportError as error:
             raise StoreError(f"Elasticsearch can't be reached: {error}") from error
 
-    def _alone(self, alert_id: str, query: Query, error: ApiError | ConnectionTimeout) -> Numbers:
-        """A search that failed in company of none: too many articles, or a fault of its own, or of Elasticsearch."""
+    def _excuse(self, clause: Clause, error: ApiError | ConnectionTimeout) -> None:
+        """A clause that failed on its own: a fault of its own, unless Elasticsearch can't do even less."""
         try:
-            self._es.count(index=self._index, query=self._range)
+            self._es.count(index=self._index, query=self._piece.range)
         except (ApiError, TransportError) as trouble:
             raise StoreError(f"Elasticsearch can't search now: {trouble}") from trouble
-        if "too_many_buckets" in str(error):
-            return {alert_id: self._all(query)}
-        self.failed[alert_id] = _reason(error)
-        return {}
+        self._faults[clause] = _reason(error)
 
-    def _aggregate(self, queries: Mapping[str, Query]) -> Mapping[str, Any]:
-        """Elasticsearch's bucket for each search."""
-        filters = {alert_id: {"bool": {"filter": [self._range, query]}} for alert_id, query in queries.items()}
-        numbers = {"terms": {"field": "seq", "size": _NUMBERS, "order": {"_key": "asc"}}}
-        answer = self._es.search(
+    def _aggregate(self, chunk: Sequence[Clause]) -> Iterator[int]:
+        """Where each clause holds."""
+        asked = partial(query_of, analyzers=self._piece.analyzers)
+        # Without the range in every filter too, the older articles would be looked through for each.
+        filters = [{"bool": {"filter": [self._piece.range, asked(clause)]}} for clause in chunk]
+        numbers = {"terms": {"field": "seq", "size": self._piece.size, "order": {"_key": "asc"}}}
+        answer = self._patient.search(
             index=self._index,
             size=0,
-            query=self._range,
-            aggs={"searches": {"filters": {"filters": filters}, "aggs": {"numbers": numbers}}},
+            query=self._piece.range,
+            aggs={"clauses": {"filters": {"filters": filters}, "aggs": {"numbers": numbers}}},
             track_total_hits=False,
             request_cache=False,
+            timeout=f"{PATIENCE_S}s",
             # A shard that doesn't answer is a missed alert: rather an error, and the batch matched again.
             allow_partial_search_results=False,
         )
-        buckets: Mapping[str, Any] = answer["aggregations"]["searches"]["buckets"]
-        if buckets.keys() != queries.keys():
-            raise StoreError(f"{len(queries)} searches were asked, {len(buckets)} answered: match the batch again.")
-        return buckets
+        buckets = answer["aggregations"]["clauses"]["buckets"]
+        if len(buckets) != len(chunk):
+            raise StoreError(f"{len(chunk)} clauses were asked, {len(buckets)} answered: match the batch again.")
+        return (self._bits_of(bucket["numbers"]["buckets"]) for bucket in buckets)
 
-    def _complete(self, queries: Mapping[str, Query], buckets: Mapping[str, Any]) -> Numbers:
-        """The numbers in the buckets; a search with more than a bucket tells is asked again, on its own."""
-        found: Numbers = {}
-        for alert_id, bucket in buckets.items():
-            if bucket["numbers"]["sum_other_doc_count"]:
-                found[alert_id] = self._all(queries[alert_id])
-            elif bucket["doc_count"]:
-                found[alert_id] = [int(item["key"]) for item in bucket["numbers"]["buckets"]]
-        return found
+    def _bits_of(self, buckets: Iterable[Mapping[str, int]]) -> int:
+        places = 0
+        for bucket in buckets:
+            places |= 1 << (bucket["key"] - self._piece.first)
+        return places
 
-    def _all(self, query: Query) -> list[int]:
-        """Every number the query matches in the batch, page by page."""
-        numbers: list[int] = []
-        after: dict[str, Any] = {}
-        while True:
-            answer = self._es.search(
-                index=self._index,
-                query={"bool": {"filter": [self._range, query]}},
-                size=_PAGE,
-                source=False,
-                sort=[{"seq": "asc"}],
-                track_total_hits=False,
-                request_cache=False,
-                allow_partial_search_results=False,
-                **after,
-            )
-            page = [int(hit["sort"][0]) for hit in answer["hits"]["hits"]]
-            numbers += page
-            if len(page) < _PAGE:
-                return numbers
-            after = {"search_after": [page[-1]]}
-
-    def articles(self, numbers: Iterable[int]) -> dict[int, _Found]:
+    def _articles(self, numbers: Sequence[int]) -> dict[int, _Found]:
         """What is needed of the articles with these ingest numbers."""
-        ordered = sorted(numbers)
-        found: dict[int, _Found] = {}
-        for at in range(0, len(ordered), _PAGE):
-            page = ordered[at : at + _PAGE]
-            answer = self._es.search(
-                index=self._index,
-                query={"terms": {"seq": page}},
-                size=len(page),
-                source_includes=["seq", "story_id", "language", "published", "provenance.fetched_at", "indexed_at"],
-                track_total_hits=False,
-                allow_partial_search_results=False,
-            )
-            found |= {int(hit["_source"]["seq"]): _found(hit) for hit in answer["hits"]["hits"]}
-        return found
+        if not numbers:
+            return {}
+        answer = self._es.search(
+            index=self._index,
+            query={"bool": {"filter": [self._piece.range, {"terms": {"seq": numbers}}]}},
+            size=len(numbers),
+            source_includes=["seq", "story_id", "published", "provenance.fetched_at", "indexed_at"],
+            track_total_hits=False,
+            allow_partial_search_results=False,
+        )
+        return {int(hit["_source"]["seq"]): _found(hit) for hit in answer["hits"]["hits"]}
+
+
+def _parted(chunk: Sequence[Clause], size: int) -> list[Sequence[Clause]]:
+    return [chunk[at : at + size] for at in range(0, len(chunk), size)]
+
+
+def _bits(places: int) -> Iterator[int]:
+    while places:
+        lowest = places & -places
+        yield lowest.bit_length() - 1
+        places ^= lowest
+
+
+def _match(search: SavedSearch, article: _Found) -> Match:
+    return Match(
+        alert_id=search.id,
+        article_id=article.id,
+        story_id=article.story_id,
+        published=article.published,
+        fetched_at=article.fetched_at,
+        indexed_at=article.indexed_at,
+    )
 
 
 def _found(hit: Mapping[str, Any]) -> _Found:
@@ -252,7 +295,6 @@ def _found(hit: Mapping[str, Any]) -> _Found:
     return _Found(
         hit["_id"],
         source.get("story_id") or hit["_id"],
-        source.get("language"),
         _time(source.get("published")),
         _time(source.get("provenance", {}).get("fetched_at")),
         _time(source.get("indexed_at")),

@@ -10,8 +10,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 import alerts.match
+from alerts.formula import query_of
 from alerts.highlight import highlights
-from alerts.match import match_batch, narrowed
+from alerts.match import match_batch
 from alerts.query import to_query
 from newswatch.model import Article, Evidence, SavedSearch, Tag, TagFilter
 from search.names import Names
@@ -93,7 +94,7 @@ def test_every_language_is_searched_by_its_own_word_forms(press: Press) -> None:
     words = {"1": "ship", "2": "schiff", "3": "navire", "4": "kitap", "5": "barche", "6": "laivat"}
     searches = [a_search(f"s{n}", word) for n, word in words.items()]
     assert matched(press, batch, *searches) == {(f"s{n}", n) for n in words}
-    narrow = narrowed(to_query(searches[0]), {"english"})["bool"]["filter"][0]["query_string"]["fields"]
+    narrow = query_of("ship", {"english"})["query_string"]["fields"]
     assert [field for field in narrow if field.startswith("stemmed.")] == ["stemmed.english"]
 
 
@@ -113,12 +114,24 @@ def test_nothing_indexed_yet(press: Press) -> None:
     assert match_batch(press.es, press.names, batch, [a_search("all")]).matches == ()
 
 
-def test_more_articles_than_a_bucket_tells(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts.match, "_NUMBERS", 3)
-    monkeypatch.setattr(alerts.match, "_PAGE", 4)
-    batch = press.publish(*(a_story(n) for n in range(10)))
-    found = matched(press, batch, a_search("all"), a_search("few", "orchard OR glacier"))
-    assert found == {("all", str(n)) for n in range(10)} | {("few", "1"), ("few", "2")}
+def test_a_batch_in_several_pieces(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts.match, "PIECE", 3)
+    batch = press.publish(*(a_story(n, language="fr" if n > 5 else "en") for n in range(10)))
+    found = matched(
+        press, batch, a_search("all"), a_search("few", "orchard OR glacier"), a_search("not", "plan -violin")
+    )
+    assert found == {("all", str(n)) for n in range(10)} | {("few", "1"), ("few", "2")} | {
+        ("not", str(n)) for n in range(10) if n != 8
+    }
+
+
+def test_blocks_share_what_is_known(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts.match, "BLOCK", 2)
+    monkeypatch.setattr(alerts.match, "REMEMBERED", 3)
+    batch = press.publish(*(a_story(n) for n in range(3)))
+    words = ("harbour", "glacier", "orchard")
+    searches = [a_search(f"s{n}", f"{words[n % 3]} OR word{n}") for n in range(9)]
+    assert matched(press, batch, *searches) == {(f"s{n}", str(n % 3)) for n in range(9)}
 
 
 def test_more_buckets_than_the_server_allows(press: Press, es: Elasticsearch) -> None:

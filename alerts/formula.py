@@ -1,0 +1,249 @@
+"""Saved searches taken apart into clauses, which many of them share, so that each clause is asked once. Pure.
+
+`(Daesh OR ISIS) AND strike* NOT football` holds where (Daesh or ISIS) and strike* hold and football doesn't. A query is
+taken apart only where Lucene's parser certainly means the same as the parts do. Whatever else it says (a range, a
+regular expression, an escape, `a AND b OR c`, which Lucene reads unlike most people) stays one clause, and is right
+too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from search.mapping import ARTICLE
+from search.query import text_query
+
+Clause = str
+"""Words in Lucene's syntax; or, after `_JSON`, any other clause of Elasticsearch's as JSON."""
+Query = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Holds where all of `parts` hold and none of `without`; with neither, everywhere."""
+
+    parts: tuple[Formula, ...] = ()
+    without: tuple[Formula, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Holds where one of `parts` holds."""
+
+    parts: tuple[Formula, ...]
+
+
+Formula = Clause | AllOf | AnyOf
+
+_JSON = "\0"
+EVERYWHERE: Clause = _JSON + json.dumps({"match_all": {}})
+"""The clause that holds of every article."""
+
+
+def formula(query: Query) -> Formula:
+    """What `alerts.query.to_query` gives, taken apart."""
+    if "match_all" in query:
+        return AllOf()
+    parts = tuple(_part(part) for part in query["bool"]["filter"])
+    return parts[0] if len(parts) == 1 else AllOf(parts)
+
+
+def _part(part: Query) -> Formula:
+    words = part.get("query_string", {}).get("query")
+    if words is not None and part == text_query(words):
+        return words_formula(words)
+    return AllOf() if "match_all" in part else _JSON + json.dumps(part, sort_keys=True)
+
+
+def query_of(clause: Clause, analyzers: Collection[str]) -> Query:
+    """The clause as Elasticsearch is asked it, without the stemmed fields that no article at hand has.
+
+    An article has one stemmed field, its language's; a word is looked for in thirty. So the answer is the same.
+    """
+    if clause.startswith(_JSON):
+        return dict(json.loads(clause[len(_JSON) :]))
+    (kind, words), *_ = text_query(clause).items()
+    return {kind: words if "fields" not in words else words | {"fields": _narrowed(words["fields"], analyzers)}}
+
+
+def _narrowed(fields: Sequence[str], analyzers: Collection[str]) -> list[str]:
+    def kept(field: str) -> bool:
+        parent, _, name = field.partition("^")[0].partition(".")
+        return parent != "stemmed" or name in analyzers
+
+    return [field for field in fields if kept(field)]
+
+
+_COSTLY = re.compile(r"[~/\[{<>]|(?:^|[\s(:])[+!-]?[*?]")
+
+
+def may_be_slow(clause: Clause) -> bool:
+    """Whether the clause may have to look through all words there are; a plain word or phrase can't."""
+    return not clause.startswith(_JSON) and _COSTLY.search(clause) is not None
+
+
+def gather(whole: Formula, into: set[Clause]) -> None:
+    """Add the clauses of a formula to `into`."""
+    if isinstance(whole, str):
+        into.add(whole)
+        return
+    for part in whole.parts if isinstance(whole, AnyOf) else (*whole.parts, *whole.without):
+        gather(part, into)
+
+
+def where(whole: Formula, held: Mapping[Clause, int], everywhere: int) -> int:
+    """Where the formula holds, given where its clauses do: places are the bits of a number.
+
+    Raises:
+        KeyError: with a clause of which that isn't known, even if the others decide.
+    """
+    if isinstance(whole, str):
+        return held[whole]
+    if isinstance(whole, AnyOf):
+        found = 0
+        for part in whole.parts:
+            found |= held[part] if isinstance(part, str) else where(part, held, everywhere)
+        return found
+    found = everywhere
+    for part in whole.parts:
+        found &= held[part] if isinstance(part, str) else where(part, held, everywhere)
+    for part in whole.without:
+        found &= ~(held[part] if isinstance(part, str) else where(part, held, everywhere))
+    return found
+
+
+# ── Lucene's syntax ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_PIECES = re.compile(r'-?\(|\)|[^ \t\r\n()"]*"[^"]*"[^ \t\r\n()"]*|[^ \t\r\n()"]+')
+_OTHER_SPACE = re.compile(r"[^\S \t\r\n]")
+_CHARACTER = r"""[^\s+!():^\[\]"{}~\\/&|<>=]"""
+_ITEM = re.compile(
+    rf"""(?P<minus>-?)(?P<item>(?:(?P<field>[A-Za-z_][A-Za-z_.]*):)?
+    (?:(?P<phrase>"[^"\\]*"(?:~[0-9]{{1,4}})?)|(?P<word>(?!-){_CHARACTER}+)))""",
+    re.VERBOSE,
+)
+_PLAIN = re.compile(r"[A-Za-z0-9]")
+_TELLING = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd"))
+_NEVER_EMPTY = frozenset(ARTICLE) - {"stemmed"}
+"""Fields in which any word stands for something: a stop word of `stemmed.*` alone finds nothing, with others all."""
+_DEEPEST = 20
+
+
+class _OneClauseError(Exception):
+    """The query is not taken apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """Something that a query asks for: a clause, or what stands in parentheses."""
+
+    what: Formula
+    negated: bool
+    bare: bool
+    """A word without field or wildcard: several in a row are looked for as one, within one field."""
+    joined: str = ""
+    """The operator before it."""
+
+
+def words_formula(query: str) -> Formula:
+    """A query in Lucene's syntax, taken apart where that is certain to mean the same."""
+    if _OTHER_SPACE.search(query) or query.count('"') % 2:
+        return query
+    try:
+        return _parsed(_PIECES.findall(query))
+    except _OneClauseError:
+        return query
+
+
+def _parsed(pieces: Iterable[str]) -> Formula:
+    """The formula of a query in pieces: parentheses, operators and clauses."""
+    levels: list[tuple[list[_Item], str, bool]] = []
+    items: list[_Item] = []
+    joined, negated = "", False
+    for piece in pieces:
+        if piece in ("AND", "OR"):
+            if joined or negated or not items:
+                raise _OneClauseError
+            joined = piece
+        elif piece == "NOT":
+            if negated:
+                raise _OneClauseError
+            negated = True
+        elif piece in ("(", "-("):
+            if len(levels) == _DEEPEST or (negated and piece == "-("):
+                raise _OneClauseError
+            levels.append((items, joined, negated or piece == "-("))
+            items, joined, negated = [], "", False
+        else:
+            if piece != ")":
+                item = _item(piece)
+            elif levels and not joined and not negated:
+                what = _combined(items)
+                items, joined, negated = levels.pop()
+                item = _Item(what, False, False)
+            else:
+                raise _OneClauseError
+            if joined or negated:
+                if negated and item.negated:
+                    raise _OneClauseError
+                item = _Item(item.what, negated or item.negated, item.bare, joined)
+            items.append(item)
+            joined, negated = "", False
+    if levels or joined or negated:
+        raise _OneClauseError
+    return _combined(items)
+
+
+@lru_cache(maxsize=50_000)
+def _item(piece: str) -> _Item:
+    """A clause; the same words come again and again."""
+    found = _ITEM.fullmatch(piece)
+    if found is None:
+        raise _OneClauseError
+    field, said = found["field"], found["word"] or found["phrase"]
+    if field and field.split(".")[0] not in _NEVER_EMPTY:
+        raise _OneClauseError
+    if not (_PLAIN.search(said) or any(unicodedata.category(character) in _TELLING for character in said)):
+        raise _OneClauseError  # says nothing to an analyzer: Lucene passes over it
+    bare = not field and not found["phrase"] and "*" not in said and "?" not in said
+    return _Item(found["item"], bool(found["minus"]), bare)
+
+
+def _combined(items: Sequence[_Item]) -> Formula:
+    """The items of one level as one formula."""
+    operators = {item.joined for item in items[1:]}
+    if "OR" in operators:
+        if len(operators) > 1 or any(item.negated for item in items):
+            raise _OneClauseError  # what stands beside an OR is made optional, however it was joined before
+        return AnyOf(tuple(item.what for item in items))
+    parts: list[Formula] = []
+    without: list[Formula] = []
+    at = 0
+    while at < len(items):
+        end = _end_of_row(items, at)
+        what = items[at].what if end == at + 1 else " ".join(str(item.what) for item in items[at:end])
+        (without if items[at].negated else parts).append(what)
+        at = end
+    if not parts:
+        raise _OneClauseError  # nothing but exclusions
+    return parts[0] if len(parts) == 1 and not without else AllOf(tuple(parts), tuple(without))
+
+
+def _end_of_row(items: Sequence[_Item], at: int) -> int:
+    """The end of the row of bare words that begins at `at`; Lucene parts rows beside an operator its own way."""
+    end = at + 1
+    if not items[at].bare:
+        return end
+    while end < len(items) and items[end].bare and not items[end].joined and not items[end].negated:
+        end += 1
+    if end > at + 1:
+        first, after = items[at], items[end] if end < len(items) else None
+        if first.joined or first.negated or (after and after.joined):
+            raise _OneClauseError
+    return end
