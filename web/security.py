@@ -164,9 +164,9 @@ class Form:
         self._data = data
 
     def text(self, name: str) -> str:
-        """The field's text without space around it, empty where there is none."""
+        """The field's text without space around it, empty where there is none; browsers send lines with CR LF."""
         value = self._data.get(name)
-        return value.strip() if isinstance(value, str) else ""
+        return value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
 
     def beginning(self, start: str) -> dict[str, str]:
         """The fields whose names begin so, without that beginning."""

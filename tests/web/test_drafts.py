@@ -1,0 +1,109 @@
+"""The form of a saved search, without a page around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from starlette.datastructures import FormData
+
+from alerts.saved import Change, UsageError, with_fields
+from newswatch.model import SavedSearch, TagFilter
+from search.lift import lift
+from search.syntax import parse
+from web.drafts import Draft, changed, choices, draft_from, draft_of, short, spoken
+from web.render import mails, tag_path, when
+from web.saved_pages import versions
+from web.security import Form
+
+NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+PLAIN = SavedSearch("nato", "NATO", "AWACS", ("ann@example.org",))
+FULL = replace(
+    PLAIN,
+    tags=(TagFilter("nato", "main"), TagFilter("nato/operations", "mention")),
+    languages=("fr",),
+    countries=("FR", "LV"),
+    sources=("lemonde.fr",),
+    kinds=("press",),
+    kind="spike",
+    min_score=0.35,
+    min_sources=3,
+    schedule="weekly on sunday at 06:05 Europe/Riga",
+    throttle_s=5_401,
+    silence_s=7 * 86_400,
+    expires_at=datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC),
+    updates=True,
+    note="one\ntwo",
+)
+
+
+@pytest.mark.parametrize(
+    "search", [PLAIN, FULL, replace(PLAIN, schedule="daily at 23:59 UTC")], ids=lambda s: s.schedule
+)
+def test_a_saved_search_comes_out_of_its_form_as_it_went_in(search: SavedSearch) -> None:
+    assert with_fields(search, draft_of(search).fields()) == search
+    assert with_fields(SavedSearch("nato", "", "", ()), draft_of(search).fields()) == search
+
+
+def test_a_browsers_line_ends_are_no_change() -> None:
+    form = Form(FormData([("note", " one\r\ntwo "), ("tag:nato", "main"), ("tag:nato/command", "")]))
+    assert Draft.read(form).note == FULL.note
+    assert Draft.read(form).tags == {"nato": "main"}
+
+
+def test_what_a_search_asks_for_is_in_the_form_and_its_name() -> None:
+    draft = draft_from(lift(parse("AWACS tag:nato/operations level:main lang:fr")), "ann@example.org")
+    assert (draft.name, draft.query, draft.languages) == ("AWACS, NATO: Operations, fr", "AWACS", "fr")
+    assert draft.tags == {"nato/operations": "main"}
+    assert draft_from(lift(parse("NATO planes tag:nato")), "").name == "NATO planes"
+
+
+def test_only_what_is_set_is_unfolded() -> None:
+    assert not draft_of(PLAIN).narrowed
+    assert not draft_of(PLAIN).tuned
+    assert draft_of(FULL).narrowed
+    assert draft_of(FULL).tuned
+
+
+@pytest.mark.parametrize(
+    ("typed", "codes"),
+    [("France, DE", ["FR", "DE"]), ("fr de", ["FR", "DE"]), ("United Kingdom\nfr, FR", ["GB", "FR"]), ("", [])],
+)
+def test_countries_are_named_or_coded(typed: str, codes: list[str]) -> None:
+    assert Draft(countries=typed).fields()["countries"] == codes
+
+
+@pytest.mark.parametrize("draft", [Draft(countries="Ruritania"), Draft(languages="Elvish"), Draft(expires_at="soon")])
+def test_what_is_none_is_refused(draft: Draft) -> None:
+    with pytest.raises(UsageError):
+        draft.fields()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written", "said"),
+    [(0, "0s", "0 seconds"), (90, "90s", "90 seconds"), (5_400, "90m", "90 minutes"), (604_800, "1w", "1 week")],
+)
+def test_lengths_of_time(seconds: int, written: str, said: str) -> None:
+    assert (short(seconds), spoken(seconds), spoken(written)) == (written, said, said)
+
+
+def test_a_length_that_is_not_offered_can_still_be_chosen() -> None:
+    assert choices((0, 3_600), "1h") == ["0s", "1h"]
+    assert choices((0, 3_600), "90m") == ["90m", "0s", "1h"]
+
+
+def test_versions_say_who_when_and_what() -> None:
+    later = replace(PLAIN, version=2, query="AWACS Daesh", updates=True)
+    first, second = reversed(versions(later, [Change(PLAIN, NOW, "bob", ("query", "updates"))]))
+    assert (first.number, first.at, first.changes) == (1, None, ())
+    assert (second.number, second.at, second.by) == (2, NOW, "bob")
+    assert second.changes == [("words", "AWACS", "AWACS Daesh"), ("later articles", "no", "yes")]
+    assert changed(PLAIN, replace(PLAIN, mute_until=NOW)) == [("muted until", "none", "2026-03-04 05:06 UTC")]
+
+
+def test_how_mails_topics_and_this_moment_are_written() -> None:
+    rates = [mails(per_day) for per_day in (12.4, 1, 0.3, 0.04, 0)]
+    assert rates == ["12 mails a day", "1 mail a day", "2 mails a week", "1 mail a month", "0 mails a month"]
+    assert (tag_path("nato/operations"), tag_path("nato")) == ("NATO: Operations", "NATO")
+    assert when(NOW, NOW) == "just now"
