@@ -62,6 +62,10 @@ def sample(
     schedule: Annotated[str, Query(max_length=100)] = "instant",
 ) -> Response:
     """The mail that a saved search of this name, query and schedule would send on these articles."""
+    try:
+        schedules.parse(schedule)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
     found = ArticleStore(here.es, here.names).get(article)
     articles = [found[article_id] for article_id in dict.fromkeys(article) if article_id in found]
     if not articles:

@@ -257,6 +257,9 @@ def test_a_try_shows_what_it_would_have_mailed_and_saves_nothing(page: Page, cli
     mail = client.get(sample[1].replace("&amp;", "&"))
     assert "sandbox" in mail.headers["content-security-policy"]
     assert ">AWACS</mark>" in mail.text
+    assert client.get("/news/mail/sample?article=none").status_code == 404
+    assert client.get("/news/mail/sample?article=none&schedule=never").status_code == 400
+    assert client.get("/news/mail/sample").status_code == 400
     token_of_link = re.search(rf"{PATH}/([^\"]+)", mail.text)
     assert token_of_link
     with pytest.raises(LinkError):  # a sample's links do nothing
