@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -61,7 +61,7 @@ def _part(part: Query) -> Formula:
     return AllOf() if "match_all" in part else _JSON + json.dumps(part, sort_keys=True)
 
 
-def query_of(clause: Clause, analyzers: Collection[str]) -> Query:
+def query_of(clause: Clause, analyzers: frozenset[str]) -> Query:
     """The clause as Elasticsearch is asked it, without the stemmed fields that no article at hand has.
 
     An article has one stemmed field, its language's; a word is looked for in thirty. So the answer is the same.
@@ -69,10 +69,11 @@ def query_of(clause: Clause, analyzers: Collection[str]) -> Query:
     if clause.startswith(_JSON):
         return dict(json.loads(clause[len(_JSON) :]))
     (kind, words), *_ = text_query(clause).items()
-    return {kind: words if "fields" not in words else words | {"fields": _narrowed(words["fields"], analyzers)}}
+    return {kind: words if "fields" not in words else words | {"fields": _narrowed(tuple(words["fields"]), analyzers)}}
 
 
-def _narrowed(fields: Sequence[str], analyzers: Collection[str]) -> list[str]:
+@lru_cache(maxsize=100)
+def _narrowed(fields: tuple[str, ...], analyzers: frozenset[str]) -> list[str]:
     def kept(field: str) -> bool:
         parent, _, name = field.partition("^")[0].partition(".")
         return parent != "stemmed" or name in analyzers

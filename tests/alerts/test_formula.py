@@ -65,11 +65,11 @@ def test_the_filters_are_clauses_too() -> None:
     language, tag, words = formula(to_query(search)).parts  # type: ignore[union-attr]
     assert isinstance(language, str)
     assert isinstance(tag, str)
-    assert query_of(language, ()) == {"terms": {"language": ["fr", "de"]}}
-    assert query_of(tag, ()) == {"term": {"tags_main": "nato"}}
+    assert query_of(language, frozenset()) == {"terms": {"language": ["fr", "de"]}}
+    assert query_of(tag, frozenset()) == {"term": {"tags_main": "nato"}}
     assert words == AnyOf(("a", "b"))
     assert formula(to_query(a_search("s"))) == formula(to_query(a_search("s", "*"))) == AllOf()
-    assert query_of(EVERYWHERE, ()) == {"match_all": {}}
+    assert query_of(EVERYWHERE, frozenset()) == {"match_all": {}}
 
 
 def test_where_a_formula_holds() -> None:
