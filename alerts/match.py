@@ -38,7 +38,7 @@ BLOCK = 10_000
 """Saved searches that are taken apart together: what is held in memory grows with it, not with all of them."""
 REMEMBERED = 100_000
 """Clauses whose articles are remembered from one block to the next."""
-PATIENCE_S = 5
+PATIENCE_S = 5.0
 """A request that takes longer is parted; a clause that takes longer on its own makes its saved searches fail."""
 _PAGE = 5_000
 _TRIED_AGAIN = (429, 502, 503)
@@ -125,6 +125,10 @@ def _pieces(es: Elasticsearch, index: str, batch: Batch) -> Iterator[_Piece]:
         yield _Piece(int(bucket["key"]), PIECE, frozenset(names))
 
 
+class _TooSlowError(Exception):
+    """Elasticsearch stopped looking: what it had found by then is not all."""
+
+
 class _Asker:
     """Asks Elasticsearch about one piece of a batch, and remembers which searches failed.
 
@@ -133,7 +137,7 @@ class _Asker:
 
     def __init__(self, es: Elasticsearch, index: str, piece: _Piece) -> None:
         self._es, self._index, self._piece = es, index, piece
-        self._patient = es.options(retry_on_status=_TRIED_AGAIN, retry_on_timeout=False, request_timeout=6 * PATIENCE_S)
+        self._patient = es.options(retry_on_status=_TRIED_AGAIN, retry_on_timeout=False, request_timeout=2 * PATIENCE_S)
         self._held: dict[Clause, int] = {}
         self._faults: dict[Clause, str] = {}
         self.failed: dict[str, str] = {}
@@ -206,7 +210,7 @@ class _Asker:
     def _chunk(self, chunk: Sequence[Clause]) -> dict[Clause, int]:
         try:
             return dict(zip(chunk, self._aggregate(chunk), strict=True))
-        except (ApiError, ConnectionTimeout) as error:
+        except (ApiError, ConnectionTimeout, _TooSlowError) as error:
             if isinstance(error, ApiError) and error.status_code in _TRIED_AGAIN:
                 raise StoreError(f"Elasticsearch can't search now: {error}") from error
             if len(chunk) == 1:
@@ -217,7 +221,7 @@ class _Asker:
         except TransportError as error:
             raise StoreError(f"Elasticsearch can't be reached: {error}") from error
 
-    def _excuse(self, clause: Clause, error: ApiError | ConnectionTimeout) -> None:
+    def _excuse(self, clause: Clause, error: Exception) -> None:
         """A clause that failed on its own: a fault of its own, unless Elasticsearch can't do even less."""
         try:
             self._es.count(index=self._index, query=self._piece.range)
@@ -238,10 +242,12 @@ class _Asker:
             aggs={"clauses": {"filters": {"filters": filters}, "aggs": {"numbers": numbers}}},
             track_total_hits=False,
             request_cache=False,
-            timeout=f"{PATIENCE_S}s",
+            timeout=f"{PATIENCE_S * 1_000:.0f}ms",
             # A shard that doesn't answer is a missed alert: rather an error, and the batch matched again.
             allow_partial_search_results=False,
         )
+        if answer["timed_out"]:
+            raise _TooSlowError
         buckets = answer["aggregations"]["clauses"]["buckets"]
         if len(buckets) != len(chunk):
             raise StoreError(f"{len(chunk)} clauses were asked, {len(buckets)} answered: match the batch again.")
@@ -305,8 +311,10 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _reason(error: ApiError | ConnectionTimeout) -> str:
+def _reason(error: Exception) -> str:
     """The deepest cause that Elasticsearch names."""
+    if isinstance(error, ConnectionTimeout | _TooSlowError):
+        return f"It took Elasticsearch more than {PATIENCE_S:g} seconds."
     if not isinstance(error, ApiError) or not isinstance(error.body, dict):
         return str(error)
     cause = error.body.get("error", {})

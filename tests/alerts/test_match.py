@@ -108,6 +108,16 @@ def test_a_broken_search_hides_none_of_the_others(press: Press) -> None:
     assert all(report.failed.values())
 
 
+def test_a_slow_search_hides_none_of_the_others(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts.match, "PATIENCE_S", 0.2)
+    batch = press.publish(*(a_story(n) for n in range(10)))
+    wildcards = " OR ".join(f"*{a}{b}{c}*q" for a in "abcdefghij" for b in "abcdefghij" for c in "abcdefgh")
+    slow = a_search("slow", f"glacier AND {wildcards}")
+    report = match_batch(press.es, press.names, batch, [a_search("plain", "glacier"), slow, a_search("wild", "*acier")])
+    assert {m.alert_id for m in report.matches} == {"plain", "wild"}
+    assert report.failed == {"slow": "It took Elasticsearch more than 0.2 seconds."}
+
+
 def test_nothing_indexed_yet(press: Press) -> None:
     batch = replace(press.publish(a_story(1)), number=99)
     assert match_batch(press.es, Names("nothing-here-"), batch, [a_search("all")]).matches == ()
