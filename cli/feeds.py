@@ -22,7 +22,7 @@ from newswatch.model import Feed, FeedHealth, Gap
 
 if TYPE_CHECKING:
     from ingest.check import Checked
-    from ingest.discover import FoundFeed
+    from ingest.discover import Discovery, FoundFeed
     from ingest.feeds import FeedSpec
     from newswatch.settings import Settings
     from search.feed_history import FeedHistory
@@ -58,10 +58,11 @@ def list_feeds(
         for record in records:
             emit_json({"feed": record.feed, "state": record.state})
         return
-    out.print(_table(records, context.clock()))
-    if not everything:
+    if records:
+        out.print(_table(records, context.clock()))
+    elif not everything:
         out.print("No feed was brought in yet: [cyan]newswatch poll[/] reads config/feeds.yaml.")
-    elif not records:
+    else:
         out.print(f"None of the {len(everything)} feeds is in that state.")
 
 
@@ -144,11 +145,17 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("last answer", str(state.last_status) if state.last_status else None),
         ("last error", state.last_error),
         ("redirected to", f"{state.redirect_to} ({state.redirect_seen} times)" if state.redirect_to else None),
-        ("articles", f"{history.articles} in the index; a day: {_spark(list(history.days.values()))}"),
+        ("articles", _articles(history)),
         ("in quarantine", str(history.refused) if history.refused else None),
         ("pages waiting", f"{waiting} to be tried again" if waiting else None),
     ]
     return ((name, value if isinstance(value, Text) else Text(value)) for name, value in said if value)
+
+
+def _articles(history: FeedHistory) -> str:
+    if not history.articles:
+        return "none in the index"
+    return f"{history.articles} in the index; a day: {_spark(list(history.days.values()))}"
 
 
 def _gaps(gaps: Sequence[Gap]) -> str | None:
@@ -272,9 +279,12 @@ def add(
     from ingest.feed_file import add_feeds
 
     settings = _settings()
-    found = _discover(settings, url)
+    url = url if "://" in url else f"https://{url}"
+    discovered = _discover(settings, url)
+    found = discovered.feeds
     if not found:
-        err.print(f"[red]There is no feed at[/] {escape(url)}, and none that its site names.", soft_wrap=True)
+        why = f": {discovered.failure}" if discovered.failure else ", and none that its site names"
+        err.print(f"[red]There is no feed at[/] {escape(url + why)}.", soft_wrap=True)
         raise typer.Exit(NO_FEED)
     if len(found) > 1 and not every:
         err.print("The site has several feeds: name the one you want, or say --all.")
@@ -287,12 +297,12 @@ def add(
     _print_added(specs, add_feeds(_path(settings), specs), as_json)
 
 
-def _discover(settings: Settings, url: str) -> tuple[FoundFeed, ...]:
+def _discover(settings: Settings, url: str) -> Discovery:
     from ingest.discover import discover
     from ingest.fetch import Fetcher
     from newswatch.clock import utc_now
 
-    async def run() -> tuple[FoundFeed, ...]:
+    async def run() -> Discovery:
         async with Fetcher(settings) as fetcher:
             return await discover(fetcher, url, now=utc_now())
 
@@ -355,14 +365,15 @@ def import_opml(
     except OSError as error:
         raise typer.BadParameter(f"{file} can't be read: {error.strerror}") from error
     for problem in subscriptions.problems:
-        err.print(f"[yellow]{escape(str(file))}:[/] {escape(problem)}", soft_wrap=True)
+        err.print(f"[yellow]left out[/] {escape(problem)}", soft_wrap=True)
     if not subscriptions.feeds:
         raise typer.Exit(NO_FEED)
     added = add_feeds(_path(_settings()), subscriptions.feeds)
     if as_json:
         emit_json({"added": added, "problems": subscriptions.problems})
     else:
-        out.print(f"[bold]{len(added)}[/] feeds added, {len(subscriptions.feeds) - len(added)} were there already.")
+        there = len(subscriptions.feeds) - len(added)
+        out.print(f"Added [bold]{len(added)}[/] of {len(subscriptions.feeds)} feeds; {there} stood there already.")
 
 
 @app.command()
@@ -394,6 +405,8 @@ def _path(settings: Settings) -> Path:
 
 
 def _stored(which: str, records: Sequence[FeedRecord]) -> FeedRecord:
+    if not records:
+        raise NewswatchError("No feed was brought in yet: `newswatch poll` reads config/feeds.yaml.")
     feed = _listed(which, [record.feed for record in records])
     return next(record for record in records if record.feed.id == feed.id)
 

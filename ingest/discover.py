@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from ingest.urls import absolute, host_of
-from newswatch.model import Fetched, ParsedFeed, Request
+from ingest.urls import absolute
+from newswatch.model import Fetched, FetchFailed, ParsedFeed, Request
 
 if TYPE_CHECKING:
     from ingest.fetch import Fetcher
@@ -43,6 +44,15 @@ class FoundFeed:
     format: str
     entries: int
     language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found at an address."""
+
+    feeds: tuple[FoundFeed, ...] = ()
+    failure: str | None = None
+    """Why the address itself could not be read, where that is so."""
 
 
 class _Links:
@@ -89,23 +99,23 @@ def linked(page: bytes | str, url: str | None) -> tuple[str, ...]:
     return _absolute(links.looking_like, links, url)[:MOST_LINKS]
 
 
-async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> tuple[FoundFeed, ...]:
-    """The feeds of the site at `url`, each fetched and read; `url` itself, if it is one. Empty where there is none."""
+async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
+    """The feeds of the site at `url`, each fetched and read; `url` itself, if it is one. Without any where none is."""
     from ingest.parse import parse
 
     outcome = await fetcher.fetch(Request(url))
     if isinstance(outcome, Fetched):
         parsed = parse(outcome.body, url=outcome.final_url, content_type=outcome.headers.get("content-type"), now=now)
         if isinstance(parsed, ParsedFeed):
-            return (_found(outcome.final_url, parsed),)
+            return Discovery((_found(outcome.final_url, parsed),))
         for candidates in (parsed.feeds, linked(outcome.body, outcome.final_url)):
             if found := await _those_that_are(fetcher, candidates, now):
-                return found
-    try:
-        home = f"{url.partition('://')[0]}://{host_of(url)}"
-    except ValueError:
-        return ()
-    return await _those_that_are(fetcher, (home + path for path in USUAL_PATHS), now)
+                return Discovery(found)
+    failure = outcome.reason if isinstance(outcome, FetchFailed) else None
+    if isinstance(outcome, FetchFailed) and outcome.status is None:  # who does not answer has no feeds elsewhere
+        return Discovery(failure=failure)
+    home = f"{url.partition('://')[0]}://{urlsplit(url).netloc}"
+    return Discovery(await _those_that_are(fetcher, (home + path for path in USUAL_PATHS), now), failure)
 
 
 async def _those_that_are(fetcher: Fetcher, candidates: Iterable[str], now: datetime) -> tuple[FoundFeed, ...]:

@@ -72,7 +72,8 @@ def read_opml(document: bytes) -> Subscriptions:
         try:
             spec = _spec(attributes, folders)
         except ValidationError as error:
-            problems.append(f"{attributes['xmlurl']}: {error.errors(include_url=False)[0]['msg']}")
+            told = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            problems.append(f"{attributes['xmlurl']}: {told}")
             continue
         feeds.setdefault(spec.feed().id, spec)
     return Subscriptions(tuple(feeds.values()), tuple(problems))
@@ -109,16 +110,19 @@ def _spec(attributes: dict[str, str], folders: tuple[str, ...]) -> FeedSpec:
 
 
 def write_opml(feeds: Iterable[Feed], title: str = "newswatch") -> bytes:
-    """The feeds as an OPML 2.0 document in UTF-8, in folders by their first topic."""
+    """The feeds as an OPML 2.0 document in UTF-8, in folders by their first topic; those without one in none."""
     root = etree.Element("opml", {"version": "2.0"}, nsmap={"nw": NAMESPACE})
     etree.SubElement(etree.SubElement(root, "head"), "title").text = title
     body = etree.SubElement(root, "body")
     folders: dict[str, etree._Element] = {}
     for feed in feeds:
-        topic = feed.topics[0] if feed.topics else "other"
-        if topic not in folders:
-            folders[topic] = etree.SubElement(body, "outline", {"text": topic})
-        etree.SubElement(folders[topic], "outline", _attributes(feed))
+        folder = body
+        if feed.topics:
+            topic = feed.topics[0]
+            if topic not in folders:
+                folders[topic] = etree.SubElement(body, "outline", {"text": topic})
+            folder = folders[topic]
+        etree.SubElement(folder, "outline", _attributes(feed))
     return bytes(etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True))
 
 
@@ -131,7 +135,7 @@ def _attributes(feed: Feed) -> dict[str, str]:
         "xmlUrl": feed.url,
         "htmlUrl": feed.site,
         "language": feed.language,
-        "category": ",".join(feed.topics),
+        "category": ",".join(feed.topics) or None,
         **own,
     }
     return {

@@ -184,7 +184,7 @@ def _after_no_turn(
 def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: datetime, rng: random.Random) -> FeedState:
     state = replace(state, failures=state.failures + 1, last_status=outcome.status, last_error=outcome.reason)
     if outcome.kind is FailureKind.GONE:
-        why = "410 Gone: polled no more; `newswatch feeds retry` tries again"
+        why = "410 Gone: polled no more; `newswatch feeds retry` tries it again"
         state = replace(state, next_poll_at=NEVER, interval_why=why)
         return _shown(state, FeedHealth.GONE, why, now)
     if state.failures >= REVERT_AFTER and state.url != feed.url:
@@ -195,7 +195,7 @@ def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: date
         wait = Wait(seconds, f"the server asked to wait {span(seconds)}", asked=True)
         state = replace(state, paused_until=now + timedelta(seconds=seconds))
     lasting = outcome.kind is not FailureKind.TRANSIENT or state.failures >= FAILING_AFTER
-    if lasting:
+    if lasting or state.health is FeedHealth.FAILING:
         state = _shown(state, FeedHealth.FAILING, outcome.reason, now)
     return _due(state, wait, now, rng)
 
@@ -210,7 +210,7 @@ def _after_no_feed(
     state = replace(state, failures=state.failures + 1, last_error=reason)
     if state.failures >= REVERT_AFTER and state.url != feed.url:
         state = _reverted(state, feed)
-    if state.failures >= FAILING_AFTER:
+    if state.failures >= FAILING_AFTER or state.health is FeedHealth.FAILING:
         state = _shown(state, FeedHealth.FAILING, reason, now)
     return _due(state, backoff(NO_FEED_WAIT_S, state.failures), now, rng)
 
@@ -356,11 +356,22 @@ def interval(state: FeedState, settings: Settings, rolled_over: bool = False) ->
     """How long to wait by the feed's own rhythm, within the bounds of the settings."""
     low, high = settings.poll_min_interval_s, settings.poll_max_interval_s
     wanted = NEW_PER_POLL / state.new_rate * 3600 if state.new_rate > 0 else high
-    why = f"{state.new_rate:.2g} new entries an hour"
+    why = _rhythm(state.new_rate)
     if rolled_over:
-        wanted, why = min(wanted, state.interval_s / 4), "all entries of the last poll were gone: polled sooner"
+        wanted, why = min(wanted, state.interval_s / 4), "all entries of the last poll were gone"
     seconds = min(max(wanted, low), high)
-    return Wait(seconds, f"{why}: every {span(seconds)}")
+    return Wait(seconds, f"{why}: polled {_every(seconds)}")
+
+
+def _rhythm(rate: float) -> str:
+    """`rate`, in new entries an hour, for a person."""
+    if rate >= 1:
+        return f"{rate:.2g} new entries an hour"
+    return f"a new entry {_every(3600 / rate)}" if rate > 1 / 8_760 else "hardly anything new in a year"
+
+
+def _every(seconds: float) -> str:
+    return f"every {span(seconds).removeprefix('1 ')}"
 
 
 def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) -> Wait | None:
@@ -388,7 +399,7 @@ def _feed_wait(state: FeedState, settings: Settings) -> Wait | None:
     if not state.asks_s:
         return None
     seconds = min(state.asks_s, settings.poll_max_interval_s)
-    return Wait(seconds, f"the feed asks to be read every {span(seconds)}", asked=True)
+    return Wait(seconds, f"the feed asks to be read {_every(seconds)}", asked=True)
 
 
 def _awake(state: FeedState) -> FeedState:

@@ -15,7 +15,7 @@ OTHER = RSS.replace(b"Example", b"Other")
 
 
 def found(answers: Mapping[str, Answer], path: str = "/") -> list[str]:
-    feeds = fetching(answers, lambda fetcher, publisher: discover(fetcher, publisher.url(path), now=NOW))
+    feeds = fetching(answers, lambda fetcher, publisher: discover(fetcher, publisher.url(path), now=NOW)).feeds
     return [f"{feed.title} {feed.entries} /{feed.url.split('/', 3)[3]}" for feed in feeds]
 
 
@@ -39,6 +39,19 @@ def test_links_that_look_like_feeds_are_tried_next() -> None:
 
 def test_a_site_without_feeds_has_none() -> None:
     assert found({"/": response(b"<html><p>Hello</html>")}) == []
+
+
+def test_feeds_where_they_usually_are_are_found_at_last() -> None:
+    """Host and port are kept: it is the same site."""
+    assert found({"/feed.xml": response(RSS)}, "/about") == ["Example 1 /feed.xml"]
+
+
+def test_a_site_that_can_not_be_read_says_why() -> None:
+    nothing = fetching({}, lambda fetcher, publisher: discover(fetcher, publisher.url("/x"), now=NOW))
+    assert (nothing.feeds, nothing.failure) == ((), "127.0.0.1 answered 404")
+    no_url = fetching({}, lambda fetcher, _: discover(fetcher, "nonsense", now=NOW))
+    assert no_url.failure
+    assert "nonsense" in no_url.failure
 
 
 def test_what_is_no_page_advertises_nothing() -> None:

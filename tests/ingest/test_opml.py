@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.feeds import load_feeds
 from ingest.opml import read_opml, write_opml
+from newswatch.model import Feed
 from newswatch.settings import default_config_dir
 
 NESTED = b"""<?xml version="1.0" encoding="ISO-8859-1"?><opml version="2.0"><head><title>x</title></head><body>
@@ -47,7 +48,7 @@ def test_a_list_without_feeds_says_so(document: bytes) -> None:
 
 
 def test_what_is_written_is_read_again_the_same() -> None:
-    feeds = load_feeds(default_config_dir() / "feeds.yaml")
+    feeds = (*load_feeds(default_config_dir() / "feeds.yaml"), Feed("x", "https://x.example/rss", "No topic"))
     again = {spec.url: spec.feed() for spec in read_opml(write_opml(feeds)).feeds}
     assert again == {feed.url: feed for feed in feeds}
 

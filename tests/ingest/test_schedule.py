@@ -16,6 +16,7 @@ from ingest.schedule import (
     NEVER,
     WEEK_S,
     after_poll,
+    interval,
     is_our_outage,
     last_answer,
     may_be_ours,
@@ -137,7 +138,7 @@ def test_what_the_server_or_the_feed_asks_for_is_the_least(
 
 @pytest.mark.parametrize("headers", [{"cache-control": "no-cache, max-age=0"}, {"expires": "0"}, {"expires": "-1"}])
 def test_a_server_that_forbids_caching_asks_for_no_wait(headers: dict[str, str]) -> None:
-    assert "new entries an hour" in poll(steady(), unchanged(headers)).interval_why
+    assert "a new entry every hour: polled every 7 minutes" in poll(steady(), unchanged(headers)).interval_why
 
 
 def test_what_the_feed_asked_for_holds_when_it_is_unchanged() -> None:
@@ -207,6 +208,25 @@ def test_two_hiccups_are_not_shown_and_a_third_is() -> None:
         FeedHealth.OK,
         FeedHealth.FAILING,
     ]
+
+
+def test_a_feed_that_keeps_failing_shows_the_last_reason() -> None:
+    state = poll(poll(steady(), failed(FailureKind.PERMANENT, status=404)), replace(failed(), reason="it is down"))
+    assert (state.health, state.health_why) == (FeedHealth.FAILING, "it is down")
+    state = poll(state, fetched(), NotAFeed(URL, "it is a page"))
+    assert (state.health_why, state.health_since) == ("it is a page", NOW)
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [
+        (30.0, "30 new entries an hour: polled every minute"),
+        (0.2, "a new entry every 5 hours"),
+        (1e-9, "hardly anything"),
+    ],
+)
+def test_the_rhythm_is_told_in_words(rate: float, told: str) -> None:
+    assert told in interval(replace(steady(), new_rate=rate), SETTINGS).why
 
 
 def test_a_missing_feed_is_shown_at_once_and_tried_again() -> None:
