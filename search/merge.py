@@ -44,9 +44,9 @@ def merge(seen: Article, was: Article | None) -> Merged:
 
     Only the feed that brought an article first, or its page, may change it: two feeds with different summaries of one
     page would otherwise overwrite each other at every poll; and the headline is that feed's, as others have their own
-    for one page. A text that was read whole is not given up for a summary when the page can't be read the next time. A
-    page that is read at last, where only a summary was had, is no edit: the outlet has changed nothing, and nobody is to
-    be told of a correction.
+    for one page. A text that was read whole is not given up for a summary when the page can't be read the next time.
+    A page that is read at last, where only a summary was had, is no edit: the outlet has changed nothing, and nobody is
+    to be told of a correction.
     """
     if was is None:
         return New(replace(seen, versions=(Version(seen.first_seen, seen.title, seen.text_hash, ()),)))
