@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from search.syntax import Parsed, span
@@ -31,6 +33,7 @@ _INTERVALS = (
     ("28d", timedelta(days=28)),
     ("364d", timedelta(days=364)),
 )
+_DAY = timedelta(days=1)
 _BARS = 100
 """At most; a chart of more is a blur, and with fewer two months would be nine bars."""
 
@@ -81,7 +84,7 @@ class TimeRange:
 
     first: datetime
     usual_first: datetime
-    """All but one in a hundred are later."""
+    """All but one in a hundred are later; to the day."""
     last: datetime
 
 
@@ -94,7 +97,7 @@ def aggregations() -> dict[str, Any]:
     asked["source"]["aggs"] = {"name": {"terms": {"field": "source.name", "size": 1}}}
     asked["first"] = {"min": {"field": "time"}}
     asked["last"] = {"max": {"field": "time"}}
-    asked["usual"] = {"percentiles": {"field": "time", "percents": [1], "keyed": False, "tdigest": {"compression": 20}}}
+    asked["days"] = {"date_histogram": {"field": "time", "fixed_interval": "1d", "min_doc_count": 1}}
     return asked
 
 
@@ -120,30 +123,49 @@ def time_range(answer: Mapping[str, Any]) -> TimeRange | None:
     """When the articles were published; None if there are none."""
     if answer["first"]["value"] is None:
         return None
-    first, usual, last = (
-        _moment(value)
-        for value in (answer["first"]["value"], answer["usual"]["values"][0]["value"], answer["last"]["value"])
-    )
-    return TimeRange(first, max(first, usual), last)
+    first, last = _moment(answer["first"]["value"]), _moment(answer["last"]["value"])
+    return TimeRange(first, max(first, _usual_first(answer["days"]["buckets"])), last)
+
+
+def _usual_first(days: Sequence[Mapping[str, Any]]) -> datetime:
+    """The day by whose end more than one in a hundred were published."""
+    so_far = list(accumulate(day["doc_count"] for day in days))
+    return _moment(next(day["key"] for day, count in zip(days, so_far, strict=True) if count > so_far[-1] / 100))
 
 
 def _moment(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def histogram(range_: TimeRange, parsed: Parsed, now: datetime) -> tuple[dict[str, Any], timedelta]:
-    """The aggregation of the time-line, and its step."""
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From when on a time-line goes, and in which steps."""
+
+    start: datetime
+    last: datetime
+    step: timedelta
+    interval: str
+
+
+def scale(range_: TimeRange, parsed: Parsed, now: datetime) -> Scale:
+    """The scale of the time-line."""
     since = parsed.first("since")
     start = max(span(since, now)[0], range_.first) if since else _worth_showing(range_)
     name, step = interval(range_.last - start)
-    start = _floor(start, step)
-    first, last = int(start.timestamp() * 1000), int(range_.last.timestamp() * 1000)
+    return Scale(_floor(start, step), range_.last, step, name)
+
+
+def histogram(scale: Scale) -> dict[str, Any] | None:
+    """The aggregation for a time-line of steps shorter than a day; None: the days that were counted give it."""
+    if scale.step >= _DAY:
+        return None
+    first, last = int(scale.start.timestamp() * 1000), int(scale.last.timestamp() * 1000)
     bounds = {
         "extended_bounds": {"min": first, "max": last},
         # Rounded down to a step, and then the end is not in it.
-        "hard_bounds": {"min": first, "max": last + int(step.total_seconds() * 1000)},
+        "hard_bounds": {"min": first, "max": last + int(scale.step.total_seconds() * 1000)},
     }
-    return {"date_histogram": {"field": "time", "fixed_interval": name, "min_doc_count": 0, **bounds}}, step
+    return {"date_histogram": {"field": "time", "fixed_interval": scale.interval, "min_doc_count": 0, **bounds}}
 
 
 def _worth_showing(range_: TimeRange) -> datetime:
@@ -162,8 +184,12 @@ def _floor(moment: datetime, step: timedelta) -> datetime:
     return moment - (moment - epoch) % step
 
 
-def timeline(answer: Mapping[str, Any], step: timedelta, total: int) -> Timeline:
-    """The time-line in an answer."""
-    starts = [(_moment(bucket["key"]), bucket["doc_count"]) for bucket in answer["buckets"]]
-    bars = tuple(Bar(start, start + step, count) for start, count in starts)
-    return Timeline(bars, step, max(0, total - sum(bar.count for bar in bars)))
+def timeline(buckets: Iterable[Mapping[str, Any]], scale: Scale, total: int) -> Timeline:
+    """The time-line, from buckets of its step or of days."""
+    counts: Counter[datetime] = Counter()
+    for bucket in buckets:
+        counts[_floor(_moment(bucket["key"]), scale.step)] += bucket["doc_count"]
+    steps = int((scale.last - scale.start) / scale.step) + 1
+    starts = [scale.start + number * scale.step for number in range(steps)]
+    bars = tuple(Bar(start, start + scale.step, counts[start]) for start in starts)
+    return Timeline(bars, scale.step, max(0, total - sum(bar.count for bar in bars)))

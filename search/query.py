@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -229,7 +229,7 @@ class _Page:
         results = Results(total, tuple(map(_hit, found)), took, stories)
         if self.with_facets:
             results = replace(results, facets=facets.read(counts))
-        return self._completed(results, found, query, text, facets.time_range(counts) if self.with_facets else None)
+        return self._completed(results, found, query, text, counts)
 
     def _hits(self, query: Json, *, track_total_hits: bool) -> Request:
         body: Json = {
@@ -257,17 +257,18 @@ class _Page:
         found: Sequence[Mapping[str, Any]],
         query: Json,
         text: Json,
-        range_: facets.TimeRange | None,
+        counts: Mapping[str, Any],
     ) -> Results:
         """With highlights; with the stories' sizes and the time-line, if those were asked for."""
         places = [(hit["_id"], hit["_source"].get("language"), hit["_index"]) for hit in found]
         marks = [] if "match_all" in text else highlight.requests(text, places)
         sizes = [self._sizes(results, query)] if self.by_story and found else []
-        line, step = facets.histogram(range_, self.parsed, self.now) if range_ else ({}, timedelta())
+        range_ = facets.time_range(counts) if self.with_facets else None
+        scale = facets.scale(range_, self.parsed, self.now) if range_ else None
+        line = facets.histogram(scale) if scale else None
         lines = [self._counts(query, {"timeline": line})] if line else []
-        if not (asked := [*marks, *sizes, *lines]):
-            return results
-        answers = self._ask(asked)
+        asked = [*marks, *sizes, *lines]
+        answers = self._ask(asked) if asked else []
         marked = highlight.found(answers[: len(marks)])
         sized = _buckets(answers[len(marks)]["aggregations"]["matching"]) if sizes else {}
         hits = tuple(
@@ -275,9 +276,9 @@ class _Page:
             for h in results.hits
         )
         results = replace(results, hits=hits)
-        if line:
-            over_time = facets.timeline(answers[-1]["aggregations"]["timeline"], step, results.total)
-            results = replace(results, timeline=over_time)
+        if scale:
+            steps = answers[-1]["aggregations"]["timeline"] if lines else counts["days"]
+            results = replace(results, timeline=facets.timeline(steps["buckets"], scale, results.total))
         return results
 
     def _sizes(self, results: Results, query: Json) -> Request:

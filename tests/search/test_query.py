@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -16,7 +16,7 @@ from newswatch.settings import default_config_dir
 from search.articles import ArticleStore
 from search.batches import BatchStore
 from search.export import CsvWriter, every, row
-from search.facets import interval
+from search.facets import histogram, interval, scale, time_range, timeline
 from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
 from search.names import Names
 from search.query import Results, filled_fields, find, whole_text
@@ -268,6 +268,26 @@ def test_marks_that_are_the_publishers_own_are_no_marks() -> None:
     assert unmarked(f"a {MARK_END}b") == ("a b", ())
 
 
-@pytest.mark.parametrize(("hours", "step"), [(0, "1m"), (10, "15m"), (48, "1h"), (24 * 30, "1d"), (24 * 400, "7d")])
+def test_days_make_up_longer_steps_and_stragglers_stand_apart() -> None:
+    def at(moment: datetime) -> float:
+        return moment.timestamp() * 1_000
+
+    start = datetime(2025, 10, 1, tzinfo=UTC)
+    days = [(start - timedelta(days=3_000), 2), *((start + timedelta(days=n), 10) for n in range(150))]
+    buckets = [{"key": at(day), "doc_count": count} for day, count in days]
+    answer = {"first": {"value": buckets[0]["key"]}, "last": {"value": at(NOW)}, "days": {"buckets": buckets}}
+    range_ = time_range(answer)
+    assert range_ is not None
+    shown = scale(range_, parse(""), NOW)
+    line = timeline(buckets, shown, 1_502)
+    assert (line.step, line.earlier) == (timedelta(days=7), 12)  # less than one in a hundred
+    assert line.bars[0].start == start + timedelta(days=1)  # a Thursday, as 1970 began with one
+    assert [bar.count for bar in line.bars[:21]] == [70] * 21
+    assert histogram(shown) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "step"), [(0, "1m"), (10, "15m"), (48, "1h"), (24 * 30, "12h"), (24 * 60, "1d"), (24 * 400, "7d")]
+)
 def test_a_time_line_has_no_more_bars_than_can_be_told_apart(hours: float, step: str) -> None:
     assert interval(timedelta(hours=hours))[0] == step
