@@ -43,11 +43,10 @@ from search.documents import to_document
 from search.generations import create_slice
 from search.names import Names
 from search.query import Sort, find, to_query
+from search.retention import month_end
 from search.syntax import parse
 
 MONTHS = [f"{2025 + month // 12}.{month % 12 + 1:02}" for month in range(3, 15)]
-START, END = datetime(2025, 4, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
-NOW = END
 NAMES = Names()
 PLAIN = "plain"
 WARM_UP = 20
@@ -81,8 +80,8 @@ class Built:
 class Archive:
     """The indices in a folder, and what of them is built."""
 
-    def __init__(self, es: Elasticsearch, url: str, folder: Path, count: int, pool: Executor) -> None:
-        self._es, self._url, self._count, self._pool = es, url, count, pool
+    def __init__(self, es: Elasticsearch, url: str, folder: Path, a_month: int, pool: Executor) -> None:
+        self._es, self._url, self._a_month, self._pool = es, url, a_month, pool
         self._record = folder / "built.jsonl"
         lines = self._record.read_text().splitlines() if self._record.exists() else []
         self.built = [Built(**json.loads(line)) for line in lines]
@@ -117,7 +116,7 @@ class Archive:
         self._create(kind, month, index)
         begin = time.perf_counter()
         work = partial(write, self._url, index)
-        count = sum(self._pool.map(work, *zip(*chunks(month, self._count // len(MONTHS)), strict=True)))
+        count = sum(self._pool.map(work, *zip(*chunks(month, self._a_month), strict=True)))
         return count, time.perf_counter() - begin
 
     def _create(self, kind: str, month: str, index: str) -> None:
@@ -142,8 +141,7 @@ class Archive:
 
 def chunks(month: str, count: int) -> list[tuple[int, int, datetime, datetime]]:
     """A month in as many pieces as keep the writers busy: first number, how many, from, to."""
-    start = datetime.strptime(month, "%Y.%m").replace(tzinfo=UTC)
-    end = (start + timedelta(days=32)).replace(day=1)
+    start, end = datetime.strptime(month, "%Y.%m").replace(tzinfo=UTC), month_end(month)
     pieces = 4 * WRITERS
     numbers = [count * piece // pieces for piece in range(pieces + 1)]
     moments = [start + (end - start) * piece / pieces for piece in range(pieces + 1)]
@@ -219,12 +217,12 @@ def counts_of(suffix: str) -> Json:
     }
 
 
-def our_query(question: Question) -> Json:
+def our_query(question: Question, now: datetime) -> Json:
     """What newswatch asks for."""
-    return to_query(parse(question.query), NOW)
+    return to_query(parse(question.query), now)
 
 
-def plain_query(question: Question) -> Json:
+def plain_query(question: Question, now: datetime) -> Json:
     """What a user of the plain index would ask for."""
     parsed = parse(question.query)
     level = parsed.first("level")
@@ -232,7 +230,7 @@ def plain_query(question: Question) -> Json:
     for one in parsed.filters:
         if one.name == "since":
             days = int(one.values[0].removesuffix("d"))
-            filters.append({"range": {"time": {"gte": (NOW - timedelta(days=days)).isoformat()}}})
+            filters.append({"range": {"time": {"gte": (now - timedelta(days=days)).isoformat()}}})
         elif one.name != "level":
             field = PLAIN_FIELDS.get(one.name, "tags_main" if level else "tags")
             filters.append({"term": {f"{field}.keyword": one.values[0]}})
@@ -241,17 +239,17 @@ def plain_query(question: Question) -> Json:
     return {"bool": {"must": words, "filter": filters}}
 
 
-def ask_us(es: Elasticsearch, question: Question, *, page: bool = False) -> None:
+def ask_us(es: Elasticsearch, now: datetime, question: Question, *, page: bool = False) -> None:
     """Put the question once, as `newswatch search` or as the page does."""
     if question.counts:
-        es.search(index=NAMES.articles, query=our_query(question), size=0, aggs=counts_of(""))
+        es.search(index=NAMES.articles, query=our_query(question, now), size=0, aggs=counts_of(""))
     else:
-        find(es, NAMES, question.query, sort=question.sort, by_story=page, with_facets=page, now=NOW)
+        find(es, NAMES, question.query, sort=question.sort, by_story=page, with_facets=page, now=now)
 
 
-def ask_plainly(es: Elasticsearch, question: Question) -> None:
+def ask_plainly(es: Elasticsearch, now: datetime, question: Question) -> None:
     """Put the question to the plain index once."""
-    query = plain_query(question)
+    query = plain_query(question, now)
     if question.counts:
         es.search(index=PLAIN, query=query, size=0, aggs=counts_of(".keyword"))
         return
@@ -276,15 +274,16 @@ def p50_p99(ascending: Sequence[float]) -> str:
     return "".join(f"{value:8.1f}" for value in at).rjust(16)
 
 
-def recall(es: Elasticsearch, months: Sequence[str], question: Question) -> str:
+def recall(es: Elasticsearch, now: datetime, months: Sequence[str], question: Question) -> str:
     """How many each index finds in the months; of the newest 10,000 of the plain one, the share that is in ours too."""
     ours, theirs = ([f"{kind}-{month}" for month in months] for kind in (NAMES.articles, PLAIN))
-    newest = es.search(index=theirs, query=plain_query(question), size=10_000, sort=[{"time": "desc"}], source=False)
+    asked, asked_plainly = our_query(question, now), plain_query(question, now)
+    newest = es.search(index=theirs, query=asked_plainly, size=10_000, sort=[{"time": "desc"}], source=False)
     want = [hit["_id"] for hit in newest["hits"]["hits"]]
-    both = {"bool": {"must": our_query(question), "filter": {"ids": {"values": want}}}}
+    both = {"bool": {"must": asked, "filter": {"ids": {"values": want}}}}
     found, plain, shared = (
         es.count(index=index, query=query)["count"]
-        for index, query in ((ours, our_query(question)), (theirs, plain_query(question)), (ours, both))
+        for index, query in ((ours, asked), (theirs, asked_plainly), (ours, both))
     )
     return f"{found:10,}{plain:10,}{shared / len(want) if want else 1:9.1%}"
 
@@ -309,12 +308,12 @@ def room(archive: Archive, months: Sequence[str], plain_months: Sequence[str]) -
         yield f"newswatch takes {each[1] / each[2]:.0%} of the plain mapping's room"
 
 
-def speed(es: Elasticsearch, times: int, plain_months: Sequence[str]) -> Iterator[str]:
+def speed(es: Elasticsearch, times: int, now: datetime, plain_months: Sequence[str]) -> Iterator[str]:
     """How fast each question is answered, and how much is found."""
     heads = "".join(f"{head:>16}" for head in ("search", "page", "plain"))
     yield f"\n{'milliseconds, p50 and p99':32}{heads}{'found':>10}{'plain':>10}{'recall':>9}"
-    ways: list[Callable[[Question], None]] = [partial(ask_us, es), partial(ask_us, es, page=True)]
-    ways += [partial(ask_plainly, es)] if plain_months else []
+    ways: list[Callable[[Question], None]] = [partial(ask_us, es, now), partial(ask_us, es, now, page=True)]
+    ways += [partial(ask_plainly, es, now)] if plain_months else []
     for question in QUESTIONS * WARM_UP:
         for way in ways:
             way(question)
@@ -323,7 +322,7 @@ def speed(es: Elasticsearch, times: int, plain_months: Sequence[str]) -> Iterato
         took = [milliseconds(partial(way, question), times) for way in ways]
         for so_far, more in zip(every, took, strict=True):
             so_far += more
-        found = recall(es, plain_months, question) if plain_months else ""
+        found = recall(es, now, plain_months, question) if plain_months else ""
         yield f"{question.name:32}{''.join(map(p50_p99, took))}{'' if plain_months else ' ' * 16}{found}"
     yield f"{'all':32}{''.join(p50_p99(sorted(some)) for some in every)}"
     yield f"load {os.getloadavg()[0]:.1f}"
@@ -332,24 +331,26 @@ def speed(es: Elasticsearch, times: int, plain_months: Sequence[str]) -> Iterato
 def run(es: Elasticsearch, url: str, folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """The report, line by line."""
     set_up(es, NAMES, Settings(elasticsearch_url=url))
-    plain_months = MONTHS[len(MONTHS) - options.plain_months :]
+    months = MONTHS[: options.months]
+    plain_months = months[max(0, len(months) - options.plain_months) :]
     deadline = time.monotonic() + 60 * options.minutes
     with ProcessPoolExecutor(WRITERS) as pool:
-        archive = Archive(es, url, folder, options.articles, pool)
-        for kind, months in ((NAMES.articles, MONTHS), (PLAIN, plain_months)):
-            for one in archive.build(kind, months, deadline):
+        archive = Archive(es, url, folder, options.articles // len(months), pool)
+        for kind, some in ((NAMES.articles, months), (PLAIN, plain_months)):
+            for one in archive.build(kind, some, deadline):
                 yield f"{kind}-{one.month}: {one.articles:,} in {one.seconds:.0f} s, merged in {one.merge_s:.0f} s"
-            if archive.lacking(months, kind):
+            if archive.lacking(some, kind):
                 yield "The rest is still to be built: say it again."
                 return
-    yield from room(archive, MONTHS, plain_months)
-    yield from speed(es, options.times, plain_months)
+    yield from room(archive, months, plain_months)
+    yield from speed(es, options.times, month_end(months[-1]), plain_months)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=int, default=1_000_000)
-    parser.add_argument("--plain-months", type=int, default=12, help="how many of the 12 months are mapped plainly too")
+    parser.add_argument("--months", type=int, default=12, help="over how many months, 12 at most")
+    parser.add_argument("--plain-months", type=int, default=12, help="how many of the months are mapped plainly too")
     parser.add_argument("--times", type=int, default=100, help="how often each question is put")
     parser.add_argument("--heap", type=int, default=2_048, help="MB of Java heap")
     parser.add_argument("--keep", type=Path, help="folder for the indices: what is in it is used, and kept")

@@ -14,20 +14,24 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
-from benchmarks.search import END, MONTHS, NAMES, START, WRITERS, Archive, synthesizer
+from benchmarks.search import MONTHS, NAMES, WRITERS, Archive, synthesizer
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.model import Batch, BatchState
 from newswatch.settings import Settings
 from search.articles import ArticleStore
 from search.client import connect, set_up
 from search.generations import upgrade
+from search.retention import month_end
 
 MONTH = MONTHS[-1]
+END = month_end(MONTH)
+START = END - timedelta(days=1)
 PAUSE_S = 0.1
 
 
@@ -46,7 +50,7 @@ def writing(es: Elasticsearch) -> Iterator[list[float]]:
                 return
             begin = time.perf_counter()
             name = f"{number:032x}"
-            new = replace(article, id=name, url=f"https://late.example/{name}", first_seen=END.replace(month=3))
+            new = replace(article, id=name, url=f"https://late.example/{name}", first_seen=START)
             report = store.write([new], batch, batch.seq_from + number, now=new.first_seen)
             assert not report.refused
             took.append(time.perf_counter() - begin)
@@ -71,7 +75,7 @@ def main() -> None:
     ):
         set_up(es, NAMES, settings)
         with ProcessPoolExecutor(WRITERS) as pool:
-            archive = Archive(es, node.url, Path(folder), options.articles * len(MONTHS), pool)
+            archive = Archive(es, node.url, Path(folder), options.articles, pool)
             list(archive.build(NAMES.articles, [MONTH]))
         begin = time.perf_counter()
         with writing(es) as took:
@@ -80,6 +84,7 @@ def main() -> None:
         print(f"closed to writing for {done.closed_s:.2f} s")
         longest, median = max(took), sorted(took)[len(took) // 2]
         print(f"{len(took):,} writes the while: the longest {longest:.2f} s, the median {median:.3f} s")
+        es.indices.refresh(index=NAMES.articles)
         found = int(es.count(index=NAMES.articles)["count"])
         if found != options.articles + len(took):
             raise SystemExit(f"{found:,} articles afterwards, not {options.articles + len(took):,}")
