@@ -15,6 +15,8 @@ _CHARACTERS = 220
 """About two lines; a fragment ends with a sentence."""
 _ANALYSED = 900_000
 """Elasticsearch refuses to highlight a text beyond a million characters, and with it the whole request."""
+_AT_ONCE = 10
+"""Articles: a slice is worked on by one thread for each request, and what is found mostly lies in one."""
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -44,7 +46,7 @@ def highlighting(analyzer: str, *, whole: bool = False) -> dict[str, Any]:
 def requests(
     query: Mapping[str, Any], articles: Iterable[tuple[str, str | None, str]], *, whole: bool = False
 ) -> list[tuple[list[str], dict[str, Any]]]:
-    """The searches that mark what `query` finds in articles (id, language, index), and where: one for each analyzer.
+    """The searches that mark what `query` finds in articles (id, language, index), and where: each for one analyzer.
 
     The articles of a list are known to match: to find them by their ids is enough, and in their own slices. One that is
     shown `whole` may not, and then it is not found.
@@ -52,8 +54,13 @@ def requests(
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for article_id, language, index in articles:
         groups[analyzer_of(language)].append((article_id, index))
+    some = [
+        (analyzer, places[at : at + _AT_ONCE])
+        for analyzer, places in groups.items()
+        for at in range(0, len(places), _AT_ONCE)
+    ]
     asked = []
-    for analyzer, places in groups.items():
+    for analyzer, places in some:
         ids = {"ids": {"values": [article_id for article_id, _ in places]}}
         narrowed = _narrowed(query, analyzer)
         body = {

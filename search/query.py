@@ -268,7 +268,7 @@ class _Page:
         line = facets.histogram(scale) if scale else None
         lines = [self._counts(query, {"timeline": line})] if line else []
         asked = [*marks, *sizes, *lines]
-        answers = self._ask(asked) if asked else []
+        answers = self._ask(asked, optional=len(marks)) if asked else []
         marked = highlight.found(answers[: len(marks)])
         sized = _buckets(answers[len(marks)]["aggregations"]["matching"]) if sizes else {}
         hits = tuple(
@@ -288,8 +288,8 @@ class _Page:
         shown = {"bool": {"filter": [{"terms": {"story_id": stories}}, query]}}
         return self.names.articles, {"query": shown, "size": 0, "track_total_hits": False, "aggs": counted}
 
-    def _ask(self, requests: Sequence[Request]) -> list[Mapping[str, Any]]:
-        """The answers.
+    def _ask(self, requests: Sequence[Request], *, optional: int = 0) -> list[Mapping[str, Any]]:
+        """The answers; the first `optional` of them may be errors: an article that can't be marked is shown unmarked.
 
         Raises:
             QueryError, NotFoundError, ApiError: the first of those it did not answer, and why.
@@ -299,7 +299,7 @@ class _Page:
         answers: list[Mapping[str, Any]] = answer["responses"]
         if len(answers) != len(requests):
             raise AssertionError(f"{len(requests)} questions to _msearch, {len(answers)} answers")
-        for one in answers:
+        for one in answers[optional:]:
             if "error" in one:
                 raise _refused(self.parsed.query, one, answer.meta)
         return answers
