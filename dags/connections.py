@@ -1,4 +1,4 @@
-"""The settings inside Airflow, of tasks and of the News page: the environment's, with Airflow's connections over them."""
+"""The settings inside Airflow, of tasks and of the News page: the variables, with Airflow's connections over them."""
 
 from __future__ import annotations
 
