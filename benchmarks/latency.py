@@ -63,10 +63,9 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as spare:
         home = options.folder or Path(spare) / "stack"
-        settings = {"poll_min_interval_s": 60, "poll_max_interval_s": 60}
         with open_newsroom(home) as newsroom:
             (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
-            with open_stack(home, newsroom, **settings) as stack:
+            with open_stack(home, newsroom, poll_min_interval_s=60, poll_max_interval_s=60) as stack:
                 measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
 
 
