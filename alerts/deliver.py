@@ -179,7 +179,8 @@ class _Worker:
         stories = [with_passages(story, passages) for story in stories]
         message = render(mail, stories, self._settings, self._links, now=self._clock())
         notices = {s.article.id: told.key for s in stories if s.article and (told := announced(s.article))}
-        self._begin(carried, mail, str(message["Subject"]), notices, passages)
+        if not self._begin(carried, mail, str(message["Subject"]), notices, passages):
+            return box, DeliverReport()
         result = self._mailer.send(message, [mail.recipient])
         return self._note(result, mail, carried, box)
 
@@ -215,14 +216,19 @@ class _Worker:
         subject: str,
         notices: Mapping[str, str],
         passages: Mapping[str, tuple[Passage, ...]],
-    ) -> None:
+    ) -> bool:
         """Write the mail's Message-ID into its deliveries, so that whoever finds them makes the same mail.
 
         And what the articles announce by now (`notices`, by article), so that it is not told again as a correction.
+        False: another worker, which took us for dead, has taken one of them meanwhile; then the mail is not to be sent.
         """
+        taken: set[str] = set()
 
         def begun(delivery: Delivery) -> Delivery:
             was = outcome_for(delivery, mail.recipient)
+            if not is_ours(was, mail):
+                taken.add(delivery.id)
+                return delivery
             now = replace(was, message_id=mail.message_id, subject=subject, attempts=was.attempts + 1)
             noticed = replace(
                 delivery,
@@ -231,7 +237,11 @@ class _Worker:
             )
             return with_outcome(noticed, now)
 
-        self._outbox.settle(self._outbox.get(carried), begun)
+        found = self._outbox.get(carried)
+        if any(not is_ours(outcome_for(one.value, mail.recipient), mail) for one in found):
+            return False
+        self._outbox.settle(found, begun)
+        return not taken
 
     def _note(
         self, result: SendResult, mail: Mail, carried: Sequence[str], box: Mailbox
@@ -264,10 +274,17 @@ class _Worker:
 
         def settled(delivery: Delivery) -> Delivery:
             was = outcome_for(delivery, mail.recipient)
+            if not is_ours(was, mail):
+                return delivery  # another worker took us for dead: what it noted stands
             message_id = "" if forget else mail.message_id
             return with_outcome(delivery, replace(was, state=state, at=now, error=error, message_id=message_id))
 
         self._outbox.settle(self._outbox.get(ids), settled)
+
+
+def is_ours(outcome: Outcome, mail: Mail) -> bool:
+    """Whether nobody else has served the recipient, or begun to, with another mail. Pure."""
+    return outcome.state is DeliveryState.PENDING and outcome.message_id in ("", mail.message_id)
 
 
 def with_passages(story: Story, passages: Mapping[str, tuple[Passage, ...]]) -> Story:

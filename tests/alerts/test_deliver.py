@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -11,15 +11,16 @@ from email.message import EmailMessage
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.deliver import DeliverReport, deliver
+from alerts.deliver import LEASE, DeliverReport, deliver
 from alerts.mailbox import Mailboxes
 from alerts.match import match_batch
 from alerts.outbox import Outbox, OweReport
 from alerts.saved import SavedSearches
-from alerts.smtp import Mailer
+from alerts.smtp import Mailer, Refusal, SendResult
 from embedded.processes import free_port
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from newswatch.settings import Settings
+from search.articles import ArticleStore
 from search.names import Names
 from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
@@ -307,3 +308,46 @@ def test_article_that_is_gone_is_told(desk: Desk, office: PostOffice) -> None:
     assert desk.deliver().failed == 1
     found = desk.delivery(f"all~{a_story(1).story_id}")
     assert found.refused == (f"{ANN}: its article is no longer in the index",)
+
+
+@dataclass
+class Asleep:
+    """A mailer that sleeps through its lease while another worker sends the same mail, and is refused then."""
+
+    desk: Desk
+
+    def send(self, message: EmailMessage, recipients: Sequence[str]) -> SendResult:
+        assert self.desk.deliver(NOW + 2 * LEASE).sent == 1
+        return SendResult(refused=dict.fromkeys(recipients, Refusal("451 too late", permanent=False)))
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_another_worker_has_sent_stays_sent(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    deliver(desk.press.es, desk.press.names, desk.settings, now=NOW, mailer=Asleep(desk))
+    assert desk.delivery(f"all~{a_story(1).story_id}").state is DeliveryState.SENT
+    assert desk.deliver(NOW + HOUR).sent == 0
+    assert len(office.taken) == 1
+
+
+def test_a_mail_is_not_begun_once_another_worker_has_told_it(
+    desk: Desk, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept through its lease after it had read what is owed; the other one had a second story to tell as well."""
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    read = ArticleStore.get
+
+    def slowly(store: ArticleStore, ids: Iterable[str]) -> dict[str, Article]:
+        monkeypatch.setattr(ArticleStore, "get", read)
+        desk.owe(a_story(2), now=NOW + MINUTE)
+        assert desk.deliver(NOW + 2 * LEASE).sent == 1
+        return read(store, ids)
+
+    monkeypatch.setattr(ArticleStore, "get", slowly)
+    assert desk.deliver().sent == 0
+    assert [str(m["Subject"]).split(":")[0] for m in office.messages] == ["2 stories"]
+    assert desk.deliver(NOW + HOUR).sent == 0
