@@ -36,8 +36,10 @@ def announced(article: Article) -> Told | None:
     kind = notice(article.title, article.text)
     if kind is None:
         return None
-    lines = article.text.split("\n")
-    line = next((line for line in (article.title, *lines, *lines[::-1]) if notice(line, "") is kind), article.title)
+    # The last one: what was wrong stands below the text, where the title or the lead say no more than "Corrected"; and
+    # an outlet that corrects itself again adds to the end.
+    lines = (*article.text.split("\n")[::-1], article.title)
+    line = next((line for line in lines if notice(line, "") is kind), article.title)
     return Told("retraction" if kind is Notice.RETRACTION else "correction", line)
 
 

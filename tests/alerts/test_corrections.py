@@ -30,6 +30,8 @@ def test_announcements() -> None:
     assert announced(plain) is None
     assert announced(replace(plain, text=f"{plain.text}\n{NOTE}")) == Told("correction", NOTE)
     assert announced(replace(plain, title="Retraction: the plan")) == Told("retraction", "Retraction: the plan")
+    lead = "Corrected: the Alliance meets on Wednesday."
+    assert announced(replace(plain, text=f"{lead}\n{plain.text}\n{NOTE}")) == Told("correction", NOTE), "it says what"
     assert Told("correction", NOTE).key == Told("correction", f" {NOTE.replace(' ', '  ')}").key
 
 
