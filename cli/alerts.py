@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,20 +27,39 @@ alerts_app = typer.Typer(help="The saved searches, and the mails they send.", no
 AlertId = Annotated[str, typer.Argument(help="Id of the saved search.", metavar="ALERT")]
 Days = Annotated[int, typer.Option(min=1, max=3_650, help="How many days back.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Save it even if it would send more than 30 mails a day.")]
-Name = Annotated[str | None, typer.Option(help="What mails call it.")]
-Query = Annotated[str | None, typer.Option(help="Lucene syntax, as in Kibana.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="nato, or nato:main; all must be there.")]
-To = Annotated[list[str] | None, typer.Option("--to", help="Recipient; give it once for each.")]
-Schedule = Annotated[str | None, typer.Option(help="instant, hourly, or: daily at 07:00 Europe/Brussels.")]
-Languages = Annotated[list[str] | None, typer.Option("--language", help="en, fr, …; any of them.")]
-Countries = Annotated[list[str] | None, typer.Option("--country", help="Of the outlet: BE, FR, …; any of them.")]
-Sources = Annotated[list[str] | None, typer.Option("--source", help="Domain of the outlet; any of them.")]
-Kinds = Annotated[list[str] | None, typer.Option("--kind", help="press, agency, government, …; any of them.")]
-MinScore = Annotated[float | None, typer.Option(help="Least score of the tags, 0 to 1.")]
-MinSources = Annotated[int | None, typer.Option(help="Independent sources that must report it first.")]
-Throttle = Annotated[str | None, typer.Option(help="Least time between two mails: 30m, 2h.")]
-Updates = Annotated[bool | None, typer.Option("--updates/--no-updates", help="Mail later articles on a story too.")]
-Note = Annotated[str | None, typer.Option(help="For yourself and others.")]
+
+OPTIONS: Mapping[str, tuple[str, Any]] = {
+    "name": ("name", Annotated[str | None, typer.Option(help="What mails call it.")]),
+    "query": ("query", Annotated[str | None, typer.Option(help="Lucene syntax, as in Kibana.")]),
+    "tag": ("tags", Tags),
+    "to": ("recipients", Annotated[list[str] | None, typer.Option(help="Recipient; give it once for each.")]),
+    "schedule": (
+        "schedule",
+        Annotated[str | None, typer.Option(help="instant, hourly, or: daily at 07:00 Europe/Brussels.")],
+    ),
+    "language": ("languages", Annotated[list[str] | None, typer.Option(help="en, fr, …; any of them.")]),
+    "country": ("countries", Annotated[list[str] | None, typer.Option(help="Of the outlet: BE, …; any of them.")]),
+    "source": ("sources", Annotated[list[str] | None, typer.Option(help="Domain of the outlet; any of them.")]),
+    "kind": ("kinds", Annotated[list[str] | None, typer.Option(help="press, agency, government, …; any of them.")]),
+    "min_score": ("min_score", Annotated[float | None, typer.Option(help="Least score of the tags, 0 to 1.")]),
+    "min_sources": ("min_sources", Annotated[int | None, typer.Option(help="Independent sources it takes.")]),
+    "throttle": ("throttle", Annotated[str | None, typer.Option(help="Least time between two mails: 30m, 2h.")]),
+    "updates": (
+        "updates",
+        Annotated[bool | None, typer.Option("--updates/--no-updates", help="Mail later articles on a story too.")],
+    ),
+    "fires_on": (
+        "kind",
+        Annotated[str | None, typer.Option(help="query (each story), spike (far more than usual), silence (none).")],
+    ),
+    "silence": ("silence", Annotated[str | None, typer.Option(help="How long none may match, for silence: 2d.")]),
+    "expires": ("expires_at", Annotated[str | None, typer.Option(help="When it ends: 2027-01-31, or with a time.")]),
+    "owner": ("owner", Annotated[str | None, typer.Option(help="Whose it is.")]),
+    "note": ("note", Annotated[str | None, typer.Option(help="For yourself and others.")]),
+    "enabled": ("enabled", Annotated[bool | None, typer.Option("--on/--off", help="Whether it is matched at all.")]),
+}
+"""Option of `add` and `edit` → the field of `alerts.yaml` that it sets, and how it is given."""
 
 
 def register(app: typer.Typer) -> None:
@@ -117,18 +138,24 @@ def show(alert_id: AlertId, as_json: AsJson = False) -> None:
         return
     out.print(f"[bold]{escape(search.name)}[/] ({escape(search.id)}, version {search.version})")
     out.print(escape(watched(search)), soft_wrap=True)
-    out.print(f"Mails {escape(_state(search, context, False))} to {escape(', '.join(search.recipients))}.")
+    out.print(f"{escape(_state(search, context, False))} → {escape(', '.join(search.recipients))}")
     if search.note:
         out.print(f"[dim]{escape(search.note)}[/]", soft_wrap=True)
     for change in reversed(history):
         told = f"{change.replaced_at:%d %b %Y %H:%M} {change.replaced_by} changed {', '.join(change.fields)}"
         out.print(f"  version {change.search.version} until {escape(told)}", soft_wrap=True)
-    _show_deliveries(recent)
+    _show_deliveries(context, recent)
 
 
-def _show_deliveries(deliveries: Sequence[Delivery]) -> None:
+def _show_deliveries(context: Context, deliveries: Sequence[Delivery]) -> None:
+    from search.articles import ArticleStore
+
+    articles = ArticleStore(context.es, context.names).get({d.article_id for d in deliveries if d.article_id})
     for found in deliveries:
-        out.print(f"  {found.created_at:%d %b %H:%M} {found.kind} [bold]{found.state}[/] {escape(found.id)}")
+        article = articles.get(found.article_id)
+        told = found.headline or (article.title if article else "an article that is no longer in the index")
+        head = f"  {found.created_at:%d %b %H:%M} {found.kind} [bold]{found.state}[/] {escape(told)}"
+        out.print(head, soft_wrap=True)
         for outcome in found.outcomes:
             when = f" {outcome.at:%d %b %H:%M}" if outcome.at else ""
             why = f": {outcome.error}" if outcome.error else ""
@@ -185,6 +212,7 @@ def try_query(
     tag: Tags = None,
     days: Days = 30,
     against: Annotated[int | None, typer.Option(help="Version of the saved search to compare with.")] = None,
+    mail: Annotated[Path | None, typer.Option(help="Write the mail on the newest stories there, as HTML.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """What a query would have matched in the archive: mails a day, examples, and the difference to a version."""
@@ -204,6 +232,8 @@ def try_query(
         emit_json({"days": {str(day): n for day, n in found.days.items()}, "articles": found.articles})
         return
     _show_trial(found)
+    if mail:
+        _write_sample(context, tried, found, mail)
     if against is not None and known:
         old = next((c.search for c in saved.history(known.id) if c.search.version == against), None)
         if old is None:
@@ -214,11 +244,29 @@ def try_query(
         _show_articles("[red]-[/]", change.lost)
 
 
+def _write_sample(context: Context, search: SavedSearch, found: Trial, path: Path) -> None:
+    from alerts.sample import sample
+    from newswatch.errors import NewswatchError
+
+    if not found.examples:
+        out.print("Nothing matches, so there is no mail to show.")
+        return
+    message = sample(context.es, context.names, context.settings, search, found.examples, context.clock())
+    part = message.get_body(("html",))
+    try:
+        path.write_text(str(part.get_content()) if part else "", encoding="utf-8")
+    except OSError as error:
+        raise NewswatchError(f"{path} can't be written: {error.strerror}") from error
+    out.print(f"Its mail: [bold]{escape(str(path))}[/], to be opened in a browser.", soft_wrap=True)
+
+
 def _show_trial(found: Trial) -> None:
     most = max(found.days.values()) or 1
     for day, count in found.days.items():
         out.print(f"{day:%d %b}  {'█' * round(40 * count / most):<40}  {count}")
-    out.print(f"[bold]{found.stories}[/] stories in {found.articles} articles: {found.per_day:.1f} mails a day.")
+    stories = "1 story" if found.stories == 1 else f"{found.stories} stories"
+    articles = "1 article" if found.articles == 1 else f"{found.articles} articles"
+    out.print(f"[bold]{stories}[/] in {articles}: {found.per_day:.1f} mails a day.")
     if found.labelled.labelled:
         low, high = found.labelled.interval
         told = f"{found.labelled.precision:.0%} ({low:.0%} – {high:.0%})"
@@ -229,7 +277,8 @@ def _show_trial(found: Trial) -> None:
 def _show_articles(mark: str, articles: Sequence[Article]) -> None:
     for article in articles:
         when = article.published or article.first_seen
-        out.print(f"{mark} {when:%d %b %H:%M}  {escape(article.title)} [dim]{escape(article.source.name)}[/]")
+        told = f"{mark} {when:%d %b %H:%M}  {escape(article.title)} [dim]{escape(article.source.name)}[/]"
+        out.print(told, soft_wrap=True)
 
 
 def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the article.")]) -> None:
@@ -247,7 +296,7 @@ def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the a
     if not found.matches and len(found.nearest_miss) == 1:
         out.print(f"It misses by one condition: {escape(found.nearest_miss[0].text)}", soft_wrap=True)
     if found.deliveries:
-        _show_deliveries(found.deliveries)
+        _show_deliveries(context, found.deliveries)
     elif found.matches:
         out.print("Nothing was ever owed for it: it came in before the search was saved, or waits to be matched.")
 
@@ -255,91 +304,52 @@ def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the a
 # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _with_options(command: Callable[[str, dict[str, Any], bool], None]) -> Callable[..., None]:
+    """The command with an option for each field; it is handed those that were given."""
+
+    def called(alert_id: str, yes: bool = False, **given: Any) -> None:
+        command(alert_id, _fields(**given), yes)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("alert_id", kind, annotation=AlertId),
+            *(inspect.Parameter(name, kind, default=None, annotation=how) for name, (_, how) in OPTIONS.items()),
+            inspect.Parameter("yes", kind, default=False, annotation=Yes),
+        ]
+    )
+    called.__annotations__ = {"alert_id": AlertId, **{name: how for name, (_, how) in OPTIONS.items()}, "yes": Yes}
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    return called
+
+
+def _fields(**given: Any) -> dict[str, Any]:
+    """Options that were given, as fields of `alerts.yaml`."""
+    fields = {OPTIONS[name][0]: value for name, value in given.items() if value is not None and value != []}
+    if "tags" in fields:
+        parts = (tag.partition(":") for tag in fields["tags"])
+        fields["tags"] = [{"tag": tag, "level": level or "mention"} for tag, _, level in parts]
+    return fields
+
+
 @alerts_app.command()
-def add(
-    alert_id: AlertId,
-    to: To = None,
-    name: Name = None,
-    query: Query = None,
-    tag: Tags = None,
-    schedule: Schedule = None,
-    language: Languages = None,
-    country: Countries = None,
-    source: Sources = None,
-    kind: Kinds = None,
-    min_score: MinScore = None,
-    min_sources: MinSources = None,
-    throttle: Throttle = None,
-    updates: Updates = None,
-    note: Note = None,
-    yes: Yes = False,
-) -> None:
+@_with_options
+def add(alert_id: str, fields: dict[str, Any], yes: bool) -> None:
     """Save a new search."""
     from newswatch.model import SavedSearch
 
     context, saved = _open()
     if any(search.id == alert_id for search in saved.all()):
         raise typer.BadParameter(f"there is a saved search {alert_id} already: `newswatch alerts edit {alert_id}`")
-    given = locals() | {"name": name or alert_id}
-    _save(context, saved, SavedSearch(alert_id, "", "", (), owner=_who()), _fields(**given), yes)
+    _save(context, saved, SavedSearch(alert_id, alert_id, "", (), owner=_who()), fields, yes)
 
 
 @alerts_app.command()
-def edit(
-    alert_id: AlertId,
-    to: To = None,
-    name: Name = None,
-    query: Query = None,
-    tag: Tags = None,
-    schedule: Schedule = None,
-    language: Languages = None,
-    country: Countries = None,
-    source: Sources = None,
-    kind: Kinds = None,
-    min_score: MinScore = None,
-    min_sources: MinSources = None,
-    throttle: Throttle = None,
-    updates: Updates = None,
-    note: Note = None,
-    on: Annotated[bool | None, typer.Option("--on/--off", help="Whether it is matched at all.")] = None,
-    yes: Yes = False,
-) -> None:
+@_with_options
+def edit(alert_id: str, fields: dict[str, Any], yes: bool) -> None:
     """Change a saved search: what is given replaces what it had. The version before is kept."""
     context, saved = _open()
-    given = locals() | {"enabled": on}
-    _save(context, saved, saved.get(alert_id), _fields(**given), yes)
-
-
-_FIELDS = {
-    "to": "recipients",
-    "language": "languages",
-    "country": "countries",
-    "source": "sources",
-    "kind": "kinds",
-    **{
-        name: name
-        for name in (
-            "name",
-            "query",
-            "schedule",
-            "min_score",
-            "min_sources",
-            "throttle",
-            "updates",
-            "note",
-            "enabled",
-        )
-    },
-}
-
-
-def _fields(**given: Any) -> dict[str, Any]:
-    """Options that were given, as fields of `alerts.yaml`."""
-    fields = {_FIELDS[name]: value for name, value in given.items() if name in _FIELDS and value is not None}
-    if given.get("tag"):
-        parts = (tag.partition(":") for tag in given["tag"])
-        fields["tags"] = [{"tag": tag, "level": level or "mention"} for tag, _, level in parts]
-    return fields
+    _save(context, saved, saved.get(alert_id), fields, yes)
 
 
 def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: dict[str, Any], yes: bool) -> None:

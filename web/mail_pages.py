@@ -6,7 +6,6 @@ A mail's HTML is shown in a frame of its own, under a policy that lets it do not
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -15,21 +14,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from pydantic import SecretStr
 
 from alerts import schedule as schedules
-from alerts.compose import Item, Mail, MailKind
-from alerts.highlight import highlights
-from alerts.links import Links
-from alerts.mail import Story
-from alerts.mail import render as written
-from alerts.query import to_query
+from alerts.sample import sample as written
 from embedded.mail import CaughtMail, read_mail
 from embedded.stack import mail_folder
 from jobs.context import Context
-from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
+from newswatch.model import SavedSearch
 from search.articles import ArticleStore
-from search.story_view import independent_sources
 from web.catcher import catches, caught
 from web.render import render
 from web.security import Here
@@ -71,36 +63,8 @@ def sample(
     if not articles:
         raise HTTPException(404, "These articles are no longer in the index.")
     search = SavedSearch("sample", name or "This search", query, ("you@example.org",), schedule=schedule)
-    return _framed(_sample(here, search, articles))
-
-
-def _sample(here: Context, search: SavedSearch, articles: list[Article]) -> str:
-    asked = to_query(search)
-    passages = highlights(here.es, here.names, ((search.id, asked, a.language, a.id) for a in articles))
-    counts = independent_sources(here.es, here.names.articles, [a.story_id or a.id for a in articles])
-    stories = []
-    for article in articles:
-        story_id = article.story_id or article.id
-        owed = Delivery(
-            alert_id=search.id,
-            alert_name=search.name,
-            story_id=story_id,
-            article_id=article.id,
-            recipients=search.recipients,
-            state=DeliveryState.PENDING,
-            created_at=here.clock(),
-            passages=passages.get((search.id, article.id), ()),
-            schedule=search.schedule,
-        )
-        stories.append(Story(Item(story_id, (owed,)), article, counts.get(story_id, 1)))
-    digest = schedules.parse(search.schedule).digest
-    kind: MailKind = "digest" if digest else "story" if len(stories) == 1 else "group"
-    mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "<sample@localhost>")
-    # Signed with a key that nobody keeps: the links of a sample do nothing.
-    unsigned = Links(here.settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
-    message = written(mail, stories, here.settings, unsigned, now=here.clock())
-    part = message.get_body(("html",))
-    return str(part.get_content()) if part else ""
+    part = written(here.es, here.names, here.settings, search, articles, here.clock()).get_body(("html",))
+    return _framed(str(part.get_content()) if part else "")
 
 
 def _framed(html: str) -> Response:
