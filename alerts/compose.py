@@ -10,7 +10,7 @@ from typing import Literal
 
 from alerts import schedule
 from alerts.mailbox import Mailbox
-from alerts.outbox import Sent, outcome_for
+from alerts.outbox import MUTED, Sent, outcome_for
 from newswatch.model import Delivery, DeliveryKind, SavedSearch
 
 MailKind = Literal["story", "group", "digest", "reply"]
@@ -113,7 +113,7 @@ def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch],
         return "the recipient has acknowledged the story"
     search = searches.get(delivery.alert_id)
     if search and search.mute_until and search.mute_until > now:
-        return f"muted until {search.mute_until:%Y-%m-%d %H:%M} UTC"
+        return f"{MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC"
     return None
 
 

@@ -14,6 +14,7 @@ from newswatch.model import Article, Delivery, SavedSearch
 from search.articles import ArticleStore
 from search.names import Names
 from search.query import text_query
+from search.story_view import independent_sources
 
 _PARTS = re.compile(r'(?:[\w.]+:)?(?:"[^"]*"(?:~\d+)?|/[^/]+/|\([^()]*\)|[^\s()"]+)')
 _OPERATORS = {"AND", "OR", "NOT", "&&", "||", "!", "TO"}
@@ -57,10 +58,17 @@ def explain(es: Elasticsearch, names: Names, search: SavedSearch, article_id: st
     clauses = tuple(
         Clause(text, _holds(es, names, article_id, query), part) for text, query, part in conditions(search)
     )
+    matches = _holds(es, names, article_id, to_query(search))
+    if search.min_sources > 1:
+        story_id = article.story_id or article.id
+        count = independent_sources(es, names.articles, [story_id])[story_id]
+        told = f"{search.min_sources} independent sources or more report the story: {count} by now"
+        clauses = (*clauses, Clause(told, count >= search.min_sources))
+        matches = matches and clauses[-1].holds
     outbox = Outbox(es, names)
     outbox.refresh()
     deliveries = tuple(outbox.about(search.id, article.story_id))
-    return Explanation(article, _holds(es, names, article_id, to_query(search)), clauses, deliveries)
+    return Explanation(article, matches, clauses, deliveries)
 
 
 def _holds(es: Elasticsearch, names: Names, article_id: str, query: Query) -> bool:

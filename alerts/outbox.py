@@ -175,6 +175,13 @@ class Outbox:
             for hit in scan(self._es, index=self._index, query=query, size=_PAGE):
                 yield delivery(hit["_source"])
 
+    def muted(self, alert_id: str) -> list[Stored[Delivery]]:
+        """What a saved search owed while it was muted, to be told after all, as of the last refresh."""
+        both = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
+        hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": both}}, "_source": False})
+        found = self.get(hit["_id"] for hit in hits)
+        return [one for one in found if (one.value.suppressed_by or "").startswith(MUTED)]
+
     # ── settling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def settle(self, deliveries: Iterable[Stored[Delivery]], change: Callable[[Delivery], Delivery]) -> None:
@@ -198,6 +205,8 @@ class Outbox:
         raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
 
 
+MUTED = "muted until"
+"""How the rule begins that names a saved search's mute."""
 _PENDING = {"term": {"state": DeliveryState.PENDING}}
 
 
@@ -215,11 +224,18 @@ def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
         passages=match.passages,
         not_before=schedule.next_due(schedule.parse(search.schedule), now),
         schedule=search.schedule,
-        suppressed_by=f"muted until {search.mute_until:%Y-%m-%d %H:%M} UTC" if muted else None,
+        suppressed_by=f"{MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC" if muted else None,
         published=match.published,
         fetched_at=match.fetched_at,
         indexed_at=match.indexed_at,
     )
+
+
+def revived(delivery: Delivery, now: datetime) -> Delivery:
+    """A delivery that a mute had suppressed, owed again and due by its schedule. Pure."""
+    kept = tuple(o for o in delivery.outcomes if not (o.error or "").startswith(MUTED))
+    due = schedule.next_due(schedule.parse(delivery.schedule), now)
+    return replace(delivery, state=DeliveryState.PENDING, suppressed_by=None, outcomes=kept, not_before=due)
 
 
 def with_outcome(delivery: Delivery, outcome: Outcome) -> Delivery:

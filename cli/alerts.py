@@ -390,11 +390,49 @@ def mute(
 
 
 @alerts_app.command()
-def unmute(alert_id: AlertId) -> None:
-    """Let a saved search mail again; what matched while it was muted stays suppressed."""
+def unmute(
+    alert_id: AlertId,
+    missed: Annotated[bool, typer.Option("--missed", help="Mail what matched while it was muted, too.")] = False,
+) -> None:
+    """Let a saved search mail again; what matched while it was muted stays suppressed unless asked for."""
+    from alerts.outbox import Outbox, revived
+
     context, saved = _open()
-    saved.save(replace(saved.get(alert_id), mute_until=None), by=_who(), now=context.clock())
+    now = context.clock()
+    saved.save(replace(saved.get(alert_id), mute_until=None), by=_who(), now=now)
     out.print(f"[bold]{escape(alert_id)}[/] mails again.")
+    if missed:
+        outbox = Outbox(context.es, context.names)
+        outbox.refresh()
+        found = outbox.muted(alert_id)
+        outbox.settle(found, lambda delivery: revived(delivery, now))
+        out.print(f"{len(found)} {'story' if len(found) == 1 else 'stories'} that it had missed are owed again.")
+
+
+@alerts_app.command()
+def ack(
+    url: Annotated[str, typer.Argument(help="Of an article on the story.")],
+    to: Annotated[str, typer.Option("--to", help="The recipient who knows enough of it.")],
+) -> None:
+    """Send a recipient no more mails on a story, save corrections."""
+    from alerts.feedback import obey
+    from alerts.links import Link
+    from alerts.saved import UsageError, address
+    from ingest.urls import article_id
+    from newswatch.errors import NewswatchError
+    from search.articles import ArticleStore
+
+    context, _ = _open()
+    try:
+        recipient = address(to)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    article = ArticleStore(context.es, context.names).get([article_id(url)]).get(article_id(url))
+    if article is None:
+        raise NewswatchError("That article was never indexed.")
+    story_id = article.story_id or article.id
+    obey(context.es, context.names, Link("ack", recipient, "*", story_id, article.id), context.clock())
+    out.print(f"{escape(recipient)} gets no more mails on “{escape(article.title)}”, save corrections.", soft_wrap=True)
 
 
 @alerts_app.command()

@@ -13,6 +13,7 @@ import typer
 from elasticsearch import Elasticsearch
 from typer.testing import CliRunner, Result
 
+from alerts.mailbox import Mailboxes
 from alerts.match import match_batch
 from alerts.outbox import Outbox
 from alerts.saved import SavedSearches
@@ -182,6 +183,45 @@ def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> Non
     assert told[0].startswith("ice does not match")
     assert "It misses by one condition: language fr" in told
     assert "never indexed" in str(run("explain", "ice", "https://herald.example/unknown").exception)
+
+
+def test_explain_counts_the_sources(run: Run, press: Press) -> None:
+    press.publish(a_story(1, first_seen=NOW), now=NOW)
+    run("alerts", "edit", "ice", "--min-sources", "2")
+    told = lines(run("explain", "ice", "https://herald.example/1"))
+    assert told[0].startswith("ice does not match")
+    assert "✗ 2 independent sources or more report the story: 1 by now" in told
+    other = a_story(11, first_seen=NOW, story_id=a_story(1).story_id, source=a_source(owner="other"))
+    press.publish(other, now=NOW)
+    assert lines(run("explain", "ice", "https://herald.example/1"))[0].startswith("ice matches")
+
+
+def test_unmute_mails_what_was_missed_only_when_asked(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
+    outbox = Outbox(es, names)
+
+    def missed(n: int) -> str:
+        run("alerts", "mute", "ice", "--for", "2h")
+        batch = press.publish(a_story(n, first_seen=NOW), now=NOW)
+        searches = SavedSearches(es, names).enabled()
+        outbox.owe(match_batch(es, names, batch, searches).matches, searches, NOW)
+        return f"ice~{a_story(n).story_id}"
+
+    def states(*ids: str) -> list[str]:
+        return [found.value.state for found in outbox.get(ids)]
+
+    first = missed(1)
+    assert run("alerts", "unmute", "ice").exit_code == 0
+    assert states(first) == ["suppressed"]
+    second = missed(11)
+    assert "2 stories" in run("alerts", "unmute", "ice", "--missed").stdout
+    assert states(first, second) == ["pending", "pending"]
+
+
+def test_ack_keeps_a_story_from_a_reader(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
+    press.publish(a_story(1, first_seen=NOW), now=NOW)
+    assert run("alerts", "ack", "https://herald.example/1", "--to", "ann@reader.example").exit_code == 0
+    assert a_story(1).story_id in Mailboxes(es, names).get("ann@reader.example").acknowledged
+    assert run("alerts", "ack", "https://herald.example/9", "--to", "ann@reader.example").exit_code != 0
 
 
 def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
