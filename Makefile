@@ -26,8 +26,10 @@ $(STAMP): pyproject.toml requirements-dev.lock
 demo: $(STAMP) ## the whole pipeline on a local newsroom: feeds to e-mail, checked step by step (KEEP=1 leaves it running)
 	@$(BIN)/newswatch demo $(if $(KEEP),--keep)
 
-pictures: $(STAMP) ## renew the pictures of the News page in docs/pictures (needs Chromium)
+pictures: $(STAMP) ## renew the pictures of the News page and of the demo's mails in docs/pictures (needs Chromium)
 	NEWSWATCH_PICTURES=docs/pictures $(BIN)/pytest -q tests/web/test_browser.py tests/web/test_airflow.py
+	$(BIN)/newswatch demo
+	$(BIN)/python -m tests.alerts.pictures docs/pictures
 
 up: $(STAMP) ## start Elasticsearch, Airflow and the mail catcher
 	@$(BIN)/newswatch up
