@@ -1,12 +1,11 @@
 """The process killed before any step of match and deliver, then run again: nothing lost, nothing twice.
 
 The one exception is the SMTP window: killed after the server has taken a mail and before that is written down, the mail
-is sent again, with the same Message-ID.
+is sent again, with the same Message-ID. Random deaths, again and again: `test_exactly_once`.
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -46,21 +45,3 @@ def test_killed_before_any_step(es: Elasticsearch, names: Names, mortal: Mortal,
     assert step > 25, "so few steps can't be all of them"
     twice = [m for m, n in Counter(str(m["Message-ID"]) for m in office.messages).items() if n > 1]
     assert 1 <= len(twice) <= 2 * 2, "only a death between the server's yes and our note may send a mail twice"
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_killed_again_and_again(es: Elasticsearch, names: Names, mortal: Mortal, office: PostOffice, seed: int) -> None:
-    """Random deaths, batches matched in any order and more than once."""
-    dice = random.Random(seed)
-    press = Press(es, names)
-    case = a_case(press, seed)
-    now, deaths = NOW, 0
-    for _ in range(8):
-        batches = [*case.batches[: dice.randint(1, 2)]]
-        deaths += mortal.run(case.searches, batches, now, dice.randint(1, 30)) == -9
-        now += LEASE * dice.choice([0.1, 0.5, 1.1, 2])
-    for _ in range(3):
-        now += LEASE + timedelta(hours=1)
-        assert mortal.run(case.searches, case.batches, now) == 0
-    assert deaths
-    check(press, office, case, windows=deaths)

@@ -149,7 +149,7 @@ def world(es: Elasticsearch, elasticsearch_url: str, names: Names, office: PostO
 @pytest.mark.timeout(300 + 10 * EXAMPLES)
 @settings(
     derandomize=not EXAMPLES,
-    max_examples=EXAMPLES or 8,
+    max_examples=EXAMPLES or 6,
     deadline=None,
     database=None,
     print_blob=True,
