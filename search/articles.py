@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -165,11 +166,13 @@ class ArticleStore:
     def _read(self, ids: Iterable[str]) -> tuple[list[str], dict[str, Stored[tuple[Article, Document]]]]:
         """The slices, and those of the articles that they hold."""
         wanted = list(dict.fromkeys(ids))
-        for _ in range(_ROUNDS):
+        for attempt in range(_ROUNDS):
             live = self.slices()
             hits = self._mget(live, wanted)
             if hits is not None:
                 break
+            # A slice that another worker is just making is in the alias before it can be read, on a busy disk for long.
+            time.sleep(min(0.05 * 2**attempt, 2.0))
         else:
             raise StoreError("The slices of the articles keep changing: run it again.")
         found: dict[str, Stored[tuple[Article, Document]]] = {}
@@ -179,7 +182,7 @@ class ArticleStore:
         return live, found
 
     def _mget(self, slices: list[str], ids: list[str]) -> list[Document] | None:
-        """What the slices hold of the ids; None if one of the slices is no more: then it is not known."""
+        """What the slices hold of the ids; None if one of them is no more, or not there yet: then it is not known."""
         wanted = [{"_index": index, "_id": name} for index in slices for name in ids]
         hits: list[Document] = []
         for at in range(0, len(wanted), _GETS):

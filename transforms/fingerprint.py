@@ -32,7 +32,7 @@ _SEED = 0x6E657773
 _BAND_NAMES = tuple(f"{RMinHash.ALGORITHM_VERSION}.{number:02d}." for number in range(BANDS))
 """The algorithm's version first, since another one's signatures can't be compared."""
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)+|\d{2,}")
+_NUMBER = re.compile(r"\d(?:\d*(?:[.,:]\d+)+|\d+)")  # begins with one digit: `re` looks for that much faster
 
 
 def text_hash(title: str, text: str) -> str:
@@ -102,11 +102,11 @@ def _bands(runs: list[str]) -> tuple[str, ...]:
     signature = RMinHash(num_perm=BANDS * ROWS, seed=_SEED)
     signature.update(runs)
     rows = signature.digest()
-    return tuple(name + _digest(rows[n * ROWS : (n + 1) * ROWS]) for n, name in enumerate(_BAND_NAMES))
+    return tuple(name + _digest(*rows[n * ROWS : (n + 1) * ROWS]) for n, name in enumerate(_BAND_NAMES))
 
 
-def _digest(rows: list[int]) -> str:
-    return hashlib.blake2b(repr(rows).encode(), digest_size=6).hexdigest()
+def _digest(*rows: int) -> str:
+    return hashlib.blake2b(b"[%d, %d, %d]" % rows, digest_size=6).hexdigest()
 
 
 def jaccard(a: Fingerprint, b: Fingerprint) -> float:

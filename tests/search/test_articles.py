@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Timer
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -99,3 +100,15 @@ def test_what_elasticsearch_refuses_is_named_and_the_rest_is_written(
     (refused,) = report.refused
     assert refused.article.id == worse.id
     assert "version" in refused.reason
+
+
+def test_a_slice_that_is_just_being_made_is_waited_for(es: Elasticsearch, names: Names, store: ArticleStore) -> None:
+    """It is in the alias as soon as it is made, and can be read only once its shard has started."""
+    index = names.slice_of_month(f"{NOW:%Y.%m}")
+    closed = {"index.routing.allocation.enable": "none"}
+    es.indices.create(index=index, settings=closed, aliases={names.articles: {}}, wait_for_active_shards=0)
+    opening = Timer(0.5, es.indices.put_settings, kwargs={"index": index, "settings": dict.fromkeys(closed)})
+    opening.start()
+    report = store.write(articles(1), BATCH, SEQ, now=NOW)
+    opening.join()
+    assert len(report.new) == 1
