@@ -19,6 +19,9 @@ from tests.press import Press
 STAYS = 10
 """Steps that an entry is shown for at least, however many come after it: a publisher who showed it for less than it is
 kept away by breakdowns would be losing it, not newswatch."""
+SETTLED = 6
+"""Steps after which an entry has surely been read by a process that lived, and may get another address: one that dies
+between an article and the note of its entry leaves no memory of which entry it was (docs/architecture.md)."""
 WINDOW = 12
 """Entries that a feed shows at least, if it has so many."""
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
@@ -123,7 +126,7 @@ class Newsstand(Press):
             due = len(sheet.coming) / left
             self.links |= {identity(link) for link in sheet.publish(round(due * rng.uniform(0.2, 2) + 0.4), step)}
             if sheet.shown and rng.random() < 0.15:
-                self._edit(rng, sheet)
+                self._edit(rng, sheet, step)
             self._print(sheet.name)
         if rng.random() < 0.5:
             self._break(rng)
@@ -152,9 +155,9 @@ class Newsstand(Press):
         body = self.sheets[name].body()
         self.raw[f"/{name}.xml"] = self.raw[f"/moved/{name}.xml"] = body
 
-    def _edit(self, rng: random.Random, sheet: Sheet) -> None:
+    def _edit(self, rng: random.Random, sheet: Sheet, step: int) -> None:
         at = rng.randrange(len(sheet.shown))
-        item = sheet.shown[at][1]
+        since, item = sheet.shown[at]
         link = link_of(item)
         kind = rng.choice(("title", "tracking", "renamed"))
         if kind == "title":
@@ -162,9 +165,12 @@ class Newsstand(Press):
             sheet.change(at, item.replace(b"</title>", b" (edited)</title>", 1))
         elif kind == "tracking" and "?" not in link and "#" not in link:
             sheet.change(at, _relinked(item, link, link + "?utm_source=rss"))
-        elif kind == "renamed" and _OWN_ID.search(item) and self._is_alone(link) and "?" not in link:
+        elif kind == "renamed" and step - since >= SETTLED and self._may_be_renamed(link, item):
             self.touched.add(identity(link))
             sheet.change(at, _relinked(item, link, link + "-renamed"))
+
+    def _may_be_renamed(self, link: str, item: bytes) -> bool:
+        return bool(_OWN_ID.search(item)) and "?" not in link and link[-8:] != "-renamed" and self._is_alone(link)
 
     def _is_alone(self, link: str) -> bool:
         """Whether one feed only carries it: an entry id is worth nothing beyond its feed."""
