@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from elasticsearch import Elasticsearch
 
+from embedded.artefacts import class_path
 from embedded.elasticsearch import start_elasticsearch
+from newswatch.errors import StackError
 from newswatch.settings import Settings
 from search.client import set_up
 from search.names import Names
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch what Elasticsearch is made of while that is still allowed: in a test, sockets reach loopback only."""
+    if any("elasticsearch_url" in getattr(item, "fixturenames", ()) for item in session.items):
+        with suppress(StackError):  # without a network the tests that need it say so, and the others run
+            class_path()
 
 
 @pytest.fixture(scope="session")
