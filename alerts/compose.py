@@ -56,6 +56,8 @@ class Mail:
     """Message-IDs of the thread, oldest first; the last is replied to."""
     thread_subject: str = ""
     """What the thread's first mail was called."""
+    again: bool = False
+    """Begun before, so that the server may have taken it: it stays this mail until the server has said yes or no."""
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
@@ -200,7 +202,7 @@ def _resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], told: Mappi
         kind: MailKind = "digest" if all(_is_digest(item) for item in items) else "group"
         if len(items) == 1 and kind == "group":
             kind = "reply" if told.get(items[0].story_id) else "story"
-        mails.append(_threaded(Mail(recipient, kind, tuple(items), message_id), told))
+        mails.append(_threaded(Mail(recipient, kind, tuple(items), message_id, again=True), told))
     return mails
 
 

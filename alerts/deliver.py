@@ -257,7 +257,7 @@ class _Worker:
             return replace(box, last_error=refusal.reason), DeliverReport(failed=1)
         why = refusal.reason if refusal else result.down or result.unknown or "no answer"
         # Surely not taken: next time it may go with others, in another mail. Perhaps taken: only as this very mail.
-        self._settle(carried, mail, DeliveryState.PENDING, why, forget=result.unknown is None)
+        self._settle(carried, mail, DeliveryState.PENDING, why, forget=result.unknown is None and not mail.again)
         if result.down:
             return replace(box, last_error=why), DeliverReport(postponed=1, down=result.down)
         later = put_off(box, why, now)

@@ -245,6 +245,25 @@ def test_line_lost_after_data_sends_the_same_mail_again(desk: Desk, office: Post
     assert len(by_story) == (2 if how == "drop" else 1)
 
 
+@pytest.mark.parametrize("then", ["451 greylisted", "down"])
+def test_a_mail_that_may_have_been_taken_stays_the_same_mail(desk: Desk, office: PostOffice, then: str) -> None:
+    """Also when it is put off after that: it was forgotten then, and its stories went again in another mail."""
+    office.on_data = lambda r, before: None if before else "drop"
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    assert desk.deliver().postponed == 1
+    office.on_recipient = lambda r, before: "451 greylisted" if before == 1 else None
+    changes = {"smtp_port": free_port()} if then == "down" else {}
+    assert desk.deliver(NOW + 2 * MINUTE, **changes).sent == 0
+    desk.owe(a_story(2), now=NOW + 3 * MINUTE)
+    for minutes in (10, 20):
+        desk.deliver(NOW + minutes * MINUTE)
+    by_story = [m for m in office.messages if m["Subject"] == "A new glacier is agreed, plan 1"]
+    assert len(by_story) == 2
+    assert len({m["Message-ID"] for m in by_story}) == 1
+    assert len(office.taken) == 3
+
+
 def test_muted_search_is_suppressed_and_says_so(desk: Desk, office: PostOffice) -> None:
     desk.save(a_search("all", mute_until=NOW + HOUR))
     desk.owe(a_story(1))

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from elasticsearch import Elasticsearch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from search.names import Names
@@ -77,7 +77,7 @@ trouble = st.builds(
 sequences = st.lists(st.one_of(runs, runs, slow, trouble), min_size=1, max_size=7)
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """Two workers, a mail server and an index."""
 
@@ -156,5 +156,6 @@ def world(es: Elasticsearch, elasticsearch_url: str, names: Names, office: PostO
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(sequence=sequences)
+@example([Trouble("data", "drop", 1), Run((0,)), Trouble("rcpt", "451 greylisted", 1), Run((), minutes=1.5)])
 def test_everybody_is_told_everything_by_one_mail(world: World, sequence: list[Run | Slow | Trouble]) -> None:
     world.play(sequence)
