@@ -231,7 +231,10 @@ class Demo:
         again = {str(request["path"]) for request in later} - feeds - {"/-/requests"}
         self._checks.that(not again, "no page was asked for again", str(again))
         digest = self._digests()[0]
-        first, second = (digest.text.find(self._url(story)) for story in (self._news[0], self._news[2]))
+        # Which of the two papers' reports stands for their story, the one that was read first decides.
+        first, second = (
+            max(digest.text.find(self._url(story)) for story in stories) for stories in (self._news[:2], self._news[2:])
+        )
         right = 0 < digest.text.find("2 independent sources") < first < second
         told = f"the digest tells the new stories, first the one that 2 independent sources report → {DIGEST}"
         self._checks.that(right, told, digest.text)
