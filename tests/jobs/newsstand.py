@@ -70,16 +70,16 @@ class Sheet:
         coming = [_led_to(match.group(), url) for match in found]
         return cls(name, body[: found[0].start()], body[found[-1].end() :], coming)
 
-    def publish(self, count: int, step: int) -> list[str]:
-        """Publish the next entries and drop what is old; their links."""
-        links = []
+    def publish(self, count: int, step: int) -> list[bytes]:
+        """Publish the next entries and drop what is old; the entries."""
+        items = []
         for _ in range(min(count, len(self.coming))):
             item = self.coming.pop()
             self.shown.insert(0, (step, item))
-            links.append(link_of(item))
+            items.append(item)
         fresh = sum(step - at < STAYS for at, _ in self.shown)
         del self.shown[max(WINDOW, fresh) :]
-        return links
+        return items
 
     def body(self) -> bytes:
         """As it is served."""
@@ -102,7 +102,8 @@ class Newsstand(Press):
     links: set[str] = field(default_factory=set)
     """Of everything that was published."""
     touched: set[str] = field(default_factory=set)
-    """Links of entries that were edited."""
+    """Links of entries that were edited, or that one feed gives twice under two titles, as the BBC's does."""
+    _titles: dict[tuple[str, str], bytes] = field(default_factory=dict)
     _pages: dict[str, bytes] = field(default_factory=dict)
 
     def load(self, paths: list[Path]) -> None:
@@ -124,7 +125,7 @@ class Newsstand(Press):
         for sheet in self.sheets.values():
             left = max(1, round(0.8 * steps) - step)
             due = len(sheet.coming) / left
-            self.links |= {identity(link) for link in sheet.publish(round(due * rng.uniform(0.2, 2) + 0.4), step)}
+            self._publish(sheet, round(due * rng.uniform(0.2, 2) + 0.4), step)
             if sheet.shown and rng.random() < 0.15:
                 self._edit(rng, sheet, step)
             self._print(sheet.name)
@@ -136,7 +137,7 @@ class Newsstand(Press):
         self.broken.clear()
         self._pages.clear()
         for sheet in self.sheets.values():
-            self.links |= {identity(link) for link in sheet.publish(len(sheet.coming), step)}
+            self._publish(sheet, len(sheet.coming), step)
             self._print(sheet.name)
 
     def answer(self, path: str, etag: str | None) -> tuple[int, bytes, str | None]:
@@ -150,6 +151,14 @@ class Newsstand(Press):
         return (304, b"", current) if etag == current else (200, body, current)
 
     # ── what may happen ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _publish(self, sheet: Sheet, count: int, step: int) -> None:
+        for item in sheet.publish(count, step):
+            name = identity(link_of(item))
+            self.links.add(name)
+            title = item.partition(b"</title>")[0].partition(b"<title")[2]
+            if self._titles.setdefault((sheet.name, name), title) != title:
+                self.touched.add(name)
 
     def _print(self, name: str) -> None:
         body = self.sheets[name].body()
