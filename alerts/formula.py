@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from search.mapping import ARTICLE
+from search.mapping import ARTICLE, fields_of
 from search.query import text_query
 
 Clause = str
@@ -68,17 +68,7 @@ def query_of(clause: Clause, analyzers: frozenset[str]) -> Query:
     """
     if clause.startswith(_JSON):
         return dict(json.loads(clause[len(_JSON) :]))
-    (kind, words), *_ = text_query(clause).items()
-    return {kind: words if "fields" not in words else words | {"fields": _narrowed(tuple(words["fields"]), analyzers)}}
-
-
-@lru_cache(maxsize=100)
-def _narrowed(fields: tuple[str, ...], analyzers: frozenset[str]) -> list[str]:
-    def kept(field: str) -> bool:
-        parent, _, name = field.partition("^")[0].partition(".")
-        return parent != "stemmed" or name in analyzers
-
-    return [field for field in fields if kept(field)]
+    return text_query(clause, fields_of(analyzers))
 
 
 _COSTLY = re.compile(r"[~/\[{<>]|(?:^|[\s(:])[+!-]?[*?]")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 from newswatch.settings import Settings
@@ -60,6 +61,17 @@ DEFAULT_FIELDS = ["title^3", "summary^1.5", "text", *(f"stemmed.{name}" for name
 
 `stemmed.<analyzer>` holds all that an article says, and its entities by their other names, in one field: words of a
 query that stand partly in the title and partly in the text are found together only where one field has them all."""
+
+
+@lru_cache(maxsize=100)
+def fields_of(analyzers: frozenset[str]) -> tuple[str, ...]:
+    """The default fields without the stemmed ones of other analyzers.
+
+    Those of languages that no article at hand has match nothing, but every word is analyzed for each of them.
+    """
+    unwanted = {f"stemmed.{name}" for name in (*STEMMED, UNSTEMMED)} - {f"stemmed.{name}" for name in analyzers}
+    return tuple(field for field in DEFAULT_FIELDS if field not in unwanted)
+
 
 Json = dict[str, Any]
 
