@@ -10,7 +10,7 @@ from typing import Literal
 
 from alerts import schedule
 from alerts.mailbox import Mailbox
-from alerts.outbox import MUTED, Sent, outcome_for
+from alerts.outbox import Sent, mute_rule, outcome_for
 from newswatch.model import Delivery, DeliveryKind, SavedSearch
 
 MailKind = Literal["story", "group", "digest", "reply"]
@@ -114,9 +114,7 @@ def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch],
     if delivery.story_id in box.acknowledged and delivery.kind in ("story", "update"):
         return "the recipient has acknowledged the story"
     search = searches.get(delivery.alert_id)
-    if search and search.mute_until and search.mute_until > now:
-        return f"{MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC"
-    return None
+    return mute_rule(search, now) if search else None
 
 
 def _begun(recipient: str, owed: Sequence[Delivery]) -> tuple[dict[str, list[Delivery]], list[Delivery]]:

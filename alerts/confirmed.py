@@ -8,7 +8,7 @@ enough sources report, and of which any article matches, is told by its first ma
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,8 @@ _STORIES = 500
 """In one search."""
 _SEARCHES = 50
 """In one request."""
-_TIMES = ["story_id", "published", "provenance.fetched_at", "indexed_at"]
+SOURCE = ["story_id", "published", "provenance.fetched_at", "indexed_at"]
+"""What is read of an article to tell of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Confirmed:
     """What the searches that wait for sources match."""
 
     matches: tuple[Match, ...] = ()
-    failed: Mapping[str, str] | None = None
+    failed: Mapping[str, str] = field(default_factory=dict)
     """Id of a saved search that could not be run → why."""
 
 
@@ -72,11 +73,16 @@ Times = tuple[datetime | None, datetime | None, datetime | None]
 def _stories(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[tuple[str, Times]]:
     """The stories of the batch's articles, with the times of one of them."""
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
-    for hit in scan(es, index=names.articles, query={"query": numbers, "_source": _TIMES}, size=1_000):
-        found = hit["_source"]
-        moments = (found.get("published"), found.get("provenance", {}).get("fetched_at"), found.get("indexed_at"))
-        published, fetched, indexed = (datetime.fromisoformat(moment) if moment else None for moment in moments)
-        yield found.get("story_id") or hit["_id"], (published, fetched, indexed)
+    for hit in scan(es, index=names.articles, query={"query": numbers, "_source": SOURCE}, size=1_000):
+        yield story_and_times(hit)
+
+
+def story_and_times(hit: Mapping[str, Any]) -> tuple[str, Times]:
+    """The story of a hit with the fields of `SOURCE`, and its times; an article without a story is one. Pure."""
+    found = hit["_source"]
+    moments = (found.get("published"), found.get("provenance", {}).get("fetched_at"), found.get("indexed_at"))
+    published, fetched, indexed = (datetime.fromisoformat(moment) if moment else None for moment in moments)
+    return found.get("story_id") or hit["_id"], (published, fetched, indexed)
 
 
 def _firsts(

@@ -13,13 +13,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
-from typing import Any
 
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
 
-from alerts.confirmed import confirmed
+from alerts.confirmed import SOURCE, Times, confirmed, story_and_times
 from alerts.formula import EVERYWHERE, Clause, Formula, formula, gather, may_be_slow, query_of, where
 from alerts.query import Query, to_query
 from newswatch.errors import StoreError
@@ -40,7 +38,6 @@ REMEMBERED = 100_000
 """Clauses whose articles are remembered from one block to the next."""
 PATIENCE_S = 5.0
 """A request that takes longer is parted; a clause that takes longer on its own makes its saved searches fail."""
-_PAGE = 5_000
 _TRIED_AGAIN = (429, 502, 503)
 
 
@@ -73,9 +70,7 @@ class _Piece:
 class _Found:
     id: str
     story_id: str
-    published: datetime | None
-    fetched_at: datetime | None
-    indexed_at: datetime | None
+    times: Times
 
 
 def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequence[SavedSearch]) -> MatchReport:
@@ -100,7 +95,7 @@ def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequenc
     ids = {search.id for search in waiting}
     sure = confirmed(es, names, batch, waiting, tuple(match for match in matches if match.alert_id in ids))
     others = (match for match in matches if match.alert_id not in ids)
-    return MatchReport((*others, *sure.matches), {**(sure.failed or {}), **failed})
+    return MatchReport((*others, *sure.matches), {**sure.failed, **failed})
 
 
 def _pieces(es: Elasticsearch, index: str, batch: Batch) -> Iterator[_Piece]:
@@ -267,11 +262,11 @@ class _Asker:
             index=self._index,
             query={"bool": {"filter": [self._piece.range, {"terms": {"seq": numbers}}]}},
             size=len(numbers),
-            source_includes=["seq", "story_id", "published", "provenance.fetched_at", "indexed_at"],
+            source_includes=["seq", *SOURCE],
             track_total_hits=False,
             allow_partial_search_results=False,
         )
-        return {int(hit["_source"]["seq"]): _found(hit) for hit in answer["hits"]["hits"]}
+        return {int(hit["_source"]["seq"]): _Found(hit["_id"], *story_and_times(hit)) for hit in answer["hits"]["hits"]}
 
 
 def _parted(chunk: Sequence[Clause], size: int) -> list[Sequence[Clause]]:
@@ -286,29 +281,7 @@ def _bits(places: int) -> Iterator[int]:
 
 
 def _match(search: SavedSearch, article: _Found) -> Match:
-    return Match(
-        alert_id=search.id,
-        article_id=article.id,
-        story_id=article.story_id,
-        published=article.published,
-        fetched_at=article.fetched_at,
-        indexed_at=article.indexed_at,
-    )
-
-
-def _found(hit: Mapping[str, Any]) -> _Found:
-    source = hit["_source"]
-    return _Found(
-        hit["_id"],
-        source.get("story_id") or hit["_id"],
-        _time(source.get("published")),
-        _time(source.get("provenance", {}).get("fetched_at")),
-        _time(source.get("indexed_at")),
-    )
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return Match(search.id, article.id, article.story_id, (), *article.times)
 
 
 def _reason(error: Exception) -> str:

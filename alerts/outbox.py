@@ -180,7 +180,7 @@ class Outbox:
         both = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
         hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": both}}, "_source": False})
         found = self.get(hit["_id"] for hit in hits)
-        return [one for one in found if (one.value.suppressed_by or "").startswith(MUTED)]
+        return [one for one in found if (one.value.suppressed_by or "").startswith(_MUTED)]
 
     # ── settling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,14 +205,20 @@ class Outbox:
         raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
 
 
-MUTED = "muted until"
-"""How the rule begins that names a saved search's mute."""
+_MUTED = "muted until"
 _PENDING = {"term": {"state": DeliveryState.PENDING}}
+
+
+def mute_rule(search: SavedSearch, now: datetime) -> str | None:
+    """The rule that suppresses what a saved search owes while it is muted; None: it is not. Pure."""
+    if search.mute_until is None or search.mute_until <= now:
+        return None
+    return f"{_MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC"
 
 
 def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
     """The delivery of a match, due by the search's schedule; suppressed while the search is muted. Pure."""
-    muted = search.mute_until is not None and search.mute_until > now
+    muted = mute_rule(search, now)
     return Delivery(
         alert_id=search.id,
         alert_name=search.name,
@@ -224,7 +230,7 @@ def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
         passages=match.passages,
         not_before=schedule.next_due(schedule.parse(search.schedule), now),
         schedule=search.schedule,
-        suppressed_by=f"{MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC" if muted else None,
+        suppressed_by=muted,
         published=match.published,
         fetched_at=match.fetched_at,
         indexed_at=match.indexed_at,
@@ -233,7 +239,7 @@ def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
 
 def revived(delivery: Delivery, now: datetime) -> Delivery:
     """A delivery that a mute had suppressed, owed again and due by its schedule. Pure."""
-    kept = tuple(o for o in delivery.outcomes if not (o.error or "").startswith(MUTED))
+    kept = tuple(o for o in delivery.outcomes if not (o.error or "").startswith(_MUTED))
     due = schedule.next_due(schedule.parse(delivery.schedule), now)
     return replace(delivery, state=DeliveryState.PENDING, suppressed_by=None, outcomes=kept, not_before=due)
 

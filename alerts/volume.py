@@ -11,7 +11,7 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch
 
 from alerts import schedule
-from alerts.outbox import MUTED, Outbox, OweReport
+from alerts.outbox import Outbox, OweReport, mute_rule
 from alerts.query import Query, to_query
 from newswatch.model import Delivery, DeliveryKind, DeliveryState, SavedSearch
 from search.names import Names
@@ -132,7 +132,7 @@ def _week(middle: datetime) -> Query:
 
 
 def _delivery(search: SavedSearch, kind: DeliveryKind, event: str, told: str, now: datetime) -> Delivery:
-    muted = search.mute_until is not None and search.mute_until > now
+    muted = mute_rule(search, now)
     return Delivery(
         alert_id=search.id,
         alert_name=search.name,
@@ -145,5 +145,5 @@ def _delivery(search: SavedSearch, kind: DeliveryKind, event: str, told: str, no
         kind=kind,
         schedule=search.schedule,
         headline=told,
-        suppressed_by=f"{MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC" if muted else None,
+        suppressed_by=muted,
     )

@@ -43,7 +43,6 @@ from search.articles import ArticleStore, WriteReport
 from search.batches import BatchStore
 from search.documents import Stored
 from search.entries import EntryRecord, EntryStore, entry_key
-from search.feed_history import well
 from search.feeds import FeedRecord, FeedStore
 from search.quarantine import Quarantine
 from transforms.enrich import enrich
@@ -138,7 +137,6 @@ class _Puller:
     def __init__(self, context: Context, batch: Batch) -> None:
         self._batch = batch
         self._settings, self._clock = context.settings, context.clock
-        self._es, self._names = context.es, context.names
         self._articles = ArticleStore(context.es, context.names, retag=self._retag)
         self._entries = EntryStore(context.es, context.names)
         self._feeds = FeedStore(context.es, context.names)
@@ -197,7 +195,7 @@ class _Puller:
         """Ask others that are well, of this batch or else of the store, whether they can be reached."""
         known = self._well
         if len(known.keys() - silent) < WITNESSES:
-            others = await asyncio.to_thread(well, self._es, self._names)
+            others = await asyncio.to_thread(self._feeds.well)
             known = {host_of(url): url for url in reversed(others)} | known
         urls = [url for host, url in reversed(known.items()) if host not in silent][:WITNESSES]
         ours = is_our_outage(silent, await asyncio.gather(*(fetcher.answers(url) for url in urls)))

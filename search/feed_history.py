@@ -89,26 +89,6 @@ def _refusals(es: Elasticsearch, names: Names, feed_id: str) -> tuple[int, tuple
     return answer["hits"]["total"]["value"], tuple(refusals)
 
 
-def well(es: Elasticsearch, names: Names, *, limit: int = 50) -> list[str]:
-    """Where feeds are polled that are well and that no batch holds, the one that answered last first."""
-    answer = es.search(
-        index=names.feeds,
-        query={
-            "bool": {
-                "filter": [
-                    {"term": {"enabled": True}},
-                    {"term": {"failures": 0}},
-                    {"exists": {"field": "last_success_at"}},
-                ],
-                "must_not": [{"exists": {"field": "lease_batch"}}, {"exists": {"field": "paused_until"}}],
-            }
-        },
-        sort=[{"last_success_at": "desc"}],
-        size=limit,
-    )
-    return [feed_from_document(hit["_source"])[1].url for hit in answer["hits"]["hits"]]
-
-
 def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
     """Make the feed due at once, whatever kept it waiting; the next poll takes it. Harmless while it is being polled.
 

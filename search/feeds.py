@@ -107,6 +107,18 @@ class FeedStore:
         query = {"query": {"range": {"lease_until": {"gte": now.isoformat()}}}, "seq_no_primary_term": True}
         return [found.value.state for found in self._scan(query)]
 
+    def well(self, *, limit: int = 50) -> list[str]:
+        """Where feeds are polled that are well and that no batch holds, the one that answered last first."""
+        wanted = [{"term": {"enabled": True}}, {"term": {"failures": 0}}, {"exists": {"field": "last_success_at"}}]
+        unwanted = [{"exists": {"field": "lease_batch"}}, {"exists": {"field": "paused_until"}}]
+        answer = self._es.search(
+            index=self._index,
+            query={"bool": {"filter": wanted, "must_not": unwanted}},
+            sort=[{"last_success_at": "desc"}],
+            size=limit,
+        )
+        return [_record(hit["_source"]).state.url for hit in answer["hits"]["hits"]]
+
     def lease(self, feeds: Sequence[Stored[FeedRecord]], batch: Batch) -> list[str]:
         """Give the feeds to the batch; the ids of those that it got (a feed that somebody else took is missing)."""
         lease = {"lease_batch": batch.number, "lease_until": batch.lease_until.isoformat()}
