@@ -151,27 +151,28 @@ def render(mail: Mail, stories: Sequence[Story], settings: Settings, links: Link
         "sender": settings.mail_name,
         "recipient": mail.recipient,
     }
-    message = EmailMessage(POLICY)
-    _head(message, mail, context["subject"], alerts, settings, links, now)
+    message = headed(settings, mail.recipient, context["subject"], mail.message_id, now)
+    _head(message, mail, alerts, settings, links)
     message.set_content(_text(context), charset="utf-8")
     message.add_alternative(_template("mail.html.j2").render(context), subtype="html", charset="utf-8")
     return message
 
 
-def _head(
-    message: EmailMessage,
-    mail: Mail,
-    subject: str,
-    alerts: dict[str, str],
-    settings: Settings,
-    links: Links,
-    now: datetime,
-) -> None:
+def headed(settings: Settings, recipient: str, subject: str, message_id: str, now: datetime) -> EmailMessage:
+    """A message of ours that has no content yet, with the headers that every one of them has."""
+    message = EmailMessage(POLICY)
     message["From"] = Address(header(settings.mail_name), addr_spec=settings.mail_from)
-    message["To"] = Address(addr_spec=mail.recipient)
+    message["To"] = Address(addr_spec=recipient)
     message["Subject"] = header(subject)
     message["Date"] = now.astimezone(UTC)
-    message["Message-ID"] = mail.message_id
+    message["Message-ID"] = message_id
+    # RFC 3834, and what Exchange knows instead: nobody's out-of-office answer is wanted.
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    return message
+
+
+def _head(message: EmailMessage, mail: Mail, alerts: dict[str, str], settings: Settings, links: Links) -> None:
     if mail.references:
         message["In-Reply-To"] = mail.references[-1]
         message["References"] = " ".join(mail.references)
@@ -181,9 +182,6 @@ def _head(
     url = links.url(Link("unsubscribe", mail.recipient, ",".join(alerts)))
     message["List-Unsubscribe"] = f"<{url}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
-    # RFC 3834, and what Exchange knows instead: nobody's out-of-office answer is wanted.
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
     message["X-Newswatch-Alerts"] = ", ".join(alerts)
 
 
@@ -411,15 +409,20 @@ def _kibana_url(story_id: str, settings: Settings) -> str | None:
 # ── setting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("alerts"),
+def templates(package: str) -> Environment:
+    """The templates of a package's mails."""
+    return Environment(
+        loader=PackageLoader(package),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def _environment() -> Environment:
+    environment = templates("alerts")
     environment.filters["wrapped"] = lambda text, indent="": fill(
         text, 76, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from email.message import EmailMessage
 
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
@@ -24,8 +23,8 @@ from search.story_view import independent_sources
 
 def sample(
     es: Elasticsearch, names: Names, settings: Settings, search: SavedSearch, articles: Sequence[Article], now: datetime
-) -> EmailMessage:
-    """The mail to the first recipient of `search` on these articles (one at least), each a story of its own."""
+) -> str:
+    """The HTML of the mail to the first recipient of `search` on these articles (one at least), each its own story."""
     asked = to_query(search)
     passages = highlights(es, names, ((search.id, asked, a.language, a.id) for a in articles))
     counts = independent_sources(es, names.articles, [a.story_id or a.id for a in articles])
@@ -49,4 +48,5 @@ def sample(
     mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "<sample@localhost>")
     # Signed with a key that nobody keeps: the links of a sample do nothing.
     unsigned = Links(settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
-    return render(mail, stories, settings, unsigned, now=now)
+    part = render(mail, stories, settings, unsigned, now=now).get_body(("html",))
+    return str(part.get_content()) if part else ""

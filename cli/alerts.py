@@ -251,10 +251,9 @@ def _write_sample(context: Context, search: SavedSearch, found: Trial, path: Pat
     if not found.examples:
         out.print("Nothing matches, so there is no mail to show.")
         return
-    message = sample(context.es, context.names, context.settings, search, found.examples, context.clock())
-    part = message.get_body(("html",))
+    html = sample(context.es, context.names, context.settings, search, found.examples, context.clock())
     try:
-        path.write_text(str(part.get_content()) if part else "", encoding="utf-8")
+        path.write_text(html, encoding="utf-8")
     except OSError as error:
         raise NewswatchError(f"{path} can't be written: {error.strerror}") from error
     out.print(f"Its mail: [bold]{escape(str(path))}[/], to be opened in a browser.", soft_wrap=True)

@@ -10,15 +10,14 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.headerregistry import Address
+from datetime import datetime
 from email.message import EmailMessage
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 
-from alerts.mail import POLICY, safe_url, when
+from alerts.mail import headed, safe_url, templates, when
 from alerts.smtp import Mailer
 from jobs.context import Context
 from newswatch.errors import NewswatchError
@@ -149,14 +148,7 @@ def render(pending: Pending, settings: Settings, operator: str) -> EmailMessage:
         "feeds_url": safe_url(f"{settings.public_url.rstrip('/')}/news/feeds"),
         "sections": sections(pending.changes, settings),
     }
-    message = EmailMessage(POLICY)
-    message["From"] = Address(" ".join(settings.mail_name.split()), addr_spec=settings.mail_from)
-    message["To"] = Address(addr_spec=operator)
-    message["Subject"] = context["subject"]
-    message["Date"] = pending.at.astimezone(UTC)
-    message["Message-ID"] = pending.message_id
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-    message["X-Auto-Response-Suppress"] = "All"
+    message = headed(settings, operator, context["subject"], pending.message_id, pending.at)
     message.set_content(_environment().get_template("feed_health.txt.j2").render(context), charset="utf-8")
     html = _environment().get_template("feed_health.html.j2").render(context)
     message.add_alternative(html, subtype="html", charset="utf-8")
@@ -204,10 +196,4 @@ def _time(moment: datetime | None) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("jobs"),
-        autoescape=select_autoescape(["html.j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return templates("jobs")

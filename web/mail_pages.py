@@ -63,8 +63,7 @@ def sample(
     if not articles:
         raise HTTPException(404, "These articles are no longer in the index.")
     search = SavedSearch("sample", name or "This search", query, ("you@example.org",), schedule=schedule)
-    part = written(here.es, here.names, here.settings, search, articles, here.clock()).get_body(("html",))
-    return _framed(str(part.get_content()) if part else "")
+    return _framed(written(here.es, here.names, here.settings, search, articles, here.clock()))
 
 
 def _framed(html: str) -> Response:
