@@ -162,12 +162,12 @@ def _gaps(gaps: Sequence[Gap]) -> str | None:
     """Each time in which the feed may have shown items that nobody read, the last one first."""
     from ingest.schedule import span
 
-    told = (f"{gap.since:%d %b %H:%M} to {gap.until:%d %b %H:%M} UTC" for gap in reversed(gaps))
-    lengths = (span((gap.until - gap.since).total_seconds()) for gap in reversed(gaps))
-    return (
-        "\n".join(f"items of {time} ({length} between two polls)" for time, length in zip(told, lengths, strict=True))
-        or None
-    )
+    told = [
+        f"items of {gap.since:%d %b %H:%M} to {gap.until:%d %b %H:%M} UTC "
+        f"({span((gap.until - gap.since).total_seconds())} between two polls)"
+        for gap in reversed(gaps)
+    ]
+    return "\n".join(told) or None
 
 
 def _spark(counts: Sequence[int]) -> str:

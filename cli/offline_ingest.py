@@ -10,15 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.output import STAGES
+
 NOT_A_FEED = 2
-PANEL = "A stage by itself"
 File = Annotated[Path, typer.Argument(help="The file to read; - is standard input.", allow_dash=True, metavar="FILE|-")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the two commands to `app`."""
-    app.command("parse", rich_help_panel=PANEL)(parse_command)
-    app.command("extract", rich_help_panel=PANEL)(extract_command)
+    app.command("parse", rich_help_panel=STAGES)(parse_command)
+    app.command("extract", rich_help_panel=STAGES)(extract_command)
 
 
 def parse_command(

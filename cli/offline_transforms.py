@@ -11,13 +11,14 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.output import STAGES
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from transforms.story import Profile
     from transforms.tag import Tagger
 
-PANEL = "A stage by itself"
 STDIN = Path("-")
 TaxonomyOption = Annotated[
     Path | None, typer.Option("--taxonomy", help="Taxonomy to use instead of config/taxonomy.yaml.", show_default=False)
@@ -26,11 +27,11 @@ TaxonomyOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module to `app`."""
-    app.command("tag", rich_help_panel=PANEL)(tag)
-    app.command("stories", rich_help_panel=PANEL)(stories)
+    app.command("tag", rich_help_panel=STAGES)(tag)
+    app.command("stories", rich_help_panel=STAGES)(stories)
     group = typer.Typer(no_args_is_help=True, help="The taxonomy that tags are given by.")
     group.command("check")(check)
-    app.add_typer(group, name="taxonomy", rich_help_panel=PANEL)
+    app.add_typer(group, name="taxonomy", rich_help_panel=STAGES)
 
 
 def tag(

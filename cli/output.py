@@ -15,6 +15,9 @@ from rich.console import Console
 out = Console()
 err = Console(stderr=True)
 
+STAGES = "A stage by itself"
+"""Where `--help` lists the commands that run one stage, without any server."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, for scripts.")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -25,26 +25,6 @@ SILENCES = (6 * 3_600, 12 * 3_600, 86_400, 2 * 86_400, 7 * 86_400)
 TAG_FIELD = "tag:"
 """Put before a tag in the name of its field."""
 _UNITS = ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
-_TEXTS = (
-    "name",
-    "query",
-    "kind",
-    "languages",
-    "countries",
-    "sources",
-    "kinds",
-    "min_sources",
-    "min_score",
-    "recipients",
-    "every",
-    "at",
-    "day",
-    "zone",
-    "throttle",
-    "silence",
-    "expires_at",
-    "note",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +91,11 @@ class Draft:
             "tags": [{"tag": tag, "level": level} for tag, level in self.tags.items()],
             "languages": _codes(self.languages, "language", languages(), str.lower),
             "countries": _codes(self.countries, "country", countries(), str.upper),
-            "sources": _words(self.sources.lower()),
-            "kinds": _words(self.kinds.lower()),
+            "sources": words(self.sources.lower()),
+            "kinds": words(self.kinds.lower()),
             "min_sources": self.min_sources or 1,
             "min_score": self.min_score or 0,
-            "recipients": _words(self.recipients),
+            "recipients": words(self.recipients),
             "schedule": self.schedule,
             "throttle": self.throttle or "0s",
             "silence": self.silence or "1d",
@@ -123,6 +103,9 @@ class Draft:
             "expires_at": _moment(self.expires_at),
             "note": self.note,
         }
+
+
+_TEXTS = tuple(one.name for one in fields(Draft) if isinstance(one.default, str))
 
 
 def draft_of(search: SavedSearch) -> Draft:
@@ -197,7 +180,8 @@ def _moment(text: str) -> datetime | None:
         raise UsageError(f"{text!r} is no date and time: write one like 2026-12-31T18:00") from error
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """What is listed, with commas or blanks between."""
     return text.replace(",", " ").split()
 
 

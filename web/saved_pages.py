@@ -312,7 +312,7 @@ def _topics(here: Context, draft: Draft) -> list[tuple[str, str]]:
 
 
 def _kinds(here: Context, draft: Draft) -> list[str]:
-    return sorted({*_values(here, "source.kind"), *draft.kinds.replace(",", " ").split()})
+    return sorted({*_values(here, "source.kind"), *drafts.words(draft.kinds)})
 
 
 def _values(here: Context, field: str) -> list[str]:

@@ -157,13 +157,20 @@ def article(world: World) -> Article:
     return world.articles().get([hit["_id"]])[hit["_id"]]
 
 
-def test_a_page_that_failed_is_tried_again_though_the_feed_says_nothing_new(world: World) -> None:
+def mailed_unread(world: World, *more: str) -> Story:
+    """A story that was mailed by its summary, as its page could not be read; `more` paragraphs stand there."""
     story = world.press.publish("one")
     story.summary = " ".join(story.paragraphs[:2])
+    story.paragraphs = (*story.paragraphs, *more)
     world.press.broken["/articles/one"] = 503
     poll(world)
     match(world.context)
     assert len(world.mailbox.mails) == 1
+    return story
+
+
+def test_a_page_that_failed_is_tried_again_though_the_feed_says_nothing_new(world: World) -> None:
+    story = mailed_unread(world)
     world.wait(minutes=5)
     assert poll(world).pages_again == 0, "too early"
     world.press.broken.clear()
@@ -183,13 +190,7 @@ NOTE = "Correction: an earlier version of this article gave a wrong figure."
 
 
 def test_a_page_read_at_last_is_no_correction_and_an_edit_after_it_is(world: World) -> None:
-    story = world.press.publish("one")
-    story.summary = " ".join(story.paragraphs[:2])
-    story.paragraphs = (*story.paragraphs, NOTE)
-    world.press.broken["/articles/one"] = 503
-    poll(world)
-    match(world.context)
-    assert len(world.mailbox.mails) == 1
+    story = mailed_unread(world, NOTE)
     world.press.broken.clear()
     world.wait(minutes=20)
     assert poll(world).pages_again == 1
@@ -206,12 +207,7 @@ def test_a_page_read_at_last_is_no_correction_and_an_edit_after_it_is(world: Wor
 
 def test_an_edited_page_that_fails_and_is_read_at_last_is_no_second_correction(world: World) -> None:
     """Edited while its page can't be read: the title is the edit, the page that comes later is none."""
-    story = world.press.publish("one")
-    story.summary = " ".join(story.paragraphs[:2])
-    world.press.broken["/articles/one"] = 503
-    poll(world)
-    match(world.context)
-    assert len(world.mailbox.mails) == 1
+    story = mailed_unread(world)
     world.wait(minutes=1)
     story.title += " in Brussels"
     assert poll(world).updated == 1
