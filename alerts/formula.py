@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from search.mapping import ARTICLE, fields_of
 from search.query import text_query
@@ -109,9 +109,43 @@ def where(whole: Formula, held: Mapping[Clause, int], everywhere: int) -> int:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a clause of words says."""
+
+    kind: Literal["words", "beginning", "phrase"]
+    """Words that must all be there, what a word begins with, or words in a row."""
+    text: str
+
+
+def said(clause: Clause) -> Said | None:
+    """What the clause says, if it is nothing but bare words, one bare word with `*` at its end, or a bare phrase."""
+    found = _ITEM.fullmatch(clause)
+    if found and found["phrase"] and not found["field"] and not found["minus"]:
+        return Said("phrase", found["phrase"].split('"')[1])
+    if clause.endswith("*") and len(clause) > 1 and _is_word(clause[:-1]):
+        return Said("beginning", clause[:-1])
+    return Said("words", clause) if all(map(_is_word, clause.split(" "))) else None
+
+
+def _is_word(piece: str) -> bool:
+    found = _ITEM.fullmatch(piece)
+    return bool(found and not found["minus"] and _is_bare(found) and piece not in _OPERATORS)
+
+
+def _is_bare(item: re.Match[str]) -> bool:
+    """Whether it is a word without field or wildcard."""
+    return bool(item["word"]) and not item["field"] and _WILD.search(item["word"]) is None
+
+
 # ── Lucene's syntax ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-_PIECES = re.compile(r'-?\(|\)|[^ \t\r\n()"]*"[^"]*"[^ \t\r\n()"]*|[^ \t\r\n()"]+')
+_ALTERNATIVE = r"(?!(?:AND|OR|NOT)\b)[A-Za-z0-9]+\*?"
+_PIECES = re.compile(
+    rf"""\({_ALTERNATIVE}(?:[ ]OR[ ]{_ALTERNATIVE})+\)  # most of what long queries say, as one piece
+    |-?\(|\)|[^ \t\r\n()"]*"[^"]*"[^ \t\r\n()"]*|[^ \t\r\n()"]+""",
+    re.VERBOSE,
+)
 _OTHER_SPACE = re.compile(r"[^\S \t\r\n]")
 _CHARACTER = r"""[^\s+!():^\[\]"{}~\\/&|<>=]"""
 _ITEM = re.compile(
@@ -119,6 +153,9 @@ _ITEM = re.compile(
     (?:(?P<phrase>"[^"\\]*"(?:~[0-9]{{1,4}})?)|(?P<word>(?!-){_CHARACTER}+)))""",
     re.VERBOSE,
 )
+_WILD = re.compile(r"[*?]")
+_OPERATORS = frozenset(("AND", "OR", "NOT"))
+_SYNTAX = _OPERATORS | {"(", "-(", ")"}
 _PLAIN = re.compile(r"[A-Za-z0-9]")
 _TELLING = frozenset(("Lu", "Ll", "Lt", "Lo", "Nd"))
 _NEVER_EMPTY = frozenset(ARTICLE) - {"stemmed"}
@@ -130,16 +167,13 @@ class _OneClauseError(Exception):
     """The query is not taken apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(NamedTuple):
     """Something that a query asks for: a clause, or what stands in parentheses."""
 
     what: Formula
     negated: bool
     bare: bool
     """A word without field or wildcard: several in a row are looked for as one, within one field."""
-    joined: str = ""
-    """The operator before it."""
 
 
 def words_formula(query: str) -> Formula:
@@ -154,41 +188,48 @@ def words_formula(query: str) -> Formula:
 
 def _parsed(pieces: Iterable[str]) -> Formula:
     """The formula of a query in pieces: parentheses, operators and clauses."""
-    levels: list[tuple[list[_Item], str, bool]] = []
+    levels: list[tuple[list[_Item], list[str], str, bool]] = []
     items: list[_Item] = []
+    joins: list[str] = []
+    """The operator before each item."""
     joined, negated = "", False
     for piece in pieces:
-        if piece in ("AND", "OR"):
+        if piece[0] == "(" and len(piece) > 1:
+            item = _Item(AnyOf(tuple(piece[1:-1].split(" OR "))), False, False)
+        elif piece not in _SYNTAX:
+            item = _item(piece)
+        elif piece in ("AND", "OR"):
             if joined or negated or not items:
                 raise _OneClauseError
             joined = piece
+            continue
         elif piece == "NOT":
             if negated:
                 raise _OneClauseError
             negated = True
-        elif piece in ("(", "-("):
+            continue
+        elif piece != ")":
             if len(levels) == _DEEPEST or (negated and piece == "-("):
                 raise _OneClauseError
-            levels.append((items, joined, negated or piece == "-("))
-            items, joined, negated = [], "", False
+            levels.append((items, joins, joined, negated or piece == "-("))
+            items, joins, joined, negated = [], [], "", False
+            continue
+        elif levels and not joined and not negated:
+            what = _combined(items, joins)
+            items, joins, joined, negated = levels.pop()
+            item = _Item(what, False, False)
         else:
-            if piece != ")":
-                item = _item(piece)
-            elif levels and not joined and not negated:
-                what = _combined(items)
-                items, joined, negated = levels.pop()
-                item = _Item(what, False, False)
-            else:
+            raise _OneClauseError
+        if negated:
+            if item.negated:
                 raise _OneClauseError
-            if joined or negated:
-                if negated and item.negated:
-                    raise _OneClauseError
-                item = _Item(item.what, negated or item.negated, item.bare, joined)
-            items.append(item)
-            joined, negated = "", False
+            item = item._replace(negated=True)
+        items.append(item)
+        joins.append(joined)
+        joined, negated = "", False
     if levels or joined or negated:
         raise _OneClauseError
-    return _combined(items)
+    return _combined(items, joins)
 
 
 @lru_cache(maxsize=50_000)
@@ -197,28 +238,26 @@ def _item(piece: str) -> _Item:
     found = _ITEM.fullmatch(piece)
     if found is None:
         raise _OneClauseError
-    field, said = found["field"], found["word"] or found["phrase"]
+    field, words = found["field"], found["word"] or found["phrase"]
     if field and field.split(".")[0] not in _NEVER_EMPTY:
         raise _OneClauseError
-    if not (_PLAIN.search(said) or any(unicodedata.category(character) in _TELLING for character in said)):
+    if not (_PLAIN.search(words) or any(unicodedata.category(character) in _TELLING for character in words)):
         raise _OneClauseError  # says nothing to an analyzer: Lucene passes over it
-    bare = not field and not found["phrase"] and "*" not in said and "?" not in said
-    return _Item(found["item"], bool(found["minus"]), bare)
+    return _Item(found["item"], bool(found["minus"]), _is_bare(found))
 
 
-def _combined(items: Sequence[_Item]) -> Formula:
+def _combined(items: Sequence[_Item], joins: Sequence[str]) -> Formula:
     """The items of one level as one formula."""
-    operators = {item.joined for item in items[1:]}
-    if "OR" in operators:
-        if len(operators) > 1 or any(item.negated for item in items):
+    if "OR" in joins:
+        if "AND" in joins or "" in joins[1:] or any(item.negated for item in items):
             raise _OneClauseError  # what stands beside an OR is made optional, however it was joined before
-        return AnyOf(tuple(item.what for item in items))
+        return AnyOf(tuple([item.what for item in items]))
     parts: list[Formula] = []
     without: list[Formula] = []
     at = 0
     while at < len(items):
-        end = _end_of_row(items, at)
-        what = items[at].what if end == at + 1 else " ".join(str(item.what) for item in items[at:end])
+        end = _end_of_row(items, joins, at)
+        what = items[at].what if end == at + 1 else " ".join([str(item.what) for item in items[at:end]])
         (without if items[at].negated else parts).append(what)
         at = end
     if not parts:
@@ -226,15 +265,13 @@ def _combined(items: Sequence[_Item]) -> Formula:
     return parts[0] if len(parts) == 1 and not without else AllOf(tuple(parts), tuple(without))
 
 
-def _end_of_row(items: Sequence[_Item], at: int) -> int:
+def _end_of_row(items: Sequence[_Item], joins: Sequence[str], at: int) -> int:
     """The end of the row of bare words that begins at `at`; Lucene parts rows beside an operator its own way."""
     end = at + 1
     if not items[at].bare:
         return end
-    while end < len(items) and items[end].bare and not items[end].joined and not items[end].negated:
+    while end < len(items) and items[end].bare and not joins[end] and not items[end].negated:
         end += 1
-    if end > at + 1:
-        first, after = items[at], items[end] if end < len(items) else None
-        if first.joined or first.negated or (after and after.joined):
-            raise _OneClauseError
+    if end > at + 1 and (joins[at] or items[at].negated or (end < len(items) and joins[end])):
+        raise _OneClauseError
     return end

@@ -1,25 +1,31 @@
 """Which saved searches a batch matches: all of them against the new articles only, many in one request.
 
-Saved searches share most of their words, so they are taken apart (`alerts.formula`) and each distinct clause is asked
-once: as one filter of a `filters` aggregation, with the batch's range of ingest numbers inside it; a `terms`
-sub-aggregation on the ingest number says which articles. Documents are asked for afterwards, and only for what matched;
-where they match is asked when a mail is written, since most of what matches is of a story told before. One bad search
-must not hide the others: a request that fails is parted until what fails is alone.
+Saved searches share most of their words, so they are taken apart (`alerts.formula`) and each distinct clause is
+answered once. Where there are many searches for the articles, the articles' own words answer most of them
+(`alerts.vocabulary`). Elasticsearch is asked the rest: each clause is one filter of a `filters` aggregation, with the
+batch's range of ingest numbers inside it; a `terms` sub-aggregation on the ingest number says which articles. Documents
+are asked for afterwards, and only for what matched; where they match is asked when a mail is written, since most of
+what matches is of a story told before. One bad search must not hide the others: a request that fails is parted until
+what fails is alone.
 """
 
 from __future__ import annotations
 
+import gc
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
 
 from alerts.confirmed import SOURCE, Times, confirmed, story_and_times
-from alerts.formula import EVERYWHERE, Clause, Formula, formula, gather, may_be_slow, query_of, where
+from alerts.formula import EVERYWHERE, Clause, formula, gather, may_be_slow, query_of, where
 from alerts.query import Query, to_query
+from alerts.vocabulary import PAGE, Read, UnevenError, Vocabulary, read
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
 from search.mapping import ANALYZERS, UNSTEMMED
@@ -38,7 +44,11 @@ REMEMBERED = 100_000
 """Clauses whose articles are remembered from one block to the next."""
 PATIENCE_S = 5.0
 """A request that takes longer is parted; a clause that takes longer on its own makes its saved searches fail."""
+SEARCHES_PER_ARTICLE = 5
+"""From so many on, reading an article's words costs less than asking for the searches' clauses."""
 _TRIED_AGAIN = (429, 502, 503)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class _Piece:
     first: int
     """An article's place is its ingest number less this."""
     size: int
+    articles: int
     analyzers: frozenset[str]
     """The stemmed fields that these articles have."""
 
@@ -85,10 +96,11 @@ def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequenc
     es.options(ignore_status=404).indices.refresh(index=names.articles)
     matches: list[Match] = []
     failed: dict[str, str] = {}
-    for piece in _pieces(es, names.articles, batch):
-        asker = _Asker(es, names.articles, piece)
-        matches += asker.matches(watching)
-        failed |= asker.failed
+    with _no_garbage_looked_for(), ThreadPoolExecutor(AT_ONCE, "match") as pool:
+        for piece in _pieces(es, names.articles, batch):
+            asker = _Asker(es, names, piece, pool)
+            matches += asker.matches(watching)
+            failed |= asker.failed
     waiting = [search for search in watching if search.min_sources > 1]
     if not waiting:
         return MatchReport(tuple(matches), failed)
@@ -96,6 +108,18 @@ def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequenc
     sure = confirmed(es, names, batch, waiting, tuple(match for match in matches if match.alert_id in ids))
     others = (match for match in matches if match.alert_id not in ids)
     return MatchReport((*others, *sure.matches), {**sure.failed, **failed})
+
+
+@contextmanager
+def _no_garbage_looked_for() -> Iterator[None]:
+    """A hundred thousand searches and their parts lie here and none is garbage: looking them through took a fifth."""
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
 
 
 def _pieces(es: Elasticsearch, index: str, batch: Batch) -> Iterator[_Piece]:
@@ -106,7 +130,7 @@ def _pieces(es: Elasticsearch, index: str, batch: Batch) -> Iterator[_Piece]:
         "none": {"missing": {"field": "language"}},
     }
     numbers = {"field": "seq", "interval": PIECE, "offset": batch.seq_from % PIECE, "min_doc_count": 1}
-    aggs = {"pieces": {"histogram": numbers, "aggs": by_language}}
+    aggs = {"pieces": {"histogram": numbers, "aggs": by_language | {"last": {"max": {"field": "seq"}}}}}
     try:
         answer = es.search(index=index, size=0, query=of_batch, aggs=aggs, allow_partial_search_results=False)
     except NotFoundError:
@@ -117,7 +141,8 @@ def _pieces(es: Elasticsearch, index: str, batch: Batch) -> Iterator[_Piece]:
         names = {ANALYZERS.get(language["key"], UNSTEMMED) for language in bucket["languages"]["buckets"]}
         if bucket["none"]["doc_count"]:
             names.add(UNSTEMMED)
-        yield _Piece(int(bucket["key"]), PIECE, frozenset(names))
+        first = int(bucket["key"])
+        yield _Piece(first, int(bucket["last"]["value"]) + 1 - first, bucket["doc_count"], frozenset(names))
 
 
 class _TooSlowError(Exception):
@@ -125,21 +150,25 @@ class _TooSlowError(Exception):
 
 
 class _Asker:
-    """Asks Elasticsearch about one piece of a batch, and remembers which searches failed.
+    """Finds out about one piece of a batch, and remembers which searches failed.
 
     Where a clause holds is a number whose bits are the articles' places.
     """
 
-    def __init__(self, es: Elasticsearch, index: str, piece: _Piece) -> None:
-        self._es, self._index, self._piece = es, index, piece
+    def __init__(self, es: Elasticsearch, names: Names, piece: _Piece, pool: Executor) -> None:
+        self._es, self._names, self._index, self._piece, self._pool = es, names, names.articles, piece, pool
         self._patient = es.options(retry_on_status=_TRIED_AGAIN, retry_on_timeout=False, request_timeout=2 * PATIENCE_S)
         self._held: dict[Clause, int] = {}
         self._faults: dict[Clause, str] = {}
+        self._reading: list[Future[Read]] = []
+        self._vocabulary: Vocabulary | None = None
         self.failed: dict[str, str] = {}
 
     def matches(self, searches: Sequence[SavedSearch]) -> list[Match]:
         """What of `searches`, which are in the order of their ids, matches which articles; in ingest order."""
         watched: dict[int, list[SavedSearch]] = defaultdict(list)
+        if len(searches) >= SEARCHES_PER_ARTICLE * self._piece.articles:
+            self._begin_reading()
         for at in range(0, len(searches), BLOCK):
             for search, places in self._places(searches[at : at + BLOCK]):
                 for place in _bits(places):
@@ -155,12 +184,11 @@ class _Asker:
     def _places(self, searches: Sequence[SavedSearch]) -> Iterator[tuple[SavedSearch, int]]:
         if len(self._held) > REMEMBERED:
             self._held.clear()
-        with ThreadPoolExecutor(AT_ONCE, "match") as pool:
-            answers: list[Future[dict[Clause, int]]] = []
-            # Elasticsearch answers for the first while the later ones are still being taken apart.
-            formulas = self._taken_apart(searches, lambda chunk: answers.append(pool.submit(self._chunk, chunk)))
-            for answer in answers:
-                self._held |= answer.result()
+        formulas = [formula(to_query(search)) for search in searches]
+        wanted: set[Clause] = set()
+        for one in formulas:
+            gather(one, wanted)
+        self._answer(wanted - self._held.keys() - self._faults.keys())
         everywhere = self._everywhere()
         for search, one in zip(searches, formulas, strict=True):
             try:
@@ -171,28 +199,39 @@ class _Asker:
             if places:
                 yield search, places
 
-    def _taken_apart(self, searches: Sequence[SavedSearch], ask: Callable[[Sequence[Clause]], None]) -> list[Formula]:
-        """The formula of each search; `ask` is called for their clauses, as far as nothing is known of them."""
-        known = {*self._held, *self._faults}
-        plain: list[Clause] = []
-        slow: list[Clause] = []
-        formulas = []
-        for search in searches:
-            one = formula(to_query(search))
-            formulas.append(one)
-            wanted: set[Clause] = set()
-            gather(one, wanted)
-            for clause in wanted - known:
-                (slow if may_be_slow(clause) else plain).append(clause)
-            known |= wanted
-            for waiting, size in ((plain, CHUNK), (slow, SLOW_CHUNK)):
-                while len(waiting) >= size:
-                    ask(waiting[:size])
-                    del waiting[:size]
-        for waiting in (plain, slow):
-            if waiting:
-                ask(waiting)
-        return formulas
+    def _answer(self, clauses: set[Clause]) -> None:
+        """Find out where the clauses hold: from the articles' words where these tell, else from Elasticsearch."""
+        told = self._look_up(clauses)
+        self._held |= told
+        asked = clauses - told.keys()
+        slow = sorted(filter(may_be_slow, asked))
+        plain = sorted(asked.difference(slow))
+        for answer in self._pool.map(self._chunk, [*_parted(plain, CHUNK), *_parted(slow, SLOW_CHUNK)]):
+            self._held |= answer
+
+    # ── from the articles' words ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin_reading(self) -> None:
+        """Elasticsearch gives the articles' words while the searches are being taken apart."""
+        first, last = self._piece.first, self._piece.first + self._piece.size
+        self._reading = [
+            self._pool.submit(read, self._es, self._names, at, min(at + PAGE, last), origin=first)
+            for at in range(first, last, PAGE)
+        ]
+
+    def _look_up(self, clauses: Collection[Clause]) -> dict[Clause, int]:
+        """Where the clauses hold, as far as the words tell; all could be asked too, so a fault here costs only time."""
+        try:
+            if self._reading:
+                reading, self._reading = self._reading, []
+                self._vocabulary = Vocabulary(self._es, [part.result() for part in reading], self._pool)
+            return dict(self._vocabulary.where(clauses)) if self._vocabulary and clauses else {}
+        except (ApiError, TransportError, UnevenError) as fault:
+            log.warning("The articles' words can't be read, so each clause is asked: %s", fault)
+            self._vocabulary = None
+            return {}
+
+    # ── from Elasticsearch ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _everywhere(self) -> int:
         """The places that have an article."""

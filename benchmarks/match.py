@@ -32,7 +32,7 @@ from alerts.query import to_query
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.model import Article, Batch, BatchState, Provenance, SavedSearch, Source
 from newswatch.settings import Settings
-from search.client import set_up
+from search.client import connect, set_up
 from search.documents import to_document
 from search.generations import create_slice
 from search.names import Names
@@ -151,7 +151,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         start_elasticsearch(Path(folder), port=0, heap_mb=1_024) as node,
-        Elasticsearch(node.url, request_timeout=120) as es,
+        connect(Settings(elasticsearch_url=node.url)) as es,
     ):
         set_up(es, NAMES, Settings(index_prefix=NAMES.prefix))
         writer = Writer(1)

@@ -81,13 +81,13 @@ def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: dateti
     for name, details in _DETAILS.items():
         if name in document:
             document[details] = document.pop(name)
+    document["tags"] = [tag.tag for tag in article.tags]
     return document | {
-        "tags": [tag.tag for tag in article.tags],
         "tags_main": [tag.tag for tag in article.tags if tag.level == "main"],
         "scores": {tag.tag: tag.score for tag in article.tags},
         "entities": [entity.name for entity in article.entities],
         "entity_ids": [entity.id for entity in article.entities],
-        "stemmed": {ANALYZERS.get(article.language or "", UNSTEMMED): _all_text(article)},
+        "stemmed": stemmed(document),
         "time": (article.published or article.first_seen).isoformat(),
         "indexed_at": indexed_at.isoformat(),
         **_lag(article, indexed_at),
@@ -116,11 +116,16 @@ def _lag(article: Article, indexed_at: datetime) -> Document:
     return {"lag_s": round((indexed_at - said).total_seconds())} if said and said <= indexed_at else {}
 
 
-def _all_text(article: Article) -> list[str]:
-    names = [alias for entity in article.entities for alias in (entity.name, *entity.aliases)]
-    names += words_for(tag.tag for tag in article.tags)
-    # A list keeps phrases from matching across the seams: Elasticsearch puts a gap of 100 positions between values.
-    return [part for part in (article.title, article.summary, article.text, *names) if part]
+def stemmed(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The analyzer of a document's language, and all that the document says: its `stemmed` field, which is not stored.
+
+    A list keeps phrases from matching across the seams: Elasticsearch puts a gap of 100 positions between values.
+    """
+    entities = document.get("entity_details", ())
+    names = [alias for entity in entities for alias in (entity["name"], *entity.get("aliases", ()))]
+    names += words_for(document.get("tags", ()))
+    parts = [document.get("title"), document.get("summary"), document.get("text"), *names]
+    return {ANALYZERS.get(document.get("language") or "", UNSTEMMED): [part for part in parts if part]}
 
 
 def from_document(article_id: str, document: Mapping[str, Any]) -> Article:

@@ -7,15 +7,18 @@ import random
 import pytest
 from elasticsearch import Elasticsearch
 
+import alerts.match
 from alerts.formula import (
     EVERYWHERE,
     AllOf,
     AnyOf,
     Formula,
+    Said,
     formula,
     gather,
     may_be_slow,
     query_of,
+    said,
     where,
     words_formula,
 )
@@ -91,6 +94,25 @@ def test_what_may_be_slow() -> None:
     assert not any(map(may_be_slow, ("abc", "ab*", "a b c", "x-*", '"a b"', EVERYWHERE)))
 
 
+SAID = {
+    "abc": Said("words", "abc"),
+    "counter-terrorism l'otan": Said("words", "counter-terrorism l'otan"),
+    "北京": Said("words", "北京"),
+    "abc*": Said("beginning", "abc"),
+    '"the ships"': Said("phrase", "the ships"),
+    '"the ships"~2': Said("phrase", "the ships"),
+}
+UNSAID = (
+    *("a*c", "*abc", "ab?", "?", "*", "-abc", "title:abc", 'title:"a b"', '-"a b"', "abc~", "abc^2", "a AND b", "AND"),
+    *("OR*", "a OR b", "NOT a", "a -b", "a b*", "(a)", "[a TO b]", "/ab/", 'x"a b"', "a\u3000b", "", " ", EVERYWHERE),
+)
+
+
+def test_what_a_clause_says() -> None:
+    assert {clause: said(clause) for clause in SAID} == SAID
+    assert [clause for clause in UNSAID if said(clause)] == []
+
+
 # ── against the server ───────────────────────────────────────────────────────────────────────────────────────────────
 
 TEXTS = {
@@ -104,6 +126,18 @@ TEXTS = {
     None: ("Untold ships", "barche attack"),
 }
 WORDS = (
+    *(
+        "ships*",
+        "the*",
+        "Élys*",
+        "NATO*",
+        "maess*",
+        "counter-terr*",
+        "سفي*",
+        '"die Schiffe"',
+        '"at sea"',
+        '"navires de"',
+    ),
     *("ship", "ships", "the", "is", "it", "who", "us", "nato", "attack", "elysee", "Élysée", "navire", "terrorism"),
     *("schiff", "die", "strassen", "maessigung", "gemi", "istanbul", "kitap", "北京", "攻击", "سفينة", "laivat", "of"),
     *("counter-terrorism", "l'otan", "navy's", "terror*", "sh?p*", "*ship", "atta*", "istambul~", '"the ships"', "x"),
@@ -127,7 +161,11 @@ def a_query(dice: random.Random, depth: int = 0) -> str:
 
 
 @pytest.mark.slow
-def test_the_parts_find_what_the_whole_finds(es: Elasticsearch, names: Names) -> None:
+@pytest.mark.parametrize("way", ["asked", "looked up"])
+def test_the_parts_find_what_the_whole_finds(
+    es: Elasticsearch, names: Names, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts.match, "SEARCHES_PER_ARTICLE", 0 if way == "looked up" else 1_000)
     press = Press(es, names)
     press.publish(a_story(99, title="ships of NATO attack", text="older"))
     batch = press.publish(

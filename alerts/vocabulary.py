@@ -1,0 +1,227 @@
+"""The words of some articles, field by field, as Elasticsearch's own analyzers make them of the texts.
+
+Many saved searches on few articles are cheaper to answer from the articles' words than by asking Elasticsearch each:
+its term vectors say which words an article has, its analyzers what becomes of a query's words, and the rest is looking
+them up. It speaks only where that is certain to be Elasticsearch's own answer; whatever else a clause says (a range, a
+field, a wildcard in the middle) is left to be asked. Of a phrase it only says where it can't be.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from elasticsearch import BadRequestError, Elasticsearch
+
+from alerts.formula import Clause, Said, said
+from search.documents import stemmed
+from search.names import Names
+
+AS_WRITTEN = ("title", "summary", "text")
+PAGE = 100
+"""Articles in one request."""
+_SOURCE = ["seq", *AS_WRITTEN, "language", "tags", "entity_details.name", "entity_details.aliases"]
+_TEXTS = 4_000
+"""Texts analyzed by one request; Elasticsearch refuses to give more than 10,000 tokens at once."""
+
+_TOKENS = "tokens.token,tokens.start_offset,tokens.position"
+
+Terms = dict[str, int]
+"""Term → the places that have it, as the bits of a number."""
+Tokens = tuple[str, ...] | None
+"""What an analyzer makes of a text: all must be there. None: they don't simply follow each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Some articles' words, and one of the indices they stand in."""
+
+    terms: Mapping[str, Terms]
+    index: str | None
+
+
+class UnevenError(Exception):
+    """The articles stand in indices of several generations, whose analyzers may differ: Elasticsearch must be asked."""
+
+
+def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int) -> Read:
+    """The words of the articles with ingest numbers from `first` to before `last`; a place is a number less `origin`.
+
+    Raises:
+        ApiError, TransportError: Elasticsearch doesn't give them.
+        UnevenError: see there.
+    """
+    hits = es.search(
+        index=names.articles,
+        query={"range": {"seq": {"gte": first, "lt": last}}},
+        size=last - first,
+        source_includes=_SOURCE,
+        track_total_hits=False,
+        allow_partial_search_results=False,
+    )["hits"]["hits"]
+    _generation(names, {hit["_index"] for hit in hits})
+    docs = [_vectors_of(hit) for hit in hits]
+    answers = es.mtermvectors(docs=docs)["docs"] if docs else []
+    terms: dict[str, Terms] = defaultdict(dict)
+    for hit, answer in zip(hits, answers, strict=True):
+        place = 1 << (hit["_source"]["seq"] - origin)
+        for name, field in answer["term_vectors"].items():
+            of_field = terms[name]
+            for term in field["terms"]:
+                of_field[term] = of_field.get(term, 0) | place
+    return Read(terms, hits[0]["_index"] if hits else None)
+
+
+def _vectors_of(hit: Mapping[str, Any]) -> dict[str, Any]:
+    """The question for an article's terms; the stemmed copy is not kept with it, so that it is given along."""
+    source = hit["_source"]
+    text: dict[str, Any] = {name: source[name] for name in AS_WRITTEN if source.get(name)}
+    copies = stemmed(source)
+    return {
+        "_index": hit["_index"],
+        "doc": text | {"stemmed": copies},
+        "fields": [*text, *(f"stemmed.{analyzer}" for analyzer in copies)],
+        **dict.fromkeys(("positions", "offsets", "payloads", "field_statistics"), False),
+    }
+
+
+def _generation(names: Names, indices: Iterable[str]) -> None:
+    slices = [names.parse_slice(index) for index in indices]
+    if None in slices or len({generation for _, generation in filter(None, slices)}) > 1:
+        raise UnevenError
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Fields that one analyzer has made."""
+
+    analyzed_by: str
+    """One of them, to ask for the analyzer by."""
+    each: tuple[Terms, ...]
+    together: Terms
+    """Of any of them."""
+    ordered: list[str]
+    """Those terms, sorted."""
+
+
+class Vocabulary:
+    """The words of a batch's articles, in their fields."""
+
+    def __init__(self, es: Elasticsearch, parts: Sequence[Read], executor: Executor) -> None:
+        self._es, self._executor = es, executor
+        self._index = next((part.index for part in parts if part.index), "")
+        names = sorted({name for part in parts for name in part.terms})
+        terms = {name: _together(part.terms.get(name, {}) for part in parts) for name in names}
+        written = tuple(terms.pop(name) for name in AS_WRITTEN if name in terms)
+        groups = [("text", written), *((name, (some,)) for name, some in terms.items())]
+        self._fields = [
+            _Fields(name, each, together := _together(each), sorted(together)) for name, each in groups if each
+        ]
+
+    def where(self, clauses: Iterable[Clause]) -> Iterator[tuple[Clause, int]]:
+        """Where each clause holds, of those of which that is known here.
+
+        Raises:
+            ApiError, TransportError: Elasticsearch doesn't tell what becomes of the words.
+        """
+        spoken = [(clause, words) for clause in clauses if (words := said(clause))]
+        asked = list(zip(self._fields, self._analyzed(sorted({words.text for _, words in spoken})), strict=True))
+        for clause, words in spoken:
+            some = [(fields, tokens) for fields, by_text in asked if (tokens := by_text[words.text]) != ()]
+            places = _places(words, some) if some else None
+            if places is not None:
+                yield clause, places
+
+    # ── what becomes of a query's words ──────────────────────────────────────────────────────────────────────────────
+
+    def _analyzed(self, texts: Sequence[str]) -> list[dict[str, Tokens]]:
+        """For each of the analyzers: text → its tokens."""
+        chunks = [
+            (number, fields.analyzed_by, texts[at : at + _TEXTS])
+            for number, fields in enumerate(self._fields)
+            for at in range(0, len(texts), _TEXTS)
+        ]
+        found: list[dict[str, Tokens]] = [{} for _ in self._fields]
+        answers = self._executor.map(lambda chunk: self._ask(chunk[1], chunk[2]), chunks)
+        for (number, _, chunk), tokens in zip(chunks, answers, strict=True):
+            found[number].update(zip(chunk, tokens, strict=True))
+        return found
+
+    def _ask(self, field: str, texts: Sequence[str]) -> list[Tokens]:
+        try:
+            tokens = self._es.indices.analyze(
+                index=self._index, field=field, text=list(texts), filter_path=_TOKENS
+            ).get("tokens", ())
+        except BadRequestError:  # too many tokens, as it may say of a single text too
+            if len(texts) == 1:
+                return [None]
+            half = len(texts) // 2
+            return self._ask(field, texts[:half]) + self._ask(field, texts[half:])
+        return divided(texts, tokens)
+
+
+def _together(parts: Iterable[Terms]) -> Terms:
+    """Where any of the parts has each term."""
+    largest, *others = sorted(parts, key=len, reverse=True)
+    if not others:
+        return largest
+    whole = dict(largest)
+    for terms in others:
+        for term, places in terms.items():
+            whole[term] = whole.get(term, 0) | places
+    return whole
+
+
+def _places(words: Said, asked: Sequence[tuple[_Fields, Tokens]]) -> int | None:
+    """Where a clause holds, given its tokens in the fields where it has some; None: that must be asked. Pure."""
+    places = 0
+    for fields, tokens in asked:
+        if tokens is None or (words.kind == "beginning" and len(tokens) > 1):
+            return None
+        if words.kind == "beginning":
+            places |= _beginning(fields, tokens[0])
+        elif len(tokens) == 1:
+            places |= fields.together.get(tokens[0], 0)
+        else:
+            for terms in fields.each:
+                places |= reduce(and_, (terms.get(token, 0) for token in tokens))
+    return None if words.kind == "phrase" and places else places
+
+
+def _beginning(fields: _Fields, prefix: str) -> int:
+    """Where a term begins so."""
+    places, ordered = 0, fields.ordered
+    for at in range(bisect_left(ordered, prefix), len(ordered)):
+        if not ordered[at].startswith(prefix):
+            break
+        places |= fields.together[ordered[at]]
+    return places
+
+
+def divided(texts: Sequence[str], tokens: Sequence[Mapping[str, Any]]) -> list[Tokens]:
+    """The tokens of several texts that were analyzed as one, each text's own. Pure.
+
+    Elasticsearch counts in UTF-16, one character between two texts. Two tokens in one place are alternatives.
+    """
+    starts, at = [], 0
+    for text in texts:
+        starts.append(at)
+        at += (len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2) + 1
+    if [token["start_offset"] for token in tokens] == starts:
+        return [(token["token"],) for token in tokens]  # as most are: one each
+    by_text: list[list[str]] = [[] for _ in texts]
+    alternatives = set()
+    last = -1
+    for token in tokens:
+        of = bisect_right(starts, token["start_offset"]) - 1
+        by_text[of].append(token["token"])
+        if token["position"] == last:
+            alternatives.add(of)
+        last = token["position"]
+    return [None if n in alternatives else tuple(some) for n, some in enumerate(by_text)]

@@ -1,0 +1,117 @@
+"""The articles' own words: that they are used, and that nothing is lost where they can't be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import BadRequestError, Elasticsearch
+
+import alerts.match
+from alerts.match import match_batch
+from alerts.vocabulary import divided
+from newswatch.model import Batch, SavedSearch
+from search.names import Names
+from tests.alerts.press import Press, a_search, a_story
+
+
+def test_tokens_go_to_the_text_they_come_from() -> None:
+    """Elasticsearch counts an emoji as two characters, and leaves one between two texts."""
+    texts = ["the", "🛩 plane", "wi-fi", "x", "same"]
+    at = {"plane": 7, "wi": 13, "fi": 16, "x": 19, "same": 21, "alike": 21}
+    tokens = [
+        {"token": word, "start_offset": start, "position": 9 if word in ("same", "alike") else n - 10}
+        for n, (word, start) in enumerate(at.items())
+    ]
+    assert divided(texts, tokens) == [(), ("plane",), ("wi", "fi"), ("x",), None]
+    assert divided(["a", "b"], [{"token": t, "start_offset": 2 * n, "position": n} for n, t in enumerate("ab")]) == [
+        ("a",),
+        ("b",),
+    ]
+
+
+SEARCHES = [
+    a_search("word", "glaciers"),
+    a_search("two", "orchard spring"),
+    a_search("beginning", "harb*"),
+    a_search("phrase", '"glacier plan"'),
+    a_search("not there", '"glacier violin"'),
+    a_search("asked", "title:glacier"),
+    a_search("filtered", "glacier", languages=("en",)),
+]
+FOUND = {("word", "1"), ("two", "2"), ("beginning", "0"), ("phrase", "1"), ("asked", "1"), ("filtered", "1")}
+
+
+@pytest.fixture
+def press(es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch) -> Press:
+    monkeypatch.setattr(alerts.match, "SEARCHES_PER_ARTICLE", 0)
+    return Press(es, names)
+
+
+def matched(press: Press, batch: Batch) -> set[tuple[str, str]]:
+    report = match_batch(press.es, press.names, batch, SEARCHES)
+    assert report.failed == {}
+    return {(m.alert_id, press.articles[m.article_id].url.rpartition("/")[2]) for m in report.matches}
+
+
+@pytest.mark.slow
+def test_elasticsearch_is_asked_only_what_the_words_do_not_tell(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = press.publish(*(a_story(n) for n in range(3)))
+    asked: list[str] = []
+    chunk = alerts.match._Asker._chunk
+    monkeypatch.setattr(alerts.match._Asker, "_chunk", lambda self, some: asked.extend(some) or chunk(self, some))
+    assert matched(press, batch) == FOUND
+    words = {clause for clause in asked if not clause.startswith("\0")}
+    assert words == {"title:glacier", '"glacier plan"'}, "the other phrase can't be there: its words are not together"
+
+
+@pytest.mark.slow
+def test_several_words_must_stand_in_one_field(press: Press) -> None:
+    """As Elasticsearch has it: the stemmed copy has both, but without the accents it is another word there."""
+    batch = press.publish(a_story(0, title="A visit to the Élysée"), a_story(3, title="Élysée and harbour"))
+    report = match_batch(press.es, press.names, batch, [a_search("both", "elysee harbour")])
+    assert [match.article_id for match in report.matches] == [a_story(3).id]
+
+
+@pytest.mark.slow
+def test_articles_are_read_in_pages_and_their_words_put_together(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts.match, "PAGE", 2)
+    monkeypatch.setattr("alerts.vocabulary._TEXTS", 2)
+    press.publish(a_story(8))
+    assert matched(press, press.publish(*(a_story(n, language="fr" if n == 2 else "en") for n in range(5)))) == FOUND
+
+
+def refuses(*_: Any, **__: Any) -> Any:
+    meta = ApiResponseMeta(400, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "127.0.0.1", 9200))
+    raise BadRequestError("too many", meta, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["reading", "analyzing", "generations"])
+def test_where_the_words_can_not_be_read_each_clause_is_asked(
+    press: Press, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = press.publish(*(a_story(n) for n in range(3)))
+    broken: dict[str, Callable[[], None]] = {
+        "reading": lambda: monkeypatch.setattr(Elasticsearch, "mtermvectors", refuses),
+        "analyzing": lambda: monkeypatch.setattr("elasticsearch._sync.client.IndicesClient.analyze", refuses),
+        "generations": lambda: monkeypatch.setattr(Names, "parse_slice", lambda self, index: None),
+    }
+    broken[fault]()
+    with caplog.at_level(logging.WARNING, "alerts.match"):
+        assert matched(press, batch) == FOUND
+    assert ("each clause is asked" in caplog.text) == (fault != "analyzing"), "a text that can't be analyzed is asked"
+
+
+@pytest.mark.slow
+def test_a_text_of_too_many_tokens_is_asked_alone(press: Press) -> None:
+    batch = press.publish(*(a_story(n) for n in range(3)))
+    SEARCHES.append(SavedSearch("long", "Long", " ".join(f"w{n}" for n in range(900)), ("ann@reader.example",)))
+    press.es.indices.put_settings(index=press.names.articles, settings={"index.analyze.max_token_count": 500})
+    try:
+        assert matched(press, batch) == FOUND
+    finally:
+        SEARCHES.pop()
