@@ -22,6 +22,7 @@ from alerts.compose import Item, Mail
 from alerts.links import Action, Link, Links
 from newswatch.model import Article, Evidence, Passage, Tag
 from newswatch.settings import Settings
+from newswatch.topics import tag_path
 from search.highlight import joined
 
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
@@ -322,7 +323,7 @@ def _tag(tag: Tag, article: Article) -> TagView:
     for evidence in tag.evidence:
         shown.setdefault(evidence.text.casefold(), evidence)
     quotes = (in_context(evidence, article) for evidence in list(shown.values())[:2])
-    return TagView(tag.tag, tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
+    return TagView(tag_path(tag.tag), tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
 
 
 def in_context(evidence: Evidence, article: Article) -> Passage:

@@ -263,7 +263,7 @@ def _show_trial(found: Trial) -> None:
     most = max(found.days.values()) or 1
     for day, count in found.days.items():
         out.print(f"{day:%d %b}  {'█' * round(40 * count / most):<40}  {count}")
-    stories = "1 story" if found.stories == 1 else f"{found.stories} stories"
+    stories = _stories(found.stories)
     articles = "1 article" if found.articles == 1 else f"{found.articles} articles"
     out.print(f"[bold]{stories}[/] in {articles}: {found.per_day:.1f} mails a day.")
     if found.labelled.labelled:
@@ -405,7 +405,49 @@ def unmute(
         outbox.refresh()
         found = outbox.muted(alert_id)
         outbox.settle(found, lambda delivery: revived(delivery, now))
-        out.print(f"{len(found)} {'story' if len(found) == 1 else 'stories'} that it had missed are owed again.")
+        out.print(f"{_stories(len(found))} that it had missed {'is' if len(found) == 1 else 'are'} owed again.")
+
+
+@alerts_app.command("catch-up")
+def catch_up(
+    alert_id: AlertId,
+    since: Annotated[
+        str | None, typer.Option("--for", help="How far back: 12h, 3d. By default to when it was last switched off.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Mail the stories that came in while a saved search was off; a story that it has told is not repeated."""
+    from alerts.catch_up import missed, off_since
+    from alerts.outbox import Outbox
+    from alerts.saved import UsageError
+    from alerts.schedule import duration
+    from alerts.trial import MANY
+
+    context, saved = _open()
+    search, now = saved.get(alert_id), context.clock()
+    if search.kind != "query" or not search.enabled:
+        told = "is off: `newswatch alerts edit ID --on` first" if not search.enabled else f"watches for a {search.kind}"
+        raise UsageError(f"{alert_id} {told}, so there is nothing to catch up with.")
+    try:
+        start = now - timedelta(seconds=duration(since)) if since else off_since(saved.history(alert_id))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if start is None:
+        raise UsageError(f"{alert_id} was never off: say how far back to look, such as `--for 3d`.")
+    found = missed(context.es, context.names, search, start)
+    stories = len({match.story_id for match in found})
+    if stories > MANY and not yes:
+        typer.confirm(f"It finds {_stories(stories)}. Mail them all?", abort=True, err=True)
+    owed = Outbox(context.es, context.names).owe(found, [search], now)
+    out.print(f"{_stories(owed.created)} since {start:%d %b %Y %H:%M} UTC will be mailed to {_readers(search)}.")
+
+
+def _stories(count: int) -> str:
+    return "1 story" if count == 1 else f"{count} stories"
+
+
+def _readers(search: SavedSearch) -> str:
+    return escape(", ".join(search.recipients))
 
 
 @alerts_app.command()

@@ -4,6 +4,9 @@ Every minute: `plan` leases the feeds that are due and divides them into a few b
 `pull` polls one batch, indexes what it brings and wakes `match_alerts` if that is anything, without waiting for the
 other batches; `announce` wakes it for what waited already: a mail that has come due, a batch whose worker died.
 
+A batch with a slow host may take longer than a minute: the next minute's run begins all the same, and leaves the feeds
+and hosts that are still being asked to the batch that has them.
+
 A task that dies half-way loses nothing: its feeds come due again when their lease runs out, and what it had indexed is
 matched all the same.
 """
@@ -24,7 +27,7 @@ from dags.assets import ARTICLES, BROUGHT
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
     start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=4,
     doc_md=__doc__,
     tags=["newswatch"],
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0},

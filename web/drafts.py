@@ -14,8 +14,8 @@ from babel import Locale
 from alerts import schedule
 from alerts.saved import UsageError
 from newswatch.model import SavedSearch
+from newswatch.topics import tag_path
 from search.lift import Lifted
-from web.render import tag_path
 from web.security import Form
 
 EVERY = ("instant", "hourly", "daily", "weekly")

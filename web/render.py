@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from newswatch.model import Article, Evidence, Tag
+from newswatch.topics import tag_name, tag_path
 from search.story_view import published
 from web import marks
 
@@ -140,20 +141,6 @@ def country(code: str | None) -> str:
 def language(code: str | None) -> str:
     """Its English name; the code itself if it is none."""
     return str(_ENGLISH.languages.get(code or "", code or ""))
-
-
-def tag_name(tag: str) -> str:
-    """A topic as a person writes it."""
-    names = {"nato": "NATO", "counter-terrorism": "Counter-terrorism"}
-    head, _, part = tag.partition("/")
-    plain = part.replace("-", " ").capitalize() if part else names.get(head, head.replace("-", " ").capitalize())
-    return {"Cyber hybrid": "Cyber and hybrid", "Law policy": "Law and policy"}.get(plain, plain)
-
-
-def tag_path(tag: str) -> str:
-    """A sub-topic with its topic before it, where it stands alone: "NATO: Operations"."""
-    head, _, part = tag.partition("/")
-    return f"{tag_name(head)}: {tag_name(tag)}" if part else tag_name(tag)
 
 
 def topic(tag: str) -> str:

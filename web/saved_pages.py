@@ -15,9 +15,11 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from alerts import schedule
+from alerts.catch_up import missed, off_since
 from alerts.feedback import quality
 from alerts.listing import deliveries
 from alerts.mailbox import Mailboxes
+from alerts.outbox import Outbox
 from alerts.query import check
 from alerts.saved import Change, SavedSearches, address, load_alerts, with_fields
 from alerts.trial import MANY, Difference, Trial, compare
@@ -26,6 +28,7 @@ from alerts.volume import Volume, measure
 from jobs.context import Context
 from newswatch.errors import ConfigError, NewswatchError, QueryError
 from newswatch.model import SavedSearch
+from newswatch.topics import tag_path
 from search.articles import ArticleStore
 from search.lift import lift
 from search.syntax import parse
@@ -33,7 +36,7 @@ from web import drafts
 from web.catcher import catches
 from web.charts import bars
 from web.drafts import Draft, draft_from, draft_of, spoken
-from web.render import render, tag_path
+from web.render import render
 from web.security import Form, Here, Posted, UserAddress, UserName
 
 TRIAL_DAYS = 30
@@ -124,9 +127,13 @@ def mute_search(request: Request, here: Here, name: UserName, form: Posted, aler
 
 @changes.post("/searches/{alert_id}/switch")
 def switch_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
-    saved = _saved(here)
-    saved.save(replace(saved.get(alert_id), enabled=form.text("to") == "on"), by=name, now=here.clock())
-    return _back(request, f"/searches/{alert_id}", "switched on" if form.text("to") == "on" else "switched off")
+    saved, on = _saved(here), form.text("to") in ("on", "catch-up")
+    was = saved.get(alert_id)
+    search = saved.save(replace(was, enabled=on), by=name, now=here.clock())
+    since = off_since(saved.history(alert_id)) if form.text("to") == "catch-up" and not was.enabled else None
+    if since is not None:
+        Outbox(here.es, here.names).owe(missed(here.es, here.names, search, since), [search], here.clock())
+    return _back(request, f"/searches/{alert_id}", "switched on" if on else "switched off")
 
 
 @changes.post("/searches/{alert_id}/delete")

@@ -112,9 +112,9 @@ def test_says_what_who_when_and_why() -> None:
         article.url,
         "Why: Ice; B",
         "| *NATO* ministers met",
-        "- nato (main, 0.93): *NATO ministers* met in Brussels on Wednesday. The summit is near, and NATO …; "
+        "- NATO (main, 0.93): *NATO ministers* met in Brussels on Wednesday. The summit is near, and NATO …; "
         "NATO ministers met in Brussels on Wednesday. The *summit* is near, and NATO is ready.",
-        "- war (mention, 0.50)",
+        "- War (mention, 0.50)",
         "Relevant: https://news.example/newswatch/mail/",
     ):
         assert words in plain

@@ -217,6 +217,36 @@ def test_unmute_mails_what_was_missed_only_when_asked(run: Run, press: Press, es
     assert states(first, second) == ["pending", "pending"]
 
 
+def test_what_came_while_a_search_was_off_is_mailed_only_when_asked(
+    run: Run, press: Press, es: Elasticsearch, names: Names
+) -> None:
+    press.publish(a_story(1, first_seen=NOW), now=NOW - timedelta(hours=1))
+    assert "was never off" in str(run("alerts", "catch-up", "ice").exception)
+    run("alerts", "edit", "ice", "--off")
+    assert "is off" in str(run("alerts", "catch-up", "ice").exception)
+    later = datetime.now(UTC)
+    press.publish(a_story(11, first_seen=later), a_story(2), now=later)
+    run("alerts", "edit", "ice", "--on")
+    outbox = Outbox(es, names)
+    assert not outbox.get([f"ice~{a_story(11).story_id}"])
+    assert "1 story since" in run("alerts", "catch-up", "ice").stdout
+    assert [found.value.state for found in outbox.get([f"ice~{a_story(11).story_id}"])] == ["pending"]
+    assert "0 stories since" in run("alerts", "catch-up", "ice").stdout, "none is told twice"
+    assert "1 story since" in run("alerts", "catch-up", "ice", "--for", "2h").stdout
+    press.publish(*(a_story(10 * n + 1, first_seen=later) for n in range(2, 35)), now=later)
+    assert run("alerts", "catch-up", "ice", input="n\n").exit_code == 1
+    assert "33 stories since" in run("alerts", "catch-up", "ice", "--yes").stdout
+
+
+def test_catching_up_waits_for_sources_too(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
+    run("alerts", "edit", "ice", "--min-sources", "2")
+    told = {"story_id": "told by two", "first_seen": NOW}
+    two = [a_story(n, source=a_source(owner=f"Owner {n}", domain=f"{n}.example"), **told) for n in (1, 11)]
+    press.publish(*two, a_story(21, first_seen=NOW), now=NOW)
+    assert "1 story since" in run("alerts", "catch-up", "ice", "--for", "1h").stdout
+    assert Outbox(es, names).get(["ice~told by two"])
+
+
 def test_ack_keeps_a_story_from_a_reader(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
     press.publish(a_story(1, first_seen=NOW), now=NOW)
     assert run("alerts", "ack", "https://herald.example/1", "--to", "ann@reader.example").exit_code == 0

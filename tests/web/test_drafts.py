@@ -10,10 +10,11 @@ from starlette.datastructures import FormData
 
 from alerts.saved import Change, UsageError, with_fields
 from newswatch.model import SavedSearch, TagFilter
+from newswatch.topics import tag_path
 from search.lift import lift
 from search.syntax import parse
 from web.drafts import Draft, changed, choices, draft_from, draft_of, short, spoken
-from web.render import mails, tag_path, when
+from web.render import mails, when
 from web.saved_pages import versions
 from web.security import Form
 

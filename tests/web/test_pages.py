@@ -21,14 +21,16 @@ from alerts.outbox import Outbox
 from alerts.saved import SavedSearches
 from embedded.stack import mail_folder
 from newswatch.model import Delivery, DeliveryState, Evidence, Outcome, SavedSearch, Tag, TagFilter
+from newswatch.topics import tag_name
 from search.feed_history import read_history
 from search.feeds import FeedStore
+from tests.alerts.press import Press, a_story
 from tests.factories import NOW, a_source, an_article
 from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import Page
 from tests.web.hard import CORRECTED, stock_hard
 from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
-from web.render import country, duration, language_tag, safe_url, tag_name, when
+from web.render import country, duration, language_tag, safe_url, when
 from web.saved_pages import slug
 
 pytestmark = pytest.mark.slow
@@ -300,6 +302,21 @@ def test_too_many_mails_are_saved_only_when_confirmed(
     assert asked.status_code == 200
     assert 'name="confirmed"' in asked.text
     assert post(client, "/news/searches/new", confirmed="yes", **fields).status_code == 303
+
+
+def test_switching_on_mails_what_came_meanwhile_only_when_asked(page: Page, client: TestClient) -> None:
+    client.get("/news/searches")
+    outbox = Outbox(page.context.es, page.context.names)
+    post(client, "/news/searches/nato/switch", to="off")
+    html = client.get("/news/searches/nato").text
+    assert "Switch on and mail what came since" in html
+    Press(page.context.es, page.context.names, 900).publish(a_story(1, tags=(Tag("nato", "main", 0.9, ()),)), now=NOW)
+    post(client, "/news/searches/nato/switch", to="on")
+    assert not outbox.get([f"nato~{a_story(1).story_id}"])
+    post(client, "/news/searches/nato/switch", to="off")
+    post(client, "/news/searches/nato/switch", to="catch-up")
+    assert SavedSearches(page.context.es, page.context.names).get("nato").enabled
+    assert outbox.get([f"nato~{a_story(1).story_id}"])
 
 
 def test_muting_switching_and_changing_make_versions(page: Page, client: TestClient) -> None:

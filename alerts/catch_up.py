@@ -1,0 +1,47 @@
+"""What came in while a saved search was switched off, for whoever wants it told after all.
+
+A search that is switched off is not matched, and switching it on again mails nothing of what came meanwhile. On request
+that is looked for in the archive and owed; the outbox takes each story once, so that asking again repeats nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from alerts.confirmed import SOURCE, story_and_times
+from alerts.query import to_query
+from alerts.saved import Change
+from newswatch.model import Match, SavedSearch
+from search.names import Names
+from search.story_view import independent_sources
+
+
+def off_since(history: Sequence[Change]) -> datetime | None:
+    """When the search was last switched off; None: never."""
+    return next((c.replaced_at for c in reversed(history) if c.search.enabled and "enabled" in c.fields), None)
+
+
+def missed(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> tuple[Match, ...]:
+    """What `search` matches of what came in or was edited since then, in ingest order.
+
+    Raises:
+        ApiError, TransportError: Elasticsearch can't search now.
+    """
+    es.indices.refresh(index=names.articles)
+    found = sorted(_found(es, names, search, since), key=lambda one: one[0])
+    if search.min_sources > 1:
+        counts = independent_sources(es, names.articles, sorted({match.story_id for _, match in found}))
+        found = [one for one in found if counts.get(one[1].story_id, 0) >= search.min_sources]
+    return tuple(match for _, match in found)
+
+
+def _found(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> Iterator[tuple[int, Match]]:
+    recent = {"range": {"indexed_at": {"gte": since.isoformat()}}}
+    query = {"query": {"bool": {"filter": [to_query(search), recent]}}, "_source": ["seq", *SOURCE]}
+    for hit in scan(es, index=names.articles, query=query, size=1_000):
+        story_id, times = story_and_times(hit)
+        yield int(hit["_source"]["seq"]), Match(search.id, hit["_id"], story_id, (), *times)
