@@ -1,11 +1,11 @@
 """### Poll feeds
 
-Every minute: `plan` leases the feeds that are due and divides them into a few batches, a host never split over two;
+Every minute: `plan` leases the feeds that are due and divides them into a few batches, a site never split over two;
 `pull` polls one batch, indexes what it brings and wakes `match_alerts` if that is anything, without waiting for the
 other batches; `announce` wakes it for what waited already: a mail that has come due, a batch whose worker died.
 
 A batch with a slow host may take longer than a minute: the next minute's run begins all the same, and leaves the feeds
-and hosts that are still being asked to the batch that has them.
+and sites that are still being asked to the batch that has them.
 
 A task that dies half-way loses nothing: its feeds come due again when their lease runs out, and what it had indexed is
 matched all the same.

@@ -88,6 +88,17 @@ def host_of(url: str) -> str:
     return _host(_split(url), url)
 
 
+def site_of(url: str) -> str:
+    """The domain that the host of `url` was registered under, by the public suffix list: feeds.bbci.co.uk → bbci.co.uk.
+
+    The host itself where it has none: an IP address, a name on one's own network.
+    """
+    from tld import get_fld
+
+    host = host_of(url)
+    return str(get_fld(f"http://{host}", fail_silently=True) or host)
+
+
 def domain_of(url: str) -> str:
     """The host as an outlet is known by: without a leading `www.`."""
     return host_of(url).removeprefix("www.")

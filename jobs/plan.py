@@ -11,7 +11,7 @@ from math import ceil
 
 from ingest.feeds import load_feeds
 from ingest.schedule import resting_hosts
-from ingest.urls import host_of
+from ingest.urls import host_of, site_of
 from jobs.context import Context
 from search.batches import BatchStore
 from search.documents import Stored
@@ -59,29 +59,31 @@ def plan(context: Context) -> Plan:
 def _due(feeds: FeedStore, now: datetime, limit: int) -> list[Stored[FeedRecord]]:
     """The feeds that are due and whose host is free to be asked.
 
-    A host that answered 429 is not asked for another feed while it rests; and one that an earlier batch is still at is
-    left to that batch, or two workers would ask it side by side, each at the pace that it is to have in all.
+    A host that answered 429 is not asked for another feed while it rests; and a site that an earlier batch is still at
+    is left to that batch, or two workers would ask it side by side, each at the pace that it is to have in all.
     """
     due = feeds.due(now, limit)
-    taken = {*resting_hosts(feeds.resting(now), now), *(host_of(state.url) for state in feeds.held(now))}
-    if not taken:
+    resting, held = resting_hosts(feeds.resting(now), now), {site_of(state.url) for state in feeds.held(now)}
+    if not resting and not held:
         return due
     # Those that wait stay due, and must not take the places of others.
     due = feeds.due(now, _MOST_DUE) if len(due) == limit else due
-    return [feed for feed in due if host_of(feed.value.state.url) not in taken][:limit]
+    urls = ((feed, feed.value.state.url) for feed in due)
+    return [feed for feed, url in urls if host_of(url) not in resting and site_of(url) not in held][:limit]
 
 
 def divide(due: Sequence[Stored[FeedRecord]], parts: int) -> list[list[Stored[FeedRecord]]]:
-    """The feeds in at most `parts` groups of like size, the feeds of one host all in one group.
+    """The feeds in at most `parts` groups of like size, the feeds of one site all in one group.
 
-    A host's requests are paced by one worker that way, without workers having to talk to each other.
+    The requests to a host are paced by one worker that way, without workers having to talk to each other: those for its
+    article pages too, which mostly stand on another host of the feed's own site.
     """
-    by_host: dict[str, list[Stored[FeedRecord]]] = defaultdict(list)
+    by_site: dict[str, list[Stored[FeedRecord]]] = defaultdict(list)
     for feed in due:
-        by_host[host_of(feed.value.state.url)].append(feed)
-    count = min(parts, ceil(len(due) / _WORTH_A_BATCH), len(by_host))
+        by_site[site_of(feed.value.state.url)].append(feed)
+    count = min(parts, ceil(len(due) / _WORTH_A_BATCH), len(by_site))
     groups: list[tuple[int, int, list[Stored[FeedRecord]]]] = [(0, number, []) for number in range(count)]
-    for host in sorted(by_host.values(), key=len, reverse=True):
+    for site in sorted(by_site.values(), key=len, reverse=True):
         size, number, group = heapq.heappop(groups)
-        heapq.heappush(groups, (size + len(host), number, group + host))
+        heapq.heappush(groups, (size + len(site), number, group + site))
     return [group for _, _, group in sorted(groups, key=lambda entry: entry[1])]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.urls import absolute, article_id, canonicalize, domain_of, host_of
+from ingest.urls import absolute, article_id, canonicalize, domain_of, host_of, site_of
 
 CANONICAL = [
     ("HTTP://Www.Example.COM:80/a/../b c?b=2&a=1#frag", "http://www.example.com/b%20c?a=1&b=2"),
@@ -92,6 +92,13 @@ def test_any_text_is_canonicalized_or_refused(url: str) -> None:
 )
 def test_absolute(link: str | None, base: str | None, expected: str | None) -> None:
     assert absolute(link, base) == expected
+
+
+def test_the_site_is_the_domain_that_was_registered() -> None:
+    hosts = ("feeds.bbci.co.uk", "www.gov.uk", "a.b.nato.int", "one.github.io", "127.0.0.1:9", "newsroom", "h.example")
+    assert [site_of(f"https://{host}/feed") for host in hosts] == [
+        *("bbci.co.uk", "www.gov.uk", "nato.int", "one.github.io", "127.0.0.1", "newsroom", "h.example")
+    ]
 
 
 def test_host_and_domain() -> None:

@@ -40,3 +40,13 @@ def test_every_feed_once_and_no_host_split(hosts: list[int], parts: int) -> None
         for feed in group:
             host = feed.value.state.url.split("/")[2]
             assert owners.setdefault(host, number) == number
+
+
+def test_the_hosts_of_a_site_are_asked_by_one_worker() -> None:
+    """Its feeds and its pages stand on several, and pages are paced by the worker that asks for them."""
+    hosts = [f"{name}.{site}" for site in ("paper.co.uk", "daily.gov.fr", "post.com") for name in ("feeds", "www", "m")]
+    feeds = [a_feed(f"f{n}", url=f"https://{hosts[n % 9]}/{n}") for n in range(90)]
+    records = [Stored(FeedRecord(feed, FeedState(feed.id, feed.url)), "feeds", feed.id, 0, 1) for feed in feeds]
+    groups = divide(records, 3)
+    sites = [{feed.value.state.url.split("/")[2].partition(".")[2] for feed in group} for group in groups]
+    assert sorted(map(sorted, sites)) == [["daily.gov.fr"], ["paper.co.uk"], ["post.com"]]
