@@ -175,8 +175,14 @@ class Outbox:
             for hit in scan(self._es, index=self._index, query=query, size=_PAGE):
                 yield delivery(hit["_source"])
 
-    def muted(self, alert_id: str) -> list[Stored[Delivery]]:
-        """What a saved search owed while it was muted, to be told after all, as of the last refresh."""
+    def revive(self, alert_id: str, now: datetime) -> int:
+        """Owe again what a saved search did not tell as it was muted; how many stories."""
+        self.refresh()
+        found = self._muted(alert_id)
+        self.settle(found, lambda delivery: revived(delivery, now))
+        return len(found)
+
+    def _muted(self, alert_id: str) -> list[Stored[Delivery]]:
         both = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
         hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": both}}, "_source": False})
         found = self.get(hit["_id"] for hit in hits)

@@ -394,18 +394,15 @@ def unmute(
     missed: Annotated[bool, typer.Option("--missed", help="Mail what matched while it was muted, too.")] = False,
 ) -> None:
     """Let a saved search mail again; what matched while it was muted stays suppressed unless asked for."""
-    from alerts.outbox import Outbox, revived
+    from alerts.outbox import Outbox
 
     context, saved = _open()
     now = context.clock()
     saved.save(replace(saved.get(alert_id), mute_until=None), by=_who(), now=now)
     out.print(f"[bold]{escape(alert_id)}[/] mails again.")
     if missed:
-        outbox = Outbox(context.es, context.names)
-        outbox.refresh()
-        found = outbox.muted(alert_id)
-        outbox.settle(found, lambda delivery: revived(delivery, now))
-        out.print(f"{_stories(len(found))} that it had missed {'is' if len(found) == 1 else 'are'} owed again.")
+        count = Outbox(context.es, context.names).revive(alert_id, now)
+        out.print(f"{_stories(count)} that it had missed {'is' if count == 1 else 'are'} owed again.")
 
 
 @alerts_app.command("catch-up")

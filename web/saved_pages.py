@@ -122,6 +122,8 @@ def mute_search(request: Request, here: Here, name: UserName, form: Posted, aler
     until = here.clock() + timedelta(seconds=seconds) if seconds else None
     saved = _saved(here)
     saved.save(replace(saved.get(alert_id), mute_until=until), by=name, now=here.clock())
+    if form.text("for") == "missed":
+        Outbox(here.es, here.names).revive(alert_id, here.clock())
     return _back(request, f"/searches/{alert_id}" if "here" in form else "/searches", "muted" if until else "unmuted")
 
 

@@ -17,6 +17,7 @@ from httpx import Response
 from alerts.feedback import obey
 from alerts.links import PATH, Link, LinkError, Links
 from alerts.mailbox import Mailboxes
+from alerts.match import match_batch
 from alerts.outbox import Outbox
 from alerts.saved import SavedSearches
 from embedded.stack import mail_folder
@@ -317,6 +318,22 @@ def test_switching_on_mails_what_came_meanwhile_only_when_asked(page: Page, clie
     post(client, "/news/searches/nato/switch", to="catch-up")
     assert SavedSearches(page.context.es, page.context.names).get("nato").enabled
     assert outbox.get([f"nato~{a_story(1).story_id}"])
+
+
+def test_unmuting_mails_what_was_missed_only_when_asked(page: Page, client: TestClient) -> None:
+    client.get("/news/searches")
+    saved, outbox = SavedSearches(page.context.es, page.context.names), Outbox(page.context.es, page.context.names)
+    post(client, "/news/searches/nato/mute", **{"for": "1 day"})
+    batch = Press(page.context.es, page.context.names, 900).publish(a_story(1, tags=(Tag("nato", "main", 0.9, ()),)))
+    searches = [saved.get("nato")]
+    outbox.owe(match_batch(page.context.es, page.context.names, batch, searches).matches, searches, NOW)
+    (owed,) = outbox.get([f"nato~{a_story(1).story_id}"])
+    assert owed.value.state == "suppressed"
+    assert "Unmute and mail what it missed" in client.get("/news/searches/nato").text
+    post(client, "/news/searches/nato/mute", **{"for": "missed"})
+    assert saved.get("nato").mute_until is None
+    (owed,) = outbox.get([owed.id])
+    assert owed.value.state == "pending"
 
 
 def test_muting_switching_and_changing_make_versions(page: Page, client: TestClient) -> None:
