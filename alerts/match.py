@@ -25,7 +25,7 @@ from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundEr
 from alerts.confirmed import SOURCE, Times, confirmed, story_and_times
 from alerts.formula import EVERYWHERE, Clause, formula, gather, may_be_slow, query_of, where
 from alerts.query import Query, to_query
-from alerts.vocabulary import PAGE, Read, UnevenError, Vocabulary, read
+from alerts.vocabulary import PAGE, Read, UnreadableError, Vocabulary, read
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
 from search.mapping import ANALYZERS, UNSTEMMED
@@ -226,7 +226,7 @@ class _Asker:
                 reading, self._reading = self._reading, []
                 self._vocabulary = Vocabulary(self._es, [part.result() for part in reading], self._pool)
             return dict(self._vocabulary.where(clauses)) if self._vocabulary and clauses else {}
-        except (ApiError, TransportError, UnevenError) as fault:
+        except (ApiError, TransportError, UnreadableError) as fault:
             log.warning("The articles' words can't be read, so each clause is asked: %s", fault)
             self._vocabulary = None
             return {}

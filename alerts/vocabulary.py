@@ -46,16 +46,15 @@ class Read:
     index: str | None
 
 
-class UnevenError(Exception):
-    """The articles stand in indices of several generations, whose analyzers may differ: Elasticsearch must be asked."""
+class UnreadableError(Exception):
+    """The articles' words can't be had, or stand in indices whose analyzers may differ: Elasticsearch must be asked."""
 
 
 def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int) -> Read:
     """The words of the articles with ingest numbers from `first` to before `last`; a place is a number less `origin`.
 
     Raises:
-        ApiError, TransportError: Elasticsearch doesn't give them.
-        UnevenError: see there.
+        ApiError, TransportError, UnreadableError: Elasticsearch doesn't give them.
     """
     hits = es.search(
         index=names.articles,
@@ -70,6 +69,8 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
     answers = es.mtermvectors(docs=docs)["docs"] if docs else []
     terms: dict[str, Terms] = defaultdict(dict)
     for hit, answer in zip(hits, answers, strict=True):
+        if "error" in answer:
+            raise UnreadableError(f"article {hit['_id']}: {answer['error']}")
         place = 1 << (hit["_source"]["seq"] - origin)
         for name, field in answer["term_vectors"].items():
             of_field = terms[name]
@@ -94,7 +95,7 @@ def _vectors_of(hit: Mapping[str, Any]) -> dict[str, Any]:
 def _generation(names: Names, indices: Iterable[str]) -> None:
     slices = [names.parse_slice(index) for index in indices]
     if None in slices or len({generation for _, generation in filter(None, slices)}) > 1:
-        raise UnevenError
+        raise UnreadableError("the articles stand in indices of several generations")
 
 
 @dataclass(frozen=True, slots=True)

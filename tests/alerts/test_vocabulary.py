@@ -90,13 +90,16 @@ def refuses(*_: Any, **__: Any) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["reading", "analyzing", "generations"])
+@pytest.mark.parametrize("fault", ["reading", "one article", "analyzing", "generations"])
 def test_where_the_words_can_not_be_read_each_clause_is_asked(
     press: Press, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     batch = press.publish(*(a_story(n) for n in range(3)))
     broken: dict[str, Callable[[], None]] = {
         "reading": lambda: monkeypatch.setattr(Elasticsearch, "mtermvectors", refuses),
+        "one article": lambda: monkeypatch.setattr(
+            Elasticsearch, "mtermvectors", lambda self, docs: {"docs": [{"error": {"type": "some"}} for _ in docs]}
+        ),
         "analyzing": lambda: monkeypatch.setattr("elasticsearch._sync.client.IndicesClient.analyze", refuses),
         "generations": lambda: monkeypatch.setattr(Names, "parse_slice", lambda self, index: None),
     }
