@@ -1,0 +1,130 @@
+"""How long the server takes for each page of the News page: `python -m benchmarks.pages [--articles N] [--times N]`.
+
+It starts an Elasticsearch of its own, indexes invented articles of the last month (see `synthetic_articles.py`), takes
+over the project's own feeds and saved searches, and asks the app for its pages one after the other, in this process:
+what is measured is all that the server does, Elasticsearch's work included, and no network. Elasticsearch is first
+warmed up by as many questions, as Java is slow at first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import bulk
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from alerts.saved import SavedSearches, load_alerts
+from benchmarks.synthetic_articles import Synthesizer
+from embedded.elasticsearch import start_elasticsearch
+from ingest.feeds import load_feeds
+from jobs.context import Context, open_context
+from newswatch.model import Article
+from newswatch.settings import Settings, default_config_dir
+from search.documents import to_document
+from search.feeds import FeedStore
+from search.generations import create_slice
+from search.names import Names
+from web.app import create_app
+from web.security import Access
+
+NOW = datetime(2026, 3, 31, tzinfo=UTC)
+SEARCHES = {
+    "the front page": "/",
+    "a search that finds many": "/?q=NATO+summit",
+    "the canonical story": "/?q=NATO+joins+coalition+against+ISIS",
+    "a rare name and a common word": "/?q=AWACS+Daesh",
+    "a topic, newest first": "/?q=tag%3Anato+level%3Amain&sort=time",
+    "each article a row": "/?q=terrorism&rows=articles",
+    "nothing found": "/?q=xylophone+zeppelin",
+}
+OTHERS = {
+    "saved searches": "/searches",
+    "a saved search": "/searches/{alert}",
+    "feeds": "/feeds",
+    "mails": "/deliveries",
+}
+
+
+def fill(es: Elasticsearch, names: Names, count: int) -> Article:
+    """Index `count` articles of the month before `NOW`; the last of them."""
+    start, last = NOW - timedelta(days=30), None
+    for month in sorted({f"{start:%Y.%m}", f"{NOW:%Y.%m}"}):
+        create_slice(es, names, month)
+
+    def actions() -> Iterator[dict[str, Any]]:
+        nonlocal last
+        for number, last in enumerate(Synthesizer().articles(count, start, NOW)):
+            document = to_document(last, batch_id="000000000001", seq=number, indexed_at=last.first_seen)
+            yield {"_index": names.slice(last.first_seen), "_id": last.id, "_source": document}
+
+    bulk(es, actions(), chunk_size=500)
+    es.indices.refresh(index=names.articles)
+    assert last
+    return last
+
+
+def client_of(context: Context) -> TestClient:
+    """The app as a browser sees it, everything allowed."""
+    everything: dict[str, Any] = {"read": lambda: None, "change": lambda: None, "user_name": lambda: "ann"}
+    access = Access(
+        **everything,
+        user=lambda: None,
+        may_change=lambda _: True,
+        address=lambda _: "",
+        login_url=lambda back: back,
+    )
+    return TestClient(create_app(lambda: context, access))
+
+
+def measure(client: TestClient, path: str, times: int) -> str:
+    """The row of a page: p50, p95, the longest, its size."""
+    for _ in range(times):
+        client.get(path).raise_for_status()
+    took = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        answer = client.get(path)
+        took.append(1_000 * (time.perf_counter() - begin))
+    took.sort()
+    p50, p95 = (took[int(share * len(took))] for share in (0.5, 0.95))
+    return f"{p50:8.0f}{p95:8.0f}{took[-1]:8.0f}{len(answer.content) / 1_000:8.0f}"
+
+
+def main() -> None:
+    """Run it and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--articles", type=int, default=10_000)
+    parser.add_argument(
+        "--times", type=int, default=60, help="how often each page is asked for, after as many unmeasured"
+    )
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="newswatch-pages-") as folder,
+        start_elasticsearch(Path(folder), port=0, heap_mb=1_024) as node,
+    ):
+        settings = Settings(elasticsearch_url=node.url, secret_key=SecretStr("for this run"), data_dir=Path(folder))
+        context = open_context(settings, clock=lambda: NOW)
+        article = fill(context.es, context.names, options.articles)
+        FeedStore(context.es, context.names).sync(load_feeds(default_config_dir() / "feeds.yaml"))
+        searches = SavedSearches(context.es, context.names)
+        searches.seed(load_alerts(default_config_dir() / "alerts.yaml"), now=NOW)
+        client = client_of(context)
+        pages = SEARCHES | {"an article": f"/article/{article.id}", "a story": f"/story/{article.story_id}"} | OTHERS
+        print(f"{options.articles:,} articles\n{'ms':32}{'p50':>8}{'p95':>8}{'longest':>8}{'kB':>8}")
+        for name, path in pages.items():
+            row = measure(client, path.format(alert=searches.all()[0].id), options.times)
+            print(f"{name:32}{row}", flush=True)
+        print(f"load {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
