@@ -29,6 +29,10 @@ Json = dict[str, Any]
 
 MAX_WINDOW = 10_000
 """How deep a page can lie: Elasticsearch's own limit; `search.export` goes to the end."""
+_PICKED = 500
+"""Rows, to the end of the page, up to which the stories are picked from the first articles."""
+_ARTICLES_A_STORY = 6
+"""So many articles are looked through for each row: few stories have more among the first."""
 _HALF_LIFE = "30d"
 """By then half of what newness adds is gone; what is ages old still counts half of what is new."""
 _ELISION = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
@@ -219,6 +223,7 @@ class _Page:
             asked.append(self._counts(query, counted))
         answers = self._ask(asked)
         found, total = answers[0]["hits"]["hits"], answers[-1]["hits"]["total"]["value"]
+        found = self._rows(query, found) if self._picks else found
         counts: Mapping[str, Any] = answers[-1].get("aggregations", {})
         took = max(answer["took"] for answer in answers)
         stories = counts["stories"]["value"] if self.by_story else None
@@ -227,16 +232,46 @@ class _Page:
             results = replace(results, facets=facets.read(counts))
         return self._completed(results, found, query, text, counts)
 
-    def _hits(self, query: Json, *, track_total_hits: bool) -> Request:
+    @property
+    def _picks(self) -> bool:
+        """Whether the stories are picked here, from the first articles; else Elasticsearch does it, from all of them.
+
+        It looks up the story of every article found: seven seconds for a million, and the front page finds all.
+        """
+        return self.by_story and self.offset + self.size <= _PICKED
+
+    def _hits(self, query: Json, *, track_total_hits: bool, picks: bool | None = None) -> Request:
         body: Json = {
             "query": with_recency(query, self.now) if self.sort == "relevance" else query,
             "sort": order(self.sort),
-            "size": self.size,
-            "from": self.offset,
             "track_total_hits": track_total_hits,
             "track_scores": self.sort == "relevance",
         }
-        return self.names.articles, body | ({"collapse": {"field": "story_id"}} if self.by_story else {})
+        if self._picks if picks is None else picks:
+            first = {"size": self._looked_through, "_source": False, "docvalue_fields": ["story_id"]}
+            return self.names.articles, body | first
+        shown = {"size": self.size, "from": self.offset}
+        return self.names.articles, body | shown | ({"collapse": {"field": "story_id"}} if self.by_story else {})
+
+    @property
+    def _looked_through(self) -> int:
+        return _ARTICLES_A_STORY * (self.offset + self.size)
+
+    def _rows(self, query: Json, first: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """The best article of each story on this page, of the first that were found; if they are of too few, of all."""
+        best: dict[str, Mapping[str, Any]] = {}
+        for hit in first:
+            best.setdefault(hit.get("fields", {}).get("story_id", [hit["_id"]])[0], hit)
+        if len(best) < self.offset + self.size and len(first) == self._looked_through:
+            (answer,) = self._ask([self._hits(query, track_total_hits=False, picks=False)])
+            hits: Sequence[Mapping[str, Any]] = answer["hits"]["hits"]
+            return hits
+        page = list(best.values())[self.offset : self.offset + self.size]
+        if not page:
+            return []
+        places = [{"_index": hit["_index"], "_id": hit["_id"]} for hit in page]
+        docs = self.es.mget(docs=places, realtime=False)["docs"]
+        return [{**hit, "_source": doc["_source"]} for hit, doc in zip(page, docs, strict=True) if doc.get("found")]
 
     def _counted(self) -> Json:
         """What is counted over all that is found."""

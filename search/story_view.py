@@ -17,6 +17,7 @@ from newswatch.model import Article, Version
 from search.documents import from_document
 from search.names import Names
 
+_BUCKETS = 1_000
 MOST = 1_000
 """Articles of one story that are read; a story has tens."""
 
@@ -131,7 +132,7 @@ def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str])
         ]
         after: dict[str, Any] = {}
         while True:
-            composite = {"size": 1_000, "sources": sources, **after}
+            composite = {"size": _BUCKETS, "sources": sources, **after}
             answer = es.search(
                 index=index, size=0, query=original, aggs={"sources": {"composite": composite}}, request_cache=False
             )
@@ -139,7 +140,7 @@ def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str])
             for bucket in found["buckets"]:
                 key = bucket["key"]
                 owners[key["story"]].add(key["owner"] or key["domain"] or "")
-            if "after_key" not in found:
+            if len(found["buckets"]) < _BUCKETS:
                 break
             after = {"after": found["after_key"]}
     return {story_id: max(len(owners[story_id]), 1) for story_id in story_ids}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
+import search.query
 from newswatch.errors import QueryError
 from newswatch.model import Article
 from newswatch.settings import default_config_dir
@@ -19,7 +20,7 @@ from search.export import CsvWriter, every, row
 from search.facets import histogram, interval, scale, time_range, timeline
 from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
 from search.names import Names
-from search.query import Results, filled_fields, find, whole_text
+from search.query import Results, Sort, filled_fields, find, whole_text
 from search.syntax import parse
 from search.tail import Tail
 from search.topic_words import TOPIC_WORDS
@@ -108,6 +109,32 @@ def test_one_row_per_story_counts_what_matches_in_it(es: Elasticsearch, names: N
     assert grouped.total == articles.total
     assert grouped.stories == len(grouped.hits) == len(sizes)
     assert sizes[canonical] == sum(hit.article.story_id == canonical for hit in articles.hits) == 3
+
+
+@pytest.mark.parametrize("sort", ["relevance", "time"])
+@pytest.mark.parametrize("a_story", [1, 6])
+def test_stories_picked_from_the_first_articles_are_those_that_elasticsearch_picks_from_all(
+    es: Elasticsearch,
+    names: Names,
+    stand: list[Article],
+    sort: Sort,
+    a_story: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Page by page, to the end; with as few looked through as there are rows, most pages fall back."""
+
+    def rows() -> list[list[tuple[str, str, int]]]:
+        pages = (
+            find(es, names, "NATO", size=3, offset=at, sort=sort, by_story=True, now=NOW) for at in range(0, 60, 3)
+        )
+        return [[(h.article.id, h.article.story_id, h.matching) for h in page.hits] for page in pages]
+
+    monkeypatch.setattr(search.query, "_ARTICLES_A_STORY", a_story)
+    picked = rows()
+    monkeypatch.setattr(search.query, "_PICKED", 0)
+    assert picked == rows()
+    assert len({story for page in picked for _, story, _ in page}) == sum(map(len, picked)) > 9
+    assert picked[-1] == []
 
 
 def test_filters_narrow_and_exclude(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
