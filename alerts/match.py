@@ -44,8 +44,8 @@ REMEMBERED = 100_000
 """Clauses whose articles are remembered from one block to the next."""
 PATIENCE_S = 5.0
 """A request that takes longer is parted; a clause that takes longer on its own makes its saved searches fail."""
-SEARCHES_PER_ARTICLE = 5
-"""From so many on, reading an article's words costs less than asking for the searches' clauses."""
+WORDS_PER_ARTICLE = 20
+"""Of all searches together: from so many on, reading an article's words costs less than asking for the clauses."""
 _TRIED_AGAIN = (429, 502, 503)
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class _Asker:
     def matches(self, searches: Sequence[SavedSearch]) -> list[Match]:
         """What of `searches`, which are in the order of their ids, matches which articles; in ingest order."""
         watched: dict[int, list[SavedSearch]] = defaultdict(list)
-        if len(searches) >= SEARCHES_PER_ARTICLE * self._piece.articles:
+        if sum(search.query.count(" ") + 1 for search in searches) >= WORDS_PER_ARTICLE * self._piece.articles:
             self._begin_reading()
         for at in range(0, len(searches), BLOCK):
             for search, places in self._places(searches[at : at + BLOCK]):

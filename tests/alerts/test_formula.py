@@ -165,7 +165,7 @@ def a_query(dice: random.Random, depth: int = 0) -> str:
 def test_the_parts_find_what_the_whole_finds(
     es: Elasticsearch, names: Names, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alerts.match, "SEARCHES_PER_ARTICLE", 0 if way == "looked up" else 1_000)
+    monkeypatch.setattr(alerts.match, "WORDS_PER_ARTICLE", 0 if way == "looked up" else 10_000)
     press = Press(es, names)
     press.publish(a_story(99, title="ships of NATO attack", text="older"))
     batch = press.publish(

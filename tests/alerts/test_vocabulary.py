@@ -47,7 +47,7 @@ FOUND = {("word", "1"), ("two", "2"), ("beginning", "0"), ("phrase", "1"), ("ask
 
 @pytest.fixture
 def press(es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch) -> Press:
-    monkeypatch.setattr(alerts.match, "SEARCHES_PER_ARTICLE", 0)
+    monkeypatch.setattr(alerts.match, "WORDS_PER_ARTICLE", 0)
     return Press(es, names)
 
 
