@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch._sync.client import IndicesClient
 
 import alerts.match
 from alerts.match import match_batch
@@ -89,24 +90,30 @@ def refuses(*_: Any, **__: Any) -> Any:
     raise BadRequestError("too many", meta, {})
 
 
+FAULTS: Mapping[str, tuple[object, str, object]] = {
+    "reading": (Elasticsearch, "mtermvectors", refuses),
+    "one article": (
+        Elasticsearch,
+        "mtermvectors",
+        lambda self, docs: {"docs": [{"error": {"type": "some"}} for _ in docs]},
+    ),
+    "analyzing": (IndicesClient, "analyze", refuses),
+    "generations": (Names, "parse_slice", lambda self, index: None),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["reading", "one article", "analyzing", "generations"])
 def test_where_the_words_can_not_be_read_each_clause_is_asked(
-    press: Press, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    press: Press, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     batch = press.publish(*(a_story(n) for n in range(3)))
-    broken: dict[str, Callable[[], None]] = {
-        "reading": lambda: monkeypatch.setattr(Elasticsearch, "mtermvectors", refuses),
-        "one article": lambda: monkeypatch.setattr(
-            Elasticsearch, "mtermvectors", lambda self, docs: {"docs": [{"error": {"type": "some"}} for _ in docs]}
-        ),
-        "analyzing": lambda: monkeypatch.setattr("elasticsearch._sync.client.IndicesClient.analyze", refuses),
-        "generations": lambda: monkeypatch.setattr(Names, "parse_slice", lambda self, index: None),
-    }
-    broken[fault]()
-    with caplog.at_level(logging.WARNING, "alerts.match"):
-        assert matched(press, batch) == FOUND
-    assert ("each clause is asked" in caplog.text) == (fault != "analyzing"), "a text that can't be analyzed is asked"
+    for fault, (where, name, broken) in FAULTS.items():
+        with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "alerts.match"):
+            patched.setattr(where, name, broken)
+            assert matched(press, batch) == FOUND, fault
+        told = "each clause is asked" in caplog.text
+        assert told == (fault != "analyzing"), "a text that can't be analyzed is asked by itself"
+        caplog.clear()
 
 
 @pytest.mark.slow

@@ -134,7 +134,7 @@ def test_stories_picked_from_the_first_articles_are_those_that_elasticsearch_pic
     monkeypatch.setattr(search.query, "_PICKED", 0)
     assert picked == rows()
     assert len({story for page in picked for _, story, _ in page}) == sum(map(len, picked)) > 9
-    assert picked[-1] == []
+    assert picked[-1] == [], "the end was reached"
 
 
 def test_filters_narrow_and_exclude(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
