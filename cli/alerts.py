@@ -436,15 +436,12 @@ def catch_up(
     if stories > MANY and not yes:
         typer.confirm(f"It finds {_stories(stories)}. Mail them all?", abort=True, err=True)
     owed = Outbox(context.es, context.names).owe(found, [search], now)
-    out.print(f"{_stories(owed.created)} since {start:%d %b %Y %H:%M} UTC will be mailed to {_readers(search)}.")
+    readers = escape(", ".join(search.recipients))
+    out.print(f"{_stories(owed.created)} since {start:%d %b %Y %H:%M} UTC will be mailed to {readers}.")
 
 
 def _stories(count: int) -> str:
     return "1 story" if count == 1 else f"{count} stories"
-
-
-def _readers(search: SavedSearch) -> str:
-    return escape(", ".join(search.recipients))
 
 
 @alerts_app.command()

@@ -218,7 +218,7 @@ class _Page:
     def read(self, text: Json) -> Results:
         query = to_query(self.parsed, self.now, text)
         counted = self._counted()
-        asked = [self._hits(query, track_total_hits=not counted)]
+        asked = [self._hits(query, track_total_hits=not counted, picks=self._picks)]
         if counted:
             asked.append(self._counts(query, counted))
         answers = self._ask(asked)
@@ -240,14 +240,14 @@ class _Page:
         """
         return self.by_story and self.offset + self.size <= _PICKED
 
-    def _hits(self, query: Json, *, track_total_hits: bool, picks: bool | None = None) -> Request:
+    def _hits(self, query: Json, *, track_total_hits: bool, picks: bool) -> Request:
         body: Json = {
             "query": with_recency(query, self.now) if self.sort == "relevance" else query,
             "sort": order(self.sort),
             "track_total_hits": track_total_hits,
             "track_scores": self.sort == "relevance",
         }
-        if self._picks if picks is None else picks:
+        if picks:
             first = {"size": self._looked_through, "_source": False, "docvalue_fields": ["story_id"]}
             return self.names.articles, body | first
         shown = {"size": self.size, "from": self.offset}
