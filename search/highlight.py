@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.mapping import ANALYZERS, UNSTEMMED
@@ -15,8 +14,6 @@ _CHARACTERS = 220
 """About two lines; a fragment ends with a sentence."""
 _ANALYSED = 900_000
 """Elasticsearch refuses to highlight a text beyond a million characters, and with it the whole request."""
-_AT_ONCE = 10
-"""Articles: a slice is worked on by one thread for each request, and what is found mostly lies in one."""
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -43,47 +40,20 @@ def highlighting(analyzer: str, *, whole: bool = False) -> dict[str, Any]:
     return {"type": "unified", "fields": fields, **marks, **shape}
 
 
-def requests(
-    query: Mapping[str, Any], articles: Iterable[tuple[str, str | None, str]], *, whole: bool = False
-) -> list[tuple[list[str], dict[str, Any]]]:
-    """The searches that mark what `query` finds in articles (id, language, index), and where: each for one analyzer.
-
-    The articles of a list are known to match: to find them by their ids is enough, and in their own slices. One that is
-    shown `whole` may not, and then it is not found.
-    """
-    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for article_id, language, index in articles:
-        groups[analyzer_of(language)].append((article_id, index))
-    some = [
-        (analyzer, places[at : at + _AT_ONCE])
-        for analyzer, places in groups.items()
-        for at in range(0, len(places), _AT_ONCE)
-    ]
-    asked = []
-    for analyzer, places in some:
-        ids = {"ids": {"values": [article_id for article_id, _ in places]}}
-        narrowed = _narrowed(query, analyzer)
-        body = {
-            "query": {"bool": {"filter": [ids], "must": [narrowed] if whole else []}},
-            "size": len(places),
-            "_source": False,
-            "track_total_hits": False,
-            "highlight": {**highlighting(analyzer, whole=whole), "highlight_query": narrowed},
-        }
-        asked.append((sorted({index for _, index in places}), body))
-    return asked
+def marking(query: Mapping[str, Any], analyzer: str, *, whole: bool = False) -> dict[str, Any]:
+    """The part of a search that marks what `query` finds in articles of this analyzer."""
+    return {"highlight": {**highlighting(analyzer, whole=whole), "highlight_query": narrowed(query, analyzer)}}
 
 
-def _narrowed(query: Mapping[str, Any], analyzer: str) -> dict[str, Any]:
+def narrowed(query: Mapping[str, Any], analyzer: str) -> dict[str, Any]:
     """The query on the fields that articles of this analyzer have: the others can't match, but cost."""
     fields = [*_FIELDS, f"stemmed.{analyzer}"]
     return {kind: {**clause, **({"fields": fields} if "fields" in clause else {})} for kind, clause in query.items()}
 
 
-def found(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Article id → field → its fragments; an article whose highlighting failed has none."""
-    hits = (hit for answer in answers for hit in answer.get("hits", {}).get("hits", []))
-    return {hit["_id"]: {name: tuple(parts) for name, parts in hit.get("highlight", {}).items()} for hit in hits}
+def marked(hit: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Field → its fragments."""
+    return {name: tuple(parts) for name, parts in hit.get("highlight", {}).items()}
 
 
 def unmarked(fragment: str) -> tuple[str, Spans]:

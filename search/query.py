@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from elastic_transport import ApiResponseMeta
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
@@ -20,6 +21,7 @@ from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
 from search.mapping import DEFAULT_FIELDS, fields_of
 from search.names import Names
+from search.story_view import further_sources, independent_sources, sources_asked, sources_told
 from search.syntax import Parsed, clauses, parse, pointed_at
 
 __all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
@@ -33,6 +35,8 @@ _PICKED = 500
 """Rows, to the end of the page, up to which the stories are picked from the first articles."""
 _ARTICLES_A_STORY = 6
 """So many articles are looked through for each row: few stories have more among the first."""
+_AT_ONCE = 10
+"""Articles read by one request: a slice is worked on by one thread for each, and what is found mostly lies in one."""
 _HALF_LIFE = "30d"
 """By then half of what newness adds is gone; what is ages old still counts half of what is new."""
 _ELISION = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
@@ -60,6 +64,8 @@ class Hit:
     """Its ingest number."""
     matching: int = 1
     """How many articles of the story the query finds, if one row per story was asked for."""
+    sources: int = 1
+    """How many independent sources the story has, if that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,7 @@ def find(
     sort: Sort = "relevance",
     by_story: bool = False,
     with_facets: bool = False,
+    with_sources: bool = False,
     now: datetime | None = None,
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
@@ -161,7 +168,7 @@ def find(
         QueryError: the query can't be parsed; the message says where.
     """
     parsed, now = parse(query), now or datetime.now(UTC)
-    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets)
+    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_sources)
     try:
         fields = filled_fields(es, names, parsed) if parsed.text.strip() else []
         results = page.read(text_query(parsed.text, fields))
@@ -181,17 +188,16 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     parsed = parse(query)
     if not parsed.text.strip():
         return {}
-    place, words = [(article.id, article.language, names.articles)], _pieces(parsed.words)
-    bodies = [
-        body
-        for text in (text_query(parsed.text), most_words(words) if len(words) > 2 else None)
-        if text
-        for _, body in highlight.requests(text, place, whole=True)
-    ]
+    words, analyzer = _pieces(parsed.words), highlight.analyzer_of(article.language)
+    this = {"ids": {"values": [article.id]}}
+    texts = [text_query(parsed.text), *([most_words(words)] if len(words) > 2 else [])]
     try:
-        for body in bodies:
-            if marked := highlight.found([es.search(index=names.articles, **body).body]):
-                return marked[article.id]
+        for text in texts:
+            asked = {"bool": {"filter": [this], "must": [highlight.narrowed(text, analyzer)]}}
+            marks = highlight.marking(text, analyzer, whole=True)
+            hits = es.search(index=names.articles, query=asked, source=False, **marks)["hits"]["hits"]
+            if hits:
+                return highlight.marked(hits[0])
     except BadRequestError as error:
         raise QueryError(explain_refusal(query, error)) from error
     return {}
@@ -199,6 +205,17 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
 
 Request = tuple[str | Sequence[str], Json]
 """Where to search, and the body."""
+
+
+class _Pick(NamedTuple):
+    """An article that is to be shown: what tells where it is and how it is marked, without reading it."""
+
+    place: str
+    """The index that holds it."""
+    seq: int
+    story: str
+    analyzer: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,64 +231,70 @@ class _Page:
     sort: Sort
     by_story: bool
     with_facets: bool
+    with_sources: bool
 
     def read(self, text: Json) -> Results:
         query = to_query(self.parsed, self.now, text)
         counted = self._counted()
-        asked = [self._hits(query, track_total_hits=not counted, picks=self._picks)]
-        if counted:
-            asked.append(self._counts(query, counted))
+        first = self.by_story and self.offset + self.size <= _PICKED
+        asked = [
+            self._first(query) if first else self._page(query),
+            *([self._counts(query, counted)] if counted else []),
+        ]
+        asked[0][1]["track_total_hits"] = not counted
         answers = self._ask(asked)
-        found, total = answers[0]["hits"]["hits"], answers[-1]["hits"]["total"]["value"]
-        found = self._rows(query, found) if self._picks else found
+        picks = _picks(answers[0])
+        if first:
+            picks = self._stories(query, picks)
         counts: Mapping[str, Any] = answers[-1].get("aggregations", {})
-        took = max(answer["took"] for answer in answers)
-        stories = counts["stories"]["value"] if self.by_story else None
-        results = Results(total, tuple(map(_hit, found)), took, stories)
-        if self.with_facets:
-            results = replace(results, facets=facets.read(counts))
-        return self._completed(results, found, query, text, counts)
+        results = Results(
+            answers[-1]["hits"]["total"]["value"],
+            (),
+            max(answer["took"] for answer in answers),
+            counts["stories"]["value"] if self.by_story else None,
+            facets=facets.read(counts) if self.with_facets else (),
+        )
+        return self._completed(results, picks, query, text, counts)
 
-    @property
-    def _picks(self) -> bool:
-        """Whether the stories are picked here, from the first articles; else Elasticsearch does it, from all of them.
+    def _first(self, query: Json) -> Request:
+        """The first articles, for the stories to be picked from them here.
 
-        It looks up the story of every article found: seven seconds for a million, and the front page finds all.
+        Elasticsearch would look up the story of every article found: seven seconds for a million, and the front page
+        finds all.
         """
-        return self.by_story and self.offset + self.size <= _PICKED
+        return self.names.articles, self._ordered(query) | {"size": self._looked_through}
 
-    def _hits(self, query: Json, *, track_total_hits: bool, picks: bool) -> Request:
-        body: Json = {
-            "query": with_recency(query, self.now) if self.sort == "relevance" else query,
-            "sort": order(self.sort),
-            "track_total_hits": track_total_hits,
-            "track_scores": self.sort == "relevance",
-        }
-        if picks:
-            first = {"size": self._looked_through, "_source": False, "docvalue_fields": ["story_id"]}
-            return self.names.articles, body | first
+    def _page(self, query: Json) -> Request:
+        """The articles of this page, or the best of each of its stories."""
         shown = {"size": self.size, "from": self.offset}
-        return self.names.articles, body | shown | ({"collapse": {"field": "story_id"}} if self.by_story else {})
+        return self.names.articles, self._ordered(query) | shown | (
+            {"collapse": {"field": "story_id"}} if self.by_story else {}
+        )
+
+    def _ordered(self, query: Json) -> Json:
+        # Even an article's id lies in a packed block with its text: to unpack one for each takes longer than to search.
+        unread = {"_source": False, "stored_fields": "_none_", "docvalue_fields": ["seq", "story_id", "language"]}
+        by_score = self.sort == "relevance"
+        return {
+            "query": with_recency(query, self.now) if by_score else query,
+            "sort": order(self.sort),
+            "track_total_hits": False,
+            "track_scores": by_score,
+            **unread,
+        }
 
     @property
     def _looked_through(self) -> int:
         return _ARTICLES_A_STORY * (self.offset + self.size)
 
-    def _rows(self, query: Json, first: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    def _stories(self, query: Json, first: Sequence[_Pick]) -> list[_Pick]:
         """The best article of each story on this page, of the first that were found; if they are of too few, of all."""
-        best: dict[str, Mapping[str, Any]] = {}
-        for hit in first:
-            best.setdefault(hit.get("fields", {}).get("story_id", [hit["_id"]])[0], hit)
+        best: dict[str, _Pick] = {}
+        for pick in first:
+            best.setdefault(pick.story, pick)
         if len(best) < self.offset + self.size and len(first) == self._looked_through:
-            (answer,) = self._ask([self._hits(query, track_total_hits=False, picks=False)])
-            hits: Sequence[Mapping[str, Any]] = answer["hits"]["hits"]
-            return hits
-        page = list(best.values())[self.offset : self.offset + self.size]
-        if not page:
-            return []
-        places = [{"_index": hit["_index"], "_id": hit["_id"]} for hit in page]
-        docs = self.es.mget(docs=places, realtime=False)["docs"]
-        return [{**hit, "_source": doc["_source"]} for hit, doc in zip(page, docs, strict=True) if doc.get("found")]
+            return _picks(self._ask([self._page(query)])[0])
+        return list(best.values())[self.offset : self.offset + self.size]
 
     def _counted(self) -> Json:
         """What is counted over all that is found."""
@@ -283,41 +306,84 @@ class _Page:
         return self.names.articles, {"query": query, "size": 0, "track_total_hits": True, "aggs": aggs}
 
     def _completed(
-        self,
-        results: Results,
-        found: Sequence[Mapping[str, Any]],
-        query: Json,
-        text: Json,
-        counts: Mapping[str, Any],
+        self, results: Results, picks: Sequence[_Pick], query: Json, text: Json, counts: Mapping[str, Any]
     ) -> Results:
-        """With highlights; with the stories' sizes and the time-line, if those were asked for."""
-        places = [(hit["_id"], hit["_source"].get("language"), hit["_index"]) for hit in found]
-        marks = [] if "match_all" in text else highlight.requests(text, places)
-        sizes = [self._sizes(results, query)] if self.by_story and found else []
+        """With the articles themselves, marked; with sizes and sources of stories and the time-line, if asked for."""
+        stories = sorted({pick.story for pick in picks})
         range_ = facets.time_range(counts) if self.with_facets else None
         scale = facets.scale(range_, self.parsed, self.now) if range_ else None
         line = facets.histogram(scale) if scale else None
-        lines = [self._counts(query, {"timeline": line})] if line else []
-        asked = [*marks, *sizes, *lines]
-        answers = self._ask(asked, optional=len(marks)) if asked else []
-        marked = highlight.found(answers[: len(marks)])
-        sized = _buckets(answers[len(marks)]["aggregations"]["matching"]) if sizes else {}
-        hits = tuple(
-            replace(h, highlights=marked.get(h.article.id, {}), matching=sized.get(h.article.story_id, 1))
-            for h in results.hits
-        )
-        results = replace(results, hits=hits)
+        asked: dict[str, Request] = {}
+        if self.by_story and picks:
+            asked["sizes"] = self._sizes(stories, query)
+        if self.with_sources and picks:
+            asked["sources"] = self.names.articles, sources_asked(stories)
+        if line:
+            asked["line"] = self._counts(query, {"timeline": line})
+        shown = self._shown(picks, None if "match_all" in text else text)
+        answers = self._ask([*shown, *asked.values()], optional=len(shown)) if shown or asked else []
+        told = dict(zip(asked, answers[len(shown) :], strict=True))
+        results = replace(results, hits=self._hits(picks, shown, answers[: len(shown)], told, stories))
         if scale:
-            steps = answers[-1]["aggregations"]["timeline"] if lines else counts["days"]
+            steps = told["line"]["aggregations"]["timeline"] if line else counts["days"]
             results = replace(results, timeline=facets.timeline(steps["buckets"], scale, results.total))
         return results
 
-    def _sizes(self, results: Results, query: Json) -> Request:
+    def _shown(self, picks: Sequence[_Pick], text: Json | None) -> list[Request]:
+        """The searches for the articles picked, with what `text` finds in them marked: each for one analyzer."""
+        groups: dict[str, list[_Pick]] = defaultdict(list)
+        for pick in picks:
+            groups[pick.analyzer if text else ""].append(pick)
+        asked: list[Request] = []
+        for analyzer, group in groups.items():
+            for at in range(0, len(group), _AT_ONCE):
+                some = group[at : at + _AT_ONCE]
+                these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
+                body = {"query": these, "size": len(some), "track_total_hits": False}
+                marks = highlight.marking(text, analyzer) if text else {}
+                asked.append((sorted({pick.place for pick in some}), body | marks))
+        return asked
+
+    def _hits(
+        self,
+        picks: Sequence[_Pick],
+        shown: Sequence[Request],
+        answers: Sequence[Mapping[str, Any]],
+        told: Mapping[str, Mapping[str, Any]],
+        stories: Sequence[str],
+    ) -> tuple[Hit, ...]:
+        """The articles picked, in their order; one that a newer version has replaced meanwhile is left out."""
+        unmarked = [(index, body) for (index, body), answer in zip(shown, answers, strict=True) if "error" in answer]
+        for _, body in unmarked:
+            body.pop("highlight", None)
+        whole = [answer for answer in answers if "error" not in answer] + (self._ask(unmarked) if unmarked else [])
+        by_seq = {hit["_source"]["seq"]: hit for answer in whole for hit in answer["hits"]["hits"]}
+        sizes = _buckets(told["sizes"]["aggregations"]["matching"]) if "sizes" in told else {}
+        sources = self._sources(stories, told["sources"]) if "sources" in told else {}
+        return tuple(
+            Hit(
+                from_document(hit["_id"], hit["_source"]),
+                pick.score,
+                highlight.marked(hit),
+                pick.seq,
+                sizes.get(pick.story, 1),
+                sources.get(pick.story, 1),
+            )
+            for pick in picks
+            if (hit := by_seq.get(pick.seq))
+        )
+
+    def _sizes(self, stories: Sequence[str], query: Json) -> Request:
         """How many articles of each story shown are found: by inner hits, each would cost a search of its own."""
-        stories = sorted({hit.article.story_id for hit in results.hits})
-        counted = {"matching": {"terms": {"field": "story_id", "include": stories, "size": len(stories)}}}
-        shown = {"bool": {"filter": [{"terms": {"story_id": stories}}, query]}}
+        counted = {"matching": {"terms": {"field": "story_id", "include": [*stories], "size": len(stories)}}}
+        shown = {"bool": {"filter": [{"terms": {"story_id": [*stories]}}, query]}}
         return self.names.articles, {"query": shown, "size": 0, "track_total_hits": False, "aggs": counted}
+
+    def _sources(self, stories: Sequence[str], answer: Mapping[str, Any]) -> Mapping[str, int]:
+        """How many independent sources each story has; more than one answer holds are asked for apart."""
+        if further_sources(answer):
+            return independent_sources(self.es, self.names.articles, stories)
+        return sources_told(stories, [answer])
 
     def _ask(self, requests: Sequence[Request], *, optional: int = 0) -> list[Mapping[str, Any]]:
         """The answers; the first `optional` of them may be errors: an article that can't be marked is shown unmarked.
@@ -350,9 +416,13 @@ def _buckets(answer: Mapping[str, Any]) -> dict[str, int]:
     return {bucket["key"]: bucket["doc_count"] for bucket in answer["buckets"]}
 
 
-def _hit(hit: Mapping[str, Any]) -> Hit:
-    article = from_document(hit["_id"], hit["_source"])
-    return Hit(article, float(hit["_score"] or 0.0), {}, int(hit["_source"].get("seq", 0)))
+def _picks(answer: Mapping[str, Any]) -> list[_Pick]:
+    picks = []
+    for hit in answer["hits"]["hits"]:
+        values = hit["fields"]
+        (seq,), (story,), (language,) = values["seq"], values["story_id"], values.get("language", (None,))
+        picks.append(_Pick(hit["_index"], seq, story, highlight.analyzer_of(language), float(hit["_score"] or 0.0)))
+    return picks
 
 
 _PLACE = re.compile(r"line (\d+), column (\d+)")

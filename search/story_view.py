@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -119,30 +119,45 @@ def independent(articles: Iterable[Article]) -> int:
 
 def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, int]:
     """`independent` for each of many stories; `index` is that of the articles."""
-    owners: dict[str, set[str]] = defaultdict(set)
+    counts: dict[str, int] = {}
     for at in range(0, len(story_ids), 500):
-        page = list(story_ids[at : at + 500])
-        original = {
-            "bool": {"filter": [{"terms": {"story_id": page}}], "must_not": [{"exists": {"field": "duplicate_of"}}]}
-        }
-        sources: list[dict[str, Any]] = [
-            {"story": {"terms": {"field": "story_id"}}},
-            {"owner": {"terms": {"field": "source.owner", "missing_bucket": True}}},
-            {"domain": {"terms": {"field": "source.domain", "missing_bucket": True}}},
-        ]
-        after: dict[str, Any] = {}
-        while True:
-            composite = {"size": _BUCKETS, "sources": sources, **after}
-            answer = es.search(
-                index=index, size=0, query=original, aggs={"sources": {"composite": composite}}, request_cache=False
-            )
-            found = answer["aggregations"]["sources"]
-            for bucket in found["buckets"]:
-                key = bucket["key"]
-                owners[key["story"]].add(key["owner"] or key["domain"] or "")
-            if len(found["buckets"]) < _BUCKETS:
-                break
-            after = {"after": found["after_key"]}
+        page, after = story_ids[at : at + 500], None
+        answers: list[Mapping[str, Any]] = []
+        while not answers or after:
+            body = sources_asked(page, after)
+            answers.append(es.search(index=index, request_cache=False, **body).body)
+            after = further_sources(answers[-1])
+        counts |= sources_told(page, answers)
+    return counts
+
+
+def sources_asked(story_ids: Sequence[str], after: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The search for who wrote of some stories without copying; its answer may hold only the first of them."""
+    own = {
+        "bool": {"filter": [{"terms": {"story_id": [*story_ids]}}], "must_not": [{"exists": {"field": "duplicate_of"}}]}
+    }
+    sources: list[dict[str, Any]] = [
+        {"story": {"terms": {"field": "story_id"}}},
+        {"owner": {"terms": {"field": "source.owner", "missing_bucket": True}}},
+        {"domain": {"terms": {"field": "source.domain", "missing_bucket": True}}},
+    ]
+    composite = {"size": _BUCKETS, "sources": sources} | ({"after": after} if after else {})
+    return {"query": own, "size": 0, "track_total_hits": False, "aggs": {"sources": {"composite": composite}}}
+
+
+def further_sources(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """After what the rest must be asked for, if the answer may not hold all."""
+    found = answer["aggregations"]["sources"]
+    return dict(found["after_key"]) if len(found["buckets"]) == _BUCKETS else None
+
+
+def sources_told(story_ids: Sequence[str], answers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many independent sources each story has, by all the answers there are."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for answer in answers:
+        for bucket in answer["aggregations"]["sources"]["buckets"]:
+            key = bucket["key"]
+            owners[key["story"]].add(key["owner"] or key["domain"] or "")
     return {story_id: max(len(owners[story_id]), 1) for story_id in story_ids}
 
 

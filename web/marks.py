@@ -56,23 +56,25 @@ def marked(text: str, marks: Iterable[Mark], start: int = 0, end: int | None = N
     """The characters `start:end` of the text as HTML, with its marks; marks may overlap."""
     end = len(text) if end is None else end
     shown = [m for m in marks if m.start < end and m.end > start]
+    if not shown:
+        return escape(text[start:end])
     edges = sorted({start, end, *(min(max(e, start), end) for m in shown for e in (m.start, m.end))})
     opened: set[str] = set()
-    return Markup("").join(
-        _piece(text[a:b], [m for m in shown if m.start <= a and m.end >= b], opened) for a, b in pairwise(edges)
-    )
+    pieces = [_piece(text[a:b], [m for m in shown if m.start <= a and m.end >= b], opened) for a, b in pairwise(edges)]
+    return Markup("".join(pieces))  # noqa: S704 - each was escaped
 
 
-def _piece(text: str, marks: Sequence[Mark], opened: set[str]) -> Markup:
-    html = escape(text)
+def _piece(text: str, marks: Sequence[Mark], opened: set[str]) -> str:
+    """As HTML, put together from escaped parts as plain strings: `Markup.format` took an eighth of a page's time."""
+    html = str(escape(text))
     if any(m.kind == "q" for m in marks):
-        html = Markup('<mark class="q">{}</mark>').format(html)
+        html = f'<mark class="q">{html}</mark>'
     for m in [m for m in marks if m.kind != "q"][:1]:
         # An id stands once in a page, though a mark that crosses another is in several pieces.
-        anchor = Markup(' id="{}"').format(m.anchor) if m.anchor and m.anchor not in opened else Markup("")
+        anchor = f' id="{escape(m.anchor)}"' if m.anchor and m.anchor not in opened else ""
         opened.add(m.anchor)
         kind = m.kind if m.kind in ("nato", "counter-terrorism") else "other"
-        html = Markup('<mark class="ev ev-{}" title="{}"{}>{}</mark>').format(kind, m.label, anchor, html)
+        html = f'<mark class="ev ev-{kind}" title="{escape(m.label)}"{anchor}>{html}</mark>'
     return html
 
 

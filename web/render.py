@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from babel import Locale, UnknownLocaleError
 from fastapi import Request
@@ -71,8 +71,12 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
 
 def _query_string(**values: Any) -> str:
     """`?a=1&b=2`, without what is empty or None."""
-    given = {name: value for name, value in values.items() if value not in (None, "", False)}
-    return f"?{urlencode(given)}" if given else "?"
+    given = [(name, value) for name, value in values.items() if value not in (None, "", False)]
+    return "?" + "&".join([f"{_quoted(name)}={_quoted(str(value))}" for name, value in given])
+
+
+_quoted = lru_cache(1_000)(quote_plus)
+"""A page has hundreds of links, which mostly say the same."""
 
 
 @cache
@@ -86,7 +90,7 @@ def asset(name: str) -> str:
 
 def iso(moment: datetime) -> str:
     """For machines and for the pointer: 2026-03-04 05:06 UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
 
 
 def step_label(moment: datetime, step: timedelta) -> str:
@@ -133,11 +137,13 @@ def mails(per_day: float) -> str:
     return f"{told} mail{'s' if told != 1 else ''} a {unit}"
 
 
+@lru_cache(1_000)
 def country(code: str | None) -> str:
     """Its English name; the code itself if it is none."""
     return str(_ENGLISH.territories.get(code or "", code or ""))
 
 
+@lru_cache(1_000)
 def language(code: str | None) -> str:
     """Its English name; the code itself if it is none."""
     return str(_ENGLISH.languages.get(code or "", code or ""))
@@ -172,6 +178,7 @@ def shown_evidence(tag: Tag, article: Article) -> list[tuple[str, list[Evidence]
     return list(places.items())
 
 
+@lru_cache(1_000)
 def language_tag(code: str | None) -> str:
     """The language as HTML names it (BCP 47: the shortest code there is), empty for what is no language."""
     try:

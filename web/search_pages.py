@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -20,7 +20,7 @@ from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
-from search.story_view import MOST, changes, independent_sources, read_article, read_story
+from search.story_view import MOST, changes, read_article, read_story
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.render import pages, render
 from web.security import Here
@@ -114,6 +114,7 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
             sort=view.sort,
             by_story=view.rows == "stories",
             with_facets=True,
+            with_sources=True,
             now=now,
         )
     except QueryError as error:
@@ -124,7 +125,6 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
         "parsed": parsed,
         "facets": [(facet, _choices(facet, view.q, parsed)) for facet in results.facets],
         "bars": _bars(results, view.q),
-        "sources": _sources(here, results),
         "pages": pages(view.offset, PAGE, _rows(results), MAX_WINDOW),
         "rows": _rows(results),
         "with_filter": syntax.with_filter,
@@ -183,25 +183,26 @@ class BarLink:
     """In percent of the highest."""
     query: str
 
+    @property
+    def top(self) -> float:
+        """From above."""
+        return round(100 - self.height, 2)
+
 
 def _bars(results: Results, query: str) -> list[BarLink]:
     bars = results.timeline.bars
     most = max((bar.count for bar in bars), default=0) or 1
-    return [BarLink(bar, 100 * bar.count / most, _narrowed(query, bar.start, bar.end)) for bar in bars]
+    whenever = syntax.without(syntax.without(query, "since"), "until")
+    return [BarLink(bar, round(100 * bar.count / most, 2), f"{whenever} {_within(bar)}".strip()) for bar in bars]
 
 
-def _narrowed(query: str, start: datetime, end: datetime) -> str:
-    """`until` is inclusive, so it names the last minute (or day) before the end."""
-    if end - start < timedelta(days=1):
-        first, last = f"{start:%Y-%m-%dT%H:%M}", f"{end - timedelta(minutes=1):%Y-%m-%dT%H:%M}"
+def _within(bar: Bar) -> str:
+    """The filters for a bar's time. `until` is inclusive, so it names the last minute (or day) before the end."""
+    if bar.end - bar.start < timedelta(days=1):
+        first, last = f"{bar.start:%Y-%m-%dT%H:%M}", f"{bar.end - timedelta(minutes=1):%Y-%m-%dT%H:%M}"
     else:
-        first, last = f"{start:%Y-%m-%d}", f"{end - timedelta(days=1):%Y-%m-%d}"
-    return syntax.with_filter(syntax.with_filter(query, "since", first), "until", last)
-
-
-def _sources(here: Context, results: Results) -> dict[str, int]:
-    stories = list(dict.fromkeys(hit.article.story_id for hit in results.hits if hit.article.story_id))
-    return independent_sources(here.es, here.names.articles, stories) if stories else {}
+        first, last = f"{bar.start:%Y-%m-%d}", f"{bar.end - timedelta(days=1):%Y-%m-%d}"
+    return f"{syntax.written('since', first)} {syntax.written('until', last)}"
 
 
 def _highlights(here: Context, query: str, article: Article) -> Mapping[str, tuple[str, ...]]:

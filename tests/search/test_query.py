@@ -6,13 +6,16 @@ import csv
 import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
+import search.highlight
 import search.query
+import search.story_view
 from newswatch.errors import QueryError
-from newswatch.model import Article
+from newswatch.model import Article, Source
 from newswatch.settings import default_config_dir
 from search.articles import ArticleStore
 from search.batches import BatchStore
@@ -135,6 +138,52 @@ def test_stories_picked_from_the_first_articles_are_those_that_elasticsearch_pic
     assert picked == rows()
     assert len({story for page in picked for _, story, _ in page}) == sum(map(len, picked)) > 9
     assert picked[-1] == [], "the end was reached"
+
+
+@pytest.mark.parametrize("buckets", [1_000, 2])
+def test_a_row_says_how_many_independent_sources_its_story_has(
+    es: Elasticsearch, names: Names, buckets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if one answer doesn't hold them all, and whether or not the query finds their articles."""
+
+    def report(n: int, story: int, outlet: str, copied: int | None = None) -> Article:
+        source = Source(outlet, outlet, f"{outlet}.example")
+        original = f"{copied:032x}" if copied else None
+        title = "Ministers meet" if n == 4 else "A flank plan"
+        return an_article(id=f"{n:032x}", story_id=f"s{story}", source=source, duplicate_of=original, title=title)
+
+    reports = [report(1, 1, "a"), report(2, 1, "b"), report(3, 1, "c", 1), report(4, 1, "d"), report(5, 2, "a")]
+    stock(es, names, reports)
+    monkeypatch.setattr(search.story_view, "_BUCKETS", buckets)
+    found = find(es, names, "title:flank", by_story=True, with_sources=True, now=NOW).hits
+    assert {hit.article.story_id: hit.sources for hit in found} == {"s1": 3, "s2": 1}
+    assert {hit.sources for hit in find(es, names, "title:flank", by_story=True, now=NOW).hits} == {1}, "not asked for"
+
+
+def test_what_can_not_be_marked_is_shown_unmarked(
+    es: Elasticsearch, names: Names, stand: list[Article], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = find(es, names, "AWACS", now=NOW).hits
+    monkeypatch.setattr(
+        search.highlight, "highlighting", lambda *_, **__: {"type": "none such", "fields": {"title": {}}}
+    )
+    unmarked = find(es, names, "AWACS", now=NOW).hits
+    assert all(hit.highlights for hit in marked)
+    assert unmarked == tuple(replace(hit, highlights={}) for hit in marked) != ()
+
+
+def test_an_article_that_is_replaced_while_the_page_is_read_is_left_out(
+    es: Elasticsearch, names: Names, stand: list[Article], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = find(es, names, "AWACS", now=NOW).hits
+    picks = search.query._picks
+
+    def replaced(answer: dict[str, Any]) -> list[Any]:
+        found = picks(answer)
+        return [found[0]._replace(seq=10**9), *found[1:]]
+
+    monkeypatch.setattr(search.query, "_picks", replaced)
+    assert [hit.seq for hit in find(es, names, "AWACS", now=NOW).hits] == [hit.seq for hit in before[1:]] != []
 
 
 def test_filters_narrow_and_exclude(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
