@@ -12,7 +12,7 @@ from datetime import datetime
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.confirmed import SOURCE, story_and_times
+from alerts.hits import SOURCE, found
 from alerts.query import to_query
 from alerts.saved import Change
 from newswatch.model import Match, SavedSearch
@@ -32,16 +32,15 @@ def missed(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime
         ApiError, TransportError: Elasticsearch can't search now.
     """
     es.indices.refresh(index=names.articles)
-    found = sorted(_found(es, names, search, since), key=lambda one: one[0])
+    numbered = sorted(_numbered(es, names, search, since), key=lambda one: one[0])
     if search.min_sources > 1:
-        counts = independent_sources(es, names.articles, sorted({match.story_id for _, match in found}))
-        found = [one for one in found if counts.get(one[1].story_id, 0) >= search.min_sources]
-    return tuple(match for _, match in found)
+        counts = independent_sources(es, names.articles, sorted({match.story_id for _, match in numbered}))
+        numbered = [one for one in numbered if counts.get(one[1].story_id, 0) >= search.min_sources]
+    return tuple(match for _, match in numbered)
 
 
-def _found(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> Iterator[tuple[int, Match]]:
+def _numbered(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> Iterator[tuple[int, Match]]:
     recent = {"range": {"indexed_at": {"gte": since.isoformat()}}}
-    query = {"query": {"bool": {"filter": [to_query(search), recent]}}, "_source": ["seq", *SOURCE]}
+    query = {"query": {"bool": {"filter": [to_query(search), recent]}}, "_source": SOURCE}
     for hit in scan(es, index=names.articles, query=query, size=1_000):
-        story_id, times = story_and_times(hit)
-        yield int(hit["_source"]["seq"]), Match(search.id, hit["_id"], story_id, (), *times)
+        yield int(hit["_source"]["seq"]), found(hit).matches(search.id)

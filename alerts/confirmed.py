@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 from elasticsearch.helpers import scan
 
+from alerts.hits import SOURCE, Found, found
 from alerts.query import Query, to_query
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
@@ -25,8 +25,6 @@ _STORIES = 500
 """In one search."""
 _SEARCHES = 50
 """In one request."""
-SOURCE = ["story_id", "published", "provenance.fetched_at", "indexed_at"]
-"""What is read of an article to tell of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,14 @@ def confirmed(
     if not searches:
         return Confirmed()
     try:
-        brought = dict(_stories(es, names, batch))
+        brought = {one.story_id: one for one in _articles(es, names, batch)}
         counts = independent_sources(es, names.articles, sorted(brought))
         firsts, failed = _firsts(es, names, searches, counts)
     except (ApiError, TransportError) as error:
         raise StoreError(f"Elasticsearch can't search now: {error}") from error
     told = [
-        Match(search_id, article_id, story_id, (), *brought[story_id]) for search_id, story_id, article_id in firsts
+        brought[story_id]._replace(article_id=article_id).matches(search_id)
+        for search_id, story_id, article_id in firsts
     ]
     known = {(match.alert_id, match.article_id) for match in told}
     least = {search.id: search.min_sources for search in searches}
@@ -66,23 +65,10 @@ def confirmed(
     return Confirmed((*told, *(m for m in later if (m.alert_id, m.article_id) not in known)), failed)
 
 
-Times = tuple[datetime | None, datetime | None, datetime | None]
-"""When an article was published, fetched and indexed."""
-
-
-def _stories(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[tuple[str, Times]]:
-    """The stories of the batch's articles, with the times of one of them."""
+def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[Found]:
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
     for hit in scan(es, index=names.articles, query={"query": numbers, "_source": SOURCE}, size=1_000):
-        yield story_and_times(hit)
-
-
-def story_and_times(hit: Mapping[str, Any]) -> tuple[str, Times]:
-    """The story of a hit with the fields of `SOURCE`, and its times; an article without a story is one. Pure."""
-    found = hit["_source"]
-    moments = (found.get("published"), found.get("provenance", {}).get("fetched_at"), found.get("indexed_at"))
-    published, fetched, indexed = (datetime.fromisoformat(moment) if moment else None for moment in moments)
-    return found.get("story_id") or hit["_id"], (published, fetched, indexed)
+        yield found(hit)
 
 
 def _firsts(

@@ -14,14 +14,15 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from alerts.query import Query, filters_of
+from newswatch.model import SavedSearch
 from search.mapping import ARTICLE, fields_of
 from search.query import text_query
 
 Clause = str
 """Words in Lucene's syntax; or, after `_JSON`, any other clause of Elasticsearch's as JSON."""
-Query = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +47,12 @@ EVERYWHERE: Clause = _JSON + json.dumps({"match_all": {}})
 """The clause that holds of every article."""
 
 
-def formula(query: Query) -> Formula:
-    """What `alerts.query.to_query` gives, taken apart."""
-    if "match_all" in query:
-        return AllOf()
-    parts = tuple(_part(part) for part in query["bool"]["filter"])
-    return parts[0] if len(parts) == 1 else AllOf(parts)
-
-
-def _part(part: Query) -> Formula:
-    words = part.get("query_string", {}).get("query")
-    if words is not None and part == text_query(words):
-        return words_formula(words)
-    return AllOf() if "match_all" in part else _JSON + json.dumps(part, sort_keys=True)
+def formula(search: SavedSearch) -> Formula:
+    """What a saved search asks for (see `alerts.query.to_query`), taken apart."""
+    parts: list[Formula] = [_JSON + json.dumps(part, sort_keys=True) for part in filters_of(search)]
+    if search.query.strip() not in ("", "*"):
+        parts.append(words_formula(search.query))
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 
 def query_of(clause: Clause, analyzers: frozenset[str]) -> Query:
@@ -84,8 +78,11 @@ def gather(whole: Formula, into: set[Clause]) -> None:
     if isinstance(whole, str):
         into.add(whole)
         return
-    for part in whole.parts if isinstance(whole, AnyOf) else (*whole.parts, *whole.without):
-        gather(part, into)
+    parts = whole.parts if isinstance(whole, AnyOf) else (*whole.parts, *whole.without)
+    into.update([part for part in parts if isinstance(part, str)])
+    for part in parts:
+        if not isinstance(part, str):
+            gather(part, into)
 
 
 def where(whole: Formula, held: Mapping[Clause, int], everywhere: int) -> int:
@@ -223,7 +220,7 @@ def _parsed(pieces: Iterable[str]) -> Formula:
         if negated:
             if item.negated:
                 raise _OneClauseError
-            item = item._replace(negated=True)
+            item = _Item(item.what, True, item.bare)
         items.append(item)
         joins.append(joined)
         joined, negated = "", False

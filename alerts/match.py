@@ -22,9 +22,10 @@ from functools import partial
 
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
 
-from alerts.confirmed import SOURCE, Times, confirmed, story_and_times
+from alerts.confirmed import confirmed
 from alerts.formula import EVERYWHERE, Clause, formula, gather, may_be_slow, query_of, where
-from alerts.query import Query, to_query
+from alerts.hits import SOURCE, Found, found
+from alerts.query import Query
 from alerts.vocabulary import PAGE, Read, UnreadableError, Vocabulary, read
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
@@ -75,13 +76,6 @@ class _Piece:
     @property
     def range(self) -> Query:
         return {"range": {"seq": {"gte": self.first, "lt": self.first + self.size}}}
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    id: str
-    story_id: str
-    times: Times
 
 
 def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequence[SavedSearch]) -> MatchReport:
@@ -173,18 +167,18 @@ class _Asker:
             for search, places in self._places(searches[at : at + BLOCK]):
                 for place in _bits(places):
                     watched[place].append(search)
-        articles = self._articles([self._piece.first + place for place in sorted(watched)])
+        articles = self._articles(sorted(watched))
         return [
-            _match(search, articles[self._piece.first + place])
+            Match(search.id, *article)
             for place in sorted(watched)
-            if self._piece.first + place in articles  # else a newer version has taken it to a later batch
+            if (article := articles.get(place))  # else a newer version has taken it to a later batch
             for search in watched[place]
         ]
 
     def _places(self, searches: Sequence[SavedSearch]) -> Iterator[tuple[SavedSearch, int]]:
         if len(self._held) > REMEMBERED:
             self._held.clear()
-        formulas = [formula(to_query(search)) for search in searches]
+        formulas = [formula(search) for search in searches]
         wanted: set[Clause] = set()
         for one in formulas:
             gather(one, wanted)
@@ -224,7 +218,7 @@ class _Asker:
         try:
             if self._reading:
                 reading, self._reading = self._reading, []
-                self._vocabulary = Vocabulary(self._es, [part.result() for part in reading], self._pool)
+                self._vocabulary = Vocabulary(self._es, reading, self._piece.analyzers, self._pool)
             return dict(self._vocabulary.where(clauses)) if self._vocabulary and clauses else {}
         except (ApiError, TransportError, UnreadableError) as fault:
             log.warning("The articles' words can't be read, so each clause is asked: %s", fault)
@@ -293,19 +287,21 @@ class _Asker:
             places |= 1 << (bucket["key"] - self._piece.first)
         return places
 
-    def _articles(self, numbers: Sequence[int]) -> dict[int, _Found]:
-        """What is needed of the articles with these ingest numbers."""
+    def _articles(self, places: Sequence[int]) -> Mapping[int, Found]:
+        """The articles in these places."""
+        known = dict(self._vocabulary.articles) if self._vocabulary else {}
+        numbers = [self._piece.first + place for place in places if place not in known]
         if not numbers:
-            return {}
+            return known
         answer = self._es.search(
             index=self._index,
             query={"bool": {"filter": [self._piece.range, {"terms": {"seq": numbers}}]}},
             size=len(numbers),
-            source_includes=["seq", *SOURCE],
+            source_includes=SOURCE,
             track_total_hits=False,
             allow_partial_search_results=False,
         )
-        return {int(hit["_source"]["seq"]): _Found(hit["_id"], *story_and_times(hit)) for hit in answer["hits"]["hits"]}
+        return known | {int(hit["_source"]["seq"]) - self._piece.first: found(hit) for hit in answer["hits"]["hits"]}
 
 
 def _parted(chunk: Sequence[Clause], size: int) -> list[Sequence[Clause]]:
@@ -317,10 +313,6 @@ def _bits(places: int) -> Iterator[int]:
         lowest = places & -places
         yield lowest.bit_length() - 1
         places ^= lowest
-
-
-def _match(search: SavedSearch, article: _Found) -> Match:
-    return Match(search.id, article.id, article.story_id, (), *article.times)
 
 
 def _reason(error: Exception) -> str:

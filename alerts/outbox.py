@@ -233,7 +233,6 @@ def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
         recipients=search.recipients,
         state=DeliveryState.SUPPRESSED if muted else DeliveryState.PENDING,
         created_at=now,
-        passages=match.passages,
         not_before=schedule.next_due(schedule.parse(search.schedule), now),
         schedule=search.schedule,
         suppressed_by=muted,

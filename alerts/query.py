@@ -24,17 +24,22 @@ def to_query(search: SavedSearch) -> Query:
 
     A phrase finds here what it finds in Kibana: there is no `quote_field_suffix`, which Kibana doesn't set either.
     """
-    lists = {
-        "language": search.languages,
-        "source.country": search.countries,
-        "source.domain": search.sources,
-        "source.kind": search.kinds,
-    }
-    filters: list[Query] = [{"terms": {field: list(values)}} for field, values in lists.items() if values]
-    filters += [part for tag in search.tags for part in _tag_filters(tag, search.min_score)]
+    filters = filters_of(search)
     if search.query.strip():
         filters.append(text_query(search.query))
     return {"bool": {"filter": filters}} if filters else {"match_all": {}}
+
+
+def filters_of(search: SavedSearch) -> list[Query]:
+    """What `search` asks for beside its words. Pure."""
+    lists = (
+        ("language", search.languages),
+        ("source.country", search.countries),
+        ("source.domain", search.sources),
+        ("source.kind", search.kinds),
+    )
+    filters: list[Query] = [{"terms": {field: list(values)}} for field, values in lists if values]
+    return filters + [part for tag in search.tags for part in _tag_filters(tag, search.min_score)]
 
 
 def _tag_filters(tag: TagFilter, min_score: float) -> list[Query]:

@@ -11,22 +11,24 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
+from itertools import chain
 from operator import and_
 from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
 
 from alerts.formula import Clause, Said, said
+from alerts.hits import SOURCE, Found, found
 from search.documents import stemmed
 from search.names import Names
 
 AS_WRITTEN = ("title", "summary", "text")
 PAGE = 100
 """Articles in one request."""
-_SOURCE = ["seq", *AS_WRITTEN, "language", "tags", "entity_details.name", "entity_details.aliases"]
+_SOURCE = [*SOURCE, *AS_WRITTEN, "language", "tags", "entity_details.name", "entity_details.aliases"]
 _TEXTS = 4_000
 """Texts analyzed by one request; Elasticsearch refuses to give more than 10,000 tokens at once."""
 
@@ -40,10 +42,12 @@ Tokens = tuple[str, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Some articles' words, and one of the indices they stand in."""
+    """Some articles: their words, and one of the indices they stand in."""
 
     terms: Mapping[str, Terms]
     index: str | None
+    articles: Mapping[int, Found]
+    """By their places."""
 
 
 class UnreadableError(Exception):
@@ -76,7 +80,8 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
             of_field = terms[name]
             for term in field["terms"]:
                 of_field[term] = of_field.get(term, 0) | place
-    return Read(terms, hits[0]["_index"] if hits else None)
+    articles = {hit["_source"]["seq"] - origin: found(hit) for hit in hits}
+    return Read(terms, hits[0]["_index"] if hits else None, articles)
 
 
 def _vectors_of(hit: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,25 +119,46 @@ class _Fields:
 class Vocabulary:
     """The words of a batch's articles, in their fields."""
 
-    def __init__(self, es: Elasticsearch, parts: Sequence[Read], executor: Executor) -> None:
-        self._es, self._executor = es, executor
-        self._index = next((part.index for part in parts if part.index), "")
-        names = sorted({name for part in parts for name in part.terms})
-        terms = {name: _together(part.terms.get(name, {}) for part in parts) for name in names}
+    def __init__(
+        self, es: Elasticsearch, reading: Sequence[Future[Read]], analyzers: Iterable[str], executor: Executor
+    ) -> None:
+        self._es, self._executor, self._reading = es, executor, reading
+        self._expected = ["text", *(f"stemmed.{analyzer}" for analyzer in sorted(analyzers))]
+
+    @cached_property
+    def _index(self) -> str:
+        return next((index for part in self._reading if (index := part.result().index)), "")
+
+    @cached_property
+    def articles(self) -> Mapping[int, Found]:
+        """The articles, by their places."""
+        return {place: article for part in self._reading for place, article in part.result().articles.items()}
+
+    @cached_property
+    def _fields(self) -> Sequence[_Fields]:
+        parts = [part.result().terms for part in self._reading]
+        terms = {
+            name: _together(part.get(name, {}) for part in parts) for name in sorted({n for p in parts for n in p})
+        }
         written = tuple(terms.pop(name) for name in AS_WRITTEN if name in terms)
         groups = [("text", written), *((name, (some,)) for name, some in terms.items())]
-        self._fields = [
-            _Fields(name, each, together := _together(each), sorted(together)) for name, each in groups if each
-        ]
+        return [_Fields(name, each, together := _together(each), sorted(together)) for name, each in groups if each]
 
     def where(self, clauses: Iterable[Clause]) -> Iterator[tuple[Clause, int]]:
         """Where each clause holds, of those of which that is known here.
 
         Raises:
-            ApiError, TransportError: Elasticsearch doesn't tell what becomes of the words.
+            ApiError, TransportError, UnreadableError: Elasticsearch doesn't tell the words, or what becomes of a
+                query's.
         """
         spoken = [(clause, words) for clause in clauses if (words := said(clause))]
-        asked = list(zip(self._fields, self._analyzed(sorted({words.text for _, words in spoken})), strict=True))
+        texts = sorted({words.text for _, words in spoken})
+        # Before the articles' words are there, of which only the names of the fields are needed.
+        begun = {name: self._begin(name, texts) for name in self._expected}
+        asked = [
+            (fields, self._tokens(texts, begun.get(fields.analyzed_by) or self._begin(fields.analyzed_by, texts)))
+            for fields in self._fields
+        ]
         for clause, words in spoken:
             some = [(fields, tokens) for fields, by_text in asked if (tokens := by_text[words.text]) != ()]
             places = _places(words, some) if some else None
@@ -141,18 +167,14 @@ class Vocabulary:
 
     # ── what becomes of a query's words ──────────────────────────────────────────────────────────────────────────────
 
-    def _analyzed(self, texts: Sequence[str]) -> list[dict[str, Tokens]]:
-        """For each of the analyzers: text → its tokens."""
-        chunks = [
-            (number, fields.analyzed_by, texts[at : at + _TEXTS])
-            for number, fields in enumerate(self._fields)
-            for at in range(0, len(texts), _TEXTS)
-        ]
-        found: list[dict[str, Tokens]] = [{} for _ in self._fields]
-        answers = self._executor.map(lambda chunk: self._ask(chunk[1], chunk[2]), chunks)
-        for (number, _, chunk), tokens in zip(chunks, answers, strict=True):
-            found[number].update(zip(chunk, tokens, strict=True))
-        return found
+    def _begin(self, field: str, texts: Sequence[str]) -> list[Future[list[Tokens]]]:
+        """Ask what the field's analyzer makes of the texts."""
+        chunks = [texts[at : at + _TEXTS] for at in range(0, len(texts), _TEXTS)]
+        return [self._executor.submit(self._ask, field, chunk) for chunk in chunks]
+
+    def _tokens(self, texts: Sequence[str], answers: Iterable[Future[list[Tokens]]]) -> dict[str, Tokens]:
+        """Text → its tokens."""
+        return dict(zip(texts, chain.from_iterable(answer.result() for answer in answers), strict=True))
 
     def _ask(self, field: str, texts: Sequence[str]) -> list[Tokens]:
         try:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 # ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -517,14 +517,12 @@ class Passage:
     """Offsets into `text`, not overlapping, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """An article of a batch that a saved search matches, and where."""
+class Match(NamedTuple):
+    """An article of a batch that a saved search matches. There may be a million at once."""
 
     alert_id: str
     article_id: str
     story_id: str
-    passages: tuple[Passage, ...] = ()
     published: datetime | None = None
     fetched_at: datetime | None = None
     indexed_at: datetime | None = None

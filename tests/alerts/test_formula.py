@@ -65,13 +65,13 @@ def test_what_stays_one_clause(query: str) -> None:
 
 def test_the_filters_are_clauses_too() -> None:
     search = a_search("s", "a OR b", tags=(TagFilter("nato", "main"),), languages=("fr", "de"))
-    language, tag, words = formula(to_query(search)).parts  # type: ignore[union-attr]
+    language, tag, words = formula(search).parts  # type: ignore[union-attr]
     assert isinstance(language, str)
     assert isinstance(tag, str)
     assert query_of(language, frozenset()) == {"terms": {"language": ["fr", "de"]}}
     assert query_of(tag, frozenset()) == {"term": {"tags_main": "nato"}}
     assert words == AnyOf(("a", "b"))
-    assert formula(to_query(a_search("s"))) == formula(to_query(a_search("s", "*"))) == AllOf()
+    assert formula(a_search("s")) == formula(a_search("s", "*")) == AllOf()
     assert query_of(EVERYWHERE, frozenset()) == {"match_all": {}}
 
 
@@ -182,7 +182,7 @@ def test_the_parts_find_what_the_whole_finds(
         assert (search.id in report.failed) == fails, search.query
         assert found[search.id] == wanted, search.query
         clauses: set[str] = set()
-        gather(formula(to_query(search)), clauses)
+        gather(formula(search), clauses)
         apart += len(clauses) > 1 and bool(wanted)
     assert apart > 30
 
