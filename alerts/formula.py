@@ -106,8 +106,7 @@ def where(whole: Formula, held: Mapping[Clause, int], everywhere: int) -> int:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What a clause of words says."""
 
     kind: Literal["words", "beginning", "phrase"]
@@ -117,6 +116,8 @@ class Said:
 
 def said(clause: Clause) -> Said | None:
     """What the clause says, if it is nothing but bare words, one bare word with `*` at its end, or a bare phrase."""
+    if clause.isalnum() and clause.isascii() and clause not in _OPERATORS:
+        return Said("words", clause)  # as most are
     found = _ITEM.fullmatch(clause)
     if found and found["phrase"] and not found["field"] and not found["minus"]:
         return Said("phrase", found["phrase"].split('"')[1])

@@ -32,6 +32,8 @@ def to_query(search: SavedSearch) -> Query:
 
 def filters_of(search: SavedSearch) -> list[Query]:
     """What `search` asks for beside its words. Pure."""
+    if not (search.languages or search.countries or search.sources or search.kinds or search.tags):
+        return []  # as most: there may be a hundred thousand of them
     lists = (
         ("language", search.languages),
         ("source.country", search.countries),

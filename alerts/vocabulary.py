@@ -71,7 +71,7 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
     _generation(names, {hit["_index"] for hit in hits})
     docs = [_vectors_of(hit) for hit in hits]
     answers = es.mtermvectors(docs=docs)["docs"] if docs else []
-    terms: dict[str, Terms] = defaultdict(dict)
+    terms: dict[str, Terms] = defaultdict(lambda: defaultdict(int))
     for hit, answer in zip(hits, answers, strict=True):
         if "error" in answer:
             raise UnreadableError(f"article {hit['_id']}: {answer['error']}")
@@ -79,7 +79,7 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
         for name, field in answer["term_vectors"].items():
             of_field = terms[name]
             for term in field["terms"]:
-                of_field[term] = of_field.get(term, 0) | place
+                of_field[term] |= place
     articles = {hit["_source"]["seq"] - origin: found(hit) for hit in hits}
     return Read(terms, hits[0]["_index"] if hits else None, articles)
 
@@ -160,8 +160,7 @@ class Vocabulary:
             for fields in self._fields
         ]
         for clause, words in spoken:
-            some = [(fields, tokens) for fields, by_text in asked if (tokens := by_text[words.text]) != ()]
-            places = _places(words, some) if some else None
+            places = _places(words, asked)
             if places is not None:
                 yield clause, places
 
@@ -201,20 +200,24 @@ def _together(parts: Iterable[Terms]) -> Terms:
     return whole
 
 
-def _places(words: Said, asked: Sequence[tuple[_Fields, Tokens]]) -> int | None:
-    """Where a clause holds, given its tokens in the fields where it has some; None: that must be asked. Pure."""
-    places = 0
-    for fields, tokens in asked:
+def _places(words: Said, asked: Sequence[tuple[_Fields, Mapping[str, Tokens]]]) -> int | None:
+    """Where a clause holds, given what its text becomes in each of the fields; None: that must be asked. Pure."""
+    places, says_something = 0, False
+    for fields, by_text in asked:
+        tokens = by_text[words.text]
         if tokens is None or (words.kind == "beginning" and len(tokens) > 1):
             return None
+        if not tokens:
+            continue
+        says_something = True
         if words.kind == "beginning":
             places |= _beginning(fields, tokens[0])
         elif len(tokens) == 1:
             places |= fields.together.get(tokens[0], 0)
         else:
             for terms in fields.each:
-                places |= reduce(and_, (terms.get(token, 0) for token in tokens))
-    return None if words.kind == "phrase" and places else places
+                places |= reduce(and_, [terms.get(token, 0) for token in tokens])
+    return places if says_something and not (words.kind == "phrase" and places) else None
 
 
 def _beginning(fields: _Fields, prefix: str) -> int:

@@ -130,9 +130,9 @@ def mute_search(request: Request, here: Here, name: UserName, form: Posted, aler
 @changes.post("/searches/{alert_id}/switch")
 def switch_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
     saved, on = _saved(here), form.text("to") in ("on", "catch-up")
-    was = saved.get(alert_id)
-    search = saved.save(replace(was, enabled=on), by=name, now=here.clock())
-    since = off_since(saved.history(alert_id)) if form.text("to") == "catch-up" and not was.enabled else None
+    search = saved.save(replace(saved.get(alert_id), enabled=on), by=name, now=here.clock())
+    # Also if it is on by now: whoever asks again, as the first time broke off, is owed the rest, and nothing twice.
+    since = off_since(saved.history(alert_id)) if form.text("to") == "catch-up" else None
     if since is not None:
         Outbox(here.es, here.names).owe(missed(here.es, here.names, search, since), [search], here.clock())
     return _back(request, f"/searches/{alert_id}", "switched on" if on else "switched off")

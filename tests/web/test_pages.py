@@ -305,7 +305,14 @@ def test_too_many_mails_are_saved_only_when_confirmed(
     assert post(client, "/news/searches/new", confirmed="yes", **fields).status_code == 303
 
 
-def test_switching_on_mails_what_came_meanwhile_only_when_asked(page: Page, client: TestClient) -> None:
+def breaks_off(*_: object) -> None:
+    raise ConnectionError("gone")
+
+
+def test_switching_on_mails_what_came_meanwhile_only_when_asked(
+    page: Page, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks again, as the first time broke off, gets it all the same."""
     client.get("/news/searches")
     outbox = Outbox(page.context.es, page.context.names)
     post(client, "/news/searches/nato/switch", to="off")
@@ -315,9 +322,16 @@ def test_switching_on_mails_what_came_meanwhile_only_when_asked(page: Page, clie
     post(client, "/news/searches/nato/switch", to="on")
     assert not outbox.get([f"nato~{a_story(1).story_id}"])
     post(client, "/news/searches/nato/switch", to="off")
-    post(client, "/news/searches/nato/switch", to="catch-up")
+    with monkeypatch.context() as broken:
+        broken.setattr(Outbox, "owe", breaks_off)
+        with pytest.raises(ConnectionError):
+            post(client, "/news/searches/nato/switch", to="catch-up")
     assert SavedSearches(page.context.es, page.context.names).get("nato").enabled
-    assert outbox.get([f"nato~{a_story(1).story_id}"])
+    assert not outbox.get([f"nato~{a_story(1).story_id}"])
+    post(client, "/news/searches/nato/switch", to="catch-up")
+    (owed,) = outbox.get([f"nato~{a_story(1).story_id}"])
+    post(client, "/news/searches/nato/switch", to="catch-up")
+    assert outbox.get([owed.id]) == [owed], "nothing twice"
 
 
 def test_unmuting_mails_what_was_missed_only_when_asked(page: Page, client: TestClient) -> None:
