@@ -1,9 +1,9 @@
 """How long the server takes for each page of the News page: `python -m benchmarks.pages [--articles N] [--times N]`.
 
 It starts an Elasticsearch of its own, indexes invented articles of the last month (see `synthetic_articles.py`), takes
-over the project's own feeds and saved searches, and asks the app for its pages one after the other, in this process:
-what is measured is all that the server does, Elasticsearch's work included, and no network. Elasticsearch is first
-warmed up by as many questions, as Java is slow at first.
+over the project's own feeds and saved searches, and asks the app for its pages one after the other, over loopback and
+by way of uvicorn, as Airflow serves it: what is measured is all that the server does, Elasticsearch's work included.
+Elasticsearch is first warmed up by as many questions, as Java is slow at first.
 """
 
 from __future__ import annotations
@@ -11,20 +11,25 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
-from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from alerts.saved import SavedSearches, load_alerts
 from benchmarks.synthetic_articles import Synthesizer
 from embedded.elasticsearch import start_elasticsearch
+from embedded.processes import free_port
 from ingest.feeds import load_feeds
 from jobs.context import Context, open_context
 from newswatch.model import Article
@@ -72,8 +77,9 @@ def fill(es: Elasticsearch, names: Names, count: int) -> Article:
     return last
 
 
-def client_of(context: Context) -> TestClient:
-    """The app as a browser sees it, everything allowed."""
+@contextmanager
+def served(context: Context) -> Iterator[HTTPConnection]:
+    """A connection to the app, everything allowed."""
     everything: dict[str, Any] = {"read": lambda: None, "change": lambda: None, "user_name": lambda: "ann"}
     access = Access(
         **everything,
@@ -82,21 +88,37 @@ def client_of(context: Context) -> TestClient:
         address=lambda _: "",
         login_url=lambda back: back,
     )
-    return TestClient(create_app(lambda: context, access))
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(lambda: context, access), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    connection = HTTPConnection("127.0.0.1", port)
+    try:
+        yield connection
+    finally:
+        connection.close()
+        server.should_exit = True
+        thread.join()
 
 
-def measure(client: TestClient, path: str, times: int) -> str:
+def measure(connection: HTTPConnection, path: str, times: int) -> str:
     """The row of a page: p50, p95, the longest, its size."""
-    for _ in range(times):
-        client.get(path).raise_for_status()
-    took = []
-    for _ in range(times):
+
+    def get() -> tuple[float, int]:
         begin = time.perf_counter()
-        answer = client.get(path)
-        took.append(1_000 * (time.perf_counter() - begin))
-    took.sort()
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == HTTPStatus.OK, answer.status
+        return 1_000 * (time.perf_counter() - begin), len(body)
+
+    for _ in range(times):
+        get()
+    took, sizes = zip(*sorted(get() for _ in range(times)), strict=True)
     p50, p95 = (took[int(share * len(took))] for share in (0.5, 0.95))
-    return f"{p50:8.0f}{p95:8.0f}{took[-1]:8.0f}{len(answer.content) / 1_000:8.0f}"
+    return f"{p50:8.0f}{p95:8.0f}{took[-1]:8.0f}{sizes[-1] / 1_000:8.0f}"
 
 
 def main() -> None:
@@ -117,12 +139,12 @@ def main() -> None:
         FeedStore(context.es, context.names).sync(load_feeds(default_config_dir() / "feeds.yaml"))
         searches = SavedSearches(context.es, context.names)
         searches.seed(load_alerts(default_config_dir() / "alerts.yaml"), now=NOW)
-        client = client_of(context)
         pages = SEARCHES | {"an article": f"/article/{article.id}", "a story": f"/story/{article.story_id}"} | OTHERS
         print(f"{options.articles:,} articles\n{'ms':32}{'p50':>8}{'p95':>8}{'longest':>8}{'kB':>8}")
-        for name, path in pages.items():
-            row = measure(client, path.format(alert=searches.all()[0].id), options.times)
-            print(f"{name:32}{row}", flush=True)
+        with served(context) as connection:
+            for name, path in pages.items():
+                row = measure(connection, path.format(alert=searches.all()[0].id), options.times)
+                print(f"{name:32}{row}", flush=True)
         print(f"load {os.getloadavg()[0]:.1f}")
 
 
