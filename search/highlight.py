@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from search.mapping import ANALYZERS, UNSTEMMED
 
 MARK_START, MARK_END = "\ue000", "\ue001"
 """Around a highlighted term: private-use characters, which no publisher's text holds."""
+_MARKS = re.compile(f"([{MARK_START}{MARK_END}])")
 _FIELDS = ("title", "summary", "text")
 _CHARACTERS = 220
 """About two lines; a fragment ends with a sentence."""
@@ -64,17 +66,18 @@ def unmarked(fragment: str) -> tuple[str, Spans]:
     """
     plain: list[str] = []
     spans: list[tuple[int, int]] = []
-    start = -1
-    for character in fragment:
-        if character == MARK_START and start < 0:
-            start = len(plain)
-        elif character == MARK_END and start >= 0:
-            spans.append((start, len(plain)))
+    start, at = -1, 0
+    for piece in _MARKS.split(fragment):
+        if piece == MARK_START and start < 0:
+            start = at
+        elif piece == MARK_END and start >= 0:
+            spans.append((start, at))
             start = -1
-        elif character in (MARK_START, MARK_END):
+        elif piece in (MARK_START, MARK_END):
             return fragment.replace(MARK_START, "").replace(MARK_END, ""), ()
         else:
-            plain.append(character)
+            plain.append(piece)
+            at += len(piece)
     return "".join(plain), joined(spans) if start < 0 else ()
 
 

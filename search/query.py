@@ -36,7 +36,7 @@ _PICKED = 500
 _ARTICLES_A_STORY = 6
 """So many articles are looked through for each row: few stories have more among the first."""
 _AT_ONCE = 10
-"""Articles read by one request: a slice is worked on by one thread for each, and what is found mostly lies in one."""
+"""Articles of a page read by one request: a slice is worked on by one thread for each, and most lie in one slice."""
 _HALF_LIFE = "30d"
 """By then half of what newness adds is gone; what is ages old still counts half of what is new."""
 _ELISION = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
@@ -170,13 +170,11 @@ def find(
     parsed, now = parse(query), now or datetime.now(UTC)
     page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_sources)
     try:
-        fields = filled_fields(es, names, parsed) if parsed.text.strip() else []
-        results = page.read(text_query(parsed.text, fields))
-        if results.total == 0 and len(words := _pieces(parsed.words)) > 2:
-            results = replace(page.read(most_words(words, fields)), relaxed=True)
+        return page.find()
     except NotFoundError:
-        return Results(0, (), 0)
-    return replace(results, relaxed=results.relaxed and results.total > 0)
+        if not es.indices.exists_alias(name=names.articles):
+            return Results(0, (), 0)  # no article was ever indexed
+        return page.find()  # meanwhile a new generation took over, whose slices have other names
 
 
 def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) -> Mapping[str, tuple[str, ...]]:
@@ -233,7 +231,15 @@ class _Page:
     with_facets: bool
     with_sources: bool
 
-    def read(self, text: Json) -> Results:
+    def find(self) -> Results:
+        fields = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
+        results = self._read(text_query(self.parsed.text, fields))
+        if results.total == 0 and len(words := _pieces(self.parsed.words)) > 2:
+            results = self._read(most_words(words, fields))
+            return replace(results, relaxed=results.total > 0)
+        return results
+
+    def _read(self, text: Json) -> Results:
         query = to_query(self.parsed, self.now, text)
         counted = self._counted()
         first = self.by_story and self.offset + self.size <= _PICKED
@@ -336,8 +342,9 @@ class _Page:
             groups[pick.analyzer if text else ""].append(pick)
         asked: list[Request] = []
         for analyzer, group in groups.items():
-            for at in range(0, len(group), _AT_ONCE):
-                some = group[at : at + _AT_ONCE]
+            at_once = max(_AT_ONCE, len(group) // _AT_ONCE)
+            for at in range(0, len(group), at_once):
+                some = group[at : at + at_once]
                 these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
                 body = {"query": these, "size": len(some), "track_total_hits": False}
                 marks = highlight.marking(text, analyzer) if text else {}

@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from newswatch.model import Article, Evidence, Tag
 from newswatch.topics import tag_name, tag_path
 from search.story_view import published
+from search.syntax import with_filter
 from web import marks
 
 STATIC = Path(__file__).parent / "static"
@@ -43,11 +44,13 @@ def environment() -> Environment:
         "step": step_label,
         "topic": topic,
         "duration": duration,
+        "hundredths": hundredths,
     }
     env.globals |= {
         "marks": marks,
         "published": published,
         "safe_url": safe_url,
+        "tagged": tagged,
         "main_tags": main_tags,
         "language_tag": language_tag,
         "repeats_summary": repeats_summary,
@@ -77,6 +80,12 @@ def _query_string(**values: Any) -> str:
 
 _quoted = lru_cache(1_000)(quote_plus)
 """A page has hundreds of links, which mostly say the same."""
+
+
+@lru_cache(1_000)
+def tagged(query: str, tag: str) -> str:
+    """The query string of the search with that tag besides; a page has a few tags, many times."""
+    return _query_string(q=with_filter(query, "tag", tag))
 
 
 @cache
@@ -121,6 +130,11 @@ def duration(seconds: float | timedelta | None) -> str:
     size = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
     units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
     return next(f"{size / unit:.0f} {name}" for unit, name in units if size >= unit or unit == 1)
+
+
+def hundredths(number: float) -> str:
+    """Two places after the point; Jinja's own filter takes ten times as long."""
+    return f"{number:.2f}"
 
 
 def count(number: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
+from elasticsearch.client import IndicesClient
 
 import search.highlight
 import search.query
@@ -184,6 +185,25 @@ def test_an_article_that_is_replaced_while_the_page_is_read_is_left_out(
 
     monkeypatch.setattr(search.query, "_picks", replaced)
     assert [hit.seq for hit in find(es, names, "AWACS", now=NOW).hits] == [hit.seq for hit in before[1:]] != []
+
+
+def test_a_generation_that_takes_over_while_the_page_is_read_hides_nothing(
+    es: Elasticsearch, names: Names, stand: list[Article], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = find(es, names, "AWACS", now=NOW)
+    picks, gone = search.query._picks, ["the first time"]
+
+    def of_another_generation(answer: dict[str, Any]) -> list[Any]:
+        return [pick._replace(place=f"{pick.place}-gone" if gone else pick.place) for pick in picks(answer)]
+
+    def asked(*args: Any, **kwargs: Any) -> Any:
+        gone.clear()
+        return exists(*args, **kwargs)
+
+    exists = IndicesClient.exists_alias
+    monkeypatch.setattr(IndicesClient, "exists_alias", asked)
+    monkeypatch.setattr(search.query, "_picks", of_another_generation)
+    assert find(es, names, "AWACS", now=NOW).hits == before.hits != ()
 
 
 def test_filters_narrow_and_exclude(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
