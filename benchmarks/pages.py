@@ -3,7 +3,8 @@
 It starts an Elasticsearch of its own, indexes invented articles of the last month (see `synthetic_articles.py`), takes
 over the project's own feeds and saved searches, and asks the app for its pages one after the other, over loopback and
 by way of uvicorn, as Airflow serves it: what is measured is all that the server does, Elasticsearch's work included.
-Elasticsearch is first warmed up by as many questions, as Java is slow at first.
+Each page is asked for many times before it is measured: Java compiles for minutes what it finds itself doing, and an
+Elasticsearch that is used runs for weeks.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def served(context: Context) -> Iterator[HTTPConnection]:
         thread.join()
 
 
-def measure(connection: HTTPConnection, path: str, times: int) -> str:
+def measure(connection: HTTPConnection, path: str, times: int, warm_up: int) -> str:
     """The row of a page: p50, p95, the longest, its size."""
 
     def get() -> tuple[float, int]:
@@ -114,7 +115,7 @@ def measure(connection: HTTPConnection, path: str, times: int) -> str:
         assert answer.status == HTTPStatus.OK, answer.status
         return 1_000 * (time.perf_counter() - begin), len(body)
 
-    for _ in range(times):
+    for _ in range(warm_up):
         get()
     took, sizes = zip(*sorted(get() for _ in range(times)), strict=True)
     p50, p95 = (took[int(share * len(took))] for share in (0.5, 0.95))
@@ -125,9 +126,8 @@ def main() -> None:
     """Run it and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=int, default=10_000)
-    parser.add_argument(
-        "--times", type=int, default=60, help="how often each page is asked for, after as many unmeasured"
-    )
+    parser.add_argument("--times", type=int, default=60, help="how often each page is asked for and measured")
+    parser.add_argument("--warm-up", type=int, default=200, help="and how often before")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="newswatch-pages-") as folder,
@@ -143,7 +143,7 @@ def main() -> None:
         print(f"{options.articles:,} articles\n{'ms':32}{'p50':>8}{'p95':>8}{'longest':>8}{'kB':>8}")
         with served(context) as connection:
             for name, path in pages.items():
-                row = measure(connection, path.format(alert=searches.all()[0].id), options.times)
+                row = measure(connection, path.format(alert=searches.all()[0].id), options.times, options.warm_up)
                 print(f"{name:32}{row}", flush=True)
         print(f"load {os.getloadavg()[0]:.1f}")
 
