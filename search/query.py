@@ -427,7 +427,8 @@ def _picks(answer: Mapping[str, Any]) -> list[_Pick]:
     picks = []
     for hit in answer["hits"]["hits"]:
         values = hit["fields"]
-        (seq,), (story,), (language,) = values["seq"], values["story_id"], values.get("language", (None,))
+        (seq,), (language,) = values["seq"], values.get("language", (None,))
+        (story,) = values.get("story_id", (f"of {seq}",))  # an article without a story is one
         picks.append(_Pick(hit["_index"], seq, story, highlight.analyzer_of(language), float(hit["_score"] or 0.0)))
     return picks
 

@@ -187,6 +187,12 @@ def test_an_article_that_is_replaced_while_the_page_is_read_is_left_out(
     assert [hit.seq for hit in find(es, names, "AWACS", now=NOW).hits] == [hit.seq for hit in before[1:]] != []
 
 
+def test_articles_without_a_story_are_one_each(es: Elasticsearch, names: Names) -> None:
+    stock(es, names, [an_article(id=f"{n:032x}", story_id="") for n in range(3)])
+    found = find(es, names, "", by_story=True, with_sources=True, now=NOW).hits
+    assert [(hit.matching, hit.sources) for hit in found] == [(1, 1)] * 3
+
+
 def test_a_generation_that_takes_over_while_the_page_is_read_hides_nothing(
     es: Elasticsearch, names: Names, stand: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
