@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
-from elasticsearch.client import IndicesClient
 
 import search.highlight
 import search.query
@@ -206,8 +205,9 @@ def test_a_generation_that_takes_over_while_the_page_is_read_hides_nothing(
         gone.clear()
         return exists(*args, **kwargs)
 
-    exists = IndicesClient.exists_alias
-    monkeypatch.setattr(IndicesClient, "exists_alias", asked)
+    client = type(es.indices)
+    exists = client.exists_alias
+    monkeypatch.setattr(client, "exists_alias", asked)
     monkeypatch.setattr(search.query, "_picks", of_another_generation)
     assert find(es, names, "AWACS", now=NOW).hits == before.hits != ()
 
