@@ -169,7 +169,7 @@ class _Asker:
                     watched[place].append(search)
         articles = self._articles(sorted(watched))
         return [
-            Match(search.id, *article)
+            article.matches(search.id)
             for place in sorted(watched)
             if (article := articles.get(place))  # else a newer version has taken it to a later batch
             for search in watched[place]
@@ -289,7 +289,7 @@ class _Asker:
 
     def _articles(self, places: Sequence[int]) -> Mapping[int, Found]:
         """The articles in these places."""
-        known = dict(self._vocabulary.articles) if self._vocabulary else {}
+        known = self._vocabulary.articles if self._vocabulary else {}
         numbers = [self._piece.first + place for place in places if place not in known]
         if not numbers:
             return known
@@ -301,7 +301,8 @@ class _Asker:
             track_total_hits=False,
             allow_partial_search_results=False,
         )
-        return known | {int(hit["_source"]["seq"]) - self._piece.first: found(hit) for hit in answer["hits"]["hits"]}
+        read_now = {int(hit["_source"]["seq"]) - self._piece.first: found(hit) for hit in answer["hits"]["hits"]}
+        return {**known, **read_now}
 
 
 def _parted(chunk: Sequence[Clause], size: int) -> list[Sequence[Clause]]:

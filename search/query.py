@@ -247,7 +247,6 @@ class _Page:
             self._first(query) if first else self._page(query),
             *([self._counts(query, counted)] if counted else []),
         ]
-        asked[0][1]["track_total_hits"] = not counted
         answers = self._ask(asked)
         picks = _picks(answers[0])
         if first:
@@ -284,7 +283,7 @@ class _Page:
         return {
             "query": with_recency(query, self.now) if by_score else query,
             "sort": order(self.sort),
-            "track_total_hits": False,
+            "track_total_hits": not (self.with_facets or self.by_story),  # which count
             "track_scores": by_score,
             **unread,
         }
@@ -342,7 +341,7 @@ class _Page:
             groups[pick.analyzer if text else ""].append(pick)
         asked: list[Request] = []
         for analyzer, group in groups.items():
-            at_once = max(_AT_ONCE, len(group) // _AT_ONCE)
+            at_once = max(_AT_ONCE, len(group) // _AT_ONCE)  # of a thousand, ten requests rather than a hundred
             for at in range(0, len(group), at_once):
                 some = group[at : at + at_once]
                 these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
@@ -360,9 +359,11 @@ class _Page:
         stories: Sequence[str],
     ) -> tuple[Hit, ...]:
         """The articles picked, in their order; one that a newer version has replaced meanwhile is left out."""
-        unmarked = [(index, body) for (index, body), answer in zip(shown, answers, strict=True) if "error" in answer]
-        for _, body in unmarked:
-            body.pop("highlight", None)
+        unmarked = [
+            (index, {name: part for name, part in body.items() if name != "highlight"})
+            for (index, body), answer in zip(shown, answers, strict=True)
+            if "error" in answer
+        ]
         whole = [answer for answer in answers if "error" not in answer] + (self._ask(unmarked) if unmarked else [])
         by_seq = {hit["_source"]["seq"]: hit for answer in whole for hit in answer["hits"]["hits"]}
         sizes = _buckets(told["sizes"]["aggregations"]["matching"]) if "sizes" in told else {}

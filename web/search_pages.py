@@ -183,17 +183,12 @@ class BarLink:
     """In percent of the highest."""
     query: str
 
-    @property
-    def top(self) -> float:
-        """From above."""
-        return round(100 - self.height, 2)
-
 
 def _bars(results: Results, query: str) -> list[BarLink]:
     bars = results.timeline.bars
     most = max((bar.count for bar in bars), default=0) or 1
     whenever = syntax.without(syntax.without(query, "since"), "until")
-    return [BarLink(bar, round(100 * bar.count / most, 2), f"{whenever} {_within(bar)}".strip()) for bar in bars]
+    return [BarLink(bar, 100 * bar.count / most, f"{whenever} {_within(bar)}".strip()) for bar in bars]
 
 
 def _within(bar: Bar) -> str:
