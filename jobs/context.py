@@ -8,9 +8,11 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import StoreError
+from newswatch.problems import Bulkhead, Fault, no_fault
 from newswatch.settings import Settings
 from search.client import connect, set_up
 from search.names import Names
+from search.quarantine import Quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,16 @@ class Context:
     es: Elasticsearch
     names: Names
     clock: Clock = utc_now
+    fault: Fault = no_fault
+    """Breaks the work on chosen items, for tests."""
+
+    def bulkhead(self, stage: str) -> Bulkhead:
+        """The walls of one stage of a job."""
+        return Bulkhead(stage, fault=self.fault)
+
+    def set_aside(self, bulkhead: Bulkhead) -> None:
+        """Keep the problems of a stage, where users see them."""
+        Quarantine(self.es, self.names).note(bulkhead.problems, now=self.clock())
 
 
 def open_context(settings: Settings | None = None, *, clock: Clock = utc_now) -> Context:

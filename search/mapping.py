@@ -220,6 +220,9 @@ RECHECK: Json = {
 
 QUARANTINE: Json = {
     "at": DATE,
+    "first_at": DATE,
+    "count": INTEGER,
+    "stage": KEYWORD,
     "what": KEYWORD,
     "id": KEYWORD,
     "url": KEYWORD,

@@ -1,17 +1,38 @@
-"""What could not be indexed: kept whole, with the reason, where a user sees it."""
+"""What could not be used (`newswatch.problems`): kept with its reason, where a user sees it.
+
+The index holds one document per thing, with how often it was set aside; a feed read every minute does not fill it.
+"""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
 from newswatch.errors import StoreError
 from newswatch.model import Article, Entry
+from newswatch.problems import Problem, ProblemKind
 from search import bulk
 from search.documents import Document, dump
 from search.names import Names
+
+PER_FEED = 20
+"""Entries of one feed that one call of `note` keeps one by one; the rest are counted in one more problem."""
+_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A problem as it is kept."""
+
+    id: str
+    problem: Problem
+    first_at: datetime
+    last_at: datetime
+    count: int
+    """How often it was set aside."""
 
 
 class Quarantine:
@@ -22,18 +43,125 @@ class Quarantine:
 
     def keep_article(self, article: Article, reason: str, *, now: datetime) -> None:
         """Keep an article that Elasticsearch refuses."""
-        facts = {"what": "article", "id": article.id, "url": article.url, "feed_id": article.source.feed_id}
-        self._keep(article.id, facts, dump(article), reason, now)
+        self.note([article_problem(article, reason)], now=now)
 
     def keep_entry(self, entry: Entry, feed_id: str, reason: str, *, now: datetime) -> None:
         """Keep a feed entry that could not be made an article."""
-        facts = {"what": "entry", "id": entry.id, "url": entry.url, "feed_id": feed_id}
-        self._keep(f"{feed_id} {entry.id}", facts, dump(entry), reason, now)
+        self.note([entry_problem(entry, feed_id, reason)], now=now)
 
-    def _keep(self, key: str, facts: Document, document: Document, reason: str, now: datetime) -> None:
-        # The same thing refused again is the same document: a feed read every minute must not fill the quarantine.
-        name = hashlib.sha256(key.encode()).hexdigest()[:32]
-        kept = facts | {"at": now.isoformat(), "reason": reason, "document": document}
-        (result,) = bulk.write(self._es, [bulk.put(self._index, name, kept)])
-        if result.reason:
-            raise StoreError(f"Elasticsearch refuses even the quarantine of {key}: {result.reason}")
+    def note(self, problems: Iterable[Problem], *, now: datetime) -> None:
+        """Keep the problems; one that is kept already is counted once more.
+
+        Raises:
+            StoreError: Elasticsearch refuses even these.
+        """
+        left = {problem.id: problem for problem in _bounded(problems)}
+        for _ in range(_TRIES):
+            if not left:
+                return
+            left = self._note(left, now)
+        raise StoreError(f"The quarantine keeps being changed by others: {len(left)} problems were not noted.")
+
+    def _note(self, problems: dict[str, Problem], now: datetime) -> dict[str, Problem]:
+        """Those that somebody else has written meanwhile."""
+        found = self._es.mget(index=self._index, ids=list(problems), source_includes=["first_at", "count", "at"])
+        actions = []
+        for doc, problem in zip(found["docs"], problems.values(), strict=True):
+            was = doc.get("_source") or {}
+            kept = _document(problem, now, first=was.get("first_at") or was.get("at"), count=was.get("count", 0) + 1)
+            if doc.get("found"):
+                token = {"if_seq_no": doc["_seq_no"], "if_primary_term": doc["_primary_term"]}
+                actions.append(bulk.put(self._index, problem.id, kept) | token)
+            else:
+                actions.append(bulk.create(self._index, problem.id, kept))
+        again = {}
+        for problem, result in zip(problems.values(), bulk.write(self._es, actions), strict=True):
+            if result.conflict:
+                again[problem.id] = problem
+            elif result.reason:
+                raise StoreError(f"Elasticsearch refuses even the quarantine of {problem.subject}: {result.reason}")
+        return again
+
+    def latest(self, *, size: int = 100, kind: ProblemKind | None = None, since: datetime | None = None) -> list[Kept]:
+        """The problems that were met last, newest first, as of the last refresh."""
+        wanted: list[Document] = [{"term": {"what": kind}}] if kind else []
+        wanted += [{"range": {"at": {"gte": since.isoformat()}}}] if since else []
+        answer = self._es.search(
+            index=self._index,
+            query={"bool": {"filter": wanted}},
+            size=size,
+            sort=[{"at": {"order": "desc", "unmapped_type": "date"}}],
+        )
+        return [_kept(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"]]
+
+    def counts(self, *, since: datetime | None = None) -> dict[str, int]:
+        """How many problems are kept of each kind, as of the last refresh."""
+        query: Document = {"range": {"at": {"gte": since.isoformat()}}} if since else {"match_all": {}}
+        kinds = {"kinds": {"terms": {"field": "what", "size": 100}}}
+        answer = self._es.search(index=self._index, size=0, query=query, aggs=kinds)
+        return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["kinds"]["buckets"]}
+
+    def refresh(self) -> None:
+        """Make what was noted findable."""
+        self._es.indices.refresh(index=self._index)
+
+    def dismiss(self, problem_id: str) -> bool:
+        """Forget a problem that was dealt with; met again, it comes back. False: there is none of that id."""
+        answer = self._es.options(ignore_status=404).delete(index=self._index, id=problem_id, refresh=True)
+        return bool(answer.get("result") == "deleted")
+
+
+def article_problem(article: Article, reason: str, *, stage: str = "index") -> Problem:
+    """An article that Elasticsearch refuses. Pure."""
+    return Problem("article", article.id, reason, stage, article.url, article.source.feed_id, dump(article))
+
+
+def entry_problem(entry: Entry, feed_id: str, reason: str, *, stage: str = "assemble") -> Problem:
+    """A feed entry that could not be made an article. Pure."""
+    return Problem("entry", entry.id, reason, stage, entry.url, feed_id, dump(entry))
+
+
+def _bounded(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems, of each feed no more than `PER_FEED` entries and one that counts the others. Pure."""
+    kept: list[Problem] = []
+    entries: dict[str, list[Problem]] = {}
+    for problem in problems:
+        of_feed = entries.setdefault(problem.feed_id or "", []) if problem.kind == "entry" else kept
+        of_feed.append(problem)
+    for feed_id, found in entries.items():
+        kept += found[:PER_FEED]
+        if len(found) > PER_FEED:
+            more = f"{len(found) - PER_FEED} more entries were set aside, such as: {found[PER_FEED].reason}"
+            kept.append(replace(found[PER_FEED], kind="entry", subject=f"{feed_id}: more", reason=more, document=None))
+    return kept
+
+
+def _document(problem: Problem, now: datetime, *, first: str | None, count: int) -> Document:
+    document: Document = {
+        "what": problem.kind,
+        "id": problem.subject,
+        "url": problem.url,
+        "feed_id": problem.feed_id,
+        "stage": problem.stage,
+        "reason": problem.reason,
+        "at": now.isoformat(),
+        "first_at": first or now.isoformat(),
+        "count": count,
+        "document": problem.document,
+    }
+    return {name: value for name, value in document.items() if value not in (None, "")}
+
+
+def _kept(problem_id: str, document: Document) -> Kept:
+    at = datetime.fromisoformat(document["at"])
+    first = document.get("first_at")
+    problem = Problem(
+        document["what"],
+        document.get("id", ""),
+        document.get("reason", ""),
+        document.get("stage", ""),
+        document.get("url"),
+        document.get("feed_id"),
+        document.get("document"),
+    )
+    return Kept(problem_id, problem, datetime.fromisoformat(first) if first else at, at, document.get("count", 1))
