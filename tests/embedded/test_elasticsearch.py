@@ -47,6 +47,7 @@ def test_listens_on_loopback_only(elasticsearch_url: str) -> None:
 
 @slow
 def test_a_prefix_is_cleaned_up(es: Elasticsearch, index_prefix: str) -> None:
+    es.indices.create(index=f"{index_prefix}a")
     es.index(index=f"{index_prefix}a", document={"x": 1}, refresh=True)
     assert es.count(index=f"{index_prefix}*")["count"] == 1
 
@@ -56,6 +57,7 @@ def test_keeps_its_data_and_uses_a_folder_for_one_node_only(tmp_path: Path) -> N
     """One life of a data folder: written, refused to a second node, killed, started again with everything there."""
     first = start(tmp_path)
     with Elasticsearch(first.url) as client:
+        client.indices.create(index="kept")
         client.index(index="kept", id="1", document={"x": 1})
     with pytest.raises(StackError) as refused:
         start(tmp_path)
