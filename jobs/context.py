@@ -10,8 +10,9 @@ from newswatch.clock import Clock, utc_now
 from newswatch.errors import StoreError
 from newswatch.problems import Bulkhead, Fault, no_fault
 from newswatch.settings import Settings
-from search.client import connect, set_up
+from search.client import connect, set_up, where
 from search.names import Names
+from search.nodes import UnansweredError, UnreachableError
 from search.quarantine import Quarantine
 
 
@@ -47,8 +48,10 @@ def open_context(settings: Settings | None = None, *, clock: Clock = utc_now) ->
         set_up(es, names, settings)
     except (ApiError, TransportError) as error:
         es.close()
+        # What tells of connections names every address itself.
+        at = "" if isinstance(error, UnreachableError | UnansweredError) else f" at {where(settings)}"
         raise StoreError(
-            f"Elasticsearch at {settings.elasticsearch_url} can't be used: {_short(error)}. "
+            f"Elasticsearch{at} can't be used: {_short(error)}. "
             "Start the embedded one with `newswatch up`, or set NEWSWATCH_ELASTICSEARCH_URL."
         ) from error
     return Context(settings, es, names, clock)

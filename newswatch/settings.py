@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +38,7 @@ class Settings(BaseSettings):
     """Holds feeds.yaml, taxonomy.yaml and alerts.yaml."""
 
     elasticsearch_url: str = "http://127.0.0.1:9200"
-    """Where Elasticsearch is; `newswatch up` starts one here."""
+    """Where Elasticsearch is; `newswatch up` starts one here. Several nodes of one cluster with commas between."""
     elasticsearch_api_key: SecretStr | None = None
     """For logging in to it: an API key, or a name and a password."""
     elasticsearch_username: str | None = None
@@ -121,6 +122,11 @@ class Settings(BaseSettings):
     """Where users reach Kibana; mails link to it if it is set."""
     secret_key: SecretStr | None = None
     """Signs the links in mails; the same on every machine. None: one is made and kept in `data_dir`."""
+
+    @property
+    def elasticsearch_urls(self) -> tuple[str, ...]:
+        """Every address of `elasticsearch_url`, in its order. A comma that no scheme follows parts nothing."""
+        return tuple(re.split(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)", self.elasticsearch_url.strip().rstrip(",")))
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give another process these settings: those that were set, not the defaults."""

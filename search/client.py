@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from elastic_transport import NodeConfig
+from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import BadRequestError, Elasticsearch
 from elasticsearch.serializer import JsonSerializer
 from pydantic_core import from_json, to_json
@@ -13,6 +16,7 @@ from newswatch.errors import StoreError
 from newswatch.settings import Settings
 from search.mapping import ARTICLE, VERSION, article_template, missing, plain_index, plain_indices
 from search.names import Names
+from search.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
 
 
 class _Json(JsonSerializer):
@@ -36,7 +40,14 @@ class _CompatibleJson(_Json):
 
 
 def connect(settings: Settings) -> Elasticsearch:
-    """A client; it retries on time-outs, lost connections and 429/502/503/504 by itself. Nothing is sent yet."""
+    """A client of every address in the settings. Nothing is sent yet.
+
+    It retries on time-outs, lost connections and 429/502/503/504 by itself, at the next address if there is one.
+
+    Raises:
+        StoreError: an address can't be read.
+    """
+    nodes = _nodes(settings.elasticsearch_urls)
     options: dict[str, Any] = {}
     if settings.elasticsearch_api_key:
         options["api_key"] = settings.elasticsearch_api_key.get_secret_value()
@@ -45,14 +56,39 @@ def connect(settings: Settings) -> Elasticsearch:
     if settings.elasticsearch_ca_certs:
         options["ca_certs"] = str(settings.elasticsearch_ca_certs)
     return Elasticsearch(
-        settings.elasticsearch_url,
-        request_timeout=60,
-        max_retries=5,
+        nodes,
+        node_class=ProbedNode,
+        transport_class=NamingTransport,
+        randomize_nodes_in_pool=False,
+        dead_node_backoff_factor=LEFT_OUT_S,
+        max_dead_node_backoff=MOST_LEFT_OUT_S,
+        request_timeout=REQUEST_TIMEOUT_S,
+        max_retries=RETRIES + len(nodes) - 1,
         retry_on_timeout=True,
         retry_on_status=(429, 502, 503, 504),
         serializers={one.mimetype: one() for one in (_Json, _CompatibleJson)},
         **options,
     )
+
+
+def where(settings: Settings) -> str:
+    """The addresses, for a sentence."""
+    return ", ".join(settings.elasticsearch_urls)
+
+
+def _nodes(urls: Iterable[str]) -> list[NodeConfig]:
+    """The addresses as the client takes them, in order, each once."""
+    nodes: dict[NodeConfig, None] = {}
+    for number, url in enumerate(urls, 1):
+        try:
+            nodes[url_to_node_config(url, use_default_ports_for_scheme=True)] = None
+        except ValueError:
+            # The text, and urllib3's error with it, may hold a password.
+            raise StoreError(
+                f"NEWSWATCH_ELASTICSEARCH_URL: address {number} can't be read; "
+                "write each as https://host:9200, with commas between."
+            ) from None
+    return list(nodes)
 
 
 def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
@@ -76,7 +112,7 @@ def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
             es.indices.put_index_template(name=names.articles, **template)
             _grow(es, names)
     except BadRequestError as error:
-        raise StoreError(f"Elasticsearch at {settings.elasticsearch_url} refuses the mapping: {error}") from error
+        raise StoreError(f"Elasticsearch at {where(settings)} refuses the mapping: {error}") from error
     return created
 
 
@@ -92,7 +128,7 @@ def refuse_downgrade(installed: dict[str, Any], settings: Settings) -> None:
     version = int(installed.get("version") or 0)
     if version > VERSION:
         raise StoreError(
-            f"The indices at {settings.elasticsearch_url} are of version {version}, made by a newer newswatch; this "
+            f"The indices at {where(settings)} are of version {version}, made by a newer newswatch; this "
             f"one knows version {VERSION} and would lose what was added since. Update newswatch, or restore a "
             "snapshot from before the upgrade."
         )
