@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from embedded.airflow_api import AirflowApi
 from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, make_room, require_free, tail
@@ -115,10 +115,10 @@ def dags_folder() -> Path:
 def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
     """The Airflow connection that says the same of Elasticsearch as the settings do.
 
-    Empty where none can: an address with a path. Tasks then go by the settings, which they have too.
+    Empty where none can: an address with a path, or several. Tasks then go by the settings, which they have too.
     """
-    url = urlsplit(settings.elasticsearch_url)
-    if url.path.strip("/"):
+    url = urlsplit(settings.elasticsearch_urls[0])
+    if url.path.strip("/") or len(settings.elasticsearch_urls) > 1:
         return {}
     extra = {
         "api_key": settings.elasticsearch_api_key and settings.elasticsearch_api_key.get_secret_value(),
@@ -129,9 +129,8 @@ def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
         schema=url.scheme,
         host=url.hostname,
         port=url.port or DEFAULT_PORTS.get(url.scheme),
-        login=settings.elasticsearch_username or unquote(url.username or ""),
-        password=(settings.elasticsearch_password and settings.elasticsearch_password.get_secret_value())
-        or unquote(url.password or ""),
+        login=settings.elasticsearch_username,
+        password=settings.elasticsearch_password and settings.elasticsearch_password.get_secret_value(),
         extra=_without_empty(**extra),
     )
 

@@ -62,7 +62,7 @@ class Ports:
         """The ports that the settings' addresses name."""
         usual = cls()
         return cls(
-            elasticsearch=urlsplit(settings.elasticsearch_url).port or usual.elasticsearch,
+            elasticsearch=urlsplit(settings.elasticsearch_urls[0]).port or usual.elasticsearch,
             smtp=settings.smtp_port,
             airflow=urlsplit(settings.public_url).port or usual.airflow,
         )
@@ -330,10 +330,11 @@ class Stack:
 
 
 def is_embedded_elasticsearch(settings: Settings) -> bool:
-    """Whether the settings mean the embedded node: plain HTTP on this machine, without credentials."""
-    url = urlsplit(settings.elasticsearch_url)
-    credentials = settings.elasticsearch_api_key or settings.elasticsearch_username or url.username
-    return url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
+    """Whether the settings mean the embedded node: one address, plain HTTP on this machine, without credentials."""
+    url = urlsplit(settings.elasticsearch_urls[0])
+    credentials = settings.elasticsearch_api_key or settings.elasticsearch_username
+    one = len(settings.elasticsearch_urls) == 1
+    return one and url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
 
 
 def is_embedded_mail(settings: Settings) -> bool:

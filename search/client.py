@@ -45,7 +45,7 @@ def connect(settings: Settings) -> Elasticsearch:
     if settings.elasticsearch_ca_certs:
         options["ca_certs"] = str(settings.elasticsearch_ca_certs)
     return Elasticsearch(
-        settings.elasticsearch_url,
+        list(settings.elasticsearch_urls),
         request_timeout=60,
         max_retries=5,
         retry_on_timeout=True,
