@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from embedded.airflow_api import AirflowApi
 from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, make_room, require_free, tail
+from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
@@ -65,6 +66,9 @@ FIXED_ENVIRONMENT = {
     "AIRFLOW__API__HOST": LOOPBACK,
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+    # Airflow's own are for several users of one machine; here there is one.
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"{private.FOLDER:#o}",
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{private.FILE:#o}",
     # Airflow's processes write their titles over their environment, by which we know them again, unless told not to.
     "SPT_NOENV": "1",
 }
@@ -185,7 +189,7 @@ def _kept(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
 
 def _create(path: Path, content: str) -> None:
     """Makes the file whole or not at all, for its owner's eyes; FileExistsError if it is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(path.parent)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent) as part:
         part.write(content)
         part.flush()
@@ -283,7 +287,7 @@ def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[
     with contextlib.ExitStack() as stack:
         if log_file:
             make_room(log_file)
-        output = stack.enter_context(log_file.open("ab")) if log_file else None
+        output = stack.enter_context(private.open_file(log_file, "ab")) if log_file else None
         return subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
@@ -291,6 +295,7 @@ def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[
             stderr=output and subprocess.STDOUT,
             env=environment,
             start_new_session=True,
+            umask=private.UMASK,
         )
 
 

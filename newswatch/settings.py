@@ -163,7 +163,7 @@ def _as_variable(value: object) -> str:
 
 
 def without_logins(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """What was stated, with every address checked, and its user and password in the fields for them. Pure but for a log.
+    """What was stated, with every address checked, and its user and password in the fields for them.
 
     Raises:
         ValidationError: an address is wrong, or says another user or password than the fields do; shows neither.
