@@ -9,7 +9,20 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from cli import alerts, demo, feeds, index, offline_ingest, offline_transforms, pipeline, retag, search, settings, stack
+from cli import (
+    alerts,
+    demo,
+    feeds,
+    index,
+    offline_ingest,
+    offline_transforms,
+    pipeline,
+    problems,
+    retag,
+    search,
+    settings,
+    stack,
+)
 from cli.output import err
 from newswatch import __version__
 from newswatch.errors import ConfigError, NewswatchError, StoreError
@@ -28,6 +41,7 @@ for module in (
     stack,
     search,
     feeds,
+    problems,
     pipeline,
     index,
     retag,

@@ -38,6 +38,9 @@ ADVICE: Final[Mapping[ProblemKind, str]] = {
 }
 """What to do about a problem, by its kind: one or two sentences."""
 
+NO_ADVICE: Final = "Another version of newswatch set it aside. If that is no longer used, forget it."
+"""For a kind that is not known here."""
+
 REASON_CHARS: Final = 1_000
 """A reason longer than that is cut, and ends in "…"."""
 
@@ -66,7 +69,7 @@ class Problem:
     @property
     def advice(self) -> str:
         """What to do about it."""
-        return ADVICE[self.kind]
+        return ADVICE.get(self.kind, NO_ADVICE)
 
 
 Fault = Callable[[str, str], None]

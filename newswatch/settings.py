@@ -1,22 +1,32 @@
 """Settings: read from `NEWSWATCH_…` environment variables, with defaults that fit the embedded stack.
 
 `NEWSWATCH_ELASTICSEARCH_URL=https://es:9200` sets `Settings.elasticsearch_url`, and so on for every field.
+
+A user and a password that stand in an address are taken out of it as it is read: they go to the fields for them, and
+every address here may be shown to anybody.
 """
 
 from __future__ import annotations
 
 import json
-import re
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import newswatch
+from newswatch.servers import Login, MailServer, addresses, mail_server, server, servers
+
+log = logging.getLogger(__name__)
 
 PACKAGE = Path(newswatch.__file__).parent
+SMTPS_PORT = 465
+"""Of an address smtps:// that names none (RFC 8314, 3.3)."""
 
 
 def default_config_dir() -> Path:
@@ -29,7 +39,11 @@ class Settings(BaseSettings):
     """Everything that differs from one installation to another."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NEWSWATCH_", frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix="NEWSWATCH_",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(default_factory=lambda: user_data_path("newswatch"))
@@ -123,10 +137,15 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     """Signs the links in mails; the same on every machine. None: one is made and kept in `data_dir`."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _part_logins(cls, stated: Any) -> Any:
+        return without_logins(stated) if isinstance(stated, dict) else stated
+
     @property
     def elasticsearch_urls(self) -> tuple[str, ...]:
-        """Every address of `elasticsearch_url`, in its order. A comma that no scheme follows parts nothing."""
-        return tuple(re.split(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)", self.elasticsearch_url.strip().rstrip(",")))
+        """Every address of `elasticsearch_url`, in its order; at least one."""
+        return addresses(self.elasticsearch_url)
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give another process these settings: those that were set, not the defaults."""
@@ -138,3 +157,96 @@ def _as_variable(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return json.dumps(value) if isinstance(value, tuple | list | dict) else str(value)
+
+
+# ── users and passwords in addresses ─────────────────────────────────────────────────────────────────────────────────
+
+
+def without_logins(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """What was stated, with every address checked, and its user and password in the fields for them.
+
+    Raises:
+        ValidationError: an address is wrong, or says another user or password than the fields do; shows neither.
+    """
+    said = dict(stated)
+    for name, parted in _PARTED.items():
+        if not isinstance(said.get(name), str):
+            continue
+        try:
+            said |= parted(name, said)
+        except ValueError as error:
+            raise _refused(name, str(error)) from None
+    return said
+
+
+def _elasticsearch(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    urls, login = servers(said[name])
+    if login and said.get("elasticsearch_api_key"):
+        raise ValueError("it holds a user or a password, and an API key is set too: keep one of them")
+    return {name: ",".join(urls), **_login_fields("elasticsearch", login, said)}
+
+
+def _smtp(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    found = mail_server(said[name])
+    return {name: found.host, **_mail_fields(found, said), **_login_fields("smtp", found.login, said)}
+
+
+def _mail_fields(found: MailServer, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Port and encryption, where the address says them."""
+    fields: dict[str, Any] = {"smtp_security": "tls"} if found.tls else {}
+    if found.port is not None:
+        fields["smtp_port"] = found.port
+    elif found.tls and not said.get("smtp_port"):
+        fields["smtp_port"] = SMTPS_PORT
+    for field, value in fields.items():
+        if said.get(field) and str(said[field]) != str(value):
+            raise ValueError(f"it says {value}, and NEWSWATCH_{field.upper()} says something else: keep one of them")
+    return fields
+
+
+def _login_fields(server_name: str, login: Login, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that the login fills."""
+    fields: dict[str, Any] = {}
+    for part, value in (("username", login.username), ("password", login.password)):
+        field = f"{server_name}_{part}"
+        if value is None:
+            continue
+        if _plain(said.get(field)) not in ("", value):
+            raise ValueError(f"it holds another {part} than NEWSWATCH_{field.upper()}: keep one of them")
+        fields[field] = SecretStr(value) if part == "password" else value
+    return fields
+
+
+def _plain(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+
+
+def _link(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """An address that users and publishers are shown: nothing takes a user and a password there."""
+    found = server(said[name])
+    if found.login:
+        variable = f"NEWSWATCH_{name.upper()}"
+        log.warning("%s: the user and password in it are left out, as others get to see the address.", variable)
+    return {name: found.url}
+
+
+def _link_if_any(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    return _link(name, said) if said[name].strip() else {}
+
+
+def _contact(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    return _link(name, said) if said[name].strip().lower().startswith(("http://", "https://")) else {}
+
+
+_PARTED: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+    "elasticsearch_url": _elasticsearch,
+    "smtp_host": _smtp,
+    "public_url": _link,
+    "kibana_url": _link_if_any,
+    "contact": _contact,
+}
+
+
+def _refused(name: str, why: str) -> ValidationError:
+    fault = PydanticCustomError("address", "{why}", {"why": why})
+    return ValidationError.from_exception_data("Settings", [InitErrorDetails(type=fault, loc=(name,), input="…")])

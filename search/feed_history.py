@@ -16,18 +16,11 @@ from search import bulk
 from search.documents import Stored, feed_document, feed_from_document, from_document, stored
 from search.feeds import FeedRecord
 from search.names import Names
+from search.quarantine import Kept, Quarantine
 
+PROBLEMS = 10
+"""Problems of a feed that its history lists."""
 _TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Something the feed brought that could not be indexed."""
-
-    at: datetime
-    what: str
-    url: str | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +34,9 @@ class FeedHistory:
     """In the index, carried by other feeds as well or not."""
     newest: tuple[Article, ...]
     refused: int
-    refusals: tuple[Refusal, ...]
-    """The last of them."""
+    """How many problems there are with what it brought, and with the feed itself."""
+    problems: tuple[Kept, ...]
+    """The last `PROBLEMS` of them."""
 
 
 def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, now: datetime) -> FeedHistory:
@@ -71,22 +65,9 @@ def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, no
     for bucket in answer["aggregations"]["recent"]["days"]["buckets"]:
         counts[datetime.fromisoformat(bucket["key_as_string"]).date()] = bucket["doc_count"]
     newest = tuple(from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
-    refused, refusals = _refusals(es, names, feed_id)
-    return FeedHistory(record, counts, answer["hits"]["total"]["value"], newest, refused, refusals)
-
-
-def _refusals(es: Elasticsearch, names: Names, feed_id: str) -> tuple[int, tuple[Refusal, ...]]:
-    answer = es.search(
-        index=names.quarantine,
-        query={"term": {"feed_id": feed_id}},
-        size=10,
-        sort=[{"at": "desc"}],
-        source_excludes=["document"],
-        track_total_hits=True,
-    )
-    found = (hit["_source"] for hit in answer["hits"]["hits"])
-    refusals = (Refusal(datetime.fromisoformat(d["at"]), d["what"], d.get("url"), d["reason"]) for d in found)
-    return answer["hits"]["total"]["value"], tuple(refusals)
+    set_aside = Quarantine(es, names).listed(feed_id=feed_id, size=PROBLEMS)
+    total = answer["hits"]["total"]["value"]
+    return FeedHistory(record, counts, total, newest, set_aside.total, set_aside.problems)
 
 
 def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:

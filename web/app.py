@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from alerts.saved import UsageError
 from jobs.context import Context
 from newswatch.errors import NewswatchError, QueryError, StoreError
-from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
+from web import delivery_pages, feed_pages, mail_pages, problem_pages, saved_pages, search_pages
 from web.render import STATIC, render
 from web.security import Access, form_of, protect, shell_of
 
@@ -24,10 +24,11 @@ def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
 
     shell = shell_of(context, access)
     form = form_of(access, shell)
-    for pages in (search_pages, saved_pages, feed_pages, delivery_pages, mail_pages):
+    for pages in (search_pages, saved_pages, feed_pages, delivery_pages, problem_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
-    app.include_router(mail_pages.private, dependencies=[Depends(shell), Depends(access.change)])
-    for pages in (saved_pages, feed_pages, delivery_pages):
+    for private in (mail_pages.private, problem_pages.private):
+        app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
+    for pages in (saved_pages, feed_pages, delivery_pages, problem_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, access)

@@ -22,6 +22,8 @@ from search.syntax import with_filter
 from web import marks
 
 STATIC = Path(__file__).parent / "static"
+NO_SHELL = {"user": None, "may_change": False, "token": "", "catches": False, "problem_count": None}
+"""What every page shows, where it isn't known who asks."""
 _ENGLISH = Locale("en")
 _JUST_S = 5
 
@@ -62,7 +64,7 @@ def environment() -> Environment:
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     """The page; `request.state.shell` holds what every page shows."""
-    shell = {"user": None, "may_change": False, "token": "", "catches": False, **getattr(request.state, "shell", {})}
+    shell = {**NO_SHELL, **getattr(request.state, "shell", {})}
     html = (
         environment()
         .get_template(template)
@@ -201,7 +203,10 @@ def right_to_left(code: str | None) -> bool:
 
 def safe_url(url: str | None) -> str:
     """The address, if a browser that follows it can do no more than load a page; else nothing."""
-    return url if url and urlsplit(url).scheme in ("http", "https") else ""
+    try:
+        return url if url and urlsplit(url).scheme in ("http", "https") else ""
+    except ValueError:  # "http://[": what was set aside may be just that
+        return ""
 
 
 def pages(offset: int, size: int, total: int, deepest: int) -> Mapping[str, int | None]:

@@ -28,9 +28,11 @@ from alerts.volume import Volume, measure
 from jobs.context import Context
 from newswatch.errors import ConfigError, NewswatchError, QueryError
 from newswatch.model import SavedSearch
+from newswatch.problems import Problem
 from newswatch.topics import tag_path
 from search.articles import ArticleStore
 from search.lift import lift
+from search.quarantine import Quarantine
 from search.syntax import parse
 from web import drafts
 from web.catcher import catches
@@ -260,7 +262,7 @@ def _form_page(
         "days": TRIAL_DAYS,
     }
     shown = {"state_of": state_of, "mutes": MUTES, "stays": _STAYS}
-    known = _about(here, search) if search else {"problem": None, "refusals": ()}
+    known = _about(here, search) if search else {"problem": None, "set_aside": None, "refusals": ()}
     return render(
         request, "search_form.html.j2", 400 if fault else 200, now=here.clock(), **shown, **values, known=known
     )
@@ -277,6 +279,7 @@ def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
         "titles": ArticleStore(here.es, here.names).get(told) if told else {},
         "problem": saved.problems().get(search.id),
         "versions": versions(search, saved.history(search.id)),
+        "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
         "refusals": _refusals(here, search),
         "listed": _listed(here, search.id),
     }

@@ -16,6 +16,7 @@ from starlette.datastructures import FormData
 from alerts.links import signing_key
 from jobs.context import Context
 from web.catcher import catches
+from web.problem_count import ProblemCount
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
 TOKEN_AGE_S = 12 * 3_600
@@ -104,6 +105,7 @@ def _signer(context: Context) -> URLSafeTimedSerializer:
 
 def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
     """The dependency of every route: lets through who may see, and notes what every page shows."""
+    problems = ProblemCount()
 
     def shell(
         request: Request,
@@ -117,7 +119,14 @@ def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
         token = new_token(request.state.context, name)
         may_change = access.may_change(user)
         readable = may_change and catches(request.state.context.settings)
-        request.state.shell = {"user": name, "may_change": may_change, "token": token, "catches": readable}
+        request.state.problems = problems
+        request.state.shell = {
+            "user": name,
+            "may_change": may_change,
+            "token": token,
+            "catches": readable,
+            "problem_count": problems.now(request.state.context),
+        }
 
     return shell
 
