@@ -122,7 +122,7 @@ def unusable(search: SavedSearch) -> str:
             raise ValueError(f"throttle: {search.throttle_s:g} seconds are beyond {_spoken(_MOST_THROTTLE)}")
         if not 0 <= search.silence_s <= _MOST_SILENCE:
             raise ValueError(f"silence: {search.silence_s:g} seconds are beyond {_spoken(_MOST_SILENCE)}")
-    except (QueryError, ValueError, OverflowError) as error:
+    except (QueryError, ValueError, OverflowError, TypeError, AttributeError) as error:
         return f"{str(error).rstrip('.')}. It is not run until it is corrected and saved anew."
     return ""
 
