@@ -350,11 +350,16 @@ class SavedSearches:
         """
         for _ in range(_TRIES):
             was = self._find(search.id)
-            if was is not None and not _changed(_search(was.value), search):
+            changed = _changed(_search(was.value), search) if was is not None else tuple(_ASKED)
+            if was is not None and not changed:
                 return _search(was.value)
-            check(self._es, self._names, search)
+            # A search that can't be run can be muted, switched off or given other recipients all the same.
+            asks_anew = not _ASKED.isdisjoint(changed) or (search.enabled and "enabled" in changed)
+            if asks_anew:
+                check(self._es, self._names, search)
+            problem = "" if asks_anew or was is None else was.value.get("problem", "")
             try:
-                return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC))
+                return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC), problem=problem)
             except ConflictError:
                 continue
         raise StoreError(f"Saved search {search.id} keeps being changed by others: try again.")
@@ -439,6 +444,10 @@ def _search(document: Mapping[str, Any]) -> SavedSearch:
 def _changed(before: SavedSearch, after: SavedSearch) -> tuple[str, ...]:
     names = (name for name in SavedSearch.__dataclass_fields__ if name != "version")
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))
+
+
+_ASKED = frozenset(("query", "tags", "languages", "countries", "sources", "kinds", "min_score", "min_sources", "kind"))
+"""Fields that say what Elasticsearch is asked."""
 
 
 def _fingerprint(search: SavedSearch) -> str:

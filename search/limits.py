@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final
 
 from newswatch.errors import QueryError
@@ -173,7 +174,8 @@ def cost(query: str) -> Cost:
 def _tokens(query: str) -> Iterator[tuple[str, str]]:
     """The query's parts without the space between; a word before a colon is a `field`."""
     tokens = [(str(part.lastgroup), part[0]) for part in _LEX.finditer(query) if not part[0].isspace()]
-    for (kind, text), (after, _) in zip(tokens, [*tokens[1:], ("", "")], strict=True):
+    following = [kind for kind, _ in tokens[1:]]
+    for (kind, text), after in zip_longest(tokens, following, fillvalue=""):
         yield ("field" if kind == "word" and after == "colon" else kind), text
 
 
