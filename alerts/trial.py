@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,11 +14,14 @@ from elasticsearch.helpers import scan
 from alerts.feedback import Quality
 from alerts.query import Query, to_query
 from newswatch.model import Article, SavedSearch
-from search.asking import ask, count
+from search.asking import SlowSearchError, ask, count
 from search.documents import from_document
+from search.limits import shown
 from search.names import Names
 from search.story_view import independent_sources
 
+TRIAL_S = 30
+"""Seconds that counting the stories may take."""
 MANY = 30
 """More stories a day than this are saved only when confirmed: nobody reads so many mails."""
 
@@ -75,7 +79,11 @@ def _firsts(es: Elasticsearch, names: Names, typed: str, query: Query) -> dict[s
     """Story → when its first matching article came in."""
     firsts: dict[str, datetime] = {}
     after: dict[str, Any] = {}
+    end = time.monotonic() + TRIAL_S
     while True:
+        if time.monotonic() > end:
+            told = f"{shown(typed, 100)} finds too many stories to be tried: after {TRIAL_S} seconds, {len(firsts):,}"
+            raise SlowSearchError(f"{told} were counted. Narrow it by further words, topics or outlets.")
         composite = {"size": 1_000, "sources": [{"story": {"terms": {"field": "story_id"}}}], **after}
         aggs = {"stories": {"composite": composite, "aggs": {"first": {"min": {"field": "first_seen"}}}}}
         found = ask(es, names.articles, typed, size=0, query=query, aggs=aggs)["aggregations"]["stories"]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Final
 
 from newswatch.errors import QueryError
@@ -175,7 +174,7 @@ def _tokens(query: str) -> Iterator[tuple[str, str]]:
     """The query's parts without the space between; a word before a colon is a `field`."""
     tokens = [(str(part.lastgroup), part[0]) for part in _LEX.finditer(query) if not part[0].isspace()]
     following = [kind for kind, _ in tokens[1:]]
-    for (kind, text), after in zip_longest(tokens, following, fillvalue=""):
+    for (kind, text), after in zip(tokens, [*following, ""], strict=False):
         yield ("field" if kind == "word" and after == "colon" else kind), text
 
 
@@ -247,7 +246,7 @@ def _add_fuzzy(found: Cost, of: tuple[str, str], text: str) -> None:
         if number > MAX_SLOP:
             told = f"The words of {shown(of[1])} may be {shown(text[1:])} places apart"
             found.faults.append(f"{told}; {MAX_SLOP} are the most.")
-        found.slops += words_in(of[1]) * int(min(number, MAX_SLOPS))
+        found.slops += words_in(of[1]) * int(min(number, MAX_SLOP))
         return
     found.fuzzy += 1
     edits = number if number in (0, 1) else 2
