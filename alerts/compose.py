@@ -150,7 +150,7 @@ def _due_at(box: Mailbox, delivery: Delivery, search: SavedSearch | None, group:
         moments.append(box.last_sent_at + group)
     last = box.last_by_alert.get(delivery.alert_id)
     if search and search.throttle_s and last:
-        moments.append(last + timedelta(seconds=search.throttle_s))
+        moments.append(schedule.after(last, search.throttle_s))
     return max(moments)
 
 

@@ -25,7 +25,7 @@ from alerts.links import Links
 from alerts.mail import Story, render
 from alerts.mailbox import Mailbox, Mailboxes, put_off, served
 from alerts.outbox import Outbox, outcome_for, with_outcome
-from alerts.query import to_query
+from alerts.query import marking_query
 from alerts.saved import SavedSearches
 from alerts.smtp import SendResult
 from newswatch.model import Delivery, DeliveryState, Outcome, Passage, SavedSearch
@@ -205,7 +205,7 @@ class _Worker:
             for delivery in story.item.deliveries:
                 search, article = self._searches.get(delivery.alert_id), story.article
                 if search and article and article.id == delivery.article_id and not delivery.passages:
-                    wanted[delivery.id] = (search.id, to_query(search), article.language, article.id)
+                    wanted[delivery.id] = (search.id, marking_query(search), article.language, article.id)
         found = highlights(self._es, self._names, wanted.values())
         return {name: found.get((alert_id, article_id), ()) for name, (alert_id, _, _, article_id) in wanted.items()}
 

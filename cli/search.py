@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from itertools import chain
+from math import isnan
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -77,7 +78,9 @@ def search(
     export: Annotated[Export | None, typer.Option(help="Write all that is found, however many.")] = None,
     file: Annotated[Path | None, typer.Option("--output", "-o", help="Where to; default: standard output.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show what comes in, until interrupted.")] = False,
-    every_s: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks of --watch.")] = 5,
+    every_s: Annotated[
+        float, typer.Option("--every", min=0.2, max=86_400, help="Seconds between two looks of --watch.")
+    ] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Search the articles."""
@@ -87,6 +90,8 @@ def search(
         raise typer.BadParameter(
             "--watch shows articles as they come in: it goes with none of --export, --stories, --facets"
         )
+    if isnan(every_s):
+        raise typer.BadParameter("--every takes a number of seconds")
     if file and not export:
         raise typer.BadParameter("--output is where --export writes to: say --export csv or --export jsonl")
     context = open_context()

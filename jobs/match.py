@@ -15,11 +15,14 @@ from alerts.corrections import owe_corrections
 from alerts.deliver import DeliverReport, deliver
 from alerts.match import match_batch
 from alerts.outbox import Outbox
-from alerts.saved import SavedSearches, load_alerts
+from alerts.owing import owe_each
+from alerts.resting import Rests, recovered, rests
+from alerts.saved import SavedSearches
 from alerts.smtp import Mailer
 from alerts.volume import owe_volume
 from jobs.context import Context
 from newswatch.model import Batch, SavedSearch
+from newswatch.problems import Bulkhead
 from search.batches import BatchStore
 from search.documents import Stored
 from search.stories import Stories
@@ -78,38 +81,58 @@ def attend(context: Context, *, pause: Callable[[float], None] = time.sleep) -> 
 def match(context: Context) -> MatchedReport:
     """Match every batch that waits, then deliver.
 
+    What is wrong with one saved search, or one item of `alerts.yaml`, costs that search alone and is set aside.
+
     Raises:
-        StoreError, ConfigError: nothing is lost; run it again.
+        StoreError: nothing is lost; run it again.
     """
+    now, seeding, walls = context.clock(), context.bulkhead("seed"), context.bulkhead("match")
     searches = SavedSearches(context.es, context.names)
-    searches.seed(load_alerts(context.settings.config_dir / "alerts.yaml"))
-    enabled, batches, now = searches.enabled(), BatchStore(context.es, context.names), context.clock()
+    searches.seed_from_file(context.settings.config_dir / "alerts.yaml", seeding, now=now)
+    context.set_aside(seeding)
+    enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
+    known = rests(context.es, context.names, enabled, now)
     report = MatchedReport()
     for waiting in batches.waiting(now=now):
-        report = _match_one(context, waiting, enabled, report)
+        report = _match_one(context, waiting, enabled, report, walls, known)
     for late in batches.unmatched(now=now):
         again = [search for search in enabled if search.id in late.value.unmatched]
-        report = _match_one(context, late, again, report)
-    owed = owe_volume(context.es, context.names, enabled, now)
+        if not again or any(search.id not in known.resting and search.id not in report.failed for search in again):
+            report = _match_one(context, late, again, report, walls, known)
+    owed = owe_volume(context.es, context.names, enabled, now, bulkhead=walls, resting=known.resting)
+    context.set_aside(walls)
+    if report.batches:
+        well = (search_id for search_id in known.tried_again if not walls.has("search", search_id))
+        recovered(context.es, context.names, well)
     return replace(report, owed=report.owed + owed.created, delivered=send(context))
 
 
 def _match_one(
-    context: Context, waiting: Stored[Batch], searches: Sequence[SavedSearch], report: MatchedReport
+    context: Context,
+    waiting: Stored[Batch],
+    searches: Sequence[SavedSearch],
+    report: MatchedReport,
+    walls: Bulkhead,
+    known: Rests,
 ) -> MatchedReport:
     """Place the batch's articles into their stories, find who watches them, owe the mails, and mark the batch."""
     window = timedelta(days=context.settings.story_window_days)
     Stories(context.es, context.names, window=window).place(waiting.value, now=context.clock())
-    found = match_batch(context.es, context.names, waiting.value, searches)
-    owed = Outbox(context.es, context.names).owe(found.matches, searches, context.clock())
+    # What failed on one batch of this run is not tried on the next: each try may cost seconds.
+    resting = {**known.resting, **report.failed}
+    found = match_batch(context.es, context.names, waiting.value, searches, bulkhead=walls, resting=resting)
+    outbox = Outbox(context.es, context.names)
+    owed = owe_each(outbox, found.matches, searches, context.clock(), walls)
     corrections = owe_corrections(context.es, context.names, waiting.value, context.clock())
+    refused = {m.alert_id: why for m in found.matches if (why := walls.reason("search", m.alert_id))}
+    failed = {**refused, **found.failed}
     # A search that could not be run must neither hold up the others nor miss the batch.
-    BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock(), unmatched=found.failed)
+    BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock(), unmatched=failed)
     return MatchedReport(
         batches=(*report.batches, waiting.value.number),
         matches=report.matches + len(found.matches),
         owed=report.owed + owed.created + corrections.created,
-        failed={**report.failed, **found.failed},
+        failed={**report.failed, **failed},
     )
 
 

@@ -63,14 +63,14 @@ class Settings(BaseSettings):
     """Certificate authority that its certificate is checked by, if not one of the system's."""
     index_prefix: str = ""
     """Put before every index and alias name, so that several installations can share a cluster."""
-    number_of_shards: int = 1
+    number_of_shards: int = Field(default=1, ge=1, le=1_024)
     """Of every index. On a cluster: one for each data node, so that all take part."""
-    number_of_replicas: int = 0
+    number_of_replicas: int = Field(default=0, ge=0, le=32)
     """Of every index. On a cluster: 1, so that a node may fail."""
 
     smtp_host: str = "127.0.0.1"
     """The mail server; `newswatch up` starts a mail catcher here."""
-    smtp_port: int = 1025
+    smtp_port: int = Field(default=1025, ge=1, le=65_535)
     """Its port."""
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     """How the connection to it is encrypted."""
@@ -82,11 +82,11 @@ class Settings(BaseSettings):
     """The sender's address."""
     mail_name: str = "newswatch"
     """Shown as the sender, before the address."""
-    mail_group_s: int = 60
+    mail_group_s: int = Field(default=60, ge=0, le=86_400)
     """Least time between two instant mails to one recipient: what comes meanwhile goes together."""
-    mail_give_up_s: int = 5 * 86_400
+    mail_give_up_s: int = Field(default=5 * 86_400, ge=60, le=30 * 86_400)
     """How long a recipient is tried whom the server keeps putting off."""
-    smtp_timeout_s: float = 30
+    smtp_timeout_s: float = Field(default=30, gt=0, le=3_600, allow_inf_nan=False)
     """For connecting and for each answer; the answer to the mail itself is awaited four times as long."""
 
     operator: str | None = None
@@ -94,40 +94,40 @@ class Settings(BaseSettings):
 
     contact: str = "newswatch@localhost"
     """Address or page for publishers to complain to; part of the User-Agent."""
-    fetch_connect_timeout_s: float = 10
+    fetch_connect_timeout_s: float = Field(default=10, gt=0, le=600, allow_inf_nan=False)
     """Within how many seconds a publisher must take the connection."""
-    fetch_read_timeout_s: float = 20
+    fetch_read_timeout_s: float = Field(default=20, gt=0, le=600, allow_inf_nan=False)
     """Within how many seconds it must send something more."""
-    fetch_total_timeout_s: float = 60
+    fetch_total_timeout_s: float = Field(default=60, gt=0, le=3_600, allow_inf_nan=False)
     """Within how many seconds it must have sent everything, redirects included."""
-    fetch_max_bytes: int = 20_000_000
+    fetch_max_bytes: int = Field(default=20_000_000, ge=1_000, le=1_000_000_000)
     """Cap on a body as sent and as unpacked."""
-    fetch_concurrency: int = 32
+    fetch_concurrency: int = Field(default=32, ge=1, le=1_000)
     """Requests under way at once in one batch."""
-    fetch_host_concurrency: int = 2
+    fetch_host_concurrency: int = Field(default=2, ge=1, le=100)
     """Requests under way at once to one host."""
-    fetch_host_delay_s: float = 0.5
+    fetch_host_delay_s: float = Field(default=0.5, ge=0, le=3_600, allow_inf_nan=False)
     """Least time between two requests to one host."""
     fetch_allow_hosts: tuple[str, ...] = ()
     """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
 
-    poll_min_interval_s: int = 60
+    poll_min_interval_s: int = Field(default=60, ge=1, le=30 * 86_400)
     """The shortest interval between two polls of a feed."""
-    poll_max_interval_s: int = 86_400
+    poll_max_interval_s: int = Field(default=86_400, ge=1, le=30 * 86_400)
     """The longest while the feed is well; in between it follows how often the feed brings something new."""
     batches_per_poll: int = Field(default=4, ge=1, le=8)
     """Into how many batches a poll is divided at most, each an Airflow task."""
-    feeds_per_poll: int = 1_000
+    feeds_per_poll: int = Field(default=1_000, ge=1, le=100_000)
     """How many due feeds one poll takes; the rest stay due for the next."""
-    lease_s: int = 600
+    lease_s: int = Field(default=600, ge=10, le=86_400)
     """How long a batch may take before its feeds are given to another."""
 
-    retention_days: int = Field(default=400, ge=1)
+    retention_days: int = Field(default=400, ge=1, le=36_600)
     """How long articles are kept, counted from the end of the month in which they were first seen."""
-    batch_retention_days: int = Field(default=30, ge=1)
+    batch_retention_days: int = Field(default=30, ge=1, le=36_600)
     """How long a batch is remembered after it was matched."""
 
-    story_window_days: int = Field(default=7, ge=1)
+    story_window_days: int = Field(default=7, ge=1, le=366)
     """Articles further apart are never of one story."""
 
     public_url: str = "http://127.0.0.1:8080"

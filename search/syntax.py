@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any, Literal
 
 from newswatch.errors import QueryError
+from search.limits import check_cost, check_filters, check_length
 from search.mapping import ARTICLE
 
 Clause = dict[str, Any]
@@ -123,7 +124,9 @@ def parse(query: str) -> Parsed:
 
     Raises:
         QuerySyntaxError: it can't be understood, or would match nothing by mistake; it knows the place.
+        TooCostlyError: it asks for more than one query may (`search.limits`).
     """
+    check_length(query)
     tokens = list(_tokens(query))
     text = list(query)
     filters: list[Filter] = []
@@ -138,7 +141,10 @@ def parse(query: str) -> Parsed:
         else:
             _check_field(query, token, name[1])
     _check_once(query, filters)
-    return Parsed(query, "".join(text), tuple(filters), _plain_words(tokens, text))
+    check_filters(len(filters), sum(len(found.values) for found in filters))
+    lucene = "".join(text)
+    check_cost(lucene)
+    return Parsed(query, lucene, tuple(filters), _plain_words(tokens, text))
 
 
 def _tokens(query: str) -> Iterator[_Token]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch, NotFoundError
 
-from newswatch.errors import QueryError
 from newswatch.model import SEQ_PER_BATCH, Article
+from search.asking import ask
 from search.documents import from_document
 from search.names import Names
-from search.query import explain_refusal, to_query
+from search.query import to_query
 from search.syntax import Parsed, parse
 
 _PAGE = 500
@@ -55,7 +55,8 @@ class Tail:
         """What came in since the last call.
 
         Raises:
-            QueryError: Elasticsearch refuses the query.
+            QueryError: Elasticsearch refuses the query, or can't answer it in time.
+            StoreError: Elasticsearch is in trouble of its own.
         """
         open_from = self._open_from(now)
         for hit in self._hits(now):
@@ -86,8 +87,10 @@ class Tail:
         try:
             self.es.indices.refresh(index=self.names.articles)
             while True:
-                answer = self.es.search(
-                    index=self.names.articles,
+                answer = ask(
+                    self.es,
+                    self.names.articles,
+                    self.parsed.query,
                     query=query,
                     sort=[{"seq": "asc"}],
                     size=_PAGE,
@@ -102,5 +105,3 @@ class Tail:
                 after = {"search_after": hits[-1]["sort"]}
         except NotFoundError:
             return
-        except BadRequestError as error:
-            raise QueryError(explain_refusal(self.parsed.query, error)) from error

@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
+from elastic_transport import ApiError, TransportError
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from alerts.saved import UsageError
 from jobs.context import Context
-from newswatch.errors import NewswatchError, QueryError, StoreError
+from newswatch.errors import NewswatchError
 from web import delivery_pages, feed_pages, mail_pages, problem_pages, saved_pages, search_pages
-from web.render import STATIC, render
+from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
+from web.render import STATIC
 from web.security import Access, form_of, protect, shell_of
 
 
@@ -38,18 +39,13 @@ def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
 def _add_error_pages(app: FastAPI, access: Access) -> None:
     @app.exception_handler(StarletteHTTPException)
     def refused(request: Request, error: StarletteHTTPException) -> Response:
-        if error.status_code == HTTPStatus.UNAUTHORIZED and request.method == "GET":
+        if error.status_code == HTTPStatus.UNAUTHORIZED and request.method == "GET" and not wants_json(request):
             return RedirectResponse(access.login_url(str(request.url)), 303)
-        title = HTTPStatus(error.status_code).phrase
-        return render(request, "error.html.j2", error.status_code, title=title, text=str(error.detail))
+        return told(request, Fault(error.status_code, phrase(error.status_code), str(error.detail)), error.headers)
 
     @app.exception_handler(RequestValidationError)
     def misread(request: Request, error: RequestValidationError) -> Response:
-        faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
-        return render(request, "error.html.j2", 400, title="This address can't be understood", text=faults)
+        return told(request, Fault(400, "This address can't be understood", faults_of(error)))
 
-    @app.exception_handler(NewswatchError)
-    def failed(request: Request, error: Exception) -> Response:
-        wrong = isinstance(error, QueryError | UsageError)
-        status = 503 if isinstance(error, StoreError) else 400 if wrong else 404
-        return render(request, "error.html.j2", status, title="That did not work", text=str(error))
+    for kind in (NewswatchError, ApiError, TransportError):
+        app.add_exception_handler(kind, fault_page)

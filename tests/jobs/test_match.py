@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import email
 import email.policy
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from jobs.match import LOOK_S, attend
+from jobs.match import LOOK_S, attend, match
 from newswatch.model import Tag
 from search.batches import BatchStore
+from search.quarantine import Quarantine
 from tests.alerts.press import a_story
 from tests.factories import NOW
 from tests.jobs.conftest import World
@@ -73,3 +75,50 @@ def test_nobody_stays_for_a_mail_that_is_held_for_long(world: World) -> None:
     assert report.delivered
     assert report.delivered.later
     assert report.delivered.later - NOW > timedelta(hours=2)
+
+
+def test_a_bad_file_stops_no_search_that_is_stored(world: World) -> None:
+    match(world.context)
+    config = world.context.settings.config_dir / "alerts.yaml"
+    for text in ("alerts: [\n", config.read_text() + "    throttle: 999999999999d\n"):
+        config.write_text(text)
+        arrive(world, 1)
+        report = match(world.context)
+        assert report.matches == 1
+        world.wait(hours=1)
+    told = problems(world)
+    assert told["alerts.yaml"].startswith(f"ConfigError: {config}")
+    assert "31d at most" in told["nato"]
+    assert len(subjects(world)) == 1
+
+
+def problems(world: World) -> dict[str, str]:
+    """What the quarantine says of saved searches."""
+    quarantine = Quarantine(world.context.es, world.context.names)
+    quarantine.refresh()
+    return {kept.problem.subject: kept.problem.reason for kept in quarantine.latest(kind="search")}
+
+
+def test_a_search_that_breaks_is_run_once_a_run_rests_and_misses_nothing(world: World) -> None:
+    tried: list[str] = []
+
+    def fault(kind: str, subject: str) -> None:
+        if (kind, subject) == ("search", "nato"):
+            tried.append(subject)
+            raise OverflowError("date value out of range")
+
+    well = world.context
+    match(well)
+    world.context = replace(well, fault=fault)
+    for n in (1, 2, 3):
+        arrive(world, n)
+    before = len(tried)
+    report = match(world.context)
+    assert (len(report.batches), report.matches, list(report.failed)) == (3, 0, ["nato"])
+    assert len(tried) - before <= 2, "once to seed, once to match, whatever waits"
+    world.context = replace(well, clock=world.clock)
+    assert match(world.context).batches == (), "it rests"
+    world.wait(minutes=2)
+    report = match(world.context)
+    assert (len(report.batches), report.matches, report.failed) == (3, 3, {}), "nothing was missed"
+    assert "nato" not in problems(world), "and it is well again"
