@@ -12,7 +12,7 @@ from datetime import datetime
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.hits import SOURCE, found
+from alerts.hits import SOURCE, all_found
 from alerts.query import to_query
 from alerts.saved import Change
 from newswatch.model import Match, SavedSearch
@@ -42,5 +42,5 @@ def missed(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime
 def _numbered(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> Iterator[tuple[int, Match]]:
     recent = {"range": {"indexed_at": {"gte": since.isoformat()}}}
     query = {"query": {"bool": {"filter": [to_query(search), recent]}}, "_source": SOURCE}
-    for hit in scan(es, index=names.articles, query=query, size=1_000):
-        yield int(hit["_source"]["seq"]), found(hit).matches(search.id)
+    for seq, found in all_found(scan(es, index=names.articles, query=query, size=1_000)):
+        yield seq, found.matches(search.id)

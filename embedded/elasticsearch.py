@@ -48,6 +48,8 @@ NODE_SETTINGS = {
     "network.host": LOOPBACK,
     "transport.port": "0",
     "node.portsfile": "true",
+    # An index that was deleted must not come back by a write, with a mapping that is a guess.
+    "action.auto_create_index": "false",
     # A share of the disk, the default, would make a well-filled laptop's indices read-only.
     "cluster.routing.allocation.disk.watermark.low": "1gb",
     "cluster.routing.allocation.disk.watermark.high": "750mb",

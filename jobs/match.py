@@ -18,7 +18,7 @@ from alerts.outbox import Outbox
 from alerts.saved import SavedSearches, load_alerts
 from alerts.smtp import Mailer
 from alerts.volume import owe_volume
-from jobs.context import Context
+from jobs.context import Context, job
 from newswatch.model import Batch, SavedSearch
 from search.batches import BatchStore
 from search.documents import Stored
@@ -75,6 +75,7 @@ def attend(context: Context, *, pause: Callable[[float], None] = time.sleep) -> 
     return report
 
 
+@job("match")
 def match(context: Context) -> MatchedReport:
     """Match every batch that waits, then deliver.
 
@@ -82,8 +83,9 @@ def match(context: Context) -> MatchedReport:
         StoreError, ConfigError: nothing is lost; run it again.
     """
     searches = SavedSearches(context.es, context.names)
-    searches.seed(load_alerts(context.settings.config_dir / "alerts.yaml"))
-    enabled, batches, now = searches.enabled(), BatchStore(context.es, context.names), context.clock()
+    batches, now = BatchStore(context.es, context.names), context.clock()
+    searches.seed(load_alerts(context.settings.config_dir / "alerts.yaml"), now=now)
+    enabled = searches.enabled(now=now)
     report = MatchedReport()
     for waiting in batches.waiting(now=now):
         report = _match_one(context, waiting, enabled, report)

@@ -12,7 +12,7 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundErro
 
 from newswatch.errors import QueryError
 from newswatch.model import Article
-from search.documents import from_document
+from search.documents import from_document, readable
 from search.names import Names
 from search.query import Sort, explain_refusal, text_query, to_query, with_recency
 from search.syntax import parse
@@ -46,8 +46,8 @@ def every(
         return
     seen: set[str] = set()
     try:
-        for hit in _hits(es, point, with_recency(asked, now) if sort == "relevance" else asked, sort):
-            article = from_document(hit["_id"], hit["_source"])
+        hits = _hits(es, point, with_recency(asked, now) if sort == "relevance" else asked, sort)
+        for _, article in readable(hits, from_document):
             if by_story and article.story_id in seen:
                 continue
             seen.update([article.story_id] if by_story else ())

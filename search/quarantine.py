@@ -5,18 +5,20 @@ The index holds one document per thing, with how often it was set aside; a feed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from newswatch.errors import StoreError
+from newswatch.errors import DocumentError, StoreError
 from newswatch.model import Article, Entry
 from newswatch.problems import Problem, ProblemKind
 from search import bulk
-from search.documents import Document, dump
+from search.documents import Document, Hit, dump, load, read, values
 from search.names import Names
+from search.reading import get_hits
 
 PER_FEED = 20
 """Entries of one feed that one call of `note` keeps one by one; the rest are counted in one more problem."""
@@ -64,23 +66,18 @@ class Quarantine:
 
     def _note(self, problems: dict[str, Problem], now: datetime) -> dict[str, Problem]:
         """Those that somebody else has written meanwhile."""
-        found = self._es.mget(index=self._index, ids=list(problems), source_includes=["first_at", "count", "at"])
+        found = {doc["_id"]: doc for doc in get_hits(self._es, self._index, problems)}
         actions = []
-        for doc, problem in zip(found["docs"], problems.values(), strict=True):
-            was = doc.get("_source") or {}
-            kept = _document(problem, now, first=was.get("first_at") or was.get("at"), count=was.get("count", 0) + 1)
-            if doc.get("found"):
+        for problem in problems.values():
+            if doc := found.get(problem.id):
+                first, count = _earlier(doc)
                 token = {"if_seq_no": doc["_seq_no"], "if_primary_term": doc["_primary_term"]}
+                kept = _document(problem, now, first=first, count=count + 1)
                 actions.append(bulk.put(self._index, problem.id, kept) | token)
             else:
-                actions.append(bulk.create(self._index, problem.id, kept))
-        again = {}
-        for problem, result in zip(problems.values(), bulk.write(self._es, actions), strict=True):
-            if result.conflict:
-                again[problem.id] = problem
-            elif result.reason:
-                raise StoreError(f"Elasticsearch refuses even the quarantine of {problem.subject}: {result.reason}")
-        return again
+                actions.append(bulk.create(self._index, problem.id, _document(problem, now, first=None, count=1)))
+        results = zip(problems.values(), bulk.write(self._es, actions), strict=True)
+        return {problem.id: problem for problem, result in results if not bulk.require(result)}
 
     def latest(self, *, size: int = 100, kind: ProblemKind | None = None, since: datetime | None = None) -> list[Kept]:
         """The problems that were met last, newest first, as of the last refresh."""
@@ -92,7 +89,7 @@ class Quarantine:
             size=size,
             sort=[{"at": {"order": "desc", "unmapped_type": "date"}}],
         )
-        return [_kept(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"]]
+        return values(answer["hits"]["hits"], _kept)
 
     def counts(self, *, since: datetime | None = None) -> dict[str, int]:
         """How many problems are kept of each kind, as of the last refresh."""
@@ -152,16 +149,32 @@ def _document(problem: Problem, now: datetime, *, first: str | None, count: int)
     return {name: value for name, value in document.items() if value not in (None, "")}
 
 
-def _kept(problem_id: str, document: Document) -> Kept:
-    at = datetime.fromisoformat(document["at"])
-    first = document.get("first_at")
-    problem = Problem(
-        document["what"],
-        document.get("id", ""),
-        document.get("reason", ""),
-        document.get("stage", ""),
-        document.get("url"),
-        document.get("feed_id"),
-        document.get("document"),
-    )
-    return Kept(problem_id, problem, datetime.fromisoformat(first) if first else at, at, document.get("count", 1))
+def _earlier(doc: Hit) -> tuple[str | None, int]:
+    """When a kept problem was first met, and how often; one that can't be read counts from now on."""
+    try:
+        kept = read(doc, _kept)
+    except DocumentError:
+        return None, 0
+    return kept.first_at.isoformat(), kept.count
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """A document of the quarantine, field by field."""
+
+    what: ProblemKind
+    at: datetime
+    id: str = ""
+    reason: str = ""
+    stage: str = ""
+    url: str | None = None
+    feed_id: str | None = None
+    document: Mapping[str, Any] | None = None
+    first_at: datetime | None = None
+    count: int = 1
+
+
+def _kept(problem_id: str, document: Mapping[str, Any]) -> Kept:
+    d = load(_Fields, document)
+    problem = Problem(d.what, d.id, d.reason, d.stage, d.url, d.feed_id, d.document)
+    return Kept(problem_id, problem, d.first_at or d.at, d.at, d.count)

@@ -1,8 +1,10 @@
 """The News page: a FastAPI app that whoever serves it gives access rules and a context."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 
+from elasticsearch import ApiError, TransportError
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
@@ -11,7 +13,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from alerts.saved import UsageError
 from jobs.context import Context
-from newswatch.errors import NewswatchError, QueryError, StoreError
+from newswatch.errors import MissingIndexError, NewswatchError, QueryError, StoreError
+from search.faults import store_error
 from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
 from web.render import STATIC, render
 from web.security import Access, form_of, protect, shell_of
@@ -31,7 +34,28 @@ def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, access)
+    _add_store_errors(app, context)
     return app
+
+
+def _add_store_errors(app: FastAPI, context: Callable[[], Context]) -> None:
+    """What Elasticsearch refuses is told in one sentence; a missing index is made anew for the next request."""
+
+    @app.exception_handler(MissingIndexError)
+    @app.exception_handler(ApiError)
+    @app.exception_handler(TransportError)
+    def refused(request: Request, error: Exception) -> Response:
+        told = store_error(error) if isinstance(error, ApiError | TransportError) else error
+        text = str(told)
+        if isinstance(told, MissingIndexError) and _restored(context, told.index):
+            text = f"The index {told.index} was missing and has been made anew, empty. Try again."
+        return render(request, "error.html.j2", 503, title="That did not work", text=text)
+
+
+def _restored(context: Callable[[], Context], index: str) -> bool:
+    with suppress(NewswatchError, ApiError, TransportError):
+        return context().restore(index)
+    return False
 
 
 def _add_error_pages(app: FastAPI, access: Access) -> None:

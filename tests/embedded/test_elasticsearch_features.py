@@ -141,6 +141,7 @@ def articles(es: Elasticsearch, index_prefix: str) -> str:
     es.indices.put_index_template(
         name=f"{index_prefix}articles",
         index_patterns=[f"{index_prefix}articles-*"],
+        allow_auto_create=True,
         template={
             "aliases": {f"{index_prefix}articles": {}},
             "mappings": {
