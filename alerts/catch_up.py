@@ -12,7 +12,7 @@ from datetime import datetime
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.hits import SOURCE, found
+from alerts.hits import SOURCE, all_found
 from alerts.query import to_query
 from alerts.saved import Change
 from newswatch.model import Match, SavedSearch
@@ -46,5 +46,5 @@ def _numbered(es: Elasticsearch, names: Names, search: SavedSearch, since: datet
     query = {"query": {"bool": {"filter": [to_query(search), recent]}}, "_source": SOURCE}
     with answering(es, names.articles, search.query):
         hits = list(scan(impatient(es), index=names.articles, query=query, size=1_000))
-    for hit in hits:
-        yield int(hit["_source"]["seq"]), found(hit).matches(search.id)
+    for seq, found in all_found(hits):
+        yield seq, found.matches(search.id)

@@ -136,7 +136,7 @@ def _due(
     """What is to be sent now, and when the rest will be."""
     due, later = [], []
     for delivery in owed:
-        moment = _due_at(box, delivery, searches.get(delivery.alert_id), group)
+        moment = _due_at(box, delivery, searches.get(delivery.alert_id), now, group)
         if moment <= now:
             due.append(delivery)
         else:
@@ -144,9 +144,12 @@ def _due(
     return due, later
 
 
-def _due_at(box: Mailbox, delivery: Delivery, search: SavedSearch | None, group: timedelta) -> datetime:
-    moments = [delivery.not_before or delivery.created_at]
-    if box.last_sent_at and not schedule.parse(delivery.schedule).digest:
+def _due_at(box: Mailbox, delivery: Delivery, search: SavedSearch | None, now: datetime, group: timedelta) -> datetime:
+    digest = schedule.parse(delivery.schedule).digest
+    start = delivery.not_before or delivery.created_at
+    # An instant mail waits for nothing: a start in the future is of a clock that went back since.
+    moments = [start if digest else min(start, now)]
+    if box.last_sent_at and not digest:
         moments.append(box.last_sent_at + group)
     last = box.last_by_alert.get(delivery.alert_id)
     if search and search.throttle_s and last:

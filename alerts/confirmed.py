@@ -15,7 +15,7 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch, TransportError
 from elasticsearch.helpers import scan
 
-from alerts.hits import SOURCE, Found, found
+from alerts.hits import SOURCE, Found, all_found
 from alerts.query import Query, to_query
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.model import Batch, Match, SavedSearch
@@ -69,8 +69,8 @@ def confirmed(
 
 def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[Found]:
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
-    for hit in scan(es, index=names.articles, query={"query": numbers, "_source": SOURCE}, size=1_000):
-        yield found(hit)
+    for _, found in all_found(scan(es, index=names.articles, query={"query": numbers, "_source": SOURCE}, size=1_000)):
+        yield found
 
 
 def _firsts(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from alerts.outbox import Outbox, OweReport
 from newswatch.model import Article, Batch, Delivery, DeliveryKind, DeliveryState, Passage
-from search.documents import from_document
+from search.documents import from_document, readable
 from search.names import Names
 from transforms.versions import Notice, notice
 
@@ -69,10 +70,16 @@ def _corrected(es: Elasticsearch, names: Names, batch: Batch) -> Iterable[tuple[
     if not es.indices.exists_alias(name=names.articles):
         return
     es.indices.refresh(index=names.articles)
-    for hit in scan(es, index=names.articles, query=query, size=200):
-        article = from_document(hit["_id"], hit["_source"])
+    for _, article in readable(scan(es, index=names.articles, query=query, size=200), _versioned):
         if was_edited(article) and (told := announced(article)):
             yield article, told
+
+
+def _versioned(article_id: str, document: Mapping[str, Any]) -> Article:
+    article = from_document(article_id, document)
+    if not article.versions:
+        raise ValueError(f"versions: there are none, though it is version {article.version}")
+    return article
 
 
 def was_edited(article: Article) -> bool:

@@ -8,7 +8,6 @@ mail twice, and then both carry one Message-ID.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from alerts.outbox import Outbox, outcome_for, with_outcome
 from alerts.query import marking_query
 from alerts.saved import SavedSearches
 from alerts.smtp import SendResult
+from newswatch.clock import running_from
 from newswatch.model import Delivery, DeliveryState, Outcome, Passage, SavedSearch
 from newswatch.settings import Settings
 from search.articles import ArticleStore
@@ -96,9 +96,8 @@ def deliver(
 
 
 def _clock_from(now: datetime) -> Callable[[], datetime]:
-    """A clock that stands at `now` and goes on from there."""
-    started = time.monotonic()
-    return lambda: now + timedelta(seconds=time.monotonic() - started)
+    """A clock that stands at `now` and goes on from there, while the machine sleeps too."""
+    return running_from(now)
 
 
 class _Worker:

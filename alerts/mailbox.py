@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+from elasticsearch import ConflictError, Elasticsearch
 
-from newswatch.errors import StoreError
-from search.documents import Stored, dump, load, stored
+from newswatch.clock import SKEW
+from newswatch.errors import DocumentError, StoreError
+from newswatch.problems import set_aside
+from search.documents import Stored, dump, load, problem_of, read, require_id, stored
 from search.names import Names
+from search.reading import get_hit
 
 _TRIES = 20
 _FIRST_RETRY = timedelta(minutes=1)
@@ -65,6 +69,19 @@ def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
     )
 
 
+def seen_at(box: Mailbox, now: datetime) -> Mailbox:
+    """The mailbox without moments that can't be: a clock that went back since wrote them. Pure.
+
+    What lies in the future counts as now, so that mails are held as long as after any other, and not until the clock
+    has caught up.
+    """
+    last = box.last_sent_at and min(box.last_sent_at, now)
+    by_alert = {alert_id: min(at, now) for alert_id, at in box.last_by_alert.items()}
+    since = box.failing_since and min(box.failing_since, now)
+    retry_at = box.retry_at and min(box.retry_at, now + _LAST_RETRY)
+    return replace(box, last_sent_at=last, last_by_alert=by_alert, failing_since=since, retry_at=retry_at)
+
+
 class Mailboxes:
     """The mailboxes of one installation."""
 
@@ -72,15 +89,27 @@ class Mailboxes:
         self._es, self._index = es, names.mailboxes
 
     def get(self, address: str) -> Mailbox:
-        """The mailbox, in real time; a new one for an address never written to."""
+        """The mailbox, in real time; a new one for an address never written to.
+
+        Raises:
+            DocumentError: it can't be read.
+        """
         found = self.find(address)
         return found.value if found else Mailbox(address)
 
     def claim(self, address: str, worker: str, now: datetime, lease: timedelta) -> Stored[Mailbox] | None:
-        """The mailbox, now held by `worker` until `now + lease`; None while somebody else holds it."""
-        was = self.find(address)
-        box = was.value if was else Mailbox(address)
-        if box.claimed_until and box.claimed_until > now and box.claimed_by != worker:
+        """The mailbox, now held by `worker` until `now + lease`; None while somebody else holds it.
+
+        None also if it can't be read, which is set aside: who has unsubscribed must get no mail for that. A claim that
+        ends later than one can last was made by a clock that went back since, and holds nothing.
+        """
+        try:
+            was = self.find(address)
+        except DocumentError as error:
+            set_aside(problem_of(error))
+            return None
+        box = seen_at(was.value, now) if was else Mailbox(address)
+        if box.claimed_until and now < box.claimed_until <= now + lease + SKEW and box.claimed_by != worker:
             return None
         return self._write(was, replace(box, claimed_by=worker, claimed_until=now + lease))
 
@@ -92,6 +121,7 @@ class Mailboxes:
         """Change a mailbox on its owner's behalf, also while a worker holds it.
 
         Raises:
+            DocumentError: it can't be read, and stays as it is.
             StoreError: somebody else keeps changing it.
         """
         for _ in range(_TRIES):
@@ -101,12 +131,13 @@ class Mailboxes:
         raise StoreError(f"Mailbox {address} keeps being changed by others: try again.")
 
     def find(self, address: str) -> Stored[Mailbox] | None:
-        """The mailbox with its token, in real time; None if nothing was ever sent to it."""
-        try:
-            hit = self._es.get(index=self._index, id=address)
-        except NotFoundError:
-            return None
-        return stored(load(Mailbox, hit["_source"]), hit.body)
+        """The mailbox with its token, in real time; None if nothing was ever sent to it.
+
+        Raises:
+            DocumentError: it can't be read.
+        """
+        hit = get_hit(self._es, self._index, address)
+        return stored(read(hit, read_mailbox), hit) if hit else None
 
     def _write(self, was: Stored[Mailbox] | None, box: Mailbox) -> Stored[Mailbox] | None:
         try:
@@ -125,3 +156,10 @@ class Mailboxes:
             now = self.find(box.address)
             return now if now and now.value == box else None
         return stored(box, answer.body)
+
+
+def read_mailbox(address: str, document: Mapping[str, Any]) -> Mailbox:
+    """The mailbox of a document. Pure."""
+    box = load(Mailbox, document)
+    require_id(address, box.address)
+    return box

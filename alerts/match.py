@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -27,7 +28,7 @@ from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundEr
 from alerts.bounds import unusable
 from alerts.confirmed import confirmed
 from alerts.formula import EVERYWHERE, Clause, Formula, formula, gather, may_be_slow, query_of, where
-from alerts.hits import SOURCE, Found, found
+from alerts.hits import SOURCE, Found, all_found
 from alerts.query import Query
 from alerts.vocabulary import PAGE, Read, UnreadableError, Vocabulary, read
 from newswatch.errors import StoreError
@@ -256,7 +257,9 @@ class _Asker:
         """Elasticsearch gives the articles' words while the searches are being taken apart."""
         first, last = self._piece.first, self._piece.first + self._piece.size
         self._reading = [
-            self._pool.submit(read, self._es, self._names, at, min(at + PAGE, last), origin=first)
+            self._pool.submit(
+                copy_context().run, partial(read, origin=first), self._es, self._names, at, min(at + PAGE, last)
+            )
             for at in range(first, last, PAGE)
         ]
 
@@ -360,7 +363,7 @@ class _Asker:
             track_total_hits=False,
             allow_partial_search_results=False,
         )
-        read_now = {int(hit["_source"]["seq"]) - self._piece.first: found(hit) for hit in answer["hits"]["hits"]}
+        read_now = {seq - self._piece.first: found for seq, found in all_found(answer["hits"]["hits"])}
         return {**known, **read_now}
 
 

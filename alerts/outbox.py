@@ -18,8 +18,9 @@ from alerts import schedule
 from newswatch.errors import StoreError
 from newswatch.model import Delivery, DeliveryState, Match, Outcome, SavedSearch
 from search import bulk
-from search.documents import Document, Stored, dump, load, stored
+from search.documents import Document, Stored, dump, load, require_id, values
 from search.names import Names
+from search.reading import get_stored
 
 _TRIES = 50
 _PAGE = 1_000
@@ -87,10 +88,8 @@ class Outbox:
         for result in bulk.write(self._es, (bulk.create(self._index, d.id, document(d)) for d in deliveries)):
             if result.conflict:
                 existing.add(result.id)
-            elif result.reason:
-                raise StoreError(f"Elasticsearch refuses delivery {result.id}: {result.reason}")
             else:
-                created += 1
+                created += bulk.won(result)
         return created, existing
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -101,16 +100,11 @@ class Outbox:
 
     def get(self, ids: Iterable[str]) -> list[Stored[Delivery]]:
         """Those of the deliveries that exist, in real time."""
-        wanted = list(dict.fromkeys(ids))
-        found = []
-        for at in range(0, len(wanted), _PAGE):
-            answer = self._es.mget(index=self._index, ids=wanted[at : at + _PAGE])
-            found += [stored(delivery(doc["_source"]), doc) for doc in answer["docs"] if doc.get("found")]
-        return found
+        return get_stored(self._es, self._index, ids, read_delivery)
 
     def recipients_due(self, now: datetime) -> list[str]:
         """Everybody to whom something is due, as of the last refresh."""
-        due = {"bool": {"filter": [_PENDING, {"range": {"not_before": {"lte": now.isoformat()}}}]}}
+        due = _due(now)
         recipients: list[str] = []
         after: dict[str, Any] = {}
         while True:
@@ -125,8 +119,7 @@ class Outbox:
     def has_due(self, now: datetime) -> bool:
         """Whether anything is due to anybody."""
         self.refresh()
-        due = {"bool": {"filter": [_PENDING, {"range": {"not_before": {"lte": now.isoformat()}}}]}}
-        return bool(self._es.count(index=self._index, query=due)["count"])
+        return bool(self._es.count(index=self._index, query=_due(now))["count"])
 
     def owed_to(self, recipient: str) -> list[Stored[Delivery]]:
         """Everything that waits for `recipient`, due or not, oldest first.
@@ -152,28 +145,27 @@ class Outbox:
         """Everything that a saved search owes or owed of a story, oldest first, as of the last refresh."""
         both = [{"term": {"alert_id": alert_id}}, {"term": {"story_id": story_id}}]
         hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": both}}})
-        return sorted((delivery(hit["_source"]) for hit in hits), key=lambda found: found.created_at)
+        return sorted(values(hits, read_delivery), key=lambda found: found.created_at)
 
     def latest(self, alert_id: str, size: int) -> list[Delivery]:
         """The last deliveries of a saved search, newest first, as of the last refresh."""
         query = {"term": {"alert_id": alert_id}}
         answer = self._es.search(index=self._index, query=query, size=size, sort=[{"created_at": "desc"}])
-        return [delivery(hit["_source"]) for hit in answer["hits"]["hits"]]
+        return values(answer["hits"]["hits"], read_delivery)
 
     def of_articles(self, article_ids: Sequence[str]) -> Iterator[Delivery]:
         """Everything that told one of these articles to anybody, as of the last refresh."""
         for at in range(0, len(article_ids), _PAGE):
             about = {"terms": {"article_id": list(article_ids[at : at + _PAGE])}}
             told = [about, {"terms": {"kind": ["story", "update"]}}, {"exists": {"field": "message_ids"}}]
-            for hit in scan(self._es, index=self._index, query={"query": {"bool": {"filter": told}}}, size=_PAGE):
-                yield delivery(hit["_source"])
+            hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": told}}}, size=_PAGE)
+            yield from values(hits, read_delivery)
 
     def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
         for at in range(0, len(story_ids), _PAGE):
             about = {"terms": {"story_id": list(story_ids[at : at + _PAGE])}}
             query = {"query": {"bool": {"filter": [about, {"term": {"recipients": recipient}}]}}}
-            for hit in scan(self._es, index=self._index, query=query, size=_PAGE):
-                yield delivery(hit["_source"])
+            yield from values(scan(self._es, index=self._index, query=query, size=_PAGE), read_delivery)
 
     def revive(self, alert_id: str, now: datetime) -> int:
         """Owe again what a saved search did not tell as it was muted; how many stories."""
@@ -201,14 +193,22 @@ class Outbox:
             actions = [bulk.replace(was, document(change(was.value))) for was in left]
             again = []
             for was, result in zip(left, bulk.write(self._es, actions), strict=True):
-                if result.conflict:
+                if not bulk.require(result):
                     again.append(was.id)
-                elif result.reason:
-                    raise StoreError(f"Elasticsearch refuses delivery {was.id}: {result.reason}")
             if not again:
                 return
             left = self.get(again)
         raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
+
+
+def _due(now: datetime) -> Document:
+    """What is to be sent by now.
+
+    An instant mail waits for nothing: one that is due in the future was created by a clock that went back since.
+    """
+    by_time = {"range": {"not_before": {"lte": now.isoformat()}}}
+    instant = {"term": {"schedule": "instant"}}
+    return {"bool": {"filter": [_PENDING], "should": [by_time, instant], "minimum_should_match": 1}}
 
 
 _MUTED = "muted until"
@@ -293,3 +293,11 @@ def _lags(delivery: Delivery) -> Document:
 def delivery(document: Mapping[str, Any]) -> Delivery:
     """The inverse of `document`. Pure."""
     return load(Delivery, {"recipients": (), "article_id": ""} | dict(document["detail"]))
+
+
+def read_delivery(delivery_id: str, document: Mapping[str, Any]) -> Delivery:
+    """The delivery of a document, whose schedule is one. Pure."""
+    found = delivery(document)
+    require_id(delivery_id, found.id)
+    schedule.parse(found.schedule)
+    return found

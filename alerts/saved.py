@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+from elasticsearch import ConflictError, Elasticsearch
 from elasticsearch.helpers import scan
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -23,12 +23,13 @@ from alerts import bounds, schedule
 from alerts.bounds import BOUNDS
 from alerts.query import check
 from newswatch import config
-from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
+from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError, StoreError
 from newswatch.model import Level, SavedSearch, SearchKind, TagFilter
-from newswatch.problems import Bulkhead, Problem, reason_of
+from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
 from search.asking import HeavySearchError, SlowSearchError
-from search.documents import Document, Stored, dump, load, stored
+from search.documents import Document, Stored, dump, load, problem_of, read, require_id, stored, values
 from search.names import Names
+from search.reading import get_hit
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ _MAX_ADDRESS = 254
 _TRIES = 20
 _FAULTS = 20
 """Wrong fields of a form that are told one by one."""
+_LONGEST_S = 10 * 366 * 86_400
+"""Ten years: a stored duration beyond that was no user's wish, and would lead out of the calendar."""
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -294,8 +297,12 @@ class SavedSearches:
 
     def _seed(self, search: SavedSearch, now: datetime) -> bool:
         mark = _fingerprint(search)
-        was = self._find(search.id)
-        if was is not None and was.value["seed"] in ("", mark):
+        try:
+            was = self._find(search.id)
+        except DocumentError as error:
+            set_aside(problem_of(error))  # a user's change may be in it: it is not written over
+            return False
+        if was is not None and was.value.get("seed", "") in ("", mark):
             return False
         problem = ""
         try:
@@ -314,7 +321,7 @@ class SavedSearches:
         """Every saved search, by id."""
         self._es.indices.refresh(index=self._index)
         hits = scan(self._es, index=self._index, query={"query": {"match_all": {}}}, size=1_000)
-        return tuple(sorted((_search(hit["_source"]) for hit in hits), key=lambda search: search.id))
+        return tuple(sorted(values(hits, read_search), key=lambda search: search.id))
 
     def enabled(self, *, now: datetime | None = None) -> tuple[SavedSearch, ...]:
         """Those to be matched: enabled and not expired. A muted one is matched too, and its mails are suppressed."""
@@ -327,37 +334,44 @@ class SavedSearches:
         self._es.indices.refresh(index=self._index)
         query = {"query": {"exists": {"field": "problem"}}}
         hits = scan(self._es, index=self._index, query=query, size=1_000)
-        return {hit["_id"]: hit["_source"]["problem"] for hit in hits}
+        return {hit["_id"]: str(hit["_source"]["problem"]) for hit in hits}
 
     def get(self, alert_id: str) -> SavedSearch:
         """The saved search, in real time.
 
         Raises:
-            NewswatchError: there is none of that id.
+            NewswatchError: there is none of that id, or it can't be read.
         """
-        return _search(self._found(alert_id).value)
+        found = self._found(alert_id)
+        return read_search(found.id, found.value)
 
     def history(self, alert_id: str) -> tuple[Change, ...]:
-        """The versions before the one in force, oldest first."""
-        return tuple(load(Change, item) for item in self._found(alert_id).value.get("history", []))
+        """The versions before the one in force, oldest first; one that can't be read is left out, and set aside."""
+        found = self._found(alert_id)
+        kept = found.value.get("history", [])
+        versions = enumerate(kept if isinstance(kept, list) else [kept])
+        hits = ({"_index": found.index, "_id": f"{found.id} history {n}", "_source": item} for n, item in versions)
+        return tuple(values(hits, lambda _, item: load(Change, item)))
 
     def save(self, search: SavedSearch, *, by: str, now: datetime | None = None) -> SavedSearch:
         """Create or change a saved search on a user's behalf; a change that changes nothing makes no new version.
 
         Raises:
             QueryError: Elasticsearch can't run the query, or it names a field that doesn't exist.
+            DocumentError: what is stored under its id can't be read, and stays as it is.
             StoreError: somebody else keeps changing it.
         """
         for _ in range(_TRIES):
             was = self._find(search.id)
-            changed = _changed(_search(was.value), search) if was is not None else tuple(_ASKED)
-            if was is not None and not changed:
-                return _search(was.value)
+            before = read_search(was.id, was.value) if was else None
+            changed = _changed(before, search) if before else tuple(_ASKED)
+            if before is not None and not changed:
+                return before
             # A search that can't be run can be muted, switched off or given other recipients all the same.
             asks_anew = not _ASKED.isdisjoint(changed) or (search.enabled and "enabled" in changed)
             if asks_anew:
                 check(self._es, self._names, search)
-            problem = "" if asks_anew or was is None else was.value.get("problem", "")
+            problem = "" if asks_anew or was is None else str(was.value.get("problem", ""))
             try:
                 return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC), problem=problem)
             except ConflictError:
@@ -370,20 +384,26 @@ class SavedSearches:
         Raises:
             NewswatchError: there is none of that id.
         """
-        self._found(alert_id)
+        if get_hit(self._es, self._index, alert_id) is None:
+            raise _none(alert_id)
         self._es.delete(index=self._index, id=alert_id, refresh=True)
 
     def _find(self, alert_id: str) -> Stored[Document] | None:
-        try:
-            hit = self._es.get(index=self._index, id=alert_id)
-        except NotFoundError:
+        """The document, which can be read; None: there is none.
+
+        Raises:
+            DocumentError: it can't be read.
+        """
+        hit = get_hit(self._es, self._index, alert_id)
+        if hit is None:
             return None
-        return stored(hit["_source"], hit.body)
+        read(hit, read_search)
+        return stored(dict(hit["_source"]), hit)
 
     def _found(self, alert_id: str) -> Stored[Document]:
         found = self._find(alert_id)
         if found is None:
-            raise NewswatchError(f"There is no saved search {alert_id!r}: `newswatch alerts list` shows them.")
+            raise _none(alert_id)
         return found
 
     def _write(
@@ -396,9 +416,10 @@ class SavedSearches:
         now: datetime,
         problem: str = "",
     ) -> SavedSearch:
-        before = _search(was.value) if was else None
+        before = read_search(was.id, was.value) if was else None
         search = replace(search, version=before.version + 1 if before else 1)
-        history = list(was.value.get("history", [])) if was else []
+        history = was.value.get("history", []) if was else []
+        history = list(history) if isinstance(history, list) else [history]
         if before:
             history.append(dump(Change(before, now, by, _changed(before, search))))
         document = _document(search, history, by=by, seed=seed, now=now)
@@ -437,8 +458,19 @@ def _document(search: SavedSearch, history: list[Document], *, by: str, seed: st
     return shown | stamp | {"definition": dump(search), "history": history}
 
 
-def _search(document: Mapping[str, Any]) -> SavedSearch:
-    return load(SavedSearch, {"query": "", "name": ""} | dict(document["definition"]))
+def _none(alert_id: str) -> NewswatchError:
+    return NewswatchError(f"There is no saved search {alert_id!r}: `newswatch alerts list` shows them.")
+
+
+def read_search(alert_id: str, document: Mapping[str, Any]) -> SavedSearch:
+    """The saved search of a document, whose schedule and durations are such. Pure."""
+    search = load(SavedSearch, {"query": "", "name": ""} | dict(document["definition"]))
+    require_id(alert_id, search.id)
+    schedule.parse(search.schedule)
+    for name in ("throttle_s", "silence_s"):
+        if not 0 <= getattr(search, name) <= _LONGEST_S:
+            raise ValueError(f"{name}: {getattr(search, name)} is not between 0 and {_LONGEST_S} seconds")
+    return search
 
 
 def _changed(before: SavedSearch, after: SavedSearch) -> tuple[str, ...]:

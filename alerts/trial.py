@@ -11,11 +11,11 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.feedback import Quality
+from alerts.feedback import Label, Quality
 from alerts.query import Query, to_query
 from newswatch.model import Article, SavedSearch
 from search.asking import SlowSearchError, ask, count
-from search.documents import from_document
+from search.documents import from_document, load, values
 from search.limits import shown
 from search.names import Names
 from search.story_view import independent_sources
@@ -97,7 +97,11 @@ def _firsts(es: Elasticsearch, names: Names, typed: str, query: Query) -> dict[s
 def _examples(es: Elasticsearch, names: Names, typed: str, query: Query, size: int) -> tuple[Article, ...]:
     newest = {"sort": [{"first_seen": "desc"}], "collapse": {"field": "story_id"}}
     answer = ask(es, names.articles, typed, query=query, size=size, **newest)
-    return tuple(from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
+    return tuple(values(answer["hits"]["hits"], from_document))
+
+
+def _is_relevant(_id: str, document: Mapping[str, Any]) -> bool:
+    return load(Label, {"story_id": "", "article_id": ""} | dict(document)).relevant
 
 
 def _labelled(es: Elasticsearch, names: Names, alert_id: str, stories: Mapping[str, datetime]) -> Quality:
@@ -106,7 +110,7 @@ def _labelled(es: Elasticsearch, names: Names, alert_id: str, stories: Mapping[s
     ids = sorted(stories)
     for at in range(0, len(ids), 1_000):
         about = {"query": {"terms": {"story_id": ids[at : at + 1_000]}}}
-        said += [bool(hit["_source"]["relevant"]) for hit in scan(es, index=names.labels, query=about)]
+        said += values(scan(es, index=names.labels, query=about), _is_relevant)
     return Quality(alert_id, sum(said), len(said))
 
 

@@ -87,7 +87,12 @@ def run() -> None:
     except Exception as error:
         if not type(error).__module__.startswith(("elasticsearch", "elastic_transport")):
             raise
-        _fail(f"Elasticsearch did not do what was asked: {error}. See `newswatch status`.", StoreError.exit_code)
+        from elasticsearch import ApiError, TransportError
+
+        from search.faults import store_error
+
+        told = str(store_error(error)) if isinstance(error, ApiError | TransportError) else str(error)
+        _fail(told, StoreError.exit_code)
 
 
 def _fail(told: str, exit_code: int) -> NoReturn:

@@ -20,7 +20,7 @@ from alerts.resting import Rests, recovered, rests
 from alerts.saved import SavedSearches
 from alerts.smtp import Mailer
 from alerts.volume import owe_volume
-from jobs.context import Context
+from jobs.context import Context, job
 from newswatch.model import Batch, SavedSearch
 from newswatch.problems import Bulkhead
 from search.batches import BatchStore
@@ -78,6 +78,7 @@ def attend(context: Context, *, pause: Callable[[float], None] = time.sleep) -> 
     return report
 
 
+@job("match")
 def match(context: Context) -> MatchedReport:
     """Match every batch that waits, then deliver.
 

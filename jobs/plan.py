@@ -12,10 +12,10 @@ from math import ceil
 from ingest.feeds import load_feeds
 from ingest.schedule import resting_hosts
 from ingest.urls import host_of, site_of
-from jobs.context import Context
+from jobs.context import Context, job
 from search.batches import BatchStore
 from search.documents import Stored
-from search.feeds import FeedRecord, FeedStore, SyncReport
+from search.feeds import FeedRecord, FeedStore, Longest, SyncReport
 
 _WORTH_A_BATCH = 25
 """Feeds. An Airflow task costs more than polling fewer than that one after the other."""
@@ -35,6 +35,7 @@ class Plan:
     sync: SyncReport
 
 
+@job("plan")
 def plan(context: Context) -> Plan:
     """Bring the configured feeds in, give up dead batches, and lease the due feeds to new batches.
 
@@ -47,7 +48,7 @@ def plan(context: Context) -> Plan:
     sync = feeds.sync(load_feeds(settings.config_dir / "feeds.yaml"))
     reaped = batches.reap(now=now)
     numbers, leased = [], 0
-    for group in divide(_due(feeds, now, settings.feeds_per_poll), settings.batches_per_poll):
+    for group in divide(_due(feeds, now, settings.feeds_per_poll, Longest.of(settings)), settings.batches_per_poll):
         batch = batches.open([feed.id for feed in group], now=now, lease_s=settings.lease_s)
         got = feeds.lease(group, batch)
         leased += len(got)
@@ -56,18 +57,19 @@ def plan(context: Context) -> Plan:
     return Plan(tuple(numbers), leased, tuple(reaped), sync)
 
 
-def _due(feeds: FeedStore, now: datetime, limit: int) -> list[Stored[FeedRecord]]:
+def _due(feeds: FeedStore, now: datetime, limit: int, longest: Longest) -> list[Stored[FeedRecord]]:
     """The feeds that are due and whose host is free to be asked.
 
     A host that answered 429 is not asked for another feed while it rests; and a site that an earlier batch is still at
     is left to that batch, or two workers would ask it side by side, each at the pace that it is to have in all.
     """
-    due = feeds.due(now, limit)
-    resting, held = resting_hosts(feeds.resting(now), now), {site_of(state.url) for state in feeds.held(now)}
+    due = feeds.due(now, limit, longest)
+    resting = resting_hosts(feeds.resting(now, longest), now)
+    held = {site_of(state.url) for state in feeds.held(now, longest)}
     if not resting and not held:
         return due
     # Those that wait stay due, and must not take the places of others.
-    due = feeds.due(now, _MOST_DUE) if len(due) == limit else due
+    due = feeds.due(now, _MOST_DUE, longest) if len(due) == limit else due
     urls = ((feed, feed.value.state.url) for feed in due)
     return [feed for feed, url in urls if host_of(url) not in resting and site_of(url) not in held][:limit]
 

@@ -24,7 +24,7 @@ from ingest.fetch import Fetcher
 from ingest.parse import parse
 from ingest.schedule import WITNESSES, after_poll, answered, is_our_outage, is_silent, last_answer, may_be_ours
 from ingest.urls import host_of
-from jobs.context import Context
+from jobs.context import Context, job
 from jobs.polled import PAGE_NOT_READ, Candidate, Fresh, Polled, again, aliases, is_same, moved, relinked, remembered
 from newswatch.model import (
     Article,
@@ -93,6 +93,7 @@ class PullReport:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "batch"}
 
 
+@job("pull")
 def pull(context: Context, number: int) -> PullReport:
     """Poll the feeds of batch `number` and index what they bring. Doing it again does no harm.
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ingest.extract import extract, extractor_version
 from ingest.fetch import Fetcher
-from jobs.context import Context
+from jobs.context import Context, job
 from newswatch.model import Article, Fetched, FetchResult
 from search.articles import ArticleStore
 from search.batches import BatchStore
@@ -34,6 +34,7 @@ class RecheckReport:
     changed: int = 0
 
 
+@job("recheck")
 def recheck(context: Context) -> RecheckReport:
     """Read again what is due. Doing it again does no harm.
 

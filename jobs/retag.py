@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from jobs.context import Context
+from jobs.context import Context, job
 from newswatch.errors import StoreError
 from newswatch.model import Article, Level
 from search import bulk
 from search.articles import ArticleStore
-from search.documents import Document, Stored, from_document, renewed, stored
+from search.documents import Document, Stored, all_stored, renewed, with_document
+from search.generations import await_writable
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
@@ -54,6 +55,7 @@ def slices(context: Context) -> list[str]:
     return ArticleStore(context.es, context.names).slices()
 
 
+@job("retag")
 def retag(
     context: Context,
     indices: Sequence[str] | None = None,
@@ -82,6 +84,7 @@ class _Slice:
         self, context: Context, index: str, tagger: Tagger, report: RetagReport, progress: Progress | None
     ) -> None:
         self._es, self._index, self._tagger, self._report = context.es, index, tagger, report
+        self._names = context.names
         self._progress = progress
         done = {"term": {"provenance.taxonomy": tagger.taxonomy.version}}
         self._outdated = {"bool": {"must_not": done}}
@@ -102,7 +105,7 @@ class _Slice:
         try:
             while hits := self._page(pit, after):
                 after = hits[-1]["sort"]
-                yield [stored((from_document(hit["_id"], hit["_source"]), hit["_source"]), hit) for hit in hits]
+                yield all_stored(hits, with_document)
                 done += len(hits)
                 if self._progress:
                     self._progress(done, total)
@@ -132,14 +135,16 @@ class _Slice:
         actions = (
             bulk.replace(was, renewed(was.id, was.value[1], article)) for was, article in zip(page, tagged, strict=True)
         )
-        overtaken = 0
+        overtaken, moved = 0, False
         for was, article, result in zip(page, tagged, bulk.write(self._es, actions), strict=True):
             if result.reason is None:
                 _note(self._report, was.value[0], article)
             elif result.conflict or result.moved:
-                overtaken += 1
+                overtaken, moved = overtaken + 1, moved or result.moved
             else:
-                raise StoreError(f"Elasticsearch refuses article {was.id}: {result.reason}")
+                bulk.won(result)
+        if moved:
+            await_writable(self._es, self._names)
         return overtaken
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from newswatch.errors import ConfigError, StoreError
@@ -87,6 +89,11 @@ class Bulkhead:
         self._stage, self._fault = stage, fault
         self._problems: dict[str, Problem] = {}
 
+    @property
+    def stage(self) -> str:
+        """What the stage is called."""
+        return self._stage
+
     def attempt(
         self,
         kind: ProblemKind,
@@ -130,17 +137,43 @@ class Bulkhead:
         return tuple(self._problems.values())
 
 
+_collecting: ContextVar[Bulkhead | None] = ContextVar("collecting", default=None)
+
+
+@contextmanager
+def collecting(bulkhead: Bulkhead) -> Iterator[Bulkhead]:
+    """Within the block, also in the threads of `asyncio.to_thread`, `set_aside` gives problems to `bulkhead`."""
+    token = _collecting.set(bulkhead)
+    try:
+        yield bulkhead
+    finally:
+        _collecting.reset(token)
+
+
+def set_aside(problem: Problem) -> None:
+    """Report what was found to be wrong far below the stage that is running, such as a stored document.
+
+    Outside of a stage (a command, the News page) it is logged: the jobs meet it too, and keep it.
+    """
+    bulkhead = _collecting.get()
+    if bulkhead is None or not bulkhead.has(problem.kind, problem.subject, feed_id=problem.feed_id):
+        log.warning("%s %s is set aside: %s", problem.kind, problem.subject, problem.reason)
+    if bulkhead is not None:
+        bulkhead.note(problem if problem.stage else replace(problem, stage=bulkhead.stage))
+
+
 def is_trouble(error: BaseException) -> bool:
     """Whether an error is nobody's in particular: the store is away or refuses everybody, the configuration is wrong.
 
-    Elasticsearch answers 400 and 413 to what is wrong with the one request; anything else it says of itself.
+    Elasticsearch answers 400 and 413 to what is wrong with the one request; anything else it says of itself. Only a
+    closed index is a 400 as well.
     """
     if isinstance(error, StoreError | ConfigError):
         return True
     from elastic_transport import ApiError, TransportError
 
     if isinstance(error, ApiError):
-        return error.meta.status not in (400, 413)
+        return error.meta.status not in (400, 413) or "index_closed_exception" in str(error.body)
     return isinstance(error, TransportError)
 
 

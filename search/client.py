@@ -14,7 +14,15 @@ from pydantic_core import from_json, to_json
 
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
-from search.mapping import ARTICLE, VERSION, article_template, missing, plain_index, plain_indices
+from search.mapping import (
+    ARTICLE,
+    VERSION,
+    article_template,
+    missing,
+    plain_index,
+    plain_indices,
+    plain_template,
+)
 from search.names import Names
 from search.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
 
@@ -94,17 +102,20 @@ def _nodes(urls: Iterable[str]) -> list[NodeConfig]:
 def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     """Put the template, create the missing indices, and add to those there are the fields they lack.
 
-    Safe to call at any time and by several at once; two requests where everything is in place.
+    Safe to call at any time and by several at once; three requests where everything is in place.
 
     Returns the names of what was created.
 
     Raises:
-        StoreError: the indices are of a newer version, or Elasticsearch refuses a mapping.
+        StoreError: the indices are of a newer version, one has a guessed mapping, or Elasticsearch refuses a mapping.
     """
-    template = article_template(names, settings)
+    template, plain = article_template(names, settings), plain_template(names, settings)
     installed = installed_template(es, names)
     refuse_downgrade(installed, settings)
     try:
+        # First: from then on nothing brings an index back behind our back.
+        if _template(es, names.plain_template).get("_meta") != plain["meta"]:
+            es.indices.put_index_template(name=names.plain_template, **plain)
         created = _set_up_plain(es, names, settings)
         if installed.get("_meta") != template["meta"]:
             # Again afterwards, for a slice that somebody created by the old template meanwhile.
@@ -118,7 +129,11 @@ def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
 
 def installed_template(es: Elasticsearch, names: Names) -> dict[str, Any]:
     """The template of the slices as Elasticsearch holds it; empty if there is none."""
-    answer = es.options(ignore_status=404).indices.get_index_template(name=names.articles)
+    return _template(es, names.articles)
+
+
+def _template(es: Elasticsearch, name: str) -> dict[str, Any]:
+    answer = es.options(ignore_status=404).indices.get_index_template(name=name)
     found = answer.body.get("index_templates") or [{}]
     return dict(found[0].get("index_template", {}))
 
@@ -137,6 +152,12 @@ def refuse_downgrade(installed: dict[str, Any], settings: Settings) -> None:
 def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     wanted = {index: plain_index(properties, settings) for index, properties in plain_indices(names).items()}
     present = es.indices.get_mapping(index=list(wanted), ignore_unavailable=True).body
+    if guessed := sorted(index for index in present if is_guessed(present[index]["mappings"])):
+        raise StoreError(
+            f"{', '.join(guessed)} can't be used: deleted, it was brought back by a write, with a mapping that "
+            "Elasticsearch has guessed. Delete it (`DELETE INDEX` in Kibana); the next run makes it as it must be. "
+            "Only what was written to it since is lost by that."
+        )
     for index in present:
         mappings = wanted[index]["mappings"]
         if present[index]["mappings"].get("_meta") != mappings["_meta"]:
@@ -148,6 +169,11 @@ def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[s
     with ThreadPoolExecutor(len(lacking)) as pool:
         created = list(pool.map(lambda index: _create(es, index, wanted[index]), lacking))
     return [index for index, new in zip(lacking, created, strict=True) if new]
+
+
+def is_guessed(mappings: dict[str, Any]) -> bool:
+    """Whether an index was not made by newswatch: ours are strict, and say by what version they were made. Pure."""
+    return "newswatch_version" not in mappings.get("_meta", {})
 
 
 def _grow(es: Elasticsearch, names: Names) -> None:

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
-from newswatch.errors import StoreError
 from newswatch.model import Entry
 from search import bulk
-from search.documents import dump, load
+from search.documents import dump, load, readable, require_id
 from search.names import Names
+from search.reading import find, get_hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,12 @@ class EntryStore:
         self._es, self._index = es, names.entries
 
     def known(self, keys: Iterable[str]) -> Mapping[str, EntryRecord]:
-        """Those of the keys that were seen before, in real time."""
-        ids = list(dict.fromkeys(keys))
-        found: dict[str, EntryRecord] = {}
-        for at in range(0, len(ids), 5_000):
-            answer = self._es.mget(index=self._index, ids=ids[at : at + 5_000])
-            found |= {doc["_id"]: load(EntryRecord, _whole(doc["_source"])) for doc in answer["docs"] if doc["found"]}
-        return found
+        """Those of the keys that were seen before, in real time.
+
+        One whose record can't be read is as one never seen: it is read again, and remembered anew.
+        """
+        hits = get_hits(self._es, self._index, keys)
+        return {hit["_id"]: record for hit, record in readable(hits, read_entry)}
 
     def articles_of_links(self, link_ids: Iterable[str]) -> dict[str, str]:
         """Link id → what its article is known by, for the links that were read before and lead elsewhere."""
@@ -88,10 +87,15 @@ class EntryStore:
         """
         self._es.indices.refresh(index=self._index)
         wanted = [{"range": {"retry_page_at": {"lte": now.isoformat()}}}, {"terms": {"feed_id": list(feed_ids)}}]
-        answer = self._es.search(
-            index=self._index, query={"bool": {"filter": wanted}}, size=limit, sort=[{"retry_page_at": "asc"}]
+        found = find(
+            self._es,
+            self._index,
+            read_entry,
+            query={"bool": {"filter": wanted}},
+            size=limit,
+            sort=[{"retry_page_at": "asc"}],
         )
-        return [load(EntryRecord, _whole(hit["_source"])) for hit in answer["hits"]["hits"]]
+        return [one.value for one in found]
 
     def pages_waiting(self, feed_id: str) -> int:
         """How many of the feed's articles wait for another try at their page."""
@@ -103,13 +107,16 @@ class EntryStore:
         """Remember the entries. Only after their articles are acknowledged: what is remembered is not read again.
 
         Raises:
-            StoreError: one was refused.
+            StoreError: the index can't be written to.
         """
         actions = (bulk.put(self._index, record.id, dump(record)) for record in records)
         for result in bulk.write(self._es, actions):
-            if result.reason:
-                raise StoreError(f"Elasticsearch refuses entry {result.id}: {result.reason}")
+            bulk.won(result)
 
 
-def _whole(document: Mapping[str, object]) -> dict[str, object]:
-    return {"feed_id": "", "url": None, "article_id": None, "content_hash": ""} | dict(document)
+def read_entry(record_id: str, document: Mapping[str, object]) -> EntryRecord:
+    """The record of a document. Pure."""
+    nothing = {"feed_id": "", "url": None, "article_id": None, "content_hash": ""}
+    record = load(EntryRecord, nothing | dict(document))
+    require_id(record_id, record.id)
+    return record

@@ -12,7 +12,7 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from newswatch.model import Article
 from search.asking import TIMEOUT, answering, impatient, too_slow
-from search.documents import from_document
+from search.documents import from_document, readable
 from search.names import Names
 from search.query import Sort, text_query, to_query, with_recency
 from search.syntax import parse
@@ -48,8 +48,8 @@ def every(
     seen: set[str] = set()
     try:
         whole = with_recency(asked, now) if sort == "relevance" else asked
-        for hit in _hits(es, names.articles, query, point, whole, sort):
-            article = from_document(hit["_id"], hit["_source"])
+        hits = _hits(es, names.articles, query, point, whole, sort)
+        for _, article in readable(hits, from_document):
             if by_story and article.story_id in seen:
                 continue
             seen.update([article.story_id] if by_story else ())

@@ -11,10 +11,10 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from ingest.schedule import retried
 from newswatch.errors import NewswatchError, StoreError
-from newswatch.model import Article, Feed
+from newswatch.model import Article
 from search import bulk
-from search.documents import Stored, feed_document, feed_from_document, from_document, stored
-from search.feeds import FeedRecord
+from search.documents import Stored, feed_document, from_document, read, stored, values
+from search.feeds import FeedRecord, read_feed
 from search.names import Names
 from search.quarantine import Kept, Quarantine
 
@@ -43,7 +43,7 @@ def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, no
     """The feed's history over the last `days` days.
 
     Raises:
-        NewswatchError: there is no such feed.
+        NewswatchError: there is no such feed, or its document can't be read.
     """
     record = _read(es, names, feed_id).value
     carried = {"term": {"feeds": feed_id}}
@@ -64,7 +64,7 @@ def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, no
     counts = dict.fromkeys((since + timedelta(days=n) for n in range(days)), 0)
     for bucket in answer["aggregations"]["recent"]["days"]["buckets"]:
         counts[datetime.fromisoformat(bucket["key_as_string"]).date()] = bucket["doc_count"]
-    newest = tuple(from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
+    newest = tuple(values(answer["hits"]["hits"], from_document))
     set_aside = Quarantine(es, names).listed(feed_id=feed_id, size=PROBLEMS)
     total = answer["hits"]["total"]["value"]
     return FeedHistory(record, counts, total, newest, set_aside.total, set_aside.problems)
@@ -75,7 +75,8 @@ def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
 
     Raises:
         NewswatchError: there is no such feed.
-        StoreError: somebody else keeps writing it.
+        DocumentError: its document can't be read.
+        StoreError: somebody else keeps writing it, or the index can't be written to.
     """
     for _ in range(_TRIES):
         was = _read(es, names, feed_id)
@@ -83,7 +84,7 @@ def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
             return
         document = feed_document(was.value.feed, retried(was.value.state))
         (result,) = bulk.write(es, [bulk.replace(was, document)])
-        if result.reason is None:
+        if bulk.require(result):
             es.indices.refresh(index=names.feeds)
             return
     raise StoreError(f"Feed {feed_id} keeps being changed by others: try again.")
@@ -94,9 +95,4 @@ def _read(es: Elasticsearch, names: Names, feed_id: str) -> Stored[FeedRecord]:
         found = es.get(index=names.feeds, id=feed_id)
     except NotFoundError as error:
         raise NewswatchError(f"There is no feed {feed_id!r}.") from error
-    source = found["_source"]
-    feed: Feed
-    feed, state = feed_from_document(source)
-    until = source.get("lease_until")
-    record = FeedRecord(feed, state, source.get("lease_batch"), datetime.fromisoformat(until) if until else None)
-    return stored(record, found.body)
+    return stored(read(found.body, read_feed), found.body)

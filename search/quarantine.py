@@ -16,12 +16,15 @@ from newswatch.errors import StoreError
 from newswatch.model import Article, Entry
 from newswatch.problems import Problem, ProblemKind, reason_of
 from search import bulk
-from search.documents import Document, dump
+from search.documents import Document, Hit, dump, values
 from search.names import Names
+from search.reading import get_hits
 
 PER_FEED = 20
 """Entries of one feed that one call of `note` keeps one by one; the rest are counted in one more problem."""
 _TRIES = 10
+_UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
+"""What reading a document that was edited to nonsense may raise."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """When a problem was met whose document no longer says so."""
 
@@ -79,23 +82,18 @@ class Quarantine:
 
     def _note(self, problems: dict[str, Problem], now: datetime) -> dict[str, Problem]:
         """Those that somebody else has written meanwhile."""
-        found = self._es.mget(index=self._index, ids=list(problems), source_includes=["first_at", "count", "at"])
+        found = {doc["_id"]: doc for doc in get_hits(self._es, self._index, problems)}
         actions = []
-        for doc, problem in zip(found["docs"], problems.values(), strict=True):
-            was = doc.get("_source") or {}
-            kept = _document(problem, now, first=was.get("first_at") or was.get("at"), count=was.get("count", 0) + 1)
-            if doc.get("found"):
+        for problem in problems.values():
+            if doc := found.get(problem.id):
+                first, count = _earlier(doc)
                 token = {"if_seq_no": doc["_seq_no"], "if_primary_term": doc["_primary_term"]}
+                kept = _document(problem, now, first=first, count=count + 1)
                 actions.append(bulk.put(self._index, problem.id, kept) | token)
             else:
-                actions.append(bulk.create(self._index, problem.id, kept))
-        again = {}
-        for problem, result in zip(problems.values(), bulk.write(self._es, actions), strict=True):
-            if result.conflict:
-                again[problem.id] = problem
-            elif result.reason:
-                raise StoreError(f"Elasticsearch refuses even the quarantine of {problem.subject}: {result.reason}")
-        return again
+                actions.append(bulk.create(self._index, problem.id, _document(problem, now, first=None, count=1)))
+        results = zip(problems.values(), bulk.write(self._es, actions), strict=True)
+        return {problem.id: problem for problem, result in results if not bulk.require(result)}
 
     def listed(
         self,
@@ -143,7 +141,7 @@ class Quarantine:
             size=size,
             sort=[{"at": {"order": "desc", "unmapped_type": "date"}}],
         )
-        return [_kept(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"]]
+        return values(answer["hits"]["hits"], _kept)
 
     def counts(self, *, since: datetime | None = None) -> dict[str, int]:
         """How many problems are kept of each kind, as of the last refresh."""
@@ -226,16 +224,16 @@ def _literal(text: str) -> str:
     return "".join(f"\\{char}" if char in "*?\\" else char for char in text)
 
 
-def _kept(problem_id: str, document: Document) -> Kept:
+def _kept(problem_id: str, document: Mapping[str, Any]) -> Kept:
     """A problem as its document says; one that was edited to nonsense is a problem itself."""
     try:
         return _read(problem_id, document)
-    except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
+    except _UNREADABLE as error:
         edited = Problem("document", f"quarantine/{problem_id}", reason_of(error), "quarantine", document=document)
         return Kept(problem_id, edited, LONG_AGO, LONG_AGO, 1)
 
 
-def _read(problem_id: str, document: Document) -> Kept:
+def _read(problem_id: str, document: Mapping[str, Any]) -> Kept:
     at = _moment(document["at"])
     problem = Problem(
         _text(document["what"]),  # type: ignore[arg-type]  # a kind of another version is shown too
@@ -263,3 +261,12 @@ def _moment(value: Any) -> datetime:
     """
     moment = datetime.fromisoformat(value)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _earlier(doc: Hit) -> tuple[str | None, int]:
+    """When a kept problem was first met, and how often; one that can't be read counts from now on."""
+    try:
+        kept = _read(doc["_id"], dict(doc["_source"]))
+    except _UNREADABLE:
+        return None, 0
+    return kept.first_at.isoformat(), kept.count

@@ -15,9 +15,10 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from newswatch.errors import QueryError
 from newswatch.model import Article
+from newswatch.problems import Problem, set_aside
 from search import facets, highlight
 from search.asking import TIMEOUT, answering, ask, explain_refusal, impatient, refused, too_slow, verdict
-from search.documents import from_document
+from search.documents import from_document, readable
 from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
 from search.limits import check_cost
@@ -369,20 +370,21 @@ class _Page:
             if "error" in answer
         ]
         whole = [answer for answer in answers if "error" not in answer] + (self._ask(unmarked) if unmarked else [])
-        by_seq = {hit["_source"]["seq"]: hit for answer in whole for hit in answer["hits"]["hits"]}
+        hits = (hit for answer in whole for hit in answer["hits"]["hits"])
+        by_seq = {int(hit["_source"]["seq"]): (hit, article) for hit, article in readable(hits, _numbered)}
         sizes = _buckets(told["sizes"]["aggregations"]["matching"]) if "sizes" in told else {}
         sources = self._sources(stories, told["sources"]) if "sources" in told else {}
         return tuple(
             Hit(
-                from_document(hit["_id"], hit["_source"]),
+                found[1],
                 pick.score,
-                highlight.marked(hit),
+                highlight.marked(found[0]),
                 pick.seq,
                 sizes.get(pick.story, 1),
                 sources.get(pick.story, 1),
             )
             for pick in picks
-            if (hit := by_seq.get(pick.seq))
+            if (found := by_seq.get(pick.seq))
         )
 
     def _sizes(self, stories: Sequence[str], query: Json) -> Request:
@@ -441,8 +443,18 @@ def _buckets(answer: Mapping[str, Any]) -> dict[str, int]:
 def _picks(answer: Mapping[str, Any]) -> list[_Pick]:
     picks = []
     for hit in answer["hits"]["hits"]:
-        values = hit["fields"]
-        (seq,), (language,) = values["seq"], values.get("language", (None,))
-        (story,) = values.get("story_id", (f"of {seq}",))  # an article without a story is one
+        values = hit.get("fields", {})
+        if not values.get("seq"):
+            subject = f"{hit['_index']}/{hit.get('_id', 'one without a number')}"
+            set_aside(Problem("document", subject, "it has no ingest number (seq)"))
+            continue
+        seq, language = values["seq"][0], values.get("language", (None,))[0]
+        story = values.get("story_id", (f"of {seq}",))[0]  # an article without a story is one
         picks.append(_Pick(hit["_index"], seq, story, highlight.analyzer_of(language), float(hit["_score"] or 0.0)))
     return picks
+
+
+def _numbered(article_id: str, document: Mapping[str, Any]) -> Article:
+    """The article of a document that has an ingest number."""
+    int(document["seq"])
+    return from_document(article_id, document)

@@ -1,9 +1,10 @@
 """The News page: a FastAPI app that whoever serves it gives access rules and a context."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 
-from elastic_transport import ApiError, TransportError
+from elasticsearch import ApiError, TransportError
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
@@ -11,7 +12,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from jobs.context import Context
-from newswatch.errors import NewswatchError
+from newswatch.errors import MissingIndexError, NewswatchError
+from search.faults import index_error
 from web import delivery_pages, feed_pages, mail_pages, problem_pages, saved_pages, search_pages
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.render import STATIC
@@ -32,11 +34,17 @@ def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
     for pages in (saved_pages, feed_pages, delivery_pages, problem_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    _add_error_pages(app, access)
+    _add_error_pages(app, access, context)
     return app
 
 
-def _add_error_pages(app: FastAPI, access: Access) -> None:
+def _restored(context: Callable[[], Context], index: str) -> bool:
+    with suppress(NewswatchError, ApiError, TransportError):
+        return context().restore(index)
+    return False
+
+
+def _add_error_pages(app: FastAPI, access: Access, context: Callable[[], Context]) -> None:
     @app.exception_handler(StarletteHTTPException)
     def refused(request: Request, error: StarletteHTTPException) -> Response:
         if error.status_code == HTTPStatus.UNAUTHORIZED and request.method == "GET" and not wants_json(request):
@@ -47,5 +55,14 @@ def _add_error_pages(app: FastAPI, access: Access) -> None:
     def misread(request: Request, error: RequestValidationError) -> Response:
         return told(request, Fault(400, "This address can't be understood", faults_of(error)))
 
+    def failed(request: Request, error: Exception) -> Response:
+        """What Elasticsearch refuses is told in one sentence; a missing index is made anew for the next request."""
+        of_index = index_error(error) if isinstance(error, ApiError) else None
+        cause = of_index or error
+        if isinstance(cause, MissingIndexError) and _restored(context, cause.index):
+            text = f"The index {cause.index} was missing and has been made anew, empty. Try again."
+            return told(request, Fault(503, "That did not work", text))
+        return fault_page(request, cause)
+
     for kind in (NewswatchError, ApiError, TransportError):
-        app.add_exception_handler(kind, fault_page)
+        app.add_exception_handler(kind, failed)

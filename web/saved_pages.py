@@ -28,7 +28,7 @@ from alerts.trial import MANY, Difference, Trial, compare
 from alerts.trial import trial as try_out
 from alerts.volume import Volume, measure
 from jobs.context import Context
-from newswatch.errors import ConfigError, NewswatchError, QueryError
+from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.model import SavedSearch
 from newswatch.problems import Problem
 from newswatch.topics import tag_path
@@ -302,7 +302,11 @@ def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, dateti
     """Recipients who by a link in a mail have unsubscribed or muted it: address, what, until when."""
     boxes, found, now = Mailboxes(here.es, here.names), list[tuple[str, str, datetime | None]](), here.clock()
     for recipient in search.recipients:
-        box = boxes.get(recipient)
+        try:
+            box = boxes.get(recipient)
+        except DocumentError as error:
+            found.append((recipient, f"gets no mail, as its mailbox can't be read ({error.reason})", None))
+            continue
         if search.id in box.unsubscribed or "*" in box.unsubscribed:
             found.append((recipient, "has unsubscribed", None))
         elif (until := box.muted.get(search.id)) and until > now:

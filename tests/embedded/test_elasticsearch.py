@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 from embedded.artefacts import elasticsearch_version
 from embedded.elasticsearch import Node, explain, start_elasticsearch
@@ -50,6 +50,12 @@ def test_a_prefix_is_cleaned_up(es: Elasticsearch, index_prefix: str) -> None:
     es.indices.create(index=f"{index_prefix}a")
     es.index(index=f"{index_prefix}a", document={"x": 1}, refresh=True)
     assert es.count(index=f"{index_prefix}*")["count"] == 1
+
+
+@slow
+def test_a_write_makes_no_index(es: Elasticsearch, index_prefix: str) -> None:
+    with pytest.raises(NotFoundError):
+        es.index(index=f"{index_prefix}guessed", document={"x": 1})
 
 
 @slow
