@@ -318,6 +318,8 @@ def _refuse_what_others_refuse(address: Address, text: str) -> None:
         url = URL(address.url)
         _ = url.host
         same = url.raw_host == address.host and url.port == (address.port or DEFAULT_PORTS[address.scheme])
+    except UnicodeError as error:
+        raise AddressError(f"{shown(text)} has no valid host name: what follows xn-- means nothing") from error
     except ValueError as error:
         raise AddressError(f"{shown(text)} has no valid host name: {error}") from error
     if not same:
