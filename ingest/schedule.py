@@ -149,8 +149,18 @@ def resting_hosts(states: Iterable[FeedState], now: datetime) -> Mapping[str, da
     return until
 
 
-def misaddressed(state: FeedState, feed: Feed, now: datetime) -> tuple[FeedState, str] | None:
-    """The state of a feed that is stored with an address that can't be asked, and why; None: it can.
+@dataclass(frozen=True, slots=True)
+class Misaddressed:
+    """A feed that is stored with an address that can't be asked."""
+
+    state: FeedState
+    """What is to be remembered of it."""
+    reason: str
+    """Why, and what was done about it."""
+
+
+def misaddressed(state: FeedState, feed: Feed, now: datetime) -> Misaddressed | None:
+    """What becomes of a feed whose stored address is none; None where it is one.
 
     A feed that a redirect led there goes back to its configured address, and is due at once. One whose own address is
     none is shown as failing, and is looked at again after an hour, then two, at last every week: a corrected
@@ -160,11 +170,12 @@ def misaddressed(state: FeedState, feed: Feed, now: datetime) -> tuple[FeedState
     if reason is None:
         return None
     if state.url != feed.url and is_address(feed.url):
-        return replace(_reverted(state, feed), next_poll_at=None, last_error=reason), reason
+        reason += f". It is polled at its configured address again, {feed.url}"
+        return Misaddressed(replace(_reverted(state, feed), next_poll_at=None, last_error=reason), reason)
     state = replace(state, failures=state.failures + 1, last_status=None, last_error=reason)
     wait = backoff(FIRST_WAIT_S[FailureKind.REFUSED], state.failures)
     state = replace(state, next_poll_at=now + timedelta(seconds=wait.seconds), interval_why=wait.why)
-    return _shown(state, FeedHealth.FAILING, reason, now), reason
+    return Misaddressed(_shown(state, FeedHealth.FAILING, reason, now), reason)
 
 
 def _no_address(url: str) -> str | None:
