@@ -12,7 +12,7 @@ from email.policy import SMTP
 from functools import cache
 from textwrap import fill
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 from alerts import schedule
 from alerts.compose import Item, Mail
 from alerts.links import Action, Link, Links
+from ingest.urls import is_address
 from newswatch.model import Article, Evidence, Passage, Tag
 from newswatch.settings import Settings
 from newswatch.topics import tag_path
@@ -373,13 +374,8 @@ def shortened(text: str, most: int) -> str:
 
 
 def safe_url(url: str) -> str | None:
-    """The URL if it leads to the web; nothing else (javascript:, data:, file:) is ever made a link."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    plain = parts.scheme in ("http", "https") and bool(parts.hostname)
-    return quote(url, safe="%/:=&?~#+!$,;'@()*[]") if plain else None
+    """The URL if it is an address (`ingest.urls`); nothing else (javascript:, data:, file:) is ever made a link."""
+    return quote(url, safe="%/:=&?~#+!$,;'@()*[]") if is_address(url) else None
 
 
 def when(moment: datetime) -> str:

@@ -297,6 +297,10 @@ def add(
     url = url if "://" in url else f"https://{url}"
     discovered = _discover(settings, url)
     found = discovered.feeds
+    if discovered.cut:
+        err.print(
+            f"[yellow]{escape(discovered.cut)}.[/] Give the address of the feed if it is another.", soft_wrap=True
+        )
     if not found:
         why = f": {discovered.failure}" if discovered.failure else ", and none that its site names"
         err.print(f"[red]There is no feed at[/] {escape(url + why)}.", soft_wrap=True)

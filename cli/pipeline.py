@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.markup import escape
 
 from cli.output import AsJson, emit_json, err, out
+from newswatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jobs.plan import Plan
+    from jobs.pull import PullReport
 
 
 def register(app: typer.Typer) -> None:
@@ -22,13 +29,24 @@ def poll(as_json: AsJson = False) -> None:
 
     context = open_context()
     planned = plan(context)
+    if planned.config_error:
+        err.print(f"[red]The feeds known from before are polled; the list is wrong:[/] {escape(planned.config_error)}")
     total = PullReport(0)
     for done, number in enumerate(planned.batches, 1):
         with err.status(f"Polling batch {done} of {len(planned.batches)} ({planned.feeds} feeds in all) …"):
             total = total.plus(**pull(context, number).counts())
     if as_json:
-        emit_json({"batches": planned.batches, "reaped": planned.reaped} | total.counts())
-        return
+        emit_json(
+            {"batches": planned.batches, "reaped": planned.reaped, "config_error": planned.config_error}
+            | total.counts()
+        )
+    else:
+        _print_polled(planned, total)
+    if planned.config_error:
+        raise typer.Exit(ConfigError.exit_code)
+
+
+def _print_polled(planned: Plan, total: PullReport) -> None:
     if not planned.batches:
         out.print("No feed is due.")
         return

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ingest import text
-from ingest.parse import Draft, finish, language_of, plausible
+from ingest.parse import Draft, drafted, finish, language_of, link_of, plausible, storable
 from ingest.urls import absolute
 from newswatch.model import NotAFeed, ParsedFeed
+
+MAX_DIGITS: Final = 1_000
+"""Of a whole number; Python reads no more than 4,300, and would give up the document."""
 
 
 def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFeed | NotAFeed:
     """The JSON Feed in `body`, or why it is none."""
     try:
-        data = json.loads(body.decode("utf-8-sig", "replace"))
+        data = json.loads(body.decode("utf-8-sig", "replace"), parse_int=_whole)
     except (ValueError, RecursionError) as error:
         return NotAFeed(url, f"it begins like JSON but is none: {error}")
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
@@ -27,9 +30,10 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
         problems.append("the document doesn't say which version of JSON Feed it is")
     language = language_of(_str(data, "language"))
     site = absolute(_str(data, "home_page_url"), url)
-    drafts = [_draft(item, site or url, now) for item in data["items"] if isinstance(item, dict)]
-    if len(drafts) < len(data["items"]):
-        problems.append(f"{len(data['items']) - len(drafts)} items are no objects: dropped")
+    items = [item for item in data["items"] if isinstance(item, dict)]
+    if len(items) < len(data["items"]):
+        problems.append(f"{len(data['items']) - len(items)} items are no objects: dropped")
+    drafts = drafted(items, lambda item: _draft(item, site or url, now), problems)
     return ParsedFeed(
         url=url,
         format=f"json feed {version.rpartition('/')[2] or '?'}",
@@ -44,10 +48,8 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
 
 def _draft(item: dict[str, Any], base: str | None, now: datetime) -> Draft:
     draft = Draft(guid=_str(item, "id").strip(), title=text.one_line(text.unescape(_str(item, "title"))))
-    given = _str(item, "url") or _str(item, "external_url")
-    draft.link = absolute(given, base)
-    if given and draft.link is None:
-        draft.problems.append(f"url {given!r} is no http(s) URL: dropped")
+    draft.link = link_of(_str(item, "url"), base, "url", draft.problems)
+    draft.link = draft.link or link_of(_str(item, "external_url"), base, "external_url", draft.problems)
     markup = _str(item, "content_html")
     draft.content = text.from_markup(markup) if markup else text.tidy(_str(item, "content_text"))
     draft.summary = text.tidy(_str(item, "summary"))
@@ -74,7 +76,12 @@ def _str(data: dict[str, Any], key: str) -> str:
     value = data.get(key)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return value if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; one of so many digits that Python refuses to read it stays as it is written."""
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 
 def _date(item: dict[str, Any], key: str, now: datetime, problems: list[str]) -> datetime | None:

@@ -16,20 +16,26 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from ingest import dates, text
 from ingest.discover import advertised
-from ingest.urls import absolute, canonicalize
+from ingest.urls import AddressError, absolute, canonicalize, is_address, resolve, shown
 from newswatch.model import Entry, NotAFeed, ParsedFeed
+from newswatch.problems import Bulkhead, Fault, no_fault
 
 MAX_BYTES: Final = 50_000_000
 """No feed is that long; beyond it a document is refused unread."""
 TITLE_CHARS: Final = 120
 """How much of a summary becomes the title of an entry that has none."""
+MAX_ID_CHARS: Final = 2_000
+"""A longer id of an entry is known by its hash: Elasticsearch takes none of more than 32,766 bytes as a keyword."""
+PROBLEMS_TOLD: Final = 20
+"""Entries whose problems are told one by one in those of their feed; the rest are counted."""
 _BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
 _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
@@ -37,6 +43,9 @@ _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturda
 _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
 _LANGUAGE: Final = re.compile(r"^([A-Za-z]{2,3})(?:[-_]|$)")
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -104,7 +113,8 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
     version = parsed.get("version") or ""
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
     base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
-    drafts = [_draft(entry, base, now) for entry in parsed.entries]
+    problems = _document_problems(parsed)
+    drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, now), problems)
     skip = {name.lower(): _SKIPPED.findall(inner) for name, inner in _SKIP.findall(body[:100_000])}
     return ParsedFeed(
         url=url,
@@ -112,7 +122,7 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
         title=_plain(feed, "title"),
         site=absolute(_text(feed, "link"), url),
         language=language_of(_text(feed, "language")),
-        **finish(drafts, language_of(_text(feed, "language")), _document_problems(parsed)),
+        **finish(drafts, language_of(_text(feed, "language")), problems),
         ttl_s=_ttl(feed),
         skip_hours=frozenset(int(h) % 24 for h in skip.get(b"hours", ()) if h.isdigit()),
         skip_days=frozenset(_DAYS.index(d) for d in (d.decode().lower() for d in skip.get(b"days", ())) if d in _DAYS),
@@ -170,15 +180,14 @@ def _author(author: Mapping[str, Any]) -> str:
 
 
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
-    given = _text(entry, "feedburner_origlink") or _text(entry, "link")
-    if _get(entry, "guidislink") and given == _text(entry, "id") and not _SCHEME.match(given):
-        given = ""  # `isPermaLink` is the default, so a bare number passes for a link
-    if not given.strip():
-        given = next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")
-    link = absolute(text.unescape(given), base)
-    if given.strip() and link is None:
-        problems.append(f"link {given.strip()!r} is no http(s) URL: dropped")
-    return link
+    """The first of the addresses that the entry gives which is one; those before it are noted."""
+    given = [_text(entry, "feedburner_origlink"), _text(entry, "link")]
+    if _get(entry, "guidislink") and given[1] == _text(entry, "id") and not _SCHEME.match(given[1]):
+        given[1] = ""  # `isPermaLink` is the default, so a bare number passes for a link
+    if not any(link.strip() for link in given):
+        given = [next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")]
+    links = (link_of(text.unescape(link), base, "link", problems) for link in given)
+    return next((link for link in links if link), None)
 
 
 def _date(entry: Mapping[str, Any], key: str, now: datetime, problems: list[str]) -> datetime | None:
@@ -227,12 +236,12 @@ def _format(version: str) -> str:
 def _ttl(feed: Mapping[str, Any]) -> int | None:
     """The longest of the waits that the feed asks for, in seconds: `ttl` and the syndication module's period."""
     waits = []
-    if (minutes := _text(feed, "ttl").strip()).isdigit() and len(minutes) < 9:
+    if (minutes := _text(feed, "ttl").strip()).isdecimal() and len(minutes) < 9:
         waits.append(int(minutes) * 60)
     period = _PERIODS.get(_text(feed, "sy_updateperiod").strip().lower())
     frequency = _text(feed, "sy_updatefrequency").strip()
     if period:
-        waits.append(period // max(1, int(frequency)) if frequency.isdigit() and len(frequency) < 9 else period)
+        waits.append(period // max(1, int(frequency)) if frequency.isdecimal() and len(frequency) < 9 else period)
     return max(waits) if waits else None
 
 
@@ -264,22 +273,60 @@ def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> 
     return when
 
 
-def finish(drafts: Iterable[Draft], language: str | None, problems: list[str]) -> dict[str, Any]:
-    """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`."""
+def link_of(given: str, base: str | None, what: str, problems: list[str]) -> str | None:
+    """`given` as an address, read relative to `base`; None with a note in `problems` where it is none."""
+    if not given.strip():
+        return None
+    try:
+        return resolve(given, base).url
+    except AddressError as error:
+        problems.append(f"{what} {shown(given.strip())} is no http(s) URL: dropped. {error}")
+        return None
+
+
+def drafted(
+    items: Iterable[T], draft: Callable[[T], Draft], problems: list[str], *, fault: Fault = no_fault
+) -> list[Draft]:
+    """Each item as a draft; one that breaks `draft` costs itself, and is told in `problems`."""
+    walls = Bulkhead("parse", fault=fault)
+    made = [
+        walls.attempt("entry", f"entry {number}", partial(draft, item)) for number, item in enumerate(items, start=1)
+    ]
+    problems += _told(f"{problem.subject} can't be read: {problem.reason}" for problem in walls.problems)
+    return [one for one in made if one is not None]
+
+
+def finish(
+    drafts: Iterable[Draft], language: str | None, problems: list[str], *, fault: Fault = no_fault
+) -> dict[str, Any]:
+    """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`.
+
+    A draft that can't be made an entry costs itself, and is told.
+    """
+    walls, dropped = Bulkhead("parse", fault=fault), []
     kept: list[Draft] = []
     for number, draft in enumerate(drafts, 1):
         _title_from_summary(draft)
         if draft.title or draft.link:
             kept.append(draft)
         else:
-            problems.append(f"entry {number} has no title, link or text: dropped")
+            dropped.append(f"entry {number} has no title, link or text: dropped")
     ambiguous = _ambiguous(kept)
     entries: dict[str, Entry] = {}
     for draft in kept:
-        entry = _entry(draft, "" if draft.guid in ambiguous else draft.guid, language)
-        if entries.setdefault(entry.id, entry) is not entry:
-            problems.append(f"entry {entry.id!r} stands more than once: the first counts")
-    return {"entries": tuple(entries.values()), "problems": tuple(problems)}
+        guid = "" if draft.guid in ambiguous else draft.guid
+        entry = walls.attempt("entry", shown(draft.title), partial(_entry, draft, guid, language))
+        if entry and entries.setdefault(entry.id, entry) is not entry:
+            dropped.append(f"entry {shown(entry.id)} stands more than once: the first counts")
+    dropped += [f"entry {problem.subject} can't be read: {problem.reason}" for problem in walls.problems]
+    return {"entries": tuple(entries.values()), "problems": (*problems, *_told(dropped))}
+
+
+def _told(problems: Iterable[str]) -> list[str]:
+    """The first `PROBLEMS_TOLD`, and how many there are more."""
+    every = list(problems)
+    more = len(every) - PROBLEMS_TOLD
+    return [*every[:PROBLEMS_TOLD], *([f"{more} more entries have such problems"] if more > 0 else [])]
 
 
 def _title_from_summary(draft: Draft) -> None:
@@ -297,19 +344,39 @@ def _ambiguous(drafts: Iterable[Draft]) -> set[str]:
 
 
 def _entry(draft: Draft, guid: str, language: str | None) -> Entry:
+    link = draft.link if is_address(draft.link) else None
     return Entry(
-        id=guid or (canonicalize(draft.link) if draft.link else _hash_id(draft)),
-        url=draft.link,
-        title=draft.title,
-        summary=draft.summary,
-        content=draft.content,
-        authors=draft.authors,
+        id=_known_as(guid) or (canonicalize(link) if link else _hash_id(draft)),
+        url=link,
+        title=storable(draft.title, draft.problems),
+        summary=storable(draft.summary, draft.problems),
+        content=storable(draft.content, draft.problems),
+        authors=tuple(storable(author, draft.problems) for author in draft.authors),
         published=draft.published or draft.updated,
         updated=draft.updated,
         language=draft.language or language,
         image=draft.image,
-        problems=tuple(draft.problems),
+        problems=tuple(storable(problem) for problem in draft.problems),
     )
+
+
+def storable(given: str, problems: list[str] | None = None) -> str:
+    """`given` with a "?" for each half of a character (lone surrogates, which no encoding of Unicode writes)."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        note = 'halves of characters are shown as "?"'
+        if problems is not None and note not in problems:
+            problems.append(note)
+        return given.encode("utf-8", "replace").decode()
+    return given
+
+
+def _known_as(guid: str) -> str:
+    """The id that an entry gives, or its hash where that is longer than `MAX_ID_CHARS`."""
+    if len(guid) <= MAX_ID_CHARS:
+        return storable(guid)
+    return f"sha256:{hashlib.sha256(guid.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def _hash_id(draft: Draft) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from lxml import etree
 
 from ingest import text
-from ingest.parse import Draft, finish, language_of, plausible
+from ingest.parse import Draft, drafted, finish, language_of, link_of, plausible
 from ingest.urls import absolute
 from newswatch.model import NotAFeed, ParsedFeed
 
@@ -25,9 +25,9 @@ def parse_sitemap(body: bytes, *, url: str | None, now: datetime) -> ParsedFeed 
     items = [node for node in root.iter("{*}url") if node.find("{*}news") is not None]
     if not items:
         return NotAFeed(url, "it is a sitemap without news")
-    drafts = [_draft(item, url, now) for item in items]
     name, language = _text(items[0], "name"), language_of(_text(items[0], "language"))
     problems = ["the document is ill-formed"] if root.getroottree().parser.error_log else []
+    drafts = drafted(items, lambda item: _draft(item, url, now), problems)
     return ParsedFeed(url, "news sitemap", name, None, language, **finish(drafts, language, problems))
 
 
@@ -38,7 +38,7 @@ def _text(item: etree._Element, name: str) -> str:
 
 def _draft(item: etree._Element, url: str | None, now: datetime) -> Draft:
     draft = Draft(title=text.unescape(_text(item, "title")), date_as_written=_text(item, "publication_date"))
-    draft.link = absolute(_text(item, "loc"), url)
+    draft.link = link_of(_text(item, "loc"), url, "loc", draft.problems)
     draft.language = language_of(_text(item, "language"))
     if draft.date_as_written:
         try:

@@ -23,7 +23,7 @@ from ingest.extract import extract, extractor_version
 from ingest.fetch import Fetcher
 from ingest.parse import parse
 from ingest.schedule import WITNESSES, after_poll, answered, is_our_outage, is_silent, last_answer, may_be_ours
-from ingest.urls import host_of
+from ingest.urls import host_of, is_address
 from jobs.context import Context, job
 from jobs.polled import PAGE_NOT_READ, Candidate, Fresh, Polled, again, aliases, is_same, moved, relinked, remembered
 from newswatch.model import (
@@ -197,7 +197,7 @@ class _Puller:
         known = self._well
         if len(known.keys() - silent) < WITNESSES:
             others = await asyncio.to_thread(self._feeds.well)
-            known = {host_of(url): url for url in reversed(others)} | known
+            known = {host_of(url): url for url in reversed(others) if is_address(url)} | known
         urls = [url for host, url in reversed(known.items()) if host not in silent][:WITNESSES]
         ours = is_our_outage(silent, await asyncio.gather(*(fetcher.answers(url) for url in urls)))
         if ours:

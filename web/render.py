@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote_plus
 
 from babel import Locale, UnknownLocaleError
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ingest.urls import is_address
 from newswatch.model import Article, Evidence, Tag
 from newswatch.topics import tag_name, tag_path
 from search.story_view import published
@@ -203,10 +204,7 @@ def right_to_left(code: str | None) -> bool:
 
 def safe_url(url: str | None) -> str:
     """The address, if a browser that follows it can do no more than load a page; else nothing."""
-    try:
-        return url if url and urlsplit(url).scheme in ("http", "https") else ""
-    except ValueError:  # "http://[": what was set aside may be just that
-        return ""
+    return url if url and is_address(url) else ""
 
 
 def pages(offset: int, size: int, total: int, deepest: int) -> Mapping[str, int | None]:
