@@ -104,7 +104,8 @@ class Member:
             "node.name": self.name,
             "node.roles": ",".join(self.roles),
             "discovery.type": "multi-node",
-            "discovery.seed_hosts": ",".join(self.seeds),
+            # Without seeds it would look on Elasticsearch's usual ports.
+            "discovery.seed_hosts": ",".join(self.seeds) or "[]",
         }
         return stated if self.seeds else stated | {"cluster.initial_master_nodes": self.name}
 
