@@ -178,7 +178,7 @@ AT = {"at": "2026-03-04T12:00:00Z"}
 HARD: dict[str, dict[str, Any]] = {
     "long": {"what": "entry", "id": "x" * 8_000, "reason": "why " * 50_000, "stage": "s" * 5_000, "url": "http://["}
     | AT,
-    "nonsense": {"what": ["a", "b"], "id": {"a": 1}, "count": "many"} | AT,
+    "nonsense": {"what": ["a", "b"], "id": [1, 2], "count": "many"} | AT,
     "no date": {"what": "entry", "id": "x", "reason": "y"},
     "a number for a date": {"what": "entry", "id": "x", "at": 1_700_000_000_000},
     "a date before all dates": {"what": "entry", "id": "x", "at": "0001-01-01T00:00:00+14:00"},
@@ -187,7 +187,7 @@ HARD: dict[str, dict[str, Any]] = {
     "overridden": {"what": "entry", "id": "\u202egnp.exe", "reason": "\u2066\u202e" * 50} | AT,
     "nothing but blanks": {"what": "entry", "id": "  ", "reason": "", "stage": ""} | AT,
     "url without host": {"what": "page", "id": "x", "url": "https://"} | AT,
-    "a/slash ?and# more": {},
+    "an id with ?and# in it": {},
 }
 
 
