@@ -21,8 +21,10 @@ from web.render import pages, render
 from web.security import Here, Posted
 
 PAGE = 50
-REASON_SHOWN = 1_000
-"""Characters of a reason that are shown; a document that somebody edited may hold more."""
+LISTED_REASON = 400
+"""Characters of a reason that the list shows; the problem's own page shows it whole."""
+URL_SHOWN = 1_000
+"""Characters of an address that are shown; a document that somebody edited may hold more."""
 SUBJECT_SHOWN = 300
 """Characters of a subject that are shown."""
 DOCUMENT_SHOWN = 20_000
@@ -174,6 +176,7 @@ SHOWN: dict[str, Any] = {
     "cut": cut,
     "path": _path,
     "subject_shown": SUBJECT_SHOWN,
-    "reason_shown": REASON_SHOWN,
+    "listed_reason": LISTED_REASON,
+    "url_shown": URL_SHOWN,
     "long_ago": LONG_AGO,
 }
