@@ -36,6 +36,8 @@ MAX_FUZZY: Final = 10
 """Words with `~`."""
 MAX_FUZZY_EDITS: Final = 160
 """Letters of all fuzzy words, each times its edits (`~` and `~2` are two edits): memory grows with it."""
+MAX_FUZZY_WORD: Final = 40
+"""Characters of a fuzzy word: what it may become is worked out before any article is read, and nothing stops that."""
 MAX_REGEXPS: Final = 3
 """Regular expressions."""
 MAX_REPEATS: Final = 10
@@ -68,6 +70,7 @@ _LEX = re.compile(
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _RUN = re.compile(r"\w+")
 _IDEOGRAPH = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 """Scripts without spaces, of which each character is a word to an analyzer."""
@@ -106,6 +109,8 @@ def check_cost(query: str) -> None:
     if len(query) <= _QUICK_CHARS and _COSTLY.search(query) is None and query.isascii():
         return  # as most: there may be a hundred thousand of them
     check_length(query)
+    if _SURROGATE.search(query):
+        raise TooCostlyError("The query holds half a character, which is none in any encoding: type it anew.")
     found = cost(query)
     for name, limit, what, advice in _LIMITS:
         if getattr(found, name) > limit:
@@ -250,6 +255,9 @@ def _add_fuzzy(found: Cost, of: tuple[str, str], text: str) -> None:
         return
     found.fuzzy += 1
     edits = number if number in (0, 1) else 2
+    if len(of[1]) > MAX_FUZZY_WORD:
+        told = f"The fuzzy word {shown(of[1])} has {len(of[1])} characters"
+        found.faults.append(f"{told}; {MAX_FUZZY_WORD} are the most.")
     found.fuzzy_edits += edits * len(of[1].lstrip("+-!"))
 
 
