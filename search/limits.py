@@ -56,8 +56,9 @@ MAX_VALUES: Final = 200
 """Values of all short filters together."""
 
 _QUICK_CHARS: Final = 500
-"""A query without any sign of cost, up to this length, has fewer than `MAX_TERMS` words."""
-_COSTLY = re.compile(r"[~*?/\[{^(<>\\]")
+"""A query of plain words and wildcards, up to this length, has fewer than `MAX_TERMS` words."""
+_COSTLY = re.compile(rf"[~/\[{{^<>\\]|(?<![\w*?])[*?]|\S{{{MAX_PATTERN}}}")
+"""What costs more than a word: the signs for it, a wildcard at the beginning of a word, a word as long as a pattern."""
 _LEX = re.compile(
     r"""(?P<phrase>"(?:[^"\\]|\\.)*")
     |(?P<regexp>/(?:[^/\\]|\\.)*/)
@@ -106,11 +107,15 @@ def check_cost(query: str) -> None:
     Raises:
         TooCostlyError: a sentence with what is too much, what the query has of it, and the limit.
     """
-    if len(query) <= _QUICK_CHARS and _COSTLY.search(query) is None and query.isascii():
+    if _plainly_cheap(query):
         return  # as most: there may be a hundred thousand of them
     check_length(query)
     if _SURROGATE.search(query):
         raise TooCostlyError("The query holds half a character, which is none in any encoding: type it anew.")
+    _check_counted(query)
+
+
+def _check_counted(query: str) -> None:
     found = cost(query)
     for name, limit, what, advice in _LIMITS:
         if getattr(found, name) > limit:
@@ -118,6 +123,17 @@ def check_cost(query: str) -> None:
             raise TooCostlyError(f"The query has {had:g} {what}; {limit} are the most that one may have: {advice}.")
     if found.faults:
         raise TooCostlyError(found.faults[0])
+
+
+def _plainly_cheap(query: str) -> bool:
+    """Whether a glance shows that the query keeps all limits."""
+    return (
+        len(query) <= _QUICK_CHARS
+        and query.isascii()
+        and _COSTLY.search(query) is None
+        and query.count("(") <= MAX_DEPTH
+        and query.count("*") + query.count("?") <= MAX_WILDCARDS
+    )
 
 
 _LIMITS: Final = (
