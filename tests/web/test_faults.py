@@ -39,7 +39,7 @@ FAULTS: dict[str, tuple[Exception, int, str]] = {
     "an answer of 429": (answered(429, "circuit_breaking_exception"), 503, "too much to do"),
     "an answer of 500": (answered(500, "search_phase_execution_exception"), 503, "status 500"),
     "no answer in time": (ConnectionTimeout("Connection timed out"), 504, "in time"),
-    "nobody there": (Unreachable("http://elastic:s3cret@es:9200 refused"), 503, "can't be reached"),
+    "nobody there": (Unreachable("http://elastic:s3cret@es:9200 refused"), 503, "be reached"),
     "a bug": (ZeroDivisionError("s3cret"), 500, "by a fault of newswatch"),
     "a bug of another kind": (RecursionError("s3cret"), 500, "by a fault of newswatch"),
 }
