@@ -23,7 +23,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 
-from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
+from elasticsearch import (
+    ApiError,
+    BadRequestError,
+    ConnectionTimeout,
+    Elasticsearch,
+    NotFoundError,
+    SerializationError,
+    TransportError,
+)
 
 from alerts.bounds import unusable
 from alerts.confirmed import confirmed
@@ -52,6 +60,8 @@ PATIENCE_S = 5.0
 """A request that takes longer is parted; a clause that takes longer on its own makes its saved searches fail."""
 LOST_S = 30.0
 """Seconds that may be lost to clauses that fail, in one piece of a batch; what fails then is not parted any more."""
+PAUSES_S = (0.5, 2.0, 4.0)
+"""Seconds before a clause that Elasticsearch refused for want of memory or time is asked again."""
 WORDS_PER_ARTICLE = 20
 """Of all searches together: from so many on, reading an article's words costs less than asking for the clauses."""
 _TRIED_AGAIN = (429, 502, 503)
@@ -110,12 +120,14 @@ def match_batch(
         return MatchReport(failed=failed)
     es.options(ignore_status=404).indices.refresh(index=names.articles)
     matches: list[Match] = []
+    faultless: set[str] = set(resting)
     with _no_garbage_looked_for(), ThreadPoolExecutor(AT_ONCE, "match") as pool:
         for piece in _pieces(es, names.articles, batch):
             asker = _Asker(es, names, piece, pool, walls)
             matches += asker.matches(watching)
             if asker.failed:  # one that failed once is not tried on each of a thousand pieces
                 failed |= asker.failed
+                faultless |= asker.postponed
                 watching = [search for search in watching if search.id not in failed]
     waiting = [search for search in watching if search.min_sources > 1]
     if waiting:
@@ -124,7 +136,7 @@ def match_batch(
         matches = [*(match for match in matches if match.alert_id not in ids), *sure.matches]
         failed |= sure.failed
     for search_id, why in failed.items():
-        if search_id not in resting and not walls.has("search", search_id):
+        if search_id not in faultless and not walls.has("search", search_id):
             walls.note(Problem("search", search_id, why, "match"))
     return MatchReport(tuple(matches), failed)
 
@@ -195,7 +207,10 @@ class _Asker:
         self._vocabulary: Vocabulary | None = None
         self._walls = walls
         self._lost_s = 0.0
+        self._postponed: set[Clause] = set()
         self.failed: dict[str, str] = {}
+        self.postponed: set[str] = set()
+        """Those of `failed` that were asked with others and may have no fault of their own."""
 
     def matches(self, searches: Sequence[SavedSearch]) -> list[Match]:
         """What of `searches`, which are in the order of their ids, matches which articles; in ingest order."""
@@ -227,7 +242,10 @@ class _Asker:
             try:
                 places = where(one, self._held, everywhere)
             except KeyError as unknown:
-                self.failed[search.id] = self._faults[unknown.args[0]]
+                clause = unknown.args[0]
+                self.failed[search.id] = self._faults[clause]
+                if clause in self._postponed:
+                    self.postponed.add(search.id)
                 continue
             if places:
                 yield search, places
@@ -270,7 +288,7 @@ class _Asker:
                 reading, self._reading = self._reading, []
                 self._vocabulary = Vocabulary(self._es, reading, self._piece.analyzers, self._pool)
             return dict(self._vocabulary.where(clauses)) if self._vocabulary and clauses else {}
-        except (ApiError, TransportError, UnreadableError) as fault:
+        except (ApiError, TransportError, UnreadableError, ValueError) as fault:
             log.warning("The articles' words can't be read, so each clause is asked: %s", fault)
             self._vocabulary = None
             return {}
@@ -285,16 +303,22 @@ class _Asker:
             raise StoreError(f"Elasticsearch can't search now: {self._faults[EVERYWHERE]}")
         return self._held[EVERYWHERE]
 
-    def _chunk(self, chunk: Sequence[Clause]) -> dict[Clause, int]:
+    def _chunk(self, chunk: Sequence[Clause], pauses: Sequence[float] = PAUSES_S) -> dict[Clause, int]:
         started = time.monotonic()
         try:
             return dict(zip(chunk, self._aggregate(chunk), strict=True))
-        except (ApiError, ConnectionTimeout, _TooSlowError) as error:
+        except (ApiError, ConnectionTimeout, SerializationError, ValueError, _TooSlowError) as error:
             self._lost_s += time.monotonic() - started
-            if len(chunk) == 1 or self._lost_s > LOST_S:
+            refused = isinstance(error, BadRequestError | SerializationError | ValueError)  # which costs nothing
+            too_much = isinstance(error, ApiError) and error.status_code in _TRIED_AGAIN
+            if too_much and len(chunk) == 1 and pauses and self._lost_s <= LOST_S:
+                time.sleep(pauses[0])  # a request that was given up may still hold the memory
+                self._lost_s += pauses[0]
+                return self._chunk(chunk, pauses[1:])
+            if len(chunk) == 1 or (self._lost_s > LOST_S and not refused):
                 self._excuse(chunk, error)
                 return {}
-            if isinstance(error, ApiError) and error.status_code in _TRIED_AGAIN:
+            if too_much:
                 self._probe()  # what a clause asks for may be too much; but if so little is too much as well, wait
             parts = _parted(chunk, 1 if len(chunk) <= SLOW_CHUNK else len(chunk) // 2 + 1)
             return {clause: places for part in parts for clause, places in self._chunk(part).items()}
@@ -309,7 +333,9 @@ class _Asker:
         self._probe()
         told = _reason(error)
         if len(chunk) > 1:
+            self._postponed.update(chunk)
             told = f"Slow or heavy searches took this run's time ({LOST_S:g} s); it is tried again. The last: {told}"
+            log.warning("%s clauses are matched by a later run. %s", len(chunk), told)
         self._faults.update(dict.fromkeys(chunk, told))
 
     def _probe(self) -> None:

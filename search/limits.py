@@ -36,6 +36,8 @@ MAX_FUZZY: Final = 10
 """Words with `~`."""
 MAX_FUZZY_EDITS: Final = 160
 """Letters of all fuzzy words, each times its edits (`~` and `~2` are two edits): memory grows with it."""
+MAX_FUZZY_WORD: Final = 40
+"""Characters of a fuzzy word: what it may become is worked out before any article is read, and nothing stops that."""
 MAX_REGEXPS: Final = 3
 """Regular expressions."""
 MAX_REPEATS: Final = 10
@@ -54,8 +56,9 @@ MAX_VALUES: Final = 200
 """Values of all short filters together."""
 
 _QUICK_CHARS: Final = 500
-"""A query without any sign of cost, up to this length, has fewer than `MAX_TERMS` words."""
-_COSTLY = re.compile(r"[~*?/\[{^(<>\\]")
+"""A query of plain words and wildcards, up to this length, has fewer than `MAX_TERMS` words."""
+_COSTLY = re.compile(rf"[~/\[{{^<>\\]|(?<![\w*?])[*?]|\S{{{MAX_PATTERN}}}")
+"""What costs more than a word: the signs for it, a wildcard at the beginning of a word, a word as long as a pattern."""
 _LEX = re.compile(
     r"""(?P<phrase>"(?:[^"\\]|\\.)*")
     |(?P<regexp>/(?:[^/\\]|\\.)*/)
@@ -68,6 +71,7 @@ _LEX = re.compile(
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _RUN = re.compile(r"\w+")
 _IDEOGRAPH = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 """Scripts without spaces, of which each character is a word to an analyzer."""
@@ -103,9 +107,15 @@ def check_cost(query: str) -> None:
     Raises:
         TooCostlyError: a sentence with what is too much, what the query has of it, and the limit.
     """
-    if len(query) <= _QUICK_CHARS and _COSTLY.search(query) is None and query.isascii():
+    if _plainly_cheap(query):
         return  # as most: there may be a hundred thousand of them
     check_length(query)
+    if _SURROGATE.search(query):
+        raise TooCostlyError("The query holds half a character, which is none in any encoding: type it anew.")
+    _check_counted(query)
+
+
+def _check_counted(query: str) -> None:
     found = cost(query)
     for name, limit, what, advice in _LIMITS:
         if getattr(found, name) > limit:
@@ -113,6 +123,17 @@ def check_cost(query: str) -> None:
             raise TooCostlyError(f"The query has {had:g} {what}; {limit} are the most that one may have: {advice}.")
     if found.faults:
         raise TooCostlyError(found.faults[0])
+
+
+def _plainly_cheap(query: str) -> bool:
+    """Whether a glance shows that the query keeps all limits."""
+    return (
+        len(query) <= _QUICK_CHARS
+        and query.isascii()
+        and _COSTLY.search(query) is None
+        and query.count("(") <= MAX_DEPTH
+        and query.count("*") + query.count("?") <= MAX_WILDCARDS
+    )
 
 
 _LIMITS: Final = (
@@ -250,6 +271,9 @@ def _add_fuzzy(found: Cost, of: tuple[str, str], text: str) -> None:
         return
     found.fuzzy += 1
     edits = number if number in (0, 1) else 2
+    if len(of[1]) > MAX_FUZZY_WORD:
+        told = f"The fuzzy word {shown(of[1])} has {len(of[1])} characters"
+        found.faults.append(f"{told}; {MAX_FUZZY_WORD} are the most.")
     found.fuzzy_edits += edits * len(of[1].lstrip("+-!"))
 
 

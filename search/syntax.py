@@ -58,12 +58,21 @@ class QuerySyntaxError(QueryError):
         super().__init__(f"{message}\n{pointed_at(query, start, end)}")
 
 
+_SHOWN_CHARS = 120
+"""Of the line that a place is in; of a longer one, what is around the place."""
+
+
 def pointed_at(query: str, start: int, end: int) -> str:
     """The line of the query that the place is in, and a second line that points at it."""
     line_start = query.rfind("\n", 0, start) + 1
-    line = query[line_start:].split("\n")[0]
-    width = max(1, min(end - start, len(line) - (start - line_start)))
-    return f"  {line}\n  {' ' * (start - line_start)}{'^' * width}"
+    line, at = query[line_start:].split("\n")[0], start - line_start
+    width = max(1, min(end - start, len(line) - at))
+    if len(line) > _SHOWN_CHARS:
+        first = max(0, at - _SHOWN_CHARS // 2)
+        cut = "…" if first else ""
+        line, at = cut + line[first : first + _SHOWN_CHARS] + "…", at - first + len(cut)
+        width = max(1, min(width, len(line) - at))
+    return f"  {line}\n  {' ' * at}{'^' * width}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from alerts.resting import recovered, rests
 from alerts.saved import SavedSearches
 from alerts.volume import owe_volume
 from newswatch.errors import QueryError, StoreError
-from newswatch.model import Match, SavedSearch
+from newswatch.model import Batch, Match, SavedSearch
 from newswatch.problems import Bulkhead, Problem
+from search.mapping import ANALYZERS, UNSTEMMED
 from search.names import Names
 from search.quarantine import Quarantine
 from tests.alerts.press import Press, a_search, a_story
@@ -54,30 +55,37 @@ def test_a_search_that_breaks_while_it_is_matched(press: Press) -> None:
     assert [(p.kind, p.subject, p.stage) for p in walls.problems] == [("search", "bad", "match")]
 
 
+def heavy(press: Press) -> tuple[Batch, list[SavedSearch]]:
+    """Articles in six languages, and searches that one request can't ask together."""
+    batch = press.publish(*(a_story(10 * n + 1, language=language) for n, language in enumerate(LANGUAGES)))
+    return batch, [a_search(f"fuzzy-{n}", f"{chr(97 + n)}{'lkmertzuio' * 4}"[:40] + "~2") for n in range(20)]
+
+
 def test_a_request_that_asks_for_too_much_is_parted(press: Press) -> None:
     """Twenty fuzzy words of other people's searches are more than one request may ask for: status 429."""
-    languages = ("en", "fr", "de", "es", "it", "ru")
-    batch = press.publish(*(a_story(10 * n + 1, language=language) for n, language in enumerate(languages)))
-    searches = [a_search(f"fuzzy-{n}", f"{chr(97 + n)}{'lkmertzuio' * 6}~2") for n in range(20)]
+    batch, searches = heavy(press)
     together = {"bool": {"should": [query_of(search.query, _ANALYZERS) for search in searches]}}
     with pytest.raises(ApiError) as refused:
         press.es.options(max_retries=0).search(index=press.names.articles, query=together)
     assert refused.value.status_code == 429
     report = match_batch(press.es, press.names, batch, [*searches, GOOD])
-    assert [m.alert_id for m in report.matches] == ["good"] * len(languages)
+    assert [m.alert_id for m in report.matches] == ["good"] * len(LANGUAGES)
     assert report.failed == {}
 
 
-_ANALYZERS = frozenset(("english", "french", "german", "spanish", "italian", "russian"))
+LANGUAGES = ("en", "fr", "de", "es", "it", "ru", "nl", "pt", "sv", "tr", "pl", "ar")
+_ANALYZERS = frozenset(ANALYZERS.get(language, UNSTEMMED) for language in LANGUAGES)
 
 
-def test_time_lost_to_slow_searches_is_bounded(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_lost_to_heavy_searches_is_bounded(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts.match, "LOST_S", 0.0)
-    batch = press.publish(a_story(1))
-    broken = [a_search(f"broken-{n}", "(glacier") for n in range(3)]
-    report = match_batch(press.es, press.names, batch, [*broken, GOOD])
-    assert report.failed.keys() == {"broken-0", "broken-1", "broken-2", "good"}, "all that were asked with it"
-    assert "it is tried again" in report.failed["good"]
+    batch, searches = heavy(press)
+    walls = Bulkhead("match")
+    report = match_batch(press.es, press.names, batch, [*searches, GOOD, a_search("open", "(glacier")], bulkhead=walls)
+    assert {m.alert_id for m in report.matches} == {"good"}
+    assert report.failed.keys() == {"open", *(search.id for search in searches)}, "all that were asked together"
+    assert "it is tried again" in report.failed["fuzzy-0"]
+    assert [problem.subject for problem in walls.problems] == ["open"], "nobody knows which of the others it was"
 
 
 def test_trouble_of_elasticsearch_itself_is_nobodys_fault(press: Press) -> None:
@@ -85,6 +93,14 @@ def test_trouble_of_elasticsearch_itself_is_nobodys_fault(press: Press) -> None:
     away = Elasticsearch("http://127.0.0.1:9", max_retries=0)
     with pytest.raises((StoreError, Exception)):
         match_batch(away, press.names, batch, [GOOD])
+
+
+def test_what_can_t_even_be_sent_costs_itself(press: Press) -> None:
+    batch = press.publish(a_story(1))
+    bad = [a_search("half", "glacier", sources=("na\ud800to",)), a_search("text", "na\ud800to")]
+    report = match_batch(press.es, press.names, batch, [*bad, GOOD])
+    assert [m.alert_id for m in report.matches] == ["good"]
+    assert "half a character" in report.failed["text"]
 
 
 def test_a_resting_search_is_not_run_and_not_forgotten(press: Press) -> None:

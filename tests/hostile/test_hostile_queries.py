@@ -63,6 +63,8 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     "a thousand ORs": (words(1_000, joint=" OR ")[:MAX_CHARS], "words"),
     "beyond the longest": (words(3_000, joint=" OR "), "characters"),
     "a megabyte": ("nato " * 200_000, "characters"),
+    "half a character": ("na\ud800to", "half a character"),
+    "long words, fuzzy": (f"{'x' * 41}~1", "fuzzy word"),
     "words without blanks": ("-".join(WORDS * 19), "words"),
     "phrases by the hundred": (words(300, '"{} plan"')[:7_900].rsplit(' "', 1)[0], "words"),
     "a phrase of 600 words": ('"' + words(600) + '"', "words"),
@@ -140,7 +142,6 @@ ANSWERED: Mapping[str, str] = {
     "right to left": "الناتو " * 100,
     "nothing between quotes": '"" ""',
     "a null": "na\0to",
-    "lone surrogates": "na\ud800to",
     "an address": "https\\:\\/\\/example.org\\/" + "a" * 900,
     "_exists_ fifty times": words(50, "_exists_:title", " OR "),
     "words that mean nothing": "the of and to " * 100,
@@ -205,9 +206,10 @@ def test_is_answered_in_time_or_refused_with_a_sentence(press: Press, name: str)
 
 @pytest.mark.parametrize("name", ["an analyst's list", "an analyst's list of phrases", "fifty wildcards"])
 def test_an_honest_query_stays_possible(press: Press, name: str) -> None:
-    search = a_search("honest", ANSWERED[name])
+    search, started = a_search("honest", f"({ANSWERED[name]}) OR glacier"), time.monotonic()
     check(press.es, press.names, search)
-    assert trial(press.es, press.names, search, days=30, now=NOW).articles > 0
+    assert trial(press.es, press.names, search, days=30, now=NOW).articles >= 6
+    assert time.monotonic() - started < BOUND_S
 
 
 @pytest.mark.parametrize("name", [name for name, (query, _) in REFUSED.items() if "short filter" not in name])

@@ -80,16 +80,16 @@ def test_nobody_stays_for_a_mail_that_is_held_for_long(world: World) -> None:
 def test_a_bad_file_stops_no_search_that_is_stored(world: World) -> None:
     match(world.context)
     config = world.context.settings.config_dir / "alerts.yaml"
-    for text in ("alerts: [\n", config.read_text() + "    throttle: 999999999999d\n"):
+    for n, text in enumerate(("alerts: [\n", config.read_text() + "    throttle: 999999999999d\n"), 1):
         config.write_text(text)
-        arrive(world, 1)
+        arrive(world, n)
         report = match(world.context)
         assert report.matches == 1
         world.wait(hours=1)
     told = problems(world)
     assert told["alerts.yaml"].startswith(f"ConfigError: {config}")
     assert "31d at most" in told["nato"]
-    assert len(subjects(world)) == 1
+    assert len(subjects(world)) == 2
 
 
 def problems(world: World) -> dict[str, str]:

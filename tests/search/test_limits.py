@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
 
 from newswatch import config
-from search.limits import MAX_CHARS, TooCostlyError, check_cost, cost
+from search.limits import MAX_CHARS, TooCostlyError, _check_counted, _plainly_cheap, check_cost, cost
 from search.syntax import parse
 
 
@@ -47,6 +48,17 @@ def test_nonsense_of_any_length_is_looked_at_in_no_time(sign: str) -> None:
         told = str(refused)
     assert len(told) < 300
     assert time.monotonic() - started < 1
+
+
+def test_what_passes_at_a_glance_keeps_every_limit() -> None:
+    pieces = ["a", "b ", "*", "?", "(", ")", " ", '"', ":", "-", "+", "!", "OR ", "word", "x" * 30, "x" * 90, "_", "'"]
+    rnd, passed = random.Random(1), 0
+    for _ in range(20_000):
+        query = "".join(rnd.choices(pieces, k=rnd.randint(1, 60)))
+        if _plainly_cheap(query):
+            passed += 1
+            _check_counted(query)
+    assert passed > 200
 
 
 def test_what_ships_and_what_is_shown_as_an_example_is_within_the_limits() -> None:
