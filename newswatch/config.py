@@ -42,20 +42,19 @@ def load(path: Path, model: type[Model]) -> Model:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(path, None, f"can't be read: {error}") from error
+    loader = None
     try:
         loader = _UniqueKeyLoader(text)
-    except yaml.YAMLError as error:  # a character that YAML does not allow
-        raise ConfigError(path, None, f"is no YAML: {' '.join(str(error).split())}") from error
-    try:
         root = loader.get_single_node()
         data = loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ConfigError(path, line, error.problem or "is no YAML") from error
-    except (ValueError, RecursionError) as error:  # a date that is none, lists in lists without end
-        raise ConfigError(path, None, f"is no YAML that can be read: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a forbidden character, a date that is none, depth
+        raise ConfigError(path, None, f"is no YAML that can be read: {' '.join(str(error).split())}") from error
     finally:
-        loader.dispose()
+        if loader:
+            loader.dispose()
     try:
         return model.model_validate(data)
     except ValidationError as error:
