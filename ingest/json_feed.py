@@ -29,7 +29,7 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
     if "jsonfeed.org/version/" not in version:
         problems.append("the document doesn't say which version of JSON Feed it is")
     language = language_of(_str(data, "language"))
-    site = absolute(_str(data, "home_page_url"), url)
+    site = absolute(_address(data, "home_page_url"), url)
     items = [item for item in data["items"] if isinstance(item, dict)]
     if len(items) < len(data["items"]):
         problems.append(f"{len(data['items']) - len(items)} items are no objects: dropped")
@@ -41,15 +41,15 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
         site=site,
         language=language,
         **finish(drafts, language, problems),
-        hub=next((link for hub in _dicts(data, "hubs") if (link := absolute(_str(hub, "url"), url))), None),
-        self_url=absolute(_str(data, "feed_url"), url),
+        hub=next((link for hub in _dicts(data, "hubs") if (link := absolute(_address(hub, "url"), url))), None),
+        self_url=absolute(_address(data, "feed_url"), url),
     )
 
 
 def _draft(item: dict[str, Any], base: str | None, now: datetime) -> Draft:
     draft = Draft(guid=_str(item, "id").strip(), title=text.one_line(text.unescape(_str(item, "title"))))
-    draft.link = link_of(_str(item, "url"), base, "url", draft.problems)
-    draft.link = draft.link or link_of(_str(item, "external_url"), base, "external_url", draft.problems)
+    draft.link = link_of(_address(item, "url"), base, "url", draft.problems)
+    draft.link = draft.link or link_of(_address(item, "external_url"), base, "external_url", draft.problems)
     markup = _str(item, "content_html")
     draft.content = text.from_markup(markup) if markup else text.tidy(_str(item, "content_text"))
     draft.summary = text.tidy(_str(item, "summary"))
@@ -58,7 +58,7 @@ def _draft(item: dict[str, Any], base: str | None, now: datetime) -> Draft:
     draft.published = _date(item, "date_published", now, draft.problems)
     draft.updated = _date(item, "date_modified", now, draft.problems)
     draft.language = language_of(_str(item, "language"))
-    draft.image = absolute(_str(item, "image") or _str(item, "banner_image"), base)
+    draft.image = absolute(_address(item, "image") or _address(item, "banner_image"), base)
     return draft
 
 
@@ -77,6 +77,12 @@ def _str(data: dict[str, Any], key: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return storable(value) if isinstance(value, str) else ""
+
+
+def _address(data: dict[str, Any], key: str) -> str:
+    """A string as it stands: with a "?" for what is no character it would be another address."""
+    value = data.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _whole(digits: str) -> int | str:

@@ -41,6 +41,8 @@ _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", 
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
+_REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}))")
+_XML_BASE: Final = re.compile(rb"""\bxml:base\s*=\s*(?P<quote>["'])(?P<base>[^"'<>]*)(?P=quote)""")
 _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
 _LANGUAGE: Final = re.compile(r"^([A-Za-z]{2,3})(?:[-_]|$)")
 
@@ -101,6 +103,7 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
     import feedparser
 
     headers = {"content-type": content_type} if content_type else {}
+    body, problems = readable(body, url)
     # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here. The document's
     # address is kept from it, or it would resolve relative ids too, and another address would make all entries new.
     parsed = feedparser.parse(
@@ -113,7 +116,7 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
     version = parsed.get("version") or ""
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
     base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
-    problems = _document_problems(parsed)
+    problems += _document_problems(parsed)
     drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, now), problems)
     skip = {name.lower(): _SKIPPED.findall(inner) for name, inner in _SKIP.findall(body[:100_000])}
     return ParsedFeed(
@@ -129,6 +132,32 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
         hub=_link(feed, "hub", url),
         self_url=_link(feed, "self", url),
     )
+
+
+def readable(body: bytes, url: str | None) -> tuple[bytes, list[str]]:
+    """`body` without two things of which feedparser loses the whole feed, and what was changed.
+
+    A reference to a character that there is not breaks it; an `xml:base` that is no address takes every link along.
+    """
+    problems: list[str] = []
+    if wrong := sum(not _is_character(found) for found in _REFERENCE.finditer(body)):
+        body = _REFERENCE.sub(lambda found: found.group() if _is_character(found) else b"&#xFFFD", body)
+        problems.append(f"{wrong} references to characters that there are not: shown as \ufffd")
+    return _XML_BASE.sub(partial(_whole_base, url, problems), body) if b"xml:base" in body else body, problems
+
+
+def _is_character(reference: re.Match[bytes]) -> bool:
+    digits = reference["hex"] or reference["decimal"]
+    code = int(digits, 16 if reference["hex"] else 10) if len(digits) < 9 else 0xD800
+    return code < 0xD800 or 0xDFFF < code <= 0x10FFFF
+
+
+def _whole_base(url: str | None, problems: list[str], attribute: re.Match[bytes]) -> bytes:
+    given = text.unescape(attribute["base"].decode("utf-8", "replace"))
+    if absolute(given or "/", url or "https://nowhere.invalid/"):
+        return attribute.group()
+    problems.append(f"xml:base {shown(given)} is no http(s) URL: dropped")
+    return b""
 
 
 def _draft(entry: Mapping[str, Any], base: str | None, now: datetime) -> Draft:

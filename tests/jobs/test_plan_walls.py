@@ -47,11 +47,11 @@ def problems(world: World) -> dict[str, Problem]:
     return {kept.problem.subject: kept.problem for kept in quarantine.latest()}
 
 
-def spoil(world: World, url: str, *names: str, **document: object) -> None:
+def spoil(world: World, stored: str, *names: str, **document: object) -> None:
     """Edit the stored feeds by hand, as a redirect that was taken over once, or a user of Kibana, has left them."""
     for name in names:
         record = records(world)[name]
-        state = replace(record.state, url=url, next_poll_at=None)
+        state = replace(record.state, url=stored, next_poll_at=None)
         body = feed_document(record.feed, state) | document
         world.context.es.index(index=world.context.names.feeds, id=name, document=body, refresh=True)
 
