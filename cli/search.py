@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from itertools import chain
-from math import isnan
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -90,8 +89,6 @@ def search(
         raise typer.BadParameter(
             "--watch shows articles as they come in: it goes with none of --export, --stories, --facets"
         )
-    if isnan(every_s):
-        raise typer.BadParameter("--every takes a number of seconds")
     if file and not export:
         raise typer.BadParameter("--output is where --export writes to: say --export csv or --export jsonl")
     context = open_context()

@@ -289,7 +289,7 @@ HOSTILE = [
     (["search", FUZZY], "fuzzy words"),
     (["search", FUZZY, "--watch"], "fuzzy words"),
     (["search", FUZZY, "--export", "csv"], "fuzzy words"),
-    (["search", "nato", "--watch", "--every", "nan"], "number of seconds"),
+    (["search", "nato", "--watch", "--every", "nan"], "--every"),
 ]
 
 
