@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from protego import Protego
 
-from ingest.robots import MAX_BYTES, read_rules
+from ingest.fetch import _matched
+from ingest.robots import MAX_BYTES, SLOW_STEPS, read_rules
 
 AGENT = "newswatch/0.1 (feed reader; +mailto:a@b.example)"
 LONG = "https://paper.example/" + "a" * 7_900
@@ -116,3 +121,21 @@ def test_hostile_rules_are_read_and_matched_in_time(text: str) -> None:
     why = rules.refusal(LONG)
     assert time.perf_counter() - began < 10
     assert why is None or "too many" in why
+
+
+@pytest.mark.parametrize(("steps", "elsewhere"), [(SLOW_STEPS, False), (SLOW_STEPS + 1, True)])
+def test_what_takes_long_is_matched_in_another_thread(steps: int, elsewhere: bool) -> None:
+    @dataclass
+    class Slow:
+        threads: list[int]
+
+        def steps(self, _: str) -> int:
+            return steps
+
+        def refusal(self, _: str) -> str | None:
+            self.threads.append(threading.get_ident())
+            return "forbids"
+
+    rules: Any = Slow([])
+    assert asyncio.run(_matched(rules, "https://paper.example/")) == "forbids"
+    assert (rules.threads != [threading.get_ident()]) is elsewhere
