@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ingest import text
+from ingest import bounds, text
 from ingest.parse import Draft, finish, language_of, plausible
 from ingest.urls import absolute
 from newswatch.model import NotAFeed, ParsedFeed
+
+
+def newest_items(body: bytes) -> bounds.Cut:
+    """The JSON Feed in `body` cut down to its newest `bounds.MAX_ENTRIES` items; as it is where it has no more."""
+    try:
+        data = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return bounds.Cut(body)
+    if not isinstance(data, dict) or not isinstance(data.get("items"), list):
+        return bounds.Cut(body)
+    items, cut = bounds.newest_items(data["items"])
+    return replace(cut, body=json.dumps(data | {"items": items}).encode()) if cut.left_out else bounds.Cut(body)
 
 
 def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFeed | NotAFeed:
