@@ -31,7 +31,7 @@ EVIDENCE_PER_TAG = 24
 """A tag shows its weightiest hits, at most so many: title first, then the heaviest, each wording at least once."""
 
 TITLE_CHARS, SUMMARY_CHARS, TEXT_CHARS = 2_000, 20_000, 100_000
-"""Characters of the fields that are looked at: a longer field is tagged by its beginning, and `Tagged.problems` tells."""
+"""Characters of the fields that are looked at: a longer one is tagged by its beginning, as `problems` tells."""
 MATCHES = 20_000
 """Places that are looked at. A long text about nothing else has a tenth of that."""
 WORD_CHARS = 100
