@@ -20,7 +20,7 @@ MAX_NAMESPACES: Final = 100
 """Prefixes of one document. feedparser goes through all of them at each element."""
 MAX_DEPTH: Final = 500
 """Of elements in each other, in a well-formed document. In an ill-formed one the time limit is the bound."""
-MAX_ELEMENTS: Final = 100_000
+MAX_ELEMENTS: Final = 50_000
 """Of one document."""
 AUTHOR_CHARS: Final = 500
 """feedparser looks for an e-mail address in an author by an expression that is quadratic in a long word."""

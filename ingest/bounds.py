@@ -20,10 +20,10 @@ from newswatch.model import Entry, Extracted, NotAFeed, ParsedFeed
 
 T = TypeVar("T")
 
-FEED_S: Final = 8.0
-"""Seconds for one feed document. A megabyte takes half a second on one core."""
-PAGE_S: Final = 8.0
-"""Seconds for one article page. Most take a tenth of one."""
+FEED_S: Final = 4.0
+"""Seconds of CPU time for one feed document. A megabyte takes half a second."""
+PAGE_S: Final = 4.0
+"""Seconds of CPU time for one article page. Most take a tenth of one."""
 MAX_ENTRIES: Final = 1_000
 """Entries of one feed document that are read: the newest. News sitemaps have at most that many."""
 TITLE_CHARS: Final = 1_000

@@ -5,11 +5,13 @@ a process that was forked from that one starts its own. A worker is a fresh inte
 pytest's processes have threads, which a fork would copy amid whatever they hold.
 
 A worker ends when its owner does, however that ends: its pipe then gives end-of-file, and it looks every second whether
-its owner is still there. One that is stuck in C code notices neither, so the kernel's alarm ends it.
+its owner is still there. One that is stuck in C code notices neither, so the kernel ends it: by a timer of its CPU
+time, and by one that goes by the clock.
 """
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -35,8 +37,10 @@ MEMORY_BYTES: Final = 1_000_000_000
 """Address space of a worker (RLIMIT_AS), of which 300 MB are the interpreter and the parsers themselves."""
 TASKS: Final = 500
 """After so many documents a worker is replaced, as parsers leak and memory is never given back whole."""
+PATIENCE: Final = 4
+"""Times its limit of CPU seconds that a document may take by the clock: on a busy machine it waits for its turn."""
 GRACE_S: Final = 2.0
-"""So many seconds after the time limit the kernel ends a worker whose owner has not done so."""
+"""So many seconds after that the kernel ends a worker whose owner has not done so."""
 _LOOK_S: Final = 1.0
 _TRIES: Final = 3
 
@@ -48,7 +52,7 @@ class OverBudgetError(Exception):
 def confined(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What `work` gives, done in a worker process. Function, arguments, result and exceptions are pickled.
 
-    `seconds` counts from when a worker takes the task; before that it may wait for one that is free.
+    `seconds` are of CPU time; by the clock it may take `PATIENCE` times as long, counted from when a worker takes it.
 
     Raises:
         OverBudgetError: it took longer than `seconds`, needed more than `MEMORY_BYTES`, or ended the worker.
@@ -56,10 +60,10 @@ def confined(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kw
     """
     for attempt in range(1, _TRIES + 1):
         try:
-            task = _pool().schedule(_limited, args=(seconds, work, args, kwargs), timeout=seconds)
+            task = _pool().schedule(_limited, args=(seconds, work, args, kwargs), timeout=PATIENCE * seconds)
             outcome: _Outcome[T] = task.result()
         except WorkerTimeoutError:
-            raise OverBudgetError(f"took longer than {seconds:g} s") from None
+            raise OverBudgetError(f"took longer than {PATIENCE * seconds:g} s") from None
         except ProcessExpired as expired:
             # SIGTERM says nothing of the document: somebody else ended the worker.
             if expired.exitcode != -signal.SIGTERM or attempt == _TRIES:
@@ -82,7 +86,7 @@ def _result(outcome: _Outcome[T]) -> T:
 
 
 def _death(exitcode: int, seconds: float) -> str:
-    if exitcode == -signal.SIGALRM:
+    if exitcode in (-signal.SIGPROF, -signal.SIGALRM):
         return f"took longer than {seconds:g} s"
     if exitcode == -signal.SIGKILL:
         return "had the system kill the worker process, most likely for want of memory"
@@ -148,6 +152,7 @@ class _Process(SpawnProcess):
 
 _starting = threading.Lock()
 os.register_at_fork(after_in_child=_forget_lock)
+atexit.register(_discard)
 
 
 class _Context(SpawnContext):
@@ -163,7 +168,8 @@ def _begin(owner: int) -> None:
 
     # pebble ends a worker by SIGTERM; Python's own handler would wait for the end of the C code that is stuck.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for each in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(each, signal.SIG_DFL)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
@@ -189,10 +195,12 @@ class _Outcome(Generic[T]):
 
 
 def _limited(seconds: float, work: Callable[..., T], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Outcome[T]:
-    signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_S)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds + GRACE_S)
     try:
         return _Outcome(work(*args, **kwargs))
     except Exception as error:
         return _Outcome(error=error)
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)

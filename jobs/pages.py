@@ -16,6 +16,8 @@ from newswatch.clock import Clock
 from newswatch.model import Extracted, FailureKind, Fetched, FetchFailed, FetchResult
 from newswatch.problems import Bulkhead
 
+READERS: Final = 4
+"""Threads that wait for workers which parse and extract; Elasticsearch is written to by others."""
 BODIES: Final = 64
 """Pages that were fetched and wait to be read; with so many, no further one is asked for. Bounds the memory."""
 

@@ -32,7 +32,7 @@ from ingest.urls import host_of
 from jobs.answers import LINGER_S, Answers
 from jobs.context import Context
 from jobs.lease import Lease
-from jobs.pages import Page, Pages
+from jobs.pages import READERS, Page, Pages
 from jobs.polled import (
     PAGE_NOT_READ,
     PAGES_PER_FEED,
@@ -61,8 +61,6 @@ from transforms.enrich import enrich
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
-READERS = 4
-"""Threads that wait for workers which parse and extract; Elasticsearch is written to by others."""
 PAGES_AT_ONCE = 4
 """Pages of one feed under way at once: those that are held up by their host leave room for others'."""
 PART = 10
