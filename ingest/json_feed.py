@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from ingest import text
+from ingest import bounds, text
 from ingest.parse import Draft, drafted, finish, language_of, link_of, plausible, storable
 from ingest.urls import absolute
 from newswatch.model import NotAFeed, ParsedFeed
 
 MAX_DIGITS: Final = 1_000
 """Of a whole number; Python reads no more than 4,300, and would give up the document."""
+
+
+def newest_items(body: bytes) -> bounds.Cut:
+    """The JSON Feed in `body` cut down to its newest `bounds.MAX_ENTRIES` items; as it is where it has no more."""
+    try:
+        data = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return bounds.Cut(body)
+    if not isinstance(data, dict) or not isinstance(data.get("items"), list):
+        return bounds.Cut(body)
+    items, cut = bounds.newest_items(data["items"])
+    return replace(cut, body=json.dumps(data | {"items": items}).encode()) if cut.left_out else bounds.Cut(body)
 
 
 def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFeed | NotAFeed:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import calendar
 import hashlib
-import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +21,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from ingest import dates, text
+from ingest import bounded_feedparser, bounds, dates, text
+from ingest.bounded_feedparser import TooMuchError
 from ingest.discover import advertised
 from ingest.urls import AddressError, absolute, canonicalize, is_address, resolve, shown
 from newswatch.model import Entry, NotAFeed, ParsedFeed
@@ -71,21 +71,61 @@ class Draft:
 def parse(body: bytes, *, url: str | None, content_type: str | None = None, now: datetime) -> ParsedFeed | NotAFeed:
     """The feed in `body`, served from `url`; or why it is none, with the feeds it advertises. Never raises.
 
-    `now` decides which dates are plausible. What was wrong stands in `problems` of the feed and of its entries.
+    `now` decides which dates are plausible. What was wrong, and what was left out of too much, stands in `problems` of
+    the feed and of its entries. A document that might take long is read by a worker, which is killed after
+    `bounds.FEED_S`.
     """
     if len(body) > MAX_BYTES:
         return NotAFeed(url, f"the document has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
+    if bounds.is_harmless(body):
+        return read_feed(body, url, content_type, now)
+    from ingest.workers import OverBudgetError, confined
+
     try:
-        return _read(body, url, content_type, now)
+        return confined(bounds.FEED_S, read_feed, body, url, content_type, now)
+    except OverBudgetError as error:
+        return NotAFeed(url, f"reading it {error}")
+
+
+def read_feed(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+    """The same, here and now, however long it takes.
+
+    Raises:
+        MemoryError: there was not enough.
+    """
+    try:
+        return _bounded(body, url, content_type, now)
+    except TooMuchError as error:
+        return NotAFeed(url, f"it is not read: {error}")
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a hostile document provokes in the parsers below
-        return NotAFeed(url, f"reading it failed: {type(error).__name__}: {error}")
+        return NotAFeed(url, bounds.shortened(f"reading it failed: {type(error).__name__}: {error}"))
+
+
+def _bounded(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+    cut = _newest_entries(body)
+    feed = _read(cut.body, url, content_type, now)
+    return bounds.bounded_feed(feed, cut.problems) if isinstance(feed, ParsedFeed) else bounds.bounded_refusal(feed)
+
+
+def _newest_entries(body: bytes) -> bounds.Cut:
+    if not _is_json(body):
+        return bounds.newest_entries(body)
+    from ingest.json_feed import newest_items
+
+    return newest_items(body)
+
+
+def _is_json(body: bytes) -> bool:
+    return body.lstrip(_BOM_OR_SPACE)[:1] in (b"{", b"[")
 
 
 def _read(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
     start = body.lstrip(_BOM_OR_SPACE)
     if not start:
         return NotAFeed(url, "the document is empty")
-    if start[:1] in (b"{", b"["):
+    if _is_json(body):
         from ingest.json_feed import parse_json_feed
 
         return parse_json_feed(body, url=url, now=now)
@@ -100,15 +140,8 @@ def _read(body: bytes, url: str | None, content_type: str | None, now: datetime)
 
 
 def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
-    import feedparser
-
-    headers = {"content-type": content_type} if content_type else {}
     body, problems = readable(body, url)
-    # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here. The document's
-    # address is kept from it, or it would resolve relative ids too, and another address would make all entries new.
-    parsed = feedparser.parse(
-        io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-    )
+    parsed = bounded_feedparser.parse(body, {"content-type": content_type} if content_type else {})
     if not parsed.get("version") and not parsed.entries:
         feeds = advertised(body, url)
         return NotAFeed(url, "it is a page, not a feed" if feeds or _is_html(body) else "it is no feed", feeds)
@@ -248,10 +281,11 @@ def _is_image(media: Mapping[str, Any]) -> bool:
 def _document_problems(parsed: Mapping[str, Any]) -> list[str]:
     import feedparser
 
+    left_out = list(_get(parsed.feed, bounded_feedparser.NOTES) or ())  # type: ignore[attr-defined]
     error = _get(parsed, "bozo_exception")
     if not _get(parsed, "bozo") or error is None or isinstance(error, feedparser.NonXMLContentType):
-        return []  # feeds served as text/html are many, and nothing is lost by it
-    return [f"the document is ill-formed: {text.one_line(str(error))}"]
+        return left_out  # feeds served as text/html are many, and nothing is lost by it
+    return [*left_out, f"the document is ill-formed: {text.one_line(str(error))}"]
 
 
 def _format(version: str) -> str:

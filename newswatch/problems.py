@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -112,11 +112,35 @@ class Bulkhead:
             self._fault(kind, subject)
             return work()
         except Exception as error:
-            if is_trouble(error):
-                raise
-            log.exception("%s: %s %s is set aside", self._stage, kind, subject)
-            self.note(Problem(kind, subject, reason_of(error), self._stage, url, feed_id))
+            self._judge(error, kind, subject, url, feed_id)
             return None
+
+    async def attempt_async(
+        self,
+        kind: ProblemKind,
+        subject: str,
+        work: Callable[[], Awaitable[T]],
+        *,
+        url: str | None = None,
+        feed_id: str | None = None,
+    ) -> T | None:
+        """The same for work that is awaited; being cancelled is nobody's fault and goes through.
+
+        Raises:
+            StoreError, ConfigError, elastic_transport's errors: what is wrong is not the item's (`is_trouble`).
+        """
+        try:
+            self._fault(kind, subject)
+            return await work()
+        except Exception as error:
+            self._judge(error, kind, subject, url, feed_id)
+            return None
+
+    def _judge(self, error: Exception, kind: ProblemKind, subject: str, url: str | None, feed_id: str | None) -> None:
+        if is_trouble(error):
+            raise error
+        log.error("%s: %s %s is set aside", self._stage, kind, subject, exc_info=error)
+        self.note(Problem(kind, subject, reason_of(error), self._stage, url, feed_id))
 
     def note(self, problem: Problem) -> None:
         """Set something aside that was found to be wrong without an exception."""

@@ -46,6 +46,17 @@ class WriteReport:
     next_seq: int = 0
     """The first ingest number that is still free."""
 
+    def plus(self, other: WriteReport) -> WriteReport:
+        """Both together; the ingest number is the later one's."""
+        return WriteReport(
+            self.new + other.new,
+            self.updated + other.updated,
+            self.carried + other.carried,
+            self.known + other.known,
+            self.refused + other.refused,
+            other.next_seq,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Write:
