@@ -9,6 +9,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from jobs.context import Context, open_context
+from newswatch.hosts import addresses
 from newswatch.settings import Settings
 
 ELASTICSEARCH, SMTP = "newswatch_elasticsearch", "newswatch_smtp"
@@ -35,30 +36,16 @@ def elasticsearch_settings(connection: Connection) -> dict[str, Any]:
     Several nodes stand in the host with commas between, or in the extra as `hosts`; each may have a port of its own.
     """
     extra = connection.extra_dejson
+    hosts = (connection.host, extra.get("hosts"))
+    urls = addresses(hosts, scheme=connection.schema or "http", port=connection.port or 9200)
     stated = {
-        "elasticsearch_url": ",".join(_addresses(connection)),
+        "elasticsearch_url": ",".join(urls),
         "elasticsearch_username": connection.login,
         "elasticsearch_password": connection.password,
         "elasticsearch_ca_certs": extra.get("ca_certs"),
         "elasticsearch_api_key": extra.get("api_key"),
     }
     return {name: value for name, value in stated.items() if value}
-
-
-def _addresses(connection: Connection) -> list[str]:
-    more = connection.extra_dejson.get("hosts") or []
-    hosts = [*(connection.host or "").split(","), *(more.split(",") if isinstance(more, str) else more)]
-    return [_address(host.strip(), connection) for host in hosts if host.strip()]
-
-
-def _address(host: str, connection: Connection) -> str:
-    """A host with scheme and port; what it says itself goes before what the connection says."""
-    if "://" in host:
-        return host
-    if host.count(":") > 1 and not host.startswith("["):
-        host = f"[{host}]"
-    has_port = ":" in host.rpartition("]")[2]
-    return f"{connection.schema or 'http'}://{host}" + ("" if has_port else f":{connection.port or 9200}")
 
 
 def smtp_settings(connection: Connection) -> dict[str, Any]:
