@@ -158,3 +158,9 @@ def test_what_is_wrong_elsewhere_shows_no_password_either() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(elasticsearch_url=f"https://elastic:{SECRET}@es.example", smtp_port="no number")  # type: ignore[arg-type]
     assert SECRET not in str(caught.value)
+
+
+def test_a_password_of_the_wrong_type_is_not_shown() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(smtp_password=[SECRET])  # type: ignore[arg-type]
+    assert SECRET not in str(caught.value)
