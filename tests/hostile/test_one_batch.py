@@ -1,4 +1,4 @@
-"""A good feed in one batch with everything that is slow, large or broken: it is served, in time, as if it were alone."""
+"""A good feed in one batch with everything that is slow, large or broken: it is served as if it were alone."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from search.batches import BatchStore
 from search.feeds import FeedRecord, FeedStore
 from search.quarantine import Quarantine
 from tests.ingest.server import Publisher, response
+from tests.jobs import conftest
 from tests.jobs.conftest import World
 
 pytestmark = pytest.mark.slow
+
+world = conftest.world
 
 WITHIN_S = 5
 """A good article is in Elasticsearch so soon."""
@@ -117,8 +120,9 @@ def feed(world: World, feed_id: str) -> FeedRecord:
 
 
 def urls(world: World) -> set[str]:
-    world.context.es.indices.refresh(index=world.context.names.articles)
-    hits = world.context.es.search(index=world.context.names.articles, size=500)["hits"]["hits"]
+    world.context.es.indices.refresh(index=world.context.names.articles, ignore_unavailable=True)
+    answer = world.context.es.search(index=world.context.names.articles, size=500, ignore_unavailable=True)
+    hits = answer["hits"]["hits"]
     return {hit["_source"]["url"] for hit in hits}
 
 
