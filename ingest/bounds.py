@@ -219,6 +219,8 @@ def bounded_entry(entry: Entry) -> Entry:
         "authors": bounded_names(entry.authors, problems),
         "image": bounded_url(entry.image, "image", problems),
     }
+    if len(problems) == len(entry.problems) and told(problems) == entry.problems:
+        return entry
     return replace(entry, **changed, problems=told(problems))  # type: ignore[arg-type]
 
 
