@@ -184,18 +184,27 @@ def _item_date(item: Any) -> datetime | None:
 
 def bounded_feed(feed: ParsedFeed, more: Iterable[str] = ()) -> ParsedFeed:
     """`feed` with every text within its bound. What was cut is told in its problems, after `more`, or its entries'."""
-    problems = [*more, *feed.problems]
+    left_out = list(more)
     entries = feed.entries
     if len(entries) > MAX_ENTRIES:
-        problems.append(f"{len(entries) - MAX_ENTRIES:,} entries beyond the first {MAX_ENTRIES:,} were left out")
+        left_out.append(f"{len(entries) - MAX_ENTRIES:,} entries beyond the first {MAX_ENTRIES:,} were left out")
         entries = entries[:MAX_ENTRIES]
+    problems = [*left_out, *feed.problems]
     title = cut(feed.title, TITLE_CHARS, "the feed's title", problems)
     site, hub, self_url = (
         bounded_url(url, name, problems)
         for url, name in ((feed.site, "the feed's site"), (feed.hub, "the hub"), (feed.self_url, "the feed's own URL"))
     )
-    entries = tuple(map(bounded_entry, entries))
-    return replace(feed, title=title, site=site, hub=hub, self_url=self_url, entries=entries, problems=told(problems))
+    return replace(
+        feed,
+        title=title,
+        site=site,
+        hub=hub,
+        self_url=self_url,
+        entries=tuple(map(bounded_entry, entries)),
+        problems=told(problems),
+        left_out=tuple(left_out),
+    )
 
 
 def bounded_entry(entry: Entry) -> Entry:
@@ -210,6 +219,8 @@ def bounded_entry(entry: Entry) -> Entry:
         "authors": bounded_names(entry.authors, problems),
         "image": bounded_url(entry.image, "image", problems),
     }
+    if len(problems) == len(entry.problems) and told(problems) == entry.problems:
+        return entry
     return replace(entry, **changed, problems=told(problems))  # type: ignore[arg-type]
 
 

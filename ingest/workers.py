@@ -134,6 +134,7 @@ class _Process(SpawnProcess):
     def start(self) -> None:
         owner, main = multiprocessing.current_process(), sys.modules["__main__"]
         self._owner, is_daemon = os.getpid(), owner.daemon
+        self.daemon = True  # an owner that ends would wait for any other child, for ever
         with _starting:
             sys.modules["__main__"] = ModuleType("__main__")
             try:

@@ -16,7 +16,7 @@ from jobs.lease import Lease
 from jobs.polled import Polled
 from newswatch.clock import Clock
 from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, NotAFeed, ParsedFeed, Request
-from newswatch.problems import Bulkhead
+from newswatch.problems import Bulkhead, Problem
 from search.documents import Stored
 from search.feeds import FeedRecord
 
@@ -76,6 +76,8 @@ class Answers:
             "feed", record.id, lambda: _parse(answer, self._clock()), url=answer.final_url, feed_id=record.id
         ) or NotAFeed(answer.final_url, "reading it failed: see the problems")
         polled.outcome = replace(answer, body=b"")
+        for reason in polled.parsed.left_out if isinstance(polled.parsed, ParsedFeed) else ():
+            self._parsing.note(Problem("feed", record.id, reason, "parse", answer.final_url, record.id))
 
     async def windows(self) -> AsyncIterator[list[Polled]]:
         """What is there, at most `WINDOW`, until every feed has answered; feeds for which no time was left are out."""

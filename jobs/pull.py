@@ -69,6 +69,8 @@ HANDED_OVER = 2
 """Windows and parts that wait for the writer; then the readers wait for it, which bounds the memory."""
 WRITTEN_AT_ONCE = 2_000
 """Articles, about; what has piled up beyond them is written next."""
+HAND_OVER_S = 10
+"""How long a feed that is broken off waits for the writer to take what was read of it."""
 _TRIED = 10
 """Ingest numbers that one article may have used up before its writing failed; there are a million."""
 BROKEN_WAIT_S = 3_600
@@ -336,13 +338,18 @@ class _Puller:
             await self._ready.put([await asyncio.to_thread(partial(self._plain, polled, its, is_last=False))])
         room = asyncio.Semaphore(PAGES_AT_ONCE)
         reading = [asyncio.create_task(self._with_page(pages, room, one)) for one in its.asked]
+        handed_over = 0
         try:
-            for at in range(0, len(reading), PART):
-                part = tuple(await asyncio.gather(*reading[at : at + PART]))
-                await self._ready.put([Part(polled, part, is_last=at + PART >= len(reading))])
+            while handed_over < len(reading):
+                part = tuple(await asyncio.gather(*reading[handed_over : handed_over + PART]))
+                handed_over += len(part)
+                await self._ready.put([Part(polled, part, is_last=handed_over == len(reading))])
         finally:
+            read = tuple(task.result() for task in reading[handed_over:] if _is_done(task))
             for task in reading:
                 task.cancel()
+            if read:  # broken off: what was asked for is not to be asked for again
+                await asyncio.wait_for(self._ready.put([Part(polled, read, is_last=False)]), HAND_OVER_S)
 
     def _needs_page(self, fresh: Fresh) -> bool:
         return bool(fresh.entry.url) and (fresh.again or wants_page(fresh.entry, fresh.polled.record.value.feed))
@@ -557,3 +564,7 @@ class _Puller:
             return state
         again_at = now + timedelta(seconds=BROKEN_WAIT_S)
         return replace(record.state, next_poll_at=again_at, last_error=walls.problems[-1].reason)
+
+
+def _is_done(task: asyncio.Task[Candidate]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

@@ -266,8 +266,10 @@ def test_of_too_many_entries_the_newest_are_read_wherever_they_stand(newest_at: 
     assert isinstance(feed, ParsedFeed)
     assert len(feed.entries) == MAX_ENTRIES
     assert f"g{newest_at}" in {one.id for one in feed.entries}
-    assert feed.problems == (
-        f"the document has {MAX_ENTRIES + 500:,} entries: the newest {MAX_ENTRIES:,} were read, 500 left out",
+    assert (
+        feed.left_out
+        == feed.problems
+        == (f"the document has {MAX_ENTRIES + 500:,} entries: the newest {MAX_ENTRIES:,} were read, 500 left out",)
     )
 
 
