@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.headerregistry import Address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,40 +19,16 @@ from alerts import schedule
 from alerts.query import check
 from newswatch import config
 from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
+from newswatch.mail_address import mail_address
 from newswatch.model import Level, SavedSearch, SearchKind, TagFilter
 from search.documents import Document, Stored, dump, load, stored
 from search.names import Names
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
-_MAX_ADDRESS = 254
-"""Octets of an address that can be sent to (RFC 5321 section 4.5.3.1.3, RFC 3696 erratum 1690)."""
 _TRIES = 20
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def address(text: str) -> str:
-    """`text`, if it is one mail address and nothing else.
-
-    Raises:
-        ValueError: it is none, or holds what could break out of a mail header or an SMTP command.
-    """
-    plain = text.strip()
-    if (
-        not plain.isascii()
-        or not plain.isprintable()
-        or any(c in plain for c in " <>,;\"'")
-        or len(plain.encode()) > _MAX_ADDRESS
-    ):
-        raise ValueError(f"{text!r} is no mail address (an international domain is written as xn--…)")
-    try:
-        parsed = Address(addr_spec=plain)
-    except Exception as error:  # the standard library lets IndexError and its own kinds out
-        raise ValueError(f"{text!r} is no mail address") from error
-    if not parsed.username or not parsed.domain:
-        raise ValueError(f"{text!r} is no mail address")
-    return f"{parsed.username}@{parsed.domain.lower()}"
 
 
 def _is_schedule(text: str) -> str:
@@ -90,7 +65,7 @@ class AlertSpec(BaseModel):
     sources: tuple[Text, ...] = ()
     kinds: tuple[Text, ...] = ()
     min_sources: int = Field(1, ge=1)
-    recipients: tuple[Annotated[str, AfterValidator(address)], ...] = Field(min_length=1)
+    recipients: tuple[Annotated[str, AfterValidator(mail_address)], ...] = Field(min_length=1)
     schedule: Annotated[str, AfterValidator(_is_schedule)] = "instant"
     throttle: Duration = "0s"
     silence: Duration = "1d"

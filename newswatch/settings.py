@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import newswatch
+from newswatch.mail_address import mail_address
 
 PACKAGE = Path(newswatch.__file__).parent
 
@@ -22,6 +23,9 @@ def default_config_dir() -> Path:
     """`config/` of a checkout, or the copy that was installed with the package."""
     checkout = PACKAGE.parent / "config"
     return checkout if checkout.is_dir() else PACKAGE / "config"
+
+
+MailAddress = Annotated[str, AfterValidator(mail_address)]
 
 
 class Settings(BaseSettings):
@@ -63,7 +67,7 @@ class Settings(BaseSettings):
     """The name to log in to it by, if it wants one."""
     smtp_password: SecretStr | None = None
     """The password that goes with the name."""
-    mail_from: str = "newswatch@localhost"
+    mail_from: MailAddress = "newswatch@localhost"
     """The sender's address."""
     mail_name: str = "newswatch"
     """Shown as the sender, before the address."""
@@ -72,9 +76,13 @@ class Settings(BaseSettings):
     mail_give_up_s: int = 5 * 86_400
     """How long a recipient is tried whom the server keeps putting off."""
     smtp_timeout_s: float = 30
-    """For connecting and for each answer; the answer to the mail itself is awaited four times as long."""
+    """Seconds for connecting and for each answer; the answer to the mail itself is awaited four times as long."""
+    smtp_deadline_s: float = Field(default=150, gt=0, le=200)
+    """Seconds for one mail as a whole, from connecting to the server's yes, however much it says meanwhile."""
+    mail_run_s: int = Field(default=600, ge=1, le=600)
+    """Seconds after which a delivery run begins no more mails; the rest stays due for the next run."""
 
-    operator: str | None = None
+    operator: Annotated[MailAddress | None, BeforeValidator(lambda text: text or None)] = None
     """Address that is mailed, once a day, which feeds broke, went silent or came back. None: that is only logged."""
 
     contact: str = "newswatch@localhost"
