@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 from alerts import schedule
 from alerts.compose import Item, Mail
 from alerts.links import Action, Link, Links
+from newswatch.mail_address import mail_address
 from newswatch.model import Article, Evidence, Passage, Tag
 from newswatch.settings import Settings
 from newswatch.topics import tag_path
@@ -163,7 +164,7 @@ def headed(settings: Settings, recipient: str, subject: str, message_id: str, no
     """A message of ours that has no content yet, with the headers that every one of them has."""
     message = EmailMessage(POLICY)
     message["From"] = Address(header(settings.mail_name), addr_spec=settings.mail_from)
-    message["To"] = Address(addr_spec=recipient)
+    message["To"] = Address(addr_spec=mail_address(recipient))
     message["Subject"] = header(subject)
     message["Date"] = now.astimezone(UTC)
     message["Message-ID"] = message_id

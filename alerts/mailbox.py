@@ -6,17 +6,21 @@ same thing, nor two mails where one was meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 
 from newswatch.errors import StoreError
+from newswatch.problems import Bulkhead
 from search.documents import Stored, dump, load, stored
 from search.names import Names
 
 _TRIES = 20
+_PAGE = 1_000
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=1)
 
@@ -65,6 +69,30 @@ def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
     )
 
 
+def tried(box: Mailbox, now: datetime) -> Mailbox:
+    """The mailbox as it is kept while a mail to it is made and offered: put off, in case the worker is killed by it.
+
+    Pure.
+    """
+    return put_off(box, "the worker that tried it did not come to its end", now)
+
+
+def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
+    """`noted` as if it had not been tried since `before`; what the recipient has changed meanwhile stands. Pure."""
+    return replace(
+        noted,
+        failures=before.failures,
+        failing_since=before.failing_since,
+        retry_at=before.retry_at,
+        last_error=before.last_error,
+    )
+
+
+def answered(box: Mailbox, why: str) -> Mailbox:
+    """The mailbox after the server has refused a mail to it for good: nothing is to be tried again. Pure."""
+    return replace(box, failures=0, failing_since=None, retry_at=None, last_error=why)
+
+
 class Mailboxes:
     """The mailboxes of one installation."""
 
@@ -108,6 +136,14 @@ class Mailboxes:
             return None
         return stored(load(Mailbox, hit["_source"]), hit.body)
 
+    def many(self, addresses: Sequence[str], bulkhead: Bulkhead) -> Iterator[Mailbox | None]:
+        """The mailbox of each address, in order and in real time; None for one whose document can't be read."""
+        for at in range(0, len(addresses), _PAGE):
+            wanted = addresses[at : at + _PAGE]
+            answer = self._es.mget(index=self._index, ids=list(wanted))
+            for address, hit in zip(wanted, answer["docs"], strict=True):
+                yield bulkhead.attempt("recipient", address, partial(_mailbox, address, hit))
+
     def _write(self, was: Stored[Mailbox] | None, box: Mailbox) -> Stored[Mailbox] | None:
         try:
             if was is None:
@@ -125,3 +161,7 @@ class Mailboxes:
             now = self.find(box.address)
             return now if now and now.value == box else None
         return stored(box, answer.body)
+
+
+def _mailbox(address: str, hit: Mapping[str, Any]) -> Mailbox:
+    return load(Mailbox, hit["_source"]) if hit.get("found") else Mailbox(address)

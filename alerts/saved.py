@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +22,13 @@ from newswatch import config
 from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
 from newswatch.mail_address import mail_address
 from newswatch.model import Level, SavedSearch, SearchKind, TagFilter
+from newswatch.problems import Bulkhead
 from search.documents import Document, Stored, dump, load, stored
 from search.names import Names
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 _TRIES = 20
+_PAGE = 1_000
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,6 +218,17 @@ class SavedSearches:
             NewswatchError: there is none of that id.
         """
         return _search(self._found(alert_id).value)
+
+    def of(self, alert_ids: Iterable[str], bulkhead: Bulkhead) -> dict[str, SavedSearch]:
+        """Those of the saved searches that exist and can be read, by id and in real time."""
+        wanted = [alert_id for alert_id in dict.fromkeys(alert_ids) if alert_id]
+        found: dict[str, SavedSearch] = {}
+        for at in range(0, len(wanted), _PAGE):
+            for hit in self._es.mget(index=self._index, ids=wanted[at : at + _PAGE])["docs"]:
+                if hit.get("found"):
+                    search = bulkhead.attempt("search", hit["_id"], partial(_search, hit["_source"]))
+                    found |= {hit["_id"]: search} if search else {}
+        return found
 
     def history(self, alert_id: str) -> tuple[Change, ...]:
         """The versions before the one in force, oldest first."""

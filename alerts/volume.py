@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import exp
 from typing import Any
 
@@ -14,6 +15,7 @@ from alerts import schedule
 from alerts.outbox import Outbox, OweReport, mute_rule
 from alerts.query import Query, to_query
 from newswatch.model import Delivery, DeliveryKind, DeliveryState, SavedSearch
+from newswatch.problems import Bulkhead, Problem, reason_of
 from search.names import Names
 
 HOUR = timedelta(hours=1)
@@ -61,25 +63,32 @@ def tail(count: int, rate: float) -> float:
     return max(1.0 - below, 0.0)
 
 
-def owe_volume(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now: datetime) -> OweReport:
+def owe_volume(
+    es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now: datetime, *, bulkhead: Bulkhead | None = None
+) -> OweReport:
     """Owe what the searches of kinds `spike` and `silence` have to tell at this hour; each event once.
+
+    A search that can't be run is set aside.
 
     Raises:
         StoreError: Elasticsearch can't take them; owe them again.
     """
+    walls = bulkhead or Bulkhead("volume")
     watching = [search for search in searches if search.kind != "query"]
     if not watching or not es.indices.exists_alias(name=names.articles):
         return OweReport()
     es.indices.refresh(index=names.articles)
-    found = (_told(es, names, search, now) for search in watching)
-    return Outbox(es, names).add(delivery for delivery in found if delivery)
+    found = (walls.attempt("search", search.id, partial(_told, es, names, search, now, walls)) for search in watching)
+    return Outbox(es, names).add((delivery for delivery in found if delivery), bulkhead=walls)
 
 
-def _told(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
+def _told(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime, walls: Bulkhead) -> Delivery | None:
     try:
         return _spike(es, names, search, now) if search.kind == "spike" else _silence(es, names, search, now)
-    except ApiError:
-        return None  # a query that can't be run: `newswatch alerts list` says why; it must not stop the others
+    except ApiError as error:
+        # Whatever Elasticsearch answers, too many requests among it: this search asks too much.
+        walls.note(Problem("search", search.id, reason_of(error), "volume"))
+        return None
 
 
 def _spike(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:

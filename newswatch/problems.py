@@ -116,6 +116,11 @@ class Bulkhead:
         """Whether that item was set aside."""
         return Problem(kind, subject, "", feed_id=feed_id).id in self._problems
 
+    def reason(self, kind: ProblemKind, subject: str, *, feed_id: str | None = None) -> str | None:
+        """Why that item was set aside; None if it was not."""
+        found = self._problems.get(Problem(kind, subject, "", feed_id=feed_id).id)
+        return found.reason if found else None
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What was set aside so far, the last word on each item."""

@@ -33,6 +33,11 @@ class Written:
         return self.status == CONFLICT
 
     @property
+    def own_fault(self) -> bool:
+        """Elasticsearch does not take this document as it is, and would take others."""
+        return self.status in (400, 413)
+
+    @property
     def moved(self) -> bool:
         """The index is gone, or closed to writing, as an upgrade has put another generation in its place."""
         return (self.reason or "").startswith(_MOVED)

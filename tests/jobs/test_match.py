@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.match import LOOK_S, attend
+from jobs.deliver import LOOK_S, attend
 from newswatch.model import Tag
 from search.batches import BatchStore
 from tests.alerts.press import a_story

@@ -112,12 +112,19 @@ TEXTS = st.lists(ODD, max_size=30).map("".join) | st.builds(
 @given(TEXTS)
 @example("a@=?utf-8?q?=40b?=")
 def test_what_is_let_through_can_be_sent(text: str) -> None:
-    try:
-        address = mail_address(text)
-    except ValueError as error:
-        assert "is no mail address" in str(error), "refused by accident"
-    else:
+    address = allowed(text)
+    if address is not None:
         sent_and_read_again(address)
+
+
+def allowed(text: str) -> str | None:
+    """The address; None if the rule refuses it, in its own words."""
+    try:
+        return mail_address(text)
+    except ValueError as error:
+        if "is no mail address" not in str(error):
+            raise
+        return None
 
 
 def sent_and_read_again(address: str) -> None:
