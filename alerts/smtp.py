@@ -134,15 +134,20 @@ class Mailer:
     def _offer(self, smtp: Connection, content: bytes, recipients: Sequence[str]) -> SendResult:
         """MAIL, RCPT for each, DATA: written out, since `sendmail` gives up every recipient for one lost line.
 
-        A connection lost before DATA is laid to these recipients, not to the server: one address that crashes it must
-        not keep the mails of all others back.
+        A connection lost at RCPT is laid to these recipients, not to the server: one address that crashes it must not
+        keep the mails of all others back.
         """
         try:
             smtp.ehlo_or_helo_if_needed()
             code, answer = smtp.mail(self._settings.mail_from)
-            if not _is_yes(code):
-                self._drop()
-                return SendResult(down=f"{self._server} refuses the sender: {_answer(code, answer)}")
+        except (smtplib.SMTPException, OSError) as error:
+            why = self._told(error)
+            self._drop()
+            return SendResult(down=why)
+        if not _is_yes(code):
+            self._drop()
+            return SendResult(down=f"{self._server} refuses the sender: {_answer(code, answer)}")
+        try:
             refused = self._rcpt(smtp, recipients)
         except (smtplib.SMTPException, OSError) as error:
             reason = Refusal(self._told(error), permanent=False)

@@ -132,6 +132,8 @@ class Connection(smtplib.SMTP):
         Raises:
             smtplib.SMTPException, OSError: there is no connection, or the server does not greet.
         """
+        if not host:
+            raise OSError("no mail server is named")  # `smtplib` would wait for `connect`
         self._dialogue, self._tls, self._lookup = dialogue, tls, lookup
         super().__init__(host, port, local_hostname=_own_name(), timeout=dialogue.wait())
 
