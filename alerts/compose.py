@@ -172,6 +172,7 @@ def try_out(
 ) -> Delivery:
     """The delivery, if it can be planned at all: one that a user has edited to nonsense raises here. Pure."""
     _rule(box, delivery, searches, now)
+    schedule.parse(delivery.schedule)
     _due_at(box, delivery, searches, group) <= now  # noqa: B015 - a time without a zone can't be compared
     return delivery
 
