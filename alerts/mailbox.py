@@ -6,21 +6,23 @@ same thing, nor two mails where one was meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch
 
 from newswatch.clock import SKEW
 from newswatch.errors import DocumentError, StoreError
-from newswatch.problems import set_aside
-from search.documents import Stored, dump, load, problem_of, read, require_id, stored
+from newswatch.problems import Bulkhead, set_aside
+from search.documents import Hit, Stored, dump, load, problem_of, read, require_id, stored
 from search.names import Names
-from search.reading import get_hit
+from search.reading import get_hit, get_hits
 
 _TRIES = 20
+_PAGE = 1_000
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=1)
 
@@ -82,6 +84,35 @@ def seen_at(box: Mailbox, now: datetime) -> Mailbox:
     return replace(box, last_sent_at=last, last_by_alert=by_alert, failing_since=since, retry_at=retry_at)
 
 
+def is_held(box: Mailbox, now: datetime, lease: timedelta) -> bool:
+    """Whether a worker serves it. A claim that ends later than one can last holds nothing. Pure."""
+    return bool(box.claimed_until and now < box.claimed_until <= now + lease + SKEW)
+
+
+def tried(box: Mailbox, now: datetime) -> Mailbox:
+    """The mailbox as it is kept while a mail to it is made and offered: put off, in case the worker is killed by it.
+
+    Pure.
+    """
+    return put_off(box, "the worker that tried it did not come to its end", now)
+
+
+def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
+    """`noted` as if it had not been tried since `before`; what the recipient has changed meanwhile stands. Pure."""
+    return replace(
+        noted,
+        failures=before.failures,
+        failing_since=before.failing_since,
+        retry_at=before.retry_at,
+        last_error=before.last_error,
+    )
+
+
+def answered(box: Mailbox, why: str) -> Mailbox:
+    """The mailbox after the server has refused a mail to it for good: nothing is to be tried again. Pure."""
+    return replace(box, failures=0, failing_since=None, retry_at=None, last_error=why)
+
+
 class Mailboxes:
     """The mailboxes of one installation."""
 
@@ -109,7 +140,7 @@ class Mailboxes:
             set_aside(problem_of(error))
             return None
         box = seen_at(was.value, now) if was else Mailbox(address)
-        if box.claimed_until and now < box.claimed_until <= now + lease + SKEW and box.claimed_by != worker:
+        if is_held(box, now, lease) and box.claimed_by != worker:
             return None
         return self._write(was, replace(box, claimed_by=worker, claimed_until=now + lease))
 
@@ -139,6 +170,14 @@ class Mailboxes:
         hit = get_hit(self._es, self._index, address)
         return stored(read(hit, read_mailbox), hit) if hit else None
 
+    def many(self, addresses: Sequence[str], bulkhead: Bulkhead) -> Iterator[Mailbox | None]:
+        """The mailbox of each address, in order and in real time; None for one whose document can't be read."""
+        for at in range(0, len(addresses), _PAGE):
+            wanted = addresses[at : at + _PAGE]
+            hits = {hit["_id"]: hit for hit in get_hits(self._es, self._index, wanted)}
+            for address in wanted:
+                yield bulkhead.attempt("recipient", address, partial(_mailbox, address, hits.get(address)))
+
     def _write(self, was: Stored[Mailbox] | None, box: Mailbox) -> Stored[Mailbox] | None:
         try:
             if was is None:
@@ -163,3 +202,7 @@ def read_mailbox(address: str, document: Mapping[str, Any]) -> Mailbox:
     box = load(Mailbox, document)
     require_id(address, box.address)
     return box
+
+
+def _mailbox(address: str, hit: Hit | None) -> Mailbox:
+    return read_mailbox(address, hit["_source"]) if hit else Mailbox(address)

@@ -6,17 +6,20 @@ however often its batch is matched. What became of each recipient is written int
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from alerts import schedule
-from newswatch.errors import StoreError
+from newswatch.errors import NewswatchError, StoreError
 from newswatch.model import Delivery, DeliveryState, Match, Outcome, SavedSearch
+from newswatch.problems import Bulkhead, Problem
 from search import bulk
 from search.documents import Document, Stored, dump, load, require_id, values
 from search.names import Names
@@ -32,6 +35,18 @@ class OweReport:
 
     created: int = 0
     existing: int = 0
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Saved search → why something of it could not be owed. All of the others was."""
+
+
+@dataclass(slots=True)
+class _Created:
+    """What became of deliveries that were to be created."""
+
+    count: int = 0
+    existing: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Saved search → why Elasticsearch does not take one of its deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,21 @@ class Sent:
     subject: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a saved search owes a recipient, and is due by its schedule."""
+
+    recipient: str
+    alert_id: str
+    schedule: str
+    since: datetime
+    """When the first of it came due."""
+
+
+class RefusedError(NewswatchError):
+    """Elasticsearch does not take one delivery as it is: that one's fault, nobody else's."""
+
+
 class Outbox:
     """The deliveries of one installation."""
 
@@ -51,46 +81,66 @@ class Outbox:
 
     # ── owing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def owe(self, matches: Iterable[Match], searches: Iterable[SavedSearch], now: datetime) -> OweReport:
+    def owe(
+        self,
+        matches: Iterable[Match],
+        searches: Iterable[SavedSearch],
+        now: datetime,
+        *,
+        bulkhead: Bulkhead | None = None,
+    ) -> OweReport:
         """Owe each match's story to the recipients of its saved search, once.
 
         Of several articles on a story the first is told; a search that asks for updates owes the later ones as well.
+        A search for which nothing can be owed is `failed`: its matches are to be owed later; the others' are owed.
 
         Raises:
             StoreError: Elasticsearch can't take them all; owe the same matches again.
         """
+        walls = bulkhead or Bulkhead("owe")
         by_id = {search.id: search for search in searches}
         first: dict[tuple[str, str], Match] = {}
         later = [m for m in matches if first.setdefault((m.alert_id, m.story_id), m) is not m]
-        created, existing = self._create(owed(m, by_id[m.alert_id], now) for m in first.values())
-        later += [m for m in first.values() if owed(m, by_id[m.alert_id], now).id in existing]
-        updates = self._updates([m for m in later if by_id[m.alert_id].updates], by_id, now)
-        more, known = self._create(updates)
-        return OweReport(created + more, len(existing) + len(known))
+        created = self._create(_made(first.values(), by_id, now, walls), walls)
+        later += [m for m in first.values() if f"{m.alert_id}~{m.story_id}" in created.existing]
+        updates = self._updates([m for m in later if by_id[m.alert_id].updates], by_id, now, walls)
+        more = self._create(updates, walls)
+        refused = {**created.refused, **more.refused}
+        failed = {alert_id: reason for alert_id in by_id if (reason := walls.reason("search", alert_id))}
+        return OweReport(created.count + more.count, len(created.existing) + len(more.existing), failed | refused)
 
     def _updates(
-        self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime
+        self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
     ) -> Iterator[Delivery]:
         """The matches whose article is another than the one the story was told by."""
         told = {s.value.id: s.value.article_id for s in self.get(f"{m.alert_id}~{m.story_id}" for m in matches)}
-        for match in matches:
-            delivery = owed(match, searches[match.alert_id], now)
-            if told.get(delivery.id) != match.article_id:
+        for delivery in _made(matches, searches, now, walls):
+            if told.get(delivery.id) != delivery.article_id:
                 yield replace(delivery, kind="update")
 
-    def add(self, deliveries: Iterable[Delivery]) -> OweReport:
+    def add(self, deliveries: Iterable[Delivery], *, bulkhead: Bulkhead | None = None) -> OweReport:
         """Owe these; those that are owed already stay as they are."""
-        created, existing = self._create(deliveries)
-        return OweReport(created, len(existing))
+        created = self._create(deliveries, bulkhead or Bulkhead("owe"))
+        return OweReport(created.count, len(created.existing), created.refused)
 
-    def _create(self, deliveries: Iterable[Delivery]) -> tuple[int, set[str]]:
-        created, existing = 0, set()
-        for result in bulk.write(self._es, (bulk.create(self._index, d.id, document(d)) for d in deliveries)):
+    def _create(self, deliveries: Iterable[Delivery], walls: Bulkhead) -> _Created:
+        created, under_way = _Created(), deque[Delivery]()
+
+        def actions() -> Iterator[Document]:
+            for delivery in deliveries:
+                under_way.append(delivery)
+                yield bulk.create(self._index, delivery.id, document(delivery))
+
+        for result in bulk.write(self._es, actions()):
+            delivery = under_way.popleft()
             if result.conflict:
-                existing.add(result.id)
+                created.existing.add(result.id)
+            elif result.own_fault:
+                created.refused[delivery.alert_id] = result.reason or ""
+                walls.note(_refused(delivery, result.reason or ""))
             else:
-                created += bulk.won(result)
-        return created, existing
+                created.count += bulk.require(result)
+        return created
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -102,24 +152,20 @@ class Outbox:
         """Those of the deliveries that exist, in real time."""
         return get_stored(self._es, self._index, ids, read_delivery)
 
-    def recipients_due(self, now: datetime) -> list[str]:
-        """Everybody to whom something is due, as of the last refresh."""
+    def due(self, now: datetime) -> list[Waiting]:
+        """What is due by its schedule to anybody, as of the last refresh, by recipient."""
         due = _due(now)
-        recipients: list[str] = []
+        sources = [{name: {"terms": {"field": field}}} for name, field in _WAITING.items()]
+        found: list[Waiting] = []
         after: dict[str, Any] = {}
         while True:
-            composite = {"size": _PAGE, "sources": [{"r": {"terms": {"field": "waiting"}}}], **after}
-            answer = self._es.search(index=self._index, size=0, query=due, aggs={"r": {"composite": composite}})
-            page = answer["aggregations"]["r"]
-            recipients += [bucket["key"]["r"] for bucket in page["buckets"]]
+            composite = {"size": _PAGE, "sources": sources, **after}
+            aggs = {"r": {"composite": composite, "aggs": {"since": {"min": {"field": "not_before"}}}}}
+            page = self._es.search(index=self._index, size=0, query=due, aggs=aggs)["aggregations"]["r"]
+            found += [Waiting(**bucket["key"], since=_moment(bucket["since"]["value"])) for bucket in page["buckets"]]
             if "after_key" not in page:
-                return recipients
+                return found
             after = {"after": page["after_key"]}
-
-    def has_due(self, now: datetime) -> bool:
-        """Whether anything is due to anybody."""
-        self.refresh()
-        return bool(self._es.count(index=self._index, query=_due(now))["count"])
 
     def owed_to(self, recipient: str) -> list[Stored[Delivery]]:
         """Everything that waits for `recipient`, due or not, oldest first.
@@ -186,19 +232,28 @@ class Outbox:
         """Change each delivery, whoever else is changing it for another recipient.
 
         Raises:
-            StoreError: Elasticsearch refuses one, or one keeps being changed by others.
+            RefusedError: Elasticsearch does not take one of them as it is; the others are changed.
+            StoreError: one keeps being changed by others.
         """
+        refused: dict[str, str] = {}
         left = list(deliveries)
         for _ in range(_TRIES):
             actions = [bulk.replace(was, document(change(was.value))) for was in left]
             again = []
             for was, result in zip(left, bulk.write(self._es, actions), strict=True):
-                if not bulk.require(result):
+                if result.own_fault:
+                    refused[was.id] = result.reason or ""
+                elif not bulk.require(result):
                     again.append(was.id)
             if not again:
-                return
+                break
             left = self.get(again)
-        raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
+        else:
+            raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
+        if refused:
+            raise RefusedError(
+                "; ".join(f"Elasticsearch refuses delivery {one}: {why}" for one, why in refused.items())
+            )
 
 
 def _due(now: datetime) -> Document:
@@ -211,6 +266,15 @@ def _due(now: datetime) -> Document:
     return {"bool": {"filter": [_PENDING], "should": [by_time, instant], "minimum_should_match": 1}}
 
 
+def _moment(milliseconds: float) -> datetime:
+    """Elasticsearch's time as ours; the beginning of our calendar if it lies before that."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC)
+
+
+_WAITING = {"recipient": "waiting", "alert_id": "alert_id", "schedule": "schedule"}
 _MUTED = "muted until"
 _PENDING = {"term": {"state": DeliveryState.PENDING}}
 
@@ -220,6 +284,21 @@ def mute_rule(search: SavedSearch, now: datetime) -> str | None:
     if search.mute_until is None or search.mute_until <= now:
         return None
     return f"{_MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC"
+
+
+def _made(
+    matches: Iterable[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
+) -> Iterator[Delivery]:
+    """The deliveries of the matches, without those of searches for which none can be made."""
+    for match in matches:
+        if not walls.has("search", match.alert_id):
+            made = walls.attempt("search", match.alert_id, partial(owed, match, searches[match.alert_id], now))
+            if made is not None:
+                yield made
+
+
+def _refused(delivery: Delivery, reason: str) -> Problem:
+    return Problem("mail", delivery.id, reason, "owe", document=dump(delivery))
 
 
 def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.headerregistry import Address
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,18 +23,17 @@ from alerts.bounds import BOUNDS
 from alerts.query import check
 from newswatch import config
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError, StoreError
+from newswatch.mail_address import mail_address
 from newswatch.model import Level, SavedSearch, SearchKind, TagFilter
 from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
 from search.asking import HeavySearchError, SlowSearchError
 from search.documents import Document, Stored, dump, load, problem_of, read, require_id, stored, values
 from search.names import Names
-from search.reading import get_hit
+from search.reading import get_hit, get_hits
 
 log = logging.getLogger(__name__)
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
-_MAX_ADDRESS = 254
-"""Octets of an address that can be sent to (RFC 5321 section 4.5.3.1.3, RFC 3696 erratum 1690)."""
 _TRIES = 20
 _FAULTS = 20
 """Wrong fields of a form that are told one by one."""
@@ -44,29 +42,6 @@ _LONGEST_S = 10 * 366 * 86_400
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def address(text: str) -> str:
-    """`text`, if it is one mail address and nothing else.
-
-    Raises:
-        ValueError: it is none, or holds what could break out of a mail header or an SMTP command.
-    """
-    plain = text.strip()
-    if (
-        not plain.isascii()
-        or not plain.isprintable()
-        or any(c in plain for c in " <>,;\"'")
-        or len(plain.encode()) > _MAX_ADDRESS
-    ):
-        raise ValueError(f"{text!r} is no mail address (an international domain is written as xn--…)")
-    try:
-        parsed = Address(addr_spec=plain)
-    except Exception as error:  # the standard library lets IndexError and its own kinds out
-        raise ValueError(f"{text!r} is no mail address") from error
-    if not parsed.username or not parsed.domain:
-        raise ValueError(f"{text!r} is no mail address")
-    return f"{parsed.username}@{parsed.domain.lower()}"
 
 
 def _is_schedule(text: str) -> str:
@@ -133,7 +108,7 @@ class AlertSpec(BaseModel):
     kinds: Annotated[tuple[Text, ...], _at_most("kinds")] = ()
     min_sources: int = Field(1, ge=int(BOUNDS["min_sources"].least), le=int(BOUNDS["min_sources"].most))
     recipients: Annotated[
-        tuple[Annotated[str, AfterValidator(address)], ...], Field(min_length=1), _at_most("recipients")
+        tuple[Annotated[str, AfterValidator(mail_address)], ...], Field(min_length=1), _at_most("recipients")
     ]
     schedule: Annotated[str, _long("schedule"), AfterValidator(_is_schedule)] = "instant"
     throttle: Annotated[str, _lasts("throttle")] = "0s"
@@ -344,6 +319,14 @@ class SavedSearches:
         """
         found = self._found(alert_id)
         return read_search(found.id, found.value)
+
+    def of(self, alert_ids: Iterable[str], bulkhead: Bulkhead) -> dict[str, SavedSearch]:
+        """Those of the saved searches that exist and can be read, by id and in real time."""
+        found: dict[str, SavedSearch] = {}
+        for hit in get_hits(self._es, self._index, (alert_id for alert_id in alert_ids if alert_id)):
+            search = bulkhead.attempt("search", hit["_id"], partial(read_search, hit["_id"], hit["_source"]))
+            found |= {search.id: search} if search else {}
+        return found
 
     def history(self, alert_id: str) -> tuple[Change, ...]:
         """The versions before the one in force, oldest first; one that can't be read is left out, and set aside."""

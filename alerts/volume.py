@@ -88,7 +88,7 @@ def owe_volume(
         return OweReport()
     es.indices.refresh(index=names.articles)
     found = [walls.attempt("search", search.id, partial(_told, es, names, search, now)) for search in watching]
-    return Outbox(es, names).add(delivery for delivery in found if delivery)
+    return Outbox(es, names).add((delivery for delivery in found if delivery), bulkhead=walls)
 
 
 def _told(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:

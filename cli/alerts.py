@@ -461,14 +461,15 @@ def ack(
     """Send a recipient no more mails on a story, save corrections."""
     from alerts.feedback import obey
     from alerts.links import Link
-    from alerts.saved import UsageError, address
+    from alerts.saved import UsageError
     from ingest.urls import article_id
     from newswatch.errors import NewswatchError
+    from newswatch.mail_address import mail_address
     from search.articles import ArticleStore
 
     context, _ = _open()
     try:
-        recipient = address(to)
+        recipient = mail_address(to)
     except ValueError as error:
         raise UsageError(str(error)) from error
     article = ArticleStore(context.es, context.names).get([article_id(url)]).get(article_id(url))

@@ -1,7 +1,8 @@
-"""`newswatch poll` and `match`: the jobs, without Airflow."""
+"""`newswatch poll`, `match` and `deliver`: the jobs, without Airflow."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
     from jobs.plan import Plan
     from jobs.pull import PullReport
 
+if TYPE_CHECKING:
+    from alerts.deliver import DeliverReport
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(rich_help_panel="Pipeline")(poll)
     app.command(rich_help_panel="Pipeline")(match)
+    app.command(rich_help_panel="Pipeline")(deliver)
 
 
 def poll(as_json: AsJson = False) -> None:
@@ -63,18 +68,49 @@ def _print_polled(planned: Plan, total: PullReport) -> None:
 
 
 def match(as_json: AsJson = False) -> None:
-    """Match what was indexed against the saved searches and send the mails: the DAG `match_alerts`, once."""
+    """Match what was indexed against the saved searches and send the mails: `match_alerts` and `deliver_mails`, once.
+
+    What can't be matched keeps no mail from being sent.
+    """
     from jobs.context import open_context
+    from jobs.deliver import deliver as send
     from jobs.match import match as run
 
+    context = open_context()
     with err.status("Matching …"):
-        report = run(open_context())
+        report = run(context)
+    with err.status("Sending …"):
+        sent = send(context)
     if as_json:
-        emit_json(report)
+        emit_json(asdict(report) | {"delivered": sent})
         return
     out.print(f"[bold]{len(report.batches)}[/] batches matched: {report.matches} matches, {report.owed} new.")
-    if report.delivered:
-        sent = report.delivered
-        out.print(f"[bold]{sent.sent}[/] mails sent, {sent.postponed} postponed, {sent.failed} failed.")
     for alert, reason in report.failed.items():
         err.print(f"[red]Saved search {escape(alert)} could not be run:[/] {escape(reason)}")
+    _tell_aside(report.set_aside)
+    _tell(sent)
+
+
+def deliver(as_json: AsJson = False) -> None:
+    """Send the mails that are due, whoever has waited longest first: the DAG `deliver_mails`, once."""
+    from jobs.context import open_context
+    from jobs.deliver import deliver as send
+
+    with err.status("Sending …"):
+        sent = send(open_context())
+    if as_json:
+        emit_json(sent)
+        return
+    _tell(sent)
+
+
+def _tell(sent: DeliverReport) -> None:
+    out.print(f"[bold]{sent.sent}[/] mails sent, {sent.postponed} postponed, {sent.failed} failed.")
+    for told in filter(None, (sent.down, sent.stopped)):
+        err.print(f"[red]Not all were sent:[/] {escape(told)}", soft_wrap=True)
+    _tell_aside(sent.set_aside)
+
+
+def _tell_aside(count: int) -> None:
+    if count:
+        err.print(f"[red]{count} could not be used[/] and were set aside: [cyan]newswatch problems[/] says why.")

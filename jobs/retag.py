@@ -24,8 +24,6 @@ from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
 _PAGE = 500
-_MALFORMED = 400
-"""What Elasticsearch answers where the document itself is at fault."""
 _EXAMPLES = 3
 _TRIES = 10
 
@@ -145,7 +143,7 @@ class _Slice:
                 _note(self._report, was.value[0], article)
             elif result.conflict or result.moved:
                 overtaken, moved = overtaken + 1, moved or result.moved
-            elif result.status == _MALFORMED and not result.of_index:
+            elif result.own_fault:
                 self._walls.note(article_problem(article, result.reason, stage="retag"))
             else:
                 bulk.won(result)

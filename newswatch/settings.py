@@ -12,14 +12,15 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import newswatch
+from newswatch.mail_address import mail_address
 from newswatch.servers import Login, MailServer, addresses, mail_server, server, servers
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ def default_config_dir() -> Path:
     """`config/` of a checkout, or the copy that was installed with the package."""
     checkout = PACKAGE.parent / "config"
     return checkout if checkout.is_dir() else PACKAGE / "config"
+
+
+MailAddress = Annotated[str, AfterValidator(mail_address)]
 
 
 class Settings(BaseSettings):
@@ -78,7 +82,7 @@ class Settings(BaseSettings):
     """The name to log in to it by, if it wants one."""
     smtp_password: SecretStr | None = None
     """The password that goes with the name."""
-    mail_from: str = "newswatch@localhost"
+    mail_from: MailAddress = "newswatch@localhost"
     """The sender's address."""
     mail_name: str = "newswatch"
     """Shown as the sender, before the address."""
@@ -87,9 +91,13 @@ class Settings(BaseSettings):
     mail_give_up_s: int = Field(default=5 * 86_400, ge=60, le=30 * 86_400)
     """How long a recipient is tried whom the server keeps putting off."""
     smtp_timeout_s: float = Field(default=30, gt=0, le=3_600, allow_inf_nan=False)
-    """For connecting and for each answer; the answer to the mail itself is awaited four times as long."""
+    """Seconds for connecting and for each answer; the answer to the mail itself is awaited four times as long."""
+    smtp_deadline_s: float = Field(default=150, gt=0, le=200)
+    """Seconds for one mail as a whole, from connecting to the server's yes, however much it says meanwhile."""
+    mail_run_s: int = Field(default=600, ge=1, le=600)
+    """Seconds after which a delivery run begins no more mails; the rest stays due for the next run."""
 
-    operator: str | None = None
+    operator: Annotated[MailAddress | None, BeforeValidator(lambda text: text or None)] = None
     """Address that is mailed, once a day, which feeds broke, went silent or came back. None: that is only logged."""
 
     contact: str = "newswatch@localhost"

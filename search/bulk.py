@@ -53,6 +53,11 @@ class Written:
         return self.kind in faults.OF_THE_INDEX or self.status in (401, 403)
 
     @property
+    def own_fault(self) -> bool:
+        """Elasticsearch does not take this document as it is, and would take others."""
+        return self.status in (400, 413) and not self.of_index
+
+    @property
     def moved(self) -> bool:
         """The index is gone, or closed to writing: an upgrade may have put another generation in its place."""
         return self.kind in (faults.MISSING, faults.BLOCKED)

@@ -18,8 +18,6 @@ from search.reading import get_hits
 
 _FEEDS = 1_000
 """Feeds that one search asks for."""
-_MALFORMED = 400
-"""What Elasticsearch answers where the document itself is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ class EntryStore:
         by_id = {record.id: record for record in records}
         actions = (bulk.put(self._index, name, dump(one)) for name, one in by_id.items())
         for result in bulk.write(self._es, actions):
-            if result.status != _MALFORMED or result.of_index:
+            if not result.own_fault:
                 bulk.won(result)
                 continue
             record = by_id[result.id]

@@ -23,12 +23,13 @@ from alerts.mailbox import Mailboxes
 from alerts.outbox import Outbox
 from alerts.query import check
 from alerts.resting import rests
-from alerts.saved import Change, SavedSearches, UsageError, address, read_alerts, with_fields
+from alerts.saved import Change, SavedSearches, UsageError, read_alerts, with_fields
 from alerts.trial import MANY, Difference, Trial, compare
 from alerts.trial import trial as try_out
 from alerts.volume import Volume, measure
 from jobs.context import Context
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
+from newswatch.mail_address import mail_address
 from newswatch.model import SavedSearch
 from newswatch.problems import Problem
 from newswatch.topics import tag_path
@@ -180,7 +181,7 @@ def _usual_address(here: Context, user: str) -> str:
     if own:
         return own[-1].recipients[0]
     try:
-        return address(f"{user}@localhost") if catches(here.settings) else ""
+        return mail_address(f"{user}@localhost") if catches(here.settings) else ""
     except ValueError:
         return ""
 

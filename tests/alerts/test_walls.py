@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,6 @@ import alerts.match
 from alerts.formula import query_of
 from alerts.match import match_batch
 from alerts.outbox import Outbox, OweReport
-from alerts.owing import owe_each
 from alerts.resting import recovered, rests
 from alerts.saved import SavedSearches
 from alerts.volume import owe_volume
@@ -164,33 +162,26 @@ def test_a_search_whose_mails_can_t_be_owed(press: Press) -> None:
     bad = a_search("bad", "glacier")
     matches, walls = matches_of(press, GOOD, bad), Bulkhead("match")
     broken = replace(bad, schedule="now and then")
-    report = owe_each(Outbox(press.es, press.names), matches, [GOOD, broken], NOW, walls)
+    report = Outbox(press.es, press.names).owe(matches, [GOOD, broken], NOW, bulkhead=walls)
     assert report.created == 2
     assert [(p.subject, "no schedule" in p.reason) for p in walls.problems] == [("bad", True)]
-
-
-class Refusing(Outbox):
-    """An outbox of which Elasticsearch refuses one search's deliveries."""
-
-    def owe(self, matches: Sequence[Match], searches: object, now: object) -> OweReport:  # type: ignore[override]
-        if any(match.alert_id == "bad" for match in matches):
-            raise StoreError(f"Elasticsearch refuses delivery: {self.why}")
-        return super().owe(matches, searches, now)  # type: ignore[arg-type]
-
-    why = "document_parsing_exception: failed to parse field"
 
 
 def test_a_search_whose_deliveries_are_refused(press: Press) -> None:
     bad = a_search("bad", "glacier")
     matches, walls = matches_of(press, GOOD, bad), Bulkhead("match")
-    outbox = Refusing(press.es, press.names)
-    assert owe_each(outbox, matches, [GOOD, bad], NOW, walls).created == 2
-    assert [p.subject for p in walls.problems] == ["bad"]
-    alone = [match for match in matches if match.alert_id == "bad"]
-    assert owe_each(outbox, alone, [bad], NOW, Bulkhead("match")).created == 0, "also if nobody else matches"
-    outbox.why = "cluster_block_exception: index is read-only"
-    with pytest.raises(StoreError):
-        owe_each(outbox, alone, [bad], NOW, Bulkhead("match"))
+    long = "b" * 600  # longer than an id of Elasticsearch's can be
+    matches = tuple(match._replace(alert_id=long) if match.alert_id == "bad" else match for match in matches)
+    report = Outbox(press.es, press.names).owe(matches, [GOOD, replace(bad, id=long)], NOW, bulkhead=walls)
+    assert (report.created, list(report.failed)) == (2, [long])
+    assert len(walls.problems) == 1
+
+
+def test_a_blocked_outbox_is_no_search_s_fault(press: Press) -> None:
+    matches = matches_of(press, GOOD)
+    press.es.indices.put_settings(index=press.names.deliveries, settings={"index.blocks.write": True})
+    with pytest.raises(StoreError, match="index.blocks.write"):
+        Outbox(press.es, press.names).owe(matches, [GOOD], NOW, bulkhead=Bulkhead("match"))
 
 
 def test_a_broken_search_can_still_be_switched_off_and_muted(press: Press) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from ingest.extract import extractor_version
+from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import PullReport, pull
@@ -165,6 +166,7 @@ def mailed_unread(world: World, *more: str) -> Story:
     world.press.broken["/articles/one"] = 503
     poll(world)
     match(world.context)
+    deliver(world.context)
     assert len(world.mailbox.mails) == 1
     return story
 
@@ -181,6 +183,7 @@ def test_a_page_that_failed_is_tried_again_though_the_feed_says_nothing_new(worl
     assert story.paragraphs[1] in read.text
     assert (read.version, read.text_status, read.problems) == (1, "full", ()), "nobody has edited it"
     match(world.context)
+    deliver(world.context)
     assert len(world.mailbox.mails) == 1, "the same story was mailed twice"
     world.wait(days=2)
     assert poll(world).pages_again == 0
@@ -195,6 +198,7 @@ def test_a_page_read_at_last_is_no_correction_and_an_edit_after_it_is(world: Wor
     world.wait(minutes=20)
     assert poll(world).pages_again == 1
     match(world.context)
+    deliver(world.context)
     assert NOTE in article(world).text
     assert len(world.mailbox.mails) == 1, "a page that is read at last was mailed as a correction"
     story.summary = "Correction: the ministers met in Bruges."
@@ -202,6 +206,7 @@ def test_a_page_read_at_last_is_no_correction_and_an_edit_after_it_is(world: Wor
     world.wait(minutes=20)
     assert poll(world).updated == 1
     match(world.context)
+    deliver(world.context)
     assert len(world.mailbox.mails) == 2, "an outlet's correction was not mailed"
 
 
@@ -212,11 +217,13 @@ def test_an_edited_page_that_fails_and_is_read_at_last_is_no_second_correction(w
     story.title += " in Brussels"
     assert poll(world).updated == 1
     match(world.context)
+    deliver(world.context)
     story.paragraphs = (*story.paragraphs, NOTE)
     world.press.broken.clear()
     world.wait(minutes=20)
     poll(world)
     match(world.context)
+    deliver(world.context)
     assert (article(world).version, article(world).text_status) == (2, "full")
     assert len(world.mailbox.mails) == 1
 
