@@ -11,7 +11,8 @@ from email.message import EmailMessage
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.deliver import LEASE, DeliverReport, deliver
+from alerts.deliver import DeliverReport, deliver
+from alerts.due import LEASE
 from alerts.mailbox import Mailboxes
 from alerts.match import match_batch
 from alerts.outbox import Outbox, OweReport

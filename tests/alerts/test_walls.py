@@ -180,7 +180,7 @@ def test_a_search_whose_deliveries_are_refused(press: Press) -> None:
 def test_a_blocked_outbox_is_no_search_s_fault(press: Press) -> None:
     matches = matches_of(press, GOOD)
     press.es.indices.put_settings(index=press.names.deliveries, settings={"index.blocks.write": True})
-    with pytest.raises(StoreError, match="index.blocks.write"):
+    with pytest.raises(StoreError, match=r"index\.blocks\.write"):
         Outbox(press.es, press.names).owe(matches, [GOOD], NOW, bulkhead=Bulkhead("match"))
 
 
