@@ -38,6 +38,7 @@ def waits(since: datetime = NOW, schedule: str = "instant") -> Waiting:
     ("box", "waiting", "search", "moment"),
     [
         (Mailbox(ANN), waits(), a_search("ice"), NOW),
+        (Mailbox(ANN), waits(since=NOW + HOUR), a_search("ice"), NOW),
         (Mailbox(ANN, last_sent_at=NOW - 9 * SECOND), waits(), a_search("ice"), NOW + 51 * SECOND),
         (Mailbox(ANN, last_sent_at=NOW), waits(schedule="hourly"), a_search("ice"), NOW),
         (Mailbox(ANN, last_sent_at=NOW), waits(schedule="nonsense"), a_search("ice"), NOW + MINUTE),
@@ -46,12 +47,12 @@ def waits(since: datetime = NOW, schedule: str = "instant") -> Waiting:
     ],
 )
 def test_moment_of_a_search(box: Mailbox, waiting: Waiting, search: SavedSearch | None, moment: datetime) -> None:
-    assert moment_of(box, waiting, {"ice": search} if search else {}, MINUTE) == moment
+    assert moment_of(box, waiting, {"ice": search} if search else {}, MINUTE, NOW) == moment
 
 
 def test_a_throttle_beyond_the_calendar_is_never_over() -> None:
     box = Mailbox(ANN, last_by_alert={"ice": NOW})
-    assert moment_of(box, waits(), {"ice": a_search("ice", throttle_s=10**15)}, MINUTE).year == 9999
+    assert moment_of(box, waits(), {"ice": a_search("ice", throttle_s=10**15)}, MINUTE, NOW).year == 9999
 
 
 @pytest.mark.parametrize(

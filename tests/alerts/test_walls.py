@@ -18,7 +18,7 @@ from alerts.saved import SavedSearches
 from alerts.volume import owe_volume
 from newswatch.errors import QueryError, StoreError
 from newswatch.model import Batch, Match, SavedSearch
-from newswatch.problems import Bulkhead, Problem
+from newswatch.problems import Bulkhead, Problem, collecting
 from search.mapping import ANALYZERS, UNSTEMMED
 from search.names import Names
 from search.quarantine import Quarantine
@@ -167,16 +167,6 @@ def test_a_search_whose_mails_can_t_be_owed(press: Press) -> None:
     assert [(p.subject, "no schedule" in p.reason) for p in walls.problems] == [("bad", True)]
 
 
-def test_a_search_whose_deliveries_are_refused(press: Press) -> None:
-    bad = a_search("bad", "glacier")
-    matches, walls = matches_of(press, GOOD, bad), Bulkhead("match")
-    long = "b" * 600  # longer than an id of Elasticsearch's can be
-    matches = tuple(match._replace(alert_id=long) if match.alert_id == "bad" else match for match in matches)
-    report = Outbox(press.es, press.names).owe(matches, [GOOD, replace(bad, id=long)], NOW, bulkhead=walls)
-    assert (report.created, list(report.failed)) == (2, [long])
-    assert len(walls.problems) == 1
-
-
 def test_a_blocked_outbox_is_no_search_s_fault(press: Press) -> None:
     matches = matches_of(press, GOOD)
     press.es.indices.put_settings(index=press.names.deliveries, settings={"index.blocks.write": True})
@@ -218,5 +208,6 @@ def test_a_document_that_breaks_seeding_costs_its_own_item(press: Press, tmp_pat
     path.write_text("alerts:\n" + one.format("a") + one.format("b"))
     press.es.index(index=press.names.searches, id="a", document={}, refresh=True)
     walls = Bulkhead("seed")
-    assert saved.seed_from_file(path, walls, now=NOW) == 1
-    assert [p.subject for p in walls.problems] == ["a"]
+    with collecting(walls):
+        assert saved.seed_from_file(path, walls, now=NOW) == 1
+    assert [p.subject for p in walls.problems] == [f"{press.names.searches}/a"]
