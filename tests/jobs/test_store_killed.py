@@ -1,4 +1,4 @@
-"""Elasticsearch is killed amid the work and comes back on its data; and jobs that run at once. Nothing lost or twice."""
+"""Elasticsearch is killed amid the work and comes back on its data; jobs run at once. Nothing is lost or twice."""
 
 from __future__ import annotations
 
