@@ -421,7 +421,7 @@ def test_an_outage_counts_not_even_where_one_feed_is_due(world: World, town: Tow
     for press in town.presses:
         press.close()
     store = FeedStore(world.context.es, world.context.names)
-    later = world.now.replace(year=2029)
+    later = world.now + timedelta(days=6)
     due = store.due(world.now.replace(year=2030), 9)
     store.save([(found, replace(found.value.state, next_poll_at=later)) for found in due if found.id != "f1"])
     world.wait(minutes=5)
@@ -441,7 +441,7 @@ def test_a_dead_feed_is_counted_beside_others_and_alone(world: World, town: Town
     assert town.failures() == [0, 1]
     store = FeedStore(world.context.es, world.context.names)
     (well,) = [found for found in store.due(world.now.replace(year=2030), 9) if found.id == "f0"]
-    store.save([(well, replace(well.value.state, next_poll_at=world.now.replace(year=2029)))])
+    store.save([(well, replace(well.value.state, next_poll_at=world.now + timedelta(days=6)))])
     world.wait(minutes=30)
     asked = len(other.asked)
     report = poll(world)
