@@ -114,8 +114,8 @@ def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     refuse_downgrade(installed, settings)
     try:
         # First: from then on nothing brings an index back behind our back.
-        if _template(es, names.plain_template).get("_meta") != plain["meta"]:
-            es.indices.put_index_template(name=names.plain_template, **plain)
+        if _template(es, names.plain_template()).get("_meta") != plain["meta"]:
+            es.indices.put_index_template(name=names.plain_template(), **plain)
         created = _set_up_plain(es, names, settings)
         if installed.get("_meta") != template["meta"]:
             # Again afterwards, for a slice that somebody created by the old template meanwhile.

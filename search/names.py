@@ -25,7 +25,6 @@ class Names:
         """The pattern that every monthly slice matches, and nothing else."""
         return f"{self.prefix}articles-*"
 
-    @property
     def plain_template(self) -> str:
         """The name of the template of every index that is not sliced by month."""
         return f"{self.prefix}newswatch-plain"

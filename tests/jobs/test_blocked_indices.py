@@ -127,7 +127,7 @@ def test_a_missing_index_is_made_anew_as_it_was_and_told(world: World) -> None:
 
 def test_an_index_with_a_guessed_mapping_is_recognised(world: World) -> None:
     es, names = world.context.es, world.context.names
-    es.indices.delete_index_template(name=names.plain_template)
+    es.indices.delete_index_template(name=names.plain_template())
     es.indices.delete(index=names.labels)
     es.indices.create(index=names.labels)
     es.index(index=names.labels, document={"alert_id": "x", "relevant": True})
