@@ -12,7 +12,6 @@ import logging
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest import boilerplate, dates, text, walls
@@ -20,6 +19,7 @@ from ingest.parse import language_of
 from ingest.structured import PageFacts, read_facts
 from ingest.titles import Titles, choose_title
 from ingest.urls import absolute, host_of
+from ingest.zones import Hints, hints_of
 from newswatch.model import Extracted
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     h1s = [boilerplate.visible_text(h1) for h1 in tree.iter("h1")]
     titles = Titles(facts.headline, h1s, facts.social_title, facts.document_title)
     title = choose_title(titles, [*facts.sites, *host_of(url).split(".")[-2:-1]])
-    published = _published(facts.published, now, problems)
     head = _Head(tree, url)
+    published = _published(facts.published, now, hints_of(head.language_tag, url), problems)
     shown = boilerplate.lines_of(tree)
     found = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
     status, why = walls.verdict(title, found, "\n".join(shown), free=facts.free, words=facts.word_count)
@@ -165,7 +165,8 @@ class _Head:
         )
         root = tree.getroottree().getroot()
         stated = (root.get("lang") or root.get("xml:lang"), metas.get("content-language"), metas.get("og:locale"))
-        self.language = next((code for code in map(language_of, stated) if code), None)
+        self.language_tag = next((tag for tag in stated if language_of(tag)), None)
+        self.language = language_of(self.language_tag)
         self.canonical = absolute(next(links, None), url) or absolute(metas.get("og:url"), url)
         self.image = absolute(metas.get("og:image") or metas.get("twitter:image"), url)
 
@@ -178,29 +179,20 @@ def _fill_up(facts: PageFacts, tree: etree._Element, url: str) -> None:
 
     wanted: dict[str, Any] = {"original_date": True, "extensive_search": True, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
     found = extract_metadata(tree, default_url=url, date_config=wanted, extensive=True)
-    if found.date:
+    if found.date and not facts.published:  # it would read a stated date that `dates` finds unsure
         facts.published.append(found.date)
     if not facts.authors and found.author:
         facts.authors = [name.strip() for name in found.author.split(";") if name.strip()]
 
 
-def _published(written: Iterable[str], now: datetime, problems: list[str]) -> datetime | None:
-    """The first of the dates that can be read and is plausible."""
-    for each in written:
-        when = _read_date(each.strip())
-        if when is None:
-            continue
-        if why := dates.implausible(when, now):
+def _published(written: Iterable[str], now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
+    """The first of the dates that can be read and is plausible; what is passed over is noted."""
+    for each in dict.fromkeys(map(str.strip, written)):
+        when = dates.read(each, hints)
+        if isinstance(when, str):
+            problems.append(f"published {each[: dates.MAX_CHARS]!r} {when}: dropped")
+        elif why := dates.implausible(when, now):
             problems.append(f"published {why}: dropped")
-            continue
-        return when
-    return None
-
-
-def _read_date(written: str) -> datetime | None:
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            return dates.in_utc(read(written))
-        except (ValueError, OverflowError, IndexError):
-            continue
+        else:
+            return when
     return None

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from ingest import text
-from ingest.parse import Draft, finish, language_of, plausible
+from ingest.parse import Draft, dated, finish, language_of
 from ingest.urls import absolute
+from ingest.zones import Hints, hints_of
 from newswatch.model import NotAFeed, ParsedFeed
 
 
@@ -27,7 +28,8 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
         problems.append("the document doesn't say which version of JSON Feed it is")
     language = language_of(_str(data, "language"))
     site = absolute(_str(data, "home_page_url"), url)
-    drafts = [_draft(item, site or url, now) for item in data["items"] if isinstance(item, dict)]
+    hints = hints_of(_str(data, "language"), url)
+    drafts = [_draft(item, site or url, now, hints) for item in data["items"] if isinstance(item, dict)]
     if len(drafts) < len(data["items"]):
         problems.append(f"{len(data['items']) - len(drafts)} items are no objects: dropped")
     return ParsedFeed(
@@ -42,7 +44,7 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
     )
 
 
-def _draft(item: dict[str, Any], base: str | None, now: datetime) -> Draft:
+def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
     draft = Draft(guid=_str(item, "id").strip(), title=text.one_line(text.unescape(_str(item, "title"))))
     given = _str(item, "url") or _str(item, "external_url")
     draft.link = absolute(given, base)
@@ -53,8 +55,8 @@ def _draft(item: dict[str, Any], base: str | None, now: datetime) -> Draft:
     draft.summary = text.tidy(_str(item, "summary"))
     draft.authors = tuple(dict.fromkeys(_names([*_dicts(item, "authors"), *_dicts(item, "author")])))
     draft.date_as_written = _str(item, "date_published") or _str(item, "date_modified")
-    draft.published = _date(item, "date_published", now, draft.problems)
-    draft.updated = _date(item, "date_modified", now, draft.problems)
+    draft.published = dated(_str(item, "date_published"), "date_published", now, hints, draft.problems)
+    draft.updated = dated(_str(item, "date_modified"), "date_modified", now, hints, draft.problems)
     draft.language = language_of(_str(item, "language"))
     draft.image = absolute(_str(item, "image") or _str(item, "banner_image"), base)
     return draft
@@ -75,15 +77,3 @@ def _str(data: dict[str, Any], key: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) else ""
-
-
-def _date(item: dict[str, Any], key: str, now: datetime, problems: list[str]) -> datetime | None:
-    written = _str(item, key).strip()
-    if not written:
-        return None
-    try:
-        when = datetime.fromisoformat(written)
-        return plausible(when, key, now, problems)
-    except (ValueError, OverflowError):
-        problems.append(f"{key} {written!r} is no date that can be read: dropped")
-        return None

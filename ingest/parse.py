@@ -11,19 +11,19 @@ Where one document gives the same id to several entries with different links, th
 
 from __future__ import annotations
 
-import calendar
 import hashlib
 import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from ingest import dates, text
 from ingest.discover import advertised
 from ingest.urls import absolute, canonicalize
+from ingest.zones import Hints, hints_of
 from newswatch.model import Entry, NotAFeed, ParsedFeed
 
 MAX_BYTES: Final = 50_000_000
@@ -104,7 +104,8 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
     version = parsed.get("version") or ""
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
     base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
-    drafts = [_draft(entry, base, now) for entry in parsed.entries]
+    hints = hints_of(_text(feed, "language"), url)
+    drafts = [_draft(entry, base, now, hints) for entry in parsed.entries]
     skip = {name.lower(): _SKIPPED.findall(inner) for name, inner in _SKIP.findall(body[:100_000])}
     return ParsedFeed(
         url=url,
@@ -121,7 +122,7 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
     )
 
 
-def _draft(entry: Mapping[str, Any], base: str | None, now: datetime) -> Draft:
+def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
     draft = Draft(guid=_text(entry, "id").strip(), title=_plain(entry, "title"))
     draft.link = _entry_link(entry, base, draft.problems)
     draft.summary = _plain(entry, "summary")
@@ -130,8 +131,8 @@ def _draft(entry: Mapping[str, Any], base: str | None, now: datetime) -> Draft:
     names = (_author(author) for author in _get(entry, "authors") or ())
     draft.authors = tuple(dict.fromkeys(name for name in names if name))
     draft.date_as_written = _text(entry, "published") or _text(entry, "updated")
-    draft.published = _date(entry, "published", now, draft.problems)
-    draft.updated = _date(entry, "updated", now, draft.problems)
+    draft.published = _date(entry, "published", now, hints, draft.problems)
+    draft.updated = _date(entry, "updated", now, hints, draft.problems)
     draft.language = language_of(_text(_get(entry, "title_detail") or {}, "language"))
     draft.image = _image(entry, base)
     return draft
@@ -181,18 +182,9 @@ def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str])
     return link
 
 
-def _date(entry: Mapping[str, Any], key: str, now: datetime, problems: list[str]) -> datetime | None:
-    written, read = _text(entry, key).strip(), _get(entry, f"{key}_parsed")
-    if not written and read is None:
-        return None
-    try:
-        when = datetime.fromtimestamp(calendar.timegm(read), UTC) if read else None
-    except (ValueError, OverflowError, OSError):
-        when = None
-    if when is None:
-        problems.append(f"{key} {written!r} is no date that can be read: dropped")
-        return None
-    return plausible(when, key, now, problems)
+def _date(entry: Mapping[str, Any], key: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
+    """Read from what is written: feedparser takes zones that it doesn't know for UTC."""
+    return dated(_text(entry, key), key, now, hints, problems)
 
 
 def _image(entry: Mapping[str, Any], base: str | None) -> str | None:
@@ -253,6 +245,17 @@ def language_of(tag: str | None) -> str | None:
     """The primary subtag of a BCP 47 language tag, lower case; None where it is none."""
     match = _LANGUAGE.match((tag or "").strip())
     return match[1].lower() if match else None
+
+
+def dated(written: str, what: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
+    """The date in `written`, in UTC, or None with a note in `problems` where it can't be read or can't be right."""
+    if not written.strip():
+        return None
+    when = dates.read(written.strip(), hints)
+    if isinstance(when, str):
+        problems.append(f"{what} {written.strip()[: dates.MAX_CHARS]!r} {when}: dropped")
+        return None
+    return plausible(when, what, now, problems)
 
 
 def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> datetime | None:
