@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from typing import Final
 
 from ingest import calendar_names
@@ -48,13 +49,13 @@ def read(written: str, hints: Hints = NO_HINTS) -> datetime | str:
         return f"has more than {MAX_CHARS} characters"
     try:
         return _common(written) or _epoch(written.strip()) or _Written(written, hints).date()
-    except _NoDate as error:
+    except _NoDateError as error:
         return str(error)
     except (ValueError, OverflowError):
         return "is no day or time of the calendar"
 
 
-class _NoDate(Exception):
+class _NoDateError(Exception):
     """Says why what is written is no date."""
 
 
@@ -91,7 +92,7 @@ def _epoch(written: str) -> datetime | None:
     if not found:
         return None
     if not found[2] and _COMPACT_MINUTE.fullmatch(found[1]):
-        raise _NoDate("may be seconds since 1970, or a date in digits")
+        raise _NoDateError("may be seconds since 1970, or a date in digits")
     return datetime.fromtimestamp(float(written) / (1_000 if found[2] else 1), UTC)
 
 
@@ -134,10 +135,10 @@ _TIME: Final = "\x00"
 _BEFORE_TIME: Final = re.compile("(?:T\\s?)?\x00", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\s,;/|·•\x00]+")
 _WEEKDAY_NUMBER: Final = re.compile(r"\bthứ \d\b", re.IGNORECASE)
-_FILLERS: Final = frozenset(
-    "at on of the um uhr den der à le a las los la às as de del alle ore ora om op uur kl klo kello o godz w dnia dne v"
-    " hod h hrs г год року р года в о об у saat στις τις ώρα الساعة في يوم ngày năm lúc pukul d m gada d. - ' :".split()
-)
+_FILLERS: Final = """
+at on of the um uhr den der à le a las los la às as de del alle ore ora om op uur kl klo kello o godz w dnia dne v hod
+h hrs г год року р года в о об у saat στις τις ώρα الساعة في يوم ngày năm lúc pukul d m gada - ' :
+"""
 """Words that stand in dates and say nothing."""
 _MONTH_FIRST: Final = frozenset({"en", "fil", "tl", None})
 """Languages in which 06/07 may be June or July; None is an unknown one."""
@@ -171,7 +172,7 @@ class _Written:
         """The date in UTC.
 
         Raises:
-            _NoDate: something is missing, is left over or may be meant in two ways.
+            _NoDateError: something is missing, is left over or may be meant in two ways.
             ValueError, OverflowError: there is no such day or time.
         """
         self.rest = _normal(self.rest)
@@ -230,9 +231,9 @@ class _Written:
 
     def _set_time(self, hours: int, minutes: int, seconds: int, part: str = "") -> None:
         if self.time is not None:
-            raise _NoDate("has two times")
+            raise _NoDateError("has two times")
         if hours > 24 or minutes > 59 or seconds > 60 or (hours == 24 and (minutes or seconds)):
-            raise _NoDate("is no time of a day")
+            raise _NoDateError("is no time of a day")
         micros = int(part[:6].ljust(6, "0")) if part else 0
         self.time = timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=micros)
 
@@ -244,7 +245,7 @@ class _Written:
         while found := self._take(_OFFSET):
             zone = offset_of(found[1], found[2], found[3])
             if zone is None:
-                raise _NoDate(f"has the time zone {found[0].strip()}, which is none")
+                raise _NoDateError(f"has the time zone {found[0].strip()}, which is none")
             self.offsets.add(zone)
 
     def _zone(self, local: datetime) -> tzinfo:
@@ -253,10 +254,10 @@ class _Written:
             zones = [*self.offsets, *(zone for zone in zones if isinstance(zone, tzinfo))]
         told = next((zone for zone in zones if isinstance(zone, str)), None)
         if told or None in zones:
-            raise _NoDate(f"is no date that can be read: {told or 'its time zone is unknown'}")
+            raise _NoDateError(f"is no date that can be read: {told or 'its time zone is unknown'}")
         found = [zone for zone in zones if isinstance(zone, tzinfo)] or [UTC]
         if len({zone.utcoffset(local) for zone in found}) > 1:
-            raise _NoDate("has two time zones")
+            raise _NoDateError("has two time zones")
         return found[0]
 
     # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,7 +275,7 @@ class _Written:
             elif month := _month(word, self.hints.language):
                 months.append((word, month))
             elif not self._set_weekday(word) and not _is_filler(word):
-                raise _NoDate(f"is no date that can be read: {word!r} is no part of a date")
+                raise _NoDateError(f"is no date that can be read: {word!r} is no part of a date")
         self._set_named_day(numbers, months)
 
     def _is_zone(self, word: str) -> bool:
@@ -296,22 +297,22 @@ class _Written:
             if is_zone_name(word):
                 self.names.append(word)
             elif not self._set_weekday(word):
-                raise _NoDate(f"is no date that can be read: {word!r} is no part of a date")
+                raise _NoDateError(f"is no date that can be read: {word!r} is no part of a date")
 
     def _set_named_day(self, numbers: list[str], months: list[tuple[str, frozenset[int]]]) -> None:
         if not numbers and not months:
             return
         if self.days:
-            raise _NoDate("is no date that can be read: there is more in it than one day")
+            raise _NoDateError("is no date that can be read: there is more in it than one day")
         if len(months) > 1 and self._set_weekday(months[0][0]):
             months = months[1:]  # mar, 07 mar 2026: a Tuesday in March
         meant = frozenset(range(1, 13)).intersection(*(numbers_of for _, numbers_of in months)) if months else ()
         if len(numbers) != 2 or not meant:
-            raise _NoDate("is no date that can be read: it needs a day, a month and a year")
+            raise _NoDateError("is no date that can be read: it needs a day, a month and a year")
         years = [number for number in numbers if len(number) == 4]
         day, year = (numbers[1], numbers[0]) if years[:1] == numbers[:1] else (numbers[0], numbers[1])
         if len(years) > 1 or len(day) > 2 or len(year) not in (2, 4):
-            raise _NoDate("is no date that can be read: it needs a day, a month and a year")
+            raise _NoDateError("is no date that can be read: it needs a day, a month and a year")
         self.sure_of_year = len(year) == 4
         thai = any("\u0e00" <= char <= "\u0e7f" for word, _ in months for char in word)
         century = 0 if self.sure_of_year else 2_000 if int(year) < _LAST_CENTURY else 1_900
@@ -321,12 +322,12 @@ class _Written:
     def _day(self) -> Day:
         """The one day that is meant; the day of the week may tell which."""
         if not self.days:
-            raise _NoDate("is no date that can be read")
+            raise _NoDateError("is no date that can be read")
         possible = list(dict.fromkeys(self.days))
         if self.weekdays and (len(possible) > 1 or not self.sure_of_year):
             possible = [day for day in possible if datetime(*day).weekday() in self.weekdays]
         if len(possible) != 1:
-            raise _NoDate("may be more than one day" if possible else "names a day of the week that it isn't")
+            raise _NoDateError("may be more than one day" if possible else "names a day of the week that it isn't")
         return possible[0]
 
 
@@ -345,7 +346,7 @@ def _clock(found: re.Match[str]) -> tuple[int, int, int, str]:
     hours = int(parts["hour"])
     morning, evening = parts.get("am1") or parts.get("am2"), parts.get("pm1") or parts.get("pm2")
     if (morning and hours > 12) or (evening == "晚上" and hours == 12) or (morning and evening):
-        raise _NoDate("has a time that is in both halves of the day")
+        raise _NoDateError("has a time that is in both halves of the day")
     if morning:
         hours %= 12
     elif evening and hours < 12:
@@ -353,9 +354,14 @@ def _clock(found: re.Match[str]) -> tuple[int, int, int, str]:
     return hours, int(parts.get("minute") or 0), int(parts.get("second") or 0), parts.get("part") or ""
 
 
+@cache
+def _filler_words() -> frozenset[str]:
+    return frozenset(_FILLERS.split())
+
+
 def _is_filler(word: str) -> bool:
     """Whether `word` says nothing. A capital by itself is a military zone, which RFC 2822 tells not to believe."""
-    return word.casefold().strip(".") in _FILLERS and not (len(word) == 1 and word.isascii() and word.isupper())
+    return word.casefold().strip(".") in _filler_words() and not (len(word) == 1 and word.isascii() and word.isupper())
 
 
 def _month(word: str, language: str | None) -> frozenset[int]:
