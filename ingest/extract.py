@@ -87,12 +87,13 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     title = choose_title(titles, [*facts.sites, *host_of(url).split(".")[-2:-1]])
     head = _Head(tree, url)
     published = _published(facts.published, now, hints_of(head.language_tag, url), problems)
-    shown = boilerplate.lines_of(tree)
+    shown, buttons = boilerplate.lines_of(tree), [boilerplate.visible_text(each) for each in tree.iter("button")]
     found = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
-    status, why = walls.verdict(title, found, "\n".join(shown), free=facts.free, words=facts.word_count)
+    everything = "\n".join([*shown, *buttons])
+    status, why = walls.verdict(title, found, everything, free=facts.free, words=facts.word_count)
     return Extracted(
         title=text.one_line(title),
-        text="" if status == "consent" else found,
+        text="" if walls.is_wall_text(title, found, everything) else found,
         authors=tuple(facts.authors),
         published=published,
         language=head.language,
