@@ -123,11 +123,12 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
     import trafilatura
 
     scripts = [script.text or "" for script in tree.iter("script")]
+    linked = boilerplate.linked_lines(tree)
     boilerplate.prune(tree)
     paragraphs = boilerplate.paragraphs_of(tree)
     document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
     raw = text.tidy((document.text if document else "") or "")
-    found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles)
+    found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
     if len(found) < 0.5 * len(facts.article_body):
         found = facts.article_body
     if len(found) < walls.SHELL_CHARS:
