@@ -82,9 +82,10 @@ _PROMPT: Final = re.compile(
 )
 
 _ADDRESSED: Final = re.compile(
-    r"newsletter|sign up (?:for|to|here|now)|subscribe (?:to|now|for)|follow (?:us|@|our)|all rights reserved|©|\(c\) \d{4}|an error (?:has )?occurred"
-    r"|thank(?:s| you) for (?:signing|subscrib)|click here|our app|push.?(?:notifications?|nachrichten)|abonn(?:ez-|iere)"
-    r"|inscri(?:vez-|va-se)|suscríbe|iscriviti|assine|meld je|подпишитесь|підпишіться|abone ol|prenumer",
+    r"newsletter|sign up (?:for|to|here|now)|subscribe (?:to|now|for)|follow (?:us|@|our)|all rights reserved|©"
+    r"|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here|our app"
+    r"|push.?(?:notifications?|nachrichten)|abonn(?:ez-|iere)|inscri(?:vez-|va-se)|suscríbe|iscriviti|assine"
+    r"|meld je|подпишитесь|підпишіться|abone ol|prenumer",
     re.IGNORECASE,
 )
 """Words with which a page sells itself to its reader: with them even a sentence may be a prompt."""

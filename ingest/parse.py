@@ -16,12 +16,15 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from ingest import dates, text
+from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
+from ingest.authors import keep_as_written, names_in
 from ingest.discover import advertised
+from ingest.repair import NotUnpackedError, repaired, unpacked
 from ingest.urls import absolute, canonicalize
 from ingest.zones import Hints, hints_of
 from newswatch.model import Entry, NotAFeed, ParsedFeed
@@ -30,6 +33,8 @@ MAX_BYTES: Final = 50_000_000
 """No feed is that long; beyond it a document is refused unread."""
 TITLE_CHARS: Final = 120
 """How much of a summary becomes the title of an entry that has none."""
+LITERAL: Final = "text/literal"
+"""Of a text that says of itself that it is no markup; the type that feedparser gives may be a guess."""
 _BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
 _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
@@ -65,7 +70,9 @@ def parse(body: bytes, *, url: str | None, content_type: str | None = None, now:
     if len(body) > MAX_BYTES:
         return NotAFeed(url, f"the document has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
     try:
-        return _read(body, url, content_type, now)
+        return _read(unpacked(body, MAX_BYTES), url, content_type, now)
+    except NotUnpackedError as error:
+        return NotAFeed(url, str(error))
     except Exception as error:  # whatever a hostile document provokes in the parsers below
         return NotAFeed(url, f"reading it failed: {type(error).__name__}: {error}")
 
@@ -78,11 +85,14 @@ def _read(body: bytes, url: str | None, content_type: str | None, now: datetime)
         from ingest.json_feed import parse_json_feed
 
         return parse_json_feed(body, url=url, now=now)
+    mended = repaired(body)
     if b"<urlset" in body[:4_096] or b"<sitemapindex" in body[:4_096]:
         from ingest.sitemap import parse_sitemap
 
-        return parse_sitemap(body, url=url, now=now)
-    return _parse_xml(body, url, content_type, now)
+        found = parse_sitemap(mended.body, url=url, now=now)
+    else:
+        found = _parse_xml(mended.body, url, content_type, now)
+    return replace(found, problems=(*mended.problems, *found.problems)) if isinstance(found, ParsedFeed) else found
 
 
 # ── RSS and Atom, by feedparser ──────────────────────────────────────────────────────────────────────────────────────
@@ -91,6 +101,7 @@ def _read(body: bytes, url: str | None, content_type: str | None, now: datetime)
 def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
     import feedparser
 
+    keep_as_written()
     headers = {"content-type": content_type} if content_type else {}
     # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here. The document's
     # address is kept from it, or it would resolve relative ids too, and another address would make all entries new.
@@ -102,6 +113,8 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
         return NotAFeed(url, "it is a page, not a feed" if feeds or _is_html(body) else "it is no feed", feeds)
     feed = parsed.feed
     version = parsed.get("version") or ""
+    if version.startswith("atom"):
+        _mark_literal(parsed.entries)
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
     base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
     hints = hints_of(_text(feed, "language"), url)
@@ -128,8 +141,7 @@ def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hin
     draft.summary = _plain(entry, "summary")
     contents = [_plain_detail(detail) for detail in _get(entry, "content") or () if _is_text(detail)]
     draft.content = max(contents, key=len, default="")
-    names = (_author(author) for author in _get(entry, "authors") or ())
-    draft.authors = tuple(dict.fromkeys(name for name in names if name))
+    draft.authors = _authors(entry, draft.problems)
     draft.date_as_written = _text(entry, "published") or _text(entry, "updated")
     draft.published = _date(entry, "published", now, hints, draft.problems)
     draft.updated = _date(entry, "updated", now, hints, draft.problems)
@@ -154,20 +166,34 @@ def _plain(data: Mapping[str, Any], key: str) -> str:
     return plain.replace("\n", " ") if key == "title" else plain
 
 
+def _mark_literal(entries: Iterable[Mapping[str, Any]]) -> None:
+    """Atom says of each text whether it is markup (RFC 4287, 3.1): in a `type="text"`, `<b>` are three characters."""
+    for entry in entries:
+        details = [_get(entry, "title_detail"), _get(entry, "summary_detail"), *(_get(entry, "content") or ())]
+        for detail in details:
+            if isinstance(detail, dict) and _text(detail, "type") == "text/plain":
+                detail["type"] = LITERAL
+
+
 def _plain_detail(detail: Mapping[str, Any]) -> str:
     """A text construct as plain text; RSS doesn't say whether its text is markup, so both are looked for."""
     value = _text(detail, "value")
+    if _text(detail, "type") == LITERAL:
+        return text.tidy(value)
     if "html" in _text(detail, "type") or text.looks_like_markup(value):
         value = text.from_markup(value)
     return text.tidy(text.unescape(value))
 
 
 def _is_text(detail: Mapping[str, Any]) -> bool:
-    return _text(detail, "type") in ("", "text/plain", "text/html", "application/xhtml+xml")
+    return _text(detail, "type") in ("", LITERAL, "text/plain", "text/html", "application/xhtml+xml")
 
 
-def _author(author: Mapping[str, Any]) -> str:
-    return text.one_line(text.unescape(_text(author, "name") or _text(author, "email")))
+def _authors(entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
+    written = [_text(author, "name") or _text(author, "email") for author in _get(entry, "authors") or ()]
+    if any(len(each) > MAX_AUTHOR_CHARS for each in written):
+        problems.append(f"an author has more than {MAX_AUTHOR_CHARS:,} characters: dropped")
+    return tuple(dict.fromkeys(name for each in written for name in names_in(each)))
 
 
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:

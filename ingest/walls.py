@@ -105,7 +105,8 @@ _BOT_TITLE: Final = re.compile(
     r"|security check|(?:human|bot|robot) (?:check|verification)|pardon our interruption|one more step|please wait"
     r"|verif\w+|403 forbidden|forbidden|ddos.guard|unusual traffic|request unsuccessful|(?:nur |einen |ein )+moment"
     r"|un (?:instant|momento|attimo)|um momento|solo un momento|even geduld|cierpliwości|один момент|подождите"
-    r"|bir dakika lütfen|请稍候|請稍候|しばらくお待ちください|잠시만 기다리십시오|(?:sorry,? )?you have been blocked|blocked)"
+    r"|bir dakika lütfen|请稍候|請稍候|しばらくお待ちください|잠시만 기다리십시오"
+    r"|(?:sorry,? )?you have been blocked|blocked)"
     r"\W*(?:\|.{0,40}|- cloudflare.*)?$",
     re.IGNORECASE,
 )

@@ -121,7 +121,8 @@ WALLS = {
     "ustawienia w polityce prywatności.</p><button>Przejdź do serwisu</button>",
     "ru": "<title>Согласие</title><body><p>Мы используем файлы cookie и обрабатываем персональные данные. Вы можете "
     "изменить настройки.</p><button>Принять все</button>",
-    "ja": "<title>ご確認</title><body><p>当サイトではクッキーを使用しています。お客様の情報はプライバシーポリシーに従って扱われます。"
+    "ja": "<title>ご確認</title><body><p>当サイトではクッキーを使用しています。"
+    "お客様の情報はプライバシーポリシーに従って扱われます。"
     "</p><button>同意する</button>",
 }
 
@@ -138,8 +139,8 @@ def test_a_consent_wall_is_no_article(language: str) -> None:
         "<title>Just a moment...</title><body><p>Checking your browser before accessing courier.example. This process "
         "is automatic. Your browser will redirect shortly.</p><p>Ray ID: 7d3f. Performance and security by Cloudflare"
         "</p>",
-        "<title>Attention Required! | Cloudflare</title><body><h1>Sorry, you have been blocked</h1><p>You are unable to "
-        "access courier.example.</p><p>This website is using a security service to protect itself from attacks.</p>"
+        "<title>Attention Required! | Cloudflare</title><body><h1>Sorry, you have been blocked</h1><p>You are unable "
+        "to access courier.example.</p><p>This website is using a security service to protect itself from attacks.</p>"
         "<p>Cloudflare Ray ID: 8a1.</p>",
         "<title>Access Denied</title><body><h1>Access Denied</h1><p>You don't have permission to access this page on "
         "this server. Reference #18.2d351ab8.1557333295.a4e16ab</p>",
