@@ -17,8 +17,10 @@ DECLARATION_WITHIN: Final = 4_096
 """Bytes in which the XML declaration is looked for behind a warning, a comment or blank lines."""
 _DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}\?>")
 _HTML: Final = re.compile(rb"<!doctype\s+html|<html", re.IGNORECASE)
-_SKIPPED: Final = rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
+_SKIPPED: Final = (
+    rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
     rb"|&(?:amp|lt|gt|quot|apos);|&#\d{1,7};|&#x[0-9a-fA-F]{1,6};"
+)
 _FAULT: Final = re.compile(rb"(?P<kept>" + _SKIPPED + rb")|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&", re.DOTALL)
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BAD_REFERENCE: Final = re.compile(rb"&#(?:[0-8]|1[124-9]|2\d|3[01]|x(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));", re.IGNORECASE)
