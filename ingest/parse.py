@@ -36,6 +36,7 @@ TITLE_CHARS: Final = 120
 LITERAL: Final = "text/literal"
 """Of a text that says of itself that it is no markup; the type that feedparser gives may be a guess."""
 _BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
+_PAGE_MARKUP: Final = re.compile(r"<(?:p|br|div|img|a|ul|table|span)\b[^<>]*>", re.IGNORECASE)
 _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -113,7 +114,7 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
         return NotAFeed(url, "it is a page, not a feed" if feeds or _is_html(body) else "it is no feed", feeds)
     feed = parsed.feed
     version = parsed.get("version") or ""
-    if version.startswith("atom"):
+    if version == "atom10":
         _mark_literal(parsed.entries)
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
     base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
@@ -167,12 +168,16 @@ def _plain(data: Mapping[str, Any], key: str) -> str:
 
 
 def _mark_literal(entries: Iterable[Mapping[str, Any]]) -> None:
-    """Atom says of each text whether it is markup (RFC 4287, 3.1): in a `type="text"`, `<b>` are three characters."""
+    """Atom says of each text whether it is markup (RFC 4287, 3.1): in a `type="text"`, `<b>` are three characters.
+
+    Not so where a summary or content has links or paragraphs: many leave out the type, and `text` is the default.
+    """
     for entry in entries:
-        details = [_get(entry, "title_detail"), _get(entry, "summary_detail"), *(_get(entry, "content") or ())]
-        for detail in details:
+        title, summary = _get(entry, "title_detail"), _get(entry, "summary_detail")
+        for detail in (title, summary, *(_get(entry, "content") or ())):
             if isinstance(detail, dict) and _text(detail, "type") == "text/plain":
-                detail["type"] = LITERAL
+                sloppy = detail is not title and _PAGE_MARKUP.search(_text(detail, "value"))
+                detail["type"] = "text/html" if sloppy else LITERAL
 
 
 def _plain_detail(detail: Mapping[str, Any]) -> str:
