@@ -42,6 +42,8 @@ LINKED_CHARS: Final = 60
 LEAD_CHARS: Final = 100
 TRAIL_CHARS: Final = 60
 PROMPT_CHARS: Final = 300
+MAX_CHILDREN: Final = 12
+"""Of a line: an element with more is a list or a page."""
 LABEL_SHARE: Final = 0.3
 """Of a line: where a link makes up so much, it is a label and a link."""
 TITLE_LINES: Final = 6
@@ -238,7 +240,7 @@ def _drop(element: etree._Element) -> None:
 def lines_of(tree: etree._Element) -> list[str]:
     """The innermost blocks of the page as lines, in their order."""
     elements = tree.iter("p", "div", "h2", "h3", "section", "header", "li", "span", "strong")
-    return [visible_text(element) for element in elements if len(element) <= 12 and not _holds_block(element)]
+    return [visible_text(element) for element in elements if len(element) <= MAX_CHILDREN and not _holds_block(element)]
 
 
 def _holds_block(element: etree._Element) -> bool:
@@ -319,14 +321,13 @@ def with_standfirst(text: str, descriptions: Iterable[str], lines: Iterable[str]
 
 def linked_lines(tree: etree._Element) -> frozenset[str]:
     """The keys of the innermost blocks of the page of which a good part is a link."""
-    found = set()
-    for element in tree.iter(*_LINES):
-        if not _holds_block(element):
-            line = visible_text(element)
-            links = sum(len(visible_text(a)) for a in element.iter("a") if a.get("href"))
-            if line and links >= LABEL_SHARE * len(line):
-                found.add(key(line))
-    return frozenset(found)
+    links = Counter[etree._Element]()
+    for link in tree.iter("a"):
+        block = next((each for each in link.iterancestors() if each.tag in BLOCKS), None)
+        if link.get("href") and block is not None and block.tag in _LINES and len(block) <= MAX_CHILDREN:
+            links[block] += len(visible_text(link))
+    lines = ((visible_text(block), length) for block, length in links.items() if not _holds_block(block))
+    return frozenset(key(line) for line, length in lines if length >= LABEL_SHARE * len(line))
 
 
 def trim(text: str, titles: Iterable[str], linked: Container[str] = frozenset()) -> str:

@@ -15,7 +15,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest import boilerplate, dates, text, walls
+from ingest.encodings import decoded
 from ingest.parse import language_of
+from ingest.repair import NotUnpackedError, unpacked
 from ingest.structured import PageFacts, read_facts
 from ingest.titles import Titles, choose_title
 from ingest.urls import absolute, host_of
@@ -35,7 +37,6 @@ MAX_DEPTH: Final = 256
 """How deep libxml2 reads elements in each other; what lies deeper it leaves out."""
 RULES_VERSION: Final = 1
 """Of the rules here; another version may read another text from the same page."""
-_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.){400,}"')
 
 
@@ -51,24 +52,16 @@ def extract(body: bytes | str, *, url: str, content_type: str | None = None, now
     if len(body) > MAX_BYTES:
         return _failed(f"the page has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
     try:
-        return _extract(_decoded(body, content_type), url, now)
+        page = body if isinstance(body, str) else decoded(unpacked(body, MAX_BYTES), content_type)
+        return _extract(page, url, now)
+    except NotUnpackedError as error:
+        return _failed(str(error))
     except Exception as error:  # whatever a hostile page provokes in the parsers below
         return _failed(f"reading it failed: {type(error).__name__}: {error}")
 
 
 def _failed(why: str) -> Extracted:
     return Extracted("", "", status="failed", problems=(why,))
-
-
-def _decoded(body: bytes | str, content_type: str | None) -> bytes | str:
-    """The page as text where its server names the encoding, and is right; else as it is, for the parser to find out."""
-    charset = _CHARSET.search(content_type or "")
-    if isinstance(body, str) or not charset:
-        return body
-    try:
-        return body.decode(charset[1])
-    except (LookupError, UnicodeDecodeError):
-        return body
 
 
 def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
