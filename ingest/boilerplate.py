@@ -84,9 +84,9 @@ _PROMPT: Final = re.compile(
 )
 
 _ADDRESSED: Final = re.compile(
-    r"newsletter|sign up (?:for|to|here|now)|subscribe (?:to|now|for)|follow (?:us|@|our)|all rights reserved|©"
-    r"|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here|our app"
-    r"|push.?(?:notifications?|nachrichten)|abonn(?:ez-|iere)|inscri(?:vez-|va-se)|suscríbe|iscriviti|assine"
+    r"newsletter|sign up (?:for|to|here|now)|sign in|subscribe (?:to|now|for|and you)|follow (?:us|@|our)"
+    r"|all rights reserved|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here"
+    r"|our app|push.?(?:notifications?|nachrichten)|abonn(?:ez-|iere)|inscri(?:vez-|va-se)|suscríbe|iscriviti|assine"
     r"|meld je|подпишитесь|підпишіться|abone ol|prenumer",
     re.IGNORECASE,
 )

@@ -73,7 +73,7 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     problems: list[str] = []
     if _depth(tree) >= MAX_DEPTH:
         problems.append(f"elements are nested {MAX_DEPTH} deep: what lies deeper was not read")
-    facts = read_facts(tree)
+    facts = read_facts(tree, url)
     _fill_up(facts, tree, url)
     h1s = [boilerplate.visible_text(h1) for h1 in tree.iter("h1")]
     titles = Titles(facts.headline, h1s, facts.social_title, facts.document_title)
