@@ -19,7 +19,7 @@ from ingest.encodings import decoded
 from ingest.parse import language_of
 from ingest.repair import NotUnpackedError, unpacked
 from ingest.structured import PageFacts, read_facts
-from ingest.titles import Titles, choose_title
+from ingest.titles import Titles, choose_title, site_label
 from ingest.urls import absolute, host_of
 from ingest.zones import Hints, hints_of
 from newswatch.model import Extracted
@@ -77,7 +77,7 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     _fill_up(facts, tree, url)
     h1s = [boilerplate.visible_text(h1) for h1 in tree.iter("h1")]
     titles = Titles(facts.headline, h1s, facts.social_title, facts.document_title)
-    title = choose_title(titles, [*facts.sites, *host_of(url).split(".")[-2:-1]])
+    title = choose_title(titles, [*facts.sites, site_label(host_of(url))])
     head = _Head(tree, url)
     published = _published(facts.published, now, hints_of(head.language_tag, url), problems)
     shown, buttons = boilerplate.lines_of(tree), [boilerplate.visible_text(each) for each in tree.iter("button")]
