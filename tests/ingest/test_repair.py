@@ -208,3 +208,40 @@ def test_an_author_without_end_is_dropped_at_once_with_a_note() -> None:
     assert time.monotonic() - began < 5
     assert found.authors == ()
     assert "author" in found.problems[0]
+
+
+# ── sitemaps: the news' own title, date and address ──────────────────────────────────────────────────────────────────
+
+IMAGE = (
+    '<image:image xmlns:image="http://www.google.com/schemas/sitemap-image/1.1"><image:loc>https://courier.example/i.jpg'
+    "</image:loc><image:title>A picture</image:title><image:caption>Of a ship</image:caption></image:image>"
+)
+VIDEO = (
+    '<video:video xmlns:video="http://www.google.com/schemas/sitemap-video/1.1"><video:title>A film</video:title>'
+    "<video:publication_date>2025-01-02T10:00:00Z</video:publication_date></video:video>"
+)
+
+
+@pytest.mark.parametrize("before", [IMAGE, VIDEO, IMAGE + VIDEO])
+@pytest.mark.parametrize("prefix", ["news", "n"])
+@pytest.mark.parametrize(
+    ("written", "published"),
+    [
+        ("2026-08-30T10:00:00+02:00", datetime(2026, 8, 30, 8, tzinfo=UTC)),
+        ("Sun, 30 Aug 2026 10:00:00 CEST", datetime(2026, 8, 30, 8, tzinfo=UTC)),
+        ("30/08/2026", datetime(2026, 8, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_picture_and_a_film_give_news_no_title_and_no_date(
+    before: str, prefix: str, written: str, published: datetime
+) -> None:
+    document = (
+        '<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" '
+        f'xmlns:{prefix}="http://www.google.com/schemas/sitemap-news/0.9"><url>{before}<loc>https://courier.example/a</loc>'
+        f"<{prefix}:news><{prefix}:publication><{prefix}:name>Courier</{prefix}:name><{prefix}:language>de</{prefix}:language>"
+        f"</{prefix}:publication><{prefix}:publication_date>{written}</{prefix}:publication_date>"
+        f"<{prefix}:title>Gipfel &amp;amp; Folgen</{prefix}:title></{prefix}:news></url></urlset>"
+    )
+    [found] = read(document).entries
+    assert (found.title, found.url, found.published) == ("Gipfel & Folgen", "https://courier.example/a", published)
+    assert found.language == "de"
