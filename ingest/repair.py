@@ -16,6 +16,7 @@ GZIP: Final = b"\x1f\x8b"
 DECLARATION_WITHIN: Final = 4_096
 """Bytes in which the XML declaration is looked for behind a warning, a comment or blank lines."""
 _DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}\?>")
+_ENCODING: Final = re.compile(rb"(<\?xml\s[^>]{0,100}?encoding\s*=\s*[\"'])([A-Za-z0-9._:-]{1,40})")
 _HTML: Final = re.compile(rb"<!doctype\s+html|<html", re.IGNORECASE)
 _SKIPPED: Final = (
     rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
@@ -63,7 +64,7 @@ def repaired(body: bytes) -> Repaired:
     if body.startswith(_WIDE) or body[:4] == b"\x00\x00\xfe\xff":
         return Repaired(body)
     problems: list[str] = []
-    body = _from_declaration(body, problems)
+    body = _as_utf8(_from_declaration(body, problems), problems)
     if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose letters look like anything
         return Repaired(body, tuple(problems))
     body, controls = _CONTROLS.subn(b"", body)
@@ -83,6 +84,19 @@ def _from_declaration(body: bytes, problems: list[str]) -> bytes:
     if before.strip(b"\xef\xbb\xbf \t\r\n"):
         problems.append(f"the document is ill-formed: {len(before):,} bytes stand before the XML declaration: left out")
     return body[len(before) :]
+
+
+def _as_utf8(body: bytes, problems: list[str]) -> bytes:
+    """`body` with a declaration that tells the truth: no other encoding makes valid UTF-8 by chance."""
+    declared = _ENCODING.match(body)
+    if not declared or declared[2].lower().replace(b"_", b"-") in (b"utf-8", b"utf8") or body.isascii():
+        return body
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return body
+    problems.append(f"the document says {declared[2].decode()} and is UTF-8: read as UTF-8")
+    return declared[1] + b"utf-8" + body[declared.end(2) :]
 
 
 def _with_ampersands(body: bytes, problems: list[str]) -> bytes:

@@ -105,6 +105,14 @@ def test_what_stands_before_the_declaration_hides_no_encoding(before: bytes, enc
     assert read(before + rss(item, encoding).encode(encoding)).entries[0].title == title
 
 
+@pytest.mark.parametrize("declared", ["windows-1251", "iso-8859-1", "koi8-r"])
+@pytest.mark.parametrize("before", ["", "\n"])
+def test_a_feed_that_is_utf8_is_read_as_that_whatever_it_declares(declared: str, before: str) -> None:
+    feed = read(before + rss("<item><title>Саммит – в Анкаре</title></item>", declared))
+    assert feed.entries[0].title == "Саммит – в Анкаре"
+    assert any("is UTF-8" in problem for problem in feed.problems)
+
+
 def test_a_page_with_an_xml_declaration_in_it_is_no_feed() -> None:
     assert isinstance(parse(b"<html><body><?xml version='1.0'?></body></html>", url=URL, now=NOW), NotAFeed)
 
