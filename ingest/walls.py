@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 from newswatch.model import TextStatus
@@ -25,6 +26,8 @@ PAID_CHARS: Final = 700
 """More text than that is no mere beginning, unless the page calls itself paid."""
 BOX_CHARS: Final = 500
 """Within so many characters the signs of one paywall stand."""
+MAX_BOXES: Final = 20
+"""So many gates are looked at; an article has one, and a list of teasers with more is no article's wall."""
 CHROME_CHARS: Final = 8_000
 """A page that shows more is no wall."""
 
@@ -243,7 +246,7 @@ def _is_paid(text: str, whole: str, length: int, *, free: bool, words: int) -> b
 
 def _boxes(text: str, whole: str) -> list[str]:
     """The surroundings of each gate that the page shows."""
-    spans = (found.span() for found in _PAID["gate"].finditer(whole))
+    spans = (found.span() for found in islice(_PAID["gate"].finditer(whole), MAX_BOXES))
     boxes = [whole[max(0, start - BOX_CHARS // 2) : end + BOX_CHARS // 2] for start, end in spans]
     last = text.rstrip().rpartition("\n")[2]
     end = whole.rfind(last) + len(last) if last and last in whole else -1
