@@ -12,10 +12,11 @@ from datetime import datetime
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.hits import SOURCE, found
+from alerts.hits import SOURCE, all_found
 from alerts.query import to_query
 from alerts.saved import Change
 from newswatch.model import Match, SavedSearch
+from search.asking import answering, impatient
 from search.names import Names
 from search.story_view import independent_sources
 
@@ -29,7 +30,8 @@ def missed(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime
     """What `search` matches of what came in or was edited since then, in ingest order.
 
     Raises:
-        ApiError, TransportError: Elasticsearch can't search now.
+        QueryError: its query can't be run, takes too long or needs too much.
+        StoreError: Elasticsearch can't search now.
     """
     es.indices.refresh(index=names.articles)
     numbered = sorted(_numbered(es, names, search, since), key=lambda one: one[0])
@@ -42,5 +44,7 @@ def missed(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime
 def _numbered(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> Iterator[tuple[int, Match]]:
     recent = {"range": {"indexed_at": {"gte": since.isoformat()}}}
     query = {"query": {"bool": {"filter": [to_query(search), recent]}}, "_source": SOURCE}
-    for hit in scan(es, index=names.articles, query=query, size=1_000):
-        yield int(hit["_source"]["seq"]), found(hit).matches(search.id)
+    with answering(es, names.articles, search.query):
+        hits = list(scan(impatient(es), index=names.articles, query=query, size=1_000))
+    for seq, found in all_found(hits):
+        yield seq, found.matches(search.id)

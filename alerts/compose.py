@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 
 from alerts import schedule
 from alerts.mailbox import Mailbox
 from alerts.outbox import Sent, mute_rule, outcome_for
 from newswatch.model import Delivery, DeliveryKind, SavedSearch
 
+STORIES_PER_MAIL: Final = 500
+"""More stories than that are told by several mails: no server takes one of 10,000."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 MailKind = Literal["story", "group", "digest", "reply"]
 _REPLIES = 3
 """More replies at once than these go as one mail: a server that was down must not flood anybody."""
@@ -136,7 +140,7 @@ def _due(
     """What is to be sent now, and when the rest will be."""
     due, later = [], []
     for delivery in owed:
-        moment = _due_at(box, delivery, searches.get(delivery.alert_id), group)
+        moment = _due_at(box, delivery, searches, now, group)
         if moment <= now:
             due.append(delivery)
         else:
@@ -144,14 +148,37 @@ def _due(
     return due, later
 
 
-def _due_at(box: Mailbox, delivery: Delivery, search: SavedSearch | None, group: timedelta) -> datetime:
-    moments = [delivery.not_before or delivery.created_at]
-    if box.last_sent_at and not schedule.parse(delivery.schedule).digest:
+def _due_at(
+    box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime, group: timedelta
+) -> datetime:
+    digest = schedule.parse(delivery.schedule).digest
+    start = delivery.not_before or delivery.created_at
+    # An instant mail waits for nothing: a start in the future is of a clock that went back since.
+    moments = [start if digest else min(start, now), throttled_until(box, delivery.alert_id, searches)]
+    if box.last_sent_at and not digest:
         moments.append(box.last_sent_at + group)
-    last = box.last_by_alert.get(delivery.alert_id)
-    if search and search.throttle_s and last:
-        moments.append(last + timedelta(seconds=search.throttle_s))
     return max(moments)
+
+
+def throttled_until(box: Mailbox, alert_id: str, searches: Mapping[str, SavedSearch]) -> datetime:
+    """Before when a saved search mails the recipient nothing more; long ago if it is not throttled. Pure."""
+    search, last = searches.get(alert_id), box.last_by_alert.get(alert_id)
+    if not (search and search.throttle_s and last):
+        return _LONG_AGO
+    try:
+        return last + timedelta(seconds=search.throttle_s)
+    except OverflowError:
+        return _NEVER
+
+
+def try_out(
+    box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], *, now: datetime, group: timedelta
+) -> Delivery:
+    """The delivery, if it can be planned at all: one that a user has edited to nonsense raises here. Pure."""
+    _rule(box, delivery, searches, now)
+    schedule.parse(delivery.schedule)
+    _due_at(box, delivery, searches, now, group) <= now  # noqa: B015 - a time without a zone can't be compared
+    return delivery
 
 
 def _mails(
@@ -165,11 +192,14 @@ def _mails(
     instant = [item for item in fresh if not _is_digest(item)]
     digest = [item for item in fresh if _is_digest(item)]
     mails = [_mail(recipient, "reply", [item], told, domain) for item in replies]
-    if instant:
-        mails.append(_mail(recipient, "story" if len(instant) == 1 else "group", instant, told, domain))
-    if digest:
-        mails.append(_mail(recipient, "digest", digest, told, domain))
+    for kind, part in (*_parted("group", instant), *_parted("digest", digest)):
+        alone = kind == "group" and len(part) == 1
+        mails += [_mail(recipient, "story" if alone else kind, part, told, domain)]
     return mails
+
+
+def _parted(kind: MailKind, items: Sequence[Item]) -> list[tuple[MailKind, Sequence[Item]]]:
+    return [(kind, items[at : at + STORIES_PER_MAIL]) for at in range(0, len(items), STORIES_PER_MAIL)]
 
 
 def _items(deliveries: Sequence[Delivery]) -> list[Item]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 from elasticsearch.helpers import scan
 
-from alerts.hits import SOURCE, Found, found
+from alerts.hits import SOURCE, Found, all_found
 from alerts.query import Query, to_query
-from newswatch.errors import StoreError
+from newswatch.errors import NewswatchError, StoreError
 from newswatch.model import Batch, Match, SavedSearch
+from search.asking import ANSWER_S, TIMEOUT, impatient, too_slow, verdict
 from search.names import Names
 from search.story_view import independent_sources
 
@@ -67,8 +69,8 @@ def confirmed(
 
 def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[Found]:
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
-    for hit in scan(es, index=names.articles, query={"query": numbers, "_source": SOURCE}, size=1_000):
-        yield found(hit)
+    for _, found in all_found(scan(es, index=names.articles, query={"query": numbers, "_source": SOURCE}, size=1_000)):
+        yield found
 
 
 def _firsts(
@@ -78,16 +80,58 @@ def _firsts(
     asked = [
         (search.id, _first_of_each(search, page)) for search in searches for page in _pages(search.min_sources, counts)
     ]
-    firsts, failed = [], {}
+    firsts: list[tuple[str, str, str]] = []
+    failed: dict[str, str] = {}
     for at in range(0, len(asked), _SEARCHES):
-        page = asked[at : at + _SEARCHES]
-        lines = [line for _, body in page for line in ({"index": names.articles}, body)]
-        for (search_id, _), answer in zip(page, es.msearch(searches=lines)["responses"], strict=True):
-            if "error" in answer:
-                failed[search_id] = str(answer["error"].get("reason"))
+        for search_id, answer in _answers(es, names.articles, asked[at : at + _SEARCHES]):
+            if isinstance(answer, str):
+                failed[search_id] = answer
             else:
                 firsts += [(search_id, hit["fields"]["story_id"][0], hit["_id"]) for hit in answer["hits"]["hits"]]
     return firsts, failed
+
+
+def _answers(
+    es: Elasticsearch, index: str, asked: Sequence[tuple[str, Query]]
+) -> Iterator[tuple[str, Mapping[str, Any] | str]]:
+    """Each search with its answer, or with why it has none; a request that fails is parted until what fails is alone.
+
+    Raises:
+        StoreError: Elasticsearch does not answer the simplest of all searches either.
+    """
+    lines = [line for _, body in asked for line in ({"index": index}, body | {"timeout": TIMEOUT})]
+    try:
+        answers = impatient(es, ANSWER_S + len(asked)).msearch(searches=lines)["responses"]
+    except (ApiError, TransportError) as error:
+        if len(asked) == 1:
+            yield asked[0][0], str(_own(verdict(es, index, asked[0][0], error)))
+            return
+        half = len(asked) // 2
+        yield from _answers(es, index, asked[:half])
+        yield from _answers(es, index, asked[half:])
+        return
+    for (search_id, _), answer in zip(asked, answers, strict=True):
+        if "error" in answer:
+            yield search_id, _refusal(es, index, search_id, answer)
+        elif answer["timed_out"]:
+            yield search_id, str(too_slow(search_id))
+        else:
+            yield search_id, answer
+
+
+def _refusal(es: Elasticsearch, index: str, search_id: str, answer: Mapping[str, Any]) -> str:
+    """Why a search was refused; what says nothing of the search itself, only if Elasticsearch is well otherwise."""
+    told = str(answer["error"].get("reason") or answer["error"].get("type"))
+    if answer.get("status") != HTTPStatus.BAD_REQUEST:
+        _own(verdict(es, index, search_id, StoreError(told)))
+    return told
+
+
+def _own(error: NewswatchError) -> NewswatchError:
+    """The error, if it is the search's own; else it is raised."""
+    if isinstance(error, StoreError):
+        raise error
+    return error
 
 
 def _pages(least: int, counts: Mapping[str, int]) -> Iterator[list[str]]:

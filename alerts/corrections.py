@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from alerts.outbox import Outbox, OweReport
 from newswatch.model import Article, Batch, Delivery, DeliveryKind, DeliveryState, Passage
-from search.documents import from_document
+from newswatch.problems import Bulkhead
+from search.documents import from_document, readable
 from search.names import Names
 from transforms.versions import Notice, notice
 
@@ -43,25 +46,30 @@ def announced(article: Article) -> Told | None:
     return Told("retraction" if kind is Notice.RETRACTION else "correction", line)
 
 
-def owe_corrections(es: Elasticsearch, names: Names, batch: Batch, now: datetime) -> OweReport:
+def owe_corrections(
+    es: Elasticsearch, names: Names, batch: Batch, now: datetime, *, bulkhead: Bulkhead | None = None
+) -> OweReport:
     """Owe every correction in `batch` of an article that was mailed, once for each announcement.
+
+    An article or a delivery of which none can be made is set aside.
 
     Raises:
         StoreError: Elasticsearch can't take them all; owe the batch's corrections again.
     """
-    told = {article.id: (article, announcement) for article, announcement in _corrected(es, names, batch)}
+    walls = bulkhead or Bulkhead("correct")
+    told = {article.id: (article, announcement) for article, announcement in _corrected(es, names, batch, walls)}
     if not told:
         return OweReport()
     outbox = Outbox(es, names)
     outbox.refresh()
-    return outbox.add(
-        delivery
+    made = (
+        walls.attempt("mail", sent.id, partial(correction, sent, *told[sent.article_id], now))
         for sent in outbox.of_articles(list(told))
-        if (delivery := correction(sent, *told[sent.article_id], now)) is not None
     )
+    return outbox.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
 
 
-def _corrected(es: Elasticsearch, names: Names, batch: Batch) -> Iterable[tuple[Article, Told]]:
+def _corrected(es: Elasticsearch, names: Names, batch: Batch, walls: Bulkhead) -> Iterable[tuple[Article, Told]]:
     """The articles of the batch that are a later version and announce something."""
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
     later = {"range": {"version": {"gte": 2}}}
@@ -69,10 +77,21 @@ def _corrected(es: Elasticsearch, names: Names, batch: Batch) -> Iterable[tuple[
     if not es.indices.exists_alias(name=names.articles):
         return
     es.indices.refresh(index=names.articles)
-    for hit in scan(es, index=names.articles, query=query, size=200):
-        article = from_document(hit["_id"], hit["_source"])
-        if was_edited(article) and (told := announced(article)):
+    for _, article in readable(scan(es, index=names.articles, query=query, size=200), _versioned):
+        if told := walls.attempt("article", article.id, partial(_announcing, article)):
             yield article, told
+
+
+def _announcing(article: Article) -> Told | None:
+    """What the article announces, if it was edited."""
+    return announced(article) if was_edited(article) else None
+
+
+def _versioned(article_id: str, document: Mapping[str, Any]) -> Article:
+    article = from_document(article_id, document)
+    if not article.versions:
+        raise ValueError(f"versions: there are none, though it is version {article.version}")
+    return article
 
 
 def was_edited(article: Article) -> bool:

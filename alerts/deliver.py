@@ -1,42 +1,53 @@
 """Sending what is owed: read, group, render, send, write down what became of it.
 
 For each recipient, in this order, so that dying anywhere loses nothing: claim the mailbox; read what waits, in real
-time; write into each delivery the Message-ID of the mail that will carry it; send; write down the result. Who finds a
-Message-ID without a result makes that same mail again: only dying between the server's yes and our note of it sends a
-mail twice, and then both carry one Message-ID.
+time; note in the mailbox that it is tried; write into each delivery the Message-ID of the mail that will carry it;
+send; write down the result. Who finds a Message-ID without a result makes that same mail again: only dying between the
+server's yes and our note of it sends a mail twice, and then both carry one Message-ID. Who is killed by a mail has
+noted the try, so that the recipient is put off and the next run serves the others first.
+
+Whoever has waited longest is served first (`alerts.due`). What a recipient, a mail or a stored document breaks costs
+itself. A server that is down, or loses the line with several recipients in a row, ends the run; so does its time.
 """
 
 from __future__ import annotations
 
-import time
+import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from functools import partial
 from typing import Protocol
 
 from elasticsearch import Elasticsearch
 
-from alerts.compose import Mail, Plan, plan
+from alerts.compose import Item, Mail, Plan, plan, try_out
 from alerts.corrections import announced
+from alerts.due import lease_of, look
 from alerts.highlight import highlights
 from alerts.links import Links
 from alerts.mail import Story, render
-from alerts.mailbox import Mailbox, Mailboxes, put_off, served
+from alerts.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from alerts.outbox import Outbox, outcome_for, with_outcome
-from alerts.query import to_query
+from alerts.query import marking_query
 from alerts.saved import SavedSearches
 from alerts.smtp import SendResult
+from newswatch.clock import running_from
+from newswatch.mail_address import mail_address
 from newswatch.model import Delivery, DeliveryState, Outcome, Passage, SavedSearch
+from newswatch.problems import Bulkhead, Problem, is_trouble, reason_of
 from newswatch.settings import Settings
 from search.articles import ArticleStore
 from search.documents import Stored
 from search.names import Names
 from search.story_view import independent_sources
 
-LEASE = timedelta(minutes=5)
-"""How long a worker may take for one mail; after that another takes its recipient over."""
+BROKEN_IN_A_ROW = 3
+"""Recipients in a row with whom the line broke, after which it is the server's trouble and not theirs."""
+
+log = logging.getLogger(__name__)
 
 
 class Sends(Protocol):
@@ -67,6 +78,17 @@ class DeliverReport:
     """Why nothing can be sent now; everything stays owed."""
     later: datetime | None = None
     """When the first of what was held back (to be grouped, throttled or tried again) becomes due."""
+    left: int = 0
+    """Recipients who are due and were not reached within the run's time or number; the next run serves them first."""
+    stopped: str | None = None
+    """Why they were not reached."""
+    set_aside: int = 0
+    """Recipients, mails and documents that could not be used (`newswatch problems` says why)."""
+
+    @property
+    def tried(self) -> bool:
+        """Whether any mail was made."""
+        return bool(self.sent or self.postponed or self.failed)
 
     def __add__(self, other: DeliverReport) -> DeliverReport:
         moments = [moment for moment in (self.later, other.later) if moment]
@@ -77,72 +99,181 @@ class DeliverReport:
             self.suppressed + other.suppressed,
             self.down or other.down,
             min(moments, default=None),
+            self.left + other.left,
+            other.stopped or self.stopped,
+            self.set_aside + other.set_aside,
         )
 
 
 def deliver(
-    es: Elasticsearch, names: Names, settings: Settings, *, now: datetime, mailer: Sends, limit: int = 1_000
+    es: Elasticsearch,
+    names: Names,
+    settings: Settings,
+    *,
+    now: datetime,
+    mailer: Sends,
+    limit: int = 1_000,
+    until: datetime | None = None,
+    bulkhead: Bulkhead | None = None,
 ) -> DeliverReport:
-    """Send what is due, to `limit` recipients at most; the rest stays due.
+    """Send what is due, to `limit` recipients at most and until `until`; the rest stays due.
+
+    Without `until`, `Settings.mail_run_s` from `now`. What can't be used is set aside in `bulkhead`.
 
     Raises:
         StoreError: Elasticsearch is in trouble; nothing is lost, run it again.
     """
-    worker = _Worker(es, names, settings, _clock_from(now), mailer)
+    until = until or now + timedelta(seconds=settings.mail_run_s)
+    walls = bulkhead or Bulkhead("deliver")
+    worker = _Worker(es, names, settings, _clock_from(now), mailer, walls)
+    before = len(walls.problems)
     try:
-        return worker.run(limit)
+        report = worker.run(limit, until)
     finally:
         mailer.close()
+    for told in filter(None, (report.down, report.stopped)):
+        log.warning("%s", told)
+    return replace(report, set_aside=len(walls.problems) - before)
 
 
 def _clock_from(now: datetime) -> Callable[[], datetime]:
-    """A clock that stands at `now` and goes on from there."""
-    started = time.monotonic()
-    return lambda: now + timedelta(seconds=time.monotonic() - started)
+    """A clock that stands at `now` and goes on from there, while the machine sleeps too."""
+    return running_from(now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Composed:
+    """A mail as it will be sent, and what is to be noted of it."""
+
+    message: EmailMessage
+    carried: tuple[str, ...]
+    """The deliveries that it tells."""
+    notices: Mapping[str, str]
+    """Article → what it announces by now."""
+    passages: Mapping[str, tuple[Passage, ...]]
 
 
 class _Worker:
     def __init__(
-        self, es: Elasticsearch, names: Names, settings: Settings, clock: Callable[[], datetime], mailer: Sends
+        self,
+        es: Elasticsearch,
+        names: Names,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        mailer: Sends,
+        walls: Bulkhead,
     ) -> None:
         self._es, self._names, self._settings, self._clock, self._mailer = es, names, settings, clock, mailer
-        self._outbox, self._boxes = Outbox(es, names), Mailboxes(es, names)
+        self._outbox, self._boxes, self._saved = Outbox(es, names), Mailboxes(es, names), SavedSearches(es, names)
         self._articles, self._links = ArticleStore(es, names), Links(settings)
+        self._walls = walls
         self._id = uuid.uuid4().hex
         self._domain = settings.mail_from.rpartition("@")[2]
-        self._searches: dict[str, SavedSearch] = {}
+        self._group = timedelta(seconds=settings.mail_group_s)
+        self._lease = lease_of(settings)
+        self._searches: dict[str, SavedSearch | None] = {}
+        self._begun = ""
+        """The mail that was begun last."""
+        self._broken = 0
+        """Recipients in a row with whom the line broke."""
 
-    def run(self, limit: int) -> DeliverReport:
-        self._outbox.refresh()
-        report = DeliverReport()
-        recipients = self._outbox.recipients_due(self._clock())[:limit]
-        if recipients:
-            self._searches = {s.id: s for s in SavedSearches(self._es, self._names).all()}
-        for recipient in recipients:
-            held = self._boxes.claim(recipient, self._id, self._clock(), LEASE)
-            if held is not None:
-                report += self._serve(held)
+    def run(self, limit: int, until: datetime) -> DeliverReport:
+        due = look(self._es, self._names, self._settings, now=self._clock(), bulkhead=self._walls)
+        report, served = DeliverReport(later=due.later), 0
+        for at, recipient in enumerate(due.recipients):
+            why = self._full(served, limit, until)
+            if why:
+                left = len(due.recipients) - at
+                return report + DeliverReport(left=left, stopped=f"{why}: {left} recipients wait for the next run")
+            told = self._walls.attempt("recipient", recipient, partial(self._turn, recipient, until))
+            report += told or DeliverReport()
+            # Who turned out to rest, or was set aside, takes nobody's place.
+            served += bool(told and told.tried)
             if report.down:
                 break
         return report
 
-    def _serve(self, held: Stored[Mailbox]) -> DeliverReport:
+    def _full(self, served: int, limit: int, until: datetime) -> str | None:
+        """Why no more mails are begun; None: they are."""
+        if served >= limit:
+            return f"{limit} recipients were served"
+        if self._clock() >= until:
+            return self._time_over
+        return None
+
+    @property
+    def _time_over(self) -> str:
+        return f"the run's time of {self._settings.mail_run_s} s is over"
+
+    def _turn(self, recipient: str, until: datetime) -> DeliverReport:
+        """Serve one recipient, if nobody else does."""
+        try:
+            mail_address(recipient)
+        except ValueError as error:
+            return self._no_address(recipient, str(error))
+        held = self._boxes.claim(recipient, self._id, self._clock(), self._lease)
+        return self._serve(held, until) if held is not None else DeliverReport()
+
+    def _no_address(self, recipient: str, why: str) -> DeliverReport:
+        """Nothing can ever be sent to it: what it is owed has failed, and its saved searches are to be corrected."""
+        self._walls.note(Problem("recipient", recipient, why, "deliver"))
+        owed = self._outbox.owed_to(recipient)
+
+        def failed(delivery: Delivery) -> Delivery:
+            return with_outcome(delivery, Outcome(recipient, DeliveryState.FAILED, at=self._clock(), error=why))
+
+        self._outbox.settle(owed, failed)
+        return DeliverReport(failed=len(owed))
+
+    def _serve(self, held: Stored[Mailbox], until: datetime) -> DeliverReport:
         """Send what `held` is owed, and give the mailbox back."""
         box = held.value
-        owed = {found.id: found for found in self._outbox.owed_to(box.address)}
+        owed = {found.id: found for found in self._usable(box, self._outbox.owed_to(box.address))}
         planned = self._plan(box, [found.value for found in owed.values()])
         report = self._suppress(planned, owed, box.address) + DeliverReport(later=planned.later)
         for mail in planned.mails:
-            kept = self._keep(held, replace(held.value, claimed_until=self._clock() + LEASE))
+            if self._clock() >= until:
+                report += DeliverReport(left=1, stopped=self._time_over)
+                break
+            # Noted before it is made: if that kills the worker, the recipient is put off.
+            noted = replace(tried(box, self._clock()), claimed_until=self._clock() + self._lease)
+            kept = self._keep(held, noted)
             if kept is None:
                 return report  # we took too long: another worker serves this recipient now
-            box, told = self._send(mail, kept.value)
+            box = untried(kept.value, box)
+            outcome = self._walls.attempt("mail", mail.message_id, partial(self._send, mail, box))
+            # One that broke after it was begun may have gone out: the try stays noted, and the recipient put off.
+            broke = kept.value if self._begun == mail.message_id else box
+            box, told = outcome or (broke, DeliverReport())
             report += told
             held = self._keep(kept, box) or kept
             if report.down or (box.retry_at and box.retry_at > self._clock()):
                 break
-        self._keep(held, replace(held.value, claimed_until=None, claimed_by=""))
+        self._give_back(held, box)
         return report
+
+    def _give_back(self, held: Stored[Mailbox], box: Mailbox) -> None:
+        rests = box.retry_at if box.retry_at and box.retry_at > self._clock() else None
+        self._keep(held, replace(box, retry_at=rests, claimed_until=None, claimed_by=""))
+
+    def _usable(self, box: Mailbox, owed: Sequence[Stored[Delivery]]) -> list[Stored[Delivery]]:
+        """Those of what is owed that can be planned; a document that a user has edited to nonsense stays as it is."""
+        unknown = {one.value.alert_id for one in owed} - self._searches.keys()
+        self._searches |= dict.fromkeys(unknown)
+        self._searches |= self._saved.of(unknown, self._walls)
+        searches = self._known()
+        return [
+            one
+            for one in owed
+            if self._walls.attempt(
+                "document",
+                f"{one.index}/{one.id}",
+                partial(try_out, box, one.value, searches, now=self._clock(), group=self._group),
+            )
+        ]
+
+    def _known(self) -> dict[str, SavedSearch]:
+        return {alert_id: search for alert_id, search in self._searches.items() if search}
 
     def _keep(self, held: Stored[Mailbox], box: Mailbox) -> Stored[Mailbox] | None:
         """Write what serving changed; what the recipient has changed meanwhile (unsubscribed, muted) stands."""
@@ -157,8 +288,7 @@ class _Worker:
 
     def _plan(self, box: Mailbox, owed: Sequence[Delivery]) -> Plan:
         told = self._outbox.told(box.address, {d.story_id for d in owed})
-        group = timedelta(seconds=self._settings.mail_group_s)
-        return plan(box, owed, told, self._searches, now=self._clock(), group=group, domain=self._domain)
+        return plan(box, owed, told, self._known(), now=self._clock(), group=self._group, domain=self._domain)
 
     def _suppress(self, planned: Plan, owed: Mapping[str, Stored[Delivery]], recipient: str) -> DeliverReport:
         def suppressed(delivery: Delivery) -> Delivery:
@@ -169,20 +299,58 @@ class _Worker:
         return DeliverReport(suppressed=len(planned.suppressed))
 
     def _send(self, mail: Mail, box: Mailbox) -> tuple[Mailbox, DeliverReport]:
-        stories, gone = self._stories(mail)
+        made, gone = self._tellable(mail)
         if gone:
             self._settle(gone, mail, DeliveryState.FAILED, "its article is no longer in the index")
+        if made is None:
+            return box, DeliverReport(failed=1 if gone else 0)
+        self._begun = mail.message_id
+        if not self._begin(made, mail):
+            return box, DeliverReport()
+        to = mail_address(mail.recipient)
+        result = self._mailer.send(made.message, [to])
+        return self._note(result, mail, to, made.carried, box)
+
+    def _tellable(self, mail: Mail) -> tuple[_Composed | None, tuple[str, ...]]:
+        """The mail, without the stories that break it; and the deliveries whose article is gone."""
+        try:
+            return self._compose(mail)
+        except Exception as error:
+            if is_trouble(error) or len(mail.items) == 1:
+                raise
+            log.warning("%s can't be composed (%s): its stories are tried apart", mail.message_id, reason_of(error))
+        whole = tuple(self._whole(mail, mail.items))
+        return self._compose(replace(mail, items=whole)) if whole else (None, ())
+
+    def _whole(self, mail: Mail, items: Sequence[Item]) -> Iterator[Item]:
+        """Those of the stories that a mail can be composed of; the others are set aside. Halved until one is alone."""
+        part = replace(mail, items=tuple(items))
+        if len(items) == 1:
+            alone = self._walls.attempt("mail", items[0].deliveries[0].id, partial(self._compose, part))
+            yield from items if alone else ()
+            return
+        try:
+            self._compose(part)
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            middle = len(items) // 2
+            yield from self._whole(mail, items[:middle])
+            yield from self._whole(mail, items[middle:])
+        else:
+            yield from items
+
+    def _compose(self, mail: Mail) -> tuple[_Composed | None, tuple[str, ...]]:
+        stories, gone = self._stories(mail)
         if not stories:
-            return box, DeliverReport(failed=1)
-        carried = [d.id for story in stories for d in story.item.deliveries]
+            return None, tuple(gone)
         passages = self._passages(stories)
         stories = [with_passages(story, passages) for story in stories]
         message = render(mail, stories, self._settings, self._links, now=self._clock())
+        message.as_bytes()  # what can't be written out shows here, where its story can be found
         notices = {s.article.id: told.key for s in stories if s.article and (told := announced(s.article))}
-        if not self._begin(carried, mail, str(message["Subject"]), notices, passages):
-            return box, DeliverReport()
-        result = self._mailer.send(message, [mail.recipient])
-        return self._note(result, mail, carried, box)
+        carried = tuple(d.id for story in stories for d in story.item.deliveries)
+        return _Composed(message, carried, notices, passages), tuple(gone)
 
     def _stories(self, mail: Mail) -> tuple[list[Story], list[str]]:
         """What the mail tells, and the deliveries whose article is gone."""
@@ -205,23 +373,17 @@ class _Worker:
             for delivery in story.item.deliveries:
                 search, article = self._searches.get(delivery.alert_id), story.article
                 if search and article and article.id == delivery.article_id and not delivery.passages:
-                    wanted[delivery.id] = (search.id, to_query(search), article.language, article.id)
+                    wanted[delivery.id] = (search.id, marking_query(search), article.language, article.id)
         found = highlights(self._es, self._names, wanted.values())
         return {name: found.get((alert_id, article_id), ()) for name, (alert_id, _, _, article_id) in wanted.items()}
 
-    def _begin(
-        self,
-        carried: Sequence[str],
-        mail: Mail,
-        subject: str,
-        notices: Mapping[str, str],
-        passages: Mapping[str, tuple[Passage, ...]],
-    ) -> bool:
+    def _begin(self, made: _Composed, mail: Mail) -> bool:
         """Write the mail's Message-ID into its deliveries, so that whoever finds them makes the same mail.
 
-        And what the articles announce by now (`notices`, by article), so that it is not told again as a correction.
-        False: another worker, which took us for dead, has taken one of them meanwhile; then the mail is not to be sent.
+        And what the articles announce by now, so that it is not told again as a correction. False: another worker,
+        which took us for dead, has taken one of them meanwhile; then the mail is not to be sent.
         """
+        subject = str(made.message["Subject"])
         taken: set[str] = set()
 
         def begun(delivery: Delivery) -> Delivery:
@@ -232,39 +394,45 @@ class _Worker:
             now = replace(was, message_id=mail.message_id, subject=subject, attempts=was.attempts + 1)
             noticed = replace(
                 delivery,
-                notice=notices.get(delivery.article_id, delivery.notice),
-                passages=passages.get(delivery.id, delivery.passages),
+                notice=made.notices.get(delivery.article_id, delivery.notice),
+                passages=made.passages.get(delivery.id, delivery.passages),
             )
             return with_outcome(noticed, now)
 
-        found = self._outbox.get(carried)
+        found = self._outbox.get(made.carried)
         if any(not is_ours(outcome_for(one.value, mail.recipient), mail) for one in found):
             return False
         self._outbox.settle(found, begun)
         return not taken
 
     def _note(
-        self, result: SendResult, mail: Mail, carried: Sequence[str], box: Mailbox
+        self, result: SendResult, mail: Mail, to: str, carried: Sequence[str], box: Mailbox
     ) -> tuple[Mailbox, DeliverReport]:
         now = self._clock()
-        if mail.recipient in result.accepted:
+        self._broken = self._broken + 1 if result.broken else 0
+        if to in result.accepted:
             self._settle(carried, mail, DeliveryState.SENT, None)
             alerts = tuple(d.alert_id for d in mail.deliveries)
             return served(box, alerts, now), DeliverReport(sent=1)
-        refusal = result.refused.get(mail.recipient)
+        refusal = result.refused.get(to)
         if refusal and refusal.permanent:
             self._settle(carried, mail, DeliveryState.FAILED, refusal.reason)
-            return replace(box, last_error=refusal.reason), DeliverReport(failed=1)
+            return answered(box, refusal.reason), DeliverReport(failed=1)
         why = refusal.reason if refusal else result.down or result.unknown or "no answer"
         # Surely not taken: next time it may go with others, in another mail. Perhaps taken: only as this very mail.
         self._settle(carried, mail, DeliveryState.PENDING, why, forget=result.unknown is None and not mail.again)
         if result.down:
             return replace(box, last_error=why), DeliverReport(postponed=1, down=result.down)
-        later = put_off(box, why, now)
-        if later.failing_since and now - later.failing_since >= timedelta(seconds=self._settings.mail_give_up_s):
+        return self._put_off(mail, carried, put_off(box, why, now), why)
+
+    def _put_off(self, mail: Mail, carried: Sequence[str], later: Mailbox, why: str) -> tuple[Mailbox, DeliverReport]:
+        in_a_row = f"the line broke with {self._broken} recipients in a row, the last time: {why}"
+        down = in_a_row if self._broken >= BROKEN_IN_A_ROW else None
+        tried_for = self._clock() - (later.failing_since or self._clock())
+        if tried_for >= timedelta(seconds=self._settings.mail_give_up_s):
             self._settle(carried, mail, DeliveryState.FAILED, f"given up since {later.failing_since:%Y-%m-%d}: {why}")
-            return later, DeliverReport(failed=1)
-        return later, DeliverReport(postponed=1, later=later.retry_at)
+            return later, DeliverReport(failed=1, down=down)
+        return later, DeliverReport(postponed=1, later=later.retry_at, down=down)
 
     def _settle(
         self, ids: Sequence[str], mail: Mail, state: DeliveryState, error: str | None, *, forget: bool = False

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from alerts.outbox import Outbox
 from alerts.query import Query, to_query
-from newswatch.errors import NewswatchError
+from newswatch.errors import NewswatchError, QueryError
 from newswatch.model import Article, Delivery, SavedSearch
 from search.articles import ArticleStore
+from search.asking import SlowSearchError, count
 from search.names import Names
 from search.query import text_query
 from search.story_view import independent_sources
@@ -49,21 +50,21 @@ def explain(es: Elasticsearch, names: Names, search: SavedSearch, article_id: st
     """Hold the article against each condition of the saved search.
 
     Raises:
-        NewswatchError: there is no such article.
+        NewswatchError: there is no such article, or a condition takes too long.
     """
     article = ArticleStore(es, names).get([article_id]).get(article_id)
     if article is None:
         raise NewswatchError("That article was never indexed: is its feed polled, and did it carry the article?")
     es.indices.refresh(index=names.articles)
     clauses = tuple(
-        Clause(text, _holds(es, names, article_id, query), part) for text, query, part in conditions(search)
+        Clause(text, _holds(es, names, article_id, text, query), part) for text, query, part in conditions(search)
     )
-    matches = _holds(es, names, article_id, to_query(search))
+    matches = _holds(es, names, article_id, search.query, to_query(search))
     if search.min_sources > 1:
         story_id = article.story_id or article.id
-        count = independent_sources(es, names.articles, [story_id])[story_id]
-        told = f"{search.min_sources} independent sources or more report the story: {count} by now"
-        clauses = (*clauses, Clause(told, count >= search.min_sources))
+        sources = independent_sources(es, names.articles, [story_id])[story_id]
+        told = f"{search.min_sources} independent sources or more report the story: {sources} by now"
+        clauses = (*clauses, Clause(told, sources >= search.min_sources))
         matches = matches and clauses[-1].holds
     outbox = Outbox(es, names)
     outbox.refresh()
@@ -71,12 +72,14 @@ def explain(es: Elasticsearch, names: Names, search: SavedSearch, article_id: st
     return Explanation(article, matches, clauses, deliveries)
 
 
-def _holds(es: Elasticsearch, names: Names, article_id: str, query: Query) -> bool:
+def _holds(es: Elasticsearch, names: Names, article_id: str, typed: str, query: Query) -> bool:
     asked: Query = {"bool": {"filter": [{"ids": {"values": [article_id]}}, query]}}
     try:
-        return int(es.count(index=names.articles, query=asked)["count"]) > 0
-    except BadRequestError:
-        return False
+        return count(es, names.articles, typed, asked) > 0
+    except SlowSearchError:
+        raise
+    except QueryError:
+        return False  # such as a word of a query that is no query by itself
 
 
 def conditions(search: SavedSearch) -> list[tuple[str, Query, bool]]:

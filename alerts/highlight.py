@@ -10,6 +10,7 @@ from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch
 
 from alerts.query import Query
 from newswatch.model import Passage, TextField
+from search.asking import TIMEOUT, impatient
 from search.highlight import analyzer_of, highlighting, unmarked
 from search.names import Names
 
@@ -53,6 +54,7 @@ def _body(query: Query, analyzer: str, ids: Sequence[str]) -> dict[str, Any]:
         "size": len(ids),
         "_source": False,
         "highlight": highlighting(analyzer),
+        "timeout": TIMEOUT,
     }
 
 
@@ -61,7 +63,7 @@ def _ask(
 ) -> dict[Place, tuple[Passage, ...]]:
     lines = [line for _, body in requests for line in ({"index": names.articles}, body)]
     try:
-        answers = es.msearch(searches=lines)["responses"]
+        answers = impatient(es).msearch(searches=lines)["responses"]
     except (ApiError, ConnectionTimeout):
         # Highlights are dear to a reader but not worth a match: ask one by one, and go without where that fails too.
         if len(requests) == 1:

@@ -9,8 +9,9 @@ from datetime import datetime
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.outbox import delivery
+from alerts.outbox import read_delivery
 from newswatch.model import Delivery, DeliveryState
+from search.documents import values
 from search.names import Names
 
 LEGS = ("published → fetched", "fetched → indexed", "indexed → matched", "matched → sent", "fetched → sent")
@@ -32,7 +33,7 @@ def latency(es: Elasticsearch, names: Names, since: datetime) -> list[Leg]:
     """The legs of every mail sent since then; a leg that no mail has is left out."""
     es.indices.refresh(index=names.deliveries)
     query = {"query": {"range": {"sent_at": {"gte": since.isoformat()}}}}
-    return legs(delivery(hit["_source"]) for hit in scan(es, index=names.deliveries, query=query))
+    return legs(values(scan(es, index=names.deliveries, query=query), read_delivery))
 
 
 def legs(deliveries: Iterable[Delivery]) -> list[Leg]:

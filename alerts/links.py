@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
+from newswatch import private
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 
@@ -84,7 +85,7 @@ def _kept(path: Path) -> str:
 
 def _made(path: Path) -> str:
     """A new key, whole or not at all, and the same for whoever asks at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(48))

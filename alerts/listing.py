@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
 
-from alerts.outbox import delivery
+from alerts.outbox import read_delivery
 from newswatch.model import Delivery
+from search.documents import values
 from search.names import Names
 
 
@@ -47,5 +48,5 @@ def deliveries(
         aggs={"states": {"terms": {"field": "state"}}},
     )
     states = {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["states"]["buckets"]}
-    found = tuple(delivery(hit["_source"]) for hit in answer["hits"]["hits"])
+    found = tuple(values(answer["hits"]["hits"], read_delivery))
     return Deliveries(found, answer["hits"]["total"]["value"], states)

@@ -12,7 +12,7 @@ from email.policy import SMTP
 from functools import cache
 from textwrap import fill
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
@@ -20,6 +20,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 from alerts import schedule
 from alerts.compose import Item, Mail
 from alerts.links import Action, Link, Links
+from ingest.urls import is_address
+from newswatch.mail_address import mail_address
 from newswatch.model import Article, Evidence, Passage, Tag
 from newswatch.settings import Settings
 from newswatch.topics import tag_path
@@ -29,6 +31,10 @@ POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
 """7-bit clean, so that any server takes it; long header lines are folded all the same, by RFC 2047 words."""
 _SUBJECT = 150
 """Characters of a subject that a list of mails can show; the mail itself has the whole title."""
+_HEADLINE = 1_000
+"""Characters of a headline that a mail shows; what is longer is cut and marked as cut."""
+_LINK = 900
+"""Octets of a link in a header: a line may have 998, and a link can't be folded (RFC 5322 section 2.1.1)."""
 _LEAD = 280
 _CONTEXT = 60
 """Characters shown on either side of a tag's evidence."""
@@ -163,7 +169,7 @@ def headed(settings: Settings, recipient: str, subject: str, message_id: str, no
     """A message of ours that has no content yet, with the headers that every one of them has."""
     message = EmailMessage(POLICY)
     message["From"] = Address(header(settings.mail_name), addr_spec=settings.mail_from)
-    message["To"] = Address(addr_spec=recipient)
+    message["To"] = Address(addr_spec=mail_address(recipient))
     message["Subject"] = header(subject)
     message["Date"] = now.astimezone(UTC)
     message["Message-ID"] = message_id
@@ -180,10 +186,15 @@ def _head(message: EmailMessage, mail: Mail, alerts: dict[str, str], settings: S
     # RFC 2919: one list for each saved search; a mail of several is of the list of all.
     list_name = next(iter(alerts)) if len(alerts) == 1 else "all"
     message["List-Id"] = f"<{list_name}.newswatch.{settings.mail_from.rpartition('@')[2]}>"
-    url = links.url(Link("unsubscribe", mail.recipient, ",".join(alerts)))
-    message["List-Unsubscribe"] = f"<{url}>"
+    message["List-Unsubscribe"] = f"<{_unsubscribe(mail.recipient, alerts, links)}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     message["X-Newswatch-Alerts"] = ", ".join(alerts)
+
+
+def _unsubscribe(recipient: str, alerts: dict[str, str], links: Links) -> str:
+    """The link that ends the mails of these saved searches; of all, if they are too many for a header."""
+    url = links.url(Link("unsubscribe", recipient, ",".join(alerts)))
+    return url if len(url) <= _LINK else links.url(Link("unsubscribe", recipient, "*"))
 
 
 def _alerts(mail: Mail) -> dict[str, str]:
@@ -196,7 +207,7 @@ def subject(mail: Mail, stories: Sequence[Story]) -> str:
     first = stories[0]
     title = _headline(first)
     if mail.kind == "reply":
-        told = mail.thread_subject or title
+        told = mail.thread_subject or shortened(title, _SUBJECT)
         return told if told.startswith("Re: ") else f"Re: {told}"
     if mail.kind == "story":
         return shortened(title, _SUBJECT)
@@ -230,7 +241,11 @@ def _by_weight(story: Story) -> tuple[int, float]:
 
 def _headline(story: Story) -> str:
     told = next((d.headline for d in story.item.deliveries if d.headline), "")
-    return one_line(told or (story.article.title if story.article else "")) or "(no title)"
+    return _shown(told or (story.article.title if story.article else "")) or "(no title)"
+
+
+def _shown(headline: str) -> str:
+    return shortened(one_line(headline), _HEADLINE)
 
 
 # ── one story ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,7 +283,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
         quotes=quotes,
         lead="" if quotes or not article else _lead(article),
         tags=tuple(_tag(tag, article) for tag in _ordered(article.tags)) if article else (),
-        others=tuple(OtherView(one_line(a.title), one_line(a.source.name), safe_url(a.url)) for a in story.others),
+        others=tuple(OtherView(_shown(a.title), one_line(a.source.name), safe_url(a.url)) for a in story.others),
         news_url=_news_url(item.story_id, settings) if article else None,
         kibana_url=_kibana_url(item.story_id, settings) if article else None,
         relevant_url=_say("relevant", story, mail, links),
@@ -373,13 +388,8 @@ def shortened(text: str, most: int) -> str:
 
 
 def safe_url(url: str) -> str | None:
-    """The URL if it leads to the web; nothing else (javascript:, data:, file:) is ever made a link."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    plain = parts.scheme in ("http", "https") and bool(parts.hostname)
-    return quote(url, safe="%/:=&?~#+!$,;'@()*[]") if plain else None
+    """The URL if it is an address (`ingest.urls`); nothing else (javascript:, data:, file:) is ever made a link."""
+    return quote(url, safe="%/:=&?~#+!$,;'@()*[]") if is_address(url) else None
 
 
 def when(moment: datetime) -> str:
@@ -394,7 +404,7 @@ def territory(code: str | None) -> str:
 
 
 def _news_url(story_id: str, settings: Settings) -> str | None:
-    return safe_url(f"{settings.public_url.rstrip('/')}/news/story/{quote(story_id, safe='')}")
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/story/{quote(visible(story_id), safe='')}")
 
 
 def _kibana_url(story_id: str, settings: Settings) -> str | None:

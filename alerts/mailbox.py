@@ -6,17 +6,23 @@ same thing, nor two mails where one was meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+from elasticsearch import ConflictError, Elasticsearch
 
-from newswatch.errors import StoreError
-from search.documents import Stored, dump, load, stored
+from newswatch.clock import SKEW
+from newswatch.errors import DocumentError, StoreError
+from newswatch.problems import Bulkhead, set_aside
+from search.documents import Hit, Stored, dump, load, problem_of, read, require_id, stored
 from search.names import Names
+from search.reading import get_hit, get_hits
 
 _TRIES = 20
+_PAGE = 1_000
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=1)
 
@@ -65,6 +71,48 @@ def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
     )
 
 
+def seen_at(box: Mailbox, now: datetime) -> Mailbox:
+    """The mailbox without moments that can't be: a clock that went back since wrote them. Pure.
+
+    What lies in the future counts as now, so that mails are held as long as after any other, and not until the clock
+    has caught up.
+    """
+    last = box.last_sent_at and min(box.last_sent_at, now)
+    by_alert = {alert_id: min(at, now) for alert_id, at in box.last_by_alert.items()}
+    since = box.failing_since and min(box.failing_since, now)
+    retry_at = box.retry_at and min(box.retry_at, now + _LAST_RETRY)
+    return replace(box, last_sent_at=last, last_by_alert=by_alert, failing_since=since, retry_at=retry_at)
+
+
+def is_held(box: Mailbox, now: datetime, lease: timedelta) -> bool:
+    """Whether a worker serves it. A claim that ends later than one can last holds nothing. Pure."""
+    return bool(box.claimed_until and now < box.claimed_until <= now + lease + SKEW)
+
+
+def tried(box: Mailbox, now: datetime) -> Mailbox:
+    """The mailbox as it is kept while a mail to it is made and offered: put off, in case the worker is killed by it.
+
+    Pure.
+    """
+    return put_off(box, "the worker that tried it did not come to its end", now)
+
+
+def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
+    """`noted` as if it had not been tried since `before`; what the recipient has changed meanwhile stands. Pure."""
+    return replace(
+        noted,
+        failures=before.failures,
+        failing_since=before.failing_since,
+        retry_at=before.retry_at,
+        last_error=before.last_error,
+    )
+
+
+def answered(box: Mailbox, why: str) -> Mailbox:
+    """The mailbox after the server has refused a mail to it for good: nothing is to be tried again. Pure."""
+    return replace(box, failures=0, failing_since=None, retry_at=None, last_error=why)
+
+
 class Mailboxes:
     """The mailboxes of one installation."""
 
@@ -72,15 +120,27 @@ class Mailboxes:
         self._es, self._index = es, names.mailboxes
 
     def get(self, address: str) -> Mailbox:
-        """The mailbox, in real time; a new one for an address never written to."""
+        """The mailbox, in real time; a new one for an address never written to.
+
+        Raises:
+            DocumentError: it can't be read.
+        """
         found = self.find(address)
         return found.value if found else Mailbox(address)
 
     def claim(self, address: str, worker: str, now: datetime, lease: timedelta) -> Stored[Mailbox] | None:
-        """The mailbox, now held by `worker` until `now + lease`; None while somebody else holds it."""
-        was = self.find(address)
-        box = was.value if was else Mailbox(address)
-        if box.claimed_until and box.claimed_until > now and box.claimed_by != worker:
+        """The mailbox, now held by `worker` until `now + lease`; None while somebody else holds it.
+
+        None also if it can't be read, which is set aside: who has unsubscribed must get no mail for that. A claim that
+        ends later than one can last was made by a clock that went back since, and holds nothing.
+        """
+        try:
+            was = self.find(address)
+        except DocumentError as error:
+            set_aside(problem_of(error))
+            return None
+        box = seen_at(was.value, now) if was else Mailbox(address)
+        if is_held(box, now, lease) and box.claimed_by != worker:
             return None
         return self._write(was, replace(box, claimed_by=worker, claimed_until=now + lease))
 
@@ -92,6 +152,7 @@ class Mailboxes:
         """Change a mailbox on its owner's behalf, also while a worker holds it.
 
         Raises:
+            DocumentError: it can't be read, and stays as it is.
             StoreError: somebody else keeps changing it.
         """
         for _ in range(_TRIES):
@@ -101,12 +162,21 @@ class Mailboxes:
         raise StoreError(f"Mailbox {address} keeps being changed by others: try again.")
 
     def find(self, address: str) -> Stored[Mailbox] | None:
-        """The mailbox with its token, in real time; None if nothing was ever sent to it."""
-        try:
-            hit = self._es.get(index=self._index, id=address)
-        except NotFoundError:
-            return None
-        return stored(load(Mailbox, hit["_source"]), hit.body)
+        """The mailbox with its token, in real time; None if nothing was ever sent to it.
+
+        Raises:
+            DocumentError: it can't be read.
+        """
+        hit = get_hit(self._es, self._index, address)
+        return stored(read(hit, read_mailbox), hit) if hit else None
+
+    def many(self, addresses: Sequence[str], bulkhead: Bulkhead) -> Iterator[Mailbox | None]:
+        """The mailbox of each address, in order and in real time; None for one whose document can't be read."""
+        for at in range(0, len(addresses), _PAGE):
+            wanted = addresses[at : at + _PAGE]
+            hits = {hit["_id"]: hit for hit in get_hits(self._es, self._index, wanted)}
+            for address in wanted:
+                yield bulkhead.attempt("recipient", address, partial(_mailbox, address, hits.get(address)))
 
     def _write(self, was: Stored[Mailbox] | None, box: Mailbox) -> Stored[Mailbox] | None:
         try:
@@ -125,3 +195,14 @@ class Mailboxes:
             now = self.find(box.address)
             return now if now and now.value == box else None
         return stored(box, answer.body)
+
+
+def read_mailbox(address: str, document: Mapping[str, Any]) -> Mailbox:
+    """The mailbox of a document. Pure."""
+    box = load(Mailbox, document)
+    require_id(address, box.address)
+    return box
+
+
+def _mailbox(address: str, hit: Hit | None) -> Mailbox:
+    return read_mailbox(address, hit["_source"]) if hit else Mailbox(address)

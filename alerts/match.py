@@ -13,22 +13,35 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
-from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
+from elasticsearch import (
+    ApiError,
+    BadRequestError,
+    ConnectionTimeout,
+    Elasticsearch,
+    NotFoundError,
+    SerializationError,
+    TransportError,
+)
 
+from alerts.bounds import unusable
 from alerts.confirmed import confirmed
-from alerts.formula import EVERYWHERE, Clause, formula, gather, may_be_slow, query_of, where
-from alerts.hits import SOURCE, Found, found
+from alerts.formula import EVERYWHERE, Clause, Formula, formula, gather, may_be_slow, query_of, where
+from alerts.hits import SOURCE, Found, all_found
 from alerts.query import Query
 from alerts.vocabulary import PAGE, Read, UnreadableError, Vocabulary, read
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
+from newswatch.problems import Bulkhead, Problem
 from search.mapping import ANALYZERS, UNSTEMMED
 from search.names import Names
 
@@ -45,6 +58,10 @@ REMEMBERED = 100_000
 """Clauses whose articles are remembered from one block to the next."""
 PATIENCE_S = 5.0
 """A request that takes longer is parted; a clause that takes longer on its own makes its saved searches fail."""
+LOST_S = 30.0
+"""Seconds that may be lost to clauses that fail, in one piece of a batch; what fails then is not parted any more."""
+PAUSES_S = (0.5, 2.0, 4.0)
+"""Seconds before a clause that Elasticsearch refused for want of memory or time is asked again."""
 WORDS_PER_ARTICLE = 20
 """Of all searches together: from so many on, reading an article's words costs less than asking for the clauses."""
 _TRIED_AGAIN = (429, 502, 503)
@@ -78,30 +95,62 @@ class _Piece:
         return {"range": {"seq": {"gte": self.first, "lt": self.first + self.size}}}
 
 
-def match_batch(es: Elasticsearch, names: Names, batch: Batch, searches: Sequence[SavedSearch]) -> MatchReport:
+def match_batch(
+    es: Elasticsearch,
+    names: Names,
+    batch: Batch,
+    searches: Sequence[SavedSearch],
+    *,
+    bulkhead: Bulkhead | None = None,
+    resting: Mapping[str, str] = MappingProxyType({}),
+) -> MatchReport:
     """What of `searches` matches which articles of `batch`, also if it holds a million of them.
+
+    A search that can't be run is among `failed` and set aside in `bulkhead`; the others are matched. One that is
+    `resting` (id → why) is not run and among `failed` too, so that the batch is matched against it later.
 
     Raises:
         StoreError: Elasticsearch is not there or in trouble of its own: match the batch again later.
     """
+    walls = bulkhead or Bulkhead("match")
     watching = sorted((search for search in searches if search.kind == "query"), key=lambda search: search.id)
+    failed = {search.id: resting[search.id] for search in watching if search.id in resting}
+    watching = runnable([search for search in watching if search.id not in failed], walls, failed)
     if not watching:
-        return MatchReport()
+        return MatchReport(failed=failed)
     es.options(ignore_status=404).indices.refresh(index=names.articles)
     matches: list[Match] = []
-    failed: dict[str, str] = {}
+    faultless: set[str] = set(resting)
     with _no_garbage_looked_for(), ThreadPoolExecutor(AT_ONCE, "match") as pool:
         for piece in _pieces(es, names.articles, batch):
-            asker = _Asker(es, names, piece, pool)
+            asker = _Asker(es, names, piece, pool, walls)
             matches += asker.matches(watching)
-            failed |= asker.failed
+            if asker.failed:  # one that failed once is not tried on each of a thousand pieces
+                failed |= asker.failed
+                faultless |= asker.postponed
+                watching = [search for search in watching if search.id not in failed]
     waiting = [search for search in watching if search.min_sources > 1]
-    if not waiting:
-        return MatchReport(tuple(matches), failed)
-    ids = {search.id for search in waiting}
-    sure = confirmed(es, names, batch, waiting, tuple(match for match in matches if match.alert_id in ids))
-    others = (match for match in matches if match.alert_id not in ids)
-    return MatchReport((*others, *sure.matches), {**sure.failed, **failed})
+    if waiting:
+        ids = {search.id for search in waiting}
+        sure = confirmed(es, names, batch, waiting, tuple(match for match in matches if match.alert_id in ids))
+        matches = [*(match for match in matches if match.alert_id not in ids), *sure.matches]
+        failed |= sure.failed
+    for search_id, why in failed.items():
+        if search_id not in faultless and not walls.has("search", search_id):
+            walls.note(Problem("search", search_id, why, "match"))
+    return MatchReport(tuple(matches), failed)
+
+
+def runnable(searches: Iterable[SavedSearch], walls: Bulkhead, failed: dict[str, str]) -> list[SavedSearch]:
+    """The searches that can be worked with; why the others can't is put into `failed` and set aside in `walls`."""
+    usable = []
+    for search in searches:
+        if why := unusable(search):
+            walls.note(Problem("search", search.id, why, "match"))
+            failed[search.id] = why
+        else:
+            usable.append(search)
+    return usable
 
 
 @contextmanager
@@ -149,14 +198,19 @@ class _Asker:
     Where a clause holds is a number whose bits are the articles' places.
     """
 
-    def __init__(self, es: Elasticsearch, names: Names, piece: _Piece, pool: Executor) -> None:
+    def __init__(self, es: Elasticsearch, names: Names, piece: _Piece, pool: Executor, walls: Bulkhead) -> None:
         self._es, self._names, self._index, self._piece, self._pool = es, names, names.articles, piece, pool
         self._patient = es.options(retry_on_status=_TRIED_AGAIN, retry_on_timeout=False, request_timeout=2 * PATIENCE_S)
         self._held: dict[Clause, int] = {}
         self._faults: dict[Clause, str] = {}
         self._reading: list[Future[Read]] = []
         self._vocabulary: Vocabulary | None = None
+        self._walls = walls
+        self._lost_s = 0.0
+        self._postponed: set[Clause] = set()
         self.failed: dict[str, str] = {}
+        self.postponed: set[str] = set()
+        """Those of `failed` that were asked with others and may have no fault of their own."""
 
     def matches(self, searches: Sequence[SavedSearch]) -> list[Match]:
         """What of `searches`, which are in the order of their ids, matches which articles; in ingest order."""
@@ -178,20 +232,32 @@ class _Asker:
     def _places(self, searches: Sequence[SavedSearch]) -> Iterator[tuple[SavedSearch, int]]:
         if len(self._held) > REMEMBERED:
             self._held.clear()
-        formulas = [formula(search) for search in searches]
+        formulas = list(self._taken_apart(searches))
         wanted: set[Clause] = set()
-        for one in formulas:
+        for _, one in formulas:
             gather(one, wanted)
         self._answer(wanted - self._held.keys() - self._faults.keys())
         everywhere = self._everywhere()
-        for search, one in zip(searches, formulas, strict=True):
+        for search, one in formulas:
             try:
                 places = where(one, self._held, everywhere)
             except KeyError as unknown:
-                self.failed[search.id] = self._faults[unknown.args[0]]
+                clause = unknown.args[0]
+                self.failed[search.id] = self._faults[clause]
+                if clause in self._postponed:
+                    self.postponed.add(search.id)
                 continue
             if places:
                 yield search, places
+
+    def _taken_apart(self, searches: Iterable[SavedSearch]) -> Iterator[tuple[SavedSearch, Formula]]:
+        """Each search with its formula; one that breaks this fails."""
+        for search in searches:
+            whole = self._walls.attempt("search", search.id, partial(formula, search))
+            if whole is None:
+                self.failed[search.id] = self._walls.reason("search", search.id)
+            else:
+                yield search, whole
 
     def _answer(self, clauses: set[Clause]) -> None:
         """Find out where the clauses hold: from the articles' words where these tell, else from Elasticsearch."""
@@ -209,7 +275,9 @@ class _Asker:
         """Elasticsearch gives the articles' words while the searches are being taken apart."""
         first, last = self._piece.first, self._piece.first + self._piece.size
         self._reading = [
-            self._pool.submit(read, self._es, self._names, at, min(at + PAGE, last), origin=first)
+            self._pool.submit(
+                copy_context().run, partial(read, origin=first), self._es, self._names, at, min(at + PAGE, last)
+            )
             for at in range(first, last, PAGE)
         ]
 
@@ -220,7 +288,7 @@ class _Asker:
                 reading, self._reading = self._reading, []
                 self._vocabulary = Vocabulary(self._es, reading, self._piece.analyzers, self._pool)
             return dict(self._vocabulary.where(clauses)) if self._vocabulary and clauses else {}
-        except (ApiError, TransportError, UnreadableError) as fault:
+        except (ApiError, TransportError, UnreadableError, ValueError) as fault:
             log.warning("The articles' words can't be read, so each clause is asked: %s", fault)
             self._vocabulary = None
             return {}
@@ -235,27 +303,47 @@ class _Asker:
             raise StoreError(f"Elasticsearch can't search now: {self._faults[EVERYWHERE]}")
         return self._held[EVERYWHERE]
 
-    def _chunk(self, chunk: Sequence[Clause]) -> dict[Clause, int]:
+    def _chunk(self, chunk: Sequence[Clause], pauses: Sequence[float] = PAUSES_S) -> dict[Clause, int]:
+        started = time.monotonic()
         try:
             return dict(zip(chunk, self._aggregate(chunk), strict=True))
-        except (ApiError, ConnectionTimeout, _TooSlowError) as error:
-            if isinstance(error, ApiError) and error.status_code in _TRIED_AGAIN:
-                raise StoreError(f"Elasticsearch can't search now: {error}") from error
-            if len(chunk) == 1:
-                self._excuse(chunk[0], error)
+        except (ApiError, ConnectionTimeout, SerializationError, ValueError, _TooSlowError) as error:
+            self._lost_s += time.monotonic() - started
+            refused = isinstance(error, BadRequestError | SerializationError | ValueError)  # which costs nothing
+            too_much = isinstance(error, ApiError) and error.status_code in _TRIED_AGAIN
+            if too_much and len(chunk) == 1 and pauses and self._lost_s <= LOST_S:
+                time.sleep(pauses[0])  # a request that was given up may still hold the memory
+                self._lost_s += pauses[0]
+                return self._chunk(chunk, pauses[1:])
+            if len(chunk) == 1 or (self._lost_s > LOST_S and not refused):
+                self._excuse(chunk, error)
                 return {}
+            if too_much:
+                self._probe()  # what a clause asks for may be too much; but if so little is too much as well, wait
             parts = _parted(chunk, 1 if len(chunk) <= SLOW_CHUNK else len(chunk) // 2 + 1)
             return {clause: places for part in parts for clause, places in self._chunk(part).items()}
         except TransportError as error:
             raise StoreError(f"Elasticsearch can't be reached: {error}") from error
 
-    def _excuse(self, clause: Clause, error: Exception) -> None:
-        """A clause that failed on its own: a fault of its own, unless Elasticsearch can't do even less."""
+    def _excuse(self, chunk: Sequence[Clause], error: Exception) -> None:
+        """A clause that failed on its own: a fault of its own, unless Elasticsearch can't do even less.
+
+        Several, once too much time was lost: they fail now, and are tried again by a later run.
+        """
+        self._probe()
+        told = _reason(error)
+        if len(chunk) > 1:
+            self._postponed.update(chunk)
+            told = f"Slow or heavy searches took this run's time ({LOST_S:g} s); it is tried again. The last: {told}"
+            log.warning("%s clauses are matched by a later run. %s", len(chunk), told)
+        self._faults.update(dict.fromkeys(chunk, told))
+
+    def _probe(self) -> None:
+        """Raise a StoreError if Elasticsearch does not answer the simplest of all searches."""
         try:
             self._es.count(index=self._index, query=self._piece.range)
         except (ApiError, TransportError) as trouble:
             raise StoreError(f"Elasticsearch can't search now: {trouble}") from trouble
-        self._faults[clause] = _reason(error)
 
     def _aggregate(self, chunk: Sequence[Clause]) -> Iterator[int]:
         """Where each clause holds."""
@@ -301,7 +389,7 @@ class _Asker:
             track_total_hits=False,
             allow_partial_search_results=False,
         )
-        read_now = {int(hit["_source"]["seq"]) - self._piece.first: found(hit) for hit in answer["hits"]["hits"]}
+        read_now = {seq - self._piece.first: found for seq, found in all_found(answer["hits"]["hits"])}
         return {**known, **read_now}
 
 

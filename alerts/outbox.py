@@ -6,20 +6,24 @@ however often its batch is matched. What became of each recipient is written int
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from alerts import schedule
-from newswatch.errors import StoreError
+from newswatch.errors import NewswatchError, StoreError
 from newswatch.model import Delivery, DeliveryState, Match, Outcome, SavedSearch
+from newswatch.problems import Bulkhead, Problem
 from search import bulk
-from search.documents import Document, Stored, dump, load, stored
+from search.documents import Document, Stored, dump, load, require_id, values
 from search.names import Names
+from search.reading import get_stored
 
 _TRIES = 50
 _PAGE = 1_000
@@ -31,6 +35,18 @@ class OweReport:
 
     created: int = 0
     existing: int = 0
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Saved search → why something of it could not be owed. All of the others was."""
+
+
+@dataclass(slots=True)
+class _Created:
+    """What became of deliveries that were to be created."""
+
+    count: int = 0
+    existing: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Saved search → why Elasticsearch does not take one of its deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,21 @@ class Sent:
     subject: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a saved search owes a recipient, and is due by its schedule."""
+
+    recipient: str
+    alert_id: str
+    schedule: str
+    since: datetime
+    """When the first of it came due."""
+
+
+class RefusedError(NewswatchError):
+    """Elasticsearch does not take one delivery as it is: that one's fault, nobody else's."""
+
+
 class Outbox:
     """The deliveries of one installation."""
 
@@ -50,48 +81,66 @@ class Outbox:
 
     # ── owing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def owe(self, matches: Iterable[Match], searches: Iterable[SavedSearch], now: datetime) -> OweReport:
+    def owe(
+        self,
+        matches: Iterable[Match],
+        searches: Iterable[SavedSearch],
+        now: datetime,
+        *,
+        bulkhead: Bulkhead | None = None,
+    ) -> OweReport:
         """Owe each match's story to the recipients of its saved search, once.
 
         Of several articles on a story the first is told; a search that asks for updates owes the later ones as well.
+        A search for which nothing can be owed is `failed`: its matches are to be owed later; the others' are owed.
 
         Raises:
             StoreError: Elasticsearch can't take them all; owe the same matches again.
         """
+        walls = bulkhead or Bulkhead("owe")
         by_id = {search.id: search for search in searches}
         first: dict[tuple[str, str], Match] = {}
         later = [m for m in matches if first.setdefault((m.alert_id, m.story_id), m) is not m]
-        created, existing = self._create(owed(m, by_id[m.alert_id], now) for m in first.values())
-        later += [m for m in first.values() if owed(m, by_id[m.alert_id], now).id in existing]
-        updates = self._updates([m for m in later if by_id[m.alert_id].updates], by_id, now)
-        more, known = self._create(updates)
-        return OweReport(created + more, len(existing) + len(known))
+        created = self._create(_made(first.values(), by_id, now, walls), walls)
+        later += [m for m in first.values() if f"{m.alert_id}~{m.story_id}" in created.existing]
+        updates = self._updates([m for m in later if by_id[m.alert_id].updates], by_id, now, walls)
+        more = self._create(updates, walls)
+        refused = {**created.refused, **more.refused}
+        failed = {alert_id: reason for alert_id in by_id if (reason := walls.reason("search", alert_id))}
+        return OweReport(created.count + more.count, len(created.existing) + len(more.existing), failed | refused)
 
     def _updates(
-        self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime
+        self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
     ) -> Iterator[Delivery]:
         """The matches whose article is another than the one the story was told by."""
         told = {s.value.id: s.value.article_id for s in self.get(f"{m.alert_id}~{m.story_id}" for m in matches)}
-        for match in matches:
-            delivery = owed(match, searches[match.alert_id], now)
-            if told.get(delivery.id) != match.article_id:
+        for delivery in _made(matches, searches, now, walls):
+            if told.get(delivery.id) != delivery.article_id:
                 yield replace(delivery, kind="update")
 
-    def add(self, deliveries: Iterable[Delivery]) -> OweReport:
+    def add(self, deliveries: Iterable[Delivery], *, bulkhead: Bulkhead | None = None) -> OweReport:
         """Owe these; those that are owed already stay as they are."""
-        created, existing = self._create(deliveries)
-        return OweReport(created, len(existing))
+        created = self._create(deliveries, bulkhead or Bulkhead("owe"))
+        return OweReport(created.count, len(created.existing), created.refused)
 
-    def _create(self, deliveries: Iterable[Delivery]) -> tuple[int, set[str]]:
-        created, existing = 0, set()
-        for result in bulk.write(self._es, (bulk.create(self._index, d.id, document(d)) for d in deliveries)):
+    def _create(self, deliveries: Iterable[Delivery], walls: Bulkhead) -> _Created:
+        created, under_way = _Created(), deque[Delivery]()
+
+        def actions() -> Iterator[Document]:
+            for delivery in deliveries:
+                under_way.append(delivery)
+                yield bulk.create(self._index, delivery.id, document(delivery))
+
+        for result in bulk.write(self._es, actions()):
+            delivery = under_way.popleft()
             if result.conflict:
-                existing.add(result.id)
-            elif result.reason:
-                raise StoreError(f"Elasticsearch refuses delivery {result.id}: {result.reason}")
+                created.existing.add(result.id)
+            elif result.own_fault:
+                created.refused[delivery.alert_id] = result.reason or ""
+                walls.note(_refused(delivery, result.reason or ""))
             else:
-                created += 1
-        return created, existing
+                created.count += bulk.require(result)
+        return created
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,32 +150,22 @@ class Outbox:
 
     def get(self, ids: Iterable[str]) -> list[Stored[Delivery]]:
         """Those of the deliveries that exist, in real time."""
-        wanted = list(dict.fromkeys(ids))
-        found = []
-        for at in range(0, len(wanted), _PAGE):
-            answer = self._es.mget(index=self._index, ids=wanted[at : at + _PAGE])
-            found += [stored(delivery(doc["_source"]), doc) for doc in answer["docs"] if doc.get("found")]
-        return found
+        return get_stored(self._es, self._index, ids, read_delivery)
 
-    def recipients_due(self, now: datetime) -> list[str]:
-        """Everybody to whom something is due, as of the last refresh."""
-        due = {"bool": {"filter": [_PENDING, {"range": {"not_before": {"lte": now.isoformat()}}}]}}
-        recipients: list[str] = []
+    def due(self, now: datetime) -> list[Waiting]:
+        """What is due by its schedule to anybody, as of the last refresh, by recipient."""
+        due = _due(now)
+        sources = [{name: {"terms": {"field": field}}} for name, field in _WAITING.items()]
+        found: list[Waiting] = []
         after: dict[str, Any] = {}
         while True:
-            composite = {"size": _PAGE, "sources": [{"r": {"terms": {"field": "waiting"}}}], **after}
-            answer = self._es.search(index=self._index, size=0, query=due, aggs={"r": {"composite": composite}})
-            page = answer["aggregations"]["r"]
-            recipients += [bucket["key"]["r"] for bucket in page["buckets"]]
+            composite = {"size": _PAGE, "sources": sources, **after}
+            aggs = {"r": {"composite": composite, "aggs": {"since": {"min": {"field": "not_before"}}}}}
+            page = self._es.search(index=self._index, size=0, query=due, aggs=aggs)["aggregations"]["r"]
+            found += [Waiting(**bucket["key"], since=_moment(bucket["since"]["value"])) for bucket in page["buckets"]]
             if "after_key" not in page:
-                return recipients
+                return found
             after = {"after": page["after_key"]}
-
-    def has_due(self, now: datetime) -> bool:
-        """Whether anything is due to anybody."""
-        self.refresh()
-        due = {"bool": {"filter": [_PENDING, {"range": {"not_before": {"lte": now.isoformat()}}}]}}
-        return bool(self._es.count(index=self._index, query=due)["count"])
 
     def owed_to(self, recipient: str) -> list[Stored[Delivery]]:
         """Everything that waits for `recipient`, due or not, oldest first.
@@ -152,28 +191,27 @@ class Outbox:
         """Everything that a saved search owes or owed of a story, oldest first, as of the last refresh."""
         both = [{"term": {"alert_id": alert_id}}, {"term": {"story_id": story_id}}]
         hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": both}}})
-        return sorted((delivery(hit["_source"]) for hit in hits), key=lambda found: found.created_at)
+        return sorted(values(hits, read_delivery), key=lambda found: found.created_at)
 
     def latest(self, alert_id: str, size: int) -> list[Delivery]:
         """The last deliveries of a saved search, newest first, as of the last refresh."""
         query = {"term": {"alert_id": alert_id}}
         answer = self._es.search(index=self._index, query=query, size=size, sort=[{"created_at": "desc"}])
-        return [delivery(hit["_source"]) for hit in answer["hits"]["hits"]]
+        return values(answer["hits"]["hits"], read_delivery)
 
     def of_articles(self, article_ids: Sequence[str]) -> Iterator[Delivery]:
         """Everything that told one of these articles to anybody, as of the last refresh."""
         for at in range(0, len(article_ids), _PAGE):
             about = {"terms": {"article_id": list(article_ids[at : at + _PAGE])}}
             told = [about, {"terms": {"kind": ["story", "update"]}}, {"exists": {"field": "message_ids"}}]
-            for hit in scan(self._es, index=self._index, query={"query": {"bool": {"filter": told}}}, size=_PAGE):
-                yield delivery(hit["_source"])
+            hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": told}}}, size=_PAGE)
+            yield from values(hits, read_delivery)
 
     def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
         for at in range(0, len(story_ids), _PAGE):
             about = {"terms": {"story_id": list(story_ids[at : at + _PAGE])}}
             query = {"query": {"bool": {"filter": [about, {"term": {"recipients": recipient}}]}}}
-            for hit in scan(self._es, index=self._index, query=query, size=_PAGE):
-                yield delivery(hit["_source"])
+            yield from values(scan(self._es, index=self._index, query=query, size=_PAGE), read_delivery)
 
     def revive(self, alert_id: str, now: datetime) -> int:
         """Owe again what a saved search did not tell as it was muted; how many stories."""
@@ -194,23 +232,49 @@ class Outbox:
         """Change each delivery, whoever else is changing it for another recipient.
 
         Raises:
-            StoreError: Elasticsearch refuses one, or one keeps being changed by others.
+            RefusedError: Elasticsearch does not take one of them as it is; the others are changed.
+            StoreError: one keeps being changed by others.
         """
+        refused: dict[str, str] = {}
         left = list(deliveries)
         for _ in range(_TRIES):
             actions = [bulk.replace(was, document(change(was.value))) for was in left]
             again = []
             for was, result in zip(left, bulk.write(self._es, actions), strict=True):
-                if result.conflict:
+                if result.own_fault:
+                    refused[was.id] = result.reason or ""
+                elif not bulk.require(result):
                     again.append(was.id)
-                elif result.reason:
-                    raise StoreError(f"Elasticsearch refuses delivery {was.id}: {result.reason}")
             if not again:
-                return
+                break
             left = self.get(again)
-        raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
+        else:
+            raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
+        if refused:
+            raise RefusedError(
+                "; ".join(f"Elasticsearch refuses delivery {one}: {why}" for one, why in refused.items())
+            )
 
 
+def _due(now: datetime) -> Document:
+    """What is to be sent by now.
+
+    An instant mail waits for nothing: one that is due in the future was created by a clock that went back since.
+    """
+    by_time = {"range": {"not_before": {"lte": now.isoformat()}}}
+    instant = {"term": {"schedule": "instant"}}
+    return {"bool": {"filter": [_PENDING], "should": [by_time, instant], "minimum_should_match": 1}}
+
+
+def _moment(milliseconds: float) -> datetime:
+    """Elasticsearch's time as ours; the beginning of our calendar if it lies before that."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC)
+
+
+_WAITING = {"recipient": "waiting", "alert_id": "alert_id", "schedule": "schedule"}
 _MUTED = "muted until"
 _PENDING = {"term": {"state": DeliveryState.PENDING}}
 
@@ -220,6 +284,21 @@ def mute_rule(search: SavedSearch, now: datetime) -> str | None:
     if search.mute_until is None or search.mute_until <= now:
         return None
     return f"{_MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC"
+
+
+def _made(
+    matches: Iterable[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
+) -> Iterator[Delivery]:
+    """The deliveries of the matches, without those of searches for which none can be made."""
+    for match in matches:
+        if not walls.has("search", match.alert_id):
+            made = walls.attempt("search", match.alert_id, partial(owed, match, searches[match.alert_id], now))
+            if made is not None:
+                yield made
+
+
+def _refused(delivery: Delivery, reason: str) -> Problem:
+    return Problem("mail", delivery.id, reason, "owe", document=dump(delivery))
 
 
 def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
@@ -293,3 +372,11 @@ def _lags(delivery: Delivery) -> Document:
 def delivery(document: Mapping[str, Any]) -> Delivery:
     """The inverse of `document`. Pure."""
     return load(Delivery, {"recipients": (), "article_id": ""} | dict(document["detail"]))
+
+
+def read_delivery(delivery_id: str, document: Mapping[str, Any]) -> Delivery:
+    """The delivery of a document, whose schedule is one. Pure."""
+    found = delivery(document)
+    require_id(delivery_id, found.id)
+    schedule.parse(found.schedule)
+    return found

@@ -6,13 +6,15 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from newswatch.errors import QueryError
 from newswatch.model import SavedSearch, TagFilter
+from search.asking import answering, ask, impatient
 from search.generations import create_slice
+from search.limits import TooCostlyError
 from search.names import Names
-from search.query import explain_refusal, text_query
+from search.query import text_query
 
 Query = dict[str, Any]
 
@@ -23,11 +25,22 @@ def to_query(search: SavedSearch) -> Query:
     """The query that finds what `search` watches; it only filters, so that nothing need be scored. Pure.
 
     A phrase finds here what it finds in Kibana: there is no `quote_field_suffix`, which Kibana doesn't set either.
+
+    Raises:
+        TooCostlyError: its query asks for more than one may (`search.limits`).
     """
     filters = filters_of(search)
     if search.query.strip():
         filters.append(text_query(search.query))
     return {"bool": {"filter": filters}} if filters else {"match_all": {}}
+
+
+def marking_query(search: SavedSearch) -> Query:
+    """`to_query` for marking what matched in a mail; of a search beyond the limits nothing is marked. Pure."""
+    try:
+        return to_query(search)
+    except TooCostlyError:
+        return {"match_none": {}}
 
 
 def filters_of(search: SavedSearch) -> list[Query]:
@@ -53,15 +66,14 @@ def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
     """Refuse a search that Elasticsearch can't run, or whose query names a field that doesn't exist.
 
     Raises:
-        QueryError: with the query and a mark under the place.
+        QueryError: with the query and a mark under the place; or a sentence on what it asks too much of.
+        StoreError: Elasticsearch is in trouble of its own.
     """
     query = to_query(search)
     _some_slice(es, names)
-    try:
-        es.search(index=names.articles, query=query, size=0, request_cache=False)
-        answer = es.indices.validate_query(index=names.articles, query=query, explain=True, rewrite=True)
-    except BadRequestError as error:
-        raise QueryError(explain_refusal(search.query, error)) from error
+    ask(es, names.articles, search.query, query=query, size=0, request_cache=False)
+    with answering(es, names.articles, search.query):
+        answer = impatient(es).indices.validate_query(index=names.articles, query=query, explain=True, rewrite=True)
     for explanation in answer.get("explanations", []):
         if found := _UNMAPPED.search(str(explanation)):
             raise QueryError(_no_such_field(search.query, found[1] or found[2]))

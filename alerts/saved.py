@@ -4,56 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+from elasticsearch import ConflictError, Elasticsearch
 from elasticsearch.helpers import scan
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from alerts import schedule
+from alerts import bounds, schedule
+from alerts.bounds import BOUNDS
 from alerts.query import check
 from newswatch import config
-from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
+from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError, StoreError
+from newswatch.mail_address import mail_address
 from newswatch.model import Level, SavedSearch, SearchKind, TagFilter
-from search.documents import Document, Stored, dump, load, stored
+from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
+from search.asking import HeavySearchError, SlowSearchError
+from search.documents import Document, Stored, dump, load, problem_of, read, require_id, stored, values
 from search.names import Names
+from search.reading import get_hit, get_hits
+
+log = logging.getLogger(__name__)
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
-_MAX_ADDRESS = 254
-"""Octets of an address that can be sent to (RFC 5321 section 4.5.3.1.3, RFC 3696 erratum 1690)."""
 _TRIES = 20
+_FAULTS = 20
+"""Wrong fields of a form that are told one by one."""
+_LONGEST_S = 10 * 366 * 86_400
+"""Ten years: a stored duration beyond that was no user's wish, and would lead out of the calendar."""
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def address(text: str) -> str:
-    """`text`, if it is one mail address and nothing else.
-
-    Raises:
-        ValueError: it is none, or holds what could break out of a mail header or an SMTP command.
-    """
-    plain = text.strip()
-    if (
-        not plain.isascii()
-        or not plain.isprintable()
-        or any(c in plain for c in " <>,;\"'")
-        or len(plain.encode()) > _MAX_ADDRESS
-    ):
-        raise ValueError(f"{text!r} is no mail address (an international domain is written as xn--…)")
-    try:
-        parsed = Address(addr_spec=plain)
-    except Exception as error:  # the standard library lets IndexError and its own kinds out
-        raise ValueError(f"{text!r} is no mail address") from error
-    if not parsed.username or not parsed.domain:
-        raise ValueError(f"{text!r} is no mail address")
-    return f"{parsed.username}@{parsed.domain.lower()}"
 
 
 def _is_schedule(text: str) -> str:
@@ -61,8 +49,33 @@ def _is_schedule(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Duration = Annotated[str, AfterValidator(lambda text: (schedule.duration(text), text)[1])]
+def _lasts(field: str) -> AfterValidator:
+    """Checks a length of time against the field's bounds, and leaves it as it is written."""
+
+    def checked(text: str) -> str:
+        bounds.duration(field, text)
+        return text
+
+    return AfterValidator(checked)
+
+
+def _at_most(field: str) -> BeforeValidator:
+    """Refuses a list that is too long before each of its items is looked at."""
+
+    def checked(items: Any) -> Any:
+        if isinstance(items, list | tuple):
+            bounds.count(field, items)
+        return items
+
+    return BeforeValidator(checked)
+
+
+def _long(field: str) -> StringConstraints:
+    return StringConstraints(max_length=bounds.chars(field))
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=bounds.chars("item"))]
+Moment = Annotated[datetime, AfterValidator(bounds.moment)]
 
 
 class TagSpec(BaseModel):
@@ -80,38 +93,42 @@ class AlertSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Annotated[str, StringConstraints(pattern=ID)]
-    name: Text
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=bounds.chars("name"))]
     kind: SearchKind = "query"
-    query: str = ""
-    tags: tuple[TagSpec, ...] = ()
-    min_score: float = Field(0.0, ge=0, le=1)
-    languages: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")], ...] = ()
-    countries: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = ()
-    sources: tuple[Text, ...] = ()
-    kinds: tuple[Text, ...] = ()
-    min_sources: int = Field(1, ge=1)
-    recipients: tuple[Annotated[str, AfterValidator(address)], ...] = Field(min_length=1)
-    schedule: Annotated[str, AfterValidator(_is_schedule)] = "instant"
-    throttle: Duration = "0s"
-    silence: Duration = "1d"
-    mute_until: datetime | None = None
-    expires_at: datetime | None = None
+    query: Annotated[str, _long("query")] = ""
+    tags: Annotated[tuple[TagSpec, ...], _at_most("tags")] = ()
+    min_score: float = Field(0.0, ge=BOUNDS["min_score"].least, le=BOUNDS["min_score"].most)
+    languages: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")], ...], _at_most("languages")
+    ] = ()
+    countries: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...], _at_most("countries")
+    ] = ()
+    sources: Annotated[tuple[Text, ...], _at_most("sources")] = ()
+    kinds: Annotated[tuple[Text, ...], _at_most("kinds")] = ()
+    min_sources: int = Field(1, ge=int(BOUNDS["min_sources"].least), le=int(BOUNDS["min_sources"].most))
+    recipients: Annotated[
+        tuple[Annotated[str, AfterValidator(mail_address)], ...], Field(min_length=1), _at_most("recipients")
+    ]
+    schedule: Annotated[str, _long("schedule"), AfterValidator(_is_schedule)] = "instant"
+    throttle: Annotated[str, _lasts("throttle")] = "0s"
+    silence: Annotated[str, _lasts("silence")] = "1d"
+    mute_until: Moment | None = None
+    expires_at: Moment | None = None
     updates: bool = False
     enabled: bool = True
-    owner: str = ""
-    note: str = ""
+    owner: Annotated[str, _long("owner")] = ""
+    note: Annotated[str, _long("note")] = ""
 
     def search(self) -> SavedSearch:
         """This item as a `SavedSearch`."""
-        fields = self.model_dump(exclude={"throttle", "silence", "tags", "recipients", "mute_until", "expires_at"})
+        fields = self.model_dump(exclude={"throttle", "silence", "tags", "recipients"})
         return SavedSearch(
             **fields,
             tags=tuple(TagFilter(t.tag, t.level) for t in self.tags),
             recipients=tuple(dict.fromkeys(self.recipients)),
             throttle_s=schedule.duration(self.throttle),
             silence_s=schedule.duration(self.silence),
-            mute_until=_utc(self.mute_until),
-            expires_at=_utc(self.expires_at),
         )
 
 
@@ -134,21 +151,15 @@ def with_fields(search: SavedSearch, fields: Mapping[str, Any]) -> SavedSearch:
     try:
         return AlertSpec.model_validate(known | dict(fields)).search()
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors(include_url=False))
-        raise UsageError("; ".join(faults)) from error
+        faults = error.errors(include_url=False)
+        more = [f"and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
+        raise UsageError("; ".join([*map(config.told_of, faults[:_FAULTS]), *more])) from error
 
 
 class UsageError(NewswatchError):
     """A value that a saved search can't have was given."""
 
     exit_code = 2
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    """A time without a zone is UTC."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def load_alerts(path: Path) -> tuple[SavedSearch, ...]:
@@ -165,6 +176,45 @@ def load_alerts(path: Path) -> tuple[SavedSearch, ...]:
             here, there = _line(path, index), _line(path, first)
             raise ConfigError(path, here, f"line {here}: the id {search.id} stands already in line {there}")
     return searches
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFault:
+    """An item of the file that can't be used."""
+
+    subject: str
+    """Its id; where it has none that can be read, its place."""
+    error: ConfigError
+
+
+def read_alerts(path: Path) -> tuple[tuple[SavedSearch, ...], tuple[EntryFault, ...]]:
+    """The file's saved searches item by item: those that can be used, and what is wrong with each of the others.
+
+    Raises:
+        ConfigError: the file as a whole can't be used: it can't be read, is no YAML, or holds no list of alerts.
+    """
+    root, data = config.document(path)
+    if not isinstance(data, dict) or not isinstance(data.get("alerts"), list) or len(data) > 1:
+        config.load(path, AlertList)  # says what is wrong
+    searches: dict[str, SavedSearch] = {}
+    faults: list[EntryFault] = []
+    for index, item in enumerate(data["alerts"]):
+        try:
+            search = AlertSpec.model_validate(item).search()
+        except ValidationError as error:
+            faults.append(EntryFault(_subject(item, index), config.fault(path, root, error, ("alerts", index))))
+            continue
+        if search.id in searches:
+            line = config.line_of(root, ("alerts", index))
+            twice = ConfigError(path, line, f"line {line}: the id {search.id} is given twice; the first one stands")
+            faults.append(EntryFault(f"{search.id} (line {line})", twice))
+        searches.setdefault(search.id, search)
+    return tuple(searches.values()), tuple(faults)
+
+
+def _subject(item: Any, index: int) -> str:
+    found = item.get("id") if isinstance(item, dict) else None
+    return found if isinstance(found, str) and re.fullmatch(ID, found) else f"alerts.yaml, item {index + 1}"
 
 
 def _line(path: Path, index: int) -> int:
@@ -190,6 +240,28 @@ class SavedSearches:
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._names, self._index = es, names, names.searches
 
+    def seed_from_file(self, path: Path, bulkhead: Bulkhead, *, now: datetime | None = None) -> int:
+        """`seed` with the file at `path`, item by item: what is wrong costs the item alone and is set aside.
+
+        A file that can't be used at all leaves every saved search as it is stored. Returns how many were written.
+
+        Raises:
+            StoreError, elastic_transport's errors: Elasticsearch is in trouble.
+        """
+        try:
+            searches, faults = read_alerts(path)
+        except ConfigError as error:
+            log.error("The saved searches stay as they are stored: %s", error)
+            bulkhead.note(Problem("search", path.name, reason_of(error), "seed"))
+            return 0
+        for fault in faults:
+            log.error("An item of the file is passed over: %s", fault.error)
+            bulkhead.note(Problem("search", fault.subject, reason_of(fault.error), "seed"))
+        moment = now or datetime.now(UTC)
+        return sum(
+            bool(bulkhead.attempt("search", search.id, partial(self._seed, search, moment))) for search in searches
+        )
+
     def seed(self, searches: Iterable[SavedSearch], *, now: datetime | None = None) -> int:
         """Create those that don't exist; update those whose file version changed and that no user has changed since.
 
@@ -200,12 +272,18 @@ class SavedSearches:
 
     def _seed(self, search: SavedSearch, now: datetime) -> bool:
         mark = _fingerprint(search)
-        was = self._find(search.id)
-        if was is not None and was.value["seed"] in ("", mark):
+        try:
+            was = self._find(search.id)
+        except DocumentError as error:
+            set_aside(problem_of(error))  # a user's change may be in it: it is not written over
+            return False
+        if was is not None and was.value.get("seed", "") in ("", mark):
             return False
         problem = ""
         try:
             check(self._es, self._names, search)
+        except (SlowSearchError, HeavySearchError) as error:
+            log.warning("%s is saved all the same, and set aside if matching is slow too: %s", search.id, error)
         except QueryError as error:
             problem = str(error)
         try:
@@ -218,7 +296,7 @@ class SavedSearches:
         """Every saved search, by id."""
         self._es.indices.refresh(index=self._index)
         hits = scan(self._es, index=self._index, query={"query": {"match_all": {}}}, size=1_000)
-        return tuple(sorted((_search(hit["_source"]) for hit in hits), key=lambda search: search.id))
+        return tuple(sorted(values(hits, read_search), key=lambda search: search.id))
 
     def enabled(self, *, now: datetime | None = None) -> tuple[SavedSearch, ...]:
         """Those to be matched: enabled and not expired. A muted one is matched too, and its mails are suppressed."""
@@ -231,34 +309,54 @@ class SavedSearches:
         self._es.indices.refresh(index=self._index)
         query = {"query": {"exists": {"field": "problem"}}}
         hits = scan(self._es, index=self._index, query=query, size=1_000)
-        return {hit["_id"]: hit["_source"]["problem"] for hit in hits}
+        return {hit["_id"]: str(hit["_source"]["problem"]) for hit in hits}
 
     def get(self, alert_id: str) -> SavedSearch:
         """The saved search, in real time.
 
         Raises:
-            NewswatchError: there is none of that id.
+            NewswatchError: there is none of that id, or it can't be read.
         """
-        return _search(self._found(alert_id).value)
+        found = self._found(alert_id)
+        return read_search(found.id, found.value)
+
+    def of(self, alert_ids: Iterable[str], bulkhead: Bulkhead) -> dict[str, SavedSearch]:
+        """Those of the saved searches that exist and can be read, by id and in real time."""
+        found: dict[str, SavedSearch] = {}
+        for hit in get_hits(self._es, self._index, (alert_id for alert_id in alert_ids if alert_id)):
+            search = bulkhead.attempt("search", hit["_id"], partial(read_search, hit["_id"], hit["_source"]))
+            found |= {search.id: search} if search else {}
+        return found
 
     def history(self, alert_id: str) -> tuple[Change, ...]:
-        """The versions before the one in force, oldest first."""
-        return tuple(load(Change, item) for item in self._found(alert_id).value.get("history", []))
+        """The versions before the one in force, oldest first; one that can't be read is left out, and set aside."""
+        found = self._found(alert_id)
+        kept = found.value.get("history", [])
+        versions = enumerate(kept if isinstance(kept, list) else [kept])
+        hits = ({"_index": found.index, "_id": f"{found.id} history {n}", "_source": item} for n, item in versions)
+        return tuple(values(hits, lambda _, item: load(Change, item)))
 
     def save(self, search: SavedSearch, *, by: str, now: datetime | None = None) -> SavedSearch:
         """Create or change a saved search on a user's behalf; a change that changes nothing makes no new version.
 
         Raises:
             QueryError: Elasticsearch can't run the query, or it names a field that doesn't exist.
+            DocumentError: what is stored under its id can't be read, and stays as it is.
             StoreError: somebody else keeps changing it.
         """
         for _ in range(_TRIES):
             was = self._find(search.id)
-            if was is not None and not _changed(_search(was.value), search):
-                return _search(was.value)
-            check(self._es, self._names, search)
+            before = read_search(was.id, was.value) if was else None
+            changed = _changed(before, search) if before else tuple(_ASKED)
+            if before is not None and not changed:
+                return before
+            # A search that can't be run can be muted, switched off or given other recipients all the same.
+            asks_anew = not _ASKED.isdisjoint(changed) or (search.enabled and "enabled" in changed)
+            if asks_anew:
+                check(self._es, self._names, search)
+            problem = "" if asks_anew or was is None else str(was.value.get("problem", ""))
             try:
-                return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC))
+                return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC), problem=problem)
             except ConflictError:
                 continue
         raise StoreError(f"Saved search {search.id} keeps being changed by others: try again.")
@@ -269,20 +367,26 @@ class SavedSearches:
         Raises:
             NewswatchError: there is none of that id.
         """
-        self._found(alert_id)
+        if get_hit(self._es, self._index, alert_id) is None:
+            raise _none(alert_id)
         self._es.delete(index=self._index, id=alert_id, refresh=True)
 
     def _find(self, alert_id: str) -> Stored[Document] | None:
-        try:
-            hit = self._es.get(index=self._index, id=alert_id)
-        except NotFoundError:
+        """The document, which can be read; None: there is none.
+
+        Raises:
+            DocumentError: it can't be read.
+        """
+        hit = get_hit(self._es, self._index, alert_id)
+        if hit is None:
             return None
-        return stored(hit["_source"], hit.body)
+        read(hit, read_search)
+        return stored(dict(hit["_source"]), hit)
 
     def _found(self, alert_id: str) -> Stored[Document]:
         found = self._find(alert_id)
         if found is None:
-            raise NewswatchError(f"There is no saved search {alert_id!r}: `newswatch alerts list` shows them.")
+            raise _none(alert_id)
         return found
 
     def _write(
@@ -295,9 +399,10 @@ class SavedSearches:
         now: datetime,
         problem: str = "",
     ) -> SavedSearch:
-        before = _search(was.value) if was else None
+        before = read_search(was.id, was.value) if was else None
         search = replace(search, version=before.version + 1 if before else 1)
-        history = list(was.value.get("history", [])) if was else []
+        history = was.value.get("history", []) if was else []
+        history = list(history) if isinstance(history, list) else [history]
         if before:
             history.append(dump(Change(before, now, by, _changed(before, search))))
         document = _document(search, history, by=by, seed=seed, now=now)
@@ -336,13 +441,28 @@ def _document(search: SavedSearch, history: list[Document], *, by: str, seed: st
     return shown | stamp | {"definition": dump(search), "history": history}
 
 
-def _search(document: Mapping[str, Any]) -> SavedSearch:
-    return load(SavedSearch, {"query": "", "name": ""} | dict(document["definition"]))
+def _none(alert_id: str) -> NewswatchError:
+    return NewswatchError(f"There is no saved search {alert_id!r}: `newswatch alerts list` shows them.")
+
+
+def read_search(alert_id: str, document: Mapping[str, Any]) -> SavedSearch:
+    """The saved search of a document, whose schedule and durations are such. Pure."""
+    search = load(SavedSearch, {"query": "", "name": ""} | dict(document["definition"]))
+    require_id(alert_id, search.id)
+    schedule.parse(search.schedule)
+    for name in ("throttle_s", "silence_s"):
+        if not 0 <= getattr(search, name) <= _LONGEST_S:
+            raise ValueError(f"{name}: {getattr(search, name)} is not between 0 and {_LONGEST_S} seconds")
+    return search
 
 
 def _changed(before: SavedSearch, after: SavedSearch) -> tuple[str, ...]:
     names = (name for name in SavedSearch.__dataclass_fields__ if name != "version")
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))
+
+
+_ASKED = frozenset(("query", "tags", "languages", "countries", "sources", "kinds", "min_score", "min_sources", "kind"))
+"""Fields that say what Elasticsearch is asked."""
 
 
 def _fingerprint(search: SavedSearch) -> str:

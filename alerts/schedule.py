@@ -8,11 +8,14 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from search.limits import shown
+
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _FORM = re.compile(
-    rf"(?P<every>daily|weekly(?: on (?P<day>{'|'.join(DAYS)}))?) at (?P<hour>\d\d?):(?P<minute>\d\d) (?P<zone>\S+)"
+    rf"(?P<every>daily|weekly(?: on (?P<day>{'|'.join(DAYS)}))?) at "
+    r"(?P<hour>[0-9][0-9]?):(?P<minute>[0-9][0-9]) (?P<zone>\S+)"
 )
-_DURATION = re.compile(r"(\d+) ?([smhdw])")
+_DURATION = re.compile(r"([0-9]{1,15}) ?([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -43,7 +46,7 @@ def parse(text: str) -> Schedule:
     found = _FORM.fullmatch(folded) or _FORM.fullmatch(folded[:1].lower() + folded[1:])
     if not found:
         raise ValueError(
-            f"{text!r} is no schedule: write instant, hourly, 'daily at 07:00 Europe/Brussels' "
+            f"{shown(text)} is no schedule: write instant, hourly, 'daily at 07:00 Europe/Brussels' "
             "or 'weekly on monday at 07:00 Europe/Brussels'"
         )
     at, zone = _time(found["hour"], found["minute"]), _zone(found["zone"])
@@ -63,7 +66,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no time zone: write one like Europe/Brussels") from error
+        raise ValueError(f"{shown(name)} is no time zone: write one like Europe/Brussels") from error
 
 
 def next_due(schedule: Schedule, moment: datetime) -> datetime:
@@ -87,6 +90,14 @@ def next_due(schedule: Schedule, moment: datetime) -> datetime:
     return min(slot for slot in slots if slot > moment)
 
 
+def after(moment: datetime, seconds: int) -> datetime:
+    """The moment so many seconds later; where that can't be reckoned (a value stored unchecked), the last there is."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
 def duration(text: str) -> int:
     """Seconds in `90s`, `30m`, `2h`, `7d` or `1w`.
 
@@ -95,5 +106,5 @@ def duration(text: str) -> int:
     """
     found = _DURATION.fullmatch(text.strip().lower())
     if not found:
-        raise ValueError(f"{text!r} is no duration: write one like 30m, 2h or 7d")
+        raise ValueError(f"{shown(text)} is no duration: write one like 30m, 2h or 7d")
     return int(found[1]) * _UNITS[found[2]]

@@ -1,17 +1,25 @@
-"""Handing mails to the mail server. Its answers are values; nothing here raises for them."""
+"""Handing mails to the mail server. Its answers are values; nothing here raises for them.
+
+A mail has `Settings.smtp_deadline_s` in all, whatever the server does (`alerts.smtp_connection`).
+"""
 
 from __future__ import annotations
 
 import smtplib
-import ssl
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from types import TracebackType
-from typing import Any
+from typing import Final
 
+from alerts.smtp_connection import Connection, Dialogue, Lookup
 from newswatch.settings import Settings
 
+ANSWER_CHARS: Final = 500
+"""A server's answer that is longer is cut, and ends in "…"."""
+GOODBYE_S: Final = 5.0
+"""Seconds that the server has to say goodbye."""
 _BUSY = 421
 """The server closes the channel: nothing more can be sent on it (RFC 5321 section 3.8)."""
 
@@ -35,14 +43,19 @@ class SendResult:
     """Why no mail to anybody can be sent now: no connection, log-in or sender refused. Nothing was taken."""
     unknown: str | None = None
     """The connection was lost after the mail was sent and before the server said whether it takes it."""
+    broken: bool = False
+    """The connection was lost, ended by the server (421) or given up as it took too long, while the mail was offered:
+    the recipient's trouble if it happens with one, the server's if it happens with each."""
 
 
 class Mailer:
     """Sends mails over one connection, made at the first mail and made anew when it is lost."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._smtp: smtplib.SMTP | None = None
+    def __init__(self, settings: Settings, *, lookup: Lookup = socket.getaddrinfo) -> None:
+        """`lookup` finds the server's addresses."""
+        self._settings, self._lookup = settings, lookup
+        self._dialogue = Dialogue(settings.smtp_timeout_s)
+        self._smtp: Connection | None = None
 
     def __enter__(self) -> Mailer:
         return self
@@ -56,49 +69,60 @@ class Mailer:
         """Say goodbye."""
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
+            self._dialogue.begin(GOODBYE_S)
             try:
                 smtp.quit()
             except (smtplib.SMTPException, OSError):
                 smtp.close()
 
     def send(self, message: EmailMessage, recipients: Sequence[str]) -> SendResult:
-        """Offer `message` to the server for `recipients`, once."""
+        """Offer `message` to the server for `recipients`, once.
+
+        Raises:
+            ValueError: the message or an address can't be put into an SMTP dialogue.
+        """
+        content = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
         if self._smtp is not None and not self._alive(self._smtp):
             self._drop()
+        self._dialogue.begin(self._settings.smtp_deadline_s)
         try:
             smtp = self._smtp or self._connect()
-        except (smtplib.SMTPException, OSError, ssl.SSLError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             self._drop()
-            return SendResult(down=f"{self._server}: {_told(error)}")
-        return self._offer(smtp, message, recipients)
+            return SendResult(down=self._told(error))
+        try:
+            return self._offer(smtp, content, recipients)
+        except Exception:
+            self._drop()
+            raise
 
     @property
     def _server(self) -> str:
         return f"Mail server {self._settings.smtp_host}:{self._settings.smtp_port}"
 
-    def _connect(self) -> smtplib.SMTP:
+    def _told(self, error: Exception) -> str:
+        return f"{self._server}: {self._dialogue.fault or _words(error)}"
+
+    def _connect(self) -> Connection:
         settings = self._settings
-        context = ssl.create_default_context()
-        where: dict[str, Any] = {
-            "host": settings.smtp_host,
-            "port": settings.smtp_port,
-            "timeout": settings.smtp_timeout_s,
-        }
-        if settings.smtp_security == "tls":
-            self._smtp = smtplib.SMTP_SSL(**where, context=context)
-        else:
-            self._smtp = smtplib.SMTP(**where)
+        self._smtp = Connection(
+            settings.smtp_host,
+            settings.smtp_port,
+            self._dialogue,
+            tls=settings.smtp_security == "tls",
+            lookup=self._lookup,
+        )
         if settings.smtp_security == "starttls":
-            self._smtp.starttls(context=context)
+            self._smtp.starttls()
         if settings.smtp_username and settings.smtp_password:
             self._smtp.login(settings.smtp_username, settings.smtp_password.get_secret_value())
         return self._smtp
 
-    @staticmethod
-    def _alive(smtp: smtplib.SMTP) -> bool:
+    def _alive(self, smtp: Connection) -> bool:
         """Whether a connection kept from the mail before still answers."""
+        self._dialogue.begin(self._settings.smtp_timeout_s)
         try:
-            return smtp.rset()[0] == 250
+            return _is_yes(smtp.rset()[0])
         except (smtplib.SMTPException, OSError):
             return False
 
@@ -107,63 +131,83 @@ class Mailer:
             self._smtp.close()
         self._smtp = None
 
-    def _offer(self, smtp: smtplib.SMTP, message: EmailMessage, recipients: Sequence[str]) -> SendResult:
+    def _offer(self, smtp: Connection, content: bytes, recipients: Sequence[str]) -> SendResult:
         """MAIL, RCPT for each, DATA: written out, since `sendmail` gives up every recipient for one lost line.
 
-        A connection lost before DATA is laid to these recipients, not to the server: one address that crashes it must
-        not keep the mails of all others back.
+        A connection lost at RCPT is laid to these recipients, not to the server: one address that crashes it must not
+        keep the mails of all others back.
         """
         try:
             smtp.ehlo_or_helo_if_needed()
             code, answer = smtp.mail(self._settings.mail_from)
-            if code != 250:
-                self._drop()
-                return SendResult(down=f"{self._server} refuses the sender: {_answer(code, answer)}")
+        except (smtplib.SMTPException, OSError) as error:
+            why = self._told(error)
+            self._drop()
+            return SendResult(down=why)
+        if not _is_yes(code):
+            self._drop()
+            return SendResult(down=f"{self._server} refuses the sender: {_answer(code, answer)}")
+        try:
             refused = self._rcpt(smtp, recipients)
         except (smtplib.SMTPException, OSError) as error:
+            reason = Refusal(self._told(error), permanent=False)
             self._drop()
-            reason = Refusal(f"{self._server}: {_told(error)}", permanent=False)
-            return SendResult(refused=dict.fromkeys(recipients, reason))
+            return SendResult(refused=dict.fromkeys(recipients, reason), broken=True)
         taken = tuple(r for r in recipients if r not in refused)
-        return self._data(smtp, message, taken, refused) if taken else SendResult(refused=refused)
+        return self._data(smtp, content, taken, refused) if taken else SendResult(refused=refused)
 
-    def _rcpt(self, smtp: smtplib.SMTP, recipients: Sequence[str]) -> dict[str, Refusal]:
+    def _rcpt(self, smtp: Connection, recipients: Sequence[str]) -> dict[str, Refusal]:
         refused: dict[str, Refusal] = {}
         for recipient in recipients:
             code, answer = smtp.rcpt(recipient)
             if code == _BUSY:
                 raise smtplib.SMTPServerDisconnected(_answer(code, answer))
-            if code not in (250, 251):
-                refused[recipient] = Refusal(_answer(code, answer), permanent=code >= 500)
+            if not _is_yes(code):
+                refused[recipient] = Refusal(_answer(code, answer), _is_no(code))
         return refused
 
     def _data(
-        self, smtp: smtplib.SMTP, message: EmailMessage, taken: tuple[str, ...], refused: dict[str, Refusal]
+        self, smtp: Connection, content: bytes, taken: tuple[str, ...], refused: dict[str, Refusal]
     ) -> SendResult:
+        self._dialogue.patience = 4
+        told: bytes | str
         try:
-            if smtp.sock is not None:
-                smtp.sock.settimeout(4 * self._settings.smtp_timeout_s)
-            code, told = smtp.data(message.as_bytes(policy=message.policy.clone(linesep="\r\n")))
-            answer = _answer(code, told)
+            code, told = smtp.data(content)
         except smtplib.SMTPDataError as error:  # DATA itself refused: the mail was not sent
-            code, answer = error.smtp_code, _answer(error.smtp_code, error.smtp_error)
+            code, told = error.smtp_code, error.smtp_error
         except (smtplib.SMTPException, OSError) as error:
+            why = self._told(error)
             self._drop()
-            return SendResult(refused=refused, unknown=f"{self._server}: {_told(error)}")
-        if smtp.sock is not None:
-            smtp.sock.settimeout(self._settings.smtp_timeout_s)
-        if code == 250:
+            return SendResult(refused=refused, unknown=why, broken=True)
+        self._dialogue.patience = 1
+        if _is_yes(code):
             return SendResult(taken, refused)
-        reason = Refusal(answer, permanent=code >= 500)
-        return SendResult(refused=refused | dict.fromkeys(taken, reason))
+        if code == _BUSY:
+            self._drop()
+        reason = Refusal(_answer(code, told), _is_no(code))
+        return SendResult(refused=refused | dict.fromkeys(taken, reason), broken=code == _BUSY)
+
+
+def _is_yes(code: int) -> bool:
+    """Whether a reply says yes, by its first digit alone (RFC 5321 section 4.2.1)."""
+    return 200 <= code < 300
+
+
+def _is_no(code: int) -> bool:
+    """Whether a reply says no for good."""
+    return 500 <= code < 600
 
 
 def _answer(code: int, text: bytes | str) -> str:
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(plain.split())}"
+    return _cut(f"{code} {' '.join(plain.split())}")
 
 
-def _told(error: Exception) -> str:
+def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error.smtp_code, error.smtp_error)
-    return str(error) or type(error).__name__
+    return _cut(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= ANSWER_CHARS else text[: ANSWER_CHARS - 1] + "…"

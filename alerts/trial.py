@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,13 +11,17 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.feedback import Quality
+from alerts.feedback import Label, Quality
 from alerts.query import Query, to_query
 from newswatch.model import Article, SavedSearch
-from search.documents import from_document
+from search.asking import SlowSearchError, ask, count
+from search.documents import from_document, load, values
+from search.limits import shown
 from search.names import Names
 from search.story_view import independent_sources
 
+TRIAL_S = 30
+"""Seconds that counting the stories may take."""
 MANY = 30
 """More stories a day than this are saved only when confirmed: nobody reads so many mails."""
 
@@ -50,29 +55,38 @@ def trial(
     """Try `search` on what came in during the last `days` days.
 
     A story counts on the day its first matching article came in; one that had matched before the period counts too.
+
+    Raises:
+        QueryError: it can't be run, takes too long or needs too much.
+        StoreError: Elasticsearch is in trouble of its own.
     """
     since = now - timedelta(days=days)
     query = {"bool": {"filter": [to_query(search), {"range": {"first_seen": {"gte": since.isoformat()}}}]}}
     es.indices.refresh(index=names.articles)
-    firsts = _firsts(es, names, query)
+    firsts = _firsts(es, names, search.query, query)
     if search.min_sources > 1:
         counts = independent_sources(es, names.articles, sorted(firsts))
         firsts = {story: first for story, first in firsts.items() if counts[story] >= search.min_sources}
     told = dict.fromkeys((since.date() + timedelta(days=n) for n in range(1, days + 1)), 0)
     for first in firsts.values():
         told[max(first.date(), min(told))] += 1
-    count = int(es.count(index=names.articles, query=query)["count"])
-    return Trial(told, count, _examples(es, names, query, examples), _labelled(es, names, search.id, firsts))
+    articles = count(es, names.articles, search.query, query)
+    newest = _examples(es, names, search.query, query, examples)
+    return Trial(told, articles, newest, _labelled(es, names, search.id, firsts))
 
 
-def _firsts(es: Elasticsearch, names: Names, query: Query) -> dict[str, datetime]:
+def _firsts(es: Elasticsearch, names: Names, typed: str, query: Query) -> dict[str, datetime]:
     """Story → when its first matching article came in."""
     firsts: dict[str, datetime] = {}
     after: dict[str, Any] = {}
+    end = time.monotonic() + TRIAL_S
     while True:
+        if time.monotonic() > end:
+            told = f"{shown(typed, 100)} finds too many stories to be tried: after {TRIAL_S} seconds, {len(firsts):,}"
+            raise SlowSearchError(f"{told} were counted. Narrow it by further words, topics or outlets.")
         composite = {"size": 1_000, "sources": [{"story": {"terms": {"field": "story_id"}}}], **after}
         aggs = {"stories": {"composite": composite, "aggs": {"first": {"min": {"field": "first_seen"}}}}}
-        found = es.search(index=names.articles, size=0, query=query, aggs=aggs)["aggregations"]["stories"]
+        found = ask(es, names.articles, typed, size=0, query=query, aggs=aggs)["aggregations"]["stories"]
         for bucket in found["buckets"]:
             firsts[bucket["key"]["story"]] = datetime.fromisoformat(bucket["first"]["value_as_string"])
         if "after_key" not in found:
@@ -80,11 +94,14 @@ def _firsts(es: Elasticsearch, names: Names, query: Query) -> dict[str, datetime
         after = {"after": found["after_key"]}
 
 
-def _examples(es: Elasticsearch, names: Names, query: Query, size: int) -> tuple[Article, ...]:
-    answer = es.search(
-        index=names.articles, query=query, size=size, sort=[{"first_seen": "desc"}], collapse={"field": "story_id"}
-    )
-    return tuple(from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
+def _examples(es: Elasticsearch, names: Names, typed: str, query: Query, size: int) -> tuple[Article, ...]:
+    newest = {"sort": [{"first_seen": "desc"}], "collapse": {"field": "story_id"}}
+    answer = ask(es, names.articles, typed, query=query, size=size, **newest)
+    return tuple(values(answer["hits"]["hits"], from_document))
+
+
+def _is_relevant(_id: str, document: Mapping[str, Any]) -> bool:
+    return load(Label, {"story_id": "", "article_id": ""} | dict(document)).relevant
 
 
 def _labelled(es: Elasticsearch, names: Names, alert_id: str, stories: Mapping[str, datetime]) -> Quality:
@@ -93,7 +110,7 @@ def _labelled(es: Elasticsearch, names: Names, alert_id: str, stories: Mapping[s
     ids = sorted(stories)
     for at in range(0, len(ids), 1_000):
         about = {"query": {"terms": {"story_id": ids[at : at + 1_000]}}}
-        said += [bool(hit["_source"]["relevant"]) for hit in scan(es, index=names.labels, query=about)]
+        said += values(scan(es, index=names.labels, query=about), _is_relevant)
     return Quality(alert_id, sum(said), len(said))
 
 
@@ -118,14 +135,14 @@ def compare(
     def found(yes: Sequence[SavedSearch], no: Sequence[SavedSearch]) -> Query:
         return {"bool": {"filter": [recent, *map(to_query, yes)], "must_not": [to_query(search) for search in no]}}
 
-    def count(query: Query) -> int:
-        return int(es.count(index=names.articles, query=query)["count"])
+    def counted(query: Query) -> int:
+        return count(es, names.articles, new.query, query)
 
     gained, lost = found([new], [old]), found([old], [new])
     return Difference(
-        count(gained),
-        count(lost),
-        count(found([new, old], [])),
-        _examples(es, names, gained, 5),
-        _examples(es, names, lost, 5),
+        counted(gained),
+        counted(lost),
+        counted(found([new, old], [])),
+        _examples(es, names, new.query, gained, 5),
+        _examples(es, names, old.query, lost, 5),
     )

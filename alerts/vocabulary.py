@@ -21,7 +21,7 @@ from typing import Any
 from elasticsearch import BadRequestError, Elasticsearch
 
 from alerts.formula import Clause, Said, said
-from alerts.hits import SOURCE, Found, found
+from alerts.hits import SOURCE, Found, all_found
 from search.documents import stemmed
 from search.names import Names
 
@@ -69,18 +69,21 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
         allow_partial_search_results=False,
     )["hits"]["hits"]
     _generation(names, {hit["_index"] for hit in hits})
-    docs = [_vectors_of(hit) for hit in hits]
+    try:
+        docs = [_vectors_of(hit) for hit in hits]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UnreadableError(f"an article that says {error!r}") from error
     answers = es.mtermvectors(docs=docs)["docs"] if docs else []
     terms: dict[str, Terms] = defaultdict(lambda: defaultdict(int))
     for hit, answer in zip(hits, answers, strict=True):
         if "error" in answer:
             raise UnreadableError(f"article {hit['_id']}: {answer['error']}")
-        place = 1 << (hit["_source"]["seq"] - origin)
+        place = 1 << (int(hit["_source"]["seq"]) - origin)
         for name, field in answer["term_vectors"].items():
             of_field = terms[name]
             for term in field["terms"]:
                 of_field[term] |= place
-    articles = {hit["_source"]["seq"] - origin: found(hit) for hit in hits}
+    articles = {seq - origin: one for seq, one in all_found(hits)}
     return Read(terms, hits[0]["_index"] if hits else None, articles)
 
 

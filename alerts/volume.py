@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import exp
 from typing import Any
 
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from alerts import schedule
+from alerts.bounds import unusable
 from alerts.outbox import Outbox, OweReport, mute_rule
 from alerts.query import Query, to_query
+from newswatch.errors import QueryError
 from newswatch.model import Delivery, DeliveryKind, DeliveryState, SavedSearch
+from newswatch.problems import Bulkhead
+from search.asking import ask
 from search.names import Names
 
 HOUR = timedelta(hours=1)
@@ -61,25 +66,35 @@ def tail(count: int, rate: float) -> float:
     return max(1.0 - below, 0.0)
 
 
-def owe_volume(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now: datetime) -> OweReport:
+def owe_volume(
+    es: Elasticsearch,
+    names: Names,
+    searches: Iterable[SavedSearch],
+    now: datetime,
+    *,
+    bulkhead: Bulkhead | None = None,
+    resting: Collection[str] = (),
+) -> OweReport:
     """Owe what the searches of kinds `spike` and `silence` have to tell at this hour; each event once.
+
+    A search that can't be run is set aside in `bulkhead`, the others are worked on; one that is `resting` is not run.
 
     Raises:
         StoreError: Elasticsearch can't take them; owe them again.
     """
-    watching = [search for search in searches if search.kind != "query"]
+    walls = bulkhead or Bulkhead("match")
+    watching = [search for search in searches if search.kind != "query" and search.id not in resting]
     if not watching or not es.indices.exists_alias(name=names.articles):
         return OweReport()
     es.indices.refresh(index=names.articles)
-    found = (_told(es, names, search, now) for search in watching)
-    return Outbox(es, names).add(delivery for delivery in found if delivery)
+    found = [walls.attempt("search", search.id, partial(_told, es, names, search, now)) for search in watching]
+    return Outbox(es, names).add((delivery for delivery in found if delivery), bulkhead=walls)
 
 
 def _told(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
-    try:
-        return _spike(es, names, search, now) if search.kind == "spike" else _silence(es, names, search, now)
-    except ApiError:
-        return None  # a query that can't be run: `newswatch alerts list` says why; it must not stop the others
+    if why := unusable(search):
+        raise QueryError(why)
+    return _spike(es, names, search, now) if search.kind == "spike" else _silence(es, names, search, now)
 
 
 def _spike(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
@@ -92,9 +107,9 @@ def _spike(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) 
 
 
 def _silence(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
-    last = es.search(
-        index=names.articles, size=0, query=to_query(search), aggs={"last": {"max": {"field": "first_seen"}}}
-    )["aggregations"]["last"]
+    newest = {"last": {"max": {"field": "first_seen"}}}
+    answer = ask(es, names.articles, search.query, size=0, query=to_query(search), aggs=newest)
+    last = answer["aggregations"]["last"]
     if last["value"] is None:
         return None
     since = datetime.fromisoformat(last["value_as_string"])
@@ -105,14 +120,21 @@ def _silence(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime
 
 
 def measure(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Volume:
-    """The volume of a search in the hour up to `now`, and what is usual for it."""
+    """The volume of a search in the hour up to `now`, and what is usual for it.
+
+    Raises:
+        QueryError: it can't be run, takes too long or needs too much.
+        StoreError: Elasticsearch is in trouble of its own.
+    """
     hours = {str(week): _hour(now - timedelta(weeks=week)) for week in range(WEEKS + 1)}
     matching: dict[str, Any] = {"matching": {"filter": to_query(search)}}
     aggs = {"weeks": {"filters": {"filters": hours}, "aggs": matching}}
     # The week as a whole tells whether newswatch ran then: one that it slept through is no week without news.
     weeks = {str(week): _week(now - timedelta(weeks=week)) for week in range(WEEKS + 1)}
-    answer = es.search(
-        index=names.articles,
+    answer = ask(
+        es,
+        names.articles,
+        search.query,
         size=0,
         aggs={**aggs, "alive": {"filters": {"filters": weeks}}},
         request_cache=False,

@@ -70,12 +70,14 @@ def register(app: typer.Typer) -> None:
 
 def _open() -> tuple[Context, SavedSearches]:
     """A context, and the saved searches with what the file says taken over."""
-    from alerts.saved import SavedSearches, load_alerts
+    from alerts.saved import SavedSearches
     from jobs.context import open_context
 
     context = open_context()
-    saved = SavedSearches(context.es, context.names)
-    saved.seed(load_alerts(context.settings.config_dir / "alerts.yaml"), now=context.clock())
+    saved, seeding = SavedSearches(context.es, context.names), context.bulkhead("seed")
+    saved.seed_from_file(context.settings.config_dir / "alerts.yaml", seeding, now=context.clock())
+    for problem in seeding.problems:
+        err.print(f"[bold red]{escape(problem.subject)} is passed over.[/] {escape(problem.reason)}", soft_wrap=True)
     return context, saved
 
 
@@ -86,7 +88,13 @@ def _open() -> tuple[Context, SavedSearches]:
 def list_alerts(as_json: AsJson = False) -> None:
     """Every saved search, with what it watches and when it mails."""
     context, saved = _open()
-    searches, problems = saved.all(), saved.problems()
+    from alerts.bounds import unusable
+    from alerts.resting import rests
+
+    searches = saved.all()
+    resting = rests(context.es, context.names, searches, context.clock()).resting
+    broken = {search.id: why for search in searches if (why := unusable(search))}
+    problems = {**resting, **broken, **saved.problems()}
     if as_json:
         emit_json(searches)
         return
@@ -376,14 +384,14 @@ def mute(
     until: Annotated[str, typer.Option("--for", help="30m, 2h, 7d.")] = "1d",
 ) -> None:
     """Send nothing of a saved search for a while, to nobody; what matches meanwhile is not mailed later either."""
+    from alerts.bounds import duration
     from alerts.saved import UsageError
-    from alerts.schedule import duration
 
     context, saved = _open()
     try:
-        end = context.clock() + timedelta(seconds=duration(until))
+        end = context.clock() + timedelta(seconds=duration("mute", until))
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(f"--for: {error}") from error
     saved.save(replace(saved.get(alert_id), mute_until=end), by=_who(), now=context.clock())
     out.print(f"[bold]{escape(alert_id)}[/] is muted until {end:%d %b %Y %H:%M} UTC.")
 
@@ -414,10 +422,10 @@ def catch_up(
     yes: Yes = False,
 ) -> None:
     """Mail the stories that came in while a saved search was off; a story that it has told is not repeated."""
+    from alerts.bounds import duration
     from alerts.catch_up import missed, off_since
     from alerts.outbox import Outbox
     from alerts.saved import UsageError
-    from alerts.schedule import duration
     from alerts.trial import MANY
 
     context, saved = _open()
@@ -426,9 +434,10 @@ def catch_up(
         told = "is off: `newswatch alerts edit ID --on` first" if not search.enabled else f"watches for a {search.kind}"
         raise UsageError(f"{alert_id} {told}, so there is nothing to catch up with.")
     try:
-        start = now - timedelta(seconds=duration(since)) if since else off_since(saved.history(alert_id))
+        back = timedelta(seconds=duration("catch_up", since)) if since else None
+        start = now - back if back else off_since(saved.history(alert_id))
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(f"--for: {error}") from error
     if start is None:
         raise UsageError(f"{alert_id} was never off: say how far back to look, such as `--for 3d`.")
     found = missed(context.es, context.names, search, start)
@@ -452,14 +461,15 @@ def ack(
     """Send a recipient no more mails on a story, save corrections."""
     from alerts.feedback import obey
     from alerts.links import Link
-    from alerts.saved import UsageError, address
+    from alerts.saved import UsageError
     from ingest.urls import article_id
     from newswatch.errors import NewswatchError
+    from newswatch.mail_address import mail_address
     from search.articles import ArticleStore
 
     context, _ = _open()
     try:
-        recipient = address(to)
+        recipient = mail_address(to)
     except ValueError as error:
         raise UsageError(str(error)) from error
     article = ArticleStore(context.es, context.names).get([article_id(url)]).get(article_id(url))

@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from cli.demo_steps import NEXT, Checks, Demo, DemoError, wait_until
 from cli.output import out
+from newswatch import private
 from newswatch.settings import Settings
 
 HURRIED = {"poll_min_interval_s": 20, "poll_max_interval_s": 20, "mail_group_s": 5}
@@ -82,9 +83,9 @@ def open_newsroom(home: Path, *, keep: bool = False) -> Iterator[NewsroomProcess
         _end_newsroom(home)
         shutil.rmtree(home)
     config, port = home / "config", free_port()
-    config.mkdir(parents=True)
+    private.make_folder(config)
     command = [sys.executable, "-m", "embedded.newsroom", "--port", str(port), "--config", str(config)]
-    with (home / "newsroom.log").open("wb") as log:
+    with private.open_file(home / "newsroom.log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
     (home / "newsroom.pid").write_text(str(process.pid), encoding="utf-8")
     newsroom = NewsroomProcess(f"http://127.0.0.1:{port}", config)
@@ -130,7 +131,7 @@ def open_stack(home: Path, newsroom: NewsroomProcess, *, keep: bool = False, **c
         "fetch_host_delay_s": 0.05,  # one server plays every paper
     }
     settings = Settings(**here | changes)
-    (home / "env").write_text(_as_shell(settings), encoding="utf-8")
+    private.write_text(home / "env", _as_shell(settings))
     command = [sys.executable, "-c", "from cli.main import run; run()", "up", "--detach"]
     out.print("[bold]Starting Elasticsearch, Airflow and a mail catcher[/] (the first time takes longer) …")
     began = time.monotonic()

@@ -278,9 +278,12 @@ class Demo:
 
     def _idle(self) -> bool:
         """Nothing is leased, waits to be matched or to be sent; a digest waits for its hour."""
-        from jobs.match import work_waits
+        from jobs.deliver import mails_wait
+        from jobs.match import batch_waits
 
-        if any(record.lease_batch for record in self._feeds()) or work_waits(self._context):
+        if any(record.lease_batch for record in self._feeds()):
+            return False
+        if batch_waits(self._context) or mails_wait(self._context):
             return False
         instant = {"bool": {"filter": [{"term": {"state": "pending"}}, {"term": {"schedule": "instant"}}]}}
         return not self._context.es.count(index=self._context.names.deliveries, query=instant)["count"]

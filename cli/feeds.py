@@ -16,7 +16,8 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import AsJson, ago, emit_json, err, out
+from cli.output import AsJson, ago, emit_json, err, out, printable
+from cli.problems import problem_json
 from newswatch.errors import NewswatchError
 from newswatch.model import Feed, FeedHealth, Gap
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ingest.check import Checked
     from ingest.discover import Discovery, FoundFeed
     from ingest.feeds import FeedSpec
+    from newswatch.problems import Problem
     from newswatch.settings import Settings
     from search.feed_history import FeedHistory
     from search.feeds import FeedRecord
@@ -121,6 +123,7 @@ def _history_json(history: FeedHistory, waiting: int) -> dict[str, Any]:
         "articles": history.articles,
         "days": {day.isoformat(): count for day, count in history.days.items()},
         "quarantined": history.refused,
+        "problems": [problem_json(kept) for kept in history.problems],
         "pages_waiting": waiting,
         "newest": [{"url": a.url, "title": a.title, "first_seen": a.first_seen} for a in history.newest],
     }
@@ -146,10 +149,22 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("last error", state.last_error),
         ("redirected to", f"{state.redirect_to} ({state.redirect_seen} times)" if state.redirect_to else None),
         ("articles", _articles(history)),
-        ("in quarantine", str(history.refused) if history.refused else None),
+        ("set aside", _set_aside(history, now)),
         ("pages waiting", f"{waiting} to be tried again" if waiting else None),
     ]
     return ((name, value if isinstance(value, Text) else Text(value)) for name, value in said if value)
+
+
+def _set_aside(history: FeedHistory, now: datetime) -> str | None:
+    """How many, and the last of them."""
+    if not history.refused:
+        return None
+    told = [f"{ago(kept.last_at, now)}, {_short(kept.problem)}" for kept in history.problems[:3]]
+    return "\n".join([f"{history.refused}; see `newswatch problems --feed {history.record.feed.id}`", *told])
+
+
+def _short(problem: Problem) -> str:
+    return printable(f"{problem.kind} {problem.subject}: {problem.reason}", 300)
 
 
 def _articles(history: FeedHistory) -> str:
@@ -282,6 +297,10 @@ def add(
     url = url if "://" in url else f"https://{url}"
     discovered = _discover(settings, url)
     found = discovered.feeds
+    if discovered.cut:
+        err.print(
+            f"[yellow]{escape(discovered.cut)}.[/] Give the address of the feed if it is another.", soft_wrap=True
+        )
     if not found:
         why = f": {discovered.failure}" if discovered.failure else ", and none that its site names"
         err.print(f"[red]There is no feed at[/] {escape(url + why)}.", soft_wrap=True)

@@ -108,4 +108,4 @@ def upkeep(as_json: AsJson = False) -> None:
         return
     dropped = [*report.dropped, *report.superseded]
     out.print(f"Dropped: {', '.join(dropped) or 'no slice'}; {report.entries:,} entries, {report.batches:,} batches, ")
-    out.print(f"{report.quarantined:,} in quarantine. Packed: {', '.join(report.merged) or 'no slice'}.")
+    out.print(f"{report.quarantined:,} problems. Packed: {', '.join(report.merged) or 'no slice'}.")

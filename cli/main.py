@@ -9,7 +9,20 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from cli import alerts, demo, feeds, index, offline_ingest, offline_transforms, pipeline, retag, search, settings, stack
+from cli import (
+    alerts,
+    demo,
+    feeds,
+    index,
+    offline_ingest,
+    offline_transforms,
+    pipeline,
+    problems,
+    retag,
+    search,
+    settings,
+    stack,
+)
 from cli.output import err
 from newswatch import __version__
 from newswatch.errors import ConfigError, NewswatchError, StoreError
@@ -28,6 +41,7 @@ for module in (
     stack,
     search,
     feeds,
+    problems,
     pipeline,
     index,
     retag,
@@ -73,7 +87,12 @@ def run() -> None:
     except Exception as error:
         if not type(error).__module__.startswith(("elasticsearch", "elastic_transport")):
             raise
-        _fail(f"Elasticsearch did not do what was asked: {error}. See `newswatch status`.", StoreError.exit_code)
+        from elasticsearch import ApiError, TransportError
+
+        from search.faults import store_error
+
+        told = str(store_error(error)) if isinstance(error, ApiError | TransportError) else str(error)
+        _fail(told, StoreError.exit_code)
 
 
 def _fail(told: str, exit_code: int) -> NoReturn:

@@ -23,7 +23,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, f
 
 def emit_json(value: Any) -> None:
     """One JSON document on a line of its own; dataclasses as objects, times in ISO 8601."""
-    sys.stdout.write(as_json_line(value) + "\n")
+    # Half of a surrogate pair, which a publisher may send, can't be written out; as JSON escapes it, it can.
+    sys.stdout.write(as_json_line(value).encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
 def as_json_line(value: Any) -> str:
@@ -39,6 +40,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def printable(text: str, size: int) -> str:
+    """A stranger's text for the terminal, at most `size` characters: nothing in it moves the cursor or colours."""
+    shown = "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text[:size])
+    return shown if len(text) <= size else f"{shown}… ({len(text) - size:,} more characters)"
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

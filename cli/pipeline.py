@@ -1,17 +1,29 @@
-"""`newswatch poll` and `match`: the jobs, without Airflow."""
+"""`newswatch poll`, `match` and `deliver`: the jobs, without Airflow."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 
 from cli.output import AsJson, emit_json, err, out
+from newswatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jobs.plan import Plan
+    from jobs.pull import PullReport
+
+if TYPE_CHECKING:
+    from alerts.deliver import DeliverReport
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(rich_help_panel="Pipeline")(poll)
     app.command(rich_help_panel="Pipeline")(match)
+    app.command(rich_help_panel="Pipeline")(deliver)
 
 
 def poll(as_json: AsJson = False) -> None:
@@ -22,13 +34,24 @@ def poll(as_json: AsJson = False) -> None:
 
     context = open_context()
     planned = plan(context)
+    if planned.config_error:
+        err.print(f"[red]The feeds known from before are polled; the list is wrong:[/] {escape(planned.config_error)}")
     total = PullReport(0)
     for done, number in enumerate(planned.batches, 1):
         with err.status(f"Polling batch {done} of {len(planned.batches)} ({planned.feeds} feeds in all) …"):
             total = total.plus(**pull(context, number).counts())
     if as_json:
-        emit_json({"batches": planned.batches, "reaped": planned.reaped} | total.counts())
-        return
+        emit_json(
+            {"batches": planned.batches, "reaped": planned.reaped, "config_error": planned.config_error}
+            | total.counts()
+        )
+    else:
+        _print_polled(planned, total)
+    if planned.config_error:
+        raise typer.Exit(ConfigError.exit_code)
+
+
+def _print_polled(planned: Plan, total: PullReport) -> None:
     if not planned.batches:
         out.print("No feed is due.")
         return
@@ -45,18 +68,49 @@ def poll(as_json: AsJson = False) -> None:
 
 
 def match(as_json: AsJson = False) -> None:
-    """Match what was indexed against the saved searches and send the mails: the DAG `match_alerts`, once."""
+    """Match what was indexed against the saved searches and send the mails: `match_alerts` and `deliver_mails`, once.
+
+    What can't be matched keeps no mail from being sent.
+    """
     from jobs.context import open_context
+    from jobs.deliver import deliver as send
     from jobs.match import match as run
 
+    context = open_context()
     with err.status("Matching …"):
-        report = run(open_context())
+        report = run(context)
+    with err.status("Sending …"):
+        sent = send(context)
     if as_json:
-        emit_json(report)
+        emit_json(asdict(report) | {"delivered": sent})
         return
     out.print(f"[bold]{len(report.batches)}[/] batches matched: {report.matches} matches, {report.owed} new.")
-    if report.delivered:
-        sent = report.delivered
-        out.print(f"[bold]{sent.sent}[/] mails sent, {sent.postponed} postponed, {sent.failed} failed.")
     for alert, reason in report.failed.items():
         err.print(f"[red]Saved search {escape(alert)} could not be run:[/] {escape(reason)}")
+    _tell_aside(report.set_aside)
+    _tell(sent)
+
+
+def deliver(as_json: AsJson = False) -> None:
+    """Send the mails that are due, whoever has waited longest first: the DAG `deliver_mails`, once."""
+    from jobs.context import open_context
+    from jobs.deliver import deliver as send
+
+    with err.status("Sending …"):
+        sent = send(open_context())
+    if as_json:
+        emit_json(sent)
+        return
+    _tell(sent)
+
+
+def _tell(sent: DeliverReport) -> None:
+    out.print(f"[bold]{sent.sent}[/] mails sent, {sent.postponed} postponed, {sent.failed} failed.")
+    for told in filter(None, (sent.down, sent.stopped)):
+        err.print(f"[red]Not all were sent:[/] {escape(told)}", soft_wrap=True)
+    _tell_aside(sent.set_aside)
+
+
+def _tell_aside(count: int) -> None:
+    if count:
+        err.print(f"[red]{count} could not be used[/] and were set aside: [cyan]newswatch problems[/] says why.")

@@ -77,7 +77,9 @@ def search(
     export: Annotated[Export | None, typer.Option(help="Write all that is found, however many.")] = None,
     file: Annotated[Path | None, typer.Option("--output", "-o", help="Where to; default: standard output.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show what comes in, until interrupted.")] = False,
-    every_s: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks of --watch.")] = 5,
+    every_s: Annotated[
+        float, typer.Option("--every", min=0.2, max=86_400, help="Seconds between two looks of --watch.")
+    ] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Search the articles."""

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import AsJson, emit_json, err, out
+from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
@@ -132,10 +133,15 @@ def _detach(data_dir: Path) -> None:
     log_file = data_dir / "logs" / "stack.log"
     options = [argument for argument in sys.argv[sys.argv.index("up") + 1 :] if argument not in ("--detach", "-d")]
     command = [sys.executable, "-c", "from cli.main import run; run()", "up", *options]
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("wb") as log:
+    private.make_folder(log_file.parent)
+    with private.open_file(log_file, "wb") as log:
         process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            umask=private.UMASK,
         )
     deadline = time.monotonic() + START_TIMEOUT_S
     with err.status("Starting; the first time Elasticsearch is downloaded …"):

@@ -9,6 +9,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from jobs.context import Context, open_context
+from newswatch.hosts import addresses
 from newswatch.settings import Settings
 
 ELASTICSEARCH, SMTP = "newswatch_elasticsearch", "newswatch_smtp"
@@ -30,11 +31,15 @@ def airflow_settings() -> Settings:
 
 
 def elasticsearch_settings(connection: Connection) -> dict[str, Any]:
-    """What an Airflow connection says about Elasticsearch; `ca_certs` and `api_key` stand in its extra."""
+    """What an Airflow connection says about Elasticsearch; `ca_certs` and `api_key` stand in its extra.
+
+    Several nodes stand in the host with commas between, or in the extra as `hosts`; each may have a port of its own.
+    """
     extra = connection.extra_dejson
-    port = connection.port or 9200
+    hosts = (connection.host, extra.get("hosts"))
+    urls = addresses(hosts, scheme=connection.schema or "http", port=connection.port or 9200)
     stated = {
-        "elasticsearch_url": f"{connection.schema or 'http'}://{connection.host}:{port}",
+        "elasticsearch_url": ",".join(urls),
         "elasticsearch_username": connection.login,
         "elasticsearch_password": connection.password,
         "elasticsearch_ca_certs": extra.get("ca_certs"),

@@ -1,8 +1,8 @@
 """### Match alerts
 
 When articles have come in: every batch that waits is matched, in ingest order, against every saved search; each new
-(saved search, story) is owed one mail; the mails owed are sent. A mail that the server would not take stays owed. A
-mail that is held so that others may go with it is sent when its minute is over; the task stays for that.
+(saved search, story) is owed one mail, which wakes `deliver_mails`. What can't be matched is set aside, and the rest
+goes on.
 
 Also once an hour without any article, as silence is something to tell too.
 """
@@ -16,7 +16,7 @@ from typing import Any
 import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
-from dags.assets import ARTICLES
+from dags.assets import ARTICLES, MAILS, OWED
 
 
 @dag(
@@ -29,14 +29,17 @@ from dags.assets import ARTICLES
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0},
 )
 def match_alerts() -> None:
-    """Articles in the index → e-mails."""
+    """Articles in the index → mails owed."""
 
-    @task(execution_timeout=timedelta(minutes=15))
-    def match() -> dict[str, Any]:
+    @task(outlets=[OWED], execution_timeout=timedelta(minutes=15))
+    def match(*, outlet_events: Any = None) -> dict[str, Any]:
         from dags.connections import task_context
-        from jobs.match import attend
+        from jobs.match import match
 
-        return asdict(attend(task_context()))
+        report = match(task_context())
+        if report.owed:
+            outlet_events[OWED].add(MAILS)
+        return asdict(report)
 
     match()
 

@@ -2,7 +2,8 @@
 
 Every minute: `plan` leases the feeds that are due and divides them into a few batches, a site never split over two;
 `pull` polls one batch, indexes what it brings and wakes `match_alerts` if that is anything, without waiting for the
-other batches; `announce` wakes it for what waited already: a mail that has come due, a batch whose worker died.
+other batches; `announce` wakes it for what waited already, such as a batch whose worker died, and `deliver_mails` for
+mails that have come due.
 
 A batch with a slow host may take longer than a minute: the next minute's run begins all the same, and leaves the feeds
 and sites that are still being asked to the batch that has them.
@@ -18,9 +19,8 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
-from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.assets import ARTICLES, BROUGHT
+from dags.assets import ARTICLES, BROUGHT, MAILS, OWED
 
 
 @dag(
@@ -52,13 +52,19 @@ def poll_feeds() -> None:
             outlet_events[BROUGHT].add(ARTICLES)
         return counts
 
-    @task(outlets=[ARTICLES], trigger_rule="all_done")
-    def announce() -> None:
+    @task(outlets=[BROUGHT, OWED], trigger_rule="all_done")
+    def announce(*, outlet_events: Any = None) -> dict[str, bool]:
         from dags.connections import task_context
-        from jobs.match import work_waits
+        from jobs.deliver import mails_wait
+        from jobs.match import batch_waits
 
-        if not work_waits(task_context()):
-            raise AirflowSkipException("nothing to match, nothing to send")
+        context = task_context()
+        waits = {"articles": batch_waits(context), "mails": mails_wait(context)}
+        if waits["articles"]:
+            outlet_events[BROUGHT].add(ARTICLES)
+        if waits["mails"]:
+            outlet_events[OWED].add(MAILS)
+        return waits
 
     planned = plan()
     pull.expand(batch=planned)

@@ -22,10 +22,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from embedded.airflow_api import AirflowApi
 from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, make_room, require_free, tail
+from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
@@ -65,6 +66,9 @@ FIXED_ENVIRONMENT = {
     "AIRFLOW__API__HOST": LOOPBACK,
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+    # Airflow's own are for several users of one machine; here there is one.
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"{private.FOLDER:#o}",
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{private.FILE:#o}",
     # Airflow's processes write their titles over their environment, by which we know them again, unless told not to.
     "SPT_NOENV": "1",
 }
@@ -115,10 +119,10 @@ def dags_folder() -> Path:
 def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
     """The Airflow connection that says the same of Elasticsearch as the settings do.
 
-    Empty where none can: an address with a path. Tasks then go by the settings, which they have too.
+    Empty where none can: an address with a path, or several. Tasks then go by the settings, which they have too.
     """
-    url = urlsplit(settings.elasticsearch_url)
-    if url.path.strip("/"):
+    url = urlsplit(settings.elasticsearch_urls[0])
+    if url.path.strip("/") or len(settings.elasticsearch_urls) > 1:
         return {}
     extra = {
         "api_key": settings.elasticsearch_api_key and settings.elasticsearch_api_key.get_secret_value(),
@@ -129,9 +133,8 @@ def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
         schema=url.scheme,
         host=url.hostname,
         port=url.port or DEFAULT_PORTS.get(url.scheme),
-        login=settings.elasticsearch_username or unquote(url.username or ""),
-        password=(settings.elasticsearch_password and settings.elasticsearch_password.get_secret_value())
-        or unquote(url.password or ""),
+        login=settings.elasticsearch_username,
+        password=settings.elasticsearch_password and settings.elasticsearch_password.get_secret_value(),
         extra=_without_empty(**extra),
     )
 
@@ -186,7 +189,7 @@ def _kept(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
 
 def _create(path: Path, content: str) -> None:
     """Makes the file whole or not at all, for its owner's eyes; FileExistsError if it is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(path.parent)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent) as part:
         part.write(content)
         part.flush()
@@ -284,7 +287,7 @@ def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[
     with contextlib.ExitStack() as stack:
         if log_file:
             make_room(log_file)
-        output = stack.enter_context(log_file.open("ab")) if log_file else None
+        output = stack.enter_context(private.open_file(log_file, "ab")) if log_file else None
         return subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
@@ -292,6 +295,7 @@ def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[
             stderr=output and subprocess.STDOUT,
             env=environment,
             start_new_session=True,
+            umask=private.UMASK,
         )
 
 

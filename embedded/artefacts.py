@@ -1,8 +1,8 @@
 """The Java side of the embedded Elasticsearch: its published artefacts and our few classes, ready on a class path.
 
 `java/jgo.toml` names what is needed and `java/jgo.lock.toml` pins every artefact with its SHA-256. They are downloaded
-once into the user's cache, checked, and our sources in `java/src` are compiled beside them. What is there is used
-without touching the network.
+once into the user's cache, and our sources in `java/src` are compiled beside them. What is there is used without
+touching the network, once it was checked, which happens at every start: what was changed or damaged is replaced.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -40,6 +40,8 @@ COMPILER = "org.eclipse.jdt:ecj"
 RELEASE = 21
 """The Java language level of our sources: what Elasticsearch 9 itself is built for."""
 DOWNLOADS_AT_ONCE = 8
+DIGEST = "SHA-256"
+"""File beside the compiled classes: the digest of them all, as it was when they were compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Jar:
 def class_path(cache: Path | None = None) -> list[Path]:
     """Our compiled classes, then every jar the node needs; downloads and compiles what `cache` doesn't hold yet.
 
+    All of it is compared with the lock each time (50 MB, 0.1 s): a damaged file is downloaded or compiled again.
     Safe to call from several processes at once: one does the work, the others wait for it.
 
     Raises:
@@ -74,12 +77,32 @@ def class_path(cache: Path | None = None) -> list[Path]:
     cache = cache or user_cache_path("newswatch") / "elasticsearch"
     jars = locked_jars(cache / "maven")
     classes = cache / "classes" / fingerprint()
-    # The classes are written last, so where they are, the jars have been checked.
-    if not (classes.is_dir() and all(jar.path.is_file() for jar in jars)):
+    if _damaged(jars) or not are_intact(classes):
         with _only_one(cache):
-            _download([jar for jar in jars if not jar.is_intact()])
+            _download(_damaged(jars))
             _compile(classes, jars)
     return [classes, *(jar.path for jar in jars if not jar.is_compiler)]
+
+
+def _damaged(jars: Sequence[Jar]) -> list[Jar]:
+    """Those that are missing or not as they were locked."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [jar for jar, intact in zip(jars, pool.map(Jar.is_intact, jars), strict=True) if not intact]
+
+
+def are_intact(classes: Path) -> bool:
+    """Whether the compiled classes are there, and are those that were compiled."""
+    try:
+        return (classes / DIGEST).read_text(encoding="utf-8") == _digest(classes)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _digest(classes: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(classes.rglob("*.class")):
+        digest.update(path.relative_to(classes).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def locked_jars(repository: Path) -> list[Jar]:
@@ -146,20 +169,41 @@ def _with_progress(done: Iterable[None], total: int) -> Iterator[None]:
 
 
 def _fetch(jar: Jar) -> None:
+    was_there = jar.path.is_file()
     jar.path.unlink(missing_ok=True)
-    name = f"{jar.artefact.artifactId} {jar.artefact.version}"
     try:
         jar.artefact.resolve()
     except (requests.RequestException, RuntimeError, OSError) as error:
         # jgo writes straight to the final path: what it left there is not whole.
         jar.path.unlink(missing_ok=True)
-        raise StackError(
-            f"{name}, a part of Elasticsearch, can't be downloaded ({_reason(error)}); "
-            f"connect to the network for the first start, later ones need none."
-        ) from error
+        raise StackError(_undelivered(jar, error, was_there=was_there)) from error
     if not jar.is_intact():
         jar.path.unlink(missing_ok=True)
-        raise StackError(f"{name} was downloaded but is not the file that is locked (its SHA-256 differs); try again.")
+        raise StackError(
+            f"{_title(jar)} was downloaded but is not the file that is locked (its SHA-256 differs); try again."
+        )
+
+
+def _undelivered(jar: Jar, error: Exception, *, was_there: bool) -> str:
+    """The sentence on a file that could not be had."""
+    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+        return (
+            f"{_title(jar)}, a part of Elasticsearch, can't be written to {jar.path.parent} ({error.strerror}); "
+            "make room there, or set XDG_CACHE_HOME to a folder that has some."
+        )
+    if was_there:
+        return (
+            f"{_title(jar)}, a part of Elasticsearch, was damaged in the cache (its SHA-256 differs), and can't be "
+            f"downloaded again ({_reason(error)}); connect to the network for this start."
+        )
+    return (
+        f"{_title(jar)}, a part of Elasticsearch, can't be downloaded ({_reason(error)}); "
+        "connect to the network for the first start, later ones need none."
+    )
+
+
+def _title(jar: Jar) -> str:
+    return f"{jar.artefact.artifactId} {jar.artefact.version}"
 
 
 def _reason(error: Exception) -> str:
@@ -177,8 +221,8 @@ def _reason(error: Exception) -> str:
 
 
 def _compile(classes: Path, jars: list[Jar]) -> None:
-    """Compiles our sources to `classes`, which appears whole or not at all."""
-    if classes.is_dir():
+    """Compiles our sources to `classes`, which appears whole or not at all; what is there and intact stays."""
+    if are_intact(classes):
         return
     classes.parent.mkdir(parents=True, exist_ok=True)
     compiler = next(jar.path for jar in jars if jar.is_compiler)
@@ -191,4 +235,7 @@ def _compile(classes: Path, jars: list[Jar]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise StackError(f"The embedded node's Java classes don't compile: {done.stdout}{done.stderr}")
+        (output / DIGEST).write_text(_digest(output), encoding="utf-8")
+        if classes.exists():
+            classes.rename(Path(scratch) / "damaged")
         output.rename(classes)

@@ -3,6 +3,9 @@
 The node listens on loopback only, keeps its data between runs, and dies with the process that started it. It is the
 server as published: bulk, search, aggregations, highlighting, templates, aliases and points in time are there; the
 optional modules are not (scripts, percolator, reindex and by-query writes, ingest processors, ILM, security).
+
+Without passwords it relies on who can reach it: programs of this machine. It refuses what a browser sends for a web
+page, and requests for any host but 127.0.0.1, localhost and [::1] (`java/src/newswatch/elasticsearch/Doorkeeper.java`).
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from embedded import artefacts
@@ -46,6 +51,8 @@ NODE_SETTINGS = {
     "node.name": "embedded",
     "discovery.type": "single-node",
     "network.host": LOOPBACK,
+    # An index that was deleted would come back with a guessed mapping at the next write. Ours are made by `set_up`.
+    "action.auto_create_index": "false",
     "transport.port": "0",
     "node.portsfile": "true",
     # A share of the disk, the default, would make a well-filled laptop's indices read-only.
@@ -53,6 +60,9 @@ NODE_SETTINGS = {
     "cluster.routing.allocation.disk.watermark.high": "750mb",
     "cluster.routing.allocation.disk.watermark.flood_stage": "500mb",
 }
+
+ALL_ROLES: Final = ("master", "data")
+"""What a node does in a cluster: may become its master, holds shards."""
 
 FAILURES = (
     (
@@ -78,12 +88,36 @@ FAILURES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node's place in a cluster of several on this machine; its first node is started with `seeds` empty."""
+
+    name: str
+    seeds: tuple[str, ...] = ()
+    """Transport addresses (`Node.transport`) of nodes that run already."""
+    roles: tuple[str, ...] = ALL_ROLES
+    """Without "master" it has no vote: the others go on when it dies."""
+
+    def settings(self) -> dict[str, str]:
+        """As Elasticsearch takes them. Pure."""
+        stated = {
+            "node.name": self.name,
+            "node.roles": ",".join(self.roles),
+            "discovery.type": "multi-node",
+            # Without seeds it would look on Elasticsearch's usual ports.
+            "discovery.seed_hosts": ",".join(self.seeds) or "[]",
+        }
+        return stated if self.seeds else stated | {"cluster.initial_master_nodes": self.name}
+
+
 class Node:
     """A running Elasticsearch; leaving the `with` block stops it."""
 
-    def __init__(self, child: Child, url: str) -> None:
+    def __init__(self, child: Child, url: str, transport: str) -> None:
         self.child = child
         self.url = url
+        self.transport = transport
+        """`host:port` where other nodes reach it."""
 
     @property
     def pid(self) -> int:
@@ -104,7 +138,13 @@ class Node:
 
 
 def start_elasticsearch(
-    data_dir: Path, *, port: int = 9200, heap_mb: int = 512, log_file: Path | None = None, fast: bool = False
+    data_dir: Path,
+    *,
+    port: int = 9200,
+    heap_mb: int = 512,
+    log_file: Path | None = None,
+    fast: bool = False,
+    member: Member | None = None,
 ) -> Node:
     """A node on 127.0.0.1:`port` (0: any free one) that has answered and recovered what `data_dir` holds.
 
@@ -114,6 +154,7 @@ def start_elasticsearch(
         heap_mb: Java heap; the process takes about 300 MB more.
         log_file: What the node logs is added here; by default `data_dir`/logs/elasticsearch.log.
         fast: For tests: starts sooner with less processor time, runs slower in the long run.
+        member: Its place in a cluster; by default it is alone and nothing can join it.
 
     Raises:
         StackError: it can't start; says why and what to do.
@@ -122,10 +163,12 @@ def start_elasticsearch(
         require_free(port, "Elasticsearch")
     class_path = artefacts.class_path()
     ports_file = _prepare(data_dir)
-    command = _command(class_path, data_dir, port, heap_mb, fast)
+    settings = NODE_SETTINGS | {"http.port": str(port)} | (member.settings() if member else {})
+    command = _command(class_path, data_dir, settings, heap_mb, fast)
     child = Child.start("Elasticsearch", command, log_file or data_dir / "logs" / "elasticsearch.log", data_dir)
     try:
-        return Node(child, _await_answer(child, ports_file, data_dir))
+        url = _await_answer(child, ports_file, data_dir)
+        return Node(child, url, _first_address(ports_file.with_name("transport.ports")))
     except BaseException:
         child.stop()
         raise
@@ -164,8 +207,9 @@ def _prepare(data_dir: Path) -> Path:
     return ports_file
 
 
-def _command(class_path: list[Path], data_dir: Path, port: int, heap_mb: int, fast: bool) -> list[str]:
-    settings = NODE_SETTINGS | {"http.port": str(port)}
+def _command(
+    class_path: list[Path], data_dir: Path, settings: Mapping[str, str], heap_mb: int, fast: bool
+) -> list[str]:
     return [
         str(artefacts.JAVA),
         f"-Xms{heap_mb}m",

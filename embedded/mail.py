@@ -23,6 +23,7 @@ from pathlib import Path
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from embedded.processes import LOOPBACK, Child, await_port, end_of_life, require_free
+from newswatch import private
 
 TIME_IN_NAME = "%Y%m%dT%H%M%S.%fZ"
 ENVELOPE_TO = "X-Envelope-To"
@@ -109,7 +110,7 @@ class Catcher:
     def _write(self, now: datetime, content: bytes) -> None:
         name = f"{now.strftime(TIME_IN_NAME)}-{secrets.token_hex(4)}"
         part = self.folder / f"{name}.part"
-        with part.open("wb") as file:
+        with private.open_file(part, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -139,7 +140,7 @@ def _body(message: EmailMessage, kind: str) -> str:
 
 async def serve(folder: Path, port: int, over: threading.Event) -> None:
     """Catches mail on 127.0.0.1:`port` into `folder` until `over` is set."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     for unfinished in folder.glob("*.part"):
         unfinished.unlink()
     catcher = Catcher(folder)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import re
 import shutil
 import signal
 import threading
@@ -26,7 +27,9 @@ from typing import Self
 
 import yaml
 from aiohttp import ETag, web
+from aiohttp.typedefs import Handler
 from pydantic import ValidationError
+from yarl import URL
 
 from embedded.newsroom_site.content import HERE, Story, load_outlets, load_stories
 from embedded.newsroom_site.printing import Document, Press
@@ -39,6 +42,7 @@ from newswatch.settings import default_config_dir
 HOST = "127.0.0.1"
 PORT = 8931
 CONTROL = "/-/"
+OUR_NAMES = ("127.0.0.1", "localhost", "::1")
 START_S = 10.0
 
 
@@ -210,7 +214,7 @@ class Newsroom:
             loop.close()
 
     def _app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[_obey_no_web_page])
         app.router.add_get(CONTROL + "requests", self._tell_requests)
         app.router.add_post(CONTROL + "publish/{slug}", self._steered(self.publish))
         app.router.add_post(CONTROL + "correct/{slug}", self._steered(self.correct))
@@ -246,6 +250,28 @@ class Newsroom:
             return web.Response(status=204)
 
         return handle
+
+
+@web.middleware
+async def _obey_no_web_page(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses to be steered by a page in some browser: it may send requests here, and name a host that leads here.
+
+    As the embedded Elasticsearch does (`java/src/newswatch/elasticsearch/Doorkeeper.java`).
+    """
+    if request.path.startswith(CONTROL):
+        fields = request.headers
+        foreign = "Origin" in fields or fields.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+        if foreign or _host_of(fields.get("Host", "")) not in OUR_NAMES:
+            raise web.HTTPForbidden(text="The newsroom is steered by programs of this machine, not by web pages.\n")
+    return await handler(request)
+
+
+def _host_of(field: str) -> str:
+    """The host in a field Host, in lower case; empty if there is none. Pure."""
+    try:
+        return URL(f"http://{field}").host or "" if re.fullmatch(r"[\w.\-:\[\]]+", field) else ""
+    except ValueError:
+        return ""
 
 
 async def _listen(runner: web.AppRunner, port: int) -> int:

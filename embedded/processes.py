@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from newswatch import private
 from newswatch.errors import StackError
 
 LOOPBACK = "127.0.0.1"
@@ -51,13 +52,15 @@ class Child:
     ) -> Child:
         """Starts `command` with `env` added to the environment; what it prints is added to `log_file`.
 
+        What it writes, its log too, is for its owner's eyes only.
+
         Raises:
             StackError: the log can't be written or the command can't be run.
         """
         environment = {**os.environ, **(env or {}), MARK: str(data_dir.resolve())}
         try:
             make_room(log_file)
-            with log_file.open("ab") as log:
+            with private.open_file(log_file, "ab") as log:
                 log_start = log.tell()
                 process = subprocess.Popen(  # noqa: S603
                     list(map(str, command)),
@@ -66,6 +69,7 @@ class Child:
                     stderr=subprocess.STDOUT,
                     env=environment,
                     start_new_session=True,
+                    umask=private.UMASK,
                 )
         except OSError as error:
             raise StackError(f"{name} can't be started: {error}.") from error
@@ -102,7 +106,7 @@ class Child:
 
 def make_room(log_file: Path) -> None:
     """Makes a log file's folder, and puts a log that has grown long aside as `….1`, in place of an earlier one."""
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(log_file.parent)
     if log_file.exists() and log_file.stat().st_size > LOG_BYTES:
         log_file.replace(log_file.with_name(f"{log_file.name}.1"))
 

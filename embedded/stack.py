@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 import psutil
 import requests
 from rich.console import Console
+from rich.markup import escape
 
 from embedded import artefacts
 from embedded.airflow import USER as AIRFLOW_USER
@@ -38,6 +39,7 @@ from embedded.airflow_api import AirflowApi
 from embedded.elasticsearch import Node, start_elasticsearch
 from embedded.mail import CaughtMail, list_mails, start_mail_catcher
 from embedded.processes import LOOPBACK, Child, end_all, free_port, of_stack, require_free, tail
+from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
@@ -45,6 +47,9 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 5.0
 """How long the children of a killed stack are given to notice that it is gone."""
 DOWN_TIMEOUT_S = 120.0
+
+PRIVATE = ("mails", "airflow", "logs", "stack.json", "stack.lock", "secret-key")
+"""What of the data folder is shut to other users, file by file."""
 
 PartName = Literal["elasticsearch", "mail", "airflow"]
 
@@ -62,7 +67,7 @@ class Ports:
         """The ports that the settings' addresses name."""
         usual = cls()
         return cls(
-            elasticsearch=urlsplit(settings.elasticsearch_url).port or usual.elasticsearch,
+            elasticsearch=urlsplit(settings.elasticsearch_urls[0]).port or usual.elasticsearch,
             smtp=settings.smtp_port,
             airflow=urlsplit(settings.public_url).port or usual.airflow,
         )
@@ -102,7 +107,7 @@ class State:
     def write(self, path: Path) -> None:
         """Replaces the file at once."""
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        private.write_text(part, json.dumps(asdict(self), indent=1))
         part.replace(path)
 
     def process(self) -> psutil.Process | None:
@@ -189,6 +194,7 @@ class Stack:
         try:
             self._end_orphans()
             self._require_ports()
+            self._shut_out_others()
             self._note(ready=False)
             if self._with_elasticsearch:
                 self._start_elasticsearch()
@@ -273,8 +279,20 @@ class Stack:
             with self._step(f"Ending what an earlier stack left running ({names})", "ended"):
                 end_all(orphans)
 
+    def _shut_out_others(self) -> None:
+        """Makes the data folder its owner's alone, and what an earlier version left open to others."""
+        open_still = shut_out_others(self.data_dir)
+        if open_still:
+            first, more = open_still[0], f" and {len(open_still) - 1} more" if len(open_still) > 1 else ""
+            self._console.print(
+                f"[yellow]![/] Other users of this machine may read {escape(str(first))}{more}: "
+                "set NEWSWATCH_DATA_DIR to a folder of your own",
+                soft_wrap=True,
+            )
+
     def _start_elasticsearch(self) -> None:
         artefacts.class_path()
+        private.make_folder(self.data_dir / "elasticsearch")
         with self._step("Starting Elasticsearch", "is ready"):
             self._node = start_elasticsearch(
                 self.data_dir / "elasticsearch",
@@ -330,10 +348,11 @@ class Stack:
 
 
 def is_embedded_elasticsearch(settings: Settings) -> bool:
-    """Whether the settings mean the embedded node: plain HTTP on this machine, without credentials."""
-    url = urlsplit(settings.elasticsearch_url)
-    credentials = settings.elasticsearch_api_key or settings.elasticsearch_username or url.username
-    return url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
+    """Whether the settings mean the embedded node: one address, plain HTTP on this machine, without credentials."""
+    url = urlsplit(settings.elasticsearch_urls[0])
+    credentials = settings.elasticsearch_api_key or settings.elasticsearch_username
+    one = len(settings.elasticsearch_urls) == 1
+    return one and url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
 
 
 def is_embedded_mail(settings: Settings) -> bool:
@@ -346,6 +365,16 @@ def mail_folder(data_dir: Path) -> Path:
     return data_dir / "mails"
 
 
+def shut_out_others(data_dir: Path) -> list[Path]:
+    """Shuts other users out of the data folder and of what the stack keeps there; what could not be shut.
+
+    Elasticsearch's own files are behind their folder. What else a user keeps in the data folder is not touched.
+    """
+    alone = [folder for folder in (data_dir, data_dir / "elasticsearch") if folder.exists()]
+    whole = [found for name in PRIVATE if (found := data_dir / name).exists()]
+    return [*private.tighten(*alone, inside=False), *private.tighten(*whole)]
+
+
 def state_file(data_dir: Path) -> Path:
     """Where a running stack says what it runs."""
     return data_dir / "stack.json"
@@ -354,8 +383,8 @@ def state_file(data_dir: Path) -> Path:
 def _claim(data_dir: Path) -> IO[str]:
     """The data folder's lock, which goes with this process however it ends."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / "stack.lock").open("w")
+        private.make_folder(data_dir)
+        lock = private.open_file(data_dir / "stack.lock", "w")
     except OSError as error:
         raise StackError(
             f"The data folder {data_dir} can't be written ({error.strerror}); set NEWSWATCH_DATA_DIR to another."

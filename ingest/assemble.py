@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote_plus
 
 from ingest.identity import agreed_url
-from ingest.urls import absolute, article_id, canonicalize, domain_of
+from ingest.urls import absolute, article_id, canonicalize, domain_of, is_address
 from newswatch.model import Article, Entry, Extracted, Feed, Provenance, Source, TextStatus
 
 SHORT_CHARS: Final = 1_200
@@ -70,7 +71,7 @@ def assemble(
 
 def source_of(feed: Feed, url: str) -> Source:
     """The outlet of an article at `url` that `feed` announced."""
-    domain = domain_of(feed.site or url)
+    domain = domain_of(feed.site if feed.site and is_address(feed.site) else url)
     return Source(feed.id, feed.title, domain, feed.country, feed.kind, feed.owner)
 
 
@@ -81,7 +82,10 @@ def _url(entry: Entry, feed: Feed, page: Extracted | None, final_url: str | None
     """
     if entry.url:
         return agreed_url(entry.url, final_url, page.canonical_url if page else None)
-    return canonicalize(absolute(f"?newswatch-entry={quote_plus(entry.id)}", feed.url) or feed.url)
+    own = absolute(f"?newswatch-entry={quote_plus(entry.id)}", feed.url)
+    if own is None:  # with so long an id it would be longer than any address may be
+        own = absolute(f"?newswatch-entry={hashlib.sha256(entry.id.encode()).hexdigest()[:32]}", feed.url)
+    return canonicalize(own or feed.url)
 
 
 def _feed_text(entry: Entry) -> str:

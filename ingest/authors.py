@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from ingest import text
 
@@ -20,21 +19,6 @@ _BY: Final = re.compile(
     r"^(?i:by|von|par|por|door|av|af|przez|autor(?:a|e|es|in)?|author|автор)\b\s*:?\s+(?=[^\W\d_a-zа-яё])"
 )
 _BETWEEN: Final = re.compile(r"\s*[;|]\s*|\s*,\s+|\s+(?:and|und|et|y|e|en|og|och|i|и|та|ve|&)\s+")
-
-
-@cache
-def keep_as_written() -> None:
-    """Tells feedparser to leave authors as they are written: it cuts addresses in pieces, in quadratic time."""
-    from feedparser.mixin import _FeedParserMixin
-
-    _FeedParserMixin._sync_author_detail = _keep
-
-
-def _keep(parser: Any, key: str = "author") -> None:
-    context = parser._get_context()
-    details = context.get(f"{key}s") or [{}]
-    if not details[-1] and context.get(key):
-        details[-1]["name"] = context[key]
 
 
 def names_in(written: str) -> tuple[str, ...]:

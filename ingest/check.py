@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ingest.discover import MOST_CANDIDATES, likeliest
 from ingest.fetch import Fetcher
 from ingest.schedule import permanent_target
 from newswatch.model import Feed, Fetched, FetchFailed, FetchResult, NotAFeed, Request
@@ -63,9 +64,14 @@ def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
     if not isinstance(outcome, Fetched):
         return told(False, f"answered {outcome.status} to a request that asked for the whole feed")
     moved = permanent_target(outcome)
-    parsed = parse(outcome.body, url=outcome.final_url, content_type=outcome.headers.get("content-type"), now=now)
+    kind = outcome.headers.get("content-type")
+    parsed = parse(outcome.body, url=outcome.final_url, content_type=kind, country=feed.country, now=now)
     if isinstance(parsed, NotAFeed):
-        return told(False, parsed.reason, advertises=parsed.feeds, moved_to=moved)
+        named, cut = likeliest(parsed.feeds, MOST_CANDIDATES)
+        why = (
+            f"{parsed.reason}; it names {len(parsed.feeds):,} feeds, {len(named)} are listed" if cut else parsed.reason
+        )
+        return told(False, why, advertises=named, moved_to=moved)
     dates = [entry.published or entry.updated for entry in parsed.entries]
     facts = {
         "format": parsed.format,

@@ -332,7 +332,13 @@ class _Written:
 
 
 def _normal(written: str) -> str:
-    """`written` with digits, signs and blanks of one kind, on one line."""
+    """`written` with digits, signs and blanks of one kind, on one line.
+
+    Raises:
+        _NoDateError: some digits are raised, lowered or in circles, as footnotes are.
+    """
+    if any(char.isdigit() and not char.isdecimal() for char in written):
+        raise _NoDateError("is no date that can be read: it has digits of footnotes")
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", written).translate(_MINUS))
     digits = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in plain)
     split = _DASHED.sub(r"\1 \2 \3", _GO_CLOCK.sub("", " ".join(digits.split())))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
-from ingest.urls import absolute
+from ingest.urls import absolute, read_address
 from newswatch.model import Fetched, FetchFailed, ParsedFeed, Request
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 USUAL_PATHS: Final = ("/feed", "/rss", "/rss.xml", "/feed.xml", "/atom.xml", "/index.xml", "/feed.json", "/feeds")
 MOST_LINKS: Final = 12
 """How many links that look like feeds are tried."""
+MOST_CANDIDATES: Final = 30
+"""How many of the feeds that a page advertises are tried, the most likely ones first."""
+AT_ONCE: Final = 4
+"""Candidates that are asked for at a time; the pace of each host holds besides."""
 
 FEED_TYPES: Final = frozenset(
     {
@@ -32,6 +36,7 @@ FEED_TYPES: Final = frozenset(
         "application/x-rss+xml",
     }
 )
+_LESS_LIKELY: Final = re.compile(r"comment|/replies|[?&/](?:s|q|search)[=/]|/(?:tag|author|user)s?/", re.IGNORECASE)
 _LOOKS_LIKE_A_FEED: Final = re.compile(r"(?:^|[/._?=&-])(?:rss\d?|atom|feeds?|rdf)(?:[/._?=&-]|$)", re.IGNORECASE)
 
 
@@ -53,6 +58,8 @@ class Discovery:
     feeds: tuple[FoundFeed, ...] = ()
     failure: str | None = None
     """Why the address itself could not be read, where that is so."""
+    cut: str | None = None
+    """How many addresses that the page names were not tried, where that is so."""
 
 
 class _Links:
@@ -96,40 +103,71 @@ def advertised(page: bytes | str, url: str | None) -> tuple[str, ...]:
 def linked(page: bytes | str, url: str | None) -> tuple[str, ...]:
     """What `page` links to that looks like a feed by its address; never raises."""
     links = _read_links(page)
-    return _absolute(links.looking_like, links, url)[:MOST_LINKS]
+    return _absolute(links.looking_like, links, url)
+
+
+def likeliest(candidates: Sequence[str], most: int) -> tuple[tuple[str, ...], str | None]:
+    """At most `most` of the candidates, and a sentence where that is not all of them. Pure.
+
+    Feeds of comments and of searches come last; else the page's own order holds, in which the main feed comes first.
+    """
+    ordered = sorted(candidates, key=lambda url: bool(_LESS_LIKELY.search(url)))
+    left = len(ordered) - most
+    cut = f"the page names {len(ordered):,} addresses of feeds; the {most} likeliest were tried" if left > 0 else None
+    return tuple(ordered[:most]), cut
 
 
 async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
-    """The feeds of the site at `url`, each fetched and read; `url` itself, if it is one. Without any where none is."""
+    """The feeds of the site at `url`, each fetched and read; `url` itself, if it is one. Without any where none is.
+
+    Of what a page names, `MOST_CANDIDATES` advertised feeds are tried, else `MOST_LINKS` links; `cut` tells of others.
+    """
     from ingest.parse import parse
 
     outcome = await fetcher.fetch(Request(url))
+    cuts: list[str] = []
     if isinstance(outcome, Fetched):
-        parsed = parse(outcome.body, url=outcome.final_url, content_type=outcome.headers.get("content-type"), now=now)
+        kind = outcome.headers.get("content-type")
+        parsed = await asyncio.to_thread(parse, outcome.body, url=outcome.final_url, content_type=kind, now=now)
         if isinstance(parsed, ParsedFeed):
             return Discovery((_found(outcome.final_url, parsed),))
-        for candidates in (parsed.feeds, linked(outcome.body, outcome.final_url)):
-            if found := await _those_that_are(fetcher, candidates, now):
-                return Discovery(found)
+        links = await asyncio.to_thread(linked, outcome.body, outcome.final_url)
+        for candidates, most in ((parsed.feeds, MOST_CANDIDATES), (links, MOST_LINKS)):
+            tried, cut = likeliest(candidates, most)
+            cuts += [cut] if cut else []
+            if found := await _those_that_are(fetcher, tried, now):
+                return Discovery(found, cut=cut)
     failure = outcome.reason if isinstance(outcome, FetchFailed) else None
     if isinstance(outcome, FetchFailed) and outcome.status is None:  # who does not answer has no feeds elsewhere
         return Discovery(failure=failure)
-    home = f"{url.partition('://')[0]}://{urlsplit(url).netloc}"
-    return Discovery(await _those_that_are(fetcher, (home + path for path in USUAL_PATHS), now), failure)
+    home = read_address(url).origin
+    found = await _those_that_are(fetcher, [home + path for path in USUAL_PATHS], now)
+    return Discovery(found, failure, "; ".join(cuts) or None)
 
 
-async def _those_that_are(fetcher: Fetcher, candidates: Iterable[str], now: datetime) -> tuple[FoundFeed, ...]:
-    """Those of the candidates that are feeds, one a final address and content."""
+async def _those_that_are(fetcher: Fetcher, candidates: Sequence[str], now: datetime) -> tuple[FoundFeed, ...]:
+    """Those of the candidates that are feeds, one a final address and content, in their order."""
+    room = asyncio.Semaphore(AT_ONCE)
+    tried = await asyncio.gather(*(_tried(fetcher, candidate, now, room) for candidate in candidates))
+    found: dict[str, FoundFeed] = {}
+    for one in tried:
+        if one:
+            found.setdefault(*one)
+    return tuple(found.values())
+
+
+async def _tried(
+    fetcher: Fetcher, candidate: str, now: datetime, room: asyncio.Semaphore
+) -> tuple[str, FoundFeed] | None:
+    """The hash of its content, and the feed; None where it is none."""
     from ingest.parse import parse
 
-    found: dict[str, FoundFeed] = {}
-    for candidate in candidates:
+    async with room:
         outcome = await fetcher.fetch(Request(candidate))
-        if isinstance(outcome, Fetched):
-            parsed = parse(outcome.body, url=outcome.final_url, now=now)
-            if isinstance(parsed, ParsedFeed):
-                found.setdefault(outcome.body_hash, _found(outcome.final_url, parsed))
-    return tuple(found.values())
+        if not isinstance(outcome, Fetched):
+            return None
+        parsed = await asyncio.to_thread(parse, outcome.body, url=outcome.final_url, now=now)
+        return (outcome.body_hash, _found(outcome.final_url, parsed)) if isinstance(parsed, ParsedFeed) else None
 
 
 def _found(url: str, parsed: ParsedFeed) -> FoundFeed:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from ingest import boilerplate, dates, text, walls
+from ingest import boilerplate, bounds, dates, text, walls
 from ingest.encodings import decoded
 from ingest.parse import language_of
 from ingest.repair import NotUnpackedError, unpacked
@@ -37,7 +38,10 @@ MAX_DEPTH: Final = 256
 """How deep libxml2 reads elements in each other; what lies deeper it leaves out."""
 RULES_VERSION: Final = 2
 """Of the rules here; another version may read another text from the same page."""
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.){400,}"')
+_TAG_BYTES: Final = re.compile(rb"<[A-Za-z]")
+_TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
+LITERAL_CHARS: Final = 400
+"""A string in a script that holds an article is no shorter."""
 
 
 def extractor_version() -> str:
@@ -48,16 +52,47 @@ def extractor_version() -> str:
 
 
 def extract(body: bytes | str, *, url: str, content_type: str | None = None, now: datetime) -> Extracted:
-    """What the page in `body`, served from `url`, says; `status` and `problems` tell what it doesn't. Never raises."""
+    """What the page in `body`, served from `url`, says; `status` and `problems` tell what it doesn't. Never raises.
+
+    A page that might take long is read by a worker, which is killed after `bounds.PAGE_S`.
+    """
     if len(body) > MAX_BYTES:
         return _failed(f"the page has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
     try:
-        page = body if isinstance(body, str) else decoded(unpacked(body, MAX_BYTES), content_type)
-        return _extract(page, url, now)
+        body = body if isinstance(body, str) else unpacked(body, MAX_BYTES)
     except NotUnpackedError as error:
         return _failed(str(error))
+    if (tags := _tags(body)) > bounds.MAX_TAGS:
+        return _failed(f"the page has {tags:,} tags; more than {bounds.MAX_TAGS:,} are not read")
+    if bounds.is_harmless(body.encode("utf-8", "replace") if isinstance(body, str) else body):
+        return read_page(body, url, content_type, now)
+    from ingest.workers import OverBudgetError, confined
+
+    try:
+        return confined(bounds.PAGE_S, read_page, body, url, content_type, now)
+    except OverBudgetError as error:
+        return _failed(f"reading it {error}")
+
+
+def read_page(body: bytes | str, url: str, content_type: str | None, now: datetime) -> Extracted:
+    """The same of a page that is not packed, here and now, however long it takes.
+
+    Raises:
+        MemoryError: there was not enough.
+    """
+    try:
+        page = body if isinstance(body, str) else decoded(body, content_type)
+        return bounds.bounded_page(_extract(page, url, now))
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a hostile page provokes in the parsers below
-        return _failed(f"reading it failed: {type(error).__name__}: {error}")
+        return _failed(bounds.shortened(f"reading it failed: {type(error).__name__}: {error}"))
+
+
+def _tags(body: bytes | str) -> int:
+    """How many start tags there are, at most one too many; those in scripts count too."""
+    tags = _TAG_BYTES.finditer(body) if isinstance(body, bytes) else _TAG_TEXT.finditer(body)
+    return sum(1 for _ in islice(tags, bounds.MAX_TAGS + 1))
 
 
 def _failed(why: str) -> Extracted:
@@ -131,9 +166,21 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
 
 def _from_scripts(scripts: Iterable[str]) -> str:
     """The longest piece of HTML that the page's scripts hold: pages built in the browser carry their article so."""
-    pieces = (match.group() for script in scripts for match in _STRING.finditer(script))
+    pieces = (literal for script in scripts for literal in _literals(script))
     markup = max((_unquoted(piece) for piece in pieces), key=lambda piece: piece.count("<p"), default="")
     return text.from_markup(markup) if markup.count("<p") >= 2 else ""
+
+
+def _literals(script: str) -> Iterator[str]:
+    """What stands between two neighbouring quotation marks, with them, and is long enough; in one pass."""
+    # Escapes are blanked out first, at their length, so that only quotation marks that are none of a text are left.
+    plain = script.replace("\\\\", "  ").replace('\\"', "  ")
+    at = 0
+    for number, piece in enumerate(plain.split('"')):
+        end = at + len(piece)
+        if number and len(piece) >= LITERAL_CHARS and end < len(plain):
+            yield script[at - 1 : end + 1]
+        at = end + 1
 
 
 def _unquoted(literal: str) -> str:

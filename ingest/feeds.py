@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from ingest.urls import article_id, canonicalize
+from ingest.urls import article_id, read_address, shown
 from newswatch import config
 from newswatch.errors import ConfigError
 from newswatch.model import Feed, FullText
@@ -35,8 +35,12 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 
 def _is_url(url: str) -> str:
-    canonicalize(url)
-    return url
+    """An address as its user wrote it. Browsers drop a line break from a link; in a list it is a slip, and is told."""
+    given = url.strip()
+    read_address(given)
+    if not given.isprintable():
+        raise ValueError(f"{shown(given)} holds a line break, or another character that can't be seen")
+    return given
 
 
 Url = Annotated[str, AfterValidator(_is_url)]

@@ -9,21 +9,25 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urldefrag
 
 import aiohttp
-from protego import Protego
 from yarl import URL
 
 import newswatch
 from ingest.guard import ForbiddenAddressError, GuardedResolver, refusal
-from ingest.http import kind_of, retry_after_s
+from ingest.http import header_text, kind_of, location_of, retry_after_s, validator
 from ingest.pace import Pacer
+from ingest.robots import MAX_BYTES as MAX_ROBOTS
+from ingest.robots import SLOW_STEPS, Rules, read_rules
+from ingest.urls import Address, AddressError, read_address, resolve, shown
 from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
+from newswatch.problems import REASON_CHARS, reason_of
 from newswatch.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,8 +35,8 @@ log = logging.getLogger(__name__)
 MAX_HOPS: Final = 10
 MAX_HEADER: Final = 65_536
 """Characters of one header line; aiohttp's own 8,190 are too few for the policies some publishers send."""
-MAX_ROBOTS: Final = 500_000
-"""Bytes of a robots.txt that are read, as RFC 9309 asks for at least."""
+SLOW_ROBOTS: Final = 20_000
+"""Bytes of a robots.txt beyond which it is read in a thread: half a megabyte of rules takes half a second."""
 MAX_CRAWL_DELAY_S: Final = 10.0
 """A longer Crawl-delay would keep a batch beyond its lease; the standard (RFC 9309) doesn't know the rule at all."""
 ACCEPT_FEED: Final = (
@@ -42,6 +46,8 @@ ACCEPT_FEED: Final = (
 ACCEPT_PAGE: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 ACCEPT_ROBOTS: Final = "text/plain, */*;q=0.1"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_WITHOUT_BODY: Final = frozenset({204, 205})
+"""Successes that bring no document (RFC 9110, 15.3.5): of a feed or a page, nothing to be read."""
 
 
 def user_agent(contact: str) -> str:
@@ -61,7 +67,7 @@ class Fetcher:
         self._pacer = Pacer(at_once=settings.fetch_host_concurrency, delay_s=settings.fetch_host_delay_s)
         self._slots = asyncio.Semaphore(settings.fetch_concurrency)
         self._allowed = frozenset(settings.fetch_allow_hosts)
-        self._robots: dict[str, asyncio.Task[Protego | None]] = {}
+        self._robots: dict[str, asyncio.Task[Rules | None]] = {}
         self._agent = user_agent(settings.contact)
         self._session: aiohttp.ClientSession | None = None
 
@@ -99,52 +105,65 @@ class Fetcher:
     async def fetch_page(self, url: str) -> FetchResult:
         """The article page at `url`, if its host's robots.txt lets us (RFC 9309); a refusal is a value too."""
         try:
-            target = URL(url)
-            rules = await self._rules(target)
-        except ValueError as error:
-            return self._failed(url, FailureKind.REFUSED, f"{url!r} is no URL: {error}")
-        if rules is None:
-            return self._failed(url, FailureKind.TRANSIENT, f"robots.txt of {target.host} can't be read")
-        if not rules.can_fetch(url, self._agent):
-            return self._failed(url, FailureKind.REFUSED, f"robots.txt of {target.host} forbids {url}")
+            address = read_address(url)
+            rules = await self._rules(address)
+            if rules is None:
+                return self._failed(url, FailureKind.TRANSIENT, f"robots.txt of {address.host} can't be read")
+            why = await _matched(rules, address.url)
+        except AddressError as error:
+            return self._failed(url, FailureKind.REFUSED, str(error))
+        except Exception as error:  # a page that can't be asked for costs itself
+            log.exception("the robots.txt for %s could not be asked", shown(url))
+            return self._failed(url, FailureKind.TRANSIENT, f"robots.txt for {shown(url)}: {_told(error)}")
+        if why:
+            return self._failed(url, FailureKind.REFUSED, f"robots.txt of {address.host} {why}")
         return await self._fetch(Request(url), ACCEPT_PAGE)
 
     async def answers(self, url: str) -> bool:
         """Whether the host of `url` answers anything just now; asked for its robots.txt, which nobody minds."""
-        outcome = await self._fetch(Request(_robots_txt(URL(url))), ACCEPT_ROBOTS)
+        try:
+            robots = _robots_txt(read_address(url))
+        except AddressError:
+            return False
+        outcome = await self._fetch(Request(robots), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)
         return not isinstance(outcome, FetchFailed) or outcome.status is not None
 
     # ── robots.txt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _rules(self, url: URL) -> Protego | None:
-        """The rules of the host of `url`, fetched once; None: unreachable, so nothing may be fetched."""
-        origin = str(url.origin())
-        if origin not in self._robots:
-            self._robots[origin] = asyncio.create_task(self._load_rules(url))
-        return await asyncio.shield(self._robots[origin])
+    async def _rules(self, address: Address) -> Rules | None:
+        """The rules of the host of an address, fetched once; None: unreachable, so nothing may be fetched."""
+        if address.origin not in self._robots:
+            self._robots[address.origin] = asyncio.create_task(self._load_rules(address))
+        return await asyncio.shield(self._robots[address.origin])
 
-    async def _load_rules(self, url: URL) -> Protego | None:
-        outcome = await self._fetch(Request(_robots_txt(url)), ACCEPT_ROBOTS)
+    async def _load_rules(self, address: Address) -> Rules | None:
+        outcome = await self._fetch(Request(_robots_txt(address)), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)
         if isinstance(outcome, FetchFailed) and (
             outcome.status is None or outcome.status == 429 or outcome.status >= 500
         ):
             return None
-        text = outcome.body[:MAX_ROBOTS].decode("utf-8", "replace") if isinstance(outcome, Fetched) else ""
-        rules = Protego.parse(text)
-        delay = rules.crawl_delay(self._agent)
-        if delay and url.host:
-            self._pacer.slow_down(url.host, min(float(delay), MAX_CRAWL_DELAY_S))
+        body = outcome.body if isinstance(outcome, Fetched) else b""
+        slow = len(body) > SLOW_ROBOTS
+        rules = await asyncio.to_thread(read_rules, body, self._agent) if slow else read_rules(body, self._agent)
+        if rules.cut:
+            log.warning("robots.txt of %s: only its first %s bytes are read", address.host, f"{MAX_ROBOTS:,}")
+        if delay := rules.crawl_delay_s:
+            self._pacer.slow_down(address.host, min(float(delay), MAX_CRAWL_DELAY_S))
         return rules
 
     # ── one request and its redirects ────────────────────────────────────────────────────────────────────────────────
 
-    async def _fetch(self, request: Request, accept: str) -> FetchResult:
-        chase = _Chase(request, accept)
+    async def _fetch(self, request: Request, accept: str, *, cut_at: int | None = None) -> FetchResult:
+        """`cut_at`: bytes after which no more of the body is read, and one more to tell; without, it is refused."""
+        chase = _Chase(request, accept, cut_at)
         try:
+            chase.url = read_address(request.url).url
             while True:
                 outcome = await self._hop(chase)
                 if outcome is not None:
                     return outcome
+        except AddressError as error:
+            return self._failed_at(chase, FailureKind.REFUSED, str(error))
         except TimeoutError:
             return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} did not answer in time")
         except aiohttp.ClientConnectorError as error:
@@ -152,19 +171,19 @@ class Fetcher:
                 return self._failed_at(chase, FailureKind.REFUSED, str(error.os_error))
             return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} can't be reached: {error}")
         except aiohttp.InvalidURL as error:
-            return self._failed_at(chase, FailureKind.REFUSED, f"{error.url} is no URL that can be fetched")
+            return self._failed_at(chase, FailureKind.REFUSED, f"{shown(str(error.url))} is no URL that can be fetched")
         except aiohttp.ClientError as error:
             return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} broke off: {_told(error)}")
         except Exception as error:  # what a hostile answer can raise in the libraries below has no list
-            log.exception("fetching %s failed in a way that is not foreseen", chase.request.url)
-            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.request.url}: {_told(error)}")
+            log.exception("fetching %s failed in a way that is not foreseen", shown(chase.request.url))
+            return self._failed_at(chase, FailureKind.TRANSIENT, f"{shown(chase.request.url)}: {_told(error)}")
 
     async def _hop(self, chase: _Chase) -> FetchResult | None:
         """One request; None when it led to another."""
         url = URL(chase.url)
         if why := refusal(url, self._allowed):
             return self._failed_at(chase, FailureKind.REFUSED, why)
-        host = chase.host = url.host or ""
+        host = chase.host = url.raw_host or ""
         if rest := self._pacer.resting_s(host):
             return self._failed_at(
                 chase, FailureKind.TRANSIENT, f"{host} asked to be left alone for {rest:.0f} s more", retry_after_s=rest
@@ -182,40 +201,44 @@ class Fetcher:
         async with self._session.get(
             url, headers=chase.headers(), cookies=chase.cookies(url), allow_redirects=False, timeout=timeout
         ) as response:
-            headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
+            headers = {name.lower(): header_text(", ".join(response.headers.getall(name))) for name in response.headers}
             status = response.status
             if status in _REDIRECTS and "location" in headers:
-                return self._redirected(chase, response, headers["location"])
+                return self._redirected(chase, response, response.headers.getall("location"))
             if status == 304 and chase.is_conditional:
                 return NotModified(
                     chase.request.url, str(url), status, headers, self._clock(), chase.elapsed_s, tuple(chase.hops)
                 )
-            if 200 <= status < 300:
+            if 200 <= status < 300 and status not in _WITHOUT_BODY:
                 return await self._body(chase, response, headers)
             return self._refused_by_server(chase, status, headers)
 
-    def _redirected(self, chase: _Chase, response: aiohttp.ClientResponse, location: str) -> FetchResult | None:
-        target = str(URL(chase.url).join(URL(location.strip())).with_fragment(None))
+    def _redirected(
+        self, chase: _Chase, response: aiohttp.ClientResponse, locations: Sequence[str]
+    ) -> FetchResult | None:
+        try:
+            target = urldefrag(resolve(location_of(locations), chase.url).url).url
+        except ValueError as error:
+            reason = f"{chase.host} redirects to what can't be followed: {error}"
+            return self._failed_at(chase, FailureKind.REFUSED, reason, status=response.status)
         chase.keep_cookies(response)
         chase.hops.append(Hop(response.status, target))
         if len(chase.hops) > MAX_HOPS:
-            return self._failed_at(chase, FailureKind.PERMANENT, f"{chase.request.url} redirects without end")
+            return self._failed_at(chase, FailureKind.PERMANENT, f"{shown(chase.request.url)} redirects without end")
         chase.url = target
         return None
 
     async def _body(self, chase: _Chase, response: aiohttp.ClientResponse, headers: Mapping[str, str]) -> FetchResult:
-        cap, body = self._settings.fetch_max_bytes, bytearray()
-        too_big = (response.content_length or 0) > cap
-        if not too_big:
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if too_big := max(len(body), response.content.total_raw_bytes) > cap:
-                    break
+        body, cap = bytearray(), self._settings.fetch_max_bytes
+        if chase.cut_at is not None:
+            too_big = await _read_body(response, body, chase.cut_at)
+            del body[chase.cut_at + 1 :]
+        elif too_big := (response.content_length or 0) > cap or await _read_body(response, body, cap):
+            response.close()
+            reason = f"{shown(chase.url)} is larger than {cap:,} bytes"
+            return self._failed_at(chase, FailureKind.REFUSED, reason, status=response.status)
         if too_big:
             response.close()
-            return self._failed_at(
-                chase, FailureKind.REFUSED, f"{chase.url} is larger than {cap:,} bytes", status=response.status
-            )
         digest, now = hashlib.sha256(body).hexdigest(), self._clock()
         common = (chase.request.url, chase.url, response.status, headers)
         if digest == chase.request.body_hash:
@@ -228,9 +251,8 @@ class Fetcher:
         wait = retry_after_s(headers.get("retry-after"), self._clock())
         if status in (429, 503) and wait:
             self._pacer.pause(chase.host, wait)
-        return self._failed_at(
-            chase, kind_of(status), f"{chase.host} answered {status}", status=status, retry_after_s=wait
-        )
+        reason = f"{chase.host} answered {status}{', without a document' if status in _WITHOUT_BODY else ''}"
+        return self._failed_at(chase, kind_of(status), reason, status=status, retry_after_s=wait)
 
     def _failed_at(
         self,
@@ -250,30 +272,29 @@ class Fetcher:
         )
 
     def _failed(self, url: str, kind: FailureKind, reason: str) -> FetchFailed:
-        return FetchFailed(url, kind, reason, self._clock(), 0.0)
+        """With the reason as one line that can be stored, at most `REASON_CHARS` long."""
+        return FetchFailed(url, kind, one_line(reason), self._clock(), 0.0)
 
 
 class _Chase:
     """A request on its way through its redirects."""
 
-    def __init__(self, request: Request, accept: str) -> None:
-        self.request, self.url, self.host = request, request.url, request.url
+    def __init__(self, request: Request, accept: str, cut_at: int | None = None) -> None:
+        self.request, self.url, self.host = request, request.url, shown(request.url)
+        self.cut_at = cut_at
         self.elapsed_s = 0.0
         self.hops: list[Hop] = []
         self._accept = accept
+        given = {"If-None-Match": validator(request.etag), "If-Modified-Since": validator(request.last_modified)}
+        self._validators = {name: value for name, value in given.items() if value}
         self._jar: aiohttp.CookieJar | None = None
 
     @property
     def is_conditional(self) -> bool:
-        return bool(self.request.etag or self.request.last_modified)
+        return bool(self._validators)
 
     def headers(self) -> dict[str, str]:
-        headers = {"Accept": self._accept}
-        if self.request.etag:
-            headers["If-None-Match"] = self.request.etag
-        if self.request.last_modified:
-            headers["If-Modified-Since"] = self.request.last_modified
-        return headers
+        return {"Accept": self._accept, **self._validators}
 
     def keep_cookies(self, response: aiohttp.ClientResponse) -> None:
         """For this chase only: some publishers redirect without end whoever brings no cookie back."""
@@ -285,8 +306,24 @@ class _Chase:
         return {name: morsel.value for name, morsel in self._jar.filter_cookies(url).items()} if self._jar else None
 
 
-def _robots_txt(url: URL) -> str:
-    return str(url.origin() / "robots.txt")
+def _robots_txt(address: Address) -> str:
+    return f"{address.origin}/robots.txt"
+
+
+async def _matched(rules: Rules, url: str) -> str | None:
+    """Why the rules forbid `url`; off the event loop where that takes long."""
+    if rules.steps(url) > SLOW_STEPS:
+        return await asyncio.to_thread(rules.refusal, url)
+    return rules.refusal(url)
+
+
+async def _read_body(response: aiohttp.ClientResponse, body: bytearray, most: int) -> bool:
+    """Read into `body` until it or what was sent is longer than `most` bytes; whether it is."""
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if max(len(body), response.content.total_raw_bytes) > most:
+            return True
+    return False
 
 
 def _with_total(timeout: aiohttp.ClientTimeout, total_s: float) -> aiohttp.ClientTimeout:
@@ -295,4 +332,10 @@ def _with_total(timeout: aiohttp.ClientTimeout, total_s: float) -> aiohttp.Clien
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return reason_of(error) if str(error) else type(error).__name__
+
+
+def one_line(reason: str) -> str:
+    """A reason as one line of storable text, at most `REASON_CHARS` characters long."""
+    told = " ".join(reason.encode("utf-8", "replace").decode().split())
+    return told if len(told) <= REASON_CHARS else told[: REASON_CHARS - 1] + "…"

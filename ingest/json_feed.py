@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from ingest import text
-from ingest.parse import Draft, dated, finish, language_of
+from ingest import bounds, text
+from ingest.parse import Draft, dated, drafted, finish, language_of, link_of, storable
 from ingest.urls import absolute
 from ingest.zones import Hints, hints_of
 from newswatch.model import NotAFeed, ParsedFeed
 
+MAX_DIGITS: Final = 1_000
+"""Of a whole number; Python reads no more than 4,300, and would give up the document."""
 
-def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFeed | NotAFeed:
-    """The JSON Feed in `body`, or why it is none."""
+
+def newest_items(body: bytes) -> bounds.Cut:
+    """The JSON Feed in `body` cut down to its newest `bounds.MAX_ENTRIES` items; as it is where it has no more."""
     try:
         data = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return bounds.Cut(body)
+    if not isinstance(data, dict) or not isinstance(data.get("items"), list):
+        return bounds.Cut(body)
+    items, cut = bounds.newest_items(data["items"])
+    return replace(cut, body=json.dumps(data | {"items": items}).encode()) if cut.left_out else bounds.Cut(body)
+
+
+def parse_json_feed(body: bytes, *, url: str | None, country: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+    """The JSON Feed in `body`, or why it is none."""
+    try:
+        data = json.loads(body.decode("utf-8-sig", "replace"), parse_int=_whole)
     except (ValueError, RecursionError) as error:
         return NotAFeed(url, f"it begins like JSON but is none: {error}")
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
@@ -27,11 +43,12 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
     if "jsonfeed.org/version/" not in version:
         problems.append("the document doesn't say which version of JSON Feed it is")
     language = language_of(_str(data, "language"))
-    site = absolute(_str(data, "home_page_url"), url)
-    hints = hints_of(_str(data, "language"), url)
-    drafts = [_draft(item, site or url, now, hints) for item in data["items"] if isinstance(item, dict)]
-    if len(drafts) < len(data["items"]):
-        problems.append(f"{len(data['items']) - len(drafts)} items are no objects: dropped")
+    site = absolute(_address(data, "home_page_url"), url)
+    hints = hints_of(_str(data, "language"), url, country)
+    items = [item for item in data["items"] if isinstance(item, dict)]
+    if len(items) < len(data["items"]):
+        problems.append(f"{len(data['items']) - len(items)} items are no objects: dropped")
+    drafts = drafted(items, lambda item: _draft(item, site or url, now, hints), problems)
     return ParsedFeed(
         url=url,
         format=f"json feed {version.rpartition('/')[2] or '?'}",
@@ -39,17 +56,15 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
         site=site,
         language=language,
         **finish(drafts, language, problems),
-        hub=next((link for hub in _dicts(data, "hubs") if (link := absolute(_str(hub, "url"), url))), None),
-        self_url=absolute(_str(data, "feed_url"), url),
+        hub=next((link for hub in _dicts(data, "hubs") if (link := absolute(_address(hub, "url"), url))), None),
+        self_url=absolute(_address(data, "feed_url"), url),
     )
 
 
 def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
     draft = Draft(guid=_str(item, "id").strip(), title=text.one_line(text.unescape(_str(item, "title"))))
-    given = _str(item, "url") or _str(item, "external_url")
-    draft.link = absolute(given, base)
-    if given and draft.link is None:
-        draft.problems.append(f"url {given!r} is no http(s) URL: dropped")
+    draft.link = link_of(_address(item, "url"), base, "url", draft.problems)
+    draft.link = draft.link or link_of(_address(item, "external_url"), base, "external_url", draft.problems)
     markup = _str(item, "content_html")
     draft.content = text.from_markup(markup) if markup else text.tidy(_str(item, "content_text"))
     draft.summary = text.tidy(_str(item, "summary"))
@@ -58,7 +73,7 @@ def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) 
     draft.published = dated(_str(item, "date_published"), "date_published", now, hints, draft.problems)
     draft.updated = dated(_str(item, "date_modified"), "date_modified", now, hints, draft.problems)
     draft.language = language_of(_str(item, "language"))
-    draft.image = absolute(_str(item, "image") or _str(item, "banner_image"), base)
+    draft.image = absolute(_address(item, "image") or _address(item, "banner_image"), base)
     return draft
 
 
@@ -76,4 +91,15 @@ def _str(data: dict[str, Any], key: str) -> str:
     value = data.get(key)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
+    return storable(value) if isinstance(value, str) else ""
+
+
+def _address(data: dict[str, Any], key: str) -> str:
+    """A string as it stands: with a "?" for what is no character it would be another address."""
+    value = data.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; one of so many digits that Python refuses to read it stays as it is written."""
+    return int(digits) if len(digits) <= MAX_DIGITS else digits

@@ -15,6 +15,7 @@ from lxml import etree
 from pydantic import ValidationError
 
 from ingest.feeds import FeedSpec
+from ingest.urls import shown
 from newswatch.model import Feed
 
 NAMESPACE: Final = "https://newswatch.invalid/opml"
@@ -65,7 +66,10 @@ def read_opml(document: bytes) -> Subscriptions:
     target: Any = outlines
     text = _decoded(document)
     if text.strip():
-        etree.HTML(text, etree.HTMLParser(target=target, recover=True))
+        try:
+            etree.HTML(text, etree.HTMLParser(target=target, recover=True))
+        except (etree.LxmlError, ValueError) as error:
+            return Subscriptions((), (f"the document can't be read: {error}",))
     feeds: dict[str, FeedSpec] = {}
     problems = [] if outlines.found else ["the document lists no feed"]
     for attributes, folders in outlines.found:
@@ -73,7 +77,7 @@ def read_opml(document: bytes) -> Subscriptions:
             spec = _spec(attributes, folders)
         except ValidationError as error:
             told = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-            problems.append(f"{attributes['xmlurl']}: {told}")
+            problems.append(f"{shown(attributes['xmlurl'])}: {told}")
             continue
         feeds.setdefault(spec.feed().id, spec)
     return Subscriptions(tuple(feeds.values()), tuple(problems))
@@ -84,7 +88,7 @@ def _decoded(document: bytes) -> str:
     for encoding in (declared[1].decode("ascii") if declared else "utf-8-sig", "utf-8-sig", "utf-16", "latin-1"):
         try:
             return _ANY_DECLARATION.sub("", document.decode(encoding)).replace("\x00", "")
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
             continue
     raise AssertionError("latin-1 decodes everything")
 

@@ -12,22 +12,24 @@ Where one document gives the same id to several entries with different links, th
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from ingest import dates, text
+from ingest import bounded_feedparser, bounds, dates, text
 from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
-from ingest.authors import keep_as_written, names_in
+from ingest.authors import names_in
+from ingest.bounded_feedparser import TooMuchError
 from ingest.discover import advertised
 from ingest.repair import NotUnpackedError, repaired, unpacked
-from ingest.urls import absolute, canonicalize
+from ingest.urls import AddressError, absolute, canonicalize, is_address, resolve, shown
 from ingest.zones import Hints, hints_of
 from newswatch.model import Entry, NotAFeed, ParsedFeed
+from newswatch.problems import Bulkhead, Fault, no_fault
 
 MAX_BYTES: Final = 50_000_000
 """No feed is that long; beyond it a document is refused unread."""
@@ -35,14 +37,23 @@ TITLE_CHARS: Final = 120
 """How much of a summary becomes the title of an entry that has none."""
 LITERAL: Final = "text/literal"
 """Of a text that says of itself that it is no markup; the type that feedparser gives may be a guess."""
+MAX_ID_CHARS: Final = 2_000
+"""A longer id of an entry is known by its hash: Elasticsearch takes none of more than 32,766 bytes as a keyword."""
+PROBLEMS_TOLD: Final = 20
+"""Entries whose problems are told one by one in those of their feed; the rest are counted."""
 _BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
 _PAGE_MARKUP: Final = re.compile(r"<(?:p|br|div|img|a|ul|table|span)\b[^<>]*>", re.IGNORECASE)
 _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
+_REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}));?")
+_XML_BASE: Final = re.compile(rb"""\bxml:base\s*=\s*(?P<quote>["'])(?P<base>[^"'<>]*)(?P=quote)""")
 _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
 _LANGUAGE: Final = re.compile(r"^([A-Za-z]{2,3})(?:[-_]|$)")
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -63,52 +74,93 @@ class Draft:
     problems: list[str] = field(default_factory=list)
 
 
-def parse(body: bytes, *, url: str | None, content_type: str | None = None, now: datetime) -> ParsedFeed | NotAFeed:
+def parse(
+    body: bytes, *, url: str | None, content_type: str | None = None, country: str | None = None, now: datetime
+) -> ParsedFeed | NotAFeed:
     """The feed in `body`, served from `url`; or why it is none, with the feeds it advertises. Never raises.
 
-    `now` decides which dates are plausible. What was wrong stands in `problems` of the feed and of its entries.
+    `now` decides which dates are plausible; `country` (ISO 3166) is the outlet's, and tells what zone a date means by
+    a name of several. What was wrong, and what was left out of too much, stands in `problems` of the feed and of its
+    entries. A document that might take long is read by a worker, which is killed after `bounds.FEED_S`.
     """
     if len(body) > MAX_BYTES:
         return NotAFeed(url, f"the document has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
+    if (small := bounds.harmless(body)) is not None:
+        return read_feed(small, url, content_type, now, country)
+    from ingest.workers import OverBudgetError, confined
+
     try:
-        return _read(unpacked(body, MAX_BYTES), url, content_type, now)
-    except NotUnpackedError as error:
-        return NotAFeed(url, str(error))
+        return confined(bounds.FEED_S, read_feed, body, url, content_type, now, country)
+    except OverBudgetError as error:
+        return NotAFeed(url, f"reading it {error}")
+
+
+def read_feed(
+    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None = None
+) -> ParsedFeed | NotAFeed:
+    """The same, here and now, however long it takes.
+
+    Raises:
+        MemoryError: there was not enough.
+    """
+    try:
+        return _bounded(unpacked(body, MAX_BYTES), url, content_type, now, country)
+    except (TooMuchError, NotUnpackedError) as error:
+        return NotAFeed(url, f"it is not read: {error}")
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a hostile document provokes in the parsers below
-        return NotAFeed(url, f"reading it failed: {type(error).__name__}: {error}")
+        return NotAFeed(url, bounds.shortened(f"reading it failed: {type(error).__name__}: {error}"))
 
 
-def _read(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+def _bounded(
+    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None
+) -> ParsedFeed | NotAFeed:
+    cut = _newest_entries(body)
+    feed = _read(cut.body, url, content_type, now, country)
+    return bounds.bounded_feed(feed, cut.problems) if isinstance(feed, ParsedFeed) else bounds.bounded_refusal(feed)
+
+
+def _newest_entries(body: bytes) -> bounds.Cut:
+    if not _is_json(body):
+        return bounds.newest_entries(body)
+    from ingest.json_feed import newest_items
+
+    return newest_items(body)
+
+
+def _is_json(body: bytes) -> bool:
+    return body.lstrip(_BOM_OR_SPACE)[:1] in (b"{", b"[")
+
+
+def _read(
+    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None
+) -> ParsedFeed | NotAFeed:
     start = body.lstrip(_BOM_OR_SPACE)
     if not start:
         return NotAFeed(url, "the document is empty")
-    if start[:1] in (b"{", b"["):
+    if _is_json(body):
         from ingest.json_feed import parse_json_feed
 
-        return parse_json_feed(body, url=url, now=now)
+        return parse_json_feed(body, url=url, country=country, now=now)
     mended = repaired(body)
     if b"<urlset" in body[:4_096] or b"<sitemapindex" in body[:4_096]:
         from ingest.sitemap import parse_sitemap
 
-        found = parse_sitemap(mended.body, url=url, now=now)
+        found = parse_sitemap(mended.body, url=url, country=country, now=now)
     else:
-        found = _parse_xml(mended.body, url, content_type, now)
+        found = _parse_xml(mended.body, url, content_type, now, country)
     return replace(found, problems=(*mended.problems, *found.problems)) if isinstance(found, ParsedFeed) else found
 
 
 # ── RSS and Atom, by feedparser ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
-    import feedparser
-
-    keep_as_written()
-    headers = {"content-type": content_type} if content_type else {}
-    # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here. The document's
-    # address is kept from it, or it would resolve relative ids too, and another address would make all entries new.
-    parsed = feedparser.parse(
-        io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-    )
+def _parse_xml(
+    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None
+) -> ParsedFeed | NotAFeed:
+    body, problems = readable(body, url)
+    parsed = bounded_feedparser.parse(body, {"content-type": content_type} if content_type else {})
     if not parsed.get("version") and not parsed.entries:
         feeds = advertised(body, url)
         return NotAFeed(url, "it is a page, not a feed" if feeds or _is_html(body) else "it is no feed", feeds)
@@ -118,8 +170,9 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
         _mark_literal(parsed.entries)
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
     base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
-    hints = hints_of(_text(feed, "language"), url)
-    drafts = [_draft(entry, base, now, hints) for entry in parsed.entries]
+    hints = hints_of(_text(feed, "language"), url, country)
+    problems += _document_problems(parsed)
+    drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, now, hints), problems)
     skip = {name.lower(): _SKIPPED.findall(inner) for name, inner in _SKIP.findall(body[:100_000])}
     return ParsedFeed(
         url=url,
@@ -127,13 +180,39 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
         title=_plain(feed, "title"),
         site=absolute(_text(feed, "link"), url),
         language=language_of(_text(feed, "language")),
-        **finish(drafts, language_of(_text(feed, "language")), _document_problems(parsed)),
+        **finish(drafts, language_of(_text(feed, "language")), problems),
         ttl_s=_ttl(feed),
         skip_hours=frozenset(int(h) % 24 for h in skip.get(b"hours", ()) if h.isdigit()),
         skip_days=frozenset(_DAYS.index(d) for d in (d.decode().lower() for d in skip.get(b"days", ())) if d in _DAYS),
         hub=_link(feed, "hub", url),
         self_url=_link(feed, "self", url),
     )
+
+
+def readable(body: bytes, url: str | None) -> tuple[bytes, list[str]]:
+    """`body` without two things of which feedparser loses the whole feed, and what was changed.
+
+    A reference to a character that there is not breaks it; an `xml:base` that is no address takes every link along.
+    """
+    problems: list[str] = []
+    if wrong := sum(not _is_character(found) for found in _REFERENCE.finditer(body)):
+        body = _REFERENCE.sub(lambda found: found.group() if _is_character(found) else b"&#xFFFD;", body)
+        problems.append(f"{wrong} references to characters that there are not: shown as \ufffd")
+    return _XML_BASE.sub(partial(_whole_base, url, problems), body) if b"xml:base" in body else body, problems
+
+
+def _is_character(reference: re.Match[bytes]) -> bool:
+    digits = reference["hex"] or reference["decimal"]
+    code = int(digits, 16 if reference["hex"] else 10) if len(digits) < 9 else 0xD800
+    return code < 0xD800 or 0xDFFF < code <= 0x10FFFF
+
+
+def _whole_base(url: str | None, problems: list[str], attribute: re.Match[bytes]) -> bytes:
+    given = text.unescape(attribute["base"].decode("utf-8", "replace"))
+    if absolute(given or "/", url or "https://nowhere.invalid/"):
+        return attribute.group()
+    problems.append(f"xml:base {shown(given)} is no http(s) URL: dropped")
+    return b""
 
 
 def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
@@ -202,15 +281,14 @@ def _authors(entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
 
 
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
-    given = _text(entry, "feedburner_origlink") or _text(entry, "link")
-    if _get(entry, "guidislink") and given == _text(entry, "id") and not _SCHEME.match(given):
-        given = ""  # `isPermaLink` is the default, so a bare number passes for a link
-    if not given.strip():
-        given = next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")
-    link = absolute(text.unescape(given), base)
-    if given.strip() and link is None:
-        problems.append(f"link {given.strip()!r} is no http(s) URL: dropped")
-    return link
+    """The first of the addresses that the entry gives which is one; those before it are noted."""
+    given = [_text(entry, "feedburner_origlink"), _text(entry, "link")]
+    if _get(entry, "guidislink") and given[1] == _text(entry, "id") and not _SCHEME.match(given[1]):
+        given[1] = ""  # `isPermaLink` is the default, so a bare number passes for a link
+    if not any(link.strip() for link in given):
+        given = [next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")]
+    links = (link_of(text.unescape(link), base, "link", problems) for link in given)
+    return next((link for link in links if link), None)
 
 
 def _date(entry: Mapping[str, Any], key: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
@@ -233,10 +311,11 @@ def _is_image(media: Mapping[str, Any]) -> bool:
 def _document_problems(parsed: Mapping[str, Any]) -> list[str]:
     import feedparser
 
+    left_out = list(_get(parsed.feed, bounded_feedparser.NOTES) or ())  # type: ignore[attr-defined]
     error = _get(parsed, "bozo_exception")
     if not _get(parsed, "bozo") or error is None or isinstance(error, feedparser.NonXMLContentType):
-        return []  # feeds served as text/html are many, and nothing is lost by it
-    return [f"the document is ill-formed: {text.one_line(str(error))}"]
+        return left_out  # feeds served as text/html are many, and nothing is lost by it
+    return [*left_out, f"the document is ill-formed: {text.one_line(str(error))}"]
 
 
 def _format(version: str) -> str:
@@ -250,12 +329,12 @@ def _format(version: str) -> str:
 def _ttl(feed: Mapping[str, Any]) -> int | None:
     """The longest of the waits that the feed asks for, in seconds: `ttl` and the syndication module's period."""
     waits = []
-    if (minutes := _text(feed, "ttl").strip()).isdigit() and len(minutes) < 9:
+    if (minutes := _text(feed, "ttl").strip()).isdecimal() and len(minutes) < 9:
         waits.append(int(minutes) * 60)
     period = _PERIODS.get(_text(feed, "sy_updateperiod").strip().lower())
     frequency = _text(feed, "sy_updatefrequency").strip()
     if period:
-        waits.append(period // max(1, int(frequency)) if frequency.isdigit() and len(frequency) < 9 else period)
+        waits.append(period // max(1, int(frequency)) if frequency.isdecimal() and len(frequency) < 9 else period)
     return max(waits) if waits else None
 
 
@@ -298,22 +377,60 @@ def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> 
     return when
 
 
-def finish(drafts: Iterable[Draft], language: str | None, problems: list[str]) -> dict[str, Any]:
-    """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`."""
+def link_of(given: str, base: str | None, what: str, problems: list[str]) -> str | None:
+    """`given` as an address, read relative to `base`; None with a note in `problems` where it is none."""
+    if not given.strip():
+        return None
+    try:
+        return resolve(given, base).url
+    except AddressError as error:
+        problems.append(f"{what} is no http(s) URL: dropped. {error}")
+        return None
+
+
+def drafted(
+    items: Iterable[T], draft: Callable[[T], Draft], problems: list[str], *, fault: Fault = no_fault
+) -> list[Draft]:
+    """Each item as a draft; one that breaks `draft` costs itself, and is told in `problems`."""
+    walls = Bulkhead("parse", fault=fault)
+    made = [
+        walls.attempt("entry", f"entry {number}", partial(draft, item)) for number, item in enumerate(items, start=1)
+    ]
+    problems += _told(f"{problem.subject} can't be read: {problem.reason}" for problem in walls.problems)
+    return [one for one in made if one is not None]
+
+
+def finish(
+    drafts: Iterable[Draft], language: str | None, problems: list[str], *, fault: Fault = no_fault
+) -> dict[str, Any]:
+    """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`.
+
+    A draft that can't be made an entry costs itself, and is told.
+    """
+    walls, dropped = Bulkhead("parse", fault=fault), []
     kept: list[Draft] = []
     for number, draft in enumerate(drafts, 1):
         _title_from_summary(draft)
         if draft.title or draft.link:
             kept.append(draft)
         else:
-            problems.append(f"entry {number} has no title, link or text: dropped")
+            dropped.append(f"entry {number} has no title, link or text: dropped")
     ambiguous = _ambiguous(kept)
     entries: dict[str, Entry] = {}
     for draft in kept:
-        entry = _entry(draft, "" if draft.guid in ambiguous else draft.guid, language)
-        if entries.setdefault(entry.id, entry) is not entry:
-            problems.append(f"entry {entry.id!r} stands more than once: the first counts")
-    return {"entries": tuple(entries.values()), "problems": tuple(problems)}
+        guid = "" if draft.guid in ambiguous else draft.guid
+        entry = walls.attempt("entry", shown(draft.title), partial(_entry, draft, guid, language))
+        if entry and entries.setdefault(entry.id, entry) is not entry:
+            dropped.append(f"entry {shown(entry.id)} stands more than once: the first counts")
+    dropped += [f"entry {problem.subject} can't be read: {problem.reason}" for problem in walls.problems]
+    return {"entries": tuple(entries.values()), "problems": (*problems, *_told(dropped))}
+
+
+def _told(problems: Iterable[str]) -> list[str]:
+    """The first `PROBLEMS_TOLD`, and how many there are more."""
+    every = list(problems)
+    more = len(every) - PROBLEMS_TOLD
+    return [*every[:PROBLEMS_TOLD], *([f"{more} more entries have such problems"] if more > 0 else [])]
 
 
 def _title_from_summary(draft: Draft) -> None:
@@ -331,19 +448,39 @@ def _ambiguous(drafts: Iterable[Draft]) -> set[str]:
 
 
 def _entry(draft: Draft, guid: str, language: str | None) -> Entry:
+    link = draft.link if is_address(draft.link) else None
     return Entry(
-        id=guid or (canonicalize(draft.link) if draft.link else _hash_id(draft)),
-        url=draft.link,
-        title=draft.title,
-        summary=draft.summary,
-        content=draft.content,
-        authors=draft.authors,
+        id=_known_as(guid) or (canonicalize(link) if link else _hash_id(draft)),
+        url=link,
+        title=storable(draft.title, draft.problems),
+        summary=storable(draft.summary, draft.problems),
+        content=storable(draft.content, draft.problems),
+        authors=tuple(storable(author, draft.problems) for author in draft.authors),
         published=draft.published or draft.updated,
         updated=draft.updated,
         language=draft.language or language,
         image=draft.image,
-        problems=tuple(draft.problems),
+        problems=tuple(storable(problem) for problem in draft.problems),
     )
+
+
+def storable(given: str, problems: list[str] | None = None) -> str:
+    """`given` with a "?" for each half of a character (lone surrogates, which no encoding of Unicode writes)."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        note = 'halves of characters are shown as "?"'
+        if problems is not None and note not in problems:
+            problems.append(note)
+        return given.encode("utf-8", "replace").decode()
+    return given
+
+
+def _known_as(guid: str) -> str:
+    """The id that an entry gives, or its hash where that is longer than `MAX_ID_CHARS`."""
+    if len(guid) <= MAX_ID_CHARS:
+        return storable(guid)
+    return f"sha256:{hashlib.sha256(guid.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def _hash_id(draft: Draft) -> str:

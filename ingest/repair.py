@@ -20,10 +20,13 @@ _ENCODING: Final = re.compile(rb"(<\?xml\s[^>]{0,100}?encoding\s*=\s*[\"'])([A-Z
 _HTML: Final = re.compile(rb"<!doctype\s+html|<html", re.IGNORECASE)
 _SKIPPED: Final = (
     rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
-    rb"|&(?:amp|lt|gt|quot|apos);|&#\d{1,7};|&#x[0-9a-fA-F]{1,6};"
+    rb"|&(?:amp|lt|gt|quot|apos);|&#\d{1,7};|&#x[0-9a-fA-F]{1,6};|&#\d{8,}|&#[xX][0-9a-fA-F]{7,}"
 )
+"""What is no raw ampersand; references to characters that there are not are left to `ingest.parse.readable`."""
 _FAULT: Final = re.compile(rb"(?P<kept>" + _SKIPPED + rb")|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&", re.DOTALL)
-_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
+"""What no XML document may hold."""
+_ENTITY: Final = b"<!ENTITY"
 _BAD_REFERENCE: Final = re.compile(rb"&#(?:[0-8]|1[124-9]|2\d|3[01]|x(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));", re.IGNORECASE)
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
 """How UTF-16 and UTF-32 begin, in which nothing here can be looked for byte by byte."""
@@ -67,12 +70,20 @@ def repaired(body: bytes) -> Repaired:
     body = _as_utf8(_from_declaration(body, problems), problems)
     if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose letters look like anything
         return Repaired(body, tuple(problems))
-    body, controls = _CONTROLS.subn(b"", body)
-    if controls:
-        problems.append(f"the document is ill-formed: {controls:,} control characters: left out")
-    if b"<!ENTITY" not in body[:100_000]:
-        body = _with_ampersands(_BAD_REFERENCE.sub(b"", body), problems)
-    return Repaired(body, tuple(problems))
+    plain = body.translate(None, CONTROLS)
+    if left_out := len(body) - len(plain):
+        problems.append(f"the document is ill-formed: {left_out:,} control characters: left out")
+    return Repaired(plain if _ENTITY in plain[:100_000] else _mended(plain, problems), tuple(problems))
+
+
+def _mended(body: bytes, problems: list[str]) -> bytes:
+    """With its references as they should be; without a declaration of entities that only so came about."""
+    found: list[str] = []
+    mended = _with_ampersands(_BAD_REFERENCE.sub(b"", body), found)
+    if mended.count(_ENTITY) > body.count(_ENTITY):
+        return body
+    problems += found
+    return mended
 
 
 def _from_declaration(body: bytes, problems: list[str]) -> bytes:

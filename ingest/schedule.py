@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ingest.http import retry_after_s
-from ingest.urls import absolute, host_of
+from ingest.http import retry_after_s, seconds_of, validator
+from ingest.urls import AddressError, host_of, is_address, read_address
 from newswatch.model import (
     Entry,
     FailureKind,
@@ -63,7 +63,7 @@ NO_FEED_WAIT_S: Final = 900
 PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
 """Before each further try at an article page that failed for a passing reason; after the last it is left."""
 _PERMANENT_REDIRECTS: Final = frozenset({301, 308})
-_MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,10})")
+_MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +143,47 @@ def resting_hosts(states: Iterable[FeedState], now: datetime) -> Mapping[str, da
     """The hosts that asked for rest, and until when: none of their feeds is to be polled before."""
     until: dict[str, datetime] = {}
     for state in states:
-        if state.paused_until and state.paused_until > now:
+        if state.paused_until and state.paused_until > now and is_address(state.url):
             host = host_of(state.url)
             until[host] = max(state.paused_until, until.get(host, state.paused_until))
     return until
+
+
+@dataclass(frozen=True, slots=True)
+class Misaddressed:
+    """A feed that is stored with an address that can't be asked."""
+
+    state: FeedState
+    """What is to be remembered of it."""
+    reason: str
+    """Why, and what was done about it."""
+
+
+def misaddressed(state: FeedState, feed: Feed, now: datetime) -> Misaddressed | None:
+    """What becomes of a feed whose stored address is none; None where it is one.
+
+    A feed that a redirect led there goes back to its configured address, and is due at once. One whose own address is
+    none is shown as failing, and is looked at again after an hour, then two, at last every week: a corrected
+    configuration makes it due at once.
+    """
+    reason = _no_address(state.url)
+    if reason is None:
+        return None
+    if state.url != feed.url and is_address(feed.url):
+        reason += f". It is polled at its configured address again, {feed.url}"
+        return Misaddressed(replace(_reverted(state, feed), next_poll_at=None, last_error=reason), reason)
+    state = replace(state, failures=state.failures + 1, last_status=None, last_error=reason)
+    wait = backoff(FIRST_WAIT_S[FailureKind.REFUSED], state.failures)
+    state = replace(state, next_poll_at=now + timedelta(seconds=wait.seconds), interval_why=wait.why)
+    return Misaddressed(_shown(state, FeedHealth.FAILING, reason, now), reason)
+
+
+def _no_address(url: str) -> str | None:
+    try:
+        read_address(url)
+    except AddressError as error:
+        return str(error)
+    return None
 
 
 def retried(state: FeedState) -> FeedState:
@@ -192,7 +229,8 @@ def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: date
     wait = backoff(FIRST_WAIT_S[outcome.kind], state.failures)
     if outcome.retry_after_s:
         seconds = min(max(outcome.retry_after_s, 1.0), WEEK_S)
-        wait = Wait(seconds, f"the server asked to wait {span(seconds)}", asked=True)
+        more = "" if seconds >= outcome.retry_after_s else f", of which {span(seconds)} are waited"
+        wait = Wait(seconds, f"the server asked to wait {span(max(outcome.retry_after_s, 1.0))}{more}", asked=True)
         state = replace(state, paused_until=now + timedelta(seconds=seconds))
     lasting = outcome.kind is not FailureKind.TRANSIENT or state.failures >= FAILING_AFTER
     if lasting or state.health is FeedHealth.FAILING:
@@ -267,7 +305,7 @@ def permanent_target(outcome: FetchResult) -> str | None:
     """Where the unbroken run of permanent redirects at the beginning leads; None where there is none."""
     target = None
     for hop in outcome.hops:
-        if hop.status not in _PERMANENT_REDIRECTS or absolute(hop.url, None) is None:
+        if hop.status not in _PERMANENT_REDIRECTS or not is_address(hop.url):
             break
         target = hop.url
     return target
@@ -295,8 +333,8 @@ def _after_success(
         failures=0,
         last_error=None,
         last_success_at=now,
-        etag=outcome.headers.get("etag", state.etag if parsed is None else None),
-        last_modified=outcome.headers.get("last-modified", state.last_modified if parsed is None else None),
+        etag=validator(outcome.headers.get("etag", state.etag if parsed is None else None)),
+        last_modified=validator(outcome.headers.get("last-modified", state.last_modified if parsed is None else None)),
         body_hash=outcome.body_hash if isinstance(outcome, Fetched) else state.body_hash,
         entry_ids=tuple(entry.id for entry in parsed.entries) if parsed and parsed.entries else state.entry_ids,
         new_articles=state.new_articles + new_entries,
@@ -391,8 +429,7 @@ def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) 
 
 
 def _age(headers: Mapping[str, str]) -> float:
-    age = headers.get("age", "").strip()
-    return float(age) if age.isdigit() and len(age) < 10 else 0.0
+    return seconds_of(headers.get("age", "")) or 0.0
 
 
 def _feed_wait(state: FeedState, settings: Settings) -> Wait | None:

@@ -7,13 +7,13 @@ from datetime import datetime
 from lxml import etree
 
 from ingest import text
-from ingest.parse import Draft, dated, finish, language_of
+from ingest.parse import Draft, dated, drafted, finish, language_of, link_of
 from ingest.urls import absolute
 from ingest.zones import hints_of
 from newswatch.model import NotAFeed, ParsedFeed
 
 
-def parse_sitemap(body: bytes, *, url: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+def parse_sitemap(body: bytes, *, url: str | None, country: str | None, now: datetime) -> ParsedFeed | NotAFeed:
     """The news of the sitemap in `body`; a sitemap without news is no feed, an index names the sitemaps in it."""
     root = etree.fromstring(
         body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
@@ -26,9 +26,9 @@ def parse_sitemap(body: bytes, *, url: str | None, now: datetime) -> ParsedFeed 
     items = [node for node in root.iter("{*}url") if node.find("{*}news") is not None]
     if not items:
         return NotAFeed(url, "it is a sitemap without news")
-    drafts = [_draft(item, url, now) for item in items]
     name, language = _text(_news(items[0]), "name"), language_of(_text(_news(items[0]), "language"))
     problems = ["the document is ill-formed"] if root.getroottree().parser.error_log else []
+    drafts = drafted(items, lambda item: _draft(item, url, country, now), problems)
     return ParsedFeed(url, "news sitemap", name, None, language, **finish(drafts, language, problems))
 
 
@@ -53,11 +53,11 @@ def _title(written: str) -> str:
     return text.one_line(text.unescape(text.unescape(written)))
 
 
-def _draft(item: etree._Element, url: str | None, now: datetime) -> Draft:
+def _draft(item: etree._Element, url: str | None, country: str | None, now: datetime) -> Draft:
     news = _news(item)
     draft = Draft(title=_title(_text(news, "title")), date_as_written=_text(news, "publication_date"))
-    draft.link = absolute(_inner(item.find("{*}loc")), url)
+    draft.link = link_of(_inner(item.find("{*}loc")), url, "loc", draft.problems)
     draft.language = language_of(_text(news, "language"))
-    hints = hints_of(_text(news, "language"), url)
+    hints = hints_of(_text(news, "language"), url, country)
     draft.published = dated(draft.date_as_written, "publication_date", now, hints, draft.problems)
     return draft

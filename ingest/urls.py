@@ -1,16 +1,33 @@
-"""URLs as identities: an article is known by its canonical URL."""
+"""URLs as identities: an article is known by its canonical URL.
+
+`read_address` is the one rule for addresses. Whatever accepts, stores, follows or compares one goes through it, so that
+what one part of newswatch lets through, no other part chokes on: yarl and aiohttp, the guard, robots.txt, the store.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import Final
 from urllib.parse import SplitResult, quote_plus, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url, safe_url_string
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+MAX_CHARS: Final = 8_000
+"""Characters of an address, as written, as asked for and as its canonical form. RFC 9110, 4.1 asks servers to take that
+many at least, and longer ones are met in attacks only."""
+MAX_HOST_CHARS: Final = 253
+"""Characters of a host in its ASCII form (RFC 1035: 255 bytes on the wire)."""
+MAX_LABEL_CHARS: Final = 63
+"""Characters between two dots of a host (RFC 1035)."""
+SHOWN_CHARS: Final = 400
+"""Characters of a text that is no address that an error or a note repeats; the rest is cut, and marked with "…"."""
+_CACHED_CHARS: Final = 500
+"""Longer addresses are read anew each time: ten thousand of the longest would take a quarter of a gigabyte."""
 
 # fmt: off
 _TRACKING_NAMES: Final = frozenset(
@@ -40,27 +57,86 @@ _TRACKING_PREFIXES: Final = (
     "wt_mc",
 )
 _SESSION_IN_PATH: Final = re.compile(r";jsessionid=[^/?#]*", re.IGNORECASE)
-_HOST_NAME: Final = re.compile(r"[a-z0-9._-]+")
+_LABEL: Final = re.compile(rf"[a-z0-9_-]{{1,{MAX_LABEL_CHARS}}}")
+_LOOKS_LIKE_IPV4: Final = re.compile(r"(?:\d+|0x[0-9a-f]*)")
 _CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x20\x7f]")
+_PLAIN: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>(?=[a-z0-9.-]{1,253}[/?#]|[a-z0-9.-]{1,253}$)(?!xn--|[^/?#]*\.xn--)"
+    r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*\.[a-z][a-z0-9-]{0,62})"
+    r"(?P<path>(?:/[A-Za-z0-9._~,=:@&+-]*)*)(?:\?(?P<query>[A-Za-z0-9._~=&/,:@+-]+))?",
+)
+"""Most addresses there are, read without a look at what is wrong with others. A test holds it to the rule."""
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._~,=:@&+/-]*")
+_MANY_ROUNDS: Final = 8
 
 
-@lru_cache(maxsize=10_000)  # an entry's link is asked for several times on its way
+class AddressError(ValueError):
+    """A text is no address; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An absolute http(s) URL that newswatch works with."""
+
+    url: str
+    """As it is asked for and stored: ASCII, its host encoded, everything else percent-encoded where it must be."""
+    host: str
+    """In lower case and ASCII, an IPv6 address without brackets."""
+    port: int | None
+    """As given; None where it is the scheme's own."""
+    scheme: str
+    path: str
+    query: str
+    """Path and query of `url`, for the canonical form."""
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host[:port]`."""
+        return f"{self.scheme}://{_authority(self.host, self.port)}"
+
+
+def read_address(text: str) -> Address:
+    """`text` as an address; blanks around it, and control characters in it, are dropped as browsers do.
+
+    It must be absolute, http or https, have a host that is a name (RFC 1035; in other scripts by IDNA, UTS 46) or an IP
+    address in its usual form, a port from 1 to 65,535 if any, no characters that are halves of others, and keep within
+    `MAX_CHARS`, `MAX_HOST_CHARS` and `MAX_LABEL_CHARS`.
+
+    Raises:
+        AddressError: it is none; the message names it, cut to `SHOWN_CHARS`, and says why.
+    """
+    if not isinstance(text, str):
+        raise AddressError(f"{shown(text)} is no URL: it is no text")
+    return _cached(text) if len(text) <= _CACHED_CHARS else _read(text)
+
+
+def is_address(text: str | None) -> bool:
+    """Whether `text` is an address (`read_address`)."""
+    try:
+        return bool(text) and bool(read_address(text or ""))
+    except AddressError:
+        return False
+
+
+def shown(text: object) -> str:
+    """`text` for an error or a note: quoted, in one line, of at most `SHOWN_CHARS` characters."""
+    quoted = repr(text[: SHOWN_CHARS + 1] if isinstance(text, str) else text)
+    return quoted if len(quoted) <= SHOWN_CHARS else quoted[:SHOWN_CHARS] + "…"
+
+
 def canonicalize(url: str) -> str:
     """The URL that an article is known by: the same for every spelling of one address.
 
     Scheme and host in lower case, host in its ASCII form, no default port, no credentials, no fragment, no tracking
     parameters or session ids, parameters sorted, percent-encoding as the WHATWG URL standard writes it, `/` for an
     empty path. Only parameters that are *never* an address are dropped: merging two articles would lose one, while
-    keeping a parameter too many only shows one twice.
+    keeping a parameter too many only shows one twice. The canonical form of a canonical URL is itself.
 
     Raises:
-        ValueError: `url` is no absolute http(s) URL; the message names it.
+        AddressError: `url` is no address.
     """
-    parts = _split(url)
-    path = _SESSION_IN_PATH.sub("", parts.path) or "/"
-    query = "&".join(sorted(_param(p) for p in parts.query.split("&") if p and not _is_tracking(p.partition("=")[0])))
-    address = str(canonicalize_url(urlunsplit((parts.scheme, _netloc(parts, url), path, "", ""))))
-    return f"{address}?{query}" if query else address
+    read_address(url)
+    return _canonical_cached(url) if len(url) <= _CACHED_CHARS else _canonical(url)
 
 
 def article_id(url: str) -> str:
@@ -72,20 +148,34 @@ def article_id(url: str) -> str:
 
 
 def absolute(link: str | None, base: str | None) -> str | None:
-    """`link` as an absolute http(s) URL, read relative to `base` like a browser does; None where it is none."""
-    if not link:
-        return None
+    """`link` as an address, read relative to `base` like a browser does; None where it is none."""
     try:
-        joined = urljoin(base or "", link.strip())
-        _split(joined)
-        return str(safe_url_string(joined))
-    except ValueError:
+        return resolve(link, base).url if link else None
+    except AddressError:
         return None
+
+
+def resolve(link: str, base: str | None) -> Address:
+    """`link` as an address, read relative to `base` like a browser does; a base that is no address is left aside.
+
+    Raises:
+        AddressError: the two give none.
+    """
+    link = link.strip()
+    if len(link) > MAX_CHARS:
+        raise AddressError(_too_long(link, len(link)))
+    if _PLAIN.fullmatch(link):
+        return read_address(link)
+    try:
+        joined = urljoin(base if base and is_address(base) else "", link)
+    except ValueError as error:
+        raise AddressError(f"{shown(link)} is no URL: {error}") from error
+    return read_address(joined)
 
 
 def host_of(url: str) -> str:
-    """The host of `url`, lower case; raises ValueError naming a URL that has none."""
-    return _host(_split(url), url)
+    """The host of `url`, lower case; raises AddressError naming a URL that has none."""
+    return read_address(url).host
 
 
 def site_of(url: str) -> str:
@@ -93,10 +183,7 @@ def site_of(url: str) -> str:
 
     The host itself where it has none: an IP address, a name on one's own network.
     """
-    from tld import get_fld
-
-    host = host_of(url)
-    return str(get_fld(f"http://{host}", fail_silently=True) or host)
+    return _site(host_of(url))
 
 
 def domain_of(url: str) -> str:
@@ -104,37 +191,185 @@ def domain_of(url: str) -> str:
     return host_of(url).removeprefix("www.")
 
 
-def _split(url: str) -> SplitResult:
-    try:
-        url.encode()  # lone surrogates are no text
-        parts = urlsplit(_CONTROL_OR_SPACE.sub(lambda m: "%20" if m.group() == " " else "", url.strip()))
-        port_is_number = parts.port is None or parts.port >= 0
-    except ValueError as error:
-        raise ValueError(f"{url!r} is no URL: {error}") from error
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or not port_is_number:
-        raise ValueError(f"{url!r} is no absolute http(s) URL")
-    return parts
+@lru_cache(maxsize=10_000)
+def _site(host: str) -> str:
+    from tld import get_fld
 
-
-def _host(parts: SplitResult, url: str) -> str:
-    host = (parts.hostname or "").rstrip(".")
-    if not host:
-        raise ValueError(f"{url!r} has no host")
-    if ":" in host:
+    if _is_ip(host):
         return host
+    return str(get_fld(f"http://{host}", fail_silently=True) or host)
+
+
+# ── the rule ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(text: str) -> Address:
+    if len(text) > MAX_CHARS:
+        raise AddressError(_too_long(text, len(text)))
+    if plain := _PLAIN.fullmatch(text):
+        return _read_plain(text, plain)
+    address = _read_any(text)
+    _refuse_what_others_refuse(address, text)
+    return address
+
+
+_cached = lru_cache(maxsize=10_000)(_read)  # an entry's link is asked for several times on its way
+
+
+def _read_plain(text: str, plain: re.Match[str]) -> Address:
+    if len(text) * 3 > MAX_CHARS:
+        return _read_any(text)
+    path, query = plain["path"], plain["query"] or ""
+    # As w3lib writes it: without a path, some servers would be asked for "?a=b".
+    if query and not path:
+        text, path = f"{plain['scheme']}://{plain['host']}/?{query}", "/"
+    return Address(text, plain["host"], None, plain["scheme"], path, query)
+
+
+def _read_any(text: str) -> Address:
+    parts, port = _split(text)
+    user, _, place = parts.netloc.rpartition("@")
+    host = _host(parts.hostname or "", text, is_bracketed=place.startswith("["))
+    place = _authority(host, parts.port)  # the port as given: an entry whose link changes is read anew
+    netloc = f"{user}@{place}" if user else place
     try:
-        name = host.encode("idna").decode("ascii").lower()
-    except UnicodeError as error:
-        raise ValueError(f"{url!r} has no valid host name: {error}") from error
-    if not _HOST_NAME.fullmatch(name):
-        raise ValueError(f"{url!r} has no valid host name")
+        url = str(safe_url_string(urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))))
+        safe = urlsplit(url)
+    except ValueError as error:
+        raise AddressError(f"{shown(text)} is no URL: {error}") from error
+    address = Address(url, host, port, parts.scheme, safe.path, safe.query)
+    longest = max(len(url), len(_canonical_of(address)) if len(url) * 3 > MAX_CHARS else 0)
+    if longest > MAX_CHARS:
+        raise AddressError(_too_long(text, longest))
+    return address
+
+
+def _too_long(text: str, chars: int) -> str:
+    return f"{shown(text)} is no URL that is taken: it has {chars:,} characters, more than {MAX_CHARS:,}"
+
+
+def _split(text: str) -> tuple[SplitResult, int | None]:
+    """The parts of `text`, and its port where that is not the scheme's own."""
+    try:
+        text.encode()  # lone surrogates are no text
+        parts = urlsplit(_CONTROL_OR_SPACE.sub(lambda m: "%20" if m.group() == " " else "", text.strip()))
+        port, _ = parts.port, parts.hostname
+    except ValueError as error:
+        raise AddressError(f"{shown(text)} is no URL: {error}") from error
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise AddressError(f"{shown(text)} is no absolute http(s) URL")
+    if "\\" in parts.netloc:  # to browsers it is a slash: they would ask another host
+        raise AddressError(f"{shown(text)} is no URL: a backslash stands before its path")
+    if port == 0:
+        raise AddressError(f"{shown(text)} is no URL: there is no port 0")
+    return parts, None if port == DEFAULT_PORTS[parts.scheme] else port
+
+
+def _host(given: str, text: str, *, is_bracketed: bool) -> str:
+    """The host in lower case and ASCII, an IPv6 address without brackets and at its shortest."""
+    if is_bracketed:
+        return _ipv6(given, text)
+    given = given.removesuffix(".")
+    if len(given) > MAX_HOST_CHARS:
+        raise AddressError(f"{shown(text)} has no valid host name: more than {MAX_HOST_CHARS} characters")
+    name = (given if given.isascii() else _idna(given, text)).lower().removesuffix(".")
+    labels = name.split(".")
+    if len(name) > MAX_HOST_CHARS or not all(map(_LABEL.fullmatch, labels)):
+        why = f"labels of 1 to {MAX_LABEL_CHARS} letters, digits and hyphens, {MAX_HOST_CHARS} characters in all"
+        raise AddressError(f"{shown(text)} has no valid host name ({why})")
+    if _LOOKS_LIKE_IPV4.fullmatch(labels[-1]) and not _is_ip(name):
+        # 127.1, 0x7f.1 and 2130706433 are 127.0.0.1 to some and a name to others.
+        raise AddressError(f"{shown(text)} has no valid host name: it ends in a number and is no IPv4 address")
     return name
 
 
-def _netloc(parts: SplitResult, url: str) -> str:
-    host = _host(parts, url)
+def _ipv6(given: str, text: str) -> str:
+    try:
+        if "%" in given:
+            raise ValueError("an address with a zone leads nowhere else")
+        return IPv6Address(given).compressed
+    except ValueError as error:
+        raise AddressError(f"{shown(text)} has no valid host: {error}") from error
+
+
+def _idna(given: str, text: str) -> str:
+    """The host as browsers and yarl encode it (UTS 46), or by the older standard, which knows signs such as ☃."""
+    import idna
+
+    try:
+        return idna.encode(given, uts46=True).decode("ascii")
+    except UnicodeError:
+        pass
+    try:
+        return given.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise AddressError(f"{shown(text)} has no valid host name: {error}") from error
+
+
+def _refuse_what_others_refuse(address: Address, text: str) -> None:
+    """Asks yarl, by which pages are fetched: it decodes the host, where rubbish behind `xn--` is an error.
+
+    Raises:
+        AddressError: it can't take the address, or takes it for one of another host.
+    """
+    from yarl import URL
+
+    try:
+        url = URL(address.url)
+        _ = url.host
+        same = url.raw_host == address.host and url.port == (address.port or DEFAULT_PORTS[address.scheme])
+    except UnicodeError as error:
+        raise AddressError(f"{shown(text)} has no valid host name: what follows xn-- means nothing") from error
+    except ValueError as error:
+        raise AddressError(f"{shown(text)} has no valid host name: {error}") from error
+    if not same:
+        raise AddressError(f"{shown(text)} is no URL: it is read as one of {shown(url.raw_host)} too")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _authority(host: str, port: int | None) -> str:
     bracketed = f"[{host}]" if ":" in host else host
-    return bracketed if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f"{bracketed}:{parts.port}"
+    return bracketed if port is None else f"{bracketed}:{port}"
+
+
+# ── the canonical form ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _canonical(url: str) -> str:
+    return _canonical_of(read_address(url))
+
+
+_canonical_cached = lru_cache(maxsize=10_000)(_canonical)
+
+
+def _canonical_of(address: Address) -> str:
+    """The canonical form, made anew of itself until nothing changes: `%75tm_source=x` is a tracking parameter too."""
+    origin, path, query = address.origin, address.path, address.query
+    for _ in range(_MANY_ROUNDS):
+        before = path, query
+        path, query = _canonical_path(origin, path), _canonical_query(query)
+        if (path, query) == before or not ("%" in path + query or ";" in path):
+            break
+    return f"{origin}{path}?{query}" if query else f"{origin}{path}"
+
+
+def _canonical_path(origin: str, path: str) -> str:
+    if _PLAIN_PATH.fullmatch(path) and "/." not in path:
+        return path or "/"
+    whole = str(canonicalize_url(f"{origin}{_SESSION_IN_PATH.sub('', path) or '/'}"))
+    return whole[len(origin) :] if whole.startswith(origin) else "/" + whole.partition("://")[2].partition("/")[2]
+
+
+def _canonical_query(query: str) -> str:
+    params = (_param(param) for param in query.split("&") if param)
+    return "&".join(sorted(param for param in params if not _is_tracking(param.partition("=")[0])))
 
 
 def _param(param: str) -> str:

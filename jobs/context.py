@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from newswatch.clock import Clock, utc_now
-from newswatch.errors import StoreError
-from newswatch.problems import Bulkhead, Fault, no_fault
+from newswatch.errors import MissingIndexError, StoreError
+from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
 from newswatch.settings import Settings
-from search.client import connect, set_up
+from search.client import connect, set_up, where
+from search.faults import store_error
+from search.mapping import plain_indices
 from search.names import Names
+from search.nodes import UnansweredError, UnreachableError
 from search.quarantine import Quarantine
+from search.store_clock import store_clock
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +48,97 @@ class Context:
         """Keep the problems of a stage, where users see them."""
         Quarantine(self.es, self.names).note(bulkhead.problems, now=self.clock())
 
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Bulkhead]:
+        """The walls of a stage, around all that is read in it: its problems are kept, once, when it ends.
 
-def open_context(settings: Settings | None = None, *, clock: Clock = utc_now) -> Context:
-    """A context on the Elasticsearch of the settings, its indices in place.
+        Raises:
+            StoreError: what Elasticsearch refused everybody, in one sentence.
+        """
+        bulkhead = self.bulkhead(name)
+        try:
+            with collecting(bulkhead):
+                yield bulkhead
+        except (ApiError, TransportError) as error:
+            raise store_error(error) from error
+        finally:
+            self._keep(bulkhead)
+
+    def _keep(self, bulkhead: Bulkhead) -> None:
+        """What the stage did stands, also if its problems can't be kept: they come again with the next run."""
+        if not bulkhead.problems:
+            return
+        try:
+            self.set_aside(bulkhead)
+        except (StoreError, ApiError, TransportError):
+            told = "; ".join(f"{problem.subject}: {problem.reason}" for problem in bulkhead.problems)
+            log.exception("%s: these problems could not be kept: %s", bulkhead.stage, told)
+
+    def restore(self, index: str) -> bool:
+        """Make an index that is missing anew, empty, and tell; False: it is none that is made beforehand."""
+        if index not in plain_indices(self.names):
+            return False
+        self._tell_restored(set_up(self.es, self.names, self.settings))
+        return True
+
+    def _tell_restored(self, created: list[str]) -> None:
+        """Indices that had to be made in an installation that has others."""
+        if not created or len(created) == len(plain_indices(self.names)):
+            return
+        bulkhead = self.bulkhead("set up")
+        for index in created:
+            bulkhead.note(Problem("document", index, _RESTORED.format(index=index), bulkhead.stage))
+            log.warning(_RESTORED.format(index=index))
+        self._keep(bulkhead)
+
+
+_RESTORED = (
+    "The index {index} was missing and has been made anew, empty. If no upgrade has just added it, what it held is "
+    "lost: restore it from a snapshot"
+)
+
+
+def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[Concatenate[Context, P], T]]:
+    """Makes a function a job: a stage of that name, which makes an index that is missing anew and then runs again."""
+
+    def made(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
+        @wraps(work)
+        def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                with context.stage(name):
+                    return work(context, *args, **kwargs)
+            except MissingIndexError as error:
+                if not context.restore(error.index):
+                    raise
+            with context.stage(name):
+                return work(context, *args, **kwargs)
+
+        return run
+
+    return made
+
+
+def open_context(settings: Settings | None = None, *, clock: Clock | None = None) -> Context:
+    """A context on the Elasticsearch of the settings, its indices in place; its clock is Elasticsearch's.
 
     Raises:
         StoreError: it can't be reached, or refuses the mapping.
     """
     settings = settings or Settings()
     es, names = connect(settings), Names(settings.index_prefix)
+    context = Context(settings, es, names, clock or store_clock(es))
     try:
-        set_up(es, names, settings)
+        created = set_up(es, names, settings)
     except (ApiError, TransportError) as error:
         es.close()
+        # What tells of connections names every address itself.
+        at = "" if isinstance(error, UnreachableError | UnansweredError) else f" at {where(settings)}"
         raise StoreError(
-            f"Elasticsearch at {settings.elasticsearch_url} can't be used: {_short(error)}. "
+            f"Elasticsearch{at} can't be used: {_short(error)}. "
             "Start the embedded one with `newswatch up`, or set NEWSWATCH_ELASTICSEARCH_URL."
         ) from error
-    return Context(settings, es, names, clock)
+    context._tell_restored(created)
+    return context
 
 
 def _short(error: Exception) -> str:

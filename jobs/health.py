@@ -19,7 +19,7 @@ from jinja2 import Environment
 
 from alerts.mail import headed, safe_url, templates, when
 from alerts.smtp import Mailer
-from jobs.context import Context
+from jobs.context import Context, job
 from newswatch.errors import NewswatchError
 from newswatch.model import FeedHealth
 from newswatch.settings import Settings
@@ -58,6 +58,7 @@ class HealthReport:
     mailed: bool = False
 
 
+@job("health")
 def health(context: Context) -> HealthReport:
     """Mail the operator what changed since the last mail; without an operator, log it.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from ingest.identity import may_be_renamed
 from ingest.schedule import page_retry_s
@@ -18,6 +19,11 @@ from transforms.fold import fold
 
 PAGE_NOT_READ = "page not read: "
 """How the problem of an article begins whose page could not be fetched."""
+PAGES_PER_FEED: Final = 40
+"""Pages that are read for one feed in one poll. The others are read at its next polls; their articles have the feed's
+text until then. At half a second a page that is twenty seconds of one host."""
+AGAIN_PER_FEED: Final = 10
+"""Of these, how many are kept for pages that wait from earlier polls, however much is new."""
 
 
 @dataclass(slots=True)
@@ -41,12 +47,11 @@ class Polled:
         """How many of its entries were never seen before."""
         return sum(fresh.record is None for fresh in self.fresh)
 
-    def select(self, known: Mapping[str, EntryRecord]) -> None:
-        """Keep as fresh the entries that are new, or say something else than in their record."""
-        for entry in self.entries:
-            record = known.get(entry_key(self.record.id, entry.id))
-            if record is None or record.content_hash != content_hash(entry):
-                self.fresh.append(Fresh(self, entry, record))
+    def select(self, entry: Entry, known: Mapping[str, EntryRecord]) -> None:
+        """Keep the entry as fresh if it is new, or says something else than in its record."""
+        record = known.get(entry_key(self.record.id, entry.id))
+        if record is None or record.content_hash != content_hash(entry):
+            self.fresh.append(Fresh(self, entry, record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Candidate:
     article: Article | None
     page: FetchResult | None = None
     failure: str | None = None
+    later: str | None = None
+    """Why its page is read at the next poll only."""
 
     @property
     def page_failed(self) -> bool:
@@ -88,6 +95,42 @@ class Candidate:
         was, name = self.article, article_id(url)
         story = name if was.story_id == was.id else was.story_id
         return replace(self, article=replace(was, id=name, url=url, story_id=story))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What can be written of a feed by now; with the last part its state."""
+
+    polled: Polled
+    candidates: tuple[Candidate, ...]
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of a feed is worked on in this poll, in the order of its entries."""
+
+    asked: tuple[Fresh, ...]
+    """Their pages are read now."""
+    plain: tuple[Fresh, ...]
+    """They need none."""
+    later: tuple[Fresh, ...]
+    """They are new, and their pages are read at the next poll."""
+
+
+def share(fresh: Iterable[Fresh], needs_page: Callable[[Fresh], bool]) -> Share:
+    """Divide what is fresh of one feed, so that no more than `PAGES_PER_FEED` pages are read for it.
+
+    What waits from earlier polls and finds no place stays as it is, due: it is in none of the three.
+    """
+    all_ = list(fresh)
+    new = [one for one in all_ if not one.again and needs_page(one)]
+    waiting = [one for one in all_ if one.again]
+    places = max(AGAIN_PER_FEED, PAGES_PER_FEED - len(new))
+    waiting = waiting[:places]
+    room = PAGES_PER_FEED - len(waiting)
+    plain = tuple(one for one in all_ if not one.again and not needs_page(one))
+    return Share((*new[:room], *waiting), plain, tuple(new[room:]))
 
 
 def again(polled: Polled, record: EntryRecord, article: Article) -> Fresh:
@@ -147,6 +190,8 @@ def aliases(addresses: Mapping[str, str], now: datetime) -> list[EntryRecord]:
 def next_try(candidate: Candidate, now: datetime) -> tuple[int, datetime | None]:
     """How often its page has failed, and when it is to be tried again."""
     fresh, page = candidate.fresh, candidate.page
+    if candidate.later:
+        return fresh.record.page_tries if fresh.again and fresh.record else 0, now
     if not isinstance(page, FetchFailed):
         return 0, None
     tries = 1 + (fresh.record.page_tries if fresh.again and fresh.record else 0)

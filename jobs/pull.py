@@ -3,6 +3,10 @@
 The order of writes is what makes it safe to die anywhere: articles first; then, once Elasticsearch has acknowledged
 them, the entries as seen and the feeds' new state; then the batch as indexed. Whatever did not get that far is done
 again and finds its articles there already.
+
+Nobody waits for anybody else: what was read of a feed is written as soon as it is there (`_Puller._write_ready`), while
+its further pages, other feeds and slow hosts are still under way. Whatever breaks is walled off (`newswatch.problems`):
+a feed, a page or an entry costs itself.
 """
 
 from __future__ import annotations
@@ -12,47 +16,65 @@ import gc
 import logging
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
-from functools import lru_cache
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from ingest.assemble import assemble, wants_page
-from ingest.extract import extract, extractor_version
+from ingest.extract import extractor_version
 from ingest.fetch import Fetcher
-from ingest.parse import parse
 from ingest.schedule import WITNESSES, after_poll, answered, is_our_outage, is_silent, last_answer, may_be_ours
-from ingest.urls import host_of
-from jobs.context import Context
-from jobs.polled import PAGE_NOT_READ, Candidate, Fresh, Polled, again, aliases, is_same, moved, relinked, remembered
-from newswatch.model import (
-    Article,
-    Batch,
-    BatchState,
-    FeedState,
-    Fetched,
-    FetchFailed,
-    FetchResult,
-    NotAFeed,
-    NotModified,
-    ParsedFeed,
-    Request,
+from ingest.urls import host_of, is_address
+from jobs.answers import LINGER_S, Answers
+from jobs.context import Context, job
+from jobs.lease import Lease
+from jobs.pages import READERS, Page, Pages
+from jobs.polled import (
+    PAGE_NOT_READ,
+    PAGES_PER_FEED,
+    Candidate,
+    Fresh,
+    Part,
+    Polled,
+    Share,
+    again,
+    aliases,
+    is_same,
+    moved,
+    relinked,
+    remembered,
+    share,
 )
-from search.articles import ArticleStore, WriteReport
+from newswatch.model import Article, Batch, BatchState, FeedState, Fetched, FetchFailed, NotAFeed, NotModified
+from newswatch.problems import Bulkhead, Problem, is_trouble
+from search.articles import ArticleStore, Refused, WriteReport
 from search.batches import BatchStore
 from search.documents import Stored
 from search.entries import EntryRecord, EntryStore, entry_key
 from search.feeds import FeedRecord, FeedStore
-from search.quarantine import Quarantine
+from search.quarantine import Quarantine, article_problem, entry_problem
 from transforms.enrich import enrich
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
-WINDOW = 200
-"""Feeds whose answers are worked on together: few round trips to Elasticsearch, bounded memory."""
-LINGER_S = 0.2
-"""How long a window waits to be full. Each costs a few writes that Elasticsearch brings to the disk one by one."""
+PAGES_AT_ONCE = 4
+"""Pages of one feed under way at once: those that are held up by their host leave room for others'."""
+PART = 10
+"""Articles of one feed that are written together while its further pages are read."""
+HANDED_OVER = 2
+"""Windows and parts that wait for the writer; then the readers wait for it, which bounds the memory."""
+WRITTEN_AT_ONCE = 2_000
+"""Articles, about; what has piled up beyond them is written next."""
+HAND_OVER_S = 10
+"""How long a feed that is broken off waits for the writer to take what was read of it."""
+_TRIED = 10
+"""Ingest numbers that one article may have used up before its writing failed; there are a million."""
+BROKEN_WAIT_S = 3_600
+"""A feed whose state our own code can't work out is polled again so much later."""
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +97,18 @@ class PullReport:
     pages: int = 0
     pages_failed: int = 0
     pages_again: int = 0
-    """Pages of earlier polls that failed then, tried again."""
+    """Pages of earlier polls that failed then, or had to wait, tried again."""
+    pages_later: int = 0
+    """Pages that wait for the next poll, as their feed had too many or the batch too little time."""
     new: int = 0
     updated: int = 0
     carried: int = 0
     known: int = 0
     quarantined: int = 0
+    set_aside: int = 0
+    """Feeds, pages and documents of Elasticsearch that broke the work on them."""
     unfinished: int = 0
-    """Feeds that were not polled, as the lease ran out or somebody else took them; they stay due."""
+    """Feeds that were not done with, as the lease ran out or somebody else took them; they stay due."""
 
     def plus(self, **counts: int) -> PullReport:
         """With the counts added."""
@@ -93,6 +119,7 @@ class PullReport:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "batch"}
 
 
+@job("pull")
 def pull(context: Context, number: int) -> PullReport:
     """Poll the feeds of batch `number` and index what they bring. Doing it again does no harm.
 
@@ -104,8 +131,10 @@ def pull(context: Context, number: int) -> PullReport:
     if batches.get(number).value.state != BatchState.PLANNED:
         return PullReport(number)
     batch = batches.begin(number)
-    report = asyncio.run(_Puller(context, batch).run())
-    batches.mark_indexed(number, counts=report.counts(), now=context.clock())
+    lease = Lease(batch, batches, context.clock)
+    report = asyncio.run(_Puller(context, batch, lease).run())
+    if not lease.was_taken_over():
+        batches.mark_indexed(number, counts=report.counts(), now=context.clock())
     return report
 
 
@@ -134,13 +163,14 @@ def _tagger(path: Path, _changed_ns: int, _size: int) -> Tagger:
 class _Puller:
     """One attempt at one batch."""
 
-    def __init__(self, context: Context, batch: Batch) -> None:
-        self._batch = batch
+    def __init__(self, context: Context, batch: Batch, lease: Lease) -> None:
+        self._context, self._batch, self._lease = context, batch, lease
         self._settings, self._clock = context.settings, context.clock
+        self._walls: dict[str, Bulkhead] = {}
+        self._noted: dict[tuple[str, str], Problem] = {}
         self._articles = ArticleStore(context.es, context.names, retag=self._retag)
-        self._entries = EntryStore(context.es, context.names)
+        self._entries = EntryStore(context.es, context.names, walls=self._wall("entries"))
         self._feeds = FeedStore(context.es, context.names)
-        self._quarantine = Quarantine(context.es, context.names)
         self._seq = batch.seq_of_attempt
         self._report = PullReport(batch.number)
         self._extractor = extractor_version()
@@ -149,20 +179,55 @@ class _Puller:
         self._well: dict[str, str] = {}
         """Host → address, of those that were read in this batch, the last one last."""
         self._rng = random.Random()  # noqa: S311 - jitter, no secret
+        self._ready: asyncio.Queue[list[Part] | None] = asyncio.Queue(maxsize=HANDED_OVER)
+        self._with_pages: set[asyncio.Task[None]] = set()
+
+    def _wall(self, stage: str) -> Bulkhead:
+        return self._walls.setdefault(stage, self._context.bulkhead(stage))
 
     async def run(self) -> PullReport:
         records = self._feeds.leased(self._batch)
-        self._pages_due = await asyncio.to_thread(self._load_pages_due, records)
-        async with Fetcher(self._settings, clock=self._clock) as fetcher:
-            answers = _Answers(fetcher, records)
-            try:
-                await self._take(fetcher, answers)
-            finally:
-                await answers.close()
-        done = self._report.feeds
-        return self._report.plus(unfinished=len(records) - done)
+        if self._lease.may_begin():
+            self._pages_due = await asyncio.to_thread(self._load_pages_due, records)
+            await self._run(records)
+        return self._report.plus(unfinished=len(records) - self._report.feeds)
 
-    async def _take(self, fetcher: Fetcher, answers: _Answers) -> None:
+    async def _run(self, records: Sequence[Stored[FeedRecord]]) -> None:
+        readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        async with Fetcher(self._settings, clock=self._clock) as fetcher:
+            shared: dict[str, Any] = {"readers": readers, "walls": self._wall, "clock": self._clock}
+            answers = Answers(fetcher, records, lease=self._lease, **shared)
+            pages = Pages(fetcher, **shared)
+            writing = asyncio.create_task(self._write_ready())
+            taking = asyncio.create_task(self._take(fetcher, answers, pages))
+            try:
+                await self._within_lease(taking, writing)
+                over = asyncio.create_task(self._ready.put(None))
+                await asyncio.wait({over, writing}, return_when=asyncio.FIRST_COMPLETED)
+                over.cancel()  # nobody takes it, where the writer has given up
+                await writing
+                await asyncio.to_thread(self._note_problems)
+            finally:
+                for task in (taking, writing, *self._with_pages):
+                    task.cancel()
+                await asyncio.gather(taking, writing, *self._with_pages, return_exceptions=True)
+                await answers.close()
+                await pages.close()
+                readers.shutdown(wait=False, cancel_futures=True)
+
+    async def _within_lease(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
+        """Wait until everything is taken, the lease nears its end, or nothing can be written any more."""
+        await asyncio.wait({taking, writing}, timeout=self._lease.seconds_left(), return_when=asyncio.FIRST_COMPLETED)
+        if taking.done():
+            return taking.result()
+        for task in (taking, *self._with_pages):
+            task.cancel()
+        await asyncio.gather(taking, *self._with_pages, return_exceptions=True)
+        if not writing.done():
+            log.warning("batch %s: broken off, as its lease nears its end", self._batch.number)
+        return None
+
+    async def _take(self, fetcher: Fetcher, answers: Answers, pages: Pages) -> None:
         """Work on the windows as they come.
 
         Where nobody has answered since a host was silent, the fault may be ours: that failure waits, until somebody
@@ -171,8 +236,6 @@ class _Puller:
         held: list[Polled] = []
         heard_at: datetime | None = None
         async for window in answers.windows():
-            if self._clock() >= self._batch.lease_until:
-                return
             heard = last_answer(polled.outcome for polled in window)
             heard_at = max(heard_at or heard, heard) if heard else heard_at
             self._note_witnesses(window)
@@ -180,10 +243,13 @@ class _Puller:
             held = [polled for polled in waiting if may_be_ours(polled.outcome, heard_at)]
             ready = [polled for polled in waiting if not may_be_ours(polled.outcome, heard_at)]
             if ready:
-                await self._work(fetcher, ready)
+                await self._work(answers, pages, ready)
         if held:
             self._outage = await self._is_our_outage(fetcher, {host_of(polled.outcome.url) for polled in held})
-            await self._work(fetcher, held)
+            await self._work(answers, pages, held)
+        while self._with_pages:
+            await asyncio.wait(self._with_pages)
+            self._with_pages = {task for task in self._with_pages if not task.done() or task.result()}
 
     def _note_witnesses(self, window: Sequence[Polled]) -> None:
         for polled in window:
@@ -196,46 +262,54 @@ class _Puller:
         known = self._well
         if len(known.keys() - silent) < WITNESSES:
             others = await asyncio.to_thread(self._feeds.well)
-            known = {host_of(url): url for url in reversed(others)} | known
+            known = {host_of(url): url for url in reversed(others) if is_address(url)} | known
         urls = [url for host, url in reversed(known.items()) if host not in silent][:WITNESSES]
         ours = is_our_outage(silent, await asyncio.gather(*(fetcher.answers(url) for url in urls)))
         if ours:
             log.warning("batch %s: our own network is down; %s hosts were not reached", self._batch.number, len(silent))
         return ours
 
-    async def _work(self, fetcher: Fetcher, window: list[Polled]) -> None:
-        await asyncio.to_thread(self._read, window)
+    async def _work(self, answers: Answers, pages: Pages, window: list[Polled]) -> None:
+        """Hand the feeds that need no page to the writer, and begin on the others' pages."""
+        await asyncio.to_thread(self._read, answers, window)
         if any(polled.fresh for polled in window):
             await asyncio.to_thread(tagger_of, self._settings.config_dir)  # before a page is asked for in vain
-        candidates = await self._candidates(fetcher, window)
-        await asyncio.to_thread(self._finish, window, candidates)
-
-    def _finish(self, window: list[Polled], candidates: list[Candidate]) -> None:
-        candidates = self._identify(candidates)
-        self._remember(window, candidates, self._write(candidates))
+        shares = [(polled, share(polled.fresh, self._needs_page)) for polled in window]
+        without = [(polled, its) for polled, its in shares if not its.asked]
+        # To hand something to a thread costs as much as half an article: the plain ones go together.
+        await self._ready.put(await asyncio.to_thread(lambda: [self._plain(*one, is_last=True) for one in without]))
+        for polled, its in shares:
+            if its.asked:
+                self._with_pages.add(asyncio.create_task(self._read_pages(pages, polled, its)))
 
     # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _load_pages_due(self, records: Sequence[Stored[FeedRecord]]) -> dict[str, list[EntryRecord]]:
         by_feed: dict[str, list[EntryRecord]] = defaultdict(list)
-        for record in self._entries.pages_due([feed.id for feed in records], now=self._clock()):
+        ids = [feed.id for feed in records]
+        for record in self._entries.pages_due(ids, now=self._clock(), per_feed=PAGES_PER_FEED):
             by_feed[record.feed_id].append(record)
         return by_feed
 
-    def _read(self, window: list[Polled]) -> None:
+    def _read(self, answers: Answers, window: list[Polled]) -> None:
         """Parse the bodies and find what is new or changed in them, and which pages are to be tried again."""
         for polled in window:
-            if isinstance(polled.outcome, Fetched):
-                polled.parsed = _parse(polled.outcome, self._clock())
+            answers.parse(polled)
         keys = [entry_key(polled.record.id, entry.id) for polled in window for entry in polled.entries]
         known = self._entries.known(keys)
         for polled in window:
-            polled.select(known)
+            self._select(polled, known)
         links = {fresh.link_id for polled in window for fresh in polled.fresh}
         addresses = self._entries.articles_of_links(link for link in links if link)
         for polled in window:
             polled.fresh = [replace(one, known_url=addresses.get(one.link_id or "")) for one in polled.fresh]
         self._add_due_pages([polled for polled in window if answered(polled.outcome)])
+
+    def _select(self, polled: Polled, known: Mapping[str, EntryRecord]) -> None:
+        for entry in polled.entries:
+            self._wall("select").attempt(
+                "entry", entry.id, partial(polled.select, entry, known), url=entry.url, feed_id=polled.record.id
+            )
 
     def _add_due_pages(self, window: Sequence[Polled]) -> None:
         """Whether or not the feed has changed: a page that failed is tried again at the next polls of its feed."""
@@ -252,53 +326,65 @@ class _Puller:
 
     # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _candidates(self, fetcher: Fetcher, window: list[Polled]) -> list[Candidate]:
-        """In the order of the feeds and their entries: of two that are one article, the first is written first."""
-        fresh = [one for polled in window for one in polled.fresh]
-        asked = [one for one in fresh if self._needs_page(one)]
-        plain = [one for one in fresh if not self._needs_page(one)]
-        # Each holds a page in memory between its request and its extraction.
-        room = asyncio.Semaphore(2 * self._settings.fetch_concurrency)
+    def _plain(self, polled: Polled, its: Share, *, is_last: bool) -> Part:
+        """What of a feed needs no page, or gets it later."""
+        why = f"its feed had more than {PAGES_PER_FEED} new pages at once; it is read at the next poll"
+        made = [self._article(one, None) for one in its.plain]
+        return Part(polled, (*made, *(self._article(one, None, later=why) for one in its.later)), is_last)
 
-        async def read(one: Fresh) -> Candidate:
-            async with room:
-                return await self._with_page(fetcher, one)
-
-        # To hand something to a thread costs as much as half an article: the plain ones go together.
-        made, read_too = await asyncio.gather(
-            asyncio.to_thread(lambda: [self._article(one, None) for one in plain]),
-            asyncio.gather(*map(read, asked)),
-        )
-        by_fresh = {id(one.fresh): one for one in (*made, *read_too)}
-        return [by_fresh[id(one)] for one in fresh]
+    async def _read_pages(self, pages: Pages, polled: Polled, its: Share) -> None:
+        """Read the pages of one feed, and hand its articles to the writer part by part, in the order of its entries."""
+        if its.plain or its.later:
+            await self._ready.put([await asyncio.to_thread(partial(self._plain, polled, its, is_last=False))])
+        room = asyncio.Semaphore(PAGES_AT_ONCE)
+        reading = [asyncio.create_task(self._with_page(pages, room, one)) for one in its.asked]
+        handed_over = 0
+        try:
+            while handed_over < len(reading):
+                part = tuple(await asyncio.gather(*reading[handed_over : handed_over + PART]))
+                handed_over += len(part)
+                await self._ready.put([Part(polled, part, is_last=handed_over == len(reading))])
+        finally:
+            read = tuple(task.result() for task in reading[handed_over:] if _is_done(task))
+            for task in reading:
+                task.cancel()
+            if read:  # broken off: what was asked for is not to be asked for again
+                await asyncio.wait_for(self._ready.put([Part(polled, read, is_last=False)]), HAND_OVER_S)
 
     def _needs_page(self, fresh: Fresh) -> bool:
         return bool(fresh.entry.url) and (fresh.again or wants_page(fresh.entry, fresh.polled.record.value.feed))
 
-    async def _with_page(self, fetcher: Fetcher, fresh: Fresh) -> Candidate:
-        page = await fetcher.fetch_page(fresh.entry.url or "")
-        if fresh.again and isinstance(page, FetchFailed):
-            return Candidate(fresh, None, page)
+    async def _with_page(self, pages: Pages, room: asyncio.Semaphore, fresh: Fresh) -> Candidate:
+        async with room:
+            if not self._lease.may_begin():
+                why = "the batch had no more time; it is read at the next poll"
+                if fresh.again:
+                    return Candidate(fresh, None, later=why)
+                return await asyncio.to_thread(partial(self._article, fresh, None, later=why))
+            page = await pages.read(fresh.entry.url or "")
+        if fresh.again and isinstance(page.answer, FetchFailed):
+            return Candidate(fresh, None, page.answer)
         return await asyncio.to_thread(self._article, fresh, page)
 
-    def _article(self, fresh: Fresh, page: FetchResult | None) -> Candidate:
-        try:
-            article = self._assemble(fresh, page)
-        except Exception as error:
-            # One article that our own code can't take must not cost the batch: it is set aside, whole, with the reason.
-            log.exception("feed %s: entry %s could not be made an article", fresh.polled.record.id, fresh.entry.id)
-            return Candidate(fresh, None, page, f"{type(error).__name__}: {error}")
-        return Candidate(fresh, article, page)
+    def _article(self, fresh: Fresh, page: Page | None, *, later: str | None = None) -> Candidate:
+        """The entry as an article; one that our own code can't take is set aside, whole, with the reason."""
+        walls, feed_id = self._wall("assemble"), fresh.polled.record.id
+        work = partial(self._assemble, fresh, page, later)
+        article = walls.attempt("entry", fresh.entry.id, work, url=fresh.entry.url, feed_id=feed_id)
+        answer = page.answer if page else None
+        if article is not None:
+            return Candidate(fresh, article, answer, later=later)
+        reason = next(found.reason for found in reversed(walls.problems) if found.subject == fresh.entry.id)
+        walls.note(entry_problem(fresh.entry, feed_id, reason))
+        return Candidate(fresh, None, answer, reason)
 
-    def _assemble(self, fresh: Fresh, answer: FetchResult | None) -> Article:
-        now, page = self._clock(), None
-        if isinstance(answer, Fetched):
-            page = extract(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)
+    def _assemble(self, fresh: Fresh, page: Page | None, later: str | None) -> Article:
+        answer = page.answer if page else None
         article = assemble(
             fresh.entry,
-            page,
+            page.extracted if page else None,
             fresh.polled.record.value.feed,
-            now=now,
+            now=self._clock(),
             extractor=self._extractor,
             final_url=answer.final_url if isinstance(answer, Fetched) else None,
             known_url=fresh.known_url,
@@ -306,14 +392,50 @@ class _Puller:
         body = answer if isinstance(answer, Fetched) else fresh.polled.outcome
         if isinstance(body, Fetched):
             article = replace(article, provenance=replace(article.provenance, body_hash=body.body_hash))
-        if isinstance(answer, FetchFailed):
-            article = replace(article, problems=(*article.problems, PAGE_NOT_READ + answer.reason))
+        why = answer.reason if isinstance(answer, FetchFailed) else later
+        if why:
+            article = replace(article, problems=(*article.problems, PAGE_NOT_READ + why))
+        if later and article.text_status == "full":
+            article = replace(article, text_status="summary")  # or its page would never be asked for
         return self._retag(article)
 
     def _retag(self, article: Article) -> Article:
         return enrich(article, tagger_of(self._settings.config_dir))
 
     # ── write ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _write_ready(self) -> None:
+        """Write the parts of feeds as they come; what has come while others were written goes together."""
+        is_over = False
+        while not is_over:
+            ready, is_over = await self._take_ready()
+            if ready and not await asyncio.to_thread(self._write_parts, ready):
+                log.warning("batch %s: its lease is over, or another attempt has it", self._batch.number)
+                return
+
+    async def _take_ready(self) -> tuple[list[Part], bool]:
+        """What is ready by now, at least something; and whether nothing more will come."""
+        ready: list[Part] = []
+        parts = await self._ready.get()
+        if parts and not all(part.is_last for part in parts):
+            await asyncio.sleep(LINGER_S)  # pages come one by one, and each write waits for the disk
+        while parts is not None:
+            ready += parts
+            await asyncio.sleep(0)  # whoever waits to hand something over does so
+            if self._ready.empty() or sum(len(part.candidates) for part in ready) > WRITTEN_AT_ONCE:
+                return ready, False
+            parts = self._ready.get_nowait()
+        return ready, True
+
+    def _write_parts(self, parts: list[Part]) -> bool:
+        """Write the articles, then remember their entries and the feeds that are done; False: the lease is over."""
+        if not self._lease.holds():
+            return False
+        candidates = self._identify([candidate for part in parts for candidate in part.candidates])
+        written = self._write(candidates)
+        self._set_aside(candidates, written)
+        self._remember([part.polled for part in parts if part.is_last], candidates, written)
+        return True
 
     def _identify(self, candidates: list[Candidate]) -> list[Candidate]:
         """Give each article the identity it has already, if it has one, whichever address it is read from this time.
@@ -343,53 +465,89 @@ class _Puller:
         articles = self._articles.get(was.values()) if was else {}
         return [
             one.known_as(before.url)
-            if one.article and (before := articles.get(was.get(id(one), ""))) and is_same(one.article, before)
+            if one.article and (before := articles.get(was.get(id(one), ""))) and self._is_same(one.article, before)
             else one
             for one in candidates
         ]
 
+    def _is_same(self, seen: Article, was: Article) -> bool:
+        same = self._wall("identify").attempt("article", was.id, partial(is_same, seen, was), url=was.url)
+        return bool(same)
+
     def _write(self, candidates: Sequence[Candidate]) -> WriteReport:
         articles = [candidate.article for candidate in candidates if candidate.article]
-        written = self._articles.write(articles, self._batch, self._seq, now=self._clock())
-        self._seq = written.next_seq
-        self._set_aside(candidates, written)
+        try:
+            written = self._write_articles(articles)
+        except Exception as error:
+            if is_trouble(error):
+                raise
+            log.exception("batch %s: writing failed; its articles are tried one by one", self._batch.number)
+            written = self._one_by_one(articles)
         return written
 
-    def _set_aside(self, candidates: Sequence[Candidate], written: WriteReport) -> None:
-        now = self._clock()
-        for refused in written.refused:
-            self._quarantine.keep_article(refused.article, refused.reason, now=now)
-        for candidate in candidates:
-            if candidate.failure:
-                feed_id = candidate.fresh.polled.record.id
-                self._quarantine.keep_entry(candidate.fresh.entry, feed_id, candidate.failure, now=now)
+    def _write_articles(self, articles: Sequence[Article]) -> WriteReport:
+        written = self._articles.write(articles, self._batch, self._seq, now=self._clock())
+        self._seq = written.next_seq
+        return written
 
-    def _remember(self, window: list[Polled], candidates: Sequence[Candidate], written: WriteReport) -> None:
+    def _one_by_one(self, articles: Sequence[Article]) -> WriteReport:
+        """Write each by itself, for the sake of those beside the one that can't be written at all."""
+        total = WriteReport()
+        self._seq += _TRIED * len(articles)  # what was written together has used numbers up
+        for article in articles:
+            walls, work = self._wall("write"), partial(self._write_articles, [article])
+            written = walls.attempt("article", article.id, work, url=article.url, feed_id=article.source.feed_id)
+            if written is None:
+                self._seq += _TRIED
+                reason = walls.problems[-1].reason
+                written = WriteReport(refused=(Refused(article, reason),))
+            total = total.plus(written)
+        return total
+
+    def _set_aside(self, candidates: Sequence[Candidate], written: WriteReport) -> None:
+        """Keep what was set aside so far, before the entries are remembered: those are not read again."""
+        for refused in written.refused:
+            self._wall("index").note(article_problem(refused.article, refused.reason))
+        failed = sum(candidate.failure is not None for candidate in candidates)
+        self._report = self._report.plus(quarantined=len(written.refused) + failed)
+        self._note_problems()
+
+    def _note_problems(self) -> None:
+        found = {(stage, one.id): one for stage, walls in list(self._walls.items()) for one in walls.problems}
+        new = [problem for key, problem in found.items() if self._noted.get(key) is not problem]
+        if new:
+            Quarantine(self._context.es, self._context.names).note(new, now=self._clock())
+        self._noted = found
+        others = sum(problem.kind not in ("entry", "article") for problem in new)
+        self._report = self._report.plus(set_aside=others)
+
+    def _remember(self, done: list[Polled], candidates: Sequence[Candidate], written: WriteReport) -> None:
         now = self._clock()
-        settled = [record for polled in window for record in polled.settled]
+        settled = [record for polled in done for record in polled.settled]
         self._entries.save([*settled, *(remembered(candidate, now) for candidate in candidates)])
-        lost = self._feeds.save([(polled.record, self._next_state(polled, now)) for polled in window])
+        lost = self._feeds.save([(polled.record, self._next_state(polled, now)) for polled in done])
         self._report = self._report.plus(
-            feeds=len(window) - len(lost),
-            unchanged=sum(isinstance(polled.outcome, NotModified) for polled in window),
-            failed=sum(isinstance(polled.outcome, FetchFailed) for polled in window),
-            offline=sum(self._outage and is_silent(polled.outcome) for polled in window),
-            not_a_feed=sum(isinstance(polled.parsed, NotAFeed) for polled in window),
-            entries=sum(len(polled.entries) for polled in window),
-            new_entries=sum(polled.unseen for polled in window),
+            feeds=len(done) - len(lost),
+            unchanged=sum(isinstance(polled.outcome, NotModified) for polled in done),
+            failed=sum(isinstance(polled.outcome, FetchFailed) for polled in done),
+            offline=sum(self._outage and is_silent(polled.outcome) for polled in done),
+            not_a_feed=sum(isinstance(polled.parsed, NotAFeed) for polled in done),
+            entries=sum(len(polled.entries) for polled in done),
+            new_entries=sum(polled.unseen for polled in done),
             pages=sum(bool(one.article and one.article.provenance.page_fetched) for one in candidates),
             pages_failed=sum(candidate.page_failed for candidate in candidates),
-            pages_again=sum(candidate.fresh.again for candidate in candidates),
+            pages_again=sum(candidate.fresh.again and not candidate.later for candidate in candidates),
+            pages_later=sum(candidate.later is not None for candidate in candidates),
             new=len(written.new),
             updated=len(written.updated),
             carried=len(written.carried),
             known=len(written.known),
-            quarantined=len(written.refused) + sum(candidate.failure is not None for candidate in candidates),
         )
 
     def _next_state(self, polled: Polled, now: datetime) -> FeedState:
         record = polled.record.value
-        return after_poll(
+        work = partial(
+            after_poll,
             record.state,
             record.feed,
             polled.outcome,
@@ -400,46 +558,13 @@ class _Puller:
             rng=self._rng,
             our_outage=self._outage,
         )
+        walls = self._wall("schedule")
+        state = walls.attempt("feed", polled.record.id, work, url=record.state.url, feed_id=polled.record.id)
+        if state is not None:
+            return state
+        again_at = now + timedelta(seconds=BROKEN_WAIT_S)
+        return replace(record.state, next_poll_at=again_at, last_error=walls.problems[-1].reason)
 
 
-class _Answers:
-    """The feeds' answers, in windows, while further requests are under way."""
-
-    def __init__(self, fetcher: Fetcher, records: Sequence[Stored[FeedRecord]]) -> None:
-        self._fetcher = fetcher
-        self._left = len(records)
-        # Bodies wait here to be worked on: the bound keeps them from piling up in memory.
-        self._queue: asyncio.Queue[Polled] = asyncio.Queue(maxsize=WINDOW)
-        self._room = asyncio.Semaphore(WINDOW)
-        self._tasks = [asyncio.create_task(self._fetch(record)) for record in records]
-
-    async def _fetch(self, record: Stored[FeedRecord]) -> None:
-        state = record.value.state
-        request = Request(state.url, state.etag, state.last_modified, state.body_hash)
-        async with self._room:
-            await self._queue.put(Polled(record, await self._fetcher.fetch(request)))
-
-    async def windows(self) -> AsyncIterator[list[Polled]]:
-        """What is there, at least one and at most `WINDOW`, until every feed has answered."""
-        while self._left:
-            window = [await self._queue.get()]
-            await self._linger()
-            while len(window) < WINDOW and not self._queue.empty():
-                window.append(self._queue.get_nowait())
-            self._left -= len(window)
-            yield window
-
-    async def _linger(self) -> None:
-        until = asyncio.get_running_loop().time() + LINGER_S
-        while self._queue.qsize() < min(WINDOW, self._left) - 1 and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(LINGER_S / 10)
-
-    async def close(self) -> None:
-        """Stop what is under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _parse(answer: Fetched, now: datetime) -> ParsedFeed | NotAFeed:
-    return parse(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)
+def _is_done(task: asyncio.Task[Candidate]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-from ingest.extract import extract, extractor_version
+from ingest.extract import extractor_version
 from ingest.fetch import Fetcher
-from jobs.context import Context
-from newswatch.model import Article, Fetched, FetchResult
+from jobs.context import Context, job
+from jobs.pages import READERS, Page, Pages
+from newswatch.model import Article
+from newswatch.problems import Bulkhead
 from search.articles import ArticleStore
 from search.batches import BatchStore
 from search.rechecks import Rechecks
@@ -34,6 +38,7 @@ class RecheckReport:
     changed: int = 0
 
 
+@job("recheck")
 def recheck(context: Context) -> RecheckReport:
     """Read again what is due. Doing it again does no harm.
 
@@ -48,29 +53,33 @@ def recheck(context: Context) -> RecheckReport:
     tagger = Tagger(load_taxonomy(context.settings.config_dir / "taxonomy.yaml"))
     store = ArticleStore(context.es, context.names, retag=lambda article: enrich(article, tagger))
     articles = list(store.get(found.value.article_id for found in due).values())
-    answers = asyncio.run(_fetch(context, articles))
-    seen = [
-        again for article, answer in zip(articles, answers, strict=True) if (again := _read(context, article, answer))
-    ]
-    changed = _write(context, store, [enrich(article, tagger) for article in seen])
+    walls = context.bulkhead("recheck")
+    pages = asyncio.run(_read_pages(context, articles, walls))
+    seen = []
+    for article, page in zip(articles, pages, strict=True):
+        work = partial(_seen, article, page, context.clock(), tagger)
+        again = walls.attempt("page", article.url, work, url=article.url, feed_id=article.source.feed_id)
+        if again is not None:
+            seen.append(again)
+    changed = _write(context, store, seen)
+    context.set_aside(walls)
     rechecks.done(due)
     return RecheckReport(noted, len(seen), len(articles) - len(seen), changed)
 
 
-async def _fetch(context: Context, articles: Sequence[Article]) -> list[FetchResult]:
-    async with Fetcher(context.settings, clock=context.clock) as fetcher:
-        return await asyncio.gather(*(fetcher.fetch_page(article.url) for article in articles))
+async def _read_pages(context: Context, articles: Sequence[Article], walls: Bulkhead) -> list[Page]:
+    with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
+        async with Fetcher(context.settings, clock=context.clock) as fetcher:
+            pages = Pages(fetcher, readers=readers, walls=lambda _: walls, clock=context.clock)
+            return await asyncio.gather(*(pages.read(article.url) for article in articles))
 
 
-def _read(context: Context, article: Article, answer: FetchResult) -> Article | None:
+def _seen(article: Article, page: Page, now: datetime, tagger: Tagger) -> Article | None:
     """The article as its page has it now; None where the page can't be read, or says less than before."""
-    if not isinstance(answer, Fetched):
+    read = page.extracted
+    if read is None or read.status != "full" or not read.text:
         return None
-    now = context.clock()
-    page = extract(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)
-    if page.status != "full" or not page.text:
-        return None
-    return _as_seen(article, page.title or article.title, page.text, now)
+    return enrich(_as_seen(article, read.title or article.title, read.text, now), tagger)
 
 
 def _as_seen(article: Article, title: str, text: str, now: datetime) -> Article:

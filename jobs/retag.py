@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from jobs.context import Context
+from jobs.context import Context, job
 from newswatch.errors import StoreError
 from newswatch.model import Article, Level
 from search import bulk
 from search.articles import ArticleStore
-from search.documents import Document, Stored, from_document, renewed, stored
+from search.documents import Document, Stored, all_stored, renewed, with_document
+from search.generations import await_writable
+from search.quarantine import article_problem
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
@@ -54,6 +57,7 @@ def slices(context: Context) -> list[str]:
     return ArticleStore(context.es, context.names).slices()
 
 
+@job("retag")
 def retag(
     context: Context,
     indices: Sequence[str] | None = None,
@@ -82,6 +86,8 @@ class _Slice:
         self, context: Context, index: str, tagger: Tagger, report: RetagReport, progress: Progress | None
     ) -> None:
         self._es, self._index, self._tagger, self._report = context.es, index, tagger, report
+        self._names = context.names
+        self._context, self._walls = context, context.bulkhead("retag")
         self._progress = progress
         done = {"term": {"provenance.taxonomy": tagger.taxonomy.version}}
         self._outdated = {"bool": {"must_not": done}}
@@ -102,7 +108,7 @@ class _Slice:
         try:
             while hits := self._page(pit, after):
                 after = hits[-1]["sort"]
-                yield [stored((from_document(hit["_id"], hit["_source"]), hit["_source"]), hit) for hit in hits]
+                yield all_stored(hits, with_document)
                 done += len(hits)
                 if self._progress:
                     self._progress(done, total)
@@ -124,23 +130,37 @@ class _Slice:
 
     def _do(self, page: list[Stored[tuple[Article, Document]]], *, dry_run: bool) -> int:
         """Retag a page; how many of it somebody else has written meanwhile."""
-        tagged = [tag_anew(was.value[0], self._tagger) for was in page]
+        tagged = [(was, article) for was in page if (article := self._tag(was.value[0])) is not None]
         if dry_run:
-            for was, article in zip(page, tagged, strict=True):
+            for was, article in tagged:
                 _note(self._report, was.value[0], article)
+            self._set_aside()
             return 0
-        actions = (
-            bulk.replace(was, renewed(was.id, was.value[1], article)) for was, article in zip(page, tagged, strict=True)
-        )
-        overtaken = 0
-        for was, article, result in zip(page, tagged, bulk.write(self._es, actions), strict=True):
+        actions = (bulk.replace(was, renewed(was.id, was.value[1], article)) for was, article in tagged)
+        overtaken, moved = 0, False
+        for (was, article), result in zip(tagged, bulk.write(self._es, actions), strict=True):
             if result.reason is None:
                 _note(self._report, was.value[0], article)
             elif result.conflict or result.moved:
-                overtaken += 1
+                overtaken, moved = overtaken + 1, moved or result.moved
+            elif result.own_fault:
+                self._walls.note(article_problem(article, result.reason, stage="retag"))
             else:
-                raise StoreError(f"Elasticsearch refuses article {was.id}: {result.reason}")
+                bulk.won(result)
+        self._set_aside()
+        if moved:
+            await_writable(self._es, self._names)
         return overtaken
+
+    def _set_aside(self) -> None:
+        """Keep the problems of a page, each once."""
+        self._context.set_aside(self._walls)
+        self._walls = self._context.bulkhead("retag")
+
+    def _tag(self, article: Article) -> Article | None:
+        """The article tagged anew; None where that fails: it is set aside, and keeps the tags that it has."""
+        work = partial(tag_anew, article, self._tagger)
+        return self._walls.attempt("article", article.id, work, url=article.url, feed_id=article.source.feed_id)
 
 
 def tag_anew(article: Article, tagger: Tagger) -> Article:

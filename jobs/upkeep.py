@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from jobs.context import Context
+from jobs.context import Context, job
 from search import retention
 
 
@@ -23,6 +23,7 @@ class UpkeepReport:
     quarantined: int
 
 
+@job("upkeep")
 def upkeep(context: Context) -> UpkeepReport:
     """Drop what is older than `retention_days` and `batch_retention_days` say; doing it again does no harm.
 

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ import requests
 from kibana.build import build, ndjson, view_id
 from kibana.definition import Definition, load
 from newswatch.errors import NewswatchError
+from newswatch.servers import server
 
 Json = dict[str, Any]
 DEFAULT_SPACE = "default"
@@ -38,17 +39,25 @@ class Target:
 
     url: str
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     ca_certs: str | None = None
     space: str = DEFAULT_SPACE
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Target:
-        """As the module's text says."""
+        """As the module's text says; a user and a password in the address leave it, as it stands in every error.
+
+        Raises:
+            KibanaError: KIBANA_URL is no address.
+        """
+        try:
+            found = server(environment.get("KIBANA_URL") or "http://127.0.0.1:5601")
+        except ValueError as error:
+            raise KibanaError(f"KIBANA_URL is wrong: {error}") from None
         return cls(
-            environment.get("KIBANA_URL", "http://127.0.0.1:5601").rstrip("/"),
-            environment.get("KIBANA_USERNAME") or None,
-            environment.get("KIBANA_PASSWORD") or None,
+            found.url.rstrip("/"),
+            environment.get("KIBANA_USERNAME") or found.login.username,
+            environment.get("KIBANA_PASSWORD") or found.login.password,
             environment.get("KIBANA_CA_CERTS") or None,
             environment.get("KIBANA_SPACE") or DEFAULT_SPACE,
         )
@@ -150,9 +159,9 @@ def _errors(answer: Json) -> str:
 
 def main() -> None:
     """Load, and say where to look; end with 1 and one sentence if that fails."""
-    target = Target.from_environment(os.environ)
-    loader = Loader(target)
     try:
+        target = Target.from_environment(os.environ)
+        loader = Loader(target)
         loader.await_ready()
         count = loader.load(load(), os.environ.get("NEWSWATCH_INDEX_PREFIX", ""))
     except NewswatchError as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from newswatch.errors import ConfigError
 
@@ -38,26 +39,67 @@ def load(path: Path, model: type[Model]) -> Model:
     Raises:
         ConfigError: the file is missing, no YAML, or breaks the schema; the message names the line and every fault.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, None, f"can't be read: {error}") from error
-    loader = _UniqueKeyLoader(text)
-    try:
-        root = loader.get_single_node()
-        data = loader.construct_document(root) if root is not None else None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigError(path, line, error.problem or "is no YAML") from error
-    finally:
-        loader.dispose()
+    root, data = document(path)
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = [(line_of(root, f["loc"]), f) for f in error.errors(include_url=False)]
-        first = min(line for line, _ in faults)
-        told = "; ".join(f"line {line}: {'.'.join(map(str, f['loc']))}: {f['msg']}" for line, f in faults)
-        raise ConfigError(path, first, told) from error
+        raise fault(path, root, error) from error
+
+
+def document(path: Path) -> tuple[yaml.Node | None, Any]:
+    """The YAML file at `path`, as nodes that know their lines and as plain values.
+
+    Raises:
+        ConfigError: the file is missing, too large, or no YAML; the message names the line.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigError(path, None, f"has {size:,} bytes; {MAX_BYTES:,} are the most that are read")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path, None, f"can't be read: {error}") from error
+    loader = None
+    try:
+        loader = _UniqueKeyLoader(text)
+        root = loader.get_single_node()
+        return root, loader.construct_document(root) if root is not None else None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ConfigError(path, line, error.problem or "is no YAML") from error
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        # A date such as 2026-13-45, a character that YAML forbids, brackets a thousand deep: no line is known.
+        raise ConfigError(path, None, f"holds a value that can't be read: {error}") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def fault(path: Path, root: yaml.Node | None, error: ValidationError, at: tuple[int | str, ...] = ()) -> ConfigError:
+    """What is wrong with the part at `at` of the file, by pydantic's error: every field with its line."""
+    faults = [(line_of(root, (*at, *f["loc"])), f) for f in error.errors(include_url=False)]
+    first = min(line for line, _ in faults)
+    told = "; ".join(f"line {line}: {told_of(f, at)}" for line, f in faults[:_FAULTS])
+    more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
+    return ConfigError(path, first, told + more)
+
+
+MAX_BYTES = 20_000_000
+"""Of one file; the shipped ones have less than half a million."""
+_FAULTS = 20
+"""Faults of one file that are told one by one."""
+_GIVEN_CHARS = 60
+"""Characters of a value that an error shows."""
+
+
+def told_of(found: ErrorDetails, at: tuple[int | str, ...] = ()) -> str:
+    """A fault that pydantic found: the field, what is wrong, and what was given, shortened."""
+    where, given = ".".join(map(str, (*at, *found["loc"]))), found["input"]
+    if found["type"] == "missing" or isinstance(given, dict | list | tuple | BaseModel):
+        return f"{where}: {found['msg']}"
+    text = repr(given if not isinstance(given, str) else given[: _GIVEN_CHARS + 1])
+    text = text if len(text) <= _GIVEN_CHARS + 2 else f"{text[:_GIVEN_CHARS]}…"
+    return f"{where}: {found['msg']} (given: {text})"
 
 
 def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:

@@ -4,6 +4,8 @@
     ├─ ConfigError          a file that a user edits is wrong: names file and line
     ├─ QueryError           a search that can't be run: names the place in it
     ├─ StoreError           Elasticsearch is not there, or refuses
+    │  └─ MissingIndexError an index that newswatch had made is gone
+    ├─ DocumentError        one document in Elasticsearch can't be read: names it
     └─ StackError           the embedded stack can't start or stop
 
 A feed, a page or an article that is bad is a value (`FetchFailed`, `NotAFeed`, `problems`), never one of these.
@@ -40,6 +42,27 @@ class StoreError(NewswatchError):
     """Elasticsearch can't be reached or refused what was asked."""
 
     exit_code = 4
+
+
+class MissingIndexError(StoreError):
+    """An index is gone; `index` is its name."""
+
+    def __init__(self, index: str, message: str) -> None:
+        self.index = index
+        super().__init__(message)
+
+
+class DocumentError(NewswatchError):
+    """A stored document can't be read: only what depends on it fails. `index`, `id` and `reason` say which and why."""
+
+    exit_code = 4
+
+    def __init__(self, index: str, document_id: str, reason: str) -> None:
+        self.index, self.id, self.reason = index, document_id, reason
+        super().__init__(
+            f"The document {index}/{document_id} in Elasticsearch can't be read: {reason}. "
+            "Correct it in Kibana, or delete it."
+        )
 
 
 class StackError(NewswatchError):

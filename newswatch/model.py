@@ -239,6 +239,8 @@ class ParsedFeed:
     """Monday is 0."""
     hub: str | None = None
     self_url: str | None = None
+    left_out: tuple[str, ...] = ()
+    """Those of the problems that tell of entries which were not read, as they were too many."""
 
 
 @dataclass(frozen=True, slots=True)

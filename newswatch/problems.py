@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from newswatch.errors import ConfigError, StoreError
@@ -37,6 +39,9 @@ ADVICE: Final[Mapping[ProblemKind, str]] = {
     "batch": "The other batches are worked on. This one is tried again by the next run.",
 }
 """What to do about a problem, by its kind: one or two sentences."""
+
+NO_ADVICE: Final = "Another version of newswatch set it aside. If that is no longer used, forget it."
+"""For a kind that is not known here."""
 
 REASON_CHARS: Final = 1_000
 """A reason longer than that is cut, and ends in "…"."""
@@ -66,7 +71,7 @@ class Problem:
     @property
     def advice(self) -> str:
         """What to do about it."""
-        return ADVICE[self.kind]
+        return ADVICE.get(self.kind, NO_ADVICE)
 
 
 Fault = Callable[[str, str], None]
@@ -83,6 +88,11 @@ class Bulkhead:
     def __init__(self, stage: str, *, fault: Fault = no_fault) -> None:
         self._stage, self._fault = stage, fault
         self._problems: dict[str, Problem] = {}
+
+    @property
+    def stage(self) -> str:
+        """What the stage is called."""
+        return self._stage
 
     def attempt(
         self,
@@ -102,11 +112,35 @@ class Bulkhead:
             self._fault(kind, subject)
             return work()
         except Exception as error:
-            if is_trouble(error):
-                raise
-            log.exception("%s: %s %s is set aside", self._stage, kind, subject)
-            self.note(Problem(kind, subject, reason_of(error), self._stage, url, feed_id))
+            self._judge(error, kind, subject, url, feed_id)
             return None
+
+    async def attempt_async(
+        self,
+        kind: ProblemKind,
+        subject: str,
+        work: Callable[[], Awaitable[T]],
+        *,
+        url: str | None = None,
+        feed_id: str | None = None,
+    ) -> T | None:
+        """The same for work that is awaited; being cancelled is nobody's fault and goes through.
+
+        Raises:
+            StoreError, ConfigError, elastic_transport's errors: what is wrong is not the item's (`is_trouble`).
+        """
+        try:
+            self._fault(kind, subject)
+            return await work()
+        except Exception as error:
+            self._judge(error, kind, subject, url, feed_id)
+            return None
+
+    def _judge(self, error: Exception, kind: ProblemKind, subject: str, url: str | None, feed_id: str | None) -> None:
+        if is_trouble(error):
+            raise error
+        log.error("%s: %s %s is set aside", self._stage, kind, subject, exc_info=error)
+        self.note(Problem(kind, subject, reason_of(error), self._stage, url, feed_id))
 
     def note(self, problem: Problem) -> None:
         """Set something aside that was found to be wrong without an exception."""
@@ -116,23 +150,54 @@ class Bulkhead:
         """Whether that item was set aside."""
         return Problem(kind, subject, "", feed_id=feed_id).id in self._problems
 
+    def reason(self, kind: ProblemKind, subject: str, *, feed_id: str | None = None) -> str:
+        """Why that item was set aside; empty if it was not."""
+        found = self._problems.get(Problem(kind, subject, "", feed_id=feed_id).id)
+        return found.reason if found else ""
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What was set aside so far, the last word on each item."""
         return tuple(self._problems.values())
 
 
+_collecting: ContextVar[Bulkhead | None] = ContextVar("collecting", default=None)
+
+
+@contextmanager
+def collecting(bulkhead: Bulkhead) -> Iterator[Bulkhead]:
+    """Within the block, also in the threads of `asyncio.to_thread`, `set_aside` gives problems to `bulkhead`."""
+    token = _collecting.set(bulkhead)
+    try:
+        yield bulkhead
+    finally:
+        _collecting.reset(token)
+
+
+def set_aside(problem: Problem) -> None:
+    """Report what was found to be wrong far below the stage that is running, such as a stored document.
+
+    Outside of a stage (a command, the News page) it is logged: the jobs meet it too, and keep it.
+    """
+    bulkhead = _collecting.get()
+    if bulkhead is None or not bulkhead.has(problem.kind, problem.subject, feed_id=problem.feed_id):
+        log.warning("%s %s is set aside: %s", problem.kind, problem.subject, problem.reason)
+    if bulkhead is not None:
+        bulkhead.note(problem if problem.stage else replace(problem, stage=bulkhead.stage))
+
+
 def is_trouble(error: BaseException) -> bool:
     """Whether an error is nobody's in particular: the store is away or refuses everybody, the configuration is wrong.
 
-    Elasticsearch answers 400 and 413 to what is wrong with the one request; anything else it says of itself.
+    Elasticsearch answers 400 and 413 to what is wrong with the one request; anything else it says of itself. Only a
+    closed index is a 400 as well.
     """
     if isinstance(error, StoreError | ConfigError):
         return True
     from elastic_transport import ApiError, TransportError
 
     if isinstance(error, ApiError):
-        return error.meta.status not in (400, 413)
+        return error.meta.status not in (400, 413) or "index_closed_exception" in str(error.body)
     return isinstance(error, TransportError)
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from newswatch.errors import StoreError
+from newswatch.errors import DocumentError, StoreError
 from newswatch.model import Article, Batch
-from search import bulk
-from search.documents import Document, Stored, from_document, renewed, stored, to_document
+from search import bulk, faults
+from search.documents import Document, Hit, Stored, all_stored, read, renewed, stored, to_document, with_document
 from search.generations import await_writable, create_slice, home_of, live_slices
 from search.merge import Carried, Known, New, Updated, merge
 from search.names import Names
+from search.reading import unreadable_index
 
 _GETS = 5_000
 """Documents asked for in one multi-get."""
@@ -45,6 +46,17 @@ class WriteReport:
     next_seq: int = 0
     """The first ingest number that is still free."""
 
+    def plus(self, other: WriteReport) -> WriteReport:
+        """Both together; the ingest number is the later one's."""
+        return WriteReport(
+            self.new + other.new,
+            self.updated + other.updated,
+            self.carried + other.carried,
+            self.known + other.known,
+            self.refused + other.refused,
+            other.next_seq,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Write:
@@ -62,7 +74,8 @@ class ArticleStore:
 
     def get(self, ids: Iterable[str]) -> dict[str, Article]:
         """Those of the articles that exist, in real time: also what was written a moment ago."""
-        return {name: found.value[0] for name, found in self._read(ids)[1].items()}
+        found = all_stored(self._hits(ids)[1].values(), with_document)
+        return {one.id: one.value[0] for one in found}
 
     def write(self, articles: Sequence[Article], batch: Batch, seq: int, *, now: datetime) -> WriteReport:
         """Write what is new or changed, numbered from `seq` on, and say what became of each article.
@@ -91,10 +104,15 @@ class ArticleStore:
     def _decide(
         self, articles: list[Article], batch: Batch, seq: int, now: datetime, report: dict[str, list[Any]]
     ) -> list[_Write]:
-        live, existing = self._read(article.id for article in articles)
+        live, existing = self._hits(article.id for article in articles)
         writes: list[_Write] = []
         for article in articles:
-            was = existing.get(article.id)
+            try:
+                was = _found(existing.get(article.id))
+            except DocumentError as error:
+                # What is stored must be neither lost nor taken for a conflict: the article waits for it to be mended.
+                report["refused"].append(Refused(article, str(error)))
+                continue
             stamp: dict[str, Any] = {"batch_id": batch.id, "seq": seq + len(writes), "indexed_at": now}
             match merge(article, was.value[0] if was else None):
                 case New(new):
@@ -122,6 +140,8 @@ class ArticleStore:
         for write, result in zip(writes, results, strict=True):
             if result.conflict or result.moved:
                 overtaken.append(write.article)
+            elif result.of_index:
+                raise bulk.refusal(result)
             elif result.reason:
                 report["refused"].append(Refused(write.article, result.reason))
             else:
@@ -141,6 +161,8 @@ class ArticleStore:
                 doubles = self._of_months(months, article_id)[1:]
                 results = list(bulk.write(self._es, (bulk.delete(double) for double in doubles)))
                 if not any(result.moved for result in results):
+                    for result in results:
+                        bulk.won(result)
                     break
                 await_writable(self._es, self._names)
 
@@ -163,8 +185,8 @@ class ArticleStore:
         """The monthly slices in force, newest first."""
         return live_slices(self._es, self._names)
 
-    def _read(self, ids: Iterable[str]) -> tuple[list[str], dict[str, Stored[tuple[Article, Document]]]]:
-        """The slices, and those of the articles that they hold."""
+    def _hits(self, ids: Iterable[str]) -> tuple[list[str], dict[str, Hit]]:
+        """The slices, and the documents of those of the articles that they hold, in real time."""
         wanted = list(dict.fromkeys(ids))
         for attempt in range(_ROUNDS):
             live = self.slices()
@@ -175,19 +197,30 @@ class ArticleStore:
             time.sleep(min(0.05 * 2**attempt, 2.0))
         else:
             raise StoreError("The slices of the articles keep changing: run it again.")
-        found: dict[str, Stored[tuple[Article, Document]]] = {}
+        found: dict[str, Hit] = {}
         for hit in hits:
-            value = (from_document(hit["_id"], hit["_source"]), hit["_source"])
-            found.setdefault(hit["_id"], stored(value, hit))
+            found.setdefault(hit["_id"], hit)
         return live, found
 
-    def _mget(self, slices: list[str], ids: list[str]) -> list[Document] | None:
+    def _mget(self, slices: list[str], ids: list[str]) -> list[Hit] | None:
         """What the slices hold of the ids; None if one of them is no more, or not there yet: then it is not known."""
         wanted = [{"_index": index, "_id": name} for index in slices for name in ids]
-        hits: list[Document] = []
+        hits: list[Hit] = []
         for at in range(0, len(wanted), _GETS):
             answer = self._es.mget(docs=wanted[at : at + _GETS])
-            if any("error" in doc for doc in answer["docs"]):
+            faulty = [doc for doc in answer["docs"] if "error" in doc]
+            if any(doc["error"].get("type") in (faults.CLOSED, faults.BLOCKED) for doc in faulty):
+                raise unreadable_index(faulty[0])
+            if faulty:
                 return None
             hits += [doc for doc in answer["docs"] if doc.get("found")]
         return hits
+
+
+def _found(hit: Hit | None) -> Stored[tuple[Article, Document]] | None:
+    """The article that is stored; None: there is none.
+
+    Raises:
+        DocumentError: there is one, and it can't be read.
+    """
+    return stored(read(hit, with_document), hit) if hit else None

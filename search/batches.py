@@ -1,4 +1,8 @@
-"""Batches: who polls what, and what waits to be matched."""
+"""Batches: who polls what, and what waits to be matched.
+
+A number must never come again, as ingest numbers are made of it, and matching goes by them. So a new one lies above all
+that names a batch, also after the index was lost or restored from an older snapshot.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,24 @@ from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 
+from newswatch.clock import SKEW
 from newswatch.errors import StoreError
-from newswatch.model import Batch, BatchState
-from search import bulk
-from search.documents import Stored, dump, load, stored
+from newswatch.model import SEQ_PER_BATCH, Batch, BatchState
+from search import bulk, faults
+from search.documents import Stored, dump, load, read, require_id, stored
 from search.names import Names
+from search.reading import find
 
 _TRIES = 100
+MOST = 10_000_000_000
+"""Highest number that is believed: a batch a second for three centuries. Ingest numbers still fit a long."""
 
 
 class BatchStore:
     """The batches of one installation."""
 
     def __init__(self, es: Elasticsearch, names: Names) -> None:
-        self._es, self._index = es, names.batches
+        self._es, self._names, self._index = es, names, names.batches
 
     def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int) -> Batch:
         """A new batch with the next free number, whoever else is opening one."""
@@ -39,21 +47,34 @@ class BatchStore:
         raise StoreError(f"No free batch number within {_TRIES} of {number}: run it again.")
 
     def _last_number(self) -> int:
-        answer = self._es.search(index=self._index, size=1, sort=[{"number": "desc"}])
-        hits = answer["hits"]["hits"]
-        return int(hits[0]["_source"]["number"]) if hits else 0
+        """The highest number of a batch that anything names; what is nonsense is left out."""
+        named = (
+            (self._index, "number", 1),
+            (self._names.articles, "seq", SEQ_PER_BATCH),
+            (self._names.feeds, "lease_batch", 1),
+        )
+        searches: list[dict[str, Any]] = []
+        for index, field, per_batch in named:
+            believed = {"range": {field: {"gte": 0, "lte": (MOST + 1) * per_batch - 1}}}
+            sort = [{field: {"order": "desc", "unmapped_type": "long"}}]
+            searches += [{"index": index}, {"query": believed, "size": 1, "sort": sort, "_source": False}]
+        answers = self._es.msearch(searches=searches)["responses"]
+        return max(_highest(one, of) // per for one, (of, _, per) in zip(answers, named, strict=True))
 
     def get(self, number: int) -> Stored[Batch]:
         """The batch, in real time.
 
         Raises:
             StoreError: there is none of that number.
+            DocumentError: it can't be read.
         """
         try:
             document = self._es.get(index=self._index, id=Batch(number, (), BatchState.PLANNED, _ANY, _ANY).id)
         except NotFoundError as error:
+            if "found" not in error.body:  # it is the index that is missing
+                raise faults.store_error(error) from error
             raise StoreError(f"There is no batch {number}.") from error
-        return stored(load(Batch, _whole(document["_source"])), document.body)
+        return stored(read(document.body, read_batch), document.body)
 
     def begin(self, number: int) -> Batch:
         """Note another attempt at the batch; its articles are numbered in a range of its own."""
@@ -74,10 +95,13 @@ class BatchStore:
         """The batch is done but for the saved searches `unmatched`.
 
         False: it was indexed once more since it was read, and stays to be matched again, whole.
+
+        Raises:
+            StoreError: the index can't be written to.
         """
         batch = replace(was.value, state=BatchState.MATCHED, matched_at=now, unmatched=tuple(unmatched))
         (result,) = bulk.write(self._es, [bulk.replace(was, dump(batch))])
-        return result.reason is None
+        return bulk.require(result)
 
     def waiting(self, *, now: datetime, limit: int = 1_000) -> list[Stored[Batch]]:
         """The batches that wait to be matched, in ingest order.
@@ -96,28 +120,31 @@ class BatchStore:
         return self._find({"bool": {"filter": [recent, done, {"exists": {"field": "unmatched"}}]}}, limit)
 
     def reap(self, *, now: datetime) -> list[int]:
-        """Give up the batches whose lease has run out: what they had indexed is matched, their feeds are due again."""
+        """Give up the batches whose lease has run out: what they had indexed is matched, their feeds are due again.
+
+        Also one that was opened in the future, by a clock that went back since: its lease means nothing.
+
+        Raises:
+            StoreError: the index can't be written to.
+        """
         expired = {"range": {"lease_until": {"lt": now.isoformat()}}}
-        dead = self._find({"bool": {"filter": [{"term": {"state": BatchState.PLANNED}}, expired]}}, 1_000)
+        ahead = {"range": {"created_at": {"gt": (now + SKEW).isoformat()}}}
+        over = {"bool": {"should": [expired, ahead]}}
+        dead = self._find({"bool": {"filter": [{"term": {"state": BatchState.PLANNED}}, over]}}, 1_000)
         actions = [bulk.replace(was, dump(_given_up(was.value, now))) for was in dead]
-        return [int(result.id) for result in bulk.write(self._es, actions) if result.reason is None]
+        return [int(result.id) for result in bulk.write(self._es, actions) if bulk.won(result)]
 
     def _find(self, query: dict[str, Any], limit: int) -> list[Stored[Batch]]:
         self._es.indices.refresh(index=self._index)
-        answer = self._es.search(
-            index=self._index, query=query, size=limit, sort=[{"number": "asc"}], seq_no_primary_term=True
-        )
-        return [stored(load(Batch, _whole(hit["_source"])), hit) for hit in answer["hits"]["hits"]]
+        return find(self._es, self._index, read_batch, query=query, size=limit, sort=[{"number": "asc"}])
 
     def _change(self, number: int, change: Callable[[Batch], Batch]) -> Batch:
         for _ in range(_TRIES):
             was = self.get(number)
             batch = change(was.value)
             (result,) = bulk.write(self._es, [bulk.replace(was, dump(batch))])
-            if result.reason is None:
+            if bulk.require(result):
                 return batch
-            if not result.conflict:
-                raise StoreError(f"Elasticsearch refuses batch {number}: {result.reason}")
         raise StoreError(f"Batch {number} keeps being changed by others: run it again.")
 
 
@@ -134,5 +161,18 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {name: one.get(name, 0) + other.get(name, 0) for name in (*one, *other)}
 
 
-def _whole(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {"feed_ids": []} | dict(document)
+def read_batch(batch_id: str, document: Mapping[str, Any]) -> Batch:
+    """The batch of a document. Pure."""
+    batch = load(Batch, {"feed_ids": []} | dict(document))
+    require_id(batch_id, batch.id)
+    return batch
+
+
+def _highest(answer: Mapping[str, Any], index: str) -> int:
+    """The value that the only hit is sorted by; 0 where there is none, or no such index yet."""
+    if error := answer.get("error"):
+        if error.get("type") == faults.MISSING:
+            return 0
+        raise faults.of_index(str(error.get("type")), str(error.get("reason")), index)
+    hits = answer["hits"]["hits"]
+    return int(hits[0]["sort"][0]) if hits else 0

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from elastic_transport import NodeConfig
+from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import BadRequestError, Elasticsearch
 from elasticsearch.serializer import JsonSerializer
 from pydantic_core import from_json, to_json
 
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
-from search.mapping import ARTICLE, VERSION, article_template, missing, plain_index, plain_indices
+from search.mapping import (
+    ARTICLE,
+    VERSION,
+    article_template,
+    missing,
+    plain_index,
+    plain_indices,
+    plain_template,
+)
 from search.names import Names
+from search.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
 
 
 class _Json(JsonSerializer):
@@ -36,7 +48,14 @@ class _CompatibleJson(_Json):
 
 
 def connect(settings: Settings) -> Elasticsearch:
-    """A client; it retries on time-outs, lost connections and 429/502/503/504 by itself. Nothing is sent yet."""
+    """A client of every address in the settings. Nothing is sent yet.
+
+    It retries on time-outs, lost connections and 429/502/503/504 by itself, at the next address if there is one.
+
+    Raises:
+        StoreError: an address can't be read.
+    """
+    nodes = _nodes(settings.elasticsearch_urls)
     options: dict[str, Any] = {}
     if settings.elasticsearch_api_key:
         options["api_key"] = settings.elasticsearch_api_key.get_secret_value()
@@ -45,9 +64,14 @@ def connect(settings: Settings) -> Elasticsearch:
     if settings.elasticsearch_ca_certs:
         options["ca_certs"] = str(settings.elasticsearch_ca_certs)
     return Elasticsearch(
-        settings.elasticsearch_url,
-        request_timeout=60,
-        max_retries=5,
+        nodes,
+        node_class=ProbedNode,
+        transport_class=NamingTransport,
+        randomize_nodes_in_pool=False,
+        dead_node_backoff_factor=LEFT_OUT_S,
+        max_dead_node_backoff=MOST_LEFT_OUT_S,
+        request_timeout=REQUEST_TIMEOUT_S,
+        max_retries=RETRIES + len(nodes) - 1,
         retry_on_timeout=True,
         retry_on_status=(429, 502, 503, 504),
         serializers={one.mimetype: one() for one in (_Json, _CompatibleJson)},
@@ -55,20 +79,43 @@ def connect(settings: Settings) -> Elasticsearch:
     )
 
 
+def where(settings: Settings) -> str:
+    """The addresses, for a sentence."""
+    return ", ".join(settings.elasticsearch_urls)
+
+
+def _nodes(urls: Iterable[str]) -> list[NodeConfig]:
+    """The addresses as the client takes them, in order, each once."""
+    nodes: dict[NodeConfig, None] = {}
+    for number, url in enumerate(urls, 1):
+        try:
+            nodes[url_to_node_config(url, use_default_ports_for_scheme=True)] = None
+        except ValueError:
+            # The text, and urllib3's error with it, may hold a password.
+            raise StoreError(
+                f"NEWSWATCH_ELASTICSEARCH_URL: address {number} can't be read; "
+                "write each as https://host:9200, with commas between."
+            ) from None
+    return list(nodes)
+
+
 def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     """Put the template, create the missing indices, and add to those there are the fields they lack.
 
-    Safe to call at any time and by several at once; two requests where everything is in place.
+    Safe to call at any time and by several at once; three requests where everything is in place.
 
     Returns the names of what was created.
 
     Raises:
-        StoreError: the indices are of a newer version, or Elasticsearch refuses a mapping.
+        StoreError: the indices are of a newer version, one has a guessed mapping, or Elasticsearch refuses a mapping.
     """
-    template = article_template(names, settings)
+    template, plain = article_template(names, settings), plain_template(names, settings)
     installed = installed_template(es, names)
     refuse_downgrade(installed, settings)
     try:
+        # First: from then on nothing brings an index back behind our back.
+        if _template(es, names.plain_template()).get("_meta") != plain["meta"]:
+            es.indices.put_index_template(name=names.plain_template(), **plain)
         created = _set_up_plain(es, names, settings)
         if installed.get("_meta") != template["meta"]:
             # Again afterwards, for a slice that somebody created by the old template meanwhile.
@@ -76,13 +123,17 @@ def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
             es.indices.put_index_template(name=names.articles, **template)
             _grow(es, names)
     except BadRequestError as error:
-        raise StoreError(f"Elasticsearch at {settings.elasticsearch_url} refuses the mapping: {error}") from error
+        raise StoreError(f"Elasticsearch at {where(settings)} refuses the mapping: {error}") from error
     return created
 
 
 def installed_template(es: Elasticsearch, names: Names) -> dict[str, Any]:
     """The template of the slices as Elasticsearch holds it; empty if there is none."""
-    answer = es.options(ignore_status=404).indices.get_index_template(name=names.articles)
+    return _template(es, names.articles)
+
+
+def _template(es: Elasticsearch, name: str) -> dict[str, Any]:
+    answer = es.options(ignore_status=404).indices.get_index_template(name=name)
     found = answer.body.get("index_templates") or [{}]
     return dict(found[0].get("index_template", {}))
 
@@ -92,7 +143,7 @@ def refuse_downgrade(installed: dict[str, Any], settings: Settings) -> None:
     version = int(installed.get("version") or 0)
     if version > VERSION:
         raise StoreError(
-            f"The indices at {settings.elasticsearch_url} are of version {version}, made by a newer newswatch; this "
+            f"The indices at {where(settings)} are of version {version}, made by a newer newswatch; this "
             f"one knows version {VERSION} and would lose what was added since. Update newswatch, or restore a "
             "snapshot from before the upgrade."
         )
@@ -101,6 +152,12 @@ def refuse_downgrade(installed: dict[str, Any], settings: Settings) -> None:
 def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     wanted = {index: plain_index(properties, settings) for index, properties in plain_indices(names).items()}
     present = es.indices.get_mapping(index=list(wanted), ignore_unavailable=True).body
+    if guessed := sorted(index for index in present if is_guessed(present[index]["mappings"])):
+        raise StoreError(
+            f"{', '.join(guessed)} can't be used: deleted, it was brought back by a write, with a mapping that "
+            "Elasticsearch has guessed. Delete it (`DELETE INDEX` in Kibana); the next run makes it as it must be. "
+            "Only what was written to it since is lost by that."
+        )
     for index in present:
         mappings = wanted[index]["mappings"]
         if present[index]["mappings"].get("_meta") != mappings["_meta"]:
@@ -112,6 +169,11 @@ def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[s
     with ThreadPoolExecutor(len(lacking)) as pool:
         created = list(pool.map(lambda index: _create(es, index, wanted[index]), lacking))
     return [index for index, new in zip(lacking, created, strict=True) if new]
+
+
+def is_guessed(mappings: dict[str, Any]) -> bool:
+    """Whether an index was not made by newswatch: ours are strict, and say by what version they were made. Pure."""
+    return "newswatch_version" not in mappings.get("_meta", {})
 
 
 def _grow(es: Elasticsearch, names: Names) -> None:

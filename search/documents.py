@@ -1,15 +1,24 @@
-"""Between our types and Elasticsearch's documents. Pure."""
+"""Between our types and Elasticsearch's documents: the one place where documents become types.
+
+What is stored may have been edited by hand, or be of another version. A document that can't be read costs only itself:
+`values` and `all_stored` pass it over and set it aside with its reason; `read` raises a DocumentError, which a loop's
+`Bulkhead.attempt` sets aside. Each kind of document has a function that reads one (`Reads`). Pure, but for setting
+aside.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
 
+from newswatch.errors import DocumentError
 from newswatch.model import Article, Feed, FeedState
+from newswatch.problems import Problem, reason_of, set_aside
 from search.mapping import ANALYZERS, UNSTEMMED
 from search.topic_words import words_for
 from transforms.story import Profile, profile
@@ -46,9 +55,96 @@ def dump(value: object) -> Document:
 
 
 def load(kind: type[T], document: Mapping[str, Any]) -> T:
-    """The inverse of `dump`."""
-    value: T = _adapter(kind).validate_python(document)
+    """The inverse of `dump`.
+
+    Raises:
+        ValueError: it is no such thing; a time without a zone is none either.
+    """
+    value: T = _validator(kind).validate_python(document)
     return value
+
+
+_VALIDATORS: dict[type[Any], SchemaValidator] = {}
+
+
+def _validator(kind: type[Any]) -> SchemaValidator:
+    if kind not in _VALIDATORS:
+        _VALIDATORS[kind] = SchemaValidator(_aware(_adapter(kind).core_schema))
+    return _VALIDATORS[kind]
+
+
+def _aware(schema: Any) -> Any:
+    """The schema with times that must have a zone: one without breaks whatever compares it."""
+    if isinstance(schema, list | tuple):
+        return type(schema)(_aware(part) for part in schema)
+    if not isinstance(schema, dict):
+        return schema
+    same = {name: part if name == "default" else _aware(part) for name, part in schema.items()}
+    return same | {"tz_constraint": "aware"} if schema.get("type") == "datetime" else same
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Hit = Mapping[str, Any]
+"""A hit of a search, or a document of a get or a multi-get."""
+Reads = Callable[[str, Mapping[str, Any]], T]
+"""Makes a document's id and source what it stands for; any exception means that it stands for nothing."""
+
+
+def read(hit: Hit, reads: Reads[T]) -> T:
+    """What the document stands for.
+
+    Raises:
+        DocumentError: it can't be read.
+    """
+    try:
+        return reads(hit["_id"], hit["_source"])
+    except ValidationError as error:
+        raise DocumentError(hit["_index"], hit["_id"], _faults(error)) from error
+    except Exception as error:  # it may be anything: a string for a list, a null, a date of the year 0
+        raise DocumentError(hit["_index"], hit["_id"], reason_of(error)) from error
+
+
+def _faults(error: ValidationError, most: int = 3) -> str:
+    """The first faults that pydantic has found, each with its place."""
+    told = [
+        f"{'.'.join(map(str, fault['loc'])) or 'the document'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
+    ]
+    more = f"; {len(told) - most} more" if len(told) > most else ""
+    return "; ".join(told[:most]) + more
+
+
+def readable(hits: Iterable[Hit], reads: Reads[T]) -> Iterator[tuple[Hit, T]]:
+    """The documents that can be read, each with what it stands for; the others are set aside."""
+    for hit in hits:
+        try:
+            value = read(hit, reads)
+        except DocumentError as error:
+            set_aside(problem_of(error))
+        else:
+            yield hit, value
+
+
+def values(hits: Iterable[Hit], reads: Reads[T]) -> list[T]:
+    """What the readable documents stand for; the others are set aside."""
+    return [value for _, value in readable(hits, reads)]
+
+
+def all_stored(hits: Iterable[Hit], reads: Reads[T]) -> list[Stored[T]]:
+    """`values` with what a compare-and-set needs."""
+    return [stored(value, hit) for hit, value in readable(hits, reads)]
+
+
+def problem_of(error: DocumentError) -> Problem:
+    """The problem that a document is."""
+    return Problem("document", f"{error.index}/{error.id}", error.reason)
+
+
+def require_id(document_id: str, said: str) -> None:
+    """Raise a ValueError if a document says that it is another than its id says."""
+    if document_id != said:
+        raise ValueError(f"it says that it is {said!r}")
 
 
 def stored(value: T, hit: Mapping[str, Any]) -> Stored[T]:
@@ -136,15 +232,25 @@ def from_document(article_id: str, document: Mapping[str, Any]) -> Article:
     return load(Article, {"summary": "", "text": "", "title": ""} | fields | {"id": article_id})
 
 
+def with_document(article_id: str, document: Mapping[str, Any]) -> tuple[Article, Document]:
+    """The article of a document, and the document itself, for writing it anew: its stamp can be read too."""
+    _stamp(document)
+    return from_document(article_id, document), dict(document)
+
+
 def renewed(article_id: str, document: Mapping[str, Any], article: Article | None = None) -> Document:
     """A stored document made anew by today's code, or for `article` in its place, in its place in the ingest order."""
-    stamp: dict[str, Any] = {
+    kept = {name: value for name, value in document.items() if name in _DERIVED}
+    return kept | to_document(article or from_document(article_id, document), **_stamp(document))
+
+
+def _stamp(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The place of a stored document in the ingest order."""
+    return {
         "batch_id": document["batch"],
-        "seq": document["seq"],
+        "seq": int(document["seq"]),
         "indexed_at": datetime.fromisoformat(document["indexed_at"]),
     }
-    kept = {name: value for name, value in document.items() if name in _DERIVED}
-    return kept | to_document(article or from_document(article_id, document), **stamp)
 
 
 # ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,11 +9,15 @@ from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
-from newswatch.errors import StoreError
 from newswatch.model import Entry
+from newswatch.problems import Bulkhead, Problem
 from search import bulk
-from search.documents import dump, load
+from search.documents import dump, load, readable, require_id, values
 from search.names import Names
+from search.reading import get_hits
+
+_FEEDS = 1_000
+"""Feeds that one search asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +68,41 @@ def alias_of(link_id: str, article_url: str, article_id: str, now: datetime) -> 
 class EntryStore:
     """The entries of one installation."""
 
-    def __init__(self, es: Elasticsearch, names: Names) -> None:
+    def __init__(self, es: Elasticsearch, names: Names, *, walls: Bulkhead | None = None) -> None:
+        """`walls` takes up the documents that can't be read and the entries that Elasticsearch refuses."""
         self._es, self._index = es, names.entries
+        self._walls = walls or Bulkhead("entries")
 
     def known(self, keys: Iterable[str]) -> Mapping[str, EntryRecord]:
-        """Those of the keys that were seen before, in real time."""
-        ids = list(dict.fromkeys(keys))
-        found: dict[str, EntryRecord] = {}
-        for at in range(0, len(ids), 5_000):
-            answer = self._es.mget(index=self._index, ids=ids[at : at + 5_000])
-            found |= {doc["_id"]: load(EntryRecord, _whole(doc["_source"])) for doc in answer["docs"] if doc["found"]}
-        return found
+        """Those of the keys that were seen before, in real time.
+
+        One whose record can't be read is as one never seen: it is read again, and remembered anew.
+        """
+        hits = get_hits(self._es, self._index, keys)
+        return {hit["_id"]: record for hit, record in readable(hits, read_entry)}
 
     def articles_of_links(self, link_ids: Iterable[str]) -> dict[str, str]:
         """Link id → what its article is known by, for the links that were read before and lead elsewhere."""
         known = self.known(entry_key("", link_id) for link_id in link_ids)
         return {record.entry_id: record.url for record in known.values() if record.url}
 
-    def pages_due(self, feed_ids: Sequence[str], *, now: datetime, limit: int = 1_000) -> list[EntryRecord]:
-        """The entries of the feeds whose page is to be tried again by now, longest waiting first.
+    def pages_due(self, feed_ids: Sequence[str], *, now: datetime, per_feed: int = 100) -> list[EntryRecord]:
+        """The entries of the feeds whose page is to be tried again by now, of each feed the longest waiting first.
 
-        At most `limit`; the others stay due.
+        At most `per_feed` (and 100) of each feed, so that none keeps the others from theirs; the others stay due.
         """
         self._es.indices.refresh(index=self._index)
-        wanted = [{"range": {"retry_page_at": {"lte": now.isoformat()}}}, {"terms": {"feed_id": list(feed_ids)}}]
-        answer = self._es.search(
-            index=self._index, query={"bool": {"filter": wanted}}, size=limit, sort=[{"retry_page_at": "asc"}]
-        )
-        return [load(EntryRecord, _whole(hit["_source"])) for hit in answer["hits"]["hits"]]
+        found: list[EntryRecord] = []
+        for at in range(0, len(feed_ids), _FEEDS):
+            some = list(feed_ids[at : at + _FEEDS])
+            wanted = [{"range": {"retry_page_at": {"lte": now.isoformat()}}}, {"terms": {"feed_id": some}}]
+            hits = {"top_hits": {"size": min(per_feed, 100), "sort": [{"retry_page_at": "asc"}]}}
+            feeds = {"terms": {"field": "feed_id", "size": len(some)}, "aggs": {"due": hits}}
+            query = {"bool": {"filter": wanted}}
+            answer = self._es.search(index=self._index, query=query, size=0, aggs={"feeds": feeds})
+            for bucket in answer["aggregations"]["feeds"]["buckets"]:
+                found += values(bucket["due"]["hits"]["hits"], read_entry)
+        return found
 
     def pages_waiting(self, feed_id: str) -> int:
         """How many of the feed's articles wait for another try at their page."""
@@ -102,14 +113,25 @@ class EntryStore:
     def save(self, records: Sequence[EntryRecord]) -> None:
         """Remember the entries. Only after their articles are acknowledged: what is remembered is not read again.
 
+        One that Elasticsearch refuses as it is, is set aside: it is read again at the next poll.
+
         Raises:
-            StoreError: one was refused.
+            StoreError: the index can't be written to.
         """
-        actions = (bulk.put(self._index, record.id, dump(record)) for record in records)
+        by_id = {record.id: record for record in records}
+        actions = (bulk.put(self._index, name, dump(one)) for name, one in by_id.items())
         for result in bulk.write(self._es, actions):
-            if result.reason:
-                raise StoreError(f"Elasticsearch refuses entry {result.id}: {result.reason}")
+            if not result.own_fault:
+                bulk.won(result)
+                continue
+            record = by_id[result.id]
+            reason = f"Elasticsearch refuses to remember it: {result.reason}"
+            self._walls.note(Problem("entry", record.entry_id, reason, "remember", record.url, record.feed_id))
 
 
-def _whole(document: Mapping[str, object]) -> dict[str, object]:
-    return {"feed_id": "", "url": None, "article_id": None, "content_hash": ""} | dict(document)
+def read_entry(record_id: str, document: Mapping[str, object]) -> EntryRecord:
+    """The record of a document. Pure."""
+    nothing = {"feed_id": "", "url": None, "article_id": None, "content_hash": ""}
+    record = load(EntryRecord, nothing | dict(document))
+    require_id(record_id, record.id)
+    return record

@@ -8,13 +8,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
-from newswatch.errors import QueryError
 from newswatch.model import Article
-from search.documents import from_document
+from search.asking import TIMEOUT, answering, impatient, too_slow
+from search.documents import from_document, readable
 from search.names import Names
-from search.query import Sort, explain_refusal, text_query, to_query, with_recency
+from search.query import Sort, text_query, to_query, with_recency
 from search.syntax import parse
 
 _PAGE = 500
@@ -36,7 +36,8 @@ def every(
     Who stops before the end closes the generator, which gives up the point in time.
 
     Raises:
-        QueryError: the query can't be parsed; before the first article.
+        QueryError: the query can't be parsed, before the first article; or a page of it takes too long.
+        StoreError: Elasticsearch is in trouble of its own.
     """
     parsed, now = parse(query), now or datetime.now(UTC)
     asked = to_query(parsed, now, text_query(parsed.text))
@@ -46,32 +47,37 @@ def every(
         return
     seen: set[str] = set()
     try:
-        for hit in _hits(es, point, with_recency(asked, now) if sort == "relevance" else asked, sort):
-            article = from_document(hit["_id"], hit["_source"])
+        whole = with_recency(asked, now) if sort == "relevance" else asked
+        hits = _hits(es, names.articles, query, point, whole, sort)
+        for _, article in readable(hits, from_document):
             if by_story and article.story_id in seen:
                 continue
             seen.update([article.story_id] if by_story else ())
             yield article
-    except BadRequestError as error:
-        raise QueryError(explain_refusal(query, error)) from error
     finally:
         with suppress(ApiError):  # it expires by itself
             es.close_point_in_time(id=point)
 
 
-def _hits(es: Elasticsearch, point: str, query: dict[str, Any], sort: Sort) -> Iterator[dict[str, Any]]:
+def _hits(
+    es: Elasticsearch, index: str, typed: str, point: str, query: dict[str, Any], sort: Sort
+) -> Iterator[dict[str, Any]]:
     order: list[dict[str, Any]] = [{"_score": "desc"}] if sort == "relevance" else [{"time": "desc"}]
     after: dict[str, Any] = {}
     while True:
-        answer = es.search(
-            pit={"id": point, "keep_alive": _KEEP_ALIVE},
-            query=query,
-            sort=[*order, {"_shard_doc": "asc"}],
-            size=_PAGE,
-            track_total_hits=False,
-            allow_partial_search_results=False,
-            **after,
-        )
+        with answering(es, index, typed):
+            answer = impatient(es).search(
+                pit={"id": point, "keep_alive": _KEEP_ALIVE},
+                query=query,
+                sort=[*order, {"_shard_doc": "asc"}],
+                size=_PAGE,
+                track_total_hits=False,
+                allow_partial_search_results=False,
+                timeout=TIMEOUT,
+                **after,
+            )
+        if answer["timed_out"]:
+            raise too_slow(typed)
         hits = answer["hits"]["hits"]
         yield from hits
         if len(hits) < _PAGE:

@@ -11,23 +11,16 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from ingest.schedule import retried
 from newswatch.errors import NewswatchError, StoreError
-from newswatch.model import Article, Feed
+from newswatch.model import Article
 from search import bulk
-from search.documents import Stored, feed_document, feed_from_document, from_document, stored
-from search.feeds import FeedRecord
+from search.documents import Stored, feed_document, from_document, read, stored, values
+from search.feeds import FeedRecord, read_feed
 from search.names import Names
+from search.quarantine import Kept, Quarantine
 
+PROBLEMS = 10
+"""Problems of a feed that its history lists."""
 _TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Something the feed brought that could not be indexed."""
-
-    at: datetime
-    what: str
-    url: str | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +34,16 @@ class FeedHistory:
     """In the index, carried by other feeds as well or not."""
     newest: tuple[Article, ...]
     refused: int
-    refusals: tuple[Refusal, ...]
-    """The last of them."""
+    """How many problems there are with what it brought, and with the feed itself."""
+    problems: tuple[Kept, ...]
+    """The last `PROBLEMS` of them."""
 
 
 def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, now: datetime) -> FeedHistory:
     """The feed's history over the last `days` days.
 
     Raises:
-        NewswatchError: there is no such feed.
+        NewswatchError: there is no such feed, or its document can't be read.
     """
     record = _read(es, names, feed_id).value
     carried = {"term": {"feeds": feed_id}}
@@ -70,23 +64,10 @@ def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, no
     counts = dict.fromkeys((since + timedelta(days=n) for n in range(days)), 0)
     for bucket in answer["aggregations"]["recent"]["days"]["buckets"]:
         counts[datetime.fromisoformat(bucket["key_as_string"]).date()] = bucket["doc_count"]
-    newest = tuple(from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
-    refused, refusals = _refusals(es, names, feed_id)
-    return FeedHistory(record, counts, answer["hits"]["total"]["value"], newest, refused, refusals)
-
-
-def _refusals(es: Elasticsearch, names: Names, feed_id: str) -> tuple[int, tuple[Refusal, ...]]:
-    answer = es.search(
-        index=names.quarantine,
-        query={"term": {"feed_id": feed_id}},
-        size=10,
-        sort=[{"at": "desc"}],
-        source_excludes=["document"],
-        track_total_hits=True,
-    )
-    found = (hit["_source"] for hit in answer["hits"]["hits"])
-    refusals = (Refusal(datetime.fromisoformat(d["at"]), d["what"], d.get("url"), d["reason"]) for d in found)
-    return answer["hits"]["total"]["value"], tuple(refusals)
+    newest = tuple(values(answer["hits"]["hits"], from_document))
+    set_aside = Quarantine(es, names).listed(feed_id=feed_id, size=PROBLEMS)
+    total = answer["hits"]["total"]["value"]
+    return FeedHistory(record, counts, total, newest, set_aside.total, set_aside.problems)
 
 
 def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
@@ -94,7 +75,8 @@ def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
 
     Raises:
         NewswatchError: there is no such feed.
-        StoreError: somebody else keeps writing it.
+        DocumentError: its document can't be read.
+        StoreError: somebody else keeps writing it, or the index can't be written to.
     """
     for _ in range(_TRIES):
         was = _read(es, names, feed_id)
@@ -102,7 +84,7 @@ def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
             return
         document = feed_document(was.value.feed, retried(was.value.state))
         (result,) = bulk.write(es, [bulk.replace(was, document)])
-        if result.reason is None:
+        if bulk.require(result):
             es.indices.refresh(index=names.feeds)
             return
     raise StoreError(f"Feed {feed_id} keeps being changed by others: try again.")
@@ -113,9 +95,4 @@ def _read(es: Elasticsearch, names: Names, feed_id: str) -> Stored[FeedRecord]:
         found = es.get(index=names.feeds, id=feed_id)
     except NotFoundError as error:
         raise NewswatchError(f"There is no feed {feed_id!r}.") from error
-    source = found["_source"]
-    feed: Feed
-    feed, state = feed_from_document(source)
-    until = source.get("lease_until")
-    record = FeedRecord(feed, state, source.get("lease_batch"), datetime.fromisoformat(until) if until else None)
-    return stored(record, found.body)
+    return stored(read(found.body, read_feed), found.body)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from newswatch.model import Batch, Feed, FeedState
+from ingest.schedule import WEEK_S
+from newswatch.clock import SKEW
+from newswatch.model import Batch, Feed, FeedHealth, FeedState
+from newswatch.settings import Settings
 from search import bulk
-from search.documents import Document, Stored, dump, feed_document, feed_from_document, stored
+from search.documents import (
+    Document,
+    Stored,
+    dump,
+    feed_document,
+    feed_from_document,
+    load,
+    require_id,
+    values,
+)
 from search.names import Names
-
-_GETS = 5_000
-"""Documents asked for in one multi-get."""
+from search.reading import find, get_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,22 @@ class FeedRecord:
     state: FeedState
     lease_batch: int | None = None
     lease_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Longest:
+    """How far in the future the moments of a feed can lie; what lies further was written by a clock that is wrong."""
+
+    lease: timedelta
+    wait: timedelta
+    """Between two polls."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Longest:
+        """By the settings, with room for clocks that differ by `SKEW`."""
+        # A wait that a host asked for is drawn out by up to a tenth.
+        wait_s = 1.1 * max(WEEK_S, settings.poll_max_interval_s, settings.poll_min_interval_s)
+        return cls(timedelta(seconds=settings.lease_s) + SKEW, timedelta(seconds=wait_s) + SKEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +75,17 @@ class FeedStore:
     def all(self) -> list[FeedRecord]:
         """Every feed, by title, as it is at this moment."""
         self._es.indices.refresh(index=self._index)
-        return sorted((found.value for found in self._scan()), key=lambda record: record.feed.title.casefold())
+        found = values(scan(self._es, index=self._index, size=1000), read_feed)
+        return sorted(found, key=lambda record: record.feed.title.casefold())
 
     def sync(self, feeds: Iterable[Feed]) -> SyncReport:
-        """Make the store's configuration that of `feeds`; a feed that is no longer among them is disabled, not lost."""
+        """Make the store's configuration that of `feeds`; a feed that is no longer among them is disabled, not lost.
+
+        A feed whose document can't be read stays as it is, and is set aside.
+
+        Raises:
+            StoreError: the index can't be written to.
+        """
         wanted = {feed.id: feed for feed in feeds}
         self._es.indices.refresh(index=self._index)
         present = self._configurations()
@@ -62,7 +95,7 @@ class FeedStore:
                 document = feed_document(feed, FeedState(feed_id, feed.url))
                 plan.append(("added", feed_id, bulk.create(self._index, feed_id, document)))
         changed = [name for name, was in present.items() if name in wanted and was != dump(wanted[name])]
-        dropped = [name for name, was in present.items() if name not in wanted and was["enabled"]]
+        dropped = [name for name, was in present.items() if name not in wanted and was.get("enabled", True)]
         for was in self._get([*changed, *dropped]):
             if was.id in wanted:
                 plan.append(("changed", was.id, bulk.replace(was, _reconfigured(was.value, wanted[was.id]))))
@@ -80,75 +113,104 @@ class FeedStore:
         done: dict[str, list[str]] = {name: [] for name in SyncReport.__dataclass_fields__}
         results = bulk.write(self._es, (action for _, _, action in plan))
         for (kind, feed_id, _), result in zip(plan, results, strict=True):
-            done["postponed" if result.reason else kind].append(feed_id)
+            done[kind if bulk.won(result) else "postponed"].append(feed_id)
         return SyncReport(**{name: tuple(ids) for name, ids in done.items()})
 
-    def due(self, now: datetime, limit: int) -> list[Stored[FeedRecord]]:
-        """The feeds that are due and held by nobody, longest overdue first, at most `limit`."""
+    def due(self, now: datetime, limit: int, longest: Longest | None = None) -> list[Stored[FeedRecord]]:
+        """The feeds that are due and held by nobody, longest overdue first, at most `limit`.
+
+        With `longest`, moments that lie too far in the future are not believed: a clock that went back must stop no
+        feed. Such a feed is due, and a lease that ends so late holds nothing.
+        """
         self._es.indices.refresh(index=self._index)
-        free = {"bool": {"must_not": {"range": {"lease_until": {"gte": now.isoformat()}}}}}
-        overdue = {"bool": {"must_not": {"range": {"next_poll_at": {"gt": now.isoformat()}}}}}
-        answer = self._es.search(
-            index=self._index,
-            query={"bool": {"filter": [{"term": {"enabled": True}}, free, overdue]}},
+        held = _until("lease_until", "gte", now, longest.lease if longest else None)
+        waits = _until("next_poll_at", "gt", now, longest.wait if longest else None)
+        # Polled in the future: the clock went back since, and what was planned by the old one is void.
+        ahead = {"range": {"last_poll_at": {"gt": (now + SKEW).isoformat()}}} if longest else {"match_none": {}}
+        waits = {"bool": {"filter": [waits], "must_not": [ahead]}}
+        gone = {"bool": {"filter": [{"term": {"health": FeedHealth.GONE}}, _until("next_poll_at", "gt", now, None)]}}
+        return find(
+            self._es,
+            self._index,
+            read_feed,
+            query={"bool": {"filter": [{"term": {"enabled": True}}], "must_not": [held, waits, gone]}},
             sort=[{"next_poll_at": {"order": "asc", "missing": "_first"}}],
             size=min(limit, 10_000),
-            seq_no_primary_term=True,
         )
-        return [stored(_record(hit["_source"]), hit) for hit in answer["hits"]["hits"]]
 
-    def resting(self, now: datetime) -> list[FeedState]:
+    def resting(self, now: datetime, longest: Longest | None = None) -> list[FeedState]:
         """The states of the feeds whose hosts asked for rest beyond `now`; after `due`, whose refresh it relies on."""
-        query = {"query": {"range": {"paused_until": {"gt": now.isoformat()}}}, "seq_no_primary_term": True}
-        return [found.value.state for found in self._scan(query)]
+        return self._states(_until("paused_until", "gt", now, longest.wait if longest else None))
 
-    def held(self, now: datetime) -> list[FeedState]:
+    def held(self, now: datetime, longest: Longest | None = None) -> list[FeedState]:
         """The states of the feeds that a batch holds at `now`; after `due`, whose refresh it relies on."""
-        query = {"query": {"range": {"lease_until": {"gte": now.isoformat()}}}, "seq_no_primary_term": True}
-        return [found.value.state for found in self._scan(query)]
+        return self._states(_until("lease_until", "gte", now, longest.lease if longest else None))
+
+    def _states(self, query: Document) -> list[FeedState]:
+        hits = scan(self._es, index=self._index, query={"query": query}, size=1000)
+        return [record.state for record in values(hits, read_feed)]
 
     def well(self, *, limit: int = 50) -> list[str]:
         """Where feeds are polled that are well and that no batch holds, the one that answered last first."""
         wanted = [{"term": {"enabled": True}}, {"term": {"failures": 0}}, {"exists": {"field": "last_success_at"}}]
         unwanted = [{"exists": {"field": "lease_batch"}}, {"exists": {"field": "paused_until"}}]
-        answer = self._es.search(
-            index=self._index,
+        found = find(
+            self._es,
+            self._index,
+            read_feed,
             query={"bool": {"filter": wanted, "must_not": unwanted}},
             sort=[{"last_success_at": "desc"}],
             size=limit,
         )
-        return [_record(hit["_source"]).state.url for hit in answer["hits"]["hits"]]
+        return [one.value.state.url for one in found]
 
     def lease(self, feeds: Sequence[Stored[FeedRecord]], batch: Batch) -> list[str]:
-        """Give the feeds to the batch; the ids of those that it got (a feed that somebody else took is missing)."""
+        """Give the feeds to the batch; the ids of those that it got (a feed that somebody else took is missing).
+
+        Raises:
+            StoreError: the index can't be written to.
+        """
         lease = {"lease_batch": batch.number, "lease_until": batch.lease_until.isoformat()}
         actions = (bulk.replace(was, feed_document(was.value.feed, was.value.state) | lease) for was in feeds)
-        return [result.id for result in bulk.write(self._es, actions) if result.reason is None]
+        return [result.id for result in bulk.write(self._es, actions) if bulk.won(result)]
 
     def leased(self, batch: Batch) -> list[Stored[FeedRecord]]:
         """The feeds that the batch still holds, in real time."""
         return [feed for feed in self._get(batch.feed_ids) if feed.value.lease_batch == batch.number]
 
     def _get(self, ids: Sequence[str]) -> list[Stored[FeedRecord]]:
-        """Those of the feeds that exist, in real time."""
-        answers = (self._es.mget(index=self._index, ids=ids[at : at + _GETS]) for at in range(0, len(ids), _GETS))
-        docs = (doc for answer in answers for doc in answer["docs"])
-        return [stored(_record(doc["_source"]), doc) for doc in docs if doc.get("found")]
+        """Those of the feeds that exist and can be read, in real time."""
+        return get_stored(self._es, self._index, ids, read_feed)
 
     def save(self, polled: Sequence[tuple[Stored[FeedRecord], FeedState]]) -> list[str]:
-        """Remember the states and give the feeds back; the ids of feeds that were taken away meanwhile."""
+        """Remember the states and give the feeds back; the ids of feeds that were taken away meanwhile.
+
+        Raises:
+            StoreError: the index can't be written to.
+        """
         actions = (bulk.replace(was, feed_document(was.value.feed, state)) for was, state in polled)
-        return [result.id for result in bulk.write(self._es, actions) if result.reason is not None]
-
-    def _scan(self, query: Document | None = None) -> Iterable[Stored[FeedRecord]]:
-        hits = scan(self._es, index=self._index, query=query or {"seq_no_primary_term": True}, size=1000)
-        return (stored(_record(hit["_source"]), hit) for hit in hits)
+        return [result.id for result in bulk.write(self._es, actions) if not bulk.won(result)]
 
 
-def _record(document: Document) -> FeedRecord:
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    lease_batch: int | None = None
+    lease_until: datetime | None = None
+
+
+def read_feed(feed_id: str, document: Mapping[str, Any]) -> FeedRecord:
+    """The feed of a document. Pure."""
     feed, state = feed_from_document(document)
-    until = document.get("lease_until")
-    return FeedRecord(feed, state, document.get("lease_batch"), datetime.fromisoformat(until) if until else None)
+    require_id(feed_id, feed.id)
+    require_id(feed_id, state.feed_id)
+    lease = load(_Lease, {name: document.get(name) for name in _Lease.__dataclass_fields__})
+    return FeedRecord(feed, state, lease.lease_batch, lease.lease_until)
+
+
+def _until(field: str, bound: str, now: datetime, most: timedelta | None) -> Document:
+    """That the moment in `field` lies in the future, and not further than `most`."""
+    near = {"lte": (now + most).isoformat()} if most else {}
+    return {"range": {field: {bound: now.isoformat(), **near}}}
 
 
 def _leased_document(record: FeedRecord) -> Document:

@@ -13,17 +13,17 @@ generation that is not in the alias is not searched.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
 
-from newswatch.errors import StoreError
+from newswatch.errors import DocumentError, StoreError
 from newswatch.settings import Settings
-from search import bulk
+from search import bulk, faults
 from search.client import set_up
-from search.documents import Document, renewed
+from search.documents import Document, read, renewed
 from search.mapping import ARTICLE, VERSION, article_template, fingerprint
 from search.names import Names
 
@@ -106,28 +106,49 @@ def _create(es: Elasticsearch, index: str, **body: Any) -> None:
 
 
 def await_writable(es: Elasticsearch, names: Names, patience_s: float | None = None) -> None:
-    """Return as soon as every slice in force can be written to.
+    """Return as soon as every slice in force can be written to, or is about to be replaced no more.
 
     Raises:
-        StoreError: one stays closed; an upgrade has probably died.
+        StoreError: one is blocked by somebody else than an upgrade, or the upgrade has probably died.
     """
     deadline = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
     pause = 0.05
-    while closed := _closed(es, names):
+    while blocked := _blocked(es, names):
+        for index, block in blocked.items():
+            if block != _WRITE or not _is_being_upgraded(es, names, index):
+                raise faults.block_error(index, block)
         if time.monotonic() > deadline:
             raise StoreError(
-                f"{', '.join(closed)} can't be written to: an upgrade of the index was broken off in its last step. "
+                f"{', '.join(blocked)} can't be written to: an upgrade of the index was broken off in its last step. "
                 "Nothing is lost; run `newswatch index upgrade` to finish it."
             )
         time.sleep(pause)
         pause = min(2 * pause, 1.0)
 
 
-def _closed(es: Elasticsearch, names: Names) -> list[str]:
-    found = es.options(ignore_status=404).indices.get_settings(index=names.articles, name="index.blocks.write")
+_WRITE = "index.blocks.write"
+
+
+def _blocked(es: Elasticsearch, names: Names) -> dict[str, str]:
+    """Slice → the block that keeps it from being written to."""
+    found = es.options(ignore_status=404).indices.get_settings(
+        index=names.articles, name="index.blocks.*", flat_settings=True
+    )
     if found.meta.status == 404:
-        return []
-    return [name for name, body in found.body.items() if body["settings"] and names.parse_slice(name)]
+        return {}
+    blocks = {index: _of_writing(body["settings"]) for index, body in found.body.items() if names.parse_slice(index)}
+    return {index: block for index, block in blocks.items() if block}
+
+
+def _of_writing(settings: Mapping[str, str]) -> str | None:
+    stops = (_WRITE, "index.blocks.read_only", "index.blocks.read_only_allow_delete")
+    return next((block for block in stops if settings.get(block) == "true"), None)
+
+
+def _is_being_upgraded(es: Elasticsearch, names: Names, index: str) -> bool:
+    """Whether the slice's next generation is there: an upgrade makes it before it closes the one in force."""
+    month, generation = names.parse_slice(index) or ("", 0)
+    return bool(es.indices.exists(index=names.slice_of_month(month, generation + 1)))
 
 
 # ── upgrade ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,7 +170,7 @@ def upgrade(
         StoreError: the indices are of a newer version; or an article can't be taken over, and its slice stays as it is.
     """
     set_up(es, names, settings)
-    closed = _closed(es, names)
+    closed = [index for index, block in _blocked(es, names).items() if block == _WRITE]
     return [
         _Rebuild(es, names, settings, old, progress).run()
         for old in all_slices(es, names)
@@ -248,9 +269,9 @@ class _Rebuild:
 
     def _renewed(self, doc: Document) -> Document:
         try:
-            document = renewed(doc["_id"], doc["_source"])
-        except ValueError as error:
-            raise StoreError(f"Article {doc['_id']} of {self._old} can't be read: {error}") from error
+            document = read(doc, renewed)
+        except DocumentError as error:
+            raise StoreError(f"{error} {self._old} stays in force.") from error
         return bulk.copy(self._new, doc["_id"], document, doc["_version"])
 
     def _settle(self) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from search.asking import TIMEOUT, answering, impatient
 from search.names import Names
 from search.query import to_query
 from search.syntax import FIELDS, Filter, parse
@@ -36,7 +38,8 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime) -> tuple[H
     """A hint for each short filter of the query that could be run.
 
     Raises:
-        QueryError: the query can't be parsed.
+        QueryError: the query can't be parsed, or not be answered in time.
+        StoreError: Elasticsearch is in trouble of its own.
     """
     parsed = parse(query)
     if not parsed.filters:
@@ -46,16 +49,25 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime) -> tuple[H
         others = tuple(other for other in parsed.filters if other is not one)
         asked += [replace(parsed, text="", filters=(one,)), replace(parsed, filters=others)]
     lines = [line for one in asked for line in ({"index": names.articles}, _counting(to_query(one, now)))]
-    answers = es.msearch(searches=lines)["responses"]
-    counts = [int(answer.get("hits", {}).get("total", {}).get("value", 0)) for answer in answers]
+    with answering(es, names.articles, query):
+        answers = impatient(es).msearch(searches=lines)["responses"]
+    pairs = zip(parsed.filters, map(_counted, answers[::2]), map(_counted, answers[1::2]), strict=True)
     return tuple(
         Hint(query[one.start : one.end], alone, without, () if alone else _meant(es, names, one))
-        for one, alone, without in zip(parsed.filters, counts[::2], counts[1::2], strict=True)
+        for one, alone, without in pairs
+        if alone is not None and without is not None
     )
 
 
+def _counted(answer: Mapping[str, Any]) -> int | None:
+    """How many the answer counts; None if it counts none or not all, which is no ground for a hint."""
+    if "error" in answer or answer.get("timed_out"):
+        return None
+    return int(answer["hits"]["total"]["value"])
+
+
 def _counting(query: dict[str, object]) -> dict[str, object]:
-    return {"query": query, "size": 0, "track_total_hits": True}
+    return {"query": query, "size": 0, "track_total_hits": True, "timeout": TIMEOUT}
 
 
 def _meant(es: Elasticsearch, names: Names, one: Filter) -> tuple[str, ...]:

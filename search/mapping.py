@@ -376,6 +376,24 @@ def article_template(names: Names, settings: Settings) -> Json:
     }
 
 
+def plain_template(names: Names, settings: Settings) -> Json:
+    """The template of all other indices, as the arguments of `put_index_template`.
+
+    A write must never bring back one that was deleted: Elasticsearch would guess its mapping. They are made with theirs
+    by `set_up` only; without one, as by the template, an index takes no document at all.
+    """
+    template = {"settings": index_settings(settings), "mappings": {"dynamic": "strict"}}
+    return {
+        "index_patterns": sorted(plain_indices(names)),
+        # Above that of the slices, whose pattern another installation's prefix may match.
+        "priority": 501,
+        "version": VERSION,
+        "allow_auto_create": False,
+        "meta": {"fingerprint": fingerprint({**template, "indices": sorted(plain_indices(names))})},
+        "template": template,
+    }
+
+
 def plain_indices(names: Names) -> dict[str, Json]:
     """Index name → mapping properties, for every index that is not sliced by month."""
     return {

@@ -25,6 +25,10 @@ class Names:
         """The pattern that every monthly slice matches, and nothing else."""
         return f"{self.prefix}articles-*"
 
+    def plain_template(self) -> str:
+        """The name of the template of every index that is not sliced by month."""
+        return f"{self.prefix}newswatch-plain"
+
     def slice(self, first_seen: datetime, generation: int = 1) -> str:
         """The index of the month in which something was first seen; an upgrade makes the next generation of it."""
         return self.slice_of_month(f"{first_seen:%Y.%m}", generation)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 
-from search.documents import Document, dump, load
+from newswatch.errors import DocumentError
+from newswatch.problems import set_aside
+from search.documents import Document, dump, load, problem_of, read
 from search.names import Names
 
 
@@ -58,21 +60,20 @@ class NoticeStore:
         self._es, self._index, self._id = es, names.notices, "feed-health"
 
     def read(self) -> Told:
-        """As it stands, in real time."""
+        """As it stands, in real time.
+
+        A document that can't be read is set aside and stands for nothing told: rather told twice than never.
+        """
         try:
             found = self._es.get(index=self._index, id=self._id)
         except NotFoundError:
             return Told()
-        document = found["_source"]
-        pending = load(Pending, document["pending"]) if "pending" in document else None
-        return Told(
-            document.get("told", {}),
-            pending,
-            document.get("message_id"),
-            datetime.fromisoformat(document["at"]) if "at" in document else None,
-            found["_seq_no"],
-            found["_primary_term"],
-        )
+        try:
+            told = read(found.body, read_told)
+        except DocumentError as error:
+            set_aside(problem_of(error))
+            told = Told()
+        return replace(told, seq_no=found["_seq_no"], primary_term=found["_primary_term"])
 
     def begin(self, was: Told, pending: Pending) -> bool:
         """Note that the mail is about to go out; False: somebody else was there first, and sends theirs."""
@@ -92,3 +93,9 @@ class NoticeStore:
         except ConflictError:
             return False
         return True
+
+
+def read_told(_id: str, document: Mapping[str, Any]) -> Told:
+    """What the operator knows by a document. Pure."""
+    names = ("told", "pending", "message_id", "at")
+    return load(Told, {name: document[name] for name in names if name in document})

@@ -5,22 +5,28 @@ The index holds one document per thing, with how often it was set aside; a feed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from newswatch.errors import StoreError
 from newswatch.model import Article, Entry
-from newswatch.problems import Problem, ProblemKind
+from newswatch.problems import Problem, ProblemKind, reason_of
 from search import bulk
-from search.documents import Document, dump
+from search.documents import Document, Hit, dump, values
 from search.names import Names
+from search.reading import get_hits
 
 PER_FEED = 20
 """Entries of one feed that one call of `note` keeps one by one; the rest are counted in one more problem."""
 _TRIES = 10
+_UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
+"""What reading a document that was edited to nonsense may raise."""
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a problem was met whose document no longer says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,18 @@ class Kept:
     last_at: datetime
     count: int
     """How often it was set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some of the problems, and how many there are."""
+
+    problems: tuple[Kept, ...]
+    """Newest first, without their documents."""
+    total: int
+    """Of those that were asked for, listed or not."""
+    kinds: Mapping[str, int]
+    """How many of each kind, whatever kind was asked for."""
 
 
 class Quarantine:
@@ -64,35 +82,66 @@ class Quarantine:
 
     def _note(self, problems: dict[str, Problem], now: datetime) -> dict[str, Problem]:
         """Those that somebody else has written meanwhile."""
-        found = self._es.mget(index=self._index, ids=list(problems), source_includes=["first_at", "count", "at"])
+        found = {doc["_id"]: doc for doc in get_hits(self._es, self._index, problems)}
         actions = []
-        for doc, problem in zip(found["docs"], problems.values(), strict=True):
-            was = doc.get("_source") or {}
-            kept = _document(problem, now, first=was.get("first_at") or was.get("at"), count=was.get("count", 0) + 1)
-            if doc.get("found"):
+        for problem in problems.values():
+            if doc := found.get(problem.id):
+                first, count = _earlier(doc)
                 token = {"if_seq_no": doc["_seq_no"], "if_primary_term": doc["_primary_term"]}
+                kept = _document(problem, now, first=first, count=count + 1)
                 actions.append(bulk.put(self._index, problem.id, kept) | token)
             else:
-                actions.append(bulk.create(self._index, problem.id, kept))
-        again = {}
-        for problem, result in zip(problems.values(), bulk.write(self._es, actions), strict=True):
-            if result.conflict:
-                again[problem.id] = problem
-            elif result.reason:
-                raise StoreError(f"Elasticsearch refuses even the quarantine of {problem.subject}: {result.reason}")
-        return again
+                actions.append(bulk.create(self._index, problem.id, _document(problem, now, first=None, count=1)))
+        results = zip(problems.values(), bulk.write(self._es, actions), strict=True)
+        return {problem.id: problem for problem, result in results if not bulk.require(result)}
+
+    def listed(
+        self,
+        *,
+        kind: str | None = None,
+        feed_id: str | None = None,
+        since: datetime | None = None,
+        size: int = 50,
+        offset: int = 0,
+    ) -> Listed:
+        """The problems that were met last, as of the last refresh; a feed's include those with itself."""
+        found = self._es.search(
+            index=self._index,
+            query={"bool": {"filter": [*_since(since), *(_of_feed(feed_id) if feed_id else [])]}},
+            # After the kinds are counted, so that the counts are of all.
+            post_filter={"term": {"what": kind}} if kind else {"match_all": {}},
+            aggs={"kinds": {"terms": {"field": "what", "size": 100}}},
+            size=size,
+            from_=offset,
+            sort=[{"at": {"order": "desc", "unmapped_type": "date"}}, {"what": "asc"}, {"id": "asc"}],
+            source_excludes=["document"],
+            track_total_hits=True,
+        )
+        kept = tuple(_kept(hit["_id"], hit["_source"]) for hit in found["hits"]["hits"])
+        kinds = {bucket["key"]: bucket["doc_count"] for bucket in found["aggregations"]["kinds"]["buckets"]}
+        return Listed(kept, found["hits"]["total"]["value"], kinds)
+
+    def total(self, *, timeout_s: float = 5) -> int:
+        """How many problems there are, as of the last refresh. One small request, not tried again."""
+        es = self._es.options(request_timeout=timeout_s, max_retries=0)
+        return int(es.count(index=self._index)["count"])
+
+    def get(self, problem_id: str) -> Kept | None:
+        """A problem with its document, in real time; None: there is none of that id."""
+        found = self._es.options(ignore_status=404).get(index=self._index, id=problem_id)
+        return _kept(found["_id"], found["_source"]) if found.get("found") else None
 
     def latest(self, *, size: int = 100, kind: ProblemKind | None = None, since: datetime | None = None) -> list[Kept]:
         """The problems that were met last, newest first, as of the last refresh."""
         wanted: list[Document] = [{"term": {"what": kind}}] if kind else []
-        wanted += [{"range": {"at": {"gte": since.isoformat()}}}] if since else []
+        wanted += _since(since)
         answer = self._es.search(
             index=self._index,
             query={"bool": {"filter": wanted}},
             size=size,
             sort=[{"at": {"order": "desc", "unmapped_type": "date"}}],
         )
-        return [_kept(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"]]
+        return values(answer["hits"]["hits"], _kept)
 
     def counts(self, *, since: datetime | None = None) -> dict[str, int]:
         """How many problems are kept of each kind, as of the last refresh."""
@@ -109,6 +158,13 @@ class Quarantine:
         """Forget a problem that was dealt with; met again, it comes back. False: there is none of that id."""
         answer = self._es.options(ignore_status=404).delete(index=self._index, id=problem_id, refresh=True)
         return bool(answer.get("result") == "deleted")
+
+    def dismiss_all(self, problem_ids: Iterable[str]) -> int:
+        """Forget several; how many of them there were."""
+        es = self._es.options(ignore_status=404)
+        gone = [es.delete(index=self._index, id=one).get("result") == "deleted" for one in problem_ids]
+        self.refresh()
+        return sum(gone)
 
 
 def article_problem(article: Article, reason: str, *, stage: str = "index") -> Problem:
@@ -152,16 +208,65 @@ def _document(problem: Problem, now: datetime, *, first: str | None, count: int)
     return {name: value for name, value in document.items() if value not in (None, "")}
 
 
-def _kept(problem_id: str, document: Document) -> Kept:
-    at = datetime.fromisoformat(document["at"])
-    first = document.get("first_at")
+def _since(moment: datetime | None) -> list[Document]:
+    return [{"range": {"at": {"gte": moment.isoformat()}}}] if moment else []
+
+
+def _of_feed(feed_id: str) -> list[Document]:
+    """What the feed brought, the feed itself, and its document."""
+    itself = {"bool": {"filter": [{"term": {"what": "feed"}}, {"term": {"id": feed_id}}]}}
+    brought = [{"term": {"feed_id": feed_id}}, {"wildcard": {"id": {"value": f"*feeds/{_literal(feed_id)}"}}}]
+    return [{"bool": {"should": [itself, *brought], "minimum_should_match": 1}}]
+
+
+def _literal(text: str) -> str:
+    """The text as a wildcard query that finds nothing else."""
+    return "".join(f"\\{char}" if char in "*?\\" else char for char in text)
+
+
+def _kept(problem_id: str, document: Mapping[str, Any]) -> Kept:
+    """A problem as its document says; one that was edited to nonsense is a problem itself."""
+    try:
+        return _read(problem_id, document)
+    except _UNREADABLE as error:
+        edited = Problem("document", f"quarantine/{problem_id}", reason_of(error), "quarantine", document=document)
+        return Kept(problem_id, edited, LONG_AGO, LONG_AGO, 1)
+
+
+def _read(problem_id: str, document: Mapping[str, Any]) -> Kept:
+    at = _moment(document["at"])
     problem = Problem(
-        document["what"],
-        document.get("id", ""),
-        document.get("reason", ""),
-        document.get("stage", ""),
-        document.get("url"),
-        document.get("feed_id"),
+        _text(document["what"]),  # type: ignore[arg-type]  # a kind of another version is shown too
+        _text(document.get("id", "")),
+        _text(document.get("reason", "")),
+        _text(document.get("stage", "")),
+        _text(document["url"]) if document.get("url") else None,
+        _text(document["feed_id"]) if document.get("feed_id") else None,
         document.get("document"),
     )
-    return Kept(problem_id, problem, datetime.fromisoformat(first) if first else at, at, document.get("count", 1))
+    first = _moment(document["first_at"]) if document.get("first_at") else at
+    return Kept(problem_id, problem, first, at, int(document.get("count", 1)))
+
+
+def _text(value: Any) -> str:
+    """The value as text that can be written out: half of a surrogate pair can't be."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def _moment(value: Any) -> datetime:
+    """A date of Elasticsearch in UTC.
+
+    Raises:
+        ValueError, TypeError, OverflowError: it is none that can be shown.
+    """
+    moment = datetime.fromisoformat(value)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _earlier(doc: Hit) -> tuple[str | None, int]:
+    """When a kept problem was first met, and how often; one that can't be read counts from now on."""
+    try:
+        kept = _read(doc["_id"], dict(doc["_source"]))
+    except _UNREADABLE:
+        return None, 0
+    return kept.first_at.isoformat(), kept.count

@@ -11,18 +11,21 @@ from http import HTTPStatus
 from typing import Any, Literal, NamedTuple
 
 from elastic_transport import ApiResponseMeta
-from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from newswatch.errors import QueryError
 from newswatch.model import Article
+from newswatch.problems import Problem, set_aside
 from search import facets, highlight
-from search.documents import from_document
+from search.asking import TIMEOUT, answering, ask, explain_refusal, impatient, refused, too_slow, verdict
+from search.documents import from_document, readable
 from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
+from search.limits import check_cost
 from search.mapping import DEFAULT_FIELDS, fields_of
 from search.names import Names
 from search.story_view import further_sources, independent_sources, sources_asked, sources_told
-from search.syntax import Parsed, clauses, parse, pointed_at
+from search.syntax import Parsed, clauses, parse
 
 __all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
 
@@ -88,7 +91,11 @@ def text_query(query: str, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
     """The clause for a query in Lucene's syntax: every word must be there, in the title, the text, or a stemmed form.
 
     Saved searches, `newswatch search` and (by its advanced setting) Kibana use this same clause.
+
+    Raises:
+        TooCostlyError: the query asks for more than one query may (`search.limits`).
     """
+    check_cost(query)
     if not query.strip() or query.strip() == "*":
         return {"match_all": {}}
     return {
@@ -165,7 +172,8 @@ def find(
     Where no article has all of three or more plain words, those that have most of them are found: see `relaxed`.
 
     Raises:
-        QueryError: the query can't be parsed; the message says where.
+        QueryError: the query can't be parsed (the message says where), asks for too much or takes too long.
+        StoreError: Elasticsearch is in trouble of its own.
     """
     parsed, now = parse(query), now or datetime.now(UTC)
     page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_sources)
@@ -189,15 +197,12 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     words, analyzer = _pieces(parsed.words), highlight.analyzer_of(article.language)
     this = {"ids": {"values": [article.id]}}
     texts = [text_query(parsed.text), *([most_words(words)] if len(words) > 2 else [])]
-    try:
-        for text in texts:
-            asked = {"bool": {"filter": [this], "must": [highlight.narrowed(text, analyzer)]}}
-            marks = highlight.marking(text, analyzer, whole=True)
-            hits = es.search(index=names.articles, query=asked, source=False, **marks)["hits"]["hits"]
-            if hits:
-                return highlight.marked(hits[0])
-    except BadRequestError as error:
-        raise QueryError(explain_refusal(query, error)) from error
+    for text in texts:
+        asked = {"bool": {"filter": [this], "must": [highlight.narrowed(text, analyzer)]}}
+        marks = highlight.marking(text, analyzer, whole=True)
+        hits = ask(es, names.articles, query, query=asked, source=False, **marks)["hits"]["hits"]
+        if hits:
+            return highlight.marked(hits[0])
     return {}
 
 
@@ -365,20 +370,21 @@ class _Page:
             if "error" in answer
         ]
         whole = [answer for answer in answers if "error" not in answer] + (self._ask(unmarked) if unmarked else [])
-        by_seq = {hit["_source"]["seq"]: hit for answer in whole for hit in answer["hits"]["hits"]}
+        hits = (hit for answer in whole for hit in answer["hits"]["hits"])
+        by_seq = {int(hit["_source"]["seq"]): (hit, article) for hit, article in readable(hits, _numbered)}
         sizes = _buckets(told["sizes"]["aggregations"]["matching"]) if "sizes" in told else {}
         sources = self._sources(stories, told["sources"]) if "sources" in told else {}
         return tuple(
             Hit(
-                from_document(hit["_id"], hit["_source"]),
+                found[1],
                 pick.score,
-                highlight.marked(hit),
+                highlight.marked(found[0]),
                 pick.seq,
                 sizes.get(pick.story, 1),
                 sources.get(pick.story, 1),
             )
             for pick in picks
-            if (hit := by_seq.get(pick.seq))
+            if (found := by_seq.get(pick.seq))
         )
 
     def _sizes(self, stories: Sequence[str], query: Json) -> Request:
@@ -397,27 +403,37 @@ class _Page:
         """The answers; the first `optional` of them may be errors: an article that can't be marked is shown unmarked.
 
         Raises:
-            QueryError, NotFoundError, ApiError: the first of those it did not answer, and why.
+            QueryError, NotFoundError, StoreError: the first of those it did not answer, and why.
         """
-        lines = [line for index, body in requests for line in ({"index": index}, body)]
-        answer = self.es.msearch(searches=lines)
-        answers: list[Mapping[str, Any]] = answer["responses"]
+        lines = [line for index, body in requests for line in ({"index": index}, body | {"timeout": TIMEOUT})]
+        with answering(self.es, self.names.articles, self.parsed.query):
+            answer = impatient(self.es).msearch(searches=lines)
+        answers: list[Mapping[str, Any]] = [_whole(one) for one in answer["responses"]]
         if len(answers) != len(requests):
             raise AssertionError(f"{len(requests)} questions to _msearch, {len(answers)} answers")
         for one in answers[optional:]:
             if "error" in one:
-                raise _refused(self.parsed.query, one, answer.meta)
+                raise self._refusal(one, answer.meta)
         return answers
 
+    def _refusal(self, answer: Mapping[str, Any], meta: ApiResponseMeta) -> Exception:
+        """What a search by itself would have raised for such an answer."""
+        status, query = int(answer["status"]), self.parsed.query
+        if status == HTTPStatus.BAD_REQUEST:
+            return QueryError(refused(query, answer["error"]))
+        if status == HTTPStatus.GATEWAY_TIMEOUT:
+            return too_slow(query)
+        told = str(answer["error"].get("reason") or answer["error"].get("type"))
+        if status == HTTPStatus.NOT_FOUND:
+            return NotFoundError(told, replace(meta, status=status), dict(answer))
+        return verdict(self.es, self.names.articles, query, ApiError(told, replace(meta, status=status), dict(answer)))
 
-def _refused(query: str, answer: Mapping[str, Any], meta: ApiResponseMeta) -> Exception:
-    """What a search by itself would have raised for such an answer."""
-    status = int(answer["status"])
-    if status == HTTPStatus.BAD_REQUEST:
-        return QueryError(_explained(query, answer["error"]))
-    kind = NotFoundError if status == HTTPStatus.NOT_FOUND else ApiError
-    told = str(answer["error"].get("reason") or answer["error"].get("type"))
-    return kind(told, replace(meta, status=status), dict(answer))
+
+def _whole(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer; an error in its place if it holds only what was found by the time-out."""
+    if not answer.get("timed_out"):
+        return answer
+    return {"status": int(HTTPStatus.GATEWAY_TIMEOUT), "error": {"type": "timeout", "reason": "it took too long"}}
 
 
 def _buckets(answer: Mapping[str, Any]) -> dict[str, int]:
@@ -427,30 +443,18 @@ def _buckets(answer: Mapping[str, Any]) -> dict[str, int]:
 def _picks(answer: Mapping[str, Any]) -> list[_Pick]:
     picks = []
     for hit in answer["hits"]["hits"]:
-        values = hit["fields"]
-        (seq,), (language,) = values["seq"], values.get("language", (None,))
-        (story,) = values.get("story_id", (f"of {seq}",))  # an article without a story is one
+        values = hit.get("fields", {})
+        if not values.get("seq"):
+            subject = f"{hit['_index']}/{hit.get('_id', 'one without a number')}"
+            set_aside(Problem("document", subject, "it has no ingest number (seq)"))
+            continue
+        seq, language = values["seq"][0], values.get("language", (None,))[0]
+        story = values.get("story_id", (f"of {seq}",))[0]  # an article without a story is one
         picks.append(_Pick(hit["_index"], seq, story, highlight.analyzer_of(language), float(hit["_score"] or 0.0)))
     return picks
 
 
-_PLACE = re.compile(r"line (\d+), column (\d+)")
-
-
-def explain_refusal(query: str, error: BadRequestError) -> str:
-    """One sentence on why Elasticsearch refuses the query, with the place pointed at where it gives one."""
-    return _explained(query, error.body.get("error", {}) if isinstance(error.body, dict) else {"reason": str(error)})
-
-
-def _explained(query: str, causes: Mapping[str, Any]) -> str:
-    reason = str((causes.get("root_cause") or [causes])[0].get("reason") or causes)
-    deepest = causes.get("failed_shards", [{}])[0].get("reason", causes) if causes.get("failed_shards") else causes
-    while isinstance(deepest, dict) and deepest.get("caused_by"):
-        deepest = deepest["caused_by"]
-        reason = str(deepest.get("reason") or reason)
-    place = _PLACE.search(reason)
-    if place is None:
-        return f"The query {query!r} can't be run: {reason.splitlines()[0]}"
-    lines = query.splitlines(keepends=True)
-    start = sum(len(line) for line in lines[: int(place[1]) - 1]) + int(place[2])
-    return f"The query can't be parsed at column {int(place[2]) + 1}:\n{pointed_at(query, start, start + 1)}"
+def _numbered(article_id: str, document: Mapping[str, Any]) -> Article:
+    """The article of a document that has an ingest number."""
+    int(document["seq"])
+    return from_document(article_id, document)

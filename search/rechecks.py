@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from newswatch.errors import StoreError
+from newswatch.clock import SKEW
 from search import bulk
-from search.documents import Stored, dump, load, stored
+from search.documents import Stored, dump, load, require_id
 from search.names import Names
+from search.reading import find
 
 HOURS = (1, 6, 24)
 """After the mail."""
@@ -59,32 +61,39 @@ class Rechecks:
         mailed = {b["key"]: datetime.fromisoformat(b["first"]["value_as_string"]) for b in found if b["key"]}
         fresh = [Recheck(one, at, at + timedelta(hours=HOURS[0])) for one, at in mailed.items()]
         actions = (bulk.create(self._index, recheck.article_id, dump(recheck)) for recheck in fresh)
-        return sum(_noted(result) for result in bulk.write(self._es, actions))
+        return sum(bulk.won(result) for result in bulk.write(self._es, actions))
 
     def due(self, *, now: datetime, limit: int = 500) -> list[Stored[Recheck]]:
-        """The articles to be read again now, longest overdue first."""
+        """The articles to be read again now, longest overdue first.
+
+        What is due later than the last reading can be was noted by a clock that went back since, and is due too.
+        """
         self._es.indices.refresh(index=self._index)
-        answer = self._es.search(
-            index=self._index,
-            query={"range": {"due_at": {"lte": now.isoformat()}}},
-            sort=[{"due_at": "asc"}],
+        overdue = {"range": {"due_at": {"lte": now.isoformat()}}}
+        ahead = {"range": {"due_at": {"gt": (now + timedelta(hours=HOURS[-1]) + SKEW).isoformat()}}}
+        return find(
+            self._es,
+            self._index,
+            read_recheck,
+            query={"bool": {"should": [overdue, ahead]}},
             size=limit,
-            seq_no_primary_term=True,
+            sort=[{"due_at": "asc"}],
         )
-        return [stored(load(Recheck, {"due_at": None} | hit["_source"]), hit) for hit in answer["hits"]["hits"]]
 
     def done(self, rechecks: Sequence[Stored[Recheck]]) -> None:
-        """They were read; what somebody else has noted meanwhile stands."""
+        """They were read; what somebody else has noted meanwhile stands.
+
+        Raises:
+            StoreError: the index can't be written to.
+        """
         actions = [bulk.replace(was, dump(was.value.next())) for was in rechecks]
-        _require_written(bulk.write(self._es, actions))
+        for result in bulk.write(self._es, actions):
+            bulk.won(result)
 
 
-def _noted(result: bulk.Written) -> bool:
-    _require_written([result])
-    return result.reason is None
-
-
-def _require_written(results: Iterable[bulk.Written]) -> None:
-    for result in results:
-        if result.reason and not result.conflict:
-            raise StoreError(f"Elasticsearch refuses the recheck of article {result.id}: {result.reason}")
+def read_recheck(article_id: str, document: Mapping[str, Any]) -> Recheck:
+    """The recheck of a document, whose next can be told too. Pure."""
+    recheck = load(Recheck, {"due_at": None} | dict(document))
+    require_id(article_id, recheck.article_id)
+    recheck.next()
+    return recheck

@@ -102,7 +102,7 @@ def _find(es: Elasticsearch, index: str, query: Query) -> Iterator[Stored[None]]
 
 
 def _delete(es: Elasticsearch, documents: Iterable[Stored[None]]) -> int:
-    return sum(result.reason is None for result in bulk.write(es, (bulk.delete(one) for one in documents)))
+    return sum(bulk.won(result) for result in bulk.write(es, (bulk.delete(one) for one in documents)))
 
 
 def merge_settled(es: Elasticsearch, names: Names, now: datetime) -> list[str]:

@@ -18,8 +18,10 @@ from elasticsearch import Elasticsearch
 from newswatch.errors import StoreError
 from newswatch.model import Article, Batch
 from search import bulk
-from search.documents import Document, Stored, from_document, profile_of, renewed, stored
+from search.documents import Document, Stored, from_document, profile_of, renewed, values, with_document
+from search.generations import await_writable
 from search.names import Names
+from search.reading import find
 from transforms.story import Background, Candidate, Placed, Profile, place
 
 _PAGE = 200
@@ -73,16 +75,15 @@ class Stories:
     def _unplaced(self, batch: Batch) -> list[Stored[tuple[Article, Document]]]:
         self._es.indices.refresh(index=self._names.articles, ignore_unavailable=True)
         ours = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
-        answer = self._es.search(
-            index=self._names.articles,
-            ignore_unavailable=True,
-            query={"bool": {"filter": [ours], "must_not": {"exists": {"field": "placed_at"}}}},
+        return find(
+            self._es,
+            self._names.articles,
+            with_document,
+            query={"bool": {"filter": [ours], "must_not": [{"exists": {"field": "placed_at"}}]}},
             sort=[{"time": "asc"}, {"seq": "asc"}],
             size=_PAGE,
-            seq_no_primary_term=True,
+            ignore_unavailable=True,
         )
-        hits = answer["hits"]["hits"]
-        return [stored((from_document(hit["_id"], hit["_source"]), hit["_source"]), hit) for hit in hits]
 
     def _place_page(self, page: Sequence[Stored[tuple[Article, Document]]]) -> list[Placed]:
         profiles = [profile_of(found.value[0]) for found in page]
@@ -152,12 +153,16 @@ class Stories:
         """Write where each belongs; the ids of those that nobody had changed meanwhile."""
         by_id = {one.id: one for one in placed}
         results = bulk.write(self._es, (bulk.replace(was, _placed(was.value, by_id[was.id], now)) for was in page))
-        written = set()
+        written, moved = set(), False
         for result in results:
             if result.reason is None:
                 written.add(result.id)
-            elif not (result.conflict or result.moved):
-                raise StoreError(f"Elasticsearch refuses the story of article {result.id}: {result.reason}")
+            elif result.moved:
+                moved = True
+            elif not result.conflict:
+                raise bulk.refusal(result)
+        if moved:
+            await_writable(self._es, self._names)
         return written
 
 
@@ -174,8 +179,12 @@ def _term(field: str, value: str, boost: float) -> Document:
 def _candidates_in(answer: Mapping[str, Any]) -> list[Candidate]:
     if "error" in answer:
         raise StoreError(f"Elasticsearch can't look for an article's story: {answer['error']}")
-    articles = [from_document(hit["_id"], _WHOLE | hit["_source"]) for hit in answer["hits"]["hits"]]
+    articles = values(answer["hits"]["hits"], _candidate)
     return [Candidate(profile_of(one), one.story_id, one.duplicate_of) for one in articles]
+
+
+def _candidate(article_id: str, document: Mapping[str, Any]) -> Article:
+    return from_document(article_id, _WHOLE | dict(document))
 
 
 _WHOLE: Document = {

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.model import Article, Version
-from search.documents import from_document
+from search.documents import from_document, read, values
 from search.names import Names
 
 _BUCKETS = 1_000
@@ -71,17 +71,21 @@ def read_story(es: Elasticsearch, names: Names, story_id: str) -> Story | None:
         )
     except NotFoundError:
         return None
-    articles = [from_document(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"]]
+    articles = values(answer["hits"]["hits"], from_document)
     return arranged(story_id, articles, answer["hits"]["total"]["value"]) if articles else None
 
 
 def read_article(es: Elasticsearch, names: Names, article_id: str) -> Article | None:
-    """The article, as the index has it; None if there is none of that id."""
+    """The article, as the index has it; None if there is none of that id.
+
+    Raises:
+        DocumentError: it can't be read.
+    """
     try:
         hits = es.search(index=names.articles, query={"ids": {"values": [article_id]}}, size=1)["hits"]["hits"]
     except NotFoundError:
         return None
-    return from_document(hits[0]["_id"], hits[0]["_source"]) if hits else None
+    return read(hits[0], from_document) if hits else None
 
 
 def arranged(story_id: str, articles: Sequence[Article], total: int) -> Story:

@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any, Literal
 
 from newswatch.errors import QueryError
+from search.limits import check_cost, check_filters, check_length
 from search.mapping import ARTICLE
 
 Clause = dict[str, Any]
@@ -57,12 +58,21 @@ class QuerySyntaxError(QueryError):
         super().__init__(f"{message}\n{pointed_at(query, start, end)}")
 
 
+_SHOWN_CHARS = 120
+"""Of the line that a place is in; of a longer one, what is around the place."""
+
+
 def pointed_at(query: str, start: int, end: int) -> str:
     """The line of the query that the place is in, and a second line that points at it."""
     line_start = query.rfind("\n", 0, start) + 1
-    line = query[line_start:].split("\n")[0]
-    width = max(1, min(end - start, len(line) - (start - line_start)))
-    return f"  {line}\n  {' ' * (start - line_start)}{'^' * width}"
+    line, at = query[line_start:].split("\n")[0], start - line_start
+    width = max(1, min(end - start, len(line) - at))
+    if len(line) > _SHOWN_CHARS:
+        first = max(0, at - _SHOWN_CHARS // 2)
+        cut = "…" if first else ""
+        line, at = cut + line[first : first + _SHOWN_CHARS] + "…", at - first + len(cut)
+        width = max(1, min(width, len(line) - at))
+    return f"  {line}\n  {' ' * at}{'^' * width}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +133,9 @@ def parse(query: str) -> Parsed:
 
     Raises:
         QuerySyntaxError: it can't be understood, or would match nothing by mistake; it knows the place.
+        TooCostlyError: it asks for more than one query may (`search.limits`).
     """
+    check_length(query)
     tokens = list(_tokens(query))
     text = list(query)
     filters: list[Filter] = []
@@ -138,7 +150,10 @@ def parse(query: str) -> Parsed:
         else:
             _check_field(query, token, name[1])
     _check_once(query, filters)
-    return Parsed(query, "".join(text), tuple(filters), _plain_words(tokens, text))
+    check_filters(len(filters), sum(len(found.values) for found in filters))
+    lucene = "".join(text)
+    check_cost(lucene)
+    return Parsed(query, lucene, tuple(filters), _plain_words(tokens, text))
 
 
 def _tokens(query: str) -> Iterator[_Token]:

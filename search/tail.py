@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch, NotFoundError
 
-from newswatch.errors import QueryError
 from newswatch.model import SEQ_PER_BATCH, Article
-from search.documents import from_document
+from search.asking import ask
+from search.batches import MOST
+from search.documents import from_document, values
 from search.names import Names
-from search.query import explain_refusal, to_query
+from search.query import to_query
 from search.syntax import Parsed, parse
 
 _PAGE = 500
@@ -55,14 +56,15 @@ class Tail:
         """What came in since the last call.
 
         Raises:
-            QueryError: Elasticsearch refuses the query.
+            QueryError: Elasticsearch refuses the query, or can't answer it in time.
+            StoreError: Elasticsearch is in trouble of its own.
         """
         open_from = self._open_from(now)
         for hit in self._hits(now):
-            seq = int(hit["_source"]["seq"])
+            seq = int(hit["sort"][0])
             if seq not in self.seen:
                 self.seen.add(seq)
-                yield from_document(hit["_id"], hit["_source"])
+                yield from values([hit], from_document)
         self.settled = open_from
         self.seen = {seq for seq in self.seen if seq >= open_from}
 
@@ -71,13 +73,15 @@ class Tail:
         index = self.names.batches
         late = {"range": {"lease_until": {"gte": (now - _GRACE).isoformat()}}}
         abandoned = {"bool": {"filter": [{"term": {"abandoned": True}}, late]}}
-        unfinished = {"bool": {"should": [{"term": {"state": "planned"}}, abandoned]}}
+        believed = {"range": {"number": {"gte": 0, "lte": MOST}}}
+        open_ = {"bool": {"should": [{"term": {"state": "planned"}}, abandoned]}}
+        unfinished = {"bool": {"filter": [open_, believed]}}
         self.es.indices.refresh(index=index)
         first = self.es.search(index=index, size=1, query=unfinished, sort=[{"number": "asc"}])["hits"]["hits"]
         if first:
-            return int(first[0]["_source"]["number"]) * SEQ_PER_BATCH
-        last = self.es.search(index=index, size=1, sort=[{"number": "desc"}])["hits"]["hits"]
-        return (int(last[0]["_source"]["number"]) + 1 if last else 0) * SEQ_PER_BATCH
+            return int(first[0]["sort"][0]) * SEQ_PER_BATCH
+        last = self.es.search(index=index, size=1, query=believed, sort=[{"number": "desc"}])["hits"]["hits"]
+        return (int(last[0]["sort"][0]) + 1 if last else 0) * SEQ_PER_BATCH
 
     def _hits(self, now: datetime) -> Iterator[dict[str, Any]]:
         query = to_query(self.parsed, now)
@@ -86,8 +90,10 @@ class Tail:
         try:
             self.es.indices.refresh(index=self.names.articles)
             while True:
-                answer = self.es.search(
-                    index=self.names.articles,
+                answer = ask(
+                    self.es,
+                    self.names.articles,
+                    self.parsed.query,
                     query=query,
                     sort=[{"seq": "asc"}],
                     size=_PAGE,
@@ -102,5 +108,3 @@ class Tail:
                 after = {"search_after": hits[-1]["sort"]}
         except NotFoundError:
             return
-        except BadRequestError as error:
-            raise QueryError(explain_refusal(self.parsed.query, error)) from error

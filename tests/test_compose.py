@@ -24,6 +24,7 @@ import yaml
 from dotenv import dotenv_values
 
 import kibana.load
+from embedded.elasticsearch import NODE_SETTINGS
 from kibana.load import Target
 from newswatch import __version__
 from newswatch.settings import Settings
@@ -251,6 +252,14 @@ def test_every_newswatch_variable_is_a_setting_and_has_a_fitting_value(
     assert settings.elasticsearch_password is not None
     assert settings.elasticsearch_password.get_secret_value() == dotenv["NEWSWATCH_ELASTICSEARCH_PASSWORD"]
     assert (settings.smtp_host, settings.smtp_port, settings.smtp_security) == ("mailpit", 1025, "none")
+
+
+def test_no_index_comes_back_by_itself() -> None:
+    assert (
+        SERVICES["elasticsearch"]["environment"]["action.auto_create_index"]
+        == NODE_SETTINGS["action.auto_create_index"]
+        == "false"
+    )
 
 
 def test_services_are_called_by_their_names(dotenv: dict[str, str]) -> None:

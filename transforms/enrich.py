@@ -19,6 +19,7 @@ def enrich(article: Article, tagger: Tagger) -> Article:
     found = tagger.tag(title=article.title, summary=article.summary, text=article.text, language=language)
     return replace(
         article,
+        problems=tuple(dict.fromkeys((*article.problems, *found.problems))),
         language=language,
         tags=found.tags,
         entities=found.entities,

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -29,6 +30,12 @@ WINDOW = 400
 EVIDENCE_PER_TAG = 24
 """A tag shows its weightiest hits, at most so many: title first, then the heaviest, each wording at least once."""
 
+TITLE_CHARS, SUMMARY_CHARS, TEXT_CHARS = 2_000, 20_000, 100_000
+"""Characters of the fields that are looked at: a longer one is tagged by its beginning, as `problems` tells."""
+MATCHES = 20_000
+"""Places that are looked at. A long text about nothing else has a tenth of that."""
+WORD_CHARS = 100
+"""A word is followed no further to its beginning or end: a longer one is none, and to follow it is quadratic."""
 SUPPORT_REPEATED = 3
 """So many hits of one wording that only supports are counted."""
 
@@ -50,6 +57,8 @@ class Tagged:
 
     tags: tuple[Tag, ...]
     entities: tuple[Entity, ...]
+    problems: tuple[str, ...] = ()
+    """What was not looked at, as it was too much."""
 
 
 class _Rule(NamedTuple):
@@ -96,7 +105,11 @@ class _Text:
     def of(cls, title: str, summary: str, text: str, language: str | None) -> _Text:
         fields: list[tuple[TextField, int, str, Folded]] = []
         base = 0
-        given: tuple[tuple[TextField, str], ...] = (("title", title), ("summary", summary), ("text", text))
+        given: tuple[tuple[TextField, str], ...] = (
+            ("title", title[:TITLE_CHARS]),
+            ("summary", summary[:SUMMARY_CHARS]),
+            ("text", text[:TEXT_CHARS]),
+        )
         for name, string in given:
             folded = fold(string)
             fields.append((name, base, string, folded))
@@ -251,29 +264,33 @@ class Tagger:
         are looked for.
         """
         article = _Text.of(title, summary, text, language)
-        hits = self._hits(article)
+        problems = [*_too_long(title=title, summary=summary, text=text)]
+        hits = self._hits(article, problems)
         if not hits:
-            return Tagged((), ())
+            return Tagged((), (), tuple(problems))
         weighted = _weighted(article.haystack, hits)
         tags = tuple(tag for topic in self.taxonomy.topics for tag in self._topic_tags(topic, weighted, article))
-        return Tagged(tags, self._found_entities(hits))
+        return Tagged(tags, self._found_entities(hits), tuple(problems))
 
     def features(
         self, topic: str, *, title: str, summary: str = "", text: str = "", language: str | None = None
     ) -> Features:
         """The evidence for `topic` in numbers: what the scoring in the taxonomy is fitted on."""
         article = _Text.of(title, summary, text, language)
-        weighted = _weighted(article.haystack, self._hits(article))
+        weighted = _weighted(article.haystack, self._hits(article, []))
         return _features(weighted.get(self._path_number[topic], []), article)
 
-    def _hits(self, article: _Text) -> list[_Hit]:
-        """Every hit whose own rules hold, in order."""
+    def _hits(self, article: _Text, problems: list[str]) -> list[_Hit]:
+        """Every hit whose own rules hold, in order; `problems` takes up what was too much."""
         primary = (article.language or "").split("-")[0].lower()
         language = primary if primary in self._languages else None
         found: list[_Hit] = []
         contexts: dict[int, list[int]] = defaultdict(list)
         haystack = article.haystack
-        for number, start, end in self._automaton.find_matches_as_indexes(haystack, overlapping=True):
+        matches = self._automaton.find_matches_as_indexes(haystack, overlapping=True)
+        if len(matches) > MATCHES:
+            problems.append(f"{len(matches):,} places may name a topic: tagged by the first {MATCHES:,}")
+        for number, start, end in matches[:MATCHES]:
             for rule in self._rules[number]:
                 if language and rule.languages and language not in rule.languages:
                     continue
@@ -284,6 +301,8 @@ class Tagger:
                     contexts[rule.context].append(start)
                 else:
                     found.append(_Hit(_word_start(haystack, start) if rule.open_left else start, stop, rule))
+        for places in contexts.values():
+            places.sort()
         return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)]
 
     def _topic_tags(self, topic: str, weighted: dict[int, list[tuple[float, _Hit]]], article: _Text) -> Iterator[Tag]:
@@ -308,6 +327,16 @@ class Tagger:
         counts = {n: sum(not h.rule.cancels for h in _longest(own)) for n, own in named.items()}
         found = [replace(self._entities[number], count=count) for number, count in counts.items() if count]
         return tuple(sorted(found, key=lambda e: (-e.count, e.id)))
+
+
+def _too_long(*, title: str, summary: str, text: str) -> tuple[str, ...]:
+    """Which fields are too long to be tagged whole, a sentence each."""
+    fields = (("title", title, TITLE_CHARS), ("summary", summary, SUMMARY_CHARS), ("text", text, TEXT_CHARS))
+    return tuple(
+        f"{name} has {len(string):,} characters: tagged by the first {most:,}"
+        for name, string, most in fields
+        if len(string) > most
+    )
 
 
 def _entity(key: str, entity: GazetteerEntity) -> Entity:
@@ -342,7 +371,7 @@ def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
     ):
         return -1
     if rule.tail is not None:
-        following = rule.tail.match(haystack, end)
+        following = rule.tail.match(haystack, end, end + WORD_CHARS)
         if not following:
             return -1
         end = following.end()
@@ -365,12 +394,14 @@ def _joined(left: str, right: str) -> bool:
 
 
 def _word_end(haystack: str, at: int) -> int:
-    found = (_KATAKANA if "\u30a1" <= haystack[at - 1] <= "\u30fe" else _LETTERS).match(haystack, at)
+    letters = _KATAKANA if "\u30a1" <= haystack[at - 1] <= "\u30fe" else _LETTERS
+    found = letters.match(haystack, at, at + WORD_CHARS)
     return found.end() if found else at
 
 
 def _word_start(haystack: str, at: int) -> int:
-    while at and _joined(haystack[at - 1], haystack[at]):
+    first = max(0, at - WORD_CHARS)
+    while at > first and _joined(haystack[at - 1], haystack[at]):
         at -= 1
     return at
 
@@ -406,9 +437,10 @@ def _in_context(hit: _Hit, contexts: dict[int, list[int]]) -> bool:
     return not (rule.unless and any(_near(hit, contexts.get(c, ())) for c in rule.unless))
 
 
-def _near(hit: _Hit, places: Iterable[int]) -> bool:
-    first, last = hit.start - hit.rule.near, hit.end + hit.rule.near
-    return any(first <= place <= last for place in places)
+def _near(hit: _Hit, places: Sequence[int]) -> bool:
+    """Whether one of the ascending places is near."""
+    at = bisect_left(places, hit.start - hit.rule.near)
+    return at < len(places) and places[at] <= hit.end + hit.rule.near
 
 
 def _longest(hits: list[_Hit]) -> list[_Hit]:

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,7 +38,15 @@ _BRACKETS = re.compile(r"\(([^()]*)\)")
 _ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
+MAX_ALTERNATIVES = 1_000
+"""Forms that the brackets of one may stand for: `(a/b) (c/d)` stands for four."""
+
+
 def _checked_form(form: str) -> str:
+    alternatives = prod(choices.count("/") + 1 for choices in _BRACKETS.findall(form))
+    if alternatives > MAX_ALTERNATIVES:
+        told = f"its brackets stand for {alternatives:,} forms, {MAX_ALTERNATIVES:,} at most are taken"
+        raise ValueError(f"{form[:60]!r}: {told}")
     for written in expand(form):
         bare = written.replace("*", "").strip()
         if len(bare) < 2:
@@ -63,6 +72,8 @@ def _checked_language(language: str) -> str:
 
 
 Form = Annotated[str, AfterValidator(_checked_form)]
+Factor = Annotated[float, Field(ge=-1_000, le=1_000, allow_inf_nan=False)]
+"""A number that scores are reckoned with."""
 Language = Annotated[str, AfterValidator(_checked_language)]
 Forms = dict[Language, tuple[Form, ...]]
 
@@ -97,15 +108,15 @@ class Subtopic(_Part):
 class Weights(_Part):
     """A logistic model over the evidence of one article; `docs/tagging.md` says what each number multiplies."""
 
-    bias: float
-    title: float = 0
-    lead: float = 0
-    volume: float = 0
-    density: float = 0
-    spread: float = 0
-    variety: float = 0
-    peak: float = 0
-    support: float = 0
+    bias: Factor
+    title: Factor = 0
+    lead: Factor = 0
+    volume: Factor = 0
+    density: Factor = 0
+    spread: Factor = 0
+    variety: Factor = 0
+    peak: Factor = 0
+    support: Factor = 0
 
 
 class Scoring(_Part):

@@ -1,19 +1,22 @@
 """The News page: a FastAPI app that whoever serves it gives access rules and a context."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 
+from elasticsearch import ApiError, TransportError
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from alerts.saved import UsageError
 from jobs.context import Context
-from newswatch.errors import NewswatchError, QueryError, StoreError
-from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
-from web.render import STATIC, render
+from newswatch.errors import MissingIndexError, NewswatchError
+from search.faults import index_error
+from web import delivery_pages, feed_pages, mail_pages, problem_pages, saved_pages, search_pages
+from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
+from web.render import STATIC
 from web.security import Access, form_of, protect, shell_of
 
 
@@ -24,31 +27,42 @@ def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
 
     shell = shell_of(context, access)
     form = form_of(access, shell)
-    for pages in (search_pages, saved_pages, feed_pages, delivery_pages, mail_pages):
+    for pages in (search_pages, saved_pages, feed_pages, delivery_pages, problem_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
-    app.include_router(mail_pages.private, dependencies=[Depends(shell), Depends(access.change)])
-    for pages in (saved_pages, feed_pages, delivery_pages):
+    for private in (mail_pages.private, problem_pages.private):
+        app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
+    for pages in (saved_pages, feed_pages, delivery_pages, problem_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    _add_error_pages(app, access)
+    _add_error_pages(app, access, context)
     return app
 
 
-def _add_error_pages(app: FastAPI, access: Access) -> None:
+def _restored(context: Callable[[], Context], index: str) -> bool:
+    with suppress(NewswatchError, ApiError, TransportError):
+        return context().restore(index)
+    return False
+
+
+def _add_error_pages(app: FastAPI, access: Access, context: Callable[[], Context]) -> None:
     @app.exception_handler(StarletteHTTPException)
     def refused(request: Request, error: StarletteHTTPException) -> Response:
-        if error.status_code == HTTPStatus.UNAUTHORIZED and request.method == "GET":
+        if error.status_code == HTTPStatus.UNAUTHORIZED and request.method == "GET" and not wants_json(request):
             return RedirectResponse(access.login_url(str(request.url)), 303)
-        title = HTTPStatus(error.status_code).phrase
-        return render(request, "error.html.j2", error.status_code, title=title, text=str(error.detail))
+        return told(request, Fault(error.status_code, phrase(error.status_code), str(error.detail)), error.headers)
 
     @app.exception_handler(RequestValidationError)
     def misread(request: Request, error: RequestValidationError) -> Response:
-        faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
-        return render(request, "error.html.j2", 400, title="This address can't be understood", text=faults)
+        return told(request, Fault(400, "This address can't be understood", faults_of(error)))
 
-    @app.exception_handler(NewswatchError)
     def failed(request: Request, error: Exception) -> Response:
-        wrong = isinstance(error, QueryError | UsageError)
-        status = 503 if isinstance(error, StoreError) else 400 if wrong else 404
-        return render(request, "error.html.j2", status, title="That did not work", text=str(error))
+        """What Elasticsearch refuses is told in one sentence; a missing index is made anew for the next request."""
+        of_index = index_error(error) if isinstance(error, ApiError) else None
+        cause = of_index or error
+        if isinstance(cause, MissingIndexError) and _restored(context, cause.index):
+            text = f"The index {cause.index} was missing and has been made anew, empty. Try again."
+            return told(request, Fault(503, "That did not work", text))
+        return fault_page(request, cause)
+
+    for kind in (NewswatchError, ApiError, TransportError):
+        app.add_exception_handler(kind, failed)

@@ -16,6 +16,7 @@ from alerts.saved import UsageError
 from newswatch.model import SavedSearch
 from newswatch.topics import tag_path
 from search.lift import Lifted
+from search.limits import shown
 from web.security import Form
 
 EVERY = ("instant", "hourly", "daily", "weekly")
@@ -110,7 +111,7 @@ _TEXTS = tuple(one.name for one in fields(Draft) if isinstance(one.default, str)
 
 def draft_of(search: SavedSearch) -> Draft:
     """The form of a saved search."""
-    sends = schedule.parse(search.schedule)
+    sends = _readable(search.schedule)
     timed = {"at": f"{sends.at:%H:%M}", "zone": str(sends.zone)} if sends.every in ("daily", "weekly") else {}
     return Draft(
         name=search.name,
@@ -133,6 +134,14 @@ def draft_of(search: SavedSearch) -> Draft:
         note=search.note,
         **timed,
     )
+
+
+def _readable(text: str) -> schedule.Schedule:
+    """The schedule; of one that can't be read, the form offers the usual, and the page says what is wrong with it."""
+    try:
+        return schedule.parse(text)
+    except ValueError:
+        return schedule.Schedule("instant")
 
 
 def draft_from(lifted: Lifted, recipients: str) -> Draft:
@@ -177,7 +186,7 @@ def _moment(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text) if text else None
     except ValueError as error:
-        raise UsageError(f"{text!r} is no date and time: write one like 2026-12-31T18:00") from error
+        raise UsageError(f"expires_at: {shown(text)} is no date and time: write one like 2026-12-31T18:00") from error
 
 
 def words(text: str) -> list[str]:
@@ -206,7 +215,9 @@ def _codes(text: str, what: str, by_name: Mapping[str, str], case: Any) -> list[
         for piece in pieces:
             code = by_name.get(piece.casefold(), case(piece))
             if code not in known:
-                raise UsageError(f"{piece!r} is no {what}: write its English name or its code, with commas between")
+                raise UsageError(
+                    f"{shown(piece)} is no {what}: write its English name or its code, with commas between"
+                )
             found.append(code)
     return list(dict.fromkeys(found))
 

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from search.feed_history import read_history, retry
 from search.feeds import FeedRecord, FeedStore
 from web.charts import bars
+from web.problem_pages import SHOWN
 from web.render import render
 from web.security import Here
 
@@ -41,7 +42,7 @@ def list_feeds(
 def show_feed(request: Request, here: Here, feed_id: str, done: str = "") -> Response:
     now = here.clock()
     history = read_history(here.es, here.names, feed_id, days=HISTORY_DAYS, now=now)
-    values = {"history": history, "bars": bars(history.days), "state": state_of(history.record)}
+    values = {"history": history, "bars": bars(history.days), "state": state_of(history.record), **SHOWN}
     return render(request, "feed.html.j2", now=now, done=done == "retry", days=HISTORY_DAYS, **values)
 
 

@@ -6,17 +6,22 @@ POST does it, which is also what a mail program sends for RFC 8058's one-click u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from functools import cache
 
+from elastic_transport import ApiError, TransportError
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from alerts.feedback import DONE, UNDO, WILL, obey
 from alerts.links import Link, LinkError, Links
 from jobs.context import Context
-from newswatch.errors import StoreError
+from newswatch.errors import ConfigError, StoreError
+
+log = logging.getLogger(__name__)
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -56,9 +61,24 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
     def refuse(_: Request, error: Exception) -> HTMLResponse:
         return _page("This link can't be used", str(error), status=400)
 
-    @app.exception_handler(StoreError)
-    def trouble(_: Request, __: Exception) -> HTMLResponse:
+    def trouble(_: Request, error: Exception) -> HTMLResponse:
+        log.error("A link of a mail could not be answered", exc_info=error)
         return _page("That did not work", "Nothing was changed. Please try again in a minute.", status=503)
+
+    for kind in (StoreError, ConfigError, ApiError, TransportError):
+        app.add_exception_handler(kind, trouble)
+
+    @app.middleware("http")
+    async def readable(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        try:
+            return await call_next(request)
+        except Exception:
+            log.exception("A link of a mail met a fault of newswatch")
+            return _page("That did not work", "By a fault of newswatch. Please try again later.", status=500)
+
+    @app.exception_handler(StarletteHTTPException)
+    def refused(_: Request, error: StarletteHTTPException) -> HTMLResponse:
+        return _page("This link can't be used", str(error.detail), status=error.status_code)
 
     return app
 

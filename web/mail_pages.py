@@ -22,6 +22,7 @@ from embedded.stack import mail_folder
 from jobs.context import Context
 from newswatch.model import SavedSearch
 from search.articles import ArticleStore
+from search.limits import MAX_CHARS
 from web.catcher import catches, caught
 from web.render import render
 from web.security import Here
@@ -50,7 +51,7 @@ def sample(
     here: Here,
     article: Annotated[list[str], Query(max_length=20)],
     name: Annotated[str, Query(max_length=200)] = "",
-    query: Annotated[str, Query(max_length=4_000)] = "",
+    query: Annotated[str, Query(max_length=MAX_CHARS)] = "",
     schedule: Annotated[str, Query(max_length=100)] = "instant",
 ) -> Response:
     """The mail that a saved search of this name, query and schedule would send on these articles."""

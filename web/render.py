@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote_plus
 
 from babel import Locale, UnknownLocaleError
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ingest.urls import is_address
 from newswatch.model import Article, Evidence, Tag
 from newswatch.topics import tag_name, tag_path
 from search.story_view import published
@@ -22,6 +23,8 @@ from search.syntax import with_filter
 from web import marks
 
 STATIC = Path(__file__).parent / "static"
+NO_SHELL = {"user": None, "may_change": False, "token": "", "catches": False, "problem_count": None}
+"""What every page shows, where it isn't known who asks."""
 _ENGLISH = Locale("en")
 _JUST_S = 5
 
@@ -62,7 +65,7 @@ def environment() -> Environment:
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     """The page; `request.state.shell` holds what every page shows."""
-    shell = {"user": None, "may_change": False, "token": "", "catches": False, **getattr(request.state, "shell", {})}
+    shell = {**NO_SHELL, **getattr(request.state, "shell", {})}
     html = (
         environment()
         .get_template(template)
@@ -201,7 +204,7 @@ def right_to_left(code: str | None) -> bool:
 
 def safe_url(url: str | None) -> str:
     """The address, if a browser that follows it can do no more than load a page; else nothing."""
-    return url if url and urlsplit(url).scheme in ("http", "https") else ""
+    return url if url and is_address(url) else ""
 
 
 def pages(offset: int, size: int, total: int, deepest: int) -> Mapping[str, int | None]:

@@ -15,22 +15,28 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from alerts import schedule
+from alerts.bounds import unusable
 from alerts.catch_up import missed, off_since
 from alerts.feedback import quality
 from alerts.listing import deliveries
 from alerts.mailbox import Mailboxes
 from alerts.outbox import Outbox
 from alerts.query import check
-from alerts.saved import Change, SavedSearches, address, load_alerts, with_fields
+from alerts.resting import rests
+from alerts.saved import Change, SavedSearches, UsageError, read_alerts, with_fields
 from alerts.trial import MANY, Difference, Trial, compare
 from alerts.trial import trial as try_out
 from alerts.volume import Volume, measure
 from jobs.context import Context
-from newswatch.errors import ConfigError, NewswatchError, QueryError
+from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
+from newswatch.mail_address import mail_address
 from newswatch.model import SavedSearch
+from newswatch.problems import Problem
 from newswatch.topics import tag_path
 from search.articles import ArticleStore
 from search.lift import lift
+from search.limits import MAX_CHARS, shown
+from search.quarantine import Quarantine
 from search.syntax import parse
 from web import drafts
 from web.catcher import catches
@@ -52,22 +58,27 @@ Done = Annotated[str, Query(max_length=100)]
 
 @router.get("/searches")
 def list_searches(request: Request, here: Here, done: Done = "") -> Response:
-    saved, trouble = _saved(here), ""
-    try:
-        # What the file lists is there before the first match has run.
-        saved.seed(load_alerts(here.settings.config_dir / "alerts.yaml"), now=here.clock())
-    except ConfigError as error:
-        trouble = str(error)
+    saved, seeding = _saved(here), here.bulkhead("seed")
+    # What the file lists is there before the first match has run.
+    saved.seed_from_file(here.settings.config_dir / "alerts.yaml", seeding, now=here.clock())
+    trouble = "\n".join(problem.reason for problem in seeding.problems)
     searches = sorted(saved.all(), key=lambda search: search.name.casefold())
     qualities = {q.alert_id: q for q in quality(here.es, here.names, [search.id for search in searches])}
     values = {
         "searches": searches,
         "quality": qualities,
-        "problems": saved.problems(),
+        "problems": _problems(here, searches),
         "trouble": trouble,
     }
     shown = {"state_of": state_of, "watched": watched, "done": done}
     return render(request, "searches.html.j2", now=here.clock(), **shown, **values)
+
+
+def _problems(here: Context, searches: Sequence[SavedSearch]) -> dict[str, str]:
+    """Id of each of the searches that can't be run, or is not run now → why."""
+    broken = {search.id: why for search in searches if (why := unusable(search))}
+    resting = rests(here.es, here.names, searches, here.clock()).resting
+    return {**resting, **broken, **_saved(here).problems()}
 
 
 @router.get("/searches/new")
@@ -76,7 +87,7 @@ def new_search(
     here: Here,
     name: UserName,
     mail_to: UserAddress,
-    q: Annotated[str, Query(max_length=4_000)] = "",
+    q: Annotated[str, Query(max_length=MAX_CHARS)] = "",
 ) -> Response:
     recipients = mail_to or _usual_address(here, name)
     try:
@@ -88,7 +99,7 @@ def new_search(
 
 @router.get("/searches/{alert_id}")
 def show_search(
-    request: Request, here: Here, alert_id: str, done: Done = "", version: Annotated[int, Query(ge=0)] = 0
+    request: Request, here: Here, alert_id: str, done: Done = "", version: Annotated[int, Query(ge=0, le=1_000_000)] = 0
 ) -> Response:
     """`version` puts an earlier version's fields into the form."""
     search = _saved(here).get(alert_id)
@@ -118,6 +129,8 @@ def change_search(request: Request, here: Here, name: UserName, form: Posted, al
 
 @changes.post("/searches/{alert_id}/mute")
 def mute_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
+    if form.text("for") not in (*MUTES, "", "missed"):
+        raise UsageError(f"for: {shown(form.text('for'))} is none of {', '.join(MUTES)}")
     seconds = MUTES.get(form.text("for"))
     until = here.clock() + timedelta(seconds=seconds) if seconds else None
     saved = _saved(here)
@@ -129,6 +142,8 @@ def mute_search(request: Request, here: Here, name: UserName, form: Posted, aler
 
 @changes.post("/searches/{alert_id}/switch")
 def switch_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
+    if form.text("to") not in ("on", "off", "catch-up"):
+        raise UsageError(f"to: {shown(form.text('to'))} is none of on, off, catch-up")
     saved, on = _saved(here), form.text("to") in ("on", "catch-up")
     search = saved.save(replace(saved.get(alert_id), enabled=on), by=name, now=here.clock())
     # Also if it is on by now: whoever asks again, as the first time broke off, is owed the rest, and nothing twice.
@@ -154,7 +169,8 @@ _STAYS = (
 def _listed(here: Context, alert_id: str) -> bool:
     """Whether the file lists it; one that can't be read lists nothing that could come back."""
     try:
-        return any(search.id == alert_id for search in load_alerts(here.settings.config_dir / "alerts.yaml"))
+        listed, _ = read_alerts(here.settings.config_dir / "alerts.yaml")
+        return any(search.id == alert_id for search in listed)
     except ConfigError:
         return False
 
@@ -165,7 +181,7 @@ def _usual_address(here: Context, user: str) -> str:
     if own:
         return own[-1].recipients[0]
     try:
-        return address(f"{user}@localhost") if catches(here.settings) else ""
+        return mail_address(f"{user}@localhost") if catches(here.settings) else ""
     except ValueError:
         return ""
 
@@ -260,7 +276,7 @@ def _form_page(
         "days": TRIAL_DAYS,
     }
     shown = {"state_of": state_of, "mutes": MUTES, "stays": _STAYS}
-    known = _about(here, search) if search else {"problem": None, "refusals": ()}
+    known = _about(here, search) if search else {"problem": None, "set_aside": None, "refusals": ()}
     return render(
         request, "search_form.html.j2", 400 if fault else 200, now=here.clock(), **shown, **values, known=known
     )
@@ -275,8 +291,9 @@ def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
         "quality": quality(here.es, here.names, [search.id])[0],
         "recent": recent,
         "titles": ArticleStore(here.es, here.names).get(told) if told else {},
-        "problem": saved.problems().get(search.id),
+        "problem": _problems(here, [search]).get(search.id),
         "versions": versions(search, saved.history(search.id)),
+        "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
         "refusals": _refusals(here, search),
         "listed": _listed(here, search.id),
     }
@@ -286,7 +303,11 @@ def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, dateti
     """Recipients who by a link in a mail have unsubscribed or muted it: address, what, until when."""
     boxes, found, now = Mailboxes(here.es, here.names), list[tuple[str, str, datetime | None]](), here.clock()
     for recipient in search.recipients:
-        box = boxes.get(recipient)
+        try:
+            box = boxes.get(recipient)
+        except DocumentError as error:
+            found.append((recipient, f"gets no mail, as its mailbox can't be read ({error.reason})", None))
+            continue
         if search.id in box.unsubscribed or "*" in box.unsubscribed:
             found.append((recipient, "has unsubscribed", None))
         elif (until := box.muted.get(search.id)) and until > now:

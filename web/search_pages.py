@@ -19,6 +19,7 @@ from newswatch.model import Article
 from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet
+from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
 from web.delivery_pages import recipients_of, stopped, story_mails
@@ -29,7 +30,7 @@ PAGE = 20
 Rows = Literal["stories", "articles"]
 RANGES = (("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"), ("1 year", "1y"))
 
-QueryText = Annotated[str, Query(max_length=4_000)]
+QueryText = Annotated[str, Query(max_length=MAX_CHARS)]
 
 
 router = APIRouter()

@@ -4,10 +4,13 @@ Reading and changing are decided by whoever mounts the page (`Access`): inside A
 change needs a form of ours besides: a token that is signed for the user, and a request that no other site caused.
 """
 
+import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, HTTPException, Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -16,10 +19,19 @@ from starlette.datastructures import FormData
 from alerts.links import signing_key
 from jobs.context import Context
 from web.catcher import catches
+from web.faults import fault_page
+from web.problem_count import ProblemCount
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
 TOKEN_AGE_S = 12 * 3_600
 MAX_FORM_BYTES = 200_000
+"""Of a posted form, whether its length is announced or not."""
+MAX_FORM_FIELDS = 500
+FORM_S = 30
+"""Seconds within which a form must have come."""
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Characters that no keyboard gives, and that a mail or a YAML file may not hold."""
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 HEADERS = {
     "Content-Security-Policy": "; ".join(
@@ -67,9 +79,12 @@ class Access:
 
 
 async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """The middleware that adds the headers, and says how long the answer took."""
+    """The middleware that adds the headers, says how long the answer took, and answers what nothing else has caught."""
     started = time.perf_counter()
-    response = await call_next(request)
+    try:
+        response = await call_next(request)
+    except Exception as error:
+        response = fault_page(request, error)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["Server-Timing"] = f"page;dur={(time.perf_counter() - started) * 1000:.1f}"
@@ -104,6 +119,7 @@ def _signer(context: Context) -> URLSafeTimedSerializer:
 
 def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
     """The dependency of every route: lets through who may see, and notes what every page shows."""
+    problems = ProblemCount()
 
     def shell(
         request: Request,
@@ -117,7 +133,14 @@ def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
         token = new_token(request.state.context, name)
         may_change = access.may_change(user)
         readable = may_change and catches(request.state.context.settings)
-        request.state.shell = {"user": name, "may_change": may_change, "token": token, "catches": readable}
+        request.state.problems = problems
+        request.state.shell = {
+            "user": name,
+            "may_change": may_change,
+            "token": token,
+            "catches": readable,
+            "problem_count": problems.now(request.state.context),
+        }
 
     return shell
 
@@ -130,14 +153,49 @@ def form_of(access: Access, shell: Dependency) -> Dependency:
     ) -> None:
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "This request came from another site and was not carried out.")
-        if int(request.headers.get("content-length") or 0) > MAX_FORM_BYTES:
-            raise HTTPException(413, "This form is too large.")
-        found = await request.form()
+        found = await read_form(request)
         token = found.get(TOKEN_FIELD)
         check_token(request.state.context, request.state.user_name, token if isinstance(token, str) else "")
         request.state.form = found
 
     return form
+
+
+async def read_form(request: Request) -> FormData:
+    """The fields of a posted form; no more of it is read than a form may have.
+
+    Raises:
+        HTTPException: it is no form of ours (415), too large (413), too slow (408), or can't be read (400).
+    """
+    kind = request.headers.get("content-type", FORM_TYPE).partition(";")[0].strip().lower()
+    if kind != FORM_TYPE:
+        raise HTTPException(415, f"A form is sent as {FORM_TYPE}, without files; this one came as {kind[:100]!r}.")
+    try:
+        async with asyncio.timeout(FORM_S):
+            body = await _read(request)
+    except TimeoutError as error:
+        raise HTTPException(408, f"This form took more than {FORM_S} seconds to come: send it again.") from error
+    try:
+        text = body.decode("ascii")
+        fields = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
+    except ValueError as error:
+        told = f"at most {MAX_FORM_FIELDS} fields, in UTF-8, as a browser sends them"
+        raise HTTPException(400, f"This form can't be read: it may have {told}.") from error
+    for name, value in fields:
+        if _UNPRINTABLE.search(value):
+            raise HTTPException(
+                400, f"{name[:100]} holds a control character: type the text anew instead of pasting it."
+            )
+    return FormData(dict(fields))
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise HTTPException(413, f"This form is too large: {MAX_FORM_BYTES:,} bytes are the most.")
+    return bytes(body)
 
 
 def _here(request: Request) -> Context:

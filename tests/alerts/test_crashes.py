@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.deliver import LEASE
+from alerts.due import LEASE
 from search.names import Names
 from tests.alerts.cases import Mortal, a_case, check, open_mortal
 from tests.alerts.post_office import PostOffice

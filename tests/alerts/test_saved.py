@@ -10,7 +10,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from alerts.query import to_query
-from alerts.saved import SavedSearches, address, load_alerts
+from alerts.saved import SavedSearches, load_alerts
 from newswatch.errors import ConfigError, NewswatchError, QueryError
 from newswatch.model import SavedSearch, TagFilter
 from search.names import Names
@@ -102,31 +102,6 @@ def test_tells_the_line(tmp_path: Path, text: str, line: int, told: str) -> None
     with pytest.raises(ConfigError, match=told) as caught:
         load_alerts(write(tmp_path, text))
     assert caught.value.line == line
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "a",
-        "a@",
-        "@b",
-        "a b@c",
-        "a@b\r\nBcc: x@y",
-        "<a@b>",
-        "a@b, c@d",
-        "a@b;c",
-        "ü@b.c",
-        "a" * 251 + "@b.c",
-    ],
-)
-def test_no_addresses(text: str) -> None:
-    with pytest.raises(ValueError, match="no mail address"):
-        address(text)
-
-
-def test_addresses_are_trimmed_and_their_domain_folded() -> None:
-    assert address(" Ann.B+x@Reader.EXAMPLE\n") == "Ann.B+x@reader.example"
 
 
 def test_the_files_searches_are_well_formed() -> None:

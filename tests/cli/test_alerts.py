@@ -18,7 +18,7 @@ from alerts.match import match_batch
 from alerts.outbox import Outbox
 from alerts.saved import SavedSearches
 from cli import alerts as commands
-from cli import output
+from cli import main, output
 from newswatch.model import Tag, TagFilter
 from search.names import Names
 from tests.alerts.press import Press, a_story
@@ -270,3 +270,47 @@ def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: N
     assert legs["matched → sent"]["longest"] == 2
     assert "ice 0 0 – –" in lines(run("alerts", "quality"))
     assert replace(sent, attempts=1) != sent
+
+
+FUZZY = "natoo~2 " * 100
+HOSTILE = [
+    (["alerts", "mute", "ice", "--for", "999999999999d"], "--for: '999999999999d' is too long: 3660d at most"),
+    (["alerts", "mute", "ice", "--for", "9" * 5_000 + "d"], "is no duration"),
+    (["alerts", "catch-up", "ice", "--for", "99999999w"], "3660d at most"),
+    (["alerts", "edit", "ice", "--throttle", "999999999999d"], "31d at most"),
+    (["alerts", "edit", "ice", "--silence", "1s"], "1m at least"),
+    (["alerts", "edit", "ice", "--expires", "0001-01-01"], "the years 2000 to 2200"),
+    (["alerts", "edit", "ice", "--min-sources", "9" * 400], "min_sources"),
+    (["alerts", "edit", "ice", "--min-score", "nan"], "min_score"),
+    (["alerts", "edit", "ice", "--note", "x" * 5_000], "4000 characters"),
+    (["alerts", "edit", "ice", "--query", FUZZY], "fuzzy words"),
+    (["alerts", "test", FUZZY], "fuzzy words"),
+    (["alerts", "test", "*a*"], "matches nearly every word"),
+    (["search", FUZZY], "fuzzy words"),
+    (["search", FUZZY, "--watch"], "fuzzy words"),
+    (["search", FUZZY, "--export", "csv"], "fuzzy words"),
+    (["search", "nato", "--watch", "--every", "nan"], "--every"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), HOSTILE)
+def test_a_value_out_of_bounds_is_one_sentence_and_exit_code_2(
+    run: Run, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["newswatch", *words])
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == 2
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert told in said
+    assert "Traceback" not in said
+    assert len(said) < 1_000
+
+
+def test_a_bad_item_of_the_file_is_told_and_costs_itself(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text(path.read_text() + "  - {id: bad, name: B, recipients: [a@b.c], throttle: 99999999d}\n")
+    listed = " ".join(lines(run("alerts", "list")))
+    assert "bad is passed over" in listed
+    assert "31d at most" in listed
+    assert "ice The ice glacier instant ann@reader.example" in listed

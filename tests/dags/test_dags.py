@@ -58,7 +58,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_dag_can_be_read(read: dict[str, Any]) -> None:
     assert read["errors"] == {}
-    assert {"poll_feeds", "match_alerts"} <= set(read["dags"])
+    assert {"poll_feeds", "match_alerts", "deliver_mails"} <= set(read["dags"])
 
 
 def test_every_dag_explains_itself_retries_and_never_catches_up(read: dict[str, Any]) -> None:
@@ -72,10 +72,16 @@ def test_every_dag_explains_itself_retries_and_never_catches_up(read: dict[str, 
 def test_poll_feeds_plans_and_then_pulls_and_announces(read: dict[str, Any]) -> None:
     dag = read["dags"]["poll_feeds"]
     assert dag["edges"] == {"plan": ["announce", "pull"], "pull": [], "announce": []}
-    assert dag["outlets"] == ["brought", "articles"]
+    assert dag["outlets"] == ["brought", "brought", "owed"]
 
 
-def test_match_alerts_waits_for_articles(read: dict[str, Any]) -> None:
-    dag = read["dags"]["match_alerts"]
-    assert dag["edges"] == {"match": []}
+@pytest.mark.parametrize(
+    ("name", "task", "outlets"), [("match_alerts", "match", ["owed"]), ("deliver_mails", "deliver", [])]
+)
+def test_matching_and_delivery_each_wait_for_what_they_work_on(
+    read: dict[str, Any], name: str, task: str, outlets: list[str]
+) -> None:
+    dag = read["dags"][name]
+    assert dag["edges"] == {task: []}
+    assert dag["outlets"] == outlets
     assert "asset" in dag["schedule"].lower()

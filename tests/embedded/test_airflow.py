@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,7 +26,7 @@ from embedded.airflow import (
     smtp_connection,
 )
 from embedded.airflow_api import AirflowApi, ImportProblem, Run
-from embedded.processes import LOOPBACK, free_port
+from embedded.processes import LOOPBACK, Child, free_port
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
@@ -255,3 +258,22 @@ def test_nobody_there() -> None:
     assert api.health() == {}
     with pytest.raises(StackError, match="does not answer at"):
         api.dag_ids()
+
+
+@pytest.mark.slow
+def test_airflows_database_and_logs_are_its_owners_alone(settings: Settings) -> None:
+    """Started as the stack starts it, and whatever the user's umask is."""
+    log_dir, before = settings.data_dir / "logs", os.umask(0)
+    try:
+        said = environment(settings, port=free_port(), log_dir=log_dir)
+        command = (sys.executable, "-m", "airflow", "db", "migrate")
+        child = Child.start("Airflow", command, log_dir / "airflow.log", settings.data_dir, said)
+        while child.poll() is None:
+            time.sleep(0.2)
+        assert child.poll() == 0, child.log()
+        child.stop()
+    finally:
+        os.umask(before)
+    made = [path for folder in (log_dir, settings.data_dir / "airflow") for path in (folder, *folder.rglob("*"))]
+    assert {"airflow.db", "airflow.log", "airflow.cfg", "secrets.json"} <= {path.name for path in made}
+    assert [str(path) for path in made if path.lstat().st_mode & 0o077] == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -45,6 +47,14 @@ def test_the_lock_pins_every_file_and_names_no_repository() -> None:
     assert len(jars) > 40
     assert all(re.fullmatch("[0-9a-f]{64}", jar.sha256) for jar in jars)
     assert [jar.path.name for jar in jars if jar.is_compiler] == ["ecj-3.40.0.jar"]
+
+
+def test_netty_is_newer_than_its_last_security_fix() -> None:
+    """Elasticsearch 9.5.3 itself asks for 4.1.135."""
+    netty = [jar.artefact.version for jar in artefacts.locked_jars(Path("r")) if jar.artefact.groupId == "io.netty"]
+    assert len(netty) == 8
+    assert len(set(netty)) == 1
+    assert [int(part) for part in netty[0].removesuffix(".Final").split(".")] >= [4, 1, 138]
 
 
 def test_the_lock_is_that_of_the_wanted_version() -> None:
@@ -116,3 +126,70 @@ def test_what_is_cached_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> Non
     artefacts.class_path()
     monkeypatch.setattr(artefacts, "MAVEN_CENTRAL_URL", f"http://{LOOPBACK}:{free_port()}")
     assert artefacts.class_path()[0].is_dir()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A cache of its own, filled and whole."""
+    artefacts.class_path()
+    shutil.copytree(user_cache_path("newswatch") / "elasticsearch", tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def flip(path: Path) -> None:
+    """Change one byte amid the file; its size stays, and its times."""
+    times = path.stat()
+    with path.open("r+b") as file:
+        file.seek(times.st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [flip, lambda path: path.write_bytes(b""), lambda path: os.truncate(path, 100)])
+def test_a_cached_file_that_was_changed_is_fetched_again(
+    cache: Path, repository: str, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
+    """Whatever became of it since it was downloaded: every start looks."""
+    monkeypatch.setattr(artefacts, "MAVEN_CENTRAL_URL", repository)
+    jar = next(jar for jar in artefacts.locked_jars(cache / "maven") if jar.artefact.artifactId == "netty-common")
+    damage(jar.path)
+    assert not jar.is_intact()
+    assert jar.path in artefacts.class_path(cache)
+    assert jar.is_intact()
+
+
+@pytest.mark.slow
+def test_a_cached_file_that_was_changed_is_not_used_without_a_network(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artefacts, "MAVEN_CENTRAL_URL", f"http://{LOOPBACK}:{free_port()}")
+    flip(artefacts.locked_jars(cache / "maven")[0].path)
+    with pytest.raises(StackError, match=r"^elasticsearch 9\.5\.3, .* was damaged in the cache .* \(no connection\);"):
+        artefacts.class_path(cache)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [flip, Path.unlink, lambda path: path.with_name("Added.class").write_bytes(b"")])
+def test_compiled_classes_that_were_changed_are_compiled_again(cache: Path, damage: Callable[[Path], None]) -> None:
+    classes = artefacts.class_path(cache)[0]
+    before = {path: path.read_bytes() for path in classes.rglob("*.class")}
+    damage(next(path for path in before if path.name == "Doorkeeper.class"))
+    assert artefacts.class_path(cache)[0] == classes
+    assert {path: path.read_bytes() for path in classes.rglob("*.class")} == before
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path, repository: str) -> None:
+    code = (
+        "import resource, sys; from pathlib import Path; from embedded import artefacts; "
+        f"artefacts.MAVEN_CENTRAL_URL = {repository!r}; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000000, 1000000)); "
+        "artefacts.class_path(Path(sys.argv[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert re.search(r"StackError: \S+ \S+, a part of Elasticsearch, can't be written to .*; make room there", sentence)
+    assert all(path.stat().st_size < 1_000_000 for path in tmp_path.rglob("*.jar"))

@@ -50,6 +50,38 @@ def test_elasticsearch(stated: dict[str, object], understood: dict[str, object])
     assert elasticsearch_settings(Connection.from_json(said, "x")) == understood
 
 
+@pytest.mark.parametrize(
+    ("stated", "urls"),
+    [
+        ({"host": "es1"}, "http://es1:9200"),
+        ({"host": "es1,es2:9201"}, "http://es1:9200,http://es2:9201"),
+        ({"host": "es1, es2", "schema": "https", "port": 443}, "https://es1:443,https://es2:443"),
+        ({"host": "es1", "extra": {"hosts": ["es2", "es3:9203"]}}, "http://es1:9200,http://es2:9200,http://es3:9203"),
+        ({"extra": {"hosts": "es2,https://es3:9203"}}, "http://es2:9200,https://es3:9203"),
+        ({"host": "::1,[::1]:9201"}, "http://[::1]:9200,http://[::1]:9201"),
+        ({"host": "es1,"}, "http://es1:9200"),
+        ({"login": "u"}, None),
+    ],
+)
+def test_several_nodes_in_one_connection(stated: dict[str, object], urls: str | None) -> None:
+    from airflow.sdk import Connection
+
+    from dags.connections import elasticsearch_settings
+
+    connection = Connection.from_json(json.dumps({"conn_type": "elasticsearch", **stated}), "x")
+    assert elasticsearch_settings(connection).get("elasticsearch_url") == urls
+
+
+def test_several_nodes_in_a_connection_written_as_an_address() -> None:
+    from airflow.sdk import Connection
+
+    from dags.connections import elasticsearch_settings
+
+    connection = Connection.from_uri("elasticsearch://u:p@es1,es2:9201/https", "x")
+    found = Settings(**elasticsearch_settings(connection))
+    assert found.elasticsearch_urls == ("https://es1:9201", "https://es2:9201")
+
+
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 def test_smtp(security: str) -> None:
     from airflow.sdk import Connection

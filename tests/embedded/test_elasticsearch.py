@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 from embedded.artefacts import elasticsearch_version
 from embedded.elasticsearch import Node, explain, start_elasticsearch
@@ -47,8 +47,15 @@ def test_listens_on_loopback_only(elasticsearch_url: str) -> None:
 
 @slow
 def test_a_prefix_is_cleaned_up(es: Elasticsearch, index_prefix: str) -> None:
+    es.indices.create(index=f"{index_prefix}a")
     es.index(index=f"{index_prefix}a", document={"x": 1}, refresh=True)
     assert es.count(index=f"{index_prefix}*")["count"] == 1
+
+
+@slow
+def test_a_write_makes_no_index(es: Elasticsearch, index_prefix: str) -> None:
+    with pytest.raises(NotFoundError):
+        es.index(index=f"{index_prefix}guessed", document={"x": 1})
 
 
 @slow
@@ -56,6 +63,7 @@ def test_keeps_its_data_and_uses_a_folder_for_one_node_only(tmp_path: Path) -> N
     """One life of a data folder: written, refused to a second node, killed, started again with everything there."""
     first = start(tmp_path)
     with Elasticsearch(first.url) as client:
+        client.indices.create(index="kept")
         client.index(index="kept", id="1", document={"x": 1})
     with pytest.raises(StackError) as refused:
         start(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from elasticsearch import BadRequestError, ConflictError, Elasticsearch
+from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoundError
 
 from embedded.artefacts import JAVA_DIR
 
@@ -141,6 +141,7 @@ def articles(es: Elasticsearch, index_prefix: str) -> str:
     es.indices.put_index_template(
         name=f"{index_prefix}articles",
         index_patterns=[f"{index_prefix}articles-*"],
+        allow_auto_create=True,
         template={
             "aliases": {f"{index_prefix}articles": {}},
             "mappings": {
@@ -201,6 +202,13 @@ def test_unified_highlighter_marks_stems(es: Elasticsearch, articles: str) -> No
     query = {"query_string": {"query": "join", "fields": ["text"]}}
     hit = es.search(index=articles, query=query, highlight={"fields": {"text": {}}})["hits"]["hits"][0]
     assert hit["highlight"]["text"] == ["NATO <em>joins</em> the coalition against Daesh"]
+
+
+def test_an_index_that_was_deleted_stays_so(es: Elasticsearch, index_prefix: str) -> None:
+    """Else the next write would bring it back, with a mapping guessed from one document."""
+    with pytest.raises(NotFoundError, match=r"no such index .*action.auto_create_index. is .false."):
+        es.index(index=f"{index_prefix}a", document={"x": 1})
+    assert not es.indices.exists(index=f"{index_prefix}a")
 
 
 def test_compare_and_set(es: Elasticsearch, articles: str) -> None:

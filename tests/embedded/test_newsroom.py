@@ -491,3 +491,27 @@ def test_each_story_is_tagged_as_it_says(newsroom: Newsroom, tagger: Tagger) -> 
         if OUTLETS[feed.id].format:
             found |= topics_found(newsroom, feed, tagger)
     assert found == {story.title: dict(story.expected.tags) for story in STORIES.values()}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "rebound.example"},
+        {"Host": "127.0.0.1.rebound.example:80"},
+        {"Host": "rebound.example@127.0.0.1"},
+        {"Host": ""},
+    ],
+)
+def test_it_is_steered_by_no_web_page(fields: dict[str, str]) -> None:
+    story = STORIES["pool-reopens"].model_dump() | {"slug": "own", "outlet": "ledger"}
+    with Newsroom() as newsroom:
+        for method, path in (("POST", "/-/add"), ("POST", "/-/publish/coordinator-named"), ("GET", "/-/requests")):
+            connection = http.client.HTTPConnection(newsroom.host_port, timeout=5)
+            connection.request(method, path, json.dumps(story), {"Content-Type": "text/plain", **fields})
+            assert connection.getresponse().status == 403
+            connection.close()
+        newsroom.publish("coordinator-named")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -18,7 +19,9 @@ import psutil
 import pytest
 import requests
 from pydantic import SecretStr
+from rich.console import Console
 
+from alerts.links import signing_key
 from embedded.processes import LOOPBACK, MARK, Child, free_port, of_stack
 from embedded.stack import (
     Part,
@@ -161,6 +164,41 @@ def test_mails_stay_from_run_to_run(settings: Settings) -> None:
     assert [mail.subject for mail in stack.mails()] == ["one", "two"]
 
 
+def open_to_others(folder: Path) -> list[str]:
+    """What in the folder, and whether itself, others of the machine may do anything with."""
+    found = [folder, *folder.rglob("*")]
+    return [str(path) for path in found if path.lstat().st_mode & 0o077 and not path.is_symlink()]
+
+
+def test_other_users_of_the_machine_are_shut_out(settings: Settings) -> None:
+    """Also of what an earlier version left open, and whatever the umask is."""
+    before = os.umask(0)
+    try:
+        old = settings.data_dir / "mails" / "20260101T000000.000000Z-0.eml"
+        for path in (old, settings.data_dir / "airflow" / "airflow.db", settings.data_dir / "secret-key"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("Subject: old\n\n")
+        (settings.data_dir / "elasticsearch").mkdir()
+        signing_key(Settings(data_dir=settings.data_dir / "other"))
+        assert len(open_to_others(settings.data_dir)) == 7
+        with mail_only(settings) as stack:
+            send(stack.smtp_port, "new")
+            assert len(stack.mails()) == 2
+            assert open_to_others(settings.data_dir) == []
+    finally:
+        os.umask(before)
+
+
+def test_a_data_folder_that_stays_open_is_told(settings: Settings) -> None:
+    settings.data_dir.mkdir()
+    settings.data_dir.chmod(0o1777)
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    with Stack(settings, elasticsearch=False, airflow=False, ports=ANY, console=console):
+        pass
+    assert f"Other users of this machine may read {settings.data_dir}" in shown.getvalue()
+
+
 def test_two_stacks_do_not_share_a_folder(settings: Settings) -> None:
     with mail_only(settings), pytest.raises(StackError, match=rf"runs in .* already \(process {os.getpid()}\)"):
         mail_only(settings).start()
@@ -224,6 +262,7 @@ def test_with_elasticsearch(settings: Settings) -> None:
         assert {part.name: part.state for part in told.parts} == {"elasticsearch": "green", "mail": "listening"}
         assert told.ok
         assert sorted(path.name for path in stack.log_dir.iterdir()) == ["elasticsearch.log", "mail.log"]
+        assert [path for path in open_to_others(settings.data_dir) if "/elasticsearch/" not in path] == []
         node = psutil.Process(told.parts[0].pid)
     assert not node.is_running()
 

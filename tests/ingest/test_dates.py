@@ -196,6 +196,8 @@ def test_what_a_language_says_of_the_order_and_the_names(written: str, hints: Hi
         ("05 Mar 26, Monday", "day of the week"),
         ("18:00", "no date"),
         ("-", "no date"),
+        ("6² July 2026", "footnotes"),
+        ("July 6, 2026 18:00①", "footnotes"),
         ("x" * (MAX_CHARS + 1), "characters"),
     ],
 )

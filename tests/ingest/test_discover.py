@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ingest.discover import advertised, discover, linked
-from tests.ingest.server import Answer, response
+from ingest.discover import MOST_CANDIDATES, MOST_LINKS, USUAL_PATHS, Discovery, advertised, discover, linked
+from ingest.fetch import Fetcher
+from tests.ingest.server import Answer, Publisher, response
 from tests.ingest.test_fetch import fetching
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
@@ -57,3 +58,36 @@ def test_a_site_that_can_not_be_read_says_why() -> None:
 def test_what_is_no_page_advertises_nothing() -> None:
     assert advertised(b"", None) == ()
     assert advertised(b"\x00\xff" * 50, "https://x.example/") == ()
+
+
+def test_a_page_that_names_ten_thousand_feeds_is_asked_for_a_few_and_says_so() -> None:
+    """All were asked for: 5,622 requests in 15 s."""
+    names = [b"comments/%d" % n for n in range(5_000)] + [b"f%d" % n for n in range(5_000)]
+    page = b"".join(b"<link rel=alternate type=application/rss+xml href=/%s>" % name for name in names)
+
+    async def use(fetcher: Fetcher, publisher: Publisher) -> tuple[Discovery, int]:
+        return await discover(fetcher, publisher.url("/"), now=NOW), len(publisher.asked)
+
+    found, requests = fetching({"/": response(page), "/f7": response(RSS)}, use, fetch_max_bytes=10_000_000)
+    assert [feed.title for feed in found.feeds] == ["Example"], "the likeliest are tried first"
+    assert requests == 1 + MOST_CANDIDATES
+    assert found.cut == "the page names 10,000 addresses of feeds; the 30 likeliest were tried"
+
+
+def test_no_page_makes_a_discovery_ask_without_end() -> None:
+    page = b"".join(b"<link rel=feed href=/%d><a href=/rss/%d>rss</a>" % (n, n) for n in range(1_000))
+
+    async def use(fetcher: Fetcher, publisher: Publisher) -> tuple[Discovery, int]:
+        return await discover(fetcher, publisher.url("/"), now=NOW), len(publisher.asked)
+
+    found, requests = fetching({"/": response(page)}, use, fetch_max_bytes=10_000_000)
+    assert not found.feeds
+    assert requests == 1 + MOST_CANDIDATES + MOST_LINKS + len(USUAL_PATHS)
+    assert found.cut
+    assert found.cut.count("1,000") == 2
+
+
+def test_what_a_page_names_that_is_no_address_is_passed_over() -> None:
+    page = b"<base href='http://['><link rel=feed href='http://a..b.example/'><link rel=feed href='http://xn--localhost-/'>"
+    assert advertised(page, "https://x.example/") == ()
+    assert advertised(page + b"<link rel=feed href=/rss>", "https://x.example/") == ("https://x.example/rss",)

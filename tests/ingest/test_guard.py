@@ -7,11 +7,17 @@ import socket
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
-from ingest.guard import ForbiddenAddressError, GuardedResolver, is_public
+from ingest.guard import ForbiddenAddressError, GuardedResolver, is_public, refusal
+
+PUBLIC = [
+    *("8.8.8.8", "192.88.98.1", "192.88.100.1", "2001:4860:4860::8888", "2a00:1450::1", "2001:200::1", "3ffe::1"),
+    *("64:ff9b::808:808", "::ffff:8.8.8.8", "::ffff:0:808:808", "2002:808:808::1"),
+]
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize("address", PUBLIC)
 def test_public(address: str) -> None:
     assert is_public(address)
 
@@ -41,6 +47,18 @@ def test_public(address: str) -> None:
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
         "2001:db8::1",
+        "192.88.99.1",
+        "2002:c058:6301::1",
+        "3fff::1",
+        "3fff:fff:ffff::1",
+        "2001::1",
+        "5f00::1",
+        "100::1",
+        "100:0:0:1::1",
+        "64:ff9b:1::808:808",
+        "::ffff:0:7f00:1",
+        "4000::1",
+        "e000::1",
     ],
 )
 def test_not_public(address: str) -> None:
@@ -92,3 +110,9 @@ def test_the_allow_list_goes_by_host_and_port() -> None:
     assert resolve(["127.0.0.1"], allowed=("news.example:80",)) == ["127.0.0.1"]
     with pytest.raises(ForbiddenAddressError):
         resolve(["127.0.0.1"], allowed=("news.example:81",))
+
+
+@pytest.mark.parametrize("text", ["", "/a", "ftp://h.example/", "http://xn--localhost-/a", "http://127.0.0.1/", "//h"])
+def test_a_refusal_is_a_sentence_and_no_exception(text: str) -> None:
+    why = refusal(URL(text), ())
+    assert why is None or "\n" not in why

@@ -35,11 +35,33 @@ def test_an_ill_formed_list() -> None:
     assert found.feeds[0].topics == ("News & More",)
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "rss"])
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "file:///etc/passwd", "rss", "http://a..b.example/rss", "http://xn--localhost-/"]
+)
 def test_what_can_not_be_polled_is_told(url: str) -> None:
     found = read_opml(f"<opml><body><outline text='A' xmlUrl='{url}'/></body></opml>".encode())
     assert not found.feeds
     assert url in found.problems[0]
+
+
+@pytest.mark.parametrize("break_", ["&#10;", "\n", "&#13;", "&#9;", "&#x2028;", "&#x202e;"])
+def test_an_address_with_a_line_break_in_it_is_told_and_left_out(break_: str) -> None:
+    found = read_opml(
+        f"<opml><body><outline text='A' xmlUrl='https://a.example/r{break_}ss'/>"
+        "<outline text='B' xmlUrl=' https://b.example/ '/></body></opml>".encode()
+    )
+    assert [spec.url for spec in found.feeds] == ["https://b.example/"]
+    assert "can't be seen" in found.problems[0]
+    assert "\n" not in found.problems[0]
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "idna", "punycode", "rot13", "base64", "unicode_escape", "utf-7"])
+def test_an_encoding_that_is_none_costs_no_list(encoding: str) -> None:
+    head = f'<?xml version="1.0" encoding="{encoding}"?>'
+    found = read_opml(
+        head.encode() + b"<opml><body><outline text='\xc3\xa4' xmlUrl='https://b.example/'/></body></opml>"
+    )
+    assert [spec.url for spec in found.feeds] == ["https://b.example/"]
 
 
 @pytest.mark.parametrize("document", [b"", b"junk", b"\xff\xfe\x00", b"<opml/>"])

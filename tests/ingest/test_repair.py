@@ -51,6 +51,7 @@ GOOD = "<item><title>One</title><link>https://courier.example/a?x=1&amp;copy=2</
         ("<title>Ham & Eggs &unheardof;</title>", "Ham & Eggs &unheardof;"),
         ("<title><![CDATA[R&D]]> & <![CDATA[S&P]]></title>", "R&D & S&P"),
         ("<title>Bell\x07 rings &#x1F; twice</title>", "Bell rings twice"),
+        ("<title>Q&A &#99999999 &#xFFFFFFF;</title>", "Q&A \ufffd \ufffd"),
     ],
 )
 def test_one_fault_costs_no_entry_its_id_and_no_title_a_character(bad: str, title: str) -> None:

@@ -17,6 +17,7 @@ from elastic_transport import Transport
 
 from alerts.smtp import Mailer
 from jobs.context import Context
+from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
@@ -76,9 +77,10 @@ def dies(
 
 
 def run(context: Context) -> None:
-    """One poll and one match, as the DAGs run them."""
+    """One poll, one match, one delivery, as the DAGs run them."""
     poll_only(context)
     match(context)
+    deliver(context)
 
 
 def poll_only(context: Context) -> None:

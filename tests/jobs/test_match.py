@@ -1,19 +1,25 @@
-"""Matching stays while a mail is held for company, and goes on matching meanwhile."""
+"""Batches are matched whatever one of them holds; delivery stays while a mail is held for company."""
 
 from __future__ import annotations
 
 import email
 import email.policy
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from jobs.match import LOOK_S, attend
+from alerts.deliver import DeliverReport
+from alerts.mailbox import Mailboxes
+from jobs.deliver import LOOK_S, attend, deliver, mails_wait
+from jobs.match import batch_waits, match
 from newswatch.model import Tag
 from search.batches import BatchStore
+from search.quarantine import Quarantine
 from tests.alerts.press import a_story
 from tests.factories import NOW
-from tests.jobs.conftest import World
+from tests.jobs.conftest import ALERTS, World
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +45,12 @@ def subjects(world: World) -> list[str]:
     return [str(email.message_from_bytes(mail, policy=email.policy.default)["Subject"]) for mail in world.mailbox.mails]
 
 
+def match_and_attend(world: World, **how: Any) -> DeliverReport:
+    """What the two DAGs do when a story has come in."""
+    match(world.context)
+    return attend(world.context, **how)
+
+
 def test_a_held_mail_goes_when_its_minute_is_over_with_what_came_meanwhile(world: World) -> None:
     paused: list[float] = []
 
@@ -47,18 +59,19 @@ def test_a_held_mail_goes_when_its_minute_is_over_with_what_came_meanwhile(world
         world.wait(seconds=seconds)
         if len(paused) == 3:
             arrive(world, 3)
+            assert match(world.context).owed == 1
 
     arrive(world, 1)
-    first = attend(world.context, pause=pause)
-    assert first.delivered
-    assert (first.delivered.sent, paused) == (1, []), "alone it goes at once, and nobody waits"
+    first = match_and_attend(world, pause=pause)
+    assert (first.sent, paused) == (1, []), "alone it goes at once, and nobody waits"
+    sent_at = Mailboxes(world.context.es, world.context.names).get("analyst@example.org").last_sent_at
+    assert sent_at
     world.wait(seconds=20)
     arrive(world, 2)
-    both = attend(world.context, pause=pause)
-    assert both.delivered
-    assert (len(both.batches), both.owed, both.delivered.sent, both.delivered.later) == (2, 2, 1, None)
+    both = match_and_attend(world, pause=pause)
+    assert (both.sent, both.later) == (1, None)
     assert subjects(world)[1].startswith("2 stories: ")
-    late = (world.now - NOW - timedelta(seconds=60)).total_seconds()
+    late = (world.now - sent_at - timedelta(seconds=60)).total_seconds()
     assert 0 <= late <= LOOK_S + 1, "sent when the minute was over"
 
 
@@ -66,10 +79,98 @@ def test_nobody_stays_for_a_mail_that_is_held_for_long(world: World) -> None:
     config = world.context.settings.config_dir / "alerts.yaml"
     config.write_text(config.read_text() + "    throttle: 2h\n")
     arrive(world, 1)
-    attend(world.context)
+    match_and_attend(world)
     world.wait(seconds=30)
+    assert not mails_wait(world.context)
     arrive(world, 2)
-    report = attend(world.context, pause=lambda _: pytest.fail("it stays"))
-    assert report.delivered
-    assert report.delivered.later
-    assert report.delivered.later - NOW > timedelta(hours=2)
+    report = match_and_attend(world, pause=lambda _: pytest.fail("it stays"))
+    assert report.later
+    assert report.later - NOW > timedelta(hours=2)
+    assert not mails_wait(world.context), "who rests is not due, and wakes nobody"
+    world.wait(hours=2, minutes=1)
+    assert mails_wait(world.context)
+
+
+def test_a_batch_that_breaks_is_set_aside_and_matched_later(world: World) -> None:
+    def fault(kind: str, subject: str) -> None:
+        if (kind, subject.lstrip("0")) == ("batch", "1"):
+            raise RuntimeError("broken on purpose")
+
+    arrive(world, 1)
+    arrive(world, 2)
+    report = match(replace(world.context, fault=fault))
+    assert (report.batches, report.owed, report.set_aside) == ((2,), 1, 1)
+    quarantine = Quarantine(world.context.es, world.context.names)
+    quarantine.refresh()
+    (kept,) = quarantine.latest(kind="batch")
+    assert kept.problem.reason == "RuntimeError: broken on purpose"
+    assert deliver(world.context).sent == 1
+    assert batch_waits(world.context)
+    assert match(world.context).batches == (1,)
+    world.wait(minutes=2)
+    assert deliver(world.context).sent == 1
+    assert len(world.mailbox.mails) == 2, "nothing lost, nothing twice"
+
+
+def test_a_search_for_which_nothing_can_be_owed_keeps_its_batch(world: World) -> None:
+    """And the others are owed what they are; it is tried again for a day."""
+    config = world.context.settings.config_dir / "alerts.yaml"
+    config.write_text(config.read_text() + ALERTS.partition("alerts:\n")[2].replace("id: nato", "id: other"))
+
+    def fault(kind: str, subject: str) -> None:
+        if (kind, subject) == ("search", "other"):
+            raise RuntimeError("broken on purpose")
+
+    arrive(world, 1)
+    report = match(replace(world.context, fault=fault))
+    assert (report.owed, report.failed) == (1, {"other": "RuntimeError: broken on purpose"})
+    assert batch_waits(world.context)
+    assert match(world.context).owed == 1
+
+
+def test_a_bad_file_stops_no_search_that_is_stored(world: World) -> None:
+    match(world.context)
+    config = world.context.settings.config_dir / "alerts.yaml"
+    for n, text in enumerate(("alerts: [\n", config.read_text() + "    throttle: 999999999999d\n"), 1):
+        config.write_text(text)
+        arrive(world, n)
+        report = match(world.context)
+        deliver(world.context)
+        assert report.matches == 1
+        world.wait(hours=1)
+    told = problems(world)
+    assert told["alerts.yaml"].startswith(f"ConfigError: {config}")
+    assert "31d at most" in told["nato"]
+    assert len(subjects(world)) == 2
+
+
+def problems(world: World) -> dict[str, str]:
+    """What the quarantine says of saved searches."""
+    quarantine = Quarantine(world.context.es, world.context.names)
+    quarantine.refresh()
+    return {kept.problem.subject: kept.problem.reason for kept in quarantine.latest(kind="search")}
+
+
+def test_a_search_that_breaks_is_run_once_a_run_rests_and_misses_nothing(world: World) -> None:
+    tried: list[str] = []
+
+    def fault(kind: str, subject: str) -> None:
+        if (kind, subject) == ("search", "nato"):
+            tried.append(subject)
+            raise OverflowError("date value out of range")
+
+    well = world.context
+    match(well)
+    world.context = replace(well, fault=fault)
+    for n in (1, 2, 3):
+        arrive(world, n)
+    before = len(tried)
+    report = match(world.context)
+    assert (len(report.batches), report.matches, list(report.failed)) == (3, 0, ["nato"])
+    assert len(tried) - before <= 2, "once to seed, once to match, whatever waits"
+    world.context = replace(well, clock=world.clock)
+    assert match(world.context).batches == (), "it rests"
+    world.wait(minutes=2)
+    report = match(world.context)
+    assert (len(report.batches), report.matches, report.failed) == (3, 3, {}), "nothing was missed"
+    assert "nato" not in problems(world), "and it is well again"

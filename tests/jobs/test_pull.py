@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from ingest.extract import extractor_version
+from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import PullReport, pull
@@ -165,6 +166,7 @@ def mailed_unread(world: World, *more: str) -> Story:
     world.press.broken["/articles/one"] = 503
     poll(world)
     match(world.context)
+    deliver(world.context)
     assert len(world.mailbox.mails) == 1
     return story
 
@@ -181,6 +183,7 @@ def test_a_page_that_failed_is_tried_again_though_the_feed_says_nothing_new(worl
     assert story.paragraphs[1] in read.text
     assert (read.version, read.text_status, read.problems) == (1, "full", ()), "nobody has edited it"
     match(world.context)
+    deliver(world.context)
     assert len(world.mailbox.mails) == 1, "the same story was mailed twice"
     world.wait(days=2)
     assert poll(world).pages_again == 0
@@ -195,6 +198,7 @@ def test_a_page_read_at_last_is_no_correction_and_an_edit_after_it_is(world: Wor
     world.wait(minutes=20)
     assert poll(world).pages_again == 1
     match(world.context)
+    deliver(world.context)
     assert NOTE in article(world).text
     assert len(world.mailbox.mails) == 1, "a page that is read at last was mailed as a correction"
     story.summary = "Correction: the ministers met in Bruges."
@@ -202,6 +206,7 @@ def test_a_page_read_at_last_is_no_correction_and_an_edit_after_it_is(world: Wor
     world.wait(minutes=20)
     assert poll(world).updated == 1
     match(world.context)
+    deliver(world.context)
     assert len(world.mailbox.mails) == 2, "an outlet's correction was not mailed"
 
 
@@ -212,11 +217,13 @@ def test_an_edited_page_that_fails_and_is_read_at_last_is_no_second_correction(w
     story.title += " in Brussels"
     assert poll(world).updated == 1
     match(world.context)
+    deliver(world.context)
     story.paragraphs = (*story.paragraphs, NOTE)
     world.press.broken.clear()
     world.wait(minutes=20)
     poll(world)
     match(world.context)
+    deliver(world.context)
     assert (article(world).version, article(world).text_status) == (2, "full")
     assert len(world.mailbox.mails) == 1
 
@@ -421,7 +428,7 @@ def test_an_outage_counts_not_even_where_one_feed_is_due(world: World, town: Tow
     for press in town.presses:
         press.close()
     store = FeedStore(world.context.es, world.context.names)
-    later = world.now.replace(year=2029)
+    later = world.now + timedelta(days=6)
     due = store.due(world.now.replace(year=2030), 9)
     store.save([(found, replace(found.value.state, next_poll_at=later)) for found in due if found.id != "f1"])
     world.wait(minutes=5)
@@ -441,7 +448,7 @@ def test_a_dead_feed_is_counted_beside_others_and_alone(world: World, town: Town
     assert town.failures() == [0, 1]
     store = FeedStore(world.context.es, world.context.names)
     (well,) = [found for found in store.due(world.now.replace(year=2030), 9) if found.id == "f0"]
-    store.save([(well, replace(well.value.state, next_poll_at=world.now.replace(year=2029)))])
+    store.save([(well, replace(well.value.state, next_poll_at=world.now + timedelta(days=6)))])
     world.wait(minutes=30)
     asked = len(other.asked)
     report = poll(world)

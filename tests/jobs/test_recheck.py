@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
@@ -20,6 +21,7 @@ def mailed(world: World) -> World:
     for number in plan(world.context).batches:
         pull(world.context, number)
     match(world.context)
+    deliver(world.context)
     assert len(world.mailbox.mails) == 1
     return world
 
@@ -48,6 +50,7 @@ def test_an_edit_is_a_new_version_and_is_matched_without_a_second_mail(mailed: W
     (article,) = articles(mailed)
     assert article["version"] == 2
     match(mailed.context)
+    deliver(mailed.context)
     assert len(mailed.mailbox.mails) == 1
 
 
@@ -58,6 +61,7 @@ def test_a_correction_is_mailed_to_those_who_got_the_story(mailed: World) -> Non
     mailed.wait(hours=2)
     recheck(mailed.context)
     match(mailed.context)
+    deliver(mailed.context)
     assert len(mailed.mailbox.mails) == 2
     assert b"In-Reply-To" in mailed.mailbox.mails[1]
 

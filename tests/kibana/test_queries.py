@@ -33,6 +33,7 @@ from newswatch.model import (
     Provenance,
     Source,
 )
+from newswatch.problems import Problem
 from newswatch.settings import default_config_dir
 from search import bulk
 from search.articles import ArticleStore
@@ -200,9 +201,15 @@ def archive(es: Elasticsearch, module_names: Names) -> Archive:
         for name, document in documents
     ]
     assert all(result.reason is None for result in bulk.write(es, actions))
+    quarantine = Quarantine(es, names)
     for number, article in enumerate(articles[:3]):
         quarantined = replace(article, source=replace(article.source, feed_id=f"feed-{number % 2}"))
-        Quarantine(es, names).keep_article(quarantined, "too large", now=NOW - timedelta(hours=number))
+        quarantine.keep_article(quarantined, "too large", now=NOW - timedelta(hours=number))
+    for hours in (30, 3, 1):
+        quarantine.note(
+            [Problem("search", "nato", f"too many words {hours}", "match")], now=NOW - timedelta(hours=hours)
+        )
+    quarantine.note([Problem("recipient", "a@=b", "no address", "deliver")], now=NOW - timedelta(hours=2))
     objects = {(one["type"], one["id"]): one for one in build(DEFINITION, names.prefix)}
     return Archive(es, Translator(objects, DEFINITION.settings), stored(es, names), objects)
 

@@ -78,8 +78,13 @@ class Translator:
         buckets = [name for name, column in columns.items() if column["isBucketed"]]
         inner = {name: self._value(columns[name]) for name in values}
         for name in reversed(buckets):
-            inner = {name: self._bucket(columns[name], columns) | {"aggs": inner}}
+            inner = {name: self._bucket(columns[name], columns) | {"aggs": self._order(columns[name], columns) | inner}}
         return inner
+
+    def _order(self, column: Json, columns: Mapping[str, Json]) -> Json:
+        """The value that a bucket is ordered by, which Kibana asks for in the bucket itself."""
+        by = column["params"].get("orderBy", {}).get("columnId")
+        return {by: self._value(columns[by])} if by and columns[by]["operationType"] != "count" else {}
 
     def _bucket(self, column: Json, columns: Mapping[str, Json]) -> Json:
         kind, params = column["operationType"], column["params"]

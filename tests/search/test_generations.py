@@ -257,6 +257,7 @@ def test_a_writer_does_not_wait_for_ever_for_an_upgrade_that_died(
     es: Elasticsearch, names: Names, settings: Settings, store: ArticleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(store, some(1))
+    es.indices.create(index=f"{store.slices()[0]}-g2")
     es.indices.add_block(index=store.slices()[0], block="write")
     monkeypatch.setattr(generations, "PATIENCE_S", 0.2)
     with pytest.raises(StoreError, match="newswatch index upgrade"):

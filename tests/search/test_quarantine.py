@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.problems import Problem
 from search.names import Names
-from search.quarantine import PER_FEED, Quarantine
+from search.quarantine import PER_FEED, Quarantine, _kept
 from tests.factories import NOW
 
 pytestmark = pytest.mark.slow
@@ -49,3 +50,71 @@ def test_the_list_is_by_kind_and_by_time(es: Elasticsearch, names: Names) -> Non
     assert [kept.problem.subject for kept in quarantine.latest(kind="feed")] == ["new", "old"]
     found = quarantine.latest(kind="feed", since=NOW - timedelta(days=1))
     assert [(kept.problem.subject, kept.problem.document) for kept in found] == [("new", {"a": 1})]
+
+
+def test_a_list_counts_the_kinds_and_leaves_documents_out(es: Elasticsearch, names: Names) -> None:
+    quarantine = Quarantine(es, names)
+    for minutes, kind in enumerate(("entry", "entry", "search", "mail")):
+        problem = Problem(kind, f"{kind} {minutes}", "why", document={"a": 1})  # type: ignore[arg-type]
+        quarantine.note([problem], now=NOW + timedelta(minutes=minutes))
+    quarantine.refresh()
+    found = quarantine.listed(kind="entry", size=1)
+    assert [kept.problem.subject for kept in found.problems] == ["entry 1"]
+    assert found.problems[0].problem.document is None
+    assert (found.total, dict(found.kinds)) == (2, {"entry": 2, "mail": 1, "search": 1})
+    assert [k.problem.subject for k in quarantine.listed(size=2, offset=1).problems] == ["search 2", "entry 1"]
+    assert quarantine.listed(since=NOW + timedelta(minutes=2)).total == quarantine.total() - 2 == 2
+    kept = quarantine.get(found.problems[0].id)
+    assert kept
+    assert kept.problem.document == {"a": 1}
+    assert quarantine.get("none") is None
+    assert quarantine.dismiss_all([kept.id, "none", quarantine.latest()[0].id]) == 2
+    assert quarantine.total() == 2
+
+
+def test_a_feeds_problems_are_its_own_and_those_with_itself(es: Elasticsearch, names: Names) -> None:
+    quarantine = Quarantine(es, names)
+    mine = [
+        Problem("entry", "e", "why", feed_id="cou*ier"),
+        Problem("feed", "cou*ier", "why"),
+        Problem("document", f"{names.prefix}feeds/cou*ier", "why"),
+    ]
+    others = [
+        Problem("entry", "f", "why", feed_id="courier"),
+        Problem("search", "cou*ier", "why"),
+        Problem("document", "feeds/courier", "why"),
+    ]
+    quarantine.note([*mine, *others], now=NOW)
+    quarantine.refresh()
+    found = quarantine.listed(feed_id="cou*ier")
+    assert sorted(kept.problem.kind for kept in found.problems) == ["document", "entry", "feed"]
+    assert found.total == 3
+
+
+NONSENSE: list[dict[str, Any]] = [
+    {},
+    {"at": NOW.isoformat()},
+    {"what": "entry", "at": 1_700_000_000_000},
+    {"what": "entry", "at": "0001-01-01T00:00:00+14:00"},
+    {"what": "entry", "at": "2026-03-04"},
+    {"what": "entry", "at": NOW.isoformat(), "count": [1, 2]},
+    {"what": ["entry", "feed"], "id": ["a", "b"], "at": NOW.isoformat(), "document": "text"},
+    {"what": "of another version", "id": "x", "at": NOW.isoformat(), "url": 7, "reason": {}},
+    {
+        "what": "entry",
+        "id": "\ud800",
+        "at": NOW.isoformat(),
+        "reason": "\ud800 half",
+        "document": [1, {"\ud800": None}],
+    },
+]
+
+
+@pytest.mark.parametrize("document", NONSENSE, ids=str)
+def test_a_problem_that_was_edited_to_nonsense_costs_only_itself(document: dict[str, Any]) -> None:
+    kept = _kept("id", document)
+    assert kept.id == "id"
+    assert kept.problem.advice
+    (kept.problem.subject + kept.problem.reason + str(kept.problem.kind)).encode()
+    assert kept.last_at.tzinfo
+    assert kept.first_at <= kept.last_at

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 import newswatch.elasticsearch.CommonAnalysisPlugin;
+import newswatch.elasticsearch.GuardedHttpPlugin;
 import newswatch.elasticsearch.RootPlugin;
 
 import org.elasticsearch.common.logging.LogConfigurator;
@@ -17,7 +18,6 @@ import org.elasticsearch.plugins.ClassPathPlugins;
 import org.elasticsearch.plugins.Plugin;
 import org.elasticsearch.plugins.PluginsLoader;
 import org.elasticsearch.plugins.PluginsService;
-import org.elasticsearch.transport.netty4.Netty4Plugin;
 
 /**
  * A whole Elasticsearch node whose server, transport and analysis come from the class path.
@@ -47,7 +47,7 @@ public final class EmbeddedNode extends Node {
         try {
             Environment environment = environment(Path.of(arguments[0]), settings(arguments));
             LogConfigurator.configure(environment, true);
-            Node node = new EmbeddedNode(environment, List.of(new Netty4Plugin(), new CommonAnalysisPlugin(), new RootPlugin()));
+            Node node = new EmbeddedNode(environment, List.of(new GuardedHttpPlugin(), new CommonAnalysisPlugin(), new RootPlugin()));
             Runtime.getRuntime().addShutdownHook(new Thread(() -> close(node), "close-node"));
             node.start();
         } catch (Throwable failure) {

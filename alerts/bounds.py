@@ -1,0 +1,130 @@
+"""What a saved search's values may be: one table of bounds, told in the error with the field and what was given. Pure.
+
+The form, `alerts.yaml` and the command line are held against it (`alerts.saved.AlertSpec`). What was stored before
+there were bounds is not refused but set aside as far as it can't be worked with (`unusable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from alerts import schedule
+from newswatch.errors import QueryError
+from newswatch.model import SavedSearch
+from search.limits import MAX_CHARS, check_cost, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The least and the most of a value."""
+
+    least: float
+    most: float
+    unit: str
+    """Of both: characters, items, seconds, years."""
+
+
+BOUNDS: Final = {
+    "id": Bound(1, 64, "characters"),
+    "name": Bound(1, 200, "characters"),
+    "query": Bound(0, MAX_CHARS, "characters"),
+    "owner": Bound(0, 200, "characters"),
+    "note": Bound(0, 4_000, "characters"),
+    "schedule": Bound(1, 100, "characters"),
+    "tags": Bound(0, 50, "items"),
+    "languages": Bound(0, 100, "items"),
+    "countries": Bound(0, 300, "items"),
+    "sources": Bound(0, 500, "items"),
+    "kinds": Bound(0, 50, "items"),
+    "recipients": Bound(1, 500, "items"),
+    "item": Bound(1, 255, "characters"),
+    "min_score": Bound(0, 1, ""),
+    "min_sources": Bound(1, 100, "sources"),
+    "throttle": Bound(0, 31 * 86_400, "seconds"),
+    "silence": Bound(60, 366 * 86_400, "seconds"),
+    "mute": Bound(1, 3_660 * 86_400, "seconds"),
+    "catch_up": Bound(1, 3_660 * 86_400, "seconds"),
+    "moment": Bound(2000, 2200, "year"),
+}
+"""Field → its bounds. `item` is each of `sources` and `kinds`; `moment` the years of `mute_until` and `expires_at`."""
+
+
+def chars(field: str) -> int:
+    """The most characters that a text may have."""
+    return int(BOUNDS[field].most)
+
+
+def duration(field: str, text: str) -> int:
+    """Seconds in `90s`, `30m`, `2h`, `7d` or `1w`, within the field's bounds.
+
+    Raises:
+        ValueError: it is no duration, or beyond the bounds.
+    """
+    return within(field, schedule.duration(text), text)
+
+
+def within(field: str, seconds: int, given: str) -> int:
+    """The seconds, if they are within the field's bounds.
+
+    Raises:
+        ValueError: they are not; with the bound.
+    """
+    bound = BOUNDS[field]
+    if seconds < bound.least:
+        raise ValueError(f"{shown(given)} is too short: {_spoken(bound.least)} at least")
+    if seconds > bound.most:
+        raise ValueError(f"{shown(given)} is too long: {_spoken(bound.most)} at most")
+    return seconds
+
+
+def _spoken(seconds: float) -> str:
+    whole = int(seconds)
+    size, unit = next((size, unit) for size, unit in ((86_400, "d"), (60, "m"), (1, "s")) if whole % size == 0)
+    return f"{whole // size}{unit}"
+
+
+def moment(given: datetime) -> datetime:
+    """A date and time in UTC; one without a zone is UTC.
+
+    Raises:
+        ValueError: its year is out of bounds, so that it could not be reckoned with.
+    """
+    bound = BOUNDS["moment"]
+    if not bound.least <= given.year <= bound.most:
+        raise ValueError(f"{given.isoformat()} is out of bounds: the years {bound.least:g} to {bound.most:g} are taken")
+    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def count(field: str, items: Sized) -> None:
+    """Refuse a list that is too long; pydantic would read all of it first.
+
+    Raises:
+        ValueError: with the number of items and the bound.
+    """
+    bound = BOUNDS[field]
+    if len(items) > bound.most:
+        raise ValueError(f"{len(items):,} are given, {bound.most:,} at most are taken")
+
+
+def unusable(search: SavedSearch) -> str:
+    """Why a stored saved search can't be worked with; empty if it can.
+
+    Texts and lists longer than would be taken today do no harm; lengths of time, dates, a schedule or a query can.
+    """
+    try:
+        check_cost(search.query)
+        if search.schedule != "instant":  # as most are: there may be a hundred thousand of them
+            schedule.parse(search.schedule)
+        if not 0 <= search.throttle_s <= _MOST_THROTTLE:
+            raise ValueError(f"throttle: {search.throttle_s:g} seconds are beyond {_spoken(_MOST_THROTTLE)}")
+        if not 0 <= search.silence_s <= _MOST_SILENCE:
+            raise ValueError(f"silence: {search.silence_s:g} seconds are beyond {_spoken(_MOST_SILENCE)}")
+    except (QueryError, ValueError, OverflowError, TypeError, AttributeError) as error:
+        return f"{str(error).rstrip('.')}. It is not run until it is corrected and saved anew."
+    return ""
+
+
+_MOST_THROTTLE, _MOST_SILENCE = BOUNDS["throttle"].most, BOUNDS["silence"].most

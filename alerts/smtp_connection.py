@@ -1,0 +1,212 @@
+"""A connection to a mail server that ends when it has taken too long, whatever the server does meanwhile.
+
+`smtplib` bounds each read, so a server that sends one octet a second, or one line after another, is never late. Here
+every read and write is given what is left of the whole dialogue's time, and what the server says is counted.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+MOST_HEARD: Final = 256 * 1024
+"""Octets of a server's answers in one dialogue; those of a mail are some hundreds."""
+NAME_S: Final = 5.0
+"""Seconds within which this machine's own name must be found."""
+
+Lookup = Callable[..., Sequence[tuple[Any, ...]]]
+"""`socket.getaddrinfo`, or what a test has in its place."""
+
+
+class TooLongError(TimeoutError):
+    """The dialogue took too long, or the server said too much."""
+
+
+class Dialogue:
+    """The time that one dialogue has, and what the server may say in it."""
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s = step_s
+        self.begin(step_s)
+
+    def begin(self, seconds: float) -> None:
+        """Another dialogue begins, and has `seconds` in all."""
+        self._seconds, self._ends, self._heard = seconds, time.monotonic() + seconds, 0
+        self.patience = 1.0
+        """How many times the usual time each answer may take now."""
+        self.fault = ""
+        """Why the dialogue was ended, if it was."""
+
+    def wait(self) -> float:
+        """Seconds that the next read or write may take.
+
+        Raises:
+            TooLongError: there is no time left.
+        """
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise self.late()
+        return min(left, self._step_s * self.patience)
+
+    def late(self) -> TooLongError:
+        """The error of a read or write that did not end in time."""
+        if time.monotonic() >= self._ends:
+            return self._ended(f"the dialogue took more than {self._seconds:g} s")
+        return self._ended(f"no answer within {self._step_s * self.patience:g} s")
+
+    def heard(self, octets: int) -> None:
+        """Count what the server has said.
+
+        Raises:
+            TooLongError: it is too much.
+        """
+        self._heard += octets
+        if self._heard > MOST_HEARD:
+            raise self._ended(f"its answers have more than {MOST_HEARD} octets")
+
+    def _ended(self, why: str) -> TooLongError:
+        self.fault = why
+        return TooLongError(why)
+
+
+class _Timed:
+    """What both kinds of socket have in common: the dialogue gives each step its time."""
+
+    dialogue: Dialogue | None = None
+
+    def _timed(self, step: Callable[[], T]) -> T:
+        if self.dialogue is None:
+            return step()
+        self.settimeout(self.dialogue.wait())  # type: ignore[attr-defined]  # of the socket it is mixed into
+        try:
+            return step()
+        except TimeoutError as error:
+            raise self.dialogue.late() from error
+
+    def _count(self, octets: int) -> int:
+        if self.dialogue is not None:
+            self.dialogue.heard(octets)
+        return octets
+
+
+class _Socket(_Timed, socket.socket):
+    """A socket whose steps share the dialogue's time."""
+
+    def connect(self, address: Any) -> None:
+        self._timed(lambda: socket.socket.connect(self, address))
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        return self._count(self._timed(lambda: socket.socket.recv_into(self, *args, **kwargs)))
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        # The standard library takes the timeout for the whole of it.
+        self._timed(lambda: socket.socket.sendall(self, *args, **kwargs))
+
+
+class _TlsSocket(_Timed, ssl.SSLSocket):
+    """The same, encrypted. Its handshake is one step with the time-out of the socket it is made of."""
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        return self._count(self._timed(lambda: ssl.SSLSocket.recv_into(self, *args, **kwargs)))
+
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        return self._timed(lambda: ssl.SSLSocket.send(self, *args, **kwargs))
+
+
+class Connection(smtplib.SMTP):
+    """An SMTP connection whose every step is within `dialogue`; `tls`: encrypted from its beginning."""
+
+    def __init__(
+        self, host: str, port: int, dialogue: Dialogue, *, tls: bool = False, lookup: Lookup = socket.getaddrinfo
+    ) -> None:
+        """Connect and read the greeting.
+
+        Raises:
+            smtplib.SMTPException, OSError: there is no connection, or the server does not greet.
+        """
+        if not host:
+            raise OSError("no mail server is named")  # `smtplib` would wait for `connect`
+        self._dialogue, self._tls, self._lookup = dialogue, tls, lookup
+        super().__init__(host, port, local_hostname=_own_name(), timeout=dialogue.wait())
+
+    def starttls(self, *, context: ssl.SSLContext | None = None) -> Any:  # type: ignore[override]  # what is gone in 3.12
+        """Encrypt the connection from here on."""
+        answer = super().starttls(context=_timed_context(context))
+        assert isinstance(self.sock, _TlsSocket)
+        self.sock.dialogue = self._dialogue
+        return answer
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> Any:  # noqa: ARG002 - `smtplib` calls it
+        found = within(lambda: self._lookup(host, port, 0, socket.SOCK_STREAM), self._dialogue, f"looking up {host}")
+        failure: OSError = OSError(f"{host} has no address")
+        for family, kind, protocol, _, address in found:
+            try:
+                return self._connected(_Socket(family, kind, protocol), address, host)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def _connected(self, sock: _Socket, address: Any, host: str) -> Any:
+        sock.dialogue = self._dialogue
+        try:
+            sock.connect(address)
+            if not self._tls:
+                return sock
+            encrypted = _timed_context(None).wrap_socket(sock, server_hostname=host)
+        except BaseException:
+            sock.close()
+            raise
+        assert isinstance(encrypted, _TlsSocket)
+        encrypted.dialogue = self._dialogue
+        return encrypted
+
+
+def _timed_context(context: ssl.SSLContext | None) -> ssl.SSLContext:
+    context = context or ssl.create_default_context()
+    context.sslsocket_class = _TlsSocket
+    return context
+
+
+def within(work: Callable[[], T], dialogue: Dialogue, what: str) -> T:
+    """What `work` gives, if it does in time; it goes on in its thread if not, as nothing stops a resolver.
+
+    Raises:
+        TooLongError: it took too long.
+    """
+    outcome: list[T | BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            outcome.append(error)
+
+    seconds = dialogue.wait()
+    thread = threading.Thread(target=run, daemon=True, name=what)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        dialogue.fault = f"{what} took more than {seconds:g} s"
+        raise TooLongError(dialogue.fault)
+    (found,) = outcome
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+@cache
+def _own_name() -> str:
+    """What this machine calls itself to the server, as `smtplib` would, which waits for the resolver without end."""
+    try:
+        name = within(socket.getfqdn, Dialogue(NAME_S), "finding this machine's own name")
+    except OSError:
+        name = ""
+    return name if "." in name else "[127.0.0.1]"

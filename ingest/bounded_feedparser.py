@@ -1,0 +1,122 @@
+"""feedparser, kept from what is quadratic in it, and told to say what it left out.
+
+Its parsers are classes made in `feedparser.api`; they are replaced there by subclasses, once, when a feed is first
+parsed. What they leave out is noted under `NOTES` in the feed that `feedparser.parse` gives.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from functools import cache
+from itertools import islice
+from typing import Any, Final
+from xml.sax.xmlreader import AttributesNSImpl
+
+NOTES: Final = "newswatch_left_out"
+MAX_ATTRIBUTES: Final = 200
+"""Of one element. feedparser looks each up in the list of all."""
+MAX_NAMESPACES: Final = 100
+"""Prefixes of one document. feedparser goes through all of them at each element."""
+MAX_DEPTH: Final = 500
+"""Of elements in each other, in a well-formed document. In an ill-formed one the time limit is the bound."""
+MAX_ELEMENTS: Final = 50_000
+"""Of one document."""
+_ELEMENT: Final = re.compile(rb"<\w")
+_BLANKS: Final = re.compile(rb"\s{100,}")
+_ATTRIBUTES: Final = f"an element has more than {MAX_ATTRIBUTES} attributes: the others were not read"
+
+
+class TooMuchError(Exception):
+    """The document is refused; the message goes on after "reading it failed": "it has more than 500 …"."""
+
+
+def parse(body: bytes, headers: dict[str, str]) -> Any:
+    """What `feedparser.parse` gives; problems stand in `feed[NOTES]`.
+
+    Raises:
+        TooMuchError: more elements or deeper ones than are read.
+    """
+    # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here. The document's
+    # address is kept from it, or it would resolve relative ids too, and another address would make all entries new.
+    return _feedparser().parse(
+        io.BytesIO(_with_short_head(body)), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+    )
+
+
+def _with_short_head(body: bytes) -> bytes:
+    """Without the long blanks before the first element: feedparser looks for declarations from each blank line on."""
+    first = _ELEMENT.search(body)
+    at = first.start() if first else len(body)
+    return _BLANKS.sub(b"\n", body[:at]) + body[at:]
+
+
+@cache
+def _feedparser() -> Any:
+    import feedparser
+    from feedparser import api
+
+    api.StrictFeedParser = type("StrictFeedParser", (_Strict, api.StrictFeedParser), {})
+    api.LooseFeedParser = type("LooseFeedParser", (_Loose, api.LooseFeedParser), {})
+    return feedparser
+
+
+class _Bounded:
+    """What both parsers have in common; methods and attributes without a word here are feedparser's own."""
+
+    depth: int
+    feeddata: dict[str, Any]
+    namespaces_in_use: dict[str, str]
+    _elements = 0
+
+    def note(self, problem: str) -> None:
+        """Tell that something was left out."""
+        self.feeddata.setdefault(NOTES, {})[problem] = True
+
+    def unknown_starttag(self, tag: str, attrs: list[Any]) -> Any:
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            raise TooMuchError(f"it has more than {MAX_ELEMENTS:,} elements")
+        if len(attrs) > MAX_ATTRIBUTES:
+            attrs = attrs[:MAX_ATTRIBUTES]
+            self.note(_ATTRIBUTES)
+        return super().unknown_starttag(tag, attrs)  # type: ignore[misc]
+
+    def track_namespace(self, prefix: str | None, uri: str) -> None:
+        if len(self.namespaces_in_use) < MAX_NAMESPACES or (prefix or "") in self.namespaces_in_use:
+            super().track_namespace(prefix, uri)  # type: ignore[misc]
+        else:
+            self.note(f"more than {MAX_NAMESPACES} namespaces are declared: elements of the others were not read")
+
+    def _sync_author_detail(self, key: str = "author") -> None:
+        """An author as it is written: feedparser cuts addresses out of it in pieces, in quadratic time."""
+        context = self._get_context()  # type: ignore[attr-defined]
+        details = context.get(f"{key}s") or [{}]
+        if not details[-1] and context.get(key):
+            details[-1]["name"] = context[key]
+
+    def _add_tag(self, term: str, scheme: str, label: str) -> None:
+        """Only the last category is kept: none is used, and feedparser compares each with all before it."""
+        tag = {"term": term, "scheme": scheme, "label": label}
+        self._get_context()["tags"] = [tag] if any(tag.values()) else []  # type: ignore[attr-defined]
+
+
+class _Strict(_Bounded):
+    """For well-formed documents: what Expat tells comes in here."""
+
+    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802 - SAX's own
+        if self.depth >= MAX_DEPTH:
+            raise TooMuchError(f"elements are nested more than {MAX_DEPTH} deep")
+        if len(attrs) > MAX_ATTRIBUTES:
+            attrs = _first_attributes(attrs)
+            self.note(_ATTRIBUTES)
+        super().startElementNS(name, qname, attrs)  # type: ignore[misc]
+
+
+class _Loose(_Bounded):
+    """For ill-formed documents: tags as they come."""
+
+
+def _first_attributes(attrs: Any) -> Any:
+    names = dict(islice(attrs.items(), MAX_ATTRIBUTES))
+    return AttributesNSImpl(names, {name: attrs.getQNameByName(name) for name in names})

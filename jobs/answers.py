@@ -1,0 +1,111 @@
+"""The answers of a batch's feeds, in windows, while further requests are under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from ingest.bounds import harmless
+from ingest.fetch import Fetcher
+from ingest.parse import parse
+from jobs.lease import Lease
+from jobs.polled import Polled
+from newswatch.clock import Clock
+from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, NotAFeed, ParsedFeed, Request
+from newswatch.problems import Bulkhead, Problem
+from search.documents import Stored
+from search.feeds import FeedRecord
+
+WINDOW: Final = 200
+"""Feeds whose answers are worked on together: few round trips to Elasticsearch, bounded memory."""
+LINGER_S: Final = 0.2
+"""How long a window waits to be full. Each costs a few writes that Elasticsearch brings to the disk one by one."""
+
+
+class Answers:
+    """Fetches the feeds. What may take long to parse is parsed by a worker here; it holds up nobody's window."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        records: Sequence[Stored[FeedRecord]],
+        *,
+        lease: Lease,
+        readers: Executor,
+        walls: Callable[[str], Bulkhead],
+        clock: Clock,
+    ) -> None:
+        self._fetcher, self._lease, self._readers, self._clock = fetcher, lease, readers, clock
+        self._fetching, self._parsing = walls("fetch"), walls("parse")
+        self._left = len(records)
+        # Bodies wait here to be worked on: the bound keeps them from piling up in memory.
+        self._queue: asyncio.Queue[Polled | None] = asyncio.Queue(maxsize=WINDOW)
+        self._room = asyncio.Semaphore(WINDOW)
+        self._tasks = [asyncio.create_task(self._one(record)) for record in records]
+
+    async def _one(self, record: Stored[FeedRecord]) -> None:
+        async with self._room:
+            if not self._lease.may_begin():
+                return await self._queue.put(None)  # it stays due
+            polled = Polled(record, await self._fetch(record))
+            if isinstance(polled.outcome, Fetched) and harmless(polled.outcome.body) is None:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._readers, self.parse, polled)
+            return await self._queue.put(polled)
+
+    async def _fetch(self, record: Stored[FeedRecord]) -> FetchResult:
+        state = record.value.state
+        request = Request(state.url, state.etag, state.last_modified, state.body_hash)
+        fetched = await self._fetching.attempt_async(
+            "feed", record.id, lambda: self._fetcher.fetch(request), url=state.url, feed_id=record.id
+        )
+        if fetched is not None:
+            return fetched
+        return FetchFailed(state.url, FailureKind.PERMANENT, "fetching it failed: see the problems", self._clock(), 0.0)
+
+    def parse(self, polled: Polled) -> None:
+        """Read the body of `polled`, which is given up then: what was read of it takes its place in memory."""
+        answer, record = polled.outcome, polled.record
+        if not isinstance(answer, Fetched) or polled.parsed is not None:
+            return
+        polled.parsed = self._parsing.attempt(
+            "feed", record.id, lambda: _parse(answer, record, self._clock()), url=answer.final_url, feed_id=record.id
+        ) or NotAFeed(answer.final_url, "reading it failed: see the problems")
+        polled.outcome = replace(answer, body=b"")
+        for reason in polled.parsed.left_out if isinstance(polled.parsed, ParsedFeed) else ():
+            self._parsing.note(Problem("feed", record.id, reason, "parse", answer.final_url, record.id))
+
+    async def windows(self) -> AsyncIterator[list[Polled]]:
+        """What is there, at most `WINDOW`, until every feed has answered; feeds for which no time was left are out."""
+        while self._left:
+            taken = [await self._queue.get()]
+            await self._linger()
+            while len(taken) < WINDOW and not self._queue.empty():
+                taken.append(self._queue.get_nowait())
+            self._left -= len(taken)
+            yield [polled for polled in taken if polled is not None]
+
+    async def _linger(self) -> None:
+        until = asyncio.get_running_loop().time() + LINGER_S
+        while self._queue.qsize() < min(WINDOW, self._left) - 1 and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(LINGER_S / 10)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _parse(answer: Fetched, record: Stored[FeedRecord], now: datetime) -> ParsedFeed | NotAFeed:
+    return parse(
+        answer.body,
+        url=answer.final_url,
+        content_type=answer.headers.get("content-type"),
+        country=record.value.feed.country,
+        now=now,
+    )

@@ -1,0 +1,100 @@
+"""The article pages of a batch: each asked for once, read by a worker, within the lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from ingest.extract import extract
+from ingest.fetch import Fetcher
+from newswatch.clock import Clock
+from newswatch.model import Extracted, FailureKind, Fetched, FetchFailed, FetchResult
+from newswatch.problems import Bulkhead
+
+READERS: Final = 4
+"""Threads that wait for workers which parse and extract; Elasticsearch is written to by others."""
+BODIES: Final = 64
+"""Pages that were fetched and wait to be read; with so many, no further one is asked for. Bounds the memory."""
+
+KEPT_PAGES: Final = 5_000
+KEPT_CHARS: Final = 50_000_000
+"""Pages of a batch that are kept for the next entry that links to them, and the characters of their texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that was asked for, its body given up."""
+
+    answer: FetchResult
+    extracted: Extracted | None = None
+
+
+class Pages:
+    """Reads pages. Of two entries that link to one page, the second is given what the first was."""
+
+    def __init__(self, fetcher: Fetcher, *, readers: Executor, walls: Callable[[str], Bulkhead], clock: Clock) -> None:
+        self._fetcher, self._readers, self._clock = fetcher, readers, clock
+        self._fetching, self._extracting = walls("page"), walls("extract")
+        self._asked: dict[str, asyncio.Task[Page]] = {}
+        self._kept: deque[tuple[str, int]] = deque()
+        self._chars = 0
+        self._waiting = 0
+        self._eased = asyncio.Event()
+
+    async def read(self, url: str) -> Page:
+        """The page at `url`; what fails is a value."""
+        if url not in self._asked:
+            self._asked[url] = asyncio.create_task(self._read_once(url))
+        return await asyncio.shield(self._asked[url])
+
+    async def _read_once(self, url: str) -> Page:
+        page = await self._read(url)
+        self._forget_oldest(url, page)
+        return page
+
+    def _forget_oldest(self, url: str, page: Page) -> None:
+        """Keep what was read for the next that links to it, within `KEPT_CHARS`."""
+        self._kept.append((url, len(page.extracted.text) if page.extracted else 0))
+        self._chars += self._kept[-1][1]
+        while self._chars > KEPT_CHARS or len(self._kept) > KEPT_PAGES:
+            oldest, chars = self._kept.popleft()
+            self._chars -= chars
+            self._asked.pop(oldest, None)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        for task in self._asked.values():
+            task.cancel()
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+
+    async def _read(self, url: str) -> Page:
+        while self._waiting >= BODIES:
+            self._eased.clear()
+            await self._eased.wait()
+        answer = await self._fetching.attempt_async("page", url, lambda: self._fetcher.fetch_page(url), url=url)
+        if answer is None:
+            return Page(FetchFailed(url, FailureKind.PERMANENT, "fetching it failed", self._clock(), 0.0))
+        if not isinstance(answer, Fetched):
+            return Page(answer)
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            extracted = await loop.run_in_executor(self._readers, self._extract, answer)
+        finally:
+            self._waiting -= 1
+            self._eased.set()
+        return Page(replace(answer, body=b""), extracted)
+
+    def _extract(self, answer: Fetched) -> Extracted:
+        read = self._extracting.attempt("page", answer.url, lambda: extracted(answer, self._clock()), url=answer.url)
+        return read or Extracted("", "", status="failed", problems=("reading the page failed",))
+
+
+def extracted(answer: Fetched, now: datetime) -> Extracted:
+    """What the page that was fetched says."""
+    return extract(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)

@@ -1,0 +1,166 @@
+"""Addresses of the servers that the settings name: checked, and parted from the user and password that stand in them.
+
+An address is printed in errors, logs, pages and mails; a password in it would be too. No sentence made here repeats
+what could hold one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+_BETWEEN = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+"""A comma with an address after it: one in a password parts nothing."""
+_HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\\]+)(:\d+)?")
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:@/\[\]]+):(?P<port>\d+)")
+_NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f]")
+_ENCODE = (
+    "in a user or a password write / ? # % and blanks percent-encoded (/ is %2F), or set them apart from the address"
+)
+
+WEB = ("http", "https")
+MAIL = ("smtp", "smtps")
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logs in; either part may be missing."""
+
+    username: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Login({self.username!r})"
+
+    def __bool__(self) -> bool:
+        """Whether there is anything of it."""
+        return self.username is not None or self.password is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An address that may be shown to anybody, and what was taken out of it."""
+
+    url: str
+    login: Login
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """The addresses in a setting that may name several, with commas between. Nothing is checked yet."""
+    return tuple(part for part in _BETWEEN.split(text.strip().rstrip(",").rstrip()) if part)
+
+
+def server(text: str) -> Server:
+    """The web address in `text` without the user and the password in it (RFC 3986, 3.2.1), which are decoded.
+
+    Raises:
+        ValueError: it is no address of a web server; the sentence shows nothing of what could be a password.
+    """
+    split = _split(text.strip())
+    if split.scheme not in WEB:
+        raise ValueError("an address begins with http:// or https://")
+    host = _checked_host(split)
+    return Server(split._replace(netloc=host).geturl(), _login(split))
+
+
+def servers(text: str) -> tuple[tuple[str, ...], Login]:
+    """The web addresses in `text`, and the one user and password for all of them.
+
+    Raises:
+        ValueError: one of them is wrong, and which; or they name different users.
+    """
+    found = addresses(text)
+    if not found:
+        raise ValueError("it names no address")
+    read = [_numbered(part, number, found) for number, part in enumerate(found, 1)]
+    logins = list(dict.fromkeys((one.login.username, one.login.password) for one in read if one.login))
+    if len(logins) > 1:
+        raise ValueError("its addresses name different users or passwords; one is used for all of them")
+    return tuple(one.url for one in read), Login(*logins[0]) if logins else Login()
+
+
+def _numbered(part: str, number: int, among: tuple[str, ...]) -> Server:
+    try:
+        read = server(part)
+        if urlsplit(read.url).query or urlsplit(read.url).fragment:
+            raise ValueError("an address of Elasticsearch has no ? and no #")
+    except ValueError as error:
+        which = f"address {number} of {len(among)}{_safely(part)}: " if len(among) > 1 else ""
+        raise ValueError(f"{which}{error}") from None
+    return read
+
+
+def _safely(part: str) -> str:
+    """The address in brackets if nothing in it can be a password, else nothing."""
+    return f" ({part})" if re.fullmatch(r"[A-Za-z]+://[\w.-]+(:\d+)?/?", part) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """What a mail server's name says when it is written as an address."""
+
+    host: str
+    port: int | None
+    tls: bool
+    """Whether it began with smtps://."""
+    login: Login
+
+
+def mail_server(text: str) -> MailServer:
+    """The mail server in `text`: a name, `host:port`, or an address such as `smtps://user:password@host:465`.
+
+    Raises:
+        ValueError: it is none; the sentence shows nothing of what could be a password.
+    """
+    text = text.strip()
+    if "://" not in text and "@" not in text:
+        found = _HOST_AND_PORT.fullmatch(text)
+        host, port = (found["host"].strip("[]"), int(found["port"])) if found else (text.strip("[]"), None)
+        if not host or _NOT_PRINTED.search(host) or "/" in host or (port is not None and not 0 <= port <= 65_535):
+            raise ValueError("it is neither a host nor host:port")
+        return MailServer(host, port, tls=False, login=Login())
+    split = _split(text if "://" in text else f"smtp://{text}")
+    if split.scheme not in MAIL:
+        raise ValueError("an address of a mail server begins with smtp:// or smtps://")
+    _checked_host(split)
+    if split.path.strip("/") or split.query or split.fragment:
+        raise ValueError(f"an address of a mail server ends with its port; {_ENCODE}")
+    return MailServer(split.hostname or "", split.port, split.scheme == "smtps", _login(split))
+
+
+def _split(text: str) -> SplitResult:
+    if _NOT_PRINTED.search(text):
+        raise ValueError(f"there is a blank or a control character in it; {_ENCODE}")
+    try:
+        return urlsplit(text)
+    except ValueError:
+        raise ValueError(f"it can't be read as an address; {_ENCODE}") from None
+
+
+def _checked_host(split: SplitResult) -> str:
+    """Host and port as written, without user and password."""
+    if "@" in split.path + split.query + split.fragment:
+        raise ValueError(f"there is an @ after its host; {_ENCODE}")
+    host = split.netloc.rpartition("@")[2]
+    try:
+        readable = bool(split.hostname) and (split.port is None or split.port > 0)
+    except ValueError:
+        readable = False
+    if "," in host:
+        raise ValueError("each of several addresses begins with http:// or https://")
+    if not readable or not _HOST.fullmatch(host):
+        raise ValueError(f"it has no host, or a port that is no number from 1 to 65535; {_ENCODE}")
+    return host
+
+
+def _login(split: SplitResult) -> Login:
+    try:
+        return Login(_decoded(split.username), _decoded(split.password))
+    except UnicodeDecodeError:
+        raise ValueError("its user or password is percent-encoded, and not in UTF-8") from None
+
+
+def _decoded(text: str | None) -> str | None:
+    return unquote(text, errors="strict") if text else None

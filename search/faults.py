@@ -1,0 +1,102 @@
+"""What Elasticsearch says of an index that can't be used, in one sentence with the next step. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from elasticsearch import ApiError, TransportError
+
+from newswatch.errors import MissingIndexError, StoreError
+
+CLOSED, MISSING, BLOCKED = "index_closed_exception", "index_not_found_exception", "cluster_block_exception"
+OF_THE_INDEX = (CLOSED, MISSING, BLOCKED, "security_exception", "unavailable_shards_exception")
+"""Types of errors that say nothing about the document that was to be written."""
+
+_BLOCKED_INDEX = re.compile(r"index \[([^]]+)] blocked by: (.*)", re.DOTALL)
+_BLOCKS = {
+    "/5/": "index.blocks.read_only",
+    "/7/": "index.blocks.read",
+    "/8/": "index.blocks.write",
+    "/9/": "index.blocks.metadata",
+    "/12/": "index.blocks.read_only_allow_delete",
+}
+
+
+def sentence(kind: str, reason: str, index: str) -> str:
+    """Why the index can't be used, and what to do; `kind` and `reason` are Elasticsearch's own."""
+    if kind == CLOSED:
+        return f"The index {index} is closed. Open it (`POST {index}/_open`); nothing is lost, the next run goes on."
+    if kind == MISSING:
+        return (
+            f"The index {index} is missing. The next run makes it anew, empty; what it held is only to be had from a "
+            "snapshot."
+        )
+    if kind == BLOCKED and (found := _BLOCKED_INDEX.search(reason)):
+        return _blocked(found[1], found[2])
+    return f"Elasticsearch refuses to use the index {index}: {kind}: {reason}"
+
+
+def _blocked(index: str, by: str) -> str:
+    block = next((setting for code, setting in _BLOCKS.items() if code in by), None)
+    return str(block_error(index, block)) if block else f"The index {index} is blocked: {by}"
+
+
+def block_error(index: str, block: str) -> StoreError:
+    """The error that says which block (`index.blocks.…`) an index is under, and how it is removed."""
+    return StoreError(_block_sentence(index, block))
+
+
+def _block_sentence(index: str, block: str) -> str:
+    if block.endswith("read_only_allow_delete"):
+        return (
+            f"The index {index} takes nothing more ({block}): the disk of Elasticsearch is fuller than the flood-stage "
+            "watermark. Free disk space; Elasticsearch then removes the block by itself. Nothing is lost, the next run "
+            "goes on."
+        )
+    return (
+        f'The index {index} is blocked ({block}). Remove the block (`PUT {index}/_settings {{"{block}": null}}`); '
+        "nothing is lost, the next run goes on."
+    )
+
+
+def store_error(error: ApiError | TransportError) -> StoreError:
+    """What Elasticsearch or the way there has refused, as one sentence."""
+    if not isinstance(error, ApiError):
+        return StoreError(f"Elasticsearch can't be reached: {_first_line(error)}. See `newswatch status`.")
+    told = f"Elasticsearch did not do what was asked: {_first_line(error)}. See `newswatch status`."
+    return index_error(error) or StoreError(told)
+
+
+def index_error(error: ApiError) -> StoreError | None:
+    """Why an index can't be used; None if that is not what Elasticsearch says."""
+    cause = _cause(error.body)
+    kind, reason = str(cause.get("type", "")), str(cause.get("reason", ""))
+    if kind not in (CLOSED, MISSING, BLOCKED):
+        return None
+    return of_index(kind, reason, str(cause.get("index") or _index_in(reason)))
+
+
+def of_index(kind: str, reason: str, index: str) -> StoreError:
+    """The error that says why an index can't be used."""
+    told = sentence(kind, reason, index)
+    return MissingIndexError(index, told) if kind == MISSING else StoreError(told)
+
+
+def _cause(body: Any) -> Mapping[str, Any]:
+    """The first cause that names an index, else the error itself."""
+    error = body.get("error", {}) if isinstance(body, Mapping) else {}
+    if not isinstance(error, Mapping):
+        return {}
+    causes = [error, *error.get("root_cause", ())]
+    return next((one for one in causes if one.get("type") in (CLOSED, MISSING, BLOCKED)), error)
+
+
+def _index_in(reason: str) -> str:
+    found = _BLOCKED_INDEX.search(reason) or re.search(r"\[([^]]+)]", reason)
+    return found[1] if found else "that was asked for"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,176 @@
+"""Each index in turn is blocked, full, closed or gone: one sentence names it, nothing is lost, the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email import message_from_bytes
+
+import pytest
+from elasticsearch import Elasticsearch, NotFoundError
+
+from jobs.context import open_context
+from jobs.health import health
+from jobs.match import match
+from jobs.plan import plan
+from jobs.recheck import recheck
+from newswatch.errors import MissingIndexError, StoreError
+from newswatch.model import SEQ_PER_BATCH
+from newswatch.problems import Bulkhead
+from search.batches import BatchStore
+from search.client import set_up
+from search.feeds import FeedStore
+from search.mapping import plain_indices
+from search.names import Names
+from search.quarantine import Quarantine
+from tests.factories import NOW, a_feed
+from tests.jobs.conftest import World
+from tests.jobs.test_crash import poll_only, publish_another, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def block(setting: str) -> tuple[Callable[[Elasticsearch, str], object], Callable[[Elasticsearch, str], object]]:
+    """Sets and removes a block of an index."""
+    return (
+        lambda es, index: es.indices.put_settings(index=index, settings={setting: True}),
+        lambda es, index: es.indices.put_settings(index=index, settings={setting: None}),
+    )
+
+
+BREAKS = {
+    "index.blocks.write": block("index.blocks.write"),
+    "flood-stage": block("index.blocks.read_only_allow_delete"),
+    "closed": (
+        lambda es, index: es.indices.close(index=index),
+        lambda es, index: (
+            es.indices.open(index=index),
+            es.cluster.health(index=index, wait_for_status="yellow", timeout="30s"),
+        ),
+    ),
+}
+
+
+def trouble(world: World) -> list[str]:
+    """What the jobs end with, each run as far as it comes."""
+    told = []
+    for job in (poll_only, match, recheck, health):
+        try:
+            job(world.context)
+        except StoreError as error:
+            told.append(str(error))
+    return told
+
+
+@pytest.mark.parametrize("how", list(BREAKS))
+def test_each_index_in_turn(world: World, how: str) -> None:
+    es, names = world.context.es, world.context.names
+    breaks, mends = BREAKS[how]
+    publish_another(world, 0)
+    world.wait(minutes=20)
+    run(world.context)
+    needed = (names.feeds, names.batches, names.entries, names.deliveries, names.mailboxes, names.slice(NOW))
+    for number, index in enumerate((*plain_indices(names), names.slice(NOW)), 1):
+        publish_another(world, number)
+        world.wait(minutes=20)
+        breaks(es, index)
+        told = trouble(world)
+        # A slice may be named by the alias that it was asked for by.
+        called = names.articles if names.parse_slice(index) else index
+        assert all(called in one and how in one for one in told), told
+        assert all("upgrade" not in one and "\n" not in one for one in told)
+        assert told or index not in needed, f"{index} is {how}, and nobody says so"
+        mends(es, index)
+        world.wait(minutes=20)
+        run(world.context)
+        ids = [message_from_bytes(mail)["Message-ID"] for mail in world.mailbox.mails]
+        assert len(set(ids)) == len(ids) == number + 1, f"a mail is lost or twice after {index} was {how}"
+
+
+def test_a_refusal_is_no_conflict(world: World) -> None:
+    es, names = world.context.es, world.context.names
+    feeds, batches = FeedStore(es, names), BatchStore(es, names)
+    feeds.sync([a_feed("herald")])
+    due = feeds.due(NOW, 10)
+    batch = batches.open(["herald"], now=NOW, lease_s=60)
+    BREAKS["index.blocks.write"][0](es, names.feeds)
+    for refused in (
+        lambda: feeds.lease(due, batch),
+        lambda: feeds.save([(due[0], due[0].value.state)]),
+        lambda: feeds.sync([a_feed("new")]),
+    ):
+        with pytest.raises(StoreError, match=f"{names.feeds} is blocked .index.blocks.write"):
+            refused()
+    BREAKS["index.blocks.write"][0](es, names.batches)
+    with pytest.raises(StoreError, match=f"{names.batches} is blocked"):
+        batches.reap(now=NOW.replace(hour=23))
+
+
+def test_a_missing_index_is_made_anew_as_it_was_and_told(world: World) -> None:
+    es, names = world.context.es, world.context.names
+    run(world.context)
+    mappings = {index: es.indices.get_mapping(index=index)[index] for index in plain_indices(names)}
+    for number, index in enumerate(plain_indices(names), 1):
+        es.indices.delete(index=index)
+        with pytest.raises(NotFoundError):
+            es.index(index=index, id="x", document={"x": 1})
+        publish_another(world, number)
+        world.wait(minutes=20)
+        run(world.context)
+        open_context(world.context.settings, clock=world.clock)
+        assert es.indices.get_mapping(index=index)[index] == mappings[index]
+        ids = [message_from_bytes(mail)["Message-ID"] for mail in world.mailbox.mails]
+        assert len(set(ids)) == len(ids) == number, f"after {index} was deleted"
+    quarantine = Quarantine(es, names)
+    quarantine.refresh()
+    assert any("made anew" in kept.problem.reason for kept in quarantine.latest(kind="document"))
+
+
+def test_an_index_with_a_guessed_mapping_is_recognised(world: World) -> None:
+    es, names = world.context.es, world.context.names
+    es.indices.delete_index_template(name=names.plain_template())
+    es.indices.delete(index=names.labels)
+    es.indices.create(index=names.labels)
+    es.index(index=names.labels, document={"alert_id": "x", "relevant": True})
+    with pytest.raises(StoreError, match=rf"{names.labels} can't be used: .*`DELETE INDEX`") as told:
+        open_context(world.context.settings)
+    assert "\n" not in str(told.value)
+    es.indices.delete(index=names.labels)
+    assert names.labels in set_up(es, names, world.context.settings)
+
+
+def test_without_its_index_a_batch_number_lies_above_all_that_names_one(world: World) -> None:
+    es, names = world.context.es, world.context.names
+    publish_another(world, 1)
+    run(world.context)
+    highest = BatchStore(es, names).open([], now=world.now, lease_s=1).number
+    es.indices.refresh(index=names.articles)
+    es.indices.delete(index=names.batches)
+    set_up(es, names, world.context.settings)
+    newest = es.search(index=names.articles, size=1, sort=[{"seq": "desc"}])["hits"]["hits"][0]["sort"][0]
+    assert BatchStore(es, names).open([], now=world.now, lease_s=1).number > newest // SEQ_PER_BATCH
+    es.index(index=names.feeds, id="x", document={"lease_batch": highest + 50}, refresh=True)
+    assert BatchStore(es, names).open([], now=world.now, lease_s=1).number == highest + 51
+    nonsense = {"number": 92_233_720_368}
+    es.index(index=names.batches, id="nonsense", document=nonsense, refresh=True)
+    assert BatchStore(es, names).open([], now=world.now, lease_s=1).number == highest + 52
+
+
+def test_what_is_broken_for_all_is_not_set_aside(es: Elasticsearch, names: Names) -> None:
+    es.indices.close(index=names.feeds)
+    bulkhead = Bulkhead("plan")
+    with pytest.raises(Exception, match="closed"):
+        bulkhead.attempt("feed", "f", lambda: es.search(index=names.feeds))
+    assert bulkhead.problems == ()
+
+
+def test_without_the_index_of_a_kind_unknown_nothing_is_made(world: World) -> None:
+    assert not world.context.restore("somebody-elses")
+    with pytest.raises(MissingIndexError, match="somebody-elses is missing"), world.context.stage("x"):
+        world.context.es.search(index="somebody-elses")
+
+
+def test_plan_takes_a_blocked_store_for_no_standstill(world: World) -> None:
+    """It was silent: every refusal was taken for a feed that somebody else has."""
+    BREAKS["index.blocks.write"][0](world.context.es, world.context.names.feeds)
+    with pytest.raises(StoreError, match="feeds is blocked"):
+        plan(world.context)

@@ -1,0 +1,85 @@
+"""Every fault has a readable page: a status, a sentence, the next step; no stack trace and no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import NoReturn
+
+import pytest
+from elastic_transport import ApiError, ApiResponseMeta, ConnectionTimeout, HttpHeaders, NodeConfig
+from elastic_transport import ConnectionError as Unreachable
+from fastapi.testclient import TestClient
+
+from alerts.saved import UsageError
+from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
+from search.asking import SlowSearchError
+from tests.web.conftest import Visitor
+from web.app import create_app
+
+NODE = NodeConfig("http", "127.0.0.1", 9200)
+
+
+def answered(status: int, told: str) -> ApiError:
+    """What the client makes of an answer of Elasticsearch."""
+    meta = ApiResponseMeta(status, "1.1", HttpHeaders(), 0.1, NODE)
+    return ApiError(told, meta, {"error": {"type": told}})
+
+
+FAULTS: dict[str, tuple[Exception, int, str]] = {
+    "a query": (QueryError("The query can't be parsed at column 1"), 400, "column 1"),
+    "a value": (UsageError("throttle: too long"), 400, "throttle"),
+    "nothing there": (NewswatchError("There is no saved search 'x'"), 404, "no saved search"),
+    "a slow search": (SlowSearchError("The search took more than 10 seconds"), 504, "10 seconds"),
+    "a file": (ConfigError("feeds.yaml", 3, "is wrong"), 500, "feeds.yaml:3"),
+    "the store": (StoreError("Elasticsearch at http://elastic:s3cret@es:9200 is away"), 503, "http://es:9200 is away"),
+    "an answer of 400": (answered(400, "parsing_exception"), 400, "parsing_exception"),
+    "an answer of 403": (answered(403, "cluster_block_exception"), 503, "cluster_block_exception"),
+    "an answer of 404": (answered(404, "index_not_found_exception"), 400, "index_not_found"),
+    "an answer of 429": (answered(429, "circuit_breaking_exception"), 503, "too much to do"),
+    "an answer of 500": (answered(500, "search_phase_execution_exception"), 503, "status 500"),
+    "no answer in time": (ConnectionTimeout("Connection timed out"), 504, "in time"),
+    "nobody there": (Unreachable("http://elastic:s3cret@es:9200 refused"), 503, "be reached"),
+    "a bug": (ZeroDivisionError("s3cret"), 500, "by a fault of newswatch"),
+    "a bug of another kind": (RecursionError("s3cret"), 500, "by a fault of newswatch"),
+}
+
+
+def visited(error: Exception) -> TestClient:
+    """A page that meets the error wherever it goes."""
+
+    def context() -> NoReturn:
+        raise error
+
+    return TestClient(create_app(context, Visitor().access()), follow_redirects=False)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("path", ["/", "/searches", "/article/x", "/export.csv?q=nato", "/deliveries", "/feeds"])
+def test_every_fault_has_a_page(name: str, path: str, caplog: pytest.LogCaptureFixture) -> None:
+    error, status, told = FAULTS[name]
+    with caplog.at_level(logging.ERROR):
+        answer = visited(error).get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["x-content-type-options"] == "nosniff", "like every page"
+    assert told in answer.text
+    assert "Traceback" not in answer.text
+    assert "s3cret" not in answer.text
+    assert f"Status {status}" in answer.text
+    if status >= 500:
+        (record,) = [record for record in caplog.records if record.name == "web.faults"]
+        assert record.exc_info, "the traceback is in the log"
+        assert str(record.args[-1]) in answer.text, "under the number that the page names"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_who_asks_for_json_gets_json(name: str) -> None:
+    error, status, told = FAULTS[name]
+    answer = visited(error).get("/searches", headers={"accept": "application/json"})
+    assert answer.status_code == status
+    found = json.loads(answer.text)
+    assert told in found["text"]
+    assert found["status"] == status
+    assert found["step"]
+    assert "s3cret" not in answer.text
