@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from alerts import schedule
 from alerts.compose import throttled_until
-from alerts.mailbox import Mailbox, Mailboxes, is_held, seen_at
+from alerts.mailbox import Mailbox, Mailboxes, believed, is_held
 from alerts.outbox import Outbox, Waiting
 from alerts.saved import SavedSearches
 from newswatch.model import SavedSearch
@@ -64,7 +64,7 @@ def look(es: Elasticsearch, names: Names, settings: Settings, *, now: datetime, 
     for recipient, found in zip(addresses, Mailboxes(es, names).many(addresses, bulkhead), strict=True):
         if found is None:
             continue
-        box = seen_at(found, now)
+        box = believed(found, now)
         of_searches = [
             moment
             for one in waiting[recipient]

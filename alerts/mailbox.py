@@ -84,6 +84,18 @@ def seen_at(box: Mailbox, now: datetime) -> Mailbox:
     return replace(box, last_sent_at=last, last_by_alert=by_alert, failing_since=since, retry_at=retry_at)
 
 
+def believed(box: Mailbox, now: datetime) -> Mailbox:
+    """The mailbox without the moments that can't be, to tell whether it is due. Pure.
+
+    Counted as now (`seen_at`), they would move on with the clock, and nobody would be due until it has caught up. So
+    the recipient is due, and its claim puts them right.
+    """
+    last = box.last_sent_at if box.last_sent_at and box.last_sent_at <= now else None
+    by_alert = {alert_id: at for alert_id, at in box.last_by_alert.items() if at <= now}
+    retry_at = box.retry_at if box.retry_at and box.retry_at <= now + _LAST_RETRY else None
+    return replace(box, last_sent_at=last, last_by_alert=by_alert, retry_at=retry_at)
+
+
 def is_held(box: Mailbox, now: datetime, lease: timedelta) -> bool:
     """Whether a worker serves it. A claim that ends later than one can last holds nothing. Pure."""
     return bool(box.claimed_until and now < box.claimed_until <= now + lease + SKEW)

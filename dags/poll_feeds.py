@@ -6,10 +6,8 @@ other batches; `announce` wakes it for what waited already, such as a batch whos
 mails that have come due.
 
 A batch with a slow host may take longer than a minute: the next minute's run begins all the same, and leaves the feeds
-and sites that are still being asked to the batch that has them.
-
-A task that dies half-way loses nothing: its feeds come due again when their lease runs out, and what it had indexed is
-matched all the same.
+and sites that are still being asked to the batch that has them. A task that dies half-way loses nothing: its feeds come
+due again when their lease runs out, and what it had indexed is matched all the same.
 """
 
 from __future__ import annotations
@@ -53,18 +51,16 @@ def poll_feeds() -> None:
         return counts
 
     @task(outlets=[BROUGHT, OWED], trigger_rule="all_done")
-    def announce(*, outlet_events: Any = None) -> dict[str, bool]:
+    def announce(*, outlet_events: Any = None) -> None:
         from dags.connections import task_context
         from jobs.deliver import mails_wait
         from jobs.match import batch_waits
 
         context = task_context()
-        waits = {"articles": batch_waits(context), "mails": mails_wait(context)}
-        if waits["articles"]:
+        if batch_waits(context):
             outlet_events[BROUGHT].add(ARTICLES)
-        if waits["mails"]:
+        if mails_wait(context):
             outlet_events[OWED].add(MAILS)
-        return waits
 
     planned = plan()
     pull.expand(batch=planned)

@@ -24,6 +24,7 @@ MAX_ELEMENTS: Final = 50_000
 """Of one document."""
 _ELEMENT: Final = re.compile(rb"<\w")
 _BLANKS: Final = re.compile(rb"\s{100,}")
+_ELEMENTS: Final = f"it has more than {MAX_ELEMENTS:,} elements"
 _ATTRIBUTES: Final = f"an element has more than {MAX_ATTRIBUTES} attributes: the others were not read"
 
 
@@ -73,15 +74,6 @@ class _Bounded:
         """Tell that something was left out."""
         self.feeddata.setdefault(NOTES, {})[problem] = True
 
-    def unknown_starttag(self, tag: str, attrs: list[Any]) -> Any:
-        self._elements += 1
-        if self._elements > MAX_ELEMENTS:
-            raise TooMuchError(f"it has more than {MAX_ELEMENTS:,} elements")
-        if len(attrs) > MAX_ATTRIBUTES:
-            attrs = attrs[:MAX_ATTRIBUTES]
-            self.note(_ATTRIBUTES)
-        return super().unknown_starttag(tag, attrs)  # type: ignore[misc]
-
     def track_namespace(self, prefix: str | None, uri: str) -> None:
         if len(self.namespaces_in_use) < MAX_NAMESPACES or (prefix or "") in self.namespaces_in_use:
             super().track_namespace(prefix, uri)  # type: ignore[misc]
@@ -105,6 +97,9 @@ class _Strict(_Bounded):
     """For well-formed documents: what Expat tells comes in here."""
 
     def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802 - SAX's own
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            raise TooMuchError(_ELEMENTS)
         if self.depth >= MAX_DEPTH:
             raise TooMuchError(f"elements are nested more than {MAX_DEPTH} deep")
         if len(attrs) > MAX_ATTRIBUTES:
@@ -115,6 +110,15 @@ class _Strict(_Bounded):
 
 class _Loose(_Bounded):
     """For ill-formed documents: tags as they come."""
+
+    def unknown_starttag(self, tag: str, attrs: list[Any]) -> Any:
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            raise TooMuchError(_ELEMENTS)
+        if len(attrs) > MAX_ATTRIBUTES:
+            attrs = attrs[:MAX_ATTRIBUTES]
+            self.note(_ATTRIBUTES)
+        return super().unknown_starttag(tag, attrs)  # type: ignore[misc]
 
 
 def _first_attributes(attrs: Any) -> Any:

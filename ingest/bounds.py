@@ -25,6 +25,8 @@ FEED_S: Final = 4.0
 """Seconds of CPU time for one feed document. A megabyte takes half a second."""
 PAGE_S: Final = 4.0
 """Seconds of CPU time for one article page. Most take a tenth of one."""
+MAX_FEEDS: Final = 20_000
+"""Feeds that a page names: the likeliest of them are tried (`ingest.discover`)."""
 MAX_ENTRIES: Final = 1_000
 """Entries of one feed document that are read: the newest. News sitemaps have at most that many."""
 TITLE_CHARS: Final = 1_000
@@ -113,6 +115,8 @@ class Cut:
 
 def newest_entries(body: bytes) -> Cut:
     """An XML document cut down to its newest `MAX_ENTRIES` entries, byte for byte as they were, in their order."""
+    if body.count(b"<") <= MAX_ENTRIES:
+        return Cut(body)
     if max(body.count(b"<item"), body.count(b"<entry"), body.count(b"<url"), body.count(b":item")) <= MAX_ENTRIES:
         return Cut(body)
     spans = _entry_spans(body)
@@ -253,8 +257,10 @@ def bounded_page(page: Extracted) -> Extracted:
 
 
 def bounded_refusal(refusal: NotAFeed) -> NotAFeed:
-    """`refusal` with a reason of one line and no more feeds than are ever asked."""
-    return replace(refusal, reason=shortened(refusal.reason), feeds=refusal.feeds[:MAX_ENTRIES])
+    """`refusal` with a reason of one line and no more than `MAX_FEEDS` feeds."""
+    left_out = len(refusal.feeds) - MAX_FEEDS
+    more = f"; it names {left_out:,} more feeds than are looked at" if left_out > 0 else ""
+    return replace(refusal, reason=shortened(refusal.reason) + more, feeds=refusal.feeds[:MAX_FEEDS])
 
 
 def cut(text: str, chars: int, what: str, problems: list[str]) -> str:

@@ -179,7 +179,7 @@ class _Puller:
         self._well: dict[str, str] = {}
         """Host → address, of those that were read in this batch, the last one last."""
         self._rng = random.Random()  # noqa: S311 - jitter, no secret
-        self._ready: asyncio.Queue[list[Part] | None] = asyncio.Queue(maxsize=HANDED_OVER)
+        self._ready: asyncio.Queue[tuple[list[Part], asyncio.Event] | None] = asyncio.Queue(maxsize=HANDED_OVER)
         self._with_pages: set[asyncio.Task[None]] = set()
 
     def _wall(self, stage: str) -> Bulkhead:
@@ -277,10 +277,13 @@ class _Puller:
         shares = [(polled, share(polled.fresh, self._needs_page)) for polled in window]
         without = [(polled, its) for polled, its in shares if not its.asked]
         # To hand something to a thread costs as much as half an article: the plain ones go together.
-        await self._ready.put(await asyncio.to_thread(lambda: [self._plain(*one, is_last=True) for one in without]))
+        parts = await asyncio.to_thread(lambda: [self._plain(*one, is_last=True) for one in without])
         for polled, its in shares:
             if its.asked:
                 self._with_pages.add(asyncio.create_task(self._read_pages(pages, polled, its)))
+        if parts:
+            # Answers gather meanwhile: few large windows cost Elasticsearch less than many small ones.
+            await (await self._hand_over(parts)).wait()
 
     # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -335,7 +338,7 @@ class _Puller:
     async def _read_pages(self, pages: Pages, polled: Polled, its: Share) -> None:
         """Read the pages of one feed, and hand its articles to the writer part by part, in the order of its entries."""
         if its.plain or its.later:
-            await self._ready.put([await asyncio.to_thread(partial(self._plain, polled, its, is_last=False))])
+            await self._hand_over([await asyncio.to_thread(partial(self._plain, polled, its, is_last=False))])
         room = asyncio.Semaphore(PAGES_AT_ONCE)
         reading = [asyncio.create_task(self._with_page(pages, room, one)) for one in its.asked]
         handed_over = 0
@@ -343,13 +346,13 @@ class _Puller:
             while handed_over < len(reading):
                 part = tuple(await asyncio.gather(*reading[handed_over : handed_over + PART]))
                 handed_over += len(part)
-                await self._ready.put([Part(polled, part, is_last=handed_over == len(reading))])
+                await self._hand_over([Part(polled, part, is_last=handed_over == len(reading))])
         finally:
             read = tuple(task.result() for task in reading[handed_over:] if _is_done(task))
             for task in reading:
                 task.cancel()
             if read:  # broken off: what was asked for is not to be asked for again
-                await asyncio.wait_for(self._ready.put([Part(polled, read, is_last=False)]), HAND_OVER_S)
+                await asyncio.wait_for(self._hand_over([Part(polled, read, is_last=False)]), HAND_OVER_S)
 
     def _needs_page(self, fresh: Fresh) -> bool:
         return bool(fresh.entry.url) and (fresh.again or wants_page(fresh.entry, fresh.polled.record.value.feed))
@@ -408,24 +411,34 @@ class _Puller:
         """Write the parts of feeds as they come; what has come while others were written goes together."""
         is_over = False
         while not is_over:
-            ready, is_over = await self._take_ready()
+            ready, written, is_over = await self._take_ready()
             if ready and not await asyncio.to_thread(self._write_parts, ready):
                 log.warning("batch %s: its lease is over, or another attempt has it", self._batch.number)
                 return
+            for event in written:
+                event.set()
 
-    async def _take_ready(self) -> tuple[list[Part], bool]:
-        """What is ready by now, at least something; and whether nothing more will come."""
+    async def _hand_over(self, parts: list[Part]) -> asyncio.Event:
+        """Give the parts to the writer; the event tells when they are written."""
+        written = asyncio.Event()
+        await self._ready.put((parts, written))
+        return written
+
+    async def _take_ready(self) -> tuple[list[Part], list[asyncio.Event], bool]:
+        """What is ready by now, at least something; whom to tell; and whether nothing more will come."""
         ready: list[Part] = []
-        parts = await self._ready.get()
-        if parts and not all(part.is_last for part in parts):
+        written: list[asyncio.Event] = []
+        handed = await self._ready.get()
+        if handed and not all(part.is_last for part in handed[0]):
             await asyncio.sleep(LINGER_S)  # pages come one by one, and each write waits for the disk
-        while parts is not None:
-            ready += parts
+        while handed is not None:
+            ready += handed[0]
+            written.append(handed[1])
             await asyncio.sleep(0)  # whoever waits to hand something over does so
             if self._ready.empty() or sum(len(part.candidates) for part in ready) > WRITTEN_AT_ONCE:
-                return ready, False
-            parts = self._ready.get_nowait()
-        return ready, True
+                return ready, written, False
+            handed = self._ready.get_nowait()
+        return ready, written, True
 
     def _write_parts(self, parts: list[Part]) -> bool:
         """Write the articles, then remember their entries and the feeds that are done; False: the lease is over."""

@@ -9,6 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch, NotFoundError
 
 from jobs.context import open_context
+from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match
 from jobs.plan import plan
@@ -50,10 +51,16 @@ BREAKS = {
 }
 
 
+def is_broken(es: Elasticsearch, index: str, how: str) -> bool:
+    """Whether the index is still as the test left it."""
+    blocks = es.indices.get_settings(index=index, expand_wildcards="all")[index]["settings"]["index"].get("blocks", {})
+    return how != "flood-stage" or "read_only_allow_delete" in blocks
+
+
 def trouble(world: World) -> list[str]:
     """What the jobs end with, each run as far as it comes."""
     told = []
-    for job in (poll_only, match, recheck, health):
+    for job in (poll_only, match, deliver, recheck, health):
         try:
             job(world.context)
         except StoreError as error:
@@ -78,7 +85,8 @@ def test_each_index_in_turn(world: World, how: str) -> None:
         called = names.articles if names.parse_slice(index) else index
         assert all(called in one and how in one for one in told), told
         assert all("upgrade" not in one and "\n" not in one for one in told)
-        assert told or index not in needed, f"{index} is {how}, and nobody says so"
+        if is_broken(es, index, how):  # Elasticsearch looks at the disk twice a minute and removes a block of its own
+            assert told or index not in needed, f"{index} is {how}, and nobody says so"
         mends(es, index)
         world.wait(minutes=20)
         run(world.context)

@@ -10,6 +10,7 @@ import pytest
 
 from alerts.mailbox import Mailbox, Mailboxes
 from jobs.context import Context, open_context
+from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
@@ -57,8 +58,9 @@ def test_two_workers_ten_minutes_apart(world: World) -> None:
         theirs, ours = plan(behind).batches, plan(ahead).batches
         for number in (*theirs, *ours):
             pull(ahead if number in ours else behind, number)
-        match(behind)
-        match(ahead)
+        for worker in (behind, ahead):
+            match(worker)
+            deliver(worker)
     _settle(world, ahead, behind)
     assert_mailed_once(world, 3)
     pages = [path for path, _ in world.press.asked if path.startswith("/articles/")]
@@ -88,6 +90,7 @@ def test_the_clock_jumps_between_two_steps(world: World, jump: timedelta, before
         pull(world.context, number)
     _jump(world, jump, before == "match")
     match(world.context)
+    deliver(world.context)
     _settle(world, world.context)
     assert_mailed_once(world, 2)
     publish_another(world, 3)

@@ -73,27 +73,6 @@ def test_an_address_may_name_several_nodes(stated: str, understood: list[str]) -
         assert [node.base_url for node in es.transport.node_pool.all()] == understood
 
 
-@pytest.mark.parametrize(
-    ("stated", "number"),
-    [
-        ("es.example", 1),
-        ("", 1),
-        ("http://", 1),
-        ("https://a.example:9200,https://b.example:port", 2),
-        ("https://a.example:9200,b.example:9200", 1),
-    ],
-)
-def test_what_is_no_address_is_told_by_its_number(stated: str, number: int) -> None:
-    with pytest.raises(StoreError, match=f"^NEWSWATCH_ELASTICSEARCH_URL: address {number} can't be read; "):
-        connect(Settings(elasticsearch_url=stated))
-
-
-def test_what_is_no_address_shows_no_password() -> None:
-    with pytest.raises(StoreError) as refused:
-        connect(Settings(elasticsearch_url="http://user:s3cret@a.example:port"))
-    assert "s3cret" not in str(refused.value)
-
-
 # ── one of several is bad ────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -146,7 +146,7 @@ def test_real_pairs_are_found_and_random_ones_are_not(shared_news: Path) -> None
     known = {frozenset((p["id1"], p["id2"])) for p in pairs}
     days: dict[str, list[str]] = defaultdict(list)
     for id, article in articles.items():
-        if article["ds"] in {"abp", "ant_multi"}:
+        if article.get("ds") in {"abp", "ant_multi"}:
             days[article["date"][:10]].append(id)
     draw = random.Random(1)
     drawn = [tuple(draw.sample(ids, 2)) for ids in days.values() if len(ids) > 1 for _ in range(4)]
