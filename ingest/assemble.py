@@ -14,6 +14,8 @@ from newswatch.model import Article, Entry, Extracted, Feed, Provenance, Source,
 SHORT_CHARS: Final = 1_200
 """A feed's text below this is a teaser: the page is asked for."""
 SHORT_CHARS_CJK: Final = 400
+SENTENCE_CHARS: Final = 40
+"""So much more than the feed a page must say before it is more than its summary and a prompt."""
 _CJK: Final = ("zh", "ja", "ko")
 
 
@@ -95,7 +97,7 @@ def _short(language: str | None) -> int:
 
 
 def _weigh(entry: Entry, page: Extracted | None) -> tuple[str, TextStatus]:
-    """The longer of the two texts; a wall's text counts for nothing."""
+    """The longer of the two texts; a wall's own text is none, and a page's beginning needs a sentence more."""
     feed_text = _feed_text(entry)
     if page is None:
         return feed_text, "full" if len(feed_text) >= _short(entry.language) else "summary"
@@ -103,4 +105,5 @@ def _weigh(entry: Entry, page: Extracted | None) -> tuple[str, TextStatus]:
         return page.text, "full"
     if len(feed_text) >= _short(entry.language):
         return feed_text, "full"
-    return feed_text or page.text, "summary" if page.status == "full" else page.status
+    longer = page.text if len(page.text) >= len(feed_text) + SENTENCE_CHARS else feed_text or page.text
+    return longer, "summary" if page.status == "full" else page.status

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -27,14 +27,25 @@ _SILENT: Final = frozenset({"script", "style", "noscript", "template", "svg"})
 _LINES: Final = frozenset({"p", "li", "div", "h2", "h3", "h4", "h5", "h6", "section", "blockquote", "td", "dd"})
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_ENDS: Final = tuple(".!?…。！？」\"”»:;’')")
+_STOPS: Final = ".!?…。！？｡．।॥۔؟։።។။།"
+"""End a sentence; also in Hindi, Urdu and Arabic, Armenian, Amharic, Khmer, Burmese and Tibetan."""
+_CLOSERS: Final = "」』\"”“»«›‹’‘')）]"
+_ENDS: Final = tuple(f"{_STOPS}{_CLOSERS}:;؛：；")
+_UNSTOPPED: Final = re.compile(r"[\u0e00-\u0eff]")
+"""Thai and Lao, which end no sentence with a mark."""
 HIDDEN_PROSE: Final = 300
 """Characters of paragraphs: a hidden element with more may be the article itself, shown by a script."""
 ASIDE_SHARE: Final = 0.3
 """Of the page's text: a larger aside is the article in the wrong element."""
+LINKED_CHARS: Final = 60
+"""Characters without blanks: a paragraph that is a link and a sentence is prose from that length on."""
 LEAD_CHARS: Final = 100
 TRAIL_CHARS: Final = 60
 PROMPT_CHARS: Final = 300
+MAX_CHILDREN: Final = 12
+"""Of a line: an element with more is a list or a page."""
+LABEL_SHARE: Final = 0.3
+"""Of a line: where a link makes up so much, it is a label and a link."""
 TITLE_LINES: Final = 6
 """How far down in the text the page's title is looked for."""
 
@@ -72,6 +83,15 @@ _PROMPT: Final = re.compile(
     rf"^\W*(?:{'|'.join(line for line in _PROMPTS.splitlines() if line and not line.startswith('#'))})", re.IGNORECASE
 )
 
+_ADDRESSED: Final = re.compile(
+    r"newsletter|sign up (?:for|to|here|now)|sign in|subscribe (?:to|now|for|and you)|follow (?:us|@|our)"
+    r"|all rights reserved|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here"
+    r"|our app|push.?(?:notifications?|nachrichten)|abonn(?:ez-|iere)|inscri(?:vez-|va-se)|suscríbe|iscriviti|assine"
+    r"|meld je|подпишитесь|підпишіться|abone ol|prenumer",
+    re.IGNORECASE,
+)
+"""Words with which a page sells itself to its reader: with them even a sentence may be a prompt."""
+
 Path = tuple[tuple[str, str], ...]
 """From an element up: each element's name and class."""
 
@@ -101,6 +121,11 @@ def key(line: str) -> str:
     return _NO_LETTER.sub("", line.lower())
 
 
+def is_sentence(line: str) -> bool:
+    """Whether `line` ends as a sentence does, in brackets or quotation marks or not."""
+    return line.rstrip(_CLOSERS + " ").endswith(tuple(_STOPS))
+
+
 def visible_text(element: etree._Element) -> str:
     """The text in `element` on one line."""
     return " ".join("".join(str(piece) for piece in element.itertext()).split())
@@ -110,13 +135,16 @@ def visible_text(element: etree._Element) -> str:
 
 
 def prune(tree: etree._Element) -> None:
-    """Takes out of `tree`, in place, what is hidden, set aside, or a list of links."""
+    """Takes out of `tree`, in place, what is hidden, set aside, or a list of links, and the links of linked prose."""
     elements = [element for element in tree.iter() if isinstance(element.tag, str)]
     sizes = _measure(elements)
     total = max((sizes[element].text for element in elements if element.tag in ("body", "html")), default=0)
     doomed = [e for e in elements if e.tag not in ("html", "body", "head") and _is_boilerplate(e, sizes, total)]
+    linked = [element for element in elements if _is_linked_paragraph(element, sizes[element])]
     for element in doomed:
         _drop(element)
+    for element in linked:
+        etree.strip_tags(element, "a")  # else the extractor takes it for a list of links
 
 
 def _measure(elements: Sequence[etree._Element]) -> dict[etree._Element, _Size]:
@@ -182,8 +210,14 @@ def _is_link_line(element: etree._Element, size: _Size) -> bool:
     if size.links < 0.5 * size.text:
         return False
     if size.links >= 0.9 * size.text and size.text >= 13:
-        return True
+        return not _is_linked_paragraph(element, size)
     return size.text < 140 and not visible_text(element).endswith(_ENDS)
+
+
+def _is_linked_paragraph(element: etree._Element, size: _Size) -> bool:
+    """A paragraph of the article of which most is a link; a headline ends without a stop."""
+    is_long = element.tag == "p" and size.text >= LINKED_CHARS and size.links >= 0.5 * size.text
+    return is_long and is_sentence(visible_text(element))
 
 
 def _drop(element: etree._Element) -> None:
@@ -206,7 +240,7 @@ def _drop(element: etree._Element) -> None:
 def lines_of(tree: etree._Element) -> list[str]:
     """The innermost blocks of the page as lines, in their order."""
     elements = tree.iter("p", "div", "h2", "h3", "section", "header", "li", "span", "strong")
-    return [visible_text(element) for element in elements if len(element) <= 12 and not _holds_block(element)]
+    return [visible_text(element) for element in elements if len(element) <= MAX_CHILDREN and not _holds_block(element)]
 
 
 def _holds_block(element: etree._Element) -> bool:
@@ -285,12 +319,30 @@ def with_standfirst(text: str, descriptions: Iterable[str], lines: Iterable[str]
 # ── after extraction: the lines ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def trim(text: str, titles: Iterable[str]) -> str:
-    """`text` without its title, by-lines and prompts, each line once."""
+def linked_lines(tree: etree._Element) -> frozenset[str]:
+    """The keys of the innermost blocks of the page of which a good part is a link."""
+    links = Counter[etree._Element]()
+    for link in tree.iter("a"):
+        block = next((each for each in link.iterancestors() if each.tag in BLOCKS), None)
+        if link.get("href") and block is not None and block.tag in _LINES and len(block) <= MAX_CHILDREN:
+            links[block] += len(visible_text(link))
+    lines = ((visible_text(block), length) for block, length in links.items() if not _holds_block(block))
+    return frozenset(key(line) for line, length in lines if length >= LABEL_SHARE * len(line))
+
+
+def trim(text: str, titles: Iterable[str], linked: Container[str] = frozenset()) -> str:
+    """`text` without its title, by-lines and prompts, each line once; `linked` are the keys of lines with a link."""
     lines = _without_titles([line.strip() for line in text.split("\n") if line.strip()], titles)
     lines = _without_ends(lines)
-    kept = [line for line in lines if len(line) >= PROMPT_CHARS or not _PROMPT.match(line)]
+    kept = [line for line in lines if not _is_prompt(line, linked)]
     return "\n".join(_once(kept))
+
+
+def _is_prompt(line: str, linked: Container[str]) -> bool:
+    """A label, a link or an appeal to the reader. What begins like one and is a sentence belongs to the article."""
+    if len(line) >= PROMPT_CHARS or not _PROMPT.match(line):
+        return False
+    return not is_sentence(line) or _ADDRESSED.search(line) is not None or key(line) in linked
 
 
 def _without_titles(lines: list[str], titles: Iterable[str]) -> list[str]:
@@ -309,13 +361,17 @@ def _is_title(line: str, titles: set[str]) -> bool:
 def _without_ends(lines: list[str]) -> list[str]:
     """Without the short lines that are no sentences, before the first that is one and after the last."""
     first, last = 0, len(lines)
-    while first < last - 1 and len(lines[first]) < LEAD_CHARS and not lines[first].endswith(_ENDS):
+    while first < last - 1 and len(lines[first]) < LEAD_CHARS and not _ends(lines[first]):
         first += 1
     if first >= 8:  # that many are a list or a poem, not a head
         first = 0
-    while last > first + 1 and len(lines[last - 1]) < TRAIL_CHARS and not lines[last - 1].endswith(_ENDS):
+    while last > first + 1 and len(lines[last - 1]) < TRAIL_CHARS and not _ends(lines[last - 1]):
         last -= 1
     return lines[first:last]
+
+
+def _ends(line: str) -> bool:
+    return line.endswith(_ENDS) or _UNSTOPPED.search(line) is not None
 
 
 def _once(lines: Iterable[str]) -> list[str]:

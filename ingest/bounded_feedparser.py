@@ -22,10 +22,6 @@ MAX_DEPTH: Final = 500
 """Of elements in each other, in a well-formed document. In an ill-formed one the time limit is the bound."""
 MAX_ELEMENTS: Final = 50_000
 """Of one document."""
-AUTHOR_CHARS: Final = 500
-"""feedparser looks for an e-mail address in an author by an expression that is quadratic in a long word."""
-
-
 _ELEMENT: Final = re.compile(rb"<\w")
 _BLANKS: Final = re.compile(rb"\s{100,}")
 _ELEMENTS: Final = f"it has more than {MAX_ELEMENTS:,} elements"
@@ -85,12 +81,11 @@ class _Bounded:
             self.note(f"more than {MAX_NAMESPACES} namespaces are declared: elements of the others were not read")
 
     def _sync_author_detail(self, key: str = "author") -> None:
+        """An author as it is written: feedparser cuts addresses out of it in pieces, in quadratic time."""
         context = self._get_context()  # type: ignore[attr-defined]
-        written = context.get(key)
-        if isinstance(written, str) and len(written) > AUTHOR_CHARS:
-            context[key] = written[:AUTHOR_CHARS]
-            self.note(f"an author has {len(written):,} characters: cut to {AUTHOR_CHARS}")
-        super()._sync_author_detail(key)  # type: ignore[misc]
+        details = context.get(f"{key}s") or [{}]
+        if not details[-1] and context.get(key):
+            details[-1]["name"] = context[key]
 
     def _add_tag(self, term: str, scheme: str, label: str) -> None:
         """Only the last category is kept: none is used, and feedparser compares each with all before it."""

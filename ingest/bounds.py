@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 
+from ingest.repair import CONTROLS, NotUnpackedError, unpacked
 from newswatch.model import Entry, Extracted, NotAFeed, ParsedFeed
 
 T = TypeVar("T")
@@ -58,6 +59,18 @@ HARMLESS_HEAD: Final = 1_000
 _ELEMENT: Final = re.compile(rb"<\w")
 
 
+def harmless(body: bytes) -> bytes | None:
+    """The bytes of a document that needs no worker, unpacked: they were counted. None for one that needs one.
+
+    No more than `HARMLESS_BYTES` are unpacked here.
+    """
+    try:
+        plain = unpacked(body, HARMLESS_BYTES) if len(body) <= HARMLESS_BYTES else body
+    except NotUnpackedError:
+        return None
+    return plain if is_harmless(plain) else None
+
+
 def is_harmless(body: bytes) -> bool:
     """Whether a document is small in everything that a parser may be slow in: no worker is needed for it."""
     return (
@@ -65,7 +78,7 @@ def is_harmless(body: bytes) -> bool:
         and body.count(b"<") <= HARMLESS_TAGS
         and body.count(b"=") <= HARMLESS_EQUALS
         and body.count(b"&") <= HARMLESS_REFERENCES
-        and b"\0" not in body[:1_000]  # UTF-16 hides all of these
+        and len(body.translate(None, CONTROLS)) == len(body)  # gzip and UTF-16 hide all of these
         and b"<!ENTITY" not in body
         and _ELEMENT.search(body, 0, HARMLESS_HEAD) is not None
         and max(map(len, body.split(b"<"))) <= HARMLESS_RUN

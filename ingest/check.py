@@ -64,7 +64,8 @@ def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
     if not isinstance(outcome, Fetched):
         return told(False, f"answered {outcome.status} to a request that asked for the whole feed")
     moved = permanent_target(outcome)
-    parsed = parse(outcome.body, url=outcome.final_url, content_type=outcome.headers.get("content-type"), now=now)
+    kind = outcome.headers.get("content-type")
+    parsed = parse(outcome.body, url=outcome.final_url, content_type=kind, country=feed.country, now=now)
     if isinstance(parsed, NotAFeed):
         named, cut = likeliest(parsed.feeds, MOST_CANDIDATES)
         why = (

@@ -1,14 +1,29 @@
-"""Dates that strangers give: which are plausible, and what to do with one that is not."""
+"""Dates that strangers give: how they are read, which are plausible, and what to do with one that is not.
+
+`read` understands what is written whole, or gives no date: RFC 822 and ISO 8601 with what is made of them, dates in
+words of many languages, zones by name. What is left over, or may be read in two ways, makes it no date.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from typing import Final
+
+from ingest import calendar_names
+from ingest.calendar_names import months, weekdays
+from ingest.zones import NO_HINTS, Hints, is_zone_name, offset_of, zone_named
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 """News on the web is younger; 1970 is a zero, 1900 a default."""
 LEEWAY: Final = timedelta(hours=26)
 """A publisher who gives local time as UTC is at most 14 hours ahead; embargoed items stand a day ahead."""
+MAX_CHARS: Final = 120
+"""What is longer is no date; the longest that JavaScript writes has 70 characters."""
 
 
 def implausible(when: datetime, now: datetime) -> str | None:
@@ -23,3 +38,352 @@ def implausible(when: datetime, now: datetime) -> str | None:
 def in_utc(when: datetime) -> datetime:
     """`when` as an aware time in UTC; a naive one is taken for UTC."""
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+def read(written: str, hints: Hints = NO_HINTS) -> datetime | str:
+    """The date in `written`, in UTC; or why it is none, to be put behind the date in a sentence.
+
+    A date without a zone is taken for UTC, one without a time for midnight. `hints` say who wrote it.
+    """
+    if len(written) > MAX_CHARS:
+        return f"has more than {MAX_CHARS} characters"
+    try:
+        return _common(written) or _epoch(written.strip()) or _Written(written, hints).date()
+    except _NoDateError as error:
+        return str(error)
+    except (ValueError, OverflowError):
+        return "is no day or time of the calendar"
+
+
+class _NoDateError(Exception):
+    """Says why what is written is no date."""
+
+
+# ── what nearly all feeds and pages write ────────────────────────────────────────────────────────────────────────────
+
+_ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?")
+_RFC_822: Final = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC|Z|([+-])(\d\d)(\d\d))"
+)
+_EPOCH: Final = re.compile(r"(\d{10})(?:\.\d{1,9}|(\d{3}))?")
+_COMPACT_MINUTE: Final = re.compile(r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d")
+
+
+def _common(written: str) -> datetime | None:
+    """ISO 8601 and RFC 822 as they are meant, without a look at anything else; None for all that needs one."""
+    if _ISO.fullmatch(written):
+        try:
+            return in_utc(datetime.fromisoformat(written))
+        except ValueError:
+            return None  # 24:00, which is a time, and others that are none
+    found = _RFC_822.fullmatch(written)
+    if not found or found[2].lower() not in calendar_names.ENGLISH_MONTHS or int(found[4]) > 23 or int(found[6]) > 59:
+        return None
+    day, month, year = int(found[1]), calendar_names.ENGLISH_MONTHS[found[2].lower()], int(found[3])
+    zone = offset_of(found[7], found[8], found[9]) if found[7] else UTC
+    if zone is None:
+        return None
+    return datetime(year, month, day, int(found[4]), int(found[5]), int(found[6]), tzinfo=zone).astimezone(UTC)
+
+
+def _epoch(written: str) -> datetime | None:
+    """Seconds or milliseconds since 1970, where the number can't be a date and time in digits."""
+    found = _EPOCH.fullmatch(written)
+    if not found:
+        return None
+    if not found[2] and _COMPACT_MINUTE.fullmatch(found[1]):
+        raise _NoDateError("may be seconds since 1970, or a date in digits")
+    return datetime.fromtimestamp(float(written) / (1_000 if found[2] else 1), UTC)
+
+
+# ── everything else ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_AM: Final = r"a\.?\s?m\b\.?|오전|午前|上午|早上|凌晨|ص(?!\w)|صباحا(?!\w)|π\.?μ\b\.?|öö\b|ق\.?ظ"
+_PM: Final = r"p\.?\s?m\b\.?|오후|午後|下午|晚上|م(?!\w)|مساء(?!\w)|μ\.?μ\b\.?|ös\b|ب\.?ظ"
+_BEFORE: Final = rf"(?<![\d:.+-])(?:(?:(?P<am1>{_AM})|(?P<pm1>{_PM}))\s?)?"
+_AFTER: Final = rf"\s?(?:(?P<am2>{_AM})|(?P<pm2>{_PM}))"
+_HOUR: Final = r"(?<![\d:.+-])(?P<hour>\d{1,2})"
+_UNIT: Final = r"(?:[時时点點시]|(?:uhr|heures|h)(?![^\W\d]))"
+_CLOCKS: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_BEFORE}{_HOUR}:(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<part>\d{{1,9}}))?)?(?![\d:])(?:{_AFTER})?",
+        rf"{_BEFORE}{_HOUR}\s?{_UNIT}\s?(?:(?P<minute>\d\d?)\s?(?:[分분]|(?!\d)))?(?:\s?(?P<second>\d\d?)\s?[秒초])?",
+        rf"{_HOUR}{_AFTER}",
+        r"(?<![\d.,:+-])(?P<hour>[01]?\d|2[0-3])\.(?P<minute>[0-5]\d)(?:\.(?P<second>[0-5]\d))?(?![\d.])",
+    )
+)
+"""18:00:00, 18 Uhr 30, 6 PM, 18.00."""
+_COMPACT: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?(?!\d)")
+_COMPACT_TIME: Final = re.compile(r"(?<=\d)\s?T\s?(\d\d)(\d\d)(\d\d)?(?![\d:])", re.IGNORECASE)
+_YEAR_FIRST: Final = re.compile(r"(?<!\d)(\d{4})([-/.])\s?(\d{1,2})\2\s?(\d{1,2})(?!\d)\.?")
+_YEAR_LAST: Final = re.compile(r"(?<!\d)(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})(?!\d)")
+_EAST_ASIAN: Final = re.compile(r"(?<!\d)(令和\s?)?(\d{1,4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日号號일]")
+_VIETNAMESE: Final = re.compile(r"(\d{1,2}) tháng (\d{1,2}),?(?: năm)? (\d{4})", re.IGNORECASE)
+_DASHED: Final = re.compile(r"(\d)-([^\W\d]+\.?)-(\d)")
+_BRACKET: Final = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_AREA: Final = re.compile(r"\b[A-Za-z]+(?:/[A-Za-z_]+(?:-[A-Za-z_]+)*(?:[+-]\d{1,2})?){1,2}")
+_OFFSET: Final = re.compile(
+    r"(?:\b(?:GMT|UTC|UT|Z)\s?|(?<![^\W\d]))([+-])(\d\d?)(?::?(\d\d))?(?![\d:.])", re.IGNORECASE
+)
+_GO_CLOCK: Final = re.compile(r" m=[+-][\d.]+$")
+_MINUS: Final = str.maketrans("−–—‐‑‒،؛", "------,,")
+_INVISIBLE: Final = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
+_ORDINAL: Final = re.compile(r"(\d{1,4})(?:st|nd|rd|th|er|re|º|ª|°|-?го)?\.?", re.IGNORECASE)
+_TIME: Final = "\x00"
+"""Stands where the time stood."""
+_BEFORE_TIME: Final = re.compile("(?:T\\s?)?\x00", re.IGNORECASE)
+_WORD: Final = re.compile(r"[^\s,;/|·•\x00]+")
+_WEEKDAY_NUMBER: Final = re.compile(r"\bthứ \d\b", re.IGNORECASE)
+_FILLERS: Final = """
+at on of the um uhr den der à le a las los la às as de del alle ore ora om op uur kl klo kello o godz w dnia dne v hod
+h hrs г год року р года в о об у saat στις τις ώρα الساعة في يوم ngày năm lúc pukul d m gada - ' :
+"""
+"""Words that stand in dates and say nothing."""
+_MONTH_FIRST: Final = frozenset({"en", "fil", "tl", None})
+"""Languages in which 06/07 may be June or July; None is an unknown one."""
+_MONTH_FIRST_COUNTRIES: Final = frozenset({"US", "PH", "PA", "PR", "CA"})
+_REIWA: Final = 2018
+"""The year before the first of the Japanese emperor's reign."""
+_BUDDHIST: Final = 543
+"""Years by which the Thai count is ahead."""
+_LAST_CENTURY: Final = 70
+"""From here on, two digits of a year belong to the twentieth century."""
+Day = tuple[int, int, int]
+"""Year, month, day."""
+
+
+@dataclass(slots=True)
+class _Written:
+    """A date while it is read: what is understood is taken out of `rest`, until nothing is left."""
+
+    rest: str
+    hints: Hints
+    days: list[Day] = field(default_factory=list)
+    """The days that may be meant."""
+    sure_of_year: bool = True
+    time: timedelta | None = None
+    offsets: set[tzinfo] = field(default_factory=set)
+    names: list[str] = field(default_factory=list)
+    """Of zones."""
+    weekdays: frozenset[int] = frozenset()
+
+    def date(self) -> datetime:
+        """The date in UTC.
+
+        Raises:
+            _NoDateError: something is missing, is left over or may be meant in two ways.
+            ValueError, OverflowError: there is no such day or time.
+        """
+        self.rest = _normal(self.rest)
+        comments = " ".join(_BRACKET.findall(self.rest))
+        self.rest = _BRACKET.sub(" ", self.rest)
+        self._take_numeric_day()
+        self._take_time()
+        self._take_offsets()
+        self._take_words(self.rest)
+        if comments and not (self.offsets or self.names):
+            self._take_comments(comments)
+        local = datetime(*self._day()) + (self.time or timedelta())
+        return local.replace(tzinfo=self._zone(local)).astimezone(UTC)
+
+    def _take(self, pattern: re.Pattern[str], stand_in: str = " ") -> re.Match[str] | None:
+        """The first match of `pattern`, which `rest` then has no more."""
+        found = pattern.search(self.rest)
+        if found:
+            self.rest = f"{self.rest[: found.start()]}{stand_in}{self.rest[found.end() :]}"
+        return found
+
+    def _take_numeric_day(self) -> None:
+        if found := self._take(_EAST_ASIAN):
+            era, year, month, day = found.groups()
+            self.days = [(int(year) + (_REIWA if era else 0), int(month), int(day))]
+        elif found := self._take(_YEAR_FIRST):
+            self.days = [(int(found[1]), int(found[3]), int(found[4]))]
+        elif found := self._take(_VIETNAMESE):
+            self.days = [(int(found[3]), int(found[2]), int(found[1]))]
+        elif found := self._take(_YEAR_LAST):
+            self.days = self._both_orders(int(found[1]), int(found[3]), int(found[4]), found[2])
+        elif found := self._take(_COMPACT):
+            self.days = [(int(found[1]), int(found[2]), int(found[3]))]
+            if found[4]:
+                self._set_time(int(found[4]), int(found[5]), int(found[6] or 0))
+
+    def _both_orders(self, first: int, second: int, year: int, separator: str) -> list[Day]:
+        """Day and month in the order of whoever wrote them: 06.07. is July everywhere, 06/07 is not."""
+        day_first, month_first = (year, second, first), (year, first, second)
+        if first > 12:
+            return [day_first]
+        if second > 12:
+            return [month_first]
+        american = self.hints.language in _MONTH_FIRST and separator != "."
+        return [day_first, month_first] if american or self.hints.country in _MONTH_FIRST_COUNTRIES else [day_first]
+
+    # ── time and zone ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _take_time(self) -> None:
+        for pattern in _CLOCKS:
+            while found := self._take(pattern, _TIME):
+                self._set_time(*_clock(found))
+            if self.time is not None:
+                break
+        self.rest = _BEFORE_TIME.sub(" ", self.rest)
+
+    def _set_time(self, hours: int, minutes: int, seconds: int, part: str = "") -> None:
+        if self.time is not None:
+            raise _NoDateError("has two times")
+        if hours > 24 or minutes > 59 or seconds > 60 or (hours == 24 and (minutes or seconds)):
+            raise _NoDateError("is no time of a day")
+        micros = int(part[:6].ljust(6, "0")) if part else 0
+        self.time = timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=micros)
+
+    def _take_offsets(self) -> None:
+        for area in _AREA.findall(self.rest):
+            if zone_named(area, datetime(2000, 1, 15, 12), self.hints) is not None:
+                self.names.append(area)
+                self.rest = self.rest.replace(area, " ", 1)
+        while found := self._take(_OFFSET):
+            zone = offset_of(found[1], found[2], found[3])
+            if zone is None:
+                raise _NoDateError(f"has the time zone {found[0].strip()}, which is none")
+            self.offsets.add(zone)
+
+    def _zone(self, local: datetime) -> tzinfo:
+        zones = [zone_named(name, local, self.hints) for name in self.names]
+        if self.offsets:  # a number says what a name beside it means
+            zones = [*self.offsets, *(zone for zone in zones if isinstance(zone, tzinfo))]
+        told = next((zone for zone in zones if isinstance(zone, str)), None)
+        if told or None in zones:
+            raise _NoDateError(f"is no date that can be read: {told or 'its time zone is unknown'}")
+        found = [zone for zone in zones if isinstance(zone, tzinfo)] or [UTC]
+        if len({zone.utcoffset(local) for zone in found}) > 1:
+            raise _NoDateError("has two time zones")
+        return found[0]
+
+    # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _take_words(self, rest: str) -> None:
+        """Months, days of the week, names of zones; a word that is none of these is one too many."""
+        numbers: list[str] = []
+        months: list[tuple[str, frozenset[int]]] = []
+        for word in _phrases(rest, self.hints.language):
+            ordinal = _ORDINAL.fullmatch(word)
+            if ordinal:
+                numbers.append(ordinal[1])
+            elif self._is_zone(word):
+                self.names.append(word)
+            elif month := _month(word, self.hints.language):
+                months.append((word, month))
+            elif not self._set_weekday(word) and not _is_filler(word):
+                raise _NoDateError(f"is no date that can be read: {word!r} is no part of a date")
+        self._set_named_day(numbers, months)
+
+    def _is_zone(self, word: str) -> bool:
+        """Whether a zone is meant: `pet` is a Friday in Croatia, `PET` is Peru's time."""
+        if self.time is None or not is_zone_name(word):
+            return word == "Z"
+        return word == word.upper() or not weekdays(word, self.hints.language)
+
+    def _set_weekday(self, word: str) -> bool:
+        found = weekdays(word, self.hints.language)
+        self.weekdays = (self.weekdays & found if self.weekdays else found) or self.weekdays
+        return bool(found)
+
+    def _take_comments(self, comments: str) -> None:
+        """What stands in brackets behind a time without a zone; behind one with a zone it only repeats it."""
+        self.rest = comments
+        self._take_offsets()
+        for word in _phrases(self.rest, self.hints.language):
+            if is_zone_name(word):
+                self.names.append(word)
+            elif not self._set_weekday(word):
+                raise _NoDateError(f"is no date that can be read: {word!r} is no part of a date")
+
+    def _set_named_day(self, numbers: list[str], months: list[tuple[str, frozenset[int]]]) -> None:
+        if not numbers and not months:
+            return
+        if self.days:
+            raise _NoDateError("is no date that can be read: there is more in it than one day")
+        if len(months) > 1 and self._set_weekday(months[0][0]):
+            months = months[1:]  # mar, 07 mar 2026: a Tuesday in March
+        meant = frozenset(range(1, 13)).intersection(*(numbers_of for _, numbers_of in months)) if months else ()
+        if len(numbers) != 2 or not meant:
+            raise _NoDateError("is no date that can be read: it needs a day, a month and a year")
+        years = [number for number in numbers if len(number) == 4]
+        day, year = (numbers[1], numbers[0]) if years[:1] == numbers[:1] else (numbers[0], numbers[1])
+        if len(years) > 1 or len(day) > 2 or len(year) not in (2, 4):
+            raise _NoDateError("is no date that can be read: it needs a day, a month and a year")
+        self.sure_of_year = len(year) == 4
+        thai = any("\u0e00" <= char <= "\u0e7f" for word, _ in months for char in word)
+        century = 0 if self.sure_of_year else 2_000 if int(year) < _LAST_CENTURY else 1_900
+        full = int(year) + century - (_BUDDHIST if thai and int(year) > 2_400 else 0)
+        self.days = [(full, month, int(day)) for month in meant]
+
+    def _day(self) -> Day:
+        """The one day that is meant; the day of the week may tell which."""
+        if not self.days:
+            raise _NoDateError("is no date that can be read")
+        possible = list(dict.fromkeys(self.days))
+        if self.weekdays and (len(possible) > 1 or not self.sure_of_year):
+            possible = [day for day in possible if datetime(*day).weekday() in self.weekdays]
+        if len(possible) != 1:
+            raise _NoDateError("may be more than one day" if possible else "names a day of the week that it isn't")
+        return possible[0]
+
+
+def _normal(written: str) -> str:
+    """`written` with digits, signs and blanks of one kind, on one line.
+
+    Raises:
+        _NoDateError: some digits are raised, lowered or in circles, as footnotes are.
+    """
+    if any(char.isdigit() and not char.isdecimal() for char in written):
+        raise _NoDateError("is no date that can be read: it has digits of footnotes")
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", written).translate(_MINUS))
+    digits = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in plain)
+    split = _DASHED.sub(r"\1 \2 \3", _GO_CLOCK.sub("", " ".join(digits.split())))
+    clear = _COMPACT_TIME.sub(lambda found: " " + ":".join(part for part in found.groups() if part), split)
+    return _WEEKDAY_NUMBER.sub(" ", clear)
+
+
+def _clock(found: re.Match[str]) -> tuple[int, int, int, str]:
+    """Hours, minutes, seconds and their fraction; the hours of the half of the day that stands beside them."""
+    parts = found.groupdict()
+    hours = int(parts["hour"])
+    morning, evening = parts.get("am1") or parts.get("am2"), parts.get("pm1") or parts.get("pm2")
+    if (morning and hours > 12) or (evening == "晚上" and hours == 12) or (morning and evening):
+        raise _NoDateError("has a time that is in both halves of the day")
+    if morning:
+        hours %= 12
+    elif evening and hours < 12:
+        hours += 12
+    return hours, int(parts.get("minute") or 0), int(parts.get("second") or 0), parts.get("part") or ""
+
+
+@cache
+def _filler_words() -> frozenset[str]:
+    return frozenset(_FILLERS.split())
+
+
+def _is_filler(word: str) -> bool:
+    """Whether `word` says nothing. A capital by itself is a military zone, which RFC 2822 tells not to believe."""
+    return word.casefold().strip(".") in _filler_words() and not (len(word) == 1 and word.isascii() and word.isupper())
+
+
+def _month(word: str, language: str | None) -> frozenset[int]:
+    found = months(word, language)
+    if not found and word.startswith("ב"):  # Hebrew writes `in` as the first letter of the word
+        found = months(word[1:], language)
+    return found
+
+
+def _phrases(text: str, language: str | None) -> Iterator[str]:
+    """The words of `text`; two that are the name of a month or a day together are one."""
+    words = _WORD.findall(text)
+    at = 0
+    while at < len(words):
+        pair = " ".join(words[at : at + 2])
+        both = len(words) > at + 1 and not words[at][0].isdigit() and not words[at + 1][0].isdigit()
+        together = both and bool(weekdays(pair, language) or months(pair, language))
+        yield pair if together else words[at]
+        at += 2 if together else 1

@@ -12,15 +12,17 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest import boilerplate, bounds, dates, text, walls
+from ingest.encodings import decoded
 from ingest.parse import language_of
+from ingest.repair import NotUnpackedError, unpacked
 from ingest.structured import PageFacts, read_facts
-from ingest.titles import Titles, choose_title
+from ingest.titles import Titles, choose_title, site_label
 from ingest.urls import absolute, host_of
+from ingest.zones import Hints, hints_of
 from newswatch.model import Extracted
 
 if TYPE_CHECKING:
@@ -34,9 +36,8 @@ MAX_BYTES: Final = 5_000_000
 """No article page is longer; beyond it a page is refused unread."""
 MAX_DEPTH: Final = 256
 """How deep libxml2 reads elements in each other; what lies deeper it leaves out."""
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 """Of the rules here; another version may read another text from the same page."""
-_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _TAG_BYTES: Final = re.compile(rb"<[A-Za-z]")
 _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
 LITERAL_CHARS: Final = 400
@@ -57,6 +58,10 @@ def extract(body: bytes | str, *, url: str, content_type: str | None = None, now
     """
     if len(body) > MAX_BYTES:
         return _failed(f"the page has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
+    try:
+        body = body if isinstance(body, str) else unpacked(body, MAX_BYTES)
+    except NotUnpackedError as error:
+        return _failed(str(error))
     if (tags := _tags(body)) > bounds.MAX_TAGS:
         return _failed(f"the page has {tags:,} tags; more than {bounds.MAX_TAGS:,} are not read")
     if bounds.is_harmless(body.encode("utf-8", "replace") if isinstance(body, str) else body):
@@ -70,13 +75,14 @@ def extract(body: bytes | str, *, url: str, content_type: str | None = None, now
 
 
 def read_page(body: bytes | str, url: str, content_type: str | None, now: datetime) -> Extracted:
-    """The same, here and now, however long it takes.
+    """The same of a page that is not packed, here and now, however long it takes.
 
     Raises:
         MemoryError: there was not enough.
     """
     try:
-        return bounds.bounded_page(_extract(_decoded(body, content_type), url, now))
+        page = body if isinstance(body, str) else decoded(body, content_type)
+        return bounds.bounded_page(_extract(page, url, now))
     except MemoryError:
         raise
     except Exception as error:  # whatever a hostile page provokes in the parsers below
@@ -93,17 +99,6 @@ def _failed(why: str) -> Extracted:
     return Extracted("", "", status="failed", problems=(why,))
 
 
-def _decoded(body: bytes | str, content_type: str | None) -> bytes | str:
-    """The page as text where its server names the encoding, and is right; else as it is, for the parser to find out."""
-    charset = _CHARSET.search(content_type or "")
-    if isinstance(body, str) or not charset:
-        return body
-    try:
-        return body.decode(charset[1])
-    except (LookupError, UnicodeDecodeError):
-        return body
-
-
 def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     import trafilatura
 
@@ -113,19 +108,20 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     problems: list[str] = []
     if _depth(tree) >= MAX_DEPTH:
         problems.append(f"elements are nested {MAX_DEPTH} deep: what lies deeper was not read")
-    facts = read_facts(tree)
+    facts = read_facts(tree, url)
     _fill_up(facts, tree, url)
     h1s = [boilerplate.visible_text(h1) for h1 in tree.iter("h1")]
     titles = Titles(facts.headline, h1s, facts.social_title, facts.document_title)
-    title = choose_title(titles, [*facts.sites, *host_of(url).split(".")[-2:-1]])
-    published = _published(facts.published, now, problems)
+    title = choose_title(titles, [*facts.sites, site_label(host_of(url))])
     head = _Head(tree, url)
-    shown = boilerplate.lines_of(tree)
+    published = _published(facts.published, now, hints_of(head.language_tag, url), problems)
+    shown, buttons = boilerplate.lines_of(tree), [boilerplate.visible_text(each) for each in tree.iter("button")]
     found = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
-    status, why = walls.verdict(title, found, "\n".join(shown), free=facts.free, words=facts.word_count)
+    everything = "\n".join([*shown, *buttons])
+    status, why = walls.verdict(title, found, everything, free=facts.free, words=facts.word_count)
     return Extracted(
         title=text.one_line(title),
-        text="" if status == "consent" else found,
+        text="" if walls.is_wall_text(title, found, everything) else found,
         authors=tuple(facts.authors),
         published=published,
         language=head.language,
@@ -155,11 +151,12 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
     import trafilatura
 
     scripts = [script.text or "" for script in tree.iter("script")]
+    linked = boilerplate.linked_lines(tree)
     boilerplate.prune(tree)
     paragraphs = boilerplate.paragraphs_of(tree)
     document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
     raw = text.tidy((document.text if document else "") or "")
-    found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles)
+    found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
     if len(found) < 0.5 * len(facts.article_body):
         found = facts.article_body
     if len(found) < walls.SHELL_CHARS:
@@ -210,7 +207,8 @@ class _Head:
         )
         root = tree.getroottree().getroot()
         stated = (root.get("lang") or root.get("xml:lang"), metas.get("content-language"), metas.get("og:locale"))
-        self.language = next((code for code in map(language_of, stated) if code), None)
+        self.language_tag = next((tag for tag in stated if language_of(tag)), None)
+        self.language = language_of(self.language_tag)
         self.canonical = absolute(next(links, None), url) or absolute(metas.get("og:url"), url)
         self.image = absolute(metas.get("og:image") or metas.get("twitter:image"), url)
 
@@ -223,29 +221,20 @@ def _fill_up(facts: PageFacts, tree: etree._Element, url: str) -> None:
 
     wanted: dict[str, Any] = {"original_date": True, "extensive_search": True, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
     found = extract_metadata(tree, default_url=url, date_config=wanted, extensive=True)
-    if found.date:
+    if found.date and not facts.published:  # it would read a stated date that `dates` finds unsure
         facts.published.append(found.date)
     if not facts.authors and found.author:
         facts.authors = [name.strip() for name in found.author.split(";") if name.strip()]
 
 
-def _published(written: Iterable[str], now: datetime, problems: list[str]) -> datetime | None:
-    """The first of the dates that can be read and is plausible."""
-    for each in written:
-        when = _read_date(each.strip())
-        if when is None:
-            continue
-        if why := dates.implausible(when, now):
+def _published(written: Iterable[str], now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
+    """The first of the dates that can be read and is plausible; what is passed over is noted."""
+    for each in dict.fromkeys(map(str.strip, written)):
+        when = dates.read(each, hints)
+        if isinstance(when, str):
+            problems.append(f"published {each[: dates.MAX_CHARS]!r} {when}: dropped")
+        elif why := dates.implausible(when, now):
             problems.append(f"published {why}: dropped")
-            continue
-        return when
-    return None
-
-
-def _read_date(written: str) -> datetime | None:
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            return dates.in_utc(read(written))
-        except (ValueError, OverflowError, IndexError):
-            continue
+        else:
+            return when
     return None

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingest import bounds, text
-from ingest.parse import Draft, drafted, finish, language_of, link_of, plausible, storable
+from ingest.parse import Draft, dated, drafted, finish, language_of, link_of, storable
 from ingest.urls import absolute
+from ingest.zones import Hints, hints_of
 from newswatch.model import NotAFeed, ParsedFeed
 
 MAX_DIGITS: Final = 1_000
@@ -29,7 +30,7 @@ def newest_items(body: bytes) -> bounds.Cut:
     return replace(cut, body=json.dumps(data | {"items": items}).encode()) if cut.left_out else bounds.Cut(body)
 
 
-def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+def parse_json_feed(body: bytes, *, url: str | None, country: str | None, now: datetime) -> ParsedFeed | NotAFeed:
     """The JSON Feed in `body`, or why it is none."""
     try:
         data = json.loads(body.decode("utf-8-sig", "replace"), parse_int=_whole)
@@ -43,10 +44,11 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
         problems.append("the document doesn't say which version of JSON Feed it is")
     language = language_of(_str(data, "language"))
     site = absolute(_address(data, "home_page_url"), url)
+    hints = hints_of(_str(data, "language"), url, country)
     items = [item for item in data["items"] if isinstance(item, dict)]
     if len(items) < len(data["items"]):
         problems.append(f"{len(data['items']) - len(items)} items are no objects: dropped")
-    drafts = drafted(items, lambda item: _draft(item, site or url, now), problems)
+    drafts = drafted(items, lambda item: _draft(item, site or url, now, hints), problems)
     return ParsedFeed(
         url=url,
         format=f"json feed {version.rpartition('/')[2] or '?'}",
@@ -59,7 +61,7 @@ def parse_json_feed(body: bytes, *, url: str | None, now: datetime) -> ParsedFee
     )
 
 
-def _draft(item: dict[str, Any], base: str | None, now: datetime) -> Draft:
+def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
     draft = Draft(guid=_str(item, "id").strip(), title=text.one_line(text.unescape(_str(item, "title"))))
     draft.link = link_of(_address(item, "url"), base, "url", draft.problems)
     draft.link = draft.link or link_of(_address(item, "external_url"), base, "external_url", draft.problems)
@@ -68,8 +70,8 @@ def _draft(item: dict[str, Any], base: str | None, now: datetime) -> Draft:
     draft.summary = text.tidy(_str(item, "summary"))
     draft.authors = tuple(dict.fromkeys(_names([*_dicts(item, "authors"), *_dicts(item, "author")])))
     draft.date_as_written = _str(item, "date_published") or _str(item, "date_modified")
-    draft.published = _date(item, "date_published", now, draft.problems)
-    draft.updated = _date(item, "date_modified", now, draft.problems)
+    draft.published = dated(_str(item, "date_published"), "date_published", now, hints, draft.problems)
+    draft.updated = dated(_str(item, "date_modified"), "date_modified", now, hints, draft.problems)
     draft.language = language_of(_str(item, "language"))
     draft.image = absolute(_address(item, "image") or _address(item, "banner_image"), base)
     return draft
@@ -101,15 +103,3 @@ def _address(data: dict[str, Any], key: str) -> str:
 def _whole(digits: str) -> int | str:
     """A whole number; one of so many digits that Python refuses to read it stays as it is written."""
     return int(digits) if len(digits) <= MAX_DIGITS else digits
-
-
-def _date(item: dict[str, Any], key: str, now: datetime, problems: list[str]) -> datetime | None:
-    written = _str(item, key).strip()
-    if not written:
-        return None
-    try:
-        when = datetime.fromisoformat(written)
-        return plausible(when, key, now, problems)
-    except (ValueError, OverflowError):
-        problems.append(f"{key} {written!r} is no date that can be read: dropped")
-        return None

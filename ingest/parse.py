@@ -11,20 +11,23 @@ Where one document gives the same id to several entries with different links, th
 
 from __future__ import annotations
 
-import calendar
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from ingest import bounded_feedparser, bounds, dates, text
+from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
+from ingest.authors import names_in
 from ingest.bounded_feedparser import TooMuchError
 from ingest.discover import advertised
+from ingest.repair import NotUnpackedError, repaired, unpacked
 from ingest.urls import AddressError, absolute, canonicalize, is_address, resolve, shown
+from ingest.zones import Hints, hints_of
 from newswatch.model import Entry, NotAFeed, ParsedFeed
 from newswatch.problems import Bulkhead, Fault, no_fault
 
@@ -32,16 +35,19 @@ MAX_BYTES: Final = 50_000_000
 """No feed is that long; beyond it a document is refused unread."""
 TITLE_CHARS: Final = 120
 """How much of a summary becomes the title of an entry that has none."""
+LITERAL: Final = "text/literal"
+"""Of a text that says of itself that it is no markup; the type that feedparser gives may be a guess."""
 MAX_ID_CHARS: Final = 2_000
 """A longer id of an entry is known by its hash: Elasticsearch takes none of more than 32,766 bytes as a keyword."""
 PROBLEMS_TOLD: Final = 20
 """Entries whose problems are told one by one in those of their feed; the rest are counted."""
 _BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
+_PAGE_MARKUP: Final = re.compile(r"<(?:p|br|div|img|a|ul|table|span)\b[^<>]*>", re.IGNORECASE)
 _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
-_REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}))")
+_REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}));?")
 _XML_BASE: Final = re.compile(rb"""\bxml:base\s*=\s*(?P<quote>["'])(?P<base>[^"'<>]*)(?P=quote)""")
 _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
 _LANGUAGE: Final = re.compile(r"^([A-Za-z]{2,3})(?:[-_]|$)")
@@ -68,34 +74,38 @@ class Draft:
     problems: list[str] = field(default_factory=list)
 
 
-def parse(body: bytes, *, url: str | None, content_type: str | None = None, now: datetime) -> ParsedFeed | NotAFeed:
+def parse(
+    body: bytes, *, url: str | None, content_type: str | None = None, country: str | None = None, now: datetime
+) -> ParsedFeed | NotAFeed:
     """The feed in `body`, served from `url`; or why it is none, with the feeds it advertises. Never raises.
 
-    `now` decides which dates are plausible. What was wrong, and what was left out of too much, stands in `problems` of
-    the feed and of its entries. A document that might take long is read by a worker, which is killed after
-    `bounds.FEED_S`.
+    `now` decides which dates are plausible; `country` (ISO 3166) is the outlet's, and tells what zone a date means by
+    a name of several. What was wrong, and what was left out of too much, stands in `problems` of the feed and of its
+    entries. A document that might take long is read by a worker, which is killed after `bounds.FEED_S`.
     """
     if len(body) > MAX_BYTES:
         return NotAFeed(url, f"the document has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
-    if bounds.is_harmless(body):
-        return read_feed(body, url, content_type, now)
+    if (small := bounds.harmless(body)) is not None:
+        return read_feed(small, url, content_type, now, country)
     from ingest.workers import OverBudgetError, confined
 
     try:
-        return confined(bounds.FEED_S, read_feed, body, url, content_type, now)
+        return confined(bounds.FEED_S, read_feed, body, url, content_type, now, country)
     except OverBudgetError as error:
         return NotAFeed(url, f"reading it {error}")
 
 
-def read_feed(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+def read_feed(
+    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None = None
+) -> ParsedFeed | NotAFeed:
     """The same, here and now, however long it takes.
 
     Raises:
         MemoryError: there was not enough.
     """
     try:
-        return _bounded(body, url, content_type, now)
-    except TooMuchError as error:
+        return _bounded(unpacked(body, MAX_BYTES), url, content_type, now, country)
+    except (TooMuchError, NotUnpackedError) as error:
         return NotAFeed(url, f"it is not read: {error}")
     except MemoryError:
         raise
@@ -103,9 +113,11 @@ def read_feed(body: bytes, url: str | None, content_type: str | None, now: datet
         return NotAFeed(url, bounds.shortened(f"reading it failed: {type(error).__name__}: {error}"))
 
 
-def _bounded(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+def _bounded(
+    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None
+) -> ParsedFeed | NotAFeed:
     cut = _newest_entries(body)
-    feed = _read(cut.body, url, content_type, now)
+    feed = _read(cut.body, url, content_type, now, country)
     return bounds.bounded_feed(feed, cut.problems) if isinstance(feed, ParsedFeed) else bounds.bounded_refusal(feed)
 
 
@@ -121,25 +133,32 @@ def _is_json(body: bytes) -> bool:
     return body.lstrip(_BOM_OR_SPACE)[:1] in (b"{", b"[")
 
 
-def _read(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+def _read(
+    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None
+) -> ParsedFeed | NotAFeed:
     start = body.lstrip(_BOM_OR_SPACE)
     if not start:
         return NotAFeed(url, "the document is empty")
     if _is_json(body):
         from ingest.json_feed import parse_json_feed
 
-        return parse_json_feed(body, url=url, now=now)
+        return parse_json_feed(body, url=url, country=country, now=now)
+    mended = repaired(body)
     if b"<urlset" in body[:4_096] or b"<sitemapindex" in body[:4_096]:
         from ingest.sitemap import parse_sitemap
 
-        return parse_sitemap(body, url=url, now=now)
-    return _parse_xml(body, url, content_type, now)
+        found = parse_sitemap(mended.body, url=url, country=country, now=now)
+    else:
+        found = _parse_xml(mended.body, url, content_type, now, country)
+    return replace(found, problems=(*mended.problems, *found.problems)) if isinstance(found, ParsedFeed) else found
 
 
 # ── RSS and Atom, by feedparser ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: datetime) -> ParsedFeed | NotAFeed:
+def _parse_xml(
+    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None
+) -> ParsedFeed | NotAFeed:
     body, problems = readable(body, url)
     parsed = bounded_feedparser.parse(body, {"content-type": content_type} if content_type else {})
     if not parsed.get("version") and not parsed.entries:
@@ -147,10 +166,13 @@ def _parse_xml(body: bytes, url: str | None, content_type: str | None, now: date
         return NotAFeed(url, "it is a page, not a feed" if feeds or _is_html(body) else "it is no feed", feeds)
     feed = parsed.feed
     version = parsed.get("version") or ""
+    if version == "atom10":
+        _mark_literal(parsed.entries)
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
     base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
+    hints = hints_of(_text(feed, "language"), url, country)
     problems += _document_problems(parsed)
-    drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, now), problems)
+    drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, now, hints), problems)
     skip = {name.lower(): _SKIPPED.findall(inner) for name, inner in _SKIP.findall(body[:100_000])}
     return ParsedFeed(
         url=url,
@@ -174,7 +196,7 @@ def readable(body: bytes, url: str | None) -> tuple[bytes, list[str]]:
     """
     problems: list[str] = []
     if wrong := sum(not _is_character(found) for found in _REFERENCE.finditer(body)):
-        body = _REFERENCE.sub(lambda found: found.group() if _is_character(found) else b"&#xFFFD", body)
+        body = _REFERENCE.sub(lambda found: found.group() if _is_character(found) else b"&#xFFFD;", body)
         problems.append(f"{wrong} references to characters that there are not: shown as \ufffd")
     return _XML_BASE.sub(partial(_whole_base, url, problems), body) if b"xml:base" in body else body, problems
 
@@ -193,17 +215,16 @@ def _whole_base(url: str | None, problems: list[str], attribute: re.Match[bytes]
     return b""
 
 
-def _draft(entry: Mapping[str, Any], base: str | None, now: datetime) -> Draft:
+def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
     draft = Draft(guid=_text(entry, "id").strip(), title=_plain(entry, "title"))
     draft.link = _entry_link(entry, base, draft.problems)
     draft.summary = _plain(entry, "summary")
     contents = [_plain_detail(detail) for detail in _get(entry, "content") or () if _is_text(detail)]
     draft.content = max(contents, key=len, default="")
-    names = (_author(author) for author in _get(entry, "authors") or ())
-    draft.authors = tuple(dict.fromkeys(name for name in names if name))
+    draft.authors = _authors(entry, draft.problems)
     draft.date_as_written = _text(entry, "published") or _text(entry, "updated")
-    draft.published = _date(entry, "published", now, draft.problems)
-    draft.updated = _date(entry, "updated", now, draft.problems)
+    draft.published = _date(entry, "published", now, hints, draft.problems)
+    draft.updated = _date(entry, "updated", now, hints, draft.problems)
     draft.language = language_of(_text(_get(entry, "title_detail") or {}, "language"))
     draft.image = _image(entry, base)
     return draft
@@ -225,20 +246,38 @@ def _plain(data: Mapping[str, Any], key: str) -> str:
     return plain.replace("\n", " ") if key == "title" else plain
 
 
+def _mark_literal(entries: Iterable[Mapping[str, Any]]) -> None:
+    """Atom says of each text whether it is markup (RFC 4287, 3.1): in a `type="text"`, `<b>` are three characters.
+
+    Not so where a summary or content has links or paragraphs: many leave out the type, and `text` is the default.
+    """
+    for entry in entries:
+        title, summary = _get(entry, "title_detail"), _get(entry, "summary_detail")
+        for detail in (title, summary, *(_get(entry, "content") or ())):
+            if isinstance(detail, dict) and _text(detail, "type") == "text/plain":
+                sloppy = detail is not title and _PAGE_MARKUP.search(_text(detail, "value"))
+                detail["type"] = "text/html" if sloppy else LITERAL
+
+
 def _plain_detail(detail: Mapping[str, Any]) -> str:
     """A text construct as plain text; RSS doesn't say whether its text is markup, so both are looked for."""
     value = _text(detail, "value")
+    if _text(detail, "type") == LITERAL:
+        return text.tidy(value)
     if "html" in _text(detail, "type") or text.looks_like_markup(value):
         value = text.from_markup(value)
     return text.tidy(text.unescape(value))
 
 
 def _is_text(detail: Mapping[str, Any]) -> bool:
-    return _text(detail, "type") in ("", "text/plain", "text/html", "application/xhtml+xml")
+    return _text(detail, "type") in ("", LITERAL, "text/plain", "text/html", "application/xhtml+xml")
 
 
-def _author(author: Mapping[str, Any]) -> str:
-    return text.one_line(text.unescape(_text(author, "name") or _text(author, "email")))
+def _authors(entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
+    written = [_text(author, "name") or _text(author, "email") for author in _get(entry, "authors") or ()]
+    if any(len(each) > MAX_AUTHOR_CHARS for each in written):
+        problems.append(f"an author has more than {MAX_AUTHOR_CHARS:,} characters: dropped")
+    return tuple(dict.fromkeys(name for each in written for name in names_in(each)))
 
 
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
@@ -252,18 +291,9 @@ def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str])
     return next((link for link in links if link), None)
 
 
-def _date(entry: Mapping[str, Any], key: str, now: datetime, problems: list[str]) -> datetime | None:
-    written, read = _text(entry, key).strip(), _get(entry, f"{key}_parsed")
-    if not written and read is None:
-        return None
-    try:
-        when = datetime.fromtimestamp(calendar.timegm(read), UTC) if read else None
-    except (ValueError, OverflowError, OSError):
-        when = None
-    if when is None:
-        problems.append(f"{key} {written!r} is no date that can be read: dropped")
-        return None
-    return plausible(when, key, now, problems)
+def _date(entry: Mapping[str, Any], key: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
+    """Read from what is written: feedparser takes zones that it doesn't know for UTC."""
+    return dated(_text(entry, key), key, now, hints, problems)
 
 
 def _image(entry: Mapping[str, Any], base: str | None) -> str | None:
@@ -327,6 +357,17 @@ def language_of(tag: str | None) -> str | None:
     return match[1].lower() if match else None
 
 
+def dated(written: str, what: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
+    """The date in `written`, in UTC, or None with a note in `problems` where it can't be read or can't be right."""
+    if not written.strip():
+        return None
+    when = dates.read(written.strip(), hints)
+    if isinstance(when, str):
+        problems.append(f"{what} {written.strip()[: dates.MAX_CHARS]!r} {when}: dropped")
+        return None
+    return plausible(when, what, now, problems)
+
+
 def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> datetime | None:
     """`when` in UTC, or None with a note in `problems` when it can't be right."""
     when = dates.in_utc(when)
@@ -343,7 +384,7 @@ def link_of(given: str, base: str | None, what: str, problems: list[str]) -> str
     try:
         return resolve(given, base).url
     except AddressError as error:
-        problems.append(f"{what} {shown(given.strip())} is no http(s) URL: dropped. {error}")
+        problems.append(f"{what} is no http(s) URL: dropped. {error}")
         return None
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from lxml import etree
 
 from ingest import text
+from ingest.boilerplate import key
 
 _ARTICLE: Final = re.compile(r"(?:Article|Posting|Report|Review)$")
 _LD_NOISE: Final = re.compile(r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>|;)\s*$")
@@ -34,6 +35,11 @@ _PUBLISHED: Final = (
 )
 _AUTHOR: Final = ("author", "article:author", "dc.creator", "dcterms.creator", "parsely-author", "sailthru.author")
 _DESCRIPTION: Final = ("og:description", "description", "twitter:description", "dc.description")
+_ASIDE: Final = frozenset(
+    {"itemListElement", "hasPart", "isRelatedTo", "relatedLink", "mentions", "citation", "isBasedOn", "significantLink"}
+)
+"""Properties whose values are other things than the page."""
+_BARE: Final = re.compile(r"^(?:https?:)?//(?:www\.)?")
 MAX_DEPTH: Final = 40
 
 
@@ -55,10 +61,10 @@ class PageFacts:
     """Whether the page calls itself accessible without paying."""
 
 
-def read_facts(tree: etree._Element) -> PageFacts:
-    """The facts in `tree`, a parsed page."""
+def read_facts(tree: etree._Element, url: str | None = None) -> PageFacts:
+    """The facts in `tree`, a parsed page that was served from `url`."""
     facts = PageFacts()
-    articles = list(_articles(tree))
+    articles = _articles_of_page(tree, url)
     if articles:
         _from_article(facts, articles[0])
     for article in articles:
@@ -91,10 +97,74 @@ def _from_article(facts: PageFacts, article: dict[str, Any]) -> None:
 # ── JSON-LD ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _articles(tree: etree._Element) -> Iterator[dict[str, Any]]:
-    """The schema.org articles on the page, those with a headline first."""
-    found = [node for script in _scripts(tree) for node in _walk(_loads(script), 0) if _is_article(node)]
-    return iter(sorted(found, key=lambda node: "headline" not in node))
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A piece of JSON-LD."""
+
+    data: dict[str, Any]
+    aside: bool
+    """It stands in a list, or as what another article is related to."""
+
+
+def _articles_of_page(tree: etree._Element, url: str | None) -> list[dict[str, Any]]:
+    """The schema.org articles that are the page, the likeliest first; without those that it only points to.
+
+    Publishers put the stories of a sidebar into the same JSON-LD, and some put them first.
+    """
+    found = [
+        node for script in _scripts(tree) for node in _walk(_loads(script), 0, aside=False) if _is_article(node.data)
+    ]
+    if not found:
+        return []
+    addresses = {_address(each) for each in (url, *_addresses(tree)) if each} - {""}
+    titles = _titles(tree)
+    ranks = [
+        (_is_page(node.data, addresses), _is_titled(node.data, titles), not node.aside, not _stated(node.data))
+        for node in found
+    ]
+    ranked = sorted(
+        zip(ranks, found, strict=True), key=lambda pair: (*pair[0], "headline" in pair[1].data), reverse=True
+    )
+    best = ranked[0][0]
+    own = (node.data for rank, node in ranked if rank == best or rank[0] or rank[1])
+    return list(own) if any(best[:3]) else []
+
+
+def _is_page(node: dict[str, Any], addresses: set[str]) -> bool:
+    return any(_address(each) in addresses for each in _stated(node))
+
+
+def _stated(node: dict[str, Any]) -> list[str]:
+    """The addresses that an article gives of itself; those of other pages make it unlikely to be this one."""
+    main = node.get("mainEntityOfPage")
+    given = (node.get("url"), node.get("@id"), main.get("@id") if isinstance(main, dict) else main)
+    return [each for each in given if isinstance(each, str) and _address(each)]
+
+
+def _is_titled(node: dict[str, Any], titles: list[str]) -> bool:
+    given = _strings(node.get("headline")) or _strings(node.get("name"))
+    name = key(_text(given[0])) if given else ""
+    return len(name) > 10 and any(name in title or (len(title) > 10 and title in name) for title in titles)
+
+
+def _titles(tree: etree._Element) -> list[str]:
+    metas = _metas(tree)
+    shown = ["".join(map(str, h1.itertext())) for h1 in tree.iter("h1")]
+    shown += [title.text or "" for title in tree.iter("title")]
+    return [key(each) for each in (*shown, *metas.get("og:title", ()), *metas.get("twitter:title", ())) if key(each)]
+
+
+def _addresses(tree: etree._Element) -> list[str]:
+    """What the page calls its own addresses."""
+    links = [link.get("href") or "" for link in tree.iter("link") if (link.get("rel") or "").lower() == "canonical"]
+    return [*links, *_metas(tree).get("og:url", ())]
+
+
+def _address(url: str) -> str:
+    """`url` to be compared: without scheme, `www.`, query and fragment; empty for a site's home page."""
+    bare = _BARE.sub("", url.strip().lower())
+    path = bare.partition("#")[0].partition("?")[0].rstrip("/")
+    return path if "/" in path else ""
 
 
 def _scripts(tree: etree._Element) -> Iterator[str]:
@@ -112,14 +182,16 @@ def _loads(source: str) -> Any:
     return None
 
 
-def _walk(node: Any, depth: int) -> Iterator[dict[str, Any]]:
+def _walk(data: Any, depth: int, *, aside: bool) -> Iterator[_Node]:
     if depth > MAX_DEPTH:
         return
-    if isinstance(node, dict):
-        yield node
-    children: Iterable[Any] = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    for child in children:
-        yield from _walk(child, depth + 1)
+    if isinstance(data, dict):
+        yield _Node(data, aside)
+    pairs: Iterable[tuple[str, Any]] = (
+        data.items() if isinstance(data, dict) else (("", each) for each in data) if isinstance(data, list) else ()
+    )
+    for name, child in pairs:
+        yield from _walk(child, depth + 1, aside=aside or name in _ASIDE)
 
 
 def _is_article(node: dict[str, Any]) -> bool:

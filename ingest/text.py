@@ -6,6 +6,7 @@ import html
 import re
 import threading
 import unicodedata
+from collections.abc import Container
 from functools import cache
 from typing import Any, Final
 
@@ -20,7 +21,21 @@ _BLOCKS: Final = frozenset(
 # fmt: on
 _UNSEEN: Final = frozenset({"script", "style", "template", "noscript", "head", "svg", "iframe", "object", "textarea"})
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>|<!--")
+_TAG: Final = re.compile(
+    r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]*(?:[:-][A-Za-z0-9-]+)?)(?P<rest>(?:[\s/][^<>]*)?)>|<!--"
+)
+_END_TAG: Final = re.compile(r"</([A-Za-z][A-Za-z0-9:-]*)")
+# fmt: off
+_KNOWN: Final = _BLOCKS | frozenset(
+    {
+        "a", "abbr", "acronym", "audio", "b", "big", "body", "center", "cite", "code", "del", "em", "embed", "font",
+        "html", "i", "iframe", "img", "input", "ins", "kbd", "label", "mark", "object", "picture", "q", "s", "samp",
+        "script", "small", "source", "span", "strike", "strong", "style", "sub", "sup", "svg", "time", "tt", "u",
+        "video", "wbr",
+    }
+)
+# fmt: on
+"""Elements that are one without an end tag or an attribute."""
 _CONTROLS: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\u00ad\u200b\u2060\ufeff\ufffe\uffff]"
 )
@@ -79,15 +94,34 @@ def _reader() -> _Reader:
 
 
 def looks_like_markup(text: str) -> bool:
-    """Whether `text` holds a tag or a comment."""
-    return "<" in text and _TAG.search(text) is not None
+    """Whether `text` holds a tag or a comment; `<We do not pay>` and `<a>` by itself are none."""
+    if "<" not in text:
+        return False
+    tags = list(_TAG.finditer(text))
+    ends = {name.lower() for name in _END_TAG.findall(text)} if tags else set()
+    sure = (tag for tag in tags if _is_tag(tag, ends))
+    return any(len(tags) > 1 or tag["rest"] or not tag["name"] or tag["name"].lower() in _BLOCKS for tag in sure)
+
+
+def _is_tag(tag: re.Match[str], ends: Container[str]) -> bool:
+    """Whether it is HTML: a known element, or one with an end tag, an attribute or a name of its own kind."""
+    name, rest = (tag["name"] or "").lower(), tag["rest"] or ""
+    if not name or tag["end"] or name in _KNOWN or name in ends:
+        return True
+    return ":" in name or "-" in name or "=" in rest or rest.endswith("/")
+
+
+def _without_false_tags(markup: str) -> str:
+    """`markup` with what only looks like a tag as the text that it is."""
+    ends = {name.lower() for name in _END_TAG.findall(markup)}
+    return _TAG.sub(lambda tag: tag[0] if _is_tag(tag, ends) else f"&lt;{tag[0][1:-1]}&gt;", markup)
 
 
 def from_markup(markup: str) -> str:
     """The text that a reader of this piece of HTML sees: one line a block, no scripts, no markup."""
     if "<" not in markup:
         return tidy(html.unescape(markup).replace("\n", " "))
-    joined = " ".join(_CONTROLS.sub("", markup).split())
+    joined = _without_false_tags(" ".join(_CONTROLS.sub("", markup).split()))
     return tidy(_reader().text_of(f"<body>{joined}"))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -13,8 +13,14 @@ from ingest.boilerplate import key
 
 MAX_PARTS: Final = 6
 """How many separators of a title are looked at."""
+MAX_INITIALS: Final = 5
 _SEPARATOR: Final = re.compile(r"\s+[-–—|·•»:]+\s+|\s*[|：ㅣ｜]\s*")
-_SECTION: Final = re.compile(r"-\w{1,12}$")
+_SECOND_LEVEL: Final = frozenset(
+    {"ac", "co", "com", "edu", "gob", "gouv", "gov", "info", "ltd", "me", "ne", "net", "or", "org"}
+)
+"""Before a country's top-level domain these are no outlet's name."""
+_SECTION: Final = re.compile(r"(?:\s-\s?|(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])-)\w{1,12}$")
+"""Before the outlet's name; without a blank only in scripts that have no hyphen: Karabakh-Armenia is a place."""
 _KICKER: Final = re.compile(r"\s+[-–—|]\s+|:\s+")
 _CUT_OFF: Final = re.compile(r"\s*(?:…|\.\.\.)$")
 
@@ -41,16 +47,31 @@ def choose_title(titles: Titles, sites: Iterable[str]) -> str:
     only is that title's beginning.
     """
     names = {key(site) for site in sites} - {""}
-    heading = _without_site(_heading(titles, names), names)
-    social, document = _without_site(titles.social, names), _without_site(titles.document, names)
-    headline = _whole(_without_site(titles.headline, names), (*titles.h1s, social, document))
+    said = Counter(key(title) for title in (titles.headline, titles.social, *dict.fromkeys(titles.h1s)))
+    sure = {title for title, times in said.items() if times > 1}
+    heading = _without_site(_heading(titles, names), names, sure)
+    social, document = _without_site(titles.social, names, sure), _without_site(titles.document, names, sure)
+    headline = _whole(_without_site(titles.headline, names, sure), (*titles.h1s, social, document))
     if heading and headline.startswith(f"{heading} |"):
         headline = heading  # it carries the section behind it
     best = headline or heading
     if best and social and _is_other_field(best, heading, social, document):
         best = _common_ending(best, social) or social
     usable = (title for title in (best, social, document) if key(title) and key(title) not in names)
-    return next(usable, "")
+    return _without_bar(next(usable, ""), [heading, headline, social, document])
+
+
+def _without_bar(title: str, others: Iterable[str]) -> str:
+    """`title` without what stands behind a bar, where another title of the page ends before the bar."""
+    before, bar, _ = title.rpartition(" | ")
+    return before.strip() if bar and key(before) in {key(other) for other in others} else title
+
+
+def site_label(host: str) -> str:
+    """The part of a host that is the outlet's name: `courier` of `www.courier.co.uk`."""
+    labels = host.split(".")
+    of_country = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
+    return next(iter(labels[-3:-2] if of_country else labels[-2:-1]), "")
 
 
 def _is_other_field(best: str, heading: str, social: str, document: str) -> bool:
@@ -82,19 +103,24 @@ def _heading(titles: Titles, names: set[str]) -> str:
     return max(real, key=lambda h1: len(set(h1.casefold().split()) & set(others.casefold().split())))
 
 
-def _without_site(title: str, names: set[str]) -> str:
-    """`title` without the outlet's name, and the section before it, at its end."""
+def _without_site(title: str, names: set[str], sure: Container[str]) -> str:
+    """`title` without the outlet's name, and the section before it, at its end; `sure` titles end as they mean to."""
     for separator in reversed(deque(_SEPARATOR.finditer(title), MAX_PARTS)):
-        tail = key(title[separator.end() :])
-        if separator.start() and any(_names_site(tail, name) for name in names):
+        tail = title[separator.end() :]
+        like = key(title) not in sure and any(_names_site(tail, name) for name in names)
+        if separator.start() and (key(tail) in names or like):
             return _SECTION.sub("", title[: separator.start()]).strip() if "-" in title else title[: separator.start()]
     return title.strip()
 
 
 def _names_site(tail: str, name: str) -> bool:
-    if len(name) < 4 or len(tail) < 2:
-        return tail == name
-    return tail in name or (name in tail and len(name) >= len(tail) / 2)
+    """Whether `tail` is most of the outlet's name, the name and a little more, or its initials."""
+    said = key(tail)
+    if len(name) < 4 or len(said) < 2:
+        return said == name
+    initials = tail.strip().isupper() and len(said) <= MAX_INITIALS and name.startswith(said)
+    most = said in name and len(said) >= len(name) / 2
+    return initials or most or (name in said and len(name) >= len(said) / 2)
 
 
 def _whole(title: str, others: Iterable[str]) -> str:

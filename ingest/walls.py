@@ -1,8 +1,15 @@
-"""Pages that are served in an article's place: consent walls, paywalls, bot checks, empty shells."""
+"""Pages that are served in an article's place: consent walls, paywalls, bot checks, empty shells.
+
+A page is a wall only where several signs of the web come together that no article has: it speaks of its own cookies,
+addresses the reader and names the buttons. One word decides nothing, for articles are written about consent, captchas
+and subscribers. And where most of the text has no such sign, it is prose, and is kept.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 from newswatch.model import TextStatus
@@ -13,34 +20,177 @@ WALL_CHARS: Final = 1_500
 """More text than that is an article, whatever stands around it."""
 PAID_SHARE: Final = 0.6
 """Of the words a page says it has: with less, the rest is behind the wall."""
+PROSE_SHARE: Final = 0.4
+"""Of a text: where so much stands in lines without a sign of the web, it is an article."""
+PAID_CHARS: Final = 700
+"""More text than that is no mere beginning, unless the page calls itself paid."""
+BOX_CHARS: Final = 500
+"""Within so many characters the signs of one paywall stand."""
+MAX_BOXES: Final = 20
+"""So many gates are looked at; an article has one, and a list of teasers with more is no article's wall."""
+CHROME_CHARS: Final = 8_000
+"""A page that shows more is no wall."""
 
-_CONSENT: Final = re.compile(
-    r"cookies?\b|consent|privacy (?:policy|settings|choices)|we value your privacy|before you continue"
-    r"|datenschutz|einwilligung|zustimm|mit werbung|confidentialité|accepter|consentement|privacidad|consentimiento"
-    r"|aceptar|riservatezza|consenso|privacidade|consentimento|toestemming|prywatnoś|zgod[aęy]|samtycke|samtykke"
-    r"|согласие|конфиденциальност|çerez|gizlilik|同意|隐私",
+
+def _signs(pattern: str) -> re.Pattern[str]:
+    return re.compile("|".join(pattern.split("\n")[1:-1]), re.IGNORECASE)
+
+
+_CONSENT: Final[Mapping[str, re.Pattern[str]]] = {
+    "topic": _signs(r"""
+cookies?\b|cookie-|tracking|personali[sz]ed (?:ads|advertising|content)|information on (?:a|your) device
+privacy (?:policy|settings|choices|notice|preferences)|your privacy|data protection (?:policy|notice)|gdpr
+legitimate interest
+datenschutz(?:erklärung|hinweis|einstellung|bestimmung)|mit werbung|werbung und tracking
+personalisierte (?:werbung|anzeigen)|dsgvo
+politique de confidentialité|vos données|données personnelles|publicités? personnalisée|traceurs
+política de privacidad|publicidad personalizada|tus datos|sus datos|informativa sulla privacy
+pubblicità personalizzata
+política de privacidade|publicidade personalizada|seus dados|privacybeleid|privacyverklaring|gepersonaliseerde
+polityk[aąęi] prywatności|plik(?:i|ów|ach) cookie|danych osobowych|ochran[ay] osobních údajů|soubor[yůe]+ cookie
+integritetspolicy|personvern|privatlivspolitik|kakor|evästei|tietosuoja|файл\w* cookie|файл\w* куки|персональн\w+ данн
+політик\w+ конфіденційності|политик\w+ конфиденциальности|çerez|gizlilik politika|kişisel veri
+politica de confidențialitate
+πολιτική απορρήτου|ملفات تعريف الارتباط|سياسة الخصوصية|隐私政策|隱私(?:權)?政策|プライバシーポリシー|クッキー|쿠키
+개인정보
+"""),
+    "address": _signs(r"""
+\bwe (?:and|use|value|need|would|respect|care|process|store|and our)\b
+\bour (?:\d+ )?(?:partners|site|website|cookie|privacy|vendors)
+\byou can (?:change|withdraw|manage|choose|also)|before you continue
+\byour (?:consent|choices?|device|preferences|data|privacy)
+\bwir (?:und|verwenden|nutzen|brauchen|benötigen|verarbeiten)\b|unsere[nr]? (?:\d+ )?partner
+\bIhre? (?:zustimmung|einwilligung|daten|privatsphäre)
+sie können|besuchen sie|\bnous (?:et|utilisons|respectons)\b|nos (?:\d+ )?partenaires|vous pouvez
+votre (?:consentement|choix|vie privée|appareil)
+nosotros y|nuestros (?:\d+ )?(?:socios|proveedores)|puedes|puede (?:aceptar|cambiar|retirar|configurar)|utilizamos
+(?:tu|su) (?:consentimiento|privacidad)
+\bnoi e\b|nostri (?:\d+ )?partner|puoi|utilizziamo|(?:il )?tuo consenso|la tua privacy|nossos (?:\d+ )?parceiros
+você pode|sua privacidade|nós e
+\bwij en\b|onze (?:\d+ )?partners|gebruiken wij|wij gebruiken|je kunt|u kunt|(?:jouw|uw) (?:toestemming|privacy|keuze)
+\bmy i\b|nas(?:i|zych|i) (?:\d+ )?(?:zaufan\w+ )?partner|możesz|używamy|twoj(?:ą|a|e|ej) (?:zgod|prywatno|dane)
+naši partneři|používáme|váš souhlas|můžete
+vi och våra|våra partner|vi använder|du kan|ditt samtycke|vi og våre|vi bruger|vi bruker|våre partnere|vores partnere
+dit samtykke|ditt samtykke
+me ja kumppanimme|käytämme|voit|мы (?:и наши|используем)|наш(?:и|ем|его) (?:партн|сайт)|вы можете
+ваш(?:е|их|и) (?:согласи|данн)|ми (?:та наші|використовуємо)|ваш[аіу] згод
+sitemiz|kullanıyoruz|iş ortaklarımız|verileriniz|onayınız|noi și partenerii|folosim|χρησιμοποιούμε|οι συνεργάτες μας
+نحن وشركاؤنا|نستخدم
+我们(?:和|使用|及)|您(?:的|可以)|本(?:网站|網站|站)|我們(?:和|使用)|当(?:社|サイト)|お客様|あなたの|당사|저희|귀하
+"""),
+    "button": _signs(r"""
+(?:accept|reject|allow|decline|deny|agree to) (?:all|cookies)
+manage (?:options|preferences|settings|cookies|choices|your consent|consent)
+(?:cookie|privacy|consent) (?:settings|preferences)|\bI (?:agree|accept)\b|agree and (?:close|continue)
+continue without|more options|save (?:settings|preferences|choices)
+alle[ns]? (?:akzeptieren|ablehnen|zustimmen)|akzeptieren und|zustimmen und|einwilligen|mit werbung weiter
+einstellungen (?:verwalten|anpassen)|ablehnen|akzeptieren
+(?:tout|tous) (?:accepter|refuser)|accepter et|continuer sans accepter|paramétrer
+gérer (?:mes|les|vos) (?:choix|préférences|cookies)|j.accepte
+(?:aceptar|rechazar) (?:todo|todas|y continuar|cookies|y)|configurar|gestionar (?:opciones|cookies|preferencias)
+aceptar
+accett(?:a|are) (?:tutto|tutti|e continua|i cookie)|rifiuta|gestisci|continua senza accettare|aceitar (?:tudo|todos|e)
+rejeitar|gerir (?:opções|cookies)|gerenciar
+alles? (?:accepteren|weigeren)|accepteren|akkoord|instellingen (?:beheren|aanpassen)|zgadzam się|akceptuj|odrzuć
+ustawienia|przejdź do serwisu|zaakceptuj
+souhlasím|přijmout|odmítnout|nastavení|godkänn|acceptera|avvisa|godta|godkend|accepter alle|afvis|avvis|hyväksy|hylkää
+asetukset
+принять|отклонить|соглас(?:ен|иться)|настро(?:йки|ить)|прийняти|погоджуюсь|відхилити|kabul et|reddet|tercihleri
+accept(?:ă|ați)? toate|respinge|αποδοχή|συμφωνώ
+قبول|موافق|رفض|接受|全部同意|拒绝|拒絕|同意(?:并|並|する|して|します)|すべて(?:受け入れ|許可|同意)|拒否
+모두 (?:동의|허용|수락)|동의(?:함|합니다)|거부
+"""),
+}  # fmt: skip
+"""Three kinds of signs, and a consent wall has all of them."""
+
+_BOT_TITLE: Final = re.compile(
+    r"^\W*(?:just a moment|attention required|access (?:to this page has been )?denied|are you a robot|captcha"
+    r"|security check|(?:human|bot|robot) (?:check|verification)|pardon our interruption|one more step|please wait"
+    r"|verif\w+|403 forbidden|forbidden|ddos.guard|unusual traffic|request unsuccessful|(?:nur |einen |ein )+moment"
+    r"|un (?:instant|momento|attimo)|um momento|solo un momento|even geduld|cierpliwości|один момент|подождите"
+    r"|bir dakika lütfen|请稍候|請稍候|しばらくお待ちください|잠시만 기다리십시오"
+    r"|(?:sorry,? )?you have been blocked|blocked)"
+    r"\W*(?:\|.{0,40}|- cloudflare.*)?$",
     re.IGNORECASE,
 )
-_PAYWALL: Final = re.compile(
-    r"(?:subscribe|sign in|log ?in|register) (?:now )?to (?:continue|read|keep reading|unlock)|subscribers? only"
-    r"|already a subscriber|for subscribers|to read the full (?:story|article)|this (?:article|content) is for "
-    r"(?:paying )?(?:subscribers|members)|continue reading with|unlock (?:this|the full) article"
-    r"|weiterlesen mit|artikel freischalten|jetzt weiterlesen|nur für abonnenten|abonnenten vorbehalten"
-    r"|bereits abonnent"
-    r"|réservée? aux abonnés|il vous reste [\d,.]+ ?% de|déjà abonné|article réservé|pour lire la suite"
-    r"|para seguir leyendo|solo para suscriptores|exclusivo para suscriptores|ya eres suscriptor"
-    r"|riservato agli abbonati|per continuare a leggere|sei già abbonato|exclusivo para assinantes|continue lendo"
-    r"|alleen voor abonnees|lees verder met|al abonnee|dla prenumeratorów|czytaj dalej po|för prenumeranter"
-    r"|logga in för att läsa|for abonnenter|kun for abonnenter|для подписчиков|abonelere özel"
-    r"|会员专享|有料会員|会員限定",
-    re.IGNORECASE,
-)
-_BOT_CHECK: Final = re.compile(
-    r"just a moment|checking (?:your|the) browser|verify(?:ing)? (?:that )?you are (?:a )?human|are you a robot"
-    r"|enable javascript and cookies|access (?:to this page has been )?denied|attention required|captcha"
-    r"|request unsuccessful|unusual traffic|ddos protection|pardon our interruption|please enable js",
-    re.IGNORECASE,
-)
+"""A title that says so and nothing else; a headline goes on."""
+_BOT: Final[Mapping[str, re.Pattern[str]]] = {
+    "browser": _signs(r"""
+checking (?:your|the|if the site) \w+|your browser (?:before|will|is|to)|enable javascript
+javascript (?:and cookies )?(?:is|are|to|aktivieren)|enable (?:js|cookies)
+(?:ihr|dein|ihren) browser|votre navigateur|tu navegador|su navegador|twoj\w+ przeglądark|ваш\w* браузер|tarayıcınız
+浏览器|ブラウザ
+"""),
+    "human": _signs(r"""
+you (?:are|.re) (?:a )?(?:human|not a (?:robot|bot))|are you a (?:robot|human)|captcha|prove (?:that )?you|not a robot
+verify(?:ing)? you
+unusual (?:traffic|activity) from your|you look like a robot|kein(?:en)? (?:robot|bot)|sie ein mensch|pas un robot
+no eres un robot|не робот|robot olmadığınız|ロボットではない|不是机器人|验证码
+"""),
+    "refusal": _signs(r"""
+you (?:don.t|do not) have permission|access (?:to this page has been |to this resource |is |was )?denied
+(?:you have been|has been|are) blocked|unable to access
+security (?:service|solution|check|system)|ddos protection by
+protect(?:ed|ion|s)? (?:itself|by|from online attacks|against)|request unsuccessful
+"""),
+    "trace": _signs(r"""
+ray id|incident id|reference ?(?:#|id|number)|support id|event id|request id|your ip|ip address|cloudflare|imperva
+incapsula|akamai|perimeterx|datadome|ddos.guard
+performance (?:&|and) security|contact the (?:site|website) (?:owner|administrator)
+"""),
+}  # fmt: skip
+
+_PAID: Final[Mapping[str, re.Pattern[str]]] = {
+    "gate": _signs(r"""
+(?:subscribe|sign in|log ?in|register|sign up|become a (?:member|subscriber)|join)\b.{0,30} to (?:continue|read|unlock)
+(?:subscribe|sign in|log ?in|register|sign up|become a (?:member|subscriber)|join)\b.{0,30} to (?:keep reading|access)
+to (?:continue|keep) reading|to read (?:the (?:full|rest|whole)|more of this)|continue reading (?:with|by)
+unlock (?:this|the full) (?:article|story)
+(?:this|the full) (?:article|content|story) is .{0,40}(?:for|to) .{0,20}(?:subscribers|members)
+weiterlesen mit|artikel freischalten|jetzt weiterlesen|um (?:weiterzulesen|den artikel|diesen artikel)
+dieser (?:artikel|inhalt|beitrag) ist (?:nur|exklusiv|abonnenten|für|unseren)
+il vous reste [\d,.]+ ?%|pour lire la suite|pour (?:lire|accéder à) (?:cet|l.intégralité)
+la suite (?:de cet article )?est réservée|(?:cet article|ce contenu) est réservé
+para (?:seguir|continuar) leyendo|(?:este|esta) (?:artículo|contenido|noticia) es (?:solo|exclusiv\w*)
+para leer (?:el|la|este)
+per continuare a leggere|(?:questo|contenuto|articolo) .{0,20}riservato agli|para continuar (?:lendo|a ler)
+continue lendo|(?:este|conteúdo) .{0,25}exclusivo para
+om verder te lezen|lees verder met|dit artikel is (?:alleen|exclusief)|czytaj dalej (?:po|z)|aby (?:czytać|przeczytać)
+(?:artykuł|treść) (?:jest )?(?:tylko |dostępn\w+ )?(?:tylko )?dla
+pro pokračování|för att läsa (?:vidare|hela|artikeln)|logga in för att läsa|for å lese (?:videre|hele)
+for at læse (?:videre|hele)|lukeaksesi|jatka lukemista
+чтобы (?:читать|прочитать|продолжить)|материал доступен (?:только )?(?:для|по)|щоб (?:читати|продовжити)
+okumaya devam etmek|haberin devamı.{0,30}abone|pentru a (?:citi|continua)
+για να (?:διαβάσετε|συνεχίσετε)|لقراءة المقال|(?:继续|繼續)阅?(?:读|閱讀).{0,10}(?:订阅|訂閱|会员)
+(?:この|続き|全文).{0,20}(?:会員|購読|ログイン)|残り[\d,]+文字|구독.{0,15}계속
+"""),
+    "member": _signs(r"""
+already (?:a|an|have)\b.{0,20}(?:subscriber|member|account|subscription)
+bereits (?:abonnent|kunde|registriert|ein abo)|schon abonnent|haben sie (?:bereits|schon) ein
+déjà (?:abonné|inscrit|client)|ya (?:eres|soy|es) (?:suscriptor|socio)|¿ya|sei già (?:abbonato|registrato)
+já (?:é|sou) assinante|al (?:abonnee|lid)|masz już|jesteś już|již (?:máte|jste)
+redan (?:prenumerant|kund|medlem)|allerede (?:abonnent|kunde|medlem)|oletko jo|уже (?:подписан|есть)
+вже (?:підпис|маєте)|zaten (?:abone|üye)|ești deja|είστε ήδη|已(?:是|经是)|すでに|이미
+"""),
+    "offer": _signs(r"""
+subscribe(?: now| today| for)?\b|start your (?:free )?trial|free trial|cancel any ?time|(?:per|a|/) ?month\b
+[$€£] ?\d+|\d+ ?[€$£]|jetzt (?:abonnieren|testen|bestellen)|monatlich kündbar|abo(?:nnieren| testen|s ansehen)
+abonnez-vous|s.abonner|sans engagement|je m.abonne|par mois|suscr[ií]b(?:e|ete|ase|irse)|al mes\b|abb[oó]na(?:ti)?
+al mese|assine|por mês|neem (?:een )?abonnement|abonneer|per maand
+(?:wykup|kup) (?:dostęp|subskrypcję)|prenumer|miesi[ąę]c|předplat|bli (?:prenumerant|abonnent|kund)|kjøp|køb|tilaa
+оформ\w+ подписк|подпиш|підпиш|передплат|abone ol|abonează|εγγραφ|اشترك|订阅|訂閱|購読|有料|구독
+"""),
+    "label": _signs(r"""
+subscribers? only|for subscribers|members? only|premium|nur für abonnenten|abonnenten vorbehalten
+réservée? aux abonnés|article réservé|solo para suscriptores|exclusivo para suscriptores
+riservato agli abbonati|exclusivo para assinantes|alleen voor abonnees|dla prenumeratorów|pro předplatitele
+för prenumeranter|for abonnenter|kun for abonnenter|vain tilaajille|для подписчиков|для передплатників
+abonelere özel|pentru abonați|για συνδρομητές|للمشتركين|会员专享|會員專享|有料会員|会員限定|구독자 전용|회원 전용
+"""),
+}  # fmt: skip
+"""A wall says that there is more, and who may read it: a gate and another sign, in one box."""
+_CUT_OFF: Final = re.compile(r"(?:…|\.\.\.|\[…\])\W*$")
+_SENTENCE: Final = re.compile(r"[^\n.!?…。！？।۔؟]{10,}[.!?…。！？।۔؟]+")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -51,9 +201,9 @@ def verdict(title: str, text: str, whole: str, *, free: bool, words: int) -> tup
     """
     length = _weight(text)
     if length < WALL_CHARS:
-        if _BOT_CHECK.search(title) or (length < SHELL_CHARS and _BOT_CHECK.search(whole[:2_000])):
+        if _is_bot_check(title, text, whole):
             return "empty", "the page is a check for robots, not the article"
-        if _is_consent(title, text, whole):
+        if _is_consent(text, whole):
             return "consent", "the page asks for consent in place of the article"
     if _is_paid(text, whole, length, free=free, words=words):
         return "paywall", "the page shows the beginning only: the rest is for subscribers"
@@ -62,11 +212,25 @@ def verdict(title: str, text: str, whole: str, *, free: bool, words: int) -> tup
     return "full", None
 
 
-def _is_consent(title: str, text: str, whole: str) -> bool:
-    if len(whole) > 8_000:
+def is_wall_text(title: str, text: str, whole: str) -> bool:
+    """Whether `text` is a wall's own, and nothing of an article: it must not stand for one."""
+    return _weight(text) < WALL_CHARS and (_is_bot_check(title, text, whole) or _is_consent(text, whole))
+
+
+def _is_bot_check(title: str, text: str, whole: str) -> bool:
+    if _is_prose(text, _BOT) or len(whole) > CHROME_CHARS:
         return False
-    hits = len(_CONSENT.findall(text or whole))
-    return (bool(_CONSENT.search(title)) and hits >= 2) or hits >= 4
+    said = text if _weight(text) >= SHELL_CHARS else whole[:2_000]
+    kinds = _kinds(said, _BOT)
+    return len(kinds) + (2 if _BOT_TITLE.match(title) and kinds else 0) >= 3
+
+
+def _is_consent(text: str, whole: str) -> bool:
+    if len(whole) > CHROME_CHARS or _is_prose(text, _CONSENT):
+        return False
+    said = text if _weight(text) >= SHELL_CHARS else whole
+    kinds = _kinds(said, _CONSENT) | (_kinds(whole, _CONSENT) & {"button"})
+    return len(kinds) == len(_CONSENT)
 
 
 def _is_paid(text: str, whole: str, length: int, *, free: bool, words: int) -> bool:
@@ -74,7 +238,35 @@ def _is_paid(text: str, whole: str, length: int, *, free: bool, words: int) -> b
         return True
     if not free and length < WALL_CHARS:
         return True
-    return length < WALL_CHARS and bool(_PAYWALL.search(text[-400:]) or (length < 700 and _PAYWALL.search(whole)))
+    if length >= WALL_CHARS:
+        return False
+    boxes = [text[-BOX_CHARS:], *(_boxes(text, whole) if length < PAID_CHARS else ())]
+    return any(_is_paid_box(box) for box in boxes)
+
+
+def _boxes(text: str, whole: str) -> list[str]:
+    """The surroundings of each gate that the page shows."""
+    spans = (found.span() for found in islice(_PAID["gate"].finditer(whole), MAX_BOXES))
+    boxes = [whole[max(0, start - BOX_CHARS // 2) : end + BOX_CHARS // 2] for start, end in spans]
+    last = text.rstrip().rpartition("\n")[2]
+    end = whole.rfind(last) + len(last) if last and last in whole else -1
+    return [*boxes, whole[end : end + BOX_CHARS]] if end >= 0 else boxes
+
+
+def _is_paid_box(box: str) -> bool:
+    kinds = _kinds(box, _PAID)
+    return ("gate" in kinds and (len(kinds) > 1 or _CUT_OFF.search(box) is not None)) or len(kinds) >= 3
+
+
+def _kinds(text: str, signs: Mapping[str, re.Pattern[str]]) -> set[str]:
+    return {kind for kind, pattern in signs.items() if pattern.search(text)}
+
+
+def _is_prose(text: str, signs: Mapping[str, re.Pattern[str]]) -> bool:
+    """Whether so much of `text` are sentences without a sign that it is an article's."""
+    sentences = (sentence for sentence in _SENTENCE.findall(text) if not _kinds(sentence, signs))
+    prose = sum(map(_weight, sentences))
+    return prose >= SHELL_CHARS and prose >= PROSE_SHARE * _weight(text)
 
 
 def _weight(text: str) -> int:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ingest.bounds import is_harmless
+from ingest.bounds import harmless
 from ingest.fetch import Fetcher
 from ingest.parse import parse
 from jobs.lease import Lease
@@ -52,7 +52,7 @@ class Answers:
             if not self._lease.may_begin():
                 return await self._queue.put(None)  # it stays due
             polled = Polled(record, await self._fetch(record))
-            if isinstance(polled.outcome, Fetched) and not is_harmless(polled.outcome.body):
+            if isinstance(polled.outcome, Fetched) and harmless(polled.outcome.body) is None:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._readers, self.parse, polled)
             return await self._queue.put(polled)
@@ -73,7 +73,7 @@ class Answers:
         if not isinstance(answer, Fetched) or polled.parsed is not None:
             return
         polled.parsed = self._parsing.attempt(
-            "feed", record.id, lambda: _parse(answer, self._clock()), url=answer.final_url, feed_id=record.id
+            "feed", record.id, lambda: _parse(answer, record, self._clock()), url=answer.final_url, feed_id=record.id
         ) or NotAFeed(answer.final_url, "reading it failed: see the problems")
         polled.outcome = replace(answer, body=b"")
         for reason in polled.parsed.left_out if isinstance(polled.parsed, ParsedFeed) else ():
@@ -101,5 +101,11 @@ class Answers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _parse(answer: Fetched, now: datetime) -> ParsedFeed | NotAFeed:
-    return parse(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)
+def _parse(answer: Fetched, record: Stored[FeedRecord], now: datetime) -> ParsedFeed | NotAFeed:
+    return parse(
+        answer.body,
+        url=answer.final_url,
+        content_type=answer.headers.get("content-type"),
+        country=record.value.feed.country,
+        now=now,
+    )

@@ -227,3 +227,54 @@ def test_the_extractor_names_itself_with_its_version() -> None:
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     source = Path(extract.__code__.co_filename).read_text(encoding="utf-8")
     assert "\nimport trafilatura" not in source
+
+
+# ── which JSON-LD is the page's ──────────────────────────────────────────────────────────────────────────────────────
+
+OWN = (
+    '{{"@type": "NewsArticle", "{name}": "Ministers meet in Ankara", "datePublished": "2026-01-12T08:00:00Z", {more} '
+    '"author": {{"name": "Bo Writer"}}}}'
+)
+OTHER = (
+    '{"@type": "NewsArticle", "headline": "Old story of a flood", "url": "https://news.example/2019/flood", '
+    '"datePublished": "2019-02-03T10:00:00Z", "articleBody": "Water. ", "author": {"name": "Old Hand"}}'
+)
+
+
+def ld(*documents: str) -> str:
+    return "".join(f'<script type="application/ld+json">{document}</script>' for document in documents)
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        ['{"@type": "ItemList", "itemListElement": [{"item": ' + OTHER + "}]}", OWN.format(name="headline", more="")],
+        [f"[{OTHER}, {OWN.format(name='headline', more='')}]"],
+        [OTHER, OWN.format(name="name", more=f'"mainEntityOfPage": {{"@id": "{URL}"}},')],
+        [
+            '{"@graph": [{"@type": "WebPage", "relatedLink": ['
+            + OTHER
+            + "]}, "
+            + OWN.format(name="headline", more="")
+            + "]}"
+        ],
+        [
+            '{"@type": "Review", "name": "Kettles tested", "author": "Shop"}',
+            OWN.format(name="name", more=f'"url": "{URL}?x=1#y",'),
+        ],
+    ],
+    ids=["list", "array", "name alone", "graph", "review"],
+)
+def test_the_json_ld_of_the_page_is_taken_not_the_first(documents: list[str]) -> None:
+    html = page(head=ld(*documents)).replace("Allies agree on a mission", "Ministers meet in Ankara")
+    found = read(html)
+    assert found.authors == ("Bo Writer",)
+    assert found.published == datetime(2026, 1, 12, 8, tzinfo=UTC)
+    assert "flood" not in found.title
+    assert "Kettles" not in found.title
+
+
+def test_json_ld_of_other_stories_alone_says_nothing_of_the_page() -> None:
+    found = read(page(head=ld('{"@type": "ItemList", "itemListElement": [{"item": ' + OTHER + "}]}")))
+    assert "Old Hand" not in found.authors
+    assert "flood" not in found.title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.titles import Titles, choose_title
+from ingest.titles import Titles, choose_title, site_label
 
 SITES = ("News Example", "newsexample")
 
@@ -32,9 +32,44 @@ SITES = ("News Example", "newsexample")
         # Kickers.
         (Titles("", ("Summit: Allies agree on it",), "Allies agree on it", "News"), "Allies agree on it"),
         (Titles("", ("Summit - Allies agree on it",), "Brussels: Allies agree on it", "News"), "Allies agree on it"),
+        # What only resembles the outlet's name belongs to the title.
+        (
+            Titles("", ("Drones hit depot – News",), "Drones hit depot – News", "Drones - News Example"),
+            "Drones hit depot – News",
+        ),
+        (Titles(social="Fire in Aleppo: an example"), "Fire in Aleppo: an example"),
+        (Titles(document="Streit um Berg-Karabach - News Example"), "Streit um Berg-Karabach"),
+        (Titles(document="Nato-Gipfel in Den Haag-Nord | News Example"), "Nato-Gipfel in Den Haag-Nord"),
+        (
+            Titles(h1s=("Allies agree",), social="Allies agree | Le Courrier", document="Allies agree | Le Courrier"),
+            "Allies agree",
+        ),
+        (Titles(social="Allies agree | Le Courrier", document="Allies agree"), "Allies agree"),
         (Titles(social="News Example", document="News Example"), ""),
         (Titles(), ""),
     ],
 )
 def test_the_title_of_the_article_is_chosen(titles: Titles, chosen: str) -> None:
     assert choose_title(titles, SITES) == chosen
+
+
+@pytest.mark.parametrize(
+    ("host", "label"),
+    [
+        ("www.courier.co.uk", "courier"),
+        ("courier.com.tr", "courier"),
+        ("news.courier.example", "courier"),
+        ("co.uk", "co"),
+        ("localhost", ""),
+    ],
+)
+def test_the_outlets_name_in_its_host(host: str, label: str) -> None:
+    assert site_label(host) == label
+
+
+def test_the_town_in_an_outlets_name_ends_no_title() -> None:
+    title = "Drones hit power station – Kyiv"
+    titles = Titles("", (title,), title, "Drones hit power station near Kyiv - The Kyiv Times")
+    assert choose_title(titles, ("The Kyiv Times", "kyivtimes")) == title
+    assert choose_title(Titles(social=title), ("The Kyiv Times", "kyivtimes")) == title
+    assert choose_title(Titles(social="Allies meet | BBC"), ("BBC News",)) == "Allies meet"

@@ -1,0 +1,91 @@
+"""A page's bytes as text, by the label that its server or its head gives, read as browsers read labels.
+
+By the WHATWG's list `iso-8859-1` means windows-1252 and `iso-8859-9` windows-1254 (https://encoding.spec.whatwg.org):
+publishers who write these labels send the quotation marks of Windows, which ISO 8859 doesn't have.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_MORE_LABELS: Final = {
+    "x-cp1250": "cp1250",
+    "x-cp1251": "cp1251",
+    "x-cp1252": "cp1252",
+    "x-cp1254": "cp1254",
+    "iso-8859-8-i": "iso8859-8",
+    "x-mac-roman": "mac-roman",
+    "x-gbk": "gb18030",
+}
+"""Of the WHATWG's list, not in w3lib's."""
+_WINDOWS: Final = {
+    "iso8859-2": "cp1250",
+    "iso8859-4": "cp1257",
+    "iso8859-5": "cp1251",
+    "iso8859-6": "cp1256",
+    "iso8859-7": "cp1253",
+    "iso8859-8": "cp1255",
+    "iso8859-13": "cp1257",
+    "iso8859-15": "cp1252",
+}
+"""What Windows writes for the same languages: 0x80 to 0x9F are letters and marks in it, in ISO 8859 nothing."""
+_MARKS: Final = re.compile(r"[\x80-\x9f]")
+_CENTRAL_LETTERS: Final = re.compile(rb"[\x8a\x8c-\x8f\x9a\x9c-\x9f]")
+"""Letters of windows-1250 (Š Ś Ť Ž Ź), which are elsewhere in ISO 8859-2: a text with them is windows-1250."""
+BROKEN_SHARE: Final = 0.001
+"""Of a page's characters: so many may be broken where it says that it is UTF-8."""
+
+
+def decoded(body: bytes, content_type: str | None) -> bytes | str:
+    """The page as text; as it is, for the parser to guess, where no label is given or none can be right."""
+    if (found := _as_unicode(body)) is not None:
+        return found
+    for codec in _labels(body, content_type):
+        text = _read(body, codec)
+        if text is not None:
+            return text
+    return body
+
+
+def _as_unicode(body: bytes) -> str | None:
+    """Text that says by its bytes that it is Unicode: no other encoding makes valid UTF-8 by chance."""
+    if body.startswith(codecs.BOM_UTF8):
+        return body.decode("utf-8-sig", "replace")
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return body.decode("utf-16", "replace")
+    if body.isascii():
+        return None
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(body)
+    except UnicodeDecodeError:
+        return None
+
+
+def _labels(body: bytes, content_type: str | None) -> Iterator[str]:
+    """The server's label, then the page's, as Python's codecs."""
+    from w3lib.encoding import html_body_declared_encoding, resolve_encoding
+
+    header = _CHARSET.search(content_type or "")
+    for label in (header[1] if header else None, html_body_declared_encoding(body)):
+        codec = _MORE_LABELS.get(label.lower()) or resolve_encoding(label) if label else None
+        if codec and codec not in ("utf-16", "utf-16-le", "utf-16-be"):
+            yield codec
+
+
+def _read(body: bytes, codec: str) -> str | None:
+    """`body` read by `codec`; None where the label can't be right."""
+    if codec == "utf-8":
+        text = body.decode(codec, "replace")
+        return text if text.count("\ufffd") <= BROKEN_SHARE * len(text) else None
+    if codec == "iso8859-2" and _CENTRAL_LETTERS.search(body):
+        codec = "cp1250"
+    try:
+        text = body.decode(codec, "replace" if codec.startswith("cp125") else "strict")
+    except (LookupError, UnicodeDecodeError):
+        return None
+    windows = _WINDOWS.get(codec)
+    return _MARKS.sub(lambda mark: mark[0].encode("latin-1").decode(windows, "replace"), text) if windows else text

@@ -1,0 +1,256 @@
+"""Feeds that are packed, begin too late or hold what XML forbids are read as if they did not."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.authors import names_in
+from ingest.parse import MAX_BYTES, parse
+from ingest.repair import GZIP, NotUnpackedError, repaired, unpacked
+from newswatch.model import Entry, NotAFeed, ParsedFeed
+
+NOW = datetime(2026, 9, 1, tzinfo=UTC)
+URL = "https://courier.example/feed.xml"
+
+
+def rss(items: str, encoding: str = "utf-8", namespaces: str = "") -> str:
+    return (
+        f'<?xml version="1.0" encoding="{encoding}"?><rss version="2.0" {namespaces}><channel><title>Courier</title>'
+        f"<link>https://courier.example/</link>{items}</channel></rss>"
+    )
+
+
+def read(document: bytes | str, content_type: str | None = None) -> ParsedFeed:
+    body = document if isinstance(document, bytes) else document.encode()
+    parsed = parse(body, url=URL, content_type=content_type, now=NOW)
+    assert isinstance(parsed, ParsedFeed), parsed
+    return parsed
+
+
+def entry(item: str, namespaces: str = "") -> Entry:
+    [found] = read(rss(f"<item>{item}</item>", namespaces=namespaces)).entries
+    return found
+
+
+# ── ampersands ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+GOOD = "<item><title>One</title><link>https://courier.example/a?x=1&amp;copy=2</link><guid>https://courier.example/a?x=1&amp;copy=2</guid></item>"
+
+
+@pytest.mark.parametrize(
+    ("bad", "title"),
+    [
+        ("<title>H&M and M&S, B&B</title>", "H&M and M&S, B&B"),
+        ("<title>AT&T: Q&A</title>", "AT&T: Q&A"),
+        ("<title>Santé &eacute;tat &nbsp;&hellip;</title>", "Santé état …"),
+        ("<title>Ham & Eggs &unheardof;</title>", "Ham & Eggs &unheardof;"),
+        ("<title><![CDATA[R&D]]> & <![CDATA[S&P]]></title>", "R&D & S&P"),
+        ("<title>Bell\x07 rings &#x1F; twice</title>", "Bell rings twice"),
+        ("<title>Q&A &#99999999 &#xFFFFFFF;</title>", "Q&A \ufffd \ufffd"),
+    ],
+)
+def test_one_fault_costs_no_entry_its_id_and_no_title_a_character(bad: str, title: str) -> None:
+    before = read(rss(GOOD)).entries[0]
+    feed = read(rss(f"{GOOD}<item>{bad}<link>https://courier.example/b?x=1&lang=en&reg=2</link></item>"))
+    assert feed.entries[0] == before
+    assert feed.entries[1].title == title
+    assert feed.entries[1].url == "https://courier.example/b?x=1&lang=en&reg=2"
+    assert any("ill-formed" in problem for problem in feed.problems)
+
+
+def test_an_attribute_and_a_sitemap_with_raw_ampersands() -> None:
+    atom = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title><entry><id>1</id><title>Q&A</title>'
+        '<link href="https://courier.example/?a=1&para=2"/></entry></feed>'
+    )
+    assert read(atom).entries[0].url == "https://courier.example/?a=1&para=2"
+    sitemap = (
+        '<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" '
+        'xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"><url><loc>https://courier.example/?a=1&sect=2</loc>'
+        "<news:news><news:title>R&D</news:title></news:news></url></urlset>"
+    )
+    assert read(sitemap).entries[0].url == "https://courier.example/?a=1&sect=2"
+    assert read(sitemap).entries[0].title == "R&D"
+
+
+def test_a_document_that_declares_entities_is_left_alone() -> None:
+    body = b'<!DOCTYPE rss [<!ENTITY own "x">]><rss>&own; & </rss>'
+    assert repaired(body).body == body
+
+
+# ── before the declaration ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "before", [b"\n", b"\r\n \t", b"\xef\xbb\xbf\n", b"<!-- cached -->\n", b"<b>Notice</b>: x on line 3\n"]
+)
+@pytest.mark.parametrize(
+    ("encoding", "title"),
+    [
+        ("windows-1251", "Саммит в Анкаре"),
+        ("koi8-r", "Саммит в Анкаре"),
+        ("iso-8859-2", "Szczyt: żołnierze Łotwy"),
+        ("windows-1254", "İstanbul’da NATO’nun toplantısı"),
+        ("iso-8859-7", "Σύνοδος στην Άγκυρα"),
+        ("shift_jis", "首脳会議がアンカラで"),
+        ("gb18030", "北约峰会在安卡拉"),
+    ],
+)
+def test_what_stands_before_the_declaration_hides_no_encoding(before: bytes, encoding: str, title: str) -> None:
+    item = f"<item><title>{title}</title><link>https://courier.example/1</link></item>"
+    assert read(before + rss(item, encoding).encode(encoding)).entries[0].title == title
+
+
+@pytest.mark.parametrize("declared", ["windows-1251", "iso-8859-1", "koi8-r"])
+@pytest.mark.parametrize("before", ["", "\n"])
+def test_a_feed_that_is_utf8_is_read_as_that_whatever_it_declares(declared: str, before: str) -> None:
+    feed = read(before + rss("<item><title>Саммит – в Анкаре</title></item>", declared))
+    assert feed.entries[0].title == "Саммит – в Анкаре"
+    assert any("is UTF-8" in problem for problem in feed.problems)
+
+
+def test_a_page_with_an_xml_declaration_in_it_is_no_feed() -> None:
+    assert isinstance(parse(b"<html><body><?xml version='1.0'?></body></html>", url=URL, now=NOW), NotAFeed)
+
+
+# ── packed ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_packed_feed_is_read_and_half_of_one_gives_what_it_has() -> None:
+    items = "".join(
+        f"<item><title>Title {n}</title><link>https://courier.example/{n}</link></item>" for n in range(200)
+    )
+    packed = gzip.compress(rss(items).encode())
+    assert len(read(packed, "application/x-gzip").entries) == 200
+    assert 0 < len(read(packed[: len(packed) // 2]).entries) < 200
+
+
+def test_a_packed_feed_that_is_damaged_or_too_large_says_so() -> None:
+    damaged = parse(GZIP + b"\x00" * 50, url=URL, now=NOW)
+    assert isinstance(damaged, NotAFeed)
+    assert "gzip" in damaged.reason
+    bomb = io.BytesIO()
+    with gzip.open(bomb, "wb") as file:
+        for _ in range(MAX_BYTES // 1_000_000 + 1):
+            file.write(b" " * 1_000_000)
+    began = time.monotonic()
+    with pytest.raises(NotUnpackedError, match="50,000,000"):
+        unpacked(bomb.getvalue(), MAX_BYTES)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("body", [b"&" * 500_000, b"<![CDATA[" * 60_000, b"<!--" * 100_000, b"<?xml " * 90_000])
+def test_a_document_of_faults_costs_little(body: bytes) -> None:
+    began = time.monotonic()
+    repaired(b"<rss>" + body)
+    assert time.monotonic() - began < 5
+
+
+# ── titles: markup or not ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Kanzler: &lt;Wir zahlen nicht&gt;", "Kanzler: <Wir zahlen nicht>"),
+        ("Anna &lt;anna@nato.example&gt; schreibt", "Anna <anna@nato.example> schreibt"),
+        ("See &lt;https://nato.example/&gt; for more", "See <https://nato.example/> for more"),
+        ("3 &lt; 5 and 7 &gt; 6", "3 < 5 and 7 > 6"),
+        ("&lt;i&gt;Le Monde&lt;/i&gt; accuse", "Le Monde accuse"),
+        ("One&lt;br&gt;two", "One two"),
+        ('&lt;span class="x"&gt;Live&lt;/span&gt; now', "Live now"),
+        ("The &lt;table&gt; turns &lt;b&gt;fast&lt;/b&gt;", "The turns fast"),
+        ("Caf&amp;eacute; &amp;#8217;", "Café ’"),
+    ],
+)
+def test_a_title_as_its_reader_sees_it(written: str, shown: str) -> None:
+    assert entry(f"<title>{written}</title><link>https://courier.example/1</link>").title == shown
+
+
+def test_atom_says_what_is_markup() -> None:
+    atom = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><title>A</title><entry><id>1</id><title type="{}">Use &lt;b&gt; and '
+        "&lt;/b&gt;</title></entry></feed>"
+    )
+    assert read(atom.format("text")).entries[0].title == "Use <b> and </b>"
+    assert read(atom.format("html")).entries[0].title == "Use and"
+
+
+# ── authors ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("eva@courier.media (Eva Mayer)", ("Eva Mayer",)),
+        ("Eva Mayer <eva@courier.example>", ("Eva Mayer",)),
+        ("Eva Mayer (eva@courier.example)", ("Eva Mayer",)),
+        ("eva@courier.example", ("eva@courier.example",)),
+        ("Von Eva Mayer und Jan de Vries", ("Eva Mayer", "Jan de Vries")),
+        ("Par Ève Dupont", ("Ève Dupont",)),
+        ("Иван Петров и Анна Ким", ("Иван Петров", "Анна Ким")),
+        ("<a href='/eva'>Eva Mayer</a>", ("Eva Mayer",)),
+        ("<![CDATA[Eva Mayer]]>", ("Eva Mayer",)),
+        ("Mayer, Eva", ("Mayer, Eva",)),
+        ("von der Leyen", ("von der Leyen",)),
+        ("Reuters", ("Reuters",)),
+        ("", ()),
+    ],
+)
+def test_names_of_authors(written: str, names: tuple[str, ...]) -> None:
+    assert names_in(written) == names
+    escaped = written.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    item = "<title>x</title><link>https://courier.example/1</link>"
+    dc = 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    assert entry(f"{item}<author>{escaped}</author>").authors == names
+    assert entry(f"{item}<dc:creator>{escaped}</dc:creator>", dc).authors == names
+
+
+def test_an_author_without_end_is_dropped_at_once_with_a_note() -> None:
+    began = time.monotonic()
+    found = entry(f"<title>x</title><link>https://courier.example/1</link><author>a@{'a.' * 100_000}</author>")
+    assert time.monotonic() - began < 5
+    assert found.authors == ()
+    assert "author" in found.problems[0]
+
+
+# ── sitemaps: the news' own title, date and address ──────────────────────────────────────────────────────────────────
+
+IMAGE = (
+    '<image:image xmlns:image="http://www.google.com/schemas/sitemap-image/1.1"><image:loc>https://courier.example/i.jpg'
+    "</image:loc><image:title>A picture</image:title><image:caption>Of a ship</image:caption></image:image>"
+)
+VIDEO = (
+    '<video:video xmlns:video="http://www.google.com/schemas/sitemap-video/1.1"><video:title>A film</video:title>'
+    "<video:publication_date>2025-01-02T10:00:00Z</video:publication_date></video:video>"
+)
+
+
+@pytest.mark.parametrize("before", [IMAGE, VIDEO, IMAGE + VIDEO])
+@pytest.mark.parametrize("prefix", ["news", "n"])
+@pytest.mark.parametrize(
+    ("written", "published"),
+    [
+        ("2026-08-30T10:00:00+02:00", datetime(2026, 8, 30, 8, tzinfo=UTC)),
+        ("Sun, 30 Aug 2026 10:00:00 CEST", datetime(2026, 8, 30, 8, tzinfo=UTC)),
+        ("30/08/2026", datetime(2026, 8, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_picture_and_a_film_give_news_no_title_and_no_date(
+    before: str, prefix: str, written: str, published: datetime
+) -> None:
+    document = (
+        '<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" '
+        f'xmlns:{prefix}="http://www.google.com/schemas/sitemap-news/0.9"><url>{before}<loc>https://courier.example/a</loc>'
+        f"<{prefix}:news><{prefix}:publication><{prefix}:name>Courier</{prefix}:name><{prefix}:language>de</{prefix}:language>"
+        f"</{prefix}:publication><{prefix}:publication_date>{written}</{prefix}:publication_date>"
+        f"<{prefix}:title>Gipfel &amp;amp; Folgen</{prefix}:title></{prefix}:news></url></urlset>"
+    )
+    [found] = read(document).entries
+    assert (found.title, found.url, found.published) == ("Gipfel & Folgen", "https://courier.example/a", published)
+    assert found.language == "de"
