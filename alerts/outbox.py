@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from search import bulk
 from search.documents import Document, Stored, dump, load, require_id, values
 from search.names import Names
 from search.reading import get_stored
+from search.times import moment_at
 
 _TRIES = 50
 _PAGE = 1_000
@@ -162,7 +163,7 @@ class Outbox:
             composite = {"size": _PAGE, "sources": sources, **after}
             aggs = {"r": {"composite": composite, "aggs": {"since": {"min": {"field": "not_before"}}}}}
             page = self._es.search(index=self._index, size=0, query=due, aggs=aggs)["aggregations"]["r"]
-            found += [Waiting(**bucket["key"], since=_moment(bucket["since"]["value"])) for bucket in page["buckets"]]
+            found += [Waiting(**bucket["key"], since=moment_at(bucket["since"]["value"])) for bucket in page["buckets"]]
             if "after_key" not in page:
                 return found
             after = {"after": page["after_key"]}
@@ -264,14 +265,6 @@ def _due(now: datetime) -> Document:
     by_time = {"range": {"not_before": {"lte": now.isoformat()}}}
     instant = {"term": {"schedule": "instant"}}
     return {"bool": {"filter": [_PENDING], "should": [by_time, instant], "minimum_should_match": 1}}
-
-
-def _moment(milliseconds: float) -> datetime:
-    """Elasticsearch's time as ours; the beginning of our calendar if it lies before that."""
-    try:
-        return datetime.fromtimestamp(milliseconds / 1_000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.min.replace(tzinfo=UTC)
 
 
 _WAITING = {"recipient": "waiting", "alert_id": "alert_id", "schedule": "schedule"}

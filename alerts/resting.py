@@ -18,7 +18,7 @@ from elasticsearch import ApiError, Elasticsearch
 from newswatch.model import SavedSearch
 from newswatch.problems import Problem
 from search.names import Names
-from search.quarantine import Quarantine
+from search.quarantine import Quarantine, moment
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def recovered(es: Elasticsearch, names: Names, ids: Iterable[str]) -> None:
 def _until(document: Mapping[str, Any]) -> tuple[datetime, datetime, str]:
     """When it failed last, when its rest ends, and why; long ago for a document that doesn't say."""
     try:
-        at, count = datetime.fromisoformat(document["at"]), int(document.get("count", 1))
+        at, count = moment(document["at"]), int(document.get("count", 1))
         return at, at + rest_after(count), str(document.get("reason", ""))
     except (KeyError, TypeError, ValueError, OverflowError):
         return _LONG_AGO, _LONG_AGO, ""

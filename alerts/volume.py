@@ -15,6 +15,7 @@ from alerts import schedule
 from alerts.bounds import unusable
 from alerts.outbox import Outbox, OweReport, mute_rule
 from alerts.query import Query, to_query
+from newswatch.clock import SKEW
 from newswatch.errors import QueryError
 from newswatch.model import Delivery, DeliveryKind, DeliveryState, SavedSearch
 from newswatch.problems import Bulkhead
@@ -108,7 +109,10 @@ def _spike(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) 
 
 def _silence(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
     newest = {"last": {"max": {"field": "first_seen"}}}
-    answer = ask(es, names.articles, search.query, size=0, query=to_query(search), aggs=newest)
+    # A moment that is yet to come was written by a clock that is wrong, or by hand: it would hide the silence.
+    so_far = {"range": {"first_seen": {"lte": (now + SKEW).isoformat()}}}
+    query = {"bool": {"filter": [to_query(search), so_far]}}
+    answer = ask(es, names.articles, search.query, size=0, query=query, aggs=newest)
     last = answer["aggregations"]["last"]
     if last["value"] is None:
         return None

@@ -288,13 +288,27 @@ def _show_articles(mark: str, articles: Sequence[Article]) -> None:
         out.print(told, soft_wrap=True)
 
 
+def _article_at(url: str) -> str:
+    """The id of the article at an address.
+
+    Raises:
+        UsageError: it is no address.
+    """
+    from alerts.saved import UsageError
+    from ingest.urls import AddressError, article_id
+
+    try:
+        return article_id(url)
+    except AddressError as error:
+        raise UsageError(str(error)) from error
+
+
 def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the article.")]) -> None:
     """Why a saved search matches an article or does not, clause by clause, and what became of the mail."""
     from alerts.explain import explain as ask
-    from ingest.urls import article_id
 
     context, saved = _open()
-    found = ask(context.es, context.names, saved.get(alert_id), article_id(url))
+    found = ask(context.es, context.names, saved.get(alert_id), _article_at(url))
     verdict = "[bold green]matches[/]" if found.matches else "[bold red]does not match[/]"
     out.print(f"[bold]{escape(alert_id)}[/] {verdict}: {escape(found.article.title)}", soft_wrap=True)
     for clause in found.clauses:
@@ -462,7 +476,6 @@ def ack(
     from alerts.feedback import obey
     from alerts.links import Link
     from alerts.saved import UsageError
-    from ingest.urls import article_id
     from newswatch.errors import NewswatchError
     from newswatch.mail_address import mail_address
     from search.articles import ArticleStore
@@ -472,7 +485,8 @@ def ack(
         recipient = mail_address(to)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    article = ArticleStore(context.es, context.names).get([article_id(url)]).get(article_id(url))
+    article_id = _article_at(url)
+    article = ArticleStore(context.es, context.names).get([article_id]).get(article_id)
     if article is None:
         raise NewswatchError("That article was never indexed.")
     story_id = article.story_id or article.id

@@ -85,7 +85,7 @@ def _read(body: bytes, codec: str) -> str | None:
         codec = "cp1250"
     try:
         text = body.decode(codec, "replace" if codec.startswith("cp125") else "strict")
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, UnicodeError):
         return None
     windows = _WINDOWS.get(codec)
     return _MARKS.sub(lambda mark: mark[0].encode("latin-1").decode(windows, "replace"), text) if windows else text

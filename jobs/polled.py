@@ -9,7 +9,7 @@ from typing import Final
 
 from ingest.identity import may_be_renamed
 from ingest.schedule import page_retry_s
-from ingest.urls import article_id
+from ingest.urls import article_id, is_address
 from newswatch.model import Article, Entry, FetchFailed, FetchResult, NotAFeed, ParsedFeed
 from search.documents import Stored
 from search.entries import EntryRecord, alias_of, content_hash, entry_key
@@ -90,7 +90,7 @@ class Candidate:
 
     def known_as(self, url: str) -> Candidate:
         """With its article known by `url`, and not by what its page says."""
-        if self.article is None:
+        if self.article is None or not is_address(url):  # the stored article was edited to nonsense
             return self
         was, name = self.article, article_id(url)
         story = name if was.story_id == was.id else was.story_id

@@ -28,7 +28,7 @@ from ingest.assemble import assemble, wants_page
 from ingest.extract import extractor_version
 from ingest.fetch import Fetcher
 from ingest.schedule import WITNESSES, after_poll, answered, is_our_outage, is_silent, last_answer, may_be_ours
-from ingest.urls import host_of, is_address
+from ingest.urls import host_of, is_address, shown
 from jobs.answers import LINGER_S, Answers
 from jobs.context import Context, job
 from jobs.lease import Lease
@@ -461,7 +461,11 @@ class _Puller:
         if not addresses:
             return candidates
         for link_id, article in self._articles.get(addresses).items():
-            addresses[link_id] = article.url
+            if is_address(article.url):
+                addresses[link_id] = article.url
+            else:
+                reason = f"its url is no address: {shown(article.url)}"
+                self._wall("identify").note(Problem("document", f"articles/{article.id}", reason, "identify"))
         self._entries.save(aliases(addresses, self._clock()))
         return [
             one

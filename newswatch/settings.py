@@ -36,6 +36,23 @@ def default_config_dir() -> Path:
     return checkout if checkout.is_dir() else PACKAGE / "config"
 
 
+LINE_CHARS = 200
+"""Of a setting that goes into a header."""
+
+
+def _one_line(text: str) -> str:
+    """What fits into a header of a mail or of a request.
+
+    Raises:
+        ValueError: it has another character than printable ones, or too many.
+    """
+    plain = text.strip()
+    if len(plain) > LINE_CHARS or not plain.isprintable():
+        raise ValueError(f"it is to be one line of at most {LINE_CHARS} printable characters")
+    return plain
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 
 
@@ -84,7 +101,7 @@ class Settings(BaseSettings):
     """The password that goes with the name."""
     mail_from: MailAddress = "newswatch@localhost"
     """The sender's address."""
-    mail_name: str = "newswatch"
+    mail_name: Line = "newswatch"
     """Shown as the sender, before the address."""
     mail_group_s: int = Field(default=60, ge=0, le=86_400)
     """Least time between two instant mails to one recipient: what comes meanwhile goes together."""
@@ -100,7 +117,7 @@ class Settings(BaseSettings):
     operator: Annotated[MailAddress | None, BeforeValidator(lambda text: text or None)] = None
     """Address that is mailed, once a day, which feeds broke, went silent or came back. None: that is only logged."""
 
-    contact: str = "newswatch@localhost"
+    contact: Line = "newswatch@localhost"
     """Address or page for publishers to complain to; part of the User-Agent."""
     fetch_connect_timeout_s: float = Field(default=10, gt=0, le=600, allow_inf_nan=False)
     """Within how many seconds a publisher must take the connection."""

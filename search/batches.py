@@ -35,13 +35,13 @@ class BatchStore:
     def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int) -> Batch:
         """A new batch with the next free number, whoever else is opening one."""
         number = self._last_number() + 1
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             until = now + timedelta(seconds=lease_s)
             batch = Batch(number, tuple(feed_ids), BatchState.PLANNED, now, until)
             try:
                 self._es.create(index=self._index, id=batch.id, document=dump(batch))
             except ConflictError:
-                number += 1
+                number += 1 + attempt**2  # ever further: above a number that is not believed there may be many
             else:
                 return batch
         raise StoreError(f"No free batch number within {_TRIES} of {number}: run it again.")

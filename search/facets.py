@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from search.syntax import Parsed, span
+from search.times import moment_at
 
 _COUNTED = {
     "tag": ("tags", 60),
@@ -123,18 +124,14 @@ def time_range(answer: Mapping[str, Any]) -> TimeRange | None:
     """When the articles were published; None if there are none."""
     if answer["first"]["value"] is None:
         return None
-    first, last = _moment(answer["first"]["value"]), _moment(answer["last"]["value"])
+    first, last = moment_at(answer["first"]["value"]), moment_at(answer["last"]["value"])
     return TimeRange(first, max(first, _usual_first(answer["days"]["buckets"])), last)
 
 
 def _usual_first(days: Sequence[Mapping[str, Any]]) -> datetime:
     """The day by whose end more than one in a hundred were published."""
     so_far = list(accumulate(day["doc_count"] for day in days))
-    return _moment(next(day["key"] for day, count in zip(days, so_far, strict=True) if count > so_far[-1] / 100))
-
-
-def _moment(milliseconds: float) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment_at(next(day["key"] for day, count in zip(days, so_far, strict=True) if count > so_far[-1] / 100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +185,7 @@ def timeline(buckets: Iterable[Mapping[str, Any]], scale: Scale, total: int) -> 
     """The time-line, from buckets of its step or of days."""
     counts: Counter[datetime] = Counter()
     for bucket in buckets:
-        counts[_floor(_moment(bucket["key"]), scale.step)] += bucket["doc_count"]
+        counts[_floor(moment_at(bucket["key"]), scale.step)] += bucket["doc_count"]
     steps = int((scale.last - scale.start) / scale.step) + 1
     starts = [scale.start + number * scale.step for number in range(steps)]
     bars = tuple(Bar(start, start + scale.step, counts[start]) for start in starts)

@@ -49,7 +49,9 @@ def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, no
     carried = {"term": {"feeds": feed_id}}
     since = (now - timedelta(days=days - 1)).date()
     daily = {"date_histogram": {"field": "first_seen", "calendar_interval": "day"}}
-    aggs = {"recent": {"filter": {"range": {"first_seen": {"gte": since.isoformat()}}}, "aggs": {"days": daily}}}
+    until = (now + timedelta(days=1)).date()  # what lies later was written by hand, and may be of any year
+    within = {"range": {"first_seen": {"gte": since.isoformat(), "lt": until.isoformat()}}}
+    aggs = {"recent": {"filter": within, "aggs": {"days": daily}}}
     try:
         answer: Mapping[str, Any] = es.search(
             index=names.articles,

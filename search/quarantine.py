@@ -234,7 +234,7 @@ def _kept(problem_id: str, document: Mapping[str, Any]) -> Kept:
 
 
 def _read(problem_id: str, document: Mapping[str, Any]) -> Kept:
-    at = _moment(document["at"])
+    at = moment(document["at"])
     problem = Problem(
         _text(document["what"]),  # type: ignore[arg-type]  # a kind of another version is shown too
         _text(document.get("id", "")),
@@ -244,7 +244,7 @@ def _read(problem_id: str, document: Mapping[str, Any]) -> Kept:
         _text(document["feed_id"]) if document.get("feed_id") else None,
         document.get("document"),
     )
-    first = _moment(document["first_at"]) if document.get("first_at") else at
+    first = moment(document["first_at"]) if document.get("first_at") else at
     return Kept(problem_id, problem, first, at, int(document.get("count", 1)))
 
 
@@ -253,7 +253,7 @@ def _text(value: Any) -> str:
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
-def _moment(value: Any) -> datetime:
+def moment(value: Any) -> datetime:
     """A date of Elasticsearch in UTC.
 
     Raises:

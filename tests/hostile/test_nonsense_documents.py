@@ -21,6 +21,7 @@ from alerts.feedback import Label
 from alerts.mailbox import Mailbox, Mailboxes
 from alerts.outbox import document as delivery_document
 from alerts.saved import SavedSearches
+from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match
 from jobs.plan import plan
@@ -161,6 +162,7 @@ def run(world: World) -> None:
     for number in plan(world.context).batches:
         pull(world.context, number)
     match(world.context)
+    deliver(world.context)
     recheck(world.context)
     health(world.context)
     upkeep(world.context)
