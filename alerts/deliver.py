@@ -35,6 +35,7 @@ from alerts.query import marking_query
 from alerts.saved import SavedSearches
 from alerts.smtp import SendResult
 from newswatch.clock import running_from
+from newswatch.errors import NewswatchError
 from newswatch.mail_address import mail_address
 from newswatch.model import Delivery, DeliveryState, Outcome, Passage, SavedSearch
 from newswatch.problems import Bulkhead, Problem, is_trouble, reason_of
@@ -353,8 +354,15 @@ class _Worker:
         return _Composed(message, carried, notices, passages), tuple(gone)
 
     def _stories(self, mail: Mail) -> tuple[list[Story], list[str]]:
-        """What the mail tells, and the deliveries whose article is gone."""
-        articles = self._articles.get({d.article_id for d in mail.deliveries if d.article_id})
+        """What the mail tells, and the deliveries whose article is gone.
+
+        Raises:
+            NewswatchError: an article is there and can't be read; it may be mended, so its mail stays due.
+        """
+        wanted = {d.article_id for d in mail.deliveries if d.article_id}
+        articles = self._articles.get(wanted)
+        if unreadable := self._articles.exist(wanted - articles.keys()):
+            raise NewswatchError(f"its article {min(unreadable)} can't be read in Elasticsearch")
         counts = independent_sources(self._es, self._names.articles, [item.story_id for item in mail.items])
         stories, gone = [], []
         for item in mail.items:

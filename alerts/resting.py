@@ -7,17 +7,20 @@ search that was saved anew since then does not rest.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.model import SavedSearch
 from newswatch.problems import Problem
 from search.names import Names
 from search.quarantine import Quarantine
+
+log = logging.getLogger(__name__)
 
 FIRST_REST: Final = timedelta(minutes=1)
 """After the first failure."""
@@ -37,7 +40,18 @@ class Rests:
 
 
 def rests(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now: datetime) -> Rests:
-    """Those of the searches that failed while they were matched; one that was saved anew since is tried again."""
+    """Those of the searches that failed while they were matched; one that was saved anew since is tried again.
+
+    Where the quarantine can't be read, nobody rests: it must not keep the searches from being matched.
+    """
+    try:
+        return _rests(es, names, searches, now)
+    except ApiError as error:
+        log.warning("No search rests, as the quarantine can't be read: %s", error)
+        return Rests({}, frozenset())
+
+
+def _rests(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now: datetime) -> Rests:
     wanted = {Problem("search", search.id, "").id: search.id for search in searches}
     failed: list[dict[str, Any]] = [{"term": {"what": "search"}}, {"term": {"stage": "match"}}]
     es.indices.refresh(index=names.quarantine)

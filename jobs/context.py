@@ -45,8 +45,17 @@ class Context:
         return Bulkhead(stage, fault=self.fault)
 
     def set_aside(self, bulkhead: Bulkhead) -> None:
-        """Keep the problems of a stage, where users see them."""
-        Quarantine(self.es, self.names).note(bulkhead.problems, now=self.clock())
+        """Keep the problems of a stage, where users see them.
+
+        What the stage did stands, also if its problems can't be kept: they are logged, and come again.
+        """
+        if not bulkhead.problems:
+            return
+        try:
+            Quarantine(self.es, self.names).note(bulkhead.problems, now=self.clock())
+        except (StoreError, ApiError, TransportError):
+            told = "; ".join(f"{problem.subject}: {problem.reason}" for problem in bulkhead.problems)
+            log.exception("%s: these problems could not be kept: %s", bulkhead.stage, told)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Bulkhead]:
@@ -62,17 +71,7 @@ class Context:
         except (ApiError, TransportError) as error:
             raise store_error(error) from error
         finally:
-            self._keep(bulkhead)
-
-    def _keep(self, bulkhead: Bulkhead) -> None:
-        """What the stage did stands, also if its problems can't be kept: they come again with the next run."""
-        if not bulkhead.problems:
-            return
-        try:
             self.set_aside(bulkhead)
-        except (StoreError, ApiError, TransportError):
-            told = "; ".join(f"{problem.subject}: {problem.reason}" for problem in bulkhead.problems)
-            log.exception("%s: these problems could not be kept: %s", bulkhead.stage, told)
 
     def restore(self, index: str) -> bool:
         """Make an index that is missing anew, empty, and tell; False: it is none that is made beforehand."""
@@ -89,7 +88,7 @@ class Context:
         for index in created:
             bulkhead.note(Problem("document", index, _RESTORED.format(index=index), bulkhead.stage))
             log.warning(_RESTORED.format(index=index))
-        self._keep(bulkhead)
+        self.set_aside(bulkhead)
 
 
 _RESTORED = (

@@ -77,6 +77,10 @@ class ArticleStore:
         found = all_stored(self._hits(ids)[1].values(), with_document)
         return {one.id: one.value[0] for one in found}
 
+    def exist(self, ids: Iterable[str]) -> set[str]:
+        """Which of the articles there are, in real time, also those whose document can't be read."""
+        return set(self._hits(ids)[1])
+
     def write(self, articles: Sequence[Article], batch: Batch, seq: int, *, now: datetime) -> WriteReport:
         """Write what is new or changed, numbered from `seq` on, and say what became of each article.
 

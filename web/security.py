@@ -186,7 +186,7 @@ async def read_form(request: Request) -> FormData:
             raise HTTPException(
                 400, f"{name[:100]} holds a control character: type the text anew instead of pasting it."
             )
-    return FormData(dict(fields))
+    return FormData([*fields])
 
 
 async def _read(request: Request) -> bytes:

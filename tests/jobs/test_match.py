@@ -121,10 +121,12 @@ def test_a_search_for_which_nothing_can_be_owed_keeps_its_batch(world: World) ->
         if (kind, subject) == ("search", "other"):
             raise RuntimeError("broken on purpose")
 
+    match(world.context)
     arrive(world, 1)
     report = match(replace(world.context, fault=fault))
     assert (report.owed, report.failed) == (1, {"other": "RuntimeError: broken on purpose"})
     assert batch_waits(world.context)
+    world.wait(minutes=2)
     assert match(world.context).owed == 1
 
 
@@ -174,3 +176,18 @@ def test_a_search_that_breaks_is_run_once_a_run_rests_and_misses_nothing(world: 
     report = match(world.context)
     assert (len(report.batches), report.matches, report.failed) == (3, 3, {}), "nothing was missed"
     assert "nato" not in problems(world), "and it is well again"
+
+
+def test_a_mail_whose_article_can_t_be_read_waits_until_it_is_mended(world: World) -> None:
+    es, names = world.context.es, world.context.names
+    arrive(world, 1)
+    arrive(world, 2)
+    match(world.context)
+    es.indices.refresh(index=names.articles)
+    hit = es.search(index=names.articles, size=1, sort=[{"seq": "asc"}])["hits"]["hits"][0]
+    es.index(index=hit["_index"], id=hit["_id"], document=hit["_source"] | {"tag_details": "nonsense"})
+    assert deliver(world.context).sent == 1, "the other is mailed"
+    es.index(index=hit["_index"], id=hit["_id"], document=hit["_source"], refresh=True)
+    world.wait(hours=2)
+    assert deliver(world.context).sent == 1
+    assert len(set(subjects(world))) == len(world.mailbox.mails) == 2

@@ -18,6 +18,7 @@ import pytest
 
 from embedded.elasticsearch import Node, start_elasticsearch
 from embedded.processes import free_port
+from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
@@ -85,6 +86,7 @@ def test_two_of_each_job_at_once(world: World) -> None:
         assert plan(world.context).feeds == 0, "the feed is held"
         _at_once(lambda numbers=numbers: [pull(world.context, number) for number in numbers])  # type: ignore[misc]
         _at_once(lambda: match(world.context))
+        _at_once(lambda: deliver(world.context))
         assert world.count(world.context.names.articles) == published
         assert len(mail_ids(world)) == len(set(mail_ids(world))) == published
 

@@ -14,6 +14,7 @@ import pytest
 
 from embedded.elasticsearch import Member, Node, start_elasticsearch
 from jobs.context import Context, open_context
+from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
@@ -64,6 +65,7 @@ def poll(world: World) -> None:
     for number in batches:
         pull(_own(world), number)
     match(_own(world))
+    deliver(_own(world))
 
 
 def _own(world: World) -> Context:
