@@ -50,6 +50,11 @@ _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly
 _REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}));?")
 _XML_BASE: Final = re.compile(rb"""\bxml:base\s*=\s*(?P<quote>["'])(?P<base>[^"'<>]*)(?P=quote)""")
 _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
+_BARE_HOST: Final = re.compile(
+    r"\s*(?:www\.|(?:[a-z0-9-]+\.)+(?!(?:php\d?|[psx]?html?|aspx?|jspx?|cgi|cfm|do|pl|py|rb|dll|nsf)/)[a-z]{2,18}/)",
+    re.IGNORECASE,
+)
+"""`paper.example/8`: read as a path it leads nowhere. `index.php/8` is a path."""
 _LANGUAGE: Final = re.compile(r"^([A-Za-z]{2,3})(?:[-_]|$)")
 
 
@@ -282,13 +287,22 @@ def _authors(entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
 
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
     """The first of the addresses that the entry gives which is one; those before it are noted."""
-    given = [_text(entry, "feedburner_origlink"), _text(entry, "link")]
+    given = [_text(entry, "feedburner_origlink"), _own_link(entry)]
     if _get(entry, "guidislink") and given[1] == _text(entry, "id") and not _SCHEME.match(given[1]):
         given[1] = ""  # `isPermaLink` is the default, so a bare number passes for a link
     if not any(link.strip() for link in given):
         given = [next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")]
     links = (link_of(text.unescape(link), base, "link", problems) for link in given)
     return next((link for link in links if link), None)
+
+
+def _own_link(entry: Mapping[str, Any]) -> str:
+    """Where feedparser takes a translation of the entry for its link (it takes the last), the one that is none."""
+    link = _text(entry, "link")
+    pages = [e for e in _get(entry, "links") or () if _text(e, "rel") == "alternate" and "html" in _text(e, "type")]
+    if not any(_text(page, "hreflang") and _text(page, "href") == link for page in pages):
+        return link
+    return next((_text(page, "href") for page in pages if not _text(page, "hreflang")), "") or link
 
 
 def _date(entry: Mapping[str, Any], key: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
@@ -380,6 +394,11 @@ def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> 
 def link_of(given: str, base: str | None, what: str, problems: list[str]) -> str | None:
     """`given` as an address, read relative to `base`; None with a note in `problems` where it is none."""
     if not given.strip():
+        return None
+    if _BARE_HOST.match(given):
+        problems.append(
+            f"{what} {shown(given.strip())} is no http(s) URL: dropped. It begins with a host, not a scheme"
+        )
         return None
     try:
         return resolve(given, base).url

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.parse import MAX_BYTES, parse
+from ingest.parse import MAX_BYTES, link_of, parse
 from newswatch.model import Entry, NotAFeed, ParsedFeed
 from tests.conftest import SHARED_DATA
 
@@ -372,3 +372,48 @@ def test_the_corpora_of_other_parsers_are_read_without_an_error() -> None:
         check(parsed)
         assert "failed" not in getattr(parsed, "reason", ""), path
         assert time.monotonic() - began < 10, path
+
+
+# ── links that lead elsewhere ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "given", ["courier.example/8", "www.courier.example", "News.Courier.co.uk/a?b=1", " a-b.de/x "]
+)
+def test_a_host_without_a_scheme_is_no_path(given: str) -> None:
+    problems: list[str] = []
+    assert link_of(given, "https://paper.example/", "link", problems) is None
+    assert "not a scheme" in problems[0]
+
+
+@pytest.mark.parametrize(
+    "given", ["index.php/8", "story.html", "2026.07/x", "a/b.example/8", "Start.aspx/x", "?u=a.de/"]
+)
+def test_a_path_with_dots_is_one(given: str) -> None:
+    problems: list[str] = []
+    assert link_of(given, "https://paper.example/", "link", problems) == f"https://paper.example/{given}"
+    assert not problems
+
+
+ITS_OWN = "<link>https://paper.example/10</link>"
+FRENCH = '<a:link rel="alternate" hreflang="fr" href="https://paper.example/fr/10"/>'
+ATOMS_OWN = '<a:link rel="alternate" type="text/html" href="https://paper.example/10"/>'
+
+
+@pytest.mark.parametrize(
+    ("links", "url"),
+    [
+        (ITS_OWN + FRENCH, "https://paper.example/10"),
+        (FRENCH + ITS_OWN, "https://paper.example/10"),
+        (ATOMS_OWN + FRENCH, "https://paper.example/10"),
+        (FRENCH, "https://paper.example/fr/10"),
+    ],
+)
+def test_a_translation_is_not_the_entrys_link(links: str, url: str) -> None:
+    document = (
+        f'<rss version="2.0" xmlns:a="http://www.w3.org/2005/Atom"><channel><title>P</title><item><title>x</title>{links}'
+        "</item></channel></rss>"
+    )
+    feed = parse(document.encode(), url="https://paper.example/feed.xml", now=datetime(2026, 7, 6, tzinfo=UTC))
+    assert isinstance(feed, ParsedFeed)
+    assert feed.entries[0].url == url
