@@ -201,7 +201,7 @@ def _item_date(item: Any) -> datetime | None:
 
 def bounded_feed(feed: ParsedFeed, more: Iterable[str] = ()) -> ParsedFeed:
     """`feed` with every text within its bound. What was cut is told in its problems, after `more`, or its entries'."""
-    left_out = list(more)
+    left_out = [*feed.left_out, *more]
     entries = feed.entries
     if len(entries) > MAX_ENTRIES:
         left_out.append(f"{len(entries) - MAX_ENTRIES:,} entries beyond the first {MAX_ENTRIES:,} were left out")

@@ -191,6 +191,7 @@ def _parse_xml(
         skip_days=frozenset(_DAYS.index(d) for d in (d.decode().lower() for d in skip.get(b"days", ())) if d in _DAYS),
         hub=_link(feed, "hub", url),
         self_url=_link(feed, "self", url),
+        left_out=tuple(_get(feed, bounded_feedparser.NOTES) or ()),
     )
 
 
@@ -325,11 +326,10 @@ def _is_image(media: Mapping[str, Any]) -> bool:
 def _document_problems(parsed: Mapping[str, Any]) -> list[str]:
     import feedparser
 
-    left_out = list(_get(parsed.feed, bounded_feedparser.NOTES) or ())  # type: ignore[attr-defined]
     error = _get(parsed, "bozo_exception")
     if not _get(parsed, "bozo") or error is None or isinstance(error, feedparser.NonXMLContentType):
-        return left_out  # feeds served as text/html are many, and nothing is lost by it
-    return [*left_out, f"the document is ill-formed: {text.one_line(str(error))}"]
+        return []  # feeds served as text/html are many, and nothing is lost by it
+    return [f"the document is ill-formed: {text.one_line(str(error))}"]
 
 
 def _format(version: str) -> str:

@@ -249,7 +249,7 @@ def test_a_name_that_is_not_known_is_down(tmp_path: Path) -> None:
     assert "Name or service not known" in result.down
 
 
-@pytest.mark.parametrize("host", ["a..b", "x" * 300, "a b", ""])
+@pytest.mark.parametrize("host", ["a..b", "x" * 300])
 def test_a_host_that_is_none_is_down(host: str, tmp_path: Path) -> None:
     settings = to(Rogue("", hang, port=9), tmp_path, smtp_host=host)
     result = Mailer(settings).send(a_message(), [BAD])
