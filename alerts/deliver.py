@@ -261,7 +261,7 @@ class _Worker:
         """Those of what is owed that can be planned; a document that a user has edited to nonsense stays as it is."""
         unknown = {one.value.alert_id for one in owed} - self._searches.keys()
         self._searches |= dict.fromkeys(unknown)
-        self._searches |= self._saved.of(unknown, self._walls)
+        self._searches |= self._saved.of(unknown)
         searches = self._known()
         return [
             one

@@ -56,12 +56,12 @@ def look(es: Elasticsearch, names: Names, settings: Settings, *, now: datetime, 
     waiting: dict[str, list[Waiting]] = {}
     for one in outbox.due(now):
         waiting.setdefault(one.recipient, []).append(one)
-    searches = SavedSearches(es, names).of((w.alert_id for ws in waiting.values() for w in ws), bulkhead)
+    searches = SavedSearches(es, names).of(w.alert_id for ws in waiting.values() for w in ws)
     group, lease = timedelta(seconds=settings.mail_group_s), lease_of(settings)
     # Elasticsearch takes no empty id. Nobody has that address, which is told when it is served.
     addresses = [recipient for recipient in waiting if recipient]
     moments: dict[str, datetime] = {"": _first(waiting[""])} if "" in waiting else {}
-    for recipient, found in zip(addresses, Mailboxes(es, names).many(addresses, bulkhead), strict=True):
+    for recipient, found in zip(addresses, Mailboxes(es, names).many(addresses), strict=True):
         if found is None:
             continue
         box = believed(found, now)

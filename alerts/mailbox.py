@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch
 
 from newswatch.clock import SKEW
 from newswatch.errors import DocumentError, StoreError
-from newswatch.problems import Bulkhead, set_aside
-from search.documents import Hit, Stored, dump, load, problem_of, read, require_id, stored
+from newswatch.problems import set_aside
+from search.documents import Stored, dump, load, problem_of, read, readable, require_id, stored
 from search.names import Names
 from search.reading import get_hit, get_hits
 
@@ -182,13 +181,13 @@ class Mailboxes:
         hit = get_hit(self._es, self._index, address)
         return stored(read(hit, read_mailbox), hit) if hit else None
 
-    def many(self, addresses: Sequence[str], bulkhead: Bulkhead) -> Iterator[Mailbox | None]:
-        """The mailbox of each address, in order and in real time; None for one whose document can't be read."""
+    def many(self, addresses: Sequence[str]) -> Iterator[Mailbox | None]:
+        """The mailbox of each address, in order and in real time; None for one that can't be read: set aside."""
         for at in range(0, len(addresses), _PAGE):
             wanted = addresses[at : at + _PAGE]
             hits = {hit["_id"]: hit for hit in get_hits(self._es, self._index, wanted)}
-            for address in wanted:
-                yield bulkhead.attempt("recipient", address, partial(_mailbox, address, hits.get(address)))
+            read_ones = {hit["_id"]: box for hit, box in readable(hits.values(), read_mailbox)}
+            yield from (read_ones.get(address) if address in hits else Mailbox(address) for address in wanted)
 
     def _write(self, was: Stored[Mailbox] | None, box: Mailbox) -> Stored[Mailbox] | None:
         try:
@@ -214,7 +213,3 @@ def read_mailbox(address: str, document: Mapping[str, Any]) -> Mailbox:
     box = load(Mailbox, document)
     require_id(address, box.address)
     return box
-
-
-def _mailbox(address: str, hit: Hit | None) -> Mailbox:
-    return read_mailbox(address, hit["_source"]) if hit else Mailbox(address)

@@ -320,13 +320,10 @@ class SavedSearches:
         found = self._found(alert_id)
         return read_search(found.id, found.value)
 
-    def of(self, alert_ids: Iterable[str], bulkhead: Bulkhead) -> dict[str, SavedSearch]:
-        """Those of the saved searches that exist and can be read, by id and in real time."""
-        found: dict[str, SavedSearch] = {}
-        for hit in get_hits(self._es, self._index, (alert_id for alert_id in alert_ids if alert_id)):
-            search = bulkhead.attempt("search", hit["_id"], partial(read_search, hit["_id"], hit["_source"]))
-            found |= {search.id: search} if search else {}
-        return found
+    def of(self, alert_ids: Iterable[str]) -> dict[str, SavedSearch]:
+        """Those of the saved searches that exist, by id and in real time; one that can't be read is set aside."""
+        hits = get_hits(self._es, self._index, (alert_id for alert_id in alert_ids if alert_id))
+        return {search.id: search for search in values(hits, read_search)}
 
     def history(self, alert_id: str) -> tuple[Change, ...]:
         """The versions before the one in force, oldest first; one that can't be read is left out, and set aside."""
