@@ -265,7 +265,8 @@ def test_what_breaks_costs_itself(town: tuple[World, Publisher, Publisher, Publi
 
     world.context = replace(world.context, fault=fault)
     report = poll(world)
-    assert report.feeds == 2, "no feed is held for it"
+    # A feed that breaks is set aside by `plan` already.
+    assert report.feeds == (1 if kind == "feed" else 2), "no feed is held for it"
     assert on(2, good, "/page") in urls(world)
     kept = Quarantine(world.context.es, world.context.names)
     kept.refresh()
