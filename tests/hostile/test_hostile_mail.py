@@ -282,7 +282,7 @@ def test_one_story_that_breaks_a_mail_is_left_out_of_it(desk: Desk, office: Post
     assert report.sent == 1
     (mail,) = office.messages
     assert str(mail["Subject"]).startswith("7 stories")
-    assert [desk.found(one).state for one in owed].count(DeliveryState.SENT) == 7
+    assert [desk.found(one).state for one in owed if one is not owed[4]] == [DeliveryState.SENT] * 7
 
 
 def test_2_000_stories_are_told_by_mails_that_a_server_takes(desk: Desk, office: PostOffice) -> None:
