@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from alerts import schedule
+from ingest.dates import in_utc
 from newswatch.errors import QueryError
 from newswatch.model import SavedSearch
 from search.limits import MAX_CHARS, check_cost, shown
@@ -95,7 +96,7 @@ def moment(given: datetime) -> datetime:
     bound = BOUNDS["moment"]
     if not bound.least <= given.year <= bound.most:
         raise ValueError(f"{given.isoformat()} is out of bounds: the years {bound.least:g} to {bound.most:g} are taken")
-    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+    return in_utc(given)
 
 
 def count(field: str, items: Sized) -> None:

@@ -361,7 +361,8 @@ class _Worker:
         """
         wanted = {d.article_id for d in mail.deliveries if d.article_id}
         articles = self._articles.get(wanted)
-        if unreadable := self._articles.exist(wanted - articles.keys()):
+        lacking = wanted - articles.keys()
+        if lacking and (unreadable := self._articles.exist(lacking)):
             raise NewswatchError(f"its article {min(unreadable)} can't be read in Elasticsearch")
         counts = independent_sources(self._es, self._names.articles, [item.story_id for item in mail.items])
         stories, gone = [], []

@@ -100,7 +100,7 @@ def _changed(es: Elasticsearch, names: Names, ids: list[str]) -> dict[str, datet
     found: dict[str, datetime] = {}
     for doc in es.mget(index=names.searches, ids=ids, source_includes=["changed_at"])["docs"]:
         try:
-            found[doc["_id"]] = datetime.fromisoformat(doc["_source"]["changed_at"]).astimezone(UTC)
+            found[doc["_id"]] = moment(doc["_source"]["changed_at"])
         except (KeyError, TypeError, ValueError):
             continue
     return found

@@ -68,8 +68,7 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
             bulkhead=walls,
         )
     finally:
-        if walls.problems:
-            context.set_aside(walls)
+        context.set_aside(walls)
 
 
 def mails_wait(context: Context) -> bool:

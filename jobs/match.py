@@ -65,30 +65,23 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
     enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
     known = rests(context.es, context.names, enabled, now)
     report = MatchedReport()
+
+    def with_batch(waiting: Stored[Batch], among: Sequence[SavedSearch]) -> MatchedReport:
+        """A batch that can't be matched keeps waiting and does not hold up the later ones."""
+        work = partial(_match_one, context, waiting, among, report, walls, known)
+        return walls.attempt("batch", waiting.value.id, work) or report
+
     for waiting in batches.waiting(now=now):
-        report = _walled(context, waiting, enabled, report, walls, known)
+        report = with_batch(waiting, enabled)
     for late in batches.unmatched(now=now):
         again = [search for search in enabled if search.id in late.value.unmatched]
         if not again or any(search.id not in known.resting and search.id not in report.failed for search in again):
-            report = _walled(context, late, again, report, walls, known)
+            report = with_batch(late, again)
     owed = owe_volume(context.es, context.names, enabled, now, bulkhead=walls, resting=known.resting)
     if report.batches:
         well = (search_id for search_id in known.tried_again if not walls.has("search", search_id))
         recovered(context.es, context.names, well)
     return replace(report, owed=report.owed + owed.created)
-
-
-def _walled(
-    context: Context,
-    waiting: Stored[Batch],
-    searches: Sequence[SavedSearch],
-    report: MatchedReport,
-    walls: Bulkhead,
-    known: Rests,
-) -> MatchedReport:
-    """`_match_one`; a batch that can't be matched keeps waiting and does not hold up the later ones."""
-    work = partial(_match_one, context, waiting, searches, report, walls, known)
-    return walls.attempt("batch", waiting.value.id, work) or report
 
 
 def _match_one(

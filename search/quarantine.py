@@ -12,6 +12,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from ingest.dates import in_utc
 from newswatch.errors import StoreError
 from newswatch.model import Article, Entry
 from newswatch.problems import Problem, ProblemKind, reason_of
@@ -259,8 +260,7 @@ def moment(value: Any) -> datetime:
     Raises:
         ValueError, TypeError, OverflowError: it is none that can be shown.
     """
-    moment = datetime.fromisoformat(value)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(datetime.fromisoformat(value))
 
 
 def _earlier(doc: Hit) -> tuple[str | None, int]:
