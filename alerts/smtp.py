@@ -15,6 +15,7 @@ from typing import Final
 
 from alerts.smtp_connection import Connection, Dialogue, Lookup
 from newswatch.settings import Settings
+from newswatch.texts import cut_short
 
 ANSWER_CHARS: Final = 500
 """A server's answer that is longer is cut, and ends in "…"."""
@@ -200,14 +201,10 @@ def _is_no(code: int) -> bool:
 
 def _answer(code: int, text: bytes | str) -> str:
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return _cut(f"{code} {' '.join(plain.split())}")
+    return cut_short(f"{code} {' '.join(plain.split())}", ANSWER_CHARS)
 
 
 def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error.smtp_code, error.smtp_error)
-    return _cut(" ".join(str(error).split()) or type(error).__name__)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= ANSWER_CHARS else text[: ANSWER_CHARS - 1] + "…"
+    return cut_short(" ".join(str(error).split()) or type(error).__name__, ANSWER_CHARS)

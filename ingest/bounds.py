@@ -3,7 +3,7 @@
 Three lines of defence, in the order in which a document meets them: a count of its bytes that proves a small one
 harmless (`is_harmless`), so that it needs no worker process; the cut of what is too long before it is parsed
 (`newest_entries`) and after (`bounded_feed`, `bounded_page`); and, for whatever else is in it, the limits on time and
-memory of `ingest.workers`.
+memory of `ingest.workers`. Addresses have their bound in `ingest.urls`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ NAME_CHARS: Final = 200
 MAX_AUTHORS: Final = 50
 ID_CHARS: Final = 2_000
 """A longer id is replaced by its hash: Elasticsearch takes no keyword beyond 32,766 bytes."""
-URL_CHARS: Final = 8_000
 PROBLEM_CHARS: Final = 300
 MAX_PROBLEMS: Final = 50
 """Of one feed, entry or page; how many more there were is told in one more."""
@@ -208,16 +207,9 @@ def bounded_feed(feed: ParsedFeed, more: Iterable[str] = ()) -> ParsedFeed:
         entries = entries[:MAX_ENTRIES]
     problems = [*left_out, *feed.problems]
     title = cut(feed.title, TITLE_CHARS, "the feed's title", problems)
-    site, hub, self_url = (
-        bounded_url(url, name, problems)
-        for url, name in ((feed.site, "the feed's site"), (feed.hub, "the hub"), (feed.self_url, "the feed's own URL"))
-    )
     return replace(
         feed,
         title=title,
-        site=site,
-        hub=hub,
-        self_url=self_url,
         entries=tuple(map(bounded_entry, entries)),
         problems=told(problems),
         left_out=tuple(left_out),
@@ -229,12 +221,10 @@ def bounded_entry(entry: Entry) -> Entry:
     problems = list(entry.problems)
     changed = {
         "id": _bounded_id(entry.id, problems),
-        "url": bounded_url(entry.url, "link", problems),
         "title": cut(entry.title, TITLE_CHARS, "title", problems),
         "summary": cut(entry.summary, SUMMARY_CHARS, "summary", problems),
         "content": cut(entry.content, TEXT_CHARS, "content", problems),
         "authors": bounded_names(entry.authors, problems),
-        "image": bounded_url(entry.image, "image", problems),
     }
     if len(problems) == len(entry.problems) and told(problems) == entry.problems:
         return entry
@@ -249,8 +239,6 @@ def bounded_page(page: Extracted) -> Extracted:
         title=cut(page.title, TITLE_CHARS, "the page's title", problems),
         text=cut(page.text, TEXT_CHARS, "the page's text", problems),
         authors=bounded_names(page.authors, problems),
-        canonical_url=bounded_url(page.canonical_url, "the canonical URL", problems),
-        image=bounded_url(page.image, "the image's URL", problems),
         site_name=cut(page.site_name, NAME_CHARS, "the site's name", problems) if page.site_name else page.site_name,
         problems=told(problems),
     )
@@ -276,14 +264,6 @@ def bounded_names(names: tuple[str, ...], problems: list[str]) -> tuple[str, ...
     if len(names) > MAX_AUTHORS:
         problems.append(f"{len(names):,} authors: the first {MAX_AUTHORS} were kept")
     return tuple(cut(name, NAME_CHARS, "an author", problems) for name in names[:MAX_AUTHORS])
-
-
-def bounded_url(url: str | None, what: str, problems: list[str]) -> str | None:
-    """`url`, or None with a note: a URL that is cut leads elsewhere."""
-    if url is None or len(url) <= URL_CHARS:
-        return url
-    problems.append(f"{what} has {len(url):,} characters, more than {URL_CHARS:,}: dropped")
-    return None
 
 
 def _bounded_id(name: str, problems: list[str]) -> str:

@@ -29,6 +29,7 @@ from ingest.urls import Address, AddressError, read_address, resolve, shown
 from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
 from newswatch.problems import REASON_CHARS, reason_of
 from newswatch.settings import Settings
+from newswatch.texts import cut_short
 
 log = logging.getLogger(__name__)
 
@@ -337,5 +338,4 @@ def _told(error: Exception) -> str:
 
 def one_line(reason: str) -> str:
     """A reason as one line of storable text, at most `REASON_CHARS` characters long."""
-    told = " ".join(reason.encode("utf-8", "replace").decode().split())
-    return told if len(told) <= REASON_CHARS else told[: REASON_CHARS - 1] + "…"
+    return cut_short(" ".join(reason.encode("utf-8", "replace").decode().split()), REASON_CHARS)

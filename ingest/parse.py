@@ -37,8 +37,6 @@ TITLE_CHARS: Final = 120
 """How much of a summary becomes the title of an entry that has none."""
 LITERAL: Final = "text/literal"
 """Of a text that says of itself that it is no markup; the type that feedparser gives may be a guess."""
-MAX_ID_CHARS: Final = 2_000
-"""A longer id of an entry is known by its hash: Elasticsearch takes none of more than 32,766 bytes as a keyword."""
 PROBLEMS_TOLD: Final = 20
 """Entries whose problems are told one by one in those of their feed; the rest are counted."""
 _BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
@@ -469,7 +467,7 @@ def _ambiguous(drafts: Iterable[Draft]) -> set[str]:
 def _entry(draft: Draft, guid: str, language: str | None) -> Entry:
     link = draft.link if is_address(draft.link) else None
     return Entry(
-        id=_known_as(guid) or (canonicalize(link) if link else _hash_id(draft)),
+        id=storable(guid) or (canonicalize(link) if link else _hash_id(draft)),
         url=link,
         title=storable(draft.title, draft.problems),
         summary=storable(draft.summary, draft.problems),
@@ -493,13 +491,6 @@ def storable(given: str, problems: list[str] | None = None) -> str:
             problems.append(note)
         return given.encode("utf-8", "replace").decode()
     return given
-
-
-def _known_as(guid: str) -> str:
-    """The id that an entry gives, or its hash where that is longer than `MAX_ID_CHARS`."""
-    if len(guid) <= MAX_ID_CHARS:
-        return storable(guid)
-    return f"sha256:{hashlib.sha256(guid.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def _hash_id(draft: Draft) -> str:

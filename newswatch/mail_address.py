@@ -6,6 +6,8 @@ from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
+from newswatch.texts import cut_short
+
 MOST_CHARS: Final = 1_000
 """A longer text is not looked at: no address has more than 254 octets (RFC 5321, RFC 3696 erratum 1690)."""
 _SHOWN_CHARS: Final = 100
@@ -56,5 +58,4 @@ def _refuse_encoded_words(text: str, plain: str) -> None:
 
 
 def _refused(text: str, why: str) -> ValueError:
-    shown = text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"
-    return ValueError(f"{shown!r} is no mail address: {why}")
+    return ValueError(f"{cut_short(text, _SHOWN_CHARS)!r} is no mail address: {why}")

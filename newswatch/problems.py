@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from newswatch.errors import ConfigError, StoreError
+from newswatch.texts import cut_short
 
 log = logging.getLogger(__name__)
 
@@ -203,5 +204,4 @@ def is_trouble(error: BaseException) -> bool:
 
 def reason_of(error: BaseException) -> str:
     """An exception in one line of at most `REASON_CHARS` characters."""
-    told = " ".join(f"{type(error).__name__}: {error}".split())
-    return told if len(told) <= REASON_CHARS else told[: REASON_CHARS - 1] + "…"
+    return cut_short(" ".join(f"{type(error).__name__}: {error}".split()), REASON_CHARS)

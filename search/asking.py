@@ -15,6 +15,7 @@ from typing import Any, Final
 from elasticsearch import ApiError, BadRequestError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
 
 from newswatch.errors import NewswatchError, QueryError, StoreError
+from newswatch.texts import cut_short
 from search.limits import shown
 from search.syntax import pointed_at
 
@@ -151,5 +152,4 @@ def _reason(causes: Any) -> str:
 
 
 def _line(text: str) -> str:
-    line = (text.splitlines() or ["no reason given"])[0]
-    return line if len(line) <= _TOLD_CHARS else line[: _TOLD_CHARS - 1] + "…"
+    return cut_short((text.splitlines() or ["no reason given"])[0], _TOLD_CHARS)

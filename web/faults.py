@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse, Response
 
 from alerts.saved import UsageError
 from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
+from newswatch.texts import cut_short
 from search.asking import SlowSearchError
 from search.limits import shown
 from web.render import render
@@ -130,8 +131,7 @@ def faults_of(error: RequestValidationError) -> str:
 
 def told(request: Request, fault: Fault, headers: Mapping[str, str] | None = None) -> Response:
     """The fault as a page, or as JSON where that was asked for."""
-    text = _USER.sub("", fault.text)
-    text = text if len(text) <= MOST_CHARS else text[: MOST_CHARS - 1] + "…"
+    text = cut_short(_USER.sub("", fault.text), MOST_CHARS)
     values: dict[str, Any] = asdict(fault) | {"text": text, "step": fault.step}
     if wants_json(request):
         return JSONResponse(values, fault.status, headers=dict(headers or {}))

@@ -17,8 +17,9 @@ import pytest
 from yarl import URL
 
 from ingest.assemble import assemble
+from ingest.bounds import ID_CHARS
 from ingest.guard import refusal
-from ingest.parse import MAX_ID_CHARS, PROBLEMS_TOLD, Draft, drafted, finish, parse
+from ingest.parse import PROBLEMS_TOLD, Draft, drafted, finish, parse
 from ingest.urls import MAX_CHARS, is_address
 from newswatch.model import NotAFeed, ParsedFeed
 from tests.factories import a_feed
@@ -287,7 +288,7 @@ def good_beside(parsed: ParsedFeed, case: Case) -> None:
         assert len(parsed.entries) == case.entries
     elif "Odd" in by_title and case.told != "no title, link or text":
         assert by_title["Odd"].url == case.odd or (case.odd is None and case.told != NO_URL)
-    assert all(len(entry.id) <= max(MAX_ID_CHARS, MAX_CHARS) for entry in parsed.entries)
+    assert all(len(entry.id) <= max(ID_CHARS, MAX_CHARS) for entry in parsed.entries)
     assert len({entry.id for entry in parsed.entries}) == len(parsed.entries)
     for url in addresses(parsed):
         assert is_address(url)
