@@ -78,6 +78,7 @@ def test_what_is_asked_for_alone_is_told(run: Run, quarantine: Quarantine) -> No
 
 @slow
 def test_one_with_what_was_kept(run: Run, quarantine: Quarantine) -> None:
+    quarantine.refresh()
     kept = next(one for one in quarantine.listed().problems if one.problem.kind == "entry")
     told = json.loads(run("problems", "show", kept.id, "--json").stdout)
     assert (told["document"], told["count"], told["stage"]) == ({"title": "\ud800 x"}, 2, "parse")
