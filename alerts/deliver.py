@@ -38,7 +38,7 @@ from newswatch.clock import running_from
 from newswatch.errors import NewswatchError
 from newswatch.mail_address import mail_address
 from newswatch.model import Delivery, DeliveryState, Outcome, Passage, SavedSearch
-from newswatch.problems import Bulkhead, Problem, is_trouble, reason_of
+from newswatch.problems import Bulkhead, Problem, collecting, is_trouble, reason_of
 from newswatch.settings import Settings
 from search.articles import ArticleStore
 from search.documents import Stored
@@ -126,20 +126,16 @@ def deliver(
     """
     until = until or now + timedelta(seconds=settings.mail_run_s)
     walls = bulkhead or Bulkhead("deliver")
-    worker = _Worker(es, names, settings, _clock_from(now), mailer, walls)
+    worker = _Worker(es, names, settings, running_from(now), mailer, walls)
     before = len(walls.problems)
     try:
-        report = worker.run(limit, until)
+        with collecting(walls):
+            report = worker.run(limit, until)
     finally:
         mailer.close()
     for told in filter(None, (report.down, report.stopped)):
         log.warning("%s", told)
     return replace(report, set_aside=len(walls.problems) - before)
-
-
-def _clock_from(now: datetime) -> Callable[[], datetime]:
-    """A clock that stands at `now` and goes on from there, while the machine sleeps too."""
-    return running_from(now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,7 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
     Raises:
         StoreError: nothing is lost; run it again.
     """
-    walls = context.bulkhead("deliver")
-    try:
+    with context.stage("deliver") as walls:
         return mails.deliver(
             context.es,
             context.names,
@@ -67,8 +66,6 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
             until=until,
             bulkhead=walls,
         )
-    finally:
-        context.set_aside(walls)
 
 
 def mails_wait(context: Context) -> bool:

@@ -49,11 +49,8 @@ def match(context: Context) -> MatchedReport:
     Raises:
         StoreError: nothing is lost; run it again.
     """
-    walls = context.bulkhead("match")
-    try:
+    with context.stage("match") as walls:
         report = _match(context, walls)
-    finally:
-        context.set_aside(walls)
     return replace(report, set_aside=len(walls.problems))
 
 
