@@ -22,8 +22,10 @@ from search.names import Names
 from search.reading import find
 
 _TRIES = 100
-MOST = 10_000_000_000
-"""Highest number that is believed: a batch a second for three centuries. Ingest numbers still fit a long."""
+MOST = 12_345_678_901
+"""Highest number that is believed: a batch a second for four centuries. Ingest numbers still fit a long.
+
+Not a round one, as those are what somebody types: the numbers after it would be believed no more."""
 
 
 class BatchStore:
@@ -35,13 +37,13 @@ class BatchStore:
     def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int) -> Batch:
         """A new batch with the next free number, whoever else is opening one."""
         number = self._last_number() + 1
-        for attempt in range(_TRIES):
+        for _ in range(_TRIES):
             until = now + timedelta(seconds=lease_s)
             batch = Batch(number, tuple(feed_ids), BatchState.PLANNED, now, until)
             try:
                 self._es.create(index=self._index, id=batch.id, document=dump(batch))
             except ConflictError:
-                number += 1 + attempt**2  # ever further: above a number that is not believed there may be many
+                number += 1
             else:
                 return batch
         raise StoreError(f"No free batch number within {_TRIES} of {number}: run it again.")

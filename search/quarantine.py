@@ -15,9 +15,9 @@ from elasticsearch import Elasticsearch
 from ingest.dates import in_utc
 from newswatch.errors import StoreError
 from newswatch.model import Article, Entry
-from newswatch.problems import Problem, ProblemKind, reason_of
+from newswatch.problems import Problem, reason_of
 from search import bulk
-from search.documents import Document, Hit, dump, values
+from search.documents import Document, Hit, dump
 from search.names import Names
 from search.reading import get_hits
 
@@ -59,14 +59,6 @@ class Quarantine:
 
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._index = es, names.quarantine
-
-    def keep_article(self, article: Article, reason: str, *, now: datetime) -> None:
-        """Keep an article that Elasticsearch refuses."""
-        self.note([article_problem(article, reason)], now=now)
-
-    def keep_entry(self, entry: Entry, feed_id: str, reason: str, *, now: datetime) -> None:
-        """Keep a feed entry that could not be made an article."""
-        self.note([entry_problem(entry, feed_id, reason)], now=now)
 
     def note(self, problems: Iterable[Problem], *, now: datetime) -> None:
         """Keep the problems; one that is kept already is counted once more.
@@ -131,25 +123,6 @@ class Quarantine:
         """A problem with its document, in real time; None: there is none of that id."""
         found = self._es.options(ignore_status=404).get(index=self._index, id=problem_id)
         return _kept(found["_id"], found["_source"]) if found.get("found") else None
-
-    def latest(self, *, size: int = 100, kind: ProblemKind | None = None, since: datetime | None = None) -> list[Kept]:
-        """The problems that were met last, newest first, as of the last refresh."""
-        wanted: list[Document] = [{"term": {"what": kind}}] if kind else []
-        wanted += _since(since)
-        answer = self._es.search(
-            index=self._index,
-            query={"bool": {"filter": wanted}},
-            size=size,
-            sort=[{"at": {"order": "desc", "unmapped_type": "date"}}],
-        )
-        return values(answer["hits"]["hits"], _kept)
-
-    def counts(self, *, since: datetime | None = None) -> dict[str, int]:
-        """How many problems are kept of each kind, as of the last refresh."""
-        query: Document = {"range": {"at": {"gte": since.isoformat()}}} if since else {"match_all": {}}
-        kinds = {"kinds": {"terms": {"field": "what", "size": 100}}}
-        answer = self._es.search(index=self._index, size=0, query=query, aggs=kinds)
-        return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["kinds"]["buckets"]}
 
     def refresh(self) -> None:
         """Make what was noted findable."""

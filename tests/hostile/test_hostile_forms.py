@@ -322,8 +322,8 @@ def test_match_runs_with_all_that_the_forms_left_behind(site: Site) -> None:
     assert report.failed.keys() >= {f"stored-{n}" for n in runnable if "kind" not in STORED[n]}
     quarantine = Quarantine(context.es, context.names)
     quarantine.refresh()
-    told = {kept.problem.subject: kept.problem.reason for kept in quarantine.latest(kind="search")}
-    unreadable = {kept.problem.subject for kept in quarantine.latest(kind="document")}
+    told = {kept.problem.subject: kept.problem.reason for kept in quarantine.listed(kind="search", size=100).problems}
+    unreadable = {kept.problem.subject for kept in quarantine.listed(kind="document", size=100).problems}
     assert told.keys() >= {f"stored-{n}" for n in runnable}
     assert unreadable >= {f"{context.names.searches}/stored-{n}" for n in range(len(STORED)) if n not in runnable}
     assert rests(context.es, context.names, saved.all(), NOW).resting.keys() >= {"stored-4"}

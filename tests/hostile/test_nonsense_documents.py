@@ -172,7 +172,7 @@ def problems(world: World) -> set[str]:
     """The documents that were set aside, without the prefix of the test."""
     quarantine = Quarantine(world.context.es, world.context.names)
     quarantine.refresh()
-    found = quarantine.latest(kind="document")
+    found = quarantine.listed(kind="document", size=100).problems
     return {kept.problem.subject.removeprefix(world.context.names.prefix) for kept in found}
 
 

@@ -270,7 +270,7 @@ def test_what_breaks_costs_itself(town: tuple[World, Publisher, Publisher, Publi
     assert on(2, good, "/page") in urls(world)
     kept = Quarantine(world.context.es, world.context.names)
     kept.refresh()
-    problems = [found.problem for found in kept.latest()]
+    problems = [found.problem for found in kept.listed(size=100).problems]
     assert {problem.kind for problem in problems} == {kind}
     assert {problem.subject for problem in problems} == {subject}
     assert all("date value out of range" in problem.reason for problem in problems)

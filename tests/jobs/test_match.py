@@ -102,7 +102,7 @@ def test_a_batch_that_breaks_is_set_aside_and_matched_later(world: World) -> Non
     assert (report.batches, report.owed, report.set_aside) == ((2,), 1, 1)
     quarantine = Quarantine(world.context.es, world.context.names)
     quarantine.refresh()
-    (kept,) = quarantine.latest(kind="batch")
+    (kept,) = quarantine.listed(kind="batch", size=100).problems
     assert kept.problem.reason == "RuntimeError: broken on purpose"
     assert deliver(world.context).sent == 1
     assert batch_waits(world.context)
@@ -150,7 +150,7 @@ def problems(world: World) -> dict[str, str]:
     """What the quarantine says of saved searches."""
     quarantine = Quarantine(world.context.es, world.context.names)
     quarantine.refresh()
-    return {kept.problem.subject: kept.problem.reason for kept in quarantine.latest(kind="search")}
+    return {kept.problem.subject: kept.problem.reason for kept in quarantine.listed(kind="search", size=100).problems}
 
 
 def test_a_search_that_breaks_is_run_once_a_run_rests_and_misses_nothing(world: World) -> None:

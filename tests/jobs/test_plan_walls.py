@@ -44,7 +44,7 @@ def records(world: World) -> dict[str, FeedRecord]:
 def problems(world: World) -> dict[str, Problem]:
     quarantine = Quarantine(world.context.es, world.context.names)
     quarantine.refresh()
-    return {kept.problem.subject: kept.problem for kept in quarantine.latest()}
+    return {kept.problem.subject: kept.problem for kept in quarantine.listed(size=100).problems}
 
 
 def spoil(world: World, stored: str, *names: str, **document: object) -> None:

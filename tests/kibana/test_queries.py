@@ -39,7 +39,7 @@ from search import bulk
 from search.articles import ArticleStore
 from search.documents import Document, dump, feed_document
 from search.names import Names
-from search.quarantine import Quarantine
+from search.quarantine import Quarantine, article_problem
 from tests.kibana.translate import Range, Translator, rows
 from transforms.enrich import enrich
 from transforms.tag import Tagger
@@ -204,7 +204,7 @@ def archive(es: Elasticsearch, module_names: Names) -> Archive:
     quarantine = Quarantine(es, names)
     for number, article in enumerate(articles[:3]):
         quarantined = replace(article, source=replace(article.source, feed_id=f"feed-{number % 2}"))
-        quarantine.keep_article(quarantined, "too large", now=NOW - timedelta(hours=number))
+        quarantine.note([article_problem(quarantined, "too large")], now=NOW - timedelta(hours=number))
     for hours in (30, 3, 1):
         quarantine.note(
             [Problem("search", "nato", f"too many words {hours}", "match")], now=NOW - timedelta(hours=hours)

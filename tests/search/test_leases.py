@@ -144,3 +144,11 @@ def test_each_attempt_numbers_its_articles_in_a_range_of_its_own(batches: BatchS
     number = batches.open(["echo"], now=NOW, lease_s=60).number
     first, second = batches.begin(number), batches.begin(number)
     assert first.seq_from < first.seq_of_attempt < second.seq_of_attempt < second.seq_to
+
+
+@pytest.mark.parametrize("typed", [10**10, 10**9, 2**31, 9_999_999_999])
+def test_a_large_number_that_somebody_typed_stops_no_batch(es: Elasticsearch, names: Names, typed: int) -> None:
+    es.index(index=names.batches, id="typed", document={"number": typed, "state": "matched"}, refresh=True)
+    batches = BatchStore(es, names)
+    opened = {batches.open(["f"], now=NOW, lease_s=60).number for _ in range(130)}
+    assert len(opened) == 130

@@ -22,13 +22,13 @@ def test_a_problem_met_again_is_counted_not_repeated(es: Elasticsearch, names: N
     quarantine.note([Problem("search", "s", "too many words", "match")], now=NOW)
     quarantine.note([Problem("search", "s", "still too many", "match")], now=later)
     quarantine.refresh()
-    (kept,) = quarantine.latest()
+    (kept,) = quarantine.listed(size=100).problems
     assert (kept.count, kept.first_at, kept.last_at) == (2, NOW, later)
     assert kept.problem.reason == "still too many"
-    assert quarantine.counts() == {"search": 1}
+    assert quarantine.listed().kinds == {"search": 1}
     assert quarantine.dismiss(kept.id)
     assert not quarantine.dismiss(kept.id)
-    assert quarantine.latest() == []
+    assert quarantine.listed(size=100).problems == ()
 
 
 def test_one_feed_does_not_flood_the_list(es: Elasticsearch, names: Names) -> None:
@@ -36,8 +36,8 @@ def test_one_feed_does_not_flood_the_list(es: Elasticsearch, names: Names) -> No
     many = [Problem("entry", f"e{n}", "bad", "parse", feed_id="f") for n in range(PER_FEED + 7)]
     quarantine.note([*many, Problem("entry", "e", "bad", "parse", feed_id="g")], now=NOW)
     quarantine.refresh()
-    assert quarantine.counts() == {"entry": PER_FEED + 2}
-    assert [k.problem.reason for k in quarantine.latest() if "more entries" in k.problem.reason] == [
+    assert quarantine.listed().kinds == {"entry": PER_FEED + 2}
+    assert [k.problem.reason for k in quarantine.listed(size=100).problems if "more entries" in k.problem.reason] == [
         "7 more entries were set aside, such as: bad"
     ]
 
@@ -47,9 +47,10 @@ def test_the_list_is_by_kind_and_by_time(es: Elasticsearch, names: Names) -> Non
     quarantine.note([Problem("feed", "old", "why")], now=NOW - timedelta(days=9))
     quarantine.note([Problem("feed", "new", "why", document={"a": 1}), Problem("mail", "m", "why")], now=NOW)
     quarantine.refresh()
-    assert [kept.problem.subject for kept in quarantine.latest(kind="feed")] == ["new", "old"]
-    found = quarantine.latest(kind="feed", since=NOW - timedelta(days=1))
-    assert [(kept.problem.subject, kept.problem.document) for kept in found] == [("new", {"a": 1})]
+    assert [kept.problem.subject for kept in quarantine.listed(kind="feed", size=100).problems] == ["new", "old"]
+    found = quarantine.listed(kind="feed", since=NOW - timedelta(days=1), size=100).problems
+    whole = [quarantine.get(kept.id) for kept in found]
+    assert [(kept.problem.subject, kept.problem.document) for kept in whole if kept] == [("new", {"a": 1})]
 
 
 def test_a_list_counts_the_kinds_and_leaves_documents_out(es: Elasticsearch, names: Names) -> None:
@@ -68,7 +69,7 @@ def test_a_list_counts_the_kinds_and_leaves_documents_out(es: Elasticsearch, nam
     assert kept
     assert kept.problem.document == {"a": 1}
     assert quarantine.get("none") is None
-    assert quarantine.dismiss_all([kept.id, "none", quarantine.latest()[0].id]) == 2
+    assert quarantine.dismiss_all([kept.id, "none", quarantine.listed(size=100).problems[0].id]) == 2
     assert quarantine.total() == 2
 
 

@@ -17,7 +17,7 @@ from search.documents import feed_document
 from search.entries import EntryRecord, EntryStore
 from search.generations import all_slices, upgrade
 from search.names import Names
-from search.quarantine import Quarantine
+from search.quarantine import Quarantine, article_problem
 from tests.factories import NOW, a_batch, a_feed, an_article
 
 
@@ -95,7 +95,7 @@ def test_batches_go_but_never_the_last_nor_one_that_waits(es: Elasticsearch, nam
 def test_what_was_refused_again_lately_stays_in_quarantine(es: Elasticsearch, names: Names) -> None:
     quarantine = Quarantine(es, names)
     for number, when in ((1, NOW - timedelta(days=500)), (2, NOW)):
-        quarantine.keep_article(an_article(f"https://herald.example/{number}"), "why", now=when)
+        quarantine.note([article_problem(an_article(f"https://herald.example/{number}"), "why")], now=when)
     assert retention.forget_quarantine(es, names, NOW - timedelta(days=400)) == 1
     es.indices.refresh(index=names.quarantine)
     assert es.count(index=names.quarantine)["count"] == 1
