@@ -92,7 +92,8 @@ class Outbox:
     ) -> OweReport:
         """Owe each match's story to the recipients of its saved search, once.
 
-        Of several articles on a story the first is told; a search that asks for updates owes the later ones as well.
+        Of several articles on a story the first is told: the one published first, else the first in ingest order, which
+        is by chance within a batch. A search that asks for updates owes the later ones as well.
         A search for which nothing can be owed is `failed`: its matches are to be owed later; the others' are owed.
 
         Raises:
@@ -100,8 +101,12 @@ class Outbox:
         """
         walls = bulkhead or Bulkhead("owe")
         by_id = {search.id: search for search in searches}
-        first: dict[tuple[str, str], Match] = {}
-        later = [m for m in matches if first.setdefault((m.alert_id, m.story_id), m) is not m]
+        found, first = list(matches), dict[tuple[str, str], Match]()
+        for match in found:
+            known = first.setdefault((match.alert_id, match.story_id), match)
+            if match.published and known.published and match.published < known.published:
+                first[match.alert_id, match.story_id] = match
+        later = [m for m in found if first[m.alert_id, m.story_id] is not m]
         created = self._create(_made(first.values(), by_id, now, walls), walls)
         later += [m for m in first.values() if f"{m.alert_id}~{m.story_id}" in created.existing]
         updates = self._updates([m for m in later if by_id[m.alert_id].updates], by_id, now, walls)

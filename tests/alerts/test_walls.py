@@ -211,3 +211,17 @@ def test_a_document_that_breaks_seeding_costs_its_own_item(press: Press, tmp_pat
     with collecting(walls):
         assert saved.seed_from_file(path, walls, now=NOW) == 1
     assert [p.subject for p in walls.problems] == [f"{press.names.searches}/a"]
+
+
+def test_a_story_is_told_by_the_report_that_was_published_first(press: Press) -> None:
+    """Whichever was written first: the feeds of a batch are read side by side."""
+    batch = press.publish(
+        a_story(1, story_id="s", published=NOW),
+        a_story(2, story_id="s", published=NOW - timedelta(hours=1)),
+        a_story(3, story_id="s", published=None),
+    )
+    matches = match_batch(press.es, press.names, batch, [everything := a_search("all", "plan")]).matches
+    outbox = Outbox(press.es, press.names)
+    assert outbox.owe(matches, [everything], NOW).created == 1
+    (told,) = outbox.get(["all~s"])
+    assert told.value.article_id == a_story(2).id
