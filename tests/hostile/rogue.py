@@ -33,16 +33,18 @@ async def drip_lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 async def flood_lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Lines of an answer as fast as they are taken, without end."""
-    while True:
+    while not writer.is_closing():
         writer.write(b"250-more\r\n" * 1_000)
         await writer.drain()
+        await asyncio.sleep(0)  # drain gives nobody else a turn while there is room
 
 
 async def flood_octets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One line as fast as it is taken, without end."""
-    while True:
+    while not writer.is_closing():
         writer.write(b"2" * 65_536)
         await writer.drain()
+        await asyncio.sleep(0)  # drain gives nobody else a turn while there is room
 
 
 async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
