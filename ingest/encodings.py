@@ -22,6 +22,8 @@ _MORE_LABELS: Final = {
     "x-gbk": "gb18030",
 }
 """Of the WHATWG's list, not in w3lib's."""
+_NO_ENCODINGS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+"""Python's codecs that no server means: they read escapes in the page's own words, or refuse everything."""
 _WINDOWS: Final = {
     "iso8859-2": "cp1250",
     "iso8859-4": "cp1257",
@@ -72,7 +74,7 @@ def _labels(body: bytes, content_type: str | None) -> Iterator[str]:
     header = _CHARSET.search(content_type or "")
     for label in (header[1] if header else None, html_body_declared_encoding(body)):
         codec = _MORE_LABELS.get(label.lower()) or resolve_encoding(label) if label else None
-        if codec and codec not in ("utf-16", "utf-16-le", "utf-16-be"):
+        if codec and codec not in ("utf-16", "utf-16-le", "utf-16-be") and codec.replace("_", "-") not in _NO_ENCODINGS:
             yield codec
 
 

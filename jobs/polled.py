@@ -133,7 +133,7 @@ def share(fresh: Iterable[Fresh], needs_page: Callable[[Fresh], bool]) -> Share:
     return Share((*new[:room], *waiting), plain, tuple(new[room:]))
 
 
-def again(polled: Polled, record: EntryRecord, article: Article) -> Fresh:
+def again(polled: Polled, record: EntryRecord, article: Article, *, known_url: str | None) -> Fresh:
     """The entry of `record` as its stored article tells it, for another try at its page."""
     entry = Entry(
         record.entry_id,
@@ -148,7 +148,7 @@ def again(polled: Polled, record: EntryRecord, article: Article) -> Fresh:
         image=article.image,
         problems=tuple(problem for problem in article.problems if not problem.startswith(PAGE_NOT_READ)),
     )
-    return Fresh(polled, entry, record, known_url=article.url, again=True)
+    return Fresh(polled, entry, record, known_url=known_url, again=True)
 
 
 def relinked(candidates: Iterable[Candidate]) -> list[tuple[Candidate, str]]:

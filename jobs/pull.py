@@ -325,7 +325,7 @@ class _Puller:
             if article is None or article.text_status == "full":  # another feed's reading was luckier
                 polled.settled.append(replace(record, retry_page_at=None))
             else:
-                polled.fresh.append(again(polled, record, article))
+                polled.fresh.append(again(polled, record, article, known_url=self._address(article, record.url)))
 
     # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -460,12 +460,9 @@ class _Puller:
         addresses = moved(candidates)
         if not addresses:
             return candidates
+        links = {one.fresh.link_id: one.fresh.entry.url for one in candidates}
         for link_id, article in self._articles.get(addresses).items():
-            if is_address(article.url):
-                addresses[link_id] = article.url
-            else:
-                reason = f"its url is no address: {shown(article.url)}"
-                self._wall("identify").note(Problem("document", f"articles/{article.id}", reason, "identify"))
+            addresses[link_id] = self._address(article, links[link_id]) or addresses[link_id]
         self._entries.save(aliases(addresses, self._clock()))
         return [
             one
@@ -475,6 +472,14 @@ class _Puller:
             else one
             for one in candidates
         ]
+
+    def _address(self, article: Article, link: str | None) -> str | None:
+        """The stored article's URL, or the link that it was found by if it was edited to what is no address."""
+        if is_address(article.url):
+            return article.url
+        reason = f"its url is no address: {shown(article.url)}"
+        self._wall("identify").note(Problem("document", f"articles/{article.id}", reason, "identify"))
+        return link
 
     def _relinked(self, candidates: list[Candidate]) -> list[Candidate]:
         """Give entries that were seen before, and have another link now, the article they had, if it still is that."""

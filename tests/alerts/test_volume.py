@@ -74,3 +74,13 @@ def test_tells_a_spike_and_a_silence_once(
     assert "UNUSUALLY MANY ARTICLES" in text
     assert "Quiet: nothing since 25 Feb 2026, 05:06 UTC" in text
     assert str(message["X-Newswatch-Alerts"]) == "ice, quiet"
+
+
+@pytest.mark.slow
+def test_an_article_of_the_future_hides_no_silence(es: Elasticsearch, names: Names) -> None:
+    press = Press(es, names)
+    press.publish(a_story(1, first_seen=NOW - timedelta(days=9)), now=NOW - timedelta(days=9))
+    press.publish(a_story(2, first_seen=NOW + timedelta(days=900)), now=NOW)
+    es.indices.refresh(index=names.articles)
+    quiet = a_search("quiet", "glacier", kind="silence", silence_s=86_400)
+    assert owe_volume(es, names, [quiet], NOW) == OweReport(created=1, existing=0)

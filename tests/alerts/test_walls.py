@@ -137,6 +137,25 @@ def test_a_problem_edited_to_nonsense_stops_nobody(press: Press) -> None:
     assert rests(press.es, press.names, [GOOD], NOW).resting == {}
 
 
+@pytest.mark.parametrize("at", ["2026-03-04T05:06:07", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00"])
+def test_a_rest_edited_to_a_time_without_a_zone_or_of_another_age_stops_nobody(press: Press, at: str) -> None:
+    problem = Problem("search", "good", "", "match")
+    document = {"what": "search", "stage": "match", "id": "good", "count": 3, "at": at}
+    press.es.index(index=press.names.quarantine, id=problem.id, document=document, refresh=True)
+    found = rests(press.es, press.names, [GOOD, a_search("other", "glacier")], NOW)
+    assert "other" not in found.resting
+
+
+def test_a_closed_quarantine_lets_nobody_rest(press: Press) -> None:
+    Quarantine(press.es, press.names).note([Problem("search", "good", "It broke.", "match")], now=NOW)
+    press.es.indices.close(index=press.names.quarantine)
+    try:
+        assert rests(press.es, press.names, [GOOD], NOW).resting == {}
+    finally:
+        press.es.indices.open(index=press.names.quarantine)
+        press.es.cluster.health(index=press.names.quarantine, wait_for_status="yellow")
+
+
 def test_a_spike_and_a_silence_that_can_t_be_asked_are_told(press: Press) -> None:
     press.publish(a_story(1, first_seen=NOW - timedelta(days=9)), now=NOW - timedelta(days=9))
     searches = [

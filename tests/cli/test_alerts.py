@@ -290,6 +290,9 @@ HOSTILE = [
     (["search", FUZZY, "--watch"], "fuzzy words"),
     (["search", FUZZY, "--export", "csv"], "fuzzy words"),
     (["search", "nato", "--watch", "--every", "nan"], "--every"),
+    (["explain", "ice", "http://a..b.example/x"], "a..b.example"),
+    (["explain", "ice", "nonsense"], "nonsense"),
+    (["alerts", "ack", "http://[", "--to", "ann@reader.example"], "http://["),
 ]
 
 

@@ -61,3 +61,20 @@ def test_no_command_imports_airflow_or_a_parser_before_it_runs() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("NEWSWATCH_FETCH_ALLOW_HOSTS", "127.0.0.1:8088"),  # JSON is expected
+        ("NEWSWATCH_FETCH_ALLOW_HOSTS", "["),
+        ("NEWSWATCH_SMTP_PORT", "twenty-five"),
+        ("NEWSWATCH_CONTACT", "a\nBcc: b@c.example"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(variable: str, value: str) -> None:
+    done = newswatch("settings", **{variable: value})
+    assert done.returncode == 3
+    assert "A setting is wrong" in done.stderr
+    assert variable.removeprefix("NEWSWATCH_").lower() in done.stderr.lower()
+    assert "Traceback" not in done.stderr

@@ -101,3 +101,11 @@ def test_no_label_is_left_to_the_parser_and_so_is_a_wrong_one() -> None:
 def test_a_packed_page_is_unpacked() -> None:
     found = extract(gzip.compress(page(TEXTS["cp1252"]).encode()), url=URL, now=NOW)
     assert TEXTS["cp1252"] in found.text
+
+
+@pytest.mark.parametrize(
+    "label", ["undefined", "idna", "punycode", "base64", "rot13", "hex", "unicode_escape", "nonsense"]
+)
+def test_a_label_that_names_no_encoding_of_texts_is_passed_over(label: str) -> None:
+    """Python knows codecs by these names; what they make of a page is an error or worse."""
+    assert decoded("Grüße".encode("latin-1"), f"text/html; charset={label}") == "Grüße".encode("latin-1")

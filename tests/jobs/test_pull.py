@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from jobs.pull import PullReport, pull
 from newswatch.model import Article
 from search.entries import EntryStore
 from search.feeds import FeedRecord, FeedStore
+from search.quarantine import Quarantine
 from tests.jobs.conftest import World, configure
 from tests.press import Press, Story
 
@@ -337,6 +339,37 @@ def test_an_article_known_by_its_link_stays_so(world: World) -> None:
     report = poll(world)
     assert (report.new, report.updated) == (0, 1)
     assert article(world).url == f"{world.press.url}/articles/{SLUG}?from=rss"
+
+
+def test_an_article_edited_to_a_bad_address_costs_no_batch(world: World) -> None:
+    """Its page is tried again, and another feed's link leads to it: the document is told, the other entries come in."""
+    story = world.press.publish(f"{SLUG}?from=rss")
+    world.press.broken[f"/articles/{SLUG}?from=rss"] = 503
+    poll(world)
+    known = article(world)
+    es = world.context.es
+    (hit,) = es.search(index=world.context.names.articles, query={"ids": {"values": [known.id]}})["hits"]["hits"]
+    es.update(index=hit["_index"], id=known.id, doc={"url": "http://a..b.example/x"}, refresh=True)
+    page_with_canonical(world, f"{SLUG}?from=rss", SLUG)
+    world.press.broken.clear()
+    world.press.feeds["second"] = [Story(story.slug, story.title, story.paragraphs)]
+    world.press.publish("good", feed="second")
+    configure(world.context.settings.config_dir, world.press)
+    world.wait(minutes=20)
+    report = poll(world)
+    assert (report.unfinished, report.quarantined) == (0, 0)
+    assert "/articles/good" in {urlsplit(url).path for url in urls(world)}
+    quarantine = Quarantine(es, world.context.names)
+    quarantine.refresh()
+    told = {kept.problem.subject: kept.problem.reason for kept in quarantine.listed(size=100).problems}
+    assert "http://a..b.example/x" in told[f"articles/{known.id}"]
+
+
+def urls(world: World) -> list[str]:
+    """Of all articles in the index."""
+    world.context.es.indices.refresh(index=world.context.names.articles)
+    hits = world.context.es.search(index=world.context.names.articles, size=100)["hits"]["hits"]
+    return [hit["_source"]["url"] for hit in hits]
 
 
 class Town:

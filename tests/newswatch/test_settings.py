@@ -164,3 +164,17 @@ def test_a_password_of_the_wrong_type_is_not_shown() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(smtp_password=[SECRET])  # type: ignore[arg-type]
     assert SECRET not in str(caught.value)
+
+
+# ── settings that go into a header ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("field", ["contact", "mail_name"])
+@pytest.mark.parametrize("text", ["a\r\nBcc: x@y.example", "a\nb", "a\x00b", "a\u2028b", "a\u202eb", "x" * 201])
+def test_what_goes_into_a_header_is_one_line(field: str, text: str) -> None:
+    with pytest.raises(ValidationError, match="one line of at most 200 printable characters"):
+        Settings.model_validate({field: text})
+
+
+def test_a_name_in_any_script_goes_into_a_header() -> None:
+    assert Settings(mail_name=" Новости НАТО – 北約新聞 ").mail_name == "Новости НАТО – 北約新聞"
