@@ -7,6 +7,8 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 STAMP := $(VENV)/.installed
 # In CI the tests print what they run; by hand they are quiet.
 PYTEST_FLAGS ?=
+# Test files are run side by side, each worker with an Elasticsearch of its own (1 GB).
+WORKERS ?= 2
 
 help: ## list what can be made
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  \033[1mmake %-10s\033[0m %s\n' "$$t" "$$d"; done
@@ -35,7 +37,7 @@ up: $(STAMP) ## start Elasticsearch, Airflow and the mail catcher
 	@$(BIN)/newswatch up
 
 test: $(STAMP) lint ## lint, types and every test
-	@$(BIN)/pytest $(PYTEST_FLAGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 fast: $(STAMP) ## the tests that take less than a minute together
 	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)

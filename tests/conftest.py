@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,17 @@ from search.client import set_up
 from search.names import Names
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+LONG = ("tests/test_demo.py", "tests/jobs/test_crash.py", "tests/alerts/test_crashes.py", "tests/web/test_airflow.py")
+"""Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On several workers put the longest files first; otherwise the order stays."""
+    rank = {str(Path(__file__).parents[1] / name): place for place, name in enumerate(LONG)}
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items.sort(key=lambda item: rank.get(str(item.path), len(LONG)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
