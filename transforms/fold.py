@@ -33,7 +33,7 @@ _OWN: dict[int, str] = {
     **dict.fromkeys(map(ord, _DASHES + _SPACES), " "),
     **dict.fromkeys(map(ord, _QUOTES), "'"),
     **dict.fromkeys(map(ord, "“”„‟«»「」『』"), '"'),
-    **_pairs("。！？؟؛،、，：", ".!??;,,,:"),
+    **_pairs("。．｡！？؟؛،、，：۔।॥", "...!??;,,,:..."),
     **_pairs("أإآٱىيئكةؤھہۀ", "اااایییکهوههه"),
     **_pairs("ıİłŁđĐøØßæœŒÆÐðÞþ", "iillddooseœœeddtt"),
     **_pairs("ґҐёЁѐйЙїЇўЎ", "ггеееййїїўў"),

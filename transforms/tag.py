@@ -2,16 +2,17 @@
 
 One pass of an Aho–Corasick automaton over the folded title, summary and text finds every form of the taxonomy. A hit
 counts when its word boundaries, its capitals, its language and its contexts hold; a hit inside a longer one is dropped
-(so a longer form of weight 0 cancels it: "non-NATO ally", "terror of the midfield"). What is left is summed up in a few
-numbers per topic, and a logistic model in the taxonomy makes them a probability that the article says something
-substantive (`any`) and that it is about the topic (`main`).
+(so a longer form of weight 0 cancels it: "non-NATO ally", "terror of the midfield"). For each sentence with hits a
+logistic model in the taxonomy says how likely it is that the sentence says something substantive; two more, over the
+article's sentences, that the article does (`any`) and that it is about the topic (`main`). A sentence that the article
+says twice, as a summary repeats the text, is read once.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,12 +22,24 @@ from ahocorasick_rs import AhoCorasick
 
 from newswatch.model import Entity, Evidence, Level, Tag, TextField
 from transforms.fold import Folded, fold
-from transforms.taxonomy import GazetteerEntity, NameGroup, Scoring, Taxonomy, TermGroup, Weights, written
+from transforms.sentences import said_before, spans
+from transforms.taxonomy import (
+    GazetteerEntity,
+    NameGroup,
+    Scoring,
+    SentenceWeights,
+    Taxonomy,
+    TermGroup,
+    Weights,
+    written,
+)
 
-LEAD = 700
-"""How many characters of the text, and all of the summary, are the lead (a third of it in Chinese and Japanese)."""
-WINDOW = 400
-"""The text is looked at in windows of so many characters to see how far a topic spreads in it."""
+LEAD = 600
+"""How many characters of what is read after the title are the lead (a third of it in Chinese and Japanese)."""
+OPENING = 250
+"""And how many are its opening."""
+BRIEF = 120
+"""A sentence of so many characters is half as brief as the briefest."""
 EVIDENCE_PER_TAG = 24
 """A tag shows its weightiest hits, at most so many: title first, then the heaviest, each wording at least once."""
 
@@ -36,8 +49,6 @@ MATCHES = 20_000
 """Places that are looked at. A long text about nothing else has a tenth of that."""
 WORD_CHARS = 100
 """A word is followed no further to its beginning or end: a longer one is none, and to follow it is quadratic."""
-SUPPORT_REPEATED = 3
-"""So many hits of one wording that only supports are counted."""
 
 _ARABIC_CLITICS = frozenset(
     head + article
@@ -59,6 +70,10 @@ class Tagged:
     entities: tuple[Entity, ...]
     problems: tuple[str, ...] = ()
     """What was not looked at, as it was too much."""
+
+
+_Contexts = dict[int, list[int]]
+"""Number of a context → where its words stand, ascending."""
 
 
 class _Rule(NamedTuple):
@@ -93,6 +108,15 @@ class _Hit(NamedTuple):
     rule: _Rule
 
 
+class _Sentence(NamedTuple):
+    start: int
+    end: int
+    field: int
+    """0 title, 1 summary, 2 text."""
+    at: int
+    """How many characters were read before it, after the title; -1 where the article has said it before."""
+
+
 @dataclass(slots=True)
 class _Text:
     """The three fields as one folded haystack, and where each begins in it."""
@@ -100,6 +124,8 @@ class _Text:
     haystack: str
     fields: tuple[tuple[TextField, int, str, Folded], ...]
     language: str | None
+    _sentences: list[_Sentence] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, title: str, summary: str, text: str, language: str | None) -> _Text:
@@ -116,14 +142,23 @@ class _Text:
             base += len(folded.text) + 1
         return cls("\n".join(f[3].text for f in fields), tuple(fields), language)
 
-    def base(self, number: int) -> int:
-        return self.fields[number][1]
-
     @property
     def density(self) -> int:
         """How many Latin letters a character is worth: Chinese and Japanese say a word in two."""
         sample = self.haystack[:400]
         return 3 if 3 * len(_CJK.findall(sample)) > len(sample) else 1
+
+    @property
+    def sentences(self) -> list[_Sentence]:
+        """Every sentence of the article, in order."""
+        if not self._sentences:
+            self._sentences.extend(_read(self.fields))
+            self._starts.extend(s.start for s in self._sentences)
+        return self._sentences
+
+    def sentence_at(self, start: int) -> _Sentence:
+        sentences = self.sentences
+        return sentences[bisect_right(self._starts, start) - 1]
 
     def field_at(self, start: int) -> tuple[TextField, int, str, Folded]:
         for field_ in reversed(self.fields):
@@ -137,36 +172,60 @@ class _Text:
         return Evidence(name, a, b, string[a:b])
 
 
+def _read(fields: tuple[tuple[TextField, int, str, Folded], ...]) -> Iterator[_Sentence]:
+    """The sentences of the fields, each with its place among those that are read."""
+    cut = [[*spans(folded.text)] for _, _, _, folded in fields]
+    texts = [[f[3].text[a:b] for a, b in spanned] for f, spanned in zip(fields, cut, strict=True)]
+    at = 0
+    for number, (spanned, repeated) in enumerate(zip(cut, said_before(texts), strict=True)):
+        base = fields[number][1]
+        for (a, b), again in zip(spanned, repeated, strict=True):
+            yield _Sentence(base + a, base + b, number, -1 if again else at)
+            if number and not again:
+                at += b - a
+
+
+class Read(NamedTuple):
+    """A sentence that holds evidence for a topic, as the model sees it."""
+
+    sentence: _Sentence
+    hits: list[tuple[float, _Hit]]
+    row: tuple[float, ...]
+    """The values of SENTENCE_FEATURES, then 1 for each of the topic's cues that stands in it, else 0."""
+    probability: float
+    """That it says something substantive."""
+
+
+SENTENCE_FEATURES = ("weight", "peak", "title", "opening", "brevity")
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The evidence for one topic in numbers."""
+    """What an article's sentences say about one topic, in numbers."""
 
     title: float = 0.0
-    """Weight of the title's hits, at most 2."""
+    """Probability that the title says something substantive."""
+    best: float = 0.0
+    """The highest probability of a sentence after the title."""
     lead: float = 0.0
-    """Weight of the lead's hits, logarithmic."""
+    """Sum of the probabilities in the lead, logarithmic."""
     volume: float = 0.0
-    """Weight of all hits outside the title, logarithmic."""
-    density: float = 0.0
-    """Weight for each 100 words, at most 5."""
-    spread: float = 0.0
-    """Share of the text's windows with plain evidence."""
-    variety: float = 0.0
-    """Number of different wordings of plain evidence, logarithmic."""
-    peak: float = 0.0
-    """Weight of the weightiest hit outside the title."""
+    """Sum of the probabilities after the title, logarithmic."""
+    share: float = 0.0
+    """Expected share of the article's sentences that say something substantive, title included."""
     support: float = 0.0
-    """Weight of the hits that only support (less than 1 each), logarithmic."""
+    """Weight of all hits, logarithmic."""
 
     def score(self, weights: Weights) -> float:
         """The logistic model's probability."""
-        total = weights.bias
-        for name in FEATURES:
-            total += getattr(weights, name) * getattr(self, name)
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+        return _logistic(weights.bias + sum(getattr(weights, name) * getattr(self, name) for name in FEATURES))
 
 
-FEATURES = ("title", "lead", "volume", "density", "spread", "variety", "peak", "support")
+FEATURES = ("title", "best", "lead", "volume", "share", "support")
+
+
+def _logistic(total: float) -> float:
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 @dataclass(slots=True)
@@ -202,6 +261,7 @@ class Tagger:
         self._rules = compiled.rules
         self._patterns = compiled.patterns
         self._automaton = AhoCorasick(compiled.patterns)
+        self._models = {t: _Model.of(topic.scoring.sentence, self._contexts) for t, topic in taxonomy.topics.items()}
 
     # ── building ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -265,27 +325,29 @@ class Tagger:
         """
         article = _Text.of(title, summary, text, language)
         problems = [*_too_long(title=title, summary=summary, text=text)]
-        hits = self._hits(article, problems)
+        hits, contexts = self._hits(article, problems)
         if not hits:
             return Tagged((), (), tuple(problems))
         weighted = _weighted(article.haystack, hits)
-        tags = tuple(tag for topic in self.taxonomy.topics for tag in self._topic_tags(topic, weighted, article))
+        tags = tuple(tag for t in self.taxonomy.topics for tag in self._topic_tags(t, weighted, article, contexts))
         return Tagged(tags, self._found_entities(hits), tuple(problems))
 
-    def features(
+    def read(
         self, topic: str, *, title: str, summary: str = "", text: str = "", language: str | None = None
-    ) -> Features:
-        """The evidence for `topic` in numbers: what the scoring in the taxonomy is fitted on."""
+    ) -> tuple[list[Read], Features]:
+        """The sentences with evidence for `topic` and what they sum up to: what the scoring is fitted on."""
         article = _Text.of(title, summary, text, language)
-        weighted = _weighted(article.haystack, self._hits(article, []))
-        return _features(weighted.get(self._path_number[topic], []), article)
+        hits, contexts = self._hits(article, [])
+        weighted = _weighted(article.haystack, hits)
+        reads = self._reads(topic, weighted.get(self._path_number[topic], []), article, contexts)
+        return reads, _features(reads, article)
 
-    def _hits(self, article: _Text, problems: list[str]) -> list[_Hit]:
-        """Every hit whose own rules hold, in order; `problems` takes up what was too much."""
+    def _hits(self, article: _Text, problems: list[str]) -> tuple[list[_Hit], _Contexts]:
+        """Every hit whose own rules hold, in order, and where each context stands; `problems` takes up what was too much."""
         primary = (article.language or "").split("-")[0].lower()
         language = primary if primary in self._languages else None
         found: list[_Hit] = []
-        contexts: dict[int, list[int]] = defaultdict(list)
+        contexts: _Contexts = defaultdict(list)
         haystack = article.haystack
         matches = self._automaton.find_matches_as_indexes(haystack, overlapping=True)
         if len(matches) > MATCHES:
@@ -303,21 +365,37 @@ class Tagger:
                     found.append(_Hit(_word_start(haystack, start) if rule.open_left else start, stop, rule))
         for places in contexts.values():
             places.sort()
-        return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)]
+        return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)], contexts
 
-    def _topic_tags(self, topic: str, weighted: dict[int, list[tuple[float, _Hit]]], article: _Text) -> Iterator[Tag]:
+    def _reads(
+        self, topic: str, hits: list[tuple[float, _Hit]], article: _Text, contexts: _Contexts
+    ) -> list[Read]:
+        """The sentences that hold evidence and that the article has not said before, in order."""
+        by_sentence: dict[_Sentence, list[tuple[float, _Hit]]] = {}
+        for pair in hits:
+            sentence = article.sentence_at(pair[1].start)
+            if sentence.at >= 0:
+                by_sentence.setdefault(sentence, []).append(pair)
+        model, dense = self._models[topic], article.density
+        return [model.read(sentence, own, contexts, dense) for sentence, own in by_sentence.items()]
+
+    def _topic_tags(
+        self, topic: str, weighted: dict[int, list[tuple[float, _Hit]]], article: _Text, contexts: _Contexts
+    ) -> Iterator[Tag]:
         hits = weighted.get(self._path_number[topic])
         if not hits:
             return
-        level, score = _level(_features(hits, article), self.taxonomy.topics[topic].scoring)
+        reads = self._reads(topic, hits, article, contexts)
+        level, score = _level(_features(reads, article), self.taxonomy.topics[topic].scoring)
         if level is None:
             return
-        yield Tag(topic, level, score, _evidence(hits, article))
+        said = {r.sentence: r.probability for r in reads}
+        yield Tag(topic, level, score, _evidence(hits, article, said))
         for sub in self.taxonomy.topics[topic].subtopics:
             path = f"{topic}/{sub}"
             own = weighted.get(self._path_number[path])
             if own:
-                yield Tag(path, _sub_level(level, own, article), score, _evidence(own, article))
+                yield Tag(path, _sub_level(level, own, article), score, _evidence(own, article, said))
 
     def _found_entities(self, hits: list[_Hit]) -> tuple[Entity, ...]:
         named: dict[int, list[_Hit]] = defaultdict(list)
@@ -480,38 +558,54 @@ def _apposed(haystack: str, before: _Hit, after: _Hit) -> bool:
     return after.start - before.end <= 3 and haystack[before.end : after.start].strip(" ") in _APPOSITION
 
 
-def _saturated(weighted: list[tuple[float, _Hit]]) -> list[tuple[float, _Hit]]:
-    """`weighted` without the further hits of a wording that only supports: saying it again makes it no plainer."""
-    seen: dict[str, int] = defaultdict(int)
-    kept = []
-    for weight, hit in weighted:
-        seen[hit.rule.form] += 1
-        if weight >= 1 or seen[hit.rule.form] <= SUPPORT_REPEATED:
-            kept.append((weight, hit))
-    return kept
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """The model over sentences as the tagger needs it."""
+
+    bias: float
+    weights: tuple[float, ...]
+    """Of SENTENCE_FEATURES, then of the cues."""
+    cues: tuple[int, ...]
+    """Numbers of the contexts."""
+
+    @classmethod
+    def of(cls, weights: SentenceWeights, contexts: dict[str, int]) -> _Model:
+        own = tuple(float(getattr(weights, name)) for name in SENTENCE_FEATURES)
+        return cls(weights.bias, own + tuple(weights.cues.values()), tuple(contexts[c] for c in weights.cues))
+
+    def read(self, sentence: _Sentence, hits: list[tuple[float, _Hit]], contexts: _Contexts, dense: int) -> Read:
+        best: dict[str, float] = {}
+        for weight, hit in hits:
+            best[hit.rule.form] = max(weight, best.get(hit.rule.form, 0.0))
+        row = (
+            math.log1p(sum(best.values())),
+            min(2.0, max(best.values())),
+            float(sentence.field == 0),
+            float(sentence.field > 0 and sentence.at * dense < OPENING),
+            1 / (1 + (sentence.end - sentence.start) * dense / BRIEF),
+            *(float(_stands(contexts.get(cue, ()), sentence)) for cue in self.cues),
+        )
+        total = self.bias + sum(w * value for w, value in zip(self.weights, row, strict=True))
+        return Read(sentence, hits, row, _logistic(total))
 
 
-def _features(hits: list[tuple[float, _Hit]], article: _Text) -> Features:
-    weighted = _saturated(hits)
-    title_end, text_start = article.base(1), article.base(2)
+def _stands(places: Sequence[int], sentence: _Sentence) -> bool:
+    """Whether one of the ascending places lies in the sentence."""
+    at = bisect_left(places, sentence.start)
+    return at < len(places) and places[at] < sentence.end
+
+
+def _features(reads: Sequence[Read], article: _Text) -> Features:
     dense = article.density
-    in_title = sum(w for w, h in weighted if h.start < title_end)
-    in_lead = sum(w for w, h in weighted if title_end <= h.start < text_start + LEAD // dense)
-    in_body = sum(w for w, h in weighted if h.start >= text_start)
-    plain = [h for w, h in weighted if w >= 1]
-    supporting = sum(w for w, _ in weighted if w < 1)
-    length = (len(article.haystack) - text_start) * dense
-    windows = max(1, math.ceil(length / WINDOW))
-    reached = {(h.start - text_start) * dense // WINDOW for h in plain if h.start >= text_start}
+    body = [r for r in reads if r.sentence.field]
+    everything = sum(1 for s in article.sentences if s.at >= 0) if reads else 1
     return Features(
-        title=min(2.0, in_title),
-        lead=math.log1p(in_lead),
-        volume=math.log1p(in_body),
-        density=min(5.0, (in_title + in_body) / max(0.5, length / 600)),
-        spread=len(reached) / windows,
-        variety=math.log1p(len({h.rule.key for h in plain})),
-        peak=max((w for w, h in weighted if h.start >= title_end), default=0.0),
-        support=math.log1p(supporting),
+        title=max((r.probability for r in reads if not r.sentence.field), default=0.0),
+        best=max((r.probability for r in body), default=0.0),
+        lead=math.log1p(sum(r.probability for r in body if r.sentence.at * dense < LEAD)),
+        volume=math.log1p(sum(r.probability for r in body)),
+        share=sum(r.probability for r in reads) / max(1, everything),
+        support=math.log1p(sum(w for r in reads for w, _ in r.hits)),
     )
 
 
@@ -528,16 +622,19 @@ def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> L
     """A sub-topic of a main topic is main where it shows early or often."""
     if topic != "main":
         return "mention"
-    early = any(h.start < article.base(2) + LEAD // article.density for _, h in own)
+    dense = article.density
+    early = any(0 <= (s := article.sentence_at(h.start)).at * dense < LEAD or not s.field for _, h in own)
     return "main" if early or sum(w for w, _ in own) >= 3 else "mention"
 
 
-def _evidence(weighted: list[tuple[float, _Hit]], article: _Text) -> tuple[Evidence, ...]:
-    chosen = sorted(_chosen(weighted, article), key=lambda h: h.start)
+def _evidence(
+    weighted: list[tuple[float, _Hit]], article: _Text, said: dict[_Sentence, float]
+) -> tuple[Evidence, ...]:
+    chosen = sorted(_chosen(weighted, article, said), key=lambda h: h.start)
     return tuple(article.evidence(h.start, h.end) for h in chosen)
 
 
-def _chosen(weighted: list[tuple[float, _Hit]], article: _Text) -> list[_Hit]:
+def _chosen(weighted: list[tuple[float, _Hit]], article: _Text, said: dict[_Sentence, float]) -> list[_Hit]:
     if len(weighted) <= EVIDENCE_PER_TAG:
         return [h for _, h in weighted]
     seen: set[int] = set()
@@ -545,5 +642,7 @@ def _chosen(weighted: list[tuple[float, _Hit]], article: _Text) -> list[_Hit]:
     for weight, hit in weighted:
         repeated = hit.rule.key in seen
         seen.add(hit.rule.key)
-        ranked.append((hit.start >= article.base(1), repeated, -weight, hit.start, hit))
-    return [r[-1] for r in sorted(ranked, key=lambda r: r[:4])[:EVIDENCE_PER_TAG]]
+        sentence = article.sentence_at(hit.start)
+        passing = said.get(sentence, 0.0) < 0.5
+        ranked.append((sentence.field > 0, repeated, passing, -weight, hit.start, hit))
+    return [r[-1] for r in sorted(ranked, key=lambda r: r[:5])[:EVIDENCE_PER_TAG]]

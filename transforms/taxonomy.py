@@ -105,23 +105,38 @@ class Subtopic(_Part):
     terms: tuple[TermGroup, ...]
 
 
+class SentenceWeights(_Part):
+    """A logistic model over the evidence in one sentence: does it say something substantive about the topic?
+
+    `docs/tagging.md` says what each number multiplies. The defaults take a sentence with plain evidence for substantive.
+    """
+
+    bias: Factor = -2
+    weight: Factor = 0
+    peak: Factor = 4
+    title: Factor = 0
+    opening: Factor = 0
+    brevity: Factor = 0
+    cues: dict[str, Factor] = Field(default_factory=dict)
+    """Context → what it adds where one of its words stands in the same sentence."""
+
+
 class Weights(_Part):
-    """A logistic model over the evidence of one article; `docs/tagging.md` says what each number multiplies."""
+    """A logistic model over the sentences of one article; `docs/tagging.md` says what each number multiplies."""
 
     bias: Factor
     title: Factor = 0
+    best: Factor = 0
     lead: Factor = 0
     volume: Factor = 0
-    density: Factor = 0
-    spread: Factor = 0
-    variety: Factor = 0
-    peak: Factor = 0
+    share: Factor = 0
     support: Factor = 0
 
 
 class Scoring(_Part):
-    """How evidence becomes a level: `any` decides on the tag, `main` on its level."""
+    """How evidence becomes a level: `sentence` reads each sentence, `any` decides on the tag, `main` on its level."""
 
+    sentence: SentenceWeights = SentenceWeights()
     any: Weights
     main: Weights
 
@@ -190,6 +205,10 @@ class Taxonomy(_Part):
             for context in (*group.needs, *group.unless):
                 if context not in self.contexts:
                     raise ValueError(f"{where} names the context {context!r}, which is not under `contexts`")
+        for t, topic in self.topics.items():
+            for context in topic.scoring.sentence.cues:
+                if context not in self.contexts:
+                    raise ValueError(f"topics.{t}.scoring.sentence.cues names the context {context!r}, which is none")
         for key, entity in self.entities.items():
             for path in entity.topics:
                 if path not in self.paths:
@@ -239,6 +258,7 @@ def check_taxonomy(taxonomy: Taxonomy) -> list[Finding]:
 
 def _dead_contexts(taxonomy: Taxonomy) -> Iterator[Finding]:
     used = {c for group, _ in taxonomy.groups() for c in (*group.needs, *group.unless)}
+    used.update(c for topic in taxonomy.topics.values() for c in topic.scoring.sentence.cues)
     for context in taxonomy.contexts:
         if context not in used:
             yield Finding("dead", context, f"contexts.{context}", "no term needs it and none is cancelled by it")
