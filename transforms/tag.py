@@ -38,6 +38,10 @@ LEAD = 600
 """How many characters of what is read after the title are the lead (a third of it in Chinese and Japanese)."""
 OPENING = 250
 """And how many are its opening."""
+PLAIN = 0.9
+"""From that weight on a hit is plain evidence by itself."""
+PASSING = 0.3
+"""A sentence that is less likely than that to say something substantive passes by: it counts for nothing."""
 BRIEF = 120
 """A sentence of so many characters is half as brief as the briefest."""
 EVIDENCE_PER_TAG = 24
@@ -196,7 +200,7 @@ class Read(NamedTuple):
     """That it says something substantive."""
 
 
-SENTENCE_FEATURES = ("weight", "peak", "title", "opening", "brevity")
+SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +217,14 @@ class Features:
     """Sum of the probabilities after the title, logarithmic."""
     share: float = 0.0
     """Expected share of the article's sentences that say something substantive, title included."""
-    support: float = 0.0
-    """Weight of all hits, logarithmic."""
-
+    length: float = 0.0
+    """Number of sentences, logarithmic: one sentence in a long text says less of what it is about."""
     def score(self, weights: Weights) -> float:
         """The logistic model's probability."""
         return _logistic(weights.bias + sum(getattr(weights, name) * getattr(self, name) for name in FEATURES))
 
 
-FEATURES = ("title", "best", "lead", "volume", "share", "support")
+FEATURES = ("title", "best", "lead", "volume", "share", "length")
 
 
 def _logistic(total: float) -> float:
@@ -579,7 +582,8 @@ class _Model:
             best[hit.rule.form] = max(weight, best.get(hit.rule.form, 0.0))
         row = (
             math.log1p(sum(best.values())),
-            min(2.0, max(best.values())),
+            min(2.0, peak := max(best.values())),
+            float(peak >= PLAIN),
             float(sentence.field == 0),
             float(sentence.field > 0 and sentence.at * dense < OPENING),
             1 / (1 + (sentence.end - sentence.start) * dense / BRIEF),
@@ -597,15 +601,16 @@ def _stands(places: Sequence[int], sentence: _Sentence) -> bool:
 
 def _features(reads: Sequence[Read], article: _Text) -> Features:
     dense = article.density
-    body = [r for r in reads if r.sentence.field]
-    everything = sum(1 for s in article.sentences if s.at >= 0) if reads else 1
+    said = [r for r in reads if r.probability >= PASSING]
+    body = [r for r in said if r.sentence.field]
+    everything = max(1, sum(1 for s in article.sentences if s.at >= 0))
     return Features(
-        title=max((r.probability for r in reads if not r.sentence.field), default=0.0),
+        title=max((r.probability for r in said if not r.sentence.field), default=0.0),
         best=max((r.probability for r in body), default=0.0),
         lead=math.log1p(sum(r.probability for r in body if r.sentence.at * dense < LEAD)),
         volume=math.log1p(sum(r.probability for r in body)),
-        share=sum(r.probability for r in reads) / max(1, everything),
-        support=math.log1p(sum(w for r in reads for w, _ in r.hits)),
+        share=sum(r.probability for r in said) / everything,
+        length=math.log(everything),
     )
 
 

@@ -114,6 +114,7 @@ class SentenceWeights(_Part):
     bias: Factor = -2
     weight: Factor = 0
     peak: Factor = 4
+    plain: Factor = 0
     title: Factor = 0
     opening: Factor = 0
     brevity: Factor = 0
@@ -130,7 +131,7 @@ class Weights(_Part):
     lead: Factor = 0
     volume: Factor = 0
     share: Factor = 0
-    support: Factor = 0
+    length: Factor = 0
 
 
 class Scoring(_Part):
