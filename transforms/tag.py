@@ -197,7 +197,7 @@ class Tagger:
         self._path_number = {path: n for n, path in enumerate(self._paths)}
         self._contexts = {name: n for n, name in enumerate(taxonomy.contexts)}
         self._entities = tuple(_entity(key, entity) for key, entity in taxonomy.entities.items())
-        self._dated_entities = {n: entity for n, entity in enumerate(taxonomy.entities.values()) if entity.dated}
+        self._dated_rules: dict[int, tuple[GazetteerEntity, NameGroup]] = {}
         compiled = _Compiled()
         self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
         self._compile(compiled)
@@ -218,7 +218,10 @@ class Tagger:
                     self._add(into, group, ((t, group.weight), (f"{t}/{s}", group.weight)))
         for n, entity in enumerate(self.taxonomy.entities.values()):
             for names in entity.names:
-                self._add(into, names, _with_parents(entity.weights(None), cancels=names.cancels), entity=n)
+                first = into.keys
+                self._add(into, names, _with_parents(entity.weights(names, None), cancels=names.cancels), entity=n)
+                if entity.dated(names):
+                    self._dated_rules.update(dict.fromkeys(range(first, into.keys), (entity, names)))
 
     def _add(
         self,
@@ -323,12 +326,13 @@ class Tagger:
         return [dated for hit in hits if (dated := self._dated(hit, day))]
 
     def _dated(self, hit: _Hit, day: date) -> _Hit | None:
-        entity = self._dated_entities.get(hit.rule.entity)
-        if entity is None:
+        held = self._dated_rules.get(hit.rule.key)
+        if held is None:
             return hit
+        entity, names = held
         if entity.begin and day < entity.begin:
             return None
-        weights = _with_parents(entity.weights(day), cancels=hit.rule.cancels)
+        weights = _with_parents(entity.weights(names, day), cancels=names.cancels)
         targets = tuple((self._path_number[path], weight) for path, weight in weights)
         return hit._replace(rule=hit.rule._replace(targets=targets))
 

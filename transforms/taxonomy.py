@@ -137,19 +137,6 @@ class Topic(_Part):
     subtopics: dict[Annotated[str, Field(pattern=_ID)], Subtopic] = Field(default_factory=dict)
 
 
-class NameGroup(_Part):
-    """Names of an entity that share their rules."""
-
-    terms: Forms
-    cancels: bool = False
-    """These are no names of it: they cancel the hits they cover."""
-    note: str = ""
-    case: bool = False
-    needs: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
-    near: int = Field(default=200, ge=20, le=100_000)
-
-
 class Period(_Part):
     """A time with a first day and, where it is over, the first day after it. Both may be missing: always."""
 
@@ -182,12 +169,14 @@ class Role(Period):
     """An office that a person holds, or a membership of a state."""
 
     role: str = Field(min_length=1)
+    note: str = ""
 
 
 class Listing(Period):
     """On whose list of terrorist organisations an entity stands, and since when."""
 
     by: Literal["Argentina", "Australia", "Canada", "EU", "Turkey", "UK", "UN", "US"]
+    note: str = ""
 
 
 def _written_out(given: object) -> object:
@@ -207,6 +196,30 @@ def _one_at_a_time(weights: tuple[Weight, ...]) -> tuple[Weight, ...]:
 Weighings = Annotated[tuple[Weight, ...], BeforeValidator(_written_out), AfterValidator(_one_at_a_time)]
 
 
+def _weights_on(topics: dict[str, tuple[Weight, ...]], day: date | None) -> dict[str, float]:
+    held = {path: [w.weight for w in weights if day is None or w.holds(day)] for path, weights in topics.items()}
+    return {path: max(weights) for path, weights in held.items() if weights}
+
+
+def _dated(topics: dict[str, tuple[Weight, ...]]) -> bool:
+    return any(w.begin or w.until for weights in topics.values() for w in weights)
+
+
+class NameGroup(_Part):
+    """Names of an entity that share their rules."""
+
+    terms: Forms
+    cancels: bool = False
+    """These are no names of it: they cancel the hits they cover."""
+    topics: dict[str, Weighings] | None = None
+    """What these names say, where that is not what the names of the entity say: more in the context of a listing."""
+    note: str = ""
+    case: bool = False
+    needs: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    near: int = Field(default=200, ge=20, le=100_000)
+
+
 class GazetteerEntity(Period):
     """A body, group, mission, person, attack or place with its names.
 
@@ -224,17 +237,13 @@ class GazetteerEntity(Period):
     """By whom it is listed as a terrorist organisation. A record: what a name says as evidence is under `topics`."""
     names: tuple[NameGroup, ...]
 
-    @property
-    def dated(self) -> bool:
-        """Whether what a name says depends on the day."""
-        return self.begin is not None or any(w.begin or w.until for weights in self.topics.values() for w in weights)
+    def dated(self, names: NameGroup) -> bool:
+        """Whether what `names` say depends on the day."""
+        return self.begin is not None or _dated(self.topics if names.topics is None else names.topics)
 
-    def weights(self, day: date | None) -> dict[str, float]:
-        """Topic or sub-topic → weight on `day`; where no day is known, the greatest it ever has."""
-        held = {
-            path: [w.weight for w in weights if day is None or w.holds(day)] for path, weights in self.topics.items()
-        }
-        return {path: max(weights) for path, weights in held.items() if weights}
+    def weights(self, names: NameGroup, day: date | None) -> dict[str, float]:
+        """Topic or sub-topic → weight of `names` on `day`; where no day is known, the greatest they ever have."""
+        return _weights_on(self.topics if names.topics is None else names.topics, day)
 
     def on(self, day: date) -> GazetteerEntity:
         """The entity with the weights, roles and listings that hold on `day`, and no others."""
@@ -283,9 +292,13 @@ class Taxonomy(_Part):
                 if context not in self.contexts:
                     raise ValueError(f"{where} names the context {context!r}, which is not under `contexts`")
         for key, entity in self.entities.items():
-            for path in entity.topics:
-                if path not in self.paths:
-                    raise ValueError(f"entities.{key}.topics names {path!r}, which is no topic or sub-topic")
+            for topics, where in (
+                (entity.topics, ""),
+                *((g.topics or {}, f"names.{n}.") for n, g in enumerate(entity.names)),
+            ):
+                for path in topics:
+                    if path not in self.paths:
+                        raise ValueError(f"entities.{key}.{where}topics names {path!r}, which is no topic or sub-topic")
         return self
 
     def _groups(self) -> Iterator[tuple[TermGroup | NameGroup, str]]:
