@@ -99,7 +99,11 @@ def as_json(found: Sequence[Told], mailed: int, began: datetime) -> dict[str, ob
 
 def _percentiles(taken: Sequence[float]) -> dict[str, float]:
     ordered = sorted(taken)
-    return {"p50": round(percentile(ordered, 50), 1), "p95": round(percentile(ordered, 95), 1), "longest": round(ordered[-1], 1)}
+    return {
+        "p50": round(percentile(ordered, 50), 1),
+        "p95": round(percentile(ordered, 95), 1),
+        "longest": round(ordered[-1], 1),
+    }
 
 
 def stories(dice: random.Random, count: int) -> Iterator[Story]:

@@ -35,13 +35,18 @@ def main() -> int:
         print("Nothing was measured: docs/evaluation.md stays as it is.", file=sys.stderr)
         return NO_DATA
     try:
-        figures = measured(options.data, parts)
+        return _run(options, parts)
     except LabelError as error:
         print(error, file=sys.stderr)
         return NO_DATA
+
+
+def _run(options: argparse.Namespace, parts: Sequence[Part]) -> int:
     if options.errors:
         _print_errors(judged(options.data))
-    elif options.only:
+        return 0
+    figures = measured(options.data, parts)
+    if options.only:
         _print_figures(figures)
     else:
         _write(report(options.data, figures, _latency(options.latency)), raised(read_floors(), figures))
@@ -70,7 +75,7 @@ def _write(found: Mapping[str, Any], floors: Mapping[str, float]) -> None:
     TWIN.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(render(found), encoding="utf-8")
     write_floors(floors)
-    print(f"{PAGE.relative_to(ROOT)} and {TWIN.relative_to(ROOT)}: {len(found['figures']):,} figures, {len(floors)} floors")
+    print(f"{PAGE.relative_to(ROOT)} and its twin: {len(found['figures']):,} figures, {len(floors)} floors")
 
 
 def _print_figures(figures: Mapping[str, Figure]) -> None:
@@ -96,7 +101,9 @@ def _print_errors(found: Sequence[Judged]) -> None:
 def _verdict(figures: Mapping[str, Figure], parts: Sequence[Part]) -> int:
     names = [name for part in parts for name in part.name.split()]
     told = [line for name in names for line in below(read_floors(), figures, f"{name}/")]
-    print("\n".join([*told, "A floor is lowered by an edit of benchmarks/evaluate/floors.json."] if told else []), end="")
+    print(
+        "\n".join([*told, "A floor is lowered by an edit of benchmarks/evaluate/floors.json."] if told else []), end=""
+    )
     return BELOW_FLOOR if told else 0
 
 

@@ -133,7 +133,7 @@ def articles(news: Path) -> list[Article]:
         LabelError: a text is missing.
     """
     return [
-        *map(lambda row: _ours(row, news), rows("labels")),
+        *(_ours(row, news) for row in rows("labels")),
         *_with_labels(news, "recent_labelled"),
         *_with_labels(news, "labelled", "before"),
     ]

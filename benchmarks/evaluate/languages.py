@@ -20,7 +20,7 @@ FEED_CHARS = 200
 
 
 def language_figures(news: Path, articles: Iterable[Article]) -> dict[str, Figure]:
-    """Accuracy by language on sentences (SIB-200), and on labelled articles, whole and at the length of a feed's item."""
+    """Accuracy by language on sentences (SIB-200) and labelled articles, whole and at the length of a feed's item."""
     answers: dict[str, list[bool]] = defaultdict(list)
     for row in texts(news, "sib200").values():
         language = SENTENCES[row["lang"]]

@@ -17,7 +17,7 @@ CONFIDENCE = 0.95
 """Of the intervals that are published."""
 Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 Z_NOISE = NormalDist().inv_cdf(0.9)
-"""A figure below its one-sided 90 % bound has dropped beyond noise. In a perfect cell one error is noise, two are not."""
+"""Of the one-sided 90 % bound: what is below it has dropped beyond noise. In a perfect cell one error is noise."""
 RESAMPLES = 1_000
 Item = TypeVar("Item")
 
@@ -57,8 +57,8 @@ def f1(pairs: Iterable[tuple[bool, bool]]) -> Figure | None:
     index = share(hits, either)
     if index is None:
         return None
-    mapped = [2 * j / (1 + j) for j in (index.value, index.low, index.high, index.noise)]
-    return Figure(*mapped, cases=either, texts=len(listed))
+    value, low, high, noise = (2 * j / (1 + j) for j in (index.value, index.low, index.high, index.noise))
+    return Figure(value, low, high, noise, cases=either, texts=len(listed))
 
 
 def precision(pairs: Iterable[tuple[bool, bool]]) -> Figure | None:

@@ -18,10 +18,10 @@ LEAST_POSITIVE = 10
 """Texts on a topic that a language needs before its F1 says much."""
 CELLS = [(topic, level) for topic in TOPICS for level in LEVELS]
 HEADS = [f"{topic} {level}" for topic, level in CELLS]
-FORM_NAMES = {
+FORMS = {
     "whole": "title and text",
-    "feed": "title, 200 characters as summary",
-    "stand-in": "title, the same 200 characters as summary and text",
+    "feed": "title, and the text's first 200 characters as summary, as most news arrives",
+    "stand-in": "the same with these 200 characters as text, too, as a feed's item is stored without its page",
 }
 ORIGIN_NAMES = {
     "labelled": "labelled for this evaluation",
@@ -87,11 +87,11 @@ def number(value: float) -> str:
     return f"{value:.3f}".removeprefix("0") if value < 1 else "1.0"
 
 
-def cell(figure: Figure | None, *, wide: bool = True) -> str:
+def cell(figure: Figure | None) -> str:
     """A figure with its interval, `–` for none."""
     if figure is None:
         return "–"
-    return f"{number(figure.value)} ({figure.low:.2f}–{figure.high:.2f})" if wide else number(figure.value)
+    return f"{number(figure.value)} ({number(figure.low)}–{number(figure.high)})"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -104,46 +104,47 @@ def _intro(report: Report) -> str:
     counts = report["counts"]
     return f"""# Evaluation
 
-Written by `make evaluate`; its twin [`evaluation.json`](evaluation.json) holds every figure for programs. Nothing here
-is edited by hand.
+Written by `make evaluate`, never by hand. Its twin [`evaluation.json`](evaluation.json) holds every figure for
+programs. The tests refuse a figure below its floor in [`floors.json`](../benchmarks/evaluate/floors.json).
 
-{counts["labelled"]:,} articles were read and labelled for this evaluation, {counts["recent_labelled"]} came with their
-labels, both split by a hash of the id: the build half may be read, of the test half only these figures are made.
-{counts["before"]} more were labelled before; the terms were tuned on those, so they stand apart. How they were drawn and
-labelled: [`tests/transforms/data/README.md`](../tests/transforms/data/README.md).
+{counts["labelled"]:,} articles were labelled by reading for this evaluation, and {counts["recent_labelled"]} came with
+their labels. A hash of the id splits both: the build half may be read, and of the test half only figures are made. The
+{counts["before"]} articles of `labelled_dev` were labelled earlier, and the terms were tuned on them, so they stand
+apart.
+[How the articles were drawn and labelled](../tests/transforms/data/README.md).
 
-Behind each figure stands its 95 % interval: Wilson's for shares, mapped for F1; 1,000 resamples of pages and events for
-the text's F1 and B³. A text counts for a level where its reader was sure of that level. The articles were drawn by
-stratum, topics more often than they occur, so precision on a day's whole news is lower than here."""
+The brackets hold the 95 % interval: Wilson's for shares, mapped to F1; 1,000 resamples of pages or events for the F1 of
+texts and B³. A text counts for a level only if its reader was sure of that level. The draw favours texts that name the
+topics, so on all news of a day precision is lower than here."""
 
 
-def _cells(figures: Mapping[str, Figure], form: str, last: str, *, wide: bool = True) -> list[str]:
-    return [cell(figures.get(f"tags/{topic}/{level}/{form}/{last}"), wide=wide) for topic, level in CELLS]
+def _cells(figures: Mapping[str, Figure], form: str, last: str) -> list[str]:
+    return [cell(figures.get(f"tags/{topic}/{level}/{form}/{last}")) for topic, level in CELLS]
 
 
 def _by_half(figures: Mapping[str, Figure]) -> str:
     rows = []
-    for form, name in FORM_NAMES.items():
-        rows += [[f"{name}, {half} half", *_cells(figures, form, half)] for half in ("build", "test")]
+    for form in FORMS:
+        rows += [[form, f"{half} half", *_cells(figures, form, half)] for half in ("build", "test")]
         for last, what in (("precision", "precision"), ("recall", "recall"), ("with-doubts", "F1, doubts as labelled")):
-            rows.append([f"{name}, both: {what}", *_cells(figures, form, f"both/{last}")])
-    told = (
-        f"The same words as a summary alone, or as summary and text, give the same levels in "
-        f"{_percent(figures, 'tags/same-words')} of the articles. "
-        f"Evidence whose offsets lead to its words: {_percent(figures, 'tags/evidence')}."
+            rows.append([form, f"both halves, {what}", *_cells(figures, form, f"both/{last}")])
+    forms = "\n".join(f"- **{form}**: {what}" for form, what in FORMS.items())
+    same, right = (_percent(figures[f"tags/{path}"]) for path in ("same-words", "evidence"))
+    return (
+        f"What the tagger is given:\n\n{forms}\n\nF1 by form and half:\n\n{table(['Form', 'Of', *HEADS], rows)}\n\n"
+        f"`feed` and `stand-in` are the same words and should give the same levels: {same} articles.\n"
+        f"Evidence whose offsets lead to its words: {right} places."
     )
-    return f"F1 by what the tagger sees and by half:\n\n{table(['', *HEADS], rows)}\n\n{told}"
 
 
-def _percent(figures: Mapping[str, Figure], path: str) -> str:
-    figure = figures[path]
+def _percent(figure: Figure) -> str:
     return f"{100 * figure.value:.1f} % of {figure.cases:,}" if figure.value < 1 else f"all {figure.cases:,}"
 
 
 def _gaps(figures: Mapping[str, Figure]) -> str:
     rows, wide = [], 0
-    for form, name in FORM_NAMES.items():
-        line = [name]
+    for form in FORMS:
+        line = [form]
         for topic, level in CELLS:
             build, test = (figures[f"tags/{topic}/{level}/{form}/{half}"] for half in ("build", "test"))
             gap = build.value - test.value
@@ -164,11 +165,11 @@ def chance(first: Figure, second: Figure) -> float:
 
 def _by_set(figures: Mapping[str, Figure]) -> str:
     rows = [
-        [f"{name}, {FORM_NAMES[form]}", *_cells(figures, form, f"set={origin}")]
+        [name, form, *_cells(figures, form, f"set={origin}")]
         for origin, name in ORIGIN_NAMES.items()
         for form in ("whole", "feed")
     ]
-    return f"F1 by set:\n\n{table(['Set', *HEADS], rows)}"
+    return f"F1 by set:\n\n{table(['Set', 'Form', *HEADS], rows)}"
 
 
 def _values(figures: Mapping[str, Figure], name: str) -> list[str]:
@@ -178,15 +179,15 @@ def _values(figures: Mapping[str, Figure], name: str) -> list[str]:
 def _by_slice(figures: Mapping[str, Figure], name: str, head: str, names: Mapping[str, str]) -> str:
     values = sorted(names) if names else sorted(_values(figures, name), key=lambda v: ("until" not in v, v))
     rows = [
-        [f"{names.get(value, value)}, {FORM_NAMES[form]}", *_cells(figures, form, f"{name}={value}")]
+        [names.get(value, value), form, *_cells(figures, form, f"{name}={value}")]
         for form in ("whole", "feed")
         for value in values
     ]
-    return f"F1 by {name}:\n\n{table([head, *HEADS], rows)}"
+    return f"F1 by {name}:\n\n{table([head, 'Form', *HEADS], rows)}"
 
 
 def _by_language(report: Report, figures: Mapping[str, Figure]) -> str:
-    heads = ["", "texts", *(f"on {topic}" for topic in TOPICS), *HEADS]
+    heads = ["", "Form", "texts", *(f"on {topic}" for topic in TOPICS), *HEADS]
     rows = []
     for form in ("whole", "feed"):
         for language, count in report["languages"].items():
@@ -197,9 +198,9 @@ def _by_language(report: Report, figures: Mapping[str, Figure]) -> str:
                 for path in [f"tags/{topic}/{level}/{form}/language={language}"]
                 for figure in [figures.get(path)]
             ]
-            rows.append([f"{language}, {FORM_NAMES[form]}", *known, *values])
+            rows.append([language, form, *known, *values])
     told = (
-        "F1 by language, both halves. `on …` counts the texts that surely say something of the topic; `·` marks figures "
+        "F1 by language, both halves. `on …` counts texts that surely say something of the topic. `·` marks figures "
         f"without a floor: fewer than {LEAST_TEXTS} texts, or hardly any on the topic."
     )
     return f"{told}\n\n{table(heads, rows)}"
@@ -212,17 +213,19 @@ def _confusions(report: Report) -> str:
             for form in ("whole", "feed"):
                 counts = report["confusion"][f"{topic}/{form}/{half}"]
                 cells = [str(counts.get(f"{labelled}>{got}", 0)) for labelled in (2, 1, 0) for got in (2, 1, 0)]
-                rows.append([f"{topic}, {half}, {FORM_NAMES[form]}", *cells])
+                rows.append([topic, half, form, *cells])
     names = {2: "main", 1: "mention", 0: "none"}
     heads = [f"{names[labelled]} → {names[got]}" for labelled in (2, 1, 0) for got in (2, 1, 0)]
-    return f"Labelled → tagged, texts whose label is sure:\n\n{table(['', *heads], rows)}"
+    return f"Labelled → tagged, texts whose label is sure:\n\n{table(['Topic', 'Half', 'Form', *heads], rows)}"
 
 
 def _traps(figures: Mapping[str, Figure]) -> str:
     kinds = sorted({path.split("/")[1] for path in figures if path.startswith("traps/")} - {"all"})
     rows = []
     for kind in [*kinds, "all"]:
-        shares = [figures[f"traps/{kind}/{what}/{form}"] for form in ("whole", "feed") for what in ("untagged", "not-main")]
+        shares = [
+            figures[f"traps/{kind}/{what}/{form}"] for form in ("whole", "feed") for what in ("untagged", "not-main")
+        ]
         wrong = [f"{round((1 - s.value) * s.cases)} ({100 * (1 - s.value):.1f} %)" for s in shares]
         rows.append([kind, str(shares[0].cases), *wrong])
     heads = ["Trap", "texts", "tagged, whole", "main, whole", "tagged, feed", "main, feed"]
@@ -256,7 +259,8 @@ def _searches(report: Report, figures: Mapping[str, Figure]) -> str:
         found = ", ".join(str(f.cases if f else 0) for f in (whole, feed))
         rows.append([f"`{search}`", found, cell(whole), cell(feed), about["limits"]])
     heads = ["Search of `config/alerts.yaml`", "found", "precision, whole", "precision, feed", ""]
-    return f"Of what a saved search finds among the labelled articles, the share it is meant to find:\n\n{table(heads, rows)}"
+    told = "Of what a saved search finds among the labelled articles, the share that it is meant to find:"
+    return f"{told}\n\n{table(heads, rows)}"
 
 
 def _extraction(figures: Mapping[str, Figure]) -> str:
@@ -284,14 +288,20 @@ def _grouping(figures: Mapping[str, Figure]) -> str:
 
 
 def _language_detection(figures: Mapping[str, Figure]) -> str:
-    kinds = {"articles/whole": "articles, whole", "articles/feed": "at a feed's length", "sentences": "single sentences"}
+    kinds = {
+        "articles/whole": "articles, whole",
+        "articles/feed": "at a feed's length",
+        "sentences": "single sentences",
+    }
     prefixes = [f"languages/{kind}/" for kind in kinds]
     found = {path.removeprefix(p) for p in prefixes for path in figures if path.startswith(p)} - {"all"}
     rows = [
         [language, *(_of(figures.get(f"{prefix}{language}")) for prefix in prefixes)]
         for language in [*sorted(found), "all"]
     ]
-    told = "Accuracy from the text alone, `hits of texts`; a feed's or page's statement decides where the text does not."
+    told = (
+        "Accuracy from the text alone, `hits of texts`; a feed's or page's statement decides where the text does not."
+    )
     return f"{told}\n\n{table(['', *kinds.values()], rows)}"
 
 
@@ -307,7 +317,7 @@ def _latency(latency: Mapping[str, Any] | None) -> str:
         )
     rows = [[leg, *(f"{t[p]:.1f}" for p in ("p50", "p95", "longest"))] for leg, t in latency["legs"].items()]
     told = (
-        f"{latency['stories']} stories in {latency['mails']} mails on {latency['measured_at']}, the embedded stack with "
+        f"{latency['stories']} stories in {latency['mails']} mails on {latency['measured_at']}, the embedded stack, "
         f"one-minute polls, load {latency['load']}; seconds:"
     )
     return f"{told}\n\n{table(['Leg', 'p50', 'p95', 'longest'], rows)}"
@@ -319,7 +329,9 @@ def _readers(figures: Mapping[str, Figure]) -> str:
         kinds = [f"articles/{topic}/{what}" for what in ("grade", "any", "main")] + [f"sentences/{topic}"]
         rows.append([topic, *(cell(figures.get(f"readers/{kind}")) for kind in kinds)])
     counts = [figures[f"readers/{kind}/nato{last}"].cases for kind, last in (("articles", "/grade"), ("sentences", ""))]
-    told = f"Cohen's κ of two readers who did not see each other's labels, {counts[0]} articles and {counts[1]} sentences:"
+    told = (
+        f"Cohen's κ of two readers who did not see each other's labels, {counts[0]} articles and {counts[1]} sentences:"
+    )
     return f"{told}\n\n{table(['Topic', 'articles, grade', 'any', 'main', 'sentences'], rows)}"
 
 
@@ -329,7 +341,9 @@ def _missing(report: Report) -> str:
     enough = {name: count for name, count in languages.items() if count["texts"] >= LEAST_TEXTS}
     lines = [f"- Languages with fewer than {LEAST_TEXTS} texts: {', '.join(short) or 'none'}."]
     if report["unlabelled_languages"]:
-        lines.append(f"- Languages the taxonomy has terms for, without a text: {', '.join(report['unlabelled_languages'])}.")
+        lines.append(
+            f"- Languages the taxonomy has terms for, without a text: {', '.join(report['unlabelled_languages'])}."
+        )
     for topic in TOPICS:
         few = [f"{name} ({count[topic]})" for name, count in enough.items() if count[topic] < LEAST_POSITIVE]
         lines.append(f"- Fewer than {LEAST_POSITIVE} texts on {topic}: {', '.join(few) or 'none'}.")

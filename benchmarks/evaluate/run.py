@@ -13,7 +13,7 @@ from typing import Any
 
 from alerts.saved import load_alerts
 from benchmarks.evaluate import extraction, stories
-from benchmarks.evaluate.duplicates import duplicate_figures
+from benchmarks.evaluate.duplicates import DAILY, duplicate_figures
 from benchmarks.evaluate.labels import LABELS, ROOT, TOPICS, Article, articles, rows, sentences
 from benchmarks.evaluate.languages import language_figures
 from benchmarks.evaluate.measures import Figure
@@ -96,8 +96,17 @@ def _languages(data: Data) -> dict[str, Figure]:
 
 
 def _story_files(data: Data) -> list[Path]:
-    events = [data / "news" / "stories_dev" / f"{name}.jsonl" for name in ("articles", "background")]
-    return [*events, *(data / "news" / f"{name}_dev.jsonl.gz" for name in stories.EARLIER)]
+    recent = [data / "news" / "stories_dev" / name for name in stories.RECENT]
+    return [*recent, *(data / "news" / f"{name}_dev.jsonl.gz" for name in stories.EARLIER)]
+
+
+def _duplicate_files(data: Data) -> list[Path]:
+    news = data / "news"
+    return [
+        news / "neardup_pairs_dev.csv",
+        *(news / f"{name}_dev.jsonl.gz" for name in DAILY),
+        *news.glob("*_dev.jsonl.gz"),
+    ]
 
 
 PARTS = (
@@ -105,7 +114,7 @@ PARTS = (
     Part("sentences", _label_files, _sentences),
     Part("searches", _label_files, lambda data: search_figures(load_alerts(ALERTS), judged(data))),
     Part("languages", lambda data: [*_label_files(data), data / "news" / "sib200_dev.jsonl.gz"], _languages),
-    Part("duplicates", lambda data: [data / "news" / "neardup_pairs_dev.csv"], lambda data: duplicate_figures(data / "news")),
+    Part("duplicates", _duplicate_files, lambda data: duplicate_figures(data / "news")),
     Part("stories", _story_files, _stories),
     Part("extraction", lambda data: [data / "extraction" / name for name in ("aeb", "fundus_dev")], _extraction),
     Part("readers", lambda _: [], lambda _: reader_figures()),

@@ -17,6 +17,8 @@ from transforms.story import Profile, Recent, profile
 
 EARLIER = ("abp", "ant_multi")
 """The sets whose events are in `tests/transforms/data/events.csv`."""
+RECENT = ("articles.jsonl", "background.jsonl", "events.csv", "hard.csv")
+"""The files of `stories_dev`."""
 Pair = frozenset[str]
 
 
@@ -73,7 +75,7 @@ class Truth:
 
 def recent_figures(folder: Path) -> dict[str, Figure]:
     """B³, pairs across languages and hard pairs on `stories_dev`, placed among the background of the same weeks."""
-    rows = [row for name in ("articles", "background") for row in json_lines((folder / f"{name}.jsonl").read_bytes())]
+    rows = [row for name in RECENT[:2] for row in json_lines((folder / name).read_bytes())]
     got = placed(_profile(row, _moment(row["published"])) for row in rows)
     return story_figures(_truth(folder, {row["id"]: row["language"] for row in rows}), got)
 
