@@ -1,4 +1,4 @@
-"""How well an extractor does on pages whose articles are known. `python -m tests.ingest.measure` prints it.
+"""How well articles are extracted from pages whose text, title and date are known.
 
 The text is compared as article-extraction-benchmark does (https://github.com/scrapinghub/article-extraction-benchmark):
 by its 4-grams of words, precision and recall averaged over the pages; CJK text by its characters.
@@ -10,11 +10,12 @@ import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.evaluate.measures import Figure, resampled, share
 from ingest.boilerplate import key
 from ingest.extract import extract
 from newswatch.model import Extracted
@@ -22,6 +23,8 @@ from newswatch.model import Extracted
 _WORD = re.compile(r"\w+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _NUMBERS = re.compile(r"\d+")
+NOW = datetime(2026, 9, 1, tzinfo=UTC)
+"""When the pages are read: a date after it would not be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +37,6 @@ class Page:
     text: str
     title: str | None = None
     published: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Shares, over all pages."""
-
-    pages: int
-    f1: float
-    precision: float
-    recall: float
-    empty: float
-    title: float
-    date: float
 
 
 def aeb(folder: Path) -> Iterator[Page]:
@@ -99,30 +89,48 @@ def precision_and_recall(truth: str, found: str) -> tuple[float, float]:
     return common / got.total() if got else 0.0, common / expected.total() if expected else 1.0
 
 
-def measure(pages: Iterable[Page], now: datetime) -> Quality:
-    """How well `extract` does on `pages`. Titles are compared by letters and digits, dates by their day."""
-    results = [(page, extract(page.body, url=page.url, now=now)) for page in pages]
-    scores = [precision_and_recall(page.text, found.text) for page, found in results]
-    precision, recall = (sum(each) / len(results) for each in zip(*scores, strict=True))
-    titled = [key(page.title) == key(found.title) for page, found in results if page.title]
-    dated = [_same_day(page.published, found) for page, found in results if page.published]
-    return Quality(
-        pages=len(results),
-        f1=2 * precision * recall / (precision + recall),
-        precision=precision,
-        recall=recall,
-        empty=sum(not found.text for _, found in results) / len(results),
-        title=sum(titled) / max(1, len(titled)),
-        date=sum(dated) / max(1, len(dated)),
-    )
+@dataclass(frozen=True, slots=True)
+class PageScore:
+    """What was found on one page; None where the truth is not known."""
+
+    precision: float
+    recall: float
+    empty: bool
+    title: bool | None
+    date: bool | None
+
+
+def score(page: Page, now: datetime) -> PageScore:
+    """The page extracted and compared: titles by their letters and digits, dates by their day."""
+    found = extract(page.body, url=page.url, now=now)
+    right, whole = precision_and_recall(page.text, found.text)
+    title = key(page.title) == key(found.title) if page.title else None
+    date = _same_day(page.published, found) if page.published else None
+    return PageScore(right, whole, not found.text, title, date)
+
+
+def extraction_figures(name: str, pages: Iterable[Page], now: datetime = NOW) -> dict[str, Figure]:
+    """Figures of one set of pages: F1 of the text, and the shares with a text, the right title and the right date."""
+    scores = [score(page, now) for page in pages]
+    found = {
+        "text": resampled(scores, text_f1),
+        "not-empty": _share(not s.empty for s in scores),
+        "title": _share(s.title for s in scores if s.title is not None),
+        "date": _share(s.date for s in scores if s.date is not None),
+    }
+    return {f"extraction/{name}/{what}": figure for what, figure in found.items() if figure}
+
+
+def text_f1(scores: Sequence[PageScore]) -> float:
+    """F1 of the pages' mean precision and mean recall; 0 where nothing is right."""
+    right, whole = (sum(each) / len(scores) for each in zip(*((s.precision, s.recall) for s in scores), strict=True))
+    return 2 * right * whole / (right + whole) if right + whole else 0.0
+
+
+def _share(right: Iterable[bool]) -> Figure | None:
+    listed = list(right)
+    return share(sum(listed), len(listed))
 
 
 def _same_day(expected: datetime, found: Extracted) -> bool:
     return found.published is not None and found.published.date() == expected.astimezone(UTC).date()
-
-
-if __name__ == "__main__":
-    from tests.conftest import SHARED_DATA
-
-    for name, pages in (("aeb", aeb), ("fundus_dev", fundus)):
-        print(name, measure(pages(SHARED_DATA / "extraction" / name), datetime.now(UTC)))
