@@ -1,167 +1,316 @@
-"""Fits the scoring in config/taxonomy.yaml to labelled articles.
+"""Fits the scoring in config/taxonomy.yaml to labelled sentences and articles.
 
-`python benchmarks/calibrate.py LABELLED [--read CSV --news FOLDER]`
+`python benchmarks/calibrate.py [--news FOLDER] [--ridge 1]`
 
-LABELLED holds JSON lines with title, text and labels ({topic: 0, 1 or 2}). `--read` adds grades of single articles
-(topic, id, grade) of the `*.jsonl.gz` in `--news`; they were picked for being hard, so each weighs less. The model is a
-ridge logistic regression whose slopes must not be negative: more evidence never makes a topic less likely. Prints the
-weights to paste, and what a ten-fold cross-validation, repeated, says of them.
+The labels are those of `tests/transforms/data` and of FOLDER, the texts are in FOLDER (`../shared/data/news`); only the
+build half is read. Each model is a ridge logistic regression; a slope that would say that more evidence makes a topic
+less likely is held at 0.
+
+First the model over sentences, from labelled sentences and, weighing less, from the sentences with evidence of articles
+without the topic and from the titles of articles about it. Then, over what it says of each article, the models `any`
+and `main`. An article is fitted whole and as a feed brings it, with its first 200 characters as summary.
+
+Prints F1 with every article judged by models that were fitted without it (five folds by a hash of the article's id, its
+sentences in the same fold), and the weights to paste. Their bias is moved so that .5 is where F1, so measured, is best
+on average over both forms; the fit alone would make probabilities right, and a rare topic would be missed too often.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import json
+import hashlib
 import math
-import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.evaluate.labels import LEVELS, Article, articles, rows, sentences, texts
 from transforms.language import detect
-from transforms.tag import FEATURES, Tagger
-from transforms.taxonomy import load_taxonomy
+from transforms.scoring import FEATURES, SENTENCE_FEATURES, Row, features, logistic
+from transforms.tag import Reading, Tagger
+from transforms.taxonomy import Taxonomy, load_taxonomy
 
 ROOT = Path(__file__).parents[1]
+CUES = ("law", "measures", "war", "state", "politics", "culture")
+"""Contexts that may tell a sentence about a topic from one that only has its words."""
+FOLDS = 5
+FEED_CHARS = 200
+FORMS = ("whole", "feed")
+NOISE = 0.005
+"""F1 that differ by less are the same."""
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
+INFERRED_WEIGHT = 0.25
+"""What a sentence weighs whose label follows from its article's; twice that for the title of an article about it."""
+INFERRED_SENTENCES = 6
+"""Of an article without the topic so many sentences are taken."""
 RIDGE = 1.0
-READ_WEIGHT = 0.3
-FOLDS, REPEATS = 10, 3
-Row = list[float]
+RISING = {"weight", "peak", "plain", "best", "lead", "volume", "share"}
+"""Slopes that must not be negative; and that of `title` over articles."""
+Vector = list[float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An article in one form, as the tagger reads it for one topic."""
+
+    article: Article
+    name: str
+    """`whole` or `feed`."""
+    read: tuple[tuple[int | None, Row], ...]
+    """Place (None: the title) and numbers of each sentence with evidence."""
+    sentences: int
+
+    def wanted(self, topic: str, least: int) -> bool | None:
+        """Whether the reader sees the topic at this level; None in doubt."""
+        return self.article.grades[topic].sure(least)
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
-    """An article's features for one topic, with its grade."""
+    """What a model is fitted on."""
 
-    row: Row
-    """1 for the bias, then FEATURES."""
-    grade: int
-    weight: float
-
-
-def examples(tagger: Tagger, topic: str, options: argparse.Namespace) -> list[Example]:
-    """Every labelled article as the model sees it."""
-    with options.labelled.open(encoding="utf-8") as lines:
-        articles = [json.loads(line) for line in lines]
-    found = [Example(row(tagger, topic, a), int(a["labels"][topic]), 1.0) for a in articles]
-    if options.read and options.news:
-        by_id = {a["id"]: a for a in news(options.news)}
-        with options.read.open(encoding="utf-8", newline="") as file:
-            grades = [r for r in csv.DictReader(file) if r["topic"] == topic]
-        found += [Example(row(tagger, topic, by_id[r["id"]]), int(r["grade"]), READ_WEIGHT) for r in grades]
-    return found
+    fold: int
+    row: Sequence[float]
+    wanted: bool
+    weight: float = 1.0
 
 
-def news(folder: Path) -> Iterator[dict[str, str]]:
-    """Every article of the `*.jsonl.gz` in `folder`."""
-    for file in sorted(folder.glob("*.jsonl.gz")):
-        yield from (json.loads(line) for line in gzip.decompress(file.read_bytes()).decode().split("\n") if line)
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A fitted logistic model: the bias, then a slope for each value of a row."""
+
+    names: tuple[str, ...]
+    coefficients: tuple[float, ...]
+
+    def probability(self, row: Sequence[float]) -> float:
+        """The model's probability for `row`."""
+        return logistic(self.coefficients[0] + sum(c * v for c, v in zip(self.coefficients[1:], row, strict=True)))
+
+    def moved(self, threshold: float) -> Model:
+        """The model that gives .5 where this one gives `threshold`."""
+        bias = self.coefficients[0] - math.log(threshold / (1 - threshold))
+        return Model(self.names, (bias, *self.coefficients[1:]))
+
+    def __str__(self) -> str:
+        told = {n: f"{v:.2f}" for n, v in zip(("bias", *self.names), self.coefficients, strict=True)}
+        cues = ", ".join(f"{n}: {told.pop(n)}" for n in CUES if n in told)
+        plain = ", ".join(f"{n}: {v}" for n, v in told.items())
+        return f"{{{plain}{f', cues: {{{cues}}}' if cues else ''}}}"
 
 
-def row(tagger: Tagger, topic: str, article: dict[str, str]) -> Row:
-    """The article's features, after a 1 for the bias."""
-    title, text = article["title"], article["text"][:6_000]
-    features = tagger.features(topic, title=title, text=text, language=detect(f"{title}\n{text}"))
-    return [1.0, *(float(getattr(features, name)) for name in FEATURES)]
+def fold_of(article_id: str) -> int:
+    """The fold an article and its sentences are in."""
+    return hashlib.sha256(f"fold {article_id}".encode()).digest()[0] % FOLDS
 
 
-def fit(rows: Sequence[Row], targets: Sequence[bool], weights: Sequence[float]) -> Row:
-    """The regression's coefficients by Newton's method; a slope that turns negative is held at 0."""
-    size = len(rows[0])
+# ── what the tagger reads ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_cues(taxonomy: Taxonomy) -> Taxonomy:
+    """`taxonomy` with every cue in every topic's sentence model, so that its readings carry them."""
+    cues = dict.fromkeys((c for c in CUES if c in taxonomy.contexts), 0.0)
+    topics = {}
+    for name, topic in taxonomy.topics.items():
+        sentence = topic.scoring.sentence.model_copy(update={"cues": cues})
+        topics[name] = topic.model_copy(update={"scoring": topic.scoring.model_copy(update={"sentence": sentence})})
+    return taxonomy.model_copy(update={"topics": topics})
+
+
+def forms(tagger: Tagger, topic: str, labelled: Sequence[Article]) -> Iterator[Form]:
+    """Every article, whole and as a feed brings it. What holds no evidence gets no tag, whatever the weights."""
+    for article in labelled:
+        feed = article.text[:FEED_CHARS]
+        for name, text in (("whole", article.text), ("feed", feed)):
+            language = detect(f"{article.title}\n{text}")
+            given = {"title": article.title, "summary" if name == "feed" else "text": text}
+            readings, summed = tagger.read(topic, language=language, **given)
+            read = tuple((None if r.passage.field == "title" else r.at, r.row) for r in readings)
+            yield Form(article, name, read, round(math.exp(summed.length)))
+
+
+def labelled_sentences(tagger: Tagger, topic: str, news: Path) -> Iterator[Example]:
+    """Every labelled sentence that the tagger finds evidence in."""
+    held: dict[str, tuple[Reading, ...]] = {}
+    for label, sentence in zip(rows("sentence_labels"), sentences(news), strict=True):
+        wanted = sentence.substantive[topic]
+        if sentence.half != "build" or wanted is None:
+            continue
+        if sentence.article not in held:
+            whole = texts(news, label["set"])[sentence.article]
+            language = detect(f"{whole['title']}\n{whole['text']}")
+            readings, _ = tagger.read(topic, title=whole["title"], text=whole["text"], language=language)
+            held[sentence.article] = readings
+        begin, end = int(label["start"]), int(label["end"])
+        for reading in held[sentence.article]:
+            if any(e.field == sentence.field and begin <= e.start < end for e in reading.evidence):
+                yield Example(fold_of(sentence.article), reading.row, wanted)
+                break
+
+
+def inferred_sentences(topic: str, read: Sequence[Form]) -> Iterator[Example]:
+    """Sentences whose label follows from that of their article."""
+    for form in read:
+        grade = form.article.grades[topic]
+        if form.name != "whole" or grade.doubt:
+            continue
+        fold = fold_of(form.article.id)
+        if grade.best == 0:
+            yield from (Example(fold, row, False, INFERRED_WEIGHT) for _, row in form.read[:INFERRED_SENTENCES])
+        elif grade.best == 2:
+            titles = (row for at, row in form.read if at is None)
+            yield from (Example(fold, row, True, 2 * INFERRED_WEIGHT) for row in titles)
+
+
+def article_example(form: Form, sentence_model: Model, wanted: bool) -> Example:
+    """The article as the models over articles see it."""
+    read = [(at, sentence_model.probability(row)) for at, row in form.read]
+    summed = features(read, form.sentences)
+    return Example(fold_of(form.article.id), [getattr(summed, name) for name in FEATURES], wanted)
+
+
+# ── fitting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fit(examples: Sequence[Example], names: tuple[str, ...], rising: frozenset[str], ridge: float) -> Model:
+    """The regression's coefficients by Newton's method; a slope of `rising` that turns negative is held at 0."""
+    size = len(names) + 1
     free = list(range(size))
     found = [0.0] * size
     for _ in range(60):
-        step = _newton_step(found, free, rows, targets, weights)
+        step = _newton_step(found, free, examples, ridge)
         for n, move in zip(free, step, strict=True):
             found[n] += move
-        negative = [n for n in free if n and found[n] < 0]
+        negative = {n for n in free if n and names[n - 1] in rising and found[n] < 0}
         if negative:
             free = [n for n in free if n not in negative]
             found = [0.0 if n in negative else v for n, v in enumerate(found)]
         elif max(map(abs, step)) < 1e-6:
             break
-    return found
+    return Model(names, tuple(found))
 
 
-def _newton_step(
-    found: Row, free: list[int], rows: Sequence[Row], targets: Sequence[bool], weights: Sequence[float]
-) -> Row:
+def _newton_step(found: Vector, free: list[int], examples: Sequence[Example], ridge: float) -> Vector:
     size = len(free)
-    gradient = [-(RIDGE if n else 0.01) * found[n] for n in free]
-    hessian = [[(RIDGE if n else 0.01) if i == j else 0.0 for j in range(size)] for i, n in enumerate(free)]
-    for values, target, weight in zip(rows, targets, weights, strict=True):
-        p = probability(found, values)
-        for i, n in enumerate(free):
-            gradient[i] += weight * (target - p) * values[n]
-            for j, m in enumerate(free):
-                hessian[i][j] += weight * p * (1 - p) * values[n] * values[m]
+    penalties = [ridge if n else 0.01 for n in free]
+    gradient = [-penalty * found[n] for penalty, n in zip(penalties, free, strict=True)]
+    hessian = [[penalties[i] if i == j else 0.0 for j in range(size)] for i in range(size)]
+    for example in examples:
+        whole = (1.0, *example.row)
+        p = logistic(sum(found[n] * whole[n] for n in free))
+        values = [whole[n] for n in free]
+        error, curve = example.weight * (example.wanted - p), example.weight * p * (1 - p)
+        for i, value in enumerate(values):
+            gradient[i] += error * value
+            line = hessian[i]
+            for j, other in enumerate(values):
+                line[j] += curve * value * other
     return _solved(hessian, gradient)
 
 
-def _solved(matrix: list[Row], right: Row) -> Row:
+def _solved(matrix: list[Vector], right: Vector) -> Vector:
     """The solution of a system of linear equations, by elimination with pivots."""
     size = len(right)
-    rows = [[*line, value] for line, value in zip(matrix, right, strict=True)]
+    lines = [[*line, value] for line, value in zip(matrix, right, strict=True)]
     for n in range(size):
-        pivot = max(range(n, size), key=lambda k: abs(rows[k][n]))
-        rows[n], rows[pivot] = rows[pivot], rows[n]
+        pivot = max(range(n, size), key=lambda k: abs(lines[k][n]))
+        lines[n], lines[pivot] = lines[pivot], lines[n]
         for k in range(n + 1, size):
-            factor = rows[k][n] / rows[n][n]
-            rows[k] = [a - factor * b for a, b in zip(rows[k], rows[n], strict=True)]
+            factor = lines[k][n] / lines[n][n]
+            lines[k] = [a - factor * b for a, b in zip(lines[k], lines[n], strict=True)]
     found = [0.0] * size
     for n in reversed(range(size)):
-        found[n] = (rows[n][size] - sum(rows[n][k] * found[k] for k in range(n + 1, size))) / rows[n][n]
+        found[n] = (lines[n][size] - sum(lines[n][k] * found[k] for k in range(n + 1, size))) / lines[n][n]
     return found
 
 
-def probability(coefficients: Row, values: Row) -> float:
-    """The model's probability for an article."""
-    total = sum(c * v for c, v in zip(coefficients, values, strict=True))
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+def sentence_model(examples: Sequence[Example], names: tuple[str, ...], ridge: float) -> Model:
+    """The model over sentences."""
+    return fit(examples, names, frozenset(RISING), ridge)
 
 
-def cross_validated(data: Sequence[Example], least: int) -> list[tuple[bool, float]]:
-    """(is it so, mean probability when it was held out) for every article that weighs in full."""
-    rnd = random.Random(0)
-    held: dict[int, list[float]] = defaultdict(list)
-    for _ in range(REPEATS):
-        order = list(range(len(data)))
-        rnd.shuffle(order)
-        for fold in range(FOLDS):
-            out = set(order[fold::FOLDS])
-            kept = [data[n] for n in order if n not in out]
-            model = fit([e.row for e in kept], [e.grade >= least for e in kept], [e.weight for e in kept])
-            for n in out:
-                held[n].append(probability(model, data[n].row))
-    return [(data[n].grade >= least, sum(p) / len(p)) for n, p in sorted(held.items()) if data[n].weight == 1]
+def article_model(examples: Sequence[Example], ridge: float) -> Model:
+    """A model over articles."""
+    return fit(examples, FEATURES, frozenset(RISING | {"title"}), ridge)
+
+
+# ── report ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def f1(judged: Sequence[tuple[bool, float]], threshold: float) -> float:
-    """F1 of saying yes from `threshold` on."""
+    """F1 of saying yes from `threshold` on; 0 where nobody says yes."""
     hits = sum(so and p >= threshold for so, p in judged)
     ends = sum(so for so, _ in judged) + sum(p >= threshold for _, p in judged)
     return 2 * hits / ends if ends else 0.0
 
 
+def report(topic: str, read: Sequence[Form], said: Sequence[Example], names: tuple[str, ...], ridge: float) -> None:
+    """Print the weights to paste and what cross-validation says of them."""
+    print(f"{topic}\n      sentence: {sentence_model(said, names, ridge)}")
+    for level, least in sorted(LEVELS.items()):
+        told = [(form, wanted) for form in read if (wanted := form.wanted(topic, least)) is not None]
+        held_out = _held_out(told, said, names, ridge)
+        best = _best_threshold(held_out)
+        _, model = _fitted(told, said, names, ridge, lambda _: True)
+        print(f"      {level}: {model.moved(best)}  # of the fit's probabilities {best:.2f} is .5")
+        for name, judged in sorted(held_out.items()):
+            at = "  ".join(f"{t:.2f}: {f1(judged, t):.3f}" for t in THRESHOLDS)
+            print(f"        held out, {name:22} {len(judged):4}  F1 by threshold  {at}")
+
+
+def _best_threshold(held_out: Mapping[str, Sequence[tuple[bool, float]]]) -> float:
+    """The highest threshold whose F1 is the best but for what is noise: a tag too many costs more than one missed."""
+    figures = {threshold: _mean_f1(held_out, threshold) for threshold in THRESHOLDS}
+    return max(threshold for threshold, figure in figures.items() if figure >= max(figures.values()) - NOISE)
+
+
+def _mean_f1(held_out: Mapping[str, Sequence[tuple[bool, float]]], threshold: float) -> float:
+    """The mean of F1 over whole articles and over feed items."""
+    pooled = ([pair for name, pairs in held_out.items() if name.endswith(form) for pair in pairs] for form in FORMS)
+    return sum(f1(pairs, threshold) for pairs in pooled) / len(FORMS)
+
+
+def _fitted(
+    told: Sequence[tuple[Form, bool]],
+    said: Sequence[Example],
+    names: tuple[str, ...],
+    ridge: float,
+    keep: Callable[[int], bool],
+) -> tuple[Model, Model]:
+    over_sentences = sentence_model([e for e in said if keep(e.fold)], names, ridge)
+    known = (article_example(form, over_sentences, wanted) for form, wanted in told if form.read)
+    return over_sentences, article_model([e for e in known if keep(e.fold)], ridge)
+
+
+def _held_out(
+    told: Sequence[tuple[Form, bool]], said: Sequence[Example], names: tuple[str, ...], ridge: float
+) -> dict[str, list[tuple[bool, float]]]:
+    """Origin and form → (wanted, probability when it was held out) of each article."""
+    judged: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for out in range(FOLDS):
+        over_sentences, over_articles = _fitted(told, said, names, ridge, lambda fold, out=out: fold != out)  # type: ignore[misc]
+        for form, wanted in told:
+            if fold_of(form.article.id) == out:
+                example = article_example(form, over_sentences, wanted)
+                p = over_articles.probability(example.row) if form.read else 0.0
+                judged[f"{form.article.origin} {form.name}"].append((wanted, p))
+    return judged
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("labelled", type=Path)
-    parser.add_argument("--read", type=Path)
-    parser.add_argument("--news", type=Path)
+    parser.add_argument("--news", type=Path, default=ROOT.parent / "shared" / "data" / "news")
     parser.add_argument("--taxonomy", type=Path, default=ROOT / "config" / "taxonomy.yaml")
+    parser.add_argument("--ridge", type=float, default=RIDGE)
     options = parser.parse_args()
-    tagger = Tagger(load_taxonomy(options.taxonomy))
-    for topic in tagger.taxonomy.topics:
-        data = examples(tagger, topic, options)
-        for name, least in (("any", 1), ("main", 2)):
-            judged = cross_validated(data, least)
-            model = fit([e.row for e in data], [e.grade >= least for e in data], [e.weight for e in data])
-            told = ", ".join(f"{k}: {v:.2f}" for k, v in zip(("bias", *FEATURES), model, strict=True))
-            at = "  ".join(f"{t:.2f}: {f1(judged, t):.3f}" for t in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6))
-            print(f"{topic}\n      {name}: {{{told}}}\n      held-out F1 by threshold  {at}")
+    taxonomy = with_cues(load_taxonomy(options.taxonomy))
+    tagger = Tagger(taxonomy)
+    names = (*SENTENCE_FEATURES, *(c for c in CUES if c in taxonomy.contexts))
+    build = [a for a in articles(options.news) if a.half == "build"]
+    for topic in taxonomy.topics:
+        read = list(forms(tagger, topic, build))
+        said = [*labelled_sentences(tagger, topic, options.news), *inferred_sentences(topic, read)]
+        report(topic, read, said, names, options.ridge)
 
 
 if __name__ == "__main__":

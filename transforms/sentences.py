@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 _END = re.compile(r"\n+|[.!?]+[\"')\]]*(?: +|\n+|(?=[\u2e80-\ud7ff]))")
 _ABBREVIATED = re.compile(r"(?:^|[^\w])(?:\d{1,2}|[^\W\d_]|[^\W\d_aeiouyаеиоуыэюяіїєα-ω\u0590-\ud7ff]{2,4})\Z")
-"""What a full stop may follow within a sentence: "J.", "36.", "Dr.", "vs."; an initial, an ordinal, a word without vowels."""
+"""What a full stop may follow within a sentence: an initial (J.), an ordinal (36.), a word without vowels (Dr.)."""
 _MARKS = re.compile(r"[\W_]+")
 CUT = 15
 """A sentence that was cut off is known for the beginning of another from so many letters on."""

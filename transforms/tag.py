@@ -10,7 +10,6 @@ says twice, as a summary repeats the text, is read once.
 
 from __future__ import annotations
 
-import math
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -23,28 +22,10 @@ from ahocorasick_rs import AhoCorasick
 
 from newswatch.model import Entity, Evidence, Level, Tag, TextField
 from transforms.fold import Folded, fold
+from transforms.scoring import LEAD, PASSING, Features, Row, SentenceModel, features, level, sentence_row
 from transforms.sentences import said_before, spans
-from transforms.taxonomy import (
-    GazetteerEntity,
-    NameGroup,
-    Scoring,
-    SentenceWeights,
-    Taxonomy,
-    TermGroup,
-    Weights,
-    written,
-)
+from transforms.taxonomy import GazetteerEntity, NameGroup, Taxonomy, TermGroup, written
 
-LEAD = 600
-"""How many characters of what is read after the title are the lead (a third of it in Chinese and Japanese)."""
-OPENING = 250
-"""And how many are its opening."""
-PLAIN = 0.9
-"""From that weight on a hit is plain evidence by itself."""
-PASSING = 0.3
-"""A sentence that is less likely than that to say something substantive passes by: it counts for nothing."""
-BRIEF = 120
-"""A sentence of so many characters is half as brief as the briefest."""
 EVIDENCE_PER_TAG = 24
 """A tag shows its weightiest hits, at most so many: title first, then the heaviest, each wording at least once."""
 
@@ -63,6 +44,9 @@ _ARABIC_CLITICS = frozenset(
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _APPOSITION = frozenset({"(", "/", '"', '("'})
 _LETTERS = re.compile("[^\\W_\u2e80-\ud7ff]+")
+_WORD_AFTER = re.compile(r"[ \u00a0](\w)")
+_WORD_BEFORE = re.compile(r"(\w[^\w.!?\n]{1,3})?(?<!\w)(\w+)[ \u00a0]\Z")
+"""A word and the blank behind it; before it, the end of another word of the same sentence, if there is one."""
 _KATAKANA = re.compile("[\u30a1-\u30fe]+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -102,6 +86,8 @@ class _Rule(NamedTuple):
     cancels: bool
     context: int
     conditional: bool
+    beside: bool
+    """`needs` is asked only beside another capitalised word."""
     needs: tuple[int, ...]
     unless: tuple[int, ...]
     near: int
@@ -171,6 +157,12 @@ class _Text:
                 return field_
         raise IndexError(start)
 
+    def passage(self, sentence: _Sentence) -> Evidence:
+        """The sentence without the blanks around it."""
+        said = self.haystack[sentence.start : sentence.end]
+        begin = sentence.start + len(said) - len(said.lstrip())
+        return self.evidence(begin, begin + len(said.strip()))
+
     def evidence(self, start: int, end: int) -> Evidence:
         name, base, string, folded = self.field_at(start)
         a, b = folded.original(start - base, end - base)
@@ -190,46 +182,33 @@ def _read(fields: tuple[tuple[TextField, int, str, Folded], ...]) -> Iterator[_S
                 at += b - a
 
 
-class Read(NamedTuple):
-    """A sentence that holds evidence for a topic, as the model sees it."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A sentence that holds evidence for a topic, and how it was read."""
 
-    sentence: _Sentence
-    hits: list[tuple[float, _Hit]]
-    row: tuple[float, ...]
-    """The values of SENTENCE_FEATURES, then 1 for each of the topic's cues that stands in it, else 0."""
+    topic: str
+    passage: Evidence
+    """The sentence as it stands in its field, without the blanks behind it."""
+    evidence: tuple[Evidence, ...]
     probability: float
     """That it says something substantive."""
+    passing: str | None
+    """Why it was read as passing by; None where it counts."""
+    at: int
+    """How many characters of the article were read before it, after the title (three for one of Chinese)."""
+    row: Row
+    """The sentence in numbers: what the model over sentences is fitted on."""
 
 
-SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity")
+class _Read(NamedTuple):
+    sentence: _Sentence
+    hits: list[tuple[float, _Hit]]
+    row: Row
+    probability: float
 
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What an article's sentences say about one topic, in numbers."""
-
-    title: float = 0.0
-    """Probability that the title says something substantive."""
-    best: float = 0.0
-    """The highest probability of a sentence after the title."""
-    lead: float = 0.0
-    """Sum of the probabilities in the lead, logarithmic."""
-    volume: float = 0.0
-    """Sum of the probabilities after the title, logarithmic."""
-    share: float = 0.0
-    """Expected share of the article's sentences that say something substantive, title included."""
-    length: float = 0.0
-    """Number of sentences, logarithmic: one sentence in a long text says less of what it is about."""
-    def score(self, weights: Weights) -> float:
-        """The logistic model's probability."""
-        return _logistic(weights.bias + sum(getattr(weights, name) * getattr(self, name) for name in FEATURES))
-
-
-FEATURES = ("title", "best", "lead", "volume", "share", "length")
-
-
-def _logistic(total: float) -> float:
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+    @property
+    def place(self) -> tuple[int | None, float]:
+        return (self.sentence.at if self.sentence.field else None), self.probability
 
 
 @dataclass(slots=True)
@@ -266,7 +245,10 @@ class Tagger:
         self._rules = compiled.rules
         self._patterns = compiled.patterns
         self._automaton = AhoCorasick(compiled.patterns)
-        self._models = {t: _Model.of(topic.scoring.sentence, self._contexts) for t, topic in taxonomy.topics.items()}
+        self._models = {t: SentenceModel.of(topic.scoring.sentence) for t, topic in taxonomy.topics.items()}
+        self._cues = {
+            t: tuple(self._contexts[cue] for cue in topic.scoring.sentence.cues) for t, topic in taxonomy.topics.items()
+        }
 
     # ── building ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -315,6 +297,7 @@ class Tagger:
                 cancels=isinstance(group, NameGroup) and group.cancels,
                 context=context,
                 conditional=bool(needs or unless),
+                beside=group.beside_names,
                 needs=needs,
                 unless=unless,
                 near=group.near,
@@ -353,16 +336,24 @@ class Tagger:
 
     def read(
         self, topic: str, *, title: str, summary: str = "", text: str = "", language: str | None = None
-    ) -> tuple[list[Read], Features]:
-        """The sentences with evidence for `topic` and what they sum up to: what the scoring is fitted on."""
+    ) -> tuple[tuple[Reading, ...], Features]:
+        """The sentences with evidence for `topic`, each with how it was read and why, and what they sum up to."""
         article = _Text.of(title, summary, text, language)
         hits, contexts = self._hits(article, [])
         weighted = _weighted(article.haystack, hits)
         reads = self._reads(topic, weighted.get(self._path_number[topic], []), article, contexts)
-        return reads, _features(reads, article)
+        return tuple(self._told(topic, read, article) for read in reads), _features(reads, article)
+
+    def _told(self, topic: str, read: _Read, article: _Text) -> Reading:
+        passing = self._models[topic].against(read.row) if read.probability < PASSING else None
+        evidence = tuple(article.evidence(hit.start, hit.end) for _, hit in read.hits)
+        at = read.sentence.at * article.density
+        return Reading(
+            topic, article.passage(read.sentence), evidence, round(read.probability, 4), passing, at, read.row
+        )
 
     def _hits(self, article: _Text, problems: list[str]) -> tuple[list[_Hit], _Contexts]:
-        """Every hit whose own rules hold, in order, and where each context stands; `problems` takes up what was too much."""
+        """Every hit whose own rules hold, in order, and where contexts stand; `problems` takes what was too much."""
         primary = (article.language or "").split("-")[0].lower()
         language = primary if primary in self._languages else None
         found: list[_Hit] = []
@@ -384,7 +375,7 @@ class Tagger:
                     found.append(_Hit(_word_start(haystack, start) if rule.open_left else start, stop, rule))
         for places in contexts.values():
             places.sort()
-        return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)], contexts
+        return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts, article)], contexts
 
     def _on_day(self, hits: list[_Hit], day: date) -> list[_Hit]:
         """`hits` with the weights that their entities have on `day`, without those of entities yet to come."""
@@ -401,17 +392,33 @@ class Tagger:
         targets = tuple((self._path_number[path], weight) for path, weight in weights)
         return hit._replace(rule=hit.rule._replace(targets=targets))
 
-    def _reads(
-        self, topic: str, hits: list[tuple[float, _Hit]], article: _Text, contexts: _Contexts
-    ) -> list[Read]:
+    def _reads(self, topic: str, hits: list[tuple[float, _Hit]], article: _Text, contexts: _Contexts) -> list[_Read]:
         """The sentences that hold evidence and that the article has not said before, in order."""
         by_sentence: dict[_Sentence, list[tuple[float, _Hit]]] = {}
         for pair in hits:
             sentence = article.sentence_at(pair[1].start)
             if sentence.at >= 0:
                 by_sentence.setdefault(sentence, []).append(pair)
-        model, dense = self._models[topic], article.density
-        return [model.read(sentence, own, contexts, dense) for sentence, own in by_sentence.items()]
+        return [self._read(topic, sentence, own, article, contexts) for sentence, own in by_sentence.items()]
+
+    def _read(
+        self,
+        topic: str,
+        sentence: _Sentence,
+        hits: list[tuple[float, _Hit]],
+        article: _Text,
+        contexts: _Contexts,
+    ) -> _Read:
+        wordings: dict[str, float] = {}
+        for weight, hit in hits:
+            wordings[hit.rule.form] = max(weight, wordings.get(hit.rule.form, 0.0))
+        row = sentence_row(
+            [*wordings.values()],
+            at=sentence.at * article.density if sentence.field else None,
+            length=(sentence.end - sentence.start) * article.density,
+            cues=[_stands(contexts.get(cue, ()), sentence) for cue in self._cues[topic]],
+        )
+        return _Read(sentence, hits, row, self._models[topic].probability(row))
 
     def _topic_tags(
         self, topic: str, weighted: dict[int, list[tuple[float, _Hit]]], article: _Text, contexts: _Contexts
@@ -420,16 +427,16 @@ class Tagger:
         if not hits:
             return
         reads = self._reads(topic, hits, article, contexts)
-        level, score = _level(_features(reads, article), self.taxonomy.topics[topic].scoring)
-        if level is None:
+        found, score = level(_features(reads, article), self.taxonomy.topics[topic].scoring)
+        if found is None:
             return
         said = {r.sentence: r.probability for r in reads}
-        yield Tag(topic, level, score, _evidence(hits, article, said))
+        yield Tag(topic, found, score, _evidence(hits, article, said))
         for sub in self.taxonomy.topics[topic].subtopics:
             path = f"{topic}/{sub}"
             own = weighted.get(self._path_number[path])
             if own:
-                yield Tag(path, _sub_level(level, own, article), score, _evidence(own, article, said))
+                yield Tag(path, _sub_level(found, own, article), score, _evidence(own, article, said))
 
     def _found_entities(self, hits: list[_Hit]) -> tuple[Entity, ...]:
         named: dict[int, list[_Hit]] = defaultdict(list)
@@ -547,11 +554,24 @@ def _in_capitals(article: _Text, start: int) -> bool:
     return around.isupper() and sum(map(str.isupper, around)) > 12
 
 
-def _in_context(hit: _Hit, contexts: dict[int, list[int]]) -> bool:
+def _in_context(hit: _Hit, contexts: _Contexts, article: _Text) -> bool:
     rule = hit.rule
-    if rule.needs and not any(_near(hit, contexts.get(c, ())) for c in rule.needs):
+    if rule.unless and any(_near(hit, contexts.get(c, ())) for c in rule.unless):
         return False
-    return not (rule.unless and any(_near(hit, contexts.get(c, ())) for c in rule.unless))
+    if not rule.needs or any(_near(hit, contexts.get(c, ())) for c in rule.needs):
+        return True
+    return rule.beside and not _beside_name(article, hit)
+
+
+def _beside_name(article: _Text, hit: _Hit) -> bool:
+    """Whether a capitalised word stands right beside the hit, but for one that only begins the sentence."""
+    _, base, string, folded = article.field_at(hit.start)
+    start, end = folded.original(hit.start - base, hit.end - base)
+    after = _WORD_AFTER.match(string, end)
+    if after and after[1].isupper():
+        return True
+    before = _WORD_BEFORE.search(string, max(0, start - WORD_CHARS), start)
+    return bool(before and before[2][0].isupper() and before[1])
 
 
 def _near(hit: _Hit, places: Sequence[int]) -> bool:
@@ -597,66 +617,15 @@ def _apposed(haystack: str, before: _Hit, after: _Hit) -> bool:
     return after.start - before.end <= 3 and haystack[before.end : after.start].strip(" ") in _APPOSITION
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """The model over sentences as the tagger needs it."""
-
-    bias: float
-    weights: tuple[float, ...]
-    """Of SENTENCE_FEATURES, then of the cues."""
-    cues: tuple[int, ...]
-    """Numbers of the contexts."""
-
-    @classmethod
-    def of(cls, weights: SentenceWeights, contexts: dict[str, int]) -> _Model:
-        own = tuple(float(getattr(weights, name)) for name in SENTENCE_FEATURES)
-        return cls(weights.bias, own + tuple(weights.cues.values()), tuple(contexts[c] for c in weights.cues))
-
-    def read(self, sentence: _Sentence, hits: list[tuple[float, _Hit]], contexts: _Contexts, dense: int) -> Read:
-        best: dict[str, float] = {}
-        for weight, hit in hits:
-            best[hit.rule.form] = max(weight, best.get(hit.rule.form, 0.0))
-        row = (
-            math.log1p(sum(best.values())),
-            min(2.0, peak := max(best.values())),
-            float(peak >= PLAIN),
-            float(sentence.field == 0),
-            float(sentence.field > 0 and sentence.at * dense < OPENING),
-            1 / (1 + (sentence.end - sentence.start) * dense / BRIEF),
-            *(float(_stands(contexts.get(cue, ()), sentence)) for cue in self.cues),
-        )
-        total = self.bias + sum(w * value for w, value in zip(self.weights, row, strict=True))
-        return Read(sentence, hits, row, _logistic(total))
-
-
 def _stands(places: Sequence[int], sentence: _Sentence) -> bool:
     """Whether one of the ascending places lies in the sentence."""
     at = bisect_left(places, sentence.start)
     return at < len(places) and places[at] < sentence.end
 
 
-def _features(reads: Sequence[Read], article: _Text) -> Features:
-    dense = article.density
-    said = [r for r in reads if r.probability >= PASSING]
-    body = [r for r in said if r.sentence.field]
-    everything = max(1, sum(1 for s in article.sentences if s.at >= 0))
-    return Features(
-        title=max((r.probability for r in said if not r.sentence.field), default=0.0),
-        best=max((r.probability for r in body), default=0.0),
-        lead=math.log1p(sum(r.probability for r in body if r.sentence.at * dense < LEAD)),
-        volume=math.log1p(sum(r.probability for r in body)),
-        share=sum(r.probability for r in said) / everything,
-        length=math.log(everything),
-    )
-
-
-def _level(features: Features, scoring: Scoring) -> tuple[Level | None, float]:
-    """The level, or None; the score is the expected grade: halfway for a sure mention, 1 for a sure main subject."""
-    main, any_ = features.score(scoring.main), features.score(scoring.any)
-    score = round((main + max(main, any_)) / 2, 4)
-    if main >= 0.5:
-        return "main", score
-    return ("mention" if any_ >= 0.5 else None), score
+def _features(reads: Sequence[_Read], article: _Text) -> Features:
+    places = [(at * article.density if at is not None else None, p) for at, p in (r.place for r in reads)]
+    return features(places, sum(1 for s in article.sentences if s.at >= 0))
 
 
 def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> Level:
@@ -668,9 +637,7 @@ def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> L
     return "main" if early or sum(w for w, _ in own) >= 3 else "mention"
 
 
-def _evidence(
-    weighted: list[tuple[float, _Hit]], article: _Text, said: dict[_Sentence, float]
-) -> tuple[Evidence, ...]:
+def _evidence(weighted: list[tuple[float, _Hit]], article: _Text, said: dict[_Sentence, float]) -> tuple[Evidence, ...]:
     chosen = sorted(_chosen(weighted, article, said), key=lambda h: h.start)
     return tuple(article.evidence(h.start, h.end) for h in chosen)
 

@@ -96,6 +96,8 @@ class TermGroup(_Part):
     """Contexts of which one must stand within `near` characters."""
     unless: tuple[str, ...] = ()
     """Contexts of which none may stand within `near` characters."""
+    beside_names: bool = False
+    """`needs` is asked only of a hit that stands beside another capitalised word, as a person's or firm's name does."""
     near: int = Field(default=200, ge=20, le=100_000)
     note: str = ""
 
@@ -110,7 +112,7 @@ class Subtopic(_Part):
 class SentenceWeights(_Part):
     """A logistic model over the evidence in one sentence: does it say something substantive about the topic?
 
-    `docs/tagging.md` says what each number multiplies. The defaults take a sentence with plain evidence for substantive.
+    `docs/tagging.md` says what each number multiplies. By default a sentence with plain evidence is substantive.
     """
 
     bias: Factor = -2
@@ -233,6 +235,7 @@ class NameGroup(_Part):
     case: bool = False
     needs: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    beside_names: bool = False
     near: int = Field(default=200, ge=20, le=100_000)
 
 

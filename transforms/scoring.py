@@ -1,0 +1,137 @@
+"""From evidence to level: small logistic models whose weights stand in the taxonomy.
+
+One reads sentences: how likely is it that this one says something substantive? Two more take the article's sentences
+together: how likely is it that the article says something substantive (`any`), and that it is about the topic (`main`)?
+`benchmarks/calibrate.py` fits all three.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from newswatch.model import Level
+from transforms.taxonomy import Scoring, SentenceWeights, Weights
+
+LEAD = 600
+"""How many characters of what is read after the title are the lead (a third of it in Chinese and Japanese)."""
+OPENING = 250
+"""And how many are its opening."""
+BRIEF = 120
+"""A sentence of so many characters has brevity 0.5; brevity goes to 1 for the shortest."""
+PLAIN = 0.9
+"""From that weight on a hit is plain evidence by itself."""
+PASSING = 0.3
+"""A sentence that is less likely than that to say something substantive passes by: it counts for nothing."""
+
+SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity")
+FEATURES = ("title", "best", "lead", "volume", "share", "length")
+
+Row = tuple[float, ...]
+"""The values of SENTENCE_FEATURES, then 1 for each of the topic's cues that stands in the sentence, else 0."""
+
+
+def sentence_row(weights: Sequence[float], *, at: int | None, length: int, cues: Sequence[bool]) -> Row:
+    """A sentence in numbers.
+
+    `weights` holds the weight of each different wording in it, `at` how many characters were read before it, after the
+    title; None for the title itself. `length` and `at` count Latin characters.
+    """
+    peak = max(weights)
+    return (
+        math.log1p(sum(weights)),
+        min(2.0, peak),
+        float(peak >= PLAIN),
+        min(1.0, peak) if at is None else 0.0,
+        float(at is not None and at < OPENING),
+        1 / (1 + length / BRIEF),
+        *map(float, cues),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceModel:
+    """The model that reads sentences, for one topic."""
+
+    bias: float
+    weights: tuple[float, ...]
+    """Of a Row's values, in order."""
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, weights: SentenceWeights) -> SentenceModel:
+        """The model with the taxonomy's weights."""
+        own = tuple(float(getattr(weights, name)) for name in SENTENCE_FEATURES)
+        return cls(weights.bias, (*own, *weights.cues.values()), (*SENTENCE_FEATURES, *weights.cues))
+
+    def probability(self, row: Row) -> float:
+        """That the sentence says something substantive."""
+        return logistic(self.bias + sum(w * value for w, value in zip(self.weights, row, strict=True)))
+
+    def against(self, row: Row) -> str:
+        """What speaks against a sentence, for whoever asks why it passes by: the cues in it, or how little it says."""
+        cues = [
+            name
+            for name, weight, value in list(zip(self.names, self.weights, row, strict=True))[len(SENTENCE_FEATURES) :]
+            if value and weight < 0
+        ]
+        plain = row[SENTENCE_FEATURES.index("plain")]
+        told = [] if plain else ["its words only support or name in passing"]
+        told += [f"words of {' and '.join(cues)} stand beside them"] if cues else []
+        return "; ".join(told) or "one word in a long sentence"
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What an article's sentences say about one topic, in numbers. Sentences that pass by count for nothing."""
+
+    title: float = 0.0
+    """Probability that the title says something substantive."""
+    best: float = 0.0
+    """The highest probability of a sentence after the title."""
+    lead: float = 0.0
+    """Sum of the probabilities in the lead, logarithmic."""
+    volume: float = 0.0
+    """Sum of the probabilities after the title, logarithmic."""
+    share: float = 0.0
+    """Expected share of the article's sentences that say something substantive, title included."""
+    length: float = 0.0
+    """Number of sentences, logarithmic: one of them in a long text says less of what it is about."""
+
+    def score(self, weights: Weights) -> float:
+        """The logistic model's probability."""
+        return logistic(weights.bias + sum(getattr(weights, name) * getattr(self, name) for name in FEATURES))
+
+
+def features(read: Sequence[tuple[int | None, float]], sentences: int) -> Features:
+    """An article in numbers.
+
+    `read` holds, for each sentence with evidence, how many characters were read before it (None for the title) and its
+    probability; `sentences` is how many sentences the article has.
+    """
+    said = [(at, p) for at, p in read if p >= PASSING]
+    body = [(at, p) for at, p in said if at is not None]
+    total = max(1, sentences)
+    return Features(
+        title=max((p for at, p in said if at is None), default=0.0),
+        best=max((p for _, p in body), default=0.0),
+        lead=math.log1p(sum(p for at, p in body if at < LEAD)),
+        volume=math.log1p(sum(p for _, p in body)),
+        share=sum(p for _, p in said) / total,
+        length=math.log(total),
+    )
+
+
+def level(found: Features, scoring: Scoring) -> tuple[Level | None, float]:
+    """The level, or None; the score is the expected grade: halfway for a sure mention, 1 for a sure main subject."""
+    main, any_ = found.score(scoring.main), found.score(scoring.any)
+    score = round((main + max(main, any_)) / 2, 4)
+    if main >= 0.5:
+        return "main", score
+    return ("mention" if any_ >= 0.5 else None), score
+
+
+def logistic(total: float) -> float:
+    """The probability that a sum of weighted values stands for."""
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
