@@ -32,6 +32,8 @@ from transforms.tag import Reading, Tagger
 from transforms.taxonomy import Taxonomy, load_taxonomy
 
 ROOT = Path(__file__).parents[1]
+BESIDE = ("acts",)
+"""Contexts that tell who acts, or is acted on, where they stand right beside evidence."""
 CUES = ("law", "measures", "war", "state", "politics", "culture")
 """Contexts that may tell a sentence about a topic from one that only has its words."""
 FOLDS = 5
@@ -40,12 +42,14 @@ FORMS = ("whole", "feed")
 NOISE = 0.005
 """F1 that differ by less are the same."""
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
+ORIGIN_WEIGHTS = {"labelled": 1.0, "recent_labelled": 2.0, "before": 1.0}
+"""The first are a day's mix, mostly about something else; the second were chosen to hold what is recent and hard."""
 INFERRED_WEIGHT = 0.25
 """What a sentence weighs whose label follows from its article's; twice that for the title of an article about it."""
 INFERRED_SENTENCES = 6
 """Of an article without the topic so many sentences are taken."""
 RIDGE = 1.0
-RISING = {"weight", "peak", "plain", "best", "lead", "volume", "share"}
+RISING = {"weight", "peak", "plain", "early", "acts", "best", "lead", "volume", "share"}
 """Slopes that must not be negative; and that of `title` over articles."""
 Vector = list[float]
 
@@ -94,9 +98,9 @@ class Model:
 
     def __str__(self) -> str:
         told = {n: f"{v:.2f}" for n, v in zip(("bias", *self.names), self.coefficients, strict=True)}
-        cues = ", ".join(f"{n}: {told.pop(n)}" for n in CUES if n in told)
+        beside, cues = (", ".join(f"{n}: {told.pop(n)}" for n in names if n in told) for names in (BESIDE, CUES))
         plain = ", ".join(f"{n}: {v}" for n, v in told.items())
-        return f"{{{plain}{f', cues: {{{cues}}}' if cues else ''}}}"
+        return f"{{{plain}, beside: {{{beside}}}, cues: {{{cues}}}}}" if cues or beside else f"{{{plain}}}"
 
 
 def fold_of(article_id: str) -> int:
@@ -109,10 +113,10 @@ def fold_of(article_id: str) -> int:
 
 def with_cues(taxonomy: Taxonomy) -> Taxonomy:
     """`taxonomy` with every cue in every topic's sentence model, so that its readings carry them."""
-    cues = dict.fromkeys((c for c in CUES if c in taxonomy.contexts), 0.0)
+    cues, beside = (dict.fromkeys((c for c in names if c in taxonomy.contexts), 0.0) for names in (CUES, BESIDE))
     topics = {}
     for name, topic in taxonomy.topics.items():
-        sentence = topic.scoring.sentence.model_copy(update={"cues": cues})
+        sentence = topic.scoring.sentence.model_copy(update={"cues": cues, "beside": beside})
         topics[name] = topic.model_copy(update={"scoring": topic.scoring.model_copy(update={"sentence": sentence})})
     return taxonomy.model_copy(update={"topics": topics})
 
@@ -166,7 +170,8 @@ def article_example(form: Form, sentence_model: Model, wanted: bool) -> Example:
     """The article as the models over articles see it."""
     read = [(at, sentence_model.probability(row)) for at, row in form.read]
     summed = features(read, form.sentences)
-    return Example(fold_of(form.article.id), [getattr(summed, name) for name in FEATURES], wanted)
+    weight = ORIGIN_WEIGHTS[form.article.origin]
+    return Example(fold_of(form.article.id), [getattr(summed, name) for name in FEATURES], wanted, weight)
 
 
 # ── fitting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -305,7 +310,7 @@ def main() -> None:
     options = parser.parse_args()
     taxonomy = with_cues(load_taxonomy(options.taxonomy))
     tagger = Tagger(taxonomy)
-    names = (*SENTENCE_FEATURES, *(c for c in CUES if c in taxonomy.contexts))
+    names = (*SENTENCE_FEATURES, *(c for c in (*BESIDE, *CUES) if c in taxonomy.contexts))
     build = [a for a in articles(options.news) if a.half == "build"]
     for topic in taxonomy.topics:
         read = list(forms(tagger, topic, build))

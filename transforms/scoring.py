@@ -25,18 +25,19 @@ PLAIN = 0.9
 PASSING = 0.3
 """A sentence that is less likely than that to say something substantive passes by: it counts for nothing."""
 
-SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity")
+SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity", "early")
 FEATURES = ("title", "best", "lead", "volume", "share", "length")
 
 Row = tuple[float, ...]
-"""The values of SENTENCE_FEATURES, then 1 for each of the topic's cues that stands in the sentence, else 0."""
+"""The values of SENTENCE_FEATURES, then 1 for each context of the topic's model that stands where it counts, else 0."""
 
 
-def sentence_row(weights: Sequence[float], *, at: int | None, length: int, cues: Sequence[bool]) -> Row:
+def sentence_row(weights: Sequence[float], *, at: int | None, length: int, first: int, contexts: Sequence[bool]) -> Row:
     """A sentence in numbers.
 
     `weights` holds the weight of each different wording in it, `at` how many characters were read before it, after the
-    title; None for the title itself. `length` and `at` count Latin characters.
+    title; None for the title itself, `first` how many stand in it before its first hit. `at` and `length` count Latin
+    characters.
     """
     peak = max(weights)
     return (
@@ -46,7 +47,8 @@ def sentence_row(weights: Sequence[float], *, at: int | None, length: int, cues:
         min(1.0, peak) if at is None else 0.0,
         float(at is not None and at < OPENING),
         1 / (1 + length / BRIEF),
-        *map(float, cues),
+        1 - first / max(1, length),
+        *map(float, contexts),
     )
 
 
@@ -63,7 +65,8 @@ class SentenceModel:
     def of(cls, weights: SentenceWeights) -> SentenceModel:
         """The model with the taxonomy's weights."""
         own = tuple(float(getattr(weights, name)) for name in SENTENCE_FEATURES)
-        return cls(weights.bias, (*own, *weights.cues.values()), (*SENTENCE_FEATURES, *weights.cues))
+        added = (*weights.beside.values(), *weights.cues.values())
+        return cls(weights.bias, (*own, *added), (*SENTENCE_FEATURES, *weights.contexts))
 
     def probability(self, row: Row) -> float:
         """That the sentence says something substantive."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -26,6 +26,8 @@ from transforms.scoring import LEAD, PASSING, Features, Row, SentenceModel, feat
 from transforms.sentences import said_before, spans
 from transforms.taxonomy import GazetteerEntity, NameGroup, Taxonomy, TermGroup, written
 
+BESIDE = 24
+"""What begins at most so many characters before or behind a hit stands right beside it."""
 EVIDENCE_PER_TAG = 24
 """A tag shows its weightiest hits, at most so many: title first, then the heaviest, each wording at least once."""
 
@@ -246,9 +248,11 @@ class Tagger:
         self._patterns = compiled.patterns
         self._automaton = AhoCorasick(compiled.patterns)
         self._models = {t: SentenceModel.of(topic.scoring.sentence) for t, topic in taxonomy.topics.items()}
-        self._cues = {
-            t: tuple(self._contexts[cue] for cue in topic.scoring.sentence.cues) for t, topic in taxonomy.topics.items()
-        }
+        self._beside = {t: self._numbers(topic.scoring.sentence.beside) for t, topic in taxonomy.topics.items()}
+        self._cues = {t: self._numbers(topic.scoring.sentence.cues) for t, topic in taxonomy.topics.items()}
+
+    def _numbers(self, contexts: Iterable[str]) -> tuple[int, ...]:
+        return tuple(self._contexts[name] for name in contexts)
 
     # ── building ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -412,11 +416,14 @@ class Tagger:
         wordings: dict[str, float] = {}
         for weight, hit in hits:
             wordings[hit.rule.form] = max(weight, wordings.get(hit.rule.form, 0.0))
+        beside = [any(_is_beside(contexts.get(c, ()), hit, sentence) for _, hit in hits) for c in self._beside[topic]]
+        dense = article.density
         row = sentence_row(
             [*wordings.values()],
-            at=sentence.at * article.density if sentence.field else None,
-            length=(sentence.end - sentence.start) * article.density,
-            cues=[_stands(contexts.get(cue, ()), sentence) for cue in self._cues[topic]],
+            at=sentence.at * dense if sentence.field else None,
+            length=(sentence.end - sentence.start) * dense,
+            first=(hits[0][1].start - sentence.start) * dense,
+            contexts=[*beside, *(_stands(contexts.get(cue, ()), sentence) for cue in self._cues[topic])],
         )
         return _Read(sentence, hits, row, self._models[topic].probability(row))
 
@@ -615,6 +622,12 @@ def _counted(haystack: str, spans: dict[tuple[int, int], tuple[float, _Hit]]) ->
 def _apposed(haystack: str, before: _Hit, after: _Hit) -> bool:
     """Whether `after` only repeats `before` in other words: "Islamic State (ISIS)", "OTAN/NATO"."""
     return after.start - before.end <= 3 and haystack[before.end : after.start].strip(" ") in _APPOSITION
+
+
+def _is_beside(places: Sequence[int], hit: _Hit, sentence: _Sentence) -> bool:
+    """Whether one of the ascending places lies right beside the hit, in its sentence."""
+    at = bisect_left(places, max(sentence.start, hit.start - BESIDE))
+    return at < len(places) and places[at] < min(sentence.end, hit.end + BESIDE)
 
 
 def _stands(places: Sequence[int], sentence: _Sentence) -> bool:

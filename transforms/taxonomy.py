@@ -122,8 +122,16 @@ class SentenceWeights(_Part):
     title: Factor = 0
     opening: Factor = 0
     brevity: Factor = 0
+    early: Factor = 0
+    beside: dict[str, Factor] = Field(default_factory=dict)
+    """Context → what it adds where one of its words stands right beside evidence."""
     cues: dict[str, Factor] = Field(default_factory=dict)
     """Context → what it adds where one of its words stands in the same sentence."""
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """The contexts that the model looks for: beside evidence, then anywhere in the sentence."""
+        return (*self.beside, *self.cues)
 
 
 class Weights(_Part):
@@ -311,9 +319,9 @@ class Taxonomy(_Part):
                 if context not in self.contexts:
                     raise ValueError(f"{where} names the context {context!r}, which is not under `contexts`")
         for t, topic in self.topics.items():
-            for context in topic.scoring.sentence.cues:
+            for context in topic.scoring.sentence.contexts:
                 if context not in self.contexts:
-                    raise ValueError(f"topics.{t}.scoring.sentence.cues names the context {context!r}, which is none")
+                    raise ValueError(f"topics.{t}.scoring.sentence names the context {context!r}, which is none")
         for key, entity in self.entities.items():
             for topics, where in (
                 (entity.topics, ""),
@@ -367,7 +375,7 @@ def check_taxonomy(taxonomy: Taxonomy) -> list[Finding]:
 
 def _dead_contexts(taxonomy: Taxonomy) -> Iterator[Finding]:
     used = {c for group, _ in taxonomy.groups() for c in (*group.needs, *group.unless)}
-    used.update(c for topic in taxonomy.topics.values() for c in topic.scoring.sentence.cues)
+    used.update(c for topic in taxonomy.topics.values() for c in topic.scoring.sentence.contexts)
     for context in taxonomy.contexts:
         if context not in used:
             yield Finding("dead", context, f"contexts.{context}", "no term needs it and none is cancelled by it")
