@@ -27,7 +27,7 @@ from pathlib import Path
 
 from benchmarks.evaluate.labels import LEVELS, TOPICS, Article, Grade, articles, rows, sentences, texts
 from transforms.language import detect
-from transforms.scoring import FEATURES, SENTENCE_FEATURES, Row, features, logistic
+from transforms.scoring import FEATURES, SENTENCE_FEATURES, Row, features, logistic, weight_of
 from transforms.tag import Reading, Tagger
 from transforms.taxonomy import Taxonomy, load_taxonomy
 
@@ -55,7 +55,7 @@ INFERRED_WEIGHT = 0.25
 INFERRED_SENTENCES = 6
 """Of an article without the topic so many sentences are taken."""
 RIDGE = 1.0
-RISING = {"weight", "peak", "plain", "early", "acts", "best", "lead", "volume", "share"}
+RISING = {"weight", "peak", "plain", "early", "acts", "best", "lead", "volume", "share", "support"}
 """Slopes that must not be negative; and that of `title` over articles."""
 Vector = list[float]
 
@@ -187,7 +187,7 @@ def inferred_sentences(topic: str, read: Sequence[Form]) -> Iterator[Example]:
 
 def article_example(form: Form, sentence_model: Model, wanted: bool) -> Example:
     """The article as the models over articles see it."""
-    read = [(at, sentence_model.probability(row)) for at, row in form.read]
+    read = [(at, sentence_model.probability(row), weight_of(row)) for at, row in form.read]
     summed = features(read, form.sentences)
     weight = READ_WEIGHT if form.article.trap == READ else ORIGIN_WEIGHTS[form.article.origin]
     return Example(fold_of(form.article.id), [getattr(summed, name) for name in FEATURES], wanted, weight)

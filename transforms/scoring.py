@@ -23,10 +23,10 @@ BRIEF = 120
 PLAIN = 0.9
 """From that weight on a hit is plain evidence by itself."""
 PASSING = 0.3
-"""A sentence that is less likely than that to say something substantive passes by: it counts for nothing."""
+"""A sentence that is less likely than that to say something substantive passes by: it only supports the others."""
 
 SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity", "early")
-FEATURES = ("title", "best", "lead", "volume", "share", "length")
+FEATURES = ("title", "best", "lead", "volume", "share", "support", "length")
 
 Row = tuple[float, ...]
 """The values of SENTENCE_FEATURES, then 1 for each context of the topic's model that stands where it counts, else 0."""
@@ -50,6 +50,11 @@ def sentence_row(weights: Sequence[float], *, at: int | None, length: int, first
         1 - first / max(1, length),
         *map(float, contexts),
     )
+
+
+def weight_of(row: Row) -> float:
+    """The weight of the different wordings in a sentence."""
+    return math.expm1(row[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class SentenceModel:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What an article's sentences say about one topic, in numbers. Sentences that pass by count for nothing."""
+    """What an article's sentences say about one topic, in numbers. Those that pass by only count as support."""
 
     title: float = 0.0
     """Probability that the title says something substantive."""
@@ -99,6 +104,8 @@ class Features:
     """Sum of the probabilities after the title, logarithmic."""
     share: float = 0.0
     """Expected share of the article's sentences that say something substantive, title included."""
+    support: float = 0.0
+    """Weight of the hits in sentences that pass by, for each sentence of the article, at most 1."""
     length: float = 0.0
     """Number of sentences, logarithmic: one of them in a long text says less of what it is about."""
 
@@ -107,13 +114,13 @@ class Features:
         return logistic(weights.bias + sum(getattr(weights, name) * getattr(self, name) for name in FEATURES))
 
 
-def features(read: Sequence[tuple[int | None, float]], sentences: int) -> Features:
+def features(read: Sequence[tuple[int | None, float, float]], sentences: int) -> Features:
     """An article in numbers.
 
-    `read` holds, for each sentence with evidence, how many characters were read before it (None for the title) and its
-    probability; `sentences` is how many sentences the article has.
+    `read` holds, for each sentence with evidence, how many characters were read before it (None for the title), its
+    probability and the weight of the wordings in it; `sentences` is how many sentences the article has.
     """
-    said = [(at, p) for at, p in read if p >= PASSING]
+    said = [(at, p) for at, p, _ in read if p >= PASSING]
     body = [(at, p) for at, p in said if at is not None]
     total = max(1, sentences)
     return Features(
@@ -122,6 +129,7 @@ def features(read: Sequence[tuple[int | None, float]], sentences: int) -> Featur
         lead=math.log1p(sum(p for at, p in body if at < LEAD)),
         volume=math.log1p(sum(p for _, p in body)),
         share=sum(p for _, p in said) / total,
+        support=min(1.0, sum(weight for _, p, weight in read if p < PASSING) / total),
         length=math.log(total),
     )
 

@@ -22,7 +22,7 @@ from ahocorasick_rs import AhoCorasick
 
 from newswatch.model import Entity, Evidence, Level, Tag, TextField
 from transforms.fold import Folded, fold
-from transforms.scoring import LEAD, PASSING, Features, Row, SentenceModel, features, level, sentence_row
+from transforms.scoring import LEAD, PASSING, Features, Row, SentenceModel, features, level, sentence_row, weight_of
 from transforms.sentences import said_before, spans
 from transforms.taxonomy import GazetteerEntity, NameGroup, Taxonomy, TermGroup, written
 
@@ -207,10 +207,6 @@ class _Read(NamedTuple):
     hits: list[tuple[float, _Hit]]
     row: Row
     probability: float
-
-    @property
-    def place(self) -> tuple[int | None, float]:
-        return (self.sentence.at if self.sentence.field else None), self.probability
 
 
 @dataclass(slots=True)
@@ -637,8 +633,9 @@ def _stands(places: Sequence[int], sentence: _Sentence) -> bool:
 
 
 def _features(reads: Sequence[_Read], article: _Text) -> Features:
-    places = [(at * article.density if at is not None else None, p) for at, p in (r.place for r in reads)]
-    return features(places, sum(1 for s in article.sentences if s.at >= 0))
+    dense = article.density
+    read = [(r.sentence.at * dense if r.sentence.field else None, r.probability, weight_of(r.row)) for r in reads]
+    return features(read, sum(1 for s in article.sentences if s.at >= 0))
 
 
 def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> Level:

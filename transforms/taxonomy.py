@@ -143,6 +143,7 @@ class Weights(_Part):
     lead: Factor = 0
     volume: Factor = 0
     share: Factor = 0
+    support: Factor = 0
     length: Factor = 0
 
 
