@@ -95,9 +95,9 @@ class Features:
     """What an article's sentences say about one topic, in numbers. Those that pass by only count as support."""
 
     title: float = 0.0
-    """Probability that the title says something substantive."""
+    """How surely the title says something substantive: log odds above PASSING."""
     best: float = 0.0
-    """The highest probability of a sentence after the title."""
+    """How surely the best sentence after the title does."""
     lead: float = 0.0
     """Sum of the probabilities in the lead, logarithmic."""
     volume: float = 0.0
@@ -124,14 +124,19 @@ def features(read: Sequence[tuple[int | None, float, float]], sentences: int) ->
     body = [(at, p) for at, p in said if at is not None]
     total = max(1, sentences)
     return Features(
-        title=max((p for at, p in said if at is None), default=0.0),
-        best=max((p for _, p in body), default=0.0),
+        title=max((_surely(p) for at, p in said if at is None), default=0.0),
+        best=max((_surely(p) for _, p in body), default=0.0),
         lead=math.log1p(sum(p for at, p in body if at < LEAD)),
         volume=math.log1p(sum(p for _, p in body)),
         share=sum(p for _, p in said) / total,
         support=min(1.0, sum(weight for _, p, weight in read if p < PASSING) / total),
         length=math.log(total),
     )
+
+
+def _surely(probability: float) -> float:
+    """How much surer than the least that counts, in log odds; about 4 at .98."""
+    return math.log(probability / (1 - probability)) - math.log(PASSING / (1 - PASSING))
 
 
 def level(found: Features, scoring: Scoring) -> tuple[Level | None, float]:
