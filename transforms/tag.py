@@ -22,7 +22,18 @@ from ahocorasick_rs import AhoCorasick
 
 from newswatch.model import Entity, Evidence, Level, Tag, TextField
 from transforms.fold import Folded, fold
-from transforms.scoring import LEAD, PASSING, Features, Row, SentenceModel, features, level, sentence_row, weight_of
+from transforms.scoring import (
+    LEAD,
+    PASSING,
+    PLAIN,
+    Features,
+    Row,
+    SentenceModel,
+    features,
+    level,
+    sentence_row,
+    weight_of,
+)
 from transforms.sentences import said_before, spans
 from transforms.taxonomy import GazetteerEntity, NameGroup, Taxonomy, TermGroup, written
 
@@ -35,6 +46,8 @@ TITLE_CHARS, SUMMARY_CHARS, TEXT_CHARS = 2_000, 20_000, 100_000
 """Characters of the fields that are looked at: a longer one is tagged by its beginning, as `problems` tells."""
 MATCHES = 20_000
 """Places that are looked at. A long text about nothing else has a tenth of that."""
+TITLE_WORD, TITLE_WORDS = 4, 4
+"""So many letters has a word that a headline in title case capitalises, and so many words tell that it does."""
 WORD_CHARS = 100
 """A word is followed no further to its beginning or end: a longer one is none, and to follow it is quadratic."""
 
@@ -46,7 +59,7 @@ _ARABIC_CLITICS = frozenset(
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _APPOSITION = frozenset({"(", "/", '"', '("'})
 _LETTERS = re.compile("[^\\W_\u2e80-\ud7ff]+")
-_WORD_AFTER = re.compile(r"[ \u00a0](\w)")
+_WORD_AFTER = re.compile(r"(?:['’]s)?[ \u00a0](\w)")
 _WORD_BEFORE = re.compile(r"(\w[^\w.!?\n]{1,3})?(?<!\w)(\w+)[ \u00a0]\Z")
 """A word and the blank behind it; before it, the end of another word of the same sentence, if there is one."""
 _KATAKANA = re.compile("[\u30a1-\u30fe]+")
@@ -375,7 +388,9 @@ class Tagger:
                     found.append(_Hit(_word_start(haystack, start) if rule.open_left else start, stop, rule))
         for places in contexts.values():
             places.sort()
-        return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts, article)], contexts
+        held = [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)]
+        named = any(hit.rule.beside and not _needed(hit, contexts) and _beside_name(article, hit) for hit in held)
+        return [hit for hit in held if not (named and hit.rule.beside and not _needed(hit, contexts))], contexts
 
     def _on_day(self, hits: list[_Hit], day: date) -> list[_Hit]:
         """`hits` with the weights that their entities have on `day`, without those of entities yet to come."""
@@ -412,7 +427,8 @@ class Tagger:
         wordings: dict[str, float] = {}
         for weight, hit in hits:
             wordings[hit.rule.form] = max(weight, wordings.get(hit.rule.form, 0.0))
-        beside = [any(_is_beside(contexts.get(c, ()), hit, sentence) for _, hit in hits) for c in self._beside[topic]]
+        plain = [hit for weight, hit in hits if weight >= PLAIN]
+        beside = [any(_is_beside(contexts.get(c, ()), hit, sentence) for hit in plain) for c in self._beside[topic]]
         dense = article.density
         row = sentence_row(
             [*wordings.values()],
@@ -557,24 +573,34 @@ def _in_capitals(article: _Text, start: int) -> bool:
     return around.isupper() and sum(map(str.isupper, around)) > 12
 
 
-def _in_context(hit: _Hit, contexts: _Contexts, article: _Text) -> bool:
-    rule = hit.rule
-    if rule.unless and any(_near(hit, contexts.get(c, ())) for c in rule.unless):
+def _in_context(hit: _Hit, contexts: _Contexts) -> bool:
+    if any(_near(hit, contexts.get(c, ())) for c in hit.rule.unless):
         return False
-    if not rule.needs or any(_near(hit, contexts.get(c, ())) for c in rule.needs):
-        return True
-    return rule.beside and not _beside_name(article, hit)
+    return hit.rule.beside or _needed(hit, contexts)
+
+
+def _needed(hit: _Hit, contexts: _Contexts) -> bool:
+    """Whether a context that the hit's form needs is near, if it needs one."""
+    return not hit.rule.needs or any(_near(hit, contexts.get(c, ())) for c in hit.rule.needs)
 
 
 def _beside_name(article: _Text, hit: _Hit) -> bool:
-    """Whether a capitalised word stands right beside the hit, but for one that only begins the sentence."""
+    """Whether a capitalised word stands right beside the hit: "Nato Lomidze", "Nato's Pizza", "chef Prospero Nato".
+
+    A word that only begins its sentence tells nothing, nor does one of a headline that capitalises every word.
+    """
     _, base, string, folded = article.field_at(hit.start)
     start, end = folded.original(hit.start - base, hit.end - base)
     after = _WORD_AFTER.match(string, end)
-    if after and after[1].isupper():
-        return True
     before = _WORD_BEFORE.search(string, max(0, start - WORD_CHARS), start)
-    return bool(before and before[2][0].isupper() and before[1])
+    named = (after and after[1].isupper()) or (before and before[1] and before[2][0].isupper())
+    return bool(named) and not _title_case(string[max(0, start - WORD_CHARS) : end + WORD_CHARS])
+
+
+def _title_case(around: str) -> bool:
+    """Whether nearly every word has a capital."""
+    words = [word for word in around.split() if len(word) >= TITLE_WORD]
+    return len(words) >= TITLE_WORDS and sum(word[0].isupper() for word in words) >= 0.8 * len(words)
 
 
 def _near(hit: _Hit, places: Sequence[int]) -> bool:
