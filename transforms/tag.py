@@ -253,7 +253,8 @@ class Tagger:
         compiled = _Compiled()
         self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
         self._compile(compiled)
-        self._rules = compiled.rules
+        self._topical = [tuple(rule for rule in rules if rule.context < 0) for rules in compiled.rules]
+        self._contextual = [tuple(rule for rule in rules if rule.context >= 0) for rules in compiled.rules]
         self._patterns = compiled.patterns
         self._automaton = AhoCorasick(compiled.patterns)
         self._models = {t: SentenceModel.of(topic.scoring.sentence) for t, topic in taxonomy.topics.items()}
@@ -369,28 +370,27 @@ class Tagger:
         """Every hit whose own rules hold, in order, and where contexts stand; `problems` takes what was too much."""
         primary = (article.language or "").split("-")[0].lower()
         language = primary if primary in self._languages else None
-        found: list[_Hit] = []
-        contexts: _Contexts = defaultdict(list)
-        haystack = article.haystack
-        matches = self._automaton.find_matches_as_indexes(haystack, overlapping=True)
-        if len(matches) > MATCHES:
-            problems.append(f"{len(matches):,} places may name a topic: tagged by the first {MATCHES:,}")
-        for number, start, end in matches[:MATCHES]:
-            for rule in self._rules[number]:
-                if language and rule.languages and language not in rule.languages:
-                    continue
-                stop = _bounded(haystack, start, end, rule)
-                if stop < 0 or (rule.capitals and not _capitals_hold(article, start, end, rule.capitals)):
-                    continue
-                if rule.context >= 0:
-                    contexts[rule.context].append(start)
-                else:
-                    found.append(_Hit(_word_start(haystack, start) if rule.open_left else start, stop, rule))
-        for places in contexts.values():
-            places.sort()
+        matches = self._automaton.find_matches_as_indexes(article.haystack, overlapping=True)
+        topical = [match for match in matches if self._topical[match[0]]]
+        if len(topical) > MATCHES:
+            problems.append(f"{len(topical):,} places may name a topic: tagged by the first {MATCHES:,}")
+        found = [
+            _Hit(_word_start(article.haystack, start) if rule.open_left else start, stop, rule)
+            for start, stop, rule in _holding(article, topical[:MATCHES], self._topical, language)
+        ]
+        # Contexts matter only where there is evidence, which most articles hold none of.
+        contexts = self._stand(article, matches, language) if found else {}
         held = [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)]
         named = any(hit.rule.beside and not _needed(hit, contexts) and _beside_name(article, hit) for hit in held)
         return [hit for hit in held if not (named and hit.rule.beside and not _needed(hit, contexts))], contexts
+
+    def _stand(self, article: _Text, matches: list[tuple[int, int, int]], language: str | None) -> _Contexts:
+        contexts: _Contexts = defaultdict(list)
+        for start, _, rule in _holding(article, matches, self._contextual, language):
+            contexts[rule.context].append(start)
+        for places in contexts.values():
+            places.sort()
+        return contexts
 
     def _on_day(self, hits: list[_Hit], day: date) -> list[_Hit]:
         """`hits` with the weights that their entities have on `day`, without those of entities yet to come."""
@@ -501,6 +501,23 @@ def _split(form: str) -> tuple[str, re.Pattern[str] | None]:
     if not rest:
         return literal, None
     return literal, re.compile(r"\w*" + r"\w*".join(re.escape(fold(part).text) for part in rest.split("*")))
+
+
+def _holding(
+    article: _Text,
+    matches: Sequence[tuple[int, int, int]],
+    rules: Sequence[tuple[_Rule, ...]],
+    language: str | None,
+) -> Iterator[tuple[int, int, _Rule]]:
+    """Start, end and rule of each match whose language, boundaries and capitals hold."""
+    haystack = article.haystack
+    for number, start, end in matches:
+        for rule in rules[number]:
+            if language and rule.languages and language not in rule.languages:
+                continue
+            stop = _bounded(haystack, start, end, rule)
+            if stop >= 0 and not (rule.capitals and not _capitals_hold(article, start, end, rule.capitals)):
+                yield start, stop, rule
 
 
 def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
