@@ -62,6 +62,8 @@ _LETTERS = re.compile("[^\\W_\u2e80-\ud7ff]+")
 _WORD_AFTER = re.compile(r"(?:['’]s)?[ \u00a0](\w)")
 _WORD_BEFORE = re.compile(r"(\w[^\w.!?\n]{1,3})?(?<!\w)(\w+)[ \u00a0]\Z")
 """A word and the blank behind it; before it, the end of another word of the same sentence, if there is one."""
+_ALPHABETIC = frozenset(filter(str.isalpha, map(chr, range(0x0600)))).__contains__
+"""Whether a character is a letter of the alphabets before Arabic: Latin, Greek, Cyrillic, Armenian, Hebrew."""
 _KATAKANA = re.compile("[\u30a1-\u30fe]+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -510,10 +512,15 @@ def _holding(
     language: str | None,
 ) -> Iterator[tuple[int, int, _Rule]]:
     """Start, end and rule of each match whose language, boundaries and capitals hold."""
-    haystack = article.haystack
+    haystack = article.haystack + "\n"  # "\n" also stands before the first character: haystack[-1]
     for number, start, end in matches:
+        # Most matches begin or end within a word of an alphabet: told without asking each rule's boundaries.
+        begun = _ALPHABETIC(haystack[start - 1]) and _ALPHABETIC(haystack[start])
+        goes_on = _ALPHABETIC(haystack[end]) and _ALPHABETIC(haystack[end - 1])
         for rule in rules[number]:
             if language and rule.languages and language not in rule.languages:
+                continue
+            if (begun and not rule.open_left) or (goes_on and not rule.open_right and rule.tail is None):
                 continue
             stop = _bounded(haystack, start, end, rule)
             if stop >= 0 and not (rule.capitals and not _capitals_hold(article, start, end, rule.capitals)):
