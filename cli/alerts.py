@@ -304,7 +304,10 @@ def _article_at(url: str) -> str:
 
 
 def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the article.")]) -> None:
-    """Why a saved search matches an article or does not, clause by clause, and what became of the mail."""
+    """Why a saved search matches an article or does not, clause by clause, and what became of the mail.
+
+    Where it asks for tags, also how the article's sentences were read for their topics.
+    """
     from alerts.explain import explain as ask
 
     context, saved = _open()
@@ -314,12 +317,39 @@ def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the a
     for clause in found.clauses:
         mark = "[green]✓[/]" if clause.holds else "[red]✗[/]"
         out.print(f"{'    ' if clause.part else '  '}{mark} {escape(clause.text)}", soft_wrap=True)
+    _show_readings(context, found.article, saved.get(alert_id))
     if not found.matches and len(found.nearest_miss) == 1:
         out.print(f"It misses by one condition: {escape(found.nearest_miss[0].text)}", soft_wrap=True)
     if found.deliveries:
         _show_deliveries(context, found.deliveries)
     elif found.matches:
         out.print("Nothing was ever owed for it: it came in before the search was saved, or waits to be matched.")
+
+
+def _show_readings(context: Context, article: Article, search: SavedSearch) -> None:
+    """How the article's sentences were read for each topic that the search asks a tag of."""
+    from cli.readings import readings, told
+    from jobs.pull import tagger_of
+
+    topics = [*dict.fromkeys(wanted.tag.split("/")[0] for wanted in search.tags)]
+    if not topics:
+        return
+    tagger = tagger_of(context.settings.config_dir)
+    known = [topic for topic in topics if topic in tagger.taxonomy.topics]
+    read = [
+        *readings(
+            tagger,
+            known,
+            title=article.title,
+            summary=article.summary,
+            text=article.text,
+            language=article.language,
+            date=article.published,
+        )
+    ]
+    for topic in known:
+        for line in told(read, topic):
+            out.print(line, soft_wrap=True)
 
 
 # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.output import STAGES
+from cli.readings import as_row, readings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,10 +36,12 @@ def register(app: typer.Typer) -> None:
 
 
 def tag(
-    file: Annotated[Path, typer.Argument(help="JSON lines with title, text and optionally summary, language.")] = STDIN,
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines with title and, if there are any, summary, text, language.")
+    ] = STDIN,
     taxonomy: TaxonomyOption = None,
 ) -> None:
-    """Tag articles: reads JSON lines, writes each with its tags and their evidence."""
+    """Tag articles: reads JSON lines, writes each with its language, its tags and how its sentences were read."""
     from newswatch.errors import NewswatchError
 
     try:
@@ -181,13 +184,17 @@ def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
     for number, line in _numbered(lines):
         try:
             article = _article(line)
-            found = tagger.tag(**_tagged_fields(article))
+            fields = _tagged_fields(article)
+            found = tagger.tag(**fields)
+            read = [as_row(r) for r in readings(tagger, [*tagger.taxonomy.topics], **fields)]
         except ValueError as error:
             typer.echo(f"newswatch: line {number}: {error}", err=True)
             failed += 1
             continue
+        article["language"] = fields["language"]
         article["tags"] = [asdict(t) for t in found.tags]
         article["entities"] = [asdict(e) for e in found.entities]
+        article["sentences"] = read
         sys.stdout.write(json.dumps(article, ensure_ascii=False) + "\n")
     return failed
 
@@ -213,9 +220,8 @@ def _tagged_fields(article: dict[str, Any]) -> dict[str, Any]:
     from transforms.language import detect
 
     fields = {name: article.get(name) or "" for name in ("title", "summary", "text")}
-    for name in ("title", "text"):
-        if name not in article:
-            raise ValueError(f"has no {name!r}")
+    if "title" not in article:
+        raise ValueError("has no 'title'")
     for name, value in fields.items():
         if not isinstance(value, str):
             raise ValueError(f"{name!r} is no text")

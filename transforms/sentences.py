@@ -30,14 +30,20 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def said_before(fields: Sequence[Sequence[str]]) -> list[list[bool]]:
-    """For each sentence of each field (title, summary, text, folded): has the article said it before?
+    """For each sentence of each field (title, summary, text, folded): does the article say it elsewhere as well?
 
-    A summary is often the text's beginning, cut off anywhere, and the text may begin with its title. A sentence that
-    is another's beginning, because its field was cut off in its midst, counts as said by that other.
+    A summary is often the text's beginning, cut off anywhere, and the text may begin with its title. A field that is
+    the beginning of another is said by that one. A sentence that is another's beginning, because its field was cut off
+    in its midst, is said by that other.
     """
     letters = [[_MARKS.sub("", sentence) for sentence in field] for field in fields]
+    _, summary, text = ("".join(field) for field in letters)
+    whole = (False, text.startswith(summary), summary.startswith(text) and summary != text)
     seen: set[str] = set()
-    repeated = [[_known(sentence, seen) for sentence in field] for field in letters]
+    repeated = [
+        [True] * len(field) if begins else [_known(sentence, seen) for sentence in field]
+        for field, begins in zip(letters, whole, strict=True)
+    ]
     for number, field in enumerate(letters):
         if number and field and len(field[-1]) >= CUT and not repeated[number][-1]:
             others = (s for n, other in enumerate(letters) if n and n != number for s in other)

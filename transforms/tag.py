@@ -153,7 +153,8 @@ class _Text:
     @property
     def density(self) -> int:
         """How many Latin letters a character is worth: Chinese and Japanese say a word in two."""
-        sample = self.haystack[:400]
+        title, summary, text = (f[3].text for f in self.fields)
+        sample = f"{title}\n{max(summary, text, key=len)}"[:400]
         return 3 if 3 * len(_CJK.findall(sample)) > len(sample) else 1
 
     @property
@@ -351,11 +352,23 @@ class Tagger:
         return Tagged(tags, self._found_entities(hits), tuple(problems))
 
     def read(
-        self, topic: str, *, title: str, summary: str = "", text: str = "", language: str | None = None
+        self,
+        topic: str,
+        *,
+        title: str,
+        summary: str = "",
+        text: str = "",
+        language: str | None = None,
+        date: datetime | None = None,
     ) -> tuple[tuple[Reading, ...], Features]:
-        """The sentences with evidence for `topic`, each with how it was read and why, and what they sum up to."""
+        """The sentences with evidence for `topic`, each with how it was read and why, and what they sum up to.
+
+        The fields are those of `tag`; a sentence that the article says twice is read once, where it says it first.
+        """
         article = _Text.of(title, summary, text, language)
         hits, contexts = self._hits(article, [])
+        if date is not None:
+            hits = self._on_day(hits, _latest_day(date))
         weighted = _weighted(article.haystack, hits)
         reads = self._reads(topic, weighted.get(self._path_number[topic], []), article, contexts)
         return tuple(self._told(topic, read, article) for read in reads), _features(reads, article)

@@ -185,6 +185,17 @@ def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> Non
     assert "never indexed" in str(run("explain", "ice", "https://herald.example/unknown").exception)
 
 
+def test_explain_tells_how_sentences_were_read_for_the_tags_that_are_asked(
+    run: Run, press: Press, tmp_path: Path
+) -> None:
+    text = "NATO said it will send ships. The walnut grew in a NATO member."
+    press.publish(a_story(1, first_seen=NOW, title="Ships", text=text, language="en"), now=NOW)
+    run("alerts", "edit", "ice", "--tag", "nato")
+    told = lines(run("explain", "ice", "https://herald.example/1"))
+    assert "nato: 2 sentence(s) with its words" in told
+    assert any(line.startswith("✓ 0.9") and "NATO said it will send ships. (NATO)" in line for line in told)
+
+
 def test_explain_counts_the_sources(run: Run, press: Press) -> None:
     press.publish(a_story(1, first_seen=NOW), now=NOW)
     run("alerts", "edit", "ice", "--min-sources", "2")

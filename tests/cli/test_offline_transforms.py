@@ -44,12 +44,32 @@ def test_each_article_comes_back_with_its_tags() -> None:
     assert plain["tags"] == []
 
 
+def test_a_line_without_a_text_is_tagged_and_told_its_language() -> None:
+    (tagged,) = read(run("tag", text=lines({"title": "Nato överväger att hoppa över nästa toppmöte i Albanien"})))
+    assert tagged["language"] == "sv"
+    assert (tagged["tags"][0]["tag"], tagged["tags"][0]["level"]) == ("nato", "main")
+    (given,) = read(run("tag", text=lines({"title": "NATO", "language": "fi"})))
+    assert given["language"] == "fi"
+
+
+def test_how_each_sentence_was_read_is_told_and_why_it_passes_by() -> None:
+    text = "Voters met candidates, and among them was a former NATO commander. It rained."
+    (tagged,) = read(run("tag", text=lines({"title": "A long evening", "text": text})))
+    (sentence,) = tagged["sentences"]
+    assert text[sentence["start"] : sentence["end"]] == sentence["text"] == text.split(" It")[0]
+    assert sentence["topic"] == "nato"
+    assert sentence["substantive"] < 0.3
+    assert sentence["passing"] == ("its words only support or name in passing; words of politics stand beside them")
+    assert [e["text"] for e in sentence["evidence"]] == ["former NATO commander"]
+    assert tagged["tags"] == []
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
         ("{not json\n", "is no JSON"),
         ("[1]\n", "is no JSON object"),
-        ('{"title": "x"}\n', "has no 'text'"),
+        ('{"text": "x"}\n', "has no 'title'"),
         ('{"title": 1, "text": "x"}\n', "'title' is no text"),
         ('{"title": "x", "text": "y", "language": 3}\n', "'language' is no text"),
     ],

@@ -11,16 +11,24 @@ from transforms.tag import EVIDENCE_PER_TAG, Tagger
 from transforms.taxonomy import Taxonomy
 
 ANY = {"bias": -1, "volume": 3, "title": 3}
+SENTENCE = {"bias": -2, "peak": 4, "beside": {"acts": 1}, "cues": {"law": 1, "front": -9}}
 RULES = {
     "edition": "test",
-    "contexts": {"war": {"any": ["troops", "война"]}, "sport": {"any": ["midfield"]}},
+    "contexts": {
+        "war": {"any": ["troops", "война"]},
+        "sport": {"any": ["midfield"]},
+        "law": {"any": ["court"]},
+        "front": {"any": ["shelling"]},
+        "acts": {"any": ["said"]},
+    },
     "topics": {
         "t": {
             "name": "T",
-            "scoring": {"any": ANY, "main": {"bias": -5, "title": 6}},
+            "scoring": {"sentence": SENTENCE, "any": ANY, "main": {"bias": -5, "title": 6}},
             "terms": [
                 {"terms": {"any": ["terrorist*", "jihad", "террор* атак*", "ناتو", "ارهاب*", "北约", "テロ"]}},
-                {"case": True, "terms": {"any": ["ETA", "Nato"]}},
+                {"case": True, "terms": {"any": ["ETA"]}},
+                {"case": True, "beside_names": True, "needs": ["war"], "near": 1000, "terms": {"any": ["Nato"]}},
                 {"terms": {"de": ["*anschlag*"], "it": ["nata"]}},
                 {"weight": 0, "terms": {"any": ["terrorist movie*", "non-Nato"]}},
                 {"needs": ["war"], "terms": {"any": ["alliance"]}},
@@ -87,6 +95,13 @@ def hits(tagger: Tagger, text: str, language: str | None = None, tag: str = "t")
         ("the attack came", ["attack"]),
         ("the attack in midfield", []),
         ("the attack, which had been planned for long, was not in midfield", ["attack"]),
+        ("The Nato plans are secret, as is Nato itself", ["Nato", "Nato"]),
+        ("Nato Lomidze bakes. Nato learnt it early.", []),
+        ("A shop called Nato's Pizza closes", []),
+        ("The chef Prospero Nato bakes", []),
+        ("Die Nato wartet", ["Nato"]),
+        ("Nato General speaks of troops", ["Nato"]),
+        ("Nato Expands Arctic Presence After Talks", ["Nato"]),
         ("Islamic State (ISIS) said", ["Islamic State"]),
         ("Islamic State said ISIS", ["Islamic State", "ISIS"]),
         ("na\u00adto terror\u00adist", ["terror\u00adist"]),
@@ -141,6 +156,141 @@ def test_much_evidence_is_cut_to_the_weightiest_with_the_title_first(small: Tagg
     assert len(found.evidence) == EVIDENCE_PER_TAG
     assert found.evidence[0].field == "title"
     assert [e.text for e in found.evidence].count("militia") == 1
+
+
+def reads(tagger: Tagger, text: str) -> list[tuple[str, bool]]:
+    """Each sentence with evidence for `t`, and whether it passes by."""
+    found, _ = tagger.read("t", title="", text=text)
+    return [(r.passage.text, r.passing is not None) for r in found]
+
+
+def test_the_sentence_decides(small: Tagger) -> None:
+    text = "The court tried a terrorist. The shelling hit a terrorist. It rained. A militia sang in court; a militia."
+    assert reads(small, text) == [
+        ("The court tried a terrorist.", False),
+        ("The shelling hit a terrorist.", True),
+        ("A militia sang in court; a militia.", False),
+    ]
+    assert reads(small, "A militia sang.") == [("A militia sang.", False)]
+
+
+def test_evidence_of_sentences_that_say_something_is_shown_first(small: Tagger) -> None:
+    text = "".join(f"The shelling hit terrorist{n}x. " for n in range(40)) + "A jihad came."
+    (tag,) = small.tag(title="", text=text).tags
+    assert "jihad" in [e.text for e in tag.evidence]
+
+
+def test_who_acts_says_more(small: Tagger) -> None:
+    def sure(text: str) -> float:
+        return small.read("t", title="", text=text)[0][0].probability
+
+    assert sure("The terrorist said so") > sure("The terrorist, as all in the long street knew well, said so")
+
+
+SENTENCES = (
+    "NATO will send ships. ",
+    "The summit was held near a NATO base. ",
+    "A terrorist was tried by a court. ",
+    "Police arrested two militants of Islamic State. ",
+    "It rained on Monday. ",
+    "北约将派遣军舰。",
+    "وقال الناتو إنه سيرسل سفنا. ",
+)
+
+
+@given(
+    st.lists(st.sampled_from(SENTENCES), max_size=8).map("".join),
+    st.sampled_from(("Ships", "NATO to send ships")),
+    st.data(),
+)
+def test_the_same_words_are_tagged_alike_as_summary_as_text_and_as_both(
+    tagger: Tagger, words: str, title: str, data: st.DataObject
+) -> None:
+    def tags(**fields: str) -> list[tuple[str, str, float]]:
+        return [(t.tag, t.level, t.score) for t in tagger.tag(title=title, **fields).tags]
+
+    alone = tags(text=words)
+    assert tags(summary=words) == alone
+    assert tags(summary=words, text=words) == alone
+    if len(words) > 60:
+        beginning = words[: data.draw(st.integers(40, len(words)))]
+        assert tags(summary=beginning, text=words) == alone
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("sv", "Källor: Nato-toppmötet i Albanien kan skjutas upp"),
+        ("sv", "Natos generalsekreterare besöker Gotland"),
+        ("sv", "Natoländerna enas om nya mål"),
+        ("da", "Nato-chef: Danmark skal bruge flere penge"),
+        ("da", "Natos lande vil styrke Arktis"),
+        ("no", "Nato-toppmøtet utsettes til høsten"),
+        ("fi", "Naton pääsihteeri vieraili Helsingissä"),
+        ("fi", "NATO:n huippukokous alkaa tiistaina"),
+        ("fi", "Suomi liittyi Natoon kaksi vuotta sitten"),
+        ("de", "Nato verlegt Soldaten ins Baltikum"),
+        ("de", "Natogipfel in Ankara beginnt"),
+        ("it", "La Nato rafforza il fianco est"),
+        ("pt", "Nato reforça presença no Báltico"),
+        ("pt", "Otan anuncia novas metas de gastos"),
+        ("fr", "L'Otan veut renforcer son flanc est"),
+        ("es", "La OTAN acuerda gastar más"),
+        ("nl", "NAVO wil meer schepen in de Oostzee"),
+        ("pl", "NATO wzmocni wschodnią flankę"),
+        ("ro", "NATO își întărește flancul estic"),
+        ("cs", "NATO posílí východní křídlo"),
+        ("hu", "A NATO-hoz csatlakozna Ukrajna"),
+        ("el", "Το ΝΑΤΟ ενισχύει την ανατολική πτέρυγα"),
+        ("ru", "НАТО усилит восточный фланг"),
+        ("uk", "НАТО посилить східний фланг"),
+        ("bg", "НАТО ще засили източния фланг"),
+        ("tr", "NATO'ya yeni üye: Parlamento onayladı"),
+        ("ar", "الناتو يعزز وجوده في البلطيق"),
+        ("ar", "حلف شمال الأطلسي يرسل سفنا"),
+        ("fa", "ناتو کشتی‌های بیشتری می‌فرستد"),
+        ("he", 'נאט"ו תשלח ספינות נוספות'),
+        ("zh", "北约将加强东翼部署"),
+        ("ja", "NATO、東部の防衛を強化"),
+        ("ko", "나토 정상회의 개막"),
+    ],
+)
+def test_one_name_in_a_headline_is_the_alliance_in_every_language(tagger: Tagger, language: str, title: str) -> None:
+    tags = {t.tag: t.level for t in tagger.tag(title=title, language=language).tags}
+    assert tags.get("nato") == "main"
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "text"),
+    [
+        ("en", "Nato Lomidze opens bakery in Bristol", "Nato learnt to bake from her grandmother."),
+        ("it", "È nato il primo panda dello zoo", "Il cucciolo è nato a Roma nella notte."),
+        ("it", "Nato a Napoli, cantava da bambino", "Il tenore è nato nel 1950."),
+        ("es", "El líder nato del vestuario se retira", "Fue un goleador nato."),
+        ("en", "A NATO strap for your watch", "The NATO strap comes in four colours."),
+        ("en", "Egypt is a major non-NATO ally", "The status eases sales of arms."),
+    ],
+)
+def test_what_is_not_the_alliance_is_not_tagged(tagger: Tagger, language: str, title: str, text: str) -> None:
+    assert [t.tag for t in tagger.tag(title=title, text=text, language=language).tags if t.tag == "nato"] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "summary", "wanted"),
+    [
+        ("en", "US designates Hezbollah an Iranian proxy, sanctions its funding", "It takes aim at financing.", True),
+        ("tr", "AB bir grubu 'terör örgütleri' listesine ekledi", "Karar salı günü açıklandı.", True),
+        ("de", "Verdächtiger nach Anschlag festgenommen", "Die Polizei ermittelt wegen Terrorverdachts.", True),
+        ("nl", "Rechtbank veroordeelt man voor voorbereiden aanslag", "Hij krijgt twaalf jaar.", True),
+        ("uk", "Терористи вночі обстріляли місто ракетами", "Окупанти запустили дрони, ворог відступає.", False),
+        ("en", "Kamikaze drones hit the front", "Suicide drones and missiles struck the army's lines.", False),
+        ("fr", "Drones kamikazes sur le front", "Les drones kamikazes ont frappé l'armée.", False),
+        ("en", "Winger is the terror of the midfield", "The match ended 2-0.", False),
+    ],
+)  # fmt: skip
+def test_terrorism_at_feed_length(tagger: Tagger, language: str, title: str, summary: str, wanted: bool) -> None:
+    tags = {t.tag: t.level for t in tagger.tag(title=title, summary=summary, language=language).tags}
+    assert (tags.get("counter-terrorism") == "main") is wanted
 
 
 WORDS = [

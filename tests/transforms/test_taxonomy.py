@@ -85,6 +85,16 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, line:
     [
         ("needs: [war]", "needs: [peace]", "names the context 'peace'"),
         ("topics: {nato: 1}", "topics: {nato/kosovo: 1}", "no topic or sub-topic"),
+        (
+            "      any: {bias: -1",
+            "      sentence: {cues: {peace: 1}}\n      any: {bias: -1",
+            "names the context 'peace'",
+        ),
+        (
+            "      any: {bias: -1",
+            "      sentence: {beside: {peace: 1}}\n      any: {bias: -1",
+            "names the context 'peace'",
+        ),
     ],
 )
 def test_a_name_that_leads_nowhere_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -1,0 +1,62 @@
+"""Where sentences begin and end, in all scripts, and which an article says twice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.fold import fold
+from transforms.sentences import said_before, spans
+
+
+def cut(text: str) -> list[str]:
+    folded = fold(text).text
+    return [folded[a:b].strip() for a, b in spans(folded)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It rained. It snowed! Did it? Yes", ["it rained.", "it snowed!", "did it?", "yes"]),
+        ("Mr. Smith and J. Doe met Dr. Who. They spoke.", ["mr. smith and j. doe met dr. who.", "they spoke."]),
+        ("Am 7. Juli begann der 36. Gipfel. Er endete.", ["am 7. juli begann der 36. gipfel.", "er endete."]),
+        ("It began in 2014. It ended.", ["it began in 2014.", "it ended."]),
+        ("It costs 3.5 percent of U.S. output", ["it costs 3.5 percent of u.s. output"]),
+        ('"It rained." He left.', ['"it rained."', "he left."]),
+        ("会议结束。各国代表离开！谁知道？", ["会议结束.", "各国代表离开!", "谁知道?"]),
+        ("会議は終わった。代表は帰った。", ["会議は終わった.", "代表は帰った."]),
+        ("هل انتهى؟ نعم انتهى.", ["هل انتهي?", "نعم انتهي."]),
+        ("بارش ہوئی۔ برف پڑی۔", ["بارش هويي.", "برف پڑي."]),
+        ("A headline\nA paragraph without a stop\n\nAnother", ["a headline", "a paragraph without a stop", "another"]),
+    ],
+)
+def test_sentences_of_all_scripts(text: str, found: list[str]) -> None:
+    assert [s for s in cut(text) if s] == [fold(f).text for f in found]
+
+
+@given(st.text(alphabet="aB .!?\n。۔'\"1", max_size=60))
+def test_nothing_is_left_out(text: str) -> None:
+    folded = fold(text).text
+    at = 0
+    for begin, end in spans(folded):
+        assert begin == at < end
+        at = end
+    assert at == len(folded)
+
+
+DAY, SNOW, TOWN = "it rained all day.", "it snowed.", "it rained all over town."
+SAID_TWICE = {
+    "the summary begins the text": ([["a title"], [DAY], [DAY, SNOW]], [[False], [True], [False, False]]),
+    "the title begins the text": ([[DAY[:-1]], [], [DAY, SNOW]], [[False], [], [True, False]]),
+    "a cut summary": ([[""], [DAY, "it"], [DAY, SNOW]], [[True], [True, True], [False, False]]),
+    "a cut text": ([[""], [DAY], [DAY[:-3]]], [[True], [False], [True]]),
+    "a cut sentence": ([[""], [SNOW, TOWN[:-4]], [DAY, TOWN]], [[True], [False, True], [False, False]]),
+    "too little to tell": ([[""], [SNOW, "it"], [DAY, TOWN]], [[True], [False, False], [False, False]]),
+    "within a field": ([[""], [], [DAY, SNOW, DAY]], [[True], [], [False, False, True]]),
+}
+
+
+@pytest.mark.parametrize(("fields", "repeated"), SAID_TWICE.values(), ids=SAID_TWICE)
+def test_what_is_said_twice_is_known(fields: list[list[str]], repeated: list[list[bool]]) -> None:
+    assert said_before(fields) == repeated
