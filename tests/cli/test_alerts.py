@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -188,6 +189,7 @@ def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> Non
 def test_explain_tells_how_sentences_were_read_for_the_tags_that_are_asked(
     run: Run, press: Press, tmp_path: Path
 ) -> None:
+    shutil.copy(Path(__file__).parents[2] / "config" / "taxonomy.yaml", tmp_path)
     text = "NATO said it will send ships. The walnut grew in a NATO member."
     press.publish(a_story(1, first_seen=NOW, title="Ships", text=text, language="en"), now=NOW)
     run("alerts", "edit", "ice", "--tag", "nato")
