@@ -182,7 +182,7 @@ def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
         try:
             article = _article(line)
             found = tagger.tag(**_tagged_fields(article))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             typer.echo(f"newswatch: line {number}: {error}", err=True)
             failed += 1
             continue
@@ -222,4 +222,5 @@ def _tagged_fields(article: dict[str, Any]) -> dict[str, Any]:
     language = article.get("language")
     if language is not None and not isinstance(language, str):
         raise ValueError("'language' is no text")
-    return {**fields, "language": language or detect("\n".join(fields.values()))}
+    date = _time(article["published"]) if article.get("published") else None
+    return {**fields, "language": language or detect("\n".join(fields.values())), "date": date}
