@@ -168,9 +168,9 @@ def _time(published: object) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC)
     try:
         time = datetime.fromisoformat(str(published))
-    except ValueError as error:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"'published' is no ISO 8601 time: {published!r}") from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
@@ -182,7 +182,7 @@ def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
         try:
             article = _article(line)
             found = tagger.tag(**_tagged_fields(article))
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             typer.echo(f"newswatch: line {number}: {error}", err=True)
             failed += 1
             continue

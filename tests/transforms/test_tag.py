@@ -263,6 +263,6 @@ def test_entities_count_as_they_were_when_the_article_appeared(
     assert ([t.tag for t in found.tags], [e.id for e in found.entities]) == (tags, entities)
 
 
-@pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime(9999, 12, 31, 9, tzinfo=UTC)])
+@pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)])
 def test_the_first_and_the_last_day_have_no_day_beyond_them(moment: datetime) -> None:
     assert Tagger(Taxonomy.model_validate(DATED)).tag(title="", text="jihad", date=moment).tags
