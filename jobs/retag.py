@@ -165,7 +165,13 @@ class _Slice:
 
 def tag_anew(article: Article, tagger: Tagger) -> Article:
     """The article with the tags and entities that `tagger` gives it; all else is as it was."""
-    found = tagger.tag(title=article.title, summary=article.summary, text=article.text, language=article.language)
+    found = tagger.tag(
+        title=article.title,
+        summary=article.summary,
+        text=article.text,
+        language=article.language,
+        date=article.published,
+    )
     provenance = replace(article.provenance, taxonomy=tagger.taxonomy.version)
     return replace(article, tags=found.tags, entities=found.entities, provenance=provenance)
 

@@ -16,7 +16,9 @@ def enrich(article: Article, tagger: Tagger) -> Article:
     article = clean(article)
     stated = (article.language,) if article.language else ()
     language = detect(f"{article.title}\n{article.summary}\n{article.text}", stated=stated)
-    found = tagger.tag(title=article.title, summary=article.summary, text=article.text, language=language)
+    found = tagger.tag(
+        title=article.title, summary=article.summary, text=article.text, language=language, date=article.published
+    )
     return replace(
         article,
         problems=tuple(dict.fromkeys((*article.problems, *found.problems))),

@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
@@ -196,6 +197,7 @@ class Tagger:
         self._path_number = {path: n for n, path in enumerate(self._paths)}
         self._contexts = {name: n for n, name in enumerate(taxonomy.contexts)}
         self._entities = tuple(_entity(key, entity) for key, entity in taxonomy.entities.items())
+        self._dated_rules: dict[int, tuple[GazetteerEntity, NameGroup]] = {}
         compiled = _Compiled()
         self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
         self._compile(compiled)
@@ -216,7 +218,10 @@ class Tagger:
                     self._add(into, group, ((t, group.weight), (f"{t}/{s}", group.weight)))
         for n, entity in enumerate(self.taxonomy.entities.values()):
             for names in entity.names:
-                self._add(into, names, _with_parents(entity.topics, names), entity=n)
+                first = into.keys
+                self._add(into, names, _with_parents(entity.weights(names, None), cancels=names.cancels), entity=n)
+                if entity.dated(names):
+                    self._dated_rules.update(dict.fromkeys(range(first, into.keys), (entity, names)))
 
     def _add(
         self,
@@ -256,16 +261,27 @@ class Tagger:
 
     # ── tagging ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def tag(self, *, title: str, summary: str = "", text: str = "", language: str | None = None) -> Tagged:
+    def tag(
+        self,
+        *,
+        title: str,
+        summary: str = "",
+        text: str = "",
+        language: str | None = None,
+        date: datetime | None = None,
+    ) -> Tagged:
         """The tags and entities of an article, each tag with its evidence; the same for the same strings, always.
 
         Evidence offsets count characters of the strings as given: `s[start:end] == evidence.text`.
         `language` is a BCP 47 tag; without one, or with one the taxonomy has no forms for, forms of every language
-        are looked for.
+        are looked for. `date` is when it was published, aware of its time zone: entities count as they were then.
+        Without one they count by the greatest weight they ever have.
         """
         article = _Text.of(title, summary, text, language)
         problems = [*_too_long(title=title, summary=summary, text=text)]
         hits = self._hits(article, problems)
+        if date is not None:
+            hits = self._on_day(hits, _latest_day(date))
         if not hits:
             return Tagged((), (), tuple(problems))
         weighted = _weighted(article.haystack, hits)
@@ -304,6 +320,21 @@ class Tagger:
         for places in contexts.values():
             places.sort()
         return [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)]
+
+    def _on_day(self, hits: list[_Hit], day: date) -> list[_Hit]:
+        """`hits` with the weights that their entities have on `day`, without those of entities yet to come."""
+        return [dated for hit in hits if (dated := self._dated(hit, day))]
+
+    def _dated(self, hit: _Hit, day: date) -> _Hit | None:
+        held = self._dated_rules.get(hit.rule.key)
+        if held is None:
+            return hit
+        entity, names = held
+        if entity.begin and day < entity.begin:
+            return None
+        weights = _with_parents(entity.weights(names, day), cancels=names.cancels)
+        targets = tuple((self._path_number[path], weight) for path, weight in weights)
+        return hit._replace(rule=hit.rule._replace(targets=targets))
 
     def _topic_tags(self, topic: str, weighted: dict[int, list[tuple[float, _Hit]]], article: _Text) -> Iterator[Tag]:
         hits = weighted.get(self._path_number[topic])
@@ -346,10 +377,16 @@ def _entity(key: str, entity: GazetteerEntity) -> Entity:
     return Entity(key, entity.name, entity.type, 0, entity.wikidata, tuple(n for n in names if n != entity.name))
 
 
-def _with_parents(topics: dict[str, float], names: NameGroup) -> tuple[tuple[str, float], ...]:
+def _latest_day(moment: datetime) -> date:
+    """The day of `moment` where it is latest on Earth (UTC+14): what happens there is news at once."""
+    utc = moment.astimezone(UTC)
+    return utc.date() + timedelta(days=utc.hour >= 10 and utc.date() < date.max)
+
+
+def _with_parents(topics: dict[str, float], *, cancels: bool) -> tuple[tuple[str, float], ...]:
     """`topics` with a sub-topic's weight given to its topic too, where the topic has none of its own."""
     parents = {path.split("/")[0]: weight for path, weight in topics.items()}
-    return tuple((path, 0.0 if names.cancels else weight) for path, weight in {**parents, **topics}.items())
+    return tuple((path, 0.0 if cancels else weight) for path, weight in {**parents, **topics}.items())
 
 
 def _split(form: str) -> tuple[str, re.Pattern[str] | None]:

@@ -16,12 +16,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
+from itertools import combinations
 from math import prod
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from newswatch import config
 
@@ -135,12 +137,82 @@ class Topic(_Part):
     subtopics: dict[Annotated[str, Field(pattern=_ID)], Subtopic] = Field(default_factory=dict)
 
 
+class Period(_Part):
+    """A time with a first day and, where it is over, the first day after it. Both may be missing: always."""
+
+    begin: date | None = Field(default=None, alias="from")
+    until: date | None = None
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        if self.begin and self.until and self.begin >= self.until:
+            raise ValueError(f"`until` {self.until} is not after `from` {self.begin}: it is the first day after")
+        return self
+
+    def holds(self, day: date) -> bool:
+        """Whether `day` lies in it: from `from` on, and before `until`."""
+        return (self.begin is None or self.begin <= day) and (self.until is None or day < self.until)
+
+    def meets(self, other: Period) -> bool:
+        """Whether some day lies in both."""
+        begin = max(self.begin or date.min, other.begin or date.min)
+        return begin < min(self.until or date.max, other.until or date.max)
+
+
+class Weight(Period):
+    """What one hit of an entity's name says about a topic, and when."""
+
+    weight: float = Field(ge=0, le=3)
+
+
+class Role(Period):
+    """An office that a person holds, or a membership of a state."""
+
+    role: str = Field(min_length=1)
+    note: str = ""
+
+
+class Listing(Period):
+    """On whose list of terrorist organisations an entity stands, and since when."""
+
+    by: Literal["Argentina", "Australia", "Canada", "EU", "UK", "UN", "US"]
+    note: str = ""
+
+
+def _written_out(given: object) -> object:
+    """`0.5` and `{weight: 0.5, until: …}` as what they are short for: a list of weights."""
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return ({"weight": given},)
+    return (given,) if isinstance(given, dict) else given
+
+
+def _one_at_a_time(weights: tuple[Weight, ...]) -> tuple[Weight, ...]:
+    for one, other in combinations(weights, 2):
+        if one.meets(other):
+            raise ValueError(f"weights {one.weight:g} and {other.weight:g} hold on the same day")
+    return weights
+
+
+Weighings = Annotated[tuple[Weight, ...], BeforeValidator(_written_out), AfterValidator(_one_at_a_time)]
+
+
+def _weights_on(topics: dict[str, tuple[Weight, ...]], day: date | None) -> dict[str, float]:
+    held = {path: [w.weight for w in weights if day is None or w.holds(day)] for path, weights in topics.items()}
+    return {path: max(weights) for path, weights in held.items() if weights}
+
+
+def _dated(topics: dict[str, tuple[Weight, ...]]) -> bool:
+    return any(w.begin or w.until for weights in topics.values() for w in weights)
+
+
 class NameGroup(_Part):
     """Names of an entity that share their rules."""
 
     terms: Forms
     cancels: bool = False
     """These are no names of it: they cancel the hits they cover."""
+    topics: dict[str, Weighings] | None = None
+    """What these names say, where that is not what the names of the entity say: more in the context of a listing."""
     note: str = ""
     case: bool = False
     needs: tuple[str, ...] = ()
@@ -148,15 +220,40 @@ class NameGroup(_Part):
     near: int = Field(default=200, ge=20, le=100_000)
 
 
-class GazetteerEntity(_Part):
-    """A body, group, mission, person or place with its names."""
+class GazetteerEntity(Period):
+    """A body, group, mission, person, attack or place with its names.
+
+    `from` is the day it came to be: before, nothing that is called so is it. `until` is the first day it was no more;
+    news still names it, so its weights end only where they say so themselves.
+    """
 
     name: str
     type: Literal["alliance", "body", "group", "mission", "person", "base", "place", "coalition", "exercise", "attack"]
     wikidata: str | None = Field(default=None, pattern=r"^Q[1-9][0-9]*$")
-    topics: dict[str, Annotated[float, Field(ge=0, le=3)]] = Field(default_factory=dict)
-    """Topic or `topic/subtopic` → weight that one hit has as evidence."""
+    topics: dict[str, Weighings] = Field(default_factory=dict)
+    """Topic or `topic/subtopic` → weight that one hit has as evidence, which may differ from time to time."""
+    roles: tuple[Role, ...] = ()
+    listed: tuple[Listing, ...] = ()
+    """By whom it is listed as a terrorist organisation. A record: what a name says as evidence is under `topics`."""
     names: tuple[NameGroup, ...]
+
+    def dated(self, names: NameGroup) -> bool:
+        """Whether what `names` say depends on the day."""
+        return self.begin is not None or _dated(self.topics if names.topics is None else names.topics)
+
+    def weights(self, names: NameGroup, day: date | None) -> dict[str, float]:
+        """Topic or sub-topic → weight of `names` on `day`; where no day is known, the greatest they ever have."""
+        return _weights_on(self.topics if names.topics is None else names.topics, day)
+
+    def on(self, day: date) -> GazetteerEntity:
+        """The entity with the weights, roles and listings that hold on `day`, and no others."""
+        return self.model_copy(
+            update={
+                "topics": {p: held for p, ws in self.topics.items() if (held := tuple(w for w in ws if w.holds(day)))},
+                "roles": tuple(role for role in self.roles if role.holds(day)),
+                "listed": tuple(listing for listing in self.listed if listing.holds(day)),
+            }
+        )
 
 
 class Taxonomy(_Part):
@@ -179,6 +276,10 @@ class Taxonomy(_Part):
         """Every tag there is: topics, each followed by its sub-topics."""
         return tuple(p for t, topic in self.topics.items() for p in (t, *(f"{t}/{s}" for s in topic.subtopics)))
 
+    def entities_at(self, day: date) -> dict[str, GazetteerEntity]:
+        """Id → each entity that there was on `day`, as it was: its weights, roles and listings of that day."""
+        return {key: entity.on(day) for key, entity in self.entities.items() if entity.holds(day)}
+
     @property
     def size(self) -> int:
         """How many forms are looked for."""
@@ -191,9 +292,13 @@ class Taxonomy(_Part):
                 if context not in self.contexts:
                     raise ValueError(f"{where} names the context {context!r}, which is not under `contexts`")
         for key, entity in self.entities.items():
-            for path in entity.topics:
-                if path not in self.paths:
-                    raise ValueError(f"entities.{key}.topics names {path!r}, which is no topic or sub-topic")
+            for topics, where in (
+                (entity.topics, ""),
+                *((g.topics or {}, f"names.{n}.") for n, g in enumerate(entity.names)),
+            ):
+                for path in topics:
+                    if path not in self.paths:
+                        raise ValueError(f"entities.{key}.{where}topics names {path!r}, which is no topic or sub-topic")
         return self
 
     def _groups(self) -> Iterator[tuple[TermGroup | NameGroup, str]]:
