@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 
-from ingest.repair import CONTROLS, NotUnpackedError, unpacked
+from ingest.repair import CONTROLS
+from ingest.unpack import NotUnpackedError, unpacked
 from newswatch.model import Entry, Extracted, NotAFeed, ParsedFeed
 
 T = TypeVar("T")

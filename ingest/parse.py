@@ -25,7 +25,8 @@ from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
 from ingest.authors import names_in
 from ingest.bounded_feedparser import TooMuchError
 from ingest.discover import advertised
-from ingest.repair import NotUnpackedError, repaired, unpacked
+from ingest.repair import repaired
+from ingest.unpack import NotUnpackedError, unpacked
 from ingest.urls import AddressError, absolute, canonicalize, is_address, resolve, shown
 from ingest.zones import Hints, hints_of
 from newswatch.model import Entry, NotAFeed, ParsedFeed

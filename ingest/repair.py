@@ -7,12 +7,10 @@ An XML parser gives up at the first such fault, and what reads on after it reads
 from __future__ import annotations
 
 import re
-import zlib
 from dataclasses import dataclass
 from html.entities import html5
 from typing import Final
 
-GZIP: Final = b"\x1f\x8b"
 DECLARATION_WITHIN: Final = 4_096
 """Bytes in which the XML declaration is looked for behind a warning, a comment or blank lines."""
 _DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}\?>")
@@ -32,34 +30,12 @@ _WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
 """How UTF-16 and UTF-32 begin, in which nothing here can be looked for byte by byte."""
 
 
-class NotUnpackedError(ValueError):
-    """A gzip file that is damaged, or larger than is read."""
-
-
 @dataclass(frozen=True, slots=True)
 class Repaired:
     """The bytes to read, and what was wrong with those that came."""
 
     body: bytes
     problems: tuple[str, ...] = ()
-
-
-def unpacked(body: bytes, limit: int) -> bytes:
-    """`body`, unzipped if it is a gzip file: `feed.xml.gz`, or an encoding that HTTP's client doesn't know.
-
-    Raises:
-        NotUnpackedError: it is damaged from the start, or has more than `limit` bytes.
-    """
-    if not body.startswith(GZIP):
-        return body
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        found = unzip.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise NotUnpackedError(f"it is a gzip file that can't be unpacked: {error}") from error
-    if len(found) > limit:
-        raise NotUnpackedError(f"unpacked, it has more than {limit:,} bytes, which are not read")
-    return found
 
 
 def repaired(body: bytes) -> Repaired:

@@ -112,12 +112,12 @@ def is_silent(outcome: FetchResult) -> bool:
     """Whether nothing came back at all: the host may be down, or our own network may be."""
     if not isinstance(outcome, FetchFailed) or outcome.kind is not FailureKind.TRANSIENT:
         return False
-    return outcome.status is None and outcome.retry_after_s is None
+    return not answered(outcome) and outcome.retry_after_s is None
 
 
 def answered(outcome: FetchResult) -> bool:
     """Whether a server said anything: then it is no outage of ours, whatever it said."""
-    return not isinstance(outcome, FetchFailed) or outcome.status is not None
+    return not isinstance(outcome, FetchFailed) or outcome.status is not None or outcome.answered
 
 
 def last_answer(outcomes: Iterable[FetchResult]) -> datetime | None:

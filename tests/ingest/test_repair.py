@@ -11,7 +11,8 @@ import pytest
 
 from ingest.authors import names_in
 from ingest.parse import MAX_BYTES, parse
-from ingest.repair import GZIP, NotUnpackedError, repaired, unpacked
+from ingest.repair import repaired
+from ingest.unpack import GZIP, NotUnpackedError, unpacked
 from newswatch.model import Entry, NotAFeed, ParsedFeed
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
