@@ -32,14 +32,18 @@ class TooMuchError(Exception):
     """The document is refused; the message goes on after "reading it failed": "it has more than 500 …"."""
 
 
-def parse(body: bytes, headers: dict[str, str]) -> Any:
-    """What `feedparser.parse` gives; problems stand in `feed[NOTES]`.
+def parse(body: bytes, charset: str | None) -> Any:
+    """What `feedparser.parse` gives; problems stand in `feed[NOTES]`. Dates stand as they are written, and only so.
+
+    `charset` is what `body` is in; None: the document says it. The server's media type is not told: `text/xml` would
+    mean ASCII to it (RFC 3023, which RFC 7303 took back), and most feeds are served as that.
 
     Raises:
         TooMuchError: more elements or deeper ones than are read.
     """
     # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here. The document's
     # address is kept from it, or it would resolve relative ids too, and another address would make all entries new.
+    headers = {"content-type": f"application/xml; charset={charset}" if charset else "application/xml"}
     return _feedparser().parse(
         io.BytesIO(_with_short_head(body)), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
@@ -55,8 +59,9 @@ def _with_short_head(body: bytes) -> bytes:
 @cache
 def _feedparser() -> Any:
     import feedparser
-    from feedparser import api
+    from feedparser import api, datetimes
 
+    datetimes._date_handlers.clear()  # `ingest.dates` reads dates: feedparser takes unknown zones for UTC
     api.StrictFeedParser = type("StrictFeedParser", (_Strict, api.StrictFeedParser), {})
     api.LooseFeedParser = type("LooseFeedParser", (_Loose, api.LooseFeedParser), {})
     return feedparser

@@ -159,6 +159,7 @@ def _written_date(body: bytes, span: tuple[int, int]) -> datetime | None:
 
 
 def _read_date(written: str) -> datetime | None:
+    """The two common formats only: `ingest.dates.read` takes fifty times as long for others, for each of 100,000."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             when = read(written)
