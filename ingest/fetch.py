@@ -191,7 +191,7 @@ class Fetcher:
             return self._failed_at(chase, FailureKind.TRANSIENT, f"{shown(chase.request.url)}: {_told(error)}")
 
     async def _hop(self, chase: _Chase) -> FetchResult | None:
-        """One request; None when it led to another."""
+        """One request; None when another is to follow."""
         url = URL(chase.url, encoded=True)  # else yarl would write it anew
         if why := refusal(url, self._allowed):
             return self._failed_at(chase, FailureKind.REFUSED, why)
@@ -240,7 +240,9 @@ class Fetcher:
         chase.url = target
         return None
 
-    async def _body(self, chase: _Chase, response: aiohttp.ClientResponse, headers: Mapping[str, str]) -> FetchResult:
+    async def _body(
+        self, chase: _Chase, response: aiohttp.ClientResponse, headers: Mapping[str, str]
+    ) -> FetchResult | None:
         body, cap = bytearray(), self._settings.fetch_max_bytes
         unpacking = Unpacking(headers.get("content-encoding"))
         if chase.cut_at is not None:
@@ -252,6 +254,9 @@ class Fetcher:
             return self._failed_at(chase, FailureKind.REFUSED, reason, status=response.status)
         if too_big:
             response.close()
+        if not body and chase.is_conditional:  # some answer 200 without a body where 304 is meant, or a cache lost it
+            chase.ask_whole()
+            return None
         digest, now = hashlib.sha256(body).hexdigest(), self._clock()
         common = (chase.request.url, chase.url, response.status, headers)
         if digest == chase.request.body_hash:
@@ -309,6 +314,10 @@ class _Chase:
     @property
     def is_conditional(self) -> bool:
         return bool(self._validators)
+
+    def ask_whole(self) -> None:
+        """From now on without what makes a request conditional."""
+        self._validators = {}
 
     def headers(self, url: URL) -> dict[str, str]:
         """What a request for `url` says."""

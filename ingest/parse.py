@@ -27,7 +27,7 @@ from ingest.bounded_feedparser import TooMuchError
 from ingest.discover import advertised
 from ingest.repair import repaired
 from ingest.unpack import NotUnpackedError, unpacked
-from ingest.urls import AddressError, absolute, canonicalize, is_address, resolve, shown
+from ingest.urls import AddressError, absolute, canonicalize, domain_of, is_address, read_address, resolve, shown
 from ingest.zones import Hints, hints_of
 from newswatch.model import Entry, NotAFeed, ParsedFeed
 from newswatch.problems import Bulkhead, Fault, no_fault
@@ -44,7 +44,7 @@ _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", 
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
-_SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
+_WEB: Final = re.compile(r"\s*https?:", re.IGNORECASE)
 _BARE_HOST: Final = re.compile(
     r"\s*(?:www\.|(?:[a-z0-9-]+\.)+(?!(?:php\d?|[psx]?html?|aspx?|jspx?|cgi|cfm|do|pl|py|rb|dll|nsf)/)[a-z]{2,18}/)",
     re.IGNORECASE,
@@ -192,6 +192,9 @@ def _parse_xml(
 def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
     draft = Draft(guid=_text(entry, "id").strip(), title=_plain(entry, "title"))
     draft.link = _entry_link(entry, base, draft.problems)
+    if draft.link and _is_home(draft.link) and is_address(draft.guid) and _is_page_of(draft.guid, draft.link):
+        draft.problems.append(f"link {shown(draft.link)} is the site's home: the id is an address on it and taken")
+        draft.link = read_address(draft.guid).url
     draft.summary = _plain(entry, "summary")
     contents = [_plain_detail(detail) for detail in _get(entry, "content") or () if _is_text(detail)]
     draft.content = max(contents, key=len, default="")
@@ -257,12 +260,24 @@ def _authors(entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
     """The first of the addresses that the entry gives which is one; those before it are noted."""
     given = [_text(entry, "feedburner_origlink"), _own_link(entry)]
-    if _get(entry, "guidislink") and given[1] == _text(entry, "id") and not _SCHEME.match(given[1]):
-        given[1] = ""  # `isPermaLink` is the default, so a bare number passes for a link
+    if _get(entry, "guidislink") and given[1] == _text(entry, "id") and not _WEB.match(given[1]):
+        given[1] = ""  # `isPermaLink` is the default, so a bare number and a `urn:` pass for links
     if not any(link.strip() for link in given):
         given = [next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")]
+    if not any(link.strip() for link in given):  # Atom's content may stand elsewhere (RFC 4287, 4.1.3.2)
+        given = [next((_text(e, "src") for e in _get(entry, "content") or () if "html" in _text(e, "type")), "")]
     links = (link_of(text.unescape(link), base, "link", problems) for link in given)
     return next((link for link in links if link), None)
+
+
+def _is_home(url: str) -> bool:
+    address = read_address(url)
+    return address.path in ("", "/") and not address.query
+
+
+def _is_page_of(url: str, home: str) -> bool:
+    """Whether `url` is a page of the site at `home`, and not that itself."""
+    return not _is_home(url) and domain_of(url) == domain_of(home)
 
 
 def _own_link(entry: Mapping[str, Any]) -> str:

@@ -35,6 +35,26 @@ _ENTITY: Final = b"<!ENTITY"
 _BAD_REFERENCE: Final = re.compile(rb"&#(?:[0-8]|1[124-9]|2\d|3[01]|x(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));", re.IGNORECASE)
 _REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}));?")
 _XML_BASE: Final = re.compile(rb"""\bxml:base\s*=\s*(?P<quote>["'])(?P<base>[^"'<>]*)(?P=quote)""")
+_PREFIXES: Final = {
+    b"atom": b"http://www.w3.org/2005/Atom",
+    b"content": b"http://purl.org/rss/1.0/modules/content/",
+    b"dc": b"http://purl.org/dc/elements/1.1/",
+    b"dcterms": b"http://purl.org/dc/terms/",
+    b"image": b"http://www.google.com/schemas/sitemap-image/1.1",
+    b"itunes": b"http://www.itunes.com/dtds/podcast-1.0.dtd",
+    b"media": b"http://search.yahoo.com/mrss/",
+    b"news": b"http://www.google.com/schemas/sitemap-news/0.9",
+    b"rdf": b"http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    b"slash": b"http://purl.org/rss/1.0/modules/slash/",
+    b"sy": b"http://purl.org/rss/1.0/modules/syndication/",
+    b"video": b"http://www.google.com/schemas/sitemap-video/1.1",
+    b"wfw": b"http://wellformedweb.org/CommentAPI/",
+}
+"""What the prefixes that feeds and sitemaps use mean where the document forgets to say it."""
+_MORE_NAMESPACES: Final = (b"http://purl.org/rss/1.0/", b"http://www.sitemaps.org/schemas/sitemap/0.9")
+_DECLARED: Final = re.compile(rb"""(\bxmlns(?::[\w.-]{1,40})?\s*=\s*["'])\s*https?://([^"'\s<>]{1,200})(?=\s*["'])""")
+_PREFIXED: Final = re.compile(rb"<(" + rb"|".join(_PREFIXES) + rb"):")
+_ROOT: Final = re.compile(rb"<(?:\w[\w.-]*:)?(?:rss|feed|RDF|urlset|sitemapindex)(?=[\s>])")
 _BROKEN: Final = "\ufffd".encode()
 _UTF_8: Final = frozenset({"utf-8", "utf8", "utf_8"})
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
@@ -70,10 +90,37 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
         problems.append(f"the document is ill-formed: {left_out:,} control characters: left out")
     if _ENTITY not in plain[:100_000]:
         plain = _mended(plain, problems)
-    plain = _with_characters(plain, problems)
+    plain = _with_namespaces(_with_characters(plain, problems), problems)
     if b"xml:base" in plain:
         plain = _XML_BASE.sub(partial(_whole_base, url, problems), plain)
     return Repaired(plain, tuple(problems), charset)
+
+
+def _named(address: bytes) -> bytes:
+    """An address of a namespace without what slips: its scheme, a slash or a hash sign at its end, capitals."""
+    return address.partition(b"://")[2].rstrip(b"/#").lower()
+
+
+_BY_NAME: Final = {_named(address): address for address in (*_PREFIXES.values(), *_MORE_NAMESPACES)}
+
+
+def _with_right_address(declared: re.Match[bytes]) -> bytes:
+    """A namespace is a name, and one with https is another: the feed's elements would be nobody's."""
+    return declared[1] + _BY_NAME.get(_named(b"://" + declared[2]), declared[0][len(declared[1]) :])
+
+
+def _with_namespaces(body: bytes, problems: list[str]) -> bytes:
+    """A prefix that nobody declared breaks a strict parser off, and hides its elements from a lenient one."""
+    head = body[:DECLARATION_WITHIN]
+    body = _DECLARED.sub(_with_right_address, head) + body[DECLARATION_WITHIN:] if b"xmlns" in head else body
+    used = {prefix for prefix in set(_PREFIXED.findall(body)) if not re.search(rb"xmlns:" + prefix + rb"\s*=", body)}
+    root = _ROOT.search(body, 0, DECLARATION_WITHIN) if used else None
+    if root is None:
+        return body
+    names = sorted(used)
+    problems.append(f"the document is ill-formed: undeclared prefixes ({b', '.join(names).decode()}): taken as usual")
+    declared = b"".join(b' xmlns:%b="%b"' % (name, _PREFIXES[name]) for name in names)
+    return body[: root.end()] + declared + body[root.end() :]
 
 
 def _known(label: str | None) -> str | None:
