@@ -20,7 +20,7 @@ from yarl import URL
 
 import newswatch
 from ingest.guard import ForbiddenAddressError, GuardedResolver, refusal
-from ingest.heads import MAX_FIELDS, MAX_HEAD
+from ingest.heads import MAX_FIELD, MAX_FIELDS
 from ingest.http import header_text, kind_of, location_of, retry_after_s, validator
 from ingest.pace import Pacer
 from ingest.robots import MAX_BYTES as MAX_ROBOTS
@@ -87,8 +87,8 @@ class Fetcher:
             timeout=aiohttp.ClientTimeout(
                 sock_connect=settings.fetch_connect_timeout_s, sock_read=settings.fetch_read_timeout_s
             ),
-            max_line_size=MAX_HEAD,
-            max_field_size=MAX_HEAD,
+            max_line_size=MAX_FIELD + 10,
+            max_field_size=MAX_FIELD + 10,  # of what is longer, mending leaves nothing
             max_headers=MAX_FIELDS + 10,  # the status line, and the framing that mending adds
             auto_decompress=False,
         )

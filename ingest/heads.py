@@ -17,6 +17,8 @@ MAX_FIELD: Final = 65_536
 4,096 bytes on."""
 MAX_FIELDS: Final = 2_000
 """Fields of one head; those after them are left out. Browsers read as many as fit."""
+MAX_REASON: Final = 200
+"""Bytes of the reason in a status line; nobody reads it."""
 _BLANKS_BEFORE: Final = 1_000
 _LONGEST_END: Final = 4
 _END: Final = re.compile(rb"\r?\n\r?\n")
@@ -83,7 +85,7 @@ def mended(head: bytes) -> bytes:
         return head
     fields = _framed([field for line in _unfolded(lines[1:]) if (field := _field(line))][:MAX_FIELDS])
     version = b"1.0" if status[1] in (None, b"0") or (status[1], status[2]) == (b"1", b"0") else b"1.1"
-    first = b"HTTP/%b %b %b" % (version, status[3], status[4].translate(_BLANKED).strip())
+    first = b"HTTP/%b %b %b" % (version, status[3], status[4][:MAX_REASON].translate(_BLANKED).strip())
     return b"\r\n".join([first, *(b"%b: %b" % field for field in fields), b"", b""])
 
 

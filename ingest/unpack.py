@@ -109,7 +109,7 @@ class _Sniffed:
                 self._is_plain = True
                 return data
         elif self._held:
-            self._held += data
+            self._held = self._held + data if len(self._held) < _PIECE else b""
         try:
             found = self._stage.feed(data, most)
         except NotUnpackedError:
