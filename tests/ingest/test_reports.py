@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ingest.discover import advertised
 from ingest.fetch import Fetcher
 from ingest.opml import read_opml
 from ingest.parse import parse
@@ -228,3 +229,87 @@ def test_a_feed_that_always_answers_304_is_asked_for_whole_at_times() -> None:
     assert len(whole) == 2
     assert {request.body_hash for request in asked} == {"h"}
     assert request_of(replace(state, last_status=200, polls=WHOLE_EVERY)).etag == '"1"'
+
+
+# ── what was right, and stays so ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_links_of_others_are_not_the_entrys_own() -> None:
+    """kurtmckee/feedparser#154."""
+    inner = "<p>See <a href='https://other.example/x'>there</a> and <link>https://other.example/y</link></p>"
+    link = "<link>https://courier.example/1</link>"
+    for text in (inner, f"<![CDATA[{inner}]]>"):
+        assert rss(f"<title>A</title>{link}<description>{text}</description>").url == "https://courier.example/1"
+    related = "<atom:link href='https://other.example/y' rel='related'/>"
+    assert rss(f"<title>A</title>{related}{link}", f"xmlns:atom='{ATOM}'").url == "https://courier.example/1"
+
+
+def test_odd_atom() -> None:
+    """feed-rs/feed-rs#205, FreshRSS/FreshRSS#1892."""
+    inline = "<content type='text/html'><a href='https://courier.example/1'>Long</a> text</content>"
+    assert atom(f"<title>A</title><id>urn:1</id>{inline}").content == "Long text"
+    prefixed = f"<link xmlns:ns='{ATOM}' ns:href='https://courier.example/1' ns:rel='alternate' ns:type='text/html'/>"
+    assert atom(f"<title>A</title><id>urn:1</id>{prefixed}").url == "https://courier.example/1"
+
+
+def test_an_enclosure_without_an_address_does_no_harm() -> None:
+    """mmcdole/gofeed#36."""
+    entry = rss("<title>A</title><link>https://c.example/1</link><enclosure>https://c.example/a.mp3</enclosure>")
+    assert (entry.title, entry.url) == ("A", "https://c.example/1")
+
+
+ITEM = "<item><title>A</title><link>https://c.example/{}</link></item>"
+
+
+@pytest.mark.parametrize(
+    ("before", "amid", "after"),
+    [
+        ("", "<script async src=//ads.example/x data-a</script>", ""),
+        ("", "", "<br />\n<b>Warning</b>: mkdir() [<a href='x'>mkdir</a>]: denied in <b>/x.php</b> on line <b>1</b>"),
+        ("", "", "\n<!-- cached --><script>x()</script>\x00"),
+        ("<?xml \nversion='1.0' encoding='utf-8'?><?xml-stylesheet type='text/xsl' href='x'?>\n", "", ""),
+    ],
+)
+def test_rubbish_around_items_costs_none_of_them(before: str, amid: str, after: str) -> None:
+    """FreshRSS/FreshRSS#8776, #1352 and #7522, Ranchero-Software/NetNewsWire#4553."""
+    items = ITEM.format(1) + amid + ITEM.format(2)
+    document = f"{before}<rss version='2.0'><channel><title>C</title>{items}</channel></rss>{after}"
+    assert [entry.url for entry in feed(document).entries] == ["https://c.example/1", "https://c.example/2"]
+
+
+def test_sitemaps_without_a_namespace_and_in_cdata() -> None:
+    """GateNLP/ultimate-sitemap-parser#87, flairNLP/fundus#789."""
+    [entry] = feed(
+        "<urlset xmlns:news='http://www.google.com/schemas/sitemap-news/0.9'><url><loc>"
+        "<![CDATA[ https://c.example/1 ]]></loc><news:news><news:title><![CDATA[A & B]]></news:title>"
+        "<news:publication_date><![CDATA[2026-08-30]]></news:publication_date></news:news></url></urlset>"
+    ).entries
+    assert (entry.url, entry.title, entry.published) == (
+        "https://c.example/1",
+        "A & B",
+        datetime(2026, 8, 30, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("Wed, Oct 09 2019 00:00:00 GMT", (2019, 10, 9)),
+        ("Sunday, June 30, 2013 - 00:00", (2013, 6, 30)),
+        ("Tue,", None),
+    ],
+)
+def test_dates_of_other_readers(written: str, day: tuple[int, int, int] | None) -> None:
+    """NixOS/nixos-homepage#675, lilyball/feedparser#18, miniflux/v2#617."""
+    entry = rss(f"<title>A</title><link>https://c.example/1</link><pubDate>{written}</pubDate>")
+    assert entry.published == (datetime(*day, tzinfo=UTC) if day else None)
+    assert bool(entry.problems) is (day is None)
+
+
+def test_discovery_goes_by_the_base_and_by_types_in_any_case() -> None:
+    """lwindolf/liferea#87, snarfed/bridgy-fed#2255."""
+    page = (
+        b"<base href='/sub/'><link rel=alternate type='application/rdf+xml' href='https://q.example/rss.php'>"
+        b"<link rel=ALTERNATE type='Application/RSS+XML; charset=utf-8' href='rss.xml'>"
+    )
+    assert advertised(page, "https://c.example/a/b") == ("https://q.example/rss.php", "https://c.example/sub/rss.xml")
