@@ -38,8 +38,30 @@ _WINDOWS: Final = {
 _MARKS: Final = re.compile(r"[\x80-\x9f]")
 _CENTRAL_LETTERS: Final = re.compile(rb"[\x8a\x8c-\x8f\x9a\x9c-\x9f]")
 """Letters of windows-1250 (Š Ś Ť Ž Ź), which are elsewhere in ISO 8859-2: a text with them is windows-1250."""
+_BEYOND_ASCII: Final = bytes(range(0x80, 0x100))
 BROKEN_SHARE: Final = 0.001
 """Of a page's characters: so many may be broken where it says that it is UTF-8."""
+
+
+def charset_of(content_type: str | None) -> str | None:
+    """The label that a Content-Type gives, as it is written; None where it gives none."""
+    found = _CHARSET.search(content_type or "")
+    return found[1] if found else None
+
+
+def mostly_utf8(body: bytes) -> bytes | None:
+    """`body` if it is UTF-8, with U+FFFD for a few characters that are broken; None where it is something else.
+
+    Few are a quarter of those that are whole: in no other encoding do so many bytes stand as UTF-8 has them.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        text = body.decode("utf-8", "replace")
+        broken = text.count("\ufffd")
+        whole = len(text) - len(body.translate(None, _BEYOND_ASCII)) - broken
+        return text.encode() if 4 * broken <= whole else None
+    return body
 
 
 def decoded(body: bytes, content_type: str | None) -> bytes | str:
@@ -71,8 +93,7 @@ def _labels(body: bytes, content_type: str | None) -> Iterator[str]:
     """The server's label, then the page's, as Python's codecs."""
     from w3lib.encoding import html_body_declared_encoding, resolve_encoding
 
-    header = _CHARSET.search(content_type or "")
-    for label in (header[1] if header else None, html_body_declared_encoding(body)):
+    for label in (charset_of(content_type), html_body_declared_encoding(body)):
         codec = _MORE_LABELS.get(label.lower()) or resolve_encoding(label) if label else None
         if codec and codec not in ("utf-16", "utf-16-le", "utf-16-be") and codec.replace("_", "-") not in _NO_ENCODINGS:
             yield codec

@@ -29,6 +29,7 @@ from newswatch.model import (
     NotAFeed,
     NotModified,
     ParsedFeed,
+    Request,
 )
 from newswatch.settings import Settings
 
@@ -62,6 +63,9 @@ LAG_S: Final = 15
 NO_FEED_WAIT_S: Final = 900
 PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
 """Before each further try at an article page that failed for a passing reason; after the last it is left."""
+NOT_MODIFIED: Final = 304
+WHOLE_EVERY: Final = 24
+"""Polls of a feed that answers 304; one in so many asks for the whole feed."""
 _PERMANENT_REDIRECTS: Final = frozenset({301, 308})
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
 
@@ -108,16 +112,27 @@ def after_poll(
     )
 
 
+def request_of(state: FeedState) -> Request:
+    """What the next poll asks: conditionally, but one time in `WHOLE_EVERY` whole where 304 was the last answer.
+
+    Some servers answer 304 for ever once they have begun (Ranchero-Software/NetNewsWire#3191). The hash of the body
+    still tells that nothing is new.
+    """
+    if state.last_status == NOT_MODIFIED and state.polls % WHOLE_EVERY == 0:
+        return Request(state.url, body_hash=state.body_hash)
+    return Request(state.url, state.etag, state.last_modified, state.body_hash)
+
+
 def is_silent(outcome: FetchResult) -> bool:
     """Whether nothing came back at all: the host may be down, or our own network may be."""
     if not isinstance(outcome, FetchFailed) or outcome.kind is not FailureKind.TRANSIENT:
         return False
-    return outcome.status is None and outcome.retry_after_s is None
+    return not answered(outcome) and outcome.retry_after_s is None
 
 
 def answered(outcome: FetchResult) -> bool:
     """Whether a server said anything: then it is no outage of ours, whatever it said."""
-    return not isinstance(outcome, FetchFailed) or outcome.status is not None
+    return not isinstance(outcome, FetchFailed) or outcome.status is not None or outcome.answered
 
 
 def last_answer(outcomes: Iterable[FetchResult]) -> datetime | None:

@@ -193,6 +193,8 @@ class FetchFailed:
     status: int | None = None
     retry_after_s: float | None = None
     hops: tuple[Hop, ...] = ()
+    answered: bool = False
+    """Something came back, though nothing that could be read. Where there is a `status`, it says so."""
 
 
 FetchResult = Fetched | NotModified | FetchFailed
