@@ -156,9 +156,7 @@ def _said(segment: str) -> str:
 def _is_label(segment: str) -> bool:
     said = list(_words_of(segment))
     has_number = bool(_DIGIT.search(segment))
-    return bool(said) and (
-        _is_counter(said, has_number) or (has_number and (_is_age(said) or _is_stamp(said)))
-    )
+    return bool(said) and (_is_counter(said, has_number) or (has_number and (_is_age(said) or _is_stamp(said))))
 
 
 _plain = lru_cache(maxsize=50_000)(plain)
