@@ -53,13 +53,13 @@ def steps(entry: Entry) -> list[Step]:
         return []
     page, fragment = page_of(entry.url), fragment_of(entry.url)
     own = _own_id(entry, page)
-    found = [Step(page, fragment if fragment.startswith("!") else "")]
-    if fragment and not fragment.startswith("!"):
+    bang = (fragment,) if fragment.startswith("!") else ()
+    found = [Step(page, *bang or ("",))]
+    if fragment and not bang:
         found.append(Step(part_url(page, fragment), fragment))
     if own:
-        return [*found, Step(own, _mark(own))]
-    title = _mark(words(entry.title))
-    whole = _mark(words(entry.title), words(entry.summary), words(entry.content))
+        return [*found, Step(own, _mark(*bang, own))]
+    title, whole = _mark(*bang, words(entry.title)), _mark(*bang, *_words(entry))
     return [*found, Step(part_url(page, title), title), Step(part_url(page, whole), whole)]
 
 
@@ -120,6 +120,10 @@ class _Read:
     hash: str
 
 
+def _by_its_text(read: _Read) -> _Read:
+    return replace(read, hash=f"{read.hash}.{_mark(*_words(read.entry))}")
+
+
 def _page(entry: Entry) -> str:
     return page_of(entry.url) if entry.url else ""
 
@@ -176,9 +180,9 @@ def _with_own_ids(entries: list[Entry], problems: list[str]) -> tuple[list[Entry
     """Without those whose id another has: then nothing at all tells them apart."""
     by_id: dict[str, Entry] = {}
     for entry in entries:
-        if by_id.setdefault(entry.id, entry) is not entry:
-            problems.append(f"entry {shown(entry.id)} {_MORE_THAN_ONCE}")
-    return list(by_id.values()), problems
+        by_id.setdefault(entry.id, entry)
+    lost = [entry for entry in entries if by_id[entry.id] is not entry]
+    return list(by_id.values()), problems + [f"entry {shown(entry.id)} {_MORE_THAN_ONCE}" for entry in lost]
 
 
 def _without_duplicates(read: Sequence[_Read]) -> tuple[list[_Read], list[str]]:

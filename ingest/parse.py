@@ -429,7 +429,8 @@ def finish(
 ) -> dict[str, Any]:
     """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`.
 
-    `site` is where the feed says that it belongs: a link to it leads to no article. A draft that can't be made an entry costs itself, and is told.
+    `site` is where the feed says that it belongs: a link to it leads to no article. A draft that can't be made an entry
+    costs itself, and is told.
     """
     walls, dropped = Bulkhead("parse", fault=fault), []
     kept: list[Draft] = []

@@ -170,7 +170,7 @@ def part_url(url: str, part: str) -> str:
 
 
 def fragment_of(url: str) -> str:
-    """The fragment of `url` that may tell a part of its page: none where it only tracks (`#xtor=RSS-16`) or marks text."""
+    """The fragment of `url` that may tell a part of its page; empty where it tracks (`#xtor=RSS-16`) or marks text."""
     fragment = url.partition("#")[2].partition(":~:")[0].strip()
     return "" if _is_tracking(fragment.partition("=")[0]) else quote(fragment, safe=_IN_FRAGMENT)
 
