@@ -160,6 +160,11 @@ def known_id(url: str) -> str:
     return hashlib.sha256(part_url(page, part).partition("://")[2].encode()).hexdigest()[:32]
 
 
+def is_part(url: str) -> bool:
+    """Whether `url`, which an article is known by, tells of a part of a page."""
+    return "#" in url
+
+
 def part_url(url: str, part: str) -> str:
     """What the article that is the part `part` of the page at `url` is known by: a browser shows that page.
 

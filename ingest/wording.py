@@ -1,9 +1,11 @@
 """The words of a text without what a site counts or times by itself. Pure.
 
 Sites put counters ("Comments (12)"), ages ("12 min ago") and stamps ("Updated 18:05") into titles and summaries. They
-change at every poll and mean nothing. A number in a sentence does: "12 killed" that becomes "14 killed" is an edit. So a number is left out only where nothing else is said beside it: in a segment of its own (between line breaks, bars,
-brackets, dashes or sentences) that consists of the number and of words for what is counted or timed. What is in doubt
-stays: a counter too many costs a version, a number too few a correction.
+change at every poll and mean nothing. A number in a sentence does: "12 killed" that becomes "14 killed" is an edit. So
+a number is left out only where nothing else is said beside it: in a segment of its own (between line breaks, bars,
+brackets, dashes or sentences) that consists of the number and of words for what is counted or timed. Beyond that, only
+an age in hours or less before or behind a headline is left out. What is in doubt stays: a counter too many costs a
+version, a number too few a correction.
 """
 
 from __future__ import annotations
