@@ -100,7 +100,7 @@ DAYS: Final = _set(
 AGO: Final = _set(
     """
     acum urma ago eest tagasi ezelott fa gabata geleden ha hace iliyopita zilizopita kahor khr lalu once pare
-    pirms pre pred pries prije sedan sidan siden sitten temu truoc vor y πριν назад пр пре пред преди тому לפני
+    pirms pre pred pries prije sedan sen ที่แล้ว sidan siden sitten temu truoc vor y πριν назад пр пре пред преди тому לפני
     قبل منذ پہلے پیش पहले পূর্বে আগে 전 awanni awa kwanaki minti suka
     """
 )

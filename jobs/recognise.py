@@ -128,7 +128,7 @@ def _record_of(article: Article, entry: Entry, page: str, feed: Feed) -> EntryRe
 def leading(recognised: Sequence[Recognised]) -> list[Recognised]:
     """Without those that are but another version of an article in the same document, whatever their order.
 
-    The one that was seen before counts, or the newest.
+    The one that says what it said before counts, else the one seen first, else the newest.
     """
     best: dict[str, Recognised] = {}
     for one in recognised:
@@ -142,10 +142,11 @@ def _whole_page(entry: Entry) -> str:
     return known_id(page_of(entry.url)) if entry.url and not entry.part else ""
 
 
-def _rank(recognised: Recognised) -> tuple[bool, float, str]:
+def _rank(recognised: Recognised) -> tuple[bool, bool, float, str]:
     entry, record = recognised
-    when = record.first_seen.timestamp() if record else -entry.published.timestamp() if entry.published else 0.0
-    return record is None, when, entry.id
+    if record is None:
+        return True, True, -entry.published.timestamp() if entry.published else 0.0, entry.id
+    return False, not says_the_same(record, entry), record.first_seen.timestamp(), entry.id
 
 
 def leads_elsewhere(entry: Entry, record: EntryRecord) -> bool:
