@@ -36,7 +36,7 @@ LABEL_WORDS: Final = 6
 
 _SEPARATOR: Final = re.compile(
     r"[\n\t|·•∙‧●▪()\[\]{}«»（）【】…–—]+"  # bars, brackets, dashes
-    r"|(?<=[.!?。！？؟।])[\s»”\"]+(?=[^\W_a-zа-яёα-ωà-ÿ])"  # sentences, as far as a capital letter tells
+    r"|(?<=[.!?。！？؟।])[\s»”\"]+(?=[^\W_a-zа-яёα-ωà-ÿ\u0e00-\u0e7f])"  # sentences; Thai has no stops
     r"|(?<=[。！？])"
     r"|(?<=\s)[-/:]+(?=\s)"
 )
