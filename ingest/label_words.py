@@ -33,6 +33,7 @@ NONE: Final = _set(
     no zero none kein keine aucun aucune sin ningun nessun nessuno nenhum sem geen inga ingen ei ingenting brak
     zadne zadnych bez niciun fara нет немає няма без κανενα لا بدون هیچ yok hic 无 暂无 没有 なし 없음 belum tidak
     hakuna khong one a an un uno una une ein eine einen een en один jeden ένα bir 1
+    first premier primo primero erste первым
     """
 )
 """For no number."""
@@ -41,6 +42,7 @@ BESIDE: Final = _set(
     k m mio mil mld tsd tys тыс млн b total all yet noch encore aun ancora ainda user reader readers people
     persons of new the this be first to add leave post your and und et y e i и та لا 条 條 件 个 個 개 건 人 次 则
     則 的 の 共 有 篇 回 数 數 명 luan
+    by so far times mal fois veces volte vezes keer ganger razy раз разів kez مرة
     """
 )
 """May stand in a counter."""
@@ -97,6 +99,13 @@ DAYS: Final = _set(
     """
 )
 """Days, likewise."""
+NOW: Final = _set(
+    """
+    just now gerade eben soeben jetzt instant a l maintenant ahora mismo ora adesso agora mesmo zojuist nu teraz przed
+    chwila prave ted только что сеичас щоино зараз τωρα az once simdi الآن للتو اکنون 刚刚 剛剛 たった今 방금 방금전
+    """
+)
+"""Say of an age that it is none yet."""
 AGO: Final = _set(
     """
     acum urma ago eest tagasi ezelott fa gabata geleden ha hace iliyopita zilizopita kahor khr lalu once pare
@@ -109,6 +118,7 @@ BESIDE_AN_AGE: Final = _set(
     """
     a about an circa ca da de environ etwa for ha il me mehr more not one over seit than ungefahr unos y yang ya
     in απο واحدة около примерно близько ที่แล้ว la us
+    einer einem eine une una un uma um een ett en jedna одну только μια μία
     """
 )
 """May stand in an age."""

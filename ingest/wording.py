@@ -26,6 +26,7 @@ from ingest.label_words import (
     DAYS,
     HOURS,
     NONE,
+    NOW,
     UPDATED,
 )
 
@@ -43,6 +44,7 @@ _SEPARATOR: Final = re.compile(
 _COUNT_IN_BRACKETS: Final = re.compile(r"[(\[（]\s*(\d[\d.,٬٫]*\s?[km]?)\s*[)\]）]", re.IGNORECASE)
 _LETTER: Final = r"(?:[^\W\d_]|[\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u09cd\u0e31\u0e34-\u0e4e])"
 _TOKEN: Final = re.compile(rf"\d+(?:[.,:'’٬٫\u00a0\u202f ]\d+)*|{_LETTER}+|[👍👎❤♥♡💬👁🔁🗨]")
+_COUNT_BEHIND: Final = re.compile(rf"({_LETTER}+)\s*{_COUNT_IN_BRACKETS.pattern}", re.IGNORECASE)
 _DIGIT: Final = re.compile(r"\d")
 _EAST_ASIAN: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -55,9 +57,15 @@ def words(text: str) -> str:
     """What `text` says, blanks folded and without counters, ages and stamps: equal for texts that say the same."""
     if not text:
         return ""
+    text = _COUNT_BEHIND.sub(_without_count, text)
     text = _COUNT_IN_BRACKETS.sub(r" \1 ", text)
     parts = (part for part in _SEPARATOR.split(text) if part and not part.isspace())
     return " ".join(" ".join(said.split()) for part in parts if (said := _said(part)))
+
+
+def _without_count(found: re.Match[str]) -> str:
+    """Nothing for "Comments (12)", wherever it stands: no sentence says it so."""
+    return "\n" if _is_counted(_plain(found[1])) else found[0]
 
 
 def _said(segment: str) -> str:
@@ -71,7 +79,10 @@ def _said(segment: str) -> str:
 def _is_label(segment: str) -> bool:
     said = list(_words_of(segment))
     has_number = bool(_DIGIT.search(segment))
-    return bool(said) and (_is_counter(said, has_number) or (has_number and (_is_age(said) or _is_stamp(said))))
+    if not said:
+        return False
+    is_now = all(token in NOW for token in said) and (len(said) > 1 or not said[0].isascii())
+    return is_now or _is_age(said) or _is_counter(said, has_number) or (has_number and _is_stamp(said))
 
 
 _plain = lru_cache(maxsize=50_000)(plain)

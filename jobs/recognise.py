@@ -38,6 +38,9 @@ class Memory:
     newly_shared: set[str] = field(default_factory=set)
     """Of these and of others found by the way, those that were not remembered as such yet."""
 
+    ids_change: bool = False
+    """Whether the feed gives entries other ids while they say the same: then another id says nothing."""
+
     def record(self, name: str) -> EntryRecord | None:
         """What is remembered under `name`."""
         return self.records.get(entry_key(self.feed.id, name))
@@ -68,7 +71,23 @@ def recognise(entries: Iterable[Entry], memory: Memory) -> list[Recognised]:
     """The entries in their order, as they are remembered."""
     listed = list(entries)
     memory.share(shared_names(listed))
+    memory.ids_change = any(_has_another_id(entry, memory) for entry in listed)
     return [_recognised(entry, memory) for entry in listed]
+
+
+def _has_another_id(entry: Entry, memory: Memory) -> bool:
+    if not entry.url or entry.part or memory.record(entry.id):
+        return False
+    article = _article_at(page_of(entry.url), memory)
+    if article is None:
+        return False
+    return words(entry.title) == words(article.title) and words(entry.summary) == words(article.summary)
+
+
+def _article_at(page: str, memory: Memory) -> Article | None:
+    """The article that the feed's link to the page led to before."""
+    article = memory.articles.get(known_id(page))
+    return article if article and memory.feed.id in article.feeds else None
 
 
 def _recognised(entry: Entry, memory: Memory) -> Recognised:
@@ -102,13 +121,13 @@ def _has_words(record: EntryRecord, entry: Entry) -> bool:
 
 def _by_its_page(entry: Entry, page: str, record: EntryRecord | None, memory: Memory) -> Recognised:
     """An entry whose names tell nothing: it is what its link led to before, an edit of that, or new."""
-    article = memory.articles.get(known_id(page))
-    if article is None or memory.feed.id not in article.feeds:
+    article = _article_at(page, memory)
+    if article is None:
         return (set_apart(entry, memory.is_shared) if memory.is_shared(page) else entry), None
     is_same = words(entry.title) == words(article.title)
     same_date = bool(entry.published and entry.published == article.published)
     if not memory.is_shared(page):
-        is_same = is_edit(entry, article.title, article.summary, same_date=same_date)
+        is_same = memory.ids_change or is_edit(entry, article.title, article.summary, same_date=same_date)
         if not is_same:
             memory.share((page,))
     if is_same:

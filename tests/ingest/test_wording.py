@@ -51,6 +51,11 @@ SAME = [
     ("Allies met. Updated 18:05", "Allies met. Updated 18:15"),
     ("Allies met\nLast updated: 6 July 2026, 18:05 CET", "Allies met\nLast updated: 7 July 2026, 10:05 CET"),
     ("Bündnis\nStand: 18:05 Uhr", "Bündnis\nStand: 19:05 Uhr"),
+    ("Allies met in Brussels Comments (3)", "Allies met in Brussels Comments (4)"),
+    ("Allies met | just now", "Allies met | 2 minutes ago"),
+    ("Bündnis tagt - vor einer Stunde", "Bündnis tagt - vor 2 Stunden"),
+    ("Союзники · час назад", "Союзники · 2 часа назад"),
+    ("Allies met\nBe the first to comment", "Allies met\n1 comment so far"),
     ("Allies  met\n in Brussels", "Allies met in Brussels"),
 ]
 
@@ -80,6 +85,8 @@ OTHER = [
     ("Summit on 6 July", "Summit on 7 July"),
     ("Warning 1: drones", "Warning 2: drones"),
     ("No comment", "Comment"),
+    ("Now", "Just"),
+    ("Killed in action (12)", "Killed in action (14)"),
 ]
 
 
