@@ -67,6 +67,12 @@ def test_what_was_there_before_its_page_was_shared_stays_what_it_was() -> None:
     assert [was for _, was in found] == [before, None]
 
 
+def test_what_looks_like_an_edit_is_none_beside_what_it_would_be_an_edit_of() -> None:
+    told, before = an_article(PAGE, title="Allies agree on a plan"), record(entry("Allies agree on a plan", "1"))
+    two = document(entry("Allies agree on a plan", "1"), entry("Allies agree on the plan", "2"))
+    assert [was for _, was in recognise(two, memory(before, article=told))] == [before, None]
+
+
 @pytest.mark.parametrize(
     ("seen", "is_known"),
     [
