@@ -15,6 +15,7 @@ from ingest.urls import article_id
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.pull import PullReport
+from jobs.recheck import recheck
 from newswatch.model import Article
 from search.feeds import FeedStore
 from tests.jobs.conftest import World, configure
@@ -157,6 +158,19 @@ def test_the_fourth_alert_is_mailed_though_its_link_is_the_third_s(world: World)
     later(world, make(site, *ALL))
     assert mails(world) == mailed + 1
     assert SUBJECTS[ALL[3]][0] in email.message_from_bytes(world.mailbox.mails[-1], policy=policy.default).as_string()
+
+
+def test_a_mailed_alert_is_not_read_again_from_the_page_of_all(world: World) -> None:
+    page = f"<html><body><article><h1>Now</h1><p>{PARAGRAPHS[0]}</p><p>{PARAGRAPHS[1]}</p></article></body></html>"
+    world.press.raw["/now"] = page.encode()
+    world.press.raw[FEED] = KINDS["page"](world.press.url, *ALL)
+    poll(world)
+    assert mails(world)
+    recheck(world.context)
+    world.wait(hours=2)
+    report = recheck(world.context)
+    assert (report.read, report.failed, report.changed) == (0, 0, 0)
+    assert pages_asked(world) == 0
 
 
 def test_what_shares_its_page_later_stays_what_it_was(world: World) -> None:
