@@ -186,20 +186,31 @@ def _with_own_ids(entries: list[Entry], problems: list[str]) -> tuple[list[Entry
 
 
 def _without_duplicates(read: Sequence[_Read]) -> tuple[list[_Read], list[str]]:
-    """Entries of one link and the same words are one, unless both id and date say that they are two."""
+    """Entries of one link and the same words are one, unless both id and date say that they are two.
+
+    So are those of one id and link whose titles are alike: a feed gives what it shows in two places twice.
+    """
     first: dict[tuple[str, ...], list[Entry]] = {}
+    titles: dict[tuple[str, str], str] = {}
     kept, problems = [], []
     places = Counter(one.page or one.entry.id for one in read)
     for one in read:
         place, entry = one.page or one.entry.id, one.entry
         if places[place] > 1:
             same = first.setdefault((place, *_words(entry)), [])
-            if same and not all(_differ_in_id_and_date(entry, other) for other in same):
+            is_same = bool(same) and not all(_differ_in_id_and_date(entry, other) for other in same)
+            if is_same or _is_told_twice(one, titles):
                 problems.append(f"entry {shown(entry.id or entry.url or entry.title)} {_MORE_THAN_ONCE}")
                 continue
             same.append(entry)
         kept.append(one)
     return kept, problems
+
+
+def _is_told_twice(read: _Read, titles: dict[tuple[str, str], str]) -> bool:
+    own, title = _own_id(read.entry, read.page), words(read.entry.title)
+    before = titles.setdefault((read.page, own), title) if own and read.page else title
+    return title != before and are_alike(title, before)
 
 
 def _words(entry: Entry) -> tuple[str, str, str]:

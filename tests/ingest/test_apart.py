@@ -40,6 +40,7 @@ APART = {
     "fragments": [entry("Drones", f"{PAGE}#a"), entry("Sirens", f"{PAGE}#b")],
     "one fragment": [entry("Drones", f"{PAGE}#rss"), entry("Sirens", f"{PAGE}#rss")],
     "scripts": [entry("Drones", f"{SITE}#!/press/1"), entry("Sirens", f"{SITE}#!/press/2")],
+    "numbers of one id": [entry("Warning 1: drones", guid="7"), entry("Warning 2: drones", guid="7")],
     "numbers": [entry("Warning 1: drones"), entry("Warning 2: drones")],
     "the home page": [entry("Drones", "https://paper.example"), entry("Sirens", "http://paper.example/")],
     "no link": [entry("Alert", None, summary="Drones."), entry("Alert", None, summary="Sirens.")],
@@ -64,6 +65,7 @@ def test_different_words_are_different_things_in_any_order(entries: list[Entry])
         [entry("Drones (1 comment)"), entry("Drones (2 comments)")],
         [entry("Drones", f"{PAGE}#xtor=RSS-1"), entry("Drones", f"{PAGE}#xtor=RSS-2")],
         [entry("Drones", hour=10), entry("Drones", hour=11)],
+        [entry("Allies agree on a plan", guid="7"), entry("Allies agree on the plan", guid="7")],
     ],
 )
 def test_the_same_words_are_one_thing(entries: list[Entry]) -> None:
@@ -89,7 +91,7 @@ def test_versions_counted_by_ids_are_one_thing() -> None:
     assert "" not in [part for _, part in names(two[0], replace(two[1], summary="Other."))]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in APART if kind not in ("no link", "one id")])
+@pytest.mark.parametrize("kind", [kind for kind in APART if kind not in ("no link", "one id", "numbers of one id")])
 def test_alone_it_has_the_part_it_had_in_company(kind: str) -> None:
     """Once it is remembered which names are shared."""
     found, _ = named(APART[kind], SITE, ["", ""])
