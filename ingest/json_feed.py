@@ -56,7 +56,7 @@ def parse_json_feed(body: bytes, *, url: str | None, country: str | None, now: d
         title=text.one_line(_str(data, "title")),
         site=site,
         language=language,
-        **finish(drafts, language, problems),
+        **finish(drafts, language, problems, site=site),
         hub=next((link for hub in _dicts(data, "hubs") if (link := absolute(_address(hub, "url"), url))), None),
         self_url=absolute(_address(data, "feed_url"), url),
     )

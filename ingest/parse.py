@@ -3,17 +3,17 @@
 An entry's id is stable from poll to poll, and is made by the first of these that the entry gives:
 
 1. the feed's own id: `guid`, `atom:id`, `rdf:about`, JSON Feed `id`;
-2. the canonical URL of its link;
+2. the canonical URL of its link, with the fragment;
 3. a hash of its title and its date as written, `sha256:…`.
 
-Where one document gives the same id to several entries with different links, the id says nothing, and 2 or 3 is taken.
+Where one document gives the same id to several entries that say different things, the id says nothing, and 2 or 3 is
+taken. Where it gives them the same link, see `ingest.apart`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,13 +21,14 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from ingest import bounded_feedparser, bounds, dates, text
+from ingest.apart import named
 from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
 from ingest.authors import names_in
 from ingest.bounded_feedparser import TooMuchError
 from ingest.discover import advertised
 from ingest.repair import repaired
 from ingest.unpack import NotUnpackedError, unpacked
-from ingest.urls import AddressError, absolute, canonicalize, domain_of, is_address, read_address, resolve, shown
+from ingest.urls import AddressError, absolute, domain_of, is_address, read_address, resolve, shown
 from ingest.zones import Hints, hints_of
 from newswatch.model import Entry, NotAFeed, ParsedFeed
 from newswatch.problems import Bulkhead, Fault, no_fault
@@ -168,7 +169,8 @@ def _parse_xml(
     if version == "atom10":
         _mark_literal(parsed.entries)
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
-    base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
+    site = absolute(_text(feed, "link"), url)
+    base = url if version.startswith("atom") else site or url
     hints = hints_of(_text(feed, "language"), url, country)
     problems = _document_problems(parsed)
     drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, now, hints), problems)
@@ -177,9 +179,9 @@ def _parse_xml(
         url=url,
         format=_format(version),
         title=_plain(feed, "title"),
-        site=absolute(_text(feed, "link"), url),
+        site=site,
         language=language_of(_text(feed, "language")),
-        **finish(drafts, language_of(_text(feed, "language")), problems),
+        **finish(drafts, language_of(_text(feed, "language")), problems, site=site),
         ttl_s=_ttl(feed),
         skip_hours=frozenset(int(h) % 24 for h in skip.get(b"hours", ()) if h.isdigit()),
         skip_days=frozenset(_DAYS.index(d) for d in (d.decode().lower() for d in skip.get(b"days", ())) if d in _DAYS),
@@ -401,11 +403,17 @@ def drafted(
 
 
 def finish(
-    drafts: Iterable[Draft], language: str | None, problems: list[str], *, fault: Fault = no_fault
+    drafts: Iterable[Draft],
+    language: str | None,
+    problems: list[str],
+    *,
+    site: str | None = None,
+    fault: Fault = no_fault,
 ) -> dict[str, Any]:
     """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`.
 
-    A draft that can't be made an entry costs itself, and is told.
+    `site` is where the feed says that it belongs: a link to it leads to no article. A draft that can't be made an entry
+    costs itself, and is told.
     """
     walls, dropped = Bulkhead("parse", fault=fault), []
     kept: list[Draft] = []
@@ -415,15 +423,15 @@ def finish(
             kept.append(draft)
         else:
             dropped.append(f"entry {number} has no title, link or text: dropped")
-    ambiguous = _ambiguous(kept)
-    entries: dict[str, Entry] = {}
+    entries, hashes = [], []
     for draft in kept:
-        guid = "" if draft.guid in ambiguous else draft.guid
-        entry = walls.attempt("entry", shown(draft.title), partial(_entry, draft, guid, language))
-        if entry and entries.setdefault(entry.id, entry) is not entry:
-            dropped.append(f"entry {shown(entry.id)} stands more than once: the first counts")
+        entry = walls.attempt("entry", shown(draft.title), partial(_entry, draft, language))
+        if entry:
+            entries.append(entry)
+            hashes.append(_hash_id(draft))
     dropped += [f"entry {problem.subject} can't be read: {problem.reason}" for problem in walls.problems]
-    return {"entries": tuple(entries.values()), "problems": (*problems, *dropped)}
+    distinct, doubles = named(entries, site, hashes)
+    return {"entries": tuple(distinct), "problems": (*problems, *dropped, *doubles)}
 
 
 def _title_from_summary(draft: Draft) -> None:
@@ -435,15 +443,11 @@ def _title_from_summary(draft: Draft) -> None:
     draft.problems.append("no title: the beginning of the text stands in")
 
 
-def _ambiguous(drafts: Iterable[Draft]) -> set[str]:
-    pairs = {(draft.guid, draft.link or draft.title) for draft in drafts if draft.guid}
-    return {guid for guid, times in Counter(guid for guid, _ in pairs).items() if times > 1}
-
-
-def _entry(draft: Draft, guid: str, language: str | None) -> Entry:
+def _entry(draft: Draft, language: str | None) -> Entry:
+    """The entry, its id the feed's own as yet, or empty."""
     link = draft.link if is_address(draft.link) else None
     return Entry(
-        id=storable(guid) or (canonicalize(link) if link else _hash_id(draft)),
+        id=storable(draft.guid),
         url=link,
         title=storable(draft.title, draft.problems),
         summary=storable(draft.summary, draft.problems),

@@ -66,6 +66,9 @@ PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
 NOT_MODIFIED: Final = 304
 WHOLE_EVERY: Final = 24
 """Polls of a feed that answers 304; one in so many asks for the whole feed."""
+PAGE_REST_S: Final = 3_600
+"""Least time between two readings of the page of an entry that its feed keeps changing, doubled by each."""
+PAGE_REST_MOST_S: Final = 86_400
 _PERMANENT_REDIRECTS: Final = frozenset({301, 308})
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
 
@@ -298,6 +301,14 @@ def page_retry_s(outcome: FetchFailed, tries: int) -> float | None:
     return max(PAGE_WAITS_S[tries - 1], min(outcome.retry_after_s or 0.0, WEEK_S))
 
 
+def page_rest_s(changes: int) -> float:
+    """For how many seconds the page of an entry is left alone that was asked for `changes` times for a change.
+
+    The first change is an edit, and its page is asked for at once; a feed that goes on changing it says little by it.
+    """
+    return min(PAGE_REST_MOST_S, PAGE_REST_S * 2 ** min(changes - 1, 20)) if changes > 0 else 0.0
+
+
 # ── redirects ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -339,7 +350,7 @@ def _after_success(
     rng: random.Random,
 ) -> FeedState:
     first = state.last_success_at is None
-    rolled_over = parsed is not None and _rolled_over(state.entry_ids, parsed.entries)
+    rolled_over = parsed is not None and _rolled_over(state.entry_ids, parsed.entries, new_entries)
     if rolled_over and state.last_success_at:
         state = replace(state, gaps=(*state.gaps, Gap(state.last_success_at, now))[-GAPS_KEPT:])
     state = _with_rhythm(state, parsed.entries if parsed else (), new_entries, now, first)
@@ -373,9 +384,14 @@ def _wait(
     return max((own, *(wait for wait in asked if wait)), key=lambda wait: wait.seconds)
 
 
-def _rolled_over(before: Sequence[str], entries: Sequence[Entry]) -> bool:
-    """Whether nothing is left of the last poll's entries: some may have come and gone in between."""
-    return bool(before and entries) and set(before).isdisjoint(entry.id for entry in entries)
+def _rolled_over(before: Sequence[str], entries: Sequence[Entry], new_entries: int) -> bool:
+    """Whether nothing is left of the last poll's entries: some may have come and gone in between.
+
+    Entries that were recognised, though under other ids, are left.
+    """
+    if not before or not entries or new_entries < len(entries):
+        return False
+    return set(before).isdisjoint(entry.id for entry in entries)
 
 
 def _with_rhythm(state: FeedState, entries: Sequence[Entry], new_entries: int, now: datetime, first: bool) -> FeedState:

@@ -82,6 +82,8 @@ _PLAIN: Final = re.compile(
 """Most addresses there are, read without a look at what is wrong with others. A test holds it to the rule."""
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._~,=:@&+/-]*")
 _MANY_ROUNDS: Final = 8
+_IN_FRAGMENT: Final = "!$&'()*+,;=:@/?%-._~"
+"""What a fragment may hold beside letters and digits (RFC 3986, 3.5); a "%" is one that encodes already."""
 
 
 class AddressError(ValueError):
@@ -160,6 +162,37 @@ def article_id(url: str) -> str:
     http and https are one: a publisher that moves to https doesn't publish its archive anew.
     """
     return hashlib.sha256(canonicalize(url).partition("://")[2].encode()).hexdigest()[:32]
+
+
+def known_id(url: str) -> str:
+    """The identity of the article that is known by `url`: as `article_id`, but a fragment counts.
+
+    Only an article that is a part of a page is known by a URL with a fragment (`part_url`).
+    """
+    page, _, part = url.partition("#")
+    if not part:
+        return article_id(page)
+    return hashlib.sha256(part_url(page, part).partition("://")[2].encode()).hexdigest()[:32]
+
+
+def is_part(url: str) -> bool:
+    """Whether `url`, which an article is known by, tells of a part of a page."""
+    return "#" in url
+
+
+def part_url(url: str, part: str) -> str:
+    """What the article that is the part `part` of the page at `url` is known by: a browser shows that page.
+
+    Raises:
+        AddressError: `url` is no address.
+    """
+    return f"{canonicalize(url)}#{quote(part, safe=_IN_FRAGMENT)}"
+
+
+def fragment_of(url: str) -> str:
+    """The fragment of `url` that may tell a part of its page; empty where it tracks (`#xtor=RSS-16`) or marks text."""
+    fragment = url.partition("#")[2].partition(":~:")[0].strip()
+    return "" if _is_tracking(fragment.partition("=")[0]) else quote(fragment, safe=_IN_FRAGMENT)
 
 
 def absolute(link: str | None, base: str | None) -> str | None:

@@ -220,6 +220,8 @@ class Entry:
     image: str | None = None
     problems: tuple[str, ...] = ()
     """What was wrong and what was done about it: "published 3247-01-01 is implausible: dropped"."""
+    part: str = ""
+    """What tells it from others that lead to the same page, as a fragment (`ingest.apart`); empty: its link does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,9 +372,9 @@ class Article:
     """An article: one per canonical URL."""
 
     id: str
-    """`ingest.urls.article_id` of `url`."""
+    """`ingest.urls.known_id` of `url`."""
     url: str
-    """Canonical."""
+    """Canonical; with a fragment where it is one of several articles of a page."""
     title: str
     summary: str
     text: str

@@ -164,6 +164,9 @@ ENTRY: Json = {
     "last_changed": DATE,
     "page_tries": INTEGER,
     "retry_page_at": DATE,
+    "page_asked_at": DATE,
+    "page_changes": INTEGER,
+    "reread": {"type": "boolean"},
 }
 
 FEED: Json = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ingest.wording import words
 from newswatch.model import Article, Version
 from transforms.versions import told_edits
 
@@ -85,7 +86,8 @@ def _changed(seen: Article, was: Article, *, text_too: bool) -> tuple[str, ...]:
 
 
 def _folded(article: Article, name: str) -> str:
-    return " ".join(str(getattr(article, name)).split())
+    """Its words: a comment more, or another minute in "12 min ago", is no edit."""
+    return words(str(getattr(article, name)))
 
 
 def _next_version(
