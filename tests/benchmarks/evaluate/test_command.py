@@ -59,9 +59,11 @@ def test_errors_are_listed_of_the_build_half_alone(capsys: pytest.CaptureFixture
 
 def test_figures_as_they_are_shown() -> None:
     assert [number(value) for value in (0.9167, 1.0, 0.0, 0.9999)] == [".917", "1.0", ".000", "1.000"]
-    assert cell(Figure(0.5, 0.25, 0.75, 0.3, 4, 4)) == ".500 (.250–.750)"
+    assert cell(Figure(0.5, 0.25, 0.75, 0.3, 5, 9)) == ".500 (.250–.750)"
+    assert cell(Figure(0.5, 0.25, 0.75, 0.3, 4, 9)) == ".500 (.250–.750) ·"
     assert cell(None) == "–"
     assert table(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
+    assert "| --- | --- |" in table(["a", "b"], [["x", "y"]], text=2)
 
 
 def test_chance_joins_both_intervals() -> None:
