@@ -14,6 +14,7 @@ from benchmarks.evaluate.extraction import (
     score,
     text_f1,
 )
+from benchmarks.evaluate.labels import half
 from benchmarks.evaluate.stories import Truth, story_figures
 
 TRUTH = Truth(
@@ -74,9 +75,14 @@ def test_a_page_is_extracted_and_compared() -> None:
     assert score(replace(page, title="Another"), NOW).title is False
     assert score(replace(page, title=None, published=None), NOW) == PageScore(1, 1, False, None, None)
     found = extraction_figures("ours", [page])
+    wanted = {"text": 1, "not-empty": 1, "title": 1, "date": 0}
     assert {path: f.value for path, f in found.items()} == {
-        "extraction/ours/text": 1,
-        "extraction/ours/not-empty": 1,
-        "extraction/ours/title": 1,
-        "extraction/ours/date": 0,
+        f"extraction/ours/{part}{what}": value for part in ("", f"{page.half}/") for what, value in wanted.items()
     }
+
+
+def test_publishers_are_split_and_not_their_pages() -> None:
+    pages = [
+        Page(str(n), "", b"", "", publisher=name) for n, name in enumerate(["herald.example", "courier.example"] * 2)
+    ]
+    assert [page.half for page in pages] == [half("herald.example"), half("courier.example")] * 2
