@@ -33,6 +33,9 @@ pictures: $(STAMP) ## renew the pictures of the News page and of the demo's mail
 	$(BIN)/newswatch demo
 	$(BIN)/python -m tests.alerts.pictures docs/pictures
 
+evaluate: $(STAMP) ## measure tags, stories, extraction … on the labelled data and write docs/evaluation.md (LATENCY=FILE adds a run of benchmarks.latency)
+	@$(BIN)/python -m benchmarks.evaluate $(if $(LATENCY),--latency $(LATENCY))
+
 up: $(STAMP) ## start Elasticsearch, Airflow and the mail catcher
 	@$(BIN)/newswatch up
 
@@ -52,4 +55,4 @@ lock: ## resolve the dependencies anew and write both lock files
 clean: ## remove what was built (data and downloads stay)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install demo pictures up test fast lint lock clean
+.PHONY: help install demo pictures evaluate up test fast lint lock clean

@@ -4,12 +4,13 @@
 
 Airflow's scheduler polls the local newsroom once a minute while stories are published at random moments, all of them
 for one reader, so that mails are grouped too. Measured from the answer to the request that publishes a story to the
-moment the mail catcher has the mail that tells it.
+moment the mail catcher has the mail that tells it. `--json FILE` writes the table for `make evaluate LATENCY=FILE`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import time
@@ -60,17 +61,22 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where the stack keeps its data (default: a temporary folder)")
+    parser.add_argument("--json", type=Path, help="write the percentiles to this file, too")
     options = parser.parse_args()
     with TemporaryDirectory() as spare:
         home = options.folder or Path(spare) / "stack"
         with open_newsroom(home) as newsroom:
             (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
             with open_stack(home, newsroom, poll_min_interval_s=60, poll_max_interval_s=60) as stack:
-                measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
+                found = measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def measure(settings: Settings, newsroom: NewsroomProcess, count: int, seconds: float, dice: random.Random) -> None:
-    """Publish the stories, wait for their mails, print what it took."""
+def measure(
+    settings: Settings, newsroom: NewsroomProcess, count: int, seconds: float, dice: random.Random
+) -> dict[str, object]:
+    """Publish the stories, wait for their mails, print what it took, and return it as JSON holds it."""
     wait_until("the first poll is mailed", lambda: bool(mails(settings)))
     began, shown = datetime.now(UTC), {}
     for at, story in zip(sorted(dice.uniform(0, seconds) for _ in range(count)), stories(dice, count), strict=True):
@@ -79,7 +85,25 @@ def measure(settings: Settings, newsroom: NewsroomProcess, count: int, seconds: 
         shown[f"{newsroom.url}/ledger/article/{story.slug}/"] = datetime.now(UTC)
     wait_until("every story is mailed", lambda: set(shown) <= set(arrivals(settings, shown)))
     context = open_context(settings)
-    report(told(context, settings, shown), mails(settings), context, began)
+    found = told(context, settings, shown)
+    report(found, mails(settings), context, began)
+    return as_json(found, sum(mail.received_at > began for mail in mails(settings)), began)
+
+
+def as_json(found: Sequence[Told], mailed: int, began: datetime) -> dict[str, object]:
+    """The percentiles of each leg in seconds, with when and under what load they were measured."""
+    legs = {name: _percentiles(taken) for name, taken in legs_of(found).items()}
+    load = round(os.getloadavg()[2], 1)
+    return {"measured_at": f"{began:%Y-%m-%d}", "stories": len(found), "mails": mailed, "load": load, "legs": legs}
+
+
+def _percentiles(taken: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(taken)
+    return {
+        "p50": round(percentile(ordered, 50), 1),
+        "p95": round(percentile(ordered, 95), 1),
+        "longest": round(ordered[-1], 1),
+    }
 
 
 def stories(dice: random.Random, count: int) -> Iterator[Story]:
@@ -133,19 +157,23 @@ def _told(owed: Delivery, shown: datetime, arrived: datetime) -> Told:
     return Told(*((moment - shown).total_seconds() for moment in moments))
 
 
-def report(found: Sequence[Told], caught: Sequence[CaughtMail], context: Context, began: datetime) -> None:
-    """Print the percentiles."""
-    legs = {
+def legs_of(found: Sequence[Told]) -> dict[str, list[float]]:
+    """Leg → the seconds that each story took on it."""
+    return {
         "shown → fetched": [t.fetched for t in found],
         "fetched → indexed": [t.indexed - t.fetched for t in found],
         "indexed → matched": [t.matched - t.indexed for t in found],
         "matched → mailed": [t.mailed - t.matched for t in found],
         "shown → mailed": [t.mailed for t in found],
     }
+
+
+def report(found: Sequence[Told], caught: Sequence[CaughtMail], context: Context, began: datetime) -> None:
+    """Print the percentiles."""
     count = sum(mail.received_at > began for mail in caught)
     print(f"\n{len(found)} stories in {count} mails; load {os.getloadavg()[2]:.1f} over the last quarter of an hour")
     print(f"{'leg':20} {'p50':>7} {'p95':>7} {'longest':>8}  seconds")
-    for name, taken in legs.items():
+    for name, taken in legs_of(found).items():
         ordered = sorted(taken)
         print(f"{name:20} {percentile(ordered, 50):7.1f} {percentile(ordered, 95):7.1f} {ordered[-1]:8.1f}")
     print("\nthe ledger (newswatch alerts latency):")

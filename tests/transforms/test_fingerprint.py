@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
 import random
-from collections import defaultdict
-from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -116,51 +110,3 @@ def test_what_the_outlet_puts_around_is_cut() -> None:
 )
 def test_the_agency_is_read_from_credit_lines(text: str, authors: tuple[str, ...], name: str | None) -> None:
     assert agency(text, authors) == name
-
-
-def news(folder: Path) -> dict[str, dict[str, str]]:
-    files = (gzip.decompress(f.read_bytes()).decode() for f in sorted(folder.glob("*_dev.jsonl.gz")))
-    return {r["id"]: r for file in files for r in map(json.loads, file.strip().split("\n"))}
-
-
-def day(text: str) -> datetime | None:
-    for form, length in (("%Y-%m-%d", 10), ("%d-%b-%Y", 11)):
-        try:
-            return datetime.strptime(text.strip()[:length].title().strip(), form)
-        except ValueError:
-            continue
-    return None
-
-
-@pytest.mark.slow
-def test_real_pairs_are_found_and_random_ones_are_not(shared_news: Path) -> None:
-    """Pairs of Jaccard .5 and more within a week; those further apart share only what the outlet puts around."""
-    articles = news(shared_news)
-    with (shared_news / "neardup_pairs_dev.csv").open(encoding="utf-8", newline="") as file:
-        pairs = [r for r in csv.DictReader(file) if r["id1"] in articles and r["id2"] in articles]
-    near = [p for p in pairs if float(p["jaccard"]) >= 0.5 and _within_a_week(p)]
-    found = [p for p in near if _found(articles[p["id1"]], articles[p["id2"]])]
-    assert len(near) >= 20
-    assert len(found) >= 0.97 * len(near)
-
-    known = {frozenset((p["id1"], p["id2"])) for p in pairs}
-    days: dict[str, list[str]] = defaultdict(list)
-    for id, article in articles.items():
-        if article.get("ds") in {"abp", "ant_multi"}:
-            days[article["date"][:10]].append(id)
-    draw = random.Random(1)
-    drawn = [tuple(draw.sample(ids, 2)) for ids in days.values() if len(ids) > 1 for _ in range(4)]
-    wrong = [p for p in drawn if frozenset(p) not in known and _found(articles[p[0]], articles[p[1]])]
-    assert len(drawn) >= 2000
-    assert len(wrong) <= 0.01 * len(found)
-
-
-def _within_a_week(pair: dict[str, str]) -> bool:
-    first, second = day(pair["date1"]), day(pair["date2"])
-    return first is None or second is None or abs(first - second) <= timedelta(days=7)
-
-
-def _found(a: dict[str, str], b: dict[str, str]) -> bool:
-    first, second = fingerprint(a["text"]), fingerprint(b["text"])
-    shared = bool(set(first.bands) & set(second.bands))
-    return shared and are_copies(first, second, same_outlet=a["source"] == b["source"])

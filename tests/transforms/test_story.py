@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -92,44 +87,3 @@ def test_likeness_falls_with_time_and_ends_with_the_window() -> None:
 def test_stems(text: str, found: list[str]) -> None:
     folded = [s for word in found for s in stems(word)] if found and not text.startswith("北") else found
     assert stems(text) == folded or stems(text) == found
-
-
-def b_cubed(wanted: dict[str, str], got: dict[str, str]) -> float:
-    """F1 of B³ precision and recall (Bagga and Baldwin, 1998)."""
-    true, found = defaultdict(set), defaultdict(set)
-    for id, event in wanted.items():
-        true[event].add(id)
-        found[got[id]].add(id)
-    shared = {id: len(true[event] & found[got[id]]) for id, event in wanted.items()}
-    precision = sum(shared[id] / len(found[got[id]]) for id in wanted) / len(wanted)
-    recall = sum(shared[id] / len(true[event]) for id, event in wanted.items()) / len(wanted)
-    return 2 * precision * recall / (precision + recall)
-
-
-@pytest.mark.slow
-def test_real_events(shared_news: Path) -> None:
-    with (Path(__file__).parent / "data" / "events.csv").open(encoding="utf-8", newline="") as file:
-        wanted = {r["id"]: r["event"] for r in csv.DictReader(file)}
-    assert len(wanted) >= 300
-    assert sum(n > 1 for n in _sizes(wanted)) >= 60
-    got = {}
-    for name in ("abp", "ant_multi"):
-        lines = gzip.decompress((shared_news / f"{name}_dev.jsonl.gz").read_bytes()).decode().strip().split("\n")
-        rows = sorted(filter(_dated, map(json.loads, lines)), key=lambda r: (r["date"][:10], r["id"]))
-        recent = Recent()
-        got |= {r["id"]: recent.place(_profile(r)).story_id for r in rows}
-    assert b_cubed(wanted, got) >= 0.9
-
-
-def _sizes(events: dict[str, str]) -> list[int]:
-    listed = list(events.values())
-    return [listed.count(event) for event in set(listed)]
-
-
-def _dated(row: dict[str, str]) -> bool:
-    return len(row["date"]) >= 10
-
-
-def _profile(row: dict[str, str]) -> Profile:
-    published = datetime.fromisoformat(row["date"][:10]).replace(tzinfo=UTC)
-    return profile(id=row["id"], title=row["title"], text=row["text"], published=published, source=row["source"])
