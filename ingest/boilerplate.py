@@ -23,10 +23,22 @@ BLOCKS: Final = frozenset(
     }
 )
 # fmt: on
+HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
 _SILENT: Final = frozenset({"script", "style", "noscript", "template", "svg"})
 _LINES: Final = frozenset({"p", "li", "div", "h2", "h3", "h4", "h5", "h6", "section", "blockquote", "td", "dd"})
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_UNSEEN: Final = re.compile(
+    r"(?:^|\s)(?:[\w-]+-)?(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|element-invisible|vh)(?:\s|$)", re.IGNORECASE
+)
+"""Classes by which the web's style libraries hide what is only read aloud: `opens in a new window`."""
+_CAPTIONED: Final = re.compile(
+    r"(?:^|[\s_-])(?:image|img|photo|picture|figure|caption)s?(?=$|[\s_-])", re.IGNORECASE
+)
+"""Classes of what holds a picture and the line below it."""
+CAPTION_CHARS: Final = 400
+CARD_CHARS: Final = 500
+"""Without blanks: a link around a heading and no more than that is another story's card."""
 _STOPS: Final = ".!?…。！？｡．।॥۔؟։።។။།"
 """End a sentence; also in Hindi, Urdu and Arabic, Armenian, Amharic, Khmer, Burmese and Tibetan."""
 _CLOSERS: Final = "」』\"”“»«›‹’‘')）]"
@@ -83,8 +95,22 @@ _PROMPT: Final = re.compile(
     rf"^\W*(?:{'|'.join(line for line in _PROMPTS.splitlines() if line and not line.startswith('#'))})", re.IGNORECASE
 )
 
+_SLOT: Final = re.compile(
+    r"\W*(?:anzeige|werbung|publicité|passer la publicité|publicidade?|anuncio|pubblicità|advertentie|annonsø?r?|annonse?"
+    r"|annonce|mainos|reklam[aāeăë]?|reklaam|reclamă|hirdetés|oglas|διαφήμιση|реклама|iklan|quảng cáo|โฆษณา|広告|廣告|广告"
+    r"|광고|إعلان|اعلان|تبلیغات|פרסומת|विज्ञापन|বিজ্ঞাপন|advertisement|(?:skip|close) ad(?:vertisement)?"
+    r"|(?:(?:story|article|post) )?continues? (?:reading )?(?:below|after)(?: (?:this |the )?ad(?:vert(?:isement)?)?)?)\W*"
+    r"|(\$\$|\{\{|\[\[|%%|##)\s*\w+\s*(?:\$\$|\}\}|\]\]|%%|##)",
+    re.IGNORECASE,
+)
+"""A line that says `advertisement` and nothing else, and a template's mark for one."""
+
 _ADDRESSED: Final = re.compile(
-    r"newsletter|sign up (?:for|to|here|now)|sign in|subscribe (?:to|now|for|and you)|follow (?:us|@|our)"
+    r"(?:our|your|daily|weekly|free|the|this|unser\w*|notre|nuestr\w+|nostra|nossa|onze|vårt|nasz\w*) (?:\S+ ){0,3}newsletter"
+    r"|newsletters?\b.{0,60}\b(?:you|your|us|inbox|dir|dich|ihnen|ihr|vous|votre|anmelden|abonnieren)\b"
+    r"|sign up (?:for|to|here|now)\b|sign in|follow (?:us|@|our)"
+    r"|subscribe (?:now|today|here|for|and you)|subscribe to (?:our|the|my|this|us)\b.{0,40}"
+    r"(?:newsletter|channel|podcast|page|feed|updates|alerts|app|magazine|paper|service|youtube|telegram|whatsapp)"
     r"|all rights reserved|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here"
     r"|our app|push.?(?:notifications?|nachrichten)|abonn(?:ez-|iere)|inscri(?:vez-|va-se)|suscríbe|iscriviti|assine"
     r"|meld je|подпишитесь|підпишіться|abone ol|prenumer",
@@ -136,6 +162,7 @@ def visible_text(element: etree._Element) -> str:
 
 def prune(tree: etree._Element) -> None:
     """Takes out of `tree`, in place, what is hidden, set aside, or a list of links, and the links of linked prose."""
+    _flatten_ruby(tree)
     elements = [element for element in tree.iter() if isinstance(element.tag, str)]
     sizes = _measure(elements)
     total = max((sizes[element].text for element in elements if element.tag in ("body", "html")), default=0)
@@ -145,6 +172,20 @@ def prune(tree: etree._Element) -> None:
         _drop(element)
     for element in linked:
         etree.strip_tags(element, "a")  # else the extractor takes it for a list of links
+
+
+def _flatten_ruby(tree: etree._Element) -> None:
+    """Japanese with its reading as plain text: in the brackets that `rp` gives for this, else without the reading.
+
+    An extractor would take each `ruby` for the end of a paragraph.
+    """
+    rubies = list(tree.iter("ruby"))
+    for ruby in rubies:
+        if ruby.find(".//rp") is None:
+            for reading in list(ruby.iter("rt", "rtc")):
+                _drop(reading)
+    if rubies:
+        etree.strip_tags(tree, "ruby", "rb", "rt", "rp", "rtc")
 
 
 def _measure(elements: Sequence[etree._Element]) -> dict[etree._Element, _Size]:
@@ -182,8 +223,11 @@ def _is_boilerplate(element: etree._Element, sizes: dict[etree._Element, _Size],
         return False
     if _is_hidden(element) and size.prose < HIDDEN_PROSE:
         return True
-    if element.tag == "aside":
+    if element.tag in ("aside", "figcaption"):
         return size.text < ASIDE_SHARE * total
+    if element.tag == "a" or _CAPTIONED.search(element.get("class") or ""):
+        if size.text < ASIDE_SHARE * total and (_is_card(element, size) or _is_captioned(element, size)):
+            return True
     if element.tag in ("ul", "ol"):
         return _is_link_list(element, size, sizes)
     return element.tag in _LINES and not size.has_block and _is_link_line(element, size)
@@ -193,8 +237,22 @@ def _is_hidden(element: etree._Element) -> bool:
     return (
         element.get("hidden") is not None
         or element.get("aria-hidden") == "true"
+        or _UNSEEN.search(element.get("class") or "") is not None
         or _HIDDEN.search(element.get("style") or "") is not None
     )
+
+
+def _is_card(element: etree._Element, size: _Size) -> bool:
+    """A link around a heading: another story's."""
+    holds = element.tag == "a" and size.has_block and size.text < CARD_CHARS
+    return holds and any(heading.tag != "h1" for heading in element.iter(*HEADINGS))
+
+
+def _is_captioned(element: etree._Element, size: _Size) -> bool:
+    """A picture with the line below it, and nothing else."""
+    if element.tag == "a" or size.text >= CAPTION_CHARS or not any(True for _ in element.iter("img", "picture", "video")):
+        return False
+    return sum(2 if line.tag[0] == "h" else 1 for line in element.iter("p", "li", *HEADINGS) if visible_text(line)) < 2
 
 
 def _is_link_list(element: etree._Element, size: _Size, sizes: dict[etree._Element, _Size]) -> bool:
@@ -340,7 +398,11 @@ def trim(text: str, titles: Iterable[str], linked: Container[str] = frozenset())
 
 def _is_prompt(line: str, linked: Container[str]) -> bool:
     """A label, a link or an appeal to the reader. What begins like one and is a sentence belongs to the article."""
-    if len(line) >= PROMPT_CHARS or not _PROMPT.match(line):
+    if len(line) >= PROMPT_CHARS:
+        return False
+    if _SLOT.fullmatch(line):
+        return True
+    if not _PROMPT.match(line):
         return False
     return not is_sentence(line) or _ADDRESSED.search(line) is not None or key(line) in linked
 

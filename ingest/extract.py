@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest import boilerplate, bounds, dates, text, walls
+from ingest.authors import names_in
 from ingest.encodings import decoded
 from ingest.parse import language_of
 from ingest.repair import NotUnpackedError, unpacked
@@ -40,6 +41,9 @@ RULES_VERSION: Final = 2
 """Of the rules here; another version may read another text from the same page."""
 _TAG_BYTES: Final = re.compile(rb"<[A-Za-z]")
 _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
+_JOINERS: Final = "\u200c\u200d"
+_STAND_INS: Final = "\U00013000\U00013001"
+"""Two letters that no news is written in: trafilatura drops the joiners, without which Persian words are others."""
 LITERAL_CHARS: Final = 400
 """A string in a script that holds an article is no shorter."""
 
@@ -154,14 +158,29 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
     linked = boilerplate.linked_lines(tree)
     boilerplate.prune(tree)
     paragraphs = boilerplate.paragraphs_of(tree)
+    kept = _with_stand_ins(tree)
     document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
     raw = text.tidy((document.text if document else "") or "")
+    raw = raw.translate(str.maketrans(_STAND_INS, _JOINERS)) if kept else raw
     found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
     if len(found) < 0.5 * len(facts.article_body):
         found = facts.article_body
     if len(found) < walls.SHELL_CHARS:
         found = max(found, _from_scripts(scripts), key=len)
     return boilerplate.with_standfirst(found, facts.descriptions, shown) if found else ""
+
+
+def _with_stand_ins(tree: etree._Element) -> bool:
+    """Whether the joiners in `tree` have been replaced, in place, by letters that stay."""
+    whole = "".join(map(str, tree.itertext()))
+    if not any(joiner in whole for joiner in _JOINERS) or any(letter in whole for letter in _STAND_INS):
+        return False
+    table = str.maketrans(_JOINERS, _STAND_INS)
+    for element in tree.iter():
+        if isinstance(element.tag, str):
+            element.text = element.text.translate(table) if element.text else element.text
+        element.tail = element.tail.translate(table) if element.tail else element.tail
+    return True
 
 
 def _from_scripts(scripts: Iterable[str]) -> str:
@@ -224,7 +243,7 @@ def _fill_up(facts: PageFacts, tree: etree._Element, url: str) -> None:
     if found.date and not facts.published:  # it would read a stated date that `dates` finds unsure
         facts.published.append(found.date)
     if not facts.authors and found.author:
-        facts.authors = [name.strip() for name in found.author.split(";") if name.strip()]
+        facts.authors = list(dict.fromkeys(name for each in found.author.split(";") for name in names_in(each)))
 
 
 def _published(written: Iterable[str], now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
