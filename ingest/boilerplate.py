@@ -45,12 +45,14 @@ _CLOSERS: Final = "」』\"”“»«›‹’‘')）]"
 _ENDS: Final = tuple(f"{_STOPS}{_CLOSERS}:;؛：；")
 _UNSTOPPED: Final = re.compile(r"[\u0e00-\u0eff]")
 """Thai and Lao, which end no sentence with a mark."""
+_CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 HIDDEN_PROSE: Final = 300
 """Characters of paragraphs: a hidden element with more may be the article itself, shown by a script."""
 ASIDE_SHARE: Final = 0.3
 """Of the page's text: a larger aside is the article in the wrong element."""
 LINKED_CHARS: Final = 60
-"""Characters without blanks: a paragraph that is a link and a sentence is prose from that length on."""
+"""Characters without blanks, one of CJK counted as three: a paragraph that is a link and a sentence is prose from
+that length on."""
 LEAD_CHARS: Final = 100
 TRAIL_CHARS: Final = 60
 PROMPT_CHARS: Final = 300
@@ -170,8 +172,19 @@ def prune(tree: etree._Element) -> None:
     linked = [element for element in elements if _is_linked_paragraph(element, sizes[element])]
     for element in doomed:
         _drop(element)
+    _straighten(tree)
     for element in linked:
         etree.strip_tags(element, "a")  # else the extractor takes it for a list of links
+
+
+def _straighten(tree: etree._Element) -> None:
+    """Takes from elements what an extractor would misread: an aside that is the article, a table that is the layout."""
+    for aside in list(tree.iter("aside")):
+        aside.tag = "div"  # what was aside is gone by now
+    for table in list(tree.iter("table")):
+        if any(sum(1 for _ in cell.iter("p", "h1")) > 1 for cell in table.iter("td")):
+            for part in table.iter("table", "tbody", "tr", "td"):
+                part.tag = "div"
 
 
 def _flatten_ruby(tree: etree._Element) -> None:
@@ -274,8 +287,11 @@ def _is_link_line(element: etree._Element, size: _Size) -> bool:
 
 def _is_linked_paragraph(element: etree._Element, size: _Size) -> bool:
     """A paragraph of the article of which most is a link; a headline ends without a stop."""
-    is_long = element.tag == "p" and size.text >= LINKED_CHARS and size.links >= 0.5 * size.text
-    return is_long and is_sentence(visible_text(element))
+    if element.tag != "p" or size.links < 0.5 * size.text:
+        return False
+    line = visible_text(element)
+    is_long = size.text + 2 * len(_CJK.findall(line)) >= LINKED_CHARS
+    return is_long and is_sentence(line)
 
 
 def _drop(element: etree._Element) -> None:
@@ -297,7 +313,7 @@ def _drop(element: etree._Element) -> None:
 
 def lines_of(tree: etree._Element) -> list[str]:
     """The innermost blocks of the page as lines, in their order."""
-    elements = tree.iter("p", "div", "h2", "h3", "section", "header", "li", "span", "strong")
+    elements = tree.iter("p", "div", "h2", "h3", "section", "header", "footer", "li", "span", "strong")
     return [visible_text(element) for element in elements if len(element) <= MAX_CHILDREN and not _holds_block(element)]
 
 
@@ -328,7 +344,8 @@ def complete(text: str, paragraphs: Sequence[Paragraph], at_least: int = 300) ->
     """`text` with the paragraphs of the page that the extractor passed over.
 
     A page may break its article over several containers of one kind, to put advertisements in between; an extractor
-    that settles on one of them loses the rest. Paragraphs that stand where most of the extracted ones do belong to it.
+    that settles on one of them loses the rest. Paragraphs that stand where most of the extracted ones do belong to it,
+    and those directly around the container of these: the first ones before what only subscribers see at once.
     """
     lines = text.split("\n")
     where = {key(line): number for number, line in enumerate(lines)}
@@ -339,13 +356,16 @@ def complete(text: str, paragraphs: Sequence[Paragraph], at_least: int = 300) ->
         if its_key in where or its_key in whole:
             found[paragraph.path] += len(paragraph.text)
     slots = {path for path, size in found.items() if size > 0.25 * found.total()}
+    around = {(slot[0], *slot[up:]) for slot in slots for up in (2, 3)}
     missing: defaultdict[int, list[str]] = defaultdict(list)
     last = -1
     for paragraph in paragraphs:
         its_key = key(paragraph.text)
         if its_key in where:
             last = where[its_key]
-        elif paragraph.path in slots and its_key not in whole:
+        elif its_key not in whole and (
+            paragraph.path in slots or (last < 0 and paragraph.path in around and is_sentence(paragraph.text))
+        ):
             missing[last].append(paragraph.text)
     if sum(len(line) for lost in missing.values() for line in lost) < at_least:
         return text

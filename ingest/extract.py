@@ -44,6 +44,10 @@ _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
 _JOINERS: Final = "\u200c\u200d"
 _STAND_INS: Final = "\U00013000\U00013001"
 """Two letters that no news is written in: trafilatura drops the joiners, without which Persian words are others."""
+DATED_ELEMENTS: Final = 30
+"""So many elements below the heading are looked at for the article's date."""
+SCRIPT_CHARS: Final = 2_000
+"""Of a script: so far from its beginning a blocker's names itself."""
 LITERAL_CHARS: Final = 400
 """A string in a script that holds an article is no shorter."""
 
@@ -118,14 +122,19 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     titles = Titles(facts.headline, h1s, facts.social_title, facts.document_title)
     title = choose_title(titles, [*facts.sites, site_label(host_of(url))])
     head = _Head(tree, url)
-    published = _published(facts.published, now, hints_of(head.language_tag, url), problems)
+    hints = hints_of(head.language_tag, url)
+    published = _published(facts.published or _dated_line(tree, title, hints), now, hints, problems)
     shown, buttons = boilerplate.lines_of(tree), [boilerplate.visible_text(each) for each in tree.iter("button")]
+    scripts = [f"{script.get('src') or ''} {script.text or ''}"[:SCRIPT_CHARS] for script in tree.iter("script")]
     found = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
     everything = "\n".join([*shown, *buttons])
-    status, why = walls.verdict(title, found, everything, free=facts.free, words=facts.word_count)
+    page = walls.Shown((title, facts.document_title), found, everything, tuple(scripts))
+    status, why = walls.verdict(page, free=facts.free, words=facts.word_count)
+    if walls.is_wall_text(page):
+        found = ""
     return Extracted(
         title=text.one_line(title),
-        text="" if walls.is_wall_text(title, found, everything) else found,
+        text=walls.without_gate(found) if status == "paywall" else found,
         authors=tuple(facts.authors),
         published=published,
         language=head.language,
@@ -238,12 +247,34 @@ def _fill_up(facts: PageFacts, tree: etree._Element, url: str) -> None:
         return
     from trafilatura.metadata import extract_metadata
 
-    wanted: dict[str, Any] = {"original_date": True, "extensive_search": True, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
+    # An extensive search takes a day that the article tells of, or the year of the copyright, for its own.
+    wanted: dict[str, Any] = {"original_date": True, "extensive_search": False, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
     found = extract_metadata(tree, default_url=url, date_config=wanted, extensive=True)
     if found.date and not facts.published:  # it would read a stated date that `dates` finds unsure
         facts.published.append(found.date)
     if not facts.authors and found.author:
         facts.authors = list(dict.fromkeys(name for each in found.author.split(";") for name in names_in(each)))
+
+
+def _dated_line(tree: etree._Element, title: str, hints: Hints) -> list[str]:
+    """The line between the heading and the article's first paragraph that is a date and nothing else; or none.
+
+    What stands above the heading may be today's date.
+    """
+    wanted = boilerplate.key(title)
+    seen = False
+    left = DATED_ELEMENTS
+    for element in tree.iter("h1", "p", "div", "span", "time", "li", "small"):
+        if element.tag == "h1":
+            seen = seen or boilerplate.key(boilerplate.visible_text(element)) == wanted
+        elif seen and left:
+            left -= 1
+            line = boilerplate.visible_text(element)
+            if len(line) > dates.MAX_CHARS and element.tag == "p":
+                break
+            if any(char.isdigit() for char in line) and isinstance(dates.read(line, hints), datetime):
+                return [line]
+    return []
 
 
 def _published(written: Iterable[str], now: datetime, hints: Hints, problems: list[str]) -> datetime | None:

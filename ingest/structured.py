@@ -17,10 +17,11 @@ from ingest.boilerplate import key
 from ingest.urls import absolute
 
 _ARTICLE: Final = re.compile(r"(?:Article|Posting|Report|Review)$")
-_LD_NOISE: Final = re.compile(
-    r"^\s*(?:<!--|(?://|/\*)?\s*<!\[CDATA\[\s*(?:\*/)?)|(?:-->|(?://|/\*)?\s*\]\]>\s*(?:\*/)?|;)\s*$"
-)
 _TRAILING_COMMA: Final = re.compile(r",(\s*[}\]])")
+_BAD_ESCAPE: Final = re.compile(r"\\(?![\"\\/bfnrtu])")
+_BRACKET: Final = re.compile(r"[{\[](?!CDATA)")
+_ARTICLE_TYPE: Final = re.compile(r'"@type"\s*:\s*"(?:\w+:)?\w*(?:Article|Posting|Report)"')
+_AUTHOR_NAME: Final = re.compile(r'"author"\s*:\s*[\[{\s]*(?:"@type"\s*:\s*"\w+"\s*,\s*)?(?:"name"\s*:\s*)?"([^"@]{1,100})"\s*(?:[,}\]]|$)')
 _PUBLISHED: Final = (
     "article:published_time",
     "og:article:published_time",
@@ -178,12 +179,36 @@ def _scripts(tree: etree._Element) -> Iterator[str]:
 
 
 def _loads(source: str) -> Any:
-    for attempt in (source, _TRAILING_COMMA.sub(r"\1", _LD_NOISE.sub("", _LD_NOISE.sub("", source.strip())))):
+    """What a script of JSON-LD says: also where it stands in a comment, beside another, or is no JSON by a slip.
+
+    Browsers run such scripts as data, so nobody is told that a comma is one too many.
+    """
+    for attempt in (source, _BAD_ESCAPE.sub("", _TRAILING_COMMA.sub(r"\1", html.unescape(source)))):
+        if values := list(_values(attempt)):
+            return values
+    return _glimpsed(source)
+
+
+def _values(source: str) -> Iterator[Any]:
+    """The JSON objects and lists in `source`, whatever stands around them; none behind one that is broken."""
+    at = _BRACKET.search(source)
+    while at:
         try:
-            return json.loads(attempt, strict=False, object_hook=_unprefixed)
+            value, end = _DECODER.raw_decode(source, at.start())
         except (ValueError, RecursionError):
-            continue
-    return None
+            return
+        yield value
+        at = _BRACKET.search(source, end)
+
+
+def _glimpsed(source: str) -> dict[str, Any]:
+    """Of an article in JSON that can't be read, what it says once: of two dates one is another story's."""
+    if not _ARTICLE_TYPE.search(source):
+        return {}
+    found = {name: re.findall(rf'"{name}"\s*:\s*"([^"\\]{{1,500}})"\s*[,}}\]\n]', source) for name in ("headline", "datePublished", "url")}
+    authors = _AUTHOR_NAME.findall(source)
+    once = {name: values[0] for name, values in found.items() if len(values) == 1}
+    return {"@type": "Article", **once, **({"author": authors[0]} if len(authors) == 1 else {})}
 
 
 def _unprefixed(node: dict[str, Any]) -> Any:
@@ -193,6 +218,9 @@ def _unprefixed(node: dict[str, Any]) -> Any:
     if not any(_PREFIX.match(name) for name in node):
         return node
     return {_PREFIX.sub("", name): value for name, value in node.items()}
+
+
+_DECODER: Final = json.JSONDecoder(strict=False, object_hook=_unprefixed)
 
 
 def _walk(data: Any, depth: int, named: dict[str, Any], *, aside: bool) -> Iterator[_Node]:
@@ -224,7 +252,8 @@ def _names(value: Any, named: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(each, str):
             yield each
         elif isinstance(each, dict):
-            yield from _strings(each.get("name") or named.get(str(each.get("@id"))))
+            parts = [*_strings(each.get("givenName")), *_strings(each.get("familyName"))]
+            yield from _names(each.get("name") or named.get(str(each.get("@id"))) or " ".join(parts), {})
 
 
 def _text(value: Any) -> str:
