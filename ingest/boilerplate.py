@@ -36,6 +36,8 @@ _CAPTIONED: Final = re.compile(
     r"(?:^|[\s_-])(?:image|img|photo|picture|figure|caption)s?(?=$|[\s_-])", re.IGNORECASE
 )
 """Classes of what holds a picture and the line below it."""
+PROSE_CHARS: Final = 100
+"""A paragraph of more that ends as a sentence does is prose, whatever its class."""
 CAPTION_CHARS: Final = 400
 CARD_CHARS: Final = 500
 """Without blanks: a link around a heading and no more than that is another story's card."""
@@ -178,7 +180,17 @@ def prune(tree: etree._Element) -> None:
 
 
 def _straighten(tree: etree._Element) -> None:
-    """Takes from elements what an extractor would misread: an aside that is the article, a table that is the layout."""
+    """Takes from elements what an extractor would misread.
+
+    An aside that is the article; a table that is the layout; the names of paragraphs of prose, as `comment-text` may be
+    what an editor's program calls each of them.
+    """
+    for paragraph in tree.iter("p"):
+        if paragraph.get("class") or paragraph.get("id"):
+            line = visible_text(paragraph)
+            if len(line) >= PROSE_CHARS and is_sentence(line) and not _CAPTIONED.search(paragraph.get("class") or ""):
+                for name in ("class", "id"):
+                    paragraph.attrib.pop(name, None)
     for aside in list(tree.iter("aside")):
         aside.tag = "div"  # what was aside is gone by now
     for table in list(tree.iter("table")):
