@@ -14,7 +14,7 @@ from cli.output import STAGES
 
 NOT_A_FEED = 2
 ContentType = Annotated[
-    str | None, typer.Option(help="The Content-Type it was served with: \"text/html; charset=iso-8859-9\".")
+    str | None, typer.Option(help='The Content-Type it was served with: "text/html; charset=iso-8859-9".')
 ]
 File = Annotated[Path, typer.Argument(help="The file to read; - is standard input.", allow_dash=True, metavar="FILE|-")]
 

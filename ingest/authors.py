@@ -15,21 +15,27 @@ _ADDRESS: Final = r"[^\s@<>()\[\],;]{1,80}@[^\s@<>()\[\],;]{1,120}"
 _NAME_BEHIND: Final = re.compile(rf"(?:mailto:)?{_ADDRESS}\s*\((?P<name>[^()]+)\)")
 _ADDRESS_BEHIND: Final = re.compile(rf"(?<=\S)\s*[<(\[]\s*(?:mailto:)?{_ADDRESS}\s*[>)\]]")
 _NOBODY: Final = re.compile(
-    r"(?:https?://|www\.)\S*|[\W\d_]*(?:null|none|undefined|n/?a|object object|author|author_?name)?[\W\d_]*", re.IGNORECASE
+    r"(?:https?://|www\.)\S*|[\W\d_]*(?:null|none|undefined|n/?a|object object|author|author_?name)?[\W\d_]*",
+    re.IGNORECASE,
 )
 """What stands where no name was given: an address, a number, a template's blank."""
 _CDATA: Final = re.compile(r"^\s*<!\[CDATA\[(.*?)\]\]>\s*$", re.DOTALL)
 _BY: Final = re.compile(
-    r"^(?i:by|(?:written|reporting) by|von|par|por|door|av|af|przez|autor(?:a|e|es|in)?|author|автор|текст|text|oleh|írta"
-    r"|بقلم|نوشته|작성자|文|撰文)\b(?:\s*[:：/]\s*|\s+)(?=[^\W\d_a-zа-яё])"
+    r"^(?i:by|(?:written|reporting) by|von|par|por|door|av|af|przez|autor(?:a|e|es|in)?|author|автор|текст|text|oleh"
+    r"|írta|بقلم|نوشته|작성자|文|撰文)\b(?:\s*[:：/]\s*|\s+)(?=[^\W\d_a-zа-яё])"
 )
 _BETWEEN: Final = re.compile(r"\s*[;|·•、，،؛\n]\s*|\s*,\s+")
 _AND: Final = re.compile(
     r"\s+(?:&|and|und|et|y|e|en|og|och|i|a|és|ja|și|și|ir|un|dhe|dan|và|ve|и|й|і|та|και|و|اور|और)\s+"
 )
+# fmt: off
 _OF_NAMES: Final = frozenset(
-    "abu af al av bin bint d da das de del della den der di do dos du e el ibn la las le los ten ter van von y zu zum zur".split()
+    {
+        "abu", "af", "al", "av", "bin", "bint", "d", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos",
+        "du", "e", "el", "ibn", "la", "las", "le", "los", "ten", "ter", "van", "von", "y", "zu", "zum", "zur",
+    }
 )
+# fmt: on
 """Small words within people's names; any other, as in `Ministry of Defence`, is no person's."""
 _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,8}")
 """A name in a script that writes it as one word."""
@@ -42,7 +48,7 @@ def names_in(written: str) -> tuple[str, ...]:
     cdata = _CDATA.match(written)
     plain = _NAME_BEHIND.sub(r"\g<name>", text.unescape(cdata[1] if cdata else written).strip())
     plain = _ADDRESS_BEHIND.sub("", plain)
-    markup = plain if "<" in plain else plain.replace("\n", " · ")  # a line break of the text parts, one of HTML doesn't
+    markup = plain if "<" in plain else plain.replace("\n", " · ")  # in HTML a line break is a blank
     line = text.one_line(text.from_markup(markup)).strip(" ,;|·\"'").removeprefix("mailto:")
     by = _BY.match(line)
     line = line[by.end() :] if by else line

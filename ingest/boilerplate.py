@@ -29,12 +29,11 @@ _LINES: Final = frozenset({"p", "li", "div", "h2", "h3", "h4", "h5", "h6", "sect
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _UNSEEN: Final = re.compile(
-    r"(?:^|\s)(?:[\w-]+-)?(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|element-invisible|vh)(?:\s|$)", re.IGNORECASE
+    r"(?:^|\s)(?:[\w-]+-)?(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|element-invisible|vh)(?:\s|$)",
+    re.IGNORECASE,
 )
 """Classes by which the web's style libraries hide what is only read aloud: `opens in a new window`."""
-_CAPTIONED: Final = re.compile(
-    r"(?:^|[\s_-])(?:image|img|photo|picture|figure|caption)s?(?=$|[\s_-])", re.IGNORECASE
-)
+_CAPTIONED: Final = re.compile(r"(?:^|[\s_-])(?:image|img|photo|picture|figure|caption)s?(?=$|[\s_-])", re.IGNORECASE)
 """Classes of what holds a picture and the line below it."""
 PROSE_CHARS: Final = 100
 """A paragraph of more that ends as a sentence does is prose, whatever its class."""
@@ -99,19 +98,22 @@ _PROMPT: Final = re.compile(
     rf"^\W*(?:{'|'.join(line for line in _PROMPTS.splitlines() if line and not line.startswith('#'))})", re.IGNORECASE
 )
 
+_SLOTS: Final = r"""
+advertisement|(?:skip|close) ad(?:vertisement)?|anzeige|werbung|publicité|passer la publicité|publicidade?|anuncio
+pubblicità|advertentie|annons|annonser?|annonce|mainos|reklam[aāeăë]?|reklaam|reclamă|hirdetés|oglas|διαφήμιση|реклама
+iklan|quảng cáo|โฆษณา|広告|廣告|广告|광고|إعلان|اعلان|تبلیغات|פרסומת|विज्ञापन|বিজ্ঞাপন
+(?:(?:story|article|post) )?continues? (?:reading )?(?:below|after)(?: (?:this |the )?ad(?:vert(?:isement)?)?)?
+"""
 _SLOT: Final = re.compile(
-    r"\W*(?:anzeige|werbung|publicité|passer la publicité|publicidade?|anuncio|pubblicità|advertentie|annonsø?r?|annonse?"
-    r"|annonce|mainos|reklam[aāeăë]?|reklaam|reclamă|hirdetés|oglas|διαφήμιση|реклама|iklan|quảng cáo|โฆษณา|広告|廣告|广告"
-    r"|광고|إعلان|اعلان|تبلیغات|פרסומת|विज्ञापन|বিজ্ঞাপন|advertisement|(?:skip|close) ad(?:vertisement)?"
-    r"|(?:(?:story|article|post) )?continues? (?:reading )?(?:below|after)(?: (?:this |the )?ad(?:vert(?:isement)?)?)?)\W*"
-    r"|(\$\$|\{\{|\[\[|%%|##)\s*\w+\s*(?:\$\$|\}\}|\]\]|%%|##)",
+    rf"\W*(?:{'|'.join(filter(None, _SLOTS.splitlines()))})\W*"
+    r"|(?:\$\$|\{\{|\[\[|%%|##)\s*\w+\s*(?:\$\$|\}\}|\]\]|%%|##)",
     re.IGNORECASE,
 )
 """A line that says `advertisement` and nothing else, and a template's mark for one."""
 
 _ADDRESSED: Final = re.compile(
-    r"(?:our|your|daily|weekly|free|the|this|unser\w*|notre|nuestr\w+|nostra|nossa|onze|vårt|nasz\w*) (?:\S+ ){0,3}newsletter"
-    r"|newsletters?\b.{0,60}\b(?:you|your|us|inbox|dir|dich|ihnen|ihr|vous|votre|anmelden|abonnieren)\b"
+    r"(?:our|your|daily|weekly|free|the|this|unser\w*|notre|nuestr\w+|nostra|nossa|onze|vårt|nasz\w*) (?:\S+ ){0,3}"
+    r"newsletter|newsletters?\b.{0,60}\b(?:you|your|us|inbox|dir|dich|ihnen|ihr|vous|votre|anmelden|abonnieren)\b"
     r"|sign up (?:for|to|here|now)\b|sign in|follow (?:us|@|our)"
     r"|subscribe (?:now|today|here|for|and you)|subscribe to (?:our|the|my|this|us)\b.{0,40}"
     r"(?:newsletter|channel|podcast|page|feed|updates|alerts|app|magazine|paper|service|youtube|telegram|whatsapp)"
@@ -250,9 +252,8 @@ def _is_boilerplate(element: etree._Element, sizes: dict[etree._Element, _Size],
         return True
     if element.tag in ("aside", "figcaption"):
         return size.text < ASIDE_SHARE * total
-    if element.tag == "a" or _CAPTIONED.search(element.get("class") or ""):
-        if size.text < ASIDE_SHARE * total and (_is_card(element, size) or _is_captioned(element, size)):
-            return True
+    if size.text < ASIDE_SHARE * total and (_is_card(element, size) or _is_captioned(element, size)):
+        return True
     if element.tag in ("ul", "ol"):
         return _is_link_list(element, size, sizes)
     return element.tag in _LINES and not size.has_block and _is_link_line(element, size)
@@ -275,7 +276,8 @@ def _is_card(element: etree._Element, size: _Size) -> bool:
 
 def _is_captioned(element: etree._Element, size: _Size) -> bool:
     """A picture with the line below it, and nothing else."""
-    if element.tag == "a" or size.text >= CAPTION_CHARS or not any(True for _ in element.iter("img", "picture", "video")):
+    named = size.text < CAPTION_CHARS and element.tag != "a" and _CAPTIONED.search(element.get("class") or "")
+    if not named or not any(True for _ in element.iter("img", "picture", "video")):
         return False
     return sum(2 if line.tag[0] == "h" else 1 for line in element.iter("p", "li", *HEADINGS) if visible_text(line)) < 2
 

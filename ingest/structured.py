@@ -21,7 +21,13 @@ _TRAILING_COMMA: Final = re.compile(r",(\s*[}\]])")
 _BAD_ESCAPE: Final = re.compile(r"\\(?![\"\\/bfnrtu])")
 _BRACKET: Final = re.compile(r"[{\[](?!CDATA)")
 _ARTICLE_TYPE: Final = re.compile(r'"@type"\s*:\s*"(?:\w+:)?\w*(?:Article|Posting|Report)"')
-_AUTHOR_NAME: Final = re.compile(r'"author"\s*:\s*[\[{\s]*(?:"@type"\s*:\s*"\w+"\s*,\s*)?(?:"name"\s*:\s*)?"([^"@]{1,100})"\s*(?:[,}\]]|$)')
+_AUTHOR_NAME: Final = re.compile(
+    r'"author"\s*:\s*[\[{\s]*(?:"@type"\s*:\s*"\w+"\s*,\s*)?(?:"name"\s*:\s*)?"([^"@]{1,100})"\s*(?:[,}\]]|$)'
+)
+_GLIMPSES: Final = {
+    name: re.compile(rf'"{name}"\s*:\s*"([^"\\]{{1,500}})"\s*[,}}\]\n]')
+    for name in ("headline", "datePublished", "url")
+}
 _PUBLISHED: Final = (
     "article:published_time",
     "og:article:published_time",
@@ -205,7 +211,7 @@ def _glimpsed(source: str) -> dict[str, Any]:
     """Of an article in JSON that can't be read, what it says once: of two dates one is another story's."""
     if not _ARTICLE_TYPE.search(source):
         return {}
-    found = {name: re.findall(rf'"{name}"\s*:\s*"([^"\\]{{1,500}})"\s*[,}}\]\n]', source) for name in ("headline", "datePublished", "url")}
+    found = {name: field.findall(source) for name, field in _GLIMPSES.items()}
     authors = _AUTHOR_NAME.findall(source)
     once = {name: values[0] for name, values in found.items() if len(values) == 1}
     return {"@type": "Article", **once, **({"author": authors[0]} if len(authors) == 1 else {})}

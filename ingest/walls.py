@@ -179,9 +179,12 @@ pro pokračování|för att läsa (?:vidare|hela|artikeln)|logga in för att lä
 for at læse (?:videre|hele)|lukeaksesi|jatka lukemista
 чтобы (?:читать|прочитать|продолжить)|материал доступен (?:только )?(?:для|по)|щоб (?:читати|продовжити)
 okumaya devam etmek|haberin devamı.{0,30}abone|pentru a (?:citi|continua)
-για να (?:διαβάσετε|συνεχίσετε)|لقراءة (?:المقال|المزيد)|لمتابعة القراءة|هذا (?:المحتوى|المقال) (?:متاح |مخصص )?(?:فقط )?للمشتركين|(?:继续|繼續)阅?(?:读|閱讀).{0,10}(?:订阅|訂閱|会员)
+για να (?:διαβάσετε|συνεχίσετε)
+لقراءة (?:المقال|المزيد)|لمتابعة القراءة|هذا (?:المحتوى|المقال) (?:متاح |مخصص )?(?:فقط )?للمشتركين
+(?:继续|繼續)阅?(?:读|閱讀).{0,10}(?:订阅|訂閱|会员)
 (?:この|続き|全文).{0,20}(?:会員|購読|ログイン)|残り[\d,]+文字|구독.{0,15}계속
-להמשך (?:ה)?קריאה|הכתבה (?:המלאה )?למנויים|ادامه (?:این )?مطلب|برای خواندن|a folytatáshoz|a teljes cikk|để (?:đọc|xem) tiếp
+להמשך (?:ה)?קריאה|הכתבה (?:המלאה )?למנויים|ادامه (?:این )?مطلب|برای خواندن|a folytatáshoz
+a teljes cikk|để (?:đọc|xem) tiếp
 เพื่ออ่านต่อ|(?:पूरा|पूरी) (?:लेख|खबर) पढ़ने|ที่เหลือ
 """),
     "member": _signs(r"""
@@ -190,7 +193,8 @@ bereits (?:abonnent|kunde|registriert|ein abo)|schon abonnent|haben sie (?:berei
 déjà (?:abonné|inscrit|client)|ya (?:eres|soy|es) (?:suscriptor|socio)|¿ya|sei già (?:abbonato|registrato)
 já (?:é|sou) assinante|al (?:abonnee|lid)|masz już|jesteś już|již (?:máte|jste)
 redan (?:prenumerant|kund|medlem)|allerede (?:abonnent|kunde|medlem)|oletko jo|уже (?:подписан|есть)
-вже (?:підпис|маєте)|zaten (?:abone|üye)|ești deja|είστε ήδη|هل أنت مشترك|مشترك بالفعل|لديك (?:حساب|اشتراك)|כבר מנוי|مشترک هستید|đã là|สมาชิกอยู่แล้ว|已(?:是|经是)|すでに|이미
+вже (?:підпис|маєте)|zaten (?:abone|üye)|ești deja|είστε ήδη
+هل أنت مشترك|مشترك بالفعل|لديك (?:حساب|اشتراك)|כבר מנוי|مشترک هستید|đã là|สมาชิกอยู่แล้ว|已(?:是|经是)|すでに|이미
 """),
     "offer": _signs(r"""
 subscribe(?: now| today| for)?\b|start your (?:free )?trial|free trial|cancel any ?time|(?:per|a|/) ?month\b
@@ -198,14 +202,17 @@ subscribe(?: now| today| for)?\b|start your (?:free )?trial|free trial|cancel an
 abonnez-vous|s.abonner|sans engagement|je m.abonne|par mois|suscr[ií]b(?:e|ete|ase|irse)|al mes\b|abb[oó]na(?:ti)?
 al mese|assine|por mês|neem (?:een )?abonnement|abonneer|per maand
 (?:wykup|kup) (?:dostęp|subskrypcję)|prenumer|miesi[ąę]c|předplat|bli (?:prenumerant|abonnent|kund)|kjøp|køb|tilaa
-оформ\w+ подписк|подпиш|підпиш|передплат|abone ol|abonează|εγγραφ|اشترك|הירשמו|اشتراک|előfizet|đăng ký|สมัครสมาชิก|सब्सक्राइब|订阅|訂閱|購読|有料|구독
+оформ\w+ подписк|подпиш|підпиш|передплат|abone ol|abonează|εγγραφ|اشترك
+הירשמו|اشتراک|előfizet|đăng ký|สมัครสมาชิก|सब्सक्राइब|订阅|訂閱|購読|有料|구독
 """),
     "label": _signs(r"""
 subscribers? only|for subscribers|members? only|premium|nur für abonnenten|abonnenten vorbehalten
 réservée? aux abonnés|article réservé|solo para suscriptores|exclusivo para suscriptores
 riservato agli abbonati|exclusivo para assinantes|alleen voor abonnees|dla prenumeratorów|pro předplatitele
 för prenumeranter|for abonnenter|kun for abonnenter|vain tilaajille|для подписчиков|для передплатників
-abonelere özel|pentru abonați|για συνδρομητές|للمشتركين|למנויים|ویژه مشترکین|आगे पढ़ने के लिए|előfizetőknek|dành (?:riêng )?cho|เฉพาะสมาชิก|会员专享|會員專享|有料会員|会員限定|구독자 전용|회원 전용
+abonelere özel|pentru abonați|για συνδρομητές|للمشتركين
+למנויים|ویژه مشترکین|आगे पढ़ने के लिए|előfizetőknek|dành (?:riêng )?cho|เฉพาะสมาชิก|会员专享|會員專享|有料会員
+会員限定|구독자 전용|회원 전용
 """),
 }  # fmt: skip
 """A wall says that there is more, and who may read it: a gate and another sign, in one box."""
@@ -254,7 +261,7 @@ def is_wall_text(page: Shown) -> bool:
 def without_gate(text: str) -> str:
     """`text` without the lines at its end by which a paywall says that there is more."""
     lines = text.split("\n")
-    while len(lines) > 1 and len(lines[-1]) <= BOX_CHARS and _is_paid_box(lines[-1]) and "gate" in _kinds(lines[-1], _PAID):
+    while len(lines) > 1 and len(lines[-1]) <= BOX_CHARS and _is_gate(lines[-1]):
         lines.pop()
     return "\n".join(lines)
 
@@ -315,6 +322,10 @@ def _boxes(text: str, whole: str) -> list[str]:
 def _is_paid_box(box: str) -> bool:
     kinds = _kinds(box, _PAID)
     return ("gate" in kinds and (len(kinds) > 1 or _CUT_OFF.search(box) is not None)) or len(kinds) >= 3
+
+
+def _is_gate(line: str) -> bool:
+    return "gate" in _kinds(line, _PAID) and _is_paid_box(line)
 
 
 def _kinds(text: str, signs: Mapping[str, re.Pattern[str]]) -> set[str]:
