@@ -191,8 +191,7 @@ def _straighten(tree: etree._Element) -> None:
         if paragraph.get("class") or paragraph.get("id"):
             line = visible_text(paragraph)
             if len(line) >= PROSE_CHARS and is_sentence(line) and not _CAPTIONED.search(paragraph.get("class") or ""):
-                for name in ("class", "id"):
-                    paragraph.attrib.pop(name, None)
+                etree.strip_attributes(paragraph, "class", "id")
     for aside in list(tree.iter("aside")):
         aside.tag = "div"  # what was aside is gone by now
     for table in list(tree.iter("table")):
