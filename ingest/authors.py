@@ -24,7 +24,7 @@ _BY: Final = re.compile(
     r"^(?i:by|(?:written|reporting) by|von|par|por|door|av|af|przez|autor(?:a|e|es|in)?|author|автор|текст|text|oleh"
     r"|írta|بقلم|نوشته|작성자|文|撰文)\b(?:\s*[:：/]\s*|\s+)(?=[^\W\d_a-zа-яё])"
 )
-_BETWEEN: Final = re.compile(r"\s*[;|·•、，،؛\n]\s*|\s*,\s+")
+_BETWEEN: Final = re.compile(r"\s*[;|·•、，،؛\n]\s*|\s*,\s*")
 _AND: Final = re.compile(
     r"\s+(?:&|and|und|et|y|e|en|og|och|i|a|és|ja|și|și|ir|un|dhe|dan|và|ve|и|й|і|та|και|و|اور|और)\s+"
 )

@@ -99,7 +99,7 @@ _PROMPT: Final = re.compile(
 )
 
 _SLOTS: Final = r"""
-advertisement|(?:skip|close) ad(?:vertisement)?|anzeige|werbung|publicité|passer la publicité|publicidade?|anuncio
+ads?|advertisement|(?:skip|close) ad(?:vertisement)?|anzeige|werbung|publicité|passer la publicité|publicidade?|anuncio
 pubblicità|advertentie|annons|annonser?|annonce|mainos|reklam[aāeăë]?|reklaam|reclamă|hirdetés|oglas|διαφήμιση|реклама
 iklan|quảng cáo|โฆษณา|広告|廣告|广告|광고|إعلان|اعلان|تبلیغات|פרסומת|विज्ञापन|বিজ্ঞাপন
 (?:(?:story|article|post) )?continues? (?:reading )?(?:below|after)(?: (?:this |the )?ad(?:vert(?:isement)?)?)?
@@ -114,7 +114,7 @@ _SLOT: Final = re.compile(
 _ADDRESSED: Final = re.compile(
     r"(?:our|your|daily|weekly|free|the|this|unser\w*|notre|nuestr\w+|nostra|nossa|onze|vårt|nasz\w*) (?:\S+ ){0,3}"
     r"newsletter|newsletters?\b.{0,60}\b(?:you|your|us|inbox|dir|dich|ihnen|ihr|vous|votre|anmelden|abonnieren)\b"
-    r"|sign up (?:for|to|here|now)\b|sign in|follow (?:us|@|our)"
+    r"|sign up (?:for|to|here|now)\b|sign in|follow (?:us|our)\b|follow @\w+ (?:on|for|and)\b"
     r"|subscribe (?:now|today|here|for|and you)|subscribe to (?:our|the|my|this|us)\b.{0,40}"
     r"(?:newsletter|channel|podcast|page|feed|updates|alerts|app|magazine|paper|service|youtube|telegram|whatsapp)"
     r"|all rights reserved|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here"

@@ -63,7 +63,7 @@ def _of_our_count(when: datetime, hints: Hints) -> datetime:
     """
     if when.year in _BUDDHIST_YEARS and {hints.language, hints.country} & _BUDDHIST_PLACES:
         return when.replace(year=when.year - _BUDDHIST)
-    if when.year in _HIJRI_YEARS or when.year in _BUDDHIST_YEARS:
+    if any(when.year in years for years in (*_OTHER_YEARS, _BUDDHIST_YEARS)):
         raise _NoDateError(f"has the year {when.year}, which is of another calendar")
     return when
 
@@ -150,7 +150,8 @@ _BEFORE_TIME: Final = re.compile("(?:T\\s?)?\x00", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\s,;/|·•\x00]+")
 _WEEKDAY_NUMBER: Final = re.compile(r"\bthứ \d\b", re.IGNORECASE)
 _FILLERS: Final = """
-at on of the um uhr den der à le a las los la às as de del alle ore ora om op uur kl klo kello o godz g w dnia dne v hod
+at on of the um uhr den der à le a las los la às as de del alle ore ora om op uur kl klo kello o godz g r w
+dnia dne v hod
 h hrs г год року р года в о об у saat στις τις ώρα الساعة في يوم ngày năm lúc pukul d m gada val - ' :
 """
 """Words that stand in dates and say nothing."""
@@ -163,8 +164,8 @@ _BUDDHIST: Final = 543
 """Years by which the Thai count is ahead."""
 _BUDDHIST_YEARS: Final = range(2_400, 2_700)
 _BUDDHIST_PLACES: Final = frozenset({"th", "TH", "lo", "LA", "km", "KH"})
-_HIJRI_YEARS: Final = range(1_300, 1_500)
-"""Of Iran's and Afghanistan's solar count, and of the Islamic lunar one: which of them is meant is not said."""
+_OTHER_YEARS: Final = (range(80, 200), range(1_300, 1_500))
+"""Of Taiwan's count; of Iran's and Afghanistan's solar one and of the Islamic lunar one, which are not told apart."""
 _LABEL: Final = re.compile(r"^[^\d:]{1,40}:\s*(?=\S)")
 """`Published: `, before the date."""
 _LAST_CENTURY: Final = 70

@@ -37,7 +37,7 @@ MAX_BYTES: Final = 5_000_000
 """No article page is longer; beyond it a page is refused unread."""
 MAX_DEPTH: Final = 256
 """How deep libxml2 reads elements in each other; what lies deeper it leaves out."""
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 """Of the rules here; another version may read another text from the same page."""
 _TAG_BYTES: Final = re.compile(rb"<[A-Za-z]")
 _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")

@@ -13,6 +13,7 @@ TWO = ("Eva Mayer", "Jan de Vries")
     "written",
     [
         "Eva Mayer, Jan de Vries",
+        "Eva Mayer,Jan de Vries",
         "Eva Mayer & Jan de Vries",
         "Eva Mayer · Jan de Vries",
         "Eva Mayer | Jan de Vries",

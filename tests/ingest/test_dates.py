@@ -205,6 +205,7 @@ def test_what_a_language_says_of_the_order_and_the_names(written: str, hints: Hi
         ("2026-03-05 and 2026-03-06", "no part of a date"),
         ("2026-02-30", "calendar"),
         ("1405-04-15", "another calendar"),
+        ("115年9月3日", "another calendar"),
         ("۱۴۰۵/۰۴/۱۵", "another calendar"),
         ("21/01/1448", "another calendar"),
         ("2569-07-06T18:00:00+07:00", "another calendar"),

@@ -48,6 +48,7 @@ def text_of(*paragraphs: str, lang: str = "en") -> str:
         "関連記事を書いた記者が拘束されたと、国境なき記者団が火曜日に発表した。",
         "اقرأ أيضا الحكم كاملا، قال محامي العائلة أمام المحكمة في بيروت.",
         "Subscribe to our cause or die, the leaflets said that the fighters left in the village.",
+        "Follow @courier_news was all the message said, and 300 did, the court in Oslo heard on Monday.",
         "Newsletter of the jihadists in hand, the prosecutor read from it for an hour.",
         "Zobacz więcej żołnierzy na granicy – tego chce premier, jak powiedział w czwartek w Sejmie.",
     ],
