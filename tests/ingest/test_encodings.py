@@ -117,6 +117,11 @@ def test_no_label_is_left_to_the_parser_and_so_is_a_wrong_one() -> None:
     assert decoded(body, "text/html; charset=nonsense") is body
 
 
+def test_a_label_of_the_page_that_w3lib_does_not_know() -> None:
+    body = page(TEXTS["cp1255"], "iso-8859-8-i").encode("cp1255")
+    assert TEXTS["cp1255"] in str(decoded(body, None))
+
+
 def test_a_packed_page_is_unpacked() -> None:
     found = extract(gzip.compress(page(TEXTS["cp1252"]).encode()), url=URL, now=NOW)
     assert TEXTS["cp1252"] in found.text
