@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -190,7 +191,7 @@ def _straighten(tree: etree._Element) -> None:
     for paragraph in tree.iter("p"):
         if paragraph.get("class") or paragraph.get("id"):
             line = visible_text(paragraph)
-            if len(line) >= PROSE_CHARS and is_sentence(line) and not _CAPTIONED.search(paragraph.get("class") or ""):
+            if len(line) >= PROSE_CHARS and is_sentence(line) and not _is_of_picture(paragraph.get("class") or ""):
                 etree.strip_attributes(paragraph, "class", "id")
     for aside in list(tree.iter("aside")):
         aside.tag = "div"  # what was aside is gone by now
@@ -262,9 +263,20 @@ def _is_hidden(element: etree._Element) -> bool:
     return (
         element.get("hidden") is not None
         or element.get("aria-hidden") == "true"
-        or _UNSEEN.search(element.get("class") or "") is not None
+        or _is_unseen(element.get("class") or "")
         or _HIDDEN.search(element.get("style") or "") is not None
     )
+
+
+@lru_cache(maxsize=2_048)
+def _is_unseen(names: str) -> bool:
+    """Whether classes say so; the same few stand on hundreds of elements of a page."""
+    return _UNSEEN.search(names) is not None
+
+
+@lru_cache(maxsize=2_048)
+def _is_of_picture(names: str) -> bool:
+    return _CAPTIONED.search(names) is not None
 
 
 def _is_card(element: etree._Element, size: _Size) -> bool:
@@ -275,7 +287,7 @@ def _is_card(element: etree._Element, size: _Size) -> bool:
 
 def _is_captioned(element: etree._Element, size: _Size) -> bool:
     """A picture with the line below it, and nothing else."""
-    named = size.text < CAPTION_CHARS and element.tag != "a" and _CAPTIONED.search(element.get("class") or "")
+    named = size.text < CAPTION_CHARS and element.tag != "a" and _is_of_picture(element.get("class") or "")
     if not named or not any(True for _ in element.iter("img", "picture", "video")):
         return False
     return sum(2 if line.tag[0] == "h" else 1 for line in element.iter("p", "li", *HEADINGS) if visible_text(line)) < 2

@@ -63,7 +63,8 @@ def test_lost_paragraphs_come_back_in_their_place() -> None:
 
 def test_the_paragraphs_before_an_inner_container_come_back() -> None:
     rest = "".join(f"<p>{line}</p>" for line in LINES[1:])
-    body = f"<div class='text'><p>{LINES[0]}</p><div class='paid'>{rest}</div><p>Write to us what you think about this story of ours.</p></div>"
+    ours = "<p>Write to us what you think about this story of ours.</p>"
+    body = f"<div class='text'><p>{LINES[0]}</p><div class='paid'>{rest}</div>{ours}</div>"
     paragraphs = paragraphs_of(html.document_fromstring(f"<html><body>{body}</body></html>"))
     assert complete("\n".join(LINES[1:]), paragraphs, at_least=1) == "\n".join(LINES)
 
