@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote_plus
 
 from ingest.identity import agreed_url
-from ingest.urls import absolute, canonicalize, domain_of, is_address, known_id, part_url
+from ingest.urls import absolute, canonicalize, domain_of, is_address, known_id, part_url, untracked
 from newswatch.model import Article, Entry, Extracted, Feed, Provenance, Source, TextStatus
 
 SHORT_CHARS: Final = 1_200
@@ -69,6 +69,7 @@ def assemble(
         image=entry.image or (page.image if page else None),
         problems=(*entry.problems, *(page.problems if page else ())),
         feeds=(feed.id,),
+        link=_link(entry, page, final_url, url),
     )
 
 
@@ -91,6 +92,17 @@ def _url(entry: Entry, feed: Feed, page: Extracted | None, final_url: str | None
     if own is None:  # with so long an id it would be longer than any address may be
         own = absolute(f"?newswatch-entry={hashlib.sha256(entry.id.encode()).hexdigest()[:32]}", feed.url)
     return canonicalize(own or feed.url)
+
+
+def _link(entry: Entry, page: Extracted | None, final_url: str | None, url: str) -> str | None:
+    """The article's address as it was written by the feed, or else by the page; None where that is `url` itself."""
+    if not entry.url:
+        return None
+    stated = absolute(page.canonical_url, final_url or entry.url) if page else None
+    written = [untracked(link) for link in (entry.url, stated) if link]
+    named = (link for link in written if entry.part or canonicalize(link) == url)
+    link = next(named, None)
+    return link if link != url else None
 
 
 def _feed_text(entry: Entry) -> str:

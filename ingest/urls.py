@@ -156,6 +156,18 @@ def canonicalize(url: str) -> str:
     return _canonical_cached(url) if len(url) <= _CACHED_CHARS else _canonical(url)
 
 
+def untracked(url: str) -> str:
+    """The address as it is written but for its tracking parameters: what a reader is sent to.
+
+    A server may know its pages by one spelling alone, or have signed it. Raises AddressError.
+    """
+    read_address(url)
+    address, mark, fragment = url.partition("#")
+    path, asked, query = address.partition("?")
+    kept = [param for param in query.split("&") if not _is_tracking(param.partition("=")[0])]
+    return path + (asked + "&".join(kept) if any(kept) else "") + mark + fragment
+
+
 def article_id(url: str) -> str:
     """The identity of the article at `url`: 32 hex digits of the SHA-256 of its canonical URL.
 

@@ -74,7 +74,7 @@ async def _read_pages(context: Context, articles: Sequence[Article], walls: Bulk
     with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
         async with Fetcher(context.settings, clock=context.clock) as fetcher:
             pages = Pages(fetcher, readers=readers, walls=lambda _: walls, clock=context.clock)
-            return await asyncio.gather(*(pages.read(article.url) for article in articles))
+            return await asyncio.gather(*(pages.read(article.address) for article in articles))
 
 
 def _seen(article: Article, page: Page, now: datetime, tagger: Tagger) -> Article | None:

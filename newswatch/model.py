@@ -374,7 +374,7 @@ class Article:
     id: str
     """`ingest.urls.known_id` of `url`."""
     url: str
-    """Canonical; with a fragment where it is one of several articles of a page."""
+    """Canonical, as the article is known; with a fragment where it is one of several articles of a page."""
     title: str
     summary: str
     text: str
@@ -404,6 +404,13 @@ class Article:
     feeds: tuple[str, ...] = ()
     """Every feed that carried it."""
     problems: tuple[str, ...] = ()
+    link: str | None = None
+    """As it was published, where that differs from `url`: a server may know its pages by one spelling alone."""
+
+    @property
+    def address(self) -> str:
+        """Where readers are sent, and where its page is asked for."""
+        return self.link or self.url
 
 
 # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────

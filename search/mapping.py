@@ -114,6 +114,7 @@ PROVENANCE: Json = {
 
 ARTICLE: Json = {
     "url": KEYWORD,
+    "link": {"type": "keyword", "index": False, "doc_values": False},
     "title": _text(),
     "summary": _text(),
     "text": _text(),

@@ -113,6 +113,7 @@ def _kept(seen: Article, was: Article, feeds: tuple[str, ...]) -> Article:
         first_seen=was.first_seen,
         published=was.published or seen.published,
         source=was.source,
+        link=was.link or seen.link,
         feeds=feeds,
         story_id=was.story_id,
         duplicate_of=was.duplicate_of,

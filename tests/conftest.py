@@ -22,6 +22,11 @@ from search.names import Names
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The same name for a test in every worker: packed bytes hold the second at which they were packed."""
+    return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
+
+
 LONG = ("tests/test_demo.py", "tests/jobs/test_crash.py", "tests/alerts/test_crashes.py", "tests/web/test_airflow.py")
 """Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
 
