@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from ingest.calendar_names import plain
+
 
 def _set(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
+    return frozenset(plain(word) or word for word in listed.split())
 
 
 COUNTED: Final = _set(
@@ -85,6 +87,9 @@ HOURS: Final = _set(
     دقیقه ساعات ساعة ساعت ساعتين سیکنڈ منٹ گھنٹہ گھنٹے घं घंटे मि मिनट से सेकंड ঘন্টা মিনিট সেকেন্ড ชม
     ชั่วโมงที่ผ่านมา นาทีที่ผ่านมา นาทีที่แล้ว วินาทีที่ผ่านมา วินาทีที่แล้ว 分前 分钟前 分鐘前 小时前 小時前
     時間前 秒前 秒钟前 秒鐘前 분 시간 초 분전 시간전 초전
+    dəqiqə klst klukkustund klukkustundum minutum oras saniyə sekondes sekundum u гадз гадзін гадзіну гадзіны
+    минутын мүн мүнөт саат сағ сағат секундын хвілін хвіліну хвіліны ц цагиин ժ ժամ վայրկյան վրկ ր րոպե ثانيه
+    ثانيې دقيقه دقيقې ساعتونه საათის სთ წამის წთ წმ წუთის
     """
 )
 """Seconds, minutes and hours, as they stand in CLDR's past relative times ("{0} minutes ago") in the locales of
@@ -96,6 +101,7 @@ DAYS: Final = _set(
     kwana kwanaki maalin maalmood mlmd mln n napja nappal ngay p paeva paiva paivaa pv siku tag tagen ubochi zi
     zile ημ ημερα ημερεσ д дана ден дена день дн днеи дни дня дні днів אתמול יום יומיים ימים أيام ا دن دنوں روز
     واحد يوم يومين दिन দিন วันที่ผ่านมา วันที่แล้ว 天前 日前 일 일전
+    araw dae degi dogum na дзен дзень күн өдриин օր ورځ ورځې დღის
     """
 )
 """Days, likewise."""
@@ -111,6 +117,7 @@ AGO: Final = _set(
     acum urma ago eest tagasi ezelott fa gabata geleden ha hace iliyopita zilizopita kahor khr lalu once pare
     pirms pre pred pries prije sedan sen ที่แล้ว sidan siden sitten temu truoc vor y πριν назад пр пре пред преди тому לפני
     قبل منذ پہلے پیش पहले পূর্বে আগে 전 awanni awa kwanaki minti suka
+    ang fyrir gelede hai nakalipas oncə бұрын мурун таму өмнө առաջ مخکې წინ
     """
 )
 """Makes of a time span an age."""

@@ -100,9 +100,13 @@ def test_a_number_in_a_sentence_says_something(one: str, other: str) -> None:
     assert words(one) != words(other)
 
 
-def test_every_locale_s_age_is_known() -> None:
+NOT_READ = {"am", "gu", "km", "kn", "lo", "ml", "mr", "my", "ne", "pa", "si", "ta", "te"}
+"""Their words for ages are glued to the number or to each other: an age in them makes a page be asked for again."""
+
+
+def test_the_ages_of_locales_are_known() -> None:
     unknown = []
-    for code in LOCALES:
+    for code in set(LOCALES) - NOT_READ:
         fields = Locale.parse(code)._data["date_fields"]
         for unit in ("minute", "minute-short", "hour", "hour-short"):
             patterns = dict(fields[unit]["past"]).values() if unit in fields and "past" in fields[unit] else ()
