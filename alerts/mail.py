@@ -270,7 +270,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
     return StoryView(
         title=_pieces(titles[0]) if titles else (Piece(headline, marked=False),),
         headline=headline,
-        url=safe_url(article.url) if article else None,
+        url=safe_url(article.address) if article else None,
         label=_LABELS[item.kind],
         language=(article.language if article else None) or "",
         direction="rtl" if article and article.language in _RIGHT_TO_LEFT else "ltr",
@@ -283,7 +283,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
         quotes=quotes,
         lead="" if quotes or not article else _lead(article),
         tags=tuple(_tag(tag, article) for tag in _ordered(article.tags)) if article else (),
-        others=tuple(OtherView(_shown(a.title), one_line(a.source.name), safe_url(a.url)) for a in story.others),
+        others=tuple(OtherView(_shown(a.title), one_line(a.source.name), safe_url(a.address)) for a in story.others),
         news_url=_news_url(item.story_id, settings) if article else None,
         kibana_url=_kibana_url(item.story_id, settings) if article else None,
         relevant_url=_say("relevant", story, mail, links),

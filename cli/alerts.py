@@ -288,17 +288,19 @@ def _show_articles(mark: str, articles: Sequence[Article]) -> None:
         out.print(told, soft_wrap=True)
 
 
-def _article_at(url: str) -> str:
-    """The id of the article at an address.
+def _article_at(context: Context, url: str) -> str:
+    """The id of the article at an address; a fragment counts where an article is known by it.
 
     Raises:
         UsageError: it is no address.
     """
     from alerts.saved import UsageError
-    from ingest.urls import AddressError, article_id
+    from ingest.urls import AddressError, article_id, is_part, known_id
+    from search.articles import ArticleStore
 
     try:
-        return article_id(url)
+        known = is_part(url) and ArticleStore(context.es, context.names).exist([known_id(url)])
+        return known_id(url) if known else article_id(url)
     except AddressError as error:
         raise UsageError(str(error)) from error
 
@@ -311,7 +313,7 @@ def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the a
     from alerts.explain import explain as ask
 
     context, saved = _open()
-    found = ask(context.es, context.names, saved.get(alert_id), _article_at(url))
+    found = ask(context.es, context.names, saved.get(alert_id), _article_at(context, url))
     verdict = "[bold green]matches[/]" if found.matches else "[bold red]does not match[/]"
     out.print(f"[bold]{escape(alert_id)}[/] {verdict}: {escape(found.article.title)}", soft_wrap=True)
     for clause in found.clauses:
@@ -515,7 +517,7 @@ def ack(
         recipient = mail_address(to)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    article_id = _article_at(url)
+    article_id = _article_at(context, url)
     article = ArticleStore(context.es, context.names).get([article_id]).get(article_id)
     if article is None:
         raise NewswatchError("That article was never indexed.")

@@ -13,6 +13,9 @@ import typer
 from cli.output import STAGES
 
 NOT_A_FEED = 2
+ContentType = Annotated[
+    str | None, typer.Option(help='The Content-Type it was served with: "text/html; charset=iso-8859-9".')
+]
 File = Annotated[Path, typer.Argument(help="The file to read; - is standard input.", allow_dash=True, metavar="FILE|-")]
 
 
@@ -25,6 +28,7 @@ def register(app: typer.Typer) -> None:
 def parse_command(
     file: File,
     url: Annotated[str | None, typer.Option(help="Where the feed was served; relative links are read by it.")] = None,
+    content_type: ContentType = None,
 ) -> None:
     """Read a feed and write each entry as one JSON object a line.
 
@@ -33,7 +37,7 @@ def parse_command(
     from ingest.parse import parse
     from newswatch.model import NotAFeed
 
-    feed = parse(_read(file), url=url, now=datetime.now(UTC))
+    feed = parse(_read(file), url=url, content_type=content_type, now=datetime.now(UTC))
     if isinstance(feed, NotAFeed):
         _tell(f"{file}: {feed.reason}")
         for advertised in feed.feeds:
@@ -48,12 +52,14 @@ def parse_command(
 
 
 def extract_command(
-    file: File, url: Annotated[str, typer.Option(help="Where the page was served; relative links are read by it.")]
+    file: File,
+    url: Annotated[str, typer.Option(help="Where the page was served; relative links are read by it.")],
+    content_type: ContentType = None,
 ) -> None:
     """Read an article page and write what it says as one JSON object."""
     from ingest.extract import extract
 
-    page = extract(_read(file), url=url, now=datetime.now(UTC))
+    page = extract(_read(file), url=url, content_type=content_type, now=datetime.now(UTC))
     for problem in page.problems:
         _tell(f"{file}: {problem}")
     _write(page)

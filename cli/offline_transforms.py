@@ -171,9 +171,9 @@ def _time(published: object) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC)
     try:
         time = datetime.fromisoformat(str(published))
-    except ValueError as error:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"'published' is no ISO 8601 time: {published!r}") from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
@@ -228,4 +228,5 @@ def _tagged_fields(article: dict[str, Any]) -> dict[str, Any]:
     language = article.get("language")
     if language is not None and not isinstance(language, str):
         raise ValueError("'language' is no text")
-    return {**fields, "language": language or detect("\n".join(fields.values()))}
+    date = _time(article["published"]) if article.get("published") else None
+    return {**fields, "language": language or detect("\n".join(fields.values())), "date": date}

@@ -136,7 +136,7 @@ def _show(hit: Hit) -> None:
     out.print(Text(f"{article.source.name} · {when} · {tags}{more}", style="dim"), soft_wrap=True)
     for fragment in hit.highlights.get("text", ())[:1]:
         out.print(_marked(" ".join(fragment.split()), ""), soft_wrap=True)
-    out.print(Text(article.url, style="cyan"), soft_wrap=True)
+    out.print(Text(article.address, style="cyan"), soft_wrap=True)
     out.print()
 
 

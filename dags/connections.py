@@ -9,7 +9,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from jobs.context import Context, open_context
-from newswatch.hosts import addresses
+from newswatch.servers import addresses_of_hosts
 from newswatch.settings import Settings
 
 ELASTICSEARCH, SMTP = "newswatch_elasticsearch", "newswatch_smtp"
@@ -37,7 +37,7 @@ def elasticsearch_settings(connection: Connection) -> dict[str, Any]:
     """
     extra = connection.extra_dejson
     hosts = (connection.host, extra.get("hosts"))
-    urls = addresses(hosts, scheme=connection.schema or "http", port=connection.port or 9200)
+    urls = addresses_of_hosts(hosts, scheme=connection.schema or "http", port=connection.port or 9200)
     stated = {
         "elasticsearch_url": ",".join(urls),
         "elasticsearch_username": connection.login,

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote_plus
 
 from ingest.identity import agreed_url
-from ingest.urls import absolute, article_id, canonicalize, domain_of, is_address
+from ingest.urls import absolute, canonicalize, domain_of, is_address, known_id, part_url, untracked
 from newswatch.model import Article, Entry, Extracted, Feed, Provenance, Source, TextStatus
 
 SHORT_CHARS: Final = 1_200
@@ -20,8 +20,11 @@ _CJK: Final = ("zh", "ja", "ko")
 
 
 def wants_page(entry: Entry, feed: Feed) -> bool:
-    """Whether the article's page is to be fetched: as the feed is configured, in `auto` where its text is short."""
-    if entry.url is None or feed.full_text == "feed":
+    """Whether the article's page is to be fetched: as the feed is configured, in `auto` where its text is short.
+
+    A page that several entries lead to is the text of none.
+    """
+    if entry.url is None or entry.part or feed.full_text == "feed":
         return False
     return feed.full_text == "page" or len(_feed_text(entry)) < _short(entry.language or feed.language)
 
@@ -50,7 +53,7 @@ def assemble(
     body, status = _weigh(entry, page)
     published = entry.published or (page.published if page else None)
     return Article(
-        id=article_id(url),
+        id=known_id(url),
         url=url,
         title=entry.title or (page.title if page else "") or url,
         summary=entry.summary,
@@ -66,6 +69,7 @@ def assemble(
         image=entry.image or (page.image if page else None),
         problems=(*entry.problems, *(page.problems if page else ())),
         feeds=(feed.id,),
+        link=_link(entry, page, final_url, url),
     )
 
 
@@ -78,14 +82,27 @@ def source_of(feed: Feed, url: str) -> Source:
 def _url(entry: Entry, feed: Feed, page: Extracted | None, final_url: str | None) -> str:
     """The article's canonical URL: the page's where it can be believed, else the entry's link.
 
-    Without a link, the feed's URL and the entry's id stand in.
+    With a part, that is the page and the part; without a link, the feed's URL and the entry's id stand in.
     """
+    if entry.url and entry.part:
+        return part_url(entry.url, entry.part)
     if entry.url:
         return agreed_url(entry.url, final_url, page.canonical_url if page else None)
     own = absolute(f"?newswatch-entry={quote_plus(entry.id)}", feed.url)
     if own is None:  # with so long an id it would be longer than any address may be
         own = absolute(f"?newswatch-entry={hashlib.sha256(entry.id.encode()).hexdigest()[:32]}", feed.url)
     return canonicalize(own or feed.url)
+
+
+def _link(entry: Entry, page: Extracted | None, final_url: str | None, url: str) -> str | None:
+    """The article's address as it was written by the feed, or else by the page; None where that is `url` itself."""
+    if not entry.url:
+        return None
+    stated = absolute(page.canonical_url, final_url or entry.url) if page else None
+    written = [untracked(link) for link in (entry.url, stated) if link]
+    named = (link for link in written if entry.part or canonicalize(link) == url)
+    link = next(named, None)
+    return link if link != url else None
 
 
 def _feed_text(entry: Entry) -> str:

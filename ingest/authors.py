@@ -12,29 +12,62 @@ MAX_CHARS: Final = 1_000
 MAX_WORDS: Final = 5
 """Of one person's name, with `van der` and the like."""
 _ADDRESS: Final = r"[^\s@<>()\[\],;]{1,80}@[^\s@<>()\[\],;]{1,120}"
-_NAME_BEHIND: Final = re.compile(rf"(?:mailto:)?{_ADDRESS}\s*\((?P<name>[^()]+)\)\s*$")
-_NAME_BEFORE: Final = re.compile(rf"(?P<name>[^<>()]*[^<>()\s])\s*[<(\[]\s*(?:mailto:)?{_ADDRESS}\s*[>)\]]\s*$")
+_NAME_BEHIND: Final = re.compile(rf"(?:mailto:)?{_ADDRESS}\s*\((?P<name>[^()]+)\)")
+_ADDRESS_BEHIND: Final = re.compile(rf"(?<=\S)\s*[<(\[]\s*(?:mailto:)?{_ADDRESS}\s*[>)\]]")
+_NOBODY: Final = re.compile(
+    r"(?:https?://|www\.)\S*|[\W\d_]*(?:null|none|undefined|n/?a|object object|author|author_?name)?[\W\d_]*",
+    re.IGNORECASE,
+)
+"""What stands where no name was given: an address, a number, a template's blank."""
 _CDATA: Final = re.compile(r"^\s*<!\[CDATA\[(.*?)\]\]>\s*$", re.DOTALL)
 _BY: Final = re.compile(
-    r"^(?i:by|von|par|por|door|av|af|przez|autor(?:a|e|es|in)?|author|автор)\b\s*:?\s+(?=[^\W\d_a-zа-яё])"
+    r"^(?i:by|(?:written|reporting) by|von|par|por|door|av|af|przez|autor(?:a|e|es|in)?|author|автор|текст|text|oleh"
+    r"|írta|بقلم|نوشته|작성자|文|撰文)\b(?:\s*[:：/]\s*|\s+)(?=[^\W\d_a-zа-яё])"
 )
-_BETWEEN: Final = re.compile(r"\s*[;|]\s*|\s*,\s+|\s+(?:and|und|et|y|e|en|og|och|i|и|та|ve|&)\s+")
+_BETWEEN: Final = re.compile(r"\s*[;|·•、，،؛\n]\s*|\s*,\s*")
+_AND: Final = re.compile(
+    r"\s+(?:&|and|und|et|y|e|en|og|och|i|a|és|ja|și|și|ir|un|dhe|dan|và|ve|и|й|і|та|και|و|اور|और)\s+"
+)
+# fmt: off
+_OF_NAMES: Final = frozenset(
+    {
+        "abu", "af", "al", "av", "bin", "bint", "d", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos",
+        "du", "e", "el", "ibn", "la", "las", "le", "los", "ten", "ter", "van", "von", "y", "zu", "zum", "zur",
+    }
+)
+# fmt: on
+"""Small words within people's names; any other, as in `Ministry of Defence`, is no person's."""
+_UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,8}")
+"""A name in a script that writes it as one word."""
 
 
 def names_in(written: str) -> tuple[str, ...]:
-    """The names in one author element; an address without a name stands for itself."""
+    """The names in one author element of a feed or a page; a mail address without a name stands for itself."""
     if len(written) > MAX_CHARS:
         return ()
     cdata = _CDATA.match(written)
-    plain = text.unescape(cdata[1] if cdata else written)
-    named = _NAME_BEHIND.match(plain.strip()) or _NAME_BEFORE.match(plain.strip())
-    line = text.one_line(text.from_markup(named["name"] if named else plain)).strip(" ,;|\"'")
+    plain = _NAME_BEHIND.sub(r"\g<name>", text.unescape(cdata[1] if cdata else written).strip())
+    plain = _ADDRESS_BEHIND.sub("", plain)
+    markup = plain if "<" in plain else plain.replace("\n", " · ")  # in HTML a line break is a blank
+    line = text.one_line(text.from_markup(markup)).strip(" ,;|·\"'").removeprefix("mailto:")
     by = _BY.match(line)
-    return _apart(line[by.end() :] if by else line)
+    line = line[by.end() :] if by else line
+    return () if _NOBODY.fullmatch(line) else _apart(line)
 
 
 def _apart(line: str) -> tuple[str, ...]:
-    """Several people, where each part has the words of a name; `Roe, Jane` is one."""
+    """Several people, where each part is written as a name is; `Roe, Jane` is one."""
     parts = [part for part in _BETWEEN.split(line) if part]
-    names = all(2 <= len(part.split()) <= MAX_WORDS for part in parts)
-    return tuple(parts) if names and len(parts) > 1 else (line,) if line else ()
+    people = [name for part in parts for name in _AND.split(part)]
+    for names in (people, parts):
+        if len(names) > 1 and all(map(_is_name, names)):
+            return tuple(names)
+    return (line,) if line else ()
+
+
+def _is_name(part: str) -> bool:
+    words = part.split()
+    if len(words) == 1:
+        return _UNSPACED.fullmatch(part) is not None
+    small = (word for word in words if word.isalpha() and word.islower())
+    return len(words) <= MAX_WORDS and all(word in _OF_NAMES for word in small)

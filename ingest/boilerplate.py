@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -23,22 +24,37 @@ BLOCKS: Final = frozenset(
     }
 )
 # fmt: on
+HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
 _SILENT: Final = frozenset({"script", "style", "noscript", "template", "svg"})
 _LINES: Final = frozenset({"p", "li", "div", "h2", "h3", "h4", "h5", "h6", "section", "blockquote", "td", "dd"})
 _NO_LETTER: Final = re.compile(r"[\W_]+")
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_UNSEEN: Final = re.compile(
+    r"(?:^|\s)(?:[\w-]+-)?(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|element-invisible|vh)(?:\s|$)",
+    re.IGNORECASE,
+)
+"""Classes by which the web's style libraries hide what is only read aloud: `opens in a new window`."""
+_CAPTIONED: Final = re.compile(r"(?:^|[\s_-])(?:image|img|photo|picture|figure|caption)s?(?=$|[\s_-])", re.IGNORECASE)
+"""Classes of what holds a picture and the line below it."""
+PROSE_CHARS: Final = 100
+"""A paragraph of more that ends as a sentence does is prose, whatever its class."""
+CAPTION_CHARS: Final = 400
+CARD_CHARS: Final = 500
+"""Without blanks: a link around a heading and no more than that is another story's card."""
 _STOPS: Final = ".!?…。！？｡．।॥۔؟։።។။།"
 """End a sentence; also in Hindi, Urdu and Arabic, Armenian, Amharic, Khmer, Burmese and Tibetan."""
 _CLOSERS: Final = "」』\"”“»«›‹’‘')）]"
 _ENDS: Final = tuple(f"{_STOPS}{_CLOSERS}:;؛：；")
 _UNSTOPPED: Final = re.compile(r"[\u0e00-\u0eff]")
 """Thai and Lao, which end no sentence with a mark."""
+_CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 HIDDEN_PROSE: Final = 300
 """Characters of paragraphs: a hidden element with more may be the article itself, shown by a script."""
 ASIDE_SHARE: Final = 0.3
 """Of the page's text: a larger aside is the article in the wrong element."""
 LINKED_CHARS: Final = 60
-"""Characters without blanks: a paragraph that is a link and a sentence is prose from that length on."""
+"""Characters without blanks, one of CJK counted as three: a paragraph that is a link and a sentence is prose from
+that length on."""
 LEAD_CHARS: Final = 100
 TRAIL_CHARS: Final = 60
 PROMPT_CHARS: Final = 300
@@ -83,8 +99,25 @@ _PROMPT: Final = re.compile(
     rf"^\W*(?:{'|'.join(line for line in _PROMPTS.splitlines() if line and not line.startswith('#'))})", re.IGNORECASE
 )
 
+_SLOTS: Final = r"""
+ads?|advertisement|(?:skip|close) ad(?:vertisement)?|anzeige|werbung|publicité|passer la publicité|publicidade?|anuncio
+pubblicità|advertentie|annons|annonser?|annonce|mainos|reklam[aāeăë]?|reklaam|reclamă|hirdetés|oglas|διαφήμιση|реклама
+iklan|quảng cáo|โฆษณา|広告|廣告|广告|광고|إعلان|اعلان|تبلیغات|פרסומת|विज्ञापन|বিজ্ঞাপন
+(?:(?:story|article|post) )?continues? (?:reading )?(?:below|after)(?: (?:this |the )?ad(?:vert(?:isement)?)?)?
+"""
+_SLOT: Final = re.compile(
+    rf"\W*(?:{'|'.join(filter(None, _SLOTS.splitlines()))})\W*"
+    r"|(?:\$\$|\{\{|\[\[|%%|##)\s*\w+\s*(?:\$\$|\}\}|\]\]|%%|##)",
+    re.IGNORECASE,
+)
+"""A line that says `advertisement` and nothing else, and a template's mark for one."""
+
 _ADDRESSED: Final = re.compile(
-    r"newsletter|sign up (?:for|to|here|now)|sign in|subscribe (?:to|now|for|and you)|follow (?:us|@|our)"
+    r"(?:our|your|daily|weekly|free|the|this|unser\w*|notre|nuestr\w+|nostra|nossa|onze|vårt|nasz\w*) (?:\S+ ){0,3}"
+    r"newsletter|newsletters?\b.{0,60}\b(?:you|your|us|inbox|dir|dich|ihnen|ihr|vous|votre|anmelden|abonnieren)\b"
+    r"|sign up (?:for|to|here|now)\b|sign in|follow (?:us|our)\b|follow @\w+ (?:on|for|and)\b"
+    r"|subscribe (?:now|today|here|for|and you)|subscribe to (?:our|the|my|this|us)\b.{0,40}"
+    r"(?:newsletter|channel|podcast|page|feed|updates|alerts|app|magazine|paper|service|youtube|telegram|whatsapp)"
     r"|all rights reserved|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here"
     r"|our app|push.?(?:notifications?|nachrichten)|abonn(?:ez-|iere)|inscri(?:vez-|va-se)|suscríbe|iscriviti|assine"
     r"|meld je|подпишитесь|підпишіться|abone ol|prenumer",
@@ -136,6 +169,7 @@ def visible_text(element: etree._Element) -> str:
 
 def prune(tree: etree._Element) -> None:
     """Takes out of `tree`, in place, what is hidden, set aside, or a list of links, and the links of linked prose."""
+    _flatten_ruby(tree)
     elements = [element for element in tree.iter() if isinstance(element.tag, str)]
     sizes = _measure(elements)
     total = max((sizes[element].text for element in elements if element.tag in ("body", "html")), default=0)
@@ -143,8 +177,42 @@ def prune(tree: etree._Element) -> None:
     linked = [element for element in elements if _is_linked_paragraph(element, sizes[element])]
     for element in doomed:
         _drop(element)
+    _straighten(tree)
     for element in linked:
         etree.strip_tags(element, "a")  # else the extractor takes it for a list of links
+
+
+def _straighten(tree: etree._Element) -> None:
+    """Takes from elements what an extractor would misread.
+
+    An aside that is the article; a table that is the layout; the names of paragraphs of prose, as `comment-text` may be
+    what an editor's program calls each of them.
+    """
+    for paragraph in tree.iter("p"):
+        if paragraph.get("class") or paragraph.get("id"):
+            line = visible_text(paragraph)
+            if len(line) >= PROSE_CHARS and is_sentence(line) and not _is_of_picture(paragraph.get("class") or ""):
+                etree.strip_attributes(paragraph, "class", "id")
+    for aside in list(tree.iter("aside")):
+        aside.tag = "div"  # what was aside is gone by now
+    for table in list(tree.iter("table")):
+        if any(sum(1 for _ in cell.iter("p", "h1")) > 1 for cell in table.iter("td")):
+            for part in table.iter("table", "tbody", "tr", "td"):
+                part.tag = "div"
+
+
+def _flatten_ruby(tree: etree._Element) -> None:
+    """Japanese with its reading as plain text: in the brackets that `rp` gives for this, else without the reading.
+
+    An extractor would take each `ruby` for the end of a paragraph.
+    """
+    rubies = list(tree.iter("ruby"))
+    for ruby in rubies:
+        if ruby.find(".//rp") is None:
+            for reading in list(ruby.iter("rt", "rtc")):
+                _drop(reading)
+    if rubies:
+        etree.strip_tags(tree, "ruby", "rb", "rt", "rp", "rtc")
 
 
 def _measure(elements: Sequence[etree._Element]) -> dict[etree._Element, _Size]:
@@ -182,8 +250,10 @@ def _is_boilerplate(element: etree._Element, sizes: dict[etree._Element, _Size],
         return False
     if _is_hidden(element) and size.prose < HIDDEN_PROSE:
         return True
-    if element.tag == "aside":
+    if element.tag in ("aside", "figcaption"):
         return size.text < ASIDE_SHARE * total
+    if size.text < ASIDE_SHARE * total and (_is_card(element, size) or _is_captioned(element, size)):
+        return True
     if element.tag in ("ul", "ol"):
         return _is_link_list(element, size, sizes)
     return element.tag in _LINES and not size.has_block and _is_link_line(element, size)
@@ -193,8 +263,34 @@ def _is_hidden(element: etree._Element) -> bool:
     return (
         element.get("hidden") is not None
         or element.get("aria-hidden") == "true"
+        or _is_unseen(element.get("class") or "")
         or _HIDDEN.search(element.get("style") or "") is not None
     )
+
+
+@lru_cache(maxsize=2_048)
+def _is_unseen(names: str) -> bool:
+    """Whether classes say so; the same few stand on hundreds of elements of a page."""
+    return _UNSEEN.search(names) is not None
+
+
+@lru_cache(maxsize=2_048)
+def _is_of_picture(names: str) -> bool:
+    return _CAPTIONED.search(names) is not None
+
+
+def _is_card(element: etree._Element, size: _Size) -> bool:
+    """A link around a heading: another story's."""
+    holds = element.tag == "a" and size.has_block and size.text < CARD_CHARS
+    return holds and any(heading.tag != "h1" for heading in element.iter(*HEADINGS))
+
+
+def _is_captioned(element: etree._Element, size: _Size) -> bool:
+    """A picture with the line below it, and nothing else."""
+    named = size.text < CAPTION_CHARS and element.tag != "a" and _is_of_picture(element.get("class") or "")
+    if not named or not any(True for _ in element.iter("img", "picture", "video")):
+        return False
+    return sum(2 if line.tag[0] == "h" else 1 for line in element.iter("p", "li", *HEADINGS) if visible_text(line)) < 2
 
 
 def _is_link_list(element: etree._Element, size: _Size, sizes: dict[etree._Element, _Size]) -> bool:
@@ -216,8 +312,11 @@ def _is_link_line(element: etree._Element, size: _Size) -> bool:
 
 def _is_linked_paragraph(element: etree._Element, size: _Size) -> bool:
     """A paragraph of the article of which most is a link; a headline ends without a stop."""
-    is_long = element.tag == "p" and size.text >= LINKED_CHARS and size.links >= 0.5 * size.text
-    return is_long and is_sentence(visible_text(element))
+    if element.tag != "p" or size.links < 0.5 * size.text:
+        return False
+    line = visible_text(element)
+    is_long = size.text + 2 * len(_CJK.findall(line)) >= LINKED_CHARS
+    return is_long and is_sentence(line)
 
 
 def _drop(element: etree._Element) -> None:
@@ -239,7 +338,7 @@ def _drop(element: etree._Element) -> None:
 
 def lines_of(tree: etree._Element) -> list[str]:
     """The innermost blocks of the page as lines, in their order."""
-    elements = tree.iter("p", "div", "h2", "h3", "section", "header", "li", "span", "strong")
+    elements = tree.iter("p", "div", "h2", "h3", "section", "header", "footer", "li", "span", "strong")
     return [visible_text(element) for element in elements if len(element) <= MAX_CHILDREN and not _holds_block(element)]
 
 
@@ -270,7 +369,8 @@ def complete(text: str, paragraphs: Sequence[Paragraph], at_least: int = 300) ->
     """`text` with the paragraphs of the page that the extractor passed over.
 
     A page may break its article over several containers of one kind, to put advertisements in between; an extractor
-    that settles on one of them loses the rest. Paragraphs that stand where most of the extracted ones do belong to it.
+    that settles on one of them loses the rest. Paragraphs that stand where most of the extracted ones do belong to it,
+    and those directly around the container of these: the first ones before what only subscribers see at once.
     """
     lines = text.split("\n")
     where = {key(line): number for number, line in enumerate(lines)}
@@ -281,13 +381,16 @@ def complete(text: str, paragraphs: Sequence[Paragraph], at_least: int = 300) ->
         if its_key in where or its_key in whole:
             found[paragraph.path] += len(paragraph.text)
     slots = {path for path, size in found.items() if size > 0.25 * found.total()}
+    around = {(slot[0], *slot[up:]) for slot in slots for up in (2, 3)}
     missing: defaultdict[int, list[str]] = defaultdict(list)
     last = -1
     for paragraph in paragraphs:
         its_key = key(paragraph.text)
         if its_key in where:
             last = where[its_key]
-        elif paragraph.path in slots and its_key not in whole:
+        elif its_key not in whole and (
+            paragraph.path in slots or (last < 0 and paragraph.path in around and is_sentence(paragraph.text))
+        ):
             missing[last].append(paragraph.text)
     if sum(len(line) for lost in missing.values() for line in lost) < at_least:
         return text
@@ -340,7 +443,11 @@ def trim(text: str, titles: Iterable[str], linked: Container[str] = frozenset())
 
 def _is_prompt(line: str, linked: Container[str]) -> bool:
     """A label, a link or an appeal to the reader. What begins like one and is a sentence belongs to the article."""
-    if len(line) >= PROMPT_CHARS or not _PROMPT.match(line):
+    if len(line) >= PROMPT_CHARS:
+        return False
+    if _SLOT.fullmatch(line):
+        return True
+    if not _PROMPT.match(line):
         return False
     return not is_sentence(line) or _ADDRESSED.search(line) is not None or key(line) in linked
 

@@ -24,6 +24,9 @@ MAX_ELEMENTS: Final = 50_000
 """Of one document."""
 _ELEMENT: Final = re.compile(rb"<\w")
 _BLANKS: Final = re.compile(rb"\s{100,}")
+_RELATION: Final = re.compile(r"https?://www\.iana\.org/assignments/(?:link-)?relations?/", re.IGNORECASE)
+_KEPT: Final = frozenset({"id", "link"})
+"""Elements of which an empty one says nothing against one before it."""
 _ELEMENTS: Final = f"it has more than {MAX_ELEMENTS:,} elements"
 _ATTRIBUTES: Final = f"an element has more than {MAX_ATTRIBUTES} attributes: the others were not read"
 
@@ -32,14 +35,18 @@ class TooMuchError(Exception):
     """The document is refused; the message goes on after "reading it failed": "it has more than 500 …"."""
 
 
-def parse(body: bytes, headers: dict[str, str]) -> Any:
-    """What `feedparser.parse` gives; problems stand in `feed[NOTES]`.
+def parse(body: bytes, charset: str | None) -> Any:
+    """What `feedparser.parse` gives; problems stand in `feed[NOTES]`. Dates stand as they are written, and only so.
+
+    `charset` is what `body` is in; None: the document says it. The server's media type is not told: `text/xml` would
+    mean ASCII to it (RFC 3023, which RFC 7303 took back), and most feeds are served as that.
 
     Raises:
         TooMuchError: more elements or deeper ones than are read.
     """
     # The sanitiser and the link resolver work on embedded markup, of which only the text is kept here. The document's
     # address is kept from it, or it would resolve relative ids too, and another address would make all entries new.
+    headers = {"content-type": f"application/xml; charset={charset}" if charset else "application/xml"}
     return _feedparser().parse(
         io.BytesIO(_with_short_head(body)), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
@@ -55,8 +62,9 @@ def _with_short_head(body: bytes) -> bytes:
 @cache
 def _feedparser() -> Any:
     import feedparser
-    from feedparser import api
+    from feedparser import api, datetimes
 
+    datetimes._date_handlers.clear()  # `ingest.dates` reads dates: feedparser takes unknown zones for UTC
     api.StrictFeedParser = type("StrictFeedParser", (_Strict, api.StrictFeedParser), {})
     api.LooseFeedParser = type("LooseFeedParser", (_Loose, api.LooseFeedParser), {})
     return feedparser
@@ -68,7 +76,10 @@ class _Bounded:
     depth: int
     feeddata: dict[str, Any]
     namespaces_in_use: dict[str, str]
+    guidislink: bool
+    title_depth: int
     _elements = 0
+    _title_depth_outside = -1
 
     def note(self, problem: str) -> None:
         """Tell that something was left out."""
@@ -86,6 +97,41 @@ class _Bounded:
         details = context.get(f"{key}s") or [{}]
         if not details[-1] and context.get(key):
             details[-1]["name"] = context[key]
+
+    def _start_link(self, attrs_d: dict[str, Any]) -> None:
+        """A relation by its one name; it may be in capitals, beside others or an address (RFC 4287, 4.2.7.2)."""
+        names = [_RELATION.sub("", name) for name in str(attrs_d.get("rel") or "").lower().split()]
+        if names:
+            attrs_d["rel"] = "alternate" if "alternate" in names else names[0]
+        super()._start_link(attrs_d)  # type: ignore[misc]
+
+    def pop(self, element: str, strip_whitespace: int = 1) -> Any:
+        if element not in _KEPT:
+            return super().pop(element, strip_whitespace)  # type: ignore[misc]
+        context = self._get_context()  # type: ignore[attr-defined]
+        before = dict.get(context, element)
+        output = super().pop(element, strip_whitespace)  # type: ignore[misc]
+        if before and not output and dict.get(context, element) == "":
+            context[element] = before
+        return output
+
+    def _end_guid(self) -> None:
+        """A guid is the link beside an empty link too."""
+        context = self._get_context()  # type: ignore[attr-defined]
+        if dict.get(context, "link") == "":
+            del context["link"]
+        super()._end_guid()  # type: ignore[misc]
+
+    _end_id = _end_guid
+
+    def _start_source(self, attrs_d: dict[str, Any]) -> None:
+        """A source has a title of its own, and after it `media:title` would pass for the entry's."""
+        self._title_depth_outside = self.title_depth
+        super()._start_source(attrs_d)  # type: ignore[misc]
+
+    def _end_source(self) -> None:
+        super()._end_source()  # type: ignore[misc]
+        self.title_depth = self._title_depth_outside
 
     def _add_tag(self, term: str, scheme: str, label: str) -> None:
         """Only the last category is kept: none is used, and feedparser compares each with all before it."""

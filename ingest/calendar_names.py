@@ -8,10 +8,11 @@ from functools import cache
 from typing import Final
 
 LOCALES: Final = (
-    "ar", "ar_DZ", "ar_LB", "ar_MA", "bg", "bn", "bs", "ca", "cs", "da", "de", "de_AT", "el", "en", "es", "et", "fa",
-    "fi", "fr", "ha", "he", "hi", "hr", "hu", "id", "ig", "it", "ja", "ko", "lt", "lv", "mk", "ms", "nb", "nl", "nn",
-    "pl", "pt", "ro", "ru", "sk", "sl", "so", "sq", "sr", "sr_Latn", "sv", "sw", "th", "tr", "uk", "ur", "vi", "yo",
-    "zh",
+    "af", "am", "ar", "ar_DZ", "ar_LB", "ar_MA", "az", "be", "bg", "bn", "bs", "ca", "cs", "da", "de", "de_AT", "el",
+    "en", "es", "et", "fa", "fi", "fil", "fr", "gl", "gu", "ha", "he", "hi", "hr", "hu", "hy", "id", "ig", "is", "it",
+    "ja", "ka", "kk", "km", "kn", "ko", "ky", "lo", "lt", "lv", "mk", "ml", "mn", "mr", "ms", "my", "nb", "ne", "nl",
+    "nn", "pa", "pl", "ps", "pt", "ro", "ru", "si", "sk", "sl", "so", "sq", "sr", "sr_Latn", "sv", "sw", "ta", "te",
+    "th", "tr", "uk", "ur", "vi", "yo", "zh",
 )  # fmt: skip
 """Whose names are known. Algeria's, Lebanon's and Morocco's stand for the three ways Arabic names the months."""
 
@@ -38,9 +39,16 @@ Names = dict[str, dict[int, set[str]]]
 
 
 def plain(name: str) -> str:
-    """`name` to be compared: without case, dots, and the accents of Latin, Greek and Cyrillic letters."""
-    apart = unicodedata.normalize("NFD", name.casefold())
-    return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f")).strip(" .॰")
+    """`name` to be compared: without case, dots, the accents of Latin, Greek and Cyrillic letters, and Arabic hamza.
+
+    Turkish has two letters i, which meet when it is written in capitals: KASIM is kasım.
+    """
+    apart = unicodedata.normalize("NFD", name.casefold().replace("ı", "i"))
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not _is_accent(c))).strip(" .॰")
+
+
+def _is_accent(char: str) -> bool:
+    return "\u0300" <= char <= "\u036f" or "\u064b" <= char <= "\u0655"
 
 
 def months(name: str, language: str | None) -> frozenset[int]:

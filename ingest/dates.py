@@ -48,11 +48,24 @@ def read(written: str, hints: Hints = NO_HINTS) -> datetime | str:
     if len(written) > MAX_CHARS:
         return f"has more than {MAX_CHARS} characters"
     try:
-        return _common(written) or _epoch(written.strip()) or _Written(written, hints).date()
+        return _of_our_count(_common(written) or _epoch(written.strip()) or _Written(written, hints).date(), hints)
     except _NoDateError as error:
         return str(error)
     except (ValueError, OverflowError):
         return "is no day or time of the calendar"
+
+
+def _of_our_count(when: datetime, hints: Hints) -> datetime:
+    """`when` in the Gregorian calendar: software of some countries writes their own year into ISO dates.
+
+    Raises:
+        _NoDateError: the year is of a calendar that is not known, or not read.
+    """
+    if when.year in _BUDDHIST_YEARS and {hints.language, hints.country} & _BUDDHIST_PLACES:
+        return when.replace(year=when.year - _BUDDHIST)
+    if any(when.year in years for years in (*_OTHER_YEARS, _BUDDHIST_YEARS)):
+        raise _NoDateError(f"has the year {when.year}, which is of another calendar")
+    return when
 
 
 class _NoDateError(Exception):
@@ -110,7 +123,8 @@ _CLOCKS: Final = tuple(
         rf"{_BEFORE}{_HOUR}:(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<part>\d{{1,9}}))?)?(?![\d:])(?:{_AFTER})?",
         rf"{_BEFORE}{_HOUR}\s?{_UNIT}\s?(?:(?P<minute>\d\d?)\s?(?:[分분]|(?!\d)))?(?:\s?(?P<second>\d\d?)\s?[秒초])?",
         rf"{_HOUR}{_AFTER}",
-        r"(?<![\d.,:+-])(?P<hour>[01]?\d|2[0-3])\.(?P<minute>[0-5]\d)(?:\.(?P<second>[0-5]\d))?(?![\d.])",
+        r"(?<![\d.,:+-])(?P<hour>[01]?\d|2[0-3])\.(?P<minute>[0-5]\d)(?:\.(?P<second>[0-5]\d))?(?![\d.])"
+        rf"(?:{_AFTER})?",
     )
 )
 """18:00:00, 18 Uhr 30, 6 PM, 18.00."""
@@ -124,7 +138,7 @@ _DASHED: Final = re.compile(r"(\d)-([^\W\d]+\.?)-(\d)")
 _BRACKET: Final = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _AREA: Final = re.compile(r"\b[A-Za-z]+(?:/[A-Za-z_]+(?:-[A-Za-z_]+)*(?:[+-]\d{1,2})?){1,2}")
 _OFFSET: Final = re.compile(
-    r"(?:\b(?:GMT|UTC|UT|Z)\s?|(?<![^\W\d]))([+-])(\d\d?)(?::?(\d\d))?(?![\d:.])", re.IGNORECASE
+    r"(?:\b(?:GMT|UTC|UT)\s?|\bZ(?=[+-]00:?00)|(?<![^\W\d]))([+-])(\d\d?)(?::?(\d\d))?(?![\d:.])", re.IGNORECASE
 )
 _GO_CLOCK: Final = re.compile(r" m=[+-][\d.]+$")
 _MINUS: Final = str.maketrans("−–—‐‑‒،؛", "------,,")
@@ -136,8 +150,9 @@ _BEFORE_TIME: Final = re.compile("(?:T\\s?)?\x00", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\s,;/|·•\x00]+")
 _WEEKDAY_NUMBER: Final = re.compile(r"\bthứ \d\b", re.IGNORECASE)
 _FILLERS: Final = """
-at on of the um uhr den der à le a las los la às as de del alle ore ora om op uur kl klo kello o godz w dnia dne v hod
-h hrs г год року р года в о об у saat στις τις ώρα الساعة في يوم ngày năm lúc pukul d m gada - ' :
+at on of the um uhr den der à le a las los la às as de del alle ore ora om op uur kl klo kello o godz g r w
+dnia dne v hod
+h hrs г год року р года в о об у saat στις τις ώρα الساعة في يوم ngày năm lúc pukul d m gada val - ' :
 """
 """Words that stand in dates and say nothing."""
 _MONTH_FIRST: Final = frozenset({"en", "fil", "tl", None})
@@ -147,6 +162,12 @@ _REIWA: Final = 2018
 """The year before the first of the Japanese emperor's reign."""
 _BUDDHIST: Final = 543
 """Years by which the Thai count is ahead."""
+_BUDDHIST_YEARS: Final = range(2_400, 2_700)
+_BUDDHIST_PLACES: Final = frozenset({"th", "TH", "lo", "LA", "km", "KH"})
+_OTHER_YEARS: Final = (range(80, 200), range(1_300, 1_500))
+"""Of Taiwan's count; of Iran's and Afghanistan's solar one and of the Islamic lunar one, which are not told apart."""
+_LABEL: Final = re.compile(r"^[^\d:]{1,40}:\s*(?=\S)")
+"""`Published: `, before the date."""
 _LAST_CENTURY: Final = 70
 """From here on, two digits of a year belong to the twentieth century."""
 Day = tuple[int, int, int]
@@ -175,7 +196,7 @@ class _Written:
             _NoDateError: something is missing, is left over or may be meant in two ways.
             ValueError, OverflowError: there is no such day or time.
         """
-        self.rest = _normal(self.rest)
+        self.rest = _LABEL.sub("", _normal(self.rest))
         comments = " ".join(_BRACKET.findall(self.rest))
         self.rest = _BRACKET.sub(" ", self.rest)
         self._take_numeric_day()
@@ -316,7 +337,10 @@ class _Written:
         self.sure_of_year = len(year) == 4
         thai = any("\u0e00" <= char <= "\u0e7f" for word, _ in months for char in word)
         century = 0 if self.sure_of_year else 2_000 if int(year) < _LAST_CENTURY else 1_900
-        full = int(year) + century - (_BUDDHIST if thai and int(year) > 2_400 else 0)
+        if thai and not self.sure_of_year:
+            century, self.sure_of_year = _BUDDHIST_YEARS.start + 100, True
+        full = int(year) + century
+        full -= _BUDDHIST if thai and full in _BUDDHIST_YEARS else 0
         self.days = [(full, month, int(day)) for month in meant]
 
     def _day(self) -> Day:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from ingest import bounds
 from ingest.urls import absolute, read_address
 from newswatch.model import Fetched, FetchFailed, ParsedFeed, Request
 
@@ -131,7 +132,8 @@ async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
         parsed = await asyncio.to_thread(parse, outcome.body, url=outcome.final_url, content_type=kind, now=now)
         if isinstance(parsed, ParsedFeed):
             return Discovery((_found(outcome.final_url, parsed),))
-        links = await asyncio.to_thread(linked, outcome.body, outcome.final_url)
+        links, unread = await asyncio.to_thread(_linked_in_time, outcome.body, outcome.final_url)
+        cuts += [unread] if unread else []
         for candidates, most in ((parsed.feeds, MOST_CANDIDATES), (links, MOST_LINKS)):
             tried, cut = likeliest(candidates, most)
             cuts += [cut] if cut else []
@@ -143,6 +145,18 @@ async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
     home = read_address(url).origin
     found = await _those_that_are(fetcher, [home + path for path in USUAL_PATHS], now)
     return Discovery(found, failure, "; ".join(cuts) or None)
+
+
+def _linked_in_time(page: bytes, url: str) -> tuple[tuple[str, ...], str | None]:
+    """What `page` links to, and a sentence where it could not be read; one that may take long is read by a worker."""
+    if bounds.is_harmless(page):
+        return linked(page, url), None
+    from ingest.workers import OverBudgetError, confined
+
+    try:
+        return confined(bounds.PAGE_S, linked, page, url), None
+    except OverBudgetError as error:
+        return (), f"its links were not looked at: reading it {error}"
 
 
 async def _those_that_are(fetcher: Fetcher, candidates: Sequence[str], now: datetime) -> tuple[FoundFeed, ...]:
@@ -166,7 +180,8 @@ async def _tried(
         outcome = await fetcher.fetch(Request(candidate))
         if not isinstance(outcome, Fetched):
             return None
-        parsed = await asyncio.to_thread(parse, outcome.body, url=outcome.final_url, now=now)
+        kind = outcome.headers.get("content-type")
+        parsed = await asyncio.to_thread(parse, outcome.body, url=outcome.final_url, content_type=kind, now=now)
         return (outcome.body_hash, _found(outcome.final_url, parsed)) if isinstance(parsed, ParsedFeed) else None
 
 

@@ -36,10 +36,40 @@ _WINDOWS: Final = {
 }
 """What Windows writes for the same languages: 0x80 to 0x9F are letters and marks in it, in ISO 8859 nothing."""
 _MARKS: Final = re.compile(r"[\x80-\x9f]")
-_CENTRAL_LETTERS: Final = re.compile(rb"[\x8a\x8c-\x8f\x9a\x9c-\x9f]")
-"""Letters of windows-1250 (Š Ś Ť Ž Ź), which are elsewhere in ISO 8859-2: a text with them is windows-1250."""
+_TELLING: Final = {
+    "iso8859-2": re.compile(rb"[\x8a\x8c-\x8f\x9a\x9c-\x9f]"),
+    "iso8859-4": re.compile(rb"[\x80-\x9f]"),
+    "iso8859-7": re.compile(rb"(?<![\xb8-\xfe])\xa2[\xe1-\xfe]"),
+}
+"""Bytes that only a text of Windows has: letters where ISO 8859 has none (Š Ś Ť Ž Ź) or a quotation mark (Ά), and all
+its marks where hardly a letter is the same."""
+_LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
+HEAD_BYTES: Final = 4_096
+"""In so many bytes of its beginning a page names its encoding."""
+_BEYOND_ASCII: Final = bytes(range(0x80, 0x100))
 BROKEN_SHARE: Final = 0.001
 """Of a page's characters: so many may be broken where it says that it is UTF-8."""
+
+
+def charset_of(content_type: str | None) -> str | None:
+    """The label that a Content-Type gives, as it is written; None where it gives none."""
+    found = _CHARSET.search(content_type or "")
+    return found[1] if found else None
+
+
+def mostly_utf8(body: bytes) -> bytes | None:
+    """`body` if it is UTF-8, with U+FFFD for a few characters that are broken; None where it is something else.
+
+    Few are a quarter of those that are whole: in no other encoding do so many bytes stand as UTF-8 has them.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        text = body.decode("utf-8", "replace")
+        broken = text.count("\ufffd")
+        whole = len(text) - len(body.translate(None, _BEYOND_ASCII)) - broken
+        return text.encode() if 4 * broken <= whole else None
+    return body
 
 
 def decoded(body: bytes, content_type: str | None) -> bytes | str:
@@ -71,8 +101,9 @@ def _labels(body: bytes, content_type: str | None) -> Iterator[str]:
     """The server's label, then the page's, as Python's codecs."""
     from w3lib.encoding import html_body_declared_encoding, resolve_encoding
 
-    header = _CHARSET.search(content_type or "")
-    for label in (header[1] if header else None, html_body_declared_encoding(body)):
+    stated = _CHARSET.search(body[:HEAD_BYTES].decode("latin-1"))  # w3lib passes over labels that it doesn't know
+    inside = html_body_declared_encoding(body) or (stated[1] if stated else None)
+    for label in (charset_of(content_type), inside):
         codec = _MORE_LABELS.get(label.lower()) or resolve_encoding(label) if label else None
         if codec and codec not in ("utf-16", "utf-16-le", "utf-16-be") and codec.replace("_", "-") not in _NO_ENCODINGS:
             yield codec
@@ -83,11 +114,21 @@ def _read(body: bytes, codec: str) -> str | None:
     if codec == "utf-8":
         text = body.decode(codec, "replace")
         return text if text.count("\ufffd") <= BROKEN_SHARE * len(text) else None
-    if codec == "iso8859-2" and _CENTRAL_LETTERS.search(body):
-        codec = "cp1250"
+    windows = _WINDOWS.get(codec)
+    if windows and (telling := _TELLING.get(codec)) and telling.search(body):
+        codec = windows
     try:
         text = body.decode(codec, "replace" if codec.startswith("cp125") else "strict")
     except (LookupError, UnicodeError):
-        return None
-    windows = _WINDOWS.get(codec)
-    return _MARKS.sub(lambda mark: mark[0].encode("latin-1").decode(windows, "replace"), text) if windows else text
+        return body.decode(windows, "replace") if windows else None
+    if not windows or codec == windows:
+        return text
+    other = body.decode(windows, "replace")
+    if _oddity(other) < _oddity(text):
+        return other
+    return _MARKS.sub(lambda mark: mark[0].encode("latin-1").decode(windows, "replace"), text)
+
+
+def _oddity(text: str) -> int:
+    """How many words of `text` are written as no word is: with a capital behind a small letter."""
+    return sum(1 for word in _LETTERS.findall(text) if word[1:] != word[1:].lower() and word != word.upper())

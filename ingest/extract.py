@@ -16,11 +16,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest import boilerplate, bounds, dates, text, walls
+from ingest.authors import names_in
 from ingest.encodings import decoded
 from ingest.parse import language_of
-from ingest.repair import NotUnpackedError, unpacked
 from ingest.structured import PageFacts, read_facts
 from ingest.titles import Titles, choose_title, site_label
+from ingest.unpack import NotUnpackedError, unpacked
 from ingest.urls import absolute, host_of
 from ingest.zones import Hints, hints_of
 from newswatch.model import Extracted
@@ -36,10 +37,17 @@ MAX_BYTES: Final = 5_000_000
 """No article page is longer; beyond it a page is refused unread."""
 MAX_DEPTH: Final = 256
 """How deep libxml2 reads elements in each other; what lies deeper it leaves out."""
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 """Of the rules here; another version may read another text from the same page."""
 _TAG_BYTES: Final = re.compile(rb"<[A-Za-z]")
 _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
+_JOINERS: Final = "\u200c\u200d"
+_STAND_INS: Final = "\U00013000\U00013001"
+"""Two letters that no news is written in: trafilatura drops the joiners, without which Persian words are others."""
+DATED_ELEMENTS: Final = 30
+"""So many elements below the heading are looked at for the article's date."""
+SCRIPT_CHARS: Final = 2_000
+"""Of a script: so far from its beginning a blocker's names itself."""
 LITERAL_CHARS: Final = 400
 """A string in a script that holds an article is no shorter."""
 
@@ -114,14 +122,19 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     titles = Titles(facts.headline, h1s, facts.social_title, facts.document_title)
     title = choose_title(titles, [*facts.sites, site_label(host_of(url))])
     head = _Head(tree, url)
-    published = _published(facts.published, now, hints_of(head.language_tag, url), problems)
+    hints = hints_of(head.language_tag, url)
+    published = _published(facts.published or _dated_line(tree, title, hints), now, hints, problems)
     shown, buttons = boilerplate.lines_of(tree), [boilerplate.visible_text(each) for each in tree.iter("button")]
+    scripts = [f"{script.get('src') or ''} {script.text or ''}"[:SCRIPT_CHARS] for script in tree.iter("script")]
     found = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
     everything = "\n".join([*shown, *buttons])
-    status, why = walls.verdict(title, found, everything, free=facts.free, words=facts.word_count)
+    page = walls.Shown((title, facts.document_title), found, everything, tuple(scripts))
+    status, why = walls.verdict(page, free=facts.free, words=facts.word_count)
+    if walls.is_wall_text(page):
+        found = ""
     return Extracted(
         title=text.one_line(title),
-        text="" if walls.is_wall_text(title, found, everything) else found,
+        text=walls.without_gate(found) if status == "paywall" else found,
         authors=tuple(facts.authors),
         published=published,
         language=head.language,
@@ -154,14 +167,29 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
     linked = boilerplate.linked_lines(tree)
     boilerplate.prune(tree)
     paragraphs = boilerplate.paragraphs_of(tree)
+    kept = _with_stand_ins(tree)
     document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
     raw = text.tidy((document.text if document else "") or "")
+    raw = raw.translate(str.maketrans(_STAND_INS, _JOINERS)) if kept else raw
     found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
     if len(found) < 0.5 * len(facts.article_body):
         found = facts.article_body
     if len(found) < walls.SHELL_CHARS:
         found = max(found, _from_scripts(scripts), key=len)
     return boilerplate.with_standfirst(found, facts.descriptions, shown) if found else ""
+
+
+def _with_stand_ins(tree: etree._Element) -> bool:
+    """Whether the joiners in `tree` have been replaced, in place, by letters that stay."""
+    whole = "".join(map(str, tree.itertext()))
+    if not any(joiner in whole for joiner in _JOINERS) or any(letter in whole for letter in _STAND_INS):
+        return False
+    table = str.maketrans(_JOINERS, _STAND_INS)
+    for element in tree.iter():
+        if isinstance(element.tag, str):
+            element.text = element.text.translate(table) if element.text else element.text
+        element.tail = element.tail.translate(table) if element.tail else element.tail
+    return True
 
 
 def _from_scripts(scripts: Iterable[str]) -> str:
@@ -219,12 +247,34 @@ def _fill_up(facts: PageFacts, tree: etree._Element, url: str) -> None:
         return
     from trafilatura.metadata import extract_metadata
 
-    wanted: dict[str, Any] = {"original_date": True, "extensive_search": True, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
+    # An extensive search takes a day that the article tells of, or the year of the copyright, for its own.
+    wanted: dict[str, Any] = {"original_date": True, "extensive_search": False, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
     found = extract_metadata(tree, default_url=url, date_config=wanted, extensive=True)
     if found.date and not facts.published:  # it would read a stated date that `dates` finds unsure
         facts.published.append(found.date)
     if not facts.authors and found.author:
-        facts.authors = [name.strip() for name in found.author.split(";") if name.strip()]
+        facts.authors = list(dict.fromkeys(name for each in found.author.split(";") for name in names_in(each)))
+
+
+def _dated_line(tree: etree._Element, title: str, hints: Hints) -> list[str]:
+    """The line between the heading and the article's first paragraph that is a date and nothing else; or none.
+
+    What stands above the heading may be today's date.
+    """
+    wanted = boilerplate.key(title)
+    seen = False
+    left = DATED_ELEMENTS
+    for element in tree.iter("h1", "p", "div", "span", "time", "li", "small"):
+        if element.tag == "h1":
+            seen = seen or boilerplate.key(boilerplate.visible_text(element)) == wanted
+        elif seen and left:
+            left -= 1
+            line = boilerplate.visible_text(element)
+            if len(line) > dates.MAX_CHARS and element.tag == "p":
+                break
+            if any(char.isdigit() for char in line) and isinstance(dates.read(line, hints), datetime):
+                return [line]
+    return []
 
 
 def _published(written: Iterable[str], now: datetime, hints: Hints, problems: list[str]) -> datetime | None:

@@ -14,18 +14,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urldefrag
 
 import aiohttp
 from yarl import URL
 
 import newswatch
 from ingest.guard import ForbiddenAddressError, GuardedResolver, refusal
+from ingest.heads import MAX_FIELD, MAX_FIELDS
 from ingest.http import header_text, kind_of, location_of, retry_after_s, validator
 from ingest.pace import Pacer
 from ingest.robots import MAX_BYTES as MAX_ROBOTS
 from ingest.robots import SLOW_STEPS, Rules, read_rules
+from ingest.schedule import answered
+from ingest.unpack import NotUnpackedError, Unpacking
 from ingest.urls import Address, AddressError, read_address, resolve, shown
+from ingest.wire import ForgivingConnector, UnreadableAnswerError
 from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
 from newswatch.problems import REASON_CHARS, reason_of
 from newswatch.settings import Settings
@@ -34,8 +37,6 @@ from newswatch.texts import cut_short
 log = logging.getLogger(__name__)
 
 MAX_HOPS: Final = 10
-MAX_HEADER: Final = 65_536
-"""Characters of one header line; aiohttp's own 8,190 are too few for the policies some publishers send."""
 SLOW_ROBOTS: Final = 20_000
 """Bytes of a robots.txt beyond which it is read in a thread: half a megabyte of rules takes half a second."""
 MAX_CRAWL_DELAY_S: Final = 10.0
@@ -74,7 +75,7 @@ class Fetcher:
 
     async def __aenter__(self) -> Self:
         settings = self._settings
-        connector = aiohttp.TCPConnector(
+        connector = ForgivingConnector(
             resolver=GuardedResolver(aiohttp.DefaultResolver(), self._allowed),
             limit=0,
             keepalive_timeout=15,
@@ -86,8 +87,10 @@ class Fetcher:
             timeout=aiohttp.ClientTimeout(
                 sock_connect=settings.fetch_connect_timeout_s, sock_read=settings.fetch_read_timeout_s
             ),
-            max_line_size=MAX_HEADER,
-            max_field_size=MAX_HEADER,
+            max_line_size=MAX_FIELD + 10,
+            max_field_size=MAX_FIELD + 10,  # of what is longer, mending leaves nothing
+            max_headers=MAX_FIELDS + 10,  # the status line, and the framing that mending adds
+            auto_decompress=False,
         )
         return self
 
@@ -127,7 +130,7 @@ class Fetcher:
         except AddressError:
             return False
         outcome = await self._fetch(Request(robots), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)
-        return not isinstance(outcome, FetchFailed) or outcome.status is not None
+        return answered(outcome)
 
     # ── robots.txt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,6 +174,14 @@ class Fetcher:
             if isinstance(error.os_error, ForbiddenAddressError):
                 return self._failed_at(chase, FailureKind.REFUSED, str(error.os_error))
             return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} can't be reached: {error}")
+        except NotUnpackedError as error:
+            return self._unreadable(chase, f"{chase.host} sent what can't be unpacked: {error}")
+        except UnreadableAnswerError as error:
+            return self._unreadable(chase, f"{chase.host} {error}")
+        except aiohttp.ClientResponseError as error:  # the status in it is aiohttp's own
+            return self._unreadable(chase, f"{chase.host} sent what is no HTTP: {error.message.replace('^', '')}")
+        except aiohttp.ClientPayloadError:
+            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} broke off: its answer is not whole")
         except aiohttp.InvalidURL as error:
             return self._failed_at(chase, FailureKind.REFUSED, f"{shown(str(error.url))} is no URL that can be fetched")
         except aiohttp.ClientError as error:
@@ -180,8 +191,8 @@ class Fetcher:
             return self._failed_at(chase, FailureKind.TRANSIENT, f"{shown(chase.request.url)}: {_told(error)}")
 
     async def _hop(self, chase: _Chase) -> FetchResult | None:
-        """One request; None when it led to another."""
-        url = URL(chase.url)
+        """One request; None when another is to follow."""
+        url = URL(chase.url, encoded=True)  # else yarl would write it anew
         if why := refusal(url, self._allowed):
             return self._failed_at(chase, FailureKind.REFUSED, why)
         host = chase.host = url.raw_host or ""
@@ -200,7 +211,7 @@ class Fetcher:
         assert self._session, "a Fetcher is an async context manager"
         timeout = _with_total(self._session.timeout, max(0.05, self._settings.fetch_total_timeout_s - chase.elapsed_s))
         async with self._session.get(
-            url, headers=chase.headers(), cookies=chase.cookies(url), allow_redirects=False, timeout=timeout
+            url, headers=chase.headers(url), allow_redirects=False, timeout=timeout
         ) as response:
             headers = {name.lower(): header_text(", ".join(response.headers.getall(name))) for name in response.headers}
             status = response.status
@@ -218,7 +229,7 @@ class Fetcher:
         self, chase: _Chase, response: aiohttp.ClientResponse, locations: Sequence[str]
     ) -> FetchResult | None:
         try:
-            target = urldefrag(resolve(location_of(locations), chase.url).url).url
+            target = resolve(location_of(locations), chase.url).url.partition("#")[0]
         except ValueError as error:
             reason = f"{chase.host} redirects to what can't be followed: {error}"
             return self._failed_at(chase, FailureKind.REFUSED, reason, status=response.status)
@@ -229,23 +240,29 @@ class Fetcher:
         chase.url = target
         return None
 
-    async def _body(self, chase: _Chase, response: aiohttp.ClientResponse, headers: Mapping[str, str]) -> FetchResult:
+    async def _body(
+        self, chase: _Chase, response: aiohttp.ClientResponse, headers: Mapping[str, str]
+    ) -> FetchResult | None:
         body, cap = bytearray(), self._settings.fetch_max_bytes
+        unpacking = Unpacking(headers.get("content-encoding"))
         if chase.cut_at is not None:
-            too_big = await _read_body(response, body, chase.cut_at)
+            too_big = await _read_body(response, unpacking, body, chase.cut_at)
             del body[chase.cut_at + 1 :]
-        elif too_big := (response.content_length or 0) > cap or await _read_body(response, body, cap):
+        elif too_big := (response.content_length or 0) > cap or await _read_body(response, unpacking, body, cap):
             response.close()
             reason = f"{shown(chase.url)} is larger than {cap:,} bytes"
             return self._failed_at(chase, FailureKind.REFUSED, reason, status=response.status)
         if too_big:
             response.close()
+        if not body and chase.is_conditional:  # some answer 200 without a body where 304 is meant, or a cache lost it
+            chase.ask_whole()
+            return None
         digest, now = hashlib.sha256(body).hexdigest(), self._clock()
         common = (chase.request.url, chase.url, response.status, headers)
         if digest == chase.request.body_hash:
             return NotModified(*common, now, chase.elapsed_s, tuple(chase.hops))
         return Fetched(
-            *common, bytes(body), digest, now, chase.elapsed_s, tuple(chase.hops), response.content.total_raw_bytes
+            *common, bytes(body), digest, now, chase.elapsed_s, tuple(chase.hops), response.content.total_bytes
         )
 
     def _refused_by_server(self, chase: _Chase, status: int, headers: Mapping[str, str]) -> FetchFailed:
@@ -272,6 +289,10 @@ class Fetcher:
             hops=tuple(chase.hops),
         )
 
+    def _unreadable(self, chase: _Chase, reason: str) -> FetchFailed:
+        """Something came back: the fault is the server's, and no outage of ours."""
+        return replace(self._failed_at(chase, FailureKind.TRANSIENT, reason), answered=True)
+
     def _failed(self, url: str, kind: FailureKind, reason: str) -> FetchFailed:
         """With the reason as one line that can be stored, at most `REASON_CHARS` long."""
         return FetchFailed(url, kind, one_line(reason), self._clock(), 0.0)
@@ -294,17 +315,28 @@ class _Chase:
     def is_conditional(self) -> bool:
         return bool(self._validators)
 
-    def headers(self) -> dict[str, str]:
-        return {"Accept": self._accept, **self._validators}
+    def ask_whole(self) -> None:
+        """From now on without what makes a request conditional."""
+        self._validators = {}
+
+    def headers(self, url: URL) -> dict[str, str]:
+        """What a request for `url` says."""
+        cookies = self._cookies(url)
+        return {"Accept": self._accept, **self._validators, **({"Cookie": cookies} if cookies else {})}
 
     def keep_cookies(self, response: aiohttp.ClientResponse) -> None:
         """For this chase only: some publishers redirect without end whoever brings no cookie back."""
         if response.cookies:
-            self._jar = self._jar or aiohttp.CookieJar(unsafe=True)
+            self._jar = self._jar or aiohttp.CookieJar(unsafe=True, quote_cookie=False)
             self._jar.update_cookies(response.cookies, response.url)
 
-    def cookies(self, url: URL) -> Mapping[str, str] | None:
-        return {name: morsel.value for name, morsel in self._jar.filter_cookies(url).items()} if self._jar else None
+    def _cookies(self, url: URL) -> str:
+        """Each as it came; aiohttp would put `a=b==` in quotation marks, and publishers check what they signed."""
+        if self._jar is None:
+            return ""
+        written = {(morsel.key, morsel.value): morsel.coded_value for morsel in self._jar}
+        meant = self._jar.filter_cookies(url).values()
+        return "; ".join(f"{morsel.key}={written[morsel.key, morsel.value]}" for morsel in meant)
 
 
 def _robots_txt(address: Address) -> str:
@@ -318,13 +350,14 @@ async def _matched(rules: Rules, url: str) -> str | None:
     return rules.refusal(url)
 
 
-async def _read_body(response: aiohttp.ClientResponse, body: bytearray, most: int) -> bool:
-    """Read into `body` until it or what was sent is longer than `most` bytes; whether it is."""
+async def _read_body(response: aiohttp.ClientResponse, unpacking: Unpacking, body: bytearray, most: int) -> bool:
+    """Read into `body`, unpacked, until it or what was sent is longer than `most` bytes; whether it is."""
     async for chunk in response.content.iter_any():
-        body += chunk
-        if max(len(body), response.content.total_raw_bytes) > most:
+        body += unpacking.feed(chunk, most)
+        if max(len(body), response.content.total_bytes) > most:
             return True
-    return False
+    body += unpacking.end()
+    return len(body) > most
 
 
 def _with_total(timeout: aiohttp.ClientTimeout, total_s: float) -> aiohttp.ClientTimeout:

@@ -14,6 +14,7 @@ from ingest.urls import absolute
 from ingest.zones import Hints, hints_of
 from newswatch.model import NotAFeed, ParsedFeed
 
+_TEXTS: Final = ("id", "url", "title", "content_html", "content_text", "summary", "date_published", "date_modified")
 MAX_DIGITS: Final = 1_000
 """Of a whole number; Python reads no more than 4,300, and would give up the document."""
 
@@ -55,7 +56,7 @@ def parse_json_feed(body: bytes, *, url: str | None, country: str | None, now: d
         title=text.one_line(_str(data, "title")),
         site=site,
         language=language,
-        **finish(drafts, language, problems),
+        **finish(drafts, language, problems, site=site),
         hub=next((link for hub in _dicts(data, "hubs") if (link := absolute(_address(hub, "url"), url))), None),
         self_url=absolute(_address(data, "feed_url"), url),
     )
@@ -73,6 +74,7 @@ def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) 
     draft.published = dated(_str(item, "date_published"), "date_published", now, hints, draft.problems)
     draft.updated = dated(_str(item, "date_modified"), "date_modified", now, hints, draft.problems)
     draft.language = language_of(_str(item, "language"))
+    draft.problems += _unreadable(item, _TEXTS)
     draft.image = absolute(_address(item, "image") or _address(item, "banner_image"), base)
     return draft
 
@@ -88,7 +90,7 @@ def _dicts(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def _str(data: dict[str, Any], key: str) -> str:
     """A string, or a number as one: JSON Feed 1.0 let ids be numbers."""
-    value = data.get(key)
+    value = _value(data, key)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return storable(value) if isinstance(value, str) else ""
@@ -96,8 +98,21 @@ def _str(data: dict[str, Any], key: str) -> str:
 
 def _address(data: dict[str, Any], key: str) -> str:
     """A string as it stands: with a "?" for what is no character it would be another address."""
-    value = data.get(key)
+    value = _value(data, key)
     return value if isinstance(value, str) else ""
+
+
+def _value(data: dict[str, Any], key: str) -> Any:
+    """The value of `key`; of an object or a list with one string in it (WordPress's `{"rendered": …}`), that."""
+    value = data.get(key)
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    strings = [one for one in inner if isinstance(one, str)]
+    return strings[0] if len(strings) == 1 else value
+
+
+def _unreadable(data: dict[str, Any], keys: Iterable[str]) -> list[str]:
+    """Which of the keys have a value that is no text."""
+    return [f"{key} is no text: dropped" for key in keys if isinstance(_value(data, key), dict | list | bool)]
 
 
 def _whole(digits: str) -> int | str:

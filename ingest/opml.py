@@ -21,6 +21,7 @@ from newswatch.model import Feed
 NAMESPACE: Final = "https://newswatch.invalid/opml"
 _DECLARATION: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")
 _ANY_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
+_FEEDS: Final = ("rss", "atom", "feed", "rdf")
 _OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "id")
 
 
@@ -40,11 +41,19 @@ class _Outlines:
     def __init__(self) -> None:
         self._folders: list[str | None] = []
         self.found: list[tuple[dict[str, str], tuple[str, ...]]] = []
+        self.others: list[str] = []
+        """Addresses of outlines that are links and other lists."""
 
     def start(self, tag: str, attrib: dict[str, str]) -> None:
         if tag != "outline":
             return
         attributes = {name.lower(): value.strip() for name, value in attrib.items()}
+        kind = attributes.get("type", "").lower()
+        if attributes.get("url") and not attributes.get("xmlurl"):
+            if kind in _FEEDS:  # some write `url` for `xmlUrl`
+                attributes["xmlurl"] = attributes["url"]
+            else:
+                self.others.append(attributes["url"])
         if attributes.get("xmlurl"):
             self.found.append((attributes, tuple(folder for folder in self._folders if folder)))
             self._folders.append(None)
@@ -72,6 +81,7 @@ def read_opml(document: bytes) -> Subscriptions:
             return Subscriptions((), (f"the document can't be read: {error}",))
     feeds: dict[str, FeedSpec] = {}
     problems = [] if outlines.found else ["the document lists no feed"]
+    problems += [f"{shown(url)}: an outline that is no feed" for url in outlines.others]
     for attributes, folders in outlines.found:
         try:
             spec = _spec(attributes, folders)

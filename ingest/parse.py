@@ -3,17 +3,17 @@
 An entry's id is stable from poll to poll, and is made by the first of these that the entry gives:
 
 1. the feed's own id: `guid`, `atom:id`, `rdf:about`, JSON Feed `id`;
-2. the canonical URL of its link;
+2. the canonical URL of its link, with the fragment;
 3. a hash of its title and its date as written, `sha256:…`.
 
-Where one document gives the same id to several entries with different links, the id says nothing, and 2 or 3 is taken.
+Where one document gives the same id to several entries that say different things, the id says nothing, and 2 or 3 is
+taken. Where it gives them the same link, see `ingest.apart`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,12 +21,14 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from ingest import bounded_feedparser, bounds, dates, text
+from ingest.apart import named
 from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
 from ingest.authors import names_in
 from ingest.bounded_feedparser import TooMuchError
 from ingest.discover import advertised
-from ingest.repair import NotUnpackedError, repaired, unpacked
-from ingest.urls import AddressError, absolute, canonicalize, is_address, resolve, shown
+from ingest.repair import repaired
+from ingest.unpack import NotUnpackedError, unpacked
+from ingest.urls import AddressError, absolute, domain_of, is_address, read_address, resolve, shown
 from ingest.zones import Hints, hints_of
 from newswatch.model import Entry, NotAFeed, ParsedFeed
 from newswatch.problems import Bulkhead, Fault, no_fault
@@ -37,17 +39,13 @@ TITLE_CHARS: Final = 120
 """How much of a summary becomes the title of an entry that has none."""
 LITERAL: Final = "text/literal"
 """Of a text that says of itself that it is no markup; the type that feedparser gives may be a guess."""
-PROBLEMS_TOLD: Final = 20
-"""Entries whose problems are told one by one in those of their feed; the rest are counted."""
 _BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
 _PAGE_MARKUP: Final = re.compile(r"<(?:p|br|div|img|a|ul|table|span)\b[^<>]*>", re.IGNORECASE)
 _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
-_REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}));?")
-_XML_BASE: Final = re.compile(rb"""\bxml:base\s*=\s*(?P<quote>["'])(?P<base>[^"'<>]*)(?P=quote)""")
-_SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
+_WEB: Final = re.compile(r"\s*https?:", re.IGNORECASE)
 _BARE_HOST: Final = re.compile(
     r"\s*(?:www\.|(?:[a-z0-9-]+\.)+(?!(?:php\d?|[psx]?html?|aspx?|jspx?|cgi|cfm|do|pl|py|rb|dll|nsf)/)[a-z]{2,18}/)",
     re.IGNORECASE,
@@ -146,13 +144,13 @@ def _read(
         from ingest.json_feed import parse_json_feed
 
         return parse_json_feed(body, url=url, country=country, now=now)
-    mended = repaired(body)
+    mended = repaired(body, url=url, content_type=content_type)
     if b"<urlset" in body[:4_096] or b"<sitemapindex" in body[:4_096]:
         from ingest.sitemap import parse_sitemap
 
         found = parse_sitemap(mended.body, url=url, country=country, now=now)
     else:
-        found = _parse_xml(mended.body, url, content_type, now, country)
+        found = _parse_xml(mended.body, mended.charset, url, now, country)
     return replace(found, problems=(*mended.problems, *found.problems)) if isinstance(found, ParsedFeed) else found
 
 
@@ -160,10 +158,9 @@ def _read(
 
 
 def _parse_xml(
-    body: bytes, url: str | None, content_type: str | None, now: datetime, country: str | None
+    body: bytes, charset: str | None, url: str | None, now: datetime, country: str | None
 ) -> ParsedFeed | NotAFeed:
-    body, problems = readable(body, url)
-    parsed = bounded_feedparser.parse(body, {"content-type": content_type} if content_type else {})
+    parsed = bounded_feedparser.parse(body, charset)
     if not parsed.get("version") and not parsed.entries:
         feeds = advertised(body, url)
         return NotAFeed(url, "it is a page, not a feed" if feeds or _is_html(body) else "it is no feed", feeds)
@@ -172,18 +169,19 @@ def _parse_xml(
     if version == "atom10":
         _mark_literal(parsed.entries)
     # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
-    base = url if version.startswith("atom") else absolute(_text(feed, "link"), url) or url
+    site = absolute(_text(feed, "link"), url)
+    base = url if version.startswith("atom") else site or url
     hints = hints_of(_text(feed, "language"), url, country)
-    problems += _document_problems(parsed)
+    problems = _document_problems(parsed)
     drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, now, hints), problems)
     skip = {name.lower(): _SKIPPED.findall(inner) for name, inner in _SKIP.findall(body[:100_000])}
     return ParsedFeed(
         url=url,
         format=_format(version),
         title=_plain(feed, "title"),
-        site=absolute(_text(feed, "link"), url),
+        site=site,
         language=language_of(_text(feed, "language")),
-        **finish(drafts, language_of(_text(feed, "language")), problems),
+        **finish(drafts, language_of(_text(feed, "language")), problems, site=site),
         ttl_s=_ttl(feed),
         skip_hours=frozenset(int(h) % 24 for h in skip.get(b"hours", ()) if h.isdigit()),
         skip_days=frozenset(_DAYS.index(d) for d in (d.decode().lower() for d in skip.get(b"days", ())) if d in _DAYS),
@@ -193,35 +191,12 @@ def _parse_xml(
     )
 
 
-def readable(body: bytes, url: str | None) -> tuple[bytes, list[str]]:
-    """`body` without two things of which feedparser loses the whole feed, and what was changed.
-
-    A reference to a character that there is not breaks it; an `xml:base` that is no address takes every link along.
-    """
-    problems: list[str] = []
-    if wrong := sum(not _is_character(found) for found in _REFERENCE.finditer(body)):
-        body = _REFERENCE.sub(lambda found: found.group() if _is_character(found) else b"&#xFFFD;", body)
-        problems.append(f"{wrong} references to characters that there are not: shown as \ufffd")
-    return _XML_BASE.sub(partial(_whole_base, url, problems), body) if b"xml:base" in body else body, problems
-
-
-def _is_character(reference: re.Match[bytes]) -> bool:
-    digits = reference["hex"] or reference["decimal"]
-    code = int(digits, 16 if reference["hex"] else 10) if len(digits) < 9 else 0xD800
-    return code < 0xD800 or 0xDFFF < code <= 0x10FFFF
-
-
-def _whole_base(url: str | None, problems: list[str], attribute: re.Match[bytes]) -> bytes:
-    given = text.unescape(attribute["base"].decode("utf-8", "replace"))
-    if absolute(given or "/", url or "https://nowhere.invalid/"):
-        return attribute.group()
-    problems.append(f"xml:base {shown(given)} is no http(s) URL: dropped")
-    return b""
-
-
 def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
     draft = Draft(guid=_text(entry, "id").strip(), title=_plain(entry, "title"))
     draft.link = _entry_link(entry, base, draft.problems)
+    if draft.link and _is_home(draft.link) and is_address(draft.guid) and _is_page_of(draft.guid, draft.link):
+        draft.problems.append(f"link {shown(draft.link)} is the site's home: the id is an address on it and taken")
+        draft.link = read_address(draft.guid).url
     draft.summary = _plain(entry, "summary")
     contents = [_plain_detail(detail) for detail in _get(entry, "content") or () if _is_text(detail)]
     draft.content = max(contents, key=len, default="")
@@ -287,12 +262,24 @@ def _authors(entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
     """The first of the addresses that the entry gives which is one; those before it are noted."""
     given = [_text(entry, "feedburner_origlink"), _own_link(entry)]
-    if _get(entry, "guidislink") and given[1] == _text(entry, "id") and not _SCHEME.match(given[1]):
-        given[1] = ""  # `isPermaLink` is the default, so a bare number passes for a link
+    if _get(entry, "guidislink") and given[1] == _text(entry, "id") and not _WEB.match(given[1]):
+        given[1] = ""  # `isPermaLink` is the default, so a bare number and a `urn:` pass for links
     if not any(link.strip() for link in given):
         given = [next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")]
+    if not any(link.strip() for link in given):  # Atom's content may stand elsewhere (RFC 4287, 4.1.3.2)
+        given = [next((_text(e, "src") for e in _get(entry, "content") or () if "html" in _text(e, "type")), "")]
     links = (link_of(text.unescape(link), base, "link", problems) for link in given)
     return next((link for link in links if link), None)
+
+
+def _is_home(url: str) -> bool:
+    address = read_address(url)
+    return address.path in ("", "/") and not address.query
+
+
+def _is_page_of(url: str, home: str) -> bool:
+    """Whether `url` is a page of the site at `home`, and not that itself."""
+    return not _is_home(url) and domain_of(url) == domain_of(home)
 
 
 def _own_link(entry: Mapping[str, Any]) -> str:
@@ -322,11 +309,9 @@ def _is_image(media: Mapping[str, Any]) -> bool:
 
 
 def _document_problems(parsed: Mapping[str, Any]) -> list[str]:
-    import feedparser
-
     error = _get(parsed, "bozo_exception")
-    if not _get(parsed, "bozo") or error is None or isinstance(error, feedparser.NonXMLContentType):
-        return []  # feeds served as text/html are many, and nothing is lost by it
+    if not _get(parsed, "bozo") or error is None:
+        return []
     return [f"the document is ill-formed: {text.one_line(str(error))}"]
 
 
@@ -413,16 +398,22 @@ def drafted(
     made = [
         walls.attempt("entry", f"entry {number}", partial(draft, item)) for number, item in enumerate(items, start=1)
     ]
-    problems += _told(f"{problem.subject} can't be read: {problem.reason}" for problem in walls.problems)
+    problems += [f"{problem.subject} can't be read: {problem.reason}" for problem in walls.problems]
     return [one for one in made if one is not None]
 
 
 def finish(
-    drafts: Iterable[Draft], language: str | None, problems: list[str], *, fault: Fault = no_fault
+    drafts: Iterable[Draft],
+    language: str | None,
+    problems: list[str],
+    *,
+    site: str | None = None,
+    fault: Fault = no_fault,
 ) -> dict[str, Any]:
     """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`.
 
-    A draft that can't be made an entry costs itself, and is told.
+    `site` is where the feed says that it belongs: a link to it leads to no article. A draft that can't be made an entry
+    costs itself, and is told.
     """
     walls, dropped = Bulkhead("parse", fault=fault), []
     kept: list[Draft] = []
@@ -432,22 +423,15 @@ def finish(
             kept.append(draft)
         else:
             dropped.append(f"entry {number} has no title, link or text: dropped")
-    ambiguous = _ambiguous(kept)
-    entries: dict[str, Entry] = {}
+    entries, hashes = [], []
     for draft in kept:
-        guid = "" if draft.guid in ambiguous else draft.guid
-        entry = walls.attempt("entry", shown(draft.title), partial(_entry, draft, guid, language))
-        if entry and entries.setdefault(entry.id, entry) is not entry:
-            dropped.append(f"entry {shown(entry.id)} stands more than once: the first counts")
+        entry = walls.attempt("entry", shown(draft.title), partial(_entry, draft, language))
+        if entry:
+            entries.append(entry)
+            hashes.append(_hash_id(draft))
     dropped += [f"entry {problem.subject} can't be read: {problem.reason}" for problem in walls.problems]
-    return {"entries": tuple(entries.values()), "problems": (*problems, *_told(dropped))}
-
-
-def _told(problems: Iterable[str]) -> list[str]:
-    """The first `PROBLEMS_TOLD`, and how many there are more."""
-    every = list(problems)
-    more = len(every) - PROBLEMS_TOLD
-    return [*every[:PROBLEMS_TOLD], *([f"{more} more entries have such problems"] if more > 0 else [])]
+    distinct, doubles = named(entries, site, hashes)
+    return {"entries": tuple(distinct), "problems": (*problems, *dropped, *doubles)}
 
 
 def _title_from_summary(draft: Draft) -> None:
@@ -459,15 +443,11 @@ def _title_from_summary(draft: Draft) -> None:
     draft.problems.append("no title: the beginning of the text stands in")
 
 
-def _ambiguous(drafts: Iterable[Draft]) -> set[str]:
-    pairs = {(draft.guid, draft.link or draft.title) for draft in drafts if draft.guid}
-    return {guid for guid, times in Counter(guid for guid, _ in pairs).items() if times > 1}
-
-
-def _entry(draft: Draft, guid: str, language: str | None) -> Entry:
+def _entry(draft: Draft, language: str | None) -> Entry:
+    """The entry, its id the feed's own as yet, or empty."""
     link = draft.link if is_address(draft.link) else None
     return Entry(
-        id=storable(guid) or (canonicalize(link) if link else _hash_id(draft)),
+        id=storable(draft.guid),
         url=link,
         title=storable(draft.title, draft.problems),
         summary=storable(draft.summary, draft.problems),

@@ -1,4 +1,5 @@
-"""A feed's bytes as they should have been sent: unpacked, without what stands before the XML, ampersands escaped.
+"""A feed's bytes as they should have been sent: in the encoding that they say, without what stands before the XML,
+ampersands escaped, references and bases that lead somewhere. The one place where bytes are mended before a parser.
 
 An XML parser gives up at the first such fault, and what reads on after it reads everything otherwise: `AT&T,` as
 `AT&T;,`, and the ids of all entries. So the fault is mended where it is, and the rest is read as ever.
@@ -6,13 +7,17 @@ An XML parser gives up at the first such fault, and what reads on after it reads
 
 from __future__ import annotations
 
+import codecs
 import re
-import zlib
 from dataclasses import dataclass
+from functools import partial
+from html import unescape
 from html.entities import html5
 from typing import Final
 
-GZIP: Final = b"\x1f\x8b"
+from ingest.encodings import charset_of, mostly_utf8
+from ingest.urls import absolute, shown
+
 DECLARATION_WITHIN: Final = 4_096
 """Bytes in which the XML declaration is looked for behind a warning, a comment or blank lines."""
 _DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}\?>")
@@ -22,18 +27,38 @@ _SKIPPED: Final = (
     rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
     rb"|&(?:amp|lt|gt|quot|apos);|&#\d{1,7};|&#x[0-9a-fA-F]{1,6};|&#\d{8,}|&#[xX][0-9a-fA-F]{7,}"
 )
-"""What is no raw ampersand; references to characters that there are not are left to `ingest.parse.readable`."""
+"""What is no raw ampersand; references to characters that there are not are another fault."""
 _FAULT: Final = re.compile(rb"(?P<kept>" + _SKIPPED + rb")|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&", re.DOTALL)
 CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 """What no XML document may hold."""
 _ENTITY: Final = b"<!ENTITY"
 _BAD_REFERENCE: Final = re.compile(rb"&#(?:[0-8]|1[124-9]|2\d|3[01]|x(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));", re.IGNORECASE)
+_REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}));?")
+_XML_BASE: Final = re.compile(rb"""\bxml:base\s*=\s*(?P<quote>["'])(?P<base>[^"'<>]*)(?P=quote)""")
+_PREFIXES: Final = {
+    b"atom": b"http://www.w3.org/2005/Atom",
+    b"content": b"http://purl.org/rss/1.0/modules/content/",
+    b"dc": b"http://purl.org/dc/elements/1.1/",
+    b"dcterms": b"http://purl.org/dc/terms/",
+    b"image": b"http://www.google.com/schemas/sitemap-image/1.1",
+    b"itunes": b"http://www.itunes.com/dtds/podcast-1.0.dtd",
+    b"media": b"http://search.yahoo.com/mrss/",
+    b"news": b"http://www.google.com/schemas/sitemap-news/0.9",
+    b"rdf": b"http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    b"slash": b"http://purl.org/rss/1.0/modules/slash/",
+    b"sy": b"http://purl.org/rss/1.0/modules/syndication/",
+    b"video": b"http://www.google.com/schemas/sitemap-video/1.1",
+    b"wfw": b"http://wellformedweb.org/CommentAPI/",
+}
+"""What the prefixes that feeds and sitemaps use mean where the document forgets to say it."""
+_MORE_NAMESPACES: Final = (b"http://purl.org/rss/1.0/", b"http://www.sitemaps.org/schemas/sitemap/0.9")
+_DECLARED: Final = re.compile(rb"""(\bxmlns(?::[\w.-]{1,40})?\s*=\s*["'])\s*https?://([^"'\s<>]{1,200})(?=\s*["'])""")
+_PREFIXED: Final = re.compile(rb"<(" + rb"|".join(_PREFIXES) + rb"):")
+_ROOT: Final = re.compile(rb"<(?:\w[\w.-]*:)?(?:rss|feed|RDF|urlset|sitemapindex)(?=[\s>])")
+_BROKEN: Final = "\ufffd".encode()
+_UTF_8: Final = frozenset({"utf-8", "utf8", "utf_8"})
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
 """How UTF-16 and UTF-32 begin, in which nothing here can be looked for byte by byte."""
-
-
-class NotUnpackedError(ValueError):
-    """A gzip file that is damaged, or larger than is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +67,92 @@ class Repaired:
 
     body: bytes
     problems: tuple[str, ...] = ()
+    charset: str | None = None
+    """What the bytes are in for certain, or by the server's label; None: the document says it."""
 
 
-def unpacked(body: bytes, limit: int) -> bytes:
-    """`body`, unzipped if it is a gzip file: `feed.xml.gz`, or an encoding that HTTP's client doesn't know.
+def repaired(body: bytes, *, url: str | None = None, content_type: str | None = None) -> Repaired:
+    """`body`, an XML document served from `url`, as a parser can read it; what it was helped with is in `problems`.
 
-    Raises:
-        NotUnpackedError: it is damaged from the start, or has more than `limit` bytes.
+    A byte order mark and valid UTF-8 are believed before the server's label, and that before the document's.
     """
-    if not body.startswith(GZIP):
-        return body
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        found = unzip.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise NotUnpackedError(f"it is a gzip file that can't be unpacked: {error}") from error
-    if len(found) > limit:
-        raise NotUnpackedError(f"unpacked, it has more than {limit:,} bytes, which are not read")
-    return found
-
-
-def repaired(body: bytes) -> Repaired:
-    """`body`, an XML document, as a parser can read it; what it had to be helped with stands in `problems`."""
+    label = charset_of(content_type)
     if body.startswith(_WIDE) or body[:4] == b"\x00\x00\xfe\xff":
         return Repaired(body)
     problems: list[str] = []
-    body = _as_utf8(_from_declaration(body, problems), problems)
+    body = _from_declaration(body, problems)
+    as_utf8 = _as_utf8(body, label, problems)
+    body, charset = (body, _known(label)) if as_utf8 is None else (as_utf8, "utf-8")
     if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose letters look like anything
-        return Repaired(body, tuple(problems))
+        return Repaired(body, tuple(problems), charset)
     plain = body.translate(None, CONTROLS)
     if left_out := len(body) - len(plain):
         problems.append(f"the document is ill-formed: {left_out:,} control characters: left out")
-    return Repaired(plain if _ENTITY in plain[:100_000] else _mended(plain, problems), tuple(problems))
+    if _ENTITY not in plain[:100_000]:
+        plain = _mended(plain, problems)
+    plain = _with_namespaces(_with_characters(plain, problems), problems)
+    if b"xml:base" in plain:
+        plain = _XML_BASE.sub(partial(_whole_base, url, problems), plain)
+    return Repaired(plain, tuple(problems), charset)
+
+
+def _named(address: bytes) -> bytes:
+    """An address of a namespace without what slips: its scheme, a slash or a hash sign at its end, capitals."""
+    return address.partition(b"://")[2].rstrip(b"/#").lower()
+
+
+_BY_NAME: Final = {_named(address): address for address in (*_PREFIXES.values(), *_MORE_NAMESPACES)}
+
+
+def _with_right_address(declared: re.Match[bytes]) -> bytes:
+    """A namespace is a name, and one with https is another: the feed's elements would be nobody's."""
+    return declared[1] + _BY_NAME.get(_named(b"://" + declared[2]), declared[0][len(declared[1]) :])
+
+
+def _with_namespaces(body: bytes, problems: list[str]) -> bytes:
+    """A prefix that nobody declared breaks a strict parser off, and hides its elements from a lenient one."""
+    head = body[:DECLARATION_WITHIN]
+    body = _DECLARED.sub(_with_right_address, head) + body[DECLARATION_WITHIN:] if b"xmlns" in head else body
+    used = {prefix for prefix in set(_PREFIXED.findall(body)) if not re.search(rb"xmlns:" + prefix + rb"\s*=", body)}
+    root = _ROOT.search(body, 0, DECLARATION_WITHIN) if used else None
+    if root is None:
+        return body
+    names = sorted(used)
+    problems.append(f"the document is ill-formed: undeclared prefixes ({b', '.join(names).decode()}): taken as usual")
+    declared = b"".join(b' xmlns:%b="%b"' % (name, _PREFIXES[name]) for name in names)
+    return body[: root.end()] + declared + body[root.end() :]
+
+
+def _known(label: str | None) -> str | None:
+    """A label that names an encoding; `uft-8` names none."""
+    try:
+        return codecs.lookup(label).name if label else None
+    except (LookupError, ValueError):  # ValueError: a NUL in it
+        return None
+
+
+def _with_characters(body: bytes, problems: list[str]) -> bytes:
+    """A reference to a character that there is not costs feedparser the whole feed."""
+    wrong = sum(not _is_character(found) for found in _REFERENCE.finditer(body))
+    if not wrong:
+        return body
+    problems.append(f"{wrong} references to characters that there are not: shown as \ufffd")
+    return _REFERENCE.sub(lambda found: found.group() if _is_character(found) else b"&#xFFFD;", body)
+
+
+def _is_character(reference: re.Match[bytes]) -> bool:
+    digits = reference["hex"] or reference["decimal"]
+    code = int(digits, 16 if reference["hex"] else 10) if len(digits) < 9 else 0xD800
+    return code < 0xD800 or 0xDFFF < code <= 0x10FFFF
+
+
+def _whole_base(url: str | None, problems: list[str], attribute: re.Match[bytes]) -> bytes:
+    """An `xml:base` that is no address takes every link along."""
+    given = unescape(attribute["base"].decode("utf-8", "replace"))
+    if absolute(given or "/", url or "https://nowhere.invalid/"):
+        return attribute.group()
+    problems.append(f"xml:base {shown(given)} is no http(s) URL: dropped")
+    return b""
 
 
 def _mended(body: bytes, problems: list[str]) -> bytes:
@@ -97,17 +176,29 @@ def _from_declaration(body: bytes, problems: list[str]) -> bytes:
     return body[len(before) :]
 
 
-def _as_utf8(body: bytes, problems: list[str]) -> bytes:
-    """`body` with a declaration that tells the truth: no other encoding makes valid UTF-8 by chance."""
+def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | None:
+    """`body` with a declaration that tells the truth; None where it is in no UTF-8.
+
+    No other encoding makes valid UTF-8 by chance, whatever the server (`label`) and the document say. A few broken
+    characters in it are shown as such: the whole document in another encoding would be the greater loss.
+    """
     declared = _ENCODING.match(body)
-    if not declared or declared[2].lower().replace(b"_", b"-") in (b"utf-8", b"utf8") or body.isascii():
-        return body
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return body
-    problems.append(f"the document says {declared[2].decode()} and is UTF-8: read as UTF-8")
-    return declared[1] + b"utf-8" + body[declared.end(2) :]
+    stated = [name.lower() for name in (label, declared[2].decode() if declared else None) if name]
+    if body.isascii():
+        if not any(name.startswith(("utf-16", "utf16", "utf-32", "utf32", "ucs", "unicode")) for name in stated):
+            return None  # the same in all encodings that are left
+    elif (whole := mostly_utf8(body)) is None:
+        return None
+    elif whole is not body:
+        broken = whole.count(_BROKEN) - body.count(_BROKEN)
+        problems.append(f"the document is ill-formed: broken characters ({broken:,}) are shown as \ufffd")
+        body = whole
+    if stated and _UTF_8.isdisjoint(stated):
+        who = "server" if label else "document"
+        problems.append(f"the {who} says {stated[0]} and it is UTF-8: read as UTF-8")
+    if declared and declared[2].decode().lower() not in _UTF_8:
+        body = declared[1] + b"utf-8" + body[declared.end(2) :]
+    return body
 
 
 def _with_ampersands(body: bytes, problems: list[str]) -> bytes:

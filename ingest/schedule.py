@@ -29,6 +29,7 @@ from newswatch.model import (
     NotAFeed,
     NotModified,
     ParsedFeed,
+    Request,
 )
 from newswatch.settings import Settings
 
@@ -62,6 +63,12 @@ LAG_S: Final = 15
 NO_FEED_WAIT_S: Final = 900
 PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
 """Before each further try at an article page that failed for a passing reason; after the last it is left."""
+NOT_MODIFIED: Final = 304
+WHOLE_EVERY: Final = 24
+"""Polls of a feed that answers 304; one in so many asks for the whole feed."""
+PAGE_REST_S: Final = 3_600
+"""Least time between two readings of the page of an entry that its feed keeps changing, doubled by each."""
+PAGE_REST_MOST_S: Final = 86_400
 _PERMANENT_REDIRECTS: Final = frozenset({301, 308})
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
 
@@ -108,16 +115,27 @@ def after_poll(
     )
 
 
+def request_of(state: FeedState) -> Request:
+    """What the next poll asks: conditionally, but one time in `WHOLE_EVERY` whole where 304 was the last answer.
+
+    Some servers answer 304 for ever once they have begun (Ranchero-Software/NetNewsWire#3191). The hash of the body
+    still tells that nothing is new.
+    """
+    if state.last_status == NOT_MODIFIED and state.polls % WHOLE_EVERY == 0:
+        return Request(state.url, body_hash=state.body_hash)
+    return Request(state.url, state.etag, state.last_modified, state.body_hash)
+
+
 def is_silent(outcome: FetchResult) -> bool:
     """Whether nothing came back at all: the host may be down, or our own network may be."""
     if not isinstance(outcome, FetchFailed) or outcome.kind is not FailureKind.TRANSIENT:
         return False
-    return outcome.status is None and outcome.retry_after_s is None
+    return not answered(outcome) and outcome.retry_after_s is None
 
 
 def answered(outcome: FetchResult) -> bool:
     """Whether a server said anything: then it is no outage of ours, whatever it said."""
-    return not isinstance(outcome, FetchFailed) or outcome.status is not None
+    return not isinstance(outcome, FetchFailed) or outcome.status is not None or outcome.answered
 
 
 def last_answer(outcomes: Iterable[FetchResult]) -> datetime | None:
@@ -283,6 +301,14 @@ def page_retry_s(outcome: FetchFailed, tries: int) -> float | None:
     return max(PAGE_WAITS_S[tries - 1], min(outcome.retry_after_s or 0.0, WEEK_S))
 
 
+def page_rest_s(changes: int) -> float:
+    """For how many seconds the page of an entry is left alone that was asked for `changes` times for a change.
+
+    The first change is an edit, and its page is asked for at once; a feed that goes on changing it says little by it.
+    """
+    return min(PAGE_REST_MOST_S, PAGE_REST_S * 2 ** min(changes - 1, 20)) if changes > 0 else 0.0
+
+
 # ── redirects ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -324,7 +350,7 @@ def _after_success(
     rng: random.Random,
 ) -> FeedState:
     first = state.last_success_at is None
-    rolled_over = parsed is not None and _rolled_over(state.entry_ids, parsed.entries)
+    rolled_over = parsed is not None and _rolled_over(state.entry_ids, parsed.entries, new_entries)
     if rolled_over and state.last_success_at:
         state = replace(state, gaps=(*state.gaps, Gap(state.last_success_at, now))[-GAPS_KEPT:])
     state = _with_rhythm(state, parsed.entries if parsed else (), new_entries, now, first)
@@ -358,9 +384,14 @@ def _wait(
     return max((own, *(wait for wait in asked if wait)), key=lambda wait: wait.seconds)
 
 
-def _rolled_over(before: Sequence[str], entries: Sequence[Entry]) -> bool:
-    """Whether nothing is left of the last poll's entries: some may have come and gone in between."""
-    return bool(before and entries) and set(before).isdisjoint(entry.id for entry in entries)
+def _rolled_over(before: Sequence[str], entries: Sequence[Entry], new_entries: int) -> bool:
+    """Whether nothing is left of the last poll's entries: some may have come and gone in between.
+
+    Entries that were recognised, though under other ids, are left.
+    """
+    if not before or not entries or new_entries < len(entries):
+        return False
+    return set(before).isdisjoint(entry.id for entry in entries)
 
 
 def _with_rhythm(state: FeedState, entries: Sequence[Entry], new_entries: int, now: datetime, first: bool) -> FeedState:

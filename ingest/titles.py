@@ -14,7 +14,8 @@ from ingest.boilerplate import key
 MAX_PARTS: Final = 6
 """How many separators of a title are looked at."""
 MAX_INITIALS: Final = 5
-_SEPARATOR: Final = re.compile(r"\s+[-–—|·•»:]+\s+|\s*[|：ㅣ｜]\s*")
+_SEPARATOR: Final = re.compile(r"\s+[-–—|·•«»‹›/<>:]+\s+|\s*[|：ㅣ｜]\s*")
+_OPENING: Final = re.compile(r"(.{2,60}?)(?:\s+[-–—|·•«»‹›/<>]+\s+|\s*[|：ㅣ｜]\s*|(?P<colon>:\s+))")
 _SECOND_LEVEL: Final = frozenset(
     {"ac", "co", "com", "edu", "gob", "gouv", "gov", "info", "ltd", "me", "ne", "net", "or", "org"}
 )
@@ -57,6 +58,8 @@ def choose_title(titles: Titles, sites: Iterable[str]) -> str:
     best = headline or heading
     if best and social and _is_other_field(best, heading, social, document):
         best = _common_ending(best, social) or social
+    if document and key(document) not in names:
+        document = _without_opening(document, names, {key(each) for each in (best, social)})
     usable = (title for title in (best, social, document) if key(title) and key(title) not in names)
     return _without_bar(next(usable, ""), [heading, headline, social, document])
 
@@ -111,6 +114,18 @@ def _without_site(title: str, names: set[str], sure: Container[str]) -> str:
         if separator.start() and (key(tail) in names or like):
             return _SECTION.sub("", title[: separator.start()]).strip() if "-" in title else title[: separator.start()]
     return title.strip()
+
+
+def _without_opening(title: str, names: set[str], others: set[str]) -> str:
+    """The document's title without the outlet's name before it; before a colon only where another title is the rest.
+
+    A colon may follow who the story is about: `NATO: …` at nato.int.
+    """
+    opening = _OPENING.match(title)
+    rest = title[opening.end() :].strip() if opening else ""
+    if not opening or not rest or key(opening[1]) not in names:
+        return title
+    return rest if not opening["colon"] or key(rest) in others else title
 
 
 def _names_site(tail: str, name: str) -> bool:

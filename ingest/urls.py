@@ -2,6 +2,10 @@
 
 `read_address` is the one rule for addresses. Whatever accepts, stores, follows or compares one goes through it, so that
 what one part of newswatch lets through, no other part chokes on: yarl and aiohttp, the guard, robots.txt, the store.
+
+An address is asked for as its publisher wrote it; only the canonical form, which is never asked for in its place where
+the other is known, spells equal addresses alike. `%2C` and `,` may be two addresses to a server, or one that redirects
+from either to the other for ever.
 """
 
 from __future__ import annotations
@@ -12,9 +16,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
-from urllib.parse import SplitResult, quote_plus, unquote_to_bytes, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, quote_plus, unquote_to_bytes, urlsplit, urlunsplit
 
-from w3lib.url import canonicalize_url, safe_url_string
+from w3lib.url import canonicalize_url
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_CHARS: Final = 8_000
@@ -59,15 +63,27 @@ _TRACKING_PREFIXES: Final = (
 _SESSION_IN_PATH: Final = re.compile(r";jsessionid=[^/?#]*", re.IGNORECASE)
 _LABEL: Final = re.compile(rf"[a-z0-9_-]{{1,{MAX_LABEL_CHARS}}}")
 _LOOKS_LIKE_IPV4: Final = re.compile(r"(?:\d+|0x[0-9a-f]*)")
-_CONTROL_OR_SPACE: Final = re.compile(r"[\x00-\x20\x7f]")
+_TAB_OR_LINE: Final = re.compile(r"[\t\r\n]")
+_ENDS: Final = "".join(map(chr, range(0x21)))
+"""What browsers strip from the ends of an address: blanks and control characters."""
+_PATH_ENCODED: Final = re.compile(r"[^!$-;=@-\]_a-z|~]+")
+_QUERY_ENCODED: Final = re.compile(r"[^!$-&(-;=?-~]+")
+_FRAGMENT_ENCODED: Final = re.compile(r"[^!#-;=?-_a-~]+")
+_USER_ENCODED: Final = re.compile(r"[^A-Za-z0-9._~!$%&'()*+,-]+")
+"""What each part of an address may not hold as it is: the percent-encode sets of the WHATWG URL standard (1.3). `%`,
+`|` and brackets may stand in it; a server that is asked for `%7C` where it wrote `|` may not know the address."""
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_DOTS: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _PLAIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>(?=[a-z0-9.-]{1,253}[/?#]|[a-z0-9.-]{1,253}$)(?!xn--|[^/?#]*\.xn--)"
     r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*\.[a-z][a-z0-9-]{0,62})"
-    r"(?P<path>(?:/[A-Za-z0-9._~,=:@&+-]*)*)(?:\?(?P<query>[A-Za-z0-9._~=&/,:@+-]+))?",
+    r"(?P<path>(?:/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~,=:@&+-]*)*)(?:\?(?P<query>[A-Za-z0-9._~=&/,:@+-]+))?",
 )
 """Most addresses there are, read without a look at what is wrong with others. A test holds it to the rule."""
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._~,=:@&+/-]*")
 _MANY_ROUNDS: Final = 8
+_IN_FRAGMENT: Final = "!$&'()*+,;=:@/?%-._~"
+"""What a fragment may hold beside letters and digits (RFC 3986, 3.5); a "%" is one that encodes already."""
 
 
 class AddressError(ValueError):
@@ -79,7 +95,8 @@ class Address:
     """An absolute http(s) URL that newswatch works with."""
 
     url: str
-    """As it is asked for and stored: ASCII, its host encoded, everything else percent-encoded where it must be."""
+    """As it is asked for and stored: ASCII, its host encoded, everything else as it was written, percent-encoded only
+    where browsers would (WHATWG URL standard)."""
     host: str
     """In lower case and ASCII, an IPv6 address without brackets."""
     port: int | None
@@ -96,7 +113,7 @@ class Address:
 
 
 def read_address(text: str) -> Address:
-    """`text` as an address; blanks around it, and control characters in it, are dropped as browsers do.
+    """`text` as an address; blanks around it, and line ends and tabs in it, are dropped as browsers do.
 
     It must be absolute, http or https, have a host that is a name (RFC 1035; in other scripts by IDNA, UTS 46) or an IP
     address in its usual form, a port from 1 to 65,535 if any, no characters that are halves of others, and keep within
@@ -139,12 +156,55 @@ def canonicalize(url: str) -> str:
     return _canonical_cached(url) if len(url) <= _CACHED_CHARS else _canonical(url)
 
 
+def untracked(url: str) -> str:
+    """The address as it is written but for its tracking parameters: what a reader is sent to.
+
+    A server may know its pages by one spelling alone, or have signed it. Raises AddressError.
+    """
+    read_address(url)
+    address, mark, fragment = url.partition("#")
+    path, asked, query = address.partition("?")
+    kept = [param for param in query.split("&") if not _is_tracking(param.partition("=")[0])]
+    return path + (asked + "&".join(kept) if any(kept) else "") + mark + fragment
+
+
 def article_id(url: str) -> str:
     """The identity of the article at `url`: 32 hex digits of the SHA-256 of its canonical URL.
 
     http and https are one: a publisher that moves to https doesn't publish its archive anew.
     """
     return hashlib.sha256(canonicalize(url).partition("://")[2].encode()).hexdigest()[:32]
+
+
+def known_id(url: str) -> str:
+    """The identity of the article that is known by `url`: as `article_id`, but a fragment counts.
+
+    Only an article that is a part of a page is known by a URL with a fragment (`part_url`).
+    """
+    page, _, part = url.partition("#")
+    if not part:
+        return article_id(page)
+    return hashlib.sha256(part_url(page, part).partition("://")[2].encode()).hexdigest()[:32]
+
+
+def is_part(url: str) -> bool:
+    """Whether `url`, which an article is known by, tells of a part of a page."""
+    return "#" in url
+
+
+def part_url(url: str, part: str) -> str:
+    """What the article that is the part `part` of the page at `url` is known by: a browser shows that page.
+
+    Raises:
+        AddressError: `url` is no address.
+    """
+    return f"{canonicalize(url)}#{quote(part, safe=_IN_FRAGMENT)}"
+
+
+def fragment_of(url: str) -> str:
+    """The fragment of `url` that may tell a part of its page; empty where it tracks (`#xtor=RSS-16`) or marks text."""
+    fragment = url.partition("#")[2].partition(":~:")[0].strip()
+    return "" if _is_tracking(fragment.partition("=")[0]) else quote(fragment, safe=_IN_FRAGMENT)
 
 
 def absolute(link: str | None, base: str | None) -> str | None:
@@ -161,16 +221,40 @@ def resolve(link: str, base: str | None) -> Address:
     Raises:
         AddressError: the two give none.
     """
-    link = link.strip()
+    link = _TAB_OR_LINE.sub("", link).strip(_ENDS)
     if len(link) > MAX_CHARS:
         raise AddressError(_too_long(link, len(link)))
     if _PLAIN.fullmatch(link):
         return read_address(link)
-    try:
-        joined = urljoin(base if base and is_address(base) else "", link)
-    except ValueError as error:
-        raise AddressError(f"{shown(link)} is no URL: {error}") from error
-    return read_address(joined)
+    return read_address(_joined(link, read_address(base)) if base and is_address(base) else link)
+
+
+def _joined(link: str, base: Address) -> str:
+    """RFC 3986, 5.2, without a change to what is written: `urljoin` takes `//` in a path for a slip."""
+    scheme = _SCHEME.match(link)
+    if scheme and (scheme[0][:-1].lower() != base.scheme or link[scheme.end() :].startswith("//")):
+        return link
+    rest = link[scheme.end() :] if scheme else link  # `http:a` is relative to an address of http
+    path, mark, after = _until(rest, "?#")
+    rest = path.replace("\\", "/") + mark + after
+    before = base.url.partition("#")[0]
+    whole, _, _ = _until(before, "?")
+    front = whole[: whole.index("/", len(base.scheme) + 3)] if whole.count("/") > 2 else whole
+    if rest.startswith("//"):
+        return f"{base.scheme}:{rest}"
+    if rest.startswith("/"):
+        return front + rest
+    if not rest or rest.startswith("#"):
+        return before + rest
+    if rest.startswith("?"):
+        return whole + rest
+    return f"{front}{base.path.rpartition('/')[0]}/{rest}"
+
+
+def _until(text: str, marks: str) -> tuple[str, str, str]:
+    """`text` parted at the first of `marks` in it, like `str.partition`."""
+    at = min((found for mark in marks if (found := text.find(mark)) >= 0), default=len(text))
+    return text[:at], text[at : at + 1], text[at + 1 :]
 
 
 def host_of(url: str) -> str:
@@ -228,20 +312,48 @@ def _read_plain(text: str, plain: re.Match[str]) -> Address:
 
 def _read_any(text: str) -> Address:
     parts, port = _split(text)
-    user, _, place = parts.netloc.rpartition("@")
+    given, _, place = parts.netloc.rpartition("@")
     host = _host(parts.hostname or "", text, is_bracketed=place.startswith("["))
     place = _authority(host, parts.port)  # the port as given: an entry whose link changes is read anew
-    netloc = f"{user}@{place}" if user else place
-    try:
-        url = str(safe_url_string(urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))))
-        safe = urlsplit(url)
-    except ValueError as error:
-        raise AddressError(f"{shown(text)} is no URL: {error}") from error
-    address = Address(url, host, port, parts.scheme, safe.path, safe.query)
+    netloc = f"{_user(given)}@{place}" if given else place
+    path, query = _encoded(_PATH_ENCODED, _direct(parts.path)), _encoded(_QUERY_ENCODED, parts.query)
+    if query and not path:  # some servers would be asked for "?a=b"
+        path = "/"
+    fragment = _encoded(_FRAGMENT_ENCODED, parts.fragment)
+    url = urlunsplit((parts.scheme, netloc, path, query, fragment))
+    address = Address(url, host, port, parts.scheme, path, query)
     longest = max(len(url), len(_canonical_of(address)) if len(url) * 3 > MAX_CHARS else 0)
     if longest > MAX_CHARS:
         raise AddressError(_too_long(text, longest))
     return address
+
+
+def _encoded(what: re.Pattern[str], part: str) -> str:
+    return what.sub(lambda found: quote(found[0], safe=""), part)
+
+
+def _user(given: str) -> str:
+    """User and password, as the authority may hold them."""
+    user, colon, password = given.partition(":")
+    return _encoded(_USER_ENCODED, user) + colon + _encoded(_USER_ENCODED, password)
+
+
+def _direct(path: str) -> str:
+    """The path as browsers ask for it: a backslash is a slash, `.` and `..` lead where they point."""
+    path = path.replace("\\", "/")
+    if not _DOTS.search(path):
+        return path
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        dots = segment.lower().replace("%2e", ".")
+        if dots == "..":
+            del kept[-1:]
+        elif dots != ".":
+            kept.append(segment)
+    if dots in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
 
 
 def _too_long(text: str, chars: int) -> str:
@@ -252,7 +364,7 @@ def _split(text: str) -> tuple[SplitResult, int | None]:
     """The parts of `text`, and its port where that is not the scheme's own."""
     try:
         text.encode()  # lone surrogates are no text
-        parts = urlsplit(_CONTROL_OR_SPACE.sub(lambda m: "%20" if m.group() == " " else "", text.strip()))
+        parts = urlsplit(_TAB_OR_LINE.sub("", text.strip(_ENDS)))
         port, _ = parts.port, parts.hostname
     except ValueError as error:
         raise AddressError(f"{shown(text)} is no URL: {error}") from error
@@ -315,7 +427,7 @@ def _refuse_what_others_refuse(address: Address, text: str) -> None:
     from yarl import URL
 
     try:
-        url = URL(address.url)
+        url = URL(address.url, encoded=True)  # as it is asked for
         _ = url.host
         same = url.raw_host == address.host and url.port == (address.port or DEFAULT_PORTS[address.scheme])
     except UnicodeError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -26,6 +27,10 @@ PAID_CHARS: Final = 700
 """More text than that is no mere beginning, unless the page calls itself paid."""
 BOX_CHARS: Final = 500
 """Within so many characters the signs of one paywall stand."""
+TRACE_CHARS: Final = 2_500
+"""No blocker's page shows more."""
+NUMBERED_CHARS: Final = 1_000
+"""Nor one with the number of the request."""
 MAX_BOXES: Final = 20
 """So many gates are looked at; an article has one, and a list of teasers with more is no article's wall."""
 CHROME_CHARS: Final = 8_000
@@ -116,14 +121,15 @@ _BOT_TITLE: Final = re.compile(
 """A title that says so and nothing else; a headline goes on."""
 _BOT: Final[Mapping[str, re.Pattern[str]]] = {
     "browser": _signs(r"""
-checking (?:your|the|if the site) \w+|your browser (?:before|will|is|to)|enable javascript
+checking (?:your|the|if the site) \w+|your (?:web )?browser|enable javascript|javascript is disabled
+security of your connection|the security of the connection
 javascript (?:and cookies )?(?:is|are|to|aktivieren)|enable (?:js|cookies)
 (?:ihr|dein|ihren) browser|votre navigateur|tu navegador|su navegador|twoj\w+ przeglądark|ваш\w* браузер|tarayıcınız
 浏览器|ブラウザ
 """),
     "human": _signs(r"""
 you (?:are|.re) (?:a )?(?:human|not a (?:robot|bot))|are you a (?:robot|human)|captcha|prove (?:that )?you|not a robot
-verify(?:ing)? you
+verify(?:ing)? (?:that )?you|you (?:are|were) (?:a |using )?(?:bot|robot|automat)|using automation tools|human \(and not
 unusual (?:traffic|activity) from your|you look like a robot|kein(?:en)? (?:robot|bot)|sie ein mensch|pas un robot
 no eres un robot|не робот|robot olmadığınız|ロボットではない|不是机器人|验证码
 """),
@@ -139,6 +145,18 @@ incapsula|akamai|perimeterx|datadome|ddos.guard
 performance (?:&|and) security|contact the (?:site|website) (?:owner|administrator)
 """),
 }  # fmt: skip
+
+_NUMBERED: Final = _signs(r"""
+\bray id:? *[0-9a-f]{16}\b|\breference #\d+\.[0-9a-f.]{10,}|\bincident id:? *\d[\d-]{15,}|\bsupport id:? *\d{12,}
+\brequest id:? *[0-9a-z_=-]{20,}
+""")
+"""The number of one request, by which a blocker can be asked about it: on no article."""
+_CHALLENGE: Final = _signs(r"""
+_cf_chl_opt|cf-chl-bypass|cdn-cgi/challenge-platform/h/\w+/orchestrate|(?:geo|ct)\.captcha-delivery\.com
+_Incapsula_Resource\?(?:CWUDNSAI|incident_id)|id=.?px-captcha|AwsWafIntegration|awswaf\.com/[^\s"']{1,80}/challenge\.js
+ddos-guard/js-challenge|sucuri_cloudproxy_js|_ab_challenge|/_sec/cp_challenge
+""")
+"""What blockers' scripts are called where they ask for a proof; not what they are called on pages they let through."""
 
 _PAID: Final[Mapping[str, re.Pattern[str]]] = {
     "gate": _signs(r"""
@@ -161,8 +179,13 @@ pro pokračování|för att läsa (?:vidare|hela|artikeln)|logga in för att lä
 for at læse (?:videre|hele)|lukeaksesi|jatka lukemista
 чтобы (?:читать|прочитать|продолжить)|материал доступен (?:только )?(?:для|по)|щоб (?:читати|продовжити)
 okumaya devam etmek|haberin devamı.{0,30}abone|pentru a (?:citi|continua)
-για να (?:διαβάσετε|συνεχίσετε)|لقراءة المقال|(?:继续|繼續)阅?(?:读|閱讀).{0,10}(?:订阅|訂閱|会员)
+για να (?:διαβάσετε|συνεχίσετε)
+لقراءة (?:المقال|المزيد)|لمتابعة القراءة|هذا (?:المحتوى|المقال) (?:متاح |مخصص )?(?:فقط )?للمشتركين
+(?:继续|繼續)阅?(?:读|閱讀).{0,10}(?:订阅|訂閱|会员)
 (?:この|続き|全文).{0,20}(?:会員|購読|ログイン)|残り[\d,]+文字|구독.{0,15}계속
+להמשך (?:ה)?קריאה|הכתבה (?:המלאה )?למנויים|ادامه (?:این )?مطلب|برای خواندن|a folytatáshoz
+a teljes cikk|để (?:đọc|xem) tiếp
+เพื่ออ่านต่อ|(?:पूरा|पूरी) (?:लेख|खबर) पढ़ने|ที่เหลือ
 """),
     "member": _signs(r"""
 already (?:a|an|have)\b.{0,20}(?:subscriber|member|account|subscription)
@@ -170,7 +193,8 @@ bereits (?:abonnent|kunde|registriert|ein abo)|schon abonnent|haben sie (?:berei
 déjà (?:abonné|inscrit|client)|ya (?:eres|soy|es) (?:suscriptor|socio)|¿ya|sei già (?:abbonato|registrato)
 já (?:é|sou) assinante|al (?:abonnee|lid)|masz już|jesteś już|již (?:máte|jste)
 redan (?:prenumerant|kund|medlem)|allerede (?:abonnent|kunde|medlem)|oletko jo|уже (?:подписан|есть)
-вже (?:підпис|маєте)|zaten (?:abone|üye)|ești deja|είστε ήδη|已(?:是|经是)|すでに|이미
+вже (?:підпис|маєте)|zaten (?:abone|üye)|ești deja|είστε ήδη
+هل أنت مشترك|مشترك بالفعل|لديك (?:حساب|اشتراك)|כבר מנוי|مشترک هستید|đã là|สมาชิกอยู่แล้ว|已(?:是|经是)|すでに|이미
 """),
     "offer": _signs(r"""
 subscribe(?: now| today| for)?\b|start your (?:free )?trial|free trial|cancel any ?time|(?:per|a|/) ?month\b
@@ -178,14 +202,17 @@ subscribe(?: now| today| for)?\b|start your (?:free )?trial|free trial|cancel an
 abonnez-vous|s.abonner|sans engagement|je m.abonne|par mois|suscr[ií]b(?:e|ete|ase|irse)|al mes\b|abb[oó]na(?:ti)?
 al mese|assine|por mês|neem (?:een )?abonnement|abonneer|per maand
 (?:wykup|kup) (?:dostęp|subskrypcję)|prenumer|miesi[ąę]c|předplat|bli (?:prenumerant|abonnent|kund)|kjøp|køb|tilaa
-оформ\w+ подписк|подпиш|підпиш|передплат|abone ol|abonează|εγγραφ|اشترك|订阅|訂閱|購読|有料|구독
+оформ\w+ подписк|подпиш|підпиш|передплат|abone ol|abonează|εγγραφ|اشترك
+הירשמו|اشتراک|előfizet|đăng ký|สมัครสมาชิก|सब्सक्राइब|订阅|訂閱|購読|有料|구독
 """),
     "label": _signs(r"""
 subscribers? only|for subscribers|members? only|premium|nur für abonnenten|abonnenten vorbehalten
 réservée? aux abonnés|article réservé|solo para suscriptores|exclusivo para suscriptores
 riservato agli abbonati|exclusivo para assinantes|alleen voor abonnees|dla prenumeratorów|pro předplatitele
 för prenumeranter|for abonnenter|kun for abonnenter|vain tilaajille|для подписчиков|для передплатників
-abonelere özel|pentru abonați|για συνδρομητές|للمشتركين|会员专享|會員專享|有料会員|会員限定|구독자 전용|회원 전용
+abonelere özel|pentru abonați|για συνδρομητές|للمشتركين
+למנויים|ویژه مشترکین|आगे पढ़ने के लिए|előfizetőknek|dành (?:riêng )?cho|เฉพาะสมาชิก|会员专享|會員專享|有料会員
+会員限定|구독자 전용|회원 전용
 """),
 }  # fmt: skip
 """A wall says that there is more, and who may read it: a gate and another sign, in one box."""
@@ -194,14 +221,28 @@ _SENTENCE: Final = re.compile(r"[^\n.!?…。！？।۔؟]{10,}[.!?…。！？
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
-def verdict(title: str, text: str, whole: str, *, free: bool, words: int) -> tuple[TextStatus, str | None]:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page shows and runs."""
+
+    titles: tuple[str, ...]
+    """The one that was chosen and the document's."""
+    text: str
+    """What was extracted."""
+    whole: str
+    """All that is seen, buttons too."""
+    scripts: tuple[str, ...] = ()
+    """Each script's address and how its code begins."""
+
+
+def verdict(page: Shown, *, free: bool, words: int) -> tuple[TextStatus, str | None]:
     """What the page is, and the sentence that says so where it is no whole article.
 
-    `text` is what was extracted, `whole` all that the page shows, `free` and `words` what it says of itself.
+    `free` and `words` are what it says of itself.
     """
-    length = _weight(text)
+    text, whole, length = page.text, page.whole, _weight(page.text)
     if length < WALL_CHARS:
-        if _is_bot_check(title, text, whole):
+        if _is_bot_check(page):
             return "empty", "the page is a check for robots, not the article"
         if _is_consent(text, whole):
             return "consent", "the page asks for consent in place of the article"
@@ -212,17 +253,42 @@ def verdict(title: str, text: str, whole: str, *, free: bool, words: int) -> tup
     return "full", None
 
 
-def is_wall_text(title: str, text: str, whole: str) -> bool:
-    """Whether `text` is a wall's own, and nothing of an article: it must not stand for one."""
-    return _weight(text) < WALL_CHARS and (_is_bot_check(title, text, whole) or _is_consent(text, whole))
+def is_wall_text(page: Shown) -> bool:
+    """Whether its text is a wall's own, and nothing of an article: it must not stand for one."""
+    return _weight(page.text) < WALL_CHARS and (_is_bot_check(page) or _is_consent(page.text, page.whole))
 
 
-def _is_bot_check(title: str, text: str, whole: str) -> bool:
+def without_gate(text: str) -> str:
+    """`text` without the lines at its end by which a paywall says that there is more."""
+    lines = text.split("\n")
+    while len(lines) > 1 and len(lines[-1]) <= BOX_CHARS and _is_gate(lines[-1]):
+        lines.pop()
+    return "\n".join(lines)
+
+
+def _is_bot_check(page: Shown) -> bool:
+    text, whole = page.text, page.whole
+    if _is_blocked(page):
+        return True
     if _is_prose(text, _BOT) or len(whole) > CHROME_CHARS:
         return False
     said = text if _weight(text) >= SHELL_CHARS else whole[:2_000]
     kinds = _kinds(said, _BOT)
-    return len(kinds) + (2 if _BOT_TITLE.match(title) and kinds else 0) >= 3
+    return len(kinds) + (2 if _is_bot_titled(page) and kinds else 0) >= 3
+
+
+def _is_blocked(page: Shown) -> bool:
+    """Whether a short page is surely a blocker's, in whatever language: by its script, its number or its own title."""
+    if len(page.whole) > TRACE_CHARS:
+        return False
+    if any(_CHALLENGE.search(script) for script in page.scripts):
+        return True
+    numbered = len(page.whole) < NUMBERED_CHARS and _NUMBERED.search(page.whole) is not None
+    return numbered or (_is_bot_titled(page) and len(_kinds(page.whole, _BOT)) > 1)
+
+
+def _is_bot_titled(page: Shown) -> bool:
+    return any(_BOT_TITLE.match(title) for title in page.titles)
 
 
 def _is_consent(text: str, whole: str) -> bool:
@@ -256,6 +322,10 @@ def _boxes(text: str, whole: str) -> list[str]:
 def _is_paid_box(box: str) -> bool:
     kinds = _kinds(box, _PAID)
     return ("gate" in kinds and (len(kinds) > 1 or _CUT_OFF.search(box) is not None)) or len(kinds) >= 3
+
+
+def _is_gate(line: str) -> bool:
+    return "gate" in _kinds(line, _PAID) and _is_paid_box(line)
 
 
 def _kinds(text: str, signs: Mapping[str, re.Pattern[str]]) -> set[str]:

@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 _OFFSETS: Final = """
-UTC+0     UTC UT GMT Z UCT WET ZULU
+UTC+0     UTC UT GMT Z UCT WET WEZ ZULU
 UTC+1     CET MET MEZ WEST WESZ WAT
 UTC+2     CEST MEST MESZ EET OEZ CAT SAST
 UTC+3     EEST OESZ FET EAT MSK МСК TRT IDT

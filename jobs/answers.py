@@ -12,10 +12,11 @@ from typing import Final
 from ingest.bounds import harmless
 from ingest.fetch import Fetcher
 from ingest.parse import parse
+from ingest.schedule import request_of
 from jobs.lease import Lease
 from jobs.polled import Polled
 from newswatch.clock import Clock
-from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, NotAFeed, ParsedFeed, Request
+from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, NotAFeed, ParsedFeed
 from newswatch.problems import Bulkhead, Problem
 from search.documents import Stored
 from search.feeds import FeedRecord
@@ -59,7 +60,7 @@ class Answers:
 
     async def _fetch(self, record: Stored[FeedRecord]) -> FetchResult:
         state = record.value.state
-        request = Request(state.url, state.etag, state.last_modified, state.body_hash)
+        request = request_of(state)
         fetched = await self._fetching.attempt_async(
             "feed", record.id, lambda: self._fetcher.fetch(request), url=state.url, feed_id=record.id
         )

@@ -57,6 +57,17 @@ class Context:
             told = "; ".join(f"{problem.subject}: {problem.reason}" for problem in bulkhead.problems)
             log.exception("%s: these problems could not be kept: %s", bulkhead.stage, told)
 
+    def settle(self, bulkhead: Bulkhead) -> None:
+        """As `set_aside`, for a stage that looks at everything each time: what it no longer meets is forgotten.
+
+        If that fails, it is done at the next run.
+        """
+        self.set_aside(bulkhead)
+        try:
+            Quarantine(self.es, self.names).settle(bulkhead.stage, bulkhead.problems)
+        except (StoreError, ApiError, TransportError) as error:
+            log.warning("%s: problems that are mended could not be forgotten: %s", bulkhead.stage, error)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[Bulkhead]:
         """The walls of a stage, around all that is read in it: its problems are kept, once, when it ends.

@@ -58,7 +58,7 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
     now, seeding = context.clock(), context.bulkhead("seed")
     searches = SavedSearches(context.es, context.names)
     searches.seed_from_file(context.settings.config_dir / "alerts.yaml", seeding, now=now)
-    context.set_aside(seeding)
+    context.settle(seeding)
     enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
     known = rests(context.es, context.names, enabled, now)
     report = MatchedReport()

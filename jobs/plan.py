@@ -58,7 +58,7 @@ def plan(context: Context) -> Plan:
     """
     settings, now, walls = context.settings, context.clock(), context.bulkhead("plan")
     feeds, batches = FeedStore(context.es, context.names), BatchStore(context.es, context.names)
-    sync, config_error = _synced(context, feeds, walls)
+    sync, config_error = _synced(context, feeds)
     reaped = batches.reap(now=now)
     due = _due(feeds, now, settings.feeds_per_poll, Longest.of(settings), walls)
     context.set_aside(walls)  # before anything is leased: if it fails, the next run finds the same feeds due
@@ -72,21 +72,24 @@ def plan(context: Context) -> Plan:
     return Plan(tuple(numbers), leased, tuple(reaped), sync, config_error)
 
 
-def _synced(context: Context, feeds: FeedStore, walls: Bulkhead) -> tuple[SyncReport, str | None]:
+def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]:
     """What bringing `feeds.yaml` in has changed; where it is wrong, nothing, and why.
 
     It is one file, and is taken whole or not at all: half a list would disable the feeds of the other half. That a user
     errs in it must not keep the feeds that are known from being polled, though.
     """
-    path = context.settings.config_dir / "feeds.yaml"
+    path, listing = context.settings.config_dir / "feeds.yaml", context.bulkhead("list feeds")
+    report, wrong = SyncReport((), (), (), ()), None
     try:
-        return feeds.sync(load_feeds(path)), None
+        report = feeds.sync(load_feeds(path))
     except ConfigError as error:
         if not feeds.all():
             raise
         log.error("%s; the feeds known from before are polled", error)
-        walls.note(Problem("feed", path.name, str(error), "plan"))
-        return SyncReport((), (), (), ()), str(error)
+        wrong = str(error)
+        listing.note(Problem("feed", path.name, wrong, listing.stage))
+    context.settle(listing)
+    return report, wrong
 
 
 def _due(feeds: FeedStore, now: datetime, limit: int, longest: Longest, walls: Bulkhead) -> list[Stored[FeedRecord]]:

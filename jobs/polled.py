@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from ingest.apart import are_alike, page_of
+from ingest.assemble import wants_page
 from ingest.identity import may_be_renamed
-from ingest.schedule import page_retry_s
-from ingest.urls import article_id, is_address
+from ingest.schedule import page_rest_s, page_retry_s
+from ingest.urls import article_id, is_address, known_id, part_url
+from jobs.recognise import leads_elsewhere
 from newswatch.model import Article, Entry, FetchFailed, FetchResult, NotAFeed, ParsedFeed
 from search.documents import Stored
-from search.entries import EntryRecord, alias_of, content_hash, entry_key
+from search.entries import EntryRecord, alias_of, content_hash, has_title, says_the_same
 from search.feeds import FeedRecord
 from transforms.fingerprint import are_copies, fingerprint
 from transforms.fold import fold
@@ -35,7 +38,9 @@ class Polled:
     parsed: ParsedFeed | NotAFeed | None = None
     fresh: list[Fresh] = field(default_factory=list)
     settled: list[EntryRecord] = field(default_factory=list)
-    """Entries whose page need not be tried again."""
+    """What is to be remembered of entries that are not fresh."""
+    renamed: list[tuple[Entry, EntryRecord]] = field(default_factory=list)
+    """Entries that say what they said under another address of the same article."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -47,11 +52,38 @@ class Polled:
         """How many of its entries were never seen before."""
         return sum(fresh.record is None for fresh in self.fresh)
 
-    def select(self, entry: Entry, known: Mapping[str, EntryRecord]) -> None:
-        """Keep the entry as fresh if it is new, or says something else than in its record."""
-        record = known.get(entry_key(self.record.id, entry.id))
-        if record is None or record.content_hash != content_hash(entry):
-            self.fresh.append(Fresh(self, entry, record))
+    def recognised_as(self, entries: Iterable[Entry]) -> None:
+        """Name its entries as they are remembered: what is told of the next poll goes by these names."""
+        if isinstance(self.parsed, ParsedFeed):
+            self.parsed = replace(self.parsed, entries=tuple(entries))
+
+    def select(self, entry: Entry, record: EntryRecord | None, now: datetime) -> None:
+        """Keep the entry as fresh if it is new, or says something else than in its record.
+
+        Only words count. Another link with the same words may be another article under one id, so its page is asked
+        for too, but as seldom as one that keeps changing.
+        """
+        if record is None:
+            self.fresh.append(Fresh(self, entry, None))
+            return
+        rests_until = _rests_until(record) if wants_page(entry, self.record.value.feed) else None
+        rests = rests_until is not None and rests_until > now
+        if says_the_same(record, entry):
+            if not leads_elsewhere(entry, record):
+                return
+            if may_be_renamed(record.url or "", entry.url or ""):
+                self.renamed.append((entry, record))
+            elif not rests:
+                self.fresh.append(Fresh(self, entry, record))
+        else:
+            rests = rests and not leads_elsewhere(entry, record)
+            self.fresh.append(Fresh(self, entry, record, rests_until=rests_until if rests else None))
+
+
+def _rests_until(record: EntryRecord) -> datetime | None:
+    """Until when its page is not to be asked for again, however its words change; None: it may be at once."""
+    wait = page_rest_s(record.page_changes)
+    return record.page_asked_at + timedelta(seconds=wait) if record.page_asked_at and wait else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +97,15 @@ class Fresh:
     """What its article is known by already, where that is not the entry's own link."""
     again: bool = False
     """The feed says nothing new of it, only its page is tried again."""
+    rests_until: datetime | None = None
+    """When its page, which was asked for a short while ago, may be again; until then the feed's words stand alone."""
 
     @property
     def link_id(self) -> str | None:
-        """The article id that its link by itself would give."""
-        return article_id(self.entry.url) if self.entry.url else None
+        """The article id that its link by itself would give, or the part of its page that it is."""
+        if not self.entry.url:
+            return None
+        return known_id(part_url(self.entry.url, self.entry.part)) if self.entry.part else article_id(self.entry.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +128,7 @@ class Candidate:
         """With its article known by `url`, and not by what its page says."""
         if self.article is None or not is_address(url):  # the stored article was edited to nonsense
             return self
-        was, name = self.article, article_id(url)
+        was, name = self.article, known_id(url)
         story = name if was.story_id == was.id else was.story_id
         return replace(self, article=replace(was, id=name, url=url, story_id=story))
 
@@ -161,16 +197,23 @@ def relinked(candidates: Iterable[Candidate]) -> list[tuple[Candidate, str]]:
     ]
 
 
-def is_same(seen: Article, was: Article) -> bool:
+def is_same(seen: Article, was: Article, record: EntryRecord | None = None) -> bool:
     """Whether an entry that has another link now still tells of the article it told of before.
 
     Its text says so, or else an address with the same numbers and most words of the title. An entry id alone does not:
-    there are feeds that give one id to whatever is newest.
+    there are feeds that give one id to whatever is newest. On one page, which several entries share, the article is the
+    entry's if it has the title that the entry had (`record`), or nearly its title with the same numbers.
     """
+    if _page(seen.url) == _page(was.url):
+        return bool(record and has_title(record, was.title)) or are_alike(seen.title, was.title)
     if are_copies(fingerprint(seen.text), fingerprint(was.text), same_outlet=True):
         return True
     here, there = (set(fold(article.title).text.split()) for article in (seen, was))
     return may_be_renamed(was.url, seen.url) and 2 * len(here & there) >= len(here | there)
+
+
+def _page(url: str) -> str:
+    return known_id(page_of(url))
 
 
 def moved(candidates: Iterable[Candidate]) -> dict[str, str]:
@@ -184,7 +227,7 @@ def moved(candidates: Iterable[Candidate]) -> dict[str, str]:
 
 def aliases(addresses: Mapping[str, str], now: datetime) -> list[EntryRecord]:
     """The records that say where the links lead."""
-    return [alias_of(link_id, url, article_id(url), now) for link_id, url in addresses.items()]
+    return [alias_of(link_id, url, known_id(url), now) for link_id, url in addresses.items()]
 
 
 def next_try(candidate: Candidate, now: datetime) -> tuple[int, datetime | None]:
@@ -192,6 +235,8 @@ def next_try(candidate: Candidate, now: datetime) -> tuple[int, datetime | None]
     fresh, page = candidate.fresh, candidate.page
     if candidate.later:
         return fresh.record.page_tries if fresh.again and fresh.record else 0, now
+    if fresh.rests_until:
+        return 0, fresh.rests_until
     if not isinstance(page, FetchFailed):
         return 0, None
     tries = 1 + (fresh.record.page_tries if fresh.again and fresh.record else 0)
@@ -202,18 +247,32 @@ def next_try(candidate: Candidate, now: datetime) -> tuple[int, datetime | None]
 
 def remembered(candidate: Candidate, now: datetime) -> EntryRecord:
     """The entry's record once its article is acknowledged."""
-    fresh = candidate.fresh
+    fresh, was = candidate.fresh, candidate.fresh.record
     tries, retry_at = next_try(candidate, now)
-    if fresh.again and fresh.record:
-        return replace(fresh.record, page_tries=tries, retry_page_at=retry_at)
+    is_asked = candidate.page is not None
+    asked_at = now if is_asked else was.page_asked_at if was else None
+    is_changed = is_asked and was is not None and (was.reread or not fresh.again)
+    changes = (was.page_changes if was else 0) + is_changed
+    if fresh.again and was:
+        return replace(
+            was,
+            page_tries=tries,
+            retry_page_at=retry_at,
+            page_asked_at=asked_at,
+            page_changes=changes,
+            reread=was.reread and retry_at is not None,
+        )
     return EntryRecord(
         feed_id=fresh.polled.record.id,
         entry_id=fresh.entry.id,
         url=fresh.entry.url,
         article_id=candidate.article.id if candidate.article else None,
         content_hash=content_hash(fresh.entry),
-        first_seen=fresh.record.first_seen if fresh.record else now,
+        first_seen=was.first_seen if was else now,
         last_changed=now,
         page_tries=tries,
         retry_page_at=retry_at,
+        page_asked_at=asked_at,
+        page_changes=changes,
+        reread=fresh.rests_until is not None,
     )

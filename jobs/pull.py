@@ -16,7 +16,7 @@ import gc
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -24,11 +24,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from ingest.apart import page_of
 from ingest.assemble import assemble, wants_page
 from ingest.extract import extractor_version
 from ingest.fetch import Fetcher
 from ingest.schedule import WITNESSES, after_poll, answered, is_our_outage, is_silent, last_answer, may_be_ours
-from ingest.urls import host_of, is_address, shown
+from ingest.urls import host_of, is_address, known_id, shown
 from jobs.answers import LINGER_S, Answers
 from jobs.context import Context, job
 from jobs.lease import Lease
@@ -49,12 +50,23 @@ from jobs.polled import (
     remembered,
     share,
 )
-from newswatch.model import Article, Batch, BatchState, FeedState, Fetched, FetchFailed, NotAFeed, NotModified
+from jobs.recognise import Memory, Recognised, leading, more_keys, recognise
+from newswatch.model import (
+    Article,
+    Batch,
+    BatchState,
+    Entry,
+    FeedState,
+    Fetched,
+    FetchFailed,
+    NotAFeed,
+    NotModified,
+)
 from newswatch.problems import Bulkhead, Problem, is_trouble
 from search.articles import ArticleStore, Refused, WriteReport
 from search.batches import BatchStore
 from search.documents import Stored
-from search.entries import EntryRecord, EntryStore, entry_key
+from search.entries import EntryRecord, EntryStore, alias_of, entry_key, mark_shared
 from search.feeds import FeedRecord, FeedStore
 from search.quarantine import Quarantine, article_problem, entry_problem
 from transforms.enrich import enrich
@@ -298,21 +310,84 @@ class _Puller:
         """Parse the bodies and find what is new or changed in them, and which pages are to be tried again."""
         for polled in window:
             answers.parse(polled)
-        keys = [entry_key(polled.record.id, entry.id) for polled in window for entry in polled.entries]
-        known = self._entries.known(keys)
-        for polled in window:
-            self._select(polled, known)
+        for polled, recognised in self._recognised(window):
+            for entry, record in recognised:
+                self._wall("select").attempt(
+                    "entry",
+                    entry.id,
+                    partial(polled.select, entry, record, self._clock()),
+                    url=entry.url,
+                    feed_id=polled.record.id,
+                )
+        self._note_renamed(window)
         links = {fresh.link_id for polled in window for fresh in polled.fresh}
         addresses = self._entries.articles_of_links(link for link in links if link)
         for polled in window:
             polled.fresh = [replace(one, known_url=addresses.get(one.link_id or "")) for one in polled.fresh]
         self._add_due_pages([polled for polled in window if answered(polled.outcome)])
 
-    def _select(self, polled: Polled, known: Mapping[str, EntryRecord]) -> None:
-        for entry in polled.entries:
-            self._wall("select").attempt(
-                "entry", entry.id, partial(polled.select, entry, known), url=entry.url, feed_id=polled.record.id
-            )
+    def _recognised(self, window: Sequence[Polled]) -> list[tuple[Polled, list[Recognised]]]:
+        """The entries of each feed as they are remembered, with their records: what is to be looked at further."""
+        own = [entry_key(polled.record.id, entry.id) for polled in window for entry in polled.entries]
+        known = dict(self._entries.known(own))
+        more = self._more(window, known)
+        known |= self._entries.known({key for keys in more.values() for key in keys})
+        articles = self._articles_of(
+            entry
+            for polled in window
+            if polled.record.id in more
+            for entry in polled.entries
+            if entry_key(polled.record.id, entry.id) not in known
+        )
+        found = []
+        for polled in window:
+            feed = polled.record.value.feed
+            memory = Memory(feed, known, articles, frozenset(more[feed.id]) if feed.id in more else None)
+            work = partial(recognise, polled.entries, memory)
+            walls = self._wall("recognise")
+            recognised = walls.attempt("feed", feed.id, work, url=feed.url, feed_id=feed.id)
+            if recognised is None:  # our own fault: they are read as new, and find their articles there
+                recognised = [(entry, known.get(entry_key(feed.id, entry.id))) for entry in polled.entries]
+            polled.settled += [mark_shared(feed.id, name, self._clock()) for name in sorted(memory.newly_shared)]
+            polled.settled += [record for _, record in recognised if record and record.id not in known]
+            polled.recognised_as(entry for entry, _ in recognised)
+            found.append((polled, leading(recognised)))
+        return found
+
+    def _more(self, window: Sequence[Polled], known: Mapping[str, EntryRecord]) -> dict[str, list[str]]:
+        """Feed → what else is to be looked up of its entries. Of a feed that was never read there is nothing."""
+        return {
+            polled.record.id: [
+                key
+                for entry in polled.entries
+                for key in more_keys(entry, polled.record.id, known.get(entry_key(polled.record.id, entry.id)))
+            ]
+            for polled in window
+            if polled.record.value.state.last_success_at
+        }
+
+    def _articles_of(self, entries: Iterable[Entry]) -> dict[str, Article]:
+        """Page's id → the article that its link leads to, for the entries that came under an id that is not known."""
+        links = {known_id(page_of(entry.url)) for entry in entries if entry.url}
+        if not links:
+            return {}
+        led = {link: known_id(url) for link, url in self._entries.articles_of_links(links).items() if is_address(url)}
+        articles = self._articles.get({*links, *led.values()})
+        ids = {link: led.get(link, link) for link in links}
+        return {link: articles[name] for link, name in ids.items() if name in articles}
+
+    def _note_renamed(self, window: Sequence[Polled]) -> None:
+        """Remember that the new links of entries which say what they said lead to the articles that these had."""
+        renamed = [(polled, entry, record) for polled in window for entry, record in polled.renamed]
+        if not renamed:
+            return
+        articles = self._articles.get(record.article_id for _, _, record in renamed if record.article_id)
+        for polled, entry, record in renamed:
+            article = articles.get(record.article_id or "")
+            if article and entry.url and is_address(article.url):
+                link = Fresh(polled, entry, record).link_id or ""
+                polled.settled.append(alias_of(link, article.url, article.id, self._clock()))
+            polled.settled.append(replace(record, url=entry.url, last_changed=self._clock()))
 
     def _add_due_pages(self, window: Sequence[Polled]) -> None:
         """Whether or not the feed has changed: a page that failed is tried again at the next polls of its feed."""
@@ -322,8 +397,8 @@ class _Puller:
             if record.id in {one.record.id for one in polled.fresh if one.record}:
                 continue  # the feed has changed it: its page is read anyway
             article = articles.get(record.article_id or "")
-            if article is None or article.text_status == "full":  # another feed's reading was luckier
-                polled.settled.append(replace(record, retry_page_at=None))
+            if article is None or (article.text_status == "full" and not record.reread):
+                polled.settled.append(replace(record, retry_page_at=None))  # another feed's reading was luckier
             else:
                 polled.fresh.append(again(polled, record, article, known_url=self._address(article, record.url)))
 
@@ -355,6 +430,8 @@ class _Puller:
                 await asyncio.wait_for(self._hand_over([Part(polled, read, is_last=False)]), HAND_OVER_S)
 
     def _needs_page(self, fresh: Fresh) -> bool:
+        if fresh.rests_until:
+            return False
         return bool(fresh.entry.url) and (fresh.again or wants_page(fresh.entry, fresh.polled.record.value.feed))
 
     async def _with_page(self, pages: Pages, room: asyncio.Semaphore, fresh: Fresh) -> Candidate:
@@ -487,14 +564,16 @@ class _Puller:
         articles = self._articles.get(was.values()) if was else {}
         return [
             one.known_as(before.url)
-            if one.article and (before := articles.get(was.get(id(one), ""))) and self._is_same(one.article, before)
+            if one.article and (before := articles.get(was.get(id(one), ""))) and self._is_same(one, before)
             else one
             for one in candidates
         ]
 
-    def _is_same(self, seen: Article, was: Article) -> bool:
-        same = self._wall("identify").attempt("article", was.id, partial(is_same, seen, was), url=was.url)
-        return bool(same)
+    def _is_same(self, one: Candidate, was: Article) -> bool:
+        if one.article is None:
+            return False
+        work = partial(is_same, one.article, was, one.fresh.record)
+        return bool(self._wall("identify").attempt("article", was.id, work, url=was.url))
 
     def _write(self, candidates: Sequence[Candidate]) -> WriteReport:
         articles = [candidate.article for candidate in candidates if candidate.article]

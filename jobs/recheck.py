@@ -1,6 +1,7 @@
 """`recheck`: the articles that were mailed are read again after 1, 6 and 24 hours, as outlets correct themselves.
 
-What has changed becomes a new version in a batch of its own, so that `match` finds corrections there as in any other.
+One that shares its page with others is left: what the page says is not its text. What has changed becomes a new version
+in a batch of its own, so that `match` finds corrections there as in any other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import partial
 
 from ingest.extract import extractor_version
 from ingest.fetch import Fetcher
+from ingest.urls import is_part
 from jobs.context import Context, job
 from jobs.pages import READERS, Page, Pages
 from newswatch.model import Article
@@ -52,7 +54,8 @@ def recheck(context: Context) -> RecheckReport:
         return RecheckReport(noted)
     tagger = Tagger(load_taxonomy(context.settings.config_dir / "taxonomy.yaml"))
     store = ArticleStore(context.es, context.names, retag=lambda article: enrich(article, tagger))
-    articles = list(store.get(found.value.article_id for found in due).values())
+    mailed = store.get(found.value.article_id for found in due).values()
+    articles = [article for article in mailed if not is_part(article.url)]
     walls = context.bulkhead("recheck")
     pages = asyncio.run(_read_pages(context, articles, walls))
     seen = []
@@ -71,7 +74,7 @@ async def _read_pages(context: Context, articles: Sequence[Article], walls: Bulk
     with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
         async with Fetcher(context.settings, clock=context.clock) as fetcher:
             pages = Pages(fetcher, readers=readers, walls=lambda _: walls, clock=context.clock)
-            return await asyncio.gather(*(pages.read(article.url) for article in articles))
+            return await asyncio.gather(*(pages.read(article.address) for article in articles))
 
 
 def _seen(article: Article, page: Page, now: datetime, tagger: Tagger) -> Article | None:

@@ -193,6 +193,8 @@ class FetchFailed:
     status: int | None = None
     retry_after_s: float | None = None
     hops: tuple[Hop, ...] = ()
+    answered: bool = False
+    """Something came back, though nothing that could be read. Where there is a `status`, it says so."""
 
 
 FetchResult = Fetched | NotModified | FetchFailed
@@ -218,6 +220,8 @@ class Entry:
     image: str | None = None
     problems: tuple[str, ...] = ()
     """What was wrong and what was done about it: "published 3247-01-01 is implausible: dropped"."""
+    part: str = ""
+    """What tells it from others that lead to the same page, as a fragment (`ingest.apart`); empty: its link does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,9 +372,9 @@ class Article:
     """An article: one per canonical URL."""
 
     id: str
-    """`ingest.urls.article_id` of `url`."""
+    """`ingest.urls.known_id` of `url`."""
     url: str
-    """Canonical."""
+    """Canonical, as the article is known; with a fragment where it is one of several articles of a page."""
     title: str
     summary: str
     text: str
@@ -400,6 +404,13 @@ class Article:
     feeds: tuple[str, ...] = ()
     """Every feed that carried it."""
     problems: tuple[str, ...] = ()
+    link: str | None = None
+    """As it was published, where that differs from `url`: a server may know its pages by one spelling alone."""
+
+    @property
+    def address(self) -> str:
+        """Where readers are sent, and where its page is asked for."""
+        return self.link or self.url
 
 
 # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────

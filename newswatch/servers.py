@@ -7,6 +7,7 @@ what could hold one.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -50,6 +51,25 @@ class Server:
 def addresses(text: str) -> tuple[str, ...]:
     """The addresses in a setting that may name several, with commas between. Nothing is checked yet."""
     return tuple(part for part in _BETWEEN.split(text.strip().rstrip(",").rstrip()) if part)
+
+
+def addresses_of_hosts(stated: Iterable[object], *, scheme: str, port: int) -> list[str]:
+    """The addresses of hosts, as an Airflow connection states them: alone, in a list or with commas between.
+
+    Scheme and port stand in where a host has none. Nothing is checked but that a bare IPv6 address gets its brackets.
+    """
+    listed = (one if isinstance(one, list | tuple) else [one] for one in stated if one)
+    hosts = (host.strip() for some in listed for text in some for host in str(text).split(","))
+    return [_address_of_host(host, scheme, port) for host in hosts if host]
+
+
+def _address_of_host(host: str, scheme: str, port: int) -> str:
+    if "://" in host:
+        return host
+    if host.count(":") > 1 and not host.startswith("["):
+        host = f"[{host}]"
+    has_port = ":" in host.rpartition("]")[2]
+    return f"{scheme}://{host}" if has_port else f"{scheme}://{host}:{port}"
 
 
 def server(text: str) -> Server:

@@ -7,6 +7,7 @@ that names a batch, also after the index was lost or restored from an older snap
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +37,10 @@ class BatchStore:
 
     def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int) -> Batch:
         """A new batch with the next free number, whoever else is opening one."""
-        number = self._last_number() + 1
+        highest = self._highest_numbers()
+        if highest["articles"] > highest["batches"]:
+            self._match_again(now)
+        number = max(highest.values()) + 1
         for _ in range(_TRIES):
             until = now + timedelta(seconds=lease_s)
             batch = Batch(number, tuple(feed_ids), BatchState.PLANNED, now, until)
@@ -48,20 +52,43 @@ class BatchStore:
                 return batch
         raise StoreError(f"No free batch number within {_TRIES} of {number}: run it again.")
 
-    def _last_number(self) -> int:
-        """The highest number of a batch that anything names; what is nonsense is left out."""
-        named = (
-            (self._index, "number", 1),
-            (self._names.articles, "seq", SEQ_PER_BATCH),
-            (self._names.feeds, "lease_batch", 1),
-        )
+    def _highest_numbers(self) -> dict[str, int]:
+        """The highest number of a batch that each index names; what is nonsense is left out."""
+        named = {
+            "batches": (self._index, "number", 1),
+            "articles": (self._names.articles, "seq", SEQ_PER_BATCH),
+            "feeds": (self._names.feeds, "lease_batch", 1),
+        }
         searches: list[dict[str, Any]] = []
-        for index, field, per_batch in named:
+        for index, field, per_batch in named.values():
             believed = {"range": {field: {"gte": 0, "lte": (MOST + 1) * per_batch - 1}}}
             sort = [{field: {"order": "desc", "unmapped_type": "long"}}]
             searches += [{"index": index}, {"query": believed, "size": 1, "sort": sort, "_source": False}]
         answers = self._es.msearch(searches=searches)["responses"]
-        return max(_highest(one, of) // per for one, (of, _, per) in zip(answers, named, strict=True))
+        return {
+            name: _highest(answer, index) // per_batch
+            for (name, (index, _, per_batch)), answer in zip(named.items(), answers, strict=True)
+        }
+
+    def _match_again(self, now: datetime) -> None:
+        """Write what was lost of the batches of the last day, as indexed: nobody knows which of them were matched.
+
+        An article names its batch, and the outbox knows what was owed: to match it again owes only what was missed.
+        Where the outbox is lost as well, that would mail a day's stories once more, so that nothing is done.
+        """
+        self._es.indices.refresh(index=f"{self._names.deliveries},{self._names.articles}")
+        if not self._es.count(index=self._names.deliveries, terminate_after=1)["count"]:
+            return
+        recent = {"range": {"indexed_at": {"gte": (now - _PATIENCE).isoformat()}}}
+        believed = {"range": {"seq": {"gte": 0, "lt": (MOST + 1) * SEQ_PER_BATCH}}}
+        numbers = {"histogram": {"field": "seq", "interval": SEQ_PER_BATCH, "min_doc_count": 1}}
+        found = self._es.search(
+            index=self._names.articles, size=0, query={"bool": {"filter": [recent, believed]}}, aggs={"of": numbers}
+        )
+        for bucket in found["aggregations"]["of"]["buckets"]:
+            lost = Batch(int(bucket["key"]) // SEQ_PER_BATCH, (), BatchState.INDEXED, now, now, indexed_at=now)
+            with suppress(ConflictError):  # it is there
+                self._es.create(index=self._index, id=lost.id, document=dump(lost))
 
     def get(self, number: int) -> Stored[Batch]:
         """The batch, in real time.

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
+from ingest.wording import words
 from newswatch.model import Entry
 from newswatch.problems import Bulkhead, Problem
 from search import bulk
@@ -36,6 +37,12 @@ class EntryRecord:
     """How often its page could not be read, for a passing reason, since the feed last changed it."""
     retry_page_at: datetime | None = None
     """When its page is to be tried again."""
+    page_asked_at: datetime | None = None
+    """When its page was last asked for, for other words of the feed; None: never, or by an older newswatch."""
+    page_changes: int = 0
+    """How often it was asked for again, as the feed had changed the entry."""
+    reread: bool = False
+    """The feed has changed it since its page was read: at `retry_page_at` the page is read, whatever text there is."""
 
     @property
     def id(self) -> str:
@@ -49,12 +56,36 @@ def entry_key(feed_id: str, entry_id: str) -> str:
 
 
 def content_hash(entry: Entry) -> str:
-    """Changes when the feed says something else about the entry.
+    """What the feed says of the entry, as three hashes: of all of it as it stands, of the title's words, of the rest's.
 
-    `published` stays out of it: there are feeds that give the time of the request.
+    `published` stays out of it: there are feeds that give the time of the request. `updated` counts in the first only,
+    which spares working out the words of what is the same to the letter; it is all that versions before this one kept.
     """
+    return f"{_exact(entry)}.{_hash(words(entry.title))}.{_rest(entry)}"
+
+
+def says_the_same(record: EntryRecord, entry: Entry) -> bool:
+    """Whether the feed says of the entry what it said when `record` was made: the words, not counters and times."""
+    exact, _, said = record.content_hash.partition(".")
+    return exact == _exact(entry) or (bool(said) and said == f"{_hash(words(entry.title))}.{_rest(entry)}")
+
+
+def has_title(record: EntryRecord, title: str) -> bool:
+    """Whether the entry had the words of `title` for its title; False too where the record doesn't tell."""
+    return record.content_hash.partition(".")[2].partition(".")[0] == _hash(words(title))
+
+
+def _exact(entry: Entry) -> str:
     said = (entry.url, entry.title, entry.summary, entry.content, entry.updated)
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+    return _hash(repr(said), 32)
+
+
+def _rest(entry: Entry) -> str:
+    return _hash(f"{words(entry.summary)}\n{words(entry.content)}")
+
+
+def _hash(said: str, digits: int = 16) -> str:
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:digits]
 
 
 def alias_of(link_id: str, article_url: str, article_id: str, now: datetime) -> EntryRecord:
@@ -63,6 +94,20 @@ def alias_of(link_id: str, article_url: str, article_id: str, now: datetime) -> 
     It stands among the entries as one of no feed.
     """
     return EntryRecord("", link_id, article_url, article_id, "", now, now)
+
+
+def shared_by(feed_id: str, name: str) -> str:
+    """What the record is known by that says that several entries of the feed have had this name (`ingest.apart`)."""
+    return entry_key(feed_id, _shared(name))
+
+
+def mark_shared(feed_id: str, name: str, now: datetime) -> EntryRecord:
+    """That record. Once seen together they are told apart for good, also when one of them comes alone."""
+    return EntryRecord(feed_id, _shared(name), None, None, "", now, now)
+
+
+def _shared(name: str) -> str:
+    return f"shared: {name}"
 
 
 class EntryStore:

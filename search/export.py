@@ -136,7 +136,7 @@ def row(article: Article) -> list[str]:
         article.story_id,
         article.duplicate_of or "",
         str(article.version),
-        article.url,
+        article.address,
         article.summary,
         article.text,
     ]

@@ -114,6 +114,7 @@ PROVENANCE: Json = {
 
 ARTICLE: Json = {
     "url": KEYWORD,
+    "link": {"type": "keyword", "index": False, "doc_values": False},
     "title": _text(),
     "summary": _text(),
     "text": _text(),
@@ -164,6 +165,9 @@ ENTRY: Json = {
     "last_changed": DATE,
     "page_tries": INTEGER,
     "retry_page_at": DATE,
+    "page_asked_at": DATE,
+    "page_changes": INTEGER,
+    "reread": {"type": "boolean"},
 }
 
 FEED: Json = {

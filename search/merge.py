@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ingest.wording import words
 from newswatch.model import Article, Version
 from transforms.versions import told_edits
 
@@ -85,7 +86,8 @@ def _changed(seen: Article, was: Article, *, text_too: bool) -> tuple[str, ...]:
 
 
 def _folded(article: Article, name: str) -> str:
-    return " ".join(str(getattr(article, name)).split())
+    """Its words: a comment more, or another minute in "12 min ago", is no edit."""
+    return words(str(getattr(article, name)))
 
 
 def _next_version(
@@ -111,6 +113,7 @@ def _kept(seen: Article, was: Article, feeds: tuple[str, ...]) -> Article:
         first_seen=was.first_seen,
         published=was.published or seen.published,
         source=was.source,
+        link=was.link or seen.link,
         feeds=feeds,
         story_id=was.story_id,
         duplicate_of=was.duplicate_of,

@@ -24,6 +24,8 @@ from search.reading import get_hits
 PER_FEED = 20
 """Entries of one feed that one call of `note` keeps one by one; the rest are counted in one more problem."""
 _TRIES = 10
+_SETTLED = 1_000
+"""Problems of a stage that are looked through at once; the next run takes the rest."""
 _UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
 """What reading a document that was edited to nonsense may raise."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,6 +89,19 @@ class Quarantine:
                 actions.append(bulk.create(self._index, problem.id, _document(problem, now, first=None, count=1)))
         results = zip(problems.values(), bulk.write(self._es, actions), strict=True)
         return {problem.id: problem for problem, result in results if not bulk.require(result)}
+
+    def settle(self, stage: str, still: Iterable[Problem]) -> int:
+        """Forget what a stage met earlier and meets no more, as it looks at everything each time; how many."""
+        found = self._es.search(
+            index=self._index, query={"term": {"stage": stage}}, size=_SETTLED, source=False, track_total_hits=False
+        )
+        gone = {hit["_id"] for hit in found["hits"]["hits"]} - {problem.id for problem in still}
+        es, settled = self._es.options(ignore_status=(404, 409)), 0
+        for doc in get_hits(self._es, self._index, gone):  # as it is now: another stage may have met it since
+            if doc["_source"].get("stage") == stage:
+                token = {"if_seq_no": doc["_seq_no"], "if_primary_term": doc["_primary_term"]}
+                settled += es.delete(index=self._index, id=doc["_id"], **token).get("result") == "deleted"
+        return settled
 
     def listed(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,11 @@ from search.names import Names
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The same name for a test in every worker: packed bytes hold the second at which they were packed."""
+    return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
+
+
 LONG = ("tests/test_demo.py", "tests/jobs/test_crash.py", "tests/alerts/test_crashes.py", "tests/web/test_airflow.py")
 """Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
 
@@ -31,6 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {str(Path(__file__).parents[1] / name): place for place, name in enumerate(LONG)}
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: rank.get(str(item.path), len(LONG)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Lone surrogates of hostile input that a test has logged: a worker could not send its report with them."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -501,7 +501,8 @@ def _entity(key: str, entity: GazetteerEntity) -> Entity:
 
 def _latest_day(moment: datetime) -> date:
     """The day of `moment` where it is latest on Earth (UTC+14): what happens there is news at once."""
-    return (moment.astimezone(UTC) + timedelta(hours=14)).date()
+    utc = moment.astimezone(UTC)
+    return utc.date() + timedelta(days=utc.hour >= 10 and utc.date() < date.max)
 
 
 def _with_parents(topics: dict[str, float], *, cancels: bool) -> tuple[tuple[str, float], ...]:

@@ -202,7 +202,7 @@ class Role(Period):
 class Listing(Period):
     """On whose list of terrorist organisations an entity stands, and since when."""
 
-    by: Literal["Argentina", "Australia", "Canada", "EU", "Turkey", "UK", "UN", "US"]
+    by: Literal["Argentina", "Australia", "Canada", "EU", "UK", "UN", "US"]
     note: str = ""
 
 

@@ -101,10 +101,10 @@ def _print_errors(found: Sequence[Judged]) -> None:
 def _verdict(figures: Mapping[str, Figure], parts: Sequence[Part]) -> int:
     names = [name for part in parts for name in part.name.split()]
     told = [line for name in names for line in below(read_floors(), figures, f"{name}/")]
-    print(
-        "\n".join([*told, "A floor is lowered by an edit of benchmarks/evaluate/floors.json."] if told else []), end=""
-    )
-    return BELOW_FLOOR if told else 0
+    if not told:
+        return 0
+    print("\n".join([*told, "A floor is lowered by an edit of benchmarks/evaluate/floors.json."]))
+    return BELOW_FLOOR
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ import csv
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.evaluate.labels import texts
+from benchmarks.evaluate.labels import day, texts
 from benchmarks.evaluate.measures import Figure, share
 from transforms.fingerprint import Fingerprint, are_copies, fingerprint
 
@@ -65,16 +65,6 @@ def _random_pairs(news: Path, known: set[frozenset[str]]) -> Iterator[tuple[str,
 def _within_window(first: str, second: str) -> bool:
     a, b = day(first), day(second)
     return a is None or b is None or abs(a - b) <= WINDOW
-
-
-def day(text: str) -> datetime | None:
-    """The day that a set's date says, None where it is written in neither of their two ways."""
-    for form, length in (("%Y-%m-%d", 10), ("%d-%b-%Y", 11)):
-        try:
-            return datetime.strptime(text.strip()[:length].title().strip(), form)
-        except ValueError:
-            continue
-    return None
 
 
 def _copies(a: Row, b: Row) -> bool:

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from benchmarks.evaluate.labels import Half, half
 from benchmarks.evaluate.measures import Figure, resampled, share
 from ingest.boilerplate import key
 from ingest.extract import extract
@@ -37,13 +39,20 @@ class Page:
     text: str
     title: str | None = None
     published: datetime | None = None
+    publisher: str = ""
+
+    @property
+    def half(self) -> Half:
+        """The half its publisher is in: nothing is tuned on the pages of those in the test half."""
+        return half(self.publisher)
 
 
 def aeb(folder: Path) -> Iterator[Page]:
     """The pages of article-extraction-benchmark."""
     for name, truth in json.loads((folder / "ground-truth.json").read_text()).items():
         body = gzip.decompress((folder / "html" / f"{name}.html.gz").read_bytes())
-        yield Page(name, truth["url"], body, truth["articleBody"])
+        host = urlsplit(truth["url"]).netloc.removeprefix("www.")
+        yield Page(name, truth["url"], body, truth["articleBody"], publisher=host)
 
 
 def fundus(folder: Path) -> Iterator[Page]:
@@ -62,14 +71,16 @@ def fundus(folder: Path) -> Iterator[Page]:
 
 
 def _fundus_page(path: Path, url: str, truth: dict[str, object]) -> Page:
-    body = truth["body"]
-    assert isinstance(body, dict)
-    lines = [*body["summary"]]
-    for section in body["sections"]:
+    told = truth["body"]
+    assert isinstance(told, dict)
+    lines = [*told["summary"]]
+    for section in told["sections"]:
         lines += [*section["headline"], *section["paragraphs"]]
     published = datetime.fromisoformat(str(truth["publishing_date"]))
     published = published if published.tzinfo else published.replace(tzinfo=UTC)
-    return Page(path.name, url, gzip.decompress(path.read_bytes()), "\n".join(lines), str(truth["title"]), published)
+    body = gzip.decompress(path.read_bytes())
+    publisher = path.name.partition("_2")[0]
+    return Page(path.name, url, body, "\n".join(lines), str(truth["title"]), published, publisher)
 
 
 def shingles(text: str) -> Counter[tuple[str, ...]]:
@@ -110,15 +121,25 @@ def score(page: Page, now: datetime) -> PageScore:
 
 
 def extraction_figures(name: str, pages: Iterable[Page], now: datetime = NOW) -> dict[str, Figure]:
-    """Figures of one set of pages: F1 of the text, and the shares with a text, the right title and the right date."""
-    scores = [score(page, now) for page in pages]
+    """Figures of one set of pages: F1 of the text, and the shares with a text, the right title and the right date.
+
+    They are of all pages; `build` and `test` stand for those of a half of the publishers.
+    """
+    scores = [(page.half, score(page, now)) for page in pages]
+    found = _figures(f"extraction/{name}", [s for _, s in scores])
+    for part in ("build", "test"):
+        found |= _figures(f"extraction/{name}/{part}", [s for half, s in scores if half == part])
+    return found
+
+
+def _figures(path: str, scores: Sequence[PageScore]) -> dict[str, Figure]:
     found = {
         "text": resampled(scores, text_f1),
         "not-empty": _share(not s.empty for s in scores),
         "title": _share(s.title for s in scores if s.title is not None),
         "date": _share(s.date for s in scores if s.date is not None),
     }
-    return {f"extraction/{name}/{what}": figure for what, figure in found.items() if figure}
+    return {f"{path}/{what}": figure for what, figure in found.items() if figure}
 
 
 def text_f1(scores: Sequence[PageScore]) -> float:

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,8 @@ Half = Literal["build", "test"]
 Origin = Literal["labelled", "recent_labelled", "before"]
 """Labelled for this evaluation; labelled with the recent articles; or labelled before and tuned on ever since."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_SHORT_SPAN = re.compile(r"(?P<century>20|19)\d\d-(?P<last>1[3-9]|[2-9]\d)")
+"""`2022-23`: what follows is no month."""
 
 
 class LabelError(Exception):
@@ -72,7 +75,10 @@ class Article:
     language: str
     title: str
     text: str
+    published: datetime | None
+    """The day, in UTC; None where its set names only a year or nothing."""
     year: int | None
+    """The last one that its date names."""
     grades: Mapping[str, Grade]
     trap: str
 
@@ -158,9 +164,25 @@ def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> I
 def _article(
     row: Mapping[str, Any], set_: str, origin: Origin, language: str, grades: Mapping[str, Grade], trap: str
 ) -> Article:
-    year = _YEAR.search(str(row.get("date") or ""))
-    title, text = row["title"] or "", row["text"] or ""
-    return Article(row["id"], set_, origin, language, title, text, int(year[0]) if year else None, grades, trap)
+    date, title, text = str(row.get("date") or ""), row["title"] or "", row["text"] or ""
+    return Article(row["id"], set_, origin, language, title, text, day(date), last_year(date), grades, trap)
+
+
+def last_year(date: str) -> int | None:
+    """The last year that `date` names, as an ISO date, in words, or as a span: 2024 for `2022-24`."""
+    if span := _SHORT_SPAN.fullmatch(date):
+        return int(span["century"] + span["last"])
+    return max(map(int, _YEAR.findall(date)), default=None)
+
+
+def day(date: str) -> datetime | None:
+    """The day that a set's date says, in UTC; None where it says none in either of the sets' two ways."""
+    for form, length in (("%Y-%m-%d", 10), ("%d-%b-%Y", 11)):
+        try:
+            return datetime.strptime(date.strip()[:length].title().strip(), form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
 
 
 def _text(news: Path, set_: str, article_id: str) -> Mapping[str, Any]:

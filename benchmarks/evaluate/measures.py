@@ -144,8 +144,11 @@ def b_cubed_f1(articles: Iterable[BCubed]) -> float:
 
 
 def by_event(articles: Iterable[BCubed]) -> list[list[BCubed]]:
-    """The articles event by event: articles of one event stand or fall together, so events are what is resampled."""
+    """The articles event by event, by the events' names: articles of one event stand or fall together.
+
+    So events are what is resampled, and the order makes the draw the same on every run.
+    """
     events: dict[str, list[BCubed]] = defaultdict(list)
     for article in articles:
         events[article.event].append(article)
-    return list(events.values())
+    return [events[event] for event in sorted(events)]

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.evaluate.floors import LEAST_TEXTS, is_guarded
+from benchmarks.evaluate.floors import LEAST_CASES, LEAST_TEXTS
 from benchmarks.evaluate.labels import LEVELS, TOPICS
 from benchmarks.evaluate.measures import Figure
 
 Report = Mapping[str, Any]
 """What `evaluation.json` holds."""
 GAP = 0.03
-"""If the halves differ by more, the build half was tuned to, or is too small to tell."""
+"""If the halves differ by more, the tagger was tuned to the build half, or the halves are too small to tell."""
 LEAST_POSITIVE = 10
 """Texts on a topic that a language needs before its F1 says much."""
 CELLS = [(topic, level) for topic in TOPICS for level in LEVELS]
@@ -88,15 +88,16 @@ def number(value: float) -> str:
 
 
 def cell(figure: Figure | None) -> str:
-    """A figure with its interval, `–` for none."""
+    """A figure with its interval, marked where it rests on few cases; `–` for none."""
     if figure is None:
         return "–"
-    return f"{number(figure.value)} ({number(figure.low)}–{number(figure.high)})"
+    few = " ·" if figure.cases < LEAST_CASES else ""
+    return f"{number(figure.value)} ({number(figure.low)}–{number(figure.high)}){few}"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; its first column is text, the others are figures."""
-    marks = ["---", *("---:" for _ in heads[1:])]
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 1) -> str:
+    """A Markdown table; its first `text` columns hold words, the others figures."""
+    marks = ["---" if n < text else "---:" for n in range(len(heads))]
     return "\n".join(f"| {' | '.join(line)} |" for line in (heads, marks, *rows))
 
 
@@ -107,15 +108,18 @@ def _intro(report: Report) -> str:
 Written by `make evaluate`, never by hand. Its twin [`evaluation.json`](evaluation.json) holds every figure for
 programs. The tests refuse a figure below its floor in [`floors.json`](../benchmarks/evaluate/floors.json).
 
-{counts["labelled"]:,} articles were labelled by reading for this evaluation, and {counts["recent_labelled"]} came with
-their labels. A hash of the id splits both: the build half may be read, and of the test half only figures are made. The
-{counts["before"]} articles of `labelled_dev` were labelled earlier, and the terms were tuned on them, so they stand
-apart.
-[How the articles were drawn and labelled](../tests/transforms/data/README.md).
+| articles | which |
+|---:|---|
+| {counts["labelled"]:,} | labelled by reading for this evaluation ([how](../tests/transforms/data/README.md)) |
+| {counts["recent_labelled"]:,} | `recent_labelled_dev`, which came with its labels |
+| {counts["before"]:,} | `labelled_dev`: labelled earlier; the terms were tuned on it, so it stands apart |
 
-The brackets hold the 95 % interval: Wilson's for shares, mapped to F1; 1,000 resamples of pages or events for the F1 of
-texts and B³. A text counts for a level only if its reader was sure of that level. The draw favours texts that name the
-topics, so on all news of a day precision is lower than here."""
+A hash of the id splits the first two sets. The build half may be read; of the test half only figures are made.
+
+Brackets hold the 95 % interval: Wilson's for shares, mapped to F1; 1,000 resamples of pages or events for the F1 of
+texts and B³. `·` marks figures of fewer than {LEAST_CASES} cases, which say little. A text counts for a level only if
+its reader was sure of that level. The draw favours texts that name the topics, so on all news of a day precision is
+lower than here."""
 
 
 def _cells(figures: Mapping[str, Figure], form: str, last: str) -> list[str]:
@@ -126,12 +130,14 @@ def _by_half(figures: Mapping[str, Figure]) -> str:
     rows = []
     for form in FORMS:
         rows += [[form, f"{half} half", *_cells(figures, form, half)] for half in ("build", "test")]
+        rows.append([form, "both halves", *_cells(figures, form, "both")])
         for last, what in (("precision", "precision"), ("recall", "recall"), ("with-doubts", "F1, doubts as labelled")):
-            rows.append([form, f"both halves, {what}", *_cells(figures, form, f"both/{last}")])
+            rows.append([form, f"both, {what}", *_cells(figures, form, f"both/{last}")])
     forms = "\n".join(f"- **{form}**: {what}" for form, what in FORMS.items())
     same, right = (_percent(figures[f"tags/{path}"]) for path in ("same-words", "evidence"))
+    heads = ["Form", "Of", *HEADS]
     return (
-        f"What the tagger is given:\n\n{forms}\n\nF1 by form and half:\n\n{table(['Form', 'Of', *HEADS], rows)}\n\n"
+        f"What the tagger is given:\n\n{forms}\n\nF1 by form and half:\n\n{table(heads, rows, text=2)}\n\n"
         f"`feed` and `stand-in` are the same words and should give the same levels: {same} articles.\n"
         f"Evidence whose offsets lead to its words: {right} places."
     )
@@ -152,8 +158,8 @@ def _gaps(figures: Mapping[str, Figure]) -> str:
             line.append(f"{gap:+.3f}{' †' if abs(gap) > chance(build, test) else ''}")
         rows.append(line)
     told = (
-        f"Build minus test. {wide} of {len(rows) * len(CELLS)} differ by more than {GAP}; † marks those that chance "
-        f"does not explain (the difference is larger than both intervals' half-widths together, in quadrature)."
+        f"Build half minus test half: {wide} of {len(rows) * len(CELLS)} differ by more than {GAP}. † marks those that "
+        f"chance does not explain: they exceed the root of both intervals' squared half-widths."
     )
     return f"{told}\n\n{table(['Gap', *HEADS], rows)}"
 
@@ -169,7 +175,7 @@ def _by_set(figures: Mapping[str, Figure]) -> str:
         for origin, name in ORIGIN_NAMES.items()
         for form in ("whole", "feed")
     ]
-    return f"F1 by set:\n\n{table(['Set', 'Form', *HEADS], rows)}"
+    return f"F1 by set:\n\n{table(['Set', 'Form', *HEADS], rows, text=2)}"
 
 
 def _values(figures: Mapping[str, Figure], name: str) -> list[str]:
@@ -183,7 +189,7 @@ def _by_slice(figures: Mapping[str, Figure], name: str, head: str, names: Mappin
         for form in ("whole", "feed")
         for value in values
     ]
-    return f"F1 by {name}:\n\n{table([head, 'Form', *HEADS], rows)}"
+    return f"F1 by {name}:\n\n{table([head, 'Form', *HEADS], rows, text=2)}"
 
 
 def _by_language(report: Report, figures: Mapping[str, Figure]) -> str:
@@ -192,18 +198,12 @@ def _by_language(report: Report, figures: Mapping[str, Figure]) -> str:
     for form in ("whole", "feed"):
         for language, count in report["languages"].items():
             known = [str(count["texts"]), *(str(count[topic]) for topic in TOPICS)]
-            values = [
-                f"{cell(figure)}{'' if figure is None or is_guarded(path, figure) else ' ·'}"
-                for topic, level in CELLS
-                for path in [f"tags/{topic}/{level}/{form}/language={language}"]
-                for figure in [figures.get(path)]
-            ]
-            rows.append([language, form, *known, *values])
+            rows.append([language, form, *known, *_cells(figures, form, f"language={language}")])
     told = (
-        "F1 by language, both halves. `on …` counts texts that surely say something of the topic. `·` marks figures "
-        f"without a floor: fewer than {LEAST_TEXTS} texts, or hardly any on the topic."
+        "F1 by language, both halves. `on …` counts texts that surely say something of the topic. Languages of "
+        f"{LEAST_TEXTS} texts and more have floors."
     )
-    return f"{told}\n\n{table(heads, rows)}"
+    return f"{told}\n\n{table(heads, rows, text=2)}"
 
 
 def _confusions(report: Report) -> str:
@@ -216,7 +216,7 @@ def _confusions(report: Report) -> str:
                 rows.append([topic, half, form, *cells])
     names = {2: "main", 1: "mention", 0: "none"}
     heads = [f"{names[labelled]} → {names[got]}" for labelled in (2, 1, 0) for got in (2, 1, 0)]
-    return f"Labelled → tagged, texts whose label is sure:\n\n{table(['Topic', 'Half', 'Form', *heads], rows)}"
+    return f"Labelled → tagged, texts whose label is sure:\n\n{table(['Topic', 'Half', 'Form', *heads], rows, text=3)}"
 
 
 def _traps(figures: Mapping[str, Figure]) -> str:
@@ -264,12 +264,14 @@ def _searches(report: Report, figures: Mapping[str, Figure]) -> str:
 
 
 def _extraction(figures: Mapping[str, Figure]) -> str:
-    rows = [
-        [name, *(cell(figures.get(f"extraction/{key}/{what}")) for what in ("text", "not-empty", "title", "date"))]
-        for key, name in (("aeb", "article-extraction-benchmark, 181 pages"), ("fundus", "131 pages of publishers"))
-    ]
-    heads = ["Pages", "text, F1 of 4-grams", "not empty", "title", "date"]
-    return table(heads, rows)
+    rows = []
+    for key, name in (("aeb", "article-extraction-benchmark"), ("fundus", "`fundus_dev`, publishers of 20 countries")):
+        for part, what in (("", "all"), ("build/", "build half"), ("test/", "test half")):
+            found = [figures.get(f"extraction/{key}/{part}{f}") for f in ("text", "not-empty", "title", "date")]
+            count = next((str(f.cases) for f in found if f), "0")
+            rows.append([name, what, count, *map(cell, found)])
+    heads = ["Pages", "Of", "pages", "text, F1 of 4-grams", "not empty", "title", "date"]
+    return f"Halves by a hash of the publisher:\n\n{table(heads, rows, text=2)}"
 
 
 def _grouping(figures: Mapping[str, Figure]) -> str:
@@ -350,7 +352,7 @@ def _missing(report: Report) -> str:
     lines += [
         "- Sub-topics are not labelled, nor are entities.",
         "- Texts without a date: no year is known of them.",
-        "- Pages and stories have no test half: they are measured whole.",
+        "- Stories have no test half: they are measured whole.",
     ]
     return "\n".join(lines)
 
@@ -358,4 +360,4 @@ def _missing(report: Report) -> str:
 def _versions(report: Report) -> str:
     rows = [[f"`{name}`", f"`{digest}`"] for name, digest in report["data"].items()]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    return f"{versions}.\n\nFirst 16 digits of SHA-256:\n\n{table(['File', 'hash'], rows)}"
+    return f"{versions}.\n\nFirst 16 digits of SHA-256:\n\n{table(['File', 'hash'], rows, text=2)}"

@@ -140,10 +140,11 @@ def length(article: Article) -> str:
 
 
 def period(year: int | None) -> str:
-    """The year, or the span of years of which there are few texts each."""
+    """The year, or the span of years of which the sets say no more or hold few texts each."""
     if year is None:
         return "undated"
-    return "until 2015" if year <= 2015 else "2016–2021" if year <= 2021 else str(year)
+    spans = {2015: "until 2015", 2021: "2016–2021", 2024: "2022–2024"}
+    return next((span for last, span in spans.items() if year <= last), str(year))
 
 
 def _right(group: Iterable[Judged], topic: str, form: str) -> Figure | None:

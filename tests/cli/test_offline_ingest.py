@@ -69,6 +69,17 @@ def test_extract_writes_one_object() -> None:
     assert result.exit_code == 0
 
 
+def test_the_encoding_is_the_one_that_was_served(tmp_path: Path) -> None:
+    page, feed = tmp_path / "page.html", tmp_path / "feed.xml"
+    page.write_bytes(PAGE.replace("ministers", "Türkiye’nin bakanları").encode("cp1254"))
+    feed.write_bytes(RSS.replace("— один", "в Анкаре").replace("é", "e").encode("koi8-r"))
+    served = ("--url", "https://news.example/a", "--content-type")
+    extracted = run("extract", str(page), *served, "text/html; charset=ISO-8859-9")
+    assert json.loads(extracted.stdout)["text"].count("Türkiye’nin bakanları") == 9
+    parsed = run("parse", str(feed), *served, "application/rss+xml; charset=koi8-r")
+    assert json.loads(parsed.stdout.splitlines()[0])["title"] == "Cafe в Анкаре"
+
+
 @pytest.mark.parametrize("command", [["parse"], ["extract", "--url", "https://news.example/"]])
 def test_a_file_that_is_not_there_is_told_in_one_sentence(command: list[str]) -> None:
     result = run(command[0], "/nowhere/feed.xml", *command[1:])

@@ -64,10 +64,19 @@ def test_how_each_sentence_was_read_is_told_and_why_it_passes_by() -> None:
     assert tagged["tags"] == []
 
 
+def test_a_published_article_is_tagged_as_of_its_day() -> None:
+    crowd = {"title": "Dozens flee Crocus City Hall", "text": "Crocus City Hall near Moscow was evacuated."}
+    rows = [crowd, {**crowd, "published": "2024-03-20"}, {**crowd, "published": "2024-03-22T18:00:00Z"}]
+    named = [[e["id"] for e in article["entities"]] for article in read(run("tag", text=lines(*rows)))]
+    assert named == [["crocus-city-hall"], [], ["crocus-city-hall"]]
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
         ("{not json\n", "is no JSON"),
+        ('{"title": "x", "text": "y", "published": "soon"}\n', "'published' is no ISO 8601 time"),
+        ('{"title": "x", "text": "y", "published": "9999-12-31T23:00:00-12:00"}\n', "'published' is no ISO 8601 time"),
         ("[1]\n", "is no JSON object"),
         ('{"text": "x"}\n', "has no 'title'"),
         ('{"title": 1, "text": "x"}\n', "'title' is no text"),

@@ -17,9 +17,9 @@ import pytest
 from yarl import URL
 
 from ingest.assemble import assemble
-from ingest.bounds import ID_CHARS
+from ingest.bounds import ID_CHARS, MAX_PROBLEMS, told
 from ingest.guard import refusal
-from ingest.parse import PROBLEMS_TOLD, Draft, drafted, finish, parse
+from ingest.parse import Draft, drafted, finish, parse
 from ingest.urls import MAX_CHARS, is_address
 from newswatch.model import NotAFeed, ParsedFeed
 from tests.factories import a_feed
@@ -188,7 +188,7 @@ CASES: dict[str, Case] = {
     "a time to live that is no number": Case(rss("", channel="<link>https://paper.example/</link><ttl>²</ttl>")),
     "a hundred entries that are nothing": Case(
         lambda: rss("").replace(b"<item><title>Odd</title></item>", b"<item/>" * 100),
-        "more entries have such",
+        "more problems",
         entries=GOOD,
     ),
     "one id nine hundred times": Case(
@@ -342,8 +342,10 @@ def test_problems_without_end_are_counted() -> None:
 
     problems: list[str] = []
     drafted(range(1_000), draft, problems)
-    assert len(problems) == PROBLEMS_TOLD + 1
-    assert problems[-1] == "980 more entries have such problems"
+    assert len(problems) == 1_000
+    said = told(problems)
+    assert len(said) == MAX_PROBLEMS + 1
+    assert said[-1] == f"{1_000 - MAX_PROBLEMS} more problems"
 
 
 def test_there_are_enough_cases() -> None:

@@ -90,3 +90,33 @@ def test_an_article_keeps_its_first_identity() -> None:
     entry = replace(ENTRY, url="https://m.news.example/allies-agree-on-flank?from=rss")
     article = assemble(entry, page, FEED, now=NOW, known_url=entry.url)
     assert (article.url, article.id) == (entry.url, article_id(entry.url or ""))
+
+
+@pytest.mark.parametrize(
+    ("link", "stated", "sent_to"),
+    [
+        ("https://www.news.example/a", None, "https://www.news.example/a"),
+        ("https://www.news.example/a?utm_source=rss&utm_medium=feed", None, "https://www.news.example/a"),
+        ("https://www.news.example/a%2Cb?z=1&a=%2F&utm_id=3", None, "https://www.news.example/a%2Cb?z=1&a=%2F"),
+        ("https://www.news.example/l%27otan", None, "https://www.news.example/l%27otan"),
+        (
+            "https://go.news.example/?to=7",
+            "https://www.news.example/summit-in-ankara,1?b=1&a=2",
+            "https://go.news.example/?to=7",
+        ),
+        (
+            "https://www.news.example/amp/summit-in-ankara%2C12",
+            "https://www.news.example/summit-in-ankara%2C12",
+            "https://www.news.example/summit-in-ankara%2C12",
+        ),
+    ],
+)
+def test_readers_are_sent_to_the_address_as_it_was_written(link: str, stated: str | None, sent_to: str) -> None:
+    """A server may know its pages by one spelling alone; what only follows readers around is left out."""
+    page = replace(PAGE, canonical_url=stated) if stated else None
+    assert assemble(replace(ENTRY, url=link), page, FEED, now=NOW).address == sent_to
+
+
+def test_one_of_several_entries_of_a_page_leads_to_the_page() -> None:
+    entry = replace(ENTRY, url="https://www.news.example/alerts?b=1&a=2#post-3", part="post-3")
+    assert assemble(entry, None, FEED, now=NOW).address == "https://www.news.example/alerts?b=1&a=2#post-3"

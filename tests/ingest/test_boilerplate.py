@@ -61,6 +61,14 @@ def test_lost_paragraphs_come_back_in_their_place() -> None:
     assert complete("\n".join(LINES), paragraphs, at_least=0) == "\n".join(LINES)
 
 
+def test_the_paragraphs_before_an_inner_container_come_back() -> None:
+    rest = "".join(f"<p>{line}</p>" for line in LINES[1:])
+    ours = "<p>Write to us what you think about this story of ours.</p>"
+    body = f"<div class='text'><p>{LINES[0]}</p><div class='paid'>{rest}</div>{ours}</div>"
+    paragraphs = paragraphs_of(html.document_fromstring(f"<html><body>{body}</body></html>"))
+    assert complete("\n".join(LINES[1:]), paragraphs, at_least=1) == "\n".join(LINES)
+
+
 def test_the_standfirst_is_what_the_description_says() -> None:
     standfirst = "The allies have found a way that all can live with."
     lines = ["Menu", f"Brussels. {standfirst}", *LINES]

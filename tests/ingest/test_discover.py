@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import pytest
+
 from ingest.discover import MOST_CANDIDATES, MOST_LINKS, USUAL_PATHS, Discovery, advertised, discover, linked
 from ingest.fetch import Fetcher
+from ingest.workers import OverBudgetError
 from tests.ingest.server import Answer, Publisher, response
 from tests.ingest.test_fetch import fetching
 
@@ -91,3 +94,18 @@ def test_what_a_page_names_that_is_no_address_is_passed_over() -> None:
     page = b"<base href='http://['><link rel=feed href='http://a..b.example/'><link rel=feed href='http://xn--localhost-/'>"
     assert advertised(page, "https://x.example/") == ()
     assert advertised(page + b"<link rel=feed href=/rss>", "https://x.example/") == ("https://x.example/rss",)
+
+
+def test_a_page_that_may_take_long_is_read_by_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its links too: a thread can't be stopped."""
+    page = b"<html>" + b"<p>" * 2_000 + b"<a href='/news/rss.xml'>RSS</a></html>"
+    answers = {"/": response(page), "/news/rss.xml": response(RSS)}
+    assert found(answers) == ["Example 1 /news/rss.xml"]
+
+    def too_long(*_: object) -> None:
+        raise OverBudgetError("took longer than 4 s")
+
+    monkeypatch.setattr("ingest.workers.confined", too_long)
+    nothing = fetching(answers, lambda fetcher, publisher: discover(fetcher, publisher.url("/"), now=NOW))
+    assert nothing.feeds == ()
+    assert nothing.cut == "its links were not looked at: reading it took longer than 4 s"

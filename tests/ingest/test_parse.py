@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -362,6 +363,20 @@ def test_captured_feeds_are_read_without_an_error() -> None:
         again = parse(path.read_bytes(), url=URL, now=NOW)
         assert parsed == again, path
         assert "failed" not in getattr(parsed, "reason", ""), path
+
+
+@pytest.mark.slow
+def test_captured_feeds_lose_no_distinct_entry() -> None:
+    """Counted in the bytes as they are: an entry is what stands between its tags, a copy has the same bytes."""
+    for path in documents("captured"):
+        body = path.read_bytes()
+        parsed = parse(body, url=URL, now=NOW)
+        if not isinstance(parsed, ParsedFeed) or parsed.format.startswith("json"):
+            continue
+        given = re.findall(rb"<(item|entry)(?=[\s>]).*?</\1>", body, re.DOTALL)
+        distinct = {found.group() for found in re.finditer(rb"<(item|entry)(?=[\s>]).*?</\1>", body, re.DOTALL)}
+        assert len(distinct) <= len(parsed.entries) <= len(given), path
+        assert len({entry.id for entry in parsed.entries}) == len(parsed.entries), path
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import pytest
 
 from ingest.authors import names_in
 from ingest.parse import MAX_BYTES, parse
-from ingest.repair import GZIP, NotUnpackedError, repaired, unpacked
+from ingest.repair import repaired
+from ingest.unpack import GZIP, NotUnpackedError, unpacked
 from newswatch.model import Entry, NotAFeed, ParsedFeed
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
@@ -254,3 +255,53 @@ def test_a_picture_and_a_film_give_news_no_title_and_no_date(
     [found] = read(document).entries
     assert (found.title, found.url, found.published) == ("Gipfel & Folgen", "https://courier.example/a", published)
     assert found.language == "de"
+
+
+# ── encodings: what the bytes say goes before what is said of them ───────────────────────────────────────────────────
+
+
+def undeclared(items: str) -> str:
+    return rss(items).partition("?>")[2]
+
+
+@pytest.mark.parametrize(
+    "label", ["windows-1251", "iso-8859-1", "us-ascii", "utf-16", "uft-8", "utf8lias", "gb2312", "", "\x00"]
+)
+@pytest.mark.parametrize("declared", ["", ' encoding="utf-8"', ' encoding="iso-8859-2"'])
+def test_utf8_is_read_as_utf8_whatever_is_said_of_it(label: str, declared: str) -> None:
+    document = f"<?xml version='1.0'{declared}?>" + undeclared("<item><title>Łódź: саммит – 北约</title></item>")
+    feed = read(document, f"text/xml; charset={label}")
+    assert feed.entries[0].title == "Łódź: саммит – 北约"
+    lies = (label not in ("", "\x00") or "8859" in declared) and "utf-8" not in declared
+    assert any("is UTF-8: read as UTF-8" in problem for problem in feed.problems) is lies
+
+
+@pytest.mark.parametrize("label", ["text/xml", "application/rss+xml", "text/html", "text/plain", None])
+def test_no_media_type_is_a_fault_of_a_feed(label: str | None) -> None:
+    assert read(undeclared("<item><title>Łódź</title></item>"), label).problems == ()
+    polish = "<?xml version='1.0' encoding='iso-8859-2'?>" + undeclared("<item><title>Łódź</title></item>")
+    feed = read(polish.encode("iso8859-2"), label)
+    assert (feed.entries[0].title, feed.problems) == ("Łódź", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "label"),
+    [
+        ("Саммит в Анкаре", "cp1251", "windows-1251"),
+        ("北约秘书长周三在安卡拉表示", "gb18030", "gb2312"),
+        ("북대서양조약기구 사무총장은", "cp949", "euc-kr"),
+        ("北大西洋条約機構の事務総長は", "cp932", "shift_jis"),
+        ("Türkiye'nin mesajı", "cp1254", "windows-1254"),
+    ],
+)
+def test_what_is_no_utf8_is_read_by_its_label(text: str, codec: str, label: str) -> None:
+    document = undeclared(f"<item><title>{text}</title></item>").encode(codec)
+    assert read(document, f"text/xml; charset={label}").entries[0].title == text
+
+
+@pytest.mark.parametrize("broken", [b"\xff", b"\xe2\x80", b"\xed\xa0\x80", b"\xc3"])
+def test_a_broken_character_costs_only_itself(broken: bytes) -> None:
+    document = undeclared("<item><title>Зеленський @ у Вашингтоні</title></item>").encode().replace(b"@", broken)
+    feed = read(document, "text/xml; charset=utf-8")
+    assert feed.entries[0].title.replace("\ufffd", "") == "Зеленський  у Вашингтоні"
+    assert any("broken characters" in problem for problem in feed.problems)

@@ -46,6 +46,19 @@ SITES = ("News Example", "newsexample")
         ),
         (Titles(social="Allies agree | Le Courrier", document="Allies agree"), "Allies agree"),
         (Titles(social="News Example", document="News Example"), ""),
+        # The outlet's name in other places and behind other signs.
+        (Titles(document="News Example | Allies agree"), "Allies agree"),
+        (Titles(document="News Example » Allies agree"), "Allies agree"),
+        (Titles(document="Allies agree « News Example"), "Allies agree"),
+        (Titles(document="Allies agree / News Example"), "Allies agree"),
+        (Titles(h1s=("News Example",), social="News Example", document="Allies agree | News Example"), "Allies agree"),
+        # Before a colon it may be who the story is about.
+        (Titles(document="News Example: a paper closes"), "News Example: a paper closes"),
+        (Titles(social="Allies agree / disagree", document="Allies agree / disagree"), "Allies agree / disagree"),
+        (
+            Titles(document="Superbugs: what they are and how they spread"),
+            "Superbugs: what they are and how they spread",
+        ),
         (Titles(), ""),
     ],
 )

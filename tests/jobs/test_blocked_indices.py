@@ -13,6 +13,7 @@ from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match
 from jobs.plan import plan
+from jobs.pull import pull
 from jobs.recheck import recheck
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.model import SEQ_PER_BATCH
@@ -161,6 +162,24 @@ def test_without_its_index_a_batch_number_lies_above_all_that_names_one(world: W
     nonsense = {"number": 92_233_720_368}
     es.index(index=names.batches, id="nonsense", document=nonsense, refresh=True)
     assert BatchStore(es, names).open([], now=world.now, lease_s=1).number == highest + 52
+
+
+def test_what_a_lost_batch_brought_is_matched_and_nothing_is_mailed_twice(world: World) -> None:
+    publish_another(world, 1)
+    run(world.context)
+    assert len(world.mailbox.mails) == 1
+    publish_another(world, 2)
+    world.wait(minutes=20)
+    for number in plan(world.context).batches:
+        pull(world.context, number)  # and then, before anybody has matched it:
+    world.context.es.indices.refresh(index=world.context.names.articles)
+    world.context.es.indices.delete(index=world.context.names.batches)
+    publish_another(world, 3)
+    world.wait(minutes=20)
+    run(world.context)
+    texts = [str(message_from_bytes(mail).get_payload(0)) for mail in world.mailbox.mails]
+    titles = [story.title for story in world.press.feeds["main"]]
+    assert [sum(title in text for text in texts) for title in titles] == [1, 1, 1]
 
 
 def test_what_is_broken_for_all_is_not_set_aside(es: Elasticsearch, names: Names) -> None:

@@ -133,17 +133,21 @@ def test_a_search_for_which_nothing_can_be_owed_keeps_its_batch(world: World) ->
 def test_a_bad_file_stops_no_search_that_is_stored(world: World) -> None:
     match(world.context)
     config = world.context.settings.config_dir / "alerts.yaml"
-    for n, text in enumerate(("alerts: [\n", config.read_text() + "    throttle: 999999999999d\n"), 1):
+    good, told = config.read_text(), {}
+    for n, text in enumerate(("alerts: [\n", good + "    throttle: 999999999999d\n"), 1):
         config.write_text(text)
         arrive(world, n)
         report = match(world.context)
         deliver(world.context)
         assert report.matches == 1
+        told |= problems(world)
         world.wait(hours=1)
-    told = problems(world)
     assert told["alerts.yaml"].startswith(f"ConfigError: {config}")
     assert "31d at most" in told["nato"]
     assert len(subjects(world)) == 2
+    config.write_text(good)
+    match(world.context)
+    assert problems(world) == {}, "what is mended is shown no more"
 
 
 def problems(world: World) -> dict[str, str]:

@@ -171,6 +171,7 @@ def test_a_wrong_list_keeps_no_known_feed_from_being_polled(world: World, text: 
     assert all(record.feed.enabled for record in records(world).values())
     path.write_text(before, encoding="utf-8")
     assert plan(world.context).config_error is None
+    assert problems(world) == {}, "what is mended is shown no more"
 
 
 def test_a_wrong_list_is_an_error_where_no_feed_is_known(world: World) -> None:

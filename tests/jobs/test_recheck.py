@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes
+
 import pytest
 
 from jobs.deliver import deliver
@@ -79,3 +81,20 @@ def test_a_page_that_is_gone_changes_nothing(mailed: World) -> None:
 def articles(world: World) -> list[dict[str, object]]:
     world.context.es.indices.refresh(index=world.context.names.articles)
     return [hit["_source"] for hit in world.context.es.search(index=world.context.names.articles)["hits"]["hits"]]
+
+
+def test_it_is_asked_for_and_linked_to_as_it_was_published(world: World) -> None:
+    """The server knows the page by this spelling alone, or has signed it."""
+    slug = "l%27otan%2C12?b=%2F&a=1"
+    world.press.publish(slug)
+    for number in plan(world.context).batches:
+        pull(world.context, number)
+    match(world.context)
+    deliver(world.context)
+    recheck(world.context)
+    world.wait(hours=2)
+    assert recheck(world.context).read == 1
+    assert [path for path, _ in world.press.asked if "otan" in path] == [f"/articles/{slug}"] * 2
+    (mail,) = world.mailbox.mails
+    text = message_from_bytes(mail).get_payload(0).get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert f"{world.press.url}/articles/{slug}" in text

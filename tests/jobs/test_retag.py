@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from elastic_transport import Transport
 from elasticsearch import Elasticsearch
 
 from jobs.context import Context
-from jobs.retag import retag, slices
+from jobs.retag import retag, slices, tag_anew
 from newswatch.model import Provenance
 from newswatch.settings import Settings, default_config_dir
 from search.articles import ArticleStore
 from search.names import Names
 from tests.factories import NOW, a_batch, an_article
+from transforms.tag import Tagger
+from transforms.taxonomy import load_taxonomy
 
 pytestmark = pytest.mark.slow
 
@@ -99,3 +102,10 @@ def test_the_taxonomy_is_read_from_the_configuration(context: Context, tmp_path:
     retag(context)
     assert retag(context, dry_run=True, taxonomy=tmp_path / "taxonomy.yaml").articles == 5
     assert retag(context, dry_run=True).articles == 0
+
+
+def test_an_old_article_is_tagged_by_what_was_true_when_it_appeared() -> None:
+    tagger = Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
+    crowd = an_article(title="Dozens flee", summary="", text="Crocus City Hall near Moscow was evacuated.")
+    days = (datetime(2024, 3, 20, tzinfo=UTC), datetime(2024, 3, 23, tzinfo=UTC))
+    assert [len(tag_anew(replace(crowd, published=day), tagger).entities) for day in days] == [0, 1]

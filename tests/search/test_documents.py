@@ -42,6 +42,7 @@ def whole_article() -> Article:
     """An article with nothing left out, so that every field of the type has its place in the document."""
     article = stored_article(
         agency="AP",
+        link="https://e.example/%2Ca",
         problems=("p",),
         duplicate_of="x",
         image="https://e.example/i.jpg",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from newswatch.model import Article, Provenance, Source
@@ -39,3 +40,10 @@ def test_an_article_is_cleaned_tagged_and_fingerprinted(tagger: Tagger) -> None:
 def test_the_same_words_have_the_same_hash_and_enriching_twice_changes_nothing(tagger: Tagger) -> None:
     article = enrich(RAW, tagger)
     assert enrich(article, tagger) == article
+
+
+def test_its_entities_are_those_of_the_day_it_was_published(tagger: Tagger) -> None:
+    crowd = replace(RAW, title="Dozens flee", summary="", text="Crocus City Hall near Moscow was evacuated.")
+    before, after = datetime(2024, 3, 20, tzinfo=UTC), datetime(2024, 3, 23, tzinfo=UTC)
+    named = [[e.id for e in enrich(replace(crowd, published=day), tagger).entities] for day in (before, after, None)]
+    assert named == [[], ["crocus-city-hall"], ["crocus-city-hall"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -363,3 +365,54 @@ def main_tags(tagger: Tagger, title: str, text: str, language: str) -> dict[str,
 )
 def test_subtopics_in_many_languages(tagger: Tagger, language: str, title: str, text: str, wanted: str) -> None:
     assert wanted in main_tags(tagger, title, text, language)
+
+
+DATED = {
+    **RULES,
+    "entities": {
+        "siege": {
+            "name": "The siege",
+            "type": "attack",
+            "from": "2024-03-22",
+            "topics": {"t/s": 1},
+            "names": [{"terms": {"any": ["concert hall"]}}],
+        },
+        "chief": {
+            "name": "The chief",
+            "type": "person",
+            "topics": {"t": {"weight": 2, "from": "2024-10-01"}},
+            "names": [
+                {"terms": {"any": ["rutte"]}},
+                {"terms": {"any": ["rutte"]}, "needs": ["war"], "topics": {"u": {"weight": 2, "until": "2024-10-01"}}},
+            ],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "tags", "entities"),
+    [
+        ("concert hall", None, ["t", "t/s"], ["siege"]),
+        ("concert hall", "2024-03-21T09:59:00+00:00", [], []),
+        ("concert hall", "2024-03-21T10:00:00+00:00", ["t", "t/s"], ["siege"]),
+        ("concert hall", "2024-03-21T20:00:00+14:00", [], []),
+        ("concert hall", "2030-01-01T00:00:00+00:00", ["t", "t/s"], ["siege"]),
+        ("rutte", "2024-09-01T00:00:00+00:00", [], ["chief"]),
+        ("rutte", "2024-10-01T00:00:00+00:00", ["t"], ["chief"]),
+        ("rutte, troops", "2024-09-01T00:00:00+00:00", ["u"], ["chief"]),
+        ("rutte, troops", "2024-10-01T00:00:00+00:00", ["t"], ["chief"]),
+        ("rutte", None, ["t"], ["chief"]),
+    ],
+)
+def test_entities_count_as_they_were_when_the_article_appeared(
+    text: str, moment: str | None, tags: list[str], entities: list[str]
+) -> None:
+    published = datetime.fromisoformat(moment) if moment else None
+    found = Tagger(Taxonomy.model_validate(DATED)).tag(title="", text=text, date=published)
+    assert ([t.tag for t in found.tags], [e.id for e in found.entities]) == (tags, entities)
+
+
+@pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)])
+def test_the_first_and_the_last_day_have_no_day_beyond_them(moment: datetime) -> None:
+    assert Tagger(Taxonomy.model_validate(DATED)).tag(title="", text="jihad", date=moment).tags

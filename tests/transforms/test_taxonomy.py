@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,13 @@ def test_every_edit_is_another_version_and_none_is_the_same(tmp_path: Path) -> N
         ("type: mission", "type: misison", 25, "Input should be"),
         ("edition: test\n", "edition: test\nedition: twice\n", 2, "given twice"),
         ("  nato:\n    name", "  Nato:\n    name", 7, "should match pattern"),
+        ("topics: {nato: 1}", "topics: {nato: 4}", 26, "less than or equal to 3"),
+        ("topics: {nato: 1}", "topics: {nato: {weight: 1, form: 2001-01-01}}", 26, "Extra inputs are not permitted"),
+        ("topics: {nato: 1}", "topics: {nato: {weight: 1, from: soon}}", 26, "valid date"),
+        ("topics: {nato: 1}", "topics: {nato: {weight: 1, from: 2001-01-01, until: 2001-01-01}}", 26, "is not after"),
+        ("topics: {nato: 1}", "topics: {nato: [{weight: 1}, {weight: 2, from: 2001-01-01}]}", 26, "on the same day"),
+        ("type: mission", "type: mission\n    listed: [{by: Mars}]", 26, "Input should be 'Argentina'"),
+        ("type: mission", "type: mission\n    from: 2001-01-01\n    until: 1999-01-01", 23, "is not after"),
     ],
 )
 def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
@@ -94,6 +102,11 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, line:
             "      any: {bias: -1",
             "      sentence: {beside: {peace: 1}}\n      any: {bias: -1",
             "names the context 'peace'",
+        ),
+        (
+            "[{case: true, terms",
+            "[{topics: {nato/kosovo: 1}, case: true, terms",
+            "kfor.names.0.topics names 'nato/kosovo'",
         ),
     ],
 )
@@ -151,3 +164,56 @@ def test_the_topics_have_the_subtopics_that_were_asked_for(taxonomy: Taxonomy) -
         "attacks", "plots", "trials", "designations", "financing", "radicalisation", "foreign-fighters", "operations",
         "law-policy",
     }  # fmt: skip
+
+
+DATED = (
+    SMALL
+    + """\
+  chief:
+    name: The chief
+    type: person
+    from: 1990-05-01
+    until: 2020-01-01
+    roles: [{role: chief, from: 2000-01-01, until: 2010-01-01}]
+    listed: [{by: UN, from: 2005-01-01}]
+    topics:
+      nato: [{weight: 0.6, from: 2000-01-01, until: 2010-01-01}, {weight: 0.2, from: 2010-01-01}]
+      nato/summits: 0.1
+    names:
+      - terms: {any: [chief]}
+      - {terms: {any: [big chief]}, topics: {nato: {weight: 2, until: 2010-01-01}}}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("day", "weights", "big"),
+    [
+        (None, {"nato": 0.6, "nato/summits": 0.1}, {"nato": 2}),
+        ("1999-12-31", {"nato/summits": 0.1}, {"nato": 2}),
+        ("2000-01-01", {"nato": 0.6, "nato/summits": 0.1}, {"nato": 2}),
+        ("2009-12-31", {"nato": 0.6, "nato/summits": 0.1}, {"nato": 2}),
+        ("2010-01-01", {"nato": 0.2, "nato/summits": 0.1}, {}),
+    ],
+)
+def test_a_name_weighs_what_it_weighs_on_the_day(
+    tmp_path: Path, day: str | None, weights: dict[str, float], big: dict[str, float]
+) -> None:
+    chief = loaded(tmp_path, DATED).entities["chief"]
+    then = date.fromisoformat(day) if day else None
+    assert [chief.weights(names, then) for names in chief.names] == [weights, big]
+
+
+def test_entities_are_as_they_were_on_a_day(tmp_path: Path) -> None:
+    taxonomy = loaded(tmp_path, DATED)
+    assert set(taxonomy.entities_at(date(1990, 4, 30))) == set(taxonomy.entities_at(date(2020, 1, 1))) == {"kfor"}
+    early, late = taxonomy.entities_at(date(1990, 5, 1))["chief"], taxonomy.entities_at(date(2019, 12, 31))["chief"]
+    assert (early.roles, early.listed, set(early.topics)) == ((), (), {"nato/summits"})
+    assert (late.roles, [li.by for li in late.listed], late.topics["nato"][0].weight) == ((), ["UN"], 0.2)
+    assert [r.role for r in taxonomy.entities_at(date(2004, 2, 29))["chief"].roles] == ["chief"]
+
+
+def test_an_undated_weight_is_written_as_before(tmp_path: Path) -> None:
+    kfor = loaded(tmp_path, SMALL).entities["kfor"]
+    assert kfor.weights(kfor.names[0], date(1950, 1, 1)) == {"nato": 1}
+    assert not kfor.dated(kfor.names[0])

@@ -38,6 +38,16 @@ def test_a_part_that_needs_no_data_is_printed(
     assert "readers/articles/nato/grade" in capsys.readouterr().out
 
 
+def test_a_figure_below_its_floor_ends_it_with_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "read_floors", lambda: {"readers/articles/nato/any": 0.99, "stories/x": 0.9})
+    assert run(monkeypatch, "--data", str(tmp_path), "--only", "readers") == command.BELOW_FLOOR
+    told = capsys.readouterr().out
+    assert "readers/articles/nato/any is 0.94" in told
+    assert "stories/x" not in told
+
+
 def test_latency_is_the_new_run_or_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "TWIN", tmp_path / "evaluation.json")
     assert command._latency(None) is None
@@ -59,9 +69,11 @@ def test_errors_are_listed_of_the_build_half_alone(capsys: pytest.CaptureFixture
 
 def test_figures_as_they_are_shown() -> None:
     assert [number(value) for value in (0.9167, 1.0, 0.0, 0.9999)] == [".917", "1.0", ".000", "1.000"]
-    assert cell(Figure(0.5, 0.25, 0.75, 0.3, 4, 4)) == ".500 (.250–.750)"
+    assert cell(Figure(0.5, 0.25, 0.75, 0.3, 5, 9)) == ".500 (.250–.750)"
+    assert cell(Figure(0.5, 0.25, 0.75, 0.3, 4, 9)) == ".500 (.250–.750) ·"
     assert cell(None) == "–"
     assert table(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
+    assert "| --- | --- |" in table(["a", "b"], [["x", "y"]], text=2)
 
 
 def test_chance_joins_both_intervals() -> None:

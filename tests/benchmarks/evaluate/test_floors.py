@@ -35,6 +35,8 @@ def test_small_drops_cannot_add_up() -> None:
 def test_a_figure_as_it_was_measured_is_never_below_its_floor() -> None:
     figures = {f"languages/sentences/{n}": figure for n in range(50, 90) if (figure := share(n, n))}
     assert below(raised({}, figures), figures) == []
+    narrow = {PATH: a_figure(2 / 3, noise=2 / 3)}
+    assert below(raised({}, narrow), narrow) == []
 
 
 def test_what_is_measured_no_longer_is_told() -> None:

@@ -5,13 +5,25 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.evaluate import labels
-from benchmarks.evaluate.labels import LEVELS, TOPICS, Grade, LabelError, half, json_lines, rows, sentence_id
+from benchmarks.evaluate.labels import (
+    LEVELS,
+    TOPICS,
+    Grade,
+    LabelError,
+    day,
+    half,
+    json_lines,
+    last_year,
+    rows,
+    sentence_id,
+)
 
 TRAPS = {
     "", "metaphor", "entity-collision", "political-rhetoric", "conventional-war", "crime", "historical",
@@ -90,6 +102,30 @@ def test_as_labelled_a_doubt_is_its_best_grade() -> None:
     assert Grade(None, "12").as_labelled(1) is None
 
 
+def test_days_of_both_kinds_of_sets() -> None:
+    assert day("2016-10-09T10:00") == datetime(2016, 10, 9, tzinfo=UTC)
+    assert day("9-APR-1987 11:02") == datetime(1987, 4, 9, tzinfo=UTC)
+    assert day("last week") is None
+
+
+@pytest.mark.parametrize(
+    ("date", "year"),
+    [
+        ("2024-12-04T14:11", 2024),
+        ("27-MAR-1987 08:57:02.39", 1987),
+        ("December 22, 2017", 2017),
+        ("2022", 2022),
+        ("2015-2016", 2016),
+        ("2022-24", 2024),
+        ("2022-11", 2022),
+        ("120240", None),
+        ("", None),
+    ],
+)
+def test_the_last_year_of_a_date(date: str, year: int | None) -> None:
+    assert last_year(date) == year
+
+
 def test_only_a_line_feed_ends_a_line() -> None:
     assert list(json_lines('{"a": "x\u2028y\x85"}\n\n{"a": 2}\n'.encode())) == [{"a": "x\u2028y\x85"}, {"a": 2}]
 
@@ -131,6 +167,7 @@ def write_sentences(folder: Path, id: str, start: int, end: int) -> None:
 
 def test_labels_meet_their_texts(news: Path) -> None:
     ours, recent, before = labels.articles(news)
+    assert ours.published is None
     assert (ours.id, ours.text, ours.year, ours.trap, ours.origin) == ("T1", TEXT, 2024, "passing", "labelled")
     assert ours.grades == {"nato": Grade(2, "12"), "counter-terrorism": Grade(0)}
     assert (recent.origin, recent.grades["nato"], recent.year) == ("recent_labelled", Grade(None, "12"), None)

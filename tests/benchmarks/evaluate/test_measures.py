@@ -95,6 +95,7 @@ def test_b_cubed_of_a_cluster_that_holds_two_events() -> None:
     assert found == [BCubed("1", 2 / 3, 1), BCubed("1", 2 / 3, 1), BCubed("2", 1 / 3, 1), BCubed("3", 1, 1)]
     assert b_cubed_f1(found) == pytest.approx(0.8)
     assert [len(event) for event in by_event(found)] == [2, 1, 1]
+    assert by_event(found[::-1]) == by_event(found)
     assert b_cubed_f1([]) == 0
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from benchmarks.evaluate.duplicates import day
-from benchmarks.evaluate.extraction import Page, PageScore, extraction_figures, precision_and_recall, text_f1
+from benchmarks.evaluate.extraction import (
+    NOW,
+    Page,
+    PageScore,
+    extraction_figures,
+    precision_and_recall,
+    score,
+    text_f1,
+)
+from benchmarks.evaluate.labels import half
 from benchmarks.evaluate.stories import Truth, story_figures
 
 TRUTH = Truth(
@@ -43,12 +52,6 @@ def test_a_pair_left_open_counts_neither_way() -> None:
     assert "stories/recent/pairs-across-languages/precision" not in joined
 
 
-def test_dates_of_both_kinds_of_sets() -> None:
-    assert day("2016-10-09T10:00") == datetime(2016, 10, 9)
-    assert day("9-APR-1987 11:02") == datetime(1987, 4, 9)
-    assert day("last week") is None
-
-
 def test_text_is_compared_by_its_4_grams() -> None:
     assert precision_and_recall("a b c d e", "a b c d e") == (1.0, 1.0)
     assert precision_and_recall("a b c d e", "a b c d") == (1.0, 0.5)
@@ -69,10 +72,17 @@ def test_a_page_is_extracted_and_compared() -> None:
     )
     body = f"<html><head><title>Allies agree</title></head><body><article><h1>Allies agree</h1><p>{words}</p></article>"
     page = Page("p", "https://herald.example/p", body.encode(), words, "Allies agree", datetime(2026, 1, 2, tzinfo=UTC))
+    assert score(replace(page, title="Another"), NOW).title is False
+    assert score(replace(page, title=None, published=None), NOW) == PageScore(1, 1, False, None, None)
     found = extraction_figures("ours", [page])
+    wanted = {"text": 1, "not-empty": 1, "title": 1, "date": 0}
     assert {path: f.value for path, f in found.items()} == {
-        "extraction/ours/text": 1,
-        "extraction/ours/not-empty": 1,
-        "extraction/ours/title": 1,
-        "extraction/ours/date": 0,
+        f"extraction/ours/{part}{what}": value for part in ("", f"{page.half}/") for what, value in wanted.items()
     }
+
+
+def test_publishers_are_split_and_not_their_pages() -> None:
+    pages = [
+        Page(str(n), "", b"", "", publisher=name) for n, name in enumerate(["herald.example", "courier.example"] * 2)
+    ]
+    assert [page.half for page in pages] == [half("herald.example"), half("courier.example")] * 2

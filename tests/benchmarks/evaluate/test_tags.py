@@ -41,7 +41,7 @@ def naming(off: int = 0) -> tuple[Naming, Tagger]:
 
 def an_article(id: str = "R00c9484b0d2c", **changes: Any) -> Article:
     grades = {"nato": Grade(2), "counter-terrorism": Grade(0)}
-    whole = Article(id, "recent", "labelled", "en", "NATO meets", LONG, 2024, grades, "")
+    whole = Article(id, "recent", "labelled", "en", "NATO meets", LONG, None, 2025, grades, "")
     return replace(whole, **changes)
 
 
@@ -78,11 +78,17 @@ def test_articles_that_were_tuned_on_stand_apart() -> None:
     assert found["tags/nato/any/whole/both"].cases == 1
 
 
+def test_main_needs_the_tag_main() -> None:
+    found = tag_figures([judged(an_article(), {**NONE, "nato": 1})])
+    assert found["tags/nato/any/whole/build"].value == 1
+    assert found["tags/nato/main/whole/build"].value == 0
+
+
 def test_slices_by_language_length_and_year() -> None:
     articles = [an_article(), an_article(language="sv", text="Kort.", year=None)]
     found = tag_figures([judged(a, NATO_MAIN) for a in articles])
     sliced = {path for path in found if path.startswith("tags/nato/main/feed/") and "=" in path}
-    values = ("set=labelled", "language=en", "language=sv", "length=long", "length=short", "year=2024", "year=undated")
+    values = ("set=labelled", "language=en", "language=sv", "length=long", "length=short", "year=2025", "year=undated")
     assert sliced == {f"tags/nato/main/feed/{value}" for value in values}
 
 
@@ -103,7 +109,9 @@ def test_the_share_of_right_levels_counts_where_nothing_is_on_the_topic() -> Non
 def test_traps_count_only_texts_that_say_nothing() -> None:
     nothing = {"nato": Grade(0), "counter-terrorism": Grade(0)}
     trap = an_article(trap="metaphor", grades=nothing)
-    articles = [judged(trap, NATO_MAIN), judged(trap, {**NONE, "nato": 1}), judged(an_article(trap="crime"), NATO_MAIN)]
+    unsure = an_article(trap="crime", grades={"nato": Grade(0, "01"), "counter-terrorism": Grade(0)})
+    articles = [judged(trap, NATO_MAIN), judged(trap, {**NONE, "nato": 1}), judged(unsure, NATO_MAIN)]
+    articles.append(judged(an_article(trap="crime"), NATO_MAIN))
     found = tag_figures(articles)
     assert (found["traps/metaphor/untagged/whole"].value, found["traps/metaphor/untagged/whole"].cases) == (0, 2)
     assert found["traps/metaphor/not-main/feed"].value == 0.5
@@ -135,8 +143,8 @@ def test_length_counts_chinese_three_times() -> None:
 
 
 def test_years_of_few_texts_are_put_together() -> None:
-    years = [None, 1989, 2016, 2021, 2022]
-    assert [period(y) for y in years] == ["undated", "until 2015", "2016–2021", "2016–2021", "2022"]
+    years = [None, 1989, 2016, 2021, 2022, 2025]
+    assert [period(y) for y in years] == ["undated", "until 2015", "2016–2021", "2016–2021", "2022–2024", "2025"]
 
 
 def test_a_sentence_stands_alone_in_its_field() -> None:

@@ -1,0 +1,212 @@
+"""Bytes as they were before they were packed, by what they are more than by what they are called.
+
+Servers declare `gzip` for what is none, call gzip `x-gzip` or nothing at all (`feed.xml.gz`), send it in several
+members or with bytes after its end. So what is packed tells by its first bytes how; a label is believed where they say
+nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final, Protocol
+
+GZIP: Final = b"\x1f\x8b"
+ZSTD: Final = b"\x28\xb5\x2f\xfd"
+MAX_MEMBERS: Final = 1_000
+"""Of one gzip file. Logs that are packed line by line have more, and feeds one or two."""
+MAX_CODINGS: Final = 3
+"""Content codings, one in the other."""
+_CODINGS: Final = {
+    "gzip": "gzip", "x-gzip": "gzip", "gz": "gzip", "deflate": "deflate", "x-deflate": "deflate", "zlib": "deflate",
+    "br": "br", "brotli": "br", "zstd": "zstd", "zst": "zstd", "x-zstd": "zstd",
+}  # fmt: skip
+_PIECE: Final = 65_536
+"""Bytes that are unpacked at a time: what is left after the end of a member is copied."""
+
+
+class NotUnpackedError(ValueError):
+    """What is packed is damaged, or larger than is read."""
+
+
+class _Stage(Protocol):
+    """One coding, undone as bytes come."""
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        """What `data` gives; of more than `most` bytes a little more than these, and the rest never.
+
+        Raises:
+            Exception: it is damaged; the libraries have each their own.
+        """
+
+
+def unpacked(body: bytes, limit: int) -> bytes:
+    """`body`, unzipped if it is a gzip file: `feed.xml.gz`. Of one that ends too early, what there is.
+
+    Raises:
+        NotUnpackedError: it is damaged, or has more than `limit` bytes.
+    """
+    if not body.startswith(GZIP):
+        return body
+    unpacking = Unpacking("gzip")
+    found = unpacking.feed(body, limit) + unpacking.end()
+    if len(found) > limit:
+        raise NotUnpackedError(f"unpacked, it has more than {limit:,} bytes, which are not read")
+    return found
+
+
+class Unpacking:
+    """Undoes the codings of one body (RFC 9110, 8.4) as it comes."""
+
+    def __init__(self, label: str | None) -> None:
+        """`label`: the Content-Encoding. What it names that is no coding ("utf-8", "none") says nothing.
+
+        Raises:
+            NotUnpackedError: it names more codings than `MAX_CODINGS`.
+        """
+        named = [part.strip().lower() for part in (label or "").split(",")]
+        codings = [_CODINGS[name] for name in named if name in _CODINGS]
+        if len(codings) > MAX_CODINGS:
+            raise NotUnpackedError(f"it is packed {len(codings)} times, one in the other")
+        self._stages = [_Sniffed(coding) for coding in reversed(codings)]
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        """What `data` gives; of more than `most` bytes a little more than these, and the rest never.
+
+        Raises:
+            NotUnpackedError: it is damaged.
+        """
+        for stage in self._stages:
+            data = stage.feed(data, most)
+        return data
+
+    def end(self) -> bytes:
+        """What was held back, as too little had come to tell what it is."""
+        held = b""
+        for stage in self._stages:
+            held = (stage.feed(held, len(held)) if held else b"") + stage.end()
+        return held
+
+
+class _Sniffed:
+    """A coding that is known by its first bytes, or else by its label; what is neither is not packed at all."""
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._held = b""
+        """What came before anything was made of it."""
+        self._stage: _Stage | None = None
+        self._is_plain = False
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        if self._is_plain:
+            return data
+        if self._stage is None:
+            data = self._held = self._held + data
+            if len(data) < len(ZSTD):
+                return b""
+            self._stage = _stage_of(data, self._coding)
+            if self._stage is None:
+                self._is_plain = True
+                return data
+        elif self._held:
+            self._held = self._held + data if len(self._held) < _PIECE else b""
+        try:
+            found = self._stage.feed(data, most)
+        except NotUnpackedError:
+            raise
+        except Exception as error:  # zlib's, brotli's and zstd's have nothing in common
+            if not self._held or self._held.startswith((GZIP, ZSTD)):
+                raise NotUnpackedError(f"it is {self._coding} that can't be unpacked: {error}") from error
+            found, self._is_plain = self._held, True
+        if found:
+            self._held = b""
+        return found
+
+    def end(self) -> bytes:
+        """The first bytes of a body that has fewer than tell anything."""
+        return self._held if self._stage is None and not self._is_plain else b""
+
+
+def _stage_of(start: bytes, coding: str) -> _Stage | None:
+    """What undoes the coding that a body begins with; None where it isn't packed."""
+    if start.startswith(GZIP):
+        return _Gzip()
+    if start.startswith(ZSTD):
+        return _zstd()
+    if coding == "deflate":
+        has_header = start[0] & 0x0F == 8 and int.from_bytes(start[:2], "big") % 31 == 0
+        return _Deflate(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
+    return _brotli() if coding == "br" else None
+
+
+class _Gzip:
+    """All members of a gzip file (RFC 1952, 2.2); what stands after them and is none is left out, as gzip does."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+        self._members = 1
+        self._between = b""
+        self._is_over = False
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        found = bytearray()
+        for at in range(0, len(data), _PIECE):
+            piece = data[at : at + _PIECE]
+            while piece and not self._is_over and len(found) <= most:
+                if self._member.eof and not self._next(piece):
+                    break
+                piece, self._between = self._between + piece, b""
+                found += self._member.decompress(piece, most + 1 - len(found))
+                piece = self._member.unused_data
+        return bytes(found)
+
+    def _next(self, piece: bytes) -> bool:
+        """Whether another member begins, as far as `piece` tells."""
+        start = (self._between + piece)[:2]
+        if len(start) < 2 and start == GZIP[:1]:
+            self._between = start
+            return False
+        if start != GZIP:
+            self._is_over = True
+            return False
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise NotUnpackedError(f"it is a gzip file of more than {MAX_MEMBERS:,} members")
+        self._member = zlib.decompressobj(wbits=31)
+        return True
+
+
+class _Deflate:
+    """The one coding of two formats: with zlib's header, as the standard has it, and without, as many send it."""
+
+    def __init__(self, wbits: int) -> None:
+        self._inflate = zlib.decompressobj(wbits=wbits)
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        return b"" if self._inflate.eof else self._inflate.decompress(data, most + 1)
+
+
+def _brotli() -> _Stage:
+    from aiohttp.compression_utils import BrotliDecompressor
+
+    return _Library(BrotliDecompressor().decompress_sync)
+
+
+def _zstd() -> _Stage:
+    from aiohttp.compression_utils import ZSTDDecompressor
+
+    return _Library(ZSTDDecompressor().decompress_sync)
+
+
+class _Library:
+    """What aiohttp's decompressors do; they choose among the libraries that there are."""
+
+    def __init__(self, decompress: _Decompress) -> None:
+        self._decompress = decompress
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        return self._decompress(data, most + 1)
+
+
+class _Decompress(Protocol):
+    def __call__(self, data: bytes, max_length: int) -> bytes: ...

@@ -1,0 +1,169 @@
+"""The words of a text without what a site counts or times by itself. Pure.
+
+Sites put counters ("Comments (12)"), ages ("12 min ago") and stamps ("Updated 18:05") into titles and summaries. They
+change at every poll and mean nothing. A number in a sentence does: "12 killed" that becomes "14 killed" is an edit. So
+a number is left out only where nothing else is said beside it: in a segment of its own (between line breaks, bars,
+brackets, dashes or sentences) that consists of the number and of words for what is counted or timed. Beyond that, only
+an age in hours or less before or behind a headline is left out. What is in doubt stays: a counter too many costs a
+version, a number too few a correction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from ingest.calendar_names import plain
+from ingest.label_words import (
+    AGO,
+    BESIDE,
+    BESIDE_A_STAMP,
+    BESIDE_AN_AGE,
+    COUNTED,
+    COUNTED_STEMS,
+    DAYS,
+    HOURS,
+    NONE,
+    NOW,
+    UPDATED,
+)
+
+LABEL_CHARS: Final = 60
+"""A longer segment is no counter or stamp."""
+LABEL_WORDS: Final = 6
+"""Words, the number included, of an age at the end of a headline."""
+
+_SEPARATOR: Final = re.compile(
+    r"[\n\t|·•∙‧●▪()\[\]{}«»（）【】…–—]+"  # bars, brackets, dashes
+    r"|(?<=[.!?。！？؟।])[\s»”\"]+(?=[^\W_a-zа-яёα-ωà-ÿ\u0e00-\u0e7f])"  # sentences; Thai has no stops
+    r"|(?<=[。！？])"
+    r"|(?<=\s)[-/:]+(?=\s)"
+)
+_COUNT_IN_BRACKETS: Final = re.compile(r"[(\[（]\s*(\d[\d.,٬٫]*\s?[km]?)\s*[)\]）]", re.IGNORECASE)
+_LETTER: Final = r"(?:[^\W\d_]|[\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u09cd\u0e31\u0e34-\u0e4e])"
+_TOKEN: Final = re.compile(rf"\d+(?:[.,:'’٬٫\u00a0\u202f ]\d+)*|{_LETTER}+|[👍👎❤♥♡💬👁🔁🗨]")
+_COUNT_BEHIND: Final = re.compile(rf"({_LETTER}+)\s*{_COUNT_IN_BRACKETS.pattern}", re.IGNORECASE)
+_DIGIT: Final = re.compile(r"\d")
+_EAST_ASIAN: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+_WORDS_OF_AGE: Final = HOURS | DAYS | AGO | BESIDE_AN_AGE
+_GLUED: Final = re.compile(r"[前전]$|ที่แล้ว$|ที่ผ่านมา$")
+"""Where the number stands before one word that says both the unit and "ago"."""
+
+
+def words(text: str) -> str:
+    """What `text` says, blanks folded and without counters, ages and stamps: equal for texts that say the same."""
+    if not text:
+        return ""
+    text = _COUNT_BEHIND.sub(_without_count, text)
+    text = _COUNT_IN_BRACKETS.sub(r" \1 ", text)
+    parts = (part for part in _SEPARATOR.split(text) if part and not part.isspace())
+    return " ".join(" ".join(said.split()) for part in parts if (said := _said(part)))
+
+
+def _without_count(found: re.Match[str]) -> str:
+    """Nothing for "Comments (12)", wherever it stands: no sentence says it so."""
+    return "\n" if _is_counted(_plain(found[1])) else found[0]
+
+
+def _said(segment: str) -> str:
+    """The segment without a counter, age or stamp: nothing where it is one."""
+    if len(segment) <= LABEL_CHARS and _is_label(segment):
+        return ""
+    return _without_age(segment) if _DIGIT.search(segment) else segment
+
+
+@lru_cache(maxsize=10_000)  # the same few labels stand under all articles of a feed
+def _is_label(segment: str) -> bool:
+    said = list(_words_of(segment))
+    has_number = bool(_DIGIT.search(segment))
+    if not said:
+        return False
+    is_now = all(token in NOW for token in said) and (len(said) > 1 or not said[0].isascii())
+    return is_now or _is_age(said) or _is_counter(said, has_number) or (has_number and _is_stamp(said))
+
+
+_plain = lru_cache(maxsize=50_000)(plain)
+
+
+def _tokens(segment: str) -> Iterator[str]:
+    for found in _TOKEN.finditer(segment):
+        yield _plain(found.group()) or found.group()
+
+
+def _is_counter(said: list[str], has_number: bool) -> bool:
+    counted = [token for token in said if _is_counted(token)]
+    others = [token for token in said if not _is_counted(token)]
+    none = any(token in NONE for token in others)
+    return bool(counted) and (has_number or none) and all(token in NONE or token in BESIDE for token in others)
+
+
+def _is_counted(token: str) -> bool:
+    if token in COUNTED or token.startswith(COUNTED_STEMS):
+        return True
+    return bool(_EAST_ASIAN.match(token)) and token.strip("条條件个個的の数數") in COUNTED
+
+
+def _is_age(said: list[str]) -> bool:
+    has_ago = any(token in AGO or _GLUED.search(token) for token in said)
+    has_unit = any(token in HOURS or token in DAYS for token in said)
+    known = (token in _WORDS_OF_AGE or token in UPDATED or token in BESIDE_A_STAMP for token in said)
+    return has_ago and has_unit and all(known)
+
+
+def _is_stamp(said: list[str]) -> bool:
+    if not any(token in UPDATED for token in said):
+        return False
+    return all(token in UPDATED or token in BESIDE_A_STAMP or _names_a_day(token) for token in said)
+
+
+def _names_a_day(token: str) -> bool:
+    from ingest.calendar_names import months, weekdays
+
+    return bool(months(token, None) or weekdays(token, None))
+
+
+def _without_age(segment: str) -> str:
+    """A headline without the age before or behind it: "12 min ago: …", "… in Brussels 12 min ago".
+
+    A sentence, which ends in a stop, stays as it is.
+    """
+    first, colon, rest = segment.partition(": ")
+    if colon and len(first) <= LABEL_CHARS and _DIGIT.search(first) and _is_age(list(_words_of(first))):
+        segment = rest
+    at = max(0, len(segment) - LABEL_CHARS)
+    if not _DIGIT.search(segment, at):
+        return segment
+    found = list(_TOKEN.finditer(segment, at))
+    last = _plain(found[-1].group())
+    is_abbreviated = last in HOURS  # "vor 12 Min."
+    if last not in _WORDS_OF_AGE and not _GLUED.search(last):
+        return segment
+    if segment[found[-1].end() :].strip() not in ("", "." * is_abbreviated):
+        return segment
+    run = _age_at_the_end([_plain(token.group()) for token in found])
+    return segment[: found[-run].start()].rstrip(" ,;:-") if run else segment
+
+
+def _words_of(segment: str) -> Iterator[str]:
+    return (token for token in _tokens(segment) if not token[0].isdigit())
+
+
+def _age_at_the_end(tokens: list[str]) -> int:
+    """How many of the last tokens are an age in seconds, minutes or hours; 0: none."""
+    run, numbers = 0, 0
+    for token in reversed(tokens[-LABEL_WORDS:]):
+        is_number = token[:1].isdigit()
+        numbers += is_number
+        if numbers > 1 or not (is_number or token in _WORDS_OF_AGE):
+            break
+        run += 1
+    for length in range(2, run + 1):
+        age = tokens[-length:]
+        said = [token for token in age if not token[:1].isdigit()]
+        begins = age[0][:1].isdigit() or age[0] in AGO or age[0] == "il"
+        if begins and len(said) < length and _is_age(said) and any(token in HOURS for token in said):
+            return length
+    return 0

@@ -1,0 +1,177 @@
+"""What the shipped gazetteer knows of 2022–2026: what was true when, and by which names each language tells it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from transforms.language import detect
+from transforms.tag import Tagger
+from transforms.taxonomy import Taxonomy
+
+SENTENCES = yaml.safe_load((Path(__file__).parent / "data" / "gazetteer_sentences.yaml").read_text(encoding="utf-8"))
+LANGUAGES = {
+    "en", "fr", "de", "es", "it", "pt", "nl", "pl", "ro", "el", "sv", "ru", "uk", "tr", "ar", "fa", "zh", "ja",
+}  # fmt: skip
+
+
+def lists(taxonomy: Taxonomy, entity: str, day: date) -> set[str]:
+    """Who lists `entity` as terrorist on `day`; empty too where there is no such entity on that day."""
+    then = taxonomy.entities_at(day)
+    return {listing.by for listing in then[entity].listed} if entity in then else set()
+
+
+@pytest.mark.parametrize(
+    ("role", "day", "holders"),
+    [
+        ("Secretary General of NATO", date(1999, 4, 23), {"javier-solana"}),
+        ("Secretary General of NATO", date(1999, 10, 10), set()),
+        ("Secretary General of NATO", date(2022, 2, 24), {"jens-stoltenberg"}),
+        ("Secretary General of NATO", date(2024, 9, 30), {"jens-stoltenberg"}),
+        ("Secretary General of NATO", date(2024, 10, 1), {"mark-rutte"}),
+        ("Prime Minister of the Netherlands", date(2022, 2, 24), {"mark-rutte"}),
+        ("Deputy Secretary General of NATO", date(2024, 10, 1), set()),
+        ("Deputy Secretary General of NATO", date(2025, 1, 1), {"radmila-shekerinska"}),
+        ("Supreme Allied Commander Europe", date(2022, 7, 3), {"tod-wolters"}),
+        ("Supreme Allied Commander Europe", date(2022, 7, 4), {"christopher-cavoli"}),
+        ("Supreme Allied Commander Europe", date(2025, 7, 4), {"alexus-grynkewich"}),
+        ("Chair of the NATO Military Committee", date(2016, 1, 1), {"petr-pavel"}),
+        ("Chair of the NATO Military Committee", date(2025, 1, 16), {"rob-bauer"}),
+        ("Chair of the NATO Military Committee", date(2025, 1, 17), {"giuseppe-cavo-dragone"}),
+        ("Supreme Allied Commander Transformation", date(2025, 1, 1), {"pierre-vandier"}),
+        ("member of NATO", date(2023, 4, 3), set()),
+        ("member of NATO", date(2023, 4, 4), {"finland"}),
+        ("member of NATO", date(2024, 3, 7), {"finland", "sweden"}),
+    ],
+)
+def test_who_held_an_office(taxonomy: Taxonomy, role: str, day: date, holders: set[str]) -> None:
+    then = taxonomy.entities_at(day)
+    assert {key for key, entity in then.items() if role in {r.role for r in entity.roles}} == holders
+
+
+@pytest.mark.parametrize(
+    ("entity", "day", "by"),
+    [
+        ("hayat-tahrir-al-sham", date(2017, 1, 1), set()),
+        ("hayat-tahrir-al-sham", date(2024, 12, 8), {"US", "UK"}),
+        ("nusra-front", date(2014, 1, 1), {"US", "UN"}),
+        ("irgc", date(2019, 4, 14), set()),
+        ("irgc", date(2024, 7, 1), {"US", "Canada"}),
+        ("irgc", date(2026, 2, 1), {"US", "Canada", "Australia", "EU"}),
+        ("houthis", date(2021, 2, 1), {"US"}),
+        ("houthis", date(2022, 1, 1), set()),
+        ("houthis", date(2025, 3, 5), {"US", "Canada"}),
+        ("tren-de-aragua", date(2025, 2, 19), set()),
+        ("tren-de-aragua", date(2025, 2, 20), {"US", "Canada"}),
+        ("the-com-764", date(2025, 12, 9), set()),
+        ("the-com-764", date(2025, 12, 10), {"Canada"}),
+        ("terrorgram", date(2025, 1, 13), {"UK", "US"}),
+        ("the-base", date(2024, 7, 26), {"Canada", "UK", "EU"}),
+        ("hamas", date(2021, 11, 25), {"US", "Canada", "EU"}),
+        ("hamas", date(2021, 11, 26), {"US", "Canada", "EU", "UK"}),
+        ("balochistan-liberation-army", date(2019, 7, 2), {"US", "UK"}),
+        ("rapid-support-forces", date(2026, 6, 1), set()),
+    ],
+)
+def test_by_whom_a_group_was_listed(taxonomy: Taxonomy, entity: str, day: date, by: set[str]) -> None:
+    assert lists(taxonomy, entity, day) == by
+
+
+def test_the_pkk_and_hts_are_dissolved(taxonomy: Taxonomy) -> None:
+    assert {"pkk", "hayat-tahrir-al-sham"} <= set(taxonomy.entities_at(date(2025, 1, 1)))
+    assert not {"pkk", "hayat-tahrir-al-sham"} & set(taxonomy.entities_at(date(2025, 6, 1)))
+
+
+def test_nobody_holds_an_office_twice_over(taxonomy: Taxonomy) -> None:
+    """One holder at a time of each office; memberships and missions are no offices."""
+    held = [(r, key) for key, entity in taxonomy.entities.items() for r in entity.roles if entity.type == "person"]
+    for role, key in held:
+        others = [other for r, other in held if r.role == role.role and r is not role and r.meets(role)]
+        assert not others, (key, role.role)
+
+
+def test_every_attack_since_2019_has_its_day_and_no_names_before(taxonomy: Taxonomy, tagger: Tagger) -> None:
+    dated = {key: entity for key, entity in taxonomy.entities.items() if entity.type == "attack" and entity.begin}
+    assert len(dated) >= 35
+    for key, day in (("solingen-2024", "2024-08-22"), ("magdeburg-2024", "2024-12-19"), ("bondi-2025", "2024-04-13")):
+        text = f"Knife attack in {taxonomy.entities[key].name.split()[0]}, police say."
+        moment = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        assert key in {e.id for e in tagger.tag(title=text, language="en").entities}
+        assert key not in {e.id for e in tagger.tag(title=text, language="en", date=moment).entities}
+
+
+@pytest.mark.parametrize("entity", SENTENCES)
+def test_a_name_is_known_in_every_language(tagger: Tagger, entity: str) -> None:
+    told = SENTENCES[entity]
+    assert set(told["in"]) >= LANGUAGES, entity
+    published = datetime.fromisoformat(told["published"]).replace(tzinfo=UTC)
+    missed = {
+        language: sentence
+        for language, sentence in told["in"].items()
+        if entity not in {e.id for e in tagger.tag(title=sentence, language=language, date=published).entities}
+    }
+    assert missed == {}
+
+
+@pytest.mark.parametrize(
+    ("title", "published", "entity"),
+    [
+        ("Rutte tritt zurück: Was wird aus der Regierung in Den Haag?", "2023-07-07", None),
+        ("NATO: Rutte lobt die Verbündeten in Vilnius", "2023-07-07", None),
+        ("NATO: Rutte lobt die Verbündeten in Vilnius", "2025-07-07", "nato/command"),
+        ("NATO-Militärausschuss: Petr Pavel warnt", "2017-07-07", "nato/command"),
+        ("Petr Pavel über NATO und Tschechien", "2024-07-07", None),
+    ],
+)
+def test_an_office_is_evidence_only_while_it_is_held(
+    taxonomy: Taxonomy, title: str, published: str, entity: str | None
+) -> None:
+    day = date.fromisoformat(published)
+    person = taxonomy.entities["petr-pavel" if "Pavel" in title else "mark-rutte"]
+    assert set(person.weights(person.names[0], day)) == ({entity} if entity else set())
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "text"),
+    [
+        ("en", "Hamas says talks on a ceasefire go on", "Hamas said its delegation left Cairo. Hamas wants more aid."),
+        ("en", "Hezbollah lawmakers vote on the budget", "Hezbollah and its allies backed the budget in Beirut."),
+        ("nl", "Taliban sluiten meisjesscholen", "De Taliban hebben opnieuw scholen gesloten, zegt de Unesco."),
+        ("de", "Atomwaffen: Streit um die nukleare Teilhabe", "Atomwaffen bleiben in Büchel. Atomwaffen schrecken ab."),
+        ("es", "Cae un jefe del cartel de Sinaloa", "El cartel de Sinaloa vende fentanilo, dijo la fiscalía."),
+        ("en", "Khorasan province hit by floods", "Rivers in North Khorasan Province rose after rain, officials said."),
+        ("ru", "Гринкевич", "Компания Гринкевича поставляла одежду."),
+    ],
+)
+def test_a_group_in_war_politics_or_crime_is_no_terrorism(tagger: Tagger, language: str, title: str, text: str) -> None:
+    found = tagger.tag(title=title, text=text, language=language, date=datetime(2026, 3, 1, tzinfo=UTC))
+    assert [(t.tag, t.level) for t in found.tags] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("en", "US designates Hezbollah a terrorist group, sanctions its bankers"),
+        ("de", "EU setzt Revolutionsgarden auf die Terrorliste"),
+        ("tr", "AB, Devrim Muhafızları'nı terör örgütleri listesine ekledi"),
+        ("en", "Washington blacklists Tren de Aragua"),
+        ("en", "Turkish parliament votes for amnesty for PKK fighters"),
+    ],
+)
+def test_to_be_listed_or_to_disband_is_news_of_terrorism(tagger: Tagger, language: str, title: str) -> None:
+    found = tagger.tag(title=title, text=title, language=language, date=datetime(2026, 3, 1, tzinfo=UTC))
+    assert "counter-terrorism" in {t.tag for t in found.tags}
+
+
+def test_sentences_are_in_the_language_they_are_under() -> None:
+    """Short ones may be undecided; none may be taken for another language of the taxonomy."""
+    wrong = [
+        (entity, language, taken)
+        for entity, told in SENTENCES.items()
+        for language, sentence in told["in"].items()
+        if (taken := detect(sentence, stated=(language,))) not in (language, None)
+    ]
+    assert wrong == []
