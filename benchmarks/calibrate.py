@@ -133,8 +133,8 @@ def forms(tagger: Tagger, topic: str, labelled: Sequence[Article]) -> Iterator[F
         feed = article.text[:FEED_CHARS]
         for name, text in (("whole", article.text), ("feed", feed)):
             language = detect(f"{article.title}\n{text}")
-            given = {"title": article.title, "summary" if name == "feed" else "text": text}
-            readings, summed = tagger.read(topic, language=language, **given)
+            summary, body = (text, "") if name == "feed" else ("", text)
+            readings, summed = tagger.read(topic, title=article.title, summary=summary, text=body, language=language)
             read = tuple((None if r.passage.field == "title" else r.at, r.row) for r in readings)
             yield Form(article, name, read, round(math.exp(summed.length)))
 
@@ -168,7 +168,7 @@ def read_before(news: Path, known: Sequence[Article]) -> Iterator[Article]:
             continue
         name, row = sets[article_id]
         grades = {t: Grade(int(label["grade"]) if t == label["topic"] else None) for t in TOPICS}
-        yield Article(article_id, name, "before", "", row["title"], row["text"][:READ_CHARS], None, grades, READ)
+        yield Article(article_id, name, "before", "", row["title"], row["text"][:READ_CHARS], None, None, grades, READ)
 
 
 def inferred_sentences(topic: str, read: Sequence[Form]) -> Iterator[Example]:
