@@ -177,9 +177,10 @@ def test_the_sentence_decides(small: Tagger) -> None:
 
 
 def test_evidence_of_sentences_that_say_something_is_shown_first(small: Tagger) -> None:
-    text = "".join(f"The shelling hit terrorist{n}x. " for n in range(40)) + "A jihad came."
-    (tag,) = small.tag(title="", text=text).tags
-    assert "jihad" in [e.text for e in tag.evidence]
+    text = "".join(f"The shelling hit terrorist{n}x. " for n in range(40)) + "A terroristic plot was tried in court."
+    (tag,) = small.tag(title="jihad", text=text).tags
+    assert len(tag.evidence) == EVIDENCE_PER_TAG
+    assert "terroristic" in [e.text for e in tag.evidence]
 
 
 def test_who_acts_says_more(small: Tagger) -> None:
