@@ -23,6 +23,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 from alerts.formula import Clause, Said, said
 from alerts.hits import SOURCE, Found, all_found
 from search.documents import stemmed
+from search.mapping import query_analyzer
 from search.names import Names
 
 AS_WRITTEN = ("title", "summary", "text")
@@ -32,6 +33,8 @@ _SOURCE = [*SOURCE, *AS_WRITTEN, "language", "tags", "entity_details.name", "ent
 _TEXTS = 4_000
 """Texts analyzed by one request; Elasticsearch refuses to give more than 10,000 tokens at once."""
 
+_NO_ANALYZER = "failed to find"
+"""In Elasticsearch's refusal to analyze by an analyzer that an index doesn't have."""
 _TOKENS = "tokens.token,tokens.start_offset,tokens.position"
 
 Terms = dict[str, int]
@@ -181,9 +184,11 @@ class Vocabulary:
     def _ask(self, field: str, texts: Sequence[str]) -> list[Tokens]:
         try:
             tokens = self._es.indices.analyze(
-                index=self._index, field=field, text=list(texts), filter_path=_TOKENS
+                index=self._index, analyzer=query_analyzer(field), text=list(texts), filter_path=_TOKENS
             ).get("tokens", ())
-        except BadRequestError:  # too many tokens, as it may say of a single text too
+        except BadRequestError as error:  # too many tokens, as it may say of a single text too
+            if _NO_ANALYZER in str(error):
+                raise UnreadableError("the articles stand in an index of an older version") from error
             if len(texts) == 1:
                 return [None]
             half = len(texts) // 2

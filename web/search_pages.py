@@ -119,7 +119,7 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
             now=now,
         )
     except QueryError as error:
-        return common | {"fault": _fault(view.q, error), "results": None}
+        return common | {"fault": _fault(error), "results": None}
     return common | {
         "fault": None,
         "results": results,
@@ -137,9 +137,10 @@ def _rows(results: Results) -> int:
     return results.total if results.stories is None else results.stories
 
 
-def _fault(query: str, error: QueryError) -> Mapping[str, Any]:
+def _fault(error: QueryError) -> Mapping[str, Any]:
     """What is wrong with the query, with the place as a piece of it where that is known."""
     if isinstance(error, syntax.QuerySyntaxError):
+        query = error.query
         pieces = (query[: error.start], query[error.start : error.end], query[error.end :])
         return {"text": error.reason, "pieces": pieces}
     return {"text": str(error), "pieces": None}
