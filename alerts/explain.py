@@ -13,8 +13,8 @@ from newswatch.errors import NewswatchError, QueryError
 from newswatch.model import Article, Delivery, SavedSearch
 from search.articles import ArticleStore
 from search.asking import SlowSearchError, count
-from search.names import Names
 from search.lucene import as_lucene
+from search.names import Names
 from search.query import text_query
 from search.story_view import independent_sources
 

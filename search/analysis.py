@@ -6,8 +6,8 @@ here as its documentation writes it ("Reimplementing and extending the language 
 and ASCII folding behind the stemmer: a stemmer needs the accents, and `Diyarbakir` has to meet `Diyarbakır`.
 
 Texts are indexed by an analyzer of their own (`…_parts`) with more terms in one place. It keeps what stands before and
-after an apostrophe: `İstanbul'da` is found by `İstanbul`, `l'OTAN` by `OTAN`. And it stems words also as they are without
-their accents, since a stemmer makes something else of them: `Muğla` becomes `muk`, `Mugla` `mugu`. A word of a query
+after an apostrophe: `İstanbul'da` is found by `İstanbul`, `l'OTAN` by `OTAN`. It also stems words as they are without
+their accents, since a stemmer makes something else of them: `muk` of `Muğla`, `mugu` of `Mugla`. A word of a query
 stays one term: `Xi'an` does not find `Xi`.
 """
 

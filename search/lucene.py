@@ -13,13 +13,13 @@ from typing import Final
 
 from search.analysis import COLON
 from search.field_names import is_field, is_slip
-from transforms.fold import HEBREW, IGNORED, PARTING, ZERO_WIDTH
+from transforms.fold import HEBREW, INVISIBLE, PARTING
 
 _INVISIBLE: Final = re.compile(
     # What is quoted is a phrase, whose analyzers know of such marks, or a filter's value, which may hold them.
-    rf'''((?<![{HEBREW}])"(?:[^"\\]|\\.)*")'''
+    rf"""((?<![{HEBREW}])"(?:[^"\\]|\\.)*")"""
     # Combining accents and vowel signs are letters to whoever reads the query: the analyzers see to them.
-    f"|[{re.escape(''.join(c for c in IGNORED if not c.isprintable()))}]|(?!{PARTING})[{''.join(ZERO_WIDTH)}]",
+    f"|(?!{PARTING})[{re.escape(INVISIBLE)}]",
     re.DOTALL,
 )
 _CLOSING: Final[Mapping[str, str]] = {
@@ -42,16 +42,14 @@ _CLOSING: Final[Mapping[str, str]] = {
     "‚": "‘’‛",
     "‘": "’‘",
 }
-"""Opening mark → the marks that close it, of all the languages that use it: “English”, „German“, ”Swedish”, »Danish«."""
+"""Opening mark → what closes it, in all the languages that use it: “English”, „German“, ”Swedish”, »Danish«."""
 _MISPAIRED: Final = "”“»"
-"""What closes a straight quotation mark that no straight one closes, as where a word processor has changed one of both."""
+"""What closes a straight mark that no straight one closes, as a word processor may have changed one of both."""
 _APOSTROPHES: Final = "‚‘"
 """Marks that are apostrophes as well: without a partner they are no quotation marks."""
 _AT_BOUNDARY: Final = "”»›" + _APOSTROPHES
 """Marks that open a phrase at the beginning of a word only, as elsewhere they close one."""
-_LONE: Final = re.compile(
-    "[" + "".join(dict.fromkeys(sign for signs in _CLOSING.items() for sign in "".join(signs) if sign not in "\"‘’‚‛")) + "]"
-)
+_LONE: Final = re.compile(f'(?!["‘’‚‛])[{"".join(map("".join, _CLOSING.items()))}]')
 _BEFORE: Final = re.compile(r"[\s(:+!-]")
 _BEHIND: Final = re.compile(r"[\s)~^,.;:!?]")
 _HEBREW: Final = re.compile(f"[{HEBREW}]")
@@ -59,9 +57,9 @@ _GERESHAYIM: Final = "״"
 _IN_HEBREW: Final = '"“”„＂'
 _NOTABLE: Final = re.compile(r'[:"]|[^\x00-\x7f]')
 _TOKENS: Final = re.compile(
-    r'''"(?:[^"\\]|\\.)*"|[\[{][^\]}]*[\]}]|[\s()"\[\]{}]+'''
-    r'''|(?P<prefix>[+!-]*)(?P<name>(?:[^\s()"\[\]{}:\\/]|\\.)*):(?P<rest>[^\s()"\[\]{}]*)'''
-    r'''|[+!-]*/(?:[^/\\]|\\.)*/|(?:[^\s()"\[\]{}\\]|\\.)+|\\''',
+    r""""(?:[^"\\]|\\.)*"|[\[{][^\]}]*[\]}]|[\s()"\[\]{}]+"""
+    r"""|(?P<prefix>[+!-]*)(?P<name>(?:[^\s()"\[\]{}:\\/]|\\.)*):(?P<rest>[^\s()"\[\]{}]*)"""
+    r"""|[+!-]*/(?:[^/\\]|\\.)*/|(?:[^\s()"\[\]{}\\]|\\.)+|\\""",
     re.DOTALL,
 )
 """Phrases, ranges, what stands between, a name with a colon and what follows it directly, expressions, words."""

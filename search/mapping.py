@@ -50,7 +50,9 @@ ANALYZERS = {
     "tr": "turkish",
     "zh": "cjk",
 }
-"""Language → Elasticsearch's name of its analyzer (see `search.analysis`). Other languages are searched by the word forms as written."""
+"""Language → Elasticsearch's name of its analyzer (see `search.analysis`).
+
+Other languages are searched by the word forms as written."""
 
 STEMMED = sorted(set(ANALYZERS.values()))
 
@@ -327,6 +329,7 @@ NOTICE: Json = {"kind": KEYWORD, "at": DATE, "message_id": KEYWORD, "told": UNIN
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard, by a native library that is not among the published artefacts: the embedded
 node takes the setting, and fails the shard as soon as it writes a segment."""
+
 
 def index_settings(settings: Settings, languages: list[str]) -> Json:
     """Settings that every index shares, with the analyzers of these languages."""

@@ -4,8 +4,8 @@
 
 A short filter stands at the top level of a query and holds for all of it; several are all required, and commas within
 one mean "any of these". Everything else is Lucene's and is passed on as it is. What would match nothing in silence (a
-field that doesn't exist, a level that isn't one) is refused, with the place in the query. What is like no field (`09:30`,
-`Stoltenberg: NATO joins`) is words.
+field that doesn't exist, a level that isn't one) is refused, with the place in the query. What is like
+no field (`09:30`, `Stoltenberg: NATO joins`) is words.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ IGNORED = (
     + "\u055b\u055c\u055e\u055f"
 )
 """Characters that are passed over wherever they stand."""
+INVISIBLE = "".join(c for c in (*IGNORED, *ZERO_WIDTH) if not c.isprintable())
+"""Those of them, and the zero-width ones, that nobody sees."""
 ARABIC = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff"
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{_SPACELESS}]{_ZWSP})(?=[{_SPACELESS}])"
@@ -40,9 +42,7 @@ does in Persian, Urdu and Kurdish (می‌خواهد is also written with a spac
 The zero-width space does in Thai, Lao, Burmese and Khmer; elsewhere it allows a line to break amid a word."""
 HEBREW = "\u05d0-\u05ea"
 _MARK = f"[\"'{re.escape(APOSTROPHES + QUOTATION_MARKS)}]"
-AMID_HEBREW = (
-    f"{_MARK}(?:(?<=[{HEBREW}]{_MARK})(?={_MARK}?[{HEBREW}])|(?<=[{HEBREW}]{_MARK}{_MARK})(?=[{HEBREW}]))"
-)
+AMID_HEBREW = f"{_MARK}(?:(?<=[{HEBREW}]{_MARK})(?={_MARK}?[{HEBREW}])|(?<=[{HEBREW}]{_MARK}{_MARK})(?=[{HEBREW}]))"
 """Geresh and gershayim amid a Hebrew word, in all their spellings (נאט״ו, נאט"ו, נאט''ו), as such an expression. They
 mark an acronym or a foreign sound and are often left out."""
 _QUOTATION = '["“”„‟«»]'

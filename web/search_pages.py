@@ -19,6 +19,7 @@ from newswatch.model import Article
 from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet
+from search.field_names import FILTERS
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
@@ -103,7 +104,7 @@ class View:
 def _searched(here: Context, view: View) -> dict[str, Any]:
     """Everything that the search page shows."""
     now = here.clock()
-    common: dict[str, Any] = {"view": view, "q": view.q, "now": now, "filters": syntax.FILTERS, "ranges": RANGES}
+    common: dict[str, Any] = {"view": view, "q": view.q, "now": now, "filters": FILTERS, "ranges": RANGES}
     try:
         parsed = syntax.parse(view.q)
         results = find(

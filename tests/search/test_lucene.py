@@ -1,4 +1,4 @@
-"""What people type, in Lucene's signs: quotation marks of every language, invisible marks, colons that name no field."""
+"""What people type, in Lucene's signs: quotation marks, invisible marks, colons that name no field."""
 
 from __future__ import annotations
 
