@@ -16,7 +16,7 @@ from search.limits import TooCostlyError, shown
 from search.lucene import as_lucene
 from search.names import Names
 from search.query import text_query
-from search.syntax import check_marks, pointed_at
+from search.syntax import check_signs, pointed_at
 
 Query = dict[str, Any]
 
@@ -72,9 +72,9 @@ def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
         StoreError: Elasticsearch is in trouble of its own.
     """
     query = to_query(search)
-    check_marks(as_lucene(search.query))
     _some_slice(es, names)
     ask(es, names.articles, search.query, query=query, size=0, request_cache=False)
+    check_signs(as_lucene(search.query))
     with answering(es, names.articles, search.query):
         answer = impatient(es).indices.validate_query(index=names.articles, query=query, explain=True, rewrite=True)
     for explanation in answer.get("explanations", []):

@@ -120,8 +120,7 @@ def parse(query: str) -> Parsed:
     check_length(query)
     typed = visible(query)
     query = as_lucene(query)
-    check_marks(query)
-    tokens = list(_tokens(query))
+    tokens = _read(query)
     text = list(query)
     filters: list[Filter] = []
     for index, token in enumerate(tokens):
@@ -141,16 +140,39 @@ def parse(query: str) -> Parsed:
     return Parsed(typed, lucene, tuple(filters), _plain_words(tokens, text))
 
 
-def check_marks(lucene: str) -> None:
-    """Refuse a query, read by `as_lucene`, with a quotation mark that has no partner: Lucene would pass over it.
+def check_signs(lucene: str) -> None:
+    """Refuse a query, read by `as_lucene`, that Lucene reads otherwise than it looks or not at all.
+
+    Quotation marks without a partner are passed over, a slash amid a word begins a regular expression, and a wildcard
+    is looked for within one word.
 
     Raises:
-        QuerySyntaxError: it has one.
+        QuerySyntaxError: with the place.
     """
-    at = lone_mark(lucene)
+    _read(lucene)
+
+
+def _read(query: str) -> list[_Token]:
+    at = lone_mark(query)
     if at is not None:
         fault = "This quotation mark has no partner: add it, or remove this one."
-        raise QuerySyntaxError(lucene, at, at + 1, fault)
+        raise QuerySyntaxError(query, at, at + 1, fault)
+    tokens = list(_tokens(query))
+    for token in tokens:
+        _check_wildcards(query, token)
+    return tokens
+
+
+_SEVERAL = re.compile(
+    r"[*?].*\w[-\u2010-\u2015\u2215\u2216\u2236+&]+\w|\w[-\u2010-\u2015\u2215\u2216\u2236+&]+\w.*[*?].*\w"
+)
+
+
+def _check_wildcards(query: str, token: _Token) -> None:
+    """Refuse `*drone-un*`: the index has no such word but two, so it would find nothing. `anti-dron*` finds them."""
+    if token.kind == "word" and token.text[:1] not in '"/[{' and ":" not in token.text and _SEVERAL.search(token.text):
+        fault = "These are several words to the index: where a wildcard stands before the end, write them apart."
+        raise QuerySyntaxError(query, token.start, token.end, fault)
 
 
 def _tokens(query: str) -> Iterator[_Token]:

@@ -63,6 +63,9 @@ def test_filters_are_taken_out_and_the_rest_is_lucene(
         ("Titel: NATO joins", "Titel:", "did you mean title:"),
         ("НАТО:[a TO b]", "НАТО:", "no field 'НАТО'"),
         ("since2:>5", "since2:", "did you mean since:"),
+        ("x *drone-un* y", "*drone-un*", "several words"),
+        ("anti?drone-unit", "anti?drone-unit", "several words"),
+        ("-к*р-95", "-к*р-95", "several words"),
         ("x “open", "“", "no partner"),
         ("NATO” x", "”", "no partner"),
         ("北约「峰会", "「", "no partner"),
@@ -85,6 +88,11 @@ def test_a_fault_is_pointed_at_in_its_line() -> None:
     with pytest.raises(QueryError) as raised:
         parse("one\ntwo titel:bar")
     assert str(raised.value).splitlines()[1:] == ["  two titel:bar", "      ^^^^^^"]
+
+
+@pytest.mark.parametrize("query", ["anti-dron*", "Су-3?", "*terror*", "url:*a-b*", '"*a-b*"', "a-b *cd*", "*-nato"])
+def test_wildcards_that_find_words(query: str) -> None:
+    assert parse(query).text == query
 
 
 @given(st.text(alphabet='ab "\\():-,/[]{}!+tag:level since AND OR NOT\n', max_size=40))
@@ -167,6 +175,14 @@ def test_a_query_becomes_the_parts_of_a_saved_search() -> None:
     assert lifted.languages == ("fr",)
     assert lifted.query == 'AWACS "two  blanks" -source.domain:"tass.ru" entities:"isaf"'
     assert lifted.dropped == ("since:7d",)
+
+
+def test_what_is_joined_by_operators_stays_together_beside_a_filter() -> None:
+    """Beside an OR it would become optional: the saved search would find every article with the entity."""
+    assert lift(parse("NATO OR OTAN entity:isaf")).query == '(NATO OR OTAN) entities:"isaf"'
+    assert lift(parse("a AND b -source:x.example")).query == '(a AND b) -source.domain:"x.example"'
+    assert lift(parse("НАТО || ОТАН level:main")).query == "(НАТО || ОТАН) _exists_:tags_main"
+    assert lift(parse("NATO OR OTAN lang:fr")).query == "NATO OR OTAN"
 
 
 def test_what_a_saved_search_has_no_part_for_becomes_lucene_that_means_the_same() -> None:

@@ -106,6 +106,32 @@ SPELLINGS: Mapping[str, Spelling] = {
         ("“allied ministers”", "„allied ministers“", "«allied ministers»", "‚allied ministers‘"),
         ("“ministers allied”", "„ministers allied“", "«summit ministers»", "‘summit ministers’"),
     ),
+    "a statute with a sign": Spelling(
+        "en",
+        "Under Article 5 § 2 of the pact and the freedom of information act they may.",
+        "",
+        ('"article 5 § 2"', '"article 5 2"', '"freedom of information act"', "No. 5"),
+        ('"article 2 5"',),
+    ),
+    "a docket number": Spelling(
+        "en", "The case No. 23-1732 was heard.", "", ("No. 23-1732", "23-1732", '"No. 23-1732"', "23-17*")
+    ),
+    "words that others begin": Spelling(
+        "en", "A start for the product of prose.", "", ("start",), ("star", "pro", "prod")
+    ),
+    "a hyphen and a wildcard": Spelling(
+        "en", "An anti-drone-unit came.", "", ("anti-dron*", "*drone un*", "anti-drone"), ("anti-drop*",)
+    ),
+    "exclusions": Spelling(
+        "en",
+        "A new trial exonerates the sailor.",
+        "",
+        ('("new trial" OR exoner*) -(trump OR knox)',),
+        ('("new trial" OR exoner*) -(knox OR sailor)', '("new trial" OR exoner*) -knox -sailor'),
+    ),
+    "Portuguese accents": Spelling(
+        "pt", "João Brandão foi à reunião.", "", ("Joao", "João", "reuniao Brandao", "JOÃO")
+    ),
     "a phrase in Chinese": Spelling(
         "zh", "部長會議在安卡拉結束", "", ("「部長會議」", "『安卡拉』"), ("「會議部長」",)
     ),

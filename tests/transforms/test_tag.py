@@ -213,3 +213,17 @@ def main_tags(tagger: Tagger, title: str, text: str, language: str) -> dict[str,
 )
 def test_subtopics_in_many_languages(tagger: Tagger, language: str, title: str, text: str, wanted: str) -> None:
     assert wanted in main_tags(tagger, title, text, language)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("נאט״ו", 'נאט"ו', "נאט''ו", "נאט”ו", "נאטו", "בנאט״ו", 'לנאט"ו', "\u200fנאט״ו\u200f", "\u2067נאט״ו\u2069"),
+        *("NA\u00adTO", "N\u200bATO", "\ufeffНАТО\u2060", "НАТО:саммит", "ΝΑΤΟ᾽", "NATO’nun", "নেটো NATO\u200c"),
+    ],
+)
+def test_nato_is_told_however_it_is_set(tagger: Tagger, name: str) -> None:
+    text = f"{name} – {name}, {name}."
+    tag = next(tag for tag in tagger.tag(title=name, text=text).tags if tag.tag == "nato")
+    assert all(text[one.start : one.end] == one.text for one in tag.evidence if one.field == "text")
+    assert len(tag.evidence) % 4 == 0, "the title's and three of the text"
