@@ -55,7 +55,8 @@ _BEHIND: Final = re.compile(r"[\s)~^,.;:!?]")
 _HEBREW: Final = re.compile(f"[{HEBREW}]")
 _GERESHAYIM: Final = "״"
 _IN_HEBREW: Final = '"“”„＂'
-_NOTABLE: Final = re.compile(r'[:"]|[^\x00-\x7f]')
+_MARKED: Final = re.compile(rf"""[{"".join(sign for sign in _CLOSING if sign != '"')}]|\w"\w""")
+_NOTABLE: Final = re.compile(rf"{_MARKED.pattern}|[:{re.escape(INVISIBLE)}]")
 _TOKENS: Final = re.compile(
     r""""(?:[^"\\]|\\.)*"|[\[{][^\]}]*[\]}]|[\s()"\[\]{}]+"""
     r"""|(?P<prefix>[+!-]*)(?P<name>(?:[^\s()"\[\]{}:\\/]|\\.)*):(?P<rest>[^\s()"\[\]{}]*)"""
@@ -82,7 +83,8 @@ def as_lucene(query: str) -> str:
     """
     if _NOTABLE.search(query) is None:
         return query  # as most: there may be a hundred thousand of them
-    return _with_fields(_with_quotes(visible(query)))
+    query = visible(query)
+    return _with_fields(_with_quotes(query) if _MARKED.search(query) else query)
 
 
 def lone_mark(lucene: str) -> int | None:

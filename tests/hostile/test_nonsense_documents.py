@@ -168,11 +168,11 @@ def run(world: World) -> None:
     upkeep(world.context)
 
 
-def problems(world: World) -> set[str]:
-    """The documents that were set aside, without the prefix of the test."""
+def problems(world: World, kind: str = "document") -> set[str]:
+    """The documents (or others) that were set aside, without the prefix of the test."""
     quarantine = Quarantine(world.context.es, world.context.names)
     quarantine.refresh()
-    found = quarantine.listed(kind="document", size=100).problems
+    found = quarantine.listed(kind=kind, size=100).problems
     return {kept.problem.subject.removeprefix(world.context.names.prefix) for kept in found}
 
 
@@ -278,7 +278,8 @@ def test_a_saved_search_that_cannot_be_worked_with_is_a_problem_of_the_search(wo
     kind = kinds()[3]
     assert put(world, kind.index(world), kind.id, kind.document | changes)
     publish_and_expect_mail(world, 1)
-    assert kind.id in problems(world)
+    assert kind.id in problems(world, "search")
+    assert problems(world) == set()
     assert SavedSearches(world.context.es, world.context.names).get(kind.id).id == kind.id
 
 
