@@ -90,6 +90,9 @@ _AFTER_STOPS: Final = {
     "german": ["german_normalization"],
 }
 _UNSTEMMED: Final = ("cjk",)
+_OTHER_SCRIPTS: Final = frozenset(("arabic", "bulgarian", "cjk", "greek", "hindi", "persian", "russian"))
+"""Languages whose words have no apostrophes, nor accents that a stemmer sees: texts go through the analyzer of queries.
+Elasticsearch checks each setting against all others, so the time to make an index grows with their square."""
 
 
 def _filters(language: str, parts: Sequence[str], unaccented: Sequence[str], once: Sequence[str]) -> list[str]:
@@ -127,7 +130,7 @@ def _token_filters(languages: list[str]) -> Json:
 
 
 def _analyzer(char_filters: list[str], filters: list[str]) -> Json:
-    return {"type": "custom", "tokenizer": "standard", "char_filter": char_filters, "filter": filters}
+    return {"tokenizer": "standard", "char_filter": char_filters, "filter": filters}
 
 
 def searching(name: str) -> str:
@@ -137,7 +140,7 @@ def searching(name: str) -> str:
 
 def indexing(name: str) -> str:
     """The analyzer that texts go through."""
-    return f"{name}_parts"
+    return searching(name) if name in _OTHER_SCRIPTS else f"{name}_parts"
 
 
 def analysis(languages: list[str]) -> Json:
@@ -149,8 +152,8 @@ def analysis(languages: list[str]) -> Json:
     }
     for language in languages:
         only_texts = (("parts",), ("unaccented",), ("remove_duplicates",))
-        analyzers[searching(language)] = _analyzer(_CHAR_FILTERS, _filters(language, (), (), ()))
         analyzers[indexing(language)] = _analyzer(_CHAR_FILTERS, _filters(language, *only_texts))
+        analyzers[searching(language)] = _analyzer(_CHAR_FILTERS, _filters(language, (), (), ()))
     return {
         "char_filter": {
             "parting": {"type": "pattern_replace", "pattern": PARTING, "replacement": " "},
