@@ -64,6 +64,8 @@ _TOKENS: Final = re.compile(
     re.DOTALL,
 )
 """Phrases, ranges, what stands between, a name with a colon and what follows it directly, expressions, words."""
+_IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)*")
+_VALUE: Final = re.compile(r"[^\s)/\\]")
 _SEPARATORS: Final = str.maketrans({":": COLON, "/": "\u2215", "\\": "\u2216"})
 _URL_SEPARATORS: Final = _SEPARATORS | {ord(sign): COLON for sign in "?&=#*~^!+|<>"}
 """Lucene's signs as others that look alike, mean nothing to it and part words for the analyzers."""
@@ -78,7 +80,7 @@ def as_lucene(query: str) -> str:
     """The query with Lucene's signs for what it says, as long as `visible` makes it, place by place the same.
 
     Quotation marks in pairs become straight ones, a mark amid a word no quotation mark, and what stands before a colon
-    without being a field words of the query. A name that is spelt much like a field's stays, for Elasticsearch and
+    without being a field words of the query. A name spelt or written like a field's stays, for Elasticsearch and
     `search.syntax` to refuse. Doing it again changes nothing.
     """
     if _NOTABLE.search(query) is None:
@@ -189,7 +191,8 @@ def _with_fields(query: str) -> str:
     at = 0
     while found := _TOKENS.match(query, at):
         name, at = found["name"], found.end()
-        if name is None or _is_compared(query, found.end("name") + 1):
+        value = found.end("name") + 1
+        if name is None or _is_compared(query, value) or _is_like_a_field(query, name, value):
             pieces.append(found[0])
         elif is_field(name) or is_slip(name):
             # What may be an expression is a piece of its own.
@@ -199,6 +202,11 @@ def _with_fields(query: str) -> str:
             said = f"{name}:{found['rest']}"
             pieces.append(found["prefix"] + said.translate(_URL_SEPARATORS if "://" in said else _SEPARATORS))
     return "".join(pieces) + query[at:]
+
+
+def _is_like_a_field(query: str, name: str, at: int) -> bool:
+    """Whether a name is written like a field's: in small letters, tight against a value (`author:smith`)."""
+    return _IDENTIFIER.fullmatch(name) is not None and _VALUE.match(query, at) is not None
 
 
 def _is_compared(query: str, at: int) -> bool:

@@ -253,7 +253,7 @@ def _regex(query: str, first: int, at: int) -> int:
 
 
 def _check_field(query: str, token: _Token, name: str) -> None:
-    """Refuse a name that no field has. One that is like none would be words by now, but for a range behind it."""
+    """Refuse a name that no field has. One that nobody can have meant for a field would be words by now."""
     if is_field(name):
         return
     plain = name.replace("\\", "")

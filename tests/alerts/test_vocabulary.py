@@ -44,6 +44,7 @@ SEARCHES = [
     a_search("beginning", "harb*"),
     a_search("phrase", '"glacier plan"'),
     a_search("not there", '"glacier violin"'),
+    a_search("not as written", "l'orchard's"),
     a_search("asked", "title:glacier"),
     a_search("filtered", "glacier", languages=("en",)),
 ]

@@ -80,7 +80,7 @@ def test_a_mark_amid_a_word_is_no_quotation_mark(query: str, read: str) -> None:
         ("Stoltenberg: NATO", "Stoltenberg∶ NATO"),
         ("Iran:Israel OR x", "Iran∶Israel OR x"),
         ("EU:n", "EU∶n"),
-        ("foo:сам*", "foo∶сам*"),
+        ("Запад:сам*", "Запад∶сам*"),
         ('Ministre:"deux mots"', 'Ministre∶"deux mots"'),
         (r"C:\Users\nato", "C∶∖Users∖nato"),
         ("https://example.org/a/b?c=d&e#f", "https∶∕∕example.org∕a∕b∶c∶d∶e∶f"),
@@ -111,6 +111,9 @@ def test_what_stands_before_a_colon_and_is_no_field_is_words(query: str, read: s
         "foo:[a TO b]",
         "foo:>3",
         "tag:nato",
+        "tree:oak",
+        'author:"Jane Roe"',
+        "source.nme:(a b)",
     ],
 )
 def test_a_field_or_a_slip_for_one_stays(query: str) -> None:

@@ -60,6 +60,8 @@ def test_filters_are_taken_out_and_the_rest_is_lucene(
         ("since:1d since:2d", "since:2d", "given twice"),
         ("-since:1d", "-since:1d", "can't be negated"),
         ("titel:x", "titel:", "did you mean title:"),
+        ("tree:oak", "tree:", "leave out the colon"),
+        ('x author:"Jane Roe"', "author:", "no field 'author'"),
         ("Titel: NATO joins", "Titel:", "did you mean title:"),
         ("НАТО:[a TO b]", "НАТО:", "no field 'НАТО'"),
         ("since2:>5", "since2:", "did you mean since:"),
