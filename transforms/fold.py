@@ -35,8 +35,8 @@ IGNORED = (
 INVISIBLE = "".join(c for c in (*IGNORED, *ZERO_WIDTH) if not c.isprintable())
 """Those of them, and the zero-width ones, that nobody sees."""
 ARABIC = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff"
-_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{_SPACELESS}]{_ZWSP})(?=[{_SPACELESS}])"
+SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{SPACELESS}]{_ZWSP})(?=[{SPACELESS}])"
 """Invisible characters that part words, as a regular expression of Python's and of Java's. The zero-width non-joiner
 does in Persian, Urdu and Kurdish (می‌خواهد is also written with a space); in Hindi it only says how letters are drawn.
 The zero-width space does in Thai, Lao, Burmese and Khmer; elsewhere it allows a line to break amid a word."""
@@ -47,7 +47,7 @@ AMID_HEBREW = f"{_MARK}(?:(?<=[{HEBREW}]{_MARK})(?={_MARK}?[{HEBREW}])|(?<=[{HEB
 mark an acronym or a foreign sound and are often left out."""
 _QUOTATION = '["“”„‟«»]'
 _DROPPED = re.compile(
-    f"[{re.escape(IGNORED)}]|{_ZWSP}(?!(?<=[{_SPACELESS}]{_ZWSP})[{_SPACELESS}])"
+    f"[{re.escape(IGNORED)}]|{_ZWSP}(?!(?<=[{SPACELESS}]{_ZWSP})[{SPACELESS}])"
     f"|{_ZWNJ}(?!(?<=[{ARABIC}]{_ZWNJ})[{ARABIC}])|{AMID_HEBREW}"
     # Arabic papers put names in quotation marks, in the middle of the phrases that are looked for.
     f"|{_QUOTATION}(?=[\u0621-\u06ff])|(?<=[\u0621-\u06ff]){_QUOTATION}"
