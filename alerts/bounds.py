@@ -15,7 +15,8 @@ from alerts import schedule
 from ingest.dates import in_utc
 from newswatch.errors import QueryError
 from newswatch.model import SavedSearch
-from search.limits import MAX_CHARS, check_cost, shown
+from search.limits import MAX_CHARS, check_cost, check_length, shown
+from search.lucene import as_lucene
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ def unusable(search: SavedSearch) -> str:
     Texts and lists longer than would be taken today do no harm; lengths of time, dates, a schedule or a query can.
     """
     try:
-        check_cost(search.query)
+        check_length(search.query)
+        check_cost(as_lucene(search.query))
         if search.schedule != "instant":  # as most are: there may be a hundred thousand of them
             schedule.parse(search.schedule)
         if not 0 <= search.throttle_s <= _MOST_THROTTLE:

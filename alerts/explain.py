@@ -13,6 +13,7 @@ from newswatch.errors import NewswatchError, QueryError
 from newswatch.model import Article, Delivery, SavedSearch
 from search.articles import ArticleStore
 from search.asking import SlowSearchError, count
+from search.lucene import as_lucene
 from search.names import Names
 from search.query import text_query
 from search.story_view import independent_sources
@@ -88,7 +89,7 @@ def conditions(search: SavedSearch) -> list[tuple[str, Query, bool]]:
     for query in to_query(search).get("bool", {}).get("filter", ()):
         if "query_string" in query:
             found.append((f"query {search.query.strip()}", query, False))
-            parts = words(search.query)
+            parts = words(as_lucene(search.query))
             found += [(part, text_query(part), True) for part in parts if len(parts) > 1]
         else:
             found.append((_said(query), query, False))

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from alerts.query import Query, filters_of
 from newswatch.model import SavedSearch
+from search.lucene import as_lucene
 from search.mapping import ARTICLE, fields_of
 from search.query import text_query
 
@@ -51,7 +52,7 @@ def formula(search: SavedSearch) -> Formula:
     """What a saved search asks for (see `alerts.query.to_query`), taken apart."""
     parts: list[Formula] = [_JSON + json.dumps(part, sort_keys=True) for part in filters_of(search)]
     if search.query.strip() not in ("", "*"):
-        parts.append(words_formula(search.query))
+        parts.append(words_formula(as_lucene(search.query)))
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 

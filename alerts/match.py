@@ -42,6 +42,7 @@ from alerts.vocabulary import PAGE, Read, UnreadableError, Vocabulary, read
 from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
 from newswatch.problems import Bulkhead, Problem
+from newswatch.texts import cut_short
 from search.mapping import ANALYZERS, UNSTEMMED
 from search.names import Names
 
@@ -404,15 +405,18 @@ def _bits(places: int) -> Iterator[int]:
         places ^= lowest
 
 
+_REASON_CHARS = 300
+
+
 def _reason(error: Exception) -> str:
-    """The deepest cause that Elasticsearch names."""
+    """The deepest cause that Elasticsearch names; it repeats the query, so of a long one the beginning."""
     if isinstance(error, ConnectionTimeout | _TooSlowError):
         return f"It took Elasticsearch more than {PATIENCE_S:g} seconds."
     if not isinstance(error, ApiError) or not isinstance(error.body, dict):
-        return str(error)
+        return cut_short(str(error), _REASON_CHARS)
     cause = error.body.get("error", {})
     shards = cause.get("failed_shards") if isinstance(cause, dict) else None
     cause = shards[0]["reason"] if shards else cause
     while isinstance(cause, dict) and cause.get("caused_by"):
         cause = cause["caused_by"]
-    return str(cause.get("reason") or error) if isinstance(cause, dict) else str(cause)
+    return cut_short(str(cause.get("reason") or error) if isinstance(cause, dict) else str(cause), _REASON_CHARS)

@@ -12,9 +12,11 @@ from newswatch.errors import QueryError
 from newswatch.model import SavedSearch, TagFilter
 from search.asking import answering, ask, impatient
 from search.generations import create_slice
-from search.limits import TooCostlyError
+from search.limits import TooCostlyError, shown
+from search.lucene import as_lucene
 from search.names import Names
 from search.query import text_query
+from search.syntax import check_signs, pointed_at
 
 Query = dict[str, Any]
 
@@ -72,6 +74,7 @@ def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
     query = to_query(search)
     _some_slice(es, names)
     ask(es, names.articles, search.query, query=query, size=0, request_cache=False)
+    check_signs(as_lucene(search.query))
     with answering(es, names.articles, search.query):
         answer = impatient(es).indices.validate_query(index=names.articles, query=query, explain=True, rewrite=True)
     for explanation in answer.get("explanations", []):
@@ -89,6 +92,5 @@ def _some_slice(es: Elasticsearch, names: Names) -> None:
 def _no_such_field(query: str, field: str) -> str:
     """A field that isn't mapped matches nothing, in silence: the analyst would wait for mails for ever."""
     at = max(query.find(f"{field}:"), 0)
-    line_start = query.rfind("\n", 0, at) + 1
-    line = query[line_start:].split("\n")[0]
-    return f"The query names a field {field!r} that articles don't have:\n  {line}\n  {' ' * (at - line_start)}^"
+    told = f"The query names a field {shown(field)} that articles don't have"
+    return f"{told}:\n{pointed_at(query, at, at + 1)}"

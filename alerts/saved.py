@@ -37,8 +37,6 @@ ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 _TRIES = 20
 _FAULTS = 20
 """Wrong fields of a form that are told one by one."""
-_LONGEST_S = 10 * 366 * 86_400
-"""Ten years: a stored duration beyond that was no user's wish, and would lead out of the calendar."""
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -443,13 +441,9 @@ def _none(alert_id: str) -> NewswatchError:
 
 
 def read_search(alert_id: str, document: Mapping[str, Any]) -> SavedSearch:
-    """The saved search of a document, whose schedule and durations are such. Pure."""
+    """The saved search of a document; whether it can be worked with, `alerts.bounds.unusable` says. Pure."""
     search = load(SavedSearch, {"query": "", "name": ""} | dict(document["definition"]))
     require_id(alert_id, search.id)
-    schedule.parse(search.schedule)
-    for name in ("throttle_s", "silence_s"):
-        if not 0 <= getattr(search, name) <= _LONGEST_S:
-            raise ValueError(f"{name}: {getattr(search, name)} is not between 0 and {_LONGEST_S} seconds")
     return search
 
 

@@ -8,6 +8,7 @@ field, a wildcard in the middle) is left to be asked. Of a phrase it only says w
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 from alerts.formula import Clause, Said, said
 from alerts.hits import SOURCE, Found, all_found
 from search.documents import stemmed
+from search.mapping import query_analyzer
 from search.names import Names
 
 AS_WRITTEN = ("title", "summary", "text")
@@ -32,6 +34,8 @@ _SOURCE = [*SOURCE, *AS_WRITTEN, "language", "tags", "entity_details.name", "ent
 _TEXTS = 4_000
 """Texts analyzed by one request; Elasticsearch refuses to give more than 10,000 tokens at once."""
 
+_NO_ANALYZER = "failed to find"
+"""In Elasticsearch's refusal to analyze by an analyzer that an index doesn't have."""
 _TOKENS = "tokens.token,tokens.start_offset,tokens.position"
 
 Terms = dict[str, int]
@@ -42,10 +46,10 @@ Tokens = tuple[str, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Some articles: their words, and one of the indices they stand in."""
+    """Some articles: their words, and the indices they stand in."""
 
     terms: Mapping[str, Terms]
-    index: str | None
+    indices: frozenset[str]
     articles: Mapping[int, Found]
     """By their places."""
 
@@ -68,7 +72,8 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
         track_total_hits=False,
         allow_partial_search_results=False,
     )["hits"]["hits"]
-    _generation(names, {hit["_index"] for hit in hits})
+    indices = frozenset(hit["_index"] for hit in hits)
+    _require_slices(names, indices)
     try:
         docs = [_vectors_of(hit) for hit in hits]
     except (TypeError, KeyError, AttributeError) as error:
@@ -84,7 +89,7 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
             for term in field["terms"]:
                 of_field[term] |= place
     articles = {seq - origin: one for seq, one in all_found(hits)}
-    return Read(terms, hits[0]["_index"] if hits else None, articles)
+    return Read(terms, indices, articles)
 
 
 def _vectors_of(hit: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,10 +105,18 @@ def _vectors_of(hit: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _generation(names: Names, indices: Iterable[str]) -> None:
-    slices = [names.parse_slice(index) for index in indices]
-    if None in slices or len({generation for _, generation in filter(None, slices)}) > 1:
-        raise UnreadableError("the articles stand in indices of several generations")
+def _require_slices(names: Names, indices: Iterable[str]) -> None:
+    if any(names.parse_slice(index) is None for index in indices):
+        raise UnreadableError("an article stands in an index that is none of ours")
+
+
+def _require_one_analysis(es: Elasticsearch, indices: frozenset[str]) -> None:
+    """Refuse indices that analyze otherwise than the first: until they are upgraded, older months do."""
+    if len(indices) < 2:
+        return
+    meta = es.indices.get_mapping(index=sorted(indices), filter_path="*.mappings._meta.newswatch_version").body
+    if len({json.dumps(meta.get(index)) for index in indices}) > 1:
+        raise UnreadableError("the articles stand in indices of several versions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +143,7 @@ class Vocabulary:
 
     @cached_property
     def _index(self) -> str:
-        return next((index for part in self._reading if (index := part.result().index)), "")
+        return next((index for part in self._reading for index in part.result().indices), "")
 
     @cached_property
     def articles(self) -> Mapping[int, Found]:
@@ -139,6 +152,7 @@ class Vocabulary:
 
     @cached_property
     def _fields(self) -> Sequence[_Fields]:
+        _require_one_analysis(self._es, frozenset(index for part in self._reading for index in part.result().indices))
         parts = [part.result().terms for part in self._reading]
         terms = {
             name: _together(part.get(name, {}) for part in parts) for name in sorted({n for p in parts for n in p})
@@ -181,9 +195,11 @@ class Vocabulary:
     def _ask(self, field: str, texts: Sequence[str]) -> list[Tokens]:
         try:
             tokens = self._es.indices.analyze(
-                index=self._index, field=field, text=list(texts), filter_path=_TOKENS
+                index=self._index, analyzer=query_analyzer(field), text=list(texts), filter_path=_TOKENS
             ).get("tokens", ())
-        except BadRequestError:  # too many tokens, as it may say of a single text too
+        except BadRequestError as error:  # too many tokens, as it may say of a single text too
+            if _NO_ANALYZER in str(error):
+                raise UnreadableError("the articles stand in an index of an older version") from error
             if len(texts) == 1:
                 return [None]
             half = len(texts) // 2

@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _help() -> str:
-    from search.syntax import FILTERS
+    from search.field_names import FILTERS
 
     lines = "\n\n".join(f"{name}: {meaning}" for name, meaning in FILTERS.items())
     return f"Short filters (commas mean any of these, - before one means not):\n\n{lines}"

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.mapping import ANALYZERS, UNSTEMMED
+from transforms.fold import INVISIBLE
 
 MARK_START, MARK_END = "\ue000", "\ue001"
 """Around a highlighted term: private-use characters, which no publisher's text holds."""
 _MARKS = re.compile(f"([{MARK_START}{MARK_END}])")
+_SET = f"[{re.escape(INVISIBLE)}]+"
+_AT_EDGES = re.compile(f"(?P<start>{MARK_START})(?P<first>{_SET})|(?P<last>{_SET})(?P<end>{MARK_END})")
 _FIELDS = ("title", "summary", "text")
 _CHARACTERS = 220
 """About two lines; a fragment ends with a sentence."""
@@ -55,7 +58,18 @@ def narrowed(query: Mapping[str, Any], analyzer: str) -> dict[str, Any]:
 
 def marked(hit: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Field → its fragments."""
-    return {name: tuple(parts) for name, parts in hit.get("highlight", {}).items()}
+    return {name: tuple(map(tight, parts)) for name, parts in hit.get("highlight", {}).items()}
+
+
+def tight(fragment: str) -> str:
+    """The fragment with invisible characters at a term's edges outside its marks. Pure.
+
+    To Elasticsearch they belong to the term that they touch; a mark that ends behind the end of a right-to-left isolate
+    would be shown in the wrong place.
+    """
+    return _AT_EDGES.sub(
+        lambda found: f"{found['first'] or ''}{found['start'] or found['end']}{found['last'] or ''}", fragment
+    )
 
 
 def unmarked(fragment: str) -> tuple[str, Spans]:
@@ -67,7 +81,7 @@ def unmarked(fragment: str) -> tuple[str, Spans]:
     plain: list[str] = []
     spans: list[tuple[int, int]] = []
     start, at = -1, 0
-    for piece in _MARKS.split(fragment):
+    for piece in _MARKS.split(tight(fragment)):
         if piece == MARK_START and start < 0:
             start = at
         elif piece == MARK_END and start >= 0:

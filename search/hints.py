@@ -53,7 +53,7 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime) -> tuple[H
         answers = impatient(es).msearch(searches=lines)["responses"]
     pairs = zip(parsed.filters, map(_counted, answers[::2]), map(_counted, answers[1::2]), strict=True)
     return tuple(
-        Hint(query[one.start : one.end], alone, without, () if alone else _meant(es, names, one))
+        Hint(parsed.query[one.start : one.end], alone, without, () if alone else _meant(es, names, one))
         for one, alone, without in pairs
         if alone is not None and without is not None
     )

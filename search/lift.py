@@ -21,6 +21,7 @@ _FIELDS = {
     "story": "story_id",
     "entity": "entities",
 }
+_JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
 _STATES = {"original": "NOT _exists_:duplicate_of", "copy": "_exists_:duplicate_of", "updated": "version:>=2"}
 
 
@@ -56,6 +57,9 @@ def lift(parsed: Parsed) -> Lifted:
             lucene.append(as_lucene(found, level))
     if level and not any(f.name == "tag" and not f.negated for f in parsed.filters):
         lucene.append("_exists_:tags_main" if level == "main" else "_exists_:tags")
+    if len(lucene) > 1 and _JOINED.search(lucene[0]):
+        # Beside an OR whatever stands behind it would be all that is required, and what was typed optional.
+        lucene[0] = f"({lucene[0]})"
     text = _squeezed(" ".join(part for part in lucene if part))
     dropped = tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in ("since", "until"))
     return Lifted(text, tuple(tags), **lists, dropped=dropped)

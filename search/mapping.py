@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 from newswatch.settings import Settings
+from search.analysis import analysis, indexing, searching
 from search.names import Names
 
-VERSION = 1
+VERSION = 2
 """Of the articles' index. A field that is added needs no new version: `set_up` adds it to the indices there are. Raise
 it when a field is to be indexed otherwise, or is to be filled in articles that are stored already: `newswatch index
 upgrade` then makes every slice anew."""
@@ -49,7 +50,9 @@ ANALYZERS = {
     "tr": "turkish",
     "zh": "cjk",
 }
-"""Language → Elasticsearch's own analyzer for it. Other languages are searched by the word forms as written."""
+"""Language → Elasticsearch's name of its analyzer (see `search.analysis`).
+
+Other languages are searched by the word forms as written."""
 
 STEMMED = sorted(set(ANALYZERS.values()))
 
@@ -83,12 +86,25 @@ UNINDEXED: Json = {"type": "object", "enabled": False}
 
 
 def _text(**more: Any) -> Json:
-    return {"type": "text", "analyzer": "folded", **more}
+    return {"type": "text", "analyzer": indexing("folded"), "search_analyzer": searching("folded"), **more}
+
+
+def _plain_text() -> Json:
+    """Text of an index that is not made anew when the analysis changes: it has the one analyzer there always was."""
+    return {"type": "text", "analyzer": "folded"}
 
 
 def _stemmed() -> Json:
-    fields: Json = {name: {"type": "text", "analyzer": name} for name in STEMMED}
+    fields: Json = {
+        name: {"type": "text", "analyzer": indexing(name), "search_analyzer": searching(name)} for name in STEMMED
+    }
     return {"properties": fields | {UNSTEMMED: _text()}}
+
+
+def query_analyzer(field: str) -> str:
+    """The analyzer of a query's words in a text field of an article."""
+    name = field.removeprefix("stemmed.")
+    return searching(name if name in STEMMED else "folded")
 
 
 SOURCE: Json = {
@@ -231,7 +247,7 @@ QUARANTINE: Json = {
     "id": KEYWORD,
     "url": KEYWORD,
     "feed_id": KEYWORD,
-    "reason": _text(),
+    "reason": _plain_text(),
     "document": UNINDEXED,
 }
 
@@ -239,7 +255,7 @@ SAVED_SEARCH: Json = {
     "id": KEYWORD,
     "name": KEYWORD,
     "kind": KEYWORD,
-    "query": _text(),
+    "query": _plain_text(),
     "tags": KEYWORD,
     "recipients": KEYWORD,
     "owner": KEYWORD,
@@ -318,19 +334,13 @@ CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard, by a native library that is not among the published artefacts: the embedded
 node takes the setting, and fails the shard as soon as it writes a segment."""
 
-ANALYSIS: Json = {
-    "analyzer": {
-        "folded": {"type": "custom", "tokenizer": "standard", "filter": ["lowercase", "asciifolding"]},
-    }
-}
 
-
-def index_settings(settings: Settings) -> Json:
-    """Settings that every index shares."""
+def index_settings(settings: Settings, languages: list[str]) -> Json:
+    """Settings that every index shares, with the analyzers of these languages."""
     return {
         "number_of_shards": settings.number_of_shards,
         "number_of_replicas": settings.number_of_replicas,
-        "analysis": ANALYSIS,
+        "analysis": analysis(languages),
     }
 
 
@@ -363,7 +373,7 @@ def article_template(names: Names, settings: Settings) -> Json:
     """
     template = {
         "settings": {
-            **index_settings(settings),
+            **index_settings(settings, STEMMED),
             "query.default_field": DEFAULT_FIELDS,
             "codec": CODEC,
         },
@@ -386,7 +396,7 @@ def plain_template(names: Names, settings: Settings) -> Json:
     A write must never bring back one that was deleted: Elasticsearch would guess its mapping. They are made with theirs
     by `set_up` only; without one, as by the template, an index takes no document at all.
     """
-    template = {"settings": index_settings(settings), "mappings": {"dynamic": "strict"}}
+    template = {"settings": index_settings(settings, []), "mappings": {"dynamic": "strict"}}
     return {
         "index_patterns": sorted(plain_indices(names)),
         # Above that of the slices, whose pattern another installation's prefix may match.
@@ -416,4 +426,4 @@ def plain_indices(names: Names) -> dict[str, Json]:
 
 def plain_index(properties: Json, settings: Settings) -> Json:
     """The body that creates a plain index."""
-    return {"settings": index_settings(settings), "mappings": _mappings(properties)}
+    return {"settings": index_settings(settings, []), "mappings": _mappings(properties)}

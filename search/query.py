@@ -21,7 +21,8 @@ from search.asking import TIMEOUT, answering, ask, explain_refusal, impatient, r
 from search.documents import from_document, readable
 from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
-from search.limits import check_cost
+from search.limits import check_cost, check_length
+from search.lucene import as_lucene
 from search.mapping import DEFAULT_FIELDS, fields_of
 from search.names import Names
 from search.story_view import further_sources, independent_sources, sources_asked, sources_told
@@ -95,6 +96,8 @@ def text_query(query: str, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
     Raises:
         TooCostlyError: the query asks for more than one query may (`search.limits`).
     """
+    check_length(query)
+    query = as_lucene(query)
     check_cost(query)
     if not query.strip() or query.strip() == "*":
         return {"match_all": {}}

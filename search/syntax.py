@@ -4,7 +4,8 @@
 
 A short filter stands at the top level of a query and holds for all of it; several are all required, and commas within
 one mean "any of these". Everything else is Lucene's and is passed on as it is. What would match nothing in silence (a
-field that doesn't exist, a level that isn't one) is refused, with the place in the query.
+field that doesn't exist, a level that isn't one) is refused, with the place in the query. What is like
+no field (`09:30`, `Stoltenberg: NATO joins`) is words.
 """
 
 from __future__ import annotations
@@ -14,33 +15,14 @@ from calendar import monthrange
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
-from functools import cache
 from typing import Any, Literal
 
 from newswatch.errors import QueryError
+from search.field_names import FILTERS, is_field, meant
 from search.limits import check_cost, check_filters, check_length
-from search.mapping import ARTICLE
+from search.lucene import as_lucene, lone_mark, visible
 
 Clause = dict[str, Any]
-
-FILTERS: Mapping[str, str] = {
-    "tag": "topic or sub-topic: tag:nato, tag:nato/burden-sharing",
-    "level": "main: the tag (any, if none is asked for) must be what the article is about",
-    "lang": "language: lang:fr, lang:fr,de",
-    "source": "outlet by domain, with its sub-domains, or by name: source:lemonde.fr",
-    "country": "country of the outlet: country:FR",
-    "kind": "kind of the outlet: kind:agency",
-    "owner": "who controls the outlet",
-    "feed": "id of a feed that carried it",
-    "agency": "news agency it was taken from",
-    "entity": 'named in it: entity:isaf, entity:"Jens Stoltenberg"',
-    "story": "id of a story",
-    "is": "original, copy or updated",
-    "since": "published from then on: since:7d, since:24h, since:2026-03-01",
-    "until": "published until the end of then: until:2026-03, until:yesterday",
-}
-"""Short filter → what it asks for, as it is shown to users."""
 
 _ONCE = frozenset(("level", "since", "until"))
 _STATES: Mapping[str, Clause] = {
@@ -93,7 +75,7 @@ class Parsed:
     """A query, taken apart."""
 
     query: str
-    """As typed."""
+    """As typed, without what nobody sees: the places in it."""
     text: str
     """What is left for Lucene, blanks where the filters stood: a column in it is a column of the query."""
     filters: tuple[Filter, ...] = ()
@@ -124,7 +106,7 @@ class _Token:
 
 
 _OPERATOR = re.compile(r"(AND|OR|NOT|&&|\|\|)(?=[\s()]|$)|!(?=\s)")
-_NAME = re.compile(r"([A-Za-z_](?:[\w.*]|\\[*.])*):")
+_NAME = re.compile(r'((?:[^\s()"\[\]{}:\\/]|\\.)+):')
 _CLOSING = {"[": "]}", "{": "]}"}
 
 
@@ -136,7 +118,9 @@ def parse(query: str) -> Parsed:
         TooCostlyError: it asks for more than one query may (`search.limits`).
     """
     check_length(query)
-    tokens = list(_tokens(query))
+    typed = visible(query)
+    query = as_lucene(query)
+    tokens = _read(query)
     text = list(query)
     filters: list[Filter] = []
     for index, token in enumerate(tokens):
@@ -153,7 +137,42 @@ def parse(query: str) -> Parsed:
     check_filters(len(filters), sum(len(found.values) for found in filters))
     lucene = "".join(text)
     check_cost(lucene)
-    return Parsed(query, lucene, tuple(filters), _plain_words(tokens, text))
+    return Parsed(typed, lucene, tuple(filters), _plain_words(tokens, text))
+
+
+def check_signs(lucene: str) -> None:
+    """Refuse a query, read by `as_lucene`, that Lucene reads otherwise than it looks or not at all.
+
+    Quotation marks without a partner are passed over, a slash amid a word begins a regular expression, and a wildcard
+    is looked for within one word.
+
+    Raises:
+        QuerySyntaxError: with the place.
+    """
+    _read(lucene)
+
+
+def _read(query: str) -> list[_Token]:
+    at = lone_mark(query)
+    if at is not None:
+        fault = "This quotation mark has no partner: add it, or remove this one."
+        raise QuerySyntaxError(query, at, at + 1, fault)
+    tokens = list(_tokens(query))
+    for token in tokens:
+        _check_wildcards(query, token)
+    return tokens
+
+
+_SEVERAL = re.compile(
+    r"[*?].*\w[-\u2010-\u2015\u2215\u2216\u2236+&]+\w|\w[-\u2010-\u2015\u2215\u2216\u2236+&]+\w.*[*?].*\w"
+)
+
+
+def _check_wildcards(query: str, token: _Token) -> None:
+    """Refuse `*drone-un*`: the index has no such word but two, so it would find nothing. `anti-dron*` finds them."""
+    if token.kind == "word" and token.text[:1] not in '"/[{' and ":" not in token.text and _SEVERAL.search(token.text):
+        fault = "These are several words to the index: where a wildcard stands before the end, write them apart."
+        raise QuerySyntaxError(query, token.start, token.end, fault)
 
 
 def _tokens(query: str) -> Iterator[_Token]:
@@ -234,32 +253,14 @@ def _regex(query: str, first: int, at: int) -> int:
 
 
 def _check_field(query: str, token: _Token, name: str) -> None:
-    plain = name.replace("\\", "")
-    if plain in fields() or "*" in plain or plain.startswith(_open_objects()):
+    """Refuse a name that no field has. One that nobody can have meant for a field would be words by now."""
+    if is_field(name):
         return
-    near = get_close_matches(plain, [*FILTERS, *fields()], 1)
-    meant = f"did you mean {near[0]}:?" if near else "to search for the words as they are, leave out the colon."
+    plain = name.replace("\\", "")
+    near = meant(plain)
+    told = f"did you mean {near}:?" if near else "to search for the words as they are, leave out the colon."
     start = token.start + len(token.prefix)
-    raise QuerySyntaxError(query, start, start + len(name) + 1, f"There is no field {plain!r}: {meant}")
-
-
-@cache
-def fields() -> frozenset[str]:
-    """The fields of an article that a query may name."""
-    return frozenset(("_exists_", "_id", "_index", *_fields(ARTICLE, "")))
-
-
-def _fields(properties: Mapping[str, Any], path: str) -> Iterator[str]:
-    for name, field in properties.items():
-        if field.get("enabled", True) and field.get("index", True):
-            yield path + name
-            yield from _fields(field.get("properties", {}), f"{path}{name}.")
-            yield from _fields(field.get("fields", {}), f"{path}{name}.")
-
-
-@cache
-def _open_objects() -> tuple[str, ...]:
-    return tuple(f"{name}." for name, field in ARTICLE.items() if str(field.get("dynamic", "")).lower() == "true")
+    raise QuerySyntaxError(query, start, start + len(name) + 1, f"There is no field {plain!r}: {told}")
 
 
 # ── short filters ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -493,7 +494,9 @@ def with_filter(query: str, name: str, value: str) -> str:
 
 def without(query: str, name: str, value: str | None = None) -> str:
     """The query without the filters of that name (and only that value, if one is given)."""
-    gone = [found for found in parse(query).of(name) if value is None or found.values == (value,)]
+    parsed = parse(query)
+    query = parsed.query
+    gone = [found for found in parsed.of(name) if value is None or found.values == (value,)]
     for start, end in sorted((place for found in gone for place in _places(found)), reverse=True):
         query = query[:start].rstrip() + " " + query[end:].lstrip()
     return query.strip()

@@ -13,7 +13,7 @@ TOPIC_WORDS: Mapping[str, tuple[str, ...]] = {
     "nato": (
         "NATO", "OTAN", "NAVO", "Atlantic Alliance", "Alliance atlantique", "Nordatlantisches Bündnis",
         "Alianza Atlántica", "Alleanza Atlantica", "Aliança Atlântica", "Sojusz Północnoatlantycki", "НАТО", "ΝΑΤΟ",
-        "الناتو", "حلف شمال الأطلسي", "ناتو", "北约", "北大西洋条約機構",
+        "الناتو", "حلف شمال الأطلسي", "ناتو", "נאט״ו", "北约", "北大西洋条約機構",
     ),
     "nato/summits": (
         "summit", "sommet", "Gipfel", "Gipfeltreffen", "cumbre", "vertice", "cimeira", "cúpula", "szczyt",

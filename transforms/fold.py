@@ -13,11 +13,42 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 _DASHES = "-‐‑‒–—―−﹣－־"
-_QUOTES = "’‘ʼʻ`´′＇׳‛"
-_SPACES = "\t\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200D))) + "\u202f\u205f\u3000"
+APOSTROPHES = "’‘ʼʻ`´′＇׳‛ʹ՚΄᾽᾿\uff40"
+"""Apostrophes, and what is typed or typeset in their place: U+02BC in Ukrainian, the geresh in Hebrew, koronis and
+tonos in Greek, U+055A in Armenian."""
+QUOTATION_MARKS = "“”„‟«»＂״〝〞〟❝❞「」『』"
+_SPACES = "\t\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+ZERO_WIDTH = _ZWSP, _ZWNJ = "\u200b", "\u200c"
+"""The space and the non-joiner: see `PARTING`."""
+IGNORED = (
+    # Format characters (direction marks, soft hyphens, joiners, the byte order mark) say how a word is set, not what
+    # it is. Above U+FFFF there are only those of musical notes and of tags.
+    "".join(c for c in map(chr, range(0x10000)) if unicodedata.category(c) == "Cf" and c not in (_ZWSP, _ZWNJ))
+    + "".join(map(chr, range(0xFE00, 0xFE10)))  # variation selectors
+    + "".join(map(chr, range(0x0300, 0x0370)))  # combining accents: the same letters are written with and without them
+    + "\u0640\u0670"
+    + "".join(map(chr, range(0x064B, 0x0656)))
+    # Armenian stress, exclamation, question and abbreviation marks stand above a letter, amid the word.
+    + "\u055b\u055c\u055e\u055f"
+)
+"""Characters that are passed over wherever they stand."""
+INVISIBLE = "".join(c for c in (*IGNORED, *ZERO_WIDTH) if not c.isprintable())
+"""Those of them, and the zero-width ones, that nobody sees."""
+ARABIC = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff"
+SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{SPACELESS}]{_ZWSP})(?=[{SPACELESS}])"
+"""Invisible characters that part words, as a regular expression of Python's and of Java's. The zero-width non-joiner
+does in Persian, Urdu and Kurdish (می‌خواهد is also written with a space); in Hindi it only says how letters are drawn.
+The zero-width space does in Thai, Lao, Burmese and Khmer; elsewhere it allows a line to break amid a word."""
+HEBREW = "\u05d0-\u05ea"
+_MARK = f"[\"'{re.escape(APOSTROPHES + QUOTATION_MARKS)}]"
+AMID_HEBREW = f"{_MARK}(?:(?<=[{HEBREW}]{_MARK})(?={_MARK}?[{HEBREW}])|(?<=[{HEBREW}]{_MARK}{_MARK})(?=[{HEBREW}]))"
+"""Geresh and gershayim amid a Hebrew word, in all their spellings (נאט״ו, נאט"ו, נאט''ו), as such an expression. They
+mark an acronym or a foreign sound and are often left out."""
 _QUOTATION = '["“”„‟«»]'
 _DROPPED = re.compile(
-    "[\u00ad\u0640\u064b-\u0655\u0670\u0300-\u036f\u200d-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+    f"[{re.escape(IGNORED)}]|{_ZWSP}(?!(?<=[{SPACELESS}]{_ZWSP})[{SPACELESS}])"
+    f"|{_ZWNJ}(?!(?<=[{ARABIC}]{_ZWNJ})[{ARABIC}])|{AMID_HEBREW}"
     # Arabic papers put names in quotation marks, in the middle of the phrases that are looked for.
     f"|{_QUOTATION}(?=[\u0621-\u06ff])|(?<=[\u0621-\u06ff]){_QUOTATION}"
 )
@@ -30,9 +61,9 @@ def _pairs(from_: str, to: str) -> dict[int, str]:
 
 
 _OWN: dict[int, str] = {
-    **dict.fromkeys(map(ord, _DASHES + _SPACES), " "),
-    **dict.fromkeys(map(ord, _QUOTES), "'"),
-    **dict.fromkeys(map(ord, "“”„‟«»「」『』"), '"'),
+    **dict.fromkeys(map(ord, _DASHES + _SPACES + _ZWSP + _ZWNJ), " "),
+    **dict.fromkeys(map(ord, APOSTROPHES), "'"),
+    **dict.fromkeys(map(ord, QUOTATION_MARKS), '"'),
     **_pairs("。．｡！？؟؛،、，：۔।॥", "...!??;,,,:..."),
     **_pairs("أإآٱىيئكةؤھہۀ", "اااایییکهوههه"),
     **_pairs("ıİłŁđĐøØßæœŒÆÐðÞþ", "iillddooseœœeddtt"),

@@ -19,6 +19,7 @@ from newswatch.model import Article
 from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet
+from search.field_names import FILTERS
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
@@ -103,7 +104,7 @@ class View:
 def _searched(here: Context, view: View) -> dict[str, Any]:
     """Everything that the search page shows."""
     now = here.clock()
-    common: dict[str, Any] = {"view": view, "q": view.q, "now": now, "filters": syntax.FILTERS, "ranges": RANGES}
+    common: dict[str, Any] = {"view": view, "q": view.q, "now": now, "filters": FILTERS, "ranges": RANGES}
     try:
         parsed = syntax.parse(view.q)
         results = find(
@@ -119,7 +120,7 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
             now=now,
         )
     except QueryError as error:
-        return common | {"fault": _fault(view.q, error), "results": None}
+        return common | {"fault": _fault(error), "results": None}
     return common | {
         "fault": None,
         "results": results,
@@ -137,9 +138,10 @@ def _rows(results: Results) -> int:
     return results.total if results.stories is None else results.stories
 
 
-def _fault(query: str, error: QueryError) -> Mapping[str, Any]:
+def _fault(error: QueryError) -> Mapping[str, Any]:
     """What is wrong with the query, with the place as a piece of it where that is known."""
     if isinstance(error, syntax.QuerySyntaxError):
+        query = error.query
         pieces = (query[: error.start], query[error.start : error.end], query[error.end :])
         return {"text": error.reason, "pieces": pieces}
     return {"text": str(error), "pieces": None}

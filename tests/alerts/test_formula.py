@@ -122,6 +122,7 @@ TEXTS = {
     "tr": ("NATO'nun gemileri geldi", "Irak'ta saldırı İstanbul ve kitaplar için."),
     "zh": ("北京的船", "海军攻击在北京发生, NATO 也在."),
     "ar": ("السفن في البحر", "هجوم على سفينة حلف الناتو"),
+    "he": ("נאט״ו בתרגיל", 'ספינות \u200fנאט"ו\u200f הגיעו ל־09:30, צה״ל לא.'),
     "xx": ("Laivat tulivat", "the attack of NATO laivat"),
     None: ("Untold ships", "barche attack"),
 }
@@ -141,6 +142,18 @@ WORDS = (
     *("ship", "ships", "the", "is", "it", "who", "us", "nato", "attack", "elysee", "Élysée", "navire", "terrorism"),
     *("schiff", "die", "strassen", "maessigung", "gemi", "istanbul", "kitap", "北京", "攻击", "سفينة", "laivat", "of"),
     *("counter-terrorism", "l'otan", "navy's", "terror*", "sh?p*", "*ship", "atta*", "istambul~", '"the ships"', "x"),
+    *("Istanbul", "İSTANBUL", "İstanbul'da", "istanbul’da", "Irak", "ırak", "Kitapları", "l’otan", "otan", "l'élysée"),
+    *("“the ships”", "„die Schiffe“", "«navires de»", "‚at sea‘", "“US ships”~3", "“ships”", 'נאט"ו', "נאט''ו", "נאטו"),
+    *(
+        "09:30",
+        "ships:navy",
+        "Boote:*",
+        "\u200eships\u200f",
+        "na\u00advires",
+        "http://ships.example/attack?x=1",
+        'צה"ל',
+        "straße*",
+    ),
     *('"ships sailed"~2', "title:ships", "text:attack", "language:fr", "title:the", "attack^2", "/sh.ps/", "[a TO c]"),
 )
 

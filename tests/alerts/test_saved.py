@@ -50,6 +50,36 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("user0/0/2", "regular expression"),  # Lucene reads user0, /0/ and 2
+        ("“NATO summit", "no partner"),
+        ("НАТО:[a TO b]", "don't have"),
+        ("titel:nato", "don't have"),
+    ],
+)
+def test_what_lucene_would_read_otherwise_is_refused(es: Elasticsearch, names: Names, query: str, told: str) -> None:
+    with pytest.raises(QueryError, match=told) as refused:
+        SavedSearches(es, names).save(a_search("a", f"{query} {'x' * 900}"), by="ann", now=NOW)
+    assert len(str(refused.value)) < 600, "the query is cut"
+
+
+@pytest.mark.slow
+def test_what_is_typed_is_saved_as_it_is_meant(es: Elasticsearch, names: Names) -> None:
+    saved = SavedSearches(es, names)
+    for query in (
+        "„Gipfel in Ankara“",
+        "Stoltenberg: NATO",
+        "09:30",
+        'נאט"ו',
+        "\u200eNATO\u200f",
+        "https://example.org/x",
+    ):
+        assert saved.save(a_search("a", query), by="ann", now=NOW).query == query
+
+
 def test_reads_every_field(tmp_path: Path) -> None:
     assert load_alerts(write(tmp_path, FULL)) == (
         SavedSearch(

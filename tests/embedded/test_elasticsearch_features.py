@@ -90,6 +90,8 @@ def test_options_that_would_be_passed_over_are_refused(
         ([{"type": "length", "min": 3}, {"type": "truncate", "length": 4}], "of coalition", ["coal"]),
         ([{"type": "limit", "max_token_count": 1}], "a b c", ["a"]),
         ([{"type": "pattern_replace", "pattern": "[0-9]+", "replacement": "#"}], "a12", ["a#"]),
+        ([{"type": "pattern_capture", "patterns": ["^(.{2,})'"]}], "Kıbrıs'ın", ["Kıbrıs'ın", "Kıbrıs"]),
+        ([{"type": "pattern_capture", "patterns": ["(b)"], "preserve_original": False}], "abc", ["b"]),
         (["cjk_width", "cjk_bigram"], "ＮＡＴＯ北約加入", ["NATO", "北約", "約加", "加入"]),
         (["arabic_normalization", "persian_normalization", "decimal_digit"], "٢٠١٧", ["2017"]),
         (["uppercase", "trim", "reverse", "remove_duplicates", "apostrophe"], "abc", ["CBA"]),

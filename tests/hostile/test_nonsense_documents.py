@@ -168,11 +168,11 @@ def run(world: World) -> None:
     upkeep(world.context)
 
 
-def problems(world: World) -> set[str]:
-    """The documents that were set aside, without the prefix of the test."""
+def problems(world: World, kind: str = "document") -> set[str]:
+    """The documents (or others) that were set aside, without the prefix of the test."""
     quarantine = Quarantine(world.context.es, world.context.names)
     quarantine.refresh()
-    found = quarantine.listed(kind="document", size=100).problems
+    found = quarantine.listed(kind=kind, size=100).problems
     return {kept.problem.subject.removeprefix(world.context.names.prefix) for kept in found}
 
 
@@ -241,8 +241,6 @@ ROWS: list[tuple[str, int, Json]] = [
     ("saved searches: no definition", 3, {"definition": None}),
     ("saved searches: a definition of a list", 3, {"definition": ["x"]}),
     ("saved searches: an unknown kind", 3, _defined(kind="telepathy")),
-    ("saved searches: an impossible schedule", 3, _defined(schedule="when I like")),
-    ("saved searches: a duration beyond the calendar", 3, _defined(throttle_s=10**15)),
     ("saved searches: a text for the recipients", 3, _defined(recipients="a@b.example")),
     ("deliveries: no detail", 4, {"detail": None}),
     ("deliveries: detail of another", 4, _detailed(alert_id="other")),
@@ -264,6 +262,25 @@ def test_a_problem_is_noted_and_the_good_are_served(world: World, which: int, ch
     publish_and_expect_mail(world, 1)
     subject = f"{kind.index(world)}/{kind.id}".removeprefix(world.context.names.prefix)
     assert problems(world) >= {subject}
+
+
+UNUSABLE: list[tuple[str, Json]] = [
+    ("an impossible schedule", _defined(schedule="when I like")),
+    ("a duration beyond the calendar", _defined(throttle_s=10**15)),
+    ("a silence before time", _defined(silence_s=-1)),
+]
+"""Saved searches that can be read, so that their page can mend them, and not be worked with."""
+
+
+@pytest.mark.parametrize("changes", [row[1] for row in UNUSABLE], ids=[row[0] for row in UNUSABLE])
+def test_a_saved_search_that_cannot_be_worked_with_is_a_problem_of_the_search(world: World, changes: Json) -> None:
+    run(world)
+    kind = kinds()[3]
+    assert put(world, kind.index(world), kind.id, kind.document | changes)
+    publish_and_expect_mail(world, 1)
+    assert kind.id in problems(world, "search")
+    assert problems(world) == set()
+    assert SavedSearches(world.context.es, world.context.names).get(kind.id).id == kind.id
 
 
 def test_who_has_unsubscribed_gets_no_mail_through_a_spoilt_mailbox(world: World) -> None:

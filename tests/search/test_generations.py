@@ -117,7 +117,8 @@ def test_a_downgrade_is_refused_with_its_reason(
 ) -> None:
     monkeypatch.setattr(client, "VERSION", mapping.VERSION - 1)
     for use in (client.set_up, upgrade):
-        with pytest.raises(StoreError, match=r"version 1.*newer newswatch.*knows version 0.*restore a snapshot"):
+        told = rf"version {mapping.VERSION}.*newer newswatch.*knows version {mapping.VERSION - 1}.*restore a snapshot"
+        with pytest.raises(StoreError, match=told):
             use(es, names, settings)
 
 

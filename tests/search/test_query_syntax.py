@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from newswatch.errors import QueryError
 from newswatch.model import TagFilter
 from search.lift import lift
+from search.lucene import as_lucene
 from search.syntax import QuerySyntaxError, clauses, parse, span, with_filter, without, written
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -59,7 +60,17 @@ def test_filters_are_taken_out_and_the_rest_is_lucene(
         ("since:1d since:2d", "since:2d", "given twice"),
         ("-since:1d", "-since:1d", "can't be negated"),
         ("titel:x", "titel:", "did you mean title:"),
-        ("Stoltenberg: NATO joins", "Stoltenberg:", "no field 'Stoltenberg'"),
+        ("tree:oak", "tree:", "leave out the colon"),
+        ('x author:"Jane Roe"', "author:", "no field 'author'"),
+        ("Titel: NATO joins", "Titel:", "did you mean title:"),
+        ("НАТО:[a TO b]", "НАТО:", "no field 'НАТО'"),
+        ("since2:>5", "since2:", "did you mean since:"),
+        ("x *drone-un* y", "*drone-un*", "several words"),
+        ("anti?drone-unit", "anti?drone-unit", "several words"),
+        ("-к*р-95", "-к*р-95", "several words"),
+        ("x “open", "“", "no partner"),
+        ("NATO” x", "”", "no partner"),
+        ("北约「峰会", "「", "no partner"),
         ("NATO/EU", "/", "regular expression"),
         ('x "open', '"', "never closed"),
         ("(a", "(", "never closed"),
@@ -77,8 +88,13 @@ def test_what_would_match_by_mistake_is_refused_with_its_place(query: str, place
 
 def test_a_fault_is_pointed_at_in_its_line() -> None:
     with pytest.raises(QueryError) as raised:
-        parse("one\ntwo foo:bar")
-    assert str(raised.value).splitlines()[1:] == ["  two foo:bar", "      ^^^^"]
+        parse("one\ntwo titel:bar")
+    assert str(raised.value).splitlines()[1:] == ["  two titel:bar", "      ^^^^^^"]
+
+
+@pytest.mark.parametrize("query", ["anti-dron*", "Су-3?", "*terror*", "url:*a-b*", '"*a-b*"', "a-b *cd*", "*-nato"])
+def test_wildcards_that_find_words(query: str) -> None:
+    assert parse(query).text == query
 
 
 @given(st.text(alphabet='ab "\\():-,/[]{}!+tag:level since AND OR NOT\n', max_size=40))
@@ -88,7 +104,26 @@ def test_any_text_is_parsed_or_refused_and_columns_stay(query: str) -> None:
     except QuerySyntaxError:
         return
     assert len(parsed.text) == len(query)
-    assert all(now in (was, " ") for was, now in zip(query, parsed.text, strict=True))
+    assert all(now in (was, " ") for was, now in zip(as_lucene(query), parsed.text, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("Stoltenberg: NATO joins", "Stoltenberg∶ NATO joins"),
+        ("„Gipfel in Ankara“ lang:de", '"Gipfel in Ankara"'),
+        ("entity:“Jens Stoltenberg” x", "x"),
+        ("\u200etag:nato\u200f \u2067саммит\u2069", "саммит"),
+    ],
+)
+def test_what_looks_like_the_syntax_is_read_as_it(query: str, text: str) -> None:
+    assert " ".join(parse(query).text.split()) == text
+    assert all("\u200f" not in value and "”" not in value for _, values, _ in filters(query) for value in values)
+
+
+def test_a_filter_is_taken_out_of_a_query_with_marks_that_nobody_sees() -> None:
+    assert without("\u200fAWACS\u200f tag:nato „a b“", "tag") == "AWACS „a b“"
+    assert [parse(q).query[f.start : f.end] for q in ("\u200fx lang:fr",) for f in parse(q).filters] == ["lang:fr"]
 
 
 @given(st.text(min_size=1, max_size=30).filter(lambda value: value.strip() == value and value))
@@ -142,6 +177,14 @@ def test_a_query_becomes_the_parts_of_a_saved_search() -> None:
     assert lifted.languages == ("fr",)
     assert lifted.query == 'AWACS "two  blanks" -source.domain:"tass.ru" entities:"isaf"'
     assert lifted.dropped == ("since:7d",)
+
+
+def test_what_is_joined_by_operators_stays_together_beside_a_filter() -> None:
+    """Beside an OR it would become optional: the saved search would find every article with the entity."""
+    assert lift(parse("NATO OR OTAN entity:isaf")).query == '(NATO OR OTAN) entities:"isaf"'
+    assert lift(parse("a AND b -source:x.example")).query == '(a AND b) -source.domain:"x.example"'
+    assert lift(parse("НАТО || ОТАН level:main")).query == "(НАТО || ОТАН) _exists_:tags_main"
+    assert lift(parse("NATO OR OTAN lang:fr")).query == "NATO OR OTAN"
 
 
 def test_what_a_saved_search_has_no_part_for_becomes_lucene_that_means_the_same() -> None:

@@ -35,6 +35,15 @@ def test_golden(text: str, folded: str) -> None:
         ("مقتـــل", "مقتل", "مقتـــل"),
         ('تنظيم "الدولة" قال', "تنظيم الدوله", 'تنظيم "الدولة'),
         ("ter\u00adror ter\u00adror", "terror", "ter\u00adror"),
+        ("\u2067NATO\u2069", "nato", "NATO"),
+        ("פסגת נאט''ו", "נאטו", "נאט''ו"),
+        ('של צה"ל', "צהל", 'צה"ל'),
+        ("ՆԱՏՕ՞ն", "նատօն", "ՆԱՏՕ՞ն"),
+        ("i\u0307stanbul", "istanbul", "i\u0307stanbul"),
+        ("क्\u200cषमा", "क्षमा", "क्\u200cषमा"),
+        ("می\u200cخواهد", "می خواهد", "می\u200cخواهد"),
+        ("ประชุม\u200bนาโต", "ประชุม นาโต", "ประชุม\u200bนาโต"),
+        ("Euro\u200bfighter", "eurofighter", "Euro\u200bfighter"),
     ],
 )
 def test_marks_that_decorate_are_passed_over(text: str, found: str, original: str) -> None:

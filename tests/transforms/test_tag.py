@@ -417,3 +417,17 @@ def test_entities_count_as_they_were_when_the_article_appeared(
 @pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)])
 def test_the_first_and_the_last_day_have_no_day_beyond_them(moment: datetime) -> None:
     assert Tagger(Taxonomy.model_validate(DATED)).tag(title="", text="jihad", date=moment).tags
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("נאט״ו", 'נאט"ו', "נאט''ו", "נאט”ו", "נאטו", "בנאט״ו", 'לנאט"ו', "\u200fנאט״ו\u200f", "\u2067נאט״ו\u2069"),
+        *("NA\u00adTO", "N\u200bATO", "\ufeffНАТО\u2060", "НАТО:саммит", "ΝΑΤΟ᾽", "NATO’nun", "নেটো NATO\u200c"),
+    ],
+)
+def test_nato_is_told_however_it_is_set(tagger: Tagger, name: str) -> None:
+    text = f"{name} – {name}, {name}."
+    tag = next(tag for tag in tagger.tag(title=name, text=text).tags if tag.tag == "nato")
+    assert all(text[one.start : one.end] == one.text for one in tag.evidence if one.field == "text")
+    assert len(tag.evidence) % 4 == 0, "the title's and three of the text"

@@ -37,6 +37,7 @@ import org.apache.lucene.analysis.miscellaneous.ScandinavianNormalizationFilter;
 import org.apache.lucene.analysis.miscellaneous.SetKeywordMarkerFilter;
 import org.apache.lucene.analysis.miscellaneous.TrimFilter;
 import org.apache.lucene.analysis.miscellaneous.TruncateTokenFilter;
+import org.apache.lucene.analysis.pattern.PatternCaptureGroupTokenFilter;
 import org.apache.lucene.analysis.pattern.PatternReplaceFilter;
 import org.apache.lucene.analysis.reverse.ReverseStringFilter;
 import org.apache.lucene.analysis.sr.SerbianNormalizationFilter;
@@ -163,6 +164,14 @@ final class TokenFilters {
             int count = settings.getAsInt("max_token_count", 1);
             boolean all = settings.getAsBoolean("consume_all_tokens", false);
             return input -> new LimitTokenCountFilter(input, count, all);
+        });
+        add("pattern_capture", Use.NEEDS_SETTINGS, Set.of("patterns", "preserve_original"), (environment, settings) -> {
+            Pattern[] patterns = settings.getAsList("patterns").stream().map(Pattern::compile).toArray(Pattern[]::new);
+            if (patterns.length == 0) {
+                throw new IllegalArgumentException("token filter [pattern_capture] needs [patterns]");
+            }
+            boolean preserve = settings.getAsBoolean("preserve_original", true);
+            return input -> new PatternCaptureGroupTokenFilter(input, preserve, patterns);
         });
         add("truncate", Use.NEEDS_SETTINGS, Set.of("length"), (environment, settings) -> {
             int length = settings.getAsInt("length", -1);

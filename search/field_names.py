@@ -1,0 +1,69 @@
+"""The names that may stand before a colon in a query: fields of an article, and short filters. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from typing import Any, Final
+
+from search.mapping import ARTICLE
+
+FILTERS: Mapping[str, str] = {
+    "tag": "topic or sub-topic: tag:nato, tag:nato/burden-sharing",
+    "level": "main: the tag (any, if none is asked for) must be what the article is about",
+    "lang": "language: lang:fr, lang:fr,de",
+    "source": "outlet by domain, with its sub-domains, or by name: source:lemonde.fr",
+    "country": "country of the outlet: country:FR",
+    "kind": "kind of the outlet: kind:agency",
+    "owner": "who controls the outlet",
+    "feed": "id of a feed that carried it",
+    "agency": "news agency it was taken from",
+    "entity": 'named in it: entity:isaf, entity:"Jens Stoltenberg"',
+    "story": "id of a story",
+    "is": "original, copy or updated",
+    "since": "published from then on: since:7d, since:24h, since:2026-03-01",
+    "until": "published until the end of then: until:2026-03, until:yesterday",
+}
+"""Short filter → what it asks for, as it is shown to users."""
+
+_LIKENESS: Final = 0.8
+"""From so much on, of 1, a name is taken for a slip: `titel` for `title`, but not `Iran` for `lang`."""
+
+
+def is_field(name: str) -> bool:
+    """Whether a query may name it: a field, several by a wildcard, or one of an object that takes any."""
+    plain = name.replace("\\", "")
+    return plain in fields() or "*" in plain or plain.startswith(_open_objects())
+
+
+@cache
+def fields() -> frozenset[str]:
+    """The fields of an article that a query may name."""
+    return frozenset(("_exists_", "_id", "_index", *_fields(ARTICLE, "")))
+
+
+def _fields(properties: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name, field in properties.items():
+        if field.get("enabled", True) and field.get("index", True):
+            yield path + name
+            yield from _fields(field.get("properties", {}), f"{path}{name}.")
+            yield from _fields(field.get("fields", {}), f"{path}{name}.")
+
+
+@cache
+def _open_objects() -> tuple[str, ...]:
+    return tuple(f"{name}." for name, field in ARTICLE.items() if str(field.get("dynamic", "")).lower() == "true")
+
+
+@lru_cache(maxsize=10_000)
+def is_slip(name: str) -> bool:
+    """Whether somebody meant a field by it: it is spelt much like one, or is one that can't be searched."""
+    plain = name.replace("\\", "")
+    return plain in ARTICLE or plain in FILTERS or meant(plain) is not None
+
+
+def meant(name: str) -> str | None:
+    """The field or short filter that is spelt much like it."""
+    near = get_close_matches(name.lower(), [*FILTERS, *sorted(fields())], 1, _LIKENESS) if len(name) < 50 else []
+    return near[0] if near else None

@@ -1,0 +1,149 @@
+"""What people type, in Lucene's signs: quotation marks, invisible marks, colons that name no field."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.lucene import as_lucene, lone_mark, visible
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "“NATO summit”",
+        "„NATO-Gipfel in Ankara“",
+        "„szczyt NATO”",
+        "”Natos toppmöte”",
+        "«sommet de l’OTAN»",
+        "»NATO-topmødet i Ankara«",
+        "‚zwei Worte‘",
+        "‘two words’",
+        "‹deux mots›",
+        "「首脳 会議」",
+        "『北約 峰會』",
+        "〝北约 峰会〞",
+        "＂나토 정상＂",
+        '"mixed by a word processor”',
+    ],
+)
+def test_quotation_marks_of_every_language_are_straight_ones(quoted: str) -> None:
+    wanted = f'"{quoted[1:-1]}"'
+    assert as_lucene(quoted) == wanted
+    for around in ("title:{}~2 AND x", "-{}", "({} OR y)^2", "x {} “a b”"):
+        assert as_lucene(around.format(quoted)).startswith(around.format(wanted).removesuffix("“a b”"))
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("l’OTAN d’Ankara", "l’OTAN d’Ankara"),
+        ("‘90s and ‘80s", "‘90s and ‘80s"),
+        ("İstanbul’da", "İstanbul’da"),
+        ("„er sagte «nein» dazu“", '"er sagte «nein» dazu"'),
+        ('“it is "so" there”', '"it is  so  there"'),
+        ('"a “quoted" word', '"a “quoted" word'),
+        (r"\“a b”", r"\“a b”"),
+        ("“never closed", "“never closed"),
+    ],
+)
+def test_what_is_no_quotation_or_one_within_another(query: str, read: str) -> None:
+    assert as_lucene(query) == read
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ('נאט"ו', "נאט״ו"),
+        ('צה"ל OR ארה"ב', "צה״ל OR ארה״ב"),
+        ('"פסגת נאט"ו באנקרה" x', '"פסגת נאט״ו באנקרה" x'),
+        ("נאט”ו", "נאט״ו"),
+        ('об"єкт', "об'єкт"),
+        ('об"єкт "два слова"', 'об\'єкт "два слова"'),
+        ('a"b" OR c', 'a"b" OR c'),
+        ('title:"a b"', 'title:"a b"'),
+        ('"a b"c', '"a b"c'),
+    ],
+)
+def test_a_mark_amid_a_word_is_no_quotation_mark(query: str, read: str) -> None:
+    assert as_lucene(query) == read
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("НАТО:саммит", "НАТО∶саммит"),
+        ("09:30", "09∶30"),
+        ("-16:9 x", "-16∶9 x"),
+        ("OTAN : sommet", "OTAN ∶ sommet"),
+        ("Stoltenberg: NATO", "Stoltenberg∶ NATO"),
+        ("Iran:Israel OR x", "Iran∶Israel OR x"),
+        ("EU:n", "EU∶n"),
+        ("Запад:сам*", "Запад∶сам*"),
+        ('Ministre:"deux mots"', 'Ministre∶"deux mots"'),
+        (r"C:\Users\nato", "C∶∖Users∖nato"),
+        ("https://example.org/a/b?c=d&e#f", "https∶∕∕example.org∕a∕b∶c∶d∶e∶f"),
+        ("x (http://example.org OR y)", "x (http∶∕∕example.org OR y)"),
+    ],
+)
+def test_what_stands_before_a_colon_and_is_no_field_is_words(query: str, read: str) -> None:
+    assert as_lucene(query) == read
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "title:x",
+        "-title:x +source.name:y",
+        "scores.nato:>0.5",
+        "time:[2026-03-01T10:30 TO 2026-03-02T11:45]",
+        "since:2026-03-01T10:30",
+        'url:"https://example.org/x"',
+        "url:https\\:\\/\\/example.org",
+        "title:/a:b/",
+        "*:*",
+        "_exists_:agency",
+        r"stemmed.\*:nato",
+        r"a\:b",
+        '"at 09:30"',
+        "titel:x",
+        "foo:[a TO b]",
+        "foo:>3",
+        "tag:nato",
+        "tree:oak",
+        'author:"Jane Roe"',
+        "source.nme:(a b)",
+    ],
+)
+def test_a_field_or_a_slip_for_one_stays(query: str) -> None:
+    assert as_lucene(query) == query
+
+
+@pytest.mark.parametrize("mark", "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2066\u2069\ufeff")
+def test_what_nobody_sees_is_not_there(mark: str) -> None:
+    assert as_lucene(f"{mark}NATO{mark} {mark}OR{mark} {mark}“a b”{mark} ti{mark}tle:x") == 'NATO OR "a b" title:x'
+    assert visible(f'entity:"a{mark}b"{mark}') == f'entity:"a{mark}b"', "a value may hold it"
+
+
+def test_a_non_joiner_between_persian_words_stays() -> None:
+    assert visible("می\u200cخواهد क\u200cष") == "می\u200cخواهد कष"
+
+
+def test_a_mark_without_a_partner_is_found() -> None:
+    assert lone_mark(as_lucene("x “open")) == 2
+    assert lone_mark(as_lucene("«a b» c»")) == 7
+    assert lone_mark(as_lucene("“he said “no” to it”")) is not None, "which is meant can't be told"
+    assert [lone_mark(as_lucene(q)) for q in ("“a b”", "l’OTAN ‘90", '"a “b"', "/“/", "plain")] == [None] * 5
+
+
+@given(st.text(alphabet='ab:"“”„«»‘’‚״\\/()[]{}+-!*?~^ \u200e\u200cאבжTOR<>', max_size=40))
+def test_reading_keeps_the_places_and_changes_nothing_the_second_time(query: str) -> None:
+    read = as_lucene(query)
+    assert len(read) == len(visible(query))
+    assert as_lucene(read) == read
+
+
+def test_long_queries_are_read_in_no_time() -> None:
+    for piece in ("“", '"', "a:", "„a", "[", "a/", ":", "\\", '"a“', "‚a "):
+        as_lucene(piece * (8_000 // len(piece)))
