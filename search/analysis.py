@@ -45,7 +45,7 @@ def _parting() -> list[str]:
 
 def _amid_hebrew() -> list[str]:
     """`transforms.fold.AMID_HEBREW` as rules; a mark at the end of a word is none of it, and dropped with it."""
-    marks = [*f"'\"{APOSTROPHES}{QUOTATION_MARKS}", *(2 * mark for mark in f"'{APOSTROPHES}")]
+    marks = [*"'’׳\"“”„״", *(2 * mark for mark in "'’׳")]
     return [_rule(letter + mark, letter) for letter in _of(HEBREW) for mark in marks]
 
 

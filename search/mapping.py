@@ -94,6 +94,10 @@ def _plain_text() -> Json:
     return {"type": "text", "analyzer": "folded"}
 
 
+PLAIN_ANALYSIS: Json = {"analyzer": {"folded": {"tokenizer": "standard", "filter": ["lowercase", "asciifolding"]}}}
+"""Of the indices that hold no articles: few texts, which only their own fields are asked for."""
+
+
 def _stemmed() -> Json:
     fields: Json = {
         name: {"type": "text", "analyzer": indexing(name), "search_analyzer": searching(name)} for name in STEMMED
@@ -335,12 +339,12 @@ CODEC = "legacy_best_compression"
 node takes the setting, and fails the shard as soon as it writes a segment."""
 
 
-def index_settings(settings: Settings, languages: list[str]) -> Json:
-    """Settings that every index shares, with the analyzers of these languages."""
+def index_settings(settings: Settings, analysis: Json) -> Json:
+    """Settings that every index shares, with its analysis."""
     return {
         "number_of_shards": settings.number_of_shards,
         "number_of_replicas": settings.number_of_replicas,
-        "analysis": analysis(languages),
+        "analysis": analysis,
     }
 
 
@@ -373,7 +377,7 @@ def article_template(names: Names, settings: Settings) -> Json:
     """
     template = {
         "settings": {
-            **index_settings(settings, STEMMED),
+            **index_settings(settings, analysis(STEMMED)),
             "query.default_field": DEFAULT_FIELDS,
             "codec": CODEC,
         },
@@ -396,7 +400,7 @@ def plain_template(names: Names, settings: Settings) -> Json:
     A write must never bring back one that was deleted: Elasticsearch would guess its mapping. They are made with theirs
     by `set_up` only; without one, as by the template, an index takes no document at all.
     """
-    template = {"settings": index_settings(settings, []), "mappings": {"dynamic": "strict"}}
+    template = {"settings": index_settings(settings, PLAIN_ANALYSIS), "mappings": {"dynamic": "strict"}}
     return {
         "index_patterns": sorted(plain_indices(names)),
         # Above that of the slices, whose pattern another installation's prefix may match.
@@ -426,4 +430,4 @@ def plain_indices(names: Names) -> dict[str, Json]:
 
 def plain_index(properties: Json, settings: Settings) -> Json:
     """The body that creates a plain index."""
-    return {"settings": index_settings(settings, []), "mappings": _mappings(properties)}
+    return {"settings": index_settings(settings, PLAIN_ANALYSIS), "mappings": _mappings(properties)}

@@ -34,8 +34,8 @@ IGNORED = (
 """Characters that are passed over wherever they stand."""
 INVISIBLE = "".join(c for c in (*IGNORED, *ZERO_WIDTH) if not c.isprintable())
 """Those of them, and the zero-width ones, that nobody sees."""
-ARABIC = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff"
-SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+ARABIC = "\u0620-\u064a\u066e-\u06d5"
+SPACELESS = "\u0e01-\u0e4e\u0e81-\u0ecd\u1000-\u103e\u1780-\u17d3"
 PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{SPACELESS}]{_ZWSP})(?=[{SPACELESS}])"
 """Invisible characters that part words, as a regular expression of Python's and of Java's. The zero-width non-joiner
 does in Persian, Urdu and Kurdish (می‌خواهد is also written with a space); in Hindi it only says how letters are drawn.
