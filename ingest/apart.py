@@ -188,10 +188,11 @@ def _with_own_ids(entries: list[Entry], problems: list[str]) -> tuple[list[Entry
 def _without_duplicates(read: Sequence[_Read]) -> tuple[list[_Read], list[str]]:
     """Entries of one link and the same words are one, unless both id and date say that they are two.
 
-    So are those of one id and link whose titles are alike: a feed gives what it shows in two places twice.
+    So are those of one id and link, to the fragment, whose titles are alike: a feed gives what it shows in two places
+    twice.
     """
     first: dict[tuple[str, ...], list[Entry]] = {}
-    titles: dict[tuple[str, str], str] = {}
+    titles: dict[tuple[str, str, str], str] = {}
     kept, problems = [], []
     places = Counter(one.page or one.entry.id for one in read)
     for one in read:
@@ -207,9 +208,10 @@ def _without_duplicates(read: Sequence[_Read]) -> tuple[list[_Read], list[str]]:
     return kept, problems
 
 
-def _is_told_twice(read: _Read, titles: dict[tuple[str, str], str]) -> bool:
+def _is_told_twice(read: _Read, titles: dict[tuple[str, str, str], str]) -> bool:
     own, title = _own_id(read.entry, read.page), words(read.entry.title)
-    before = titles.setdefault((read.page, own), title) if own and read.page else title
+    place = (read.page, fragment_of(read.entry.url or ""), own)
+    before = titles.setdefault(place, title) if own and read.page else title
     return title != before and are_alike(title, before)
 
 

@@ -12,8 +12,11 @@ MAX_CHARS: Final = 1_000
 MAX_WORDS: Final = 5
 """Of one person's name, with `van der` and the like."""
 _ADDRESS: Final = r"[^\s@<>()\[\],;]{1,80}@[^\s@<>()\[\],;]{1,120}"
-_NAME_BEHIND: Final = re.compile(rf"(?:mailto:)?{_ADDRESS}\s*\((?P<name>[^()]+)\)")
+_NAME_BEHIND: Final = re.compile(rf"(?:mailto:)?{_ADDRESS}\s*\({{1,3}}(?P<name>[^()]+)\){{1,3}}")
+_EMPTY: Final = re.compile(r"\(\s*\)")
 _ADDRESS_BEHIND: Final = re.compile(rf"(?<=\S)\s*[<(\[]\s*(?:mailto:)?{_ADDRESS}\s*[>)\]]")
+_ADDRESS_BARE: Final = re.compile(rf"(?:mailto:)?{_ADDRESS}\s+(?P<behind>[^\W\d_][^@]*)|(?P<before>[^@]+)\s{_ADDRESS}")
+"""A name beside an address without brackets. Two addresses are two people, of whom neither has a name."""
 _NOBODY: Final = re.compile(
     r"(?:https?://|www\.)\S*|[\W\d_]*(?:null|none|undefined|n/?a|object object|author|author_?name)?[\W\d_]*",
     re.IGNORECASE,
@@ -46,8 +49,10 @@ def names_in(written: str) -> tuple[str, ...]:
     if len(written) > MAX_CHARS:
         return ()
     cdata = _CDATA.match(written)
-    plain = _NAME_BEHIND.sub(r"\g<name>", text.unescape(cdata[1] if cdata else written).strip())
-    plain = _ADDRESS_BEHIND.sub("", plain)
+    plain = _EMPTY.sub("", text.unescape(cdata[1] if cdata else written)).strip()
+    plain = _ADDRESS_BEHIND.sub("", _NAME_BEHIND.sub(r"\g<name>", plain))
+    if bare := _ADDRESS_BARE.fullmatch(plain):
+        plain = bare["behind"] or bare["before"]
     markup = plain if "<" in plain else plain.replace("\n", " · ")  # in HTML a line break is a blank
     line = text.one_line(text.from_markup(markup)).strip(" ,;|·\"'").removeprefix("mailto:")
     by = _BY.match(line)

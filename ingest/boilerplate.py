@@ -52,7 +52,7 @@ HIDDEN_PROSE: Final = 300
 """Characters of paragraphs: a hidden element with more may be the article itself, shown by a script."""
 ASIDE_SHARE: Final = 0.3
 """Of the page's text: a larger aside is the article in the wrong element."""
-LINKED_CHARS: Final = 60
+LINKED_CHARS: Final = 45
 """Characters without blanks, one of CJK counted as three: a paragraph that is a link and a sentence is prose from
 that length on."""
 LEAD_CHARS: Final = 100
@@ -119,8 +119,12 @@ _ADDRESSED: Final = re.compile(
     r"|subscribe (?:now|today|here|for|and you)|subscribe to (?:our|the|my|this|us)\b.{0,40}"
     r"(?:newsletter|channel|podcast|page|feed|updates|alerts|app|magazine|paper|service|youtube|telegram|whatsapp)"
     r"|all rights reserved|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here"
-    r"|our app|push.?(?:notifications?|nachrichten)|abonn(?:ez-|iere)|inscri(?:vez-|va-se)|suscríbe|iscriviti|assine"
-    r"|meld je|подпишитесь|підпишіться|abone ol|prenumer",
+    r"|our app|push.?(?:notifications?|nachrichten)"
+    r"|(?:abonn(?:ez-|iere|ati)|inscri(?:vez-|va-se)|suscr[ií]b|iscriviti|assine|meld je|подпи(?:шитесь|сывайтесь)"
+    r"|підпи(?:шіться|суйтесь)|abone ol|prenumer).{0,60}?(?:\b(?:nos|notre|nuestr|nostr|noss|onze|unser|vår|naš|bizim"
+    r"|наш|infolettre|lettres? d|bolet[ií]n|nieuwsbrief|nyhetsbrev|bülten|рассылк|розсилк|digital|premium"
+    r"|gr[aá]tis|gratuit|maintenant|ahora|subito|agora|jetzt|nu\b|сейчас|зараз|hemen|facebook|instagram|telegram|whatsapp|youtube|twitter"
+    r"|google|app\b|canal|kanal|канал|[a-z]*newsletter|e-?mail)|[€$£₺₽]|!\W*$)",
     re.IGNORECASE,
 )
 """Words with which a page sells itself to its reader: with them even a sentence may be a prompt."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingest import bounds, text
-from ingest.parse import Draft, dated, drafted, finish, language_of, link_of, storable
+from ingest.parse import Draft, authors_of, dated, drafted, finish, language_of, link_of, storable
 from ingest.urls import absolute
 from ingest.zones import Hints, hints_of
 from newswatch.model import NotAFeed, ParsedFeed
@@ -69,7 +69,8 @@ def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) 
     markup = _str(item, "content_html")
     draft.content = text.from_markup(markup) if markup else text.tidy(_str(item, "content_text"))
     draft.summary = text.tidy(_str(item, "summary"))
-    draft.authors = tuple(dict.fromkeys(_names([*_dicts(item, "authors"), *_dicts(item, "author")])))
+    names = (_str(author, "name") for author in (*_dicts(item, "authors"), *_dicts(item, "author")))
+    draft.authors = authors_of(names, draft.problems)
     draft.date_as_written = _str(item, "date_published") or _str(item, "date_modified")
     draft.published = dated(_str(item, "date_published"), "date_published", now, hints, draft.problems)
     draft.updated = dated(_str(item, "date_modified"), "date_modified", now, hints, draft.problems)
@@ -77,10 +78,6 @@ def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) 
     draft.problems += _unreadable(item, _TEXTS)
     draft.image = absolute(_address(item, "image") or _address(item, "banner_image"), base)
     return draft
-
-
-def _names(authors: Iterable[dict[str, Any]]) -> Iterable[str]:
-    return (name for author in authors if (name := text.one_line(_str(author, "name"))))
 
 
 def _dicts(data: dict[str, Any], key: str) -> list[dict[str, Any]]:

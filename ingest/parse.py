@@ -40,7 +40,10 @@ TITLE_CHARS: Final = 120
 LITERAL: Final = "text/literal"
 """Of a text that says of itself that it is no markup; the type that feedparser gives may be a guess."""
 _BOM_OR_SPACE: Final = b"\xef\xbb\xbf \t\r\n"
-_PAGE_MARKUP: Final = re.compile(r"<(?:p|br|div|img|a|ul|table|span)\b[^<>]*>", re.IGNORECASE)
+_PAGE_MARKUP: Final = re.compile(
+    r"</(?:p|div|a|ul|table|span)>|<(?:br\s*/?|(?:p|div|img|a|ul|table|span)\s[^<>]*)>|\A\s*<p>.",
+    re.IGNORECASE | re.DOTALL,
+)
 _SKIP: Final = re.compile(rb"<skip(hours|days)\b[^>]{0,99}>(.{0,2000}?)</skip", re.IGNORECASE | re.DOTALL)
 _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -145,7 +148,7 @@ def _read(
 
         return parse_json_feed(body, url=url, country=country, now=now)
     mended = repaired(body, url=url, content_type=content_type)
-    if b"<urlset" in body[:4_096] or b"<sitemapindex" in body[:4_096]:
+    if b"<urlset" in mended.body[:4_096] or b"<sitemapindex" in mended.body[:4_096]:
         from ingest.sitemap import parse_sitemap
 
         found = parse_sitemap(mended.body, url=url, country=country, now=now)
@@ -253,10 +256,7 @@ def _is_text(detail: Mapping[str, Any]) -> bool:
 
 
 def _authors(entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
-    written = [_text(author, "name") or _text(author, "email") for author in _get(entry, "authors") or ()]
-    if any(len(each) > MAX_AUTHOR_CHARS for each in written):
-        problems.append(f"an author has more than {MAX_AUTHOR_CHARS:,} characters: dropped")
-    return tuple(dict.fromkeys(name for each in written for name in names_in(each)))
+    return authors_of((_text(one, "name") or _text(one, "email") for one in _get(entry, "authors") or ()), problems)
 
 
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
@@ -352,6 +352,14 @@ def language_of(tag: str | None) -> str | None:
     """The primary subtag of a BCP 47 language tag, lower case; None where it is none."""
     match = _LANGUAGE.match((tag or "").strip())
     return match[1].lower() if match else None
+
+
+def authors_of(elements: Iterable[str], problems: list[str]) -> tuple[str, ...]:
+    """The names in the author elements of an entry, each once; one that is too long names nobody, with a note."""
+    written = list(elements)
+    if any(len(each) > MAX_AUTHOR_CHARS for each in written):
+        problems.append(f"an author has more than {MAX_AUTHOR_CHARS:,} characters: dropped")
+    return tuple(dict.fromkeys(name for each in written for name in names_in(each)))
 
 
 def dated(written: str, what: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:

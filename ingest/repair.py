@@ -57,8 +57,15 @@ _PREFIXED: Final = re.compile(rb"<(" + rb"|".join(_PREFIXES) + rb"):")
 _ROOT: Final = re.compile(rb"<(?:\w[\w.-]*:)?(?:rss|feed|RDF|urlset|sitemapindex)(?=[\s>])")
 _BROKEN: Final = "\ufffd".encode()
 _UTF_8: Final = frozenset({"utf-8", "utf8", "utf_8"})
-_WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
-"""How UTF-16 and UTF-32 begin, in which nothing here can be looked for byte by byte."""
+_WIDE: Final = {
+    "utf-32": re.compile(rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff"),
+    "utf-16": re.compile(rb"\xff\xfe|\xfe\xff"),
+    "utf-32-le": re.compile(rb"(?:[\t\n\r ]\x00{3})*<\x00{3}"),
+    "utf-32-be": re.compile(rb"(?:\x00{3}[\t\n\r ])*\x00{3}<"),
+    "utf-16-le": re.compile(rb"(?:[\t\n\r ]\x00)*<\x00"),
+    "utf-16-be": re.compile(rb"(?:\x00[\t\n\r ])*\x00<"),
+}
+"""How UTF-16 and UTF-32 begin, in which nothing here could be looked for byte by byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +84,9 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
     A byte order mark and valid UTF-8 are believed before the server's label, and that before the document's.
     """
     label = charset_of(content_type)
-    if body.startswith(_WIDE) or body[:4] == b"\x00\x00\xfe\xff":
-        return Repaired(body)
     problems: list[str] = []
+    if wide := next((codec for codec, begins in _WIDE.items() if begins.match(body)), None):
+        body, label = _narrowed(body, wide, problems), None
     body = _from_declaration(body, problems)
     as_utf8 = _as_utf8(body, label, problems)
     body, charset = (body, _known(label)) if as_utf8 is None else (as_utf8, "utf-8")
@@ -174,6 +181,16 @@ def _from_declaration(body: bytes, problems: list[str]) -> bytes:
     if before.strip(b"\xef\xbb\xbf \t\r\n"):
         problems.append(f"the document is ill-formed: {len(before):,} bytes stand before the XML declaration: left out")
     return body[len(before) :]
+
+
+def _narrowed(body: bytes, codec: str, problems: list[str]) -> bytes:
+    """A document in UTF-16 or UTF-32 in UTF-8, its declaration too, so that it is mended as all others are."""
+    text = body.decode(codec, "replace")
+    if broken := text.count("\ufffd"):
+        problems.append(f"the document is ill-formed: broken characters ({broken:,}) are shown as \ufffd")
+    narrow = text.encode()
+    found = _ENCODING.search(narrow, 0, DECLARATION_WITHIN)
+    return narrow[: found.start(2)] + b"utf-8" + narrow[found.end(2) :] if found else narrow
 
 
 def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | None:

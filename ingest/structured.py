@@ -52,6 +52,10 @@ _ASIDE: Final = frozenset(
 """Properties whose values are other things than the page."""
 _PREFIX: Final = re.compile(r"^(?:schema:|https?://schema\.org/)")
 _BARE: Final = re.compile(r"^(?:https?:)?//(?:www\.)?")
+_WORD: Final = re.compile(r"[^\W\d_]{4,}")
+_UNSPACED: Final = re.compile(r"(?=([\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff]{2}))")
+STEM: Final = 4
+"""Letters by which two forms of a word are known as one."""
 MAX_DEPTH: Final = 40
 
 
@@ -141,7 +145,11 @@ def _articles_of_page(tree: etree._Element, url: str | None) -> list[_Node]:
     )
     best = ranked[0][0]
     own = (node for rank, node in ranked if rank == best or rank[0] or rank[1])
-    return list(own) if any(best[:2]) or (best[2] and (best[3] or not addresses)) else []
+    if any(best[:2]):
+        return list(own)
+    if not best[2] or (addresses and not best[3]):
+        return []
+    return [node for node in own if _shares_a_word(node.data, tree)]
 
 
 def _stated(node: dict[str, Any], url: str | None) -> list[str]:
@@ -157,11 +165,26 @@ def _is_titled(node: dict[str, Any], titles: list[str]) -> bool:
     return len(name) > 10 and any(name in title or (len(title) > 10 and title in name) for title in titles)
 
 
+def _shares_a_word(node: dict[str, Any], tree: etree._Element) -> bool:
+    """Whether its headline has a word of the page's titles: one for search engines is another, on the same matter."""
+    given = _strings(node.get("headline")) or _strings(node.get("name"))
+    headline, titles = _stems(_text(given[0]) if given else ""), _stems(" ".join(_shown_titles(tree)))
+    return not headline or not titles or not headline.isdisjoint(titles)
+
+
+def _stems(title: str) -> set[str]:
+    return {word.casefold()[:STEM] for word in _WORD.findall(title)} | set(_UNSPACED.findall(title))
+
+
 def _titles(tree: etree._Element) -> list[str]:
+    return [name for each in _shown_titles(tree) if (name := key(each))]
+
+
+def _shown_titles(tree: etree._Element) -> list[str]:
     metas = _metas(tree)
     shown = ["".join(map(str, h1.itertext())) for h1 in tree.iter("h1")]
     shown += [title.text or "" for title in tree.iter("title")]
-    return [key(each) for each in (*shown, *metas.get("og:title", ()), *metas.get("twitter:title", ())) if key(each)]
+    return [*shown, *metas.get("og:title", ()), *metas.get("twitter:title", ())]
 
 
 def _addresses(tree: etree._Element) -> list[str]:

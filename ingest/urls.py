@@ -381,10 +381,10 @@ def _host(given: str, text: str, *, is_bracketed: bool) -> str:
     """The host in lower case and ASCII, an IPv6 address without brackets and at its shortest."""
     if is_bracketed:
         return _ipv6(given, text)
-    given = given.removesuffix(".")
+    given = given.removesuffix(".") if given.isascii() else given
     if len(given) > MAX_HOST_CHARS:
         raise AddressError(f"{shown(text)} has no valid host name: more than {MAX_HOST_CHARS} characters")
-    name = (given if given.isascii() else _idna(given, text)).lower().removesuffix(".")
+    name = (given if given.isascii() else _idna(given, text).removesuffix(".")).lower()
     labels = name.split(".")
     if len(name) > MAX_HOST_CHARS or not all(map(_LABEL.fullmatch, labels)):
         why = f"labels of 1 to {MAX_LABEL_CHARS} letters, digits and hyphens, {MAX_HOST_CHARS} characters in all"

@@ -192,6 +192,7 @@ def test_the_short_way_reads_as_the_long_one(
 
 REFUSED = {
     "an empty label": "http://a..b.example/x",
+    "an empty label at the end": "http://a.example../x",
     "a blank in the host": "http://a b.example/x",
     "a star in the host": "http://a*b.example/feed",
     "rubbish behind xn--": "http://xn--localhost-/a",

@@ -38,6 +38,7 @@ APART = {
     "one id": [entry("Drones", guid="x"), entry("Sirens", guid="x")],
     "fragments of ids": [entry("Drones", guid=f"{PAGE}#a"), entry("Sirens", guid=f"{PAGE}#b")],
     "fragments": [entry("Drones", f"{PAGE}#a"), entry("Sirens", f"{PAGE}#b")],
+    "fragments of one id": [entry("Drones over Riga", f"{PAGE}#1", "w"), entry("Drones over Kaunas", f"{PAGE}#2", "w")],
     "one fragment": [entry("Drones", f"{PAGE}#rss"), entry("Sirens", f"{PAGE}#rss")],
     "scripts": [entry("Drones", f"{SITE}#!/press/1"), entry("Sirens", f"{SITE}#!/press/2")],
     "numbers of one id": [entry("Warning 1: drones", guid="7"), entry("Warning 2: drones", guid="7")],

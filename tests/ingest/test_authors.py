@@ -47,6 +47,11 @@ def test_two_people(written: str) -> None:
         ("undefined", ()),
         ("[object Object]", ()),
         ("mailto:eva@courier.example", ("eva@courier.example",)),
+        ("Eva Mayer eva@courier.example", ("Eva Mayer",)),
+        ("eva@courier.example Eva Mayer", ("Eva Mayer",)),
+        ("eva@courier.example ((Eva Mayer))", ("Eva Mayer",)),
+        ("eva@courier.example ()", ("eva@courier.example",)),
+        ("eva@courier.example jan@courier.example", ("eva@courier.example jan@courier.example",)),
     ],
 )
 def test_one_none_or_no_person(written: str, names: tuple[str, ...]) -> None:

@@ -107,6 +107,27 @@ def test_what_stands_before_the_declaration_hides_no_encoding(before: bytes, enc
     assert read(before + rss(item, encoding).encode(encoding)).entries[0].title == title
 
 
+@pytest.mark.parametrize("before", ["", "\n", " \r\n\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_wide_feed_is_mended_as_all_others_are(encoding: str, mark: str, before: str) -> None:
+    item = "<item><title>Саммит: R&D</title><link>https://courier.example/?a=1&lang=ru</link></item>"
+    feed = read((mark + before + rss(item, encoding[:6])).encode(encoding))
+    assert [(each.title, each.url) for each in feed.entries] == [
+        ("Саммит: R&D", "https://courier.example/?a=1&lang=ru")
+    ]
+    assert feed.problems == ("the document is ill-formed: it has 2 raw ampersands: read as they stand",)
+
+
+def test_a_wide_sitemap_is_read() -> None:
+    news = "<n:news><n:title>Саммит</n:title><n:publication_date>2026-07-06</n:publication_date></n:news>"
+    sitemap = (
+        '<?xml version="1.0" encoding="utf-16"?><urlset xmlns:n="http://www.google.com/schemas/sitemap-news/0.9">'
+        f"<url><loc>https://courier.example/1</loc>{news}</url></urlset>"
+    )
+    assert [each.title for each in read(sitemap.encode("utf-16")).entries] == ["Саммит"]
+
+
 @pytest.mark.parametrize("declared", ["windows-1251", "iso-8859-1", "koi8-r"])
 @pytest.mark.parametrize("before", ["", "\n"])
 def test_a_feed_that_is_utf8_is_read_as_that_whatever_it_declares(declared: str, before: str) -> None:
@@ -182,6 +203,21 @@ def test_atom_says_what_is_markup() -> None:
     assert read(atom.format("html")).entries[0].title == "Use and"
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Use &lt;p&gt; or &lt;a&gt; here", "Use <p> or <a> here"),
+        ("Minister: &lt;table&gt; nothing", "Minister: <table> nothing"),
+        ("&lt;p&gt;One", "One"),
+        ("One&lt;br/&gt;Two", "One\nTwo"),
+        ("One &lt;a href='/2'&gt;two&lt;/a&gt;", "One two"),
+    ],
+)
+def test_a_summary_of_atom_is_markup_only_where_it_is_written_as_such(written: str, shown: str) -> None:
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>1</id><summary>{written}</summary></entry></feed>'
+    assert read(atom).entries[0].summary == shown
+
+
 # ── authors ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -210,6 +246,12 @@ def test_names_of_authors(written: str, names: tuple[str, ...]) -> None:
     dc = 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
     assert entry(f"{item}<author>{escaped}</author>").authors == names
     assert entry(f"{item}<dc:creator>{escaped}</dc:creator>", dc).authors == names
+
+
+def test_authors_of_a_json_feed_are_names_too() -> None:
+    item = '{"id": "1", "title": "x", "authors": [{"name": "Von Eva Mayer"}, {"name": "jan@a.example (Jan Kim)"}]}'
+    feed = read(f'{{"version": "https://jsonfeed.org/version/1.1", "items": [{item}]}}')
+    assert feed.entries[0].authors == ("Eva Mayer", "Jan Kim")
 
 
 def test_an_author_without_end_is_dropped_at_once_with_a_note() -> None:

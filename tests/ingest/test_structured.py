@@ -70,6 +70,25 @@ def test_articles_of_other_addresses_and_titles_are_not_the_page(scripts: list[A
     assert (found.authors, found.published, found.headline) == ([], [], "")
 
 
+@pytest.mark.parametrize(
+    "thing",
+    [
+        {"@type": "Review", "name": "Waschmaschinen im Vergleich", "author": "Shop", "datePublished": "2020-01-01"},
+        {"@type": "NewsArticle", "headline": "Quarterly results are out", "datePublished": "2020-01-01"},
+        {"@type": "Article", "headline": "北约峰会在安卡拉举行", "datePublished": "2020-01-01"},
+    ],
+)
+def test_what_has_no_address_and_no_word_of_the_pages_titles_is_not_the_page(thing: dict[str, str]) -> None:
+    found = facts(thing)
+    assert (found.authors, found.published, found.headline) == ([], [], "")
+
+
+def test_an_article_with_a_headline_for_search_engines_is_the_page() -> None:
+    assert facts({**ARTICLE, "headline": "Frigates: what we know so far", "author": "Eva Mayer"}).authors == [
+        "Eva Mayer"
+    ]
+
+
 def test_an_article_of_another_address_is_the_page_by_its_title() -> None:
     moved = {**ARTICLE, "url": "https://m.courier.example/old-name", "author": "Eva Mayer"}
     assert facts(moved).authors == ["Eva Mayer"]
