@@ -49,6 +49,8 @@ _SKIPPED: Final = re.compile(rb"<(?:hour|day)>\s*(\w{1,9})\s*</", re.IGNORECASE)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS: Final = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 _WEB: Final = re.compile(r"\s*https?:", re.IGNORECASE)
+_BROKEN_SCHEME: Final = re.compile(r"\s*https?//", re.IGNORECASE)
+"""A browser takes it for a path of the site, where no page is."""
 _BARE_HOST: Final = re.compile(
     r"\s*(?:www\.|(?:[a-z0-9-]+\.)+(?!(?:php\d?|[psx]?html?|aspx?|jspx?|cgi|cfm|do|pl|py|rb|dll|nsf)/)[a-z]{2,18}/)",
     re.IGNORECASE,
@@ -385,6 +387,9 @@ def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> 
 def link_of(given: str, base: str | None, what: str, problems: list[str]) -> str | None:
     """`given` as an address, read relative to `base`; None with a note in `problems` where it is none."""
     if not given.strip():
+        return None
+    if _BROKEN_SCHEME.match(given):
+        problems.append(f"{what} {shown(given.strip())} is no http(s) URL: dropped. Its scheme lacks the colon")
         return None
     if _BARE_HOST.match(given):
         problems.append(

@@ -432,3 +432,10 @@ def test_a_translation_is_not_the_entrys_link(links: str, url: str) -> None:
     feed = parse(document.encode(), url="https://paper.example/feed.xml", now=datetime(2026, 7, 6, tzinfo=UTC))
     assert isinstance(feed, ParsedFeed)
     assert feed.entries[0].url == url
+
+
+@pytest.mark.parametrize("link", ["https//paper.example/x", " HTTP//paper.example", "https///paper.example/x"])
+def test_a_scheme_without_its_colon_is_no_path(link: str) -> None:
+    problems: list[str] = []
+    assert link_of(link, "https://paper.example/feed.xml", "the link", problems) is None
+    assert "lacks the colon" in problems[0]
