@@ -25,8 +25,11 @@ PLAIN = 0.9
 PASSING = 0.3
 """A sentence that is less likely than that to say something substantive passes by: it only supports the others."""
 
+HEADLINE = 20
+"""A title of so many letters says what the article is about (a third of it in Chinese and Japanese)."""
+
 SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity", "early")
-FEATURES = ("title", "best", "lead", "volume", "share", "support", "length")
+FEATURES = ("title", "best", "lead", "volume", "share", "support", "length", "silent")
 
 Row = tuple[float, ...]
 """The values of SENTENCE_FEATURES, then 1 for each context of the topic's model that stands where it counts, else 0."""
@@ -108,17 +111,20 @@ class Features:
     """Weight of the hits in sentences that pass by, for each sentence of the article, at most 1."""
     length: float = 0.0
     """Number of sentences, logarithmic: one of them in a long text says less of what it is about."""
+    silent: float = 0.0
+    """1 where the article has a headline and no word of the topic stands in it."""
 
     def score(self, weights: Weights) -> float:
         """The logistic model's probability."""
         return logistic(weights.bias + sum(getattr(weights, name) * getattr(self, name) for name in FEATURES))
 
 
-def features(read: Sequence[tuple[int | None, float, float]], sentences: int) -> Features:
+def features(read: Sequence[tuple[int | None, float, float]], sentences: int, *, headed: bool = False) -> Features:
     """An article in numbers.
 
     `read` holds, for each sentence with evidence, how many characters were read before it (None for the title), its
-    probability and the weight of the wordings in it; `sentences` is how many sentences the article has.
+    probability and the weight of the wordings in it; `sentences` is how many sentences the article has; `headed` tells
+    whether its title is a headline.
     """
     said = [(at, p) for at, p, _ in read if p >= PASSING]
     body = [(at, p) for at, p in said if at is not None]
@@ -131,6 +137,7 @@ def features(read: Sequence[tuple[int | None, float, float]], sentences: int) ->
         share=sum(p for _, p in said) / total,
         support=min(1.0, sum(weight for _, p, weight in read if p < PASSING) / total),
         length=math.log(total),
+        silent=float(headed and all(at is not None for at, _, _ in read)),
     )
 
 

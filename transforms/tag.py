@@ -23,6 +23,7 @@ from ahocorasick_rs import AhoCorasick
 from newswatch.model import Entity, Evidence, Level, Tag, TextField
 from transforms.fold import Folded, fold
 from transforms.scoring import (
+    HEADLINE,
     LEAD,
     PASSING,
     PLAIN,
@@ -48,6 +49,8 @@ MATCHES = 20_000
 """Places that are looked at. A long text about nothing else has a tenth of that."""
 TITLE_WORD, TITLE_WORDS = 4, 4
 """So many letters has a word that a headline in title case capitalises, and so many words tell that it does."""
+STEM = 5
+"""Where the language is unknown, a shorter stem is no stem: Turkish "deaş*" begins Romanian "deasupra"."""
 WORD_CHARS = 100
 """A word is followed no further to its beginning or end: a longer one is none, and to follow it is quadratic."""
 
@@ -90,6 +93,8 @@ class _Rule(NamedTuple):
     form: str
     open_left: bool
     open_right: bool
+    brief: bool
+    """A stem so short that in a language it is not of, it is the beginning of something else."""
     arabic: bool
     capitals: str
     """The form's own writing where capitals matter, else empty."""
@@ -156,6 +161,11 @@ class _Text:
         title, summary, text = (f[3].text for f in self.fields)
         sample = f"{title}\n{max(summary, text, key=len)}"[:400]
         return 3 if 3 * len(_CJK.findall(sample)) > len(sample) else 1
+
+    @property
+    def headed(self) -> bool:
+        """Whether the title is a headline: words that say what the article is about, no number or single word."""
+        return sum(map(str.isalpha, self.fields[0][3].text)) * self.density >= HEADLINE
 
     @property
     def sentences(self) -> list[_Sentence]:
@@ -273,10 +283,10 @@ class Tagger:
         for name, forms in self.taxonomy.contexts.items():
             self._add(into, TermGroup(terms=forms), (), context=self._contexts[name])
         for t, topic in self.taxonomy.topics.items():
-            for group in topic.terms:
+            for group in _readings(topic.terms):
                 self._add(into, group, ((t, group.weight),))
             for s, sub in topic.subtopics.items():
-                for group in sub.terms:
+                for group in _readings(sub.terms):
                     self._add(into, group, ((t, group.weight), (f"{t}/{s}", group.weight)))
         for n, entity in enumerate(self.taxonomy.entities.values()):
             for names in entity.names:
@@ -305,6 +315,7 @@ class Tagger:
                 form=form,
                 open_left=form.startswith("*"),
                 open_right=form.endswith("*"),
+                brief=language != "any" and form.endswith("*") and len(literal) < STEM,
                 arabic=bool(_ARABIC.match(pattern)),
                 capitals=literal if group.case and literal != literal.lower() else "",
                 tail=tail,
@@ -511,6 +522,10 @@ def _with_parents(topics: dict[str, float], *, cancels: bool) -> tuple[tuple[str
     return tuple((path, 0.0 if cancels else weight) for path, weight in {**parents, **topics}.items())
 
 
+def _readings(groups: Iterable[TermGroup]) -> Iterator[TermGroup]:
+    return (reading for group in groups for reading in group.readings)
+
+
 def _split(form: str) -> tuple[str, re.Pattern[str] | None]:
     """A form's literal beginning, and the pattern of what follows it where there are stems inside."""
     literal, _, rest = form.removeprefix("*").removesuffix("*").partition("*")
@@ -535,6 +550,8 @@ def _holding(
             if language and rule.languages and language not in rule.languages:
                 continue
             if (begun and not rule.open_left) or (goes_on and not rule.open_right and rule.tail is None):
+                continue
+            if goes_on and rule.brief and not language:
                 continue
             stop = _bounded(haystack, start, end, rule)
             if stop >= 0 and not (rule.capitals and not _capitals_hold(article, start, end, rule.capitals)):
@@ -699,7 +716,7 @@ def _stands(places: Sequence[int], sentence: _Sentence) -> bool:
 def _features(reads: Sequence[_Read], article: _Text) -> Features:
     dense = article.density
     read = [(r.sentence.at * dense if r.sentence.field else None, r.probability, weight_of(r.row)) for r in reads]
-    return features(read, sum(1 for s in article.sentences if s.at >= 0))
+    return features(read, sum(1 for s in article.sentences if s.at >= 0), headed=article.headed)
 
 
 def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> Level:

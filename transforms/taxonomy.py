@@ -84,6 +84,17 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Raised(_Part):
+    """What a hit weighs instead where the words around it say more than it does alone: "bomb" beside "killed"."""
+
+    weight: float = Field(gt=0, le=3)
+    needs: tuple[str, ...] = Field(min_length=1)
+    """Contexts of which one must stand within `near` characters."""
+    unless: tuple[str, ...] = ()
+    """Contexts of which none may."""
+    near: int = Field(default=150, ge=20, le=100_000)
+
+
 class TermGroup(_Part):
     """Forms that share their rules."""
 
@@ -99,7 +110,28 @@ class TermGroup(_Part):
     beside_names: bool = False
     """`needs` is asked only of a hit that stands beside another capitalised word, as a person's or firm's name does."""
     near: int = Field(default=200, ge=20, le=100_000)
+    raised: Raised | None = None
+    """Where a hit weighs more; elsewhere it weighs `weight`."""
     note: str = ""
+
+    @model_validator(mode="after")
+    def _raised_is_more(self) -> Self:
+        if self.raised and (self.raised.weight <= self.weight or self.weight == 0 or self.needs or self.unless):
+            raise ValueError("`raised` stands beside a smaller weight above 0, without `needs` and `unless`")
+        return self
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Every context that its rules name."""
+        raised = (*self.raised.needs, *self.raised.unless) if self.raised else ()
+        return (*self.needs, *self.unless, *raised)
+
+    @property
+    def readings(self) -> tuple[TermGroup, ...]:
+        """The group with its own weight, and with the raised one where that holds."""
+        if self.raised is None:
+            return (self,)
+        return (self, self.model_copy(update={**dict(self.raised), "raised": None}))
 
 
 class Subtopic(_Part):
@@ -145,6 +177,7 @@ class Weights(_Part):
     share: Factor = 0
     support: Factor = 0
     length: Factor = 0
+    silent: Factor = 0
 
 
 class Scoring(_Part):
@@ -247,6 +280,11 @@ class NameGroup(_Part):
     beside_names: bool = False
     near: int = Field(default=200, ge=20, le=100_000)
 
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Every context that its rules name."""
+        return (*self.needs, *self.unless)
+
 
 class GazetteerEntity(Period):
     """A body, group, mission, person, attack or place with its names.
@@ -316,7 +354,7 @@ class Taxonomy(_Part):
     @model_validator(mode="after")
     def _references_resolve(self) -> Taxonomy:
         for group, where in self._groups():
-            for context in (*group.needs, *group.unless):
+            for context in group.contexts:
                 if context not in self.contexts:
                     raise ValueError(f"{where} names the context {context!r}, which is not under `contexts`")
         for t, topic in self.topics.items():
@@ -375,7 +413,7 @@ def check_taxonomy(taxonomy: Taxonomy) -> list[Finding]:
 
 
 def _dead_contexts(taxonomy: Taxonomy) -> Iterator[Finding]:
-    used = {c for group, _ in taxonomy.groups() for c in (*group.needs, *group.unless)}
+    used = {c for group, _ in taxonomy.groups() for c in group.contexts}
     used.update(c for topic in taxonomy.topics.values() for c in topic.scoring.sentence.contexts)
     for context in taxonomy.contexts:
         if context not in used:

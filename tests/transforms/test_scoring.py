@@ -44,6 +44,14 @@ def test_sentences_that_pass_by_only_support() -> None:
     assert (said.share, said.support) == (pytest.approx(0.575), 0)
 
 
+def test_a_silent_headline_is_told_from_none() -> None:
+    body = [(0, 0.9, 1.0)]
+    assert features(body, sentences=2, headed=True).silent == 1
+    assert features(body, sentences=2).silent == 0
+    assert features([(None, 0.1, 0.2), *body], sentences=2, headed=True).silent == 0
+    assert Features(best=1, silent=1).score(Weights(bias=0, best=1, silent=-2)) < 0.5
+
+
 def test_levels_and_score() -> None:
     scoring = Scoring(any=Weights(bias=-1, best=1), main=Weights(bias=-3, best=1))
     assert level(Features(best=0.5), scoring)[0] is None

@@ -431,3 +431,57 @@ def test_nato_is_told_however_it_is_set(tagger: Tagger, name: str) -> None:
     tag = next(tag for tag in tagger.tag(title=name, text=text).tags if tag.tag == "nato")
     assert all(text[one.start : one.end] == one.text for one in tag.evidence if one.field == "text")
     assert len(tag.evidence) % 4 == 0, "the title's and three of the text"
+
+
+def with_terms(*groups: dict[str, object]) -> Tagger:
+    """A tagger whose topic `t` has these groups of terms alone."""
+    topic = {**RULES["topics"]["t"], "terms": list(groups)}  # type: ignore[index]
+    return Tagger(Taxonomy.model_validate({**RULES, "topics": {**RULES["topics"], "t": topic}}))  # type: ignore[dict-item]
+
+
+def test_a_hit_weighs_more_where_its_context_says_more() -> None:
+    raised = {"weight": 0.9, "needs": ["law"], "unless": ["front"], "near": 40}
+    tagger = with_terms({"weight": 0.3, "raised": raised, "terms": {"any": ["bomb"]}})
+
+    def peak(text: str) -> float:
+        readings, _ = tagger.read("t", title="", text=text, language="en")
+        return readings[0].row[1]
+
+    assert peak("A bomb was found.") == 0.3
+    assert peak("A bomb is before the court.") == 0.9
+    assert peak("A bomb, shelling, a court.") == 0.3
+    assert peak("A bomb was found, and that is all that we know today of it and its court.") == 0.3
+
+
+def test_in_an_unknown_language_a_short_stem_is_a_word() -> None:
+    tagger = with_terms({"terms": {"tr": ["deaş*", "terör*"], "any": ["isis*"]}})
+    assert hits(tagger, "deasupra, deaş, terörist, isises") == ["deaş", "terörist", "isises"]
+    assert hits(tagger, "deaşlı", "tr") == ["deaşlı"]
+
+
+@pytest.mark.parametrize(
+    ("title", "silent"),
+    [("The minister visits Paris again", 1.0), ("A terrorist was caught in Paris", 0.0), ("DEV-MUC3-0174", 0.0)],
+)
+def test_a_headline_without_a_word_of_the_topic_is_silent(small: Tagger, title: str, silent: float) -> None:
+    _, summed = small.read("t", title=title, text="A terrorist was caught.", language="en")
+    assert summed.silent == silent
+
+
+def test_a_headline_in_chinese_has_fewer_characters(small: Tagger) -> None:
+    _, summed = small.read("t", title="外交部长今日访问巴黎", text="他谈到加入北约组织，并会见了总统。", language="zh")
+    assert summed.silent == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "tagged"),
+    [
+        ("Ronaldo scored the winning goal against Al Shabab.", False),
+        ("Al Shabab fighters killed nine people in Mogadishu.", True),
+        ("A bomb blast at a cafe killed nine people, police said.", True),
+        ("A bomb from the museum's collection was restored.", False),
+        ("The blast was a suicide attack.", True),
+    ],
+)
+def test_what_the_shipped_taxonomy_makes_of_words_with_two_meanings(tagger: Tagger, text: str, *, tagged: bool) -> None:
+    assert any(t.tag == "counter-terrorism" for t in tagger.tag(title=text, text="", language="en").tags) == tagged

@@ -92,6 +92,11 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, line:
     ("old", "new", "says"),
     [
         ("needs: [war]", "needs: [peace]", "names the context 'peace'"),
+        ("needs: [war]", "raised: {weight: 0.9, needs: [peace]}", "names the context 'peace'"),
+        ("needs: [war]", "raised: {weight: 0.9, needs: [war], unless: [peace]}", "names the context 'peace'"),
+        ("needs: [war]", "raised: {weight: 0.4, needs: [war]}", "`raised` stands beside a smaller weight"),
+        ("needs: [war]", "needs: [war]\n        raised: {weight: 0.9, needs: [war]}", "without `needs`"),
+        ("weight: 0.5\n        needs: [war]", "weight: 0\n        raised: {weight: 1, needs: [war]}", "above 0"),
         ("topics: {nato: 1}", "topics: {nato/kosovo: 1}", "no topic or sub-topic"),
         (
             "      any: {bias: -1",
@@ -125,6 +130,10 @@ def test_check_finds_what_has_no_effect_or_two(tmp_path: Path) -> None:
     text += "  jfc:\n    name: A\n    type: body\n    names: [{case: true, terms: {any: [KFOR]}}]\n"
     found = check_taxonomy(loaded(tmp_path, text))
     assert {(f.kind, f.form) for f in found} == {("dead", "war"), ("shadowed", "alliances"), ("colliding", "KFOR")}
+
+
+def test_a_context_that_only_raises_a_weight_is_not_dead(tmp_path: Path) -> None:
+    assert check_taxonomy(loaded(tmp_path, SMALL.replace("needs: [war]", "raised: {weight: 1, needs: [war]}"))) == []
 
 
 def test_the_shipped_taxonomy_has_nothing_to_remark_on(taxonomy: Taxonomy) -> None:
