@@ -109,14 +109,14 @@ def test_a_broken_search_hides_none_of_the_others(press: Press) -> None:
 
 
 def test_a_slow_search_hides_none_of_the_others(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts.match, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(alerts.match, "PATIENCE_S", 0.1)
     batch = press.publish(*(a_story(n) for n in range(10)))
     # Each makes thousands of states before the first word is looked at, within the limits on a query.
     expressions = " OR ".join(f"/[a-z]*{letter}{'[a-z]' * 3}[a-z]{{9}}/" for letter in "aei")
     slow = a_search("slow", f"glacier AND ({expressions})")
     report = match_batch(press.es, press.names, batch, [a_search("plain", "glacier"), slow, a_search("wild", "*acier")])
     assert {m.alert_id for m in report.matches} == {"plain", "wild"}
-    assert report.failed == {"slow": "It took Elasticsearch more than 0.2 seconds."}
+    assert report.failed == {"slow": "It took Elasticsearch more than 0.1 seconds."}
 
 
 def test_nothing_indexed_yet(press: Press) -> None:
