@@ -16,7 +16,7 @@ from newswatch.model import Entry, ParsedFeed
 
 SITE = "https://paper.example/"
 PAGE = "https://alerts.example/current"
-SHARED = Path("/work/shared/cases/feeds")
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "cases" / "feeds"
 NOW = datetime(2026, 7, 10, tzinfo=UTC)
 
 
