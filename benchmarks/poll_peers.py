@@ -1,7 +1,7 @@
 """The contenders of `poll.py` that are not newswatch: `python poll_peers.py NAME FOLDER WORKERS URL…-file`.
 
 Each line on standard input is a round; for each, one line of JSON with seconds, CPU seconds and peak memory. `reader`
-needs the library of that name (https://pypi.org/project/reader/), `loop` needs requests and feedparser, `limit` needs
+needs the library of that name (https://github.com/lemon24/reader), `loop` needs requests and feedparser, `limit` needs
 aiohttp and feedparser. This file imports nothing of newswatch, so that it can run in an environment without it.
 """
 
