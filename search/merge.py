@@ -82,7 +82,8 @@ def _was_missing(was: Article, name: str) -> bool:
 
 def _changed(seen: Article, was: Article, *, text_too: bool) -> tuple[str, ...]:
     names = ("title", "text") if text_too else ("title",)
-    return tuple(name for name in names if getattr(seen, name) and _folded(seen, name) != _folded(was, name))
+    said = (name for name in names if getattr(seen, name) and getattr(seen, name) != getattr(was, name))
+    return tuple(name for name in said if _folded(seen, name) != _folded(was, name))
 
 
 def _folded(article: Article, name: str) -> str:
