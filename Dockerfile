@@ -20,6 +20,7 @@ COPY dags dags
 COPY jobs jobs
 COPY ingest ingest
 COPY transforms transforms
+COPY store store
 COPY search search
 COPY alerts alerts
 COPY embedded embedded

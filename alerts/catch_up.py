@@ -17,8 +17,8 @@ from alerts.query import to_query
 from alerts.saved import Change
 from newswatch.model import Match, SavedSearch
 from search.asking import answering, impatient
-from search.names import Names
 from search.story_view import independent_sources
+from store.names import Names
 
 
 def off_since(history: Sequence[Change]) -> datetime | None:

@@ -20,8 +20,8 @@ from alerts.query import Query, to_query
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.model import Batch, Match, SavedSearch
 from search.asking import ANSWER_S, TIMEOUT, impatient, too_slow, verdict
-from search.names import Names
 from search.story_view import independent_sources
+from store.names import Names
 
 _STORIES = 500
 """In one search."""

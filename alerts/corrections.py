@@ -15,8 +15,8 @@ from elasticsearch.helpers import scan
 from alerts.outbox import Outbox, OweReport
 from newswatch.model import Article, Batch, Delivery, DeliveryKind, DeliveryState, Passage
 from newswatch.problems import Bulkhead
-from search.documents import from_document, readable
-from search.names import Names
+from store.documents import from_document, readable
+from store.names import Names
 from transforms.versions import Notice, notice
 
 

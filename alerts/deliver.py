@@ -40,10 +40,10 @@ from newswatch.mail_address import mail_address
 from newswatch.model import Delivery, DeliveryState, Outcome, Passage, SavedSearch
 from newswatch.problems import Bulkhead, Problem, collecting, is_trouble, reason_of
 from newswatch.settings import Settings
-from search.articles import ArticleStore
-from search.documents import Stored
-from search.names import Names
 from search.story_view import independent_sources
+from store.articles import ArticleStore
+from store.documents import Stored
+from store.names import Names
 
 BROKEN_IN_A_ROW = 3
 """Recipients in a row with whom the line broke, after which it is the server's trouble and not theirs."""

@@ -21,7 +21,7 @@ from alerts.saved import SavedSearches
 from newswatch.model import SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from search.names import Names
+from store.names import Names
 
 
 @dataclass(frozen=True, slots=True)

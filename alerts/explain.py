@@ -11,12 +11,12 @@ from alerts.outbox import Outbox
 from alerts.query import Query, to_query
 from newswatch.errors import NewswatchError, QueryError
 from newswatch.model import Article, Delivery, SavedSearch
-from search.articles import ArticleStore
 from search.asking import SlowSearchError, count
 from search.lucene import as_lucene
-from search.names import Names
 from search.query import text_query
 from search.story_view import independent_sources
+from store.articles import ArticleStore
+from store.names import Names
 
 _PARTS = re.compile(r'(?:[\w.]+:)?(?:"[^"]*"(?:~\d+)?|/[^/]+/|\([^()]*\)|[^\s()"]+)')
 _OPERATORS = {"AND", "OR", "NOT", "&&", "||", "!", "TO"}

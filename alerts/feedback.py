@@ -12,8 +12,8 @@ from elasticsearch import Elasticsearch
 
 from alerts.links import Action, Link
 from alerts.mailbox import Mailbox, Mailboxes
-from search.documents import dump
-from search.names import Names
+from store.documents import dump
+from store.names import Names
 
 MUTE = timedelta(days=7)
 _REMEMBERED = timedelta(days=90)

@@ -19,8 +19,8 @@ from typing import Literal, NamedTuple
 from alerts.query import Query, filters_of
 from newswatch.model import SavedSearch
 from search.lucene import as_lucene
-from search.mapping import ARTICLE, fields_of
 from search.query import text_query
+from store.mapping import ARTICLE, fields_of
 
 Clause = str
 """Words in Lucene's syntax; or, after `_JSON`, any other clause of Elasticsearch's as JSON."""

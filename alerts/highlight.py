@@ -12,7 +12,7 @@ from alerts.query import Query
 from newswatch.model import Passage, TextField
 from search.asking import TIMEOUT, impatient
 from search.highlight import analyzer_of, highlighting, unmarked
-from search.names import Names
+from store.names import Names
 
 FIELDS: tuple[TextField, ...] = ("title", "summary", "text")
 _PAGE = 50

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from newswatch.model import Match
-from search.documents import read, readable
+from store.documents import read, readable
 
 SOURCE = ["seq", "story_id", "published", "provenance.fetched_at", "indexed_at"]
 """The fields that are read."""

@@ -11,8 +11,8 @@ from elasticsearch.helpers import scan
 
 from alerts.outbox import read_delivery
 from newswatch.model import Delivery, DeliveryState
-from search.documents import values
-from search.names import Names
+from store.documents import values
+from store.names import Names
 
 LEGS = ("published → fetched", "fetched → indexed", "indexed → matched", "matched → sent", "fetched → sent")
 

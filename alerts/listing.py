@@ -9,8 +9,8 @@ from elasticsearch import Elasticsearch
 
 from alerts.outbox import read_delivery
 from newswatch.model import Delivery
-from search.documents import values
-from search.names import Names
+from store.documents import values
+from store.names import Names
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from elasticsearch import ConflictError, Elasticsearch
 from newswatch.clock import SKEW
 from newswatch.errors import DocumentError, StoreError
 from newswatch.problems import set_aside
-from search.documents import Stored, dump, load, problem_of, read, readable, require_id, stored
-from search.names import Names
-from search.reading import get_hit, get_hits
+from store.documents import Stored, dump, load, problem_of, read, readable, require_id, stored
+from store.names import Names
+from store.reading import get_hit, get_hits
 
 _TRIES = 20
 _PAGE = 1_000

@@ -43,8 +43,8 @@ from newswatch.errors import StoreError
 from newswatch.model import Batch, Match, SavedSearch
 from newswatch.problems import Bulkhead, Problem
 from newswatch.texts import cut_short
-from search.mapping import ANALYZERS, UNSTEMMED
-from search.names import Names
+from store.mapping import ANALYZERS, UNSTEMMED
+from store.names import Names
 
 CHUNK = 500
 """Clauses in one request: 250 to 1,000 were equally fast, below and above it slows down."""

@@ -20,11 +20,11 @@ from alerts import schedule
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.model import Delivery, DeliveryState, Match, Outcome, SavedSearch
 from newswatch.problems import Bulkhead, Problem
-from search import bulk
-from search.documents import Document, Stored, dump, load, require_id, values
-from search.names import Names
-from search.reading import get_stored
-from search.times import moment_at
+from store import bulk
+from store.documents import Document, Stored, dump, load, require_id, values
+from store.names import Names
+from store.reading import get_stored
+from store.times import moment_at
 
 _TRIES = 50
 _PAGE = 1_000

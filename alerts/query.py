@@ -11,12 +11,12 @@ from elasticsearch import Elasticsearch
 from newswatch.errors import QueryError
 from newswatch.model import SavedSearch, TagFilter
 from search.asking import answering, ask, impatient
-from search.generations import create_slice
 from search.limits import TooCostlyError, shown
 from search.lucene import as_lucene
-from search.names import Names
 from search.query import text_query
 from search.syntax import check_signs, pointed_at
+from store.generations import create_slice
+from store.names import Names
 
 Query = dict[str, Any]
 

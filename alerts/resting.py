@@ -17,8 +17,8 @@ from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.model import SavedSearch
 from newswatch.problems import Problem
-from search.names import Names
-from search.quarantine import Quarantine, moment
+from store.names import Names
+from store.quarantine import Quarantine, moment
 
 log = logging.getLogger(__name__)
 

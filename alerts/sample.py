@@ -17,8 +17,8 @@ from alerts.mail import Story, render
 from alerts.query import to_query
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from newswatch.settings import Settings
-from search.names import Names
 from search.story_view import independent_sources
+from store.names import Names
 
 
 def sample(

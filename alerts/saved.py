@@ -27,9 +27,9 @@ from newswatch.mail_address import mail_address
 from newswatch.model import Level, SavedSearch, SearchKind, TagFilter
 from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
 from search.asking import HeavySearchError, SlowSearchError
-from search.documents import Document, Stored, dump, load, problem_of, read, require_id, stored, values
-from search.names import Names
-from search.reading import get_hit, get_hits
+from store.documents import Document, Stored, dump, load, problem_of, read, require_id, stored, values
+from store.names import Names
+from store.reading import get_hit, get_hits
 
 log = logging.getLogger(__name__)
 

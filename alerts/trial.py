@@ -15,10 +15,10 @@ from alerts.feedback import Label, Quality
 from alerts.query import Query, to_query
 from newswatch.model import Article, SavedSearch
 from search.asking import SlowSearchError, ask, count
-from search.documents import from_document, load, values
 from search.limits import shown
-from search.names import Names
 from search.story_view import independent_sources
+from store.documents import from_document, load, values
+from store.names import Names
 
 TRIAL_S = 30
 """Seconds that counting the stories may take."""

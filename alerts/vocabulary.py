@@ -23,9 +23,9 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from alerts.formula import Clause, Said, said
 from alerts.hits import SOURCE, Found, all_found
-from search.documents import stemmed
-from search.mapping import query_analyzer
-from search.names import Names
+from store.documents import stemmed
+from store.mapping import query_analyzer
+from store.names import Names
 
 AS_WRITTEN = ("title", "summary", "text")
 PAGE = 100

@@ -20,7 +20,7 @@ from newswatch.errors import QueryError
 from newswatch.model import Delivery, DeliveryKind, DeliveryState, SavedSearch
 from newswatch.problems import Bulkhead
 from search.asking import ask
-from search.names import Names
+from store.names import Names
 
 HOUR = timedelta(hours=1)
 WEEKS = 8

@@ -32,10 +32,10 @@ from alerts.query import to_query
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.model import Article, Batch, BatchState, Provenance, SavedSearch, Source
 from newswatch.settings import Settings
-from search.client import connect, set_up
-from search.documents import to_document
-from search.generations import create_slice
-from search.names import Names
+from store.client import connect, set_up
+from store.documents import to_document
+from store.generations import create_slice
+from store.names import Names
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 NAMES = Names("bench-")

@@ -35,10 +35,10 @@ from ingest.feeds import load_feeds
 from jobs.context import Context, open_context
 from newswatch.model import Article
 from newswatch.settings import Settings, default_config_dir
-from search.documents import to_document
-from search.feeds import FeedStore
-from search.generations import create_slice
-from search.names import Names
+from store.documents import to_document
+from store.feeds import FeedStore
+from store.generations import create_slice
+from store.names import Names
 from web.app import create_app
 from web.security import Access
 

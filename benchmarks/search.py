@@ -38,13 +38,13 @@ from elasticsearch.helpers import bulk
 from benchmarks.synthetic_articles import Synthesizer
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.settings import Settings
-from search.client import connect, set_up
-from search.documents import to_document
-from search.generations import create_slice
-from search.names import Names
 from search.query import Sort, find, to_query
-from search.retention import month_end
 from search.syntax import parse
+from store.client import connect, set_up
+from store.documents import to_document
+from store.generations import create_slice
+from store.names import Names
+from store.retention import month_end
 
 MONTHS = [f"{2025 + month // 12}.{month % 12 + 1:02}" for month in range(3, 15)]
 NAMES = Names()

@@ -24,10 +24,10 @@ from benchmarks.search import MONTHS, NAMES, WRITERS, Archive, synthesizer
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.model import Batch, BatchState
 from newswatch.settings import Settings
-from search.articles import ArticleStore
-from search.client import connect, set_up
-from search.generations import upgrade
-from search.retention import month_end
+from store.articles import ArticleStore
+from store.client import connect, set_up
+from store.generations import upgrade
+from store.retention import month_end
 
 MONTH = MONTHS[-1]
 END = month_end(MONTH)

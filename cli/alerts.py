@@ -156,7 +156,7 @@ def show(alert_id: AlertId, as_json: AsJson = False) -> None:
 
 
 def _show_deliveries(context: Context, deliveries: Sequence[Delivery]) -> None:
-    from search.articles import ArticleStore
+    from store.articles import ArticleStore
 
     articles = ArticleStore(context.es, context.names).get({d.article_id for d in deliveries if d.article_id})
     for found in deliveries:
@@ -296,7 +296,7 @@ def _article_at(context: Context, url: str) -> str:
     """
     from alerts.saved import UsageError
     from ingest.urls import AddressError, article_id, is_part, known_id
-    from search.articles import ArticleStore
+    from store.articles import ArticleStore
 
     try:
         known = is_part(url) and ArticleStore(context.es, context.names).exist([known_id(url)])
@@ -510,7 +510,7 @@ def ack(
     from alerts.saved import UsageError
     from newswatch.errors import NewswatchError
     from newswatch.mail_address import mail_address
-    from search.articles import ArticleStore
+    from store.articles import ArticleStore
 
     context, _ = _open()
     try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from embedded.newsroom_site.content import Story
     from jobs.context import Context
     from newswatch.model import Article
-    from search.feeds import FeedRecord
+    from store.feeds import FeedRecord
 
 CANONICAL = "nato-joins-coalition"
 NEWS = ("coordinator-named", "coordinator-holmgaard", "black-sea-patrol")
@@ -244,7 +244,7 @@ class Demo:
     # ── reading the world ──
 
     def _feeds(self) -> list[FeedRecord]:
-        from search.feeds import FeedStore
+        from store.feeds import FeedStore
 
         return FeedStore(self._context.es, self._context.names).all()
 

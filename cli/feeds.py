@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ingest.feeds import FeedSpec
     from newswatch.problems import Problem
     from newswatch.settings import Settings
-    from search.feed_history import FeedHistory
-    from search.feeds import FeedRecord
+    from store.feed_history import FeedHistory
+    from store.feeds import FeedRecord
 
 app = typer.Typer(help="The feeds that are polled: which, how they are, and changing the list.", no_args_is_help=True)
 
@@ -51,7 +51,7 @@ def list_feeds(
 ) -> None:
     """Every feed with its state, since when and why."""
     from jobs.context import open_context
-    from search.feeds import FeedStore
+    from store.feeds import FeedStore
 
     context = open_context()
     everything = FeedStore(context.es, context.names).all()
@@ -96,9 +96,9 @@ _COLOURS = {"ok": "green", "new": "blue", "slow": "yellow", "stale": "yellow", "
 def show(which: Which, days: Annotated[int, typer.Option(min=1, max=366)] = 14, as_json: AsJson = False) -> None:
     """One feed: why it is polled when it is, its failures and gaps, what it brought of late."""
     from jobs.context import open_context
-    from search.entries import EntryStore
-    from search.feed_history import read_history
-    from search.feeds import FeedStore
+    from store.entries import EntryStore
+    from store.feed_history import read_history
+    from store.feeds import FeedStore
 
     context = open_context()
     record = _stored(which, FeedStore(context.es, context.names).all())
@@ -199,8 +199,8 @@ def retry(
 ) -> None:
     """Make feeds due now, whatever keeps them waiting; the next poll takes them."""
     from jobs.context import open_context
-    from search import feed_history
-    from search.feeds import FeedStore
+    from store import feed_history
+    from store.feeds import FeedStore
 
     if not which and not failing:
         raise typer.BadParameter("name a feed, or say --failing")

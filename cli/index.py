@@ -12,7 +12,7 @@ from cli.output import AsJson, emit_json, err, out
 
 if TYPE_CHECKING:
     from jobs.context import Context
-    from search.generations import Upgraded
+    from store.generations import Upgraded
 
 app = typer.Typer(help="The Elasticsearch indices.", no_args_is_help=True)
 
@@ -35,8 +35,8 @@ def set_up_indices() -> None:
 def status(as_json: AsJson = False) -> None:
     """Every monthly slice of the articles: its generation, the version of its mapping, whether it is in force."""
     from jobs.context import open_context
-    from search.generations import all_slices
-    from search.mapping import VERSION
+    from store.generations import all_slices
+    from store.mapping import VERSION
 
     context = open_context()
     slices = all_slices(context.es, context.names)
@@ -82,7 +82,7 @@ def upgrade(
 
 
 def _with_progress(context: Context, everything: bool) -> list[Upgraded]:
-    from search import generations
+    from store import generations
 
     with Progress(console=err) as bars:
         tasks: dict[str, int] = {}

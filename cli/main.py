@@ -92,7 +92,7 @@ def run() -> None:
             raise
         from elasticsearch import ApiError, TransportError
 
-        from search.faults import store_error
+        from store.faults import store_error
 
         told = str(store_error(error)) if isinstance(error, ApiError | TransportError) else str(error)
         _fail(told, StoreError.exit_code)

@@ -16,7 +16,7 @@ from newswatch.errors import NewswatchError
 from newswatch.problems import REASON_CHARS, Problem, ProblemKind
 
 if TYPE_CHECKING:
-    from search.quarantine import Kept, Listed
+    from store.quarantine import Kept, Listed
 
 app = typer.Typer(help="What could not be used and was set aside: why, and what to do.", invoke_without_command=True)
 
@@ -44,7 +44,7 @@ def problems(
     if context.invoked_subcommand:
         return
     from jobs.context import open_context
-    from search.quarantine import Quarantine
+    from store.quarantine import Quarantine
 
     asked = _moment(since) if since else None
     here = open_context()
@@ -107,7 +107,7 @@ def show(
 ) -> None:
     """One problem, with the document that was kept. Ends with 1 if there is none of that id."""
     from jobs.context import open_context
-    from search.quarantine import Quarantine
+    from store.quarantine import Quarantine
 
     here = open_context()
     kept = Quarantine(here.es, here.names).get(problem_id)
@@ -133,7 +133,7 @@ def dismiss(
     Ends with 1 if there was none of one of the ids; the others are forgotten all the same.
     """
     from jobs.context import open_context
-    from search.quarantine import Quarantine
+    from store.quarantine import Quarantine
 
     here = open_context()
     quarantine = Quarantine(here.es, here.names)

@@ -25,7 +25,7 @@ call() { # METHOD PATH JSON
 
 call POST _security/user/kibana_system/_password "{\"password\": \"$KIBANA_PASSWORD\"}"
 
-# Its own indices (search/names.py), their templates, and a look at the cluster's health.
+# Its own indices (store/names.py), their templates, and a look at the cluster's health.
 call PUT _security/role/newswatch '{
   "cluster": ["monitor", "manage_index_templates"],
   "indices": [{

@@ -18,8 +18,8 @@ from jobs.polled import Polled
 from newswatch.clock import Clock
 from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, NotAFeed, ParsedFeed
 from newswatch.problems import Bulkhead, Problem
-from search.documents import Stored
-from search.feeds import FeedRecord
+from store.documents import Stored
+from store.feeds import FeedRecord
 
 WINDOW: Final = 200
 """Feeds whose answers are worked on together: few round trips to Elasticsearch, bounded memory."""

@@ -15,13 +15,13 @@ from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
 from newswatch.settings import Settings
-from search.client import connect, set_up, where
-from search.faults import store_error
-from search.mapping import plain_indices
-from search.names import Names
-from search.nodes import UnansweredError, UnreachableError
-from search.quarantine import Quarantine
-from search.store_clock import store_clock
+from store.client import connect, set_up, where
+from store.clock import store_clock
+from store.faults import store_error
+from store.mapping import plain_indices
+from store.names import Names
+from store.nodes import UnansweredError, UnreachableError
+from store.quarantine import Quarantine
 
 log = logging.getLogger(__name__)
 

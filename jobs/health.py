@@ -23,8 +23,8 @@ from jobs.context import Context, job
 from newswatch.errors import NewswatchError
 from newswatch.model import FeedHealth
 from newswatch.settings import Settings
-from search.feeds import FeedRecord, FeedStore
-from search.notices import HealthChange, NoticeStore, Pending, Told
+from store.feeds import FeedRecord, FeedStore
+from store.notices import HealthChange, NoticeStore, Pending, Told
 
 log = logging.getLogger(__name__)
 

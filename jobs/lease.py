@@ -7,7 +7,7 @@ from typing import Final
 
 from newswatch.clock import Clock
 from newswatch.model import Batch, BatchState
-from search.batches import BatchStore
+from store.batches import BatchStore
 
 BEGIN_UNTIL: Final = 0.85
 """Share of the lease after which no request is begun: what is under way has a tenth of it to come to its end."""

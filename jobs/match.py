@@ -21,9 +21,9 @@ from alerts.volume import owe_volume
 from jobs.context import Context, job
 from newswatch.model import Batch, SavedSearch
 from newswatch.problems import Bulkhead
-from search.batches import BatchStore
-from search.documents import Stored
-from search.stories import Stories
+from store.batches import BatchStore
+from store.documents import Stored
+from store.stories import Stories
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from jobs.context import Context, job
 from newswatch.errors import ConfigError
 from newswatch.model import FeedState
 from newswatch.problems import Bulkhead, Problem
-from search.batches import BatchStore
-from search.documents import Stored
-from search.feeds import FeedRecord, FeedStore, Longest, SyncReport
+from store.batches import BatchStore
+from store.documents import Stored
+from store.feeds import FeedRecord, FeedStore, Longest, SyncReport
 
 _WORTH_A_BATCH = 25
 """Feeds. An Airflow task costs more than polling fewer than that one after the other."""

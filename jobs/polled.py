@@ -14,9 +14,9 @@ from ingest.schedule import page_rest_s, page_retry_s
 from ingest.urls import article_id, is_address, known_id, part_url
 from jobs.recognise import leads_elsewhere
 from newswatch.model import Article, Entry, FetchFailed, FetchResult, NotAFeed, ParsedFeed
-from search.documents import Stored
-from search.entries import EntryRecord, alias_of, content_hash, has_title, says_the_same
-from search.feeds import FeedRecord
+from store.documents import Stored
+from store.entries import EntryRecord, alias_of, content_hash, has_title, says_the_same
+from store.feeds import FeedRecord
 from transforms.fingerprint import are_copies, fingerprint
 from transforms.fold import fold
 

@@ -63,12 +63,12 @@ from newswatch.model import (
     NotModified,
 )
 from newswatch.problems import Bulkhead, Problem, is_trouble
-from search.articles import ArticleStore, Refused, WriteReport
-from search.batches import BatchStore
-from search.documents import Stored
-from search.entries import EntryRecord, EntryStore, alias_of, entry_key, mark_shared
-from search.feeds import FeedRecord, FeedStore
-from search.quarantine import Quarantine, article_problem, entry_problem
+from store.articles import ArticleStore, Refused, WriteReport
+from store.batches import BatchStore
+from store.documents import Stored
+from store.entries import EntryRecord, EntryStore, alias_of, entry_key, mark_shared
+from store.feeds import FeedRecord, FeedStore
+from store.quarantine import Quarantine, article_problem, entry_problem
 from transforms.enrich import enrich
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy

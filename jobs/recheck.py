@@ -20,9 +20,9 @@ from jobs.context import Context, job
 from jobs.pages import READERS, Page, Pages
 from newswatch.model import Article
 from newswatch.problems import Bulkhead
-from search.articles import ArticleStore
-from search.batches import BatchStore
-from search.rechecks import Rechecks
+from store.articles import ArticleStore
+from store.batches import BatchStore
+from store.rechecks import Rechecks
 from transforms.enrich import enrich
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy

@@ -16,7 +16,7 @@ from ingest.assemble import wants_page
 from ingest.urls import known_id, part_url
 from ingest.wording import words
 from newswatch.model import Article, Entry, Feed
-from search.entries import EntryRecord, content_hash, entry_key, has_title, says_the_same, shared_by
+from store.entries import EntryRecord, content_hash, entry_key, has_title, says_the_same, shared_by
 
 Recognised = tuple[Entry, EntryRecord | None]
 """An entry under the id it is remembered by, with its record; None: it was never seen."""

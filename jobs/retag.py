@@ -15,11 +15,11 @@ from pathlib import Path
 from jobs.context import Context, job
 from newswatch.errors import StoreError
 from newswatch.model import Article, Level
-from search import bulk
-from search.articles import ArticleStore
-from search.documents import Document, Stored, all_stored, renewed, with_document
-from search.generations import await_writable
-from search.quarantine import article_problem
+from store import bulk
+from store.articles import ArticleStore
+from store.documents import Document, Stored, all_stored, renewed, with_document
+from store.generations import await_writable
+from store.quarantine import article_problem
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from jobs.context import Context, job
-from search import retention
+from store import retention
 
 
 @dataclass(frozen=True, slots=True)

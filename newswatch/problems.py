@@ -2,7 +2,7 @@
 
 Every loop over entries, pages, feeds, stored documents, saved searches, recipients or mails passes the work on each
 item to `Bulkhead.attempt`. What the item breaks becomes a `Problem`, and the loop goes on; what is broken for all of
-them (Elasticsearch is away, a configuration file is wrong) is raised as before. `search.quarantine` keeps the
+them (Elasticsearch is away, a configuration file is wrong) is raised as before. `store.quarantine` keeps the
 problems, where the News page, `newswatch problems` and Kibana show them.
 """
 

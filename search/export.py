@@ -12,10 +12,10 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from newswatch.model import Article
 from search.asking import TIMEOUT, answering, impatient, too_slow
-from search.documents import from_document, readable
-from search.names import Names
 from search.query import Sort, text_query, to_query, with_recency
 from search.syntax import parse
+from store.documents import from_document, readable
+from store.names import Names
 
 _PAGE = 500
 """Articles at once: whole ones, so that a page is some megabytes."""

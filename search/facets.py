@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from search.syntax import Parsed, span
-from search.times import moment_at
+from store.times import moment_at
 
 _COUNTED = {
     "tag": ("tags", 60),

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from search.mapping import ARTICLE
+from store.mapping import ARTICLE
 
 FILTERS: Mapping[str, str] = {
     "tag": "topic or sub-topic: tag:nato, tag:nato/burden-sharing",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search.mapping import ANALYZERS, UNSTEMMED
+from store.mapping import ANALYZERS, UNSTEMMED
 from transforms.fold import INVISIBLE
 
 MARK_START, MARK_END = "\ue000", "\ue001"

@@ -11,9 +11,9 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from search.asking import TIMEOUT, answering, impatient
-from search.names import Names
 from search.query import to_query
 from search.syntax import FIELDS, Filter, parse
+from store.names import Names
 
 _VALUES = 2_000
 """Looked through for what may have been meant: the most frequent."""

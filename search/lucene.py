@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from search.analysis import COLON
 from search.field_names import is_field, is_slip
+from store.analysis import COLON
 from transforms.fold import HEBREW, INVISIBLE, PARTING
 
 _INVISIBLE: Final = re.compile(

@@ -18,15 +18,15 @@ from newswatch.model import Article
 from newswatch.problems import Problem, set_aside
 from search import facets, highlight
 from search.asking import TIMEOUT, answering, ask, explain_refusal, impatient, refused, too_slow, verdict
-from search.documents import from_document, readable
 from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
 from search.limits import check_cost, check_length
 from search.lucene import as_lucene
-from search.mapping import DEFAULT_FIELDS, fields_of
-from search.names import Names
 from search.story_view import further_sources, independent_sources, sources_asked, sources_told
 from search.syntax import Parsed, clauses, parse
+from store.documents import from_document, readable
+from store.mapping import DEFAULT_FIELDS, fields_of
+from store.names import Names
 
 __all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
 

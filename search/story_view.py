@@ -14,8 +14,8 @@ from typing import Any, Literal
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.model import Article, Version
-from search.documents import from_document, read, values
-from search.names import Names
+from store.documents import from_document, read, values
+from store.names import Names
 
 _BUCKETS = 1_000
 MOST = 1_000

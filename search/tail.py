@@ -16,11 +16,11 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.model import SEQ_PER_BATCH, Article
 from search.asking import ask
-from search.batches import MOST
-from search.documents import from_document, values
-from search.names import Names
 from search.query import to_query
 from search.syntax import Parsed, parse
+from store.batches import MOST
+from store.documents import from_document, values
+from store.names import Names
 
 _PAGE = 500
 _GRACE = timedelta(hours=1)

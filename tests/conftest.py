@@ -16,8 +16,8 @@ from embedded.artefacts import class_path
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.errors import StackError
 from newswatch.settings import Settings
-from search.client import set_up
-from search.names import Names
+from store.client import set_up
+from store.names import Names
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -12,9 +12,9 @@ from elasticsearch import Elasticsearch
 from embedded.newsroom_site.content import Story, load_outlets, load_stories
 from newswatch.model import Article, Source
 from newswatch.settings import default_config_dir
-from search.articles import ArticleStore
-from search.batches import BatchStore
-from search.names import Names
+from store.articles import ArticleStore
+from store.batches import BatchStore
+from store.names import Names
 from tests.factories import NOW, an_article
 from transforms.enrich import enrich
 from transforms.tag import Tagger

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("newswatch", "cli", "dags", "jobs", "ingest", "transforms", "search", "alerts", "embedded", "web", "kibana")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES: list[str] = PROJECT["tool"]["importlinter"]["root_packages"]
 
 
 @pytest.mark.slow
@@ -19,6 +22,19 @@ def test_imports_run_one_way() -> None:
         [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_every_list_of_the_rooms_is_whole() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert set(PACKAGES) == folders
+    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == PACKAGES
+    assert PROJECT["tool"]["mypy"]["packages"] == [*PACKAGES, "benchmarks.evaluate"]
+    copied = re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert copied == [*PACKAGES, "config"]
+    let_in = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{package}" for package in PACKAGES} <= set(let_in)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not [package for package in PACKAGES if f"| [`{package}/`]({package}) |" not in readme]
 
 
 def modules() -> list[Path]:
@@ -44,7 +60,7 @@ def test_what_ships_does_without_benchmarks_and_tests(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.name)
 def test_dag_files_only_wire(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    heavy = {"aiohttp", "elasticsearch", "trafilatura", "feedparser", "search", "alerts", "ingest", "transforms"}
+    heavy = {"aiohttp", "elasticsearch", "trafilatura", "feedparser", *PACKAGES} - {"dags", "jobs", "newswatch"}
     imported = {
         name.split(".")[0]
         for node in tree.body

@@ -28,7 +28,7 @@ from embedded.elasticsearch import NODE_SETTINGS
 from kibana.load import Target
 from newswatch import __version__
 from newswatch.settings import Settings
-from search.names import Names
+from store.names import Names
 
 ROOT = Path(__file__).parent.parent
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()

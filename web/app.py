@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError
-from search.faults import index_error
+from store.faults import index_error
 from web import delivery_pages, feed_pages, mail_pages, problem_pages, saved_pages, search_pages
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.render import STATIC

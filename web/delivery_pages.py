@@ -14,8 +14,8 @@ from alerts.listing import Deliveries, deliveries
 from alerts.mailbox import Mailbox, Mailboxes
 from jobs.context import Context
 from newswatch.model import Delivery
-from search.articles import ArticleStore
 from search.query import MAX_WINDOW
+from store.articles import ArticleStore
 from web.mail_pages import caught_names
 from web.render import pages, render
 from web.security import Here, Posted

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from search.feed_history import read_history, retry
-from search.feeds import FeedRecord, FeedStore
+from store.feed_history import read_history, retry
+from store.feeds import FeedRecord, FeedStore
 from web.charts import bars
 from web.problem_pages import SHOWN
 from web.render import render

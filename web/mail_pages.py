@@ -21,8 +21,8 @@ from embedded.mail import CaughtMail, read_mail
 from embedded.stack import mail_folder
 from jobs.context import Context
 from newswatch.model import SavedSearch
-from search.articles import ArticleStore
 from search.limits import MAX_CHARS
+from store.articles import ArticleStore
 from web.catcher import catches, caught
 from web.render import render
 from web.security import Here

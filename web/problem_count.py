@@ -7,7 +7,7 @@ import time
 from elasticsearch import ApiError, TransportError
 
 from jobs.context import Context
-from search.quarantine import Quarantine
+from store.quarantine import Quarantine
 
 COUNTED_FOR_S = 15
 """How old the number may be that pages show."""

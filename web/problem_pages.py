@@ -15,8 +15,8 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from newswatch.problems import KINDS, Problem
-from search.quarantine import LONG_AGO, Kept, Quarantine
 from search.query import MAX_WINDOW
+from store.quarantine import LONG_AGO, Kept, Quarantine
 from web.render import pages, render
 from web.security import Here, Posted
 

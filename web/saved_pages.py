@@ -33,11 +33,11 @@ from newswatch.mail_address import mail_address
 from newswatch.model import SavedSearch
 from newswatch.problems import Problem
 from newswatch.topics import tag_path
-from search.articles import ArticleStore
 from search.lift import lift
 from search.limits import MAX_CHARS, shown
-from search.quarantine import Quarantine
 from search.syntax import parse
+from store.articles import ArticleStore
+from store.quarantine import Quarantine
 from web import drafts
 from web.catcher import catches
 from web.charts import bars

@@ -17,8 +17,8 @@ from elasticsearch import Elasticsearch
 
 from alerts.outbox import Outbox
 from newswatch.model import Batch, Delivery, DeliveryState, SavedSearch
-from search.documents import dump
-from search.names import Names
+from store.documents import dump
+from store.names import Names
 from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW

@@ -27,8 +27,8 @@ from alerts.outbox import Outbox
 from alerts.smtp import Mailer
 from newswatch.model import Batch, SavedSearch
 from newswatch.settings import Settings
-from search.documents import load
-from search.names import Names
+from store.documents import load
+from store.names import Names
 
 SMTP_STEPS = ("connect", "mail", "rcpt", "data", "rset")
 

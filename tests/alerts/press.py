@@ -9,8 +9,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.model import Article, Batch, BatchState, SavedSearch
-from search.articles import ArticleStore
-from search.names import Names
+from store.articles import ArticleStore
+from store.names import Names
 from tests.factories import NOW, an_article
 
 

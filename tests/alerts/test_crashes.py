@@ -14,7 +14,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from alerts.due import LEASE
-from search.names import Names
+from store.names import Names
 from tests.alerts.cases import Mortal, a_case, check, open_mortal
 from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press

@@ -21,8 +21,8 @@ from alerts.smtp import Mailer, Refusal, SendResult
 from embedded.processes import free_port
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from newswatch.settings import Settings
-from search.articles import ArticleStore
-from search.names import Names
+from store.articles import ArticleStore
+from store.names import Names
 from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW, a_source

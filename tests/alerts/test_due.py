@@ -19,9 +19,9 @@ from alerts.smtp import Mailer
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from search import bulk
-from search.documents import dump
-from search.names import Names
+from store import bulk
+from store.documents import dump
+from store.names import Names
 from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW

@@ -21,7 +21,7 @@ from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from search.names import Names
+from store.names import Names
 from tests.alerts.cases import Case, Mortal, a_case, check, open_mortal
 from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press

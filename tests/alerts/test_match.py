@@ -15,8 +15,8 @@ from alerts.highlight import highlights
 from alerts.match import match_batch
 from alerts.query import to_query
 from newswatch.model import Article, Evidence, SavedSearch, Tag, TagFilter
-from search.names import Names
 from search.story_view import independent_sources
+from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW, a_source
 

@@ -13,7 +13,7 @@ from alerts.query import to_query
 from alerts.saved import SavedSearches, load_alerts
 from newswatch.errors import ConfigError, NewswatchError, QueryError
 from newswatch.model import SavedSearch, TagFilter
-from search.names import Names
+from store.names import Names
 from tests.alerts.press import a_search
 from tests.factories import NOW
 

@@ -17,10 +17,10 @@ import alerts.match
 from alerts.match import match_batch
 from alerts.vocabulary import divided
 from newswatch.model import Batch, SavedSearch
-from search.names import Names
+from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
-from tests.search.older import a_month_of_the_version_before
+from tests.store.older import a_month_of_the_version_before
 
 
 def test_tokens_go_to_the_text_they_come_from() -> None:

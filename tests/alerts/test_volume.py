@@ -12,7 +12,7 @@ from alerts.outbox import OweReport
 from alerts.smtp import Mailer
 from alerts.volume import Volume, measure, owe_volume, tail
 from newswatch.settings import Settings
-from search.names import Names
+from store.names import Names
 from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW

@@ -19,9 +19,9 @@ from alerts.volume import owe_volume
 from newswatch.errors import QueryError, StoreError
 from newswatch.model import Batch, Match, SavedSearch
 from newswatch.problems import Bulkhead, Problem, collecting
-from search.mapping import ANALYZERS, UNSTEMMED
-from search.names import Names
-from search.quarantine import Quarantine
+from store.mapping import ANALYZERS, UNSTEMMED
+from store.names import Names
+from store.quarantine import Quarantine
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
 

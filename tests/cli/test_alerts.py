@@ -21,7 +21,7 @@ from alerts.saved import SavedSearches
 from cli import alerts as commands
 from cli import main, output
 from newswatch.model import Tag, TagFilter
-from search.names import Names
+from store.names import Names
 from tests.alerts.press import Press, a_story
 from tests.factories import a_source
 

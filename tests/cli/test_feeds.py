@@ -17,7 +17,7 @@ from jobs.plan import plan
 from jobs.pull import pull
 from newswatch.errors import NewswatchError
 from newswatch.model import Gap
-from search.feeds import FeedStore
+from store.feeds import FeedStore
 from tests.jobs.conftest import World, configure, world  # noqa: F401 - a fixture
 from tests.press import Press
 

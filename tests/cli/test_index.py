@@ -10,8 +10,8 @@ from elasticsearch import Elasticsearch
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from search.articles import ArticleStore
-from search.names import Names
+from store.articles import ArticleStore
+from store.names import Names
 from tests.factories import NOW, a_batch, an_article
 
 pytestmark = pytest.mark.slow

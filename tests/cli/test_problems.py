@@ -14,9 +14,9 @@ from cli.main import app
 from cli.output import printable
 from newswatch.clock import utc_now
 from newswatch.problems import Problem
-from search.feeds import FeedStore
-from search.names import Names
-from search.quarantine import Quarantine
+from store.feeds import FeedStore
+from store.names import Names
+from store.quarantine import Quarantine
 from tests.factories import a_feed
 
 Run = Callable[..., Result]

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from newswatch.model import Entity, Tag
 from search.hints import like
-from search.names import Names
+from store.names import Names
 from tests.factories import an_article
 from tests.newsstand import stock
 

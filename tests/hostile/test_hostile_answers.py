@@ -25,7 +25,7 @@ from ingest.schedule import after_poll
 from newswatch.model import FeedState, Fetched, FetchFailed, FetchResult, ParsedFeed, Request
 from newswatch.problems import REASON_CHARS
 from newswatch.settings import Settings
-from search.documents import dump
+from store.documents import dump
 from tests.factories import a_feed
 
 NOW = datetime(2026, 7, 6, 12, tzinfo=UTC)

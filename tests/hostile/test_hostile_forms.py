@@ -27,10 +27,10 @@ from alerts.saved import SavedSearches
 from jobs.context import Context
 from jobs.match import match
 from newswatch.settings import Settings
-from search.batches import BatchStore
-from search.client import set_up
-from search.names import Names
-from search.quarantine import Quarantine
+from store.batches import BatchStore
+from store.client import set_up
+from store.names import Names
+from store.quarantine import Quarantine
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
 from tests.web.conftest import ALERTS, Visitor, clock

@@ -20,9 +20,9 @@ from alerts.smtp import Mailer
 from newswatch.model import Article, Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from search import bulk
-from search.client import set_up
-from search.names import Names
+from store import bulk
+from store.client import set_up
+from store.names import Names
 from tests.alerts.post_office import PostOffice, open_post_office
 from tests.alerts.press import Press, a_story
 from tests.factories import NOW, a_source

@@ -23,14 +23,14 @@ from newswatch.errors import QueryError
 from newswatch.model import Batch, BatchState, SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from search.client import set_up
 from search.export import every
 from search.hints import hints
 from search.limits import MAX_CHARS, check_cost
-from search.names import Names
 from search.query import find, whole_text
 from search.syntax import parse
 from search.tail import Tail
+from store.client import set_up
+from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
 

@@ -30,12 +30,12 @@ from jobs.recheck import recheck
 from jobs.upkeep import upkeep
 from newswatch.errors import DocumentError
 from newswatch.model import Batch, BatchState, Delivery, DeliveryState, FeedState
-from search.documents import dump, feed_document, to_document
-from search.entries import EntryRecord
-from search.mapping import plain_indices
-from search.notices import NoticeStore
-from search.quarantine import Quarantine
-from search.rechecks import Recheck
+from store.documents import dump, feed_document, to_document
+from store.entries import EntryRecord
+from store.mapping import plain_indices
+from store.notices import NoticeStore
+from store.quarantine import Quarantine
+from store.rechecks import Recheck
 from tests.factories import NOW, a_feed, stored_article
 from tests.jobs.conftest import World
 from tests.jobs.conftest import world as world

@@ -17,9 +17,9 @@ from jobs.plan import plan
 from jobs.polled import PAGES_PER_FEED
 from jobs.pull import PullReport, pull
 from newswatch.model import BatchState
-from search.batches import BatchStore
-from search.feeds import FeedRecord, FeedStore
-from search.quarantine import Quarantine
+from store.batches import BatchStore
+from store.feeds import FeedRecord, FeedStore
+from store.quarantine import Quarantine
 from tests.ingest.server import Publisher, response
 from tests.jobs import conftest
 from tests.jobs.conftest import World

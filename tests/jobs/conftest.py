@@ -17,8 +17,8 @@ from embedded.processes import free_port
 from jobs.context import Context
 from newswatch.model import FullText
 from newswatch.settings import Settings, default_config_dir
-from search.articles import ArticleStore
-from search.names import Names
+from store.articles import ArticleStore
+from store.names import Names
 from tests.factories import NOW
 from tests.press import Press
 

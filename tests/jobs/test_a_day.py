@@ -21,7 +21,7 @@ from jobs.context import Context
 from jobs.plan import plan
 from jobs.pull import PullReport, pull, tagger_of
 from newswatch.model import Article, FullText
-from search.documents import from_document
+from store.documents import from_document
 from tests.jobs.conftest import World, configure
 from tests.jobs.newsstand import SYLLABLES, Newsstand, identity
 from tests.jobs.test_crash import dies, is_write, poll_only

@@ -18,12 +18,12 @@ from jobs.recheck import recheck
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.model import SEQ_PER_BATCH
 from newswatch.problems import Bulkhead
-from search.batches import BatchStore
-from search.client import set_up
-from search.feeds import FeedStore
-from search.mapping import plain_indices
-from search.names import Names
-from search.quarantine import Quarantine
+from store.batches import BatchStore
+from store.client import set_up
+from store.feeds import FeedStore
+from store.mapping import plain_indices
+from store.names import Names
+from store.quarantine import Quarantine
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import poll_only, publish_another, run

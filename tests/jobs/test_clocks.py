@@ -16,10 +16,10 @@ from jobs.plan import plan
 from jobs.pull import pull
 from newswatch.clock import SKEW
 from newswatch.model import FeedHealth
-from search.batches import BatchStore
-from search.feeds import FeedStore, Longest
-from search.rechecks import Recheck, Rechecks
-from search.store_clock import store_time
+from store.batches import BatchStore
+from store.clock import store_time
+from store.feeds import FeedStore, Longest
+from store.rechecks import Recheck, Rechecks
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import publish_another, run

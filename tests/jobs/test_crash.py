@@ -21,7 +21,7 @@ from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
-from search.client import connect
+from store.client import connect
 from tests.jobs.conftest import World
 from tests.jobs.newsstand import SYLLABLES
 

@@ -12,8 +12,8 @@ from alerts.smtp import Mailer
 from jobs.health import health, render, sections
 from newswatch.errors import NewswatchError
 from newswatch.model import FeedHealth
-from search.feeds import FeedStore
-from search.notices import HealthChange, NoticeStore, Pending
+from store.feeds import FeedStore
+from store.notices import HealthChange, NoticeStore, Pending
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 

@@ -17,7 +17,7 @@ from jobs.match import match
 from jobs.pull import PullReport
 from jobs.recheck import recheck
 from newswatch.model import Article
-from search.feeds import FeedStore
+from store.feeds import FeedStore
 from tests.jobs.conftest import World, configure
 from tests.jobs.test_pull import article, poll
 from tests.press import PARAGRAPHS

@@ -15,8 +15,8 @@ from alerts.mailbox import Mailboxes
 from jobs.deliver import LOOK_S, attend, deliver, mails_wait
 from jobs.match import batch_waits, match
 from newswatch.model import Tag
-from search.batches import BatchStore
-from search.quarantine import Quarantine
+from store.batches import BatchStore
+from store.quarantine import Quarantine
 from tests.alerts.press import a_story
 from tests.factories import NOW
 from tests.jobs.conftest import ALERTS, World

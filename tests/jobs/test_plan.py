@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from jobs.plan import divide
 from newswatch.model import FeedState
-from search.documents import Stored
-from search.feeds import FeedRecord
+from store.documents import Stored
+from store.feeds import FeedRecord
 from tests.factories import a_feed
 
 

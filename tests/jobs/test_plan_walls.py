@@ -13,9 +13,9 @@ from jobs.pull import PullReport, pull
 from newswatch.errors import ConfigError
 from newswatch.model import FeedHealth, FeedState
 from newswatch.problems import Problem
-from search.documents import feed_document
-from search.feeds import FeedRecord, FeedStore
-from search.quarantine import Quarantine
+from store.documents import feed_document
+from store.feeds import FeedRecord, FeedStore
+from store.quarantine import Quarantine
 from tests.jobs.conftest import World, configure
 
 pytestmark = pytest.mark.slow

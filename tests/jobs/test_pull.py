@@ -16,9 +16,9 @@ from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import PullReport, pull
 from newswatch.model import Article
-from search.entries import EntryStore
-from search.feeds import FeedRecord, FeedStore
-from search.quarantine import Quarantine
+from store.entries import EntryStore
+from store.feeds import FeedRecord, FeedStore
+from store.quarantine import Quarantine
 from tests.jobs.conftest import World, configure
 from tests.press import Press, Story
 

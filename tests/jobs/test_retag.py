@@ -15,8 +15,8 @@ from jobs.context import Context
 from jobs.retag import retag, slices, tag_anew
 from newswatch.model import Provenance
 from newswatch.settings import Settings, default_config_dir
-from search.articles import ArticleStore
-from search.names import Names
+from store.articles import ArticleStore
+from store.names import Names
 from tests.factories import NOW, a_batch, an_article
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy

@@ -23,7 +23,7 @@ from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
 from newswatch.errors import StoreError
-from search.client import connect, set_up
+from store.client import connect, set_up
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import publish_another, run
 

@@ -9,8 +9,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.settings import Settings
-from search.client import set_up
-from search.names import Names
+from store.client import set_up
+from store.names import Names
 
 
 @pytest.fixture(scope="module")

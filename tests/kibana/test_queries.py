@@ -35,11 +35,11 @@ from newswatch.model import (
 )
 from newswatch.problems import Problem
 from newswatch.settings import default_config_dir
-from search import bulk
-from search.articles import ArticleStore
-from search.documents import Document, dump, feed_document
-from search.names import Names
-from search.quarantine import Quarantine, article_problem
+from store import bulk
+from store.articles import ArticleStore
+from store.documents import Document, dump, feed_document
+from store.names import Names
+from store.quarantine import Quarantine, article_problem
 from tests.kibana.translate import Range, Translator, rows
 from transforms.enrich import enrich
 from transforms.tag import Tagger

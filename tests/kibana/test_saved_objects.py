@@ -19,9 +19,9 @@ from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, sear
 from kibana.definition import load
 from newswatch.errors import ConfigError
 from newswatch.settings import Settings
-from search import mapping
-from search.names import Names
 from search.query import text_query
+from store import mapping
+from store.names import Names
 
 Json = dict[str, Any]
 DEFINITION = load()

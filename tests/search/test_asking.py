@@ -13,8 +13,8 @@ from elasticsearch import Elasticsearch
 import search.asking
 from newswatch.errors import QueryError, StoreError
 from search.asking import HeavySearchError, SlowSearchError, answering, ask, impatient, verdict
-from search.names import Names
 from search.query import find
+from store.names import Names
 from tests.alerts.press import Press, a_story
 from tests.factories import NOW
 

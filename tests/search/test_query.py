@@ -17,16 +17,16 @@ import search.story_view
 from newswatch.errors import QueryError
 from newswatch.model import Article, Source
 from newswatch.settings import default_config_dir
-from search.articles import ArticleStore
-from search.batches import BatchStore
 from search.export import CsvWriter, every, row
 from search.facets import histogram, interval, scale, time_range, timeline
 from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
-from search.names import Names
 from search.query import Results, Sort, filled_fields, find, whole_text
 from search.syntax import parse
 from search.tail import Tail
-from search.topic_words import TOPIC_WORDS
+from store.articles import ArticleStore
+from store.batches import BatchStore
+from store.names import Names
+from store.topic_words import TOPIC_WORDS
 from tests.factories import NOW, an_article
 from tests.newsstand import CANONICAL, stock, stories, url_of
 from transforms.taxonomy import load_taxonomy

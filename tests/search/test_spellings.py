@@ -16,14 +16,14 @@ from alerts.match import match_batch
 from alerts.query import to_query
 from newswatch.model import Batch
 from newswatch.settings import Settings
-from search.client import set_up
-from search.generations import all_slices, upgrade
-from search.mapping import VERSION
-from search.names import Names
 from search.query import find, whole_text
+from store.client import set_up
+from store.generations import all_slices, upgrade
+from store.mapping import VERSION
+from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
-from tests.search.older import a_month_of_the_version_before
+from tests.store.older import a_month_of_the_version_before
 
 pytestmark = pytest.mark.slow
 

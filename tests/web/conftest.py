@@ -15,9 +15,9 @@ from embedded.stack import mail_folder
 from jobs.context import Context
 from newswatch.model import Article
 from newswatch.settings import Settings
-from search.client import set_up
-from search.feeds import FeedStore
-from search.names import Names
+from store.client import set_up
+from store.feeds import FeedStore
+from store.names import Names
 from tests.factories import NOW, a_feed
 from tests.newsstand import stock, stories
 from tests.web.chromium import browser

@@ -8,7 +8,7 @@ from datetime import timedelta
 from alerts.outbox import Outbox
 from jobs.context import Context
 from newswatch.model import Article, Delivery, DeliveryState, Evidence, FeedHealth, Outcome, Tag
-from search.feeds import FeedStore
+from store.feeds import FeedStore
 from tests.factories import NOW, a_feed, a_source, an_article
 from tests.newsstand import stock
 from transforms.fingerprint import text_hash

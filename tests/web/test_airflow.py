@@ -21,8 +21,8 @@ from alerts.links import PATH
 from embedded import airflow as embedded_airflow
 from embedded.processes import end_group, free_port
 from newswatch.settings import Settings
-from search.client import set_up
-from search.names import Names
+from store.client import set_up
+from store.names import Names
 from tests.newsstand import stock, stories
 from tests.web.chromium import keep, needs_chromium
 from tests.web.conftest import ALERTS, clock

@@ -15,7 +15,7 @@ from alerts.links import MAX_AGE_S, Link, Links
 from alerts.mailbox import Mailboxes
 from jobs.context import Context
 from newswatch.settings import Settings
-from search.names import Names
+from store.names import Names
 from tests.factories import NOW
 from web.links import create_app
 

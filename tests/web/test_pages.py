@@ -23,8 +23,8 @@ from alerts.saved import SavedSearches
 from embedded.stack import mail_folder
 from newswatch.model import Delivery, DeliveryState, Evidence, Outcome, SavedSearch, Tag, TagFilter
 from newswatch.topics import tag_name
-from search.feed_history import read_history
-from search.feeds import FeedStore
+from store.feed_history import read_history
+from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
 from tests.factories import NOW, a_source, an_article
 from tests.newsstand import CANONICAL, stock, url_of

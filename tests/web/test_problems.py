@@ -17,8 +17,8 @@ from httpx import Response
 
 from alerts.saved import SavedSearches, load_alerts
 from newswatch.problems import KINDS, Problem
-from search import bulk
-from search.quarantine import Quarantine
+from store import bulk
+from store.quarantine import Quarantine
 from tests.factories import NOW
 from tests.web.conftest import Page
 from web.problem_pages import DOCUMENT_SHOWN, LABELS, PAGE, cut, place

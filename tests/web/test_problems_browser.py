@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from newswatch.problems import KINDS, Problem
-from search import bulk
-from search.quarantine import Quarantine
+from store import bulk
+from store.quarantine import Quarantine
 from tests.factories import NOW
 from tests.web.chromium import needs_chromium
 from tests.web.conftest import Page

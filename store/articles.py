@@ -12,12 +12,12 @@ from elasticsearch import Elasticsearch
 
 from newswatch.errors import DocumentError, StoreError
 from newswatch.model import Article, Batch
-from search import bulk, faults
-from search.documents import Document, Hit, Stored, all_stored, read, renewed, stored, to_document, with_document
-from search.generations import await_writable, create_slice, home_of, live_slices
-from search.merge import Carried, Known, New, Updated, merge
-from search.names import Names
-from search.reading import unreadable_index
+from store import bulk, faults
+from store.documents import Document, Hit, Stored, all_stored, read, renewed, stored, to_document, with_document
+from store.generations import await_writable, create_slice, home_of, live_slices
+from store.merge import Carried, Known, New, Updated, merge
+from store.names import Names
+from store.reading import unreadable_index
 
 _GETS = 5_000
 """Documents asked for in one multi-get."""

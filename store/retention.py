@@ -14,12 +14,12 @@ from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import scan
 
 from newswatch.model import BatchState
-from search import bulk
-from search.documents import Stored, stored
-from search.entries import entry_key
-from search.feeds import FeedStore
-from search.generations import Slice, all_slices
-from search.names import Names
+from store import bulk
+from store.documents import Stored, stored
+from store.entries import entry_key
+from store.feeds import FeedStore
+from store.generations import Slice, all_slices
+from store.names import Names
 
 SUPERSEDED_FOR = timedelta(days=1)
 """How long a generation stays that another has replaced: searches that were under way still read it."""

@@ -12,11 +12,11 @@ from elasticsearch import Elasticsearch, NotFoundError
 from ingest.schedule import retried
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.model import Article
-from search import bulk
-from search.documents import Stored, feed_document, from_document, read, stored, values
-from search.feeds import FeedRecord, read_feed
-from search.names import Names
-from search.quarantine import Kept, Quarantine
+from store import bulk
+from store.documents import Stored, feed_document, from_document, read, stored, values
+from store.feeds import FeedRecord, read_feed
+from store.names import Names
+from store.quarantine import Kept, Quarantine
 
 PROBLEMS = 10
 """Problems of a feed that its history lists."""

@@ -10,14 +10,14 @@ from elasticsearch import Elasticsearch
 
 from newswatch.model import BatchState, FeedState
 from newswatch.settings import Settings
-from search import bulk, retention
-from search.articles import ArticleStore
-from search.batches import BatchStore
-from search.documents import feed_document
-from search.entries import EntryRecord, EntryStore
-from search.generations import all_slices, upgrade
-from search.names import Names
-from search.quarantine import Quarantine, article_problem
+from store import bulk, retention
+from store.articles import ArticleStore
+from store.batches import BatchStore
+from store.documents import feed_document
+from store.entries import EntryRecord, EntryStore
+from store.generations import all_slices, upgrade
+from store.names import Names
+from store.quarantine import Quarantine, article_problem
 from tests.factories import NOW, a_batch, a_feed, an_article
 
 

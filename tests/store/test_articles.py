@@ -11,8 +11,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.model import Article
-from search.articles import ArticleStore
-from search.names import Names
+from store.articles import ArticleStore
+from store.names import Names
 from tests.factories import NOW, a_batch, a_source, an_article
 
 pytestmark = pytest.mark.slow

@@ -19,8 +19,8 @@ from pydantic_core import SchemaValidator
 from newswatch.errors import DocumentError
 from newswatch.model import Article, Feed, FeedState
 from newswatch.problems import Problem, reason_of, set_aside
-from search.mapping import ANALYZERS, UNSTEMMED
-from search.topic_words import words_for
+from store.mapping import ANALYZERS, UNSTEMMED
+from store.topic_words import words_for
 from transforms.story import Profile, profile
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """The mapping keeps its promise: under one version, fields are only ever added.
 
 `mapping.vN.json` is the mapping as version N was released with. While a version is not released yet, write it anew with
-`python -m tests.search.test_mapping`.
+`python -m tests.store.test_mapping`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from newswatch.settings import Settings
-from search import mapping
-from search.mapping import ARTICLE, VERSION, article_template, missing, plain_indices
-from search.names import Names
+from store import mapping
+from store.mapping import ARTICLE, VERSION, article_template, missing, plain_indices
+from store.names import Names
 
 PATH = Path(__file__).with_name(f"mapping.v{VERSION}.json")
 Json = dict[str, Any]
@@ -49,7 +49,7 @@ def changed(was: Any, now: Any, at: str = "") -> Iterator[str]:
 def test_under_one_version_fields_are_only_added() -> None:
     assert PATH.is_file(), f"the mapping of version {VERSION} was never written: see this module's text"
     was = json.loads(PATH.read_text(encoding="utf-8"))
-    told = "raise search.mapping.VERSION, so that `newswatch index upgrade` makes the slices anew"
+    told = "raise store.mapping.VERSION, so that `newswatch index upgrade` makes the slices anew"
     assert list(changed(was, promised())) == [], told
 
 

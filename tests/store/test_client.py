@@ -19,9 +19,9 @@ from jobs.context import open_context
 from newswatch.errors import StoreError
 from newswatch.problems import is_trouble
 from newswatch.settings import Settings
-from search.client import connect
-from search.nodes import UnansweredError, UnreachableError, unreachable
-from tests.search.doors import Door, Mood, dropping, refusing
+from store.client import connect
+from store.nodes import UnansweredError, UnreachableError, unreachable
+from tests.store.doors import Door, Mood, dropping, refusing
 
 SOON_S = 15
 """Generous: the time-outs of one bad address, where six requests of a minute each used to be waited for."""

@@ -14,19 +14,10 @@ from ingest.schedule import WEEK_S
 from newswatch.clock import SKEW
 from newswatch.model import Batch, Feed, FeedHealth, FeedState
 from newswatch.settings import Settings
-from search import bulk
-from search.documents import (
-    Document,
-    Stored,
-    dump,
-    feed_document,
-    feed_from_document,
-    load,
-    require_id,
-    values,
-)
-from search.names import Names
-from search.reading import find, get_stored
+from store import bulk
+from store.documents import Document, Stored, dump, feed_document, feed_from_document, load, require_id, values
+from store.names import Names
+from store.reading import find, get_stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.model import BatchState, FeedState
-from search.batches import BatchStore
-from search.feeds import FeedStore
-from search.names import Names
+from store.batches import BatchStore
+from store.feeds import FeedStore
+from store.names import Names
 from tests.factories import NOW, a_feed
 
 pytestmark = pytest.mark.slow

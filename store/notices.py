@@ -11,8 +11,8 @@ from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 
 from newswatch.errors import DocumentError
 from newswatch.problems import set_aside
-from search.documents import Document, dump, load, problem_of, read
-from search.names import Names
+from store.documents import Document, dump, load, problem_of, read
+from store.names import Names
 
 
 @dataclass(frozen=True, slots=True)

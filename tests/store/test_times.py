@@ -8,11 +8,11 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.model import FeedState
-from search.documents import feed_document, to_document
-from search.feed_history import read_history
-from search.names import Names
 from search.query import find
-from search.times import FIRST, LAST, moment_at
+from store.documents import feed_document, to_document
+from store.feed_history import read_history
+from store.names import Names
+from store.times import FIRST, LAST, moment_at
 from tests.factories import NOW, a_feed, stored_article
 
 

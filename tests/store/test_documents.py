@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newswatch.model import Article, Feed, FeedState, Provenance
-from search.documents import dump, feed_document, feed_from_document, from_document, renewed, to_document
-from search.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
+from store.documents import dump, feed_document, feed_from_document, from_document, renewed, to_document
+from store.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
 from tests.factories import NOW, a_batch, a_feed, a_source, stored_article
 
 STAMP: dict[str, Any] = {"batch_id": a_batch().id, "seq": 7, "indexed_at": NOW}

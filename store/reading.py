@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from elasticsearch import Elasticsearch
 
-from search import faults
-from search.documents import Hit, Reads, Stored, all_stored
+from store import faults
+from store.documents import Hit, Reads, Stored, all_stored
 
 T = TypeVar("T")
 

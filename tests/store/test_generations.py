@@ -17,10 +17,10 @@ from elasticsearch import Elasticsearch
 from newswatch.errors import StoreError
 from newswatch.model import Article
 from newswatch.settings import Settings
-from search import client, generations, mapping
-from search.articles import ArticleStore
-from search.generations import all_slices, live_slices, upgrade
-from search.names import Names
+from store import client, generations, mapping
+from store.articles import ArticleStore
+from store.generations import all_slices, live_slices, upgrade
+from store.names import Names
 from tests.factories import NOW, a_batch, an_article
 
 pytestmark = pytest.mark.slow

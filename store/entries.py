@@ -12,10 +12,10 @@ from elasticsearch import Elasticsearch
 from ingest.wording import words
 from newswatch.model import Entry
 from newswatch.problems import Bulkhead, Problem
-from search import bulk
-from search.documents import dump, load, readable, require_id, values
-from search.names import Names
-from search.reading import get_hits
+from store import bulk
+from store.documents import dump, load, readable, require_id, values
+from store.names import Names
+from store.reading import get_hits
 
 _FEEDS = 1_000
 """Feeds that one search asks for."""

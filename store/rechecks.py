@@ -10,10 +10,10 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.clock import SKEW
-from search import bulk
-from search.documents import Stored, dump, load, require_id
-from search.names import Names
-from search.reading import find
+from store import bulk
+from store.documents import Stored, dump, load, require_id
+from store.names import Names
+from store.reading import find
 
 HOURS = (1, 6, 24)
 """After the mail."""

@@ -18,8 +18,8 @@ from elasticsearch.helpers import streaming_bulk
 
 from newswatch.errors import StoreError
 from newswatch.problems import Problem, set_aside
-from search import faults
-from search.documents import Document, Stored
+from store import faults
+from store.documents import Document, Stored
 
 CONFLICT, GONE = 409, 404
 _UNAVAILABLE = (429, 502, 503, 504)

@@ -17,10 +17,10 @@ from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 from newswatch.clock import SKEW
 from newswatch.errors import StoreError
 from newswatch.model import SEQ_PER_BATCH, Batch, BatchState
-from search import bulk, faults
-from search.documents import Stored, dump, load, read, require_id, stored
-from search.names import Names
-from search.reading import find
+from store import bulk, faults
+from store.documents import Stored, dump, load, read, require_id, stored
+from store.names import Names
+from store.reading import find
 
 _TRIES = 100
 MOST = 12_345_678_901

@@ -4,7 +4,7 @@ A slice is one index a month. When the mapping changes so that stored articles m
 month's next generation beside the one in force, through our own code, while reading and writing go on. Only for the
 last, short step the old generation is closed to writing: what was written since is brought over, and the alias is moved
 in one step. Writers find their index closed or gone, look again, and write to the new one; nothing can be written to
-the old one any more. It stays a day, for searches that still read it, then `search.retention` drops it.
+the old one any more. It stays a day, for searches that still read it, then `store.retention` drops it.
 
 Dying anywhere does no harm: copying is by the document's own version, so that doing it again changes nothing, and a
 generation that is not in the alias is not searched.
@@ -21,11 +21,11 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from newswatch.errors import DocumentError, StoreError
 from newswatch.settings import Settings
-from search import bulk, faults
-from search.client import set_up
-from search.documents import Document, read, renewed
-from search.mapping import ARTICLE, VERSION, article_template, fingerprint
-from search.names import Names
+from store import bulk, faults
+from store.client import set_up
+from store.documents import Document, read, renewed
+from store.mapping import ARTICLE, VERSION, article_template, fingerprint
+from store.names import Names
 
 PATIENCE_S = 120.0
 """How long a writer waits for an upgrade's last step: seconds, for a month of a hundred thousand articles."""

@@ -16,10 +16,10 @@ from ingest.dates import in_utc
 from newswatch.errors import StoreError
 from newswatch.model import Article, Entry
 from newswatch.problems import Problem, reason_of
-from search import bulk
-from search.documents import Document, Hit, dump
-from search.names import Names
-from search.reading import get_hits
+from store import bulk
+from store.documents import Document, Hit, dump
+from store.names import Names
+from store.reading import get_hits
 
 PER_FEED = 20
 """Entries of one feed that one call of `note` keeps one by one; the rest are counted in one more problem."""

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from newswatch.settings import Settings
-from search.analysis import analysis, indexing, searching
-from search.names import Names
+from store.analysis import analysis, indexing, searching
+from store.names import Names
 
 VERSION = 2
 """Of the articles' index. A field that is added needs no new version: `set_up` adds it to the indices there are. Raise
@@ -50,7 +50,7 @@ ANALYZERS = {
     "tr": "turkish",
     "zh": "cjk",
 }
-"""Language → Elasticsearch's name of its analyzer (see `search.analysis`).
+"""Language → Elasticsearch's name of its analyzer (see `store.analysis`).
 
 Other languages are searched by the word forms as written."""
 

@@ -9,8 +9,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.problems import Problem
-from search.names import Names
-from search.quarantine import PER_FEED, Quarantine, _kept
+from store.names import Names
+from store.quarantine import PER_FEED, Quarantine, _kept
 from tests.factories import NOW
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.settings import Settings
-from search.mapping import ARTICLE, article_template
-from search.names import Names
+from store.mapping import ARTICLE, article_template
+from store.names import Names
 
 ANALYSIS = {
     "analyzer": {"folded": {"type": "custom", "tokenizer": "standard", "filter": ["lowercase", "asciifolding"]}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from newswatch.model import Provenance
-from search.merge import Carried, Known, New, Updated, merge
+from store.merge import Carried, Known, New, Updated, merge
 from tests.factories import NOW, TEXT, TITLE, a_source, an_article, stored_article
 
 LATER = NOW.replace(day=5)

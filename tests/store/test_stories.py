@@ -9,9 +9,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.model import Article
-from search.articles import ArticleStore
-from search.names import Names
-from search.stories import Stories
+from store.articles import ArticleStore
+from store.names import Names
+from store.stories import Stories
 from tests.factories import NOW, a_batch, a_source, an_article
 
 pytestmark = pytest.mark.slow
@@ -93,7 +93,7 @@ def test_what_lies_outside_of_the_window_is_another_story(store: ArticleStore, s
 
 
 def test_more_articles_than_a_page(store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.stories._PAGE", 2)
+    monkeypatch.setattr("store.stories._PAGE", 2)
     batch = a_batch()
     store.write([ORIGINAL, COPY, OTHER], batch, batch.seq_of_attempt, now=NOW)
     report = stories.place(batch, now=NOW)

@@ -14,17 +14,9 @@ from pydantic_core import from_json, to_json
 
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
-from search.mapping import (
-    ARTICLE,
-    VERSION,
-    article_template,
-    missing,
-    plain_index,
-    plain_indices,
-    plain_template,
-)
-from search.names import Names
-from search.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
+from store.mapping import ARTICLE, VERSION, article_template, missing, plain_index, plain_indices, plain_template
+from store.names import Names
+from store.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
 
 
 class _Json(JsonSerializer):

@@ -17,11 +17,11 @@ from elasticsearch import Elasticsearch
 
 from newswatch.errors import StoreError
 from newswatch.model import Article, Batch
-from search import bulk
-from search.documents import Document, Stored, from_document, profile_of, renewed, values, with_document
-from search.generations import await_writable
-from search.names import Names
-from search.reading import find
+from store import bulk
+from store.documents import Document, Stored, from_document, profile_of, renewed, values, with_document
+from store.generations import await_writable
+from store.names import Names
+from store.reading import find
 from transforms.story import Background, Candidate, Placed, Profile, place
 
 _PAGE = 200

@@ -1,0 +1,1 @@
+"""Elasticsearch: its mapping, how it is written and read, and one module per kind of document."""
