@@ -23,6 +23,7 @@ COPY transforms transforms
 COPY store store
 COPY search search
 COPY alerts alerts
+COPY delivery delivery
 COPY embedded embedded
 COPY web web
 COPY kibana kibana

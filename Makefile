@@ -31,7 +31,7 @@ demo: $(STAMP) ## the whole pipeline on a local newsroom: feeds to e-mail, check
 pictures: $(STAMP) ## renew the pictures of the News page and of the demo's mails in docs/pictures (needs Chromium)
 	NEWSWATCH_PICTURES=docs/pictures $(BIN)/pytest -q tests/web/test_browser.py tests/web/test_airflow.py
 	$(BIN)/newswatch demo
-	$(BIN)/python -m tests.alerts.pictures docs/pictures
+	$(BIN)/python -m tests.delivery.pictures docs/pictures
 
 evaluate: $(STAMP) ## measure tags, stories, extraction … on the labelled data and write docs/evaluation.md (LATENCY=FILE adds a run of benchmarks.latency)
 	@$(BIN)/python -m benchmarks.evaluate $(if $(LATENCY),--latency $(LATENCY))

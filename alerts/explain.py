@@ -1,4 +1,4 @@
-"""Why a saved search matches an article or does not, clause by clause; and what became of the mail."""
+"""Why a saved search matches an article or does not, clause by clause."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
 
-from alerts.outbox import Outbox
 from alerts.query import Query, to_query
 from newswatch.errors import NewswatchError, QueryError
-from newswatch.model import Article, Delivery, SavedSearch
+from newswatch.model import Article, SavedSearch
 from search.asking import SlowSearchError, count
 from search.lucene import as_lucene
 from search.query import text_query
@@ -34,12 +33,11 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why, and what became of it."""
+    """Why it matches, or does not."""
 
     article: Article
     matches: bool
     clauses: tuple[Clause, ...]
-    deliveries: tuple[Delivery, ...]
 
     @property
     def nearest_miss(self) -> tuple[Clause, ...]:
@@ -67,10 +65,7 @@ def explain(es: Elasticsearch, names: Names, search: SavedSearch, article_id: st
         told = f"{search.min_sources} independent sources or more report the story: {sources} by now"
         clauses = (*clauses, Clause(told, sources >= search.min_sources))
         matches = matches and clauses[-1].holds
-    outbox = Outbox(es, names)
-    outbox.refresh()
-    deliveries = tuple(outbox.about(search.id, article.story_id))
-    return Explanation(article, matches, clauses, deliveries)
+    return Explanation(article, matches, clauses)
 
 
 def _holds(es: Elasticsearch, names: Names, article_id: str, typed: str, query: Query) -> bool:

@@ -9,15 +9,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import scan
 
-from alerts.feedback import Label, Quality
 from alerts.query import Query, to_query
 from newswatch.model import Article, SavedSearch
 from search.asking import SlowSearchError, ask, count
 from search.limits import shown
 from search.story_view import independent_sources
-from store.documents import from_document, load, values
+from store.documents import from_document, values
 from store.names import Names
 
 TRIAL_S = 30
@@ -35,8 +33,8 @@ class Trial:
     articles: int
     examples: tuple[Article, ...]
     """The newest, one for each story."""
-    labelled: Quality
-    """By what readers said of mails on these stories, whichever search sent them."""
+    story_ids: tuple[str, ...]
+    """The stories, in no order."""
 
     @property
     def stories(self) -> int:
@@ -72,7 +70,7 @@ def trial(
         told[max(first.date(), min(told))] += 1
     articles = count(es, names.articles, search.query, query)
     newest = _examples(es, names, search.query, query, examples)
-    return Trial(told, articles, newest, _labelled(es, names, search.id, firsts))
+    return Trial(told, articles, newest, tuple(firsts))
 
 
 def _firsts(es: Elasticsearch, names: Names, typed: str, query: Query) -> dict[str, datetime]:
@@ -98,20 +96,6 @@ def _examples(es: Elasticsearch, names: Names, typed: str, query: Query, size: i
     newest = {"sort": [{"first_seen": "desc"}], "collapse": {"field": "story_id"}}
     answer = ask(es, names.articles, typed, query=query, size=size, **newest)
     return tuple(values(answer["hits"]["hits"], from_document))
-
-
-def _is_relevant(_id: str, document: Mapping[str, Any]) -> bool:
-    return load(Label, {"story_id": "", "article_id": ""} | dict(document)).relevant
-
-
-def _labelled(es: Elasticsearch, names: Names, alert_id: str, stories: Mapping[str, datetime]) -> Quality:
-    es.indices.refresh(index=names.labels)
-    said: list[bool] = []
-    ids = sorted(stories)
-    for at in range(0, len(ids), 1_000):
-        about = {"query": {"terms": {"story_id": ids[at : at + 1_000]}}}
-        said += values(scan(es, index=names.labels, query=about), _is_relevant)
-    return Quality(alert_id, sum(said), len(said))
 
 
 @dataclass(frozen=True, slots=True)

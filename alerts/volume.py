@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from math import exp
-from typing import Any
+from typing import Any, Literal
 
 from elasticsearch import Elasticsearch
 
-from alerts import schedule
 from alerts.bounds import unusable
-from alerts.outbox import Outbox, OweReport, mute_rule
 from alerts.query import Query, to_query
 from newswatch.clock import SKEW
 from newswatch.errors import QueryError
-from newswatch.model import Delivery, DeliveryKind, DeliveryState, SavedSearch
+from newswatch.model import SavedSearch
 from newswatch.problems import Bulkhead
 from search.asking import ask
 from store.names import Names
@@ -58,6 +56,18 @@ class Volume:
         return tail(self.now, rate) < RARE
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a saved search has to tell that is about no article."""
+
+    alert_id: str
+    kind: Literal["spike", "silence"]
+    id: str
+    """The same for as long as it lasts: it is told once."""
+    headline: str
+    """The sentence that tells it."""
+
+
 def tail(count: int, rate: float) -> float:
     """The probability of `count` or more events where `rate` are expected (Poisson). Pure."""
     term, below = exp(-rate), 0.0
@@ -67,7 +77,7 @@ def tail(count: int, rate: float) -> float:
     return max(1.0 - below, 0.0)
 
 
-def owe_volume(
+def events(
     es: Elasticsearch,
     names: Names,
     searches: Iterable[SavedSearch],
@@ -75,39 +85,36 @@ def owe_volume(
     *,
     bulkhead: Bulkhead | None = None,
     resting: Collection[str] = (),
-) -> OweReport:
-    """Owe what the searches of kinds `spike` and `silence` have to tell at this hour; each event once.
+) -> list[Event]:
+    """What the searches of kinds `spike` and `silence` have to tell at this hour.
 
     A search that can't be run is set aside in `bulkhead`, the others are worked on; one that is `resting` is not run.
-
-    Raises:
-        StoreError: Elasticsearch can't take them; owe them again.
     """
     walls = bulkhead or Bulkhead("match")
     watching = [search for search in searches if search.kind != "query" and search.id not in resting]
     if not watching or not es.indices.exists_alias(name=names.articles):
-        return OweReport()
+        return []
     es.indices.refresh(index=names.articles)
-    found = [walls.attempt("search", search.id, partial(_told, es, names, search, now)) for search in watching]
-    return Outbox(es, names).add((delivery for delivery in found if delivery), bulkhead=walls)
+    found = (walls.attempt("search", search.id, partial(_event, es, names, search, now)) for search in watching)
+    return [event for event in found if event]
 
 
-def _told(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
+def _event(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
     if why := unusable(search):
         raise QueryError(why)
     return _spike(es, names, search, now) if search.kind == "spike" else _silence(es, names, search, now)
 
 
-def _spike(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
+def _spike(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
     volume = measure(es, names, search, now)
     if not volume.spike:
         return None
     stretch = datetime.fromtimestamp(now.timestamp() // QUIET.total_seconds() * QUIET.total_seconds(), now.tzinfo)
     told = f"{search.name}: {volume.now} articles within an hour, usually {volume.usual:.1f}"
-    return _delivery(search, "spike", f"spike-{stretch:%Y%m%dT%H}", told, now)
+    return Event(search.id, "spike", f"spike-{stretch:%Y%m%dT%H}", told)
 
 
-def _silence(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Delivery | None:
+def _silence(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
     newest = {"last": {"max": {"field": "first_seen"}}}
     # A moment that is yet to come was written by a clock that is wrong, or by hand: it would hide the silence.
     so_far = {"range": {"first_seen": {"lte": (now + SKEW).isoformat()}}}
@@ -120,7 +127,7 @@ def _silence(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime
     if now - since < timedelta(seconds=search.silence_s):
         return None
     told = f"{search.name}: nothing since {since:%d %b %Y, %H:%M} UTC"
-    return _delivery(search, "silence", f"silence-{since:%Y%m%dT%H%M%S}", told, now)
+    return Event(search.id, "silence", f"silence-{since:%Y%m%dT%H%M%S}", told)
 
 
 def measure(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Volume:
@@ -155,21 +162,3 @@ def _hour(end: datetime) -> Query:
 def _week(middle: datetime) -> Query:
     half = timedelta(days=3, hours=12)
     return {"range": {"first_seen": {"gt": (middle - half).isoformat(), "lte": (middle + half).isoformat()}}}
-
-
-def _delivery(search: SavedSearch, kind: DeliveryKind, event: str, told: str, now: datetime) -> Delivery:
-    muted = mute_rule(search, now)
-    return Delivery(
-        alert_id=search.id,
-        alert_name=search.name,
-        story_id=event,
-        article_id="",
-        recipients=search.recipients,
-        state=DeliveryState.SUPPRESSED if muted else DeliveryState.PENDING,
-        created_at=now,
-        not_before=schedule.next_due(schedule.parse(search.schedule), now),
-        kind=kind,
-        schedule=search.schedule,
-        headline=told,
-        suppressed_by=muted,
-    )

@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 
 import requests
 
-from alerts.ledger import LEGS, latency, percentile
-from alerts.listing import deliveries
 from cli.demo import NewsroomProcess, open_newsroom, open_stack
 from cli.demo_steps import wait_until
+from delivery.latency import LEGS, latency, percentile
+from delivery.listing import deliveries
 from embedded.mail import CaughtMail, list_mails
 from embedded.newsroom_site.content import Expected, Story
 from embedded.stack import mail_folder

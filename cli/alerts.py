@@ -19,6 +19,7 @@ from cli.output import AsJson, ago, emit_json, err, out
 if TYPE_CHECKING:
     from alerts.saved import SavedSearches
     from alerts.trial import Trial
+    from delivery.feedback import Quality
     from jobs.context import Context
     from newswatch.model import Article, Delivery, SavedSearch
 
@@ -134,7 +135,7 @@ def watched(search: SavedSearch) -> str:
 @alerts_app.command()
 def show(alert_id: AlertId, as_json: AsJson = False) -> None:
     """One saved search with its versions and its last mails."""
-    from alerts.outbox import Outbox
+    from delivery.outbox import Outbox
 
     context, saved = _open()
     search, history = saved.get(alert_id), saved.history(alert_id)
@@ -175,7 +176,7 @@ def _show_deliveries(context: Context, deliveries: Sequence[Delivery]) -> None:
 @alerts_app.command()
 def latency(days: Days = 7, as_json: AsJson = False) -> None:
     """How long news took from the publisher to the reader, leg by leg."""
-    from alerts.ledger import latency as measure
+    from delivery.latency import latency as measure
     from jobs.context import open_context
 
     context = open_context()
@@ -196,7 +197,7 @@ def latency(days: Days = 7, as_json: AsJson = False) -> None:
 @alerts_app.command()
 def quality(as_json: AsJson = False) -> None:
     """How many mails were relevant, by what their readers said, with the 95 % interval."""
-    from alerts.feedback import quality as measure
+    from delivery.feedback import quality as measure
 
     context, saved = _open()
     found = measure(context.es, context.names, [search.id for search in saved.all()])
@@ -227,6 +228,7 @@ def try_query(
     from alerts.query import check
     from alerts.saved import with_fields
     from alerts.trial import compare, trial
+    from delivery.feedback import labelled
     from newswatch.model import SavedSearch
 
     context, saved = _open()
@@ -239,7 +241,7 @@ def try_query(
     if as_json:
         emit_json({"days": {str(day): n for day, n in found.days.items()}, "articles": found.articles})
         return
-    _show_trial(found)
+    _show_trial(found, labelled(context.es, context.names, tried.id, found.story_ids))
     if mail:
         _write_sample(context, tried, found, mail)
     if against is not None and known:
@@ -253,7 +255,7 @@ def try_query(
 
 
 def _write_sample(context: Context, search: SavedSearch, found: Trial, path: Path) -> None:
-    from alerts.sample import sample
+    from delivery.sample import sample
     from newswatch.errors import NewswatchError
 
     if not found.examples:
@@ -267,17 +269,17 @@ def _write_sample(context: Context, search: SavedSearch, found: Trial, path: Pat
     out.print(f"Its mail: [bold]{escape(str(path))}[/], to be opened in a browser.", soft_wrap=True)
 
 
-def _show_trial(found: Trial) -> None:
+def _show_trial(found: Trial, labels: Quality) -> None:
     most = max(found.days.values()) or 1
     for day, count in found.days.items():
         out.print(f"{day:%d %b}  {'█' * round(40 * count / most):<40}  {count}")
     stories = _stories(found.stories)
     articles = "1 article" if found.articles == 1 else f"{found.articles} articles"
     out.print(f"[bold]{stories}[/] in {articles}: {found.per_day:.1f} mails a day.")
-    if found.labelled.labelled:
-        low, high = found.labelled.interval
-        told = f"{found.labelled.precision:.0%} ({low:.0%} – {high:.0%})"
-        out.print(f"Of {found.labelled.labelled} labelled mails on these stories, {told} were relevant.")
+    if labels.labelled:
+        low, high = labels.interval
+        told = f"{labels.precision:.0%} ({low:.0%} – {high:.0%})"
+        out.print(f"Of {labels.labelled} labelled mails on these stories, {told} were relevant.")
     _show_articles(" ", found.examples)
 
 
@@ -311,6 +313,7 @@ def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the a
     Where it asks for tags, also how the article's sentences were read for their topics.
     """
     from alerts.explain import explain as ask
+    from delivery.outbox import Outbox
 
     context, saved = _open()
     found = ask(context.es, context.names, saved.get(alert_id), _article_at(context, url))
@@ -322,8 +325,10 @@ def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the a
     _show_readings(context, found.article, saved.get(alert_id))
     if not found.matches and len(found.nearest_miss) == 1:
         out.print(f"It misses by one condition: {escape(found.nearest_miss[0].text)}", soft_wrap=True)
-    if found.deliveries:
-        _show_deliveries(context, found.deliveries)
+    outbox = Outbox(context.es, context.names)
+    outbox.refresh()
+    if deliveries := outbox.about(alert_id, found.article.story_id):
+        _show_deliveries(context, deliveries)
     elif found.matches:
         out.print("Nothing was ever owed for it: it came in before the search was saved, or waits to be matched.")
 
@@ -448,7 +453,7 @@ def unmute(
     missed: Annotated[bool, typer.Option("--missed", help="Mail what matched while it was muted, too.")] = False,
 ) -> None:
     """Let a saved search mail again; what matched while it was muted stays suppressed unless asked for."""
-    from alerts.outbox import Outbox
+    from delivery.outbox import Outbox
 
     context, saved = _open()
     now = context.clock()
@@ -470,9 +475,9 @@ def catch_up(
     """Mail the stories that came in while a saved search was off; a story that it has told is not repeated."""
     from alerts.bounds import duration
     from alerts.catch_up import missed, off_since
-    from alerts.outbox import Outbox
     from alerts.saved import UsageError
     from alerts.trial import MANY
+    from delivery.outbox import Outbox
 
     context, saved = _open()
     search, now = saved.get(alert_id), context.clock()
@@ -505,9 +510,9 @@ def ack(
     to: Annotated[str, typer.Option("--to", help="The recipient who knows enough of it.")],
 ) -> None:
     """Send a recipient no more mails on a story, save corrections."""
-    from alerts.feedback import obey
-    from alerts.links import Link
     from alerts.saved import UsageError
+    from delivery.feedback import obey
+    from delivery.links import Link
     from newswatch.errors import NewswatchError
     from newswatch.mail_address import mail_address
     from store.articles import ArticleStore

@@ -170,8 +170,8 @@ class Demo:
 
     def _order_digest(self) -> datetime:
         """Save a search that mails a digest at a full minute soon, but after what is published next is matched."""
-        from alerts.ledger import LEGS, latency
         from alerts.saved import SavedSearches
+        from delivery.latency import LEGS, latency
         from newswatch.model import SavedSearch, TagFilter
 
         now = datetime.now(UTC)

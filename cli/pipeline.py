@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.pull import PullReport
 
 if TYPE_CHECKING:
-    from alerts.deliver import DeliverReport
+    from delivery.deliver import DeliverReport
 
 
 def register(app: typer.Typer) -> None:

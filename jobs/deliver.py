@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alerts import deliver as mails
-from alerts.deliver import DeliverReport
-from alerts.due import Due, look
-from alerts.smtp import Mailer
+from delivery import deliver as mails
+from delivery.deliver import DeliverReport
+from delivery.due import Due, look
+from delivery.smtp import Mailer
 from jobs.context import Context, job
 
 LOOK_S = 2.0

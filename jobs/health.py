@@ -17,8 +17,8 @@ from typing import Any
 
 from jinja2 import Environment
 
-from alerts.mail import headed, safe_url, templates, when
-from alerts.smtp import Mailer
+from delivery.mail import headed, safe_url, templates, when
+from delivery.smtp import Mailer
 from jobs.context import Context, job
 from newswatch.errors import NewswatchError
 from newswatch.model import FeedHealth

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
-from alerts.corrections import owe_corrections
 from alerts.match import match_batch
-from alerts.outbox import Outbox
 from alerts.resting import Rests, recovered, rests
 from alerts.saved import SavedSearches
-from alerts.volume import owe_volume
+from alerts.volume import events
+from delivery.corrections import owe_corrections
+from delivery.outbox import Outbox
 from jobs.context import Context, job
 from newswatch.model import Batch, SavedSearch
 from newswatch.problems import Bulkhead
@@ -74,7 +74,8 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
         again = [search for search in enabled if search.id in late.value.unmatched]
         if not again or any(search.id not in known.resting and search.id not in report.failed for search in again):
             report = with_batch(late, again)
-    owed = owe_volume(context.es, context.names, enabled, now, bulkhead=walls, resting=known.resting)
+    told = events(context.es, context.names, enabled, now, bulkhead=walls, resting=known.resting)
+    owed = Outbox(context.es, context.names).owe_events(told, enabled, now, bulkhead=walls)
     if report.batches:
         well = (search_id for search_id in known.tried_again if not walls.has("search", search_id))
         recovered(context.es, context.names, well)

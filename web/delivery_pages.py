@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from alerts.feedback import obey
-from alerts.links import Link
-from alerts.listing import Deliveries, deliveries
-from alerts.mailbox import Mailbox, Mailboxes
+from delivery.feedback import obey
+from delivery.links import Link
+from delivery.listing import Deliveries, deliveries
+from delivery.mailbox import Mailbox, Mailboxes
 from jobs.context import Context
 from newswatch.model import Delivery
 from search.query import MAX_WINDOW

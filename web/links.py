@@ -16,8 +16,8 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from alerts.feedback import DONE, UNDO, WILL, obey
-from alerts.links import Link, LinkError, Links
+from delivery.feedback import DONE, UNDO, WILL, obey
+from delivery.links import Link, LinkError, Links
 from jobs.context import Context
 from newswatch.errors import ConfigError, StoreError
 

@@ -16,7 +16,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from alerts import schedule as schedules
-from alerts.sample import sample as written
+from delivery.sample import sample as written
 from embedded.mail import CaughtMail, read_mail
 from embedded.stack import mail_folder
 from jobs.context import Context

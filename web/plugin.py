@@ -16,7 +16,7 @@ from airflow.plugins_manager import AirflowPlugin
 NEWS = "news"
 """Where the page is under Airflow's address; in its navigation it is `/plugin/news`."""
 MAIL_LINKS = "newswatch/mail"
-"""The path of `alerts.links.PATH`, which a test holds to it."""
+"""The path of `delivery.links.PATH`, which a test holds to it."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

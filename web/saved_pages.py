@@ -17,16 +17,16 @@ from fastapi.responses import RedirectResponse, Response
 from alerts import schedule
 from alerts.bounds import unusable
 from alerts.catch_up import missed, off_since
-from alerts.feedback import quality
-from alerts.listing import deliveries
-from alerts.mailbox import Mailboxes
-from alerts.outbox import Outbox
 from alerts.query import check
 from alerts.resting import rests
 from alerts.saved import Change, SavedSearches, UsageError, read_alerts, with_fields
 from alerts.trial import MANY, Difference, Trial, compare
 from alerts.trial import trial as try_out
 from alerts.volume import Volume, measure
+from delivery.feedback import Quality, labelled, quality
+from delivery.listing import deliveries
+from delivery.mailbox import Mailboxes
+from delivery.outbox import Outbox
 from jobs.context import Context
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.mail_address import mail_address
@@ -201,6 +201,8 @@ class Tried:
 
     search: SavedSearch
     trial: Trial
+    labels: Quality
+    """What readers said of mails on the stories that it finds."""
     against: Difference | None = None
     """To the version in force."""
     volume: Volume | None = None
@@ -233,9 +235,11 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
         fields |= {"recipients": fields["recipients"] or ["nobody@localhost"], "name": fields["name"] or "try"}
     changed, now = with_fields(search, fields), here.clock()
     check(here.es, here.names, changed)
+    found = try_out(here.es, here.names, changed, days=TRIAL_DAYS, now=now)
     return Tried(
         changed,
-        try_out(here.es, here.names, changed, days=TRIAL_DAYS, now=now),
+        found,
+        labelled(here.es, here.names, changed.id, found.story_ids),
         compare(here.es, here.names, changed, known, days=TRIAL_DAYS, now=now) if trying and known else None,
         measure(here.es, here.names, changed, now) if changed.kind == "spike" else None,
     )

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from alerts.corrections import announced
+from delivery.corrections import announced
 from jobs.context import Context
 from newswatch.errors import QueryError
 from newswatch.model import Article

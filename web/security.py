@@ -16,7 +16,7 @@ from fastapi import Depends, HTTPException, Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.datastructures import FormData
 
-from alerts.links import signing_key
+from delivery.links import signing_key
 from jobs.context import Context
 from web.catcher import catches
 from web.faults import fault_page

@@ -7,13 +7,8 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.deliver import deliver
-from alerts.outbox import OweReport
-from alerts.smtp import Mailer
-from alerts.volume import Volume, measure, owe_volume, tail
-from newswatch.settings import Settings
+from alerts.volume import Event, Volume, events, measure, tail
 from store.names import Names
-from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
 
@@ -44,10 +39,9 @@ def test_tail_of_poisson() -> None:
     assert 0 <= tail(1_000, 300.0) < 1e-12
 
 
-@pytest.mark.slow
-def test_tells_a_spike_and_a_silence_once(
-    es: Elasticsearch, names: Names, posted: Settings, office: PostOffice
-) -> None:
+@pytest.fixture
+def press(es: Elasticsearch, names: Names) -> Press:
+    """Two articles on the glacier an hour of every week, nine in the last hour; one on the orchard a week ago."""
     press = Press(es, names)
     for week in range(1, 5):
         then = NOW - week * WEEK
@@ -55,6 +49,12 @@ def test_tells_a_spike_and_a_silence_once(
             a_story(10 * week + 1, first_seen=then - HOUR / 2), a_story(10 * week + 2, first_seen=then), now=then
         )
     press.publish(*(a_story(100 + 10 * n + 1, first_seen=NOW - HOUR / 3) for n in range(9)), now=NOW)
+    es.indices.refresh(index=names.articles)
+    return press
+
+
+@pytest.mark.slow
+def test_a_spike_and_a_silence_are_events(press: Press) -> None:
     searches = [
         a_search("ice", "glacier", kind="spike"),
         a_search("trees", "orchard", kind="spike"),
@@ -63,17 +63,15 @@ def test_tells_a_spike_and_a_silence_once(
         a_search("unknown", "violin", kind="silence"),
         a_search("bad", "(glacier", kind="spike"),
     ]
-    es.indices.refresh(index=names.articles)
-    assert measure(es, names, searches[0], NOW) == Volume(9, (1, 1, 1, 1))
-    assert owe_volume(es, names, searches, NOW) == OweReport(created=2, existing=0)
-    assert owe_volume(es, names, searches, NOW + timedelta(minutes=5)) == OweReport(created=0, existing=2)
-    assert deliver(es, names, posted, now=NOW, mailer=Mailer(posted)).sent == 1
-    (message,) = office.messages
-    text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    assert "Ice: 9 articles within an hour, usually 1.0" in text
-    assert "UNUSUALLY MANY ARTICLES" in text
-    assert "Quiet: nothing since 25 Feb 2026, 05:06 UTC" in text
-    assert str(message["X-Newswatch-Alerts"]) == "ice, quiet"
+    assert measure(press.es, press.names, searches[0], NOW) == Volume(9, (1, 1, 1, 1))
+    spike, silence = events(press.es, press.names, searches, NOW)
+    assert (spike.alert_id, spike.kind) == ("ice", "spike")
+    assert spike.headline == "Ice: 9 articles within an hour, usually 1.0"
+    assert silence == Event(
+        "quiet", "silence", "silence-20260225T050600", "Quiet: nothing since 25 Feb 2026, 05:06 UTC"
+    )
+    later = events(press.es, press.names, searches, NOW + timedelta(minutes=5))
+    assert [event.id for event in later] == [spike.id, silence.id], "the same events: each is told once"
 
 
 @pytest.mark.slow
@@ -83,4 +81,4 @@ def test_an_article_of_the_future_hides_no_silence(es: Elasticsearch, names: Nam
     press.publish(a_story(2, first_seen=NOW + timedelta(days=900)), now=NOW)
     es.indices.refresh(index=names.articles)
     quiet = a_search("quiet", "glacier", kind="silence", silence_s=86_400)
-    assert owe_volume(es, names, [quiet], NOW) == OweReport(created=1, existing=0)
+    assert [event.alert_id for event in events(es, names, [quiet], NOW)] == ["quiet"]

@@ -1,4 +1,4 @@
-"""Whatever is wrong with one saved search costs that search alone: matched, owed, watched for volume, and told."""
+"""Whatever is wrong with one saved search costs that search alone: matched, watched for volume, and told."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from elasticsearch import ApiError, Elasticsearch
 import alerts.match
 from alerts.formula import query_of
 from alerts.match import match_batch
-from alerts.outbox import Outbox, OweReport
 from alerts.resting import recovered, rests
 from alerts.saved import SavedSearches
-from alerts.volume import owe_volume
+from alerts.volume import events
 from newswatch.errors import QueryError, StoreError
-from newswatch.model import Batch, Match, SavedSearch
+from newswatch.model import Batch, SavedSearch
 from newswatch.problems import Bulkhead, Problem, collecting
 from store.mapping import ANALYZERS, UNSTEMMED
 from store.names import Names
@@ -166,31 +165,10 @@ def test_a_spike_and_a_silence_that_can_t_be_asked_are_told(press: Press) -> Non
         a_search("resting", "glacier", kind="silence"),
     ]
     walls = Bulkhead("match")
-    owed = owe_volume(press.es, press.names, searches, NOW, bulkhead=walls, resting=["resting"])
-    assert owed == OweReport(created=1)
+    found = events(press.es, press.names, searches, NOW, bulkhead=walls, resting=["resting"])
+    assert [event.alert_id for event in found] == ["quiet"]
     assert {p.subject for p in walls.problems} == {"costly", "open", "endless"}
     assert all(p.reason for p in walls.problems)
-
-
-def matches_of(press: Press, *searches: SavedSearch) -> tuple[Match, ...]:
-    batch = press.publish(a_story(1), a_story(11))
-    return match_batch(press.es, press.names, batch, searches).matches
-
-
-def test_a_search_whose_mails_can_t_be_owed(press: Press) -> None:
-    bad = a_search("bad", "glacier")
-    matches, walls = matches_of(press, GOOD, bad), Bulkhead("match")
-    broken = replace(bad, schedule="now and then")
-    report = Outbox(press.es, press.names).owe(matches, [GOOD, broken], NOW, bulkhead=walls)
-    assert report.created == 2
-    assert [(p.subject, "no schedule" in p.reason) for p in walls.problems] == [("bad", True)]
-
-
-def test_a_blocked_outbox_is_no_search_s_fault(press: Press) -> None:
-    matches = matches_of(press, GOOD)
-    press.es.indices.put_settings(index=press.names.deliveries, settings={"index.blocks.write": True})
-    with pytest.raises(StoreError, match=r"index\.blocks\.write"):
-        Outbox(press.es, press.names).owe(matches, [GOOD], NOW, bulkhead=Bulkhead("match"))
 
 
 def test_a_broken_search_can_still_be_switched_off_and_muted(press: Press) -> None:
@@ -230,17 +208,3 @@ def test_a_document_that_breaks_seeding_costs_its_own_item(press: Press, tmp_pat
     with collecting(walls):
         assert saved.seed_from_file(path, walls, now=NOW) == 1
     assert [p.subject for p in walls.problems] == [f"{press.names.searches}/a"]
-
-
-def test_a_story_is_told_by_the_report_that_was_published_first(press: Press) -> None:
-    """Whichever was written first: the feeds of a batch are read side by side."""
-    batch = press.publish(
-        a_story(1, story_id="s", published=NOW),
-        a_story(2, story_id="s", published=NOW - timedelta(hours=1)),
-        a_story(3, story_id="s", published=None),
-    )
-    matches = match_batch(press.es, press.names, batch, [everything := a_search("all", "plan")]).matches
-    outbox = Outbox(press.es, press.names)
-    assert outbox.owe(matches, [everything], NOW).created == 1
-    (told,) = outbox.get(["all~s"])
-    assert told.value.article_id == a_story(2).id

@@ -14,12 +14,12 @@ import typer
 from elasticsearch import Elasticsearch
 from typer.testing import CliRunner, Result
 
-from alerts.mailbox import Mailboxes
 from alerts.match import match_batch
-from alerts.outbox import Outbox
 from alerts.saved import SavedSearches
 from cli import alerts as commands
 from cli import main, output
+from delivery.mailbox import Mailboxes
+from delivery.outbox import Outbox
 from newswatch.model import Tag, TagFilter
 from store.names import Names
 from tests.alerts.press import Press, a_story
@@ -269,7 +269,7 @@ def test_ack_keeps_a_story_from_a_reader(run: Run, press: Press, es: Elasticsear
 
 def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
     assert "No mail was sent" in run("alerts", "latency").output
-    from alerts.outbox import with_outcome
+    from delivery.outbox import with_outcome
     from newswatch.model import DeliveryState, Outcome
 
     run("alerts", "list")

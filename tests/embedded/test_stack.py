@@ -21,7 +21,7 @@ import requests
 from pydantic import SecretStr
 from rich.console import Console
 
-from alerts.links import signing_key
+from delivery.links import signing_key
 from embedded.processes import LOOPBACK, MARK, Child, free_port, of_stack
 from embedded.stack import (
     Part,

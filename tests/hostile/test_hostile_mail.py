@@ -13,18 +13,18 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from alerts.deliver import BROKEN_IN_A_ROW, DeliverReport, deliver
-from alerts.mailbox import Mailboxes
-from alerts.outbox import Outbox, document
-from alerts.smtp import Mailer
+from delivery.deliver import BROKEN_IN_A_ROW, DeliverReport, deliver
+from delivery.mailbox import Mailboxes
+from delivery.outbox import Outbox, document
+from delivery.smtp import Mailer
 from newswatch.model import Article, Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from store import bulk
 from store.client import set_up
 from store.names import Names
-from tests.alerts.post_office import PostOffice, open_post_office
 from tests.alerts.press import Press, a_story
+from tests.delivery.post_office import PostOffice, open_post_office
 from tests.factories import NOW, a_source
 from tests.hostile.rogue import Misdeed, Rogue, answers, drip, flood_lines, hang, open_rogue
 
@@ -199,8 +199,8 @@ def test_a_fault_in_one_costs_itself(desk: Desk, office: PostOffice, kind: str) 
 
 
 def planned(desk: Desk, delivery: Delivery) -> Any:
-    from alerts.compose import plan
-    from alerts.mailbox import Mailbox
+    from delivery.compose import plan
+    from delivery.mailbox import Mailbox
 
     return plan(
         Mailbox(GOOD), [delivery], {}, {}, now=NOW, group=timedelta(0), domain="news.example"

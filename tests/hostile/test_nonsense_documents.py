@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from elasticsearch import BadRequestError
 
-from alerts.feedback import Label
-from alerts.mailbox import Mailbox, Mailboxes
-from alerts.outbox import document as delivery_document
 from alerts.saved import SavedSearches
+from delivery.feedback import Label
+from delivery.mailbox import Mailbox, Mailboxes
+from delivery.outbox import document as delivery_document
 from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match

@@ -8,7 +8,7 @@ from email import message_from_bytes
 
 import pytest
 
-from alerts.mailbox import Mailbox, Mailboxes
+from delivery.mailbox import Mailbox, Mailboxes
 from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match

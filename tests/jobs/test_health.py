@@ -8,7 +8,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from alerts.smtp import Mailer
+from delivery.smtp import Mailer
 from jobs.health import health, render, sections
 from newswatch.errors import NewswatchError
 from newswatch.model import FeedHealth

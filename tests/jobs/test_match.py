@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from alerts.deliver import DeliverReport
-from alerts.mailbox import Mailboxes
+from delivery.deliver import DeliverReport
+from delivery.mailbox import Mailboxes
 from jobs.deliver import LOOK_S, attend, deliver, mails_wait
 from jobs.match import batch_waits, match
 from newswatch.model import Tag

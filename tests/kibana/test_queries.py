@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts import outbox
+from delivery import outbox
 from embedded.newsroom_site.content import load_outlets, load_stories
 from ingest.urls import article_id
 from jobs.pull import PullReport

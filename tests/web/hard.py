@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.outbox import Outbox
+from delivery.outbox import Outbox
 from jobs.context import Context
 from newswatch.model import Article, Delivery, DeliveryState, Evidence, FeedHealth, Outcome, Tag
 from store.feeds import FeedStore

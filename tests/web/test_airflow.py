@@ -17,7 +17,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser
 
-from alerts.links import PATH
+from delivery.links import PATH
 from embedded import airflow as embedded_airflow
 from embedded.processes import end_group, free_port
 from newswatch.settings import Settings

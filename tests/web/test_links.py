@@ -10,9 +10,9 @@ from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from alerts.feedback import MUTE, Quality, quality
-from alerts.links import MAX_AGE_S, Link, Links
-from alerts.mailbox import Mailboxes
+from delivery.feedback import MUTE, Quality, quality
+from delivery.links import MAX_AGE_S, Link, Links
+from delivery.mailbox import Mailboxes
 from jobs.context import Context
 from newswatch.settings import Settings
 from store.names import Names

@@ -14,12 +14,12 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from alerts.feedback import obey
-from alerts.links import PATH, Link, LinkError, Links
-from alerts.mailbox import Mailboxes
 from alerts.match import match_batch
-from alerts.outbox import Outbox
 from alerts.saved import SavedSearches
+from delivery.feedback import obey
+from delivery.links import PATH, Link, LinkError, Links
+from delivery.mailbox import Mailboxes
+from delivery.outbox import Outbox
 from embedded.stack import mail_folder
 from newswatch.model import Delivery, DeliveryState, Evidence, Outcome, SavedSearch, Tag, TagFilter
 from newswatch.topics import tag_name

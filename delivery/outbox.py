@@ -17,6 +17,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from alerts import schedule
+from alerts.volume import Event
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.model import Delivery, DeliveryState, Match, Outcome, SavedSearch
 from newswatch.problems import Bulkhead, Problem
@@ -123,6 +124,27 @@ class Outbox:
         for delivery in _made(matches, searches, now, walls):
             if told.get(delivery.id) != delivery.article_id:
                 yield replace(delivery, kind="update")
+
+    def owe_events(
+        self,
+        events: Iterable[Event],
+        searches: Iterable[SavedSearch],
+        now: datetime,
+        *,
+        bulkhead: Bulkhead | None = None,
+    ) -> OweReport:
+        """Owe each event to the recipients of its saved search, once.
+
+        Raises:
+            StoreError: Elasticsearch can't take them all; owe the same events again.
+        """
+        walls = bulkhead or Bulkhead("owe")
+        by_id = {search.id: search for search in searches}
+        made = (
+            walls.attempt("search", event.alert_id, partial(owed_event, event, by_id[event.alert_id], now))
+            for event in events
+        )
+        return self.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
 
     def add(self, deliveries: Iterable[Delivery], *, bulkhead: Bulkhead | None = None) -> OweReport:
         """Owe these; those that are owed already stay as they are."""
@@ -301,21 +323,32 @@ def _refused(delivery: Delivery, reason: str) -> Problem:
 
 def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
     """The delivery of a match, due by the search's schedule; suppressed while the search is muted. Pure."""
+    return replace(
+        _owed(search, match.story_id, match.article_id, now),
+        published=match.published,
+        fetched_at=match.fetched_at,
+        indexed_at=match.indexed_at,
+    )
+
+
+def owed_event(event: Event, search: SavedSearch, now: datetime) -> Delivery:
+    """The delivery of an event, due by the search's schedule; suppressed while the search is muted. Pure."""
+    return replace(_owed(search, event.id, "", now), kind=event.kind, headline=event.headline)
+
+
+def _owed(search: SavedSearch, story_id: str, article_id: str, now: datetime) -> Delivery:
     muted = mute_rule(search, now)
     return Delivery(
         alert_id=search.id,
         alert_name=search.name,
-        story_id=match.story_id,
-        article_id=match.article_id,
+        story_id=story_id,
+        article_id=article_id,
         recipients=search.recipients,
         state=DeliveryState.SUPPRESSED if muted else DeliveryState.PENDING,
         created_at=now,
         not_before=schedule.next_due(schedule.parse(search.schedule), now),
         schedule=search.schedule,
         suppressed_by=muted,
-        published=match.published,
-        fetched_at=match.fetched_at,
-        indexed_at=match.indexed_at,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
 
-from alerts.outbox import read_delivery
+from delivery.outbox import read_delivery
 from newswatch.model import Delivery
 from store.documents import values
 from store.names import Names

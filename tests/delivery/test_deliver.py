@@ -11,20 +11,20 @@ from email.message import EmailMessage
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.deliver import DeliverReport, deliver
-from alerts.due import LEASE
-from alerts.mailbox import Mailboxes
 from alerts.match import match_batch
-from alerts.outbox import Outbox, OweReport
 from alerts.saved import SavedSearches
-from alerts.smtp import Mailer, Refusal, SendResult
+from delivery.deliver import DeliverReport, deliver
+from delivery.due import LEASE
+from delivery.mailbox import Mailboxes
+from delivery.outbox import Outbox, OweReport
+from delivery.smtp import Mailer, Refusal, SendResult
 from embedded.processes import free_port
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from newswatch.settings import Settings
 from store.articles import ArticleStore
 from store.names import Names
-from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
+from tests.delivery.post_office import PostOffice
 from tests.factories import NOW, a_source
 
 pytestmark = pytest.mark.slow

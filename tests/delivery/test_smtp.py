@@ -6,10 +6,10 @@ from email.message import EmailMessage
 
 import pytest
 
-from alerts.smtp import Mailer, Refusal, SendResult
+from delivery.smtp import Mailer, Refusal, SendResult
 from embedded.processes import free_port
 from newswatch.settings import Settings
-from tests.alerts.post_office import PostOffice, open_post_office
+from tests.delivery.post_office import PostOffice, open_post_office
 
 ANN, BOB = "ann@reader.example", "bob@reader.example"
 

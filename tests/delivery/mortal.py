@@ -21,10 +21,10 @@ import elastic_transport
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from alerts.deliver import deliver
 from alerts.match import match_batch
-from alerts.outbox import Outbox
-from alerts.smtp import Mailer
+from delivery.deliver import deliver
+from delivery.outbox import Outbox
+from delivery.smtp import Mailer
 from newswatch.model import Batch, SavedSearch
 from newswatch.settings import Settings
 from store.documents import load

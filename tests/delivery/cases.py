@@ -15,12 +15,12 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from alerts.outbox import Outbox
+from delivery.outbox import Outbox
 from newswatch.model import Batch, Delivery, DeliveryState, SavedSearch
 from store.documents import dump
 from store.names import Names
-from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
+from tests.delivery.post_office import PostOffice
 from tests.factories import NOW
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Mortal:
-    """The process that dies or stands still on demand: `tests.alerts.mortal`."""
+    """The process that dies or stands still on demand: `tests.delivery.mortal`."""
 
     process: subprocess.Popen[str]
     order: dict[str, Any]
@@ -63,7 +63,7 @@ class Mortal:
 @contextmanager
 def open_mortal(url: str, names: Names, office: PostOffice) -> Iterator[Mortal]:
     """The process, until the end of the block."""
-    command = [sys.executable, "-m", "tests.alerts.mortal"]
+    command = [sys.executable, "-m", "tests.delivery.mortal"]
     order = {"url": url, "prefix": names.prefix, "smtp_port": office.port}
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Mortal(process, order)

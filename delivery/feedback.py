@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import sqrt
+from typing import Any
 
 from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
 
-from alerts.links import Action, Link
-from alerts.mailbox import Mailbox, Mailboxes
-from store.documents import dump
+from delivery.links import Action, Link
+from delivery.mailbox import Mailbox, Mailboxes
+from store.documents import dump, load, values
 from store.names import Names
 
 MUTE = timedelta(days=7)
 _REMEMBERED = timedelta(days=90)
 """How long a story stays acknowledged: after that nobody writes about it any more."""
 _Z = 1.96
+_PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +141,18 @@ def quality(es: Elasticsearch, names: Names, alert_ids: Iterable[str]) -> list[Q
     aggs = {"alerts": {"filters": {"filters": filters}, "aggs": {"relevant": relevant}}}
     buckets = es.search(index=names.labels, size=0, aggs=aggs)["aggregations"]["alerts"]["buckets"]
     return [Quality(name, buckets[name]["relevant"]["doc_count"], buckets[name]["doc_count"]) for name in filters]
+
+
+def labelled(es: Elasticsearch, names: Names, alert_id: str, story_ids: Collection[str]) -> Quality:
+    """What readers said of mails on these stories, whichever search sent them; as the quality of `alert_id`."""
+    es.indices.refresh(index=names.labels)
+    said: list[bool] = []
+    ids = sorted(story_ids)
+    for at in range(0, len(ids), _PAGE):
+        about = {"query": {"terms": {"story_id": ids[at : at + _PAGE]}}}
+        said += values(scan(es, index=names.labels, query=about), _is_relevant)
+    return Quality(alert_id, sum(said), len(said))
+
+
+def _is_relevant(_id: str, document: Mapping[str, Any]) -> bool:
+    return load(Label, {"story_id": "", "article_id": ""} | dict(document)).relevant

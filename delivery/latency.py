@@ -9,7 +9,7 @@ from datetime import datetime
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.outbox import read_delivery
+from delivery.outbox import read_delivery
 from newswatch.model import Delivery, DeliveryState
 from store.documents import values
 from store.names import Names

@@ -14,10 +14,10 @@ from functools import partial
 from elasticsearch import Elasticsearch
 
 from alerts import schedule
-from alerts.compose import throttled_until
-from alerts.mailbox import Mailbox, Mailboxes, believed, is_held
-from alerts.outbox import Outbox, Waiting
 from alerts.saved import SavedSearches
+from delivery.compose import throttled_until
+from delivery.mailbox import Mailbox, Mailboxes, believed, is_held
+from delivery.outbox import Outbox, Waiting
 from newswatch.model import SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings

@@ -12,7 +12,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from alerts.outbox import Outbox, OweReport
+from delivery.outbox import Outbox, OweReport
 from newswatch.model import Article, Batch, Delivery, DeliveryKind, DeliveryState, Passage
 from newswatch.problems import Bulkhead
 from store.documents import from_document, readable

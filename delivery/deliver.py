@@ -6,7 +6,7 @@ send; write down the result. Who finds a Message-ID without a result makes that 
 server's yes and our note of it sends a mail twice, and then both carry one Message-ID. Who is killed by a mail has
 noted the try, so that the recipient is put off and the next run serves the others first.
 
-Whoever has waited longest is served first (`alerts.due`). What a recipient, a mail or a stored document breaks costs
+Whoever has waited longest is served first (`delivery.due`). What a recipient, a mail or a stored document breaks costs
 itself. A server that is down, or loses the line with several recipients in a row, ends the run; so does its time.
 """
 
@@ -23,17 +23,17 @@ from typing import Protocol
 
 from elasticsearch import Elasticsearch
 
-from alerts.compose import Item, Mail, Plan, plan, try_out
-from alerts.corrections import announced
-from alerts.due import lease_of, look
 from alerts.highlight import highlights
-from alerts.links import Links
-from alerts.mail import Story, render
-from alerts.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
-from alerts.outbox import Outbox, outcome_for, with_outcome
 from alerts.query import marking_query
 from alerts.saved import SavedSearches
-from alerts.smtp import SendResult
+from delivery.compose import Item, Mail, Plan, plan, try_out
+from delivery.corrections import announced
+from delivery.due import lease_of, look
+from delivery.links import Links
+from delivery.mail import Story, render
+from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
+from delivery.outbox import Outbox, outcome_for, with_outcome
+from delivery.smtp import SendResult
 from newswatch.clock import running_from
 from newswatch.errors import NewswatchError
 from newswatch.mail_address import mail_address
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 class Sends(Protocol):
-    """What hands mails to a server: `alerts.smtp.Mailer`."""
+    """What hands mails to a server: `delivery.smtp.Mailer`."""
 
     def send(self, message: EmailMessage, recipients: Sequence[str]) -> SendResult:
         """Offer the mail, once."""

@@ -18,8 +18,8 @@ from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from alerts import schedule
-from alerts.compose import Item, Mail
-from alerts.links import Action, Link, Links
+from delivery.compose import Item, Mail
+from delivery.links import Action, Link, Links
 from ingest.urls import is_address
 from newswatch.mail_address import mail_address
 from newswatch.model import Article, Evidence, Passage, Tag
@@ -433,7 +433,7 @@ def templates(package: str) -> Environment:
 
 @cache
 def _environment() -> Environment:
-    environment = templates("alerts")
+    environment = templates("delivery")
     environment.filters["wrapped"] = lambda text, indent="": fill(
         text, 76, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

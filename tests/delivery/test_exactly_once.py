@@ -5,7 +5,7 @@ stands still, what another worker does meanwhile, how much time passes, and what
 end all is well again for some hours, and then everybody has been told everything by exactly one mail. Sent twice is
 only what the SMTP window leaves open, with one Message-ID.
 
-    NEWSWATCH_EXAMPLES=300 pytest tests/alerts/test_exactly_once.py     # others each time; a failure prints its example
+    NEWSWATCH_EXAMPLES=300 pytest tests/delivery/test_exactly_once.py  # others each time; a failure prints its example
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from store.names import Names
-from tests.alerts.cases import Case, Mortal, a_case, check, open_mortal
-from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press
+from tests.delivery.cases import Case, Mortal, a_case, check, open_mortal
+from tests.delivery.post_office import PostOffice
 from tests.factories import NOW
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from alerts import schedule
-from alerts.mailbox import Mailbox
-from alerts.outbox import Sent, mute_rule, outcome_for
+from delivery.mailbox import Mailbox
+from delivery.outbox import Sent, mute_rule, outcome_for
 from newswatch.model import Delivery, DeliveryKind, SavedSearch
 
 STORIES_PER_MAIL: Final = 500

@@ -10,11 +10,11 @@ from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
 from alerts import schedule
-from alerts.compose import Item, Mail, MailKind
 from alerts.highlight import highlights
-from alerts.links import Links
-from alerts.mail import Story, render
 from alerts.query import to_query
+from delivery.compose import Item, Mail, MailKind
+from delivery.links import Links
+from delivery.mail import Story, render
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from newswatch.settings import Settings
 from search.story_view import independent_sources

@@ -8,16 +8,16 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.corrections import Told, announced, owe_corrections
-from alerts.deliver import deliver
 from alerts.match import match_batch
-from alerts.outbox import Outbox, OweReport
-from alerts.smtp import Mailer
+from delivery.corrections import Told, announced, owe_corrections
+from delivery.deliver import deliver
+from delivery.outbox import Outbox, OweReport
+from delivery.smtp import Mailer
 from newswatch.model import Article
 from newswatch.settings import Settings
 from store.names import Names
-from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
+from tests.delivery.post_office import PostOffice
 from tests.factories import NOW
 
 ANN, BOB = "ann@reader.example", "bob@reader.example"

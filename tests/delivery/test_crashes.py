@@ -13,11 +13,11 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.due import LEASE
+from delivery.due import LEASE
 from store.names import Names
-from tests.alerts.cases import Mortal, a_case, check, open_mortal
-from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press
+from tests.delivery.cases import Mortal, a_case, check, open_mortal
+from tests.delivery.post_office import PostOffice
 from tests.factories import NOW
 
 pytestmark = pytest.mark.slow

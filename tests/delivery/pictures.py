@@ -1,6 +1,6 @@
 """Pictures of the demo's mails, as the documentation shows them.
 
-    make demo && python -m tests.alerts.pictures docs/pictures
+    make demo && python -m tests.delivery.pictures docs/pictures
 
 They are taken of the mails that the demo's mail catcher has kept, so they show what was sent.
 """

@@ -1,4 +1,4 @@
-"""What tests of alerts share: a post office, and settings that lead to it."""
+"""What tests of delivery share: a post office, and settings that lead to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from newswatch.settings import Settings
-from tests.alerts.post_office import PostOffice, open_post_office
+from tests.delivery.post_office import PostOffice, open_post_office
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from alerts.compose import Item, Mail
-from alerts.links import Links
-from alerts.mail import Story, header, in_context, one_line, render, safe_url, shortened, when
+from delivery.compose import Item, Mail
+from delivery.links import Links
+from delivery.mail import Story, header, in_context, one_line, render, safe_url, shortened, when
 from newswatch.model import Article, Delivery, DeliveryState, Evidence, Passage, Tag
 from newswatch.settings import Settings
 from tests.factories import NOW, a_source, an_article

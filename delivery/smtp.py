@@ -1,6 +1,6 @@
 """Handing mails to the mail server. Its answers are values; nothing here raises for them.
 
-A mail has `Settings.smtp_deadline_s` in all, whatever the server does (`alerts.smtp_connection`).
+A mail has `Settings.smtp_deadline_s` in all, whatever the server does (`delivery.smtp_connection`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from types import TracebackType
 from typing import Final
 
-from alerts.smtp_connection import Connection, Dialogue, Lookup
+from delivery.smtp_connection import Connection, Dialogue, Lookup
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 

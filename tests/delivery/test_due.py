@@ -10,20 +10,20 @@ from datetime import datetime, timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.deliver import DeliverReport, deliver
-from alerts.due import Due, due_at, look, moment_of, sorted_out
-from alerts.mailbox import Mailbox
-from alerts.outbox import Outbox, Waiting
 from alerts.saved import SavedSearches
-from alerts.smtp import Mailer
+from delivery.deliver import DeliverReport, deliver
+from delivery.due import Due, due_at, look, moment_of, sorted_out
+from delivery.mailbox import Mailbox
+from delivery.outbox import Outbox, Waiting
+from delivery.smtp import Mailer
 from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from store import bulk
 from store.documents import dump
 from store.names import Names
-from tests.alerts.post_office import PostOffice
 from tests.alerts.press import Press, a_search, a_story
+from tests.delivery.post_office import PostOffice
 from tests.factories import NOW
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

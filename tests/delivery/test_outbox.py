@@ -1,0 +1,98 @@
+"""What is owed: once for each story and each event, and one search's fault costs its own mails alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from alerts.match import match_batch
+from alerts.volume import Event
+from delivery.deliver import deliver
+from delivery.outbox import Outbox, OweReport
+from delivery.smtp import Mailer
+from newswatch.errors import StoreError
+from newswatch.model import DeliveryState, Match, SavedSearch
+from newswatch.problems import Bulkhead
+from newswatch.settings import Settings
+from store.names import Names
+from tests.alerts.press import Press, a_search, a_story
+from tests.delivery.post_office import PostOffice
+from tests.factories import NOW
+
+pytestmark = pytest.mark.slow
+
+GOOD = a_search("good", "glacier")
+
+
+@pytest.fixture
+def press(es: Elasticsearch, names: Names) -> Press:
+    return Press(es, names)
+
+
+def matches_of(press: Press, *searches: SavedSearch) -> tuple[Match, ...]:
+    batch = press.publish(a_story(1), a_story(11))
+    return match_batch(press.es, press.names, batch, searches).matches
+
+
+def test_a_search_whose_mails_can_t_be_owed(press: Press) -> None:
+    bad = a_search("bad", "glacier")
+    matches, walls = matches_of(press, GOOD, bad), Bulkhead("match")
+    broken = replace(bad, schedule="now and then")
+    report = Outbox(press.es, press.names).owe(matches, [GOOD, broken], NOW, bulkhead=walls)
+    assert report.created == 2
+    assert [(p.subject, "no schedule" in p.reason) for p in walls.problems] == [("bad", True)]
+
+
+def test_a_blocked_outbox_is_no_search_s_fault(press: Press) -> None:
+    matches = matches_of(press, GOOD)
+    press.es.indices.put_settings(index=press.names.deliveries, settings={"index.blocks.write": True})
+    with pytest.raises(StoreError, match=r"index\.blocks\.write"):
+        Outbox(press.es, press.names).owe(matches, [GOOD], NOW, bulkhead=Bulkhead("match"))
+
+
+def test_a_story_is_told_by_the_report_that_was_published_first(press: Press) -> None:
+    """Whichever was written first: the feeds of a batch are read side by side."""
+    batch = press.publish(
+        a_story(1, story_id="s", published=NOW),
+        a_story(2, story_id="s", published=NOW - timedelta(hours=1)),
+        a_story(3, story_id="s", published=None),
+    )
+    matches = match_batch(press.es, press.names, batch, [everything := a_search("all", "plan")]).matches
+    outbox = Outbox(press.es, press.names)
+    assert outbox.owe(matches, [everything], NOW).created == 1
+    (told,) = outbox.get(["all~s"])
+    assert told.value.article_id == a_story(2).id
+
+
+EVENTS = [
+    Event("ice", "spike", "spike-20260301T00", "Ice: 9 articles within an hour, usually 1.0"),
+    Event("quiet", "silence", "silence-20260225T050600", "Quiet: nothing since 25 Feb 2026, 05:06 UTC"),
+]
+WATCHING = [a_search("ice", "glacier", kind="spike"), a_search("quiet", "orchard", kind="silence")]
+
+
+def test_an_event_is_told_once(es: Elasticsearch, names: Names, posted: Settings, office: PostOffice) -> None:
+    outbox = Outbox(es, names)
+    assert outbox.owe_events(EVENTS, WATCHING, NOW) == OweReport(created=2, existing=0)
+    assert outbox.owe_events(EVENTS, WATCHING, NOW + timedelta(minutes=5)) == OweReport(created=0, existing=2)
+    assert deliver(es, names, posted, now=NOW, mailer=Mailer(posted)).sent == 1
+    (message,) = office.messages
+    text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert EVENTS[0].headline in text
+    assert "UNUSUALLY MANY ARTICLES" in text
+    assert EVENTS[1].headline in text
+    assert str(message["X-Newswatch-Alerts"]) == "ice, quiet"
+
+
+def test_an_event_of_a_muted_search_is_suppressed_and_one_that_can_t_be_owed_costs_itself(press: Press) -> None:
+    outbox, walls = Outbox(press.es, press.names), Bulkhead("match")
+    muted = replace(WATCHING[0], mute_until=NOW + timedelta(days=1))
+    broken = replace(WATCHING[1], schedule="now and then")
+    assert outbox.owe_events(EVENTS, [muted, broken], NOW, bulkhead=walls).created == 1
+    assert [(p.subject, "no schedule" in p.reason) for p in walls.problems] == [("quiet", True)]
+    outbox.refresh()
+    (kept,) = outbox.latest("ice", 10)
+    assert (kept.state, kept.kind, kept.headline) == (DeliveryState.SUPPRESSED, "spike", EVENTS[0].headline)
