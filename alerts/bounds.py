@@ -13,8 +13,8 @@ from typing import Final
 
 from alerts import schedule
 from ingest.dates import in_utc
+from newswatch.alert import SavedSearch
 from newswatch.errors import QueryError
-from newswatch.model import SavedSearch
 from search.limits import MAX_CHARS, check_cost, check_length, shown
 from search.lucene import as_lucene
 

@@ -15,7 +15,7 @@ from elasticsearch.helpers import scan
 from alerts.hits import SOURCE, all_found
 from alerts.query import to_query
 from alerts.saved import Change
-from newswatch.model import Match, SavedSearch
+from newswatch.alert import Match, SavedSearch
 from search.asking import answering, impatient
 from search.story_view import independent_sources
 from store.names import Names

@@ -17,8 +17,9 @@ from elasticsearch.helpers import scan
 
 from alerts.hits import SOURCE, Found, all_found
 from alerts.query import Query, to_query
+from newswatch.alert import Match, SavedSearch
+from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
-from newswatch.model import Batch, Match, SavedSearch
 from search.asking import ANSWER_S, TIMEOUT, impatient, too_slow, verdict
 from search.story_view import independent_sources
 from store.names import Names

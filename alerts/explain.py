@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from elasticsearch import Elasticsearch
 
 from alerts.query import Query, to_query
+from newswatch.alert import SavedSearch
+from newswatch.article import Article
 from newswatch.errors import NewswatchError, QueryError
-from newswatch.model import Article, SavedSearch
 from search.asking import SlowSearchError, count
 from search.lucene import as_lucene
 from search.query import text_query

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from alerts.query import Query, filters_of
-from newswatch.model import SavedSearch
+from newswatch.alert import SavedSearch
 from search.lucene import as_lucene
 from search.query import text_query
 from store.mapping import ARTICLE, fields_of

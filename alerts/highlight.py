@@ -9,7 +9,8 @@ from typing import Any
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch
 
 from alerts.query import Query
-from newswatch.model import Passage, TextField
+from newswatch.alert import Passage
+from newswatch.article import TextField
 from search.asking import TIMEOUT, impatient
 from search.highlight import analyzer_of, highlighting, unmarked
 from store.names import Names

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from newswatch.model import Match
+from newswatch.alert import Match
 from store.documents import read, readable
 
 SOURCE = ["seq", "story_id", "published", "provenance.fetched_at", "indexed_at"]

@@ -39,8 +39,9 @@ from alerts.formula import EVERYWHERE, Clause, Formula, formula, gather, may_be_
 from alerts.hits import SOURCE, Found, all_found
 from alerts.query import Query
 from alerts.vocabulary import PAGE, Read, UnreadableError, Vocabulary, read
+from newswatch.alert import Match, SavedSearch
+from newswatch.batch import Batch
 from newswatch.errors import StoreError
-from newswatch.model import Batch, Match, SavedSearch
 from newswatch.problems import Bulkhead, Problem
 from newswatch.texts import cut_short
 from store.mapping import ANALYZERS, UNSTEMMED

@@ -8,8 +8,8 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from newswatch.alert import SavedSearch, TagFilter
 from newswatch.errors import QueryError
-from newswatch.model import SavedSearch, TagFilter
 from search.asking import answering, ask, impatient
 from search.limits import TooCostlyError, shown
 from search.lucene import as_lucene

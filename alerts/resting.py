@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from elasticsearch import ApiError, Elasticsearch
 
-from newswatch.model import SavedSearch
+from newswatch.alert import SavedSearch
 from newswatch.problems import Problem
 from store.names import Names
 from store.quarantine import Quarantine, moment

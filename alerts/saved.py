@@ -22,9 +22,10 @@ from alerts import bounds, schedule
 from alerts.bounds import BOUNDS
 from alerts.query import check
 from newswatch import config
+from newswatch.alert import SavedSearch, SearchKind, TagFilter
+from newswatch.article import Level
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError, StoreError
 from newswatch.mail_address import mail_address
-from newswatch.model import Level, SavedSearch, SearchKind, TagFilter
 from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
 from search.asking import HeavySearchError, SlowSearchError
 from store.documents import Document, Stored, dump, load, problem_of, read, require_id, stored, values

@@ -11,7 +11,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from alerts.query import Query, to_query
-from newswatch.model import Article, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.article import Article
 from search.asking import SlowSearchError, ask, count
 from search.limits import shown
 from search.story_view import independent_sources

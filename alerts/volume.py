@@ -13,9 +13,9 @@ from elasticsearch import Elasticsearch
 
 from alerts.bounds import unusable
 from alerts.query import Query, to_query
+from newswatch.alert import SavedSearch
 from newswatch.clock import SKEW
 from newswatch.errors import QueryError
-from newswatch.model import SavedSearch
 from newswatch.problems import Bulkhead
 from search.asking import ask
 from store.names import Names

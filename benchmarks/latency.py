@@ -31,7 +31,7 @@ from embedded.newsroom_site.content import Expected, Story
 from embedded.stack import mail_folder
 from ingest.urls import article_id
 from jobs.context import Context, open_context
-from newswatch.model import Delivery
+from newswatch.delivery import Delivery
 from newswatch.settings import Settings
 
 READER = "reader@example.org"

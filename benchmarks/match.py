@@ -30,7 +30,9 @@ from elasticsearch.helpers import parallel_bulk
 from alerts.match import match_batch
 from alerts.query import to_query
 from embedded.elasticsearch import start_elasticsearch
-from newswatch.model import Article, Batch, BatchState, Provenance, SavedSearch, Source
+from newswatch.alert import SavedSearch
+from newswatch.article import Article, Provenance, Source
+from newswatch.batch import Batch, BatchState
 from newswatch.settings import Settings
 from store.client import connect, set_up
 from store.documents import to_document

@@ -33,7 +33,7 @@ from embedded.elasticsearch import start_elasticsearch
 from embedded.processes import free_port
 from ingest.feeds import load_feeds
 from jobs.context import Context, open_context
-from newswatch.model import Article
+from newswatch.article import Article
 from newswatch.settings import Settings, default_config_dir
 from store.documents import to_document
 from store.feeds import FeedStore

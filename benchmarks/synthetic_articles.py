@@ -22,7 +22,7 @@ from pathlib import Path
 
 from embedded.newsroom_site.content import Story, load_stories
 from ingest.urls import article_id
-from newswatch.model import Article, Evidence, Provenance, Source, Tag, Version
+from newswatch.article import Article, Evidence, Provenance, Source, Tag, Version
 from transforms.enrich import enrich
 from transforms.fingerprint import text_hash
 from transforms.tag import Tagger

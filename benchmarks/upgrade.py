@@ -22,7 +22,7 @@ from elasticsearch import Elasticsearch
 
 from benchmarks.search import MONTHS, NAMES, WRITERS, Archive, synthesizer
 from embedded.elasticsearch import start_elasticsearch
-from newswatch.model import Batch, BatchState
+from newswatch.batch import Batch, BatchState
 from newswatch.settings import Settings
 from store.articles import ArticleStore
 from store.client import connect, set_up

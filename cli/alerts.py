@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from alerts.trial import Trial
     from delivery.feedback import Quality
     from jobs.context import Context
-    from newswatch.model import Article, Delivery, SavedSearch
+    from newswatch.alert import SavedSearch
+    from newswatch.article import Article
+    from newswatch.delivery import Delivery
 
 alerts_app = typer.Typer(help="The saved searches, and the mails they send.", no_args_is_help=True)
 
@@ -229,7 +231,7 @@ def try_query(
     from alerts.saved import with_fields
     from alerts.trial import compare, trial
     from delivery.feedback import labelled
-    from newswatch.model import SavedSearch
+    from newswatch.alert import SavedSearch
 
     context, saved = _open()
     known = next((search for search in saved.all() if search.id == query), None)
@@ -394,7 +396,7 @@ def _fields(**given: Any) -> dict[str, Any]:
 @_with_options
 def add(alert_id: str, fields: dict[str, Any], yes: bool) -> None:
     """Save a new search."""
-    from newswatch.model import SavedSearch
+    from newswatch.alert import SavedSearch
 
     context, saved = _open()
     if any(search.id == alert_id for search in saved.all()):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embedded.mail import CaughtMail
     from embedded.newsroom_site.content import Story
     from jobs.context import Context
-    from newswatch.model import Article
+    from newswatch.article import Article
     from store.feeds import FeedRecord
 
 CANONICAL = "nato-joins-coalition"
@@ -172,7 +172,7 @@ class Demo:
         """Save a search that mails a digest at a full minute soon, but after what is published next is matched."""
         from alerts.saved import SavedSearches
         from delivery.latency import LEGS, latency
-        from newswatch.model import SavedSearch, TagFilter
+        from newswatch.alert import SavedSearch, TagFilter
 
         now = datetime.now(UTC)
         legs = {leg.name: leg.longest for leg in latency(self._context.es, self._context.names, now - _DAY)}

@@ -19,7 +19,7 @@ from rich.text import Text
 from cli.output import AsJson, ago, emit_json, err, out, printable
 from cli.problems import problem_json
 from newswatch.errors import NewswatchError
-from newswatch.model import Feed, FeedHealth, Gap
+from newswatch.feed import Feed, FeedHealth, Gap
 
 if TYPE_CHECKING:
     from ingest.check import Checked

@@ -35,7 +35,7 @@ def parse_command(
     What was wrong with it is told on standard error. Ends with 2 if it is no feed.
     """
     from ingest.parse import parse
-    from newswatch.model import NotAFeed
+    from ingest.parsed import NotAFeed
 
     feed = parse(_read(file), url=url, content_type=content_type, now=datetime.now(UTC))
     if isinstance(feed, NotAFeed):

@@ -21,7 +21,7 @@ from cli.output import AsJson, emit_json, err, out
 
 if TYPE_CHECKING:
     from jobs.context import Context
-    from newswatch.model import Article
+    from newswatch.article import Article
     from search.facets import Facet
     from search.query import Hit, Results, Sort
 

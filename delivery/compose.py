@@ -11,7 +11,8 @@ from typing import Final, Literal
 from alerts import schedule
 from delivery.mailbox import Mailbox
 from delivery.outbox import Sent, mute_rule, outcome_for
-from newswatch.model import Delivery, DeliveryKind, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.delivery import Delivery, DeliveryKind
 
 STORIES_PER_MAIL: Final = 500
 """More stories than that are told by several mails: no server takes one of 10,000."""

@@ -13,7 +13,10 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from delivery.outbox import Outbox, OweReport
-from newswatch.model import Article, Batch, Delivery, DeliveryKind, DeliveryState, Passage
+from newswatch.alert import Passage
+from newswatch.article import Article
+from newswatch.batch import Batch
+from newswatch.delivery import Delivery, DeliveryKind, DeliveryState
 from newswatch.problems import Bulkhead
 from store.documents import from_document, readable
 from store.names import Names

@@ -34,10 +34,11 @@ from delivery.mail import Story, render
 from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from delivery.outbox import Outbox, outcome_for, with_outcome
 from delivery.smtp import SendResult
+from newswatch.alert import Passage, SavedSearch
 from newswatch.clock import running_from
+from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import NewswatchError
 from newswatch.mail_address import mail_address
-from newswatch.model import Delivery, DeliveryState, Outcome, Passage, SavedSearch
 from newswatch.problems import Bulkhead, Problem, collecting, is_trouble, reason_of
 from newswatch.settings import Settings
 from search.story_view import independent_sources

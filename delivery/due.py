@@ -18,7 +18,7 @@ from alerts.saved import SavedSearches
 from delivery.compose import throttled_until
 from delivery.mailbox import Mailbox, Mailboxes, believed, is_held
 from delivery.outbox import Outbox, Waiting
-from newswatch.model import SavedSearch
+from newswatch.alert import SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from store.names import Names

@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from delivery.outbox import read_delivery
-from newswatch.model import Delivery, DeliveryState
+from newswatch.delivery import Delivery, DeliveryState
 from store.documents import values
 from store.names import Names
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from elasticsearch import Elasticsearch
 
 from delivery.outbox import read_delivery
-from newswatch.model import Delivery
+from newswatch.delivery import Delivery
 from store.documents import values
 from store.names import Names
 

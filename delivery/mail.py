@@ -21,8 +21,9 @@ from alerts import schedule
 from delivery.compose import Item, Mail
 from delivery.links import Action, Link, Links
 from ingest.urls import is_address
+from newswatch.alert import Passage
+from newswatch.article import Article, Evidence, Tag
 from newswatch.mail_address import mail_address
-from newswatch.model import Article, Evidence, Passage, Tag
 from newswatch.settings import Settings
 from newswatch.topics import tag_path
 from search.highlight import joined

@@ -18,8 +18,9 @@ from elasticsearch.helpers import scan
 
 from alerts import schedule
 from alerts.volume import Event
+from newswatch.alert import Match, SavedSearch
+from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import NewswatchError, StoreError
-from newswatch.model import Delivery, DeliveryState, Match, Outcome, SavedSearch
 from newswatch.problems import Bulkhead, Problem
 from store import bulk
 from store.documents import Document, Stored, dump, load, require_id, values

@@ -15,7 +15,9 @@ from alerts.query import to_query
 from delivery.compose import Item, Mail, MailKind
 from delivery.links import Links
 from delivery.mail import Story, render
-from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.article import Article
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
 from search.story_view import independent_sources
 from store.names import Names

@@ -36,7 +36,7 @@ from embedded.newsroom_site.printing import Document, Press
 from embedded.newsroom_site.site import Site, add, correct, edit, open_site, publish
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import NewswatchError, StackError
-from newswatch.model import Feed
+from newswatch.feed import Feed
 from newswatch.settings import default_config_dir
 
 HOST = "127.0.0.1"

@@ -19,7 +19,7 @@ from typing import Final
 
 from ingest.urls import canonicalize, fragment_of, is_address, part_url, shown
 from ingest.wording import words
-from newswatch.model import Entry
+from newswatch.entry import Entry
 
 _MARK: Final = "newswatch-entry="
 """How a part begins that is made of an id, a title or a text."""

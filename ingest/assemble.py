@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote_plus
 
+from ingest.extracted import Extracted
 from ingest.identity import agreed_url
 from ingest.urls import absolute, canonicalize, domain_of, is_address, known_id, part_url, untracked
-from newswatch.model import Article, Entry, Extracted, Feed, Provenance, Source, TextStatus
+from newswatch.article import Article, Provenance, Source, TextStatus
+from newswatch.entry import Entry
+from newswatch.feed import Feed
 
 SHORT_CHARS: Final = 1_200
 """A feed's text below this is a teaser: the page is asked for."""

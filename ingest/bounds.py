@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 
+from ingest.extracted import Extracted
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import CONTROLS
 from ingest.unpack import NotUnpackedError, unpacked
-from newswatch.model import Entry, Extracted, NotAFeed, ParsedFeed
+from newswatch.entry import Entry
 
 T = TypeVar("T")
 

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from ingest.discover import MOST_CANDIDATES, likeliest
 from ingest.fetch import Fetcher
+from ingest.fetched import Fetched, FetchFailed, FetchResult, Request
+from ingest.parsed import NotAFeed
 from ingest.schedule import permanent_target
-from newswatch.model import Feed, Fetched, FetchFailed, FetchResult, NotAFeed, Request
+from newswatch.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest import bounds
+from ingest.fetched import Fetched, FetchFailed, Request
+from ingest.parsed import ParsedFeed
 from ingest.urls import absolute, read_address
-from newswatch.model import Fetched, FetchFailed, ParsedFeed, Request
 
 if TYPE_CHECKING:
     from ingest.fetch import Fetcher

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 from ingest import boilerplate, bounds, dates, text, walls
 from ingest.authors import names_in
 from ingest.encodings import decoded
+from ingest.extracted import Extracted
 from ingest.parse import language_of
 from ingest.structured import PageFacts, read_facts
 from ingest.titles import Titles, choose_title, site_label
 from ingest.unpack import NotUnpackedError, unpacked
 from ingest.urls import absolute, host_of
 from ingest.zones import Hints, hints_of
-from newswatch.model import Extracted
 
 if TYPE_CHECKING:
     from lxml import etree

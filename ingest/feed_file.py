@@ -18,7 +18,7 @@ import yaml
 from ingest.feeds import FeedSpec, load_feeds
 from ingest.urls import article_id
 from newswatch.errors import ConfigError
-from newswatch.model import Feed
+from newswatch.feed import Feed
 
 _ORDER = ("id", "title", "url", "site", "country", "language", "topics", "kind", "owner", "full_text", "enabled")
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from ingest.urls import article_id, read_address, shown
 from newswatch import config
 from newswatch.errors import ConfigError
-from newswatch.model import Feed, FullText
+from newswatch.feed import Feed, FullText
 
 Kind = Literal[
     "international",

@@ -19,6 +19,7 @@ import aiohttp
 from yarl import URL
 
 import newswatch
+from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
 from ingest.guard import ForbiddenAddressError, GuardedResolver, refusal
 from ingest.heads import MAX_FIELD, MAX_FIELDS
 from ingest.http import header_text, kind_of, location_of, retry_after_s, validator
@@ -29,7 +30,6 @@ from ingest.schedule import answered
 from ingest.unpack import NotUnpackedError, Unpacking
 from ingest.urls import Address, AddressError, read_address, resolve, shown
 from ingest.wire import ForgivingConnector, UnreadableAnswerError
-from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
 from newswatch.problems import REASON_CHARS, reason_of
 from newswatch.settings import Settings
 from newswatch.texts import cut_short

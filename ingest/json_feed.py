@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from ingest import bounds, text
 from ingest.parse import Draft, authors_of, dated, drafted, finish, language_of, link_of, storable
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import absolute
 from ingest.zones import Hints, hints_of
-from newswatch.model import NotAFeed, ParsedFeed
 
 _TEXTS: Final = ("id", "url", "title", "content_html", "content_text", "summary", "date_published", "date_modified")
 MAX_DIGITS: Final = 1_000

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ingest.feeds import FeedSpec
 from ingest.urls import shown
-from newswatch.model import Feed
+from newswatch.feed import Feed
 
 NAMESPACE: Final = "https://newswatch.invalid/opml"
 _DECLARATION: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")

@@ -26,11 +26,12 @@ from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
 from ingest.authors import names_in
 from ingest.bounded_feedparser import TooMuchError
 from ingest.discover import advertised
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import repaired
 from ingest.unpack import NotUnpackedError, unpacked
 from ingest.urls import AddressError, absolute, domain_of, is_address, read_address, resolve, shown
 from ingest.zones import Hints, hints_of
-from newswatch.model import Entry, NotAFeed, ParsedFeed
+from newswatch.entry import Entry
 from newswatch.problems import Bulkhead, Fault, no_fault
 
 MAX_BYTES: Final = 50_000_000

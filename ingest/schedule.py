@@ -14,23 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotModified, Request
 from ingest.http import retry_after_s, seconds_of, validator
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import AddressError, host_of, is_address, read_address
-from newswatch.model import (
-    Entry,
-    FailureKind,
-    Feed,
-    FeedHealth,
-    FeedState,
-    Fetched,
-    FetchFailed,
-    FetchResult,
-    Gap,
-    NotAFeed,
-    NotModified,
-    ParsedFeed,
-    Request,
-)
+from newswatch.entry import Entry
+from newswatch.feed import Feed, FeedHealth, FeedState, Gap
 from newswatch.settings import Settings
 
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)

@@ -8,9 +8,9 @@ from lxml import etree
 
 from ingest import text
 from ingest.parse import Draft, dated, drafted, finish, language_of, link_of
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import absolute
 from ingest.zones import hints_of
-from newswatch.model import NotAFeed, ParsedFeed
 
 
 def parse_sitemap(body: bytes, *, url: str | None, country: str | None, now: datetime) -> ParsedFeed | NotAFeed:

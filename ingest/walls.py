@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from newswatch.model import TextStatus
+from newswatch.article import TextStatus
 
 SHELL_CHARS: Final = 80
 """Less text than that is no article; half of it in scripts that need few characters."""

@@ -11,12 +11,13 @@ from typing import Final
 
 from ingest.bounds import harmless
 from ingest.fetch import Fetcher
+from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult
 from ingest.parse import parse
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.schedule import request_of
 from jobs.lease import Lease
 from jobs.polled import Polled
 from newswatch.clock import Clock
-from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, NotAFeed, ParsedFeed
 from newswatch.problems import Bulkhead, Problem
 from store.documents import Stored
 from store.feeds import FeedRecord

@@ -21,7 +21,7 @@ from delivery.mail import headed, safe_url, templates, when
 from delivery.smtp import Mailer
 from jobs.context import Context, job
 from newswatch.errors import NewswatchError
-from newswatch.model import FeedHealth
+from newswatch.feed import FeedHealth
 from newswatch.settings import Settings
 from store.feeds import FeedRecord, FeedStore
 from store.notices import HealthChange, NoticeStore, Pending, Told

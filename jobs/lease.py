@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from newswatch.batch import Batch, BatchState
 from newswatch.clock import Clock
-from newswatch.model import Batch, BatchState
 from store.batches import BatchStore
 
 BEGIN_UNTIL: Final = 0.85

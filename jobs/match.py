@@ -19,7 +19,8 @@ from alerts.volume import events
 from delivery.corrections import owe_corrections
 from delivery.outbox import Outbox
 from jobs.context import Context, job
-from newswatch.model import Batch, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.batch import Batch
 from newswatch.problems import Bulkhead
 from store.batches import BatchStore
 from store.documents import Stored

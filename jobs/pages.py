@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Final
 
 from ingest.extract import extract
+from ingest.extracted import Extracted
 from ingest.fetch import Fetcher
+from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult
 from newswatch.clock import Clock
-from newswatch.model import Extracted, FailureKind, Fetched, FetchFailed, FetchResult
 from newswatch.problems import Bulkhead
 
 READERS: Final = 4

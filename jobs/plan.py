@@ -20,7 +20,7 @@ from ingest.schedule import misaddressed, resting_hosts
 from ingest.urls import host_of, is_address, site_of
 from jobs.context import Context, job
 from newswatch.errors import ConfigError
-from newswatch.model import FeedState
+from newswatch.feed import FeedState
 from newswatch.problems import Bulkhead, Problem
 from store.batches import BatchStore
 from store.documents import Stored

@@ -9,11 +9,14 @@ from typing import Final
 
 from ingest.apart import are_alike, page_of
 from ingest.assemble import wants_page
+from ingest.fetched import FetchFailed, FetchResult
 from ingest.identity import may_be_renamed
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.schedule import page_rest_s, page_retry_s
 from ingest.urls import article_id, is_address, known_id, part_url
 from jobs.recognise import leads_elsewhere
-from newswatch.model import Article, Entry, FetchFailed, FetchResult, NotAFeed, ParsedFeed
+from newswatch.article import Article
+from newswatch.entry import Entry
 from store.documents import Stored
 from store.entries import EntryRecord, alias_of, content_hash, has_title, says_the_same
 from store.feeds import FeedRecord

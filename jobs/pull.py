@@ -28,6 +28,8 @@ from ingest.apart import page_of
 from ingest.assemble import assemble, wants_page
 from ingest.extract import extractor_version
 from ingest.fetch import Fetcher
+from ingest.fetched import Fetched, FetchFailed, NotModified
+from ingest.parsed import NotAFeed
 from ingest.schedule import WITNESSES, after_poll, answered, is_our_outage, is_silent, last_answer, may_be_ours
 from ingest.urls import host_of, is_address, known_id, shown
 from jobs.answers import LINGER_S, Answers
@@ -51,17 +53,10 @@ from jobs.polled import (
     share,
 )
 from jobs.recognise import Memory, Recognised, leading, more_keys, recognise
-from newswatch.model import (
-    Article,
-    Batch,
-    BatchState,
-    Entry,
-    FeedState,
-    Fetched,
-    FetchFailed,
-    NotAFeed,
-    NotModified,
-)
+from newswatch.article import Article
+from newswatch.batch import Batch, BatchState
+from newswatch.entry import Entry
+from newswatch.feed import FeedState
 from newswatch.problems import Bulkhead, Problem, is_trouble
 from store.articles import ArticleStore, Refused, WriteReport
 from store.batches import BatchStore

@@ -18,7 +18,7 @@ from ingest.fetch import Fetcher
 from ingest.urls import is_part
 from jobs.context import Context, job
 from jobs.pages import READERS, Page, Pages
-from newswatch.model import Article
+from newswatch.article import Article
 from newswatch.problems import Bulkhead
 from store.articles import ArticleStore
 from store.batches import BatchStore

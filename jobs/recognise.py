@@ -15,7 +15,9 @@ from ingest.apart import Step, is_edit, page_of, set_apart, shared_names, steps
 from ingest.assemble import wants_page
 from ingest.urls import known_id, part_url
 from ingest.wording import words
-from newswatch.model import Article, Entry, Feed
+from newswatch.article import Article
+from newswatch.entry import Entry
+from newswatch.feed import Feed
 from store.entries import EntryRecord, content_hash, entry_key, has_title, says_the_same, shared_by
 
 Recognised = tuple[Entry, EntryRecord | None]

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from jobs.context import Context, job
+from newswatch.article import Article, Level
 from newswatch.errors import StoreError
-from newswatch.model import Article, Level
 from store import bulk
 from store.articles import ArticleStore
 from store.documents import Document, Stored, all_stored, renewed, with_document

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
-from newswatch.model import Article
+from newswatch.article import Article
 from search.asking import TIMEOUT, answering, impatient, too_slow
 from search.query import Sort, text_query, to_query, with_recency
 from search.syntax import parse

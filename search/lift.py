@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from newswatch.model import TagFilter
+from newswatch.alert import TagFilter
 from search.syntax import Filter, Parsed
 
 _LISTS = {"lang": "languages", "country": "countries", "source": "sources", "kind": "kinds"}

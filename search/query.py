@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 from elastic_transport import ApiResponseMeta
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
+from newswatch.article import Article
 from newswatch.errors import QueryError
-from newswatch.model import Article
 from newswatch.problems import Problem, set_aside
 from search import facets, highlight
 from search.asking import TIMEOUT, answering, ask, explain_refusal, impatient, refused, too_slow, verdict

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from elasticsearch import Elasticsearch, NotFoundError
 
-from newswatch.model import Article, Version
+from newswatch.article import Article, Version
 from store.documents import from_document, read, values
 from store.names import Names
 

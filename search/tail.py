@@ -14,7 +14,8 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
-from newswatch.model import SEQ_PER_BATCH, Article
+from newswatch.article import Article
+from newswatch.batch import SEQ_PER_BATCH
 from search.asking import ask
 from search.query import to_query
 from search.syntax import Parsed, parse

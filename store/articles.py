@@ -10,8 +10,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from newswatch.article import Article
+from newswatch.batch import Batch
 from newswatch.errors import DocumentError, StoreError
-from newswatch.model import Article, Batch
 from store import bulk, faults
 from store.documents import Document, Hit, Stored, all_stored, read, renewed, stored, to_document, with_document
 from store.generations import await_writable, create_slice, home_of, live_slices

@@ -14,9 +14,9 @@ from typing import Any
 
 from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 
+from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
 from newswatch.clock import SKEW
 from newswatch.errors import StoreError
-from newswatch.model import SEQ_PER_BATCH, Batch, BatchState
 from store import bulk, faults
 from store.documents import Stored, dump, load, read, require_id, stored
 from store.names import Names

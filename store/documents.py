@@ -16,8 +16,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
+from newswatch.article import Article
 from newswatch.errors import DocumentError
-from newswatch.model import Article, Feed, FeedState
+from newswatch.feed import Feed, FeedState
 from newswatch.problems import Problem, reason_of, set_aside
 from store.mapping import ANALYZERS, UNSTEMMED
 from store.topic_words import words_for

@@ -10,7 +10,7 @@ from datetime import datetime
 from elasticsearch import Elasticsearch
 
 from ingest.wording import words
-from newswatch.model import Entry
+from newswatch.entry import Entry
 from newswatch.problems import Bulkhead, Problem
 from store import bulk
 from store.documents import dump, load, readable, require_id, values

@@ -10,8 +10,8 @@ from typing import Any
 from elasticsearch import Elasticsearch, NotFoundError
 
 from ingest.schedule import retried
+from newswatch.article import Article
 from newswatch.errors import NewswatchError, StoreError
-from newswatch.model import Article
 from store import bulk
 from store.documents import Stored, feed_document, from_document, read, stored, values
 from store.feeds import FeedRecord, read_feed

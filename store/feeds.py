@@ -11,8 +11,9 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from ingest.schedule import WEEK_S
+from newswatch.batch import Batch
 from newswatch.clock import SKEW
-from newswatch.model import Batch, Feed, FeedHealth, FeedState
+from newswatch.feed import Feed, FeedHealth, FeedState
 from newswatch.settings import Settings
 from store import bulk
 from store.documents import Document, Stored, dump, feed_document, feed_from_document, load, require_id, values

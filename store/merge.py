@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ingest.wording import words
-from newswatch.model import Article, Version
+from newswatch.article import Article, Version
 from transforms.versions import told_edits
 
 

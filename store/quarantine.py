@@ -13,8 +13,9 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from ingest.dates import in_utc
+from newswatch.article import Article
+from newswatch.entry import Entry
 from newswatch.errors import StoreError
-from newswatch.model import Article, Entry
 from newswatch.problems import Problem, reason_of
 from store import bulk
 from store.documents import Document, Hit, dump

@@ -13,7 +13,7 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import scan
 
-from newswatch.model import BatchState
+from newswatch.batch import BatchState
 from store import bulk
 from store.documents import Stored, stored
 from store.entries import entry_key

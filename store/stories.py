@@ -15,8 +15,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from newswatch.article import Article
+from newswatch.batch import Batch
 from newswatch.errors import StoreError
-from newswatch.model import Article, Batch
 from store import bulk
 from store.documents import Document, Stored, from_document, profile_of, renewed, values, with_document
 from store.generations import await_writable

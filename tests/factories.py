@@ -7,18 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingest.urls import article_id
-from newswatch.model import (
-    Article,
-    Batch,
-    BatchState,
-    Entity,
-    Evidence,
-    Feed,
-    Provenance,
-    Source,
-    Tag,
-    Version,
-)
+from newswatch.article import Article, Entity, Evidence, Provenance, Source, Tag, Version
+from newswatch.batch import Batch, BatchState
+from newswatch.feed import Feed
 from transforms.fingerprint import text_hash
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

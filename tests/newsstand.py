@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from elasticsearch import Elasticsearch
 
 from embedded.newsroom_site.content import Story, load_outlets, load_stories
-from newswatch.model import Article, Source
+from newswatch.article import Article, Source
 from newswatch.settings import default_config_dir
 from store.articles import ArticleStore
 from store.batches import BatchStore

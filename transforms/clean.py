@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from newswatch.model import Article
+from newswatch.article import Article
 
 # C0 and C1 controls, non-characters, byte order marks and the controls of bidirectional text; not newline and tab.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069]")

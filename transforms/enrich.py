@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from newswatch.model import Article
+from newswatch.article import Article
 from transforms.clean import clean
 from transforms.fingerprint import agency, text_hash
 from transforms.language import detect

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from newswatch.model import Level
+from newswatch.article import Level
 from transforms.taxonomy import Scoring, SentenceWeights, Weights
 
 LEAD = 600

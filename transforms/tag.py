@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
-from newswatch.model import Entity, Evidence, Level, Tag, TextField
+from newswatch.article import Entity, Evidence, Level, Tag, TextField
 from transforms.fold import Folded, fold
 from transforms.scoring import (
     HEADLINE,

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Literal
 
-from newswatch.model import Edit
+from newswatch.article import Edit
 from transforms.fold import fold
 
 _MOST_WORDS = 2_000

@@ -13,7 +13,7 @@ from delivery.links import Link
 from delivery.listing import Deliveries, deliveries
 from delivery.mailbox import Mailbox, Mailboxes
 from jobs.context import Context
-from newswatch.model import Delivery
+from newswatch.delivery import Delivery
 from search.query import MAX_WINDOW
 from store.articles import ArticleStore
 from web.mail_pages import caught_names

@@ -13,7 +13,7 @@ from babel import Locale
 
 from alerts import schedule
 from alerts.saved import UsageError
-from newswatch.model import SavedSearch
+from newswatch.alert import SavedSearch
 from newswatch.topics import tag_path
 from search.lift import Lifted
 from search.limits import shown

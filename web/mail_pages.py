@@ -20,7 +20,7 @@ from delivery.sample import sample as written
 from embedded.mail import CaughtMail, read_mail
 from embedded.stack import mail_folder
 from jobs.context import Context
-from newswatch.model import SavedSearch
+from newswatch.alert import SavedSearch
 from search.limits import MAX_CHARS
 from store.articles import ArticleStore
 from web.catcher import catches, caught

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from newswatch.model import Article, TextField
+from newswatch.article import Article, TextField
 from search.highlight import unmarked
 
 _SNIPPET = 220

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ingest.urls import is_address
-from newswatch.model import Article, Evidence, Tag
+from newswatch.article import Article, Evidence, Tag
 from newswatch.topics import tag_name, tag_path
 from search.story_view import published
 from search.syntax import with_filter

@@ -28,9 +28,9 @@ from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from jobs.context import Context
+from newswatch.alert import SavedSearch
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.mail_address import mail_address
-from newswatch.model import SavedSearch
 from newswatch.problems import Problem
 from newswatch.topics import tag_path
 from search.lift import lift

@@ -14,8 +14,8 @@ from fastapi.responses import Response, StreamingResponse
 
 from delivery.corrections import announced
 from jobs.context import Context
+from newswatch.article import Article
 from newswatch.errors import QueryError
-from newswatch.model import Article
 from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet

@@ -20,7 +20,7 @@ from benchmarks.evaluate.labels import Half, half
 from benchmarks.evaluate.measures import Figure, resampled, share
 from ingest.boilerplate import key
 from ingest.extract import extract
-from newswatch.model import Extracted
+from ingest.extracted import Extracted
 
 _WORD = re.compile(r"\w+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from benchmarks.evaluate.labels import Article
 from benchmarks.evaluate.measures import Figure, share
 from benchmarks.evaluate.tags import GRADES, SHOWN, Figures, Judged
-from newswatch.model import SavedSearch, Tag
+from newswatch.alert import SavedSearch
+from newswatch.article import Tag
 
 
 def search_figures(searches: Sequence[SavedSearch], judged: Sequence[Judged]) -> Figures:

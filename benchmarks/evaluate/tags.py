@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.evaluate.labels import LEVELS, TOPICS, Article, Sentence
 from benchmarks.evaluate.measures import Figure, f1, precision, recall, share
-from newswatch.model import Level, Tag
+from newswatch.article import Level, Tag
 from transforms.language import detect
 from transforms.tag import Tagger
 

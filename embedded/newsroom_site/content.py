@@ -10,8 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from newswatch import config
+from newswatch.article import Level
 from newswatch.errors import ConfigError
-from newswatch.model import Feed, Level
+from newswatch.feed import Feed
 
 HERE = Path(__file__).parent
 FENCE = "---\n"

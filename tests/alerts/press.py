@@ -8,7 +8,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from newswatch.model import Article, Batch, BatchState, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.article import Article
+from newswatch.batch import Batch, BatchState
 from store.articles import ArticleStore
 from store.names import Names
 from tests.factories import NOW, an_article

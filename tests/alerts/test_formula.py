@@ -24,7 +24,7 @@ from alerts.formula import (
 )
 from alerts.match import match_batch
 from alerts.query import to_query
-from newswatch.model import SavedSearch, TagFilter
+from newswatch.alert import SavedSearch, TagFilter
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.highlight import passages
-from newswatch.model import Passage
+from newswatch.alert import Passage
 from search.highlight import MARK_END, MARK_START
 
 

@@ -14,7 +14,8 @@ from alerts.formula import query_of
 from alerts.highlight import highlights
 from alerts.match import match_batch
 from alerts.query import to_query
-from newswatch.model import Article, Evidence, SavedSearch, Tag, TagFilter
+from newswatch.alert import SavedSearch, TagFilter
+from newswatch.article import Article, Evidence, Tag
 from search.story_view import independent_sources
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story

@@ -11,8 +11,8 @@ from elasticsearch import Elasticsearch
 
 from alerts.query import to_query
 from alerts.saved import SavedSearches, load_alerts
+from newswatch.alert import SavedSearch, TagFilter
 from newswatch.errors import ConfigError, NewswatchError, QueryError
-from newswatch.model import SavedSearch, TagFilter
 from store.names import Names
 from tests.alerts.press import a_search
 from tests.factories import NOW

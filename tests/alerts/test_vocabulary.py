@@ -16,7 +16,8 @@ from elasticsearch._sync.client import IndicesClient
 import alerts.match
 from alerts.match import match_batch
 from alerts.vocabulary import divided
-from newswatch.model import Batch, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.batch import Batch
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW

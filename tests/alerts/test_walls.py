@@ -15,8 +15,9 @@ from alerts.match import match_batch
 from alerts.resting import recovered, rests
 from alerts.saved import SavedSearches
 from alerts.volume import events
+from newswatch.alert import SavedSearch
+from newswatch.batch import Batch
 from newswatch.errors import QueryError, StoreError
-from newswatch.model import Batch, SavedSearch
 from newswatch.problems import Bulkhead, Problem, collecting
 from store.mapping import ANALYZERS, UNSTEMMED
 from store.names import Names

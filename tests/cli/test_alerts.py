@@ -20,7 +20,8 @@ from cli import alerts as commands
 from cli import main, output
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
-from newswatch.model import Tag, TagFilter
+from newswatch.alert import TagFilter
+from newswatch.article import Tag
 from store.names import Names
 from tests.alerts.press import Press, a_story
 from tests.factories import a_source
@@ -270,7 +271,7 @@ def test_ack_keeps_a_story_from_a_reader(run: Run, press: Press, es: Elasticsear
 def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
     assert "No mail was sent" in run("alerts", "latency").output
     from delivery.outbox import with_outcome
-    from newswatch.model import DeliveryState, Outcome
+    from newswatch.delivery import DeliveryState, Outcome
 
     run("alerts", "list")
     batch = press.publish(a_story(1, first_seen=NOW), now=NOW)

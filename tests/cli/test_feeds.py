@@ -16,7 +16,7 @@ from ingest.feeds import load_feeds
 from jobs.plan import plan
 from jobs.pull import pull
 from newswatch.errors import NewswatchError
-from newswatch.model import Gap
+from newswatch.feed import Gap
 from store.feeds import FeedStore
 from tests.jobs.conftest import World, configure, world  # noqa: F401 - a fixture
 from tests.press import Press

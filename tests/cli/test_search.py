@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from newswatch.model import Entity, Tag
+from newswatch.article import Entity, Tag
 from search.hints import like
 from store.names import Names
 from tests.factories import an_article

@@ -16,7 +16,9 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from delivery.outbox import Outbox
-from newswatch.model import Batch, Delivery, DeliveryState, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.batch import Batch
+from newswatch.delivery import Delivery, DeliveryState
 from store.documents import dump
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story

@@ -25,7 +25,8 @@ from alerts.match import match_batch
 from delivery.deliver import deliver
 from delivery.outbox import Outbox
 from delivery.smtp import Mailer
-from newswatch.model import Batch, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.batch import Batch
 from newswatch.settings import Settings
 from store.documents import load
 from store.names import Names

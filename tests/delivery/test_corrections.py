@@ -13,7 +13,7 @@ from delivery.corrections import Told, announced, owe_corrections
 from delivery.deliver import deliver
 from delivery.outbox import Outbox, OweReport
 from delivery.smtp import Mailer
-from newswatch.model import Article
+from newswatch.article import Article
 from newswatch.settings import Settings
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story

@@ -19,7 +19,9 @@ from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox, OweReport
 from delivery.smtp import Mailer, Refusal, SendResult
 from embedded.processes import free_port
-from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.article import Article
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
 from store.articles import ArticleStore
 from store.names import Names

@@ -16,7 +16,9 @@ from delivery.due import Due, due_at, look, moment_of, sorted_out
 from delivery.mailbox import Mailbox
 from delivery.outbox import Outbox, Waiting
 from delivery.smtp import Mailer
-from newswatch.model import Article, Delivery, DeliveryState, SavedSearch
+from newswatch.alert import SavedSearch
+from newswatch.article import Article
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from store import bulk

@@ -9,7 +9,7 @@ import pytest
 
 from delivery.latency import percentile
 from delivery.outbox import document
-from newswatch.model import Delivery, DeliveryState
+from newswatch.delivery import Delivery, DeliveryState
 from tests.factories import NOW
 
 

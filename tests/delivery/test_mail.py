@@ -20,7 +20,9 @@ from pydantic import SecretStr
 from delivery.compose import Item, Mail
 from delivery.links import Links
 from delivery.mail import Story, header, in_context, one_line, render, safe_url, shortened, when
-from newswatch.model import Article, Delivery, DeliveryState, Evidence, Passage, Tag
+from newswatch.alert import Passage
+from newswatch.article import Article, Evidence, Tag
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
 from tests.factories import NOW, a_source, an_article
 

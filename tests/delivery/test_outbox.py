@@ -13,8 +13,9 @@ from alerts.volume import Event
 from delivery.deliver import deliver
 from delivery.outbox import Outbox, OweReport
 from delivery.smtp import Mailer
+from newswatch.alert import Match, SavedSearch
+from newswatch.delivery import DeliveryState
 from newswatch.errors import StoreError
-from newswatch.model import DeliveryState, Match, SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from store.names import Names

@@ -30,8 +30,9 @@ from ingest.assemble import assemble, wants_page
 from ingest.extract import extract
 from ingest.feeds import load_feeds
 from ingest.parse import parse
+from ingest.parsed import ParsedFeed
 from newswatch.errors import ConfigError, NewswatchError, StackError
-from newswatch.model import Feed, ParsedFeed
+from newswatch.feed import Feed
 from newswatch.settings import default_config_dir
 from transforms.enrich import enrich
 from transforms.tag import Tagger

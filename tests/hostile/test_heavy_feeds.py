@@ -17,8 +17,8 @@ import pytest
 from ingest import bounds
 from ingest.bounds import FEED_S, MAX_ENTRIES, PROBLEM_CHARS, is_harmless
 from ingest.parse import MAX_BYTES, parse, read_feed
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.workers import PATIENCE
-from newswatch.model import NotAFeed, ParsedFeed
 
 pytestmark = pytest.mark.slow
 

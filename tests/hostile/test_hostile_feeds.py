@@ -20,8 +20,8 @@ from ingest.assemble import assemble
 from ingest.bounds import ID_CHARS, MAX_PROBLEMS, told
 from ingest.guard import refusal
 from ingest.parse import Draft, drafted, finish, parse
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import MAX_CHARS, is_address
-from newswatch.model import NotAFeed, ParsedFeed
 from tests.factories import a_feed
 
 NOW = datetime(2026, 7, 6, 12, tzinfo=UTC)

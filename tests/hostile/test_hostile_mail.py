@@ -17,7 +17,8 @@ from delivery.deliver import BROKEN_IN_A_ROW, DeliverReport, deliver
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox, document
 from delivery.smtp import Mailer
-from newswatch.model import Article, Delivery, DeliveryState
+from newswatch.article import Article
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from store import bulk

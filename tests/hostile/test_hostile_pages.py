@@ -13,8 +13,8 @@ import pytest
 
 from ingest.bounds import PAGE_S, PROBLEM_CHARS, TEXT_CHARS, TITLE_CHARS, is_harmless
 from ingest.extract import MAX_BYTES, extract, read_page
+from ingest.extracted import Extracted
 from ingest.workers import PATIENCE
-from newswatch.model import Extracted
 
 pytestmark = pytest.mark.slow
 

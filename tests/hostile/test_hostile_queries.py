@@ -19,8 +19,9 @@ from alerts.match import match_batch
 from alerts.query import check
 from alerts.saved import SavedSearches
 from alerts.trial import trial
+from newswatch.alert import SavedSearch
+from newswatch.batch import Batch, BatchState
 from newswatch.errors import QueryError
-from newswatch.model import Batch, BatchState, SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from search.export import every

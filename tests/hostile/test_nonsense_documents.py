@@ -28,8 +28,10 @@ from jobs.plan import plan
 from jobs.pull import pull
 from jobs.recheck import recheck
 from jobs.upkeep import upkeep
+from newswatch.batch import Batch, BatchState
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import DocumentError
-from newswatch.model import Batch, BatchState, Delivery, DeliveryState, FeedState
+from newswatch.feed import FeedState
 from store.documents import dump, feed_document, to_document
 from store.entries import EntryRecord
 from store.mapping import plain_indices

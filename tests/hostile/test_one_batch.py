@@ -16,7 +16,7 @@ import pytest
 from jobs.plan import plan
 from jobs.polled import PAGES_PER_FEED
 from jobs.pull import PullReport, pull
-from newswatch.model import BatchState
+from newswatch.batch import BatchState
 from store.batches import BatchStore
 from store.feeds import FeedRecord, FeedStore
 from store.quarantine import Quarantine

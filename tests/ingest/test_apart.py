@@ -11,8 +11,9 @@ import pytest
 
 from ingest.apart import is_edit, named, names_its_page, page_of, set_apart, shared_names, steps
 from ingest.parse import parse
+from ingest.parsed import ParsedFeed
 from ingest.urls import article_id, fragment_of, known_id, part_url
-from newswatch.model import Entry, ParsedFeed
+from newswatch.entry import Entry
 
 SITE = "https://paper.example/"
 PAGE = "https://alerts.example/current"

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.assemble import assemble, wants_page
+from ingest.extracted import Extracted
 from ingest.urls import article_id
-from newswatch.model import Entry, Extracted, Feed, Source
+from newswatch.article import Source
+from newswatch.entry import Entry
+from newswatch.feed import Feed
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 FEED = Feed(

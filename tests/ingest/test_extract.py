@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.extract import MAX_BYTES, extract, extractor_version
-from newswatch.model import Extracted
+from ingest.extracted import Extracted
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 URL = "https://www.news.example/2026/allies"

@@ -14,8 +14,8 @@ import brotli
 import pytest
 
 from ingest.fetch import Fetcher
+from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotModified, Request
 from ingest.http import kind_of, retry_after_s
-from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, NotModified, Request
 from newswatch.settings import Settings
 from tests.ingest.server import Answer, Publisher, publishing, response
 

@@ -10,8 +10,8 @@ import pytest
 
 from ingest.bounds import HARMLESS_BYTES, harmless
 from ingest.parse import parse
+from ingest.parsed import ParsedFeed
 from ingest.repair import repaired
-from newswatch.model import ParsedFeed
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 GOOD = b"<rss><channel><item><title>Allies meet</title></item></channel></rss>"

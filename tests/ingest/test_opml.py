@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.feeds import load_feeds
 from ingest.opml import read_opml, write_opml
-from newswatch.model import Feed
+from newswatch.feed import Feed
 from newswatch.settings import default_config_dir
 
 NESTED = b"""<?xml version="1.0" encoding="ISO-8859-1"?><opml version="2.0"><head><title>x</title></head><body>

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.extract import extract
-from newswatch.model import Extracted
+from ingest.extracted import Extracted
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 URL = "https://www.courier.example/world/frigate-leaves"

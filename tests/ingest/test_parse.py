@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.parse import MAX_BYTES, link_of, parse
-from newswatch.model import Entry, NotAFeed, ParsedFeed
+from ingest.parsed import NotAFeed, ParsedFeed
+from newswatch.entry import Entry
 from tests.conftest import SHARED_DATA
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -11,9 +11,10 @@ import pytest
 
 from ingest.authors import names_in
 from ingest.parse import MAX_BYTES, parse
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import repaired
 from ingest.unpack import GZIP, NotUnpackedError, unpacked
-from newswatch.model import Entry, NotAFeed, ParsedFeed
+from newswatch.entry import Entry
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 URL = "https://courier.example/feed.xml"

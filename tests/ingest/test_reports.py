@@ -10,10 +10,13 @@ import pytest
 
 from ingest.discover import advertised
 from ingest.fetch import Fetcher
+from ingest.fetched import Fetched, FetchResult, Request
 from ingest.opml import read_opml
 from ingest.parse import parse
+from ingest.parsed import ParsedFeed
 from ingest.schedule import WHOLE_EVERY, request_of
-from newswatch.model import Entry, FeedState, Fetched, FetchResult, ParsedFeed, Request
+from newswatch.entry import Entry
+from newswatch.feed import FeedState
 from tests.ingest.server import Publisher, response
 from tests.ingest.test_fetch import BODY, fetching
 

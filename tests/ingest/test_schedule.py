@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified
+from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.schedule import (
     GAPS_KEPT,
     LAG_S,
@@ -24,21 +26,8 @@ from ingest.schedule import (
     resting_hosts,
     retried,
 )
-from newswatch.model import (
-    Entry,
-    FailureKind,
-    Feed,
-    FeedHealth,
-    FeedState,
-    Fetched,
-    FetchFailed,
-    FetchResult,
-    Gap,
-    Hop,
-    NotAFeed,
-    NotModified,
-    ParsedFeed,
-)
+from newswatch.entry import Entry
+from newswatch.feed import Feed, FeedHealth, FeedState, Gap
 from newswatch.settings import Settings
 
 NOW = datetime(2026, 1, 14, 12, tzinfo=UTC)  # a Wednesday

@@ -12,11 +12,11 @@ import brotli
 import pytest
 
 from ingest.fetch import Fetcher
+from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Request
 from ingest.heads import HeadError, end_of_head, mended
 from ingest.schedule import answered, is_silent
 from ingest.unpack import MAX_MEMBERS, NotUnpackedError, Unpacking, unpacked
 from ingest.urls import read_address, resolve
-from newswatch.model import FailureKind, Fetched, FetchFailed, FetchResult, Request
 from newswatch.settings import Settings
 from tests.ingest.server import Publisher, response
 from tests.ingest.test_fetch import BODY, fetching

@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from embedded.processes import free_port
 from jobs.context import Context
-from newswatch.model import FullText
+from newswatch.feed import FullText
 from newswatch.settings import Settings, default_config_dir
 from store.articles import ArticleStore
 from store.names import Names

@@ -20,7 +20,8 @@ import pytest
 from jobs.context import Context
 from jobs.plan import plan
 from jobs.pull import PullReport, pull, tagger_of
-from newswatch.model import Article, FullText
+from newswatch.article import Article
+from newswatch.feed import FullText
 from store.documents import from_document
 from tests.jobs.conftest import World, configure
 from tests.jobs.newsstand import SYLLABLES, Newsstand, identity

@@ -15,8 +15,8 @@ from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
 from jobs.recheck import recheck
+from newswatch.batch import SEQ_PER_BATCH
 from newswatch.errors import MissingIndexError, StoreError
-from newswatch.model import SEQ_PER_BATCH
 from newswatch.problems import Bulkhead
 from store.batches import BatchStore
 from store.client import set_up

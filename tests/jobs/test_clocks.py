@@ -15,7 +15,7 @@ from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
 from newswatch.clock import SKEW
-from newswatch.model import FeedHealth
+from newswatch.feed import FeedHealth
 from store.batches import BatchStore
 from store.clock import store_time
 from store.feeds import FeedStore, Longest

@@ -11,7 +11,7 @@ import pytest
 from delivery.smtp import Mailer
 from jobs.health import health, render, sections
 from newswatch.errors import NewswatchError
-from newswatch.model import FeedHealth
+from newswatch.feed import FeedHealth
 from store.feeds import FeedStore
 from store.notices import HealthChange, NoticeStore, Pending
 from tests.factories import NOW, a_feed

@@ -16,7 +16,7 @@ from jobs.deliver import deliver
 from jobs.match import match
 from jobs.pull import PullReport
 from jobs.recheck import recheck
-from newswatch.model import Article
+from newswatch.article import Article
 from store.feeds import FeedStore
 from tests.jobs.conftest import World, configure
 from tests.jobs.test_pull import article, poll

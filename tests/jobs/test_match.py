@@ -14,7 +14,7 @@ from delivery.deliver import DeliverReport
 from delivery.mailbox import Mailboxes
 from jobs.deliver import LOOK_S, attend, deliver, mails_wait
 from jobs.match import batch_waits, match
-from newswatch.model import Tag
+from newswatch.article import Tag
 from store.batches import BatchStore
 from store.quarantine import Quarantine
 from tests.alerts.press import a_story

@@ -11,7 +11,7 @@ import pytest
 from jobs.plan import Plan, plan
 from jobs.pull import PullReport, pull
 from newswatch.errors import ConfigError
-from newswatch.model import FeedHealth, FeedState
+from newswatch.feed import FeedHealth, FeedState
 from newswatch.problems import Problem
 from store.documents import feed_document
 from store.feeds import FeedRecord, FeedStore

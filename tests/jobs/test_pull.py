@@ -15,7 +15,7 @@ from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import PullReport, pull
-from newswatch.model import Article
+from newswatch.article import Article
 from store.entries import EntryStore
 from store.feeds import FeedRecord, FeedStore
 from store.quarantine import Quarantine

@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 
 from jobs.context import Context
 from jobs.retag import retag, slices, tag_anew
-from newswatch.model import Provenance
+from newswatch.article import Provenance
 from newswatch.settings import Settings, default_config_dir
 from store.articles import ArticleStore
 from store.names import Names

@@ -21,18 +21,10 @@ from jobs.pull import PullReport
 from kibana.build import build
 from kibana.build import panel_id as build_panel_id
 from kibana.definition import load
-from newswatch.model import (
-    Article,
-    Batch,
-    BatchState,
-    Delivery,
-    DeliveryState,
-    FeedHealth,
-    FeedState,
-    Outcome,
-    Provenance,
-    Source,
-)
+from newswatch.article import Article, Provenance, Source
+from newswatch.batch import Batch, BatchState
+from newswatch.delivery import Delivery, DeliveryState, Outcome
+from newswatch.feed import FeedHealth, FeedState
 from newswatch.problems import Problem
 from newswatch.settings import default_config_dir
 from store import bulk

@@ -14,8 +14,8 @@ from elasticsearch import Elasticsearch
 import search.highlight
 import search.query
 import search.story_view
+from newswatch.article import Article, Source
 from newswatch.errors import QueryError
-from newswatch.model import Article, Source
 from newswatch.settings import default_config_dir
 from search.export import CsvWriter, every, row
 from search.facets import histogram, interval, scale, time_range, timeline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from newswatch.model import Article, Version
+from newswatch.article import Article, Version
 from search.story_view import arranged, changes, word_diff
 from tests.factories import NOW, a_source, an_article
 

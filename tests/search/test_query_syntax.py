@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newswatch.alert import TagFilter
 from newswatch.errors import QueryError
-from newswatch.model import TagFilter
 from search.lift import lift
 from search.lucene import as_lucene
 from search.syntax import QuerySyntaxError, clauses, parse, span, with_filter, without, written

@@ -14,7 +14,7 @@ import alerts.match
 from alerts.highlight import highlights
 from alerts.match import match_batch
 from alerts.query import to_query
-from newswatch.model import Batch
+from newswatch.batch import Batch
 from newswatch.settings import Settings
 from search.query import find, whole_text
 from store.client import set_up

@@ -10,7 +10,7 @@ from threading import Timer
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.model import Article
+from newswatch.article import Article
 from store.articles import ArticleStore
 from store.names import Names
 from tests.factories import NOW, a_batch, a_source, an_article

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newswatch.model import Article, Feed, FeedState, Provenance
+from newswatch.article import Article, Provenance
+from newswatch.feed import Feed, FeedState
 from store.documents import dump, feed_document, feed_from_document, from_document, renewed, to_document
 from store.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
 from tests.factories import NOW, a_batch, a_feed, a_source, stored_article

@@ -14,8 +14,8 @@ import pytest
 from elastic_transport import Transport
 from elasticsearch import Elasticsearch
 
+from newswatch.article import Article
 from newswatch.errors import StoreError
-from newswatch.model import Article
 from newswatch.settings import Settings
 from store import client, generations, mapping
 from store.articles import ArticleStore

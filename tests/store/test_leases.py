@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.model import BatchState, FeedState
+from newswatch.batch import BatchState
+from newswatch.feed import FeedState
 from store.batches import BatchStore
 from store.feeds import FeedStore
 from store.names import Names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from newswatch.model import Provenance
+from newswatch.article import Provenance
 from store.merge import Carried, Known, New, Updated, merge
 from tests.factories import NOW, TEXT, TITLE, a_source, an_article, stored_article
 

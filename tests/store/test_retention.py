@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.model import BatchState, FeedState
+from newswatch.batch import BatchState
+from newswatch.feed import FeedState
 from newswatch.settings import Settings
 from store import bulk, retention
 from store.articles import ArticleStore

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.model import Article
+from newswatch.article import Article
 from store.articles import ArticleStore
 from store.names import Names
 from store.stories import Stories

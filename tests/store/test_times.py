@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.model import FeedState
+from newswatch.feed import FeedState
 from search.query import find
 from store.documents import feed_document, to_document
 from store.feed_history import read_history

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newswatch.model import Tag
+from newswatch.article import Tag
 from transforms.tag import Tagger
 
 TITLE = "NATO joins coalition against ISIS"

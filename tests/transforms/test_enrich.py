@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from newswatch.model import Article, Provenance, Source
+from newswatch.article import Article, Provenance, Source
 from transforms.enrich import enrich
 from transforms.tag import Tagger
 

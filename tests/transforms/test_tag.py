@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newswatch.model import Tag
+from newswatch.article import Tag
 from transforms.tag import EVIDENCE_PER_TAG, Tagger
 from transforms.taxonomy import Taxonomy
 

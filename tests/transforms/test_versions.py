@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newswatch.model import Edit
+from newswatch.article import Edit
 from transforms.versions import Notice, changes, notice, told_edits
 
 

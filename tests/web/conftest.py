@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from embedded.stack import mail_folder
 from jobs.context import Context
-from newswatch.model import Article
+from newswatch.article import Article
 from newswatch.settings import Settings
 from store.client import set_up
 from store.feeds import FeedStore

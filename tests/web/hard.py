@@ -7,7 +7,9 @@ from datetime import timedelta
 
 from delivery.outbox import Outbox
 from jobs.context import Context
-from newswatch.model import Article, Delivery, DeliveryState, Evidence, FeedHealth, Outcome, Tag
+from newswatch.article import Article, Evidence, Tag
+from newswatch.delivery import Delivery, DeliveryState, Outcome
+from newswatch.feed import FeedHealth
 from store.feeds import FeedStore
 from tests.factories import NOW, a_feed, a_source, an_article
 from tests.newsstand import stock

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext
 from playwright.sync_api import Page as Tab
 
 from embedded.processes import free_port
-from newswatch.model import Article
+from newswatch.article import Article
 from tests.newsstand import CANONICAL, url_of
 from tests.web.chromium import keep, needs_chromium
 from tests.web.conftest import Page

@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import FormData
 
 from alerts.saved import Change, UsageError, with_fields
-from newswatch.model import SavedSearch, TagFilter
+from newswatch.alert import SavedSearch, TagFilter
 from newswatch.topics import tag_path
 from search.lift import lift
 from search.syntax import parse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newswatch.model import Article, Evidence, Tag
+from newswatch.article import Article, Evidence, Tag
 from search.highlight import MARK_END, MARK_START
 from tests.factories import an_article
 from web.marks import Mark, anchor_of, evidence_marks, marked, paragraphs, snippets

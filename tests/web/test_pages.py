@@ -21,7 +21,9 @@ from delivery.links import PATH, Link, LinkError, Links
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from embedded.stack import mail_folder
-from newswatch.model import Delivery, DeliveryState, Evidence, Outcome, SavedSearch, Tag, TagFilter
+from newswatch.alert import SavedSearch, TagFilter
+from newswatch.article import Evidence, Tag
+from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.topics import tag_name
 from store.feed_history import read_history
 from store.feeds import FeedStore

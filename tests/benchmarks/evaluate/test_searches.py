@@ -9,7 +9,8 @@ import pytest
 from benchmarks.evaluate.labels import Grade
 from benchmarks.evaluate.searches import is_judged, limits, matches, search_figures, wanted
 from benchmarks.evaluate.tags import Judged
-from newswatch.model import SavedSearch, Tag, TagFilter
+from newswatch.alert import SavedSearch, TagFilter
+from newswatch.article import Tag
 from tests.benchmarks.evaluate.test_tags import an_article
 
 MAIN = Tag("nato", "main", 0.8, ())

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.evaluate.labels import Article, Grade, Sentence
 from benchmarks.evaluate.tags import Judged, confusion, judge, length, period, sentence_figures, tag_figures
-from newswatch.model import Evidence, Tag
+from newswatch.article import Evidence, Tag
 from transforms.tag import Tagged, Tagger
 
 LONG = "The council met. " * 120

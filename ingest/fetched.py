@@ -1,0 +1,91 @@
+"""What is asked of a server, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One URL to fetch, with what makes the GET conditional."""
+
+    url: str
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One redirect that was followed."""
+
+    status: int
+    url: str
+    """Where it led to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A body was received, whole."""
+
+    url: str
+    final_url: str
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    body: bytes
+    body_hash: str
+    fetched_at: datetime
+    elapsed_s: float
+    hops: tuple[Hop, ...] = ()
+    bytes_sent: int = 0
+    """Size as transferred (compressed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """Nothing new: a 304, or a body with the hash that is known already."""
+
+    url: str
+    final_url: str
+    status: int
+    headers: Mapping[str, str]
+    fetched_at: datetime
+    elapsed_s: float
+    hops: tuple[Hop, ...] = ()
+
+
+class FailureKind(StrEnum):
+    """What kind of failure decides what happens next."""
+
+    TRANSIENT = "transient"
+    """Network, time-out, 5xx, 429: try again, with backoff."""
+    PERMANENT = "permanent"
+    """4xx, not a feed: try again, rarely."""
+    GONE = "gone"
+    """410: stop."""
+    REFUSED = "refused"
+    """We refused: a forbidden address or scheme, robots.txt, over the size cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """No body: why, as a value."""
+
+    url: str
+    kind: FailureKind
+    reason: str
+    """One sentence for a person, naming the URL or host."""
+    fetched_at: datetime
+    elapsed_s: float
+    status: int | None = None
+    retry_after_s: float | None = None
+    hops: tuple[Hop, ...] = ()
+    answered: bool = False
+    """Something came back, though nothing that could be read. Where there is a `status`, it says so."""
+
+
+FetchResult = Fetched | NotModified | FetchFailed

@@ -1,0 +1,60 @@
+"""The unit of work: a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class BatchState(StrEnum):
+    """Where a batch is on its way."""
+
+    PLANNED = "planned"
+    INDEXED = "indexed"
+    MATCHED = "matched"
+
+
+SEQ_PER_ATTEMPT = 1_000_000
+SEQ_PER_BATCH = 100 * SEQ_PER_ATTEMPT
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The unit of work: some feeds to poll, and the range of ingest numbers that their articles carry."""
+
+    number: int
+    feed_ids: tuple[str, ...]
+    state: BatchState
+    created_at: datetime
+    lease_until: datetime
+    attempts: int = 0
+    """How often a worker has begun it; each attempt numbers its articles in a range of its own."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    indexed_at: datetime | None = None
+    matched_at: datetime | None = None
+    abandoned: bool = False
+    """Its worker was given up for dead; what it had written is matched all the same."""
+    unmatched: tuple[str, ...] = ()
+    """Saved searches that could not be run against it; they are tried again, the others are done."""
+
+    @property
+    def id(self) -> str:
+        """The document id: zero-padded, so that ids sort like numbers."""
+        return f"{self.number:012d}"
+
+    @property
+    def seq_from(self) -> int:
+        """First ingest number of this batch."""
+        return self.number * SEQ_PER_BATCH
+
+    @property
+    def seq_to(self) -> int:
+        """First ingest number that is no longer of this batch."""
+        return (self.number + 1) * SEQ_PER_BATCH
+
+    @property
+    def seq_of_attempt(self) -> int:
+        """First ingest number of the attempt under way."""
+        return self.seq_from + self.attempts * SEQ_PER_ATTEMPT

@@ -1,0 +1,94 @@
+"""What is owed to the recipients of a saved search, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from newswatch.alert import Passage
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery is on its way."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+
+
+DeliveryKind = Literal["story", "update", "correction", "retraction", "spike", "silence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a delivery for one of its recipients."""
+
+    recipient: str
+    state: DeliveryState = DeliveryState.PENDING
+    message_id: str = ""
+    """Of the mail that carried it."""
+    subject: str = ""
+    """Of that mail: a reply repeats it, so that mail programs keep the thread together."""
+    at: datetime | None = None
+    """When it got this state."""
+    attempts: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A story owed to the recipients of a saved search: at most one for each saved search and story."""
+
+    alert_id: str
+    alert_name: str
+    story_id: str
+    article_id: str
+    recipients: tuple[str, ...]
+    state: DeliveryState
+    created_at: datetime
+    """When it was matched."""
+    passages: tuple[Passage, ...] = ()
+    not_before: datetime | None = None
+    sent_at: datetime | None = None
+    """When the last of its recipients was served."""
+    kind: DeliveryKind = "story"
+    schedule: str = "instant"
+    version: int = 1
+    """Of the article, for a correction: each version is told once."""
+    outcomes: tuple[Outcome, ...] = ()
+    suppressed_by: str | None = None
+    """Which rule kept it from being sent."""
+    headline: str = ""
+    """For `spike` and `silence`, which are about no article: the sentence that is told."""
+    notice: str = ""
+    """Which correction the article already announced when it was mailed, as a hash; empty for none."""
+    published: datetime | None = None
+    fetched_at: datetime | None = None
+    indexed_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """The document id: the pair, so that a second one can't be created; what comes after the first says which."""
+        pair = f"{self.alert_id}~{self.story_id}"
+        return pair if self.kind == "story" else f"{pair}~{self.kind}~{self.article_id}~{self.version}"
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Recipients who have neither got it nor been refused for good."""
+        if self.state is not DeliveryState.PENDING:
+            return ()
+        settled = {o.recipient for o in self.outcomes if o.state is not DeliveryState.PENDING}
+        return tuple(r for r in self.recipients if r not in settled)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Recipients the server refused for good, each with its answer."""
+        return tuple(f"{o.recipient}: {o.error}" for o in self.outcomes if o.state is DeliveryState.FAILED)
+
+    @property
+    def last_error(self) -> str | None:
+        """What the server last said, if it was not a yes."""
+        return next((o.error for o in reversed(self.outcomes) if o.error), None)

@@ -1,0 +1,28 @@
+"""An entry of a feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item of a feed. Has an `id` always, and a title or a link."""
+
+    id: str
+    """Stable across polls; see `ingest.parse` for the rule."""
+    url: str | None
+    """Absolute; None where the feed gives no link."""
+    title: str
+    summary: str
+    content: str
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    updated: datetime | None = None
+    language: str | None = None
+    image: str | None = None
+    problems: tuple[str, ...] = ()
+    """What was wrong and what was done about it: "published 3247-01-01 is implausible: dropped"."""
+    part: str = ""
+    """What tells it from others that lead to the same page, as a fragment (`ingest.apart`); empty: its link does."""

@@ -1,0 +1,101 @@
+"""A feed, and what is remembered of it between two polls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+FullText = Literal["auto", "feed", "page"]
+"""Where an article's text comes from: the feed, the page, or the page only where the feed's text is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed as an analyst configured it (`config/feeds.yaml`)."""
+
+    id: str
+    url: str
+    title: str
+    site: str | None = None
+    country: str | None = None
+    """ISO 3166-1 alpha-2, upper case; None for international bodies."""
+    language: str | None = None
+    """BCP 47 primary subtag, lower case."""
+    topics: tuple[str, ...] = ()
+    kind: str = "press"
+    owner: str | None = None
+    """Who controls the outlet: two feeds of one owner are not two independent sources."""
+    full_text: FullText = "auto"
+    enabled: bool = True
+
+
+class FeedHealth(StrEnum):
+    """The states a feed is shown in."""
+
+    NEW = "new"
+    OK = "ok"
+    SLOW = "slow"
+    FAILING = "failing"
+    STALE = "stale"
+    GAP = "gap"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which a feed may have shown items that nobody read."""
+
+    since: datetime
+    """The poll before, of whose entries none was left."""
+    until: datetime
+    """The poll that found so."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """What is remembered of a feed between two polls."""
+
+    feed_id: str
+    url: str
+    """Where it is polled; differs from the configured URL once a permanent redirect has been taken over."""
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    next_poll_at: datetime | None = None
+    """None: due at once."""
+    interval_s: int = 60
+    interval_why: str = "first poll"
+    last_poll_at: datetime | None = None
+    last_success_at: datetime | None = None
+    last_new_at: datetime | None = None
+    failures: int = 0
+    """Failed polls in a row."""
+    health: FeedHealth = FeedHealth.NEW
+    health_since: datetime | None = None
+    health_why: str = "not polled yet"
+    last_status: int | None = None
+    last_error: str | None = None
+    entry_ids: tuple[str, ...] = ()
+    """The entry ids of the last successful poll: when none is left in the next, entries may have been missed."""
+    redirect_to: str | None = None
+    redirect_seen: int = 0
+    """Polls in a row that answered with a permanent redirect to `redirect_to`."""
+    polls: int = 0
+    new_articles: int = 0
+    """Over the feed's whole life."""
+    new_rate: float = 0.0
+    """New entries an hour, smoothed."""
+    usual_silence_s: float | None = None
+    """Time between two polls that brought something new, smoothed: the feed's own rhythm."""
+    paused_until: datetime | None = None
+    """The feed's host asked for rest until then (Retry-After): all feeds of the host wait."""
+    asks_s: int | None = None
+    """The least time between polls that the feed itself asked for when it was last read."""
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+    former_urls: tuple[str, ...] = ()
+    """Where it was polled before permanent redirects were taken over, oldest first."""
+    gaps: tuple[Gap, ...] = ()
+    """When it may have missed items, oldest first; the last `ingest.schedule.GAPS_KEPT` of them."""
