@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import scan
 
 from alerts.hits import SOURCE, all_found
 from alerts.query import to_query
@@ -19,6 +18,7 @@ from newswatch.alert import Match, SavedSearch
 from search.asking import answering, impatient
 from search.story_view import independent_sources
 from store.names import Names
+from store.reading import every
 
 
 def off_since(history: Sequence[Change]) -> datetime | None:
@@ -43,8 +43,8 @@ def missed(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime
 
 def _numbered(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> Iterator[tuple[int, Match]]:
     recent = {"range": {"indexed_at": {"gte": since.isoformat()}}}
-    query = {"query": {"bool": {"filter": [to_query(search), recent]}}, "_source": SOURCE}
+    query = {"bool": {"filter": [to_query(search), recent]}}
     with answering(es, names.articles, search.query):
-        hits = list(scan(impatient(es), index=names.articles, query=query, size=1_000))
+        hits = list(every(impatient(es), names.articles, query, source=SOURCE))
     for seq, found in all_found(hits):
         yield seq, found.matches(search.id)

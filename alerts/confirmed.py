@@ -13,7 +13,6 @@ from http import HTTPStatus
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
-from elasticsearch.helpers import scan
 
 from alerts.hits import SOURCE, Found, all_found
 from alerts.query import Query, to_query
@@ -23,6 +22,7 @@ from newswatch.errors import NewswatchError, StoreError
 from search.asking import ANSWER_S, TIMEOUT, impatient, too_slow, verdict
 from search.story_view import independent_sources
 from store.names import Names
+from store.reading import every
 
 _STORIES = 500
 """In one search."""
@@ -70,7 +70,7 @@ def confirmed(
 
 def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[Found]:
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
-    for _, found in all_found(scan(es, index=names.articles, query={"query": numbers, "_source": SOURCE}, size=1_000)):
+    for _, found in all_found(every(es, names.articles, numbers, source=SOURCE)):
         yield found
 
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from elasticsearch import ConflictError, Elasticsearch
-from elasticsearch.helpers import scan
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from alerts import bounds, schedule
@@ -24,18 +22,19 @@ from alerts.query import check
 from newswatch import config
 from newswatch.alert import SavedSearch, SearchKind, TagFilter
 from newswatch.article import Level
-from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError, StoreError
+from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.mail_address import mail_address
 from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
 from search.asking import HeavySearchError, SlowSearchError
-from store.documents import Document, Stored, dump, load, problem_of, read, require_id, stored, values
+from store.client import Client
+from store.compare_and_set import put, until_written
+from store.documents import Document, Stored, dump, load, problem_of, require_id, values
 from store.names import Names
-from store.reading import get_hit, get_hits
+from store.reading import every, get_hit, get_hits, get_one
 
 log = logging.getLogger(__name__)
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
-_TRIES = 20
 _FAULTS = 20
 """Wrong fields of a form that are told one by one."""
 
@@ -236,7 +235,7 @@ class Change:
 class SavedSearches:
     """The saved searches of one installation."""
 
-    def __init__(self, es: Elasticsearch, names: Names) -> None:
+    def __init__(self, es: Client, names: Names) -> None:
         self._es, self._names, self._index = es, names, names.searches
 
     def seed_from_file(self, path: Path, bulkhead: Bulkhead, *, now: datetime | None = None) -> int:
@@ -285,16 +284,13 @@ class SavedSearches:
             log.warning("%s is saved all the same, and set aside if matching is slow too: %s", search.id, error)
         except QueryError as error:
             problem = str(error)
-        try:
-            self._write(search, was, by="config/alerts.yaml", seed=mark, now=now, problem=problem)
-        except ConflictError:
-            return False  # another seeder or a user was quicker: theirs stands
-        return True
+        # Where another seeder or a user was quicker, theirs stands.
+        return self._write(search, was, by="config/alerts.yaml", seed=mark, now=now, problem=problem) is not None
 
     def all(self) -> tuple[SavedSearch, ...]:
         """Every saved search, by id."""
         self._es.indices.refresh(index=self._index)
-        hits = scan(self._es, index=self._index, query={"query": {"match_all": {}}}, size=1_000)
+        hits = every(self._es, self._index)
         return tuple(sorted(values(hits, read_search), key=lambda search: search.id))
 
     def enabled(self, *, now: datetime | None = None) -> tuple[SavedSearch, ...]:
@@ -306,8 +302,7 @@ class SavedSearches:
     def problems(self) -> dict[str, str]:
         """Id of each saved search that can't be run → why."""
         self._es.indices.refresh(index=self._index)
-        query = {"query": {"exists": {"field": "problem"}}}
-        hits = scan(self._es, index=self._index, query=query, size=1_000)
+        hits = every(self._es, self._index, {"exists": {"field": "problem"}})
         return {hit["_id"]: str(hit["_source"]["problem"]) for hit in hits}
 
     def get(self, alert_id: str) -> SavedSearch:
@@ -340,7 +335,8 @@ class SavedSearches:
             DocumentError: what is stored under its id can't be read, and stays as it is.
             StoreError: somebody else keeps changing it.
         """
-        for _ in range(_TRIES):
+
+        def attempt() -> SavedSearch | None:
             was = self._find(search.id)
             before = read_search(was.id, was.value) if was else None
             changed = _changed(before, search) if before else tuple(_ASKED)
@@ -351,11 +347,9 @@ class SavedSearches:
             if asks_anew:
                 check(self._es, self._names, search)
             problem = "" if asks_anew or was is None else str(was.value.get("problem", ""))
-            try:
-                return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC), problem=problem)
-            except ConflictError:
-                continue
-        raise StoreError(f"Saved search {search.id} keeps being changed by others: try again.")
+            return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC), problem=problem)
+
+        return until_written(attempt, lambda: f"Saved search {search.id} keeps being changed by others: try again.")
 
     def delete(self, alert_id: str) -> None:
         """Forget the saved search; its deliveries stay.
@@ -373,11 +367,7 @@ class SavedSearches:
         Raises:
             DocumentError: it can't be read.
         """
-        hit = get_hit(self._es, self._index, alert_id)
-        if hit is None:
-            return None
-        read(hit, read_search)
-        return stored(dict(hit["_source"]), hit)
+        return get_one(self._es, self._index, alert_id, _readable)
 
     def _found(self, alert_id: str) -> Stored[Document]:
         found = self._find(alert_id)
@@ -394,7 +384,8 @@ class SavedSearches:
         seed: str,
         now: datetime,
         problem: str = "",
-    ) -> SavedSearch:
+    ) -> SavedSearch | None:
+        """The saved search in its new version; None: somebody else was there first."""
         before = read_search(was.id, was.value) if was else None
         search = replace(search, version=before.version + 1 if before else 1)
         history = was.value.get("history", []) if was else []
@@ -404,18 +395,8 @@ class SavedSearches:
         document = _document(search, history, by=by, seed=seed, now=now)
         if problem:
             document["problem"] = problem
-        if was is None:
-            self._es.create(index=self._index, id=search.id, document=document, refresh=True)
-        else:
-            self._es.index(
-                index=self._index,
-                id=search.id,
-                document=document,
-                refresh=True,
-                if_seq_no=was.seq_no,
-                if_primary_term=was.primary_term,
-            )
-        return search
+        written = put(self._es, self._index, search.id, search, document, was, refresh=True)
+        return written.value if written else None
 
 
 def _document(search: SavedSearch, history: list[Document], *, by: str, seed: str, now: datetime) -> Document:
@@ -446,6 +427,12 @@ def read_search(alert_id: str, document: Mapping[str, Any]) -> SavedSearch:
     search = load(SavedSearch, {"query": "", "name": ""} | dict(document["definition"]))
     require_id(alert_id, search.id)
     return search
+
+
+def _readable(alert_id: str, document: Mapping[str, Any]) -> Document:
+    """The document of a saved search, which can be read. Pure."""
+    read_search(alert_id, document)
+    return dict(document)
 
 
 def _changed(before: SavedSearch, after: SavedSearch) -> tuple[str, ...]:

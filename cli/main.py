@@ -90,11 +90,9 @@ def run() -> None:
     except Exception as error:
         if not type(error).__module__.startswith(("elasticsearch", "elastic_transport")):
             raise
-        from elasticsearch import ApiError, TransportError
+        from store.faults import REFUSALS, store_error
 
-        from store.faults import store_error
-
-        told = str(store_error(error)) if isinstance(error, ApiError | TransportError) else str(error)
+        told = str(store_error(error)) if isinstance(error, REFUSALS) else str(error)
         _fail(told, StoreError.exit_code)
 
 

@@ -9,17 +9,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from elasticsearch import Elasticsearch
-from elasticsearch.helpers import scan
-
 from delivery.outbox import Outbox, OweReport
 from newswatch.alert import Passage
 from newswatch.article import Article
 from newswatch.batch import Batch
 from newswatch.delivery import Delivery, DeliveryKind, DeliveryState
 from newswatch.problems import Bulkhead
+from store.client import Client
 from store.documents import from_document, readable
 from store.names import Names
+from store.reading import every
 from transforms.versions import Notice, notice
 
 
@@ -50,7 +49,7 @@ def announced(article: Article) -> Told | None:
 
 
 def owe_corrections(
-    es: Elasticsearch, names: Names, batch: Batch, now: datetime, *, bulkhead: Bulkhead | None = None
+    es: Client, names: Names, batch: Batch, now: datetime, *, bulkhead: Bulkhead | None = None
 ) -> OweReport:
     """Owe every correction in `batch` of an article that was mailed, once for each announcement.
 
@@ -72,15 +71,15 @@ def owe_corrections(
     return outbox.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
 
 
-def _corrected(es: Elasticsearch, names: Names, batch: Batch, walls: Bulkhead) -> Iterable[tuple[Article, Told]]:
+def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Iterable[tuple[Article, Told]]:
     """The articles of the batch that are a later version and announce something."""
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
     later = {"range": {"version": {"gte": 2}}}
-    query = {"query": {"bool": {"filter": [numbers, later]}}}
+    query = {"bool": {"filter": [numbers, later]}}
     if not es.indices.exists_alias(name=names.articles):
         return
     es.indices.refresh(index=names.articles)
-    for _, article in readable(scan(es, index=names.articles, query=query, size=200), _versioned):
+    for _, article in readable(every(es, names.articles, query, size=200), _versioned):
         if told := walls.attempt("article", article.id, partial(_announcing, article)):
             yield article, told
 

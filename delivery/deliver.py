@@ -21,8 +21,6 @@ from email.message import EmailMessage
 from functools import partial
 from typing import Protocol
 
-from elasticsearch import Elasticsearch
-
 from alerts.highlight import highlights
 from alerts.query import marking_query
 from alerts.saved import SavedSearches
@@ -43,6 +41,7 @@ from newswatch.problems import Bulkhead, Problem, collecting, is_trouble, reason
 from newswatch.settings import Settings
 from search.story_view import independent_sources
 from store.articles import ArticleStore
+from store.client import Client
 from store.documents import Stored
 from store.names import Names
 
@@ -108,7 +107,7 @@ class DeliverReport:
 
 
 def deliver(
-    es: Elasticsearch,
+    es: Client,
     names: Names,
     settings: Settings,
     *,
@@ -154,7 +153,7 @@ class _Composed:
 class _Worker:
     def __init__(
         self,
-        es: Elasticsearch,
+        es: Client,
         names: Names,
         settings: Settings,
         clock: Callable[[], datetime],

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from elasticsearch import Elasticsearch
-
 from alerts import schedule
 from alerts.saved import SavedSearches
 from delivery.compose import throttled_until
@@ -21,6 +19,7 @@ from delivery.outbox import Outbox, Waiting
 from newswatch.alert import SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
+from store.client import Client
 from store.names import Names
 
 
@@ -45,7 +44,7 @@ def lease_of(settings: Settings) -> timedelta:
     return max(LEASE, timedelta(seconds=2 * settings.smtp_deadline_s))
 
 
-def look(es: Elasticsearch, names: Names, settings: Settings, *, now: datetime, bulkhead: Bulkhead) -> Due:
+def look(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhead: Bulkhead) -> Due:
     """Who is due now.
 
     Raises:

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
-from elasticsearch import Elasticsearch
-from elasticsearch.helpers import scan
-
 from delivery.links import Action, Link
 from delivery.mailbox import Mailbox, Mailboxes
+from store.client import Client
 from store.documents import dump, load, values
 from store.names import Names
+from store.reading import every
 
 MUTE = timedelta(days=7)
 _REMEMBERED = timedelta(days=90)
@@ -64,7 +63,7 @@ UNDO: Mapping[Action, Action] = {
 }
 
 
-def obey(es: Elasticsearch, names: Names, link: Link, now: datetime) -> None:
+def obey(es: Client, names: Names, link: Link, now: datetime) -> None:
     """Do what the link says; doing it twice is doing it once.
 
     Raises:
@@ -131,7 +130,7 @@ class Quality:
         return (middle - spread) / (1 + _Z**2 / n), (middle + spread) / (1 + _Z**2 / n)
 
 
-def quality(es: Elasticsearch, names: Names, alert_ids: Iterable[str]) -> list[Quality]:
+def quality(es: Client, names: Names, alert_ids: Iterable[str]) -> list[Quality]:
     """The quality of each saved search, by what readers said of its mails."""
     es.indices.refresh(index=names.labels)
     filters = {alert_id: {"term": {"alert_id": alert_id}} for alert_id in alert_ids}
@@ -143,14 +142,14 @@ def quality(es: Elasticsearch, names: Names, alert_ids: Iterable[str]) -> list[Q
     return [Quality(name, buckets[name]["relevant"]["doc_count"], buckets[name]["doc_count"]) for name in filters]
 
 
-def labelled(es: Elasticsearch, names: Names, alert_id: str, story_ids: Collection[str]) -> Quality:
+def labelled(es: Client, names: Names, alert_id: str, story_ids: Collection[str]) -> Quality:
     """What readers said of mails on these stories, whichever search sent them; as the quality of `alert_id`."""
     es.indices.refresh(index=names.labels)
     said: list[bool] = []
     ids = sorted(story_ids)
     for at in range(0, len(ids), _PAGE):
-        about = {"query": {"terms": {"story_id": ids[at : at + _PAGE]}}}
-        said += values(scan(es, index=names.labels, query=about), _is_relevant)
+        about = {"terms": {"story_id": ids[at : at + _PAGE]}}
+        said += values(every(es, names.labels, about), _is_relevant)
     return Quality(alert_id, sum(said), len(said))
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from elasticsearch import Elasticsearch
-from elasticsearch.helpers import scan
-
 from delivery.outbox import read_delivery
 from newswatch.delivery import Delivery, DeliveryState
+from store.client import Client
 from store.documents import values
 from store.names import Names
+from store.reading import every
 
 LEGS = ("published → fetched", "fetched → indexed", "indexed → matched", "matched → sent", "fetched → sent")
 
@@ -29,11 +28,11 @@ class Leg:
     longest: float
 
 
-def latency(es: Elasticsearch, names: Names, since: datetime) -> list[Leg]:
+def latency(es: Client, names: Names, since: datetime) -> list[Leg]:
     """The legs of every mail sent since then; a leg that no mail has is left out."""
     es.indices.refresh(index=names.deliveries)
-    query = {"query": {"range": {"sent_at": {"gte": since.isoformat()}}}}
-    return legs(values(scan(es, index=names.deliveries, query=query), read_delivery))
+    sent = {"range": {"sent_at": {"gte": since.isoformat()}}}
+    return legs(values(every(es, names.deliveries, sent), read_delivery))
 
 
 def legs(deliveries: Iterable[Delivery]) -> list[Leg]:

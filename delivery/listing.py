@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from elasticsearch import Elasticsearch
-
 from delivery.outbox import read_delivery
 from newswatch.delivery import Delivery
+from store.client import Client
 from store.documents import values
 from store.names import Names
 
@@ -24,7 +23,7 @@ class Deliveries:
 
 
 def deliveries(
-    es: Elasticsearch,
+    es: Client,
     names: Names,
     *,
     state: str = "",

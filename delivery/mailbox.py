@@ -11,16 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from elasticsearch import ConflictError, Elasticsearch
-
 from newswatch.clock import SKEW
-from newswatch.errors import DocumentError, StoreError
+from newswatch.errors import DocumentError
 from newswatch.problems import set_aside
-from store.documents import Stored, dump, load, problem_of, read, readable, require_id, stored
+from store.client import Client
+from store.compare_and_set import put, until_written
+from store.documents import Stored, dump, load, problem_of, readable, require_id
 from store.names import Names
-from store.reading import get_hit, get_hits
+from store.reading import get_hits, get_one
 
-_TRIES = 20
 _PAGE = 1_000
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=1)
@@ -127,7 +126,7 @@ def answered(box: Mailbox, why: str) -> Mailbox:
 class Mailboxes:
     """The mailboxes of one installation."""
 
-    def __init__(self, es: Elasticsearch, names: Names) -> None:
+    def __init__(self, es: Client, names: Names) -> None:
         self._es, self._index = es, names.mailboxes
 
     def get(self, address: str) -> Mailbox:
@@ -166,11 +165,13 @@ class Mailboxes:
             DocumentError: it can't be read, and stays as it is.
             StoreError: somebody else keeps changing it.
         """
-        for _ in range(_TRIES):
+
+        def attempt() -> Stored[Mailbox] | None:
             was = self.find(address)
-            if changed := self._write(was, change(was.value if was else Mailbox(address))):
-                return changed.value
-        raise StoreError(f"Mailbox {address} keeps being changed by others: try again.")
+            return self._write(was, change(was.value if was else Mailbox(address)))
+
+        told = f"Mailbox {address} keeps being changed by others: try again."
+        return until_written(attempt, lambda: told).value
 
     def find(self, address: str) -> Stored[Mailbox] | None:
         """The mailbox with its token, in real time; None if nothing was ever sent to it.
@@ -178,8 +179,7 @@ class Mailboxes:
         Raises:
             DocumentError: it can't be read.
         """
-        hit = get_hit(self._es, self._index, address)
-        return stored(read(hit, read_mailbox), hit) if hit else None
+        return get_one(self._es, self._index, address, read_mailbox)
 
     def many(self, addresses: Sequence[str]) -> Iterator[Mailbox | None]:
         """The mailbox of each address, in order and in real time; None for one that can't be read: set aside."""
@@ -190,22 +190,11 @@ class Mailboxes:
             yield from (read_ones.get(address) if address in hits else Mailbox(address) for address in wanted)
 
     def _write(self, was: Stored[Mailbox] | None, box: Mailbox) -> Stored[Mailbox] | None:
-        try:
-            if was is None:
-                answer = self._es.create(index=self._index, id=box.address, document=dump(box))
-            else:
-                answer = self._es.index(
-                    index=self._index,
-                    id=box.address,
-                    document=dump(box),
-                    if_seq_no=was.seq_no,
-                    if_primary_term=was.primary_term,
-                )
-        except ConflictError:
-            # The client retries what timed out: the conflict may be with our own first try.
-            now = self.find(box.address)
-            return now if now and now.value == box else None
-        return stored(box, answer.body)
+        if written := put(self._es, self._index, box.address, box, dump(box), was):
+            return written
+        # The client retries what timed out: the conflict may be with our own first try.
+        now = self.find(box.address)
+        return now if now and now.value == box else None
 
 
 def read_mailbox(address: str, document: Mapping[str, Any]) -> Mailbox:

@@ -13,22 +13,20 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from elasticsearch import Elasticsearch
-from elasticsearch.helpers import scan
-
 from alerts import schedule
 from alerts.volume import Event
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
-from newswatch.errors import NewswatchError, StoreError
+from newswatch.errors import NewswatchError
 from newswatch.problems import Bulkhead, Problem
 from store import bulk
+from store.client import Client
+from store.compare_and_set import until_written
 from store.documents import Document, Stored, dump, load, require_id, values
 from store.names import Names
-from store.reading import get_stored
+from store.reading import every, get_stored
 from store.times import moment_at
 
-_TRIES = 50
 _PAGE = 1_000
 
 
@@ -79,7 +77,7 @@ class RefusedError(NewswatchError):
 class Outbox:
     """The deliveries of one installation."""
 
-    def __init__(self, es: Elasticsearch, names: Names) -> None:
+    def __init__(self, es: Client, names: Names) -> None:
         self._es, self._index = es, names.deliveries
 
     # ── owing ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -201,9 +199,8 @@ class Outbox:
 
         Found by a search, which may show what is no longer so, and read again in real time.
         """
-        query = {"query": {"bool": {"filter": [_PENDING, {"term": {"waiting": recipient}}]}}, "_source": False}
-        ids = [hit["_id"] for hit in scan(self._es, index=self._index, query=query, size=_PAGE)]
-        waiting = [found for found in self.get(ids) if recipient in found.value.waiting]
+        query = {"bool": {"filter": [_PENDING, {"term": {"waiting": recipient}}]}}
+        waiting = [found for found in self._as_now(query) if recipient in found.value.waiting]
         return sorted(waiting, key=lambda found: (found.value.created_at, found.id))
 
     def told(self, recipient: str, story_ids: Iterable[str]) -> dict[str, list[Sent]]:
@@ -219,8 +216,7 @@ class Outbox:
     def about(self, alert_id: str, story_id: str) -> list[Delivery]:
         """Everything that a saved search owes or owed of a story, oldest first, as of the last refresh."""
         both = [{"term": {"alert_id": alert_id}}, {"term": {"story_id": story_id}}]
-        hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": both}}})
-        return sorted(values(hits, read_delivery), key=lambda found: found.created_at)
+        return sorted(self._as_found({"bool": {"filter": both}}), key=lambda found: found.created_at)
 
     def latest(self, alert_id: str, size: int) -> list[Delivery]:
         """The last deliveries of a saved search, newest first, as of the last refresh."""
@@ -233,14 +229,20 @@ class Outbox:
         for at in range(0, len(article_ids), _PAGE):
             about = {"terms": {"article_id": list(article_ids[at : at + _PAGE])}}
             told = [about, {"terms": {"kind": ["story", "update"]}}, {"exists": {"field": "message_ids"}}]
-            hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": told}}}, size=_PAGE)
-            yield from values(hits, read_delivery)
+            yield from self._as_found({"bool": {"filter": told}})
 
     def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
         for at in range(0, len(story_ids), _PAGE):
             about = {"terms": {"story_id": list(story_ids[at : at + _PAGE])}}
-            query = {"query": {"bool": {"filter": [about, {"term": {"recipients": recipient}}]}}}
-            yield from values(scan(self._es, index=self._index, query=query, size=_PAGE), read_delivery)
+            yield from self._as_found({"bool": {"filter": [about, {"term": {"recipients": recipient}}]}})
+
+    def _as_found(self, query: Document) -> list[Delivery]:
+        """The deliveries that fit, as of the last refresh."""
+        return values(every(self._es, self._index, query), read_delivery)
+
+    def _as_now(self, query: Document) -> list[Stored[Delivery]]:
+        """The deliveries that fitted at the last refresh, in real time."""
+        return self.get([hit["_id"] for hit in every(self._es, self._index, query, source=False)])
 
     def revive(self, alert_id: str, now: datetime) -> int:
         """Owe again what a saved search did not tell as it was muted; how many stories."""
@@ -251,8 +253,7 @@ class Outbox:
 
     def _muted(self, alert_id: str) -> list[Stored[Delivery]]:
         both = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
-        hits = scan(self._es, index=self._index, query={"query": {"bool": {"filter": both}}, "_source": False})
-        found = self.get(hit["_id"] for hit in hits)
+        found = self._as_now({"bool": {"filter": both}})
         return [one for one in found if (one.value.suppressed_by or "").startswith(_MUTED)]
 
     # ── settling ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,7 +267,9 @@ class Outbox:
         """
         refused: dict[str, str] = {}
         left = list(deliveries)
-        for _ in range(_TRIES):
+
+        def attempt() -> bool | None:
+            nonlocal left
             actions = [bulk.replace(was, document(change(was.value))) for was in left]
             again = []
             for was, result in zip(left, bulk.write(self._es, actions), strict=True):
@@ -274,11 +277,10 @@ class Outbox:
                     refused[was.id] = result.reason or ""
                 elif not bulk.require(result):
                     again.append(was.id)
-            if not again:
-                break
             left = self.get(again)
-        else:
-            raise StoreError(f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
+            return None if left else True
+
+        until_written(attempt, lambda: f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
         if refused:
             raise RefusedError(
                 "; ".join(f"Elasticsearch refuses delivery {one}: {why}" for one, why in refused.items())

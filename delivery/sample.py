@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
 from alerts import schedule
@@ -20,11 +19,12 @@ from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
 from search.story_view import independent_sources
+from store.client import Client
 from store.names import Names
 
 
 def sample(
-    es: Elasticsearch, names: Names, settings: Settings, search: SavedSearch, articles: Sequence[Article], now: datetime
+    es: Client, names: Names, settings: Settings, search: SavedSearch, articles: Sequence[Article], now: datetime
 ) -> str:
     """The HTML of the mail to the first recipient of `search` on these articles (one at least), each its own story."""
     asked = to_query(search)

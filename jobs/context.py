@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
-
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
 from newswatch.settings import Settings
-from store.client import connect, set_up, where
+from store.client import Client, connect, set_up, where
 from store.clock import store_clock
-from store.faults import store_error
+from store.faults import REFUSALS, store_error
 from store.mapping import plain_indices
 from store.names import Names
 from store.nodes import UnansweredError, UnreachableError
@@ -34,7 +32,7 @@ class Context:
     """Handed to every job; tests hand in their own clock."""
 
     settings: Settings
-    es: Elasticsearch
+    es: Client
     names: Names
     clock: Clock = utc_now
     fault: Fault = no_fault
@@ -53,7 +51,7 @@ class Context:
             return
         try:
             Quarantine(self.es, self.names).note(bulkhead.problems, now=self.clock())
-        except (StoreError, ApiError, TransportError):
+        except (StoreError, *REFUSALS):
             told = "; ".join(f"{problem.subject}: {problem.reason}" for problem in bulkhead.problems)
             log.exception("%s: these problems could not be kept: %s", bulkhead.stage, told)
 
@@ -65,7 +63,7 @@ class Context:
         self.set_aside(bulkhead)
         try:
             Quarantine(self.es, self.names).settle(bulkhead.stage, bulkhead.problems)
-        except (StoreError, ApiError, TransportError) as error:
+        except (StoreError, *REFUSALS) as error:
             log.warning("%s: problems that are mended could not be forgotten: %s", bulkhead.stage, error)
 
     @contextmanager
@@ -79,7 +77,7 @@ class Context:
         try:
             with collecting(bulkhead):
                 yield bulkhead
-        except (ApiError, TransportError) as error:
+        except REFUSALS as error:
             raise store_error(error) from error
         finally:
             self.set_aside(bulkhead)
@@ -139,7 +137,7 @@ def open_context(settings: Settings | None = None, *, clock: Clock | None = None
     context = Context(settings, es, names, clock or store_clock(es))
     try:
         created = set_up(es, names, settings)
-    except (ApiError, TransportError) as error:
+    except REFUSALS as error:
         es.close()
         # What tells of connections names every address itself.
         at = "" if isinstance(error, UnreachableError | UnansweredError) else f" at {where(settings)}"

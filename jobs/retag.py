@@ -14,12 +14,13 @@ from pathlib import Path
 
 from jobs.context import Context, job
 from newswatch.article import Article, Level
-from newswatch.errors import StoreError
 from store import bulk
 from store.articles import ArticleStore
+from store.compare_and_set import until_written
 from store.documents import Document, Stored, all_stored, renewed, with_document
 from store.generations import await_writable
 from store.quarantine import article_problem
+from store.reading import pages
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
@@ -93,40 +94,25 @@ class _Slice:
         self._outdated = {"bool": {"must_not": done}}
 
     def run(self, *, dry_run: bool) -> None:
-        for _ in range(_TRIES):
+        def attempt() -> bool | None:
             overtaken = sum(self._do(page, dry_run=dry_run) for page in self._pages())
-            if not overtaken:
-                return
-        raise StoreError(f"Articles of {self._index} keep being changed by others: run it again.")
+            return None if overtaken else True
+
+        told = f"Articles of {self._index} keep being changed by others: run it again."
+        until_written(attempt, lambda: told, tries=_TRIES)
 
     def _pages(self) -> Iterator[list[Stored[tuple[Article, Document]]]]:
         """The outdated articles as they are at this moment, whatever is written while they are read."""
         self._es.indices.refresh(index=self._index)
-        pit = self._es.open_point_in_time(index=self._index, keep_alive="5m")["id"]
         total = int(self._es.count(index=self._index, query=self._outdated)["count"])
-        done, after = 0, None
-        try:
-            while hits := self._page(pit, after):
-                after = hits[-1]["sort"]
-                yield all_stored(hits, with_document)
-                done += len(hits)
-                if self._progress:
-                    self._progress(done, total)
-        finally:
-            self._es.close_point_in_time(id=pit)
-
-    def _page(self, pit: str, after: list[int] | None) -> list[Document]:
-        answer = self._es.search(
-            pit={"id": pit, "keep_alive": "5m"},
-            query=self._outdated,
-            sort=[{"seq": "asc"}],
-            size=_PAGE,
-            search_after=after,
-            seq_no_primary_term=True,
-            track_total_hits=False,
-        )
-        hits: list[Document] = answer["hits"]["hits"]
-        return hits
+        done = 0
+        for hits in pages(
+            self._es, self._index, self._outdated, size=_PAGE, sort=[{"seq": "asc"}], seq_no_primary_term=True
+        ):
+            yield all_stored(hits, with_document)
+            done += len(hits)
+            if self._progress:
+                self._progress(done, total)
 
     def _do(self, page: list[Stored[tuple[Article, Document]]], *, dry_run: bool) -> int:
         """Retag a page; how many of it somebody else has written meanwhile."""

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Generator, Iterator
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from elasticsearch import ApiError, Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
-from search.asking import TIMEOUT, answering, impatient, too_slow
+from search.asking import TIMEOUT, Answer, answering, impatient, too_slow
 from search.query import Sort, text_query, to_query, with_recency
 from search.syntax import parse
 from store.documents import from_document, readable
 from store.names import Names
+from store.reading import every as every_hit
 
 _PAGE = 500
 """Articles at once: whole ones, so that a page is some megabytes."""
-_KEEP_ALIVE = "5m"
 
 
 def every(
@@ -41,48 +41,27 @@ def every(
     """
     parsed, now = parse(query), now or datetime.now(UTC)
     asked = to_query(parsed, now, text_query(parsed.text))
+    whole = with_recency(asked, now) if sort == "relevance" else asked
+    order: list[Any] = [{"_score": "desc"}] if sort == "relevance" else [{"time": "desc"}]
+
+    def search(**body: Any) -> Answer:
+        with answering(es, names.articles, query):
+            answer: Answer = impatient(es).search(timeout=TIMEOUT, **body).body
+        if answer["timed_out"]:
+            raise too_slow(query)
+        return answer
+
     try:
-        point = es.open_point_in_time(index=names.articles, keep_alive=_KEEP_ALIVE)["id"]
-    except NotFoundError:
+        hits = every_hit(es, names.articles, whole, size=_PAGE, sort=[*order, "_shard_doc"], search=search)
+    except NotFoundError:  # before the first article
         return
     seen: set[str] = set()
-    try:
-        whole = with_recency(asked, now) if sort == "relevance" else asked
-        hits = _hits(es, names.articles, query, point, whole, sort)
+    with closing(hits):
         for _, article in readable(hits, from_document):
             if by_story and article.story_id in seen:
                 continue
             seen.update([article.story_id] if by_story else ())
             yield article
-    finally:
-        with suppress(ApiError):  # it expires by itself
-            es.close_point_in_time(id=point)
-
-
-def _hits(
-    es: Elasticsearch, index: str, typed: str, point: str, query: dict[str, Any], sort: Sort
-) -> Iterator[dict[str, Any]]:
-    order: list[dict[str, Any]] = [{"_score": "desc"}] if sort == "relevance" else [{"time": "desc"}]
-    after: dict[str, Any] = {}
-    while True:
-        with answering(es, index, typed):
-            answer = impatient(es).search(
-                pit={"id": point, "keep_alive": _KEEP_ALIVE},
-                query=query,
-                sort=[*order, {"_shard_doc": "asc"}],
-                size=_PAGE,
-                track_total_hits=False,
-                allow_partial_search_results=False,
-                timeout=TIMEOUT,
-                **after,
-            )
-        if answer["timed_out"]:
-            raise too_slow(typed)
-        hits = answer["hits"]["hits"]
-        yield from hits
-        if len(hits) < _PAGE:
-            return
-        after = {"search_after": hits[-1]["sort"]}
 
 
 COLUMNS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
 from newswatch.batch import Batch
@@ -229,3 +229,13 @@ def _found(hit: Hit | None) -> Stored[tuple[Article, Document]] | None:
         DocumentError: there is one, and it can't be read.
     """
     return stored(read(hit, with_document), hit) if hit else None
+
+
+def values_of(es: Elasticsearch, names: Names, field: str) -> list[str]:
+    """The values that articles have in a field, as of the last refresh: the most frequent, 200 at most."""
+    aggs = {"values": {"terms": {"field": field, "size": 200}}}
+    try:
+        found = es.search(index=names.articles, size=0, aggs=aggs)["aggregations"]["values"]["buckets"]
+    except NotFoundError:  # before the first article
+        return []
+    return [str(bucket["key"]) for bucket in found]

@@ -7,22 +7,24 @@ that names a batch, also after the index was lost or restored from an older snap
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 
 from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
 from newswatch.clock import SKEW
 from newswatch.errors import StoreError
 from store import bulk, faults
-from store.documents import Stored, dump, load, read, require_id, stored
+from store.compare_and_set import put, until_written
+from store.documents import Stored, dump, load, require_id
 from store.names import Names
-from store.reading import find
+from store.reading import find, get_one
 
-_TRIES = 100
+_NUMBERS = 100
+"""How many numbers are tried: others may be opening batches at the same time."""
 MOST = 12_345_678_901
 """Highest number that is believed: a batch a second for four centuries. Ingest numbers still fit a long.
 
@@ -41,16 +43,16 @@ class BatchStore:
         if highest["articles"] > highest["batches"]:
             self._match_again(now)
         number = max(highest.values()) + 1
-        for _ in range(_TRIES):
-            until = now + timedelta(seconds=lease_s)
-            batch = Batch(number, tuple(feed_ids), BatchState.PLANNED, now, until)
-            try:
-                self._es.create(index=self._index, id=batch.id, document=dump(batch))
-            except ConflictError:
-                number += 1
-            else:
-                return batch
-        raise StoreError(f"No free batch number within {_TRIES} of {number}: run it again.")
+        numbers, until = count(number), now + timedelta(seconds=lease_s)
+
+        def attempt() -> Stored[Batch] | None:
+            return self._create(Batch(next(numbers), tuple(feed_ids), BatchState.PLANNED, now, until))
+
+        told = f"No free batch number within {_NUMBERS} of {number}: run it again."
+        return until_written(attempt, lambda: told, tries=_NUMBERS).value
+
+    def _create(self, batch: Batch) -> Stored[Batch] | None:
+        return put(self._es, self._index, batch.id, batch, dump(batch), None)
 
     def _highest_numbers(self) -> dict[str, int]:
         """The highest number of a batch that each index names; what is nonsense is left out."""
@@ -87,8 +89,7 @@ class BatchStore:
         )
         for bucket in found["aggregations"]["of"]["buckets"]:
             lost = Batch(int(bucket["key"]) // SEQ_PER_BATCH, (), BatchState.INDEXED, now, now, indexed_at=now)
-            with suppress(ConflictError):  # it is there
-                self._es.create(index=self._index, id=lost.id, document=dump(lost))
+            self._create(lost)  # unless it is there
 
     def get(self, number: int) -> Stored[Batch]:
         """The batch, in real time.
@@ -97,13 +98,11 @@ class BatchStore:
             StoreError: there is none of that number.
             DocumentError: it can't be read.
         """
-        try:
-            document = self._es.get(index=self._index, id=Batch(number, (), BatchState.PLANNED, _ANY, _ANY).id)
-        except NotFoundError as error:
-            if "found" not in error.body:  # it is the index that is missing
-                raise faults.store_error(error) from error
-            raise StoreError(f"There is no batch {number}.") from error
-        return stored(read(document.body, read_batch), document.body)
+        batch_id = Batch(number, (), BatchState.PLANNED, _ANY, _ANY).id
+        batch = get_one(self._es, self._index, batch_id, read_batch)
+        if batch is None:
+            raise StoreError(f"There is no batch {number}.")
+        return batch
 
     def begin(self, number: int) -> Batch:
         """Note another attempt at the batch; its articles are numbered in a range of its own."""
@@ -168,13 +167,13 @@ class BatchStore:
         return find(self._es, self._index, read_batch, query=query, size=limit, sort=[{"number": "asc"}])
 
     def _change(self, number: int, change: Callable[[Batch], Batch]) -> Batch:
-        for _ in range(_TRIES):
+        def attempt() -> Batch | None:
             was = self.get(number)
             batch = change(was.value)
             (result,) = bulk.write(self._es, [bulk.replace(was, dump(batch))])
-            if bulk.require(result):
-                return batch
-        raise StoreError(f"Batch {number} keeps being changed by others: run it again.")
+            return batch if bulk.require(result) else None
+
+        return until_written(attempt, lambda: f"Batch {number} keeps being changed by others: run it again.")
 
 
 _ANY = datetime.min

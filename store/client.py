@@ -18,6 +18,9 @@ from store.mapping import ARTICLE, VERSION, article_template, missing, plain_ind
 from store.names import Names
 from store.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
 
+Client = Elasticsearch
+"""What reaches Elasticsearch, as the rooms above pass it on; what can go wrong with it stands in `store.faults`."""
+
 
 class _Json(JsonSerializer):
     """JSON by pydantic's own code, several times as fast; what that does not take goes the usual way."""

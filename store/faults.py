@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from elasticsearch import ApiError, TransportError
 
@@ -13,6 +13,9 @@ from newswatch.errors import MissingIndexError, StoreError
 CLOSED, MISSING, BLOCKED = "index_closed_exception", "index_not_found_exception", "cluster_block_exception"
 OF_THE_INDEX = (CLOSED, MISSING, BLOCKED, "security_exception", "unavailable_shards_exception")
 """Types of errors that say nothing about the document that was to be written."""
+
+REFUSALS: Final = (ApiError, TransportError)
+"""What the client raises: Elasticsearch has refused, or the way there is broken."""
 
 _BLOCKED_INDEX = re.compile(r"index \[([^]]+)] blocked by: (.*)", re.DOTALL)
 _BLOCKS = {
@@ -63,14 +66,16 @@ def _block_sentence(index: str, block: str) -> str:
 
 def store_error(error: ApiError | TransportError) -> StoreError:
     """What Elasticsearch or the way there has refused, as one sentence."""
-    if not isinstance(error, ApiError):
+    if isinstance(error, TransportError):
         return StoreError(f"Elasticsearch can't be reached: {_first_line(error)}. See `newswatch status`.")
     told = f"Elasticsearch did not do what was asked: {_first_line(error)}. See `newswatch status`."
     return index_error(error) or StoreError(told)
 
 
-def index_error(error: ApiError) -> StoreError | None:
+def index_error(error: Exception) -> StoreError | None:
     """Why an index can't be used; None if that is not what Elasticsearch says."""
+    if not isinstance(error, ApiError):
+        return None
     cause = _cause(error.body)
     kind, reason = str(cause.get("type", "")), str(cause.get("reason", ""))
     if kind not in (CLOSED, MISSING, BLOCKED):

@@ -11,16 +11,17 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from ingest.schedule import retried
 from newswatch.article import Article
-from newswatch.errors import NewswatchError, StoreError
+from newswatch.errors import NewswatchError
 from store import bulk
-from store.documents import Stored, feed_document, from_document, read, stored, values
+from store.compare_and_set import until_written
+from store.documents import Stored, feed_document, from_document, values
 from store.feeds import FeedRecord, read_feed
 from store.names import Names
 from store.quarantine import Kept, Quarantine
+from store.reading import get_one
 
 PROBLEMS = 10
 """Problems of a feed that its history lists."""
-_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +81,23 @@ def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
         DocumentError: its document can't be read.
         StoreError: somebody else keeps writing it, or the index can't be written to.
     """
-    for _ in range(_TRIES):
+
+    def attempt() -> bool | None:
         was = _read(es, names, feed_id)
         if was.value.lease_batch is not None:
-            return
+            return True
         document = feed_document(was.value.feed, retried(was.value.state))
         (result,) = bulk.write(es, [bulk.replace(was, document)])
-        if bulk.require(result):
-            es.indices.refresh(index=names.feeds)
-            return
-    raise StoreError(f"Feed {feed_id} keeps being changed by others: try again.")
+        if not bulk.require(result):
+            return None
+        es.indices.refresh(index=names.feeds)
+        return True
+
+    until_written(attempt, lambda: f"Feed {feed_id} keeps being changed by others: try again.")
 
 
 def _read(es: Elasticsearch, names: Names, feed_id: str) -> Stored[FeedRecord]:
-    try:
-        found = es.get(index=names.feeds, id=feed_id)
-    except NotFoundError as error:
-        raise NewswatchError(f"There is no feed {feed_id!r}.") from error
-    return stored(read(found.body, read_feed), found.body)
+    found = get_one(es, names.feeds, feed_id, read_feed)
+    if found is None:
+        raise NewswatchError(f"There is no feed {feed_id!r}.")
+    return found

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import scan
 
 from ingest.schedule import WEEK_S
 from newswatch.batch import Batch
@@ -18,7 +17,7 @@ from newswatch.settings import Settings
 from store import bulk
 from store.documents import Document, Stored, dump, feed_document, feed_from_document, load, require_id, values
 from store.names import Names
-from store.reading import find, get_stored
+from store.reading import every, find, get_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class FeedStore:
     def all(self) -> list[FeedRecord]:
         """Every feed, by title, as it is at this moment."""
         self._es.indices.refresh(index=self._index)
-        found = values(scan(self._es, index=self._index, size=1000), read_feed)
+        found = values(every(self._es, self._index), read_feed)
         return sorted(found, key=lambda record: record.feed.title.casefold())
 
     def sync(self, feeds: Iterable[Feed]) -> SyncReport:
@@ -98,8 +97,8 @@ class FeedStore:
 
     def _configurations(self) -> dict[str, Document]:
         """Of every feed what it is configured as, and nothing of its state: most polls change no configuration."""
-        query = {"_source": list(Feed.__dataclass_fields__)}
-        return {hit["_id"]: hit["_source"] for hit in scan(self._es, index=self._index, query=query, size=1000)}
+        hits = every(self._es, self._index, source=list(Feed.__dataclass_fields__))
+        return {hit["_id"]: dict(hit["_source"]) for hit in hits}
 
     def _carry_out(self, plan: list[tuple[str, str, Document]]) -> SyncReport:
         done: dict[str, list[str]] = {name: [] for name in SyncReport.__dataclass_fields__}
@@ -139,8 +138,7 @@ class FeedStore:
         return self._states(_until("lease_until", "gte", now, longest.lease if longest else None))
 
     def _states(self, query: Document) -> list[FeedState]:
-        hits = scan(self._es, index=self._index, query={"query": query}, size=1000)
-        return [record.state for record in values(hits, read_feed)]
+        return [record.state for record in values(every(self._es, self._index, query), read_feed)]
 
     def well(self, *, limit: int = 50) -> list[str]:
         """Where feeds are polled that are well and that no batch holds, the one that answered last first."""

@@ -26,11 +26,11 @@ from store.client import set_up
 from store.documents import Document, read, renewed
 from store.mapping import ARTICLE, VERSION, article_template, fingerprint
 from store.names import Names
+from store.reading import pages
 
 PATIENCE_S = 120.0
 """How long a writer waits for an upgrade's last step: seconds, for a month of a hundred thousand articles."""
 _PAGE = 1_000
-_KEEP_ALIVE = "5m"
 _NEARLY_DONE = 200
 """Articles. A pass that finds no more than that to bring over is followed by the last one, with writing closed."""
 _PASSES = 5
@@ -227,26 +227,8 @@ class _Rebuild:
 
     def _pages(self, index: str) -> Iterator[dict[str, int]]:
         """Id → version of every article, page by page."""
-        pit = self._es.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
-        after: list[Any] | None = None
-        try:
-            while True:
-                answer = self._es.search(
-                    pit={"id": pit, "keep_alive": _KEEP_ALIVE},
-                    size=_PAGE,
-                    sort=["_shard_doc"],
-                    source=False,
-                    version=True,
-                    track_total_hits=False,
-                    search_after=after,
-                )
-                hits = answer["hits"]["hits"]
-                if not hits:
-                    return
-                pit, after = answer["pit_id"], hits[-1]["sort"]
-                yield {hit["_id"]: hit["_version"] for hit in hits}
-        finally:
-            self._es.options(ignore_status=404).close_point_in_time(id=pit)
+        for hits in pages(self._es, index, size=_PAGE, source=False, version=True):
+            yield {hit["_id"]: hit["_version"] for hit in hits}
 
     def _outdated(self, page: dict[str, int]) -> list[tuple[str, int]]:
         answer = self._es.mget(index=self._new, ids=list(page), source=False)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 
 from newswatch.errors import DocumentError
 from newswatch.problems import set_aside
-from store.documents import Document, dump, load, problem_of, read
+from store.compare_and_set import put
+from store.documents import Document, Stored, dump, load, problem_of, read, stored
 from store.names import Names
+from store.reading import get_hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class Told:
     message_id: str | None = None
     """Of the last mail that went out."""
     at: datetime | None = None
-    seq_no: int | None = None
-    primary_term: int | None = None
+    place: Stored[None] | None = None
+    """Where it stands, and as written when; None: nothing was told yet."""
 
 
 class NoticeStore:
@@ -64,16 +66,15 @@ class NoticeStore:
 
         A document that can't be read is set aside and stands for nothing told: rather told twice than never.
         """
-        try:
-            found = self._es.get(index=self._index, id=self._id)
-        except NotFoundError:
+        hit = get_hit(self._es, self._index, self._id)
+        if hit is None:
             return Told()
         try:
-            told = read(found.body, read_told)
+            told = read(hit, read_told)
         except DocumentError as error:
             set_aside(problem_of(error))
             told = Told()
-        return replace(told, seq_no=found["_seq_no"], primary_term=found["_primary_term"])
+        return replace(told, place=stored(None, hit))
 
     def begin(self, was: Told, pending: Pending) -> bool:
         """Note that the mail is about to go out; False: somebody else was there first, and sends theirs."""
@@ -85,14 +86,8 @@ class NoticeStore:
         return self._write(was, done)
 
     def _write(self, was: Told, document: Document) -> bool:
-        token: dict[str, Any] = {"op_type": "create"}
-        if was.seq_no is not None:
-            token = {"if_seq_no": was.seq_no, "if_primary_term": was.primary_term}
-        try:
-            self._es.index(index=self._index, id=self._id, document={"kind": "feed-health"} | document, **token)
-        except ConflictError:
-            return False
-        return True
+        document = {"kind": "feed-health"} | document
+        return put(self._es, self._index, self._id, None, document, was.place) is not None
 
 
 def read_told(_id: str, document: Mapping[str, Any]) -> Told:

@@ -15,16 +15,15 @@ from elasticsearch import Elasticsearch
 from ingest.dates import in_utc
 from newswatch.article import Article
 from newswatch.entry import Entry
-from newswatch.errors import StoreError
 from newswatch.problems import Problem, reason_of
 from store import bulk
-from store.documents import Document, Hit, dump
+from store.compare_and_set import until_written
+from store.documents import Document, Hit, dump, stored
 from store.names import Names
 from store.reading import get_hits
 
 PER_FEED = 20
 """Entries of one feed that one call of `note` keeps one by one; the rest are counted in one more problem."""
-_TRIES = 10
 _SETTLED = 1_000
 """Problems of a stage that are looked through at once; the next run takes the rest."""
 _UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
@@ -70,11 +69,16 @@ class Quarantine:
             StoreError: Elasticsearch refuses even these.
         """
         left = {problem.id: problem for problem in _bounded(problems)}
-        for _ in range(_TRIES):
-            if not left:
-                return
+
+        def attempt() -> bool | None:
+            nonlocal left
             left = self._note(left, now)
-        raise StoreError(f"The quarantine keeps being changed by others: {len(left)} problems were not noted.")
+            return None if left else True
+
+        def told() -> str:
+            return f"The quarantine keeps being changed by others: {len(left)} problems were not noted."
+
+        until_written(attempt, told)
 
     def _note(self, problems: dict[str, Problem], now: datetime) -> dict[str, Problem]:
         """Those that somebody else has written meanwhile."""
@@ -83,9 +87,8 @@ class Quarantine:
         for problem in problems.values():
             if doc := found.get(problem.id):
                 first, count = _earlier(doc)
-                token = {"if_seq_no": doc["_seq_no"], "if_primary_term": doc["_primary_term"]}
                 kept = _document(problem, now, first=first, count=count + 1)
-                actions.append(bulk.put(self._index, problem.id, kept) | token)
+                actions.append(bulk.replace(stored(None, doc), kept))
             else:
                 actions.append(bulk.create(self._index, problem.id, _document(problem, now, first=None, count=1)))
         results = zip(problems.values(), bulk.write(self._es, actions), strict=True)
@@ -97,12 +100,9 @@ class Quarantine:
             index=self._index, query={"term": {"stage": stage}}, size=_SETTLED, source=False, track_total_hits=False
         )
         gone = {hit["_id"] for hit in found["hits"]["hits"]} - {problem.id for problem in still}
-        es, settled = self._es.options(ignore_status=(404, 409)), 0
-        for doc in get_hits(self._es, self._index, gone):  # as it is now: another stage may have met it since
-            if doc["_source"].get("stage") == stage:
-                token = {"if_seq_no": doc["_seq_no"], "if_primary_term": doc["_primary_term"]}
-                settled += es.delete(index=self._index, id=doc["_id"], **token).get("result") == "deleted"
-        return settled
+        now = get_hits(self._es, self._index, gone)  # another stage may have met it since
+        actions = [bulk.delete(stored(None, hit)) for hit in now if hit["_source"].get("stage") == stage]
+        return sum(bulk.won(result) for result in bulk.write(self._es, actions))
 
     def listed(
         self,

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
-from elasticsearch.helpers import scan
 
 from newswatch.batch import BatchState
 from store import bulk
@@ -20,6 +19,7 @@ from store.entries import entry_key
 from store.feeds import FeedStore
 from store.generations import Slice, all_slices
 from store.names import Names
+from store.reading import every
 
 SUPERSEDED_FOR = timedelta(days=1)
 """How long a generation stays that another has replaced: searches that were under way still read it."""
@@ -97,8 +97,7 @@ def forget_quarantine(es: Elasticsearch, names: Names, before: datetime) -> int:
 
 def _find(es: Elasticsearch, index: str, query: Query) -> Iterator[Stored[None]]:
     es.indices.refresh(index=index)
-    body = {"query": query, "_source": False, "seq_no_primary_term": True}
-    return (stored(None, hit) for hit in scan(es, index=index, query=body, size=1_000))
+    return (stored(None, hit) for hit in every(es, index, query, source=False, seq_no_primary_term=True))
 
 
 def _delete(es: Elasticsearch, documents: Iterable[Stored[None]]) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 
-from elasticsearch import ApiError, TransportError
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
@@ -13,7 +12,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError
-from store.faults import index_error
+from store.faults import REFUSALS, index_error
 from web import delivery_pages, feed_pages, mail_pages, problem_pages, saved_pages, search_pages
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.render import STATIC
@@ -39,7 +38,7 @@ def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
 
 
 def _restored(context: Callable[[], Context], index: str) -> bool:
-    with suppress(NewswatchError, ApiError, TransportError):
+    with suppress(NewswatchError, *REFUSALS):
         return context().restore(index)
     return False
 
@@ -57,12 +56,11 @@ def _add_error_pages(app: FastAPI, access: Access, context: Callable[[], Context
 
     def failed(request: Request, error: Exception) -> Response:
         """What Elasticsearch refuses is told in one sentence; a missing index is made anew for the next request."""
-        of_index = index_error(error) if isinstance(error, ApiError) else None
-        cause = of_index or error
+        cause = index_error(error) or error
         if isinstance(cause, MissingIndexError) and _restored(context, cause.index):
             text = f"The index {cause.index} was missing and has been made anew, empty. Try again."
             return told(request, Fault(503, "That did not work", text))
         return fault_page(request, cause)
 
-    for kind in (NewswatchError, ApiError, TransportError):
+    for kind in (NewswatchError, *REFUSALS):
         app.add_exception_handler(kind, failed)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from elasticsearch import ApiError, TransportError
-
 from jobs.context import Context
+from store.faults import REFUSALS
 from store.quarantine import Quarantine
 
 COUNTED_FOR_S = 15
@@ -27,7 +26,7 @@ class ProblemCount:
         if time.monotonic() - self._counted > COUNTED_FOR_S:
             try:
                 self._count = Quarantine(context.es, context.names).total(timeout_s=PATIENCE_S)
-            except (ApiError, TransportError):
+            except REFUSALS:
                 self._count = None
             self._counted = time.monotonic()
         return self._count

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from elasticsearch import NotFoundError
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -36,7 +35,7 @@ from newswatch.topics import tag_path
 from search.lift import lift
 from search.limits import MAX_CHARS, shown
 from search.syntax import parse
-from store.articles import ArticleStore
+from store.articles import ArticleStore, values_of
 from store.quarantine import Quarantine
 from web import drafts
 from web.catcher import catches
@@ -341,22 +340,12 @@ def versions(search: SavedSearch, history: Sequence[Change]) -> list[VersionRow]
 
 def _topics(here: Context, draft: Draft) -> list[tuple[str, str]]:
     """Tag → its name, of all that can be asked for: topics first, each followed by its sub-topics."""
-    tags = sorted({*TOPICS, *_values(here, "tags"), *draft.tags})
+    tags = sorted({*TOPICS, *values_of(here.es, here.names, "tags"), *draft.tags})
     return [(tag, tag_path(tag)) for tag in tags]
 
 
 def _kinds(here: Context, draft: Draft) -> list[str]:
-    return sorted({*_values(here, "source.kind"), *drafts.words(draft.kinds)})
-
-
-def _values(here: Context, field: str) -> list[str]:
-    """The values that articles have in a field."""
-    aggs = {"values": {"terms": {"field": field, "size": 200}}}
-    try:
-        found = here.es.search(index=here.names.articles, size=0, aggs=aggs)["aggregations"]["values"]["buckets"]
-    except NotFoundError:
-        return []
-    return [str(bucket["key"]) for bucket in found]
+    return sorted({*values_of(here.es, here.names, "source.kind"), *drafts.words(draft.kinds)})
 
 
 def mail_fields(draft: Draft) -> dict[str, str]:

@@ -68,7 +68,7 @@ def test_a_spike_and_a_silence_are_events(press: Press) -> None:
     assert (spike.alert_id, spike.kind) == ("ice", "spike")
     assert spike.headline == "Ice: 9 articles within an hour, usually 1.0"
     assert silence == Event(
-        "quiet", "silence", "silence-20260225T050600", "Quiet: nothing since 25 Feb 2026, 05:06 UTC"
+        "quiet", "silence", "silence-20260225T050607", "Quiet: nothing since 25 Feb 2026, 05:06 UTC"
     )
     later = events(press.es, press.names, searches, NOW + timedelta(minutes=5))
     assert [event.id for event in later] == [spike.id, silence.id], "the same events: each is told once"

@@ -77,6 +77,7 @@ WATCHING = [a_search("ice", "glacier", kind="spike"), a_search("quiet", "orchard
 
 def test_an_event_is_told_once(es: Elasticsearch, names: Names, posted: Settings, office: PostOffice) -> None:
     outbox = Outbox(es, names)
+    Press(es, names).publish(a_story(1))
     assert outbox.owe_events(EVENTS, WATCHING, NOW) == OweReport(created=2, existing=0)
     assert outbox.owe_events(EVENTS, WATCHING, NOW + timedelta(minutes=5)) == OweReport(created=0, existing=2)
     assert deliver(es, names, posted, now=NOW, mailer=Mailer(posted)).sent == 1
