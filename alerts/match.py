@@ -37,6 +37,7 @@ from alerts.bounds import unusable
 from alerts.confirmed import confirmed
 from alerts.formula import EVERYWHERE, Clause, Formula, formula, gather, may_be_slow, query_of, where
 from alerts.hits import SOURCE, Found, all_found
+from alerts.kinds import KINDS
 from alerts.query import Query
 from alerts.vocabulary import PAGE, Read, UnreadableError, Vocabulary, read
 from newswatch.alert import Match, SavedSearch
@@ -115,7 +116,7 @@ def match_batch(
         StoreError: Elasticsearch is not there or in trouble of its own: match the batch again later.
     """
     walls = bulkhead or Bulkhead("match")
-    watching = sorted((search for search in searches if search.kind == "query"), key=lambda search: search.id)
+    watching = sorted((search for search in searches if KINDS[search.kind].look is None), key=lambda search: search.id)
     failed = {search.id: resting[search.id] for search in watching if search.id in resting}
     watching = runnable([search for search in watching if search.id not in failed], walls, failed)
     if not watching:

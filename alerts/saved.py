@@ -15,12 +15,14 @@ from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from alerts import bounds, schedule
 from alerts.bounds import BOUNDS
+from alerts.kinds import KINDS
 from alerts.query import check
 from newswatch import config
-from newswatch.alert import SavedSearch, SearchKind, TagFilter
+from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Level
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.mail_address import mail_address
@@ -45,6 +47,14 @@ _FAULTS = 20
 def _is_schedule(text: str) -> str:
     schedule.parse(text)
     return text
+
+
+def _is_kind(name: str) -> str:
+    if name not in KINDS:
+        *others, last = map(repr, KINDS)
+        told = f"Input should be {', '.join(others)} or {last}"
+        raise PydanticCustomError("literal_error", "{told}", {"told": told})
+    return name
 
 
 def _lasts(field: str) -> AfterValidator:
@@ -92,7 +102,7 @@ class AlertSpec(BaseModel):
 
     id: Annotated[str, StringConstraints(pattern=ID)]
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=bounds.chars("name"))]
-    kind: SearchKind = "query"
+    kind: Annotated[str, AfterValidator(_is_kind)] = "query"
     query: Annotated[str, _long("query")] = ""
     tags: Annotated[tuple[TagSpec, ...], _at_most("tags")] = ()
     min_score: float = Field(0.0, ge=BOUNDS["min_score"].least, le=BOUNDS["min_score"].most)
@@ -426,6 +436,8 @@ def read_search(alert_id: str, document: Mapping[str, Any]) -> SavedSearch:
     """The saved search of a document; whether it can be worked with, `alerts.bounds.unusable` says. Pure."""
     search = load(SavedSearch, {"query": "", "name": ""} | dict(document["definition"]))
     require_id(alert_id, search.id)
+    if search.kind not in KINDS:
+        raise ValueError(f"kind: {search.kind!r} is none of {', '.join(KINDS)}")
     return search
 
 

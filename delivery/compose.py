@@ -10,9 +10,9 @@ from typing import Final, Literal
 
 from alerts import schedule
 from delivery.mailbox import Mailbox
-from delivery.outbox import Sent, mute_rule, outcome_for
+from delivery.outbox import KINDS, Sent, mute_rule, outcome_for
 from newswatch.alert import SavedSearch
-from newswatch.delivery import Delivery, DeliveryKind
+from newswatch.delivery import Delivery
 
 STORIES_PER_MAIL: Final = 500
 """More stories than that are told by several mails: no server takes one of 10,000."""
@@ -31,10 +31,9 @@ class Item:
     deliveries: tuple[Delivery, ...]
 
     @property
-    def kind(self) -> DeliveryKind:
+    def kind(self) -> str:
         """What is told of it: the gravest of its deliveries."""
-        order: tuple[DeliveryKind, ...] = ("retraction", "correction", "spike", "silence", "story", "update")
-        return min((d.kind for d in self.deliveries), key=order.index)
+        return min((d.kind for d in self.deliveries), key=KINDS.index)
 
     @property
     def article_id(self) -> str:

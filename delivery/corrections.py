@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from delivery.outbox import Outbox, OweReport
 from newswatch.alert import Passage
 from newswatch.article import Article
 from newswatch.batch import Batch
-from newswatch.delivery import Delivery, DeliveryKind, DeliveryState
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from store.client import Client
 from store.documents import from_document, readable
@@ -26,7 +26,7 @@ from transforms.versions import Notice, notice
 class Told:
     """What an outlet announces about its article."""
 
-    kind: DeliveryKind
+    kind: Literal["correction", "retraction"]
     line: str
     """The line that announces it."""
 

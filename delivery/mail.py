@@ -18,6 +18,7 @@ from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from alerts import schedule
+from alerts.kinds import EVENT_KINDS
 from delivery.compose import Item, Mail
 from delivery.links import Action, Link, Links
 from ingest.urls import is_address
@@ -49,7 +50,7 @@ _UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff{_DIRECTION
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A story to be told: the item of the mail, its article (none for a spike or a silence), and how many say so."""
+    """A story to be told: the item of the mail, its article (none for an event), and how many say so."""
 
     item: Item
     article: Article | None
@@ -256,9 +257,8 @@ _LABELS = {
     "correction": "Correction",
     "retraction": "Retracted",
     "update": "Update",
-    "spike": "Unusually many articles",
-    "silence": "Nothing for a long time",
     "story": "",
+    **{kind.name: kind.label for kind in EVENT_KINDS},
 }
 
 

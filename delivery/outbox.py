@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from alerts import schedule
-from alerts.volume import Event
+from alerts.kinds import EVENT_KINDS
+from alerts.kinds.kind import Event
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import NewswatchError
@@ -68,6 +69,10 @@ class Waiting:
     schedule: str
     since: datetime
     """When the first of it came due."""
+
+
+KINDS: Final = ("retraction", "correction", *(kind.name for kind in EVENT_KINDS), "story", "update")
+"""Of deliveries, the gravest first."""
 
 
 class RefusedError(NewswatchError):
@@ -412,5 +417,7 @@ def read_delivery(delivery_id: str, document: Mapping[str, Any]) -> Delivery:
     """The delivery of a document, whose schedule is one. Pure."""
     found = delivery(document)
     require_id(delivery_id, found.id)
+    if found.kind not in KINDS:
+        raise ValueError(f"kind: {found.kind!r} is none of {', '.join(KINDS)}")
     schedule.parse(found.schedule)
     return found

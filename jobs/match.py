@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
+from alerts.events import events
 from alerts.match import match_batch
 from alerts.resting import Rests, recovered, rests
 from alerts.saved import SavedSearches
-from alerts.volume import events
 from delivery.corrections import owe_corrections
 from delivery.outbox import Outbox
 from jobs.context import Context, job

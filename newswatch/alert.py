@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from newswatch.article import Level, TextField
 
@@ -15,10 +15,6 @@ class TagFilter:
 
     tag: str
     level: Level = "mention"
-
-
-SearchKind = Literal["query", "spike", "silence"]
-"""What fires it: an article that matches; far more articles than usual for the hour and weekday; none for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,8 @@ class SavedSearch:
     enabled: bool = True
     note: str = ""
     version: int = 1
-    kind: SearchKind = "query"
+    kind: str = "query"
+    """What makes it mail: one of `alerts.kinds.KINDS`."""
     min_score: float = 0.0
     """Least score, in [0, 1], that each of `tags` must have."""
     min_sources: int = 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 from newswatch.alert import Passage
 
@@ -17,9 +16,6 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     SUPPRESSED = "suppressed"
-
-
-DeliveryKind = Literal["story", "update", "correction", "retraction", "spike", "silence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,8 @@ class Delivery:
     not_before: datetime | None = None
     sent_at: datetime | None = None
     """When the last of its recipients was served."""
-    kind: DeliveryKind = "story"
+    kind: str = "story"
+    """What is told: a `story`, `update`, `correction` or `retraction`, or an event of a kind of saved search."""
     schedule: str = "instant"
     version: int = 1
     """Of the article, for a correction: each version is told once."""
@@ -62,7 +59,7 @@ class Delivery:
     suppressed_by: str | None = None
     """Which rule kept it from being sent."""
     headline: str = ""
-    """For `spike` and `silence`, which are about no article: the sentence that is told."""
+    """For an event, which is about no article: the sentence that tells it."""
     notice: str = ""
     """Which correction the article already announced when it was mailed, as a hash; empty for none."""
     published: datetime | None = None

@@ -16,12 +16,12 @@ from fastapi.responses import RedirectResponse, Response
 from alerts import schedule
 from alerts.bounds import unusable
 from alerts.catch_up import missed, off_since
+from alerts.kinds import KINDS
 from alerts.query import check
 from alerts.resting import rests
 from alerts.saved import Change, SavedSearches, UsageError, read_alerts, with_fields
 from alerts.trial import MANY, Difference, Trial, compare
 from alerts.trial import trial as try_out
-from alerts.volume import Volume, measure
 from delivery.feedback import Quality, labelled, quality
 from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
@@ -204,8 +204,8 @@ class Tried:
     """What readers said of mails on the stories that it finds."""
     against: Difference | None = None
     """To the version in force."""
-    volume: Volume | None = None
-    """Of a search for spikes: this hour, and what is usual."""
+    preview: str = ""
+    """What it would see now, as a sentence; empty where its kind has none."""
 
     @property
     def many(self) -> bool:
@@ -234,13 +234,14 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
         fields |= {"recipients": fields["recipients"] or ["nobody@localhost"], "name": fields["name"] or "try"}
     changed, now = with_fields(search, fields), here.clock()
     check(here.es, here.names, changed)
+    preview = KINDS[changed.kind].preview
     found = try_out(here.es, here.names, changed, days=TRIAL_DAYS, now=now)
     return Tried(
         changed,
         found,
         labelled(here.es, here.names, changed.id, found.story_ids),
         compare(here.es, here.names, changed, known, days=TRIAL_DAYS, now=now) if trying and known else None,
-        measure(here.es, here.names, changed, now) if changed.kind == "spike" else None,
+        preview(here.es, here.names, changed, now) if preview else "",
     )
 
 
@@ -273,6 +274,7 @@ def _form_page(
         "mail": urlencode(mail_fields(draft)) if tried else "",
         "topics": _topics(here, draft),
         "kinds": _kinds(here, draft),
+        "search_kinds": KINDS.values(),
         "form": drafts,
         "days_of_week": schedule.DAYS,
         "many": MANY,
@@ -368,7 +370,8 @@ def state_of(search: SavedSearch, now: datetime) -> str:
 
 def watched(search: SavedSearch) -> list[str]:
     """What it asks for, part by part."""
-    parts = {"query": [], "spike": ["a spike in"], "silence": [f"{spoken(search.silence_s)} without"]}[search.kind]
+    watches = KINDS[search.kind].watches.format(silence=spoken(search.silence_s))
+    parts = [watches] if watches else []
     parts += [search.query.strip()] if search.query.strip() else []
     parts += [f"{tag_path(tag.tag)}" + (" (main subject)" if tag.level == "main" else "") for tag in search.tags]
     lists = {"lang": search.languages, "country": search.countries, "source": search.sources, "kind": search.kinds}

@@ -10,11 +10,11 @@ import pytest
 from elasticsearch import ApiError, Elasticsearch
 
 import alerts.match
+from alerts.events import events
 from alerts.formula import query_of
 from alerts.match import match_batch
 from alerts.resting import recovered, rests
 from alerts.saved import SavedSearches
-from alerts.volume import events
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
 from newswatch.errors import QueryError, StoreError

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
+from alerts.kinds.kind import Event
 from alerts.match import match_batch
-from alerts.volume import Event
 from delivery.deliver import deliver
 from delivery.outbox import Outbox, OweReport
 from delivery.smtp import Mailer

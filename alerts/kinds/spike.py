@@ -1,22 +1,18 @@
-"""Saved searches about how much is written, not what: far more than usual (`spike`), nothing for long (`silence`)."""
+"""Kind `spike`: far more articles that match than is usual for the hour and weekday."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from math import exp
-from typing import Any, Literal
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from alerts.bounds import unusable
+from alerts.kinds.kind import Event, Kind
 from alerts.query import Query, to_query
 from newswatch.alert import SavedSearch
-from newswatch.clock import SKEW
-from newswatch.errors import QueryError
-from newswatch.problems import Bulkhead
 from search.asking import ask
 from store.names import Names
 
@@ -56,18 +52,6 @@ class Volume:
         return tail(self.now, rate) < RARE
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What a saved search has to tell that is about no article."""
-
-    alert_id: str
-    kind: Literal["spike", "silence"]
-    id: str
-    """The same for as long as it lasts: it is told once."""
-    headline: str
-    """The sentence that tells it."""
-
-
 def tail(count: int, rate: float) -> float:
     """The probability of `count` or more events where `rate` are expected (Poisson). Pure."""
     term, below = exp(-rate), 0.0
@@ -77,57 +61,27 @@ def tail(count: int, rate: float) -> float:
     return max(1.0 - below, 0.0)
 
 
-def events(
-    es: Elasticsearch,
-    names: Names,
-    searches: Iterable[SavedSearch],
-    now: datetime,
-    *,
-    bulkhead: Bulkhead | None = None,
-    resting: Collection[str] = (),
-) -> list[Event]:
-    """What the searches of kinds `spike` and `silence` have to tell at this hour.
-
-    A search that can't be run is set aside in `bulkhead`, the others are worked on; one that is `resting` is not run.
-    """
-    walls = bulkhead or Bulkhead("match")
-    watching = [search for search in searches if search.kind != "query" and search.id not in resting]
-    if not watching or not es.indices.exists_alias(name=names.articles):
-        return []
-    es.indices.refresh(index=names.articles)
-    found = (walls.attempt("search", search.id, partial(_event, es, names, search, now)) for search in watching)
-    return [event for event in found if event]
-
-
-def _event(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
-    if why := unusable(search):
-        raise QueryError(why)
-    return _spike(es, names, search, now) if search.kind == "spike" else _silence(es, names, search, now)
-
-
-def _spike(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
+def look(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
+    """That the hour up to `now` is a spike; raises what `measure` does."""
     volume = measure(es, names, search, now)
     if not volume.spike:
         return None
     stretch = datetime.fromtimestamp(now.timestamp() // QUIET.total_seconds() * QUIET.total_seconds(), now.tzinfo)
     told = f"{search.name}: {volume.now} articles within an hour, usually {volume.usual:.1f}"
-    return Event(search.id, "spike", f"spike-{stretch:%Y%m%dT%H}", told)
+    return Event(search.id, KIND.name, f"spike-{stretch:%Y%m%dT%H}", told)
 
 
-def _silence(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
-    newest = {"last": {"max": {"field": "first_seen"}}}
-    # A moment that is yet to come was written by a clock that is wrong, or by hand: it would hide the silence.
-    so_far = {"range": {"first_seen": {"lte": (now + SKEW).isoformat()}}}
-    query = {"bool": {"filter": [to_query(search), so_far]}}
-    answer = ask(es, names.articles, search.query, size=0, query=query, aggs=newest)
-    last = answer["aggregations"]["last"]
-    if last["value"] is None:
-        return None
-    since = datetime.fromisoformat(last["value_as_string"])
-    if now - since < timedelta(seconds=search.silence_s):
-        return None
-    told = f"{search.name}: nothing since {since:%d %b %Y, %H:%M} UTC"
-    return Event(search.id, "silence", f"silence-{since:%Y%m%dT%H%M%S}", told)
+def preview(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> str:
+    """The hour up to `now`, what is usual, and what follows; raises what `measure` does."""
+    return said(measure(es, names, search, now))
+
+
+def said(volume: Volume) -> str:
+    """A volume as a sentence. Pure."""
+    number = f"{volume.now:,}".replace(",", "\u202f")
+    if not volume.before:
+        return f"In the last hour {number}; what is usual is known after three weeks."
+    return f"In the last hour {number}, usually {volume.usual:.1f}: {'a spike' if volume.spike else 'no spike'}."
 
 
 def measure(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Volume:
@@ -162,3 +116,13 @@ def _hour(end: datetime) -> Query:
 def _week(middle: datetime) -> Query:
     half = timedelta(days=3, hours=12)
     return {"range": {"first_seen": {"gt": (middle - half).isoformat(), "lte": (middle + half).isoformat()}}}
+
+
+KIND = Kind(
+    "spike",
+    "A spike: far more in an hour than is usual for that hour and weekday",
+    watches="a spike in",
+    look=look,
+    preview=preview,
+    label="Unusually many articles",
+)

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.volume import Event, Volume, events, measure, tail
+from alerts.events import events
+from alerts.kinds.kind import Event
+from alerts.kinds.spike import Volume, measure, said, tail
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
@@ -30,6 +32,18 @@ WEEK, HOUR = timedelta(weeks=1), timedelta(hours=1)
 )
 def test_spike(now: int, before: tuple[int, ...], spike: bool) -> None:
     assert Volume(now, before).spike is spike
+
+
+@pytest.mark.parametrize(
+    ("volume", "sentence"),
+    [
+        (Volume(12, (2, 3, 1, 2)), "In the last hour 12, usually 2.0: a spike."),
+        (Volume(1_200, (1_100, 1_300, 1_200)), "In the last hour 1\u202f200, usually 1200.0: no spike."),
+        (Volume(3, ()), "In the last hour 3; what is usual is known after three weeks."),
+    ],
+)
+def test_a_volume_is_told_to_whoever_tries_a_search(volume: Volume, sentence: str) -> None:
+    assert said(volume) == sentence
 
 
 def test_tail_of_poisson() -> None:
