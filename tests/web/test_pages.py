@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from alerts.kinds import KINDS
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
 from delivery.feedback import obey
@@ -424,6 +425,22 @@ def test_all_that_a_saved_search_has_can_be_set_and_comes_back_into_the_form(pag
     again = {**fields, **sent(html)}
     assert post(client, "/news/searches/baltic-silence", do="save", **again).status_code == 303
     assert SavedSearches(page.context.es, page.context.names).get("baltic-silence").version == 1  # nothing has changed
+
+
+def test_every_kind_is_offered_tried_and_listed(client: TestClient) -> None:
+    form = client.get("/news/searches/new").text
+    fields = {"query": "AWACS", "recipients": "ann@example.org", "silence": "2d"}
+    for kind in KINDS.values():
+        assert f'value="{kind.name}"' in form
+        assert kind.choice in form
+        tried = post(client, "/news/searches/new", do="try", name="", kind=kind.name, **fields)
+        assert tried.status_code == 200
+        assert ("matched. In the last hour " in tried.text) is bool(kind.preview)
+        saved = post(client, "/news/searches/new", do="save", name=f"Of kind {kind.name}", kind=kind.name, **fields)
+        assert saved.status_code == 303
+    listed = client.get("/news/searches").text
+    assert "a spike in" in listed
+    assert "2 days without" in listed
 
 
 def test_a_change_is_tried_against_the_version_in_force(client: TestClient) -> None:
