@@ -1,1 +1,1 @@
-"""From saved searches to e-mail: what a batch matches, what is owed to whom, and the mails that tell it."""
+"""Saved searches: what a batch matches and why, what there is to tell, what they would have matched."""

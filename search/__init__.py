@@ -1,1 +1,1 @@
-"""Elasticsearch: the mapping, what is written, what is asked. The only package that speaks to it, besides `alerts`."""
+"""The query language: what a query means, what it may cost, how it is asked, and stories as people read them."""
