@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ingest.discover import MOST_CANDIDATES, likeliest
 from ingest.fetch import Fetcher
+from ingest.parse import parse
 from ingest.schedule import permanent_target
 from newswatch.model import Feed, Fetched, FetchFailed, FetchResult, NotAFeed, Request
 
@@ -53,7 +54,6 @@ async def check(
 
 def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
     """What the outcome of an unconditional fetch says of the feed."""
-    from ingest.parse import parse
 
     def told(ok: bool, why: str, **facts: object) -> Checked:
         common = {"status": outcome.status, "elapsed_s": round(outcome.elapsed_s, 3), **facts}

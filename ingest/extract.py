@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ingest import boilerplate, bounds, dates, text, walls
 from ingest.authors import names_in
 from ingest.encodings import decoded
-from ingest.parse import language_of
 from ingest.structured import PageFacts, read_facts
+from ingest.text import language_of
 from ingest.titles import Titles, choose_title, site_label
 from ingest.unpack import NotUnpackedError, unpacked
 from ingest.urls import absolute, host_of
