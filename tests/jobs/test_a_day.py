@@ -19,7 +19,8 @@ import pytest
 
 from jobs.context import Context
 from jobs.plan import plan
-from jobs.pull import PullReport, pull, tagger_of
+from jobs.pull import PullReport, pull
+from jobs.tagger import tagger_of
 from newswatch.model import Article, FullText
 from search.documents import from_document
 from tests.jobs.conftest import World, configure
