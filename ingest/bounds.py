@@ -33,7 +33,7 @@ SUMMARY_CHARS: Final = 20_000
 TEXT_CHARS: Final = 500_000
 """Characters of an article's text: a book. Elasticsearch highlights no text longer than a million."""
 NAME_CHARS: Final = 200
-"""Characters of an author's name, a site's name, a language."""
+"""Characters of an author's name."""
 MAX_AUTHORS: Final = 50
 ID_CHARS: Final = 2_000
 """A longer id is replaced by its hash: Elasticsearch takes no keyword beyond 32,766 bytes."""
@@ -229,7 +229,6 @@ def bounded_page(page: Extracted) -> Extracted:
         title=cut(page.title, TITLE_CHARS, "the page's title", problems),
         text=cut(page.text, TEXT_CHARS, "the page's text", problems),
         authors=bounded_names(page.authors, problems),
-        site_name=cut(page.site_name, NAME_CHARS, "the site's name", problems) if page.site_name else page.site_name,
         problems=told(problems),
     )
 

@@ -140,7 +140,6 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
         language=head.language,
         canonical_url=head.canonical,
         image=head.image,
-        site_name=facts.sites[0] if facts.sites else None,
         status=status,
         problems=tuple([*problems, why] if why else problems),
     )

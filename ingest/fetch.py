@@ -258,9 +258,7 @@ class Fetcher:
         common = (chase.request.url, chase.url, response.status, headers)
         if digest == chase.request.body_hash:
             return NotModified(*common, now, chase.elapsed_s, tuple(chase.hops))
-        return Fetched(
-            *common, bytes(body), digest, now, chase.elapsed_s, tuple(chase.hops), response.content.total_bytes
-        )
+        return Fetched(*common, bytes(body), digest, now, chase.elapsed_s, tuple(chase.hops))
 
     def _refused_by_server(self, chase: _Chase, status: int, headers: Mapping[str, str]) -> FetchFailed:
         wait = retry_after_s(headers.get("retry-after"), self._clock())

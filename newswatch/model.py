@@ -150,8 +150,6 @@ class Fetched:
     fetched_at: datetime
     elapsed_s: float
     hops: tuple[Hop, ...] = ()
-    bytes_sent: int = 0
-    """Size as transferred (compressed)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +239,6 @@ class ParsedFeed:
     skip_hours: frozenset[int] = frozenset()
     skip_days: frozenset[int] = frozenset()
     """Monday is 0."""
-    hub: str | None = None
-    self_url: str | None = None
     left_out: tuple[str, ...] = ()
     """Those of the problems that tell of entries which were not read, as they were too many."""
 
@@ -274,7 +270,6 @@ class Extracted:
     language: str | None = None
     canonical_url: str | None = None
     image: str | None = None
-    site_name: str | None = None
     status: TextStatus = "full"
     problems: tuple[str, ...] = ()
 
