@@ -338,7 +338,7 @@ def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the a
 def _show_readings(context: Context, article: Article, search: SavedSearch) -> None:
     """How the article's sentences were read for each topic that the search asks a tag of."""
     from cli.readings import readings, told
-    from jobs.pull import tagger_of
+    from jobs.tagger import tagger_of
 
     topics = [*dict.fromkeys(wanted.tag.split("/")[0] for wanted in search.tags)]
     if not topics:

@@ -14,15 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from ingest.extracted import Extracted
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import CONTROLS
 from ingest.unpack import NotUnpackedError, unpacked
 from newswatch.entry import Entry
-
-T = TypeVar("T")
 
 FEED_S: Final = 4.0
 """Seconds of CPU time for one feed document. A megabyte takes half a second."""
@@ -37,7 +35,7 @@ SUMMARY_CHARS: Final = 20_000
 TEXT_CHARS: Final = 500_000
 """Characters of an article's text: a book. Elasticsearch highlights no text longer than a million."""
 NAME_CHARS: Final = 200
-"""Characters of an author's name, a site's name, a language."""
+"""Characters of an author's name."""
 MAX_AUTHORS: Final = 50
 ID_CHARS: Final = 2_000
 """A longer id is replaced by its hash: Elasticsearch takes no keyword beyond 32,766 bytes."""
@@ -157,11 +155,14 @@ def _entry_spans(body: bytes) -> list[tuple[int, int]]:
 
 def _written_date(body: bytes, span: tuple[int, int]) -> datetime | None:
     found = _DATE.search(body, *span)
-    return _read_date(found[1].decode("ascii", "replace").strip()) if found else None
+    return read_date(found[1].decode("ascii", "replace").strip()) if found else None
 
 
-def _read_date(written: str) -> datetime | None:
-    """The two common formats only: `ingest.dates.read` takes fifty times as long for others, for each of 100,000."""
+def read_date(written: str) -> datetime | None:
+    """The date in one of the two common formats, in which it is written with or without a zone; None: it is in another.
+
+    `ingest.dates.read` knows all of them, and takes fifty times as long, for each of 100,000.
+    """
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             when = read(written)
@@ -184,19 +185,6 @@ def newest(dates: list[datetime | None]) -> tuple[set[int], str]:
         filled.append(last)
     order = sorted(range(len(dates)), key=lambda number: filled[number], reverse=True)
     return set(order[:MAX_ENTRIES]), "the newest"
-
-
-def newest_items(items: list[Any]) -> tuple[list[Any], Cut]:
-    """The same for the items of a JSON Feed."""
-    if len(items) <= MAX_ENTRIES:
-        return items, Cut(b"")
-    kept, by = newest([_item_date(item) for item in items])
-    return [item for number, item in enumerate(items) if number in kept], Cut(b"", len(items) - MAX_ENTRIES, by)
-
-
-def _item_date(item: Any) -> datetime | None:
-    written = (item.get("date_published") or item.get("date_modified")) if isinstance(item, dict) else None
-    return _read_date(written[:40].strip()) if isinstance(written, str) else None
 
 
 # ── after parsing: lengths ───────────────────────────────────────────────────────────────────────────────────────────
@@ -243,7 +231,6 @@ def bounded_page(page: Extracted) -> Extracted:
         title=cut(page.title, TITLE_CHARS, "the page's title", problems),
         text=cut(page.text, TEXT_CHARS, "the page's text", problems),
         authors=bounded_names(page.authors, problems),
-        site_name=cut(page.site_name, NAME_CHARS, "the site's name", problems) if page.site_name else page.site_name,
         problems=told(problems),
     )
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from ingest.discover import MOST_CANDIDATES, likeliest
 from ingest.fetch import Fetcher
 from ingest.fetched import Fetched, FetchFailed, FetchResult, Request
+from ingest.parse import parse
 from ingest.parsed import NotAFeed
 from ingest.schedule import permanent_target
 from newswatch.feed import Feed
@@ -55,7 +56,6 @@ async def check(
 
 def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
     """What the outcome of an unconditional fetch says of the feed."""
-    from ingest.parse import parse
 
     def told(ok: bool, why: str, **facts: object) -> Checked:
         common = {"status": outcome.status, "elapsed_s": round(outcome.elapsed_s, 3), **facts}

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ingest import bounds
 from ingest.fetched import Fetched, FetchFailed, Request
+from ingest.formats import registry
+from ingest.page_links import linked
+from ingest.parse import parse
 from ingest.parsed import ParsedFeed
-from ingest.urls import absolute, read_address
+from ingest.urls import read_address
 
 if TYPE_CHECKING:
     from ingest.fetch import Fetcher
 
-USUAL_PATHS: Final = ("/feed", "/rss", "/rss.xml", "/feed.xml", "/atom.xml", "/index.xml", "/feed.json", "/feeds")
 MOST_LINKS: Final = 12
 """How many links that look like feeds are tried."""
 MOST_CANDIDATES: Final = 30
 """How many of the feeds that a page advertises are tried, the most likely ones first."""
 AT_ONCE: Final = 4
 """Candidates that are asked for at a time; the pace of each host holds besides."""
-
-FEED_TYPES: Final = frozenset(
-    {
-        "application/rss+xml",
-        "application/atom+xml",
-        "application/rdf+xml",
-        "application/feed+json",
-        "application/json",
-        "application/xml",
-        "text/xml",
-        "text/rss+xml",
-        "application/x-rss+xml",
-    }
-)
 _LESS_LIKELY: Final = re.compile(r"comment|/replies|[?&/](?:s|q|search)[=/]|/(?:tag|author|user)s?/", re.IGNORECASE)
-_LOOKS_LIKE_A_FEED: Final = re.compile(r"(?:^|[/._?=&-])(?:rss\d?|atom|feeds?|rdf)(?:[/._?=&-]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,50 +51,6 @@ class Discovery:
     """How many addresses that the page names were not tried, where that is so."""
 
 
-class _Links:
-    """Collects `<link rel="alternate">`, links that look like feeds, and the page's base; needs no tree."""
-
-    def __init__(self) -> None:
-        self.base: str | None = None
-        self.hrefs: list[str] = []
-        self.looking_like: list[str] = []
-
-    def start(self, tag: str, attrib: dict[str, str]) -> None:
-        if tag == "base" and self.base is None:
-            self.base = attrib.get("href")
-        elif tag == "link" and _is_feed_link(attrib):
-            self.hrefs.append(attrib["href"])
-        elif tag == "a" and _LOOKS_LIKE_A_FEED.search(attrib.get("href", "")):
-            self.looking_like.append(attrib["href"])
-
-    def end(self, tag: str) -> None: ...
-
-    def data(self, data: str) -> None: ...
-
-    def close(self) -> _Links:
-        return self
-
-
-def _is_feed_link(attrib: dict[str, str]) -> bool:
-    rels = attrib.get("rel", "").lower().split()
-    kind = attrib.get("type", "").partition(";")[0].strip().lower()
-    if not attrib.get("href") or "stylesheet" in rels:
-        return False
-    return "feed" in rels or ("alternate" in rels and kind in FEED_TYPES and "oembed" not in attrib["href"])
-
-
-def advertised(page: bytes | str, url: str | None) -> tuple[str, ...]:
-    """The feeds that `page` names in its head, absolute, in its order, each once; never raises."""
-    links = _read_links(page)
-    return _absolute(links.hrefs, links, url)
-
-
-def linked(page: bytes | str, url: str | None) -> tuple[str, ...]:
-    """What `page` links to that looks like a feed by its address; never raises."""
-    links = _read_links(page)
-    return _absolute(links.looking_like, links, url)
-
-
 def likeliest(candidates: Sequence[str], most: int) -> tuple[tuple[str, ...], str | None]:
     """At most `most` of the candidates, and a sentence where that is not all of them. Pure.
 
@@ -124,8 +67,6 @@ async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
 
     Of what a page names, `MOST_CANDIDATES` advertised feeds are tried, else `MOST_LINKS` links; `cut` tells of others.
     """
-    from ingest.parse import parse
-
     outcome = await fetcher.fetch(Request(url))
     cuts: list[str] = []
     if isinstance(outcome, Fetched):
@@ -144,18 +85,18 @@ async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
     if isinstance(outcome, FetchFailed) and outcome.status is None:  # who does not answer has no feeds elsewhere
         return Discovery(failure=failure)
     home = read_address(url).origin
-    found = await _those_that_are(fetcher, [home + path for path in USUAL_PATHS], now)
+    found = await _those_that_are(fetcher, [home + path for path in registry.usual_paths()], now)
     return Discovery(found, failure, "; ".join(cuts) or None)
 
 
 def _linked_in_time(page: bytes, url: str) -> tuple[tuple[str, ...], str | None]:
     """What `page` links to, and a sentence where it could not be read; one that may take long is read by a worker."""
     if bounds.is_harmless(page):
-        return linked(page, url), None
+        return linked(page, url, registry.FORMATS), None
     from ingest.workers import OverBudgetError, confined
 
     try:
-        return confined(bounds.PAGE_S, linked, page, url), None
+        return confined(bounds.PAGE_S, linked, page, url, registry.FORMATS), None
     except OverBudgetError as error:
         return (), f"its links were not looked at: reading it {error}"
 
@@ -175,8 +116,6 @@ async def _tried(
     fetcher: Fetcher, candidate: str, now: datetime, room: asyncio.Semaphore
 ) -> tuple[str, FoundFeed] | None:
     """The hash of its content, and the feed; None where it is none."""
-    from ingest.parse import parse
-
     async with room:
         outcome = await fetcher.fetch(Request(candidate))
         if not isinstance(outcome, Fetched):
@@ -188,22 +127,3 @@ async def _tried(
 
 def _found(url: str, parsed: ParsedFeed) -> FoundFeed:
     return FoundFeed(url, parsed.title, parsed.format, len(parsed.entries), parsed.language)
-
-
-def _read_links(page: bytes | str) -> _Links:
-    from lxml import etree
-
-    data = page.encode("utf-8", "replace") if isinstance(page, str) else page
-    links = _Links()
-    target: Any = links
-    try:
-        etree.fromstring(data, etree.HTMLParser(target=target, recover=True))
-    except (etree.LxmlError, ValueError):
-        return _Links()
-    return links
-
-
-def _absolute(hrefs: Iterable[str], links: _Links, url: str | None) -> tuple[str, ...]:
-    base = absolute(links.base, url) or url
-    found = (absolute(href, base) for href in hrefs)
-    return tuple(dict.fromkeys(link for link in found if link))

@@ -19,8 +19,8 @@ from ingest import boilerplate, bounds, dates, text, walls
 from ingest.authors import names_in
 from ingest.encodings import decoded
 from ingest.extracted import Extracted
-from ingest.parse import language_of
 from ingest.structured import PageFacts, read_facts
+from ingest.text import language_of
 from ingest.titles import Titles, choose_title, site_label
 from ingest.unpack import NotUnpackedError, unpacked
 from ingest.urls import absolute, host_of
@@ -140,7 +140,6 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
         language=head.language,
         canonical_url=head.canonical,
         image=head.image,
-        site_name=facts.sites[0] if facts.sites else None,
         status=status,
         problems=tuple([*problems, why] if why else problems),
     )

@@ -20,6 +20,5 @@ class Extracted:
     language: str | None = None
     canonical_url: str | None = None
     image: str | None = None
-    site_name: str | None = None
     status: TextStatus = "full"
     problems: tuple[str, ...] = ()

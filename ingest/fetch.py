@@ -20,6 +20,7 @@ from yarl import URL
 
 import newswatch
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
+from ingest.formats import registry
 from ingest.guard import ForbiddenAddressError, GuardedResolver, refusal
 from ingest.heads import MAX_FIELD, MAX_FIELDS
 from ingest.http import header_text, kind_of, location_of, retry_after_s, validator
@@ -41,10 +42,6 @@ SLOW_ROBOTS: Final = 20_000
 """Bytes of a robots.txt beyond which it is read in a thread: half a megabyte of rules takes half a second."""
 MAX_CRAWL_DELAY_S: Final = 10.0
 """A longer Crawl-delay would keep a batch beyond its lease; the standard (RFC 9309) doesn't know the rule at all."""
-ACCEPT_FEED: Final = (
-    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
-    "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/html;q=0.5, */*;q=0.1"
-)
 ACCEPT_PAGE: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 ACCEPT_ROBOTS: Final = "text/plain, */*;q=0.1"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -104,7 +101,7 @@ class Fetcher:
 
     async def fetch(self, request: Request) -> FetchResult:
         """What became of `request`; a value whatever a server, a network or a URL does."""
-        return await self._fetch(request, ACCEPT_FEED)
+        return await self._fetch(request, registry.accept())
 
     async def fetch_page(self, url: str) -> FetchResult:
         """The article page at `url`, if its host's robots.txt lets us (RFC 9309); a refusal is a value too."""
@@ -261,9 +258,7 @@ class Fetcher:
         common = (chase.request.url, chase.url, response.status, headers)
         if digest == chase.request.body_hash:
             return NotModified(*common, now, chase.elapsed_s, tuple(chase.hops))
-        return Fetched(
-            *common, bytes(body), digest, now, chase.elapsed_s, tuple(chase.hops), response.content.total_bytes
-        )
+        return Fetched(*common, bytes(body), digest, now, chase.elapsed_s, tuple(chase.hops))
 
     def _refused_by_server(self, chase: _Chase, status: int, headers: Mapping[str, str]) -> FetchFailed:
         wait = retry_after_s(headers.get("retry-after"), self._clock())

@@ -41,8 +41,6 @@ class Fetched:
     fetched_at: datetime
     elapsed_s: float
     hops: tuple[Hop, ...] = ()
-    bytes_sent: int = 0
-    """Size as transferred (compressed)."""
 
 
 @dataclass(frozen=True, slots=True)

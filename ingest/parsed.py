@@ -24,8 +24,6 @@ class ParsedFeed:
     skip_hours: frozenset[int] = frozenset()
     skip_days: frozenset[int] = frozenset()
     """Monday is 0."""
-    hub: str | None = None
-    self_url: str | None = None
     left_out: tuple[str, ...] = ()
     """Those of the problems that tell of entries which were not read, as they were too many."""
 

@@ -1,4 +1,4 @@
-"""Markup to plain text, and text to its normal form."""
+"""Markup to plain text, and text and language tags to their normal forms."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z
 _TAG: Final = re.compile(
     r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]*(?:[:-][A-Za-z0-9-]+)?)(?P<rest>(?:[\s/][^<>]*)?)>|<!--"
 )
+_LANGUAGE: Final = re.compile(r"^([A-Za-z]{2,3})(?:[-_]|$)")
 _END_TAG: Final = re.compile(r"</([A-Za-z][A-Za-z0-9:-]*)")
 # fmt: off
 _KNOWN: Final = _BLOCKS | frozenset(
@@ -140,3 +141,9 @@ def tidy(text: str) -> str:
 def one_line(text: str) -> str:
     """`text` as a single line."""
     return tidy(text).replace("\n", " ")
+
+
+def language_of(tag: str | None) -> str | None:
+    """The primary subtag of a BCP 47 language tag, lower case; None where it is none."""
+    match = _LANGUAGE.match((tag or "").strip())
+    return match[1].lower() if match else None

@@ -6,15 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from ingest.bounds import harmless
-from ingest.fetch import Fetcher
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult
-from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.schedule import request_of
+from ingest.source import DocumentSource
 from jobs.lease import Lease
 from jobs.polled import Polled
 from newswatch.clock import Clock
@@ -29,11 +26,11 @@ LINGER_S: Final = 0.2
 
 
 class Answers:
-    """Fetches the feeds. What may take long to parse is parsed by a worker here; it holds up nobody's window."""
+    """Asks the source for the feeds. What may take long to parse is parsed here, and holds up nobody's window."""
 
     def __init__(
         self,
-        fetcher: Fetcher,
+        source: DocumentSource,
         records: Sequence[Stored[FeedRecord]],
         *,
         lease: Lease,
@@ -41,7 +38,7 @@ class Answers:
         walls: Callable[[str], Bulkhead],
         clock: Clock,
     ) -> None:
-        self._fetcher, self._lease, self._readers, self._clock = fetcher, lease, readers, clock
+        self._source, self._lease, self._readers, self._clock = source, lease, readers, clock
         self._fetching, self._parsing = walls("fetch"), walls("parse")
         self._left = len(records)
         # Bodies wait here to be worked on: the bound keeps them from piling up in memory.
@@ -60,13 +57,12 @@ class Answers:
             return await self._queue.put(polled)
 
     async def _fetch(self, record: Stored[FeedRecord]) -> FetchResult:
-        state = record.value.state
-        request = request_of(state)
-        fetched = await self._fetching.attempt_async(
-            "feed", record.id, lambda: self._fetcher.fetch(request), url=state.url, feed_id=record.id
+        feed, state = record.value.feed, record.value.state
+        brought = await self._fetching.attempt_async(
+            "feed", record.id, lambda: self._source.bring(feed, state), url=state.url, feed_id=record.id
         )
-        if fetched is not None:
-            return fetched
+        if brought is not None:
+            return brought
         return FetchFailed(state.url, FailureKind.PERMANENT, "fetching it failed: see the problems", self._clock(), 0.0)
 
     def parse(self, polled: Polled) -> None:
@@ -74,8 +70,9 @@ class Answers:
         answer, record = polled.outcome, polled.record
         if not isinstance(answer, Fetched) or polled.parsed is not None:
             return
+        feed, now = record.value.feed, self._clock()
         polled.parsed = self._parsing.attempt(
-            "feed", record.id, lambda: _parse(answer, record, self._clock()), url=answer.final_url, feed_id=record.id
+            "feed", record.id, lambda: self._source.read(answer, feed, now), url=answer.final_url, feed_id=record.id
         ) or NotAFeed(answer.final_url, "reading it failed: see the problems")
         polled.outcome = replace(answer, body=b"")
         for reason in polled.parsed.left_out if isinstance(polled.parsed, ParsedFeed) else ():
@@ -101,13 +98,3 @@ class Answers:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _parse(answer: Fetched, record: Stored[FeedRecord], now: datetime) -> ParsedFeed | NotAFeed:
-    return parse(
-        answer.body,
-        url=answer.final_url,
-        content_type=answer.headers.get("content-type"),
-        country=record.value.feed.country,
-        now=now,
-    )

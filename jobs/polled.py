@@ -135,6 +135,11 @@ class Candidate:
         story = name if was.story_id == was.id else was.story_id
         return replace(self, article=replace(was, id=name, url=url, story_id=story))
 
+    def led_to(self, addresses: Mapping[str, str]) -> Candidate:
+        """With its article known by the URL that its link leads to; by link id, for links that lead elsewhere."""
+        url = addresses.get(self.fresh.link_id or "")
+        return self if self.fresh.known_url or url is None else self.known_as(url)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -190,14 +195,12 @@ def again(polled: Polled, record: EntryRecord, article: Article, *, known_url: s
     return Fresh(polled, entry, record, known_url=known_url, again=True)
 
 
-def relinked(candidates: Iterable[Candidate]) -> list[tuple[Candidate, str]]:
-    """The entries that were seen before and lead to another address now, with the article they led to then."""
-    return [
-        (one, one.fresh.record.article_id)
-        for one in candidates
-        if one.article and not one.fresh.known_url and one.fresh.record and one.fresh.record.article_id
-        if one.fresh.record.article_id != one.article.id
-    ]
+def former_article(candidate: Candidate) -> str | None:
+    """The article that the entry led to when it was seen before, where it leads to another address now."""
+    fresh, article = candidate.fresh, candidate.article
+    if article is None or fresh.known_url or fresh.record is None or fresh.record.article_id == article.id:
+        return None
+    return fresh.record.article_id
 
 
 def is_same(seen: Article, was: Article, record: EntryRecord | None = None) -> bool:

@@ -16,6 +16,8 @@ import pytest
 
 from ingest import bounds
 from ingest.bounds import FEED_S, MAX_ENTRIES, PROBLEM_CHARS, is_harmless
+from ingest.formats.format import Document
+from ingest.formats.registry import FORMATS
 from ingest.parse import MAX_BYTES, parse, read_feed
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.workers import PATIENCE
@@ -54,6 +56,10 @@ def rss(items: str, declared: str = "", head: str = "<?xml version='1.0'?>") -> 
         f"xmlns:dc='http://purl.org/dc/elements/1.1/' {declared}><channel><title>Paper</title>{GOOD}{items}"
         "</channel></rss>"
     )
+
+
+def document(body: str) -> Document:
+    return Document(body.encode(), URL, None, None, NOW)
 
 
 def entry(inner: str) -> str:
@@ -312,7 +318,8 @@ def test_what_is_read_without_a_worker_takes_no_second(grow: Callable[[int], str
     """The largest feed of each kind that passes for harmless."""
     size = bisect_left(range(20_000), True, key=lambda size: not is_harmless(grow(size).encode())) - 1
     assert size > 0
-    read_feed(rss("").encode(), URL, None, NOW)  # imports what it needs
+    read_feed(document(rss("")), FORMATS)  # imports what it needs
+    heavy = document(grow(size))
     began = time.thread_time()
-    read_feed(grow(size).encode(), URL, None, NOW)
+    read_feed(heavy, FORMATS)
     assert time.thread_time() - began < 1

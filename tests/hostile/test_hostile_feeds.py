@@ -18,8 +18,9 @@ from yarl import URL
 
 from ingest.assemble import assemble
 from ingest.bounds import ID_CHARS, MAX_PROBLEMS, told
+from ingest.formats.drafts import Draft, drafted, finish
 from ingest.guard import refusal
-from ingest.parse import Draft, drafted, finish, parse
+from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import MAX_CHARS, is_address
 from tests.factories import a_feed
@@ -300,7 +301,8 @@ def good_beside(parsed: ParsedFeed, case: Case) -> None:
 
 
 def addresses(parsed: ParsedFeed) -> Iterator[str]:
-    yield from (url for url in (parsed.site, parsed.hub, parsed.self_url) if url)
+    if parsed.site:
+        yield parsed.site
     for entry in parsed.entries:
         yield from (url for url in (entry.url, entry.image) if url)
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.discover import MOST_CANDIDATES, MOST_LINKS, USUAL_PATHS, Discovery, advertised, discover, linked
+from ingest.discover import MOST_CANDIDATES, MOST_LINKS, Discovery, discover
 from ingest.fetch import Fetcher
+from ingest.formats.registry import FORMATS, usual_paths
+from ingest.page_links import advertised, linked
 from ingest.workers import OverBudgetError
 from tests.ingest.server import Answer, Publisher, response
 from tests.ingest.test_fetch import fetching
@@ -37,7 +39,7 @@ def test_advertised_feeds_come_first_and_the_dead_and_the_same_are_left_out() ->
 
 def test_links_that_look_like_feeds_are_tried_next() -> None:
     page = b"<html><a href='/about'>About</a> <a href='/news/rss.xml'>RSS</a> <a href='/feedback'>Write</a></html>"
-    assert linked(page, "https://x.example/") == ("https://x.example/news/rss.xml",)
+    assert linked(page, "https://x.example/", FORMATS) == ("https://x.example/news/rss.xml",)
     assert found({"/": response(page), "/news/rss.xml": response(RSS)}) == ["Example 1 /news/rss.xml"]
 
 
@@ -59,8 +61,8 @@ def test_a_site_that_can_not_be_read_says_why() -> None:
 
 
 def test_what_is_no_page_advertises_nothing() -> None:
-    assert advertised(b"", None) == ()
-    assert advertised(b"\x00\xff" * 50, "https://x.example/") == ()
+    assert advertised(b"", None, FORMATS) == ()
+    assert advertised(b"\x00\xff" * 50, "https://x.example/", FORMATS) == ()
 
 
 def test_a_page_that_names_ten_thousand_feeds_is_asked_for_a_few_and_says_so() -> None:
@@ -85,15 +87,15 @@ def test_no_page_makes_a_discovery_ask_without_end() -> None:
 
     found, requests = fetching({"/": response(page)}, use, fetch_max_bytes=10_000_000)
     assert not found.feeds
-    assert requests == 1 + MOST_CANDIDATES + MOST_LINKS + len(USUAL_PATHS)
+    assert requests == 1 + MOST_CANDIDATES + MOST_LINKS + len(usual_paths())
     assert found.cut
     assert found.cut.count("1,000") == 2
 
 
 def test_what_a_page_names_that_is_no_address_is_passed_over() -> None:
     page = b"<base href='http://['><link rel=feed href='http://a..b.example/'><link rel=feed href='http://xn--localhost-/'>"
-    assert advertised(page, "https://x.example/") == ()
-    assert advertised(page + b"<link rel=feed href=/rss>", "https://x.example/") == ("https://x.example/rss",)
+    assert advertised(page, "https://x.example/", FORMATS) == ()
+    assert advertised(page + b"<link rel=feed href=/rss>", "https://x.example/", FORMATS) == ("https://x.example/rss",)
 
 
 def test_a_page_that_may_take_long_is_read_by_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,6 @@ def test_compressed_bodies_are_unpacked(encoding: str, packed: bytes) -> None:
     outcome = outcome_of(response(packed, headers={"Content-Encoding": encoding}))
     assert isinstance(outcome, Fetched)
     assert outcome.body == BODY
-    assert outcome.bytes_sent == len(packed)
 
 
 def test_zstd_is_unpacked() -> None:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.discover import advertised
 from ingest.fetch import Fetcher
 from ingest.fetched import Fetched, FetchResult, Request
+from ingest.formats.registry import FORMATS
 from ingest.opml import read_opml
+from ingest.page_links import advertised
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
 from ingest.schedule import WHOLE_EVERY, request_of
@@ -315,4 +316,7 @@ def test_discovery_goes_by_the_base_and_by_types_in_any_case() -> None:
         b"<base href='/sub/'><link rel=alternate type='application/rdf+xml' href='https://q.example/rss.php'>"
         b"<link rel=ALTERNATE type='Application/RSS+XML; charset=utf-8' href='rss.xml'>"
     )
-    assert advertised(page, "https://c.example/a/b") == ("https://q.example/rss.php", "https://c.example/sub/rss.xml")
+    assert advertised(page, "https://c.example/a/b", FORMATS) == (
+        "https://q.example/rss.php",
+        "https://c.example/sub/rss.xml",
+    )

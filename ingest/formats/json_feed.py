@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from ingest import bounds, text
-from ingest.parse import Draft, authors_of, dated, drafted, finish, language_of, link_of, storable
+from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of, storable
+from ingest.formats.format import Document, Format, MediaType
 from ingest.parsed import NotAFeed, ParsedFeed
+from ingest.text import language_of
 from ingest.urls import absolute
 from ingest.zones import Hints, hints_of
 
@@ -19,37 +20,52 @@ MAX_DIGITS: Final = 1_000
 """Of a whole number; Python reads no more than 4,300, and would give up the document."""
 
 
-def newest_items(body: bytes) -> bounds.Cut:
+def sniff(head: bytes) -> bool:
+    """Whether it is JSON: no other format is."""
+    return head[:1] in (b"{", b"[")
+
+
+def cut(body: bytes) -> bounds.Cut:
     """The JSON Feed in `body` cut down to its newest `bounds.MAX_ENTRIES` items; as it is where it has no more."""
     try:
-        data = json.loads(body.decode("utf-8-sig", "replace"))
+        data = json.loads(_decoded(body))
     except (ValueError, RecursionError):
         return bounds.Cut(body)
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
         return bounds.Cut(body)
-    items, cut = bounds.newest_items(data["items"])
-    return replace(cut, body=json.dumps(data | {"items": items}).encode()) if cut.left_out else bounds.Cut(body)
+    items = data["items"]
+    if len(items) <= bounds.MAX_ENTRIES:
+        return bounds.Cut(body)
+    kept, by = bounds.newest([_written_date(item) for item in items])
+    newest = [item for number, item in enumerate(items) if number in kept]
+    return bounds.Cut(json.dumps(data | {"items": newest}).encode(), len(items) - bounds.MAX_ENTRIES, by)
 
 
-def parse_json_feed(body: bytes, *, url: str | None, country: str | None, now: datetime) -> ParsedFeed | NotAFeed:
-    """The JSON Feed in `body`, or why it is none."""
+def _written_date(item: Any) -> datetime | None:
+    written = (item.get("date_published") or item.get("date_modified")) if isinstance(item, dict) else None
+    return bounds.read_date(written[:40].strip()) if isinstance(written, str) else None
+
+
+def read(document: Document) -> ParsedFeed | NotAFeed:
+    """The JSON Feed in the document, or why it is none."""
+    url = document.url
     try:
-        data = json.loads(body.decode("utf-8-sig", "replace"), parse_int=_whole)
+        data = json.loads(_decoded(document.body), parse_int=_whole)
     except (ValueError, RecursionError) as error:
         return NotAFeed(url, f"it begins like JSON but is none: {error}")
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
         return NotAFeed(url, "it is JSON, but no JSON Feed: there is no list `items`")
-    problems = []
+    problems = [*document.problems]
     version = _str(data, "version")
     if "jsonfeed.org/version/" not in version:
         problems.append("the document doesn't say which version of JSON Feed it is")
     language = language_of(_str(data, "language"))
     site = absolute(_address(data, "home_page_url"), url)
-    hints = hints_of(_str(data, "language"), url, country)
+    hints = hints_of(_str(data, "language"), url, document.country)
     items = [item for item in data["items"] if isinstance(item, dict)]
     if len(items) < len(data["items"]):
         problems.append(f"{len(data['items']) - len(items)} items are no objects: dropped")
-    drafts = drafted(items, lambda item: _draft(item, site or url, now, hints), problems)
+    drafts = drafted(items, lambda item: _draft(item, site or url, document.now, hints), problems)
     return ParsedFeed(
         url=url,
         format=f"json feed {version.rpartition('/')[2] or '?'}",
@@ -57,9 +73,12 @@ def parse_json_feed(body: bytes, *, url: str | None, country: str | None, now: d
         site=site,
         language=language,
         **finish(drafts, language, problems, site=site),
-        hub=next((link for hub in _dicts(data, "hubs") if (link := absolute(_address(hub, "url"), url))), None),
-        self_url=absolute(_address(data, "feed_url"), url),
     )
+
+
+def _decoded(body: bytes) -> str:
+    """Its text; a JSON Feed is in UTF-8, and a few are in UTF-16. Broken characters are shown as such."""
+    return body.decode(json.detect_encoding(body), "replace")
 
 
 def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
@@ -115,3 +134,13 @@ def _unreadable(data: dict[str, Any], keys: Iterable[str]) -> list[str]:
 def _whole(digits: str) -> int | str:
     """A whole number; one of so many digits that Python refuses to read it stays as it is written."""
     return int(digits) if len(digits) <= MAX_DIGITS else digits
+
+
+JSON_FEED: Final = Format(
+    name="JSON Feed",
+    media_types=(MediaType("application/feed+json"), MediaType("application/json", 0.7)),
+    sniff=sniff,
+    read=read,
+    cut=cut,
+    usual_paths=("/feed.json",),
+)

@@ -1,0 +1,92 @@
+"""Google News sitemaps (https://www.google.com/schemas/sitemap-news/0.9): the feed of outlets that have no feed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from ingest import text
+from ingest.bounds import newest_entries
+from ingest.formats.drafts import Draft, dated, drafted, finish, link_of
+from ingest.formats.format import Document, Format, MediaType, mended
+from ingest.parsed import NotAFeed, ParsedFeed
+from ingest.text import language_of
+from ingest.urls import absolute
+from ingest.zones import hints_of
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+_ROOT: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:urlset|sitemapindex)(?=[\s/>])")
+
+
+def sniff(head: bytes) -> bool:
+    """Whether a sitemap or an index of sitemaps begins in it, whatever stands before."""
+    return _ROOT.search(head) is not None
+
+
+def read(document: Document) -> ParsedFeed | NotAFeed:
+    """The news of the sitemap; a sitemap without news is no feed, an index names the sitemaps in it."""
+    from lxml import etree
+
+    url = document.url
+    root = etree.fromstring(
+        document.body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
+    )
+    if root is None:
+        return NotAFeed(url, "it begins like a sitemap but is no XML")
+    if _local_name(root) == "sitemapindex":
+        locations = (absolute(loc.text, url) for loc in root.iter("{*}loc"))
+        return NotAFeed(url, "it is an index of sitemaps, not a feed", tuple(link for link in locations if link))
+    items = [node for node in root.iter("{*}url") if node.find("{*}news") is not None]
+    if not items:
+        return NotAFeed(url, "it is a sitemap without news")
+    name, language = _text(_news(items[0]), "name"), language_of(_text(_news(items[0]), "language"))
+    problems = [*document.problems]
+    if root.getroottree().parser.error_log:
+        problems.append("the document is ill-formed")
+    drafts = drafted(items, lambda item: _draft(item, document), problems)
+    return ParsedFeed(url, "news sitemap", name, None, language, **finish(drafts, language, problems))
+
+
+def _local_name(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _news(item: etree._Element) -> etree._Element:
+    return next(item.iterchildren("{*}news"))
+
+
+def _text(news: etree._Element, name: str) -> str:
+    """What `news:name` says: a picture and a film in the same `url` have titles and dates of their own."""
+    namespace = str(news.tag).removesuffix("news")
+    return _inner(next(news.iter(namespace + name), None))
+
+
+def _inner(found: etree._Element | None) -> str:
+    return text.one_line("".join(map(str, found.itertext()))) if found is not None else ""
+
+
+def _title(written: str) -> str:
+    """A title as a browser would show it: many are escaped twice."""
+    return text.one_line(text.unescape(text.unescape(written)))
+
+
+def _draft(item: etree._Element, document: Document) -> Draft:
+    news = _news(item)
+    draft = Draft(title=_title(_text(news, "title")), date_as_written=_text(news, "publication_date"))
+    draft.link = link_of(_inner(item.find("{*}loc")), document.url, "loc", draft.problems)
+    draft.language = language_of(_text(news, "language"))
+    hints = hints_of(_text(news, "language"), document.url, document.country)
+    draft.published = dated(draft.date_as_written, "publication_date", document.now, hints, draft.problems)
+    return draft
+
+
+NEWS_SITEMAP: Final = Format(
+    name="Google News sitemap",
+    media_types=(MediaType("application/xml", 0.8), MediaType("text/xml", 0.8)),
+    sniff=sniff,
+    read=read,
+    cut=newest_entries,
+    mend=mended,
+)

@@ -1,0 +1,58 @@
+"""What the parts of one attempt at a batch share: its stores, its walls, its clock."""
+
+from __future__ import annotations
+
+from ingest.urls import is_address, shown
+from jobs.context import Context
+from jobs.lease import Lease
+from jobs.tagger import tagger_of
+from newswatch.article import Article
+from newswatch.batch import Batch
+from newswatch.problems import Bulkhead, Problem
+from store.articles import ArticleStore
+from store.entries import EntryStore
+from store.feeds import FeedStore
+from transforms.enrich import enrich
+from transforms.tag import Tagger
+
+
+class Attempt:
+    """One attempt at one batch."""
+
+    def __init__(self, context: Context, batch: Batch, lease: Lease) -> None:
+        self.context, self.batch, self.lease = context, batch, lease
+        self.settings, self.clock = context.settings, context.clock
+        self._walls: dict[str, Bulkhead] = {}
+        self.articles = ArticleStore(context.es, context.names, retag=self.enriched)
+        self.entries = EntryStore(context.es, context.names, walls=self.wall("entries"))
+        self.feeds = FeedStore(context.es, context.names)
+
+    def wall(self, stage: str) -> Bulkhead:
+        """The walls of a stage, the same ones each time."""
+        return self._walls.setdefault(stage, self.context.bulkhead(stage))
+
+    @property
+    def problems(self) -> dict[tuple[str, str], Problem]:
+        """What was set aside so far, by stage and the problem's id."""
+        stages = list(self._walls.items())  # other threads may add to it
+        return {(stage, problem.id): problem for stage, walls in stages for problem in walls.problems}
+
+    def tagger(self) -> Tagger:
+        """The tagger of the taxonomy as it stands.
+
+        Raises:
+            ConfigError: it can't be read.
+        """
+        return tagger_of(self.settings.config_dir)
+
+    def enriched(self, article: Article) -> Article:
+        """The article cleaned and tagged."""
+        return enrich(article, self.tagger())
+
+    def address_of(self, article: Article, link: str | None) -> str | None:
+        """The stored article's URL, or the link that it was found by if it was edited to what is no address."""
+        if is_address(article.url):
+            return article.url
+        reason = f"its url is no address: {shown(article.url)}"
+        self.wall("identify").note(Problem("document", f"articles/{article.id}", reason, "identify"))
+        return link

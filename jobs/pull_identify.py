@@ -1,0 +1,55 @@
+"""Which stored article a candidate is, whichever address it was read from this time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from jobs.polled import Candidate, aliases, former_article, is_same, moved
+from jobs.pull_attempt import Attempt
+from newswatch.article import Article
+
+
+class Identities:
+    """Gives each article the identity it has already, if it has one."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def identified(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The candidates in their order, each known by the URL that its article was first known by.
+
+        An article whose page once failed is known by the link, and stays so.
+        """
+        kept = self._as_before(candidates)
+        addresses = self._where_links_lead(kept)
+        return [candidate.led_to(addresses) for candidate in kept]
+
+    def _as_before(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Give entries that were seen before, and have another link now, the article they had, if it still is that."""
+        former = [former_article(candidate) for candidate in candidates]
+        wanted = [name for name in former if name]
+        stored = self._attempt.articles.get(wanted) if wanted else {}
+        before = [stored.get(name or "") for name in former]
+        return [self._kept(candidate, article) for candidate, article in zip(candidates, before, strict=True)]
+
+    def _kept(self, candidate: Candidate, before: Article | None) -> Candidate:
+        if candidate.article is None or before is None:
+            return candidate
+        work = partial(is_same, candidate.article, before, candidate.fresh.record)
+        stays = self._attempt.wall("identify").attempt("article", before.id, work, url=before.url)
+        return candidate.known_as(before.url) if stays else candidate
+
+    def _where_links_lead(self, candidates: Sequence[Candidate]) -> dict[str, str]:
+        """Link id → URL of the article, for the links that lead to another address.
+
+        It is remembered before the articles are written: the next to follow the link may not get to see the page.
+        """
+        addresses = moved(candidates)
+        if not addresses:
+            return {}
+        links = {candidate.fresh.link_id: candidate.fresh.entry.url for candidate in candidates}
+        for link_id, article in self._attempt.articles.get(addresses).items():
+            addresses[link_id] = self._attempt.address_of(article, links[link_id]) or addresses[link_id]
+        self._attempt.entries.save(aliases(addresses, self._attempt.clock()))
+        return addresses

@@ -1,0 +1,138 @@
+"""What of a window of feeds is fresh: their entries recognised, those that say nothing new left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from ingest.apart import page_of
+from ingest.schedule import answered
+from ingest.urls import is_address, known_id
+from jobs.polled import PAGES_PER_FEED, Fresh, Polled, again
+from jobs.pull_attempt import Attempt
+from jobs.recognise import Memory, Recognised, leading, more_keys, recognise
+from newswatch.article import Article
+from newswatch.entry import Entry
+from store.documents import Stored
+from store.entries import EntryRecord, alias_of, entry_key, mark_shared
+from store.feeds import FeedRecord
+
+
+class Selection:
+    """Finds what is new or changed in parsed feeds, and which pages are to be tried again."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt, self._clock = attempt, attempt.clock
+        self._articles, self._entries = attempt.articles, attempt.entries
+        self._pages_due: dict[str, list[EntryRecord]] = {}
+
+    def load_pages_due(self, records: Sequence[Stored[FeedRecord]]) -> None:
+        """Look up which pages of the batch's feeds wait for another try."""
+        by_feed: dict[str, list[EntryRecord]] = defaultdict(list)
+        ids = [feed.id for feed in records]
+        for record in self._entries.pages_due(ids, now=self._clock(), per_feed=PAGES_PER_FEED):
+            by_feed[record.feed_id].append(record)
+        self._pages_due = by_feed
+
+    def select(self, window: Sequence[Polled]) -> None:
+        """Note in each feed of the window what of it is fresh, and what is to be remembered of the rest."""
+        walls = self._attempt.wall("select")
+        for polled, recognised in self._recognised(window):
+            for entry, record in recognised:
+                work = partial(polled.select, entry, record, self._clock())
+                walls.attempt("entry", entry.id, work, url=entry.url, feed_id=polled.record.id)
+        self._note_renamed(window)
+        self._note_known_urls(window)
+        self._add_due_pages([polled for polled in window if answered(polled.outcome)])
+
+    def _recognised(self, window: Sequence[Polled]) -> list[tuple[Polled, list[Recognised]]]:
+        """The entries of each feed as they are remembered, with their records: what is to be looked at further."""
+        own = [entry_key(polled.record.id, entry.id) for polled in window for entry in polled.entries]
+        known = dict(self._entries.known(own))
+        more = self._more(window, known)
+        known |= self._entries.known({key for keys in more.values() for key in keys})
+        articles = self._articles_of(
+            entry
+            for polled in window
+            if polled.record.id in more
+            for entry in polled.entries
+            if entry_key(polled.record.id, entry.id) not in known
+        )
+        return [(polled, self._recognised_in(polled, known, more, articles)) for polled in window]
+
+    def _recognised_in(
+        self,
+        polled: Polled,
+        known: Mapping[str, EntryRecord],
+        more: Mapping[str, list[str]],
+        articles: Mapping[str, Article],
+    ) -> list[Recognised]:
+        """The same for one feed."""
+        feed = polled.record.value.feed
+        memory = Memory(feed, known, articles, frozenset(more[feed.id]) if feed.id in more else None)
+        work = partial(recognise, polled.entries, memory)
+        recognised = self._attempt.wall("recognise").attempt("feed", feed.id, work, url=feed.url, feed_id=feed.id)
+        if recognised is None:  # our own fault: they are read as new, and find their articles there
+            recognised = [(entry, known.get(entry_key(feed.id, entry.id))) for entry in polled.entries]
+        polled.settled += [mark_shared(feed.id, name, self._clock()) for name in sorted(memory.newly_shared)]
+        polled.settled += [record for _, record in recognised if record and record.id not in known]
+        polled.recognised_as(entry for entry, _ in recognised)
+        return leading(recognised)
+
+    def _more(self, window: Sequence[Polled], known: Mapping[str, EntryRecord]) -> dict[str, list[str]]:
+        """Feed → what else is to be looked up of its entries. Of a feed that was never read there is nothing."""
+        return {
+            polled.record.id: [
+                key
+                for entry in polled.entries
+                for key in more_keys(entry, polled.record.id, known.get(entry_key(polled.record.id, entry.id)))
+            ]
+            for polled in window
+            if polled.record.value.state.last_success_at
+        }
+
+    def _articles_of(self, entries: Iterable[Entry]) -> dict[str, Article]:
+        """Page's id → the article that its link leads to, for the entries that came under an id that is not known."""
+        links = {known_id(page_of(entry.url)) for entry in entries if entry.url}
+        if not links:
+            return {}
+        led = {link: known_id(url) for link, url in self._entries.articles_of_links(links).items() if is_address(url)}
+        articles = self._articles.get({*links, *led.values()})
+        ids = {link: led.get(link, link) for link in links}
+        return {link: articles[name] for link, name in ids.items() if name in articles}
+
+    def _note_renamed(self, window: Sequence[Polled]) -> None:
+        """Remember that the new links of entries which say what they said lead to the articles that these had."""
+        renamed = [(polled, entry, record) for polled in window for entry, record in polled.renamed]
+        if not renamed:
+            return
+        articles = self._articles.get(record.article_id for _, _, record in renamed if record.article_id)
+        for polled, entry, record in renamed:
+            article = articles.get(record.article_id or "")
+            if article and entry.url and is_address(article.url):
+                link = Fresh(polled, entry, record).link_id or ""
+                polled.settled.append(alias_of(link, article.url, article.id, self._clock()))
+            polled.settled.append(replace(record, url=entry.url, last_changed=self._clock()))
+
+    def _note_known_urls(self, window: Sequence[Polled]) -> None:
+        """Note by which URLs the articles of fresh entries are known already, where those are not their links."""
+        links = {fresh.link_id for polled in window for fresh in polled.fresh}
+        addresses = self._entries.articles_of_links(link for link in links if link)
+        for polled in window:
+            polled.fresh = [replace(fresh, known_url=addresses.get(fresh.link_id or "")) for fresh in polled.fresh]
+
+    def _add_due_pages(self, window: Sequence[Polled]) -> None:
+        """Whether or not the feed has changed: a page that failed is tried again at the next polls of its feed."""
+        due = [(polled, record) for polled in window for record in self._pages_due.pop(polled.record.id, ())]
+        articles = self._articles.get(record.article_id for _, record in due if record.article_id)
+        for polled, record in due:
+            if record.id in {fresh.record.id for fresh in polled.fresh if fresh.record}:
+                continue  # the feed has changed it: its page is read anyway
+            article = articles.get(record.article_id or "")
+            if article is None or (article.text_status == "full" and not record.reread):
+                polled.settled.append(replace(record, retry_page_at=None))  # another feed's reading was luckier
+            else:
+                known_url = self._attempt.address_of(article, record.url)
+                polled.fresh.append(again(polled, record, article, known_url=known_url))

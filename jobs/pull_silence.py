@@ -1,0 +1,70 @@
+"""Whose fault it is that a feed's host says nothing: its own, or our network's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from ingest.fetch import Fetcher
+from ingest.fetched import FetchFailed
+from ingest.schedule import WITNESSES, is_our_outage, last_answer, may_be_ours
+from ingest.urls import host_of, is_address
+from jobs.polled import Polled
+from jobs.pull_attempt import Attempt
+
+log = logging.getLogger(__name__)
+
+
+class Silence:
+    """Holds back the feeds whose hosts were silent until somebody answers, or the batch is at its end.
+
+    Where nobody has answered since a host was silent, the fault may be ours. Those feeds have no body, so holding them
+    costs nothing.
+    """
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._held: list[Polled] = []
+        self._heard_at: datetime | None = None
+        self._well: dict[str, str] = {}
+        """Host → address, of those that were read in this batch, the last one last."""
+        self.is_ours = False
+        """Our own network is down."""
+
+    def pass_through(self, window: Sequence[Polled]) -> list[Polled]:
+        """Those of the window, and of the feeds held back before, that need not wait."""
+        answered_at = last_answer(polled.outcome for polled in window)
+        if answered_at:
+            self._heard_at = max(self._heard_at or answered_at, answered_at)
+        self._note_witnesses(window)
+        waiting = [*self._held, *window]
+        self._held = [polled for polled in waiting if may_be_ours(polled.outcome, self._heard_at)]
+        return [polled for polled in waiting if not may_be_ours(polled.outcome, self._heard_at)]
+
+    async def release(self, fetcher: Fetcher) -> list[Polled]:
+        """Those that are still held back, at the end of the batch; `is_ours` says then whose fault it was."""
+        released, self._held = self._held, []
+        if released:
+            self.is_ours = await self._ask_others(fetcher, {host_of(polled.outcome.url) for polled in released})
+        return released
+
+    def _note_witnesses(self, window: Sequence[Polled]) -> None:
+        for polled in window:
+            if not isinstance(polled.outcome, FetchFailed):
+                self._well.pop(host_of(polled.outcome.url), None)
+                self._well[host_of(polled.outcome.url)] = polled.outcome.url
+
+    async def _ask_others(self, fetcher: Fetcher, silent: set[str]) -> bool:
+        """Ask others that are well, of this batch or else of the store, whether they can be reached."""
+        known = self._well
+        if len(known.keys() - silent) < WITNESSES:
+            stored = await asyncio.to_thread(self._attempt.feeds.well)
+            known = {host_of(url): url for url in reversed(stored) if is_address(url)} | known
+        urls = [url for host, url in reversed(known.items()) if host not in silent][:WITNESSES]
+        is_ours = is_our_outage(silent, await asyncio.gather(*(fetcher.answers(url) for url in urls)))
+        if is_ours:
+            number = self._attempt.batch.number
+            log.warning("batch %s: our own network is down; %s hosts were not reached", number, len(silent))
+        return is_ours
