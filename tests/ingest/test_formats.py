@@ -11,15 +11,14 @@ from ingest.discover import discover
 from ingest.fetch import Fetcher
 from ingest.fetched import Request
 from ingest.formats import registry
-from ingest.formats.drafts import Draft, dated, drafted, finish, link_of
-from ingest.formats.format import Document, Format, MediaType, head_of
+from ingest.formats.format import head_of
 from ingest.formats.registry import FORMATS, accept, feed_types, format_of, looks_like_a_feed, usual_paths
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.zones import hints_of
 from newswatch.entry import Entry
 from tests.ingest.server import Publisher, response
 from tests.ingest.test_fetch import fetching
+from tests.ingest.ticker import TICKER
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 URL = "https://paper.example/feed"
@@ -35,35 +34,6 @@ NEWS = (
 # ── a format that only this test knows ───────────────────────────────────────────────────────────────────────────────
 
 
-def is_ticker(head: bytes) -> bool:
-    return head.startswith(b"%TICKER")
-
-
-def read_ticker(document: Document) -> ParsedFeed:
-    """Lines `date | address | title`."""
-    problems = [*document.problems]
-    lines = document.body.decode().splitlines()[1:]
-    hints = hints_of(None, document.url, document.country)
-
-    def draft(line: str) -> Draft:
-        when, address, title = (part.strip() for part in line.split("|"))
-        made = Draft(title=title, date_as_written=when)
-        made.link = link_of(address, document.url, "address", made.problems)
-        made.published = dated(when, "date", document.now, hints, made.problems)
-        return made
-
-    drafts = drafted(lines, draft, problems)
-    return ParsedFeed(document.url, "ticker 1", "Ticker", None, "en", **finish(drafts, "en", problems))
-
-
-TICKER = Format(
-    name="ticker",
-    media_types=(MediaType("text/x-ticker", 0.6),),
-    sniff=is_ticker,
-    read=read_ticker,
-    usual_paths=("/ticker.txt",),
-    address_words=("ticker",),
-)
 BODY = b"%TICKER\n2026-01-15T09:00:00Z | /1 | Allies meet\n2026-01-15T10:00:00Z | /2 | Ministers agree\nno line\n"
 
 
