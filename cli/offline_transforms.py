@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import STAGES
+from cli.output import STAGES, emit_json
 from cli.readings import as_row, readings
 
 if TYPE_CHECKING:
@@ -114,7 +113,6 @@ def _opened(file: Path) -> Any:
 
 def _group_lines(lines: IO[bytes], window: int) -> int:
     """Places articles by the time they were published and writes where each belongs; how many lines could not be."""
-    import json
     from datetime import timedelta
 
     from transforms.story import Recent
@@ -124,8 +122,7 @@ def _group_lines(lines: IO[bytes], window: int) -> int:
     placed = {p.id: recent.place(p) for p in sorted(profiles, key=lambda p: (p.published, p.id))}
     for profile in profiles:
         found = placed[profile.id]
-        row = {"id": found.id, "story_id": found.story_id, "duplicate_of": found.duplicate_of}
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        emit_json({"id": found.id, "story_id": found.story_id, "duplicate_of": found.duplicate_of})
     return failed
 
 
@@ -178,8 +175,6 @@ def _time(published: object) -> datetime:
 
 def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
     """Writes each article with its tags as soon as it is read; how many lines could not be."""
-    import json
-
     failed = 0
     for number, line in _numbered(lines):
         try:
@@ -192,10 +187,10 @@ def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
             failed += 1
             continue
         article["language"] = fields["language"]
-        article["tags"] = [asdict(t) for t in found.tags]
-        article["entities"] = [asdict(e) for e in found.entities]
+        article["tags"] = found.tags
+        article["entities"] = found.entities
         article["sentences"] = read
-        sys.stdout.write(json.dumps(article, ensure_ascii=False) + "\n")
+        emit_json(article)
     return failed
 
 

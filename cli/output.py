@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from newswatch.as_json import json_line
 
 out = Console()
 err = Console(stderr=True)
@@ -22,24 +22,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, f
 
 
 def emit_json(value: Any) -> None:
-    """One JSON document on a line of its own; dataclasses as objects, times in ISO 8601."""
-    # Half of a surrogate pair, which a publisher may send, can't be written out; as JSON escapes it, it can.
-    sys.stdout.write(as_json_line(value).encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
-
-
-def as_json_line(value: Any) -> str:
-    """The same, as a string."""
-    return json.dumps(value, default=_plain, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    """One JSON document on a line of its own (see `newswatch.as_json`), in UTF-8 whatever the terminal's encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(json_line(value).encode() + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def printable(text: str, size: int) -> str:

@@ -18,6 +18,7 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from cli.output import AsJson, emit_json, err, out
+from newswatch.as_json import json_line
 
 if TYPE_CHECKING:
     from jobs.context import Context
@@ -217,12 +218,11 @@ def _opened(file: Path | None) -> Iterator[IO[str]]:
 
 
 def _writer(form: Export, target: IO[str]) -> Callable[[Article], None]:
-    from cli.output import as_json_line
     from search.export import CsvWriter
 
     if form is Export.CSV:
         return CsvWriter(target).write
-    return lambda article: print(as_json_line(article), file=target)
+    return lambda article: print(json_line(article), file=target)
 
 
 def _watch(context: Context, query: str, every_s: float, as_json: bool) -> None:
