@@ -53,11 +53,11 @@ def test_a_dry_run_shows_what_the_file_that_is_given_would_change(run: Run, tmp_
 
 
 def test_the_tags_that_an_edit_gives_are_counted_and_told_as_json(run: Run, tmp_path: Path) -> None:
-    gained = json.loads(run("--dry-run", "--json").stdout)["gained"]
-    assert gained["nato (main)"] == 1
-    without = edited(tmp_path, "NATO", "Zqxw")
-    told = json.loads(run("--dry-run", "--json", "--taxonomy", str(without)).stdout)
-    assert told["gained"] != gained
+    other = edited(tmp_path, "deterrence", "eastern-flank")
+    told = json.loads(run("--dry-run", "--json", "--taxonomy", str(other)).stdout)
+    assert told["gained"]["nato (main)"] == told["gained"]["nato/eastern-flank (main)"] == 1
+    assert told["examples"]["+nato/eastern-flank (main)"] == [{"url": ARTICLE.url, "title": ARTICLE.title}]
+    assert "nato/deterrence (main)" in json.loads(run("--dry-run", "--json").stdout)["gained"]
 
 
 def test_what_a_dry_run_shows_is_then_written(run: Run, es: Elasticsearch, names: Names) -> None:
