@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.explain import words
 from alerts.ledger import percentile
 from alerts.outbox import document
 from newswatch.model import Delivery, DeliveryState
@@ -45,15 +44,3 @@ def test_an_instant_mail_says_how_long_it_took_and_a_digest_does_not() -> None:
     assert "lag_s" not in document(replace(sent, published=None))
     for waiting in (replace(sent, sent_at=None), replace(sent, schedule="hourly"), replace(sent, kind="update")):
         assert not {"lag_s", "own_lag_s"} & document(waiting).keys()
-
-
-@pytest.mark.parametrize(
-    ("query", "parts"),
-    [
-        ("nato AND (summit OR +talks) -tennis", ["nato", "summit", "talks", "tennis"]),
-        ('title:"foreign fighters"~3 NOT /isi[sl]/', ['title:"foreign fighters"~3', "/isi[sl]/"]),
-        ("", []),
-    ],
-)
-def test_words_of_a_query(query: str, parts: list[str]) -> None:
-    assert [word.lstrip("-") for word in words(query)] == parts

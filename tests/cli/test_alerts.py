@@ -186,6 +186,19 @@ def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> Non
     assert "never indexed" in str(run("explain", "ice", "https://herald.example/unknown").exception)
 
 
+def test_explain_leaves_ranges_and_groups_whole(run: Run, press: Press) -> None:
+    press.publish(a_story(1, first_seen=NOW), now=NOW)
+    query = "first_seen:[2001-01-01 TO now] title:(glacier OR oak) walnut"
+    run("alerts", "edit", "ice", "--query", query)
+    told = lines(run("explain", "ice", "https://herald.example/1"))
+    assert told[1:5] == [
+        f"✗ query {query}",
+        "✓ first_seen:[2001-01-01 TO now]",
+        "✓ title:(glacier OR oak)",
+        "✗ walnut",
+    ]
+
+
 def test_explain_tells_how_sentences_were_read_for_the_tags_that_are_asked(
     run: Run, press: Press, tmp_path: Path
 ) -> None:
