@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import AsJson, ago, emit_json, err, out, printable
+from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
 from cli.problems import problem_json
 from newswatch.errors import NewswatchError
 from newswatch.model import Feed, FeedHealth, Gap
@@ -382,7 +382,7 @@ def import_opml(
     try:
         subscriptions = read_opml(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     except OSError as error:
-        raise typer.BadParameter(f"{file} can't be read: {error.strerror}") from error
+        raise typer.BadParameter(os_fault(error)) from error
     for problem in subscriptions.problems:
         err.print(f"[yellow]left out[/] {escape(problem)}", soft_wrap=True)
     if not subscriptions.feeds:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import STAGES, emit_json
+from cli.output import STAGES, emit_json, os_fault
 
 NOT_A_FEED = 2
 ContentType = Annotated[
@@ -69,7 +69,7 @@ def _read(file: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        _tell(f"{file} can't be read: {error.strerror or error}")
+        _tell(os_fault(error))
         raise typer.Exit(1) from error
 
 

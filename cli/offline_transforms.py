@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import STAGES, emit_json
+from cli.output import STAGES, emit_json, os_fault
 from cli.readings import as_row, readings
 
 if TYPE_CHECKING:
@@ -47,9 +47,12 @@ def tag(
         tagger = _tagger(taxonomy)
         with _opened(file) as lines:
             failed = _tag_lines(lines, tagger)
-    except (NewswatchError, OSError) as error:
+    except NewswatchError as error:
         typer.echo(f"newswatch: {error}", err=True)
-        raise typer.Exit(getattr(error, "exit_code", 1)) from error
+        raise typer.Exit(error.exit_code) from error
+    except OSError as error:
+        typer.echo(f"newswatch: {os_fault(error)}", err=True)
+        raise typer.Exit(1) from error
     if failed:
         typer.echo(f"newswatch: {failed} line(s) could not be tagged; all others were", err=True)
         raise typer.Exit(1)
@@ -66,7 +69,7 @@ def stories(
         with _opened(file) as lines:
             failed = _group_lines(lines, window)
     except OSError as error:
-        typer.echo(f"newswatch: {error}", err=True)
+        typer.echo(f"newswatch: {os_fault(error)}", err=True)
         raise typer.Exit(1) from error
     if failed:
         typer.echo(f"newswatch: {failed} line(s) could not be placed; all others were", err=True)

@@ -28,6 +28,15 @@ def emit_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def os_fault(error: OSError) -> str:
+    """What the operating system refused, in a sentence that names the file and says what to do."""
+    if error.filename is None:
+        return f"{error.strerror or error}."
+    return (
+        f"{error.filename} can't be read or written: {error.strerror}. Name another, or give yourself the right to it."
+    )
+
+
 def printable(text: str, size: int) -> str:
     """A stranger's text for the terminal, at most `size` characters: nothing in it moves the cursor or colours."""
     shown = "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text[:size])

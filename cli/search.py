@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
-from cli.output import AsJson, emit_json, err, out
+from cli.output import AsJson, emit_json, err, os_fault, out
 from newswatch.as_json import json_line
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _opened(file: Path | None) -> Iterator[IO[str]]:
     try:
         target = file.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise typer.BadParameter(f"{file} can't be written: {error.strerror}.") from error
+        raise typer.BadParameter(os_fault(error)) from error
     with target:
         yield target
 
