@@ -19,7 +19,6 @@ from search.lift import Lifted
 from search.limits import shown
 from web.security import Form
 
-EVERY = ("instant", "hourly", "daily", "weekly")
 THROTTLES = (0, 900, 3_600, 6 * 3_600, 86_400)
 SILENCES = (6 * 3_600, 12 * 3_600, 86_400, 2 * 86_400, 7 * 86_400)
 """Seconds that the form offers; a saved search may have others."""
