@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from newswatch import durations
 from newswatch.as_json import json_line
 
 out = Console()
@@ -44,15 +45,10 @@ def printable(text: str, size: int) -> str:
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """A past or coming moment as a person says it: "3 min ago", "in 2 h"."""
+    """A past or coming moment as `newswatch.durations.ago` says it; a dash for none."""
     if moment is None:
         return "–"
-    seconds = (now - moment).total_seconds()
-    size = abs(seconds)
-    told = next(f"{size / unit:.0f} {name}" for unit, name in _UNITS if size >= unit or unit == 1)
-    return f"{told} ago" if seconds >= 0 else f"in {told}"
+    return durations.ago(moment, now)
 
-
-_UNITS: tuple[tuple[int, str], ...] = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 Register = Callable[[typer.Typer], None]
