@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -53,6 +54,45 @@ def test_a_query_may_begin_with_a_minus(run: Run) -> None:
 )
 def test_where_nothing_is_found_it_says_which_filter_is_to_blame(run: Run, query: str, told: str) -> None:
     assert told in run(query).output
+
+
+@pytest.mark.slow
+def test_what_is_found_is_shown_and_counted(run: Run) -> None:
+    told = run("allies", "--facets").output
+    assert "Allies meet" in told
+    assert "Gales" not in told
+    assert "1 found" in told
+    assert "nato" in told
+    found, facets = map(json.loads, run("allies", "--facets", "--json", "--stories").stdout.splitlines())
+    assert (found["article"]["url"], found["article"]["published"][-1]) == ("https://a.example/1", "Z")
+    assert "nato" in json.dumps(facets["facets"])
+
+
+@pytest.mark.slow
+def test_everything_found_is_exported(run: Run, tmp_path: Path) -> None:
+    lines = run("", "--export", "jsonl").stdout.splitlines()
+    assert {json.loads(line)["title"] for line in lines} == {"Allies meet", "Gales"}
+    file = tmp_path / "found.csv"
+    assert "2 articles written." in run("", "--export", "csv", "-o", str(file)).stderr
+    with file.open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert {row["title"]: row["tags_main"] for row in rows} == {"Allies meet": "nato", "Gales": ""}
+
+
+@pytest.mark.slow
+def test_what_comes_in_is_shown_until_it_is_ended(
+    run: Run, es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = iter(range(3))
+
+    def one_comes(_: float) -> None:
+        if next(waits) == 1:
+            raise KeyboardInterrupt
+        stock(es, names, [an_article("https://a.example/3", title="Allies leave")])
+
+    monkeypatch.setattr("cli.search.time.sleep", one_comes)
+    (line,) = run("allies", "--watch", "--json").stdout.splitlines()
+    assert json.loads(line)["article"]["title"] == "Allies leave"
 
 
 @pytest.mark.slow
