@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 from newswatch.model import Edit
@@ -116,8 +118,13 @@ def word_diff(before: str, after: str) -> tuple[tuple[DiffKind, str], ...]:
     """Both texts as one, word by word: what stayed, what went and what came in its place."""
     pieces: list[tuple[DiffKind, str]] = []
     for is_same, old, new in _aligned(before, after, str):
-        pieces += [("same", new)] if is_same else [("removed", old), ("added", new)]
-    return tuple((kind, text) for kind, text in pieces if text)
+        if is_same:
+            pieces.append(("same", new))
+            continue
+        blanks = new[: len(new) - len(new.lstrip())] if old[:1].isspace() else ""
+        pieces += [("same", blanks), ("removed", old.lstrip() if blanks else old), ("added", new[len(blanks) :])]
+    said = [(kind, text) for kind, text in pieces if text]
+    return tuple((kind, "".join(text for _, text in run)) for kind, run in groupby(said, key=itemgetter(0)))
 
 
 def _aligned(before: str, after: str, alike: Callable[[str], str]) -> Iterator[tuple[bool, str, str]]:

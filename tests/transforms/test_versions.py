@@ -24,9 +24,9 @@ def test_a_title_is_told_word_by_word() -> None:
     assert word_diff("Nine held in Riga", "Ten held in riga, police say") == (
         ("removed", "Nine"),
         ("added", "Ten"),
-        ("same", " held in"),
-        ("removed", " Riga"),
-        ("added", " riga, police say"),
+        ("same", " held in "),
+        ("removed", "Riga"),
+        ("added", "riga, police say"),
     )
     assert word_diff("", "Ten") == (("added", "Ten"),)
 
