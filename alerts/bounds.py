@@ -14,6 +14,7 @@ from typing import Final
 from alerts import schedule
 from ingest.dates import in_utc
 from newswatch.alert import SavedSearch
+from newswatch.durations import exact
 from newswatch.errors import QueryError
 from search.limits import MAX_CHARS, check_cost, check_length, shown
 from search.lucene import as_lucene
@@ -76,16 +77,10 @@ def within(field: str, seconds: int, given: str) -> int:
     """
     bound = BOUNDS[field]
     if seconds < bound.least:
-        raise ValueError(f"{shown(given)} is too short: {_spoken(bound.least)} at least")
+        raise ValueError(f"{shown(given)} is too short: {exact(int(bound.least))} at least")
     if seconds > bound.most:
-        raise ValueError(f"{shown(given)} is too long: {_spoken(bound.most)} at most")
+        raise ValueError(f"{shown(given)} is too long: {exact(int(bound.most))} at most")
     return seconds
-
-
-def _spoken(seconds: float) -> str:
-    whole = int(seconds)
-    size, unit = next((size, unit) for size, unit in ((86_400, "d"), (60, "m"), (1, "s")) if whole % size == 0)
-    return f"{whole // size}{unit}"
 
 
 def moment(given: datetime) -> datetime:
@@ -122,12 +117,12 @@ def unusable(search: SavedSearch) -> str:
         if search.schedule != "instant":  # as most are: there may be a hundred thousand of them
             schedule.parse(search.schedule)
         if not 0 <= search.throttle_s <= _MOST_THROTTLE:
-            raise ValueError(f"throttle: {search.throttle_s:g} seconds are beyond {_spoken(_MOST_THROTTLE)}")
+            raise ValueError(f"throttle: {search.throttle_s:g} seconds are beyond {exact(_MOST_THROTTLE)}")
         if not 0 <= search.silence_s <= _MOST_SILENCE:
-            raise ValueError(f"silence: {search.silence_s:g} seconds are beyond {_spoken(_MOST_SILENCE)}")
+            raise ValueError(f"silence: {search.silence_s:g} seconds are beyond {exact(_MOST_SILENCE)}")
     except (QueryError, ValueError, OverflowError, TypeError, AttributeError) as error:
         return f"{str(error).rstrip('.')}. It is not run until it is corrected and saved anew."
     return ""
 
 
-_MOST_THROTTLE, _MOST_SILENCE = BOUNDS["throttle"].most, BOUNDS["silence"].most
+_MOST_THROTTLE, _MOST_SILENCE = int(BOUNDS["throttle"].most), int(BOUNDS["silence"].most)

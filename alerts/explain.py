@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
@@ -15,11 +14,9 @@ from search.asking import SlowSearchError, count
 from search.lucene import as_lucene
 from search.query import text_query
 from search.story_view import independent_sources
+from search.syntax import QuerySyntaxError, parts
 from store.articles import ArticleStore
 from store.names import Names
-
-_PARTS = re.compile(r'(?:[\w.]+:)?(?:"[^"]*"(?:~\d+)?|/[^/]+/|\([^()]*\)|[^\s()"]+)')
-_OPERATORS = {"AND", "OR", "NOT", "&&", "||", "!", "TO"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +77,23 @@ def _holds(es: Elasticsearch, names: Names, article_id: str, typed: str, query: 
 
 
 def conditions(search: SavedSearch) -> list[tuple[str, Query, bool]]:
-    """Each condition of a saved search as words and as a query; the words of its query as parts. Pure."""
+    """Each condition of a saved search as words and as a query; what its query consists of as parts. Pure."""
     found: list[tuple[str, Query, bool]] = []
     for query in to_query(search).get("bool", {}).get("filter", ()):
         if "query_string" in query:
             found.append((f"query {search.query.strip()}", query, False))
-            parts = words(as_lucene(search.query))
-            found += [(part, text_query(part), True) for part in parts if len(parts) > 1]
+            said = _parts(search.query)
+            found += [(part, text_query(part), True) for part in said if len(said) > 1]
         else:
             found.append((_said(query), query, False))
     return found
 
 
-def words(query: str) -> list[str]:
-    """The words, phrases and fields of a Lucene query, without operators and signs. Pure."""
-    parts = (part.lstrip("+-!") for part in _PARTS.findall(query))
-    inner = [word for part in parts for word in (words(part[1:-1]) if part.startswith("(") else [part])]
-    return [word for word in dict.fromkeys(inner) if word and word not in _OPERATORS]
+def _parts(query: str) -> list[str]:
+    try:
+        return parts(as_lucene(query))
+    except QuerySyntaxError:
+        return []  # saved before such queries were refused: the query as a whole is a condition all the same
 
 
 _NAMES = {

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from newswatch.durations import typed
 from search.limits import shown
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -15,8 +16,6 @@ _FORM = re.compile(
     rf"(?P<every>daily|weekly(?: on (?P<day>{'|'.join(DAYS)}))?) at "
     r"(?P<hour>[0-9][0-9]?):(?P<minute>[0-9][0-9]) (?P<zone>\S+)"
 )
-_DURATION = re.compile(r"([0-9]{1,15}) ?([smhdw])")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,8 @@ def duration(text: str) -> int:
     Raises:
         ValueError: it is no duration.
     """
-    found = _DURATION.fullmatch(text.strip().lower())
-    if not found:
+    found = typed(text)
+    if found is None:
         raise ValueError(f"{shown(text)} is no duration: write one like 30m, 2h or 7d")
-    return int(found[1]) * _UNITS[found[2]]
+    count, unit = found
+    return count * unit.seconds

@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import AsJson, ago, emit_json, err, out
+from cli.output import AsJson, ago, emit_json, err, os_fault, out
 
 if TYPE_CHECKING:
     from alerts.saved import SavedSearches
@@ -267,7 +267,7 @@ def _write_sample(context: Context, search: SavedSearch, found: Trial, path: Pat
     try:
         path.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise NewswatchError(f"{path} can't be written: {error.strerror}") from error
+        raise NewswatchError(os_fault(error)) from error
     out.print(f"Its mail: [bold]{escape(str(path))}[/], to be opened in a browser.", soft_wrap=True)
 
 
@@ -296,17 +296,18 @@ def _article_at(context: Context, url: str) -> str:
     """The id of the article at an address; a fragment counts where an article is known by it.
 
     Raises:
-        UsageError: it is no address.
+        UsageError: it is no address, with or without its `https://`.
     """
     from alerts.saved import UsageError
-    from ingest.urls import AddressError, article_id, is_part, known_id
+    from ingest.urls import AddressError, article_id, is_part, known_id, with_scheme
     from store.articles import ArticleStore
 
+    url = with_scheme(url)
     try:
         known = is_part(url) and ArticleStore(context.es, context.names).exist([known_id(url)])
         return known_id(url) if known else article_id(url)
     except AddressError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(f"{error}: give the article's whole address, such as https://paper.example/story") from error
 
 
 def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the article.")]) -> None:

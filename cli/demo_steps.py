@@ -126,17 +126,7 @@ class Demo:
         self._checks.that(
             not wrong, f"all {len(self._stories)} articles carry the tags they should, and no other", str(wrong)
         )
-        self._canonical(articles[self._url(self._story(CANONICAL))])
-
-    def _canonical(self, article: Article) -> None:
-        tags = {tag.tag: tag for tag in article.tags}
-        for topic in ("nato", "counter-terrorism"):
-            tag = tags.get(topic)
-            if tag is None or tag.level != "main":
-                self._checks.that(False, f"the canonical story is tagged {topic}", str(sorted(tags)))
-                continue
-            seen = list(dict.fromkeys(piece.text for piece in tag.evidence))[:5]
-            self._checks.that(True, f"“{escape(article.title)}” is [bold]{topic}[/], because of {', '.join(seen)} …")
+        check_evidence(self._checks, articles[self._url(self._story(CANONICAL))])
 
     def _search(self) -> None:
         from search.query import find
@@ -150,16 +140,11 @@ class Demo:
     def _mails(self) -> list[CaughtMail]:
         out.print("\n[bold]Mails[/]")
         mails = self._caught()
-        for story in self._leading():
-            recipients = self._recipients(story)
-            told = [to for mail in mails if self._tells(mail, story) for to in mail.envelope_to]
-            right, title = sorted(told) == sorted(recipients), f"“{escape(story.title)}”"
-            if recipients:
-                self._checks.that(right, f"{title} → {', '.join(recipients)}, once each", f"went to {told}")
-            elif not right:
-                self._checks.that(False, f"{title} is nobody's", f"went to {told}")
-        silent = sum(not self._recipients(story) for story in self._leading())
-        self._checks.that(True, f"{silent} other stories, the near-misses among them, were mailed to nobody")
+        went_to = {
+            story.title: [to for mail in mails if self._tells(mail, story) for to in mail.envelope_to]
+            for story in self._leading()
+        }
+        check_mails(self._checks, {story.title: self._recipients(story) for story in self._leading()}, went_to)
         self._show(mails)
         kinds = {self._kind(mail) for mail in mails}
         self._checks.that(
@@ -351,6 +336,28 @@ class Demo:
 
         outlet = next(outlet for outlet in load_outlets() if outlet.id == story.outlet)
         return self._newsroom.url + target_of(outlet, story)
+
+
+def check_evidence(checks: Checks, article: Article) -> None:
+    """The canonical story is mainly about both topics, and each says by which words, which stand where it says."""
+    tags = {tag.tag: tag for tag in article.tags if tag.level == "main"}
+    for topic in ("nato", "counter-terrorism"):
+        evidence = tags[topic].evidence if topic in tags else ()
+        words = list(dict.fromkeys(piece.text for piece in evidence))
+        misplaced = [one.text for one in evidence if getattr(article, one.field)[one.start : one.end] != one.text]
+        told = f"“{escape(article.title)}” is [bold]{topic}[/], because of {escape(', '.join(words[:5]))} …"
+        checks.that(bool(words) and not misplaced, told, f"its main tags: {sorted(tags)}; not in its text: {misplaced}")
+
+
+def check_mails(checks: Checks, wanted: Mapping[str, Sequence[str]], went_to: Mapping[str, Sequence[str]]) -> None:
+    """Each story, by its title, went to whom it should, once each; one that nobody watches for, to nobody."""
+    for title, recipients in wanted.items():
+        if recipients:
+            told = f"“{escape(title)}” → {', '.join(recipients)}, once each"
+            checks.that(sorted(went_to[title]) == sorted(recipients), told, f"went to {went_to[title]}")
+    others = {title: went_to[title] for title, recipients in wanted.items() if not recipients}
+    told = f"{len(others)} other stories, the near-misses among them, were mailed to nobody"
+    checks.that(bool(others) and not any(others.values()), told, f"went to: {others}")
 
 
 _DAY = timedelta(days=1)

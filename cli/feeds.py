@@ -16,8 +16,9 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import AsJson, ago, emit_json, err, out, printable
+from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
 from cli.problems import problem_json
+from newswatch import durations
 from newswatch.errors import NewswatchError
 from newswatch.feed import Feed, FeedHealth, Gap
 
@@ -175,11 +176,9 @@ def _articles(history: FeedHistory) -> str:
 
 def _gaps(gaps: Sequence[Gap]) -> str | None:
     """Each time in which the feed may have shown items that nobody read, the last one first."""
-    from ingest.schedule import span
-
     told = [
         f"items of {gap.since:%d %b %H:%M} to {gap.until:%d %b %H:%M} UTC "
-        f"({span((gap.until - gap.since).total_seconds())} between two polls)"
+        f"({durations.long((gap.until - gap.since).total_seconds())} between two polls)"
         for gap in reversed(gaps)
     ]
     return "\n".join(told) or None
@@ -382,7 +381,7 @@ def import_opml(
     try:
         subscriptions = read_opml(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     except OSError as error:
-        raise typer.BadParameter(f"{file} can't be read: {error.strerror}") from error
+        raise typer.BadParameter(os_fault(error)) from error
     for problem in subscriptions.problems:
         err.print(f"[yellow]left out[/] {escape(problem)}", soft_wrap=True)
     if not subscriptions.feeds:

@@ -24,7 +24,7 @@ from cli import (
     settings,
     stack,
 )
-from cli.output import err
+from cli.output import err, os_fault
 from newswatch import __version__
 from newswatch.errors import ConfigError, NewswatchError, StoreError
 
@@ -87,6 +87,8 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        _fail(os_fault(error), NewswatchError.exit_code)
     except Exception as error:
         if not type(error).__module__.startswith(("elasticsearch", "elastic_transport")):
             raise

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cli.output import STAGES
+from cli.output import STAGES, emit_json, os_fault
 
 NOT_A_FEED = 2
 ContentType = Annotated[
@@ -48,7 +47,7 @@ def parse_command(
     for entry in feed.entries:
         for problem in entry.problems:
             _tell(f"{file}: entry {entry.id}: {problem}")
-        _write(entry)
+        emit_json(entry)
 
 
 def extract_command(
@@ -62,7 +61,7 @@ def extract_command(
     page = extract(_read(file), url=url, content_type=content_type, now=datetime.now(UTC))
     for problem in page.problems:
         _tell(f"{file}: {problem}")
-    _write(page)
+    emit_json(page)
 
 
 def _read(file: Path) -> bytes:
@@ -70,20 +69,9 @@ def _read(file: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        _tell(f"{file} can't be read: {error.strerror or error}")
+        _tell(os_fault(error))
         raise typer.Exit(1) from error
 
 
 def _tell(line: str) -> None:
     print(line.encode("utf-8", "replace").decode(), file=sys.stderr)
-
-
-def _write(value: Any) -> None:
-    """A dataclass as one line of JSON in UTF-8, whatever the terminal's encoding."""
-    fields = {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    sys.stdout.buffer.write(json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-    sys.stdout.buffer.flush()
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import STAGES
+from cli.output import STAGES, emit_json, os_fault
 from cli.readings import as_row, readings
 
 if TYPE_CHECKING:
@@ -48,9 +47,12 @@ def tag(
         tagger = _tagger(taxonomy)
         with _opened(file) as lines:
             failed = _tag_lines(lines, tagger)
-    except (NewswatchError, OSError) as error:
+    except NewswatchError as error:
         typer.echo(f"newswatch: {error}", err=True)
-        raise typer.Exit(getattr(error, "exit_code", 1)) from error
+        raise typer.Exit(error.exit_code) from error
+    except OSError as error:
+        typer.echo(f"newswatch: {os_fault(error)}", err=True)
+        raise typer.Exit(1) from error
     if failed:
         typer.echo(f"newswatch: {failed} line(s) could not be tagged; all others were", err=True)
         raise typer.Exit(1)
@@ -67,7 +69,7 @@ def stories(
         with _opened(file) as lines:
             failed = _group_lines(lines, window)
     except OSError as error:
-        typer.echo(f"newswatch: {error}", err=True)
+        typer.echo(f"newswatch: {os_fault(error)}", err=True)
         raise typer.Exit(1) from error
     if failed:
         typer.echo(f"newswatch: {failed} line(s) could not be placed; all others were", err=True)
@@ -114,7 +116,6 @@ def _opened(file: Path) -> Any:
 
 def _group_lines(lines: IO[bytes], window: int) -> int:
     """Places articles by the time they were published and writes where each belongs; how many lines could not be."""
-    import json
     from datetime import timedelta
 
     from transforms.story import Recent
@@ -124,8 +125,7 @@ def _group_lines(lines: IO[bytes], window: int) -> int:
     placed = {p.id: recent.place(p) for p in sorted(profiles, key=lambda p: (p.published, p.id))}
     for profile in profiles:
         found = placed[profile.id]
-        row = {"id": found.id, "story_id": found.story_id, "duplicate_of": found.duplicate_of}
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        emit_json({"id": found.id, "story_id": found.story_id, "duplicate_of": found.duplicate_of})
     return failed
 
 
@@ -178,8 +178,6 @@ def _time(published: object) -> datetime:
 
 def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
     """Writes each article with its tags as soon as it is read; how many lines could not be."""
-    import json
-
     failed = 0
     for number, line in _numbered(lines):
         try:
@@ -192,10 +190,10 @@ def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
             failed += 1
             continue
         article["language"] = fields["language"]
-        article["tags"] = [asdict(t) for t in found.tags]
-        article["entities"] = [asdict(e) for e in found.entities]
+        article["tags"] = found.tags
+        article["entities"] = found.entities
         article["sentences"] = read
-        sys.stdout.write(json.dumps(article, ensure_ascii=False) + "\n")
+        emit_json(article)
     return failed
 
 

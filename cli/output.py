@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from newswatch import durations
+from newswatch.as_json import json_line
 
 out = Console()
 err = Console(stderr=True)
@@ -22,24 +23,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, f
 
 
 def emit_json(value: Any) -> None:
-    """One JSON document on a line of its own; dataclasses as objects, times in ISO 8601."""
-    # Half of a surrogate pair, which a publisher may send, can't be written out; as JSON escapes it, it can.
-    sys.stdout.write(as_json_line(value).encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    """One JSON document on a line of its own (see `newswatch.as_json`), in UTF-8 whatever the terminal's encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(json_line(value).encode() + b"\n")
+    sys.stdout.buffer.flush()
 
 
-def as_json_line(value: Any) -> str:
-    """The same, as a string."""
-    return json.dumps(value, default=_plain, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+def os_fault(error: OSError) -> str:
+    """What the operating system refused, in a sentence that names the file and says what to do."""
+    if error.filename is None:
+        return f"{error.strerror or error}."
+    return (
+        f"{error.filename} can't be read or written: {error.strerror}. Name another, or give yourself the right to it."
+    )
 
 
 def printable(text: str, size: int) -> str:
@@ -49,15 +45,10 @@ def printable(text: str, size: int) -> str:
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """A past or coming moment as a person says it: "3 min ago", "in 2 h"."""
+    """A past or coming moment as `newswatch.durations.ago` says it; a dash for none."""
     if moment is None:
         return "–"
-    seconds = (now - moment).total_seconds()
-    size = abs(seconds)
-    told = next(f"{size / unit:.0f} {name}" for unit, name in _UNITS if size >= unit or unit == 1)
-    return f"{told} ago" if seconds >= 0 else f"in {told}"
+    return durations.ago(moment, now)
 
-
-_UNITS: tuple[tuple[int, str], ...] = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 Register = Callable[[typer.Typer], None]

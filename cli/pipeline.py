@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 
 from cli.output import AsJson, emit_json, err, out
+from newswatch.as_json import as_object
 from newswatch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def match(as_json: AsJson = False) -> None:
     with err.status("Sending …"):
         sent = send(context)
     if as_json:
-        emit_json(asdict(report) | {"delivered": sent})
+        emit_json(as_object(report) | {"delivered": sent})
         return
     out.print(f"[bold]{len(report.batches)}[/] batches matched: {report.matches} matches, {report.owed} new.")
     for alert, reason in report.failed.items():

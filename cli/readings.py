@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
+
+from newswatch.as_json import as_object
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,10 +39,10 @@ def as_row(reading: Reading) -> dict[str, Any]:
     """The reading as JSON: the sentence with its place, its evidence, how likely it is substantive, why it passes."""
     return {
         "topic": reading.topic,
-        **asdict(reading.passage),
+        **as_object(reading.passage),
         "substantive": reading.probability,
         "passing": reading.passing,
-        "evidence": [asdict(e) for e in reading.evidence],
+        "evidence": [as_object(e) for e in reading.evidence],
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
@@ -26,7 +27,8 @@ def retag(
         bool, typer.Option("--dry-run", help="Only show which articles gain or lose which tags.")
     ] = False,
     taxonomy: Annotated[
-        Path | None, typer.Option(help="Another file than the configured one; only with --dry-run.", exists=True)
+        Path | None,
+        typer.Option(help="Another file than the configured one; only with --dry-run.", exists=True, dir_okay=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,23 +42,27 @@ def retag(
     with Progress(console=err, transient=True) as progress:
         bar = progress.add_task("Tagging", total=None)
         report = run(
-            context, dry_run=dry_run, progress=lambda done, all_: progress.update(bar, completed=done, total=all_)
+            context,
+            dry_run=dry_run,
+            taxonomy=taxonomy,
+            progress=lambda done, all_: progress.update(bar, completed=done, total=all_),
         )
     if as_json:
         emit_json(report)
         return
-    _show(report, dry_run)
+    _show(report, "would change" if dry_run else "changed")
+    if dry_run and report.changed:
+        first = f"Put {taxonomy} in force, then write it" if taxonomy else "Write it"
+        out.print(f"{escape(first)} with [cyan]newswatch retag[/].", soft_wrap=True)
 
 
-def _show(report: RetagReport, dry_run: bool) -> None:
-    would = "would change" if dry_run else "changed"
-    out.print(f"[bold]{report.articles}[/] articles tagged by taxonomy {report.taxonomy}; {report.changed} {would}.")
+def _show(report: RetagReport, changed: str) -> None:
+    out.print(f"[bold]{report.articles}[/] articles tagged by taxonomy {report.taxonomy}; {report.changed} {changed}.")
+    if not report.changed:
+        return
     table = Table("tag", "articles", "such as", box=None, header_style="bold")
     for sign, counts in (("+", report.gained), ("-", report.lost)):
         for tag, count in counts.most_common():
             titles = "\n".join(example.title for example in report.examples[sign + tag])
             table.add_row(Text(sign + tag, style="green" if sign == "+" else "red"), str(count), Text(titles))
-    if report.changed:
-        out.print(table)
-    if dry_run and report.changed:
-        out.print("Write it with [cyan]newswatch retag[/].")
+    out.print(table)

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
-from cli.output import AsJson, emit_json, err, out
+from cli.output import AsJson, emit_json, err, os_fault, out
+from newswatch.as_json import json_line
 
 if TYPE_CHECKING:
     from jobs.context import Context
@@ -211,18 +212,17 @@ def _opened(file: Path | None) -> Iterator[IO[str]]:
     try:
         target = file.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise typer.BadParameter(f"{file} can't be written: {error.strerror}.") from error
+        raise typer.BadParameter(os_fault(error)) from error
     with target:
         yield target
 
 
 def _writer(form: Export, target: IO[str]) -> Callable[[Article], None]:
-    from cli.output import as_json_line
     from search.export import CsvWriter
 
     if form is Export.CSV:
         return CsvWriter(target).write
-    return lambda article: print(as_json_line(article), file=target)
+    return lambda article: print(json_line(article), file=target)
 
 
 def _watch(context: Context, query: str, every_s: float, as_json: bool) -> None:

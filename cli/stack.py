@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,7 +99,7 @@ def mails(as_json: AsJson = False) -> None:
     caught = list_mails(folder)
     if as_json:
         for mail in caught:
-            emit_json({**asdict(mail), "path": str(mail.path)})
+            emit_json(mail)
         return
     table = Table("received", "to", "subject", "file", box=None)
     for mail in caught:

@@ -7,7 +7,6 @@ are packed.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -31,8 +30,9 @@ def daily_upkeep() -> None:
     def upkeep() -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.upkeep import upkeep
+        from newswatch.as_json import as_object
 
-        return asdict(upkeep(task_context()))
+        return as_object(upkeep(task_context()))
 
     upkeep()
 

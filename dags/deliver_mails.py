@@ -12,7 +12,6 @@ Also every ten minutes, should nobody have woken it.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -39,8 +38,9 @@ def deliver_mails() -> None:
     def deliver() -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.deliver import attend
+        from newswatch.as_json import as_object
 
-        return asdict(attend(task_context()))
+        return as_object(attend(task_context()))
 
     deliver()
 

@@ -6,7 +6,6 @@ operator (`NEWSWATCH_OPERATOR`) is mailed which, since when and why. Nothing cha
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -30,8 +29,9 @@ def feed_health() -> None:
     def tell() -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.health import health
+        from newswatch.as_json import as_object
 
-        report = asdict(health(task_context()))
+        report = as_object(health(task_context()))
         return report | {"changes": len(report["changes"])}
 
     tell()

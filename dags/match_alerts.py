@@ -9,7 +9,6 @@ Also once an hour without any article, as silence is something to tell too.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -35,11 +34,12 @@ def match_alerts() -> None:
     def match(*, outlet_events: Any = None) -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.match import match
+        from newswatch.as_json import as_object
 
         report = match(task_context())
         if report.owed:
             outlet_events[OWED].add(MAILS)
-        return asdict(report)
+        return as_object(report)
 
     match()
 

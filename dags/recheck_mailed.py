@@ -7,7 +7,6 @@ got the first mail.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -31,8 +30,9 @@ def recheck_mailed() -> None:
     def recheck() -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.recheck import recheck
+        from newswatch.as_json import as_object
 
-        return asdict(recheck(task_context()))
+        return as_object(recheck(task_context()))
 
     recheck()
 

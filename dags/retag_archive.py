@@ -7,7 +7,6 @@ the tasks return which tags articles would gain and lose, with examples. Begun a
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -40,8 +39,9 @@ def retag_archive() -> None:
     def retag(index: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.retag import retag
+        from newswatch.as_json import as_object
 
-        return asdict(retag(task_context(), [index], dry_run=bool(params and params["dry_run"])))
+        return as_object(retag(task_context(), [index], dry_run=bool(params and params["dry_run"])))
 
     retag.expand(index=slices())
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -86,13 +86,6 @@ def _kept(path: Path) -> str:
 def _made(path: Path) -> str:
     """A new key, whole or not at all, and the same for whoever asks at the same time."""
     private.make_folder(path.parent)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(48))
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+    with suppress(FileExistsError):
+        private.create(path, secrets.token_urlsafe(48))
     return _kept(path)

@@ -14,7 +14,6 @@ from textwrap import fill
 from typing import Any
 from urllib.parse import quote
 
-from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from alerts import schedule
@@ -25,6 +24,7 @@ from ingest.urls import is_address
 from newswatch.alert import Passage
 from newswatch.article import Article, Evidence, Tag
 from newswatch.mail_address import mail_address
+from newswatch.names_in_english import country
 from newswatch.settings import Settings
 from newswatch.topics import tag_path
 from search.highlight import joined
@@ -276,7 +276,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
         language=(article.language if article else None) or "",
         direction="rtl" if article and article.language in _RIGHT_TO_LEFT else "ltr",
         outlet=one_line(article.source.name) if article else "",
-        place=territory(article.source.country) if article else "",
+        place=country(article.source.country) if article else "",
         published=when(article.published) if article and article.published else "",
         found=when(article.first_seen if article else item.deliveries[0].created_at),
         sources="one source" if story.sources == 1 else f"{story.sources} independent sources",
@@ -396,12 +396,6 @@ def safe_url(url: str) -> str | None:
 def when(moment: datetime) -> str:
     """A time as people read it."""
     return f"{moment.astimezone(UTC):%a} {moment.astimezone(UTC).day} {moment.astimezone(UTC):%b %Y, %H:%M} UTC"
-
-
-@cache
-def territory(code: str | None) -> str:
-    """The English name of a country; the code itself if it is none."""
-    return str(Locale("en").territories.get(code, code)) if code else ""
 
 
 def _news_url(story_id: str, settings: Settings) -> str | None:

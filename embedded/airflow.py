@@ -15,7 +15,6 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -178,22 +177,14 @@ def _kept(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
     """What the JSON file at `path` holds, made at the first call; only its owner can read it."""
     try:
         if not path.exists():
-            _create(path, json.dumps(make()))
+            private.make_folder(path.parent)
+            private.create(path, json.dumps(make()))
     except FileExistsError:
         pass
     except OSError as error:
         raise StackError(f"{path} can't be written ({error.strerror}); choose another data folder.") from error
     held: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return held
-
-
-def _create(path: Path, content: str) -> None:
-    """Makes the file whole or not at all, for its owner's eyes; FileExistsError if it is there."""
-    private.make_folder(path.parent)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent) as part:
-        part.write(content)
-        part.flush()
-        path.hardlink_to(part.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import email
 import email.policy
-import os
 import secrets
 import sys
 import threading
@@ -108,13 +107,7 @@ class Catcher:
         return "250 2.0.0 OK: kept"
 
     def _write(self, now: datetime, content: bytes) -> None:
-        name = f"{now.strftime(TIME_IN_NAME)}-{secrets.token_hex(4)}"
-        part = self.folder / f"{name}.part"
-        with private.open_file(part, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(self.folder / f"{name}.eml")
+        private.replace(self.folder / f"{now.strftime(TIME_IN_NAME)}-{secrets.token_hex(4)}.eml", content)
 
 
 def _trace(session: Session, envelope: Envelope, now: datetime) -> bytes:

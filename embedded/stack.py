@@ -106,9 +106,7 @@ class State:
 
     def write(self, path: Path) -> None:
         """Replaces the file at once."""
-        part = path.with_suffix(".part")
-        private.write_text(part, json.dumps(asdict(self), indent=1))
-        part.replace(path)
+        private.replace(path, json.dumps(asdict(self), indent=1).encode())
 
     def process(self) -> psutil.Process | None:
         """The process that runs the stack, if it still does."""

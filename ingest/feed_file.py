@@ -6,17 +6,16 @@ What comes out is read and checked before it takes the file's place, in one step
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import yaml
 
 from ingest.feeds import FeedSpec, load_feeds
 from ingest.urls import article_id
+from newswatch import private
 from newswatch.errors import ConfigError
 from newswatch.feed import Feed
 
@@ -74,17 +73,12 @@ def _edit(path: Path, change: Callable[[list[str], Sequence[yaml.CollectionNode]
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
     new = "".join(change(lines, _items(path, text)))
-    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".yaml", delete=False) as file:
-        file.write(new)
-    draft = Path(file.name)
     try:
-        load_feeds(draft)
-        shutil.copymode(path, draft)
-        os.replace(draft, path)  # noqa: PTH105 - the same as Path.replace, named for what it promises: atomic
+        with private.replacing(path, new.encode()) as draft:
+            load_feeds(draft)
+            shutil.copymode(path, draft)
     except ConfigError as error:
         raise ConfigError(path, None, f"was not changed, as it would be wrong then: {error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _items(path: Path, text: str) -> Sequence[yaml.CollectionNode]:

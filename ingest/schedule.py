@@ -18,6 +18,7 @@ from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotMo
 from ingest.http import retry_after_s, seconds_of, validator
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import AddressError, host_of, is_address, read_address
+from newswatch import durations
 from newswatch.entry import Entry
 from newswatch.feed import Feed, FeedHealth, FeedState, Gap
 from newswatch.settings import Settings
@@ -236,8 +237,9 @@ def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: date
     wait = backoff(FIRST_WAIT_S[outcome.kind], state.failures)
     if outcome.retry_after_s:
         seconds = min(max(outcome.retry_after_s, 1.0), WEEK_S)
-        more = "" if seconds >= outcome.retry_after_s else f", of which {span(seconds)} are waited"
-        wait = Wait(seconds, f"the server asked to wait {span(max(outcome.retry_after_s, 1.0))}{more}", asked=True)
+        more = "" if seconds >= outcome.retry_after_s else f", of which {durations.long(seconds)} are waited"
+        wanted = durations.long(max(outcome.retry_after_s, 1.0))
+        wait = Wait(seconds, f"the server asked to wait {wanted}{more}", asked=True)
         state = replace(state, paused_until=now + timedelta(seconds=seconds))
     lasting = outcome.kind is not FailureKind.TRANSIENT or state.failures >= FAILING_AFTER
     if lasting or state.health is FeedHealth.FAILING:
@@ -263,7 +265,7 @@ def _after_no_feed(
 def backoff(first_s: float, failures: int) -> Wait:
     """How long to wait after `failures` in a row: doubling from `first_s` to a week, and no further."""
     seconds = min(WEEK_S, first_s * 2 ** min(failures - 1, 20))
-    return Wait(seconds, f"{failures} failure{'s' * (failures > 1)} in a row: next try in {span(seconds)}")
+    return Wait(seconds, f"{failures} failure{'s' * (failures > 1)} in a row: next try in {durations.long(seconds)}")
 
 
 def _reverted(state: FeedState, feed: Feed) -> FeedState:
@@ -429,7 +431,7 @@ def _rhythm(rate: float) -> str:
 
 
 def _every(seconds: float) -> str:
-    return f"every {span(seconds).removeprefix('1 ')}"
+    return f"every {durations.long(seconds).removeprefix('1 ')}"
 
 
 def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) -> Wait | None:
@@ -445,7 +447,7 @@ def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) 
     if not seconds or seconds <= 0:
         return None
     seconds = min(seconds, settings.poll_max_interval_s)
-    return Wait(seconds, f"the server calls its answer fresh for {span(seconds)}", asked=True)
+    return Wait(seconds, f"the server calls its answer fresh for {durations.long(seconds)}", asked=True)
 
 
 def _age(headers: Mapping[str, str]) -> float:
@@ -482,7 +484,8 @@ def _awake(state: FeedState) -> FeedState:
 def _with_health(state: FeedState, outcome: Fetched | NotModified, rolled_over: bool, now: datetime) -> FeedState:
     if rolled_over:
         before = state.gaps[-1].since if state.gaps else now
-        why = f"may have missed items: no entry of the poll {span((now - before).total_seconds())} before was left"
+        between = durations.long((now - before).total_seconds())
+        why = f"may have missed items: no entry of the poll {between} before was left"
         return replace(_shown(state, FeedHealth.GAP, why, now), health_since=now)
     if (
         state.health is FeedHealth.GAP
@@ -492,8 +495,8 @@ def _with_health(state: FeedState, outcome: Fetched | NotModified, rolled_over: 
         return state
     silent = (now - state.last_new_at).total_seconds() if state.last_new_at else 0.0
     if silent > max(STALE_AT_LEAST_S, STALE_FACTOR * (state.usual_silence_s or 0)):
-        usual = f", usually {span(state.usual_silence_s)}" if state.usual_silence_s else ""
-        return _shown(state, FeedHealth.STALE, f"silent for {span(silent)}{usual}", now)
+        usual = f", usually {durations.long(state.usual_silence_s)}" if state.usual_silence_s else ""
+        return _shown(state, FeedHealth.STALE, f"silent for {durations.long(silent)}{usual}", now)
     if outcome.elapsed_s > SLOW_S:
         return _shown(state, FeedHealth.SLOW, f"took {outcome.elapsed_s:.0f} s to answer", now)
     return _shown(state, FeedHealth.OK, "answers", now)
@@ -521,13 +524,3 @@ def _due(state: FeedState, wait: Wait, now: datetime, rng: random.Random) -> Fee
         interval_s=round(wait.seconds),
         interval_why=wait.why,
     )
-
-
-def span(seconds: float) -> str:
-    """A duration for a person, in its largest unit."""
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = round(seconds / size)
-            return f"{count} {unit}{'s' * (count != 1)}"
-    count = round(seconds)
-    return f"{count} second{'s' * (count != 1)}"

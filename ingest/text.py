@@ -1,14 +1,17 @@
-"""Markup to plain text, and text and language tags to their normal forms."""
+"""Markup to plain text, and language tags to their normal form; the normal form of plain text, for feeds and pages."""
 
 from __future__ import annotations
 
 import html
 import re
 import threading
-import unicodedata
 from collections.abc import Container
 from functools import cache
 from typing import Any, Final
+
+from newswatch.plain_text import one_line as one_line
+from newswatch.plain_text import tidy as tidy
+from newswatch.plain_text import visible
 
 # fmt: off
 _BLOCKS: Final = frozenset(
@@ -37,10 +40,6 @@ _KNOWN: Final = _BLOCKS | frozenset(
 )
 # fmt: on
 """Elements that are one without an end tag or an attribute."""
-_CONTROLS: Final = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\u00ad\u200b\u2060\ufeff\ufffe\uffff]"
-)
-"""Also the soft hyphen and the zero-width space, which would cut words in two; not the joiners, which Persian needs."""
 
 
 class _Collector:
@@ -122,25 +121,13 @@ def from_markup(markup: str) -> str:
     """The text that a reader of this piece of HTML sees: one line a block, no scripts, no markup."""
     if "<" not in markup:
         return tidy(html.unescape(markup).replace("\n", " "))
-    joined = _without_false_tags(" ".join(_CONTROLS.sub("", markup).split()))
+    joined = _without_false_tags(" ".join(visible(markup).split()))
     return tidy(_reader().text_of(f"<body>{joined}"))
 
 
 def unescape(text: str) -> str:
     """`text` with its character references read; a lone ampersand stays."""
     return _ENTITY.sub(lambda match: html.unescape(match.group()), text) if "&" in text else text
-
-
-def tidy(text: str) -> str:
-    """`text` in Unicode NFC, without control characters, blanks folded, no empty lines."""
-    clean = unicodedata.normalize("NFC", _CONTROLS.sub("", text.replace("\r", "\n")))
-    lines = (" ".join(line.split()) for line in clean.split("\n"))
-    return "\n".join(line for line in lines if line)
-
-
-def one_line(text: str) -> str:
-    """`text` as a single line."""
-    return tidy(text).replace("\n", " ")
 
 
 def language_of(tag: str | None) -> str | None:

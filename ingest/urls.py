@@ -73,6 +73,8 @@ _USER_ENCODED: Final = re.compile(r"[^A-Za-z0-9._~!$%&'()*+,-]+")
 """What each part of an address may not hold as it is: the percent-encode sets of the WHATWG URL standard (1.3). `%`,
 `|` and brackets may stand in it; a server that is asked for `%7C` where it wrote `|` may not know the address."""
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_BARE: Final = re.compile(r"[^\s/?#:@]+\.[^\s/?#:@]+(?::\d+)?(?:[/?#]|$)|localhost(?::\d+)?(?:[/?#]|$)")
+"""A host with a dot, and a port if any, where an address would begin with its scheme."""
 _DOTS: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _PLAIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>(?=[a-z0-9.-]{1,253}[/?#]|[a-z0-9.-]{1,253}$)(?!xn--|[^/?#]*\.xn--)"
@@ -133,6 +135,12 @@ def is_address(text: str | None) -> bool:
         return bool(text) and bool(read_address(text or ""))
     except AddressError:
         return False
+
+
+def with_scheme(text: str) -> str:
+    """An address as people type it, with the `https://` that it lacks; what has no host with a dot stays as it is."""
+    bare = text.strip()
+    return f"https://{bare}" if _BARE.match(bare) else text
 
 
 def shown(text: object) -> str:

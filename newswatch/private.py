@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -36,6 +38,45 @@ def write_text(path: Path, text: str) -> None:
     """Write a file that is its owner's alone."""
     with open_file(path, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def create(path: Path, text: str) -> None:
+    """Make a file that is its owner's alone, whole or not at all, also if the machine dies.
+
+    Raises:
+        FileExistsError: it is there already, if only since a moment ago.
+    """
+    with _draft(path, text.encode()) as draft:
+        path.hardlink_to(draft)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Give a file another content at once: whoever reads it has the old or the new one whole, also after a crash."""
+    with replacing(path, content):
+        pass
+
+
+@contextmanager
+def replacing(path: Path, content: bytes) -> Iterator[Path]:
+    """As `replace`, with a look at the draft: it takes the file's place when the block ends well."""
+    with _draft(path, content) as draft:
+        yield draft
+        draft.replace(path)
+
+
+@contextmanager
+def _draft(path: Path, content: bytes) -> Iterator[Path]:
+    """A file beside `path` that is on the disk, and gone when the block ends if it still bears its name."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def tighten(*paths: Path, inside: bool = True) -> list[Path]:

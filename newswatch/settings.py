@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -53,6 +54,20 @@ def _one_line(text: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(_one_line)]
+
+
+def _index_prefix(text: str) -> str:
+    """What an index's name may begin with (Elasticsearch's rules for names, and no dot, which means a hidden one).
+
+    Raises:
+        ValueError: it may not.
+    """
+    if re.fullmatch(r"(?:[a-z0-9][a-z0-9._-]{0,99})?", text) is None:
+        raise ValueError("it is to be small letters, digits, dots, hyphens and underscores, a letter or digit first")
+    return text
+
+
+IndexPrefix = Annotated[str, AfterValidator(_index_prefix)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 
 
@@ -82,7 +97,7 @@ class Settings(BaseSettings):
     """The password that goes with the name."""
     elasticsearch_ca_certs: Path | None = None
     """Certificate authority that its certificate is checked by, if not one of the system's."""
-    index_prefix: str = ""
+    index_prefix: IndexPrefix = ""
     """Put before every index and alias name, so that several installations can share a cluster."""
     number_of_shards: int = Field(default=1, ge=1, le=1_024)
     """Of every index. On a cluster: one for each data node, so that all take part."""

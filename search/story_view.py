@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article, Version
 from store.documents import from_document, read, values
 from store.names import Names
+from transforms.versions import DiffKind, word_diff
 
 _BUCKETS = 1_000
 MOST = 1_000
@@ -167,8 +166,6 @@ def sources_told(story_ids: Sequence[str], answers: Iterable[Mapping[str, Any]])
 
 # ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ChangeKind = Literal["same", "added", "removed"]
-
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
@@ -176,7 +173,7 @@ class VersionChange:
 
     version: Version
     number: int
-    title: tuple[tuple[ChangeKind, str], ...]
+    title: tuple[tuple[DiffKind, str], ...]
     """The title in pieces: what stayed, what came, what went."""
 
 
@@ -186,22 +183,3 @@ def changes(article: Article) -> tuple[VersionChange, ...]:
         VersionChange(after, number, word_diff(before.title, after.title))
         for number, (before, after) in enumerate(pairwise(article.versions), 2)
     )
-
-
-def word_diff(before: str, after: str) -> tuple[tuple[ChangeKind, str], ...]:
-    """Both texts as one, word by word: what stayed, what went and what came in its place. Pure."""
-    old, new = _words(before), _words(after)
-    pieces: list[tuple[ChangeKind, str]] = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            pieces.append(("same", "".join(old[a:b])))
-            continue
-        if b > a:
-            pieces.append(("removed", "".join(old[a:b])))
-        if d > c:
-            pieces.append(("added", "".join(new[c:d])))
-    return tuple(pieces)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\s+|\w+|[^\w\s]", text)

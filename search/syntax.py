@@ -152,6 +152,32 @@ def check_signs(lucene: str) -> None:
     _read(lucene)
 
 
+def parts(lucene: str) -> list[str]:
+    """What a query, read by `as_lucene`, asks for part by part, each once: words, phrases, ranges, expressions.
+
+    Each has its field; a group behind a field (`title:(a OR b)`) is one part with it. Operators, other brackets and the
+    signs before a part are left out.
+
+    Raises:
+        QuerySyntaxError: it can't be taken apart; with the place.
+    """
+    found: list[str] = []
+    tokens = iter(_read(lucene))
+    for token in tokens:
+        if token.kind == "word" and token.text:
+            end = _end_of_value(tokens, token) if _NAME.fullmatch(token.text) else token.end
+            found.append(lucene[token.start + len(token.prefix) : end])
+    return [*dict.fromkeys(found)]
+
+
+def _end_of_value(tokens: Iterator[_Token], name: _Token) -> int:
+    """The end of what stands behind a field's name and a blank, or of the group behind it; takes their tokens."""
+    value = next(tokens, name)
+    if value.kind != "open":
+        return value.end
+    return next(token.end for token in tokens if token.kind == "close" and token.depth == value.depth)
+
+
 def _read(query: str) -> list[_Token]:
     at = lone_mark(query)
     if at is not None:

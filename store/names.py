@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 
 _SLICE = re.compile(r"(?P<month>\d{4}\.\d\d)(?:-g(?P<generation>\d+))?")
 
@@ -29,12 +28,8 @@ class Names:
         """The name of the template of every index that is not sliced by month."""
         return f"{self.prefix}newswatch-plain"
 
-    def slice(self, first_seen: datetime, generation: int = 1) -> str:
-        """The index of the month in which something was first seen; an upgrade makes the next generation of it."""
-        return self.slice_of_month(f"{first_seen:%Y.%m}", generation)
-
     def slice_of_month(self, month: str, generation: int = 1) -> str:
-        """The index of a month such as "2026.03"."""
+        """The index of what was first seen in a month such as "2026.03"; an upgrade makes the next generation of it."""
         return f"{self.articles}-{month}" + (f"-g{generation}" if generation > 1 else "")
 
     def parse_slice(self, index: str) -> tuple[str, int] | None:

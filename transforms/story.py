@@ -138,11 +138,6 @@ class Background:
         return {s: v / length for s, v in raw.items()} if length else {}
 
 
-def likeness(a: Profile, b: Profile, background: Background) -> float:
-    """How alike two articles' events are, in [0, 1]: the cosine of their weighted stems, less with the time between."""
-    return _cosine(background.vector(a), background.vector(b)) * _nearness(a.published, b.published)
-
-
 def _cosine(a: Vector, b: Vector) -> float:
     return sum(a[s] * b[s] for s in a.keys() & b.keys())
 

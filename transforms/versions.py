@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 from newswatch.article import Edit
@@ -27,20 +28,6 @@ class Notice(StrEnum):
     CORRECTION = "correction"
     CLARIFICATION = "clarification"
     RETRACTION = "retraction"
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The difference between two versions of an article."""
-
-    fields: tuple[str, ...]
-    """Which of title, summary and text differ, white space aside."""
-    edits: tuple[Edit, ...]
-    """In the order of the fields and of the words in them."""
-    notice: Notice | None
-    """What the newer version announces and the older one did not."""
-    share: float
-    """Of the words of both texts together, how many were taken out or put in; in [0, 1]."""
 
 
 _NOTICES: tuple[tuple[Notice, tuple[str, ...]], ...] = (
@@ -85,7 +72,9 @@ _NOTICES: tuple[tuple[Notice, tuple[str, ...]], ...] = (
 )  # fmt: skip
 _PATTERNS = tuple((kind, re.compile("|".join(listed), re.IGNORECASE | re.MULTILINE)) for kind, listed in _NOTICES)
 _RETRACTION_OF_OTHERS = re.compile(r"(?:demand|ask|call|sue|want|refus|reject)\w*[^.]{0,40}retract", re.IGNORECASE)
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(r"\s*(?:\w+(?:[^\w\s]+\w+)*|[^\w\s])")
+"""A word with what stands within it (5,000, l'OTAN), or a sign; and the blanks before it."""
+DiffKind = Literal["same", "added", "removed"]
 
 
 def notice(title: str, text: str) -> Notice | None:
@@ -98,24 +87,6 @@ def notice(title: str, text: str) -> Notice | None:
     return None
 
 
-def changes(
-    before: tuple[str, str, str],
-    after: tuple[str, str, str],
-) -> Changes:
-    """The difference between two versions, each given as (title, summary, text)."""
-    names: tuple[Literal["title", "summary", "text"], ...] = ("title", "summary", "text")
-    pairs = list(zip(names, before, after, strict=True))
-    changed = [(name, old, new) for name, old, new in pairs if old.split() != new.split()]
-    edits = tuple(edit for name, old, new in changed for edit in _edits(name, old, new))
-    told = notice(after[0], after[2])
-    return Changes(
-        fields=tuple(name for name, _, _ in changed),
-        edits=edits,
-        notice=told if told != notice(before[0], before[2]) else None,
-        share=_share(edits, before[2], after[2]),
-    )
-
-
 def told_edits(before: str, after: str) -> tuple[Edit, ...]:
     """The edits between two texts that a reader can follow; none where so much differs that it is another text.
 
@@ -126,27 +97,39 @@ def told_edits(before: str, after: str) -> tuple[Edit, ...]:
     pairs = [("\n".join(old[a:b]), "\n".join(new[c:d])) for _, a, b, c, d in parts]
     if sum(len(one.split()) + len(other.split()) for one, other in pairs) > _MOST_WORDS:
         return ()
-    edits = tuple(edit for one, other in pairs for edit in _edits("text", one, other))
+    edits = tuple(edit for one, other in pairs for edit in _edits(one, other))
     return edits if len(edits) <= _MOST_EDITS and _share(edits, before, after) < _REWRITTEN else ()
 
 
-def _edits(field: Literal["title", "summary", "text"], old: str, new: str) -> Iterator[Edit]:
-    a, b = _words(old), _words(new)
-    matcher = SequenceMatcher(None, [fold(w).text for w, _, _ in a], [fold(w).text for w, _, _ in b], autojunk=False)
-    for kind, a1, a2, b1, b2 in matcher.get_opcodes():
-        if kind != "equal":
-            yield Edit(field, _span(old, a, a1, a2), _span(new, b, b1, b2))
-
-
-def _words(text: str) -> list[tuple[str, int, int]]:
-    return [(found[0], found.start(), found.end()) for found in _WORD.finditer(text)]
-
-
-def _span(text: str, words: list[tuple[str, int, int]], first: int, last: int) -> str:
-    return text[words[first][1] : words[last - 1][2]] if last > first else ""
+def _edits(before: str, after: str) -> Iterator[Edit]:
+    for is_same, old, new in _aligned(before, after, lambda word: fold(word).text):
+        if not is_same:
+            yield Edit("text", old.strip(), new.strip())
 
 
 def _share(edits: tuple[Edit, ...], old: str, new: str) -> float:
-    moved = sum(len(e.before.split()) + len(e.after.split()) for e in edits if e.field == "text")
+    """Of the words of both texts together, how many were taken out or put in; in [0, 1]."""
+    moved = sum(len(e.before.split()) + len(e.after.split()) for e in edits)
     words = len(old.split()) + len(new.split())
     return moved / words if words else 0.0
+
+
+def word_diff(before: str, after: str) -> tuple[tuple[DiffKind, str], ...]:
+    """Both texts as one, word by word: what stayed, what went and what came in its place."""
+    pieces: list[tuple[DiffKind, str]] = []
+    for is_same, old, new in _aligned(before, after, str):
+        if is_same:
+            pieces.append(("same", new))
+            continue
+        blanks = new[: len(new) - len(new.lstrip())] if old[:1].isspace() else ""
+        pieces += [("same", blanks), ("removed", old.lstrip() if blanks else old), ("added", new[len(blanks) :])]
+    said = [(kind, text) for kind, text in pieces if text]
+    return tuple((kind, "".join(text for _, text in run)) for kind, run in groupby(said, key=itemgetter(0)))
+
+
+def _aligned(before: str, after: str, alike: Callable[[str], str]) -> Iterator[tuple[bool, str, str]]:
+    """The texts side by side: whether the pieces have the same words by `alike`, and the piece of either."""
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    keys = [[alike(word.strip()) for word in words] for words in (old, new)]
+    for kind, a, b, c, d in SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
+        yield kind == "equal", "".join(old[a:b]), "".join(new[c:d])

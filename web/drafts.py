@@ -6,26 +6,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cache
 from typing import Any
-
-from babel import Locale
 
 from alerts import schedule
 from alerts.saved import UsageError
 from newswatch.alert import SavedSearch
+from newswatch.durations import exact, in_words, typed
+from newswatch.names_in_english import countries, languages
 from newswatch.topics import tag_path
 from search.lift import Lifted
 from search.limits import shown
 from web.security import Form
 
-EVERY = ("instant", "hourly", "daily", "weekly")
 THROTTLES = (0, 900, 3_600, 6 * 3_600, 86_400)
 SILENCES = (6 * 3_600, 12 * 3_600, 86_400, 2 * 86_400, 7 * 86_400)
 """Seconds that the form offers; a saved search may have others."""
 TAG_FIELD = "tag:"
 """Put before a tag in the name of its field."""
-_UNITS = ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +124,8 @@ def draft_of(search: SavedSearch) -> Draft:
         recipients="\n".join(search.recipients),
         every=sends.every,
         day=schedule.DAYS[sends.weekday or 0],
-        throttle=short(search.throttle_s),
-        silence=short(search.silence_s),
+        throttle=exact(search.throttle_s),
+        silence=exact(search.silence_s),
         updates=search.updates,
         expires_at=search.expires_at.replace(tzinfo=None).isoformat() if search.expires_at else "",
         note=search.note,
@@ -160,26 +157,17 @@ def draft_from(lifted: Lifted, recipients: str) -> Draft:
     )
 
 
-def short(seconds: int) -> str:
-    """A length of time as `alerts.schedule` reads it, in its largest whole unit: 5400 → "90m"."""
-    size, unit = next((size, unit) for size, unit in _UNITS if (seconds % size == 0 and seconds >= size) or size == 1)
-    return f"{seconds // size}{unit}"
-
-
 def choices(offered: tuple[int, ...], chosen: str) -> list[str]:
-    """The lengths of time to choose from, as `short` writes them: what is offered, and what is chosen already."""
-    texts = [short(seconds) for seconds in offered]
+    """The lengths of time to choose from, as `exact` writes them: what is offered, and what is chosen already."""
+    texts = [exact(seconds) for seconds in offered]
     return texts if chosen in texts else [chosen, *texts]
 
 
 def spoken(length: str | int) -> str:
-    """A length of time, in seconds or as `short` writes it, in words: "90m" → "90 minutes"; what is none, as it is."""
-    text = short(length) if isinstance(length, int) else length
-    found = re.fullmatch(r"(\d+) ?([smhdw])", text.strip().lower())
-    if not found:
-        return text
-    name = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}[found[2]]
-    return f"{found[1]} {name}{'s' if found[1] != '1' else ''}"
+    """A length of time, in seconds or as `exact` writes it, in words: "90m" → "90 minutes"; what is none, as it is."""
+    text = exact(length) if isinstance(length, int) else length
+    found = typed(text)
+    return in_words(*found) if found else text
 
 
 def _moment(text: str) -> datetime | None:
@@ -192,18 +180,6 @@ def _moment(text: str) -> datetime | None:
 def words(text: str) -> list[str]:
     """What is listed, with commas or blanks between."""
     return text.replace(",", " ").split()
-
-
-@cache
-def countries() -> Mapping[str, str]:
-    """English name in small letters → ISO 3166 code."""
-    return {str(name).casefold(): code for code, name in Locale("en").territories.items() if len(code) == 2}
-
-
-@cache
-def languages() -> Mapping[str, str]:
-    """English name in small letters → ISO 639 code."""
-    return {str(name).casefold(): code for code, name in Locale("en").languages.items() if len(code) <= 3}
 
 
 def _codes(text: str, what: str, by_name: Mapping[str, str], case: Any) -> list[str]:

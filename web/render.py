@@ -16,7 +16,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ingest.urls import is_address
+from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
+from newswatch.names_in_english import country, language
 from newswatch.topics import tag_name, tag_path
 from search.story_view import published
 from search.syntax import with_filter
@@ -25,7 +27,6 @@ from web import marks
 STATIC = Path(__file__).parent / "static"
 NO_SHELL = {"user": None, "may_change": False, "token": "", "catches": False, "problem_count": None}
 """What every page shows, where it isn't known who asks."""
-_ENGLISH = Locale("en")
 _JUST_S = 5
 
 
@@ -121,17 +122,14 @@ def when(moment: datetime | None, now: datetime) -> str:
         return f"{here.day} {here:%b}{year}, {here:%H:%M}"
     if abs(seconds) < _JUST_S:
         return "just now"
-    told = duration(abs(seconds))
-    return f"{told} ago" if seconds >= 0 else f"in {told}"
+    return durations.ago(moment, now)
 
 
 def duration(seconds: float | timedelta | None) -> str:
-    """In its largest unit: "45 s", "5 min", "3 h", "12 d"."""
+    """In its largest unit: "45 s", "5 min", "3 h", "12 d"; a dash for none."""
     if seconds is None:
         return "–"
-    size = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-    units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-    return next(f"{size / unit:.0f} {name}" for unit, name in units if size >= unit or unit == 1)
+    return durations.short(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
 
 
 def count(number: int) -> str:
@@ -146,17 +144,6 @@ def mails(per_day: float) -> str:
     )
     told = round(number)
     return f"{told} mail{'s' if told != 1 else ''} a {unit}"
-
-
-@lru_cache(1_000)
-def country(code: str | None) -> str:
-    """Its English name; the code itself if it is none."""
-    return str(_ENGLISH.territories.get(code or "", code or ""))
-
-
-def language(code: str | None) -> str:
-    """Its English name; the code itself if it is none."""
-    return str(_ENGLISH.languages.get(code or "", code or ""))
 
 
 def topic(tag: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 from delivery.corrections import announced
 from jobs.context import Context
 from newswatch.article import Article
+from newswatch.as_json import json_line
 from newswatch.errors import QueryError
 from search import syntax
 from search.export import CsvWriter, every
@@ -226,10 +226,6 @@ def _csv(first: Article | None, rest: Iterator[Article]) -> Iterator[str]:
 
 def _json_lines(first: Article | None, rest: Iterator[Article]) -> Iterator[str]:
     if first is not None:
-        yield _json(first)
+        yield json_line(first) + "\n"
     for article in rest:
-        yield _json(article)
-
-
-def _json(article: Article) -> str:
-    return json.dumps(asdict(article), default=lambda moment: moment.isoformat(), ensure_ascii=False) + "\n"
+        yield json_line(article) + "\n"

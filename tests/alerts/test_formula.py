@@ -25,6 +25,7 @@ from alerts.formula import (
 from alerts.match import match_batch
 from alerts.query import to_query
 from newswatch.alert import SavedSearch, TagFilter
+from search.syntax import parts
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 
@@ -55,6 +56,13 @@ WHOLE = (
 @pytest.mark.parametrize(("query", "wanted"), APART.items())
 def test_what_is_taken_apart(query: str, wanted: Formula) -> None:
     assert words_formula(query) == wanted
+
+
+@pytest.mark.parametrize("query", APART)
+def test_what_is_taken_apart_consists_of_what_the_query_language_says(query: str) -> None:
+    clauses: set[str] = set()
+    gather(words_formula(query), clauses)
+    assert {part for clause in clauses for part in parts(clause)} == set(parts(query))
 
 
 @pytest.mark.parametrize("query", WHOLE)

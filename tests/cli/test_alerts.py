@@ -185,6 +185,20 @@ def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> Non
     assert told[0].startswith("ice does not match")
     assert "It misses by one condition: language fr" in told
     assert "never indexed" in str(run("explain", "ice", "https://herald.example/unknown").exception)
+    assert lines(run("explain", "ice", "herald.example/1")) == told, "as people copy it: without its scheme"
+
+
+def test_explain_leaves_ranges_and_groups_whole(run: Run, press: Press) -> None:
+    press.publish(a_story(1, first_seen=NOW), now=NOW)
+    query = "first_seen:[2001-01-01 TO now] title:(glacier OR oak) walnut"
+    run("alerts", "edit", "ice", "--query", query)
+    told = lines(run("explain", "ice", "https://herald.example/1"))
+    assert told[1:5] == [
+        f"✗ query {query}",
+        "✓ first_seen:[2001-01-01 TO now]",
+        "✓ title:(glacier OR oak)",
+        "✗ walnut",
+    ]
 
 
 def test_explain_tells_how_sentences_were_read_for_the_tags_that_are_asked(
@@ -305,7 +319,8 @@ HOSTILE = [
     (["search", FUZZY, "--export", "csv"], "fuzzy words"),
     (["search", "nato", "--watch", "--every", "nan"], "--every"),
     (["explain", "ice", "http://a..b.example/x"], "a..b.example"),
-    (["explain", "ice", "nonsense"], "nonsense"),
+    (["explain", "ice", "nonsense"], "give the article's whole address"),
+    (["alerts", "ack", "foo", "--to", "ann@reader.example"], "'foo' is no absolute http(s) URL: give the article's"),
     (["alerts", "ack", "http://[", "--to", "ann@reader.example"], "http://["),
 ]
 

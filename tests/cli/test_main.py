@@ -70,6 +70,8 @@ def test_no_command_imports_airflow_or_a_parser_before_it_runs() -> None:
         ("NEWSWATCH_FETCH_ALLOW_HOSTS", "["),
         ("NEWSWATCH_SMTP_PORT", "twenty-five"),
         ("NEWSWATCH_CONTACT", "a\nBcc: b@c.example"),
+        ("NEWSWATCH_INDEX_PREFIX", "Desk*"),
+        ("NEWSWATCH_INDEX_PREFIX", "../desk-"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(variable: str, value: str) -> None:
@@ -77,4 +79,28 @@ def test_a_wrong_setting_is_one_sentence(variable: str, value: str) -> None:
     assert done.returncode == 3
     assert "A setting is wrong" in done.stderr
     assert variable.removeprefix("NEWSWATCH_").lower() in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (("feeds", "export", "/dev/null/feeds.opml"), "/dev/null/feeds.opml"),
+        (("feeds", "export", "."), "."),
+        (("feeds", "import", "."), "."),
+        (("tag", "."), "."),
+        (("tag", "/dev/null/lines"), "/dev/null/lines"),
+        (("stories", "/dev/null/lines"), "/dev/null/lines"),
+        (("parse", "."), "."),
+        (("extract", "/dev/null/page", "--url", "https://a.example/"), "/dev/null/page"),
+        (("down",), "/dev/null/data/stack.json"),
+        (("up", "--detach"), "/dev/null/data"),
+        (("demo", "--folder", "/dev/null/demo"), "/dev/null/demo"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(words: tuple[str, ...], file: str) -> None:
+    done = newswatch(*words, NEWSWATCH_DATA_DIR="/dev/null/data", COLUMNS="300")
+    assert done.returncode in (1, 2)
+    assert f"{file} can't be read or written: " in done.stderr
+    assert "Name another" in done.stderr
     assert "Traceback" not in done.stderr

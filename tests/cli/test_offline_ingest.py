@@ -84,7 +84,7 @@ def test_the_encoding_is_the_one_that_was_served(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told_in_one_sentence(command: list[str]) -> None:
     result = run(command[0], "/nowhere/feed.xml", *command[1:])
     assert result.exit_code == 1
-    assert result.stderr == "/nowhere/feed.xml can't be read: No such file or directory\n"
+    assert result.stderr.startswith("/nowhere/feed.xml can't be read or written: No such file or directory.")
 
 
 def test_registering_the_commands_imports_nothing_heavy() -> None:

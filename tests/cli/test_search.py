@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -56,6 +57,45 @@ def test_where_nothing_is_found_it_says_which_filter_is_to_blame(run: Run, query
 
 
 @pytest.mark.slow
+def test_what_is_found_is_shown_and_counted(run: Run) -> None:
+    told = run("allies", "--facets").output
+    assert "Allies meet" in told
+    assert "Gales" not in told
+    assert "1 found" in told
+    assert "nato" in told
+    found, facets = map(json.loads, run("allies", "--facets", "--json", "--stories").stdout.splitlines())
+    assert (found["article"]["url"], found["article"]["published"][-1]) == ("https://a.example/1", "Z")
+    assert "nato" in json.dumps(facets["facets"])
+
+
+@pytest.mark.slow
+def test_everything_found_is_exported(run: Run, tmp_path: Path) -> None:
+    lines = run("", "--export", "jsonl").stdout.splitlines()
+    assert {json.loads(line)["title"] for line in lines} == {"Allies meet", "Gales"}
+    file = tmp_path / "found.csv"
+    assert "2 articles written." in run("", "--export", "csv", "-o", str(file)).stderr
+    with file.open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert {row["title"]: row["tags_main"] for row in rows} == {"Allies meet": "nato", "Gales": ""}
+
+
+@pytest.mark.slow
+def test_what_comes_in_is_shown_until_it_is_ended(
+    run: Run, es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = iter(range(3))
+
+    def one_comes(_: float) -> None:
+        if next(waits) == 1:
+            raise KeyboardInterrupt
+        stock(es, names, [an_article("https://a.example/3", title="Allies leave")])
+
+    monkeypatch.setattr("cli.search.time.sleep", one_comes)
+    (line,) = run("allies", "--watch", "--json").stdout.splitlines()
+    assert json.loads(line)["article"]["title"] == "Allies leave"
+
+
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written_is_told_and_the_command_ends(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "missing" / "x.csv"
     code = "from cli.main import run; run()"
@@ -66,7 +106,7 @@ def test_a_file_that_cannot_be_written_is_told_and_the_command_ends(run: Run, tm
         timeout=60,
     )
     assert ended.returncode == 2
-    assert "can't be written" in ended.stderr
+    assert "can't be read or written" in ended.stderr
 
 
 def test_what_holds_the_word_is_meant_before_what_is_spelt_like_it() -> None:

@@ -139,7 +139,7 @@ def kinds() -> list[Kind]:
 
 
 def _slice(world: World) -> str:
-    index = world.context.names.slice(NOW)
+    index = world.context.names.slice_of_month(f"{NOW:%Y.%m}")
     if not world.context.es.indices.exists(index=index):
         world.context.es.indices.create(index=index, aliases={world.context.names.articles: {}})
     return index

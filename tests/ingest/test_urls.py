@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.urls import absolute, article_id, canonicalize, domain_of, host_of, site_of
+from ingest.urls import absolute, article_id, canonicalize, domain_of, host_of, site_of, with_scheme
 
 CANONICAL = [
     ("HTTP://Www.Example.COM:80/a/../b c?b=2&a=1#frag", "http://www.example.com/b%20c?a=1&b=2"),
@@ -104,3 +104,20 @@ def test_the_site_is_the_domain_that_was_registered() -> None:
 def test_host_and_domain() -> None:
     assert host_of("https://WWW.Example.com:8443/a") == "www.example.com"
     assert domain_of("https://www.example.com/") == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("reuters.com/news/x", "https://reuters.com/news/x"),
+        (" reuters.com ", "https://reuters.com"),
+        ("127.0.0.1:8080/x?a.b", "https://127.0.0.1:8080/x?a.b"),
+        ("localhost:8080/x", "https://localhost:8080/x"),
+        ("http://reuters.com/x", "http://reuters.com/x"),
+        ("nonsense", "nonsense"),
+        ("mailto:a@b.example", "mailto:a@b.example"),
+        ("", ""),
+    ],
+)
+def test_an_address_as_it_is_typed_gets_the_scheme_that_it_lacks(typed: str, meant: str) -> None:
+    assert with_scheme(typed) == meant

@@ -76,8 +76,15 @@ def test_each_index_in_turn(world: World, how: str) -> None:
     publish_another(world, 0)
     world.wait(minutes=20)
     run(world.context)
-    needed = (names.feeds, names.batches, names.entries, names.deliveries, names.mailboxes, names.slice(NOW))
-    for number, index in enumerate((*plain_indices(names), names.slice(NOW)), 1):
+    needed = (
+        names.feeds,
+        names.batches,
+        names.entries,
+        names.deliveries,
+        names.mailboxes,
+        names.slice_of_month(f"{NOW:%Y.%m}"),
+    )
+    for number, index in enumerate((*plain_indices(names), names.slice_of_month(f"{NOW:%Y.%m}")), 1):
         publish_another(world, number)
         world.wait(minutes=20)
         breaks(es, index)

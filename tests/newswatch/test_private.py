@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,34 @@ def test_what_belongs_to_everybody_is_left_and_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     assert private.tighten(tmp_path) == [tmp_path]
     assert mode(tmp_path) == 0o1777
+
+
+def test_a_file_is_made_once_and_by_its_owner(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    private.create(key, "first")
+    with pytest.raises(FileExistsError):
+        private.create(key, "second")
+    assert (key.read_text(encoding="utf-8"), mode(key)) == ("first", 0o600)
+    assert [*tmp_path.iterdir()] == [key], "no draft is left"
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    private.replace(file, b"old")
+    with suppress(ZeroDivisionError), private.replacing(file, b"new") as draft:
+        assert (draft.read_bytes(), file.read_bytes()) == (b"new", b"old")
+        raise ZeroDivisionError
+    assert file.read_bytes() == b"old"
+    with private.replacing(file, b"new") as draft:
+        draft.chmod(0o640)
+    assert (file.read_bytes(), mode(file)) == (b"new", 0o640)
+    assert [*tmp_path.iterdir()] == [file], "no draft is left"
+
+
+def test_where_a_file_cannot_be_written_nothing_is_left(tmp_path: Path) -> None:
+    with pytest.raises(OSError):  # noqa: PT011 - which one, the system decides
+        private.replace(tmp_path / "nowhere" / "file", b"")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):  # noqa: PT011
+        private.replace(tmp_path / "folder", b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from newswatch.article import Article, Version
-from search.story_view import arranged, changes, word_diff
+from search.story_view import arranged, changes
 from tests.factories import NOW, a_source, an_article
 
 
@@ -43,15 +43,6 @@ def test_a_copy_of_what_is_gone_or_of_itself_stands_alone() -> None:
     story = arranged("s", [report("a", 0, "A", "gone"), report("b", 1, "B", "c"), report("c", 2, "C", "b")], 3)
     assert [r.article.id for r in story.reports] == ["a", "b", "c"]
     assert story.independent == 1
-
-
-def test_a_new_title_is_told_word_by_word() -> None:
-    assert word_diff("Nine held in Riga", "Ten held in Riga, police say") == (
-        ("removed", "Nine"),
-        ("added", "Ten"),
-        ("same", " held in Riga"),
-        ("added", ", police say"),
-    )
 
 
 def test_each_version_says_what_it_changed() -> None:

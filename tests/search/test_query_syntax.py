@@ -12,7 +12,7 @@ from newswatch.alert import TagFilter
 from newswatch.errors import QueryError
 from search.lift import lift
 from search.lucene import as_lucene
-from search.syntax import QuerySyntaxError, clauses, parse, span, with_filter, without, written
+from search.syntax import QuerySyntaxError, clauses, parse, parts, span, with_filter, without, written
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -191,3 +191,26 @@ def test_what_a_saved_search_has_no_part_for_becomes_lucene_that_means_the_same(
     assert lift(parse("tag:nato,counter-terrorism level:main")).query == 'tags_main:("nato" OR "counter-terrorism")'
     assert lift(parse("-is:copy level:main")).query == "NOT (_exists_:duplicate_of) _exists_:tags_main"
     assert parse(lift(parse('story:x feed:y -lang:fr owner:"A B" is:updated')).query).filters == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("nato AND (summit OR +talks) -tennis !golf NOT isis", ["nato", "summit", "talks", "tennis", "golf", "isis"]),
+        ('title:"foreign fighters"~3 && /isi[sl]/ || x', ['title:"foreign fighters"~3', "/isi[sl]/", "x"]),
+        ("published:[2026-01-01 TO now] AWACS", ["published:[2026-01-01 TO now]", "AWACS"]),
+        ("version:{2 TO *] x", ["version:{2 TO *]", "x"]),
+        ("version:>=2 score:<1 x~1^2", ["version:>=2", "score:<1", "x~1^2"]),
+        ("title:(a OR (b AND c))^2 d", ["title:(a OR (b AND c))^2", "d"]),
+        ("title: nato summit", ["title: nato", "summit"]),
+        ('(title:/a b/ OR "x (y) z") w', ["title:/a b/", '"x (y) z"', "w"]),
+        (r"a\:b c\ d \(e\)", [r"a\:b", r"c\ d", r"\(e\)"]),
+        ("nato TO nato", ["nato", "TO"]),
+        ("-(a b) +(c) * _exists_:agency", ["a", "b", "c", "*", "_exists_:agency"]),
+        ("", []),
+    ],
+)
+def test_a_query_is_taken_apart_into_what_it_asks_for(query: str, found: list[str]) -> None:
+    assert parts(as_lucene(query)) == found
+    with pytest.raises(QuerySyntaxError):
+        parts(query + " (")

@@ -33,7 +33,7 @@ def test_a_moment_lies_in_a_calendar(milliseconds: float, moment: datetime) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [10**15, -(10**14), "9999-12-31T23:59:59.999Z", "0001-01-01"])
 def test_an_article_edited_to_another_age_spoils_no_time_line(es: Elasticsearch, names: Names, moment: object) -> None:
-    index = names.slice(NOW)
+    index = names.slice_of_month(f"{NOW:%Y.%m}")
     es.indices.create(index=index, aliases={names.articles: {}})
     good = to_document(stored_article(url="https://x.example/good"), batch_id="b", seq=2_000_000, indexed_at=NOW)
     odd = to_document(stored_article(url="https://x.example/odd"), batch_id="b", seq=2_000_001, indexed_at=NOW)

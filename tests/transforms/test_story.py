@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from transforms.story import Background, Candidate, Profile, Recent, likeness, place, profile, stems
+from transforms.story import Background, Candidate, Profile, Recent, place, profile, stems
 
 MORNING = datetime(2025, 5, 25, 8, tzinfo=UTC)
 ARTICLES = {
@@ -69,10 +69,10 @@ def test_likeness_falls_with_time_and_ends_with_the_window() -> None:
 
     def after(days: float) -> float:
         title, text, _ = ARTICLES["quake2"]
-        later = a.published + timedelta(days=days)
-        return likeness(a, profile(id="b", title=title, text=text, published=later), background)
+        later = profile(id="b", title=title, text=text, published=a.published + timedelta(days=days))
+        return place(later, [Candidate(a, "quake")], background).score
 
-    assert 1 >= after(0) == after(1) > after(3) > after(6) > 0
+    assert 1 >= after(0) == after(1) > after(3) > 0 == after(8)
 
 
 @pytest.mark.parametrize(

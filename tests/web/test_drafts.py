@@ -10,10 +10,11 @@ from starlette.datastructures import FormData
 
 from alerts.saved import Change, UsageError, with_fields
 from newswatch.alert import SavedSearch, TagFilter
+from newswatch.durations import exact
 from newswatch.topics import tag_path
 from search.lift import lift
 from search.syntax import parse
-from web.drafts import Draft, changed, choices, draft_from, draft_of, short, spoken
+from web.drafts import Draft, changed, choices, draft_from, draft_of, spoken
 from web.render import mails, when
 from web.saved_pages import versions
 from web.security import Form
@@ -86,7 +87,7 @@ def test_what_is_none_is_refused(draft: Draft) -> None:
     [(0, "0s", "0 seconds"), (90, "90s", "90 seconds"), (5_400, "90m", "90 minutes"), (604_800, "1w", "1 week")],
 )
 def test_lengths_of_time(seconds: int, written: str, said: str) -> None:
-    assert (short(seconds), spoken(seconds), spoken(written)) == (written, said, said)
+    assert (exact(seconds), spoken(seconds), spoken(written)) == (written, said, said)
 
 
 def test_a_length_that_is_not_offered_can_still_be_chosen() -> None:

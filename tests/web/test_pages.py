@@ -34,7 +34,7 @@ from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import Page
 from tests.web.hard import CORRECTED, stock_hard
 from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
-from web.render import country, duration, language_tag, safe_url, when
+from web.render import duration, language_tag, safe_url, when
 from web.saved_pages import slug
 
 pytestmark = pytest.mark.slow
@@ -556,7 +556,6 @@ def test_how_times_places_and_addresses_are_written() -> None:
     assert when(NOW.replace(hour=7, second=7), NOW) == "in 2 h"
     assert when(NOW.replace(year=2025), NOW) == "4 Mar 2025, 05:06"
     assert (duration(45), duration(7_200), duration(None)) == ("45 s", "2 h", "–")
-    assert (country("FR"), country("ZZ9"), country(None)) == ("France", "ZZ9", "")
     assert (language_tag("som"), language_tag("en"), language_tag("no such")) == ("so", "en", "")
     assert (tag_name("nato/cyber-hybrid"), tag_name("nato")) == ("Cyber and hybrid", "NATO")
     assert [safe_url(u) for u in ("https://a.example/", "javascript:x", "data:x", None)] == [

@@ -1,4 +1,4 @@
-"""Cleaning: white space, control characters, one form for each letter."""
+"""Plain text: white space, characters that nobody sees, one form for each letter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.clean import clean_line, clean_text
+from newswatch.plain_text import one_line, tidy
 
 
 @pytest.mark.parametrize(
@@ -20,19 +20,20 @@ from transforms.clean import clean_line, clean_text
         ("a\x00b\x1b[31m\ufeffc", "ab[31mc"),
         ("\u202eevil\u202c", "evil"),
         ("می\u200cشود", "می\u200cشود"),
+        ("a\x85b\u200bc\u00add\ud800", "a bcd"),
         ("", ""),
     ],
 )
 def test_golden(given_: str, cleaned: str) -> None:
-    assert clean_text(given_) == cleaned
+    assert tidy(given_) == cleaned
 
 
 def test_a_title_is_one_line() -> None:
-    assert clean_line(" NATO\n summit ") == "NATO summit"
+    assert one_line(" NATO\n summit ") == "NATO summit"
 
 
 @given(st.text())
 def test_cleaning_twice_changes_nothing(text: str) -> None:
-    once = clean_text(text)
-    assert clean_text(once) == once
+    once = tidy(text)
+    assert tidy(once) == once
     assert unicodedata.is_normalized("NFC", once)
