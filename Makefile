@@ -36,6 +36,18 @@ pictures: $(STAMP) ## renew the pictures of the News page and of the demo's mail
 evaluate: $(STAMP) ## measure tags, stories, extraction … on the labelled data and write docs/evaluation.md (LATENCY=FILE adds a run of benchmarks.latency)
 	@$(BIN)/python -m benchmarks.evaluate $(if $(LATENCY),--latency $(LATENCY))
 
+docs: $(STAMP) ## write docs/reference/ from the code
+	@$(BIN)/python -m tools.reference
+
+site: $(STAMP) ## build the documentation site in var/site (SERVE=1 shows it on 127.0.0.1:8000)
+	@$(BIN)/mkdocs $(if $(SERVE),serve,build --quiet) --strict
+
+licences: $(STAMP) ## list the licence of every package that newswatch installs
+	@$(BIN)/pip-licenses --packages $$(sed -n 's/^\([a-z0-9_.-]*\)==.*/\1/p' requirements.lock)
+
+hooks: $(STAMP) ## have git run the linters before each commit
+	@$(BIN)/pre-commit install
+
 up: $(STAMP) ## start Elasticsearch, Airflow and the mail catcher
 	@$(BIN)/newswatch up
 
@@ -44,6 +56,11 @@ test: $(STAMP) lint ## lint, types and every test
 
 fast: $(STAMP) ## the tests that take less than a minute together
 	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
+
+coverage: $(STAMP) ## run the tests and show which lines and branches they miss (TESTS=tests/ingest for some)
+	@mkdir -p var/coverage
+	@$(BIN)/pytest $(if $(TESTS),,-n $(WORKERS) --dist loadfile --no-loadscope-reorder) --cov --cov-report=term --cov-report=html $(PYTEST_FLAGS) $(TESTS)
+	@echo "Line by line: var/coverage/html/index.html"
 
 lint: $(STAMP) ## ruff, its formatter, mypy --strict and the one-way imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache | tail -n 12
@@ -55,4 +72,4 @@ lock: ## resolve the dependencies anew and write both lock files
 clean: ## remove what was built (data and downloads stay)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install demo pictures evaluate up test fast lint lock clean
+.PHONY: help install demo pictures evaluate docs site licences hooks up test fast coverage lint lock clean
