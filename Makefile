@@ -40,7 +40,7 @@ docs: $(STAMP) ## write docs/reference/ from the code
 	@$(BIN)/python -m tools.reference
 
 site: $(STAMP) ## build the documentation site in var/site (SERVE=1 shows it on 127.0.0.1:8000)
-	@$(BIN)/mkdocs $(if $(SERVE),serve,build --quiet) --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve,build --quiet) --strict
 
 licences: $(STAMP) ## list the licence of every package that newswatch installs
 	@$(BIN)/pip-licenses --packages $$(sed -n 's/^\([a-z0-9_.-]*\)==.*/\1/p' requirements.lock)
