@@ -35,8 +35,9 @@ def stories() -> list[Article]:
     for story in load_stories():
         if story.copy_of:
             original = made[story.copy_of]
-            copied = {"story_id": original.id, "duplicate_of": original.id, "agency": story.credit}
-            made[story.slug] = replace(made[story.slug], **copied)
+            made[story.slug] = replace(
+                made[story.slug], story_id=original.id, duplicate_of=original.id, agency=story.credit
+            )
         else:
             made[story.slug] = replace(made[story.slug], story_id=made[story.slug].id, duplicate_of=None)
     return list(made.values())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import BadRequestError, Elasticsearch
-from elasticsearch._sync.client import IndicesClient
+from elasticsearch.client import IndicesClient
 
 import alerts.match
 from alerts.match import match_batch
@@ -69,7 +69,12 @@ def test_elasticsearch_is_asked_only_what_the_words_do_not_tell(press: Press, mo
     batch = press.publish(*(a_story(n) for n in range(3)))
     asked: list[str] = []
     chunk = alerts.match._Asker._chunk
-    monkeypatch.setattr(alerts.match._Asker, "_chunk", lambda self, some: asked.extend(some) or chunk(self, some))
+
+    def noted(self: Any, some: Any) -> Any:
+        asked.extend(some)
+        return chunk(self, some)
+
+    monkeypatch.setattr(alerts.match._Asker, "_chunk", noted)
     assert matched(press, batch) == FOUND
     words = {clause for clause in asked if not clause.startswith("\0")}
     assert words == {"title:glacier", '"glacier plan"'}, "the other phrase can't be there: its words are not together"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.slow  # imports Airflow
         ),
     ],
 )
-def test_elasticsearch(stated: dict[str, object], understood: dict[str, object]) -> None:
+def test_elasticsearch(stated: dict[str, Any], understood: dict[str, Any]) -> None:
     from airflow.sdk import Connection
 
     from dags.connections import elasticsearch_settings
@@ -88,7 +89,7 @@ def test_smtp(security: str) -> None:
 
     from dags.connections import smtp_settings
 
-    stated = {
+    stated: dict[str, Any] = {
         "smtp_host": "smtp.example",
         "smtp_port": 587,
         "smtp_security": security,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -85,7 +86,8 @@ def test_no_web_page_is_obeyed(es: Elasticsearch, elasticsearch_url: str, index:
     status, answer = ask(elasticsearch_url, fields, line=f"POST /{index}/_close HTTP/1.1")
     assert status == 403
     assert "this node obeys no web page." in answer
-    assert es.cat.indices(index=index, format="json")[0]["status"] == "open"
+    (row,) = cast("list[dict[str, str]]", es.cat.indices(index=index, format="json").body)
+    assert row["status"] == "open"
 
 
 def test_nor_one_whose_name_was_made_to_lead_here(es: Elasticsearch, elasticsearch_url: str, index: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoundError
@@ -231,7 +231,8 @@ def test_reads_and_lists(es: Elasticsearch, articles: str) -> None:
     searches: list[dict[str, Any]] = [{"index": articles}, {"query": {"match_all": {}}}] * 2
     assert len(es.msearch(searches=searches)["responses"]) == 2
     assert es.indices.get_alias(name=articles) == {index: {"aliases": {articles: {}}}}
-    assert [line["index"] for line in es.cat.indices(index=index, format="json")] == [index]
+    rows = cast("list[dict[str, str]]", es.cat.indices(index=index, format="json").body)
+    assert [row["index"] for row in rows] == [index]
     assert es.cluster.health(index=index)["number_of_data_nodes"] == 1
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import feedparser
@@ -31,6 +32,7 @@ from ingest.extract import extract
 from ingest.feeds import load_feeds
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
+from newswatch.article import Level
 from newswatch.errors import ConfigError, NewswatchError, StackError
 from newswatch.feed import Feed
 from newswatch.settings import default_config_dir
@@ -99,9 +101,14 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
+def text_of(element: Any) -> str:
+    """The words of an element of `lxml.html`, whose stubs know only `lxml.etree`'s methods."""
+    return words(element.text_content())
+
+
 def plain(story: Story) -> list[str]:
     """The paragraphs and table cells of a story, without their Markdown."""
-    return [words(html.fromstring(f"<div>{block}</div>").text_content()) for block in html_blocks(story.body)]
+    return [text_of(html.fromstring(f"<div>{block}</div>")) for block in html_blocks(story.body)]
 
 
 # ── the files ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,11 +233,11 @@ def test_a_page_is_what_the_front_matter_says(newsroom: Newsroom, story: Story) 
     answer = page_of(newsroom, story.slug)
     encoding = OUTLETS[story.outlet].encoding
     page = html.fromstring(answer.body.decode(encoding).replace('<?xml version="1.0"?>', ""))
-    text = words(page.text_content())
+    text = text_of(page)
     published = OPENED.replace(second=0) - timedelta(minutes=story.minutes_ago)
     assert answer.status == 200
     assert encoding in answer.headers["content-type"]
-    assert [words(h.text_content()) for h in page.iter("h1")] == [story.title]
+    assert [text_of(h) for h in page.iter("h1")] == [story.title]
     assert page.xpath("//link[@rel='canonical']/@href") == [newsroom.article_url(story.slug)]
     assert published.isoformat() in answer.body.decode(encoding)
     for passage in (*plain(story), *story.authors, words(story.summary)):
@@ -240,7 +247,7 @@ def test_a_page_is_what_the_front_matter_says(newsroom: Newsroom, story: Story) 
 
 def test_the_couriers_structured_data_agrees_with_its_page(newsroom: Newsroom) -> None:
     page = html.fromstring(page_of(newsroom, "two-percent-table").body.decode())
-    data = json.loads(page.xpath("string(//script[@type='application/ld+json'])"))
+    data = json.loads(str(page.xpath("string(//script[@type='application/ld+json'])")))
     story = STORIES["two-percent-table"]
     assert (data["headline"], data["description"]) == (story.title, story.summary)
     assert data["author"] == [{"@type": "Person", "name": "Piers Oldfield"}]
@@ -252,7 +259,7 @@ def test_a_missing_page_is_404_and_its_whole_text_stands_in_the_feed(newsroom: N
     story = STORIES["kfor-kosovo"]
     assert page_of(newsroom, story.slug).status == 404
     entry = next(e for e in feed_of(newsroom, "trois-lacs").entries if e.title == story.title)
-    text = words(html.fromstring(entry.content[0].value).text_content())
+    text = text_of(html.fromstring(entry.content[0].value))
     assert all(passage in text for passage in plain(story))
 
 
@@ -465,12 +472,12 @@ def tagger() -> Tagger:
     return Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
 
 
-def topics_found(newsroom: Newsroom, feed: Feed, tagger: Tagger) -> dict[str, dict[str, str]]:
+def topics_found(newsroom: Newsroom, feed: Feed, tagger: Tagger) -> dict[str, dict[str, Level]]:
     """Title → topic → level, for each entry of the feed, by the stages that `pull` runs."""
     answer = ask(newsroom, urlsplit(feed.url).path)
     parsed = parse(answer.body, url=feed.url, content_type=answer.headers["content-type"], now=OPENED)
     assert isinstance(parsed, ParsedFeed)
-    found = {}
+    found: dict[str, dict[str, Level]] = {}
     for entry in parsed.entries:
         page = None
         assert entry.url is not None
@@ -488,7 +495,7 @@ def topics_found(newsroom: Newsroom, feed: Feed, tagger: Tagger) -> dict[str, di
 def test_each_story_is_tagged_as_it_says(newsroom: Newsroom, tagger: Tagger) -> None:
     for held in [story for story in STORIES.values() if story.held]:
         newsroom.publish(held.slug)
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, Level]] = {}
     for feed in newsroom.feeds:
         if OUTLETS[feed.id].format:
             found |= topics_found(newsroom, feed, tagger)

@@ -166,7 +166,8 @@ class Site:
     def post(self, path: str, fields: Mapping[str, str]) -> Response:
         found = re.search(r'name="csrf" value="([^"]+)"', self.client.get("/news/searches/new").text)
         assert found
-        return self.client.post(f"/news{path}", data={"csrf": found[1], **fields})
+        response: Response = self.client.post(f"/news{path}", data={"csrf": found[1], **fields})
+        return response
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +287,7 @@ def test_no_more_of_a_form_is_read_than_it_may_have(site: Site) -> None:
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 2),
     }
-    asyncio.run(asyncio.wait_for(site.client.app(scope, receive, send), 30))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(site.client.app(scope, receive, send), 30))
     assert sent[0]["status"] == 413
     assert sum(asked) * 65_536 < 2 * MAX_FORM_BYTES
 

@@ -282,11 +282,12 @@ def test_an_entry_document_edited_to_nonsense_costs_itself(
 ) -> None:
     world, good, _, _ = town
     items = [item(f"g{n}", on(2, good, f"/page{n}")) for n in range(2)]
-    good.answers = {"/feed": response(rss(*items))} | {f"/page{n}": page(f"g{n}") for n in range(2)}
+    good.answers = {"/feed": response(rss(*items)), **{f"/page{n}": page(f"g{n}") for n in range(2)}}
     configure(world, on(2, good, "/feed"))
     assert poll(world).new == 2
     index = world.context.names.entries
-    hit = world.context.es.search(index=index, query={"term": {"entry_id": "g0"}}) if world.count(index) else {}
+    assert world.count(index)
+    hit = world.context.es.search(index=index, query={"term": {"entry_id": "g0"}})
     world.context.es.index(index=index, id=hit["hits"]["hits"][0]["_id"], document={}, refresh=True)
     good.answers["/feed"] = response(rss(*items, item("g2", on(2, good, "/page2"))))
     good.answers["/page2"] = page("g2")

@@ -88,7 +88,7 @@ def test_rss() -> None:
         "https://news.example/",
         "en",
     )
-    assert (parsed.ttl_s, parsed.skip_hours, parsed.skip_days) == (3_600, {2, 0}, {6})
+    assert (parsed.ttl_s, set(parsed.skip_hours), set(parsed.skip_days)) == (3_600, {2, 0}, {6})
     assert parsed.entries == (
         Entry(
             id="a-1",

@@ -37,7 +37,7 @@ def put(world: World, feed_id: str, state: FeedHealth, why: str = "it broke") ->
 
 
 def mails(world: World) -> list[EmailMessage]:
-    return [message_from_bytes(mail, policy=policy.default) for mail in world.mailbox.mails]  # type: ignore[misc]
+    return [message_from_bytes(mail, policy=policy.default) for mail in world.mailbox.mails]
 
 
 def test_only_what_changed_is_mailed_and_only_once(operated: World) -> None:

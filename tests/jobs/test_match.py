@@ -133,7 +133,8 @@ def test_a_search_for_which_nothing_can_be_owed_keeps_its_batch(world: World) ->
 def test_a_bad_file_stops_no_search_that_is_stored(world: World) -> None:
     match(world.context)
     config = world.context.settings.config_dir / "alerts.yaml"
-    good, told = config.read_text(), {}
+    good = config.read_text()
+    told: dict[str, str] = {}
     for n, text in enumerate(("alerts: [\n", good + "    throttle: 999999999999d\n"), 1):
         config.write_text(text)
         arrive(world, n)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from email import message_from_bytes
 from functools import partial
+from typing import cast
 
 import pytest
 from lxml import html
@@ -70,7 +71,7 @@ class Watched:
 
     def read(self, answer: Fetched, feed: Feed, now: datetime) -> ParsedFeed | NotAFeed:
         problems: list[str] = []
-        links = html.fromstring(answer.body).xpath("//h2/a")
+        links = cast("list[html.HtmlElement]", html.fromstring(answer.body).xpath("//h2/a"))
         drafts = drafted(links, partial(_headline, answer.final_url), problems)
         return ParsedFeed(answer.final_url, "page", feed.title, None, None, **finish(drafts, None, problems))
 

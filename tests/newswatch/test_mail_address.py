@@ -145,8 +145,8 @@ def sent_and_read_again(address: str) -> None:
 @pytest.mark.parametrize("name", ["operator", "mail_from"])
 def test_settings_refuse_what_is_no_address(name: str) -> None:
     with pytest.raises(ValidationError, match="is no mail address: "):
-        Settings(**{name: "newsroom <a@b.example>"})
-    assert getattr(Settings(**{name: "o'brien@Reader.example"}), name) == "o'brien@reader.example"
+        Settings.model_validate({name: "newsroom <a@b.example>"})
+    assert getattr(Settings.model_validate({name: "o'brien@Reader.example"}), name) == "o'brien@reader.example"
 
 
 def test_an_empty_operator_is_none() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from elastic_transport import ApiError, ApiResponseMeta, ConnectionError, HttpHeaders, NodeConfig
 
@@ -16,7 +18,7 @@ def answered(status: int) -> ApiError:
 
 def test_an_item_that_breaks_is_set_aside_and_the_others_go_on() -> None:
     bulkhead = Bulkhead("parse")
-    read = [bulkhead.attempt("entry", text, lambda text=text: int(text), feed_id="f") for text in ("1", "two", "3")]
+    read = [bulkhead.attempt("entry", text, partial(int, text), feed_id="f") for text in ("1", "two", "3")]
     assert read == [1, None, 3]
     (problem,) = bulkhead.problems
     assert (problem.kind, problem.subject, problem.stage, problem.feed_id) == ("entry", "two", "parse", "f")
@@ -49,9 +51,10 @@ def test_a_fault_can_be_put_before_any_item() -> None:
         if (kind, subject) == ("feed", "b"):
             raise RuntimeError("injected")
 
-    bulkhead, done = Bulkhead("plan", fault=fault), []
+    done: list[str] = []
+    bulkhead = Bulkhead("plan", fault=fault)
     for name in "abc":
-        bulkhead.attempt("feed", name, lambda name=name: done.append(name))
+        bulkhead.attempt("feed", name, partial(done.append, name))
     assert done == ["a", "c"]
     assert [problem.subject for problem in bulkhead.problems] == ["b"]
 
@@ -59,7 +62,7 @@ def test_a_fault_can_be_put_before_any_item() -> None:
 def test_the_same_thing_is_one_problem_and_a_reason_is_one_bounded_line() -> None:
     bulkhead = Bulkhead("match")
     for reason in ("first\nline", "x" * 5_000):
-        bulkhead.attempt("search", "s", lambda reason=reason: int(reason))
+        bulkhead.attempt("search", "s", partial(int, reason))
     (problem,) = bulkhead.problems
     assert len(problem.reason) <= REASON_CHARS
     assert reason_of(ValueError("a\nb")) == "ValueError: a b"

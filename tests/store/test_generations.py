@@ -62,7 +62,7 @@ def write(store: ArticleStore, articles: list[Article], number: int = 7, now: da
 
 def titles(es: Elasticsearch, names: Names) -> list[str]:
     es.indices.refresh(index=names.articles)
-    hits = es.search(index=names.articles, size=10_000, source=["title"])["hits"]["hits"]
+    hits = es.search(index=names.articles, size=10_000, source_includes=["title"])["hits"]["hits"]
     return sorted(hit["_source"]["title"] for hit in hits)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from newswatch.article import Provenance
 from store.merge import Carried, Known, New, Updated, merge
 from tests.factories import NOW, TEXT, TITLE, a_source, an_article, stored_article
 
 LATER = NOW.replace(day=5)
-OTHER_FEED = {"source": a_source(feed_id="other", domain="other.example"), "feeds": ("other",)}
+OTHER_FEED: dict[str, Any] = {"source": a_source(feed_id="other", domain="other.example"), "feeds": ("other",)}
 FROM_FEED = Provenance(LATER, page_fetched=False, extractor="feed")
 
 

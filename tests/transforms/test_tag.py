@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -209,7 +210,7 @@ SENTENCES = (
 def test_the_same_words_are_tagged_alike_as_summary_as_text_and_as_both(
     tagger: Tagger, words: str, title: str, data: st.DataObject
 ) -> None:
-    def tags(**fields: str) -> list[tuple[str, str, float]]:
+    def tags(**fields: Any) -> list[tuple[str, str, float]]:
         return [(t.tag, t.level, t.score) for t in tagger.tag(title=title, **fields).tags]
 
     alone = tags(text=words)

@@ -85,7 +85,7 @@ def test_labels_are_kept_one_for_each_reader_and_story(
     client: TestClient, links: Links, es: Elasticsearch, names: Names
 ) -> None:
     for action in ("relevant", "not-relevant", "relevant"):
-        client.post(f"/{links.token(Link(action, ANN, 'ice,snow', 'story', 'article'))}")  # type: ignore[arg-type]
+        client.post(f"/{links.token(Link(action, ANN, 'ice,snow', 'story', 'article'))}")
     client.post(f"/{links.token(Link('not-relevant', 'bob@reader.example', 'ice', 'story', 'article'))}")
     assert quality(es, names, ["ice", "snow", "rain"]) == [
         Quality("ice", 1, 2),

@@ -62,7 +62,8 @@ def token(client: TestClient) -> str:
 
 
 def post(client: TestClient, path: str, **fields: str) -> Response:
-    return client.post(path, data={"csrf": token(client), **fields})
+    response: Response = client.post(path, data={"csrf": token(client), **fields})
+    return response
 
 
 def chosen(html: str, name: str) -> str:
