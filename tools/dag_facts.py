@@ -21,6 +21,7 @@ def facts(dag: Any) -> dict[str, Any]:
         "cron": getattr(clock, "expression", None),
         "assets": sorted(asset.name for asset in condition.objects) if condition else [],
         "runs": dag.max_active_runs,
+        "catchup": dag.catchup,
         "parameters": [
             (name, json.dumps(dag.params[name]), dag.params.get_param(name).description or "") for name in dag.params
         ],
@@ -32,11 +33,11 @@ def _task(task: Any) -> dict[str, Any]:
     return {
         "id": task.task_id,
         "mapped": task.is_mapped,
-        "then": ", ".join(sorted(task.downstream_task_ids)),
-        "retries": str(task.retries),
+        "then": sorted(task.downstream_task_ids),
+        "retries": task.retries,
         "retry_delay": str(task.retry_delay),
         "limit": str(task.execution_timeout or ""),
-        "announces": ", ".join(sorted(outlet.name for outlet in task.outlets)),
+        "announces": sorted(outlet.name for outlet in task.outlets),
     }
 
 

@@ -60,7 +60,7 @@ def command_line() -> str:
 
 def dags() -> str:
     """Every DAG: when it runs, its documentation, its tasks. Read by Airflow itself, in a process of its own."""
-    read = _read_by_airflow()
+    read = read_dags()
     return _page("DAGs", "dags", "What Airflow runs. All times are UTC.", *(_dag(dag) for dag in read))
 
 
@@ -166,8 +166,12 @@ def _default(field: Any) -> str:
 # ── DAGs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _read_by_airflow() -> list[dict[str, Any]]:
-    """What `tools.dag_facts` finds, by name."""
+def read_dags() -> list[dict[str, Any]]:
+    """What `tools.dag_facts` says of each DAG, by name.
+
+    Raises:
+        CalledProcessError: a DAG can't be imported; standard error says why.
+    """
     with TemporaryDirectory() as home:
         environment = {
             "AIRFLOW_HOME": home,
@@ -193,7 +197,7 @@ def _dag(dag: Json) -> str:
     limit = f"At most {dag['runs']} runs at once." if dag["runs"] > 1 else "One run at a time."
     parameters = [f"Parameter `{name}` (`{value}`): {text}" for name, value, text in dag["parameters"]]
     rows = [
-        (f"`{task['id']}`" + (" (mapped)" if task["mapped"] else ""), *(task[key] or "–" for key in _TASK))
+        (f"`{task['id']}`" + (" (mapped)" if task["mapped"] else ""), *(_shown(task[key]) for key in _TASK))
         for task in dag["tasks"]
     ]
     return "\n\n".join(
@@ -208,6 +212,11 @@ def _dag(dag: Json) -> str:
 
 
 _TASK: Final = ("then", "retries", "retry_delay", "limit", "announces")
+
+
+def _shown(value: object) -> str:
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    return text or "–"
 
 
 # ── indices ──────────────────────────────────────────────────────────────────────────────────────────────────────────
