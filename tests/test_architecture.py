@@ -25,10 +25,10 @@ def test_imports_run_one_way() -> None:
 
 
 def test_every_list_of_the_rooms_is_whole() -> None:
-    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "tools"}
     assert set(PACKAGES) == folders
     assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == PACKAGES
-    assert PROJECT["tool"]["mypy"]["packages"] == [*PACKAGES, "benchmarks.evaluate"]
+    assert PROJECT["tool"]["mypy"]["packages"] == [*PACKAGES, "benchmarks.evaluate", "tools", "tests"]
     copied = re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert copied == [*PACKAGES, "config"]
     let_in = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
@@ -47,14 +47,14 @@ def test_every_module_says_what_it_is(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_ships_does_without_benchmarks_and_tests(path: Path) -> None:
+def test_what_ships_does_without_benchmarks_tests_and_tools(path: Path) -> None:
     imported = {
         name.split(".")[0]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
     }
-    assert not imported & {"benchmarks", "tests"}
+    assert not imported & {"benchmarks", "tests", "tools"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.name)
