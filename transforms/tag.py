@@ -235,6 +235,24 @@ class _Read(NamedTuple):
     probability: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The rules of each pattern, by its number."""
+
+    of_pattern: list[tuple[_Rule, ...]]
+    closed_left: list[bool]
+    """Whether none of its rules lets a word begin before the pattern; such a match within a word is soon told."""
+    closed_right: list[bool]
+
+    @classmethod
+    def of(cls, rules: list[tuple[_Rule, ...]]) -> _Rules:
+        return cls(
+            rules,
+            [not any(r.open_left for r in own) for own in rules],
+            [not any(r.open_right or r.tail is not None for r in own) for own in rules],
+        )
+
+
 @dataclass(slots=True)
 class _Compiled:
     """The taxonomy as the automaton needs it."""
@@ -266,8 +284,8 @@ class Tagger:
         compiled = _Compiled()
         self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
         self._compile(compiled)
-        self._topical = [tuple(rule for rule in rules if rule.context < 0) for rules in compiled.rules]
-        self._contextual = [tuple(rule for rule in rules if rule.context >= 0) for rules in compiled.rules]
+        self._topical = _Rules.of([tuple(r for r in rules if r.context < 0) for rules in compiled.rules])
+        self._contextual = _Rules.of([tuple(r for r in rules if r.context >= 0) for rules in compiled.rules])
         self._patterns = compiled.patterns
         self._automaton = AhoCorasick(compiled.patterns)
         self._models = {t: SentenceModel.of(topic.scoring.sentence) for t, topic in taxonomy.topics.items()}
@@ -397,7 +415,7 @@ class Tagger:
         primary = (article.language or "").split("-")[0].lower()
         language = primary if primary in self._languages else None
         matches = self._automaton.find_matches_as_indexes(article.haystack, overlapping=True)
-        topical = [match for match in matches if self._topical[match[0]]]
+        topical = [match for match in matches if self._topical.of_pattern[match[0]]]
         if len(topical) > MATCHES:
             problems.append(f"{len(topical):,} places may name a topic: tagged by the first {MATCHES:,}")
         found = [
@@ -537,16 +555,21 @@ def _split(form: str) -> tuple[str, re.Pattern[str] | None]:
 def _holding(
     article: _Text,
     matches: Sequence[tuple[int, int, int]],
-    rules: Sequence[tuple[_Rule, ...]],
+    rules: _Rules,
     language: str | None,
 ) -> Iterator[tuple[int, int, _Rule]]:
     """Start, end and rule of each match whose language, boundaries and capitals hold."""
     haystack = article.haystack + "\n"  # "\n" also stands before the first character: haystack[-1]
+    of_pattern, closed_left, closed_right = rules.of_pattern, rules.closed_left, rules.closed_right
     for number, start, end in matches:
+        own = of_pattern[number]
         # Most matches begin or end within a word of an alphabet: told without asking each rule's boundaries.
-        begun = _ALPHABETIC(haystack[start - 1]) and _ALPHABETIC(haystack[start])
+        if not own or ((begun := _ALPHABETIC(haystack[start - 1]) and _ALPHABETIC(haystack[start])) and closed_left[number]):
+            continue
         goes_on = _ALPHABETIC(haystack[end]) and _ALPHABETIC(haystack[end - 1])
-        for rule in rules[number]:
+        if goes_on and closed_right[number]:
+            continue
+        for rule in own:
             if language and rule.languages and language not in rule.languages:
                 continue
             if (begun and not rule.open_left) or (goes_on and not rule.open_right and rule.tail is None):
