@@ -564,7 +564,10 @@ def _holding(
     for number, start, end in matches:
         own = of_pattern[number]
         # Most matches begin or end within a word of an alphabet: told without asking each rule's boundaries.
-        if not own or ((begun := _ALPHABETIC(haystack[start - 1]) and _ALPHABETIC(haystack[start])) and closed_left[number]):
+        if not own:
+            continue
+        begun = _ALPHABETIC(haystack[start - 1]) and _ALPHABETIC(haystack[start])
+        if begun and closed_left[number]:
             continue
         goes_on = _ALPHABETIC(haystack[end]) and _ALPHABETIC(haystack[end - 1])
         if goes_on and closed_right[number]:
