@@ -38,7 +38,7 @@ BESIDE = ("acts",)
 """Contexts that tell who acts, or is acted on, where they stand right beside evidence."""
 CUES = ("law", "harm", "measures", "war", "state", "politics", "culture")
 """Contexts that may tell a sentence about a topic from one that only has its words."""
-SETS = ("abp", "ant_multi", "masakhanews", "10kgnad", "muc3", "wmt", "reuters21578", "bbc", "agnews_test", "re3d")
+SETS = ("recent", "abp", "ant_multi", "masakhanews", "10kgnad", "muc3", "wmt", "reuters21578", "bbc", "agnews_test", "re3d")
 READ = "read"
 """The trap that marks an article of `read_labels.csv`."""
 READ_CHARS = 6_000
