@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +20,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 LABELS = ROOT / "tests" / "transforms" / "data"
+WRITTEN = LABELS / "written"
+"""A file per language of short texts whose writers had not seen the taxonomy."""
 NEWS = "news"
 TOPICS: Mapping[str, str] = {"nato": "nato", "counter-terrorism": "ct"}
 """Topic → its column in the label files."""
@@ -28,8 +33,8 @@ LEVELS: Mapping[str, int] = {"any": 1, "main": 2}
 """Level → least grade: 2 main subject, 1 substantive mention, 0 none or in passing."""
 
 Half = Literal["build", "test"]
-Origin = Literal["labelled", "recent_labelled", "before"]
-"""Labelled for this evaluation; labelled with the recent articles; or labelled before and tuned on ever since."""
+Origin = Literal["labelled", "recent_labelled", "before", "written"]
+"""Labelled for this evaluation; with the recent articles; before, and tuned on since; or written with its label."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SHORT_SPAN = re.compile(r"(?P<century>20|19)\d\d-(?P<last>1[3-9]|[2-9]\d)")
 """`2022-23`: what follows is no month."""
@@ -166,6 +171,25 @@ def _article(
 ) -> Article:
     date, title, text = str(row.get("date") or ""), row["title"] or "", row["text"] or ""
     return Article(row["id"], set_, origin, language, title, text, day(date), last_year(date), grades, trap)
+
+
+def written(folder: Path = WRITTEN) -> list[Article]:
+    """Every text that was written with its label, language by language; its title is its id.
+
+    Raises:
+        LabelError: two texts have one title.
+    """
+    found = [
+        _written(*row) for file in sorted(folder.glob("*.yaml")) for row in yaml.safe_load(file.read_text("utf-8"))
+    ]
+    if twice := [title for title, count in Counter(a.id for a in found).items() if count > 1]:
+        raise LabelError(f"two texts in {folder.name} have one title: {twice[0]}")
+    return found
+
+
+def _written(language: str, nato: int, terrorism: int, trap: str, title: str, text: str) -> Article:
+    grades = {"nato": Grade(nato), "counter-terrorism": Grade(terrorism)}
+    return Article(title, "written", "written", language, title, text, None, None, grades, trap)
 
 
 def last_year(date: str) -> int | None:
