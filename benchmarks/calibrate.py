@@ -82,7 +82,7 @@ INFERRED_SENTENCES = 6
 RIDGE = 1.0
 FALLING = {"silent"}
 """Slopes that must not be positive."""
-RISING = {"weight", "peak", "plain", "early", "acts", "best", "lead", "volume", "share", "support"}
+RISING = {"weight", "peak", "plain", "early", "acts", "best", "lead", "volume", "share", "support", "first"}
 """Slopes that must not be negative; and that of `title` over articles."""
 Vector = list[float]
 
