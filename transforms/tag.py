@@ -113,6 +113,8 @@ class _Rule(NamedTuple):
     needs: tuple[int, ...]
     unless: tuple[int, ...]
     near: int
+    letters: int
+    """Of the form, its stars left out: of two that match the same words the one with more is the more specific."""
 
 
 class _Hit(NamedTuple):
@@ -347,6 +349,7 @@ class Tagger:
                 needs=needs,
                 unless=unless,
                 near=group.near,
+                letters=len(form.replace("*", "")),
             )
             into.keys += 1
             into.add(pattern, rule)
@@ -704,16 +707,24 @@ def _longest(hits: list[_Hit]) -> list[_Hit]:
 def _weighted(haystack: str, hits: list[_Hit]) -> dict[int, list[tuple[float, _Hit]]]:
     """For each topic or sub-topic the hits that count for it, in order, with their weights.
 
-    Of equal spans the heaviest counts; what is cancelled, or only repeats the hit before in other words, does not.
+    Of equal spans the form with more letters counts ("terroriser*" before "terror*"), of those the heaviest. What is
+    cancelled, or only repeats the hit before in other words, does not.
     """
     best: dict[int, dict[tuple[int, int], tuple[float, _Hit]]] = defaultdict(dict)
     for hit in hits:
         span = (hit.start, hit.end)
         for path, weight in hit.rule.targets:
             held = best[path].get(span)
-            if held is None or (held[0] and (weight == 0 or weight > held[0])):
+            if held is None or _outweighs(weight, hit, *held):
                 best[path][span] = (weight, hit)
     return {path: counted for path, spans in best.items() if (counted := _counted(haystack, spans))}
+
+
+def _outweighs(weight: float, hit: _Hit, held_weight: float, held: _Hit) -> bool:
+    """Whether a hit counts in place of one with the same span."""
+    if hit.rule.letters != held.rule.letters:
+        return hit.rule.letters > held.rule.letters
+    return held_weight > 0 and (weight == 0 or weight > held_weight)
 
 
 def _counted(haystack: str, spans: dict[tuple[int, int], tuple[float, _Hit]]) -> list[tuple[float, _Hit]]:
