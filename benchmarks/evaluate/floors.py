@@ -28,6 +28,7 @@ _GUARDED = re.compile(
     | traps/[^/]+/not-main/\w+
     | sentences/[^/]+/(build|test)
     | written/[^/]+/(any|main)/(build|test|language=\w+)
+    | unseen/[^/]+/(any|main)/all
     | searches/[^/]+/whole
     | (extraction|duplicates|languages)/.+
     | stories/[^/]+/(b-cubed.*|hard-pairs-apart)""",

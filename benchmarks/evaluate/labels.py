@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 LABELS = ROOT / "tests" / "transforms" / "data"
 WRITTEN = LABELS / "written"
 """A file per language of short texts whose writers had not seen the taxonomy."""
+UNSEEN = LABELS / "unseen"
+"""The same, written when the terms were finished; none of them was ever read to change the tagger."""
 NEWS = "news"
 TOPICS: Mapping[str, str] = {"nato": "nato", "counter-terrorism": "ct"}
 """Topic → its column in the label files."""

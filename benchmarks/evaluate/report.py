@@ -208,19 +208,23 @@ def _by_language(report: Report, figures: Mapping[str, Figure]) -> str:
 
 
 def _written(report: Report, figures: Mapping[str, Figure]) -> str:
-    rows = [[f"{half} half", "", "", "", *_written_cells(figures, half)] for half in ("build", "test")]
+    rows = [
+        ["unseen", str(report["unseen"]), "", "", *_written_cells(figures, "unseen", "all")],
+        *([f"{half} half", "", "", "", *_written_cells(figures, "written", half)] for half in ("build", "test")),
+    ]
     for language, count in sorted(report["written"].items()):
         known = [str(count["texts"]), *(str(count[topic]) for topic in TOPICS)]
-        rows.append([language, *known, *_written_cells(figures, f"language={language}")])
+        rows.append([language, *known, *_written_cells(figures, "written", f"language={language}")])
     told = (
-        "News items written for this evaluation, 44 a language, by writers who saw neither taxonomy nor tagger, as "
-        "varied as they could, half of those on a topic without its name in the title. F1, title and text:"
+        "News items written for this evaluation by writers who saw neither taxonomy nor tagger. Halves, languages: "
+        "44 a language, as varied as they could, many without the topic's name in the title. Unseen: 12 a language, "
+        "everyday items, written when the terms were finished, and not read since. F1, title and text:"
     )
     return f"{told}\n\n{table(['', 'texts', *(f'on {topic}' for topic in TOPICS), *HEADS], rows)}"
 
 
-def _written_cells(figures: Mapping[str, Figure], last: str) -> list[str]:
-    return [cell(figures.get(f"written/{topic}/{level}/{last}")) for topic, level in CELLS]
+def _written_cells(figures: Mapping[str, Figure], name: str, last: str) -> list[str]:
+    return [cell(figures.get(f"{name}/{topic}/{level}/{last}")) for topic, level in CELLS]
 
 
 def _confusions(report: Report) -> str:
@@ -345,13 +349,18 @@ def _latency(latency: Mapping[str, Any] | None) -> str:
 def _readers(figures: Mapping[str, Figure]) -> str:
     rows = []
     for topic in TOPICS:
-        kinds = [f"articles/{topic}/{what}" for what in ("grade", "any", "main")] + [f"sentences/{topic}"]
+        kinds = [f"articles/{topic}/{what}" for what in ("grade", "any", "main")]
+        kinds += [f"sentences/{topic}", f"written/{topic}"]
         rows.append([topic, *(cell(figures.get(f"readers/{kind}")) for kind in kinds)])
-    counts = [figures[f"readers/{kind}/nato{last}"].cases for kind, last in (("articles", "/grade"), ("sentences", ""))]
+    counts = [
+        figures[f"readers/{kind}/nato{last}"].cases
+        for kind, last in (("articles", "/grade"), ("sentences", ""), ("written", ""))
+    ]
     told = (
-        f"Cohen's κ of two readers who did not see each other's labels, {counts[0]} articles and {counts[1]} sentences:"
+        f"Cohen's κ of two readers who did not see each other's labels, {counts[0]} articles, {counts[1]} sentences, "
+        f"and {counts[2]} texts written with their labels:"
     )
-    return f"{told}\n\n{table(['Topic', 'articles, grade', 'any', 'main', 'sentences'], rows)}"
+    return f"{told}\n\n{table(['Topic', 'articles, grade', 'any', 'main', 'sentences', 'written'], rows)}"
 
 
 def _missing(report: Report) -> str:

@@ -199,19 +199,19 @@ def confusion(judged: Iterable[Judged], topic: str, form: str, half: str) -> dic
     return dict(sorted(counts.items()))
 
 
-def written_figures(judged: Sequence[Judged]) -> Figures:
-    """F1 of the texts written with their labels: by half for all, over both halves for each language."""
+def written_figures(name: str, judged: Sequence[Judged]) -> Figures:
+    """F1 of texts written with their labels, under `name`: for all, by half, and for each language."""
     found: dict[str, Figure | None] = {}
     for topic in TOPICS:
         for level in LEVELS:
-            path = f"written/{topic}/{level}"
-            for half in ("build", "test"):
-                found[f"{path}/{half}"] = f1(
-                    _pairs((j for j in judged if j.article.half == half), topic, level, "whole")
-                )
-            for language, group in _grouped(judged, lambda j: j.article.language).items():
-                found[f"{path}/language={language}"] = f1(_pairs(group, topic, level, "whole"))
-    return {path: figure for path, figure in found.items() if figure}
+            groups = {
+                "all": judged,
+                **_grouped(judged, lambda j: j.article.half),
+                **{f"language={k}": group for k, group in _grouped(judged, lambda j: j.article.language).items()},
+            }
+            for last, group in groups.items():
+                found[f"{name}/{topic}/{level}/{last}"] = f1(_pairs(group, topic, level, "whole"))
+    return {path: figure for path, figure in sorted(found.items()) if figure}
 
 
 # ── sentences ────────────────────────────────────────────────────────────────────────────────────────────────────────
