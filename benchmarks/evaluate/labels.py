@@ -58,7 +58,7 @@ class Grade:
     best: int | None
     """0, 1 or 2; None where the reader gives none for doubt."""
     doubt: str = ""
-    """`01` or `12` where the reader wavers between the two."""
+    """`01`, `12` or `02` where the reader wavers between the two, or two readers differ."""
 
     def sure(self, least: int) -> bool | None:
         """Whether the grade is at least that; None where the reader's doubt is about just this."""
@@ -154,8 +154,21 @@ def articles(news: Path) -> list[Article]:
 
 def _ours(row: Mapping[str, str], news: Path) -> Article:
     text = _text(news, row["set"], row["id"])
-    grades = {t: Grade(int(row[column]), row[f"{column}_doubt"]) for t, column in TOPICS.items()}
+    again = _read_again().get(row["id"])
+    grades = {t: _grade(row, column, again) for t, column in TOPICS.items()}
     return _article(text, row["set"], "labelled", row["lang"], grades, row["trap"])
+
+
+@cache
+def _read_again() -> Mapping[str, Mapping[str, str]]:
+    return {row["id"]: row for row in rows("labels_again")}
+
+
+def _grade(first: Mapping[str, str], column: str, again: Mapping[str, str] | None) -> Grade:
+    """The first reader's grade; what either reader wavers between, or they differ in, is in doubt."""
+    readings = (first,) if again is None else (first, again)
+    grades = {grade for row in readings for grade in (row[column], *row[f"{column}_doubt"])}
+    return Grade(int(first[column]), f"{min(grades)}{max(grades)}" if len(grades) > 1 else "")
 
 
 def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> Iterator[Article]:
