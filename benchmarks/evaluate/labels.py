@@ -145,23 +145,18 @@ def articles(news: Path) -> list[Article]:
     Raises:
         LabelError: a text is missing.
     """
+    again = {row["id"]: row for row in rows("labels_again")}
     return [
-        *(_ours(row, news) for row in rows("labels")),
+        *(_ours(row, again.get(row["id"]), news) for row in rows("labels")),
         *_with_labels(news, "recent_labelled"),
         *_with_labels(news, "labelled", "before"),
     ]
 
 
-def _ours(row: Mapping[str, str], news: Path) -> Article:
+def _ours(row: Mapping[str, str], again: Mapping[str, str] | None, news: Path) -> Article:
     text = _text(news, row["set"], row["id"])
-    again = _read_again().get(row["id"])
     grades = {t: _grade(row, column, again) for t, column in TOPICS.items()}
     return _article(text, row["set"], "labelled", row["lang"], grades, row["trap"])
-
-
-@cache
-def _read_again() -> Mapping[str, Mapping[str, str]]:
-    return {row["id"]: row for row in rows("labels_again")}
 
 
 def _grade(first: Mapping[str, str], column: str, again: Mapping[str, str] | None) -> Grade:

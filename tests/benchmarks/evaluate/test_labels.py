@@ -184,6 +184,7 @@ def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_labels(folder: Path, id: str, set_: str) -> None:
     head = "id,set,lang,half,stratum,nato,ct,nato_doubt,ct_doubt,trap"
+    (folder / "labels_again.csv").write_text("id,nato,ct,nato_doubt,ct_doubt,trap\n", encoding="utf-8")
     (folder / "labels.csv").write_text(f"{head}\n{id},{set_},en,build,nato,2,0,12,,passing\n", encoding="utf-8")
 
 
