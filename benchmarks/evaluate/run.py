@@ -14,13 +14,24 @@ from typing import Any
 from alerts.saved import load_alerts
 from benchmarks.evaluate import extraction, stories
 from benchmarks.evaluate.duplicates import DAILY, duplicate_figures
-from benchmarks.evaluate.labels import LABELS, ROOT, TOPICS, Article, articles, rows, sentences
+from benchmarks.evaluate.labels import (
+    LABELS,
+    ROOT,
+    TOPICS,
+    UNSEEN,
+    WRITTEN,
+    Article,
+    articles,
+    rows,
+    sentences,
+    written,
+)
 from benchmarks.evaluate.languages import language_figures
 from benchmarks.evaluate.measures import Figure
 from benchmarks.evaluate.readers import reader_figures
 from benchmarks.evaluate.report import as_json
 from benchmarks.evaluate.searches import limits, search_figures
-from benchmarks.evaluate.tags import SHOWN, Judged, confusion, judge, sentence_figures, tag_figures
+from benchmarks.evaluate.tags import SHOWN, Judged, confusion, judge, sentence_figures, tag_figures, written_figures
 from transforms.tag import Tagger
 from transforms.taxonomy import LANGUAGES, Taxonomy, load_taxonomy
 
@@ -112,6 +123,8 @@ def _duplicate_files(data: Data) -> list[Path]:
 PARTS = (
     Part("tags traps", _label_files, lambda data: tag_figures(judged(data))),
     Part("sentences", _label_files, _sentences),
+    Part("written", lambda _: [], lambda _: written_figures("written", judge(tagger(), written()))),
+    Part("unseen", lambda _: [], lambda _: written_figures("unseen", judge(tagger(), written(UNSEEN)))),
     Part("searches", _label_files, lambda data: search_figures(load_alerts(ALERTS), judged(data))),
     Part("languages", lambda data: [*_label_files(data), data / "news" / "sib200_dev.jsonl.gz"], _languages),
     Part("duplicates", _duplicate_files, lambda data: duplicate_figures(data / "news")),
@@ -136,11 +149,13 @@ def measured(data: Data, parts: Iterable[Part] = PARTS) -> dict[str, Figure]:
 def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any] | None) -> dict[str, Any]:
     """What `evaluation.json` holds: the figures, what they were measured on, and by which versions."""
     found = judged(data)
-    known = {j.article.language for j in found}
+    known = {j.article.language for j in found} | {article.language for article in written()}
     return {
         "figures": as_json(figures),
         "counts": dict(sorted(Counter(j.article.origin for j in found).items())),
         "languages": _languages_of([j.article for j in found if j.article.origin != "before"]),
+        "written": _languages_of(written()),
+        "unseen": len(written(UNSEEN)),
         "unlabelled_languages": sorted(LANGUAGES - known - {"any"}),
         "confusion": {
             f"{topic}/{form}/{half}": confusion(found, topic, form, half)
@@ -173,7 +188,8 @@ def _languages_of(labelled: Sequence[Article]) -> dict[str, dict[str, int]]:
 def hashes(data: Data) -> dict[str, str]:
     """File or folder → the first digits of its SHA-256; a folder's is that of its files' names and hashes."""
     used = sorted({path for part in PARTS for path in part.needs(data)})
-    committed = sorted(path for name in ("labels", "sentence_labels", "events") for path in LABELS.glob(f"{name}*.csv"))
+    lists = [path for name in ("labels", "sentence_labels", "events") for path in LABELS.glob(f"{name}*.csv")]
+    committed = [*sorted(lists), WRITTEN, UNSEEN]
     return {
         **{f"data/{path.relative_to(data)}": _digest(path) for path in used},
         **{str(path.relative_to(ROOT)): _digest(path) for path in (*committed, TAXONOMY, ALERTS)},
