@@ -12,7 +12,6 @@ from alerts.kinds.kind import Event
 from alerts.match import match_batch
 from delivery.deliver import deliver
 from delivery.outbox import Outbox, OweReport
-from delivery.smtp import Mailer
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import DeliveryState
 from newswatch.errors import StoreError
@@ -80,7 +79,7 @@ def test_an_event_is_told_once(es: Elasticsearch, names: Names, posted: Settings
     Press(es, names).publish(a_story(1))
     assert outbox.owe_events(EVENTS, WATCHING, NOW) == OweReport(created=2, existing=0)
     assert outbox.owe_events(EVENTS, WATCHING, NOW + timedelta(minutes=5)) == OweReport(created=0, existing=2)
-    assert deliver(es, names, posted, now=NOW, mailer=Mailer(posted)).sent == 1
+    assert deliver(es, names, posted, now=NOW).sent == 1
     (message,) = office.messages
     text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert EVENTS[0].headline in text

@@ -13,10 +13,10 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from delivery.deliver import BROKEN_IN_A_ROW, DeliverReport, deliver
+from delivery.channels.lines import BROKEN_IN_A_ROW
+from delivery.deliver import DeliverReport, deliver
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox, document
-from delivery.smtp import Mailer
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
@@ -71,10 +71,7 @@ class Desk:
         """One run."""
         settings = self.settings.model_copy(update=changes)
         self.walls = Bulkhead("deliver")
-        return deliver(
-            self.press.es, self.press.names, settings, now=self.now + after, mailer=Mailer(settings),
-            bulkhead=self.walls,
-        )  # fmt: skip
+        return deliver(self.press.es, self.press.names, settings, now=self.now + after, bulkhead=self.walls)
 
     def found(self, delivery: Delivery) -> Delivery:
         (one,) = self.outbox.get([delivery.id])
@@ -185,13 +182,11 @@ def test_a_fault_in_one_costs_itself(desk: Desk, office: PostOffice, kind: str) 
         if what == kind and (subject == BAD or (kind == "mail" and subject != last)):
             raise RuntimeError("broken on purpose")
 
-    (mail,) = (m.message_id for m in planned(desk, good))
+    (mail,) = (m.key for m in planned(desk, good))
     last = mail
     settings = desk.settings
     walls = Bulkhead("deliver", fault=fault)
-    report = deliver(
-        desk.press.es, desk.press.names, settings, now=NOW, mailer=Mailer(settings), bulkhead=walls
-    )  # fmt: skip
+    report = deliver(desk.press.es, desk.press.names, settings, now=NOW, bulkhead=walls)
     assert (report.sent, report.set_aside) == (1, 1)
     assert [received.recipients for received in office.taken] == [[GOOD]]
     assert desk.found(bad).state is DeliveryState.PENDING
@@ -203,9 +198,7 @@ def planned(desk: Desk, delivery: Delivery) -> Any:
     from delivery.compose import plan
     from delivery.mailbox import Mailbox
 
-    return plan(
-        Mailbox(GOOD), [delivery], {}, {}, now=NOW, group=timedelta(0), domain="news.example"
-    ).mails  # fmt: skip
+    return plan(Mailbox(GOOD), [delivery], {}, {}, now=NOW, group=timedelta(0)).mails
 
 
 # ── stories and documents ────────────────────────────────────────────────────────────────────────────────────────────

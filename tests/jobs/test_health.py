@@ -8,8 +8,9 @@ from email.message import EmailMessage
 
 import pytest
 
-from delivery.smtp import Mailer
-from jobs.health import health, render, sections
+from delivery.channels.email import EMAIL
+from delivery.channels.email_smtp import Mailer
+from jobs.health import health, message_of, sections
 from newswatch.errors import NewswatchError
 from newswatch.feed import FeedHealth
 from store.feeds import FeedStore
@@ -65,11 +66,12 @@ def test_a_mail_of_very_many_feeds_tells_of_each_and_stays_small(operated: World
         for n, state in enumerate([FeedHealth.FAILING] * 200 + [FeedHealth.STALE])
     )
     told = sections(changes, operated.context.settings)
-    assert [(one["heading"], len(one["rows"]), len(one["brief"])) for one in told] == [
+    assert [(one.heading, len(one.rows), len(one.brief)) for one in told] == [
         ("Not read any more", 20, 180),
         ("Read, but look at them", 1, 0),
     ]
-    mail = render(Pending("<x@y>", NOW, changes, {}), operated.context.settings, OPERATOR)
+    settings = operated.context.settings
+    mail = EMAIL.render(message_of(Pending("x", NOW, changes, {}), settings, OPERATOR), settings).content
     for body in (mail.get_body(("plain",)), mail.get_body(("html",))):
         assert body
         assert all(f"Feed {n}" in body.get_content() for n in range(201))
