@@ -14,7 +14,7 @@ from jobs.health import health, message_of, sections
 from newswatch.errors import NewswatchError
 from newswatch.feed import FeedHealth
 from store.feeds import FeedStore
-from store.notices import HealthChange, NoticeStore, Pending
+from store.notices import HealthChange, NoticeStore, Pending, read_told
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 
@@ -134,3 +134,22 @@ def test_two_at_once_send_one_mail(operated: World, monkeypatch: pytest.MonkeyPa
         patched.setattr(NoticeStore, "read", lambda _: late)
         assert not health(operated.context).mailed
     assert len(mails(operated)) == 1
+
+
+def test_a_mail_begun_before_there_were_channels_goes_out_under_its_message_id(operated: World) -> None:
+    es, names = operated.context.es, operated.context.names
+    former = "<health.0123abcd@old.example>"
+    change = {"feed_id": "a", "title": "The A", "url": "https://a.example/rss", "before": "ok", "state": "failing"}
+    pending = {"message_id": former, "at": NOW.isoformat(), "changes": [change | {"since": None, "why": "it broke"}]}
+    document = {"kind": "feed-health", "told": {}, "pending": pending | {"told": {"a": "failing"}}}
+    es.index(index=names.notices, id="feed-health", document=document, refresh=True)
+    put(operated, "a", FeedHealth.FAILING)
+    assert not health(operated.context).mailed, "the change is told by the mail that was begun"
+    assert [mail["Message-ID"] for mail in mails(operated)] == [former]
+    told = NoticeStore(es, names).read()
+    assert (told.pending, told.key, told.told) == (None, former, {"a": "failing"})
+
+
+def test_what_the_operator_knew_before_there_were_channels_is_known() -> None:
+    known = read_told("feed-health", {"told": {"a": "gone"}, "message_id": "<x@y>", "at": NOW.isoformat()})
+    assert (known.told, known.key) == ({"a": "gone"}, "<x@y>")
