@@ -32,7 +32,6 @@ from delivery.corrections import announced
 from delivery.due import lease_of, look
 from delivery.links import Links
 from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
-from delivery.notify import why_not
 from delivery.outbox import Outbox, outcome_for, with_outcome
 from delivery.story_views import Story
 from delivery.writing import message_of
@@ -384,7 +383,7 @@ class _Worker:
             self._settle(carried, mail, DeliveryState.SENT, None, reference=result.reference)
             alerts = tuple(d.alert_id for d in mail.deliveries)
             return served(box, alerts, now), DeliverReport(sent=1)
-        why, refusal = why_not(result, to), result.refused.get(to)
+        why, refusal = result.why_not(to), result.refused.get(to)
         if refusal and refusal.permanent:
             self._settle(carried, mail, DeliveryState.FAILED, why)
             return answered(box, why), DeliverReport(failed=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from delivery.channels.channel import SendResult
 from delivery.channels.registry import channel_of
 from delivery.message import Message
 from newswatch.errors import NewswatchError
@@ -33,10 +32,4 @@ def notify(message: Message, settings: Settings) -> None:
     with closing(channel.open(settings)) as line:
         result = line.send(rendered.content, [address])
     if address not in result.accepted:
-        raise NewswatchError(f"“{message.subject}” to {address} could not be sent: {why_not(result, address)}")
-
-
-def why_not(result: SendResult, address: str) -> str:
-    """Why a message was not taken for an address, as far as its channel says. Pure."""
-    refusal = result.refused.get(address)
-    return refusal.reason if refusal else result.down or result.unknown or "no answer"
+        raise NewswatchError(f"“{message.subject}” to {address} could not be sent: {result.why_not(address)}")

@@ -40,6 +40,11 @@ class SendResult:
     reference: str = ""
     """What the channel calls the message, where it says so only in its answer; see `Rendered.reference`."""
 
+    def why_not(self, address: str) -> str:
+        """Why the message was not taken for an address, as far as the channel says."""
+        refusal = self.refused.get(address)
+        return refusal.reason if refusal else self.down or self.unknown or "no answer"
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:

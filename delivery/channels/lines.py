@@ -45,12 +45,11 @@ class Lines:
 
     def _note(self, name: str, result: SendResult, address: str) -> None:
         self._broken[name] = self._broken.get(name, 0) + 1 if result.broken else 0
-        refusal = result.refused.get(address)
         if result.down:
             self._down[name] = result.down
         elif self._broken[name] >= BROKEN_IN_A_ROW:
-            last = refusal.reason if refusal else result.unknown
-            self._down[name] = f"the line broke with {self._broken[name]} recipients in a row, the last time: {last}"
+            row = f"the line broke with {self._broken[name]} recipients in a row"
+            self._down[name] = f"{row}, the last time: {result.why_not(address)}"
 
     def down(self, channel: Channel) -> str | None:
         """Why nothing more is sent by the channel in this run; None: it works."""
