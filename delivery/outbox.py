@@ -55,11 +55,10 @@ class _Created:
 class Sent:
     """A mail that told a recipient of a story."""
 
-    key: str
+    reference: str
+    """What the channel calls it; empty where it has no names."""
     at: datetime
     subject: str = ""
-    reference: str = ""
-    """What the channel calls it; empty where it has no names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +215,7 @@ class Outbox:
         for one in self._of_stories(list(story_ids), recipient):
             for outcome in one.outcomes:
                 if outcome.recipient == recipient and outcome.state is DeliveryState.SENT and outcome.at:
-                    sent = Sent(outcome.key, outcome.at, outcome.subject, outcome.reference)
+                    sent = Sent(outcome.reference, outcome.at, outcome.subject)
                     found.setdefault(one.story_id, {}).setdefault(outcome.key, sent)
         return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in found.items()}
 

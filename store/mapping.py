@@ -292,6 +292,7 @@ DELIVERY: Json = {
     "refused": KEYWORD,
     "last_error": KEYWORD,
     "references": KEYWORD,
+    "message_ids": KEYWORD,  # of documents from before there were channels
     "published": DATE,
     "fetched_at": DATE,
     "indexed_at": DATE,
@@ -332,7 +333,14 @@ LABEL: Json = {
 }
 """What a reader said of a mail: one document per (saved search, story, recipient), the last word counts."""
 
-NOTICE: Json = {"kind": KEYWORD, "at": DATE, "key": KEYWORD, "told": UNINDEXED, "pending": UNINDEXED}
+NOTICE: Json = {
+    "kind": KEYWORD,
+    "at": DATE,
+    "key": KEYWORD,
+    "message_id": KEYWORD,  # of documents from before there were channels
+    "told": UNINDEXED,
+    "pending": UNINDEXED,
+}
 """`told` is the state that the operator knows of, `pending` a mail that was made and may or may not have gone out."""
 
 CODEC = "legacy_best_compression"

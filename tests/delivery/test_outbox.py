@@ -117,9 +117,7 @@ def of_former(delivery: Delivery, state: str) -> dict[str, Any]:
 
 
 def store_former(press: Press, delivery: Delivery, state: str) -> None:
-    """Into an index that has the former field, as every installation's has."""
     index = press.names.deliveries
-    press.es.indices.put_mapping(index=index, properties={"message_ids": {"type": "keyword"}})
     press.es.index(index=index, id=delivery.id, document=of_former(delivery, state), refresh=True)
 
 

@@ -13,6 +13,8 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
+from delivery.channels import registry
+from delivery.channels.email import EMAIL
 from delivery.channels.lines import BROKEN_IN_A_ROW
 from delivery.deliver import DeliverReport, deliver
 from delivery.mailbox import Mailboxes
@@ -374,7 +376,9 @@ def test_a_storm_of_451_puts_each_off_and_loses_nothing(desk: Desk, office: Post
     assert desk.deliver(timedelta(minutes=2)).sent == 12
 
 
-def test_a_worker_that_is_killed_by_a_mail_puts_its_recipient_off(desk: Desk, office: PostOffice) -> None:
+def test_a_worker_that_is_killed_by_a_mail_puts_its_recipient_off(
+    desk: Desk, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Four of four runs died of it, and everybody after it got nothing."""
 
     class Killed(BaseException):
@@ -389,8 +393,10 @@ def test_a_worker_that_is_killed_by_a_mail_puts_its_recipient_off(desk: Desk, of
 
     desk.owe(a_story(1), BAD, not_before=NOW - timedelta(hours=1))
     desk.owe(a_story(2), GOOD)
-    with pytest.raises(Killed):
-        deliver(desk.press.es, desk.press.names, desk.settings, now=NOW, mailer=Deadly())
+    with monkeypatch.context() as deadly:
+        deadly.setattr(registry, "CHANNELS", (replace(EMAIL, open=lambda settings: Deadly()),))
+        with pytest.raises(Killed):
+            desk.deliver()
     box = Mailboxes(desk.press.es, desk.press.names).get(BAD)
     assert (box.failures, box.retry_at is not None) == (1, True)
     assert desk.deliver(timedelta(seconds=10)).sent == 1

@@ -333,5 +333,5 @@ def test_what_the_operator_was_told_is_told_again_rather_than_never(world: World
     health(world.context)
     told = NoticeStore(es, names).read()
     assert told.told == {}
-    assert told.seq_no is not None
+    assert told.place is not None
     assert "notices/feed-health" in problems(world)
