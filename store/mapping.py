@@ -291,7 +291,8 @@ DELIVERY: Json = {
     "suppressed_by": KEYWORD,
     "refused": KEYWORD,
     "last_error": KEYWORD,
-    "message_ids": KEYWORD,
+    "references": KEYWORD,
+    "message_ids": KEYWORD,  # of documents from before there were channels
     "published": DATE,
     "fetched_at": DATE,
     "indexed_at": DATE,
@@ -303,7 +304,8 @@ DELIVERY: Json = {
     "own_lag_s": {"type": "long"},
     "detail": UNINDEXED,
 }
-"""`waiting` are the recipients still owed; `detail` holds passages and what became of each recipient."""
+"""`waiting` are the recipients still owed, `references` what channels call the messages that told it; `detail` holds
+passages and what became of each recipient."""
 
 MAILBOX: Json = {
     "address": KEYWORD,
@@ -331,7 +333,14 @@ LABEL: Json = {
 }
 """What a reader said of a mail: one document per (saved search, story, recipient), the last word counts."""
 
-NOTICE: Json = {"kind": KEYWORD, "at": DATE, "message_id": KEYWORD, "told": UNINDEXED, "pending": UNINDEXED}
+NOTICE: Json = {
+    "kind": KEYWORD,
+    "at": DATE,
+    "key": KEYWORD,
+    "message_id": KEYWORD,  # of documents from before there were channels
+    "told": UNINDEXED,
+    "pending": UNINDEXED,
+}
 """`told` is the state that the operator knows of, `pending` a mail that was made and may or may not have gone out."""
 
 CODEC = "legacy_best_compression"

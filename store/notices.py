@@ -33,13 +33,16 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A mail that was made; it may have gone out already."""
+    """A message that was made; it may have gone out already."""
 
-    message_id: str
+    key: str
+    """The idempotency key of the message."""
     at: datetime
     changes: tuple[HealthChange, ...]
     told: Mapping[str, str]
     """What the operator knows once it has arrived."""
+    reference: str = ""
+    """What the channel calls the message; empty where it has no names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,8 @@ class Told:
 
     told: Mapping[str, str] = field(default_factory=dict)
     pending: Pending | None = None
-    message_id: str | None = None
-    """Of the last mail that went out."""
+    key: str | None = None
+    """Of the last message that went out."""
     at: datetime | None = None
     place: Stored[None] | None = None
     """Where it stands, and as written when; None: nothing was told yet."""
@@ -82,7 +85,7 @@ class NoticeStore:
 
     def finish(self, was: Told, pending: Pending) -> bool:
         """Note that it has gone out."""
-        done = {"told": dict(pending.told), "message_id": pending.message_id, "at": pending.at.isoformat()}
+        done = {"told": dict(pending.told), "key": pending.key, "at": pending.at.isoformat()}
         return self._write(was, done)
 
     def _write(self, was: Told, document: Document) -> bool:
@@ -92,5 +95,11 @@ class NoticeStore:
 
 def read_told(_id: str, document: Mapping[str, Any]) -> Told:
     """What the operator knows by a document. Pure."""
-    names = ("told", "pending", "message_id", "at")
-    return load(Told, {name: document[name] for name in names if name in document})
+    names = ("told", "pending", "key", "at")
+    found = {name: document[name] for name in names if name in document}
+    if former := document.get("message_id"):  # until there were channels
+        found["key"] = former
+    pending = found.get("pending")
+    if pending and (former := pending.get("message_id")):
+        found["pending"] = {"key": former, "reference": former} | pending
+    return load(Told, found)

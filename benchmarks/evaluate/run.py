@@ -32,6 +32,7 @@ from benchmarks.evaluate.readers import reader_figures
 from benchmarks.evaluate.report import as_json
 from benchmarks.evaluate.searches import limits, search_figures
 from benchmarks.evaluate.tags import SHOWN, Judged, confusion, judge, sentence_figures, tag_figures, written_figures
+from delivery.channels.registry import parse_address
 from transforms.tag import Tagger
 from transforms.taxonomy import LANGUAGES, Taxonomy, load_taxonomy
 
@@ -125,7 +126,7 @@ PARTS = (
     Part("sentences", _label_files, _sentences),
     Part("written", lambda _: [], lambda _: written_figures("written", judge(tagger(), written()))),
     Part("unseen", lambda _: [], lambda _: written_figures("unseen", judge(tagger(), written(UNSEEN)))),
-    Part("searches", _label_files, lambda data: search_figures(load_alerts(ALERTS), judged(data))),
+    Part("searches", _label_files, lambda data: search_figures(load_alerts(ALERTS, parse_address), judged(data))),
     Part("languages", lambda data: [*_label_files(data), data / "news" / "sib200_dev.jsonl.gz"], _languages),
     Part("duplicates", _duplicate_files, lambda data: duplicate_figures(data / "news")),
     Part("stories", _story_files, _stories),
@@ -163,7 +164,7 @@ def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any]
             for form in SHOWN
             for half in ("build", "test")
         },
-        "searches": {search.id: {"limits": limits(search)} for search in load_alerts(ALERTS)},
+        "searches": {search.id: {"limits": limits(search)} for search in load_alerts(ALERTS, parse_address)},
         "latency": latency,
         "data": hashes(data),
         "versions": {
