@@ -23,6 +23,7 @@ from delivery.links import Action, Link, Links
 from ingest.urls import is_address
 from newswatch.alert import Passage
 from newswatch.article import Article, Evidence, Tag
+from newswatch.languages import Direction, direction
 from newswatch.mail_address import mail_address
 from newswatch.names_in_english import country
 from newswatch.settings import Settings
@@ -113,8 +114,7 @@ class StoryView:
     label: str
     """What kind of news it is, if not simply a new story."""
     language: str
-    direction: str
-    """`rtl` or `ltr`."""
+    direction: Direction
     outlet: str
     place: str
     published: str
@@ -252,7 +252,6 @@ def _shown(headline: str) -> str:
 
 # ── one story ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
 _LABELS = {
     "correction": "Correction",
     "retraction": "Retracted",
@@ -274,7 +273,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
         url=safe_url(article.address) if article else None,
         label=_LABELS[item.kind],
         language=(article.language if article else None) or "",
-        direction="rtl" if article and article.language in _RIGHT_TO_LEFT else "ltr",
+        direction=direction(article.language if article else None),
         outlet=one_line(article.source.name) if article else "",
         place=country(article.source.country) if article else "",
         published=when(article.published) if article and article.published else "",

@@ -264,7 +264,7 @@ class Tagger:
         self._entities = tuple(_entity(key, entity) for key, entity in taxonomy.entities.items())
         self._dated_rules: dict[int, tuple[GazetteerEntity, NameGroup]] = {}
         compiled = _Compiled()
-        self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
+        self._languages = taxonomy.languages
         self._compile(compiled)
         self._topical = [tuple(rule for rule in rules if rule.context < 0) for rules in compiled.rules]
         self._contextual = [tuple(rule for rule in rules if rule.context >= 0) for rules in compiled.rules]

@@ -22,7 +22,7 @@ from benchmarks.evaluate.report import as_json
 from benchmarks.evaluate.searches import limits, search_figures
 from benchmarks.evaluate.tags import SHOWN, Judged, confusion, judge, sentence_figures, tag_figures
 from transforms.tag import Tagger
-from transforms.taxonomy import LANGUAGES, Taxonomy, load_taxonomy
+from transforms.taxonomy import Taxonomy, load_taxonomy
 
 TAXONOMY = ROOT / "config" / "taxonomy.yaml"
 ALERTS = ROOT / "config" / "alerts.yaml"
@@ -141,7 +141,7 @@ def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any]
         "figures": as_json(figures),
         "counts": dict(sorted(Counter(j.article.origin for j in found).items())),
         "languages": _languages_of([j.article for j in found if j.article.origin != "before"]),
-        "unlabelled_languages": sorted(LANGUAGES - known - {"any"}),
+        "unlabelled_languages": sorted(taxonomy().languages - known),
         "confusion": {
             f"{topic}/{form}/{half}": confusion(found, topic, form, half)
             for topic in TOPICS
