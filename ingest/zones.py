@@ -140,7 +140,8 @@ def zone_named(name: str, when: datetime, hints: Hints) -> tzinfo | str | None:
     if upper in _DAYLIGHT or "/" in name:
         return _in_database(_DAYLIGHT.get(upper, name), when)
     meanings, spoken = _BY_PLACE.get(upper, {}), languages().get(known_as(hints.language or ""))
-    known = (meanings.get(hints.country or ""), spoken.zones.get(upper) if spoken else None, meanings.get(""))
+    by_country = meanings.get(hints.country) if hints.country else None
+    known = (by_country, spoken.zones.get(upper) if spoken else None, meanings.get(""))
     offset = next((meaning for meaning in known if meaning), None) or _table().get(upper)
     if offset == "?":
         return f"the zone {upper} has several meanings"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from newswatch import config
@@ -46,9 +46,13 @@ def load_languages(*folders: Path) -> Mapping[str, Language]:
     return found
 
 
+Fault = tuple[str, str]
+"""Path of what is wrong in the file, and what is wrong with it."""
+
+
 @cache
 def _schema() -> TypeAdapter[Language]:
-    return TypeAdapter(Annotated[Language, AfterValidator(_sound)])
+    return TypeAdapter(Language)
 
 
 def _load(code: str, path: Path) -> Language:
@@ -56,44 +60,39 @@ def _load(code: str, path: Path) -> Language:
         raise ConfigError(path, None, "has a name that is no code of a language (two or three small letters)")
     root, data = config.document(path)
     try:
-        return _schema().validate_python(data)
+        language = _schema().validate_python(data)
     except ValidationError as error:
         raise config.fault(path, root, error) from error
-
-
-def _sound(language: Language) -> Language:
-    faults = [*_not_whole(language), *_no_zones(language)]
-    if any(not 1 <= month <= 12 for month in language.dates.months.values()):
-        faults.append("dates.months: a month is a number from 1 to 12")
-    if faults:
-        raise ValueError("; ".join(faults))
+    if faults := [*_not_whole(language), *_wrong_values(language)]:
+        lines = [config.line_of(root, tuple(where.split("."))) for where, _ in faults]
+        told = (f"line {line}: {where}: {what}" for line, (where, what) in zip(lines, faults, strict=True))
+        raise ConfigError(path, min(lines), "; ".join(told))
     return language
 
 
-def _not_whole(language: Language) -> list[str]:
+def _not_whole(language: Language) -> Iterator[Fault]:
     """What is needed is given, or said to be missing: nothing is forgotten in silence."""
     parts = dict(needed(language))
     covered = {path for path in parts if any(_within(path, missing) for missing in language.without)}
-    forgotten = [path for path, given in parts.items() if not given and path not in covered]
-    stale = [path for path, given in parts.items() if given and path in covered]
-    unknown = [missing for missing in language.without if not any(_within(path, missing) for path in parts)]
-    return [
-        *(f"{path}: to be given, or to be named under `without`" for path in forgotten),
-        *(f"{path}: given, and named under `without`" for path in stale),
-        *(f"without: {missing} is no part that a language needs" for missing in unknown),
-    ]
+    for path, is_given in parts.items():
+        if is_given == (path in covered):
+            yield path, "given, and named under `without`" if is_given else "to be given, or named under `without`"
+    for missing in language.without:
+        if not any(_within(path, missing) for path in parts):
+            yield "without", f"{missing} is no part that a language needs"
 
 
 def _within(path: str, part: str) -> bool:
     return f"{path}.".startswith(f"{part}.")
 
 
-def _no_zones(language: Language) -> list[str]:
-    return [
-        f"zones: {name}: {offset} is no zone's name with its offset"
-        for name, offset in language.zones.items()
-        if not (_ZONE.fullmatch(name) and _OFFSET.fullmatch(offset))
-    ]
+def _wrong_values(language: Language) -> Iterator[Fault]:
+    for name, offset in language.zones.items():
+        if not (_ZONE.fullmatch(name) and _OFFSET.fullmatch(offset)):
+            yield f"zones.{name}", f"{offset!r} is no offset from UTC, or the name is none"
+    for name, month in language.dates.months.items():
+        if not 1 <= month <= 12:
+            yield f"dates.months.{name}", f"{month} is no month"
 
 
 def _fault_among(found: Mapping[str, Language], code: str) -> str | None:

@@ -64,7 +64,7 @@ def expand(form: str) -> list[str]:
 
 def _checked_language(language: str) -> str:
     if language != ANY and language not in languages():
-        raise ValueError(f"{language!r} is no language that is known: one of {', '.join((ANY, *languages()))}")
+        raise ValueError(f"{language!r} is no language that is known: add a file for it (docs/languages.md)")
     return language
 
 
