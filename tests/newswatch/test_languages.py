@@ -260,3 +260,20 @@ def test_direction_is_what_cldr_says() -> None:
         except UnknownLocaleError:
             expected = "ltr"
         assert (direction(code) == "rtl") is (expected == "rtl"), code
+
+
+def test_the_page_on_languages_tells_what_is_known_of_which() -> None:
+    page = (ROOT / "docs" / "languages.md").read_text(encoding="utf-8")
+    assert overview() in page, f"docs/languages.md should hold:\n{overview()}"
+
+
+def overview() -> str:
+    """The table of `docs/languages.md`."""
+    parts = ["analyzer", "authors", "labels", "prompts", "walls.consent", "walls.robots", "walls.paid", "notices"]
+    lines = ["| language | " + " | ".join(f"`{part}`" for part in parts) + " |", "|---" * (len(parts) + 1) + "|"]
+    for code, language in languages().items():
+        given = dict(needed(language))
+        counts = (sum(has for path, has in given.items() if f"{path}.".startswith(f"{part}.")) for part in parts)
+        cells = (str(count) if count else "·" for count in counts)
+        lines.append(f"| {Locale('en').languages[code]} (`{code}`) | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
