@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Container
 from functools import lru_cache
 from typing import Any
 
@@ -338,6 +339,18 @@ def missing(wanted: Json, present: Json) -> Json:
         elif deeper := missing(field.get("properties", {}), present[name].get("properties", {})):
             lacking[name] = {"properties": deeper}
     return lacking
+
+
+def analyzed_by(analyzers: Container[str], properties: Json) -> Json:
+    """`properties` for an index that has only these analyzers: other text is analyzed as text without a language."""
+    fields: Json = {}
+    for name, field in properties.items():
+        if "properties" in field:
+            fields[name] = field | {"properties": analyzed_by(analyzers, field["properties"])}
+        else:
+            is_known = "analyzer" not in field or field["analyzer"] in analyzers
+            fields[name] = field if is_known else field | _text()
+    return fields
 
 
 def article_template(names: Names, settings: Settings) -> Json:
