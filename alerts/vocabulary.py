@@ -111,11 +111,15 @@ def _require_slices(names: Names, indices: Iterable[str]) -> None:
 
 
 def _require_one_analysis(es: Elasticsearch, indices: frozenset[str]) -> None:
-    """Refuse indices that analyze otherwise than the first: until they are upgraded, older months do."""
+    """Refuse indices that analyze otherwise than the first: until they are upgraded, older months do.
+
+    They are of an older version, or were made before a language was added.
+    """
     if len(indices) < 2:
         return
-    meta = es.indices.get_mapping(index=sorted(indices), filter_path="*.mappings._meta.newswatch_version").body
-    if len({json.dumps(meta.get(index)) for index in indices}) > 1:
+    path = "*.mappings._meta.newswatch_version,*.mappings.properties.stemmed.properties.*.analyzer"
+    meta = es.indices.get_mapping(index=sorted(indices), filter_path=path).body
+    if len({json.dumps(meta.get(index), sort_keys=True) for index in indices}) > 1:
         raise UnreadableError("the articles stand in indices of several versions")
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from newswatch.languages import Direction
+
 MessageKind = Literal["story", "group", "digest", "reply"]
 
 
@@ -60,7 +62,7 @@ class About:
 
     url: str | None = None
     language: str = ""
-    direction: Literal["ltr", "rtl"] = "ltr"
+    direction: Direction = "auto"
     outlet: str = ""
     place: str = ""
     published: str = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import quote
 
 from alerts.kinds import EVENT_KINDS
@@ -12,7 +11,7 @@ from delivery.compose import Item
 from delivery.links import Action, Link, Links
 from delivery.message import About, Answers, OtherView, Piece, Quote, StoryView, TagView
 from delivery.words import one_line, safe_url, shortened, visible, when
-from newswatch import names_in_english
+from newswatch import languages, names_in_english
 from newswatch.alert import Passage
 from newswatch.article import Article, Evidence, Tag
 from newswatch.settings import Settings
@@ -26,7 +25,6 @@ _CONTEXT = 60
 """Characters shown on either side of a tag's evidence."""
 KIBANA_ARTICLES = "19f5d989-7741-577c-8665-2b2331a991da"
 """The data view of the articles in Kibana, as `kibana.build` names it: without it Discover takes the one last used."""
-_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
 LABELS = {
     "correction": "Correction",
     "retraction": "Retracted",
@@ -88,7 +86,7 @@ def _about(article: Article, story_id: str, settings: Settings, *, with_lead: bo
     return About(
         url=safe_url(article.address),
         language=article.language or "",
-        direction=_direction(article.language),
+        direction=languages.direction(article.language),
         outlet=one_line(article.source.name),
         place=names_in_english.country(article.source.country),
         published=when(article.published) if article.published else "",
@@ -97,10 +95,6 @@ def _about(article: Article, story_id: str, settings: Settings, *, with_lead: bo
         news_url=_news_url(story_id, settings),
         kibana_url=_kibana_url(story_id, settings),
     )
-
-
-def _direction(language: str | None) -> Literal["ltr", "rtl"]:
-    return "rtl" if language in _RIGHT_TO_LEFT else "ltr"
 
 
 def _other(article: Article) -> OtherView:

@@ -13,13 +13,14 @@ from ingest.urls import absolute, canonicalize, domain_of, is_address, known_id,
 from newswatch.article import Article, Provenance, Source, TextStatus
 from newswatch.entry import Entry
 from newswatch.feed import Feed
+from newswatch.languages import is_dense
 
 SHORT_CHARS: Final = 1_200
 """A feed's text below this is a teaser: the page is asked for."""
-SHORT_CHARS_CJK: Final = 400
+SHORT_CHARS_DENSE: Final = 400
+"""In a language whose characters say much each."""
 SENTENCE_CHARS: Final = 40
 """So much more than the feed a page must say before it is more than its summary and a prompt."""
-_CJK: Final = ("zh", "ja", "ko")
 
 
 def wants_page(entry: Entry, feed: Feed) -> bool:
@@ -113,7 +114,7 @@ def _feed_text(entry: Entry) -> str:
 
 
 def _short(language: str | None) -> int:
-    return SHORT_CHARS_CJK if language in _CJK else SHORT_CHARS
+    return SHORT_CHARS_DENSE if is_dense(language) else SHORT_CHARS
 
 
 def _weigh(entry: Entry, page: Extracted | None) -> tuple[str, TextStatus]:

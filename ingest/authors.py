@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 from ingest import text
+from newswatch.languages import alternatives, gathered
 
 MAX_CHARS: Final = 1_000
 """What is longer names nobody."""
@@ -23,23 +25,29 @@ _NOBODY: Final = re.compile(
 )
 """What stands where no name was given: an address, a number, a template's blank."""
 _CDATA: Final = re.compile(r"^\s*<!\[CDATA\[(.*?)\]\]>\s*$", re.DOTALL)
-_BY: Final = re.compile(
-    r"^(?i:by|(?:written|reporting) by|von|par|por|door|av|af|przez|autor(?:a|e|es|in)?|author|автор|текст|text|oleh"
-    r"|írta|بقلم|نوشته|작성자|文|撰文)\b(?:\s*[:：/]\s*|\s+)(?=[^\W\d_a-zа-яё])"
-)
+
+
+@cache
+def _by() -> re.Pattern[str]:
+    before = alternatives(lambda language: language.authors.by)
+    return re.compile(rf"^(?i:{before})\b(?:\s*[:：/]\s*|\s+)(?=[^\W\d_a-zа-яё])")
+
+
 _BETWEEN: Final = re.compile(r"\s*[;|·•、，،؛\n]\s*|\s*,\s*")
-_AND: Final = re.compile(
-    r"\s+(?:&|and|und|et|y|e|en|og|och|i|a|és|ja|și|și|ir|un|dhe|dan|và|ve|и|й|і|та|και|و|اور|और)\s+"
-)
-# fmt: off
-_OF_NAMES: Final = frozenset(
-    {
-        "abu", "af", "al", "av", "bin", "bint", "d", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos",
-        "du", "e", "el", "ibn", "la", "las", "le", "los", "ten", "ter", "van", "von", "y", "zu", "zum", "zur",
-    }
-)
-# fmt: on
-"""Small words within people's names; any other, as in `Ministry of Defence`, is no person's."""
+
+
+@cache
+def _and() -> re.Pattern[str]:
+    words = "|".join(map(re.escape, gathered(lambda language: language.authors.joined_by)))
+    return re.compile(rf"\s+(?:&|{words})\s+")
+
+
+@cache
+def _particles() -> frozenset[str]:
+    """Small words within people's names; any other, as in `Ministry of Defence`, is no person's."""
+    return frozenset(gathered(lambda language: language.authors.particles))
+
+
 _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,8}")
 """A name in a script that writes it as one word."""
 
@@ -55,7 +63,7 @@ def names_in(written: str) -> tuple[str, ...]:
         plain = bare["behind"] or bare["before"]
     markup = plain if "<" in plain else plain.replace("\n", " · ")  # in HTML a line break is a blank
     line = text.one_line(text.from_markup(markup)).strip(" ,;|·\"'").removeprefix("mailto:")
-    by = _BY.match(line)
+    by = _by().match(line)
     line = line[by.end() :] if by else line
     return () if _NOBODY.fullmatch(line) else _apart(line)
 
@@ -63,7 +71,7 @@ def names_in(written: str) -> tuple[str, ...]:
 def _apart(line: str) -> tuple[str, ...]:
     """Several people, where each part is written as a name is; `Roe, Jane` is one."""
     parts = [part for part in _BETWEEN.split(line) if part]
-    people = [name for part in parts for name in _AND.split(part)]
+    people = [name for part in parts for name in _and().split(part)]
     for names in (people, parts):
         if len(names) > 1 and all(map(_is_name, names)):
             return tuple(names)
@@ -75,4 +83,4 @@ def _is_name(part: str) -> bool:
     if len(words) == 1:
         return _UNSPACED.fullmatch(part) is not None
     small = (word for word in words if word.isalpha() and word.islower())
-    return len(words) <= MAX_WORDS and all(word in _OF_NAMES for word in small)
+    return len(words) <= MAX_WORDS and all(word in _particles() for word in small)

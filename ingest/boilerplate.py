@@ -1,6 +1,7 @@
 """What stands on an article page and is not the article: cut from the tree before extraction, from the text after.
 
-Every rule here is of the web, not of a publisher: lists of links, hidden elements, asides, prompts to read on.
+Every rule here is of the web, not of a publisher: lists of links, hidden elements, asides, prompts to read on. The
+words of prompts are in the languages' files (`newswatch.languages`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Final
 
 from lxml import etree
+
+from newswatch.languages import alternatives
 
 # fmt: off
 BLOCKS: Final = frozenset(
@@ -65,69 +68,47 @@ LABEL_SHARE: Final = 0.3
 TITLE_LINES: Final = 6
 """How far down in the text the page's title is looked for."""
 
-_PROMPTS: Final = r"""
-# English
-read (?:more|also|next|the full)|also read|see also|related(?: (?:news|articles?|stories|topics?|content))?\b
-more (?:from|on|about)\b.{0,60}$|don.t miss|you may also like|recommended|most (?:read|popular)|watch ?:|listen ?:
-click here|sign up\b|subscribe\b|follow (?:us|me|him|her|them|@|along)|share (?:this|on)|like this (?:story|article)
-join (?:our|us)|get (?:the latest|our|daily|breaking)|download (?:our|the) app|advertisement|sponsored
-all rights reserved|copyright|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscribing)
-(?:image|photo|foto|bild|picture|video|source|quelle|fuente|fonte)s? ?(?:credit|source)? ?[:/]|tags? *:? *$|comments? *$
-# German
-lesen sie (?:auch|hier|mehr)|lies (?:auch|mehr)|mehr (?:zum thema|dazu|lesen|infos)|auch interessant|das könnte sie
-weitere (?:artikel|informationen|themen|meldungen)|jetzt (?:lesen|abonnieren|anmelden|testen)|zum (?:artikel|thema)
-newsletter|empfohlener redaktioneller
-# French
-lire (?:aussi|plus|la suite)|à lire|voir aussi|sur le même sujet|inscrivez-vous|abonnez-vous|article réservé
-# Spanish, Italian, Portuguese
-leer (?:más|también|además)|lea también|ver (?:más|también)|te puede interesar|suscr[ií]be|más información
-noticias? relacionad|leggi (?:anche|tutto|di più)|iscriviti|abbonati|per approfondire|potrebbe interessarti
-leia (?:também|mais)|veja (?:também|mais)|saiba mais|assine|inscreva
-# Dutch, Polish, Czech, the Nordic languages
-lees (?:ook|meer)|bekijk (?:ook|hier)|meld je aan|czytaj (?:więcej|też|także|również)|przeczytaj
-zobacz (?:też|także|również|więcej)|čtěte (?:také|více)|přečtěte|mohlo by vás
-läs (?:också|mer|även)|les (?:også|mer)|læs (?:også|mere)|lue (?:myös|lisää)
-# Russian, Ukrainian, Turkish, Romanian, Greek, Arabic
-читайте (?:также|ещё|далее|також)|читать (?:также|далее)|подписывайтесь|подпишитесь|підписуйтесь
-(?:devamını|ayrıca) oku|abone ol|citește (?:și|mai)|διαβάστε (?:επίσης|ακόμα|περισσότερα)
-اقرأ (?:أيضا|المزيد)|أخبار ذات صلة
-# Chinese, Japanese, Indonesian, Vietnamese
-相关(?:新闻|阅读|报道)|延伸閱讀|関連(?:記事|ニュース)|あわせて読みたい|baca juga|simak juga|xem thêm
-"""
-"""How prompts begin, a language or two a block; what follows is no part of the article."""
-_PROMPT: Final = re.compile(
-    rf"^\W*(?:{'|'.join(line for line in _PROMPTS.splitlines() if line and not line.startswith('#'))})", re.IGNORECASE
-)
 
-_SLOTS: Final = r"""
-ads?|advertisement|(?:skip|close) ad(?:vertisement)?|anzeige|werbung|publicité|passer la publicité|publicidade?|anuncio
-pubblicità|advertentie|annons|annonser?|annonce|mainos|reklam[aāeăë]?|reklaam|reclamă|hirdetés|oglas|διαφήμιση|реклама
-iklan|quảng cáo|โฆษณา|広告|廣告|广告|광고|إعلان|اعلان|تبلیغات|פרסומת|विज्ञापन|বিজ্ঞাপন
-(?:(?:story|article|post) )?continues? (?:reading )?(?:below|after)(?: (?:this |the )?ad(?:vert(?:isement)?)?)?
-"""
-_SLOT: Final = re.compile(
-    rf"\W*(?:{'|'.join(filter(None, _SLOTS.splitlines()))})\W*"
-    r"|(?:\$\$|\{\{|\[\[|%%|##)\s*\w+\s*(?:\$\$|\}\}|\]\]|%%|##)",
-    re.IGNORECASE,
-)
-"""A line that says `advertisement` and nothing else, and a template's mark for one."""
+@cache
+def _prompt() -> re.Pattern[str]:
+    """How prompts begin; what follows is no part of the article."""
+    credits = rf"(?:{alternatives(lambda language: language.prompts.credits)})s? ?(?:credit|source)? ?[:/]"
+    begins = alternatives(lambda language: language.prompts.opening, credits, "©", r"\(c\) \d{4}")
+    return re.compile(rf"^\W*(?:{begins})", re.IGNORECASE)
 
-_ADDRESSED: Final = re.compile(
-    r"(?:our|your|daily|weekly|free|the|this|unser\w*|notre|nuestr\w+|nostra|nossa|onze|vårt|nasz\w*) (?:\S+ ){0,3}"
-    r"newsletter|newsletters?\b.{0,60}\b(?:you|your|us|inbox|dir|dich|ihnen|ihr|vous|votre|anmelden|abonnieren)\b"
-    r"|sign up (?:for|to|here|now)\b|sign in|follow (?:us|our)\b|follow @\w+ (?:on|for|and)\b"
-    r"|subscribe (?:now|today|here|for|and you)|subscribe to (?:our|the|my|this|us)\b.{0,40}"
-    r"(?:newsletter|channel|podcast|page|feed|updates|alerts|app|magazine|paper|service|youtube|telegram|whatsapp)"
-    r"|all rights reserved|©|\(c\) \d{4}|an error (?:has )?occurred|thank(?:s| you) for (?:signing|subscrib)|click here"
-    r"|our app|push.?(?:notifications?|nachrichten)"
-    r"|(?:abonn(?:ez-|iere|ati)|inscri(?:vez-|va-se)|suscr[ií]b|iscriviti|assine|meld je|подпи(?:шитесь|сывайтесь)"
-    r"|підпи(?:шіться|суйтесь)|abone ol|prenumer).{0,60}?(?:\b(?:nos|notre|nuestr|nostr|noss|onze|unser|vår|naš|bizim"
-    r"|наш|infolettre|lettres? d|bolet[ií]n|nieuwsbrief|nyhetsbrev|bülten|рассылк|розсилк|digital|premium"
-    r"|gr[aá]tis|gratuit|maintenant|ahora|subito|agora|jetzt|nu\b|сейчас|зараз|hemen|facebook|instagram|telegram|whatsapp|youtube|twitter"
-    r"|google|app\b|canal|kanal|канал|[a-z]*newsletter|e-?mail)|[€$£₺₽]|!\W*$)",
-    re.IGNORECASE,
-)
-"""Words with which a page sells itself to its reader: with them even a sentence may be a prompt."""
+
+@cache
+def _slot() -> re.Pattern[str]:
+    """A line that says `advertisement` and nothing else, and a template's mark for one."""
+    slots = alternatives(lambda language: language.prompts.slots)
+    marks = r"(?:\$\$|\{\{|\[\[|%%|##)\s*\w+\s*(?:\$\$|\}\}|\]\]|%%|##)"
+    return re.compile(rf"\W*(?:{slots})\W*|{marks}", re.IGNORECASE)
+
+
+_LURES: Final = (
+    "digital", "premium", "facebook", "instagram", "telegram", "whatsapp", "youtube", "twitter", "google", r"app\b",
+    "[a-z]*newsletter", "e-?mail",
+)  # fmt: skip
+"""What an appeal to subscribe names in every language."""
+
+
+@cache
+def _addressed() -> re.Pattern[str]:
+    """Words with which a page sells itself to its reader: with them even a sentence may be a prompt."""
+    ours = alternatives(lambda language: language.prompts.ours)
+    yours = alternatives(lambda language: language.prompts.yours)
+    subscribe = alternatives(lambda language: language.prompts.subscribe)
+    lures = alternatives(lambda language: language.prompts.lures, *_LURES)
+    appeals = alternatives(
+        lambda language: language.prompts.appeals,
+        rf"(?:{ours}) (?:\S+ ){{0,3}}newsletter",
+        rf"newsletters?\b.{{0,60}}\b(?:{yours})\b",
+        rf"(?:{subscribe}).{{0,60}}?(?:\b(?:{lures})|[€$£₺₽]|!\W*$)",
+        "©",
+        r"\(c\) \d{4}",
+    )
+    return re.compile(appeals, re.IGNORECASE)
+
 
 Path = tuple[tuple[str, str], ...]
 """From an element up: each element's name and class."""
@@ -449,11 +430,11 @@ def _is_prompt(line: str, linked: Container[str]) -> bool:
     """A label, a link or an appeal to the reader. What begins like one and is a sentence belongs to the article."""
     if len(line) >= PROMPT_CHARS:
         return False
-    if _SLOT.fullmatch(line):
+    if _slot().fullmatch(line):
         return True
-    if not _PROMPT.match(line):
+    if not _prompt().match(line):
         return False
-    return not is_sentence(line) or _ADDRESSED.search(line) is not None or key(line) in linked
+    return not is_sentence(line) or _addressed().search(line) is not None or key(line) in linked
 
 
 def _without_titles(lines: list[str], titles: Iterable[str]) -> list[str]:

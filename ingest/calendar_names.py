@@ -1,4 +1,7 @@
-"""The names of months and days of the week, in the languages of the world's news: from CLDR, as `babel` has it."""
+"""The names of months and days of the week, in the languages of the world's news: from CLDR, as `babel` has it.
+
+The languages' files (`newswatch.languages`) say which locales are read, and the names that CLDR lacks.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-LOCALES: Final = (
-    "af", "am", "ar", "ar_DZ", "ar_LB", "ar_MA", "az", "be", "bg", "bn", "bs", "ca", "cs", "da", "de", "de_AT", "el",
-    "en", "es", "et", "fa", "fi", "fil", "fr", "gl", "gu", "ha", "he", "hi", "hr", "hu", "hy", "id", "ig", "is", "it",
-    "ja", "ka", "kk", "km", "kn", "ko", "ky", "lo", "lt", "lv", "mk", "ml", "mn", "mr", "ms", "my", "nb", "ne", "nl",
-    "nn", "pa", "pl", "ps", "pt", "ro", "ru", "si", "sk", "sl", "so", "sq", "sr", "sr_Latn", "sv", "sw", "ta", "te",
-    "th", "tr", "uk", "ur", "vi", "yo", "zh",
-)  # fmt: skip
-"""Whose names are known. Algeria's, Lebanon's and Morocco's stand for the three ways Arabic names the months."""
+from newswatch.languages import known_as, languages
 
 # fmt: off
 _ENGLISH: Final = (
@@ -29,8 +25,6 @@ _ENGLISH_DAYS: Final = (
 # fmt: on
 ENGLISH_MONTHS: Final = {name: number for number, names in enumerate(_ENGLISH, 1) for name in names}
 ENGLISH_WEEKDAYS: Final = {name: number for number, names in enumerate(_ENGLISH_DAYS) for name in names}
-_MORE: Final = {("mrz", "de"): 3, ("maerz", "de"): 3, ("setiembre", "es"): 9, ("mrt", "nl"): 3, ("мая", "ru"): 5}
-"""Months that are written so and are not in CLDR."""
 SHORTENED: Final = 3
 """So many letters of a month's name name it, where no other month begins so."""
 
@@ -69,7 +63,8 @@ def weekdays(name: str, language: str | None) -> frozenset[int]:
 
 
 def _meanings(found: Mapping[int, set[str]], language: str | None) -> frozenset[int]:
-    spoken = frozenset(number for number, languages in found.items() if language in languages)
+    code = known_as(language or "")
+    spoken = frozenset(number for number, spoken_in in found.items() if code in spoken_in)
     return spoken or frozenset(found)
 
 
@@ -82,8 +77,9 @@ def _begun(key: str) -> frozenset[int]:
 @cache
 def _months() -> Names:
     names = _of_locales("months", ("wide", "abbreviated"))
-    for (name, language), number in _MORE.items():
-        names.setdefault(plain(name), {}).setdefault(number, set()).add(language)
+    for code, language in languages().items():
+        for name, number in language.dates.months.items():
+            names.setdefault(plain(name), {}).setdefault(number, set()).add(code)
     return names
 
 
@@ -92,21 +88,30 @@ def _weekdays() -> Names:
     return _of_locales("days", ("wide", "abbreviated", "short", "narrow"))
 
 
+def locales() -> dict[str, str]:
+    """CLDR's locales whose names are known → the code of their language."""
+    return {
+        locale: code
+        for code, language in languages().items()
+        for locale in ((code,) if language.dates.locales is None else language.dates.locales)
+    }
+
+
 def _of_locales(kind: str, widths: tuple[str, ...]) -> Names:
     """Takes a second, once: read from `babel` when a name that is not English is met for the first time."""
     from babel import Locale
 
     names: Names = {}
-    for code in LOCALES:
-        tables = getattr(Locale.parse(code), kind)
+    for locale, code in locales().items():
+        tables = getattr(Locale.parse(locale), kind)
         for context in ("format", "stand-alone"):
             for width in widths:
                 for number, name in tables[context].get(width, {}).items():
-                    _add(names, plain(name), number, code.partition("_")[0])
+                    _add(names, plain(name), number, code)
     return names
 
 
-def _add(names: Names, key: str, number: int, language: str) -> None:
+def _add(names: Names, key: str, number: int, code: str) -> None:
     one_letter = len(key) < 2 and key.isascii()
     if key and not one_letter and not any(char.isdigit() for char in key):
-        names.setdefault(key, {}).setdefault(number, set()).add(language)
+        names.setdefault(key, {}).setdefault(number, set()).add(code)

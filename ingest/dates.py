@@ -17,6 +17,7 @@ from typing import Final
 from ingest import calendar_names
 from ingest.calendar_names import months, weekdays
 from ingest.zones import NO_HINTS, Hints, is_zone_name, offset_of, zone_named
+from newswatch.languages import Dates, alternatives, gathered, known_as, languages
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 """News on the web is younger; 1970 is a zero, 1900 a default."""
@@ -61,7 +62,8 @@ def _of_our_count(when: datetime, hints: Hints) -> datetime:
     Raises:
         _NoDateError: the year is of a calendar that is not known, or not read.
     """
-    if when.year in _BUDDHIST_YEARS and {hints.language, hints.country} & _BUDDHIST_PLACES:
+    is_buddhist = _language(hints).buddhist_years or hints.country in _BUDDHIST_PLACES
+    if when.year in _BUDDHIST_YEARS and is_buddhist:
         return when.replace(year=when.year - _BUDDHIST)
     if any(when.year in years for years in (*_OTHER_YEARS, _BUDDHIST_YEARS)):
         raise _NoDateError(f"has the year {when.year}, which is of another calendar")
@@ -111,29 +113,35 @@ def _epoch(written: str) -> datetime | None:
 
 # ── everything else ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-_AM: Final = r"a\.?\s?m\b\.?|오전|午前|上午|早上|凌晨|ص(?!\w)|صباحا(?!\w)|π\.?μ\b\.?|öö\b|ق\.?ظ"
-_PM: Final = r"p\.?\s?m\b\.?|오후|午後|下午|晚上|م(?!\w)|مساء(?!\w)|μ\.?μ\b\.?|ös\b|ب\.?ظ"
-_BEFORE: Final = rf"(?<![\d:.+-])(?:(?:(?P<am1>{_AM})|(?P<pm1>{_PM}))\s?)?"
-_AFTER: Final = rf"\s?(?:(?P<am2>{_AM})|(?P<pm2>{_PM}))"
+_BEFORE: Final = r"(?<![\d:.+-])(?:(?:(?P<am1>{am})|(?P<pm1>{pm}))\s?)?"
+_AFTER: Final = r"\s?(?:(?P<am2>{am})|(?P<pm2>{pm}))"
 _HOUR: Final = r"(?<![\d:.+-])(?P<hour>\d{1,2})"
-_UNIT: Final = r"(?:[時时点點시]|(?:uhr|heures|h)(?![^\W\d]))"
-_CLOCKS: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_BEFORE}{_HOUR}:(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<part>\d{{1,9}}))?)?(?![\d:])(?:{_AFTER})?",
-        rf"{_BEFORE}{_HOUR}\s?{_UNIT}\s?(?:(?P<minute>\d\d?)\s?(?:[分분]|(?!\d)))?(?:\s?(?P<second>\d\d?)\s?[秒초])?",
-        rf"{_HOUR}{_AFTER}",
+
+
+@cache
+def _clocks() -> tuple[re.Pattern[str], ...]:
+    """18:00:00, 18 Uhr 30, 6 PM, 18.00."""
+    am, pm = (alternatives(part) for part in (lambda language: language.dates.am, lambda language: language.dates.pm))
+    before, after = (part.replace("{am}", am).replace("{pm}", pm) for part in (_BEFORE, _AFTER))
+    hour = alternatives(lambda language: language.dates.hour)
+    minute = alternatives(lambda language: language.dates.minute)
+    second = alternatives(lambda language: language.dates.second)
+    patterns = (
+        rf"{before}{_HOUR}:(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<part>\d{{1,9}}))?)?(?![\d:])(?:{after})?",
+        rf"{before}{_HOUR}\s?(?:{hour})\s?(?:(?P<minute>\d\d?)\s?(?:(?:{minute})|(?!\d)))?"
+        rf"(?:\s?(?P<second>\d\d?)\s?(?:{second}))?",
+        rf"{_HOUR}{after}",
         r"(?<![\d.,:+-])(?P<hour>[01]?\d|2[0-3])\.(?P<minute>[0-5]\d)(?:\.(?P<second>[0-5]\d))?(?![\d.])"
-        rf"(?:{_AFTER})?",
+        rf"(?:{after})?",
     )
-)
-"""18:00:00, 18 Uhr 30, 6 PM, 18.00."""
+    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+
+
 _COMPACT: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?(?!\d)")
 _COMPACT_TIME: Final = re.compile(r"(?<=\d)\s?T\s?(\d\d)(\d\d)(\d\d)?(?![\d:])", re.IGNORECASE)
 _YEAR_FIRST: Final = re.compile(r"(?<!\d)(\d{4})([-/.])\s?(\d{1,2})\2\s?(\d{1,2})(?!\d)\.?")
 _YEAR_LAST: Final = re.compile(r"(?<!\d)(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})(?!\d)")
 _EAST_ASIAN: Final = re.compile(r"(?<!\d)(令和\s?)?(\d{1,4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日号號일]")
-_VIETNAMESE: Final = re.compile(r"(\d{1,2}) tháng (\d{1,2}),?(?: năm)? (\d{4})", re.IGNORECASE)
 _DASHED: Final = re.compile(r"(\d)-([^\W\d]+\.?)-(\d)")
 _BRACKET: Final = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _AREA: Final = re.compile(r"\b[A-Za-z]+(?:/[A-Za-z_]+(?:-[A-Za-z_]+)*(?:[+-]\d{1,2})?){1,2}")
@@ -143,27 +151,19 @@ _OFFSET: Final = re.compile(
 _GO_CLOCK: Final = re.compile(r" m=[+-][\d.]+$")
 _MINUS: Final = str.maketrans("−–—‐‑‒،؛", "------,,")
 _INVISIBLE: Final = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
-_ORDINAL: Final = re.compile(r"(\d{1,4})(?:st|nd|rd|th|er|re|º|ª|°|-?го)?\.?", re.IGNORECASE)
 _TIME: Final = "\x00"
 """Stands where the time stood."""
 _BEFORE_TIME: Final = re.compile("(?:T\\s?)?\x00", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\s,;/|·•\x00]+")
-_WEEKDAY_NUMBER: Final = re.compile(r"\bthứ \d\b", re.IGNORECASE)
-_FILLERS: Final = """
-at on of the um uhr den der à le a las los la às as de del alle ore ora om op uur kl klo kello o godz g r w
-dnia dne v hod
-h hrs г год року р года в о об у saat στις τις ώρα الساعة في يوم ngày năm lúc pukul d m gada val - ' :
-"""
-"""Words that stand in dates and say nothing."""
-_MONTH_FIRST: Final = frozenset({"en", "fil", "tl", None})
-"""Languages in which 06/07 may be June or July; None is an unknown one."""
+_MARKS_ALONE: Final = frozenset("-':")
+"""Signs that stand between words and say nothing."""
 _MONTH_FIRST_COUNTRIES: Final = frozenset({"US", "PH", "PA", "PR", "CA"})
 _REIWA: Final = 2018
 """The year before the first of the Japanese emperor's reign."""
 _BUDDHIST: Final = 543
 """Years by which the Thai count is ahead."""
 _BUDDHIST_YEARS: Final = range(2_400, 2_700)
-_BUDDHIST_PLACES: Final = frozenset({"th", "TH", "lo", "LA", "km", "KH"})
+_BUDDHIST_PLACES: Final = frozenset({"TH", "LA", "KH"})
 _OTHER_YEARS: Final = (range(80, 200), range(1_300, 1_500))
 """Of Taiwan's count; of Iran's and Afghanistan's solar one and of the Islamic lunar one, which are not told apart."""
 _LABEL: Final = re.compile(r"^[^\d:]{1,40}:\s*(?=\S)")
@@ -221,8 +221,8 @@ class _Written:
             self.days = [(int(year) + (_REIWA if era else 0), int(month), int(day))]
         elif found := self._take(_YEAR_FIRST):
             self.days = [(int(found[1]), int(found[3]), int(found[4]))]
-        elif found := self._take(_VIETNAMESE):
-            self.days = [(int(found[3]), int(found[2]), int(found[1]))]
+        elif found := next(filter(None, map(self._take, _whole_days())), None):
+            self.days = [(int(found["year"]), int(found["month"]), int(found["day"]))]
         elif found := self._take(_YEAR_LAST):
             self.days = self._both_orders(int(found[1]), int(found[3]), int(found[4]), found[2])
         elif found := self._take(_COMPACT):
@@ -237,13 +237,13 @@ class _Written:
             return [day_first]
         if second > 12:
             return [month_first]
-        american = self.hints.language in _MONTH_FIRST and separator != "."
+        american = (self.hints.language is None or _language(self.hints).month_first) and separator != "."
         return [day_first, month_first] if american or self.hints.country in _MONTH_FIRST_COUNTRIES else [day_first]
 
     # ── time and zone ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _take_time(self) -> None:
-        for pattern in _CLOCKS:
+        for pattern in _clocks():
             while found := self._take(pattern, _TIME):
                 self._set_time(*_clock(found))
             if self.time is not None:
@@ -288,7 +288,7 @@ class _Written:
         numbers: list[str] = []
         months: list[tuple[str, frozenset[int]]] = []
         for word in _phrases(rest, self.hints.language):
-            ordinal = _ORDINAL.fullmatch(word)
+            ordinal = _ordinal().fullmatch(word)
             if ordinal:
                 numbers.append(ordinal[1])
             elif self._is_zone(word):
@@ -367,7 +367,7 @@ def _normal(written: str) -> str:
     digits = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in plain)
     split = _DASHED.sub(r"\1 \2 \3", _GO_CLOCK.sub("", " ".join(digits.split())))
     clear = _COMPACT_TIME.sub(lambda found: " " + ":".join(part for part in found.groups() if part), split)
-    return _WEEKDAY_NUMBER.sub(" ", clear)
+    return _dropped().sub(" ", clear)
 
 
 def _clock(found: re.Match[str]) -> tuple[int, int, int, str]:
@@ -386,7 +386,7 @@ def _clock(found: re.Match[str]) -> tuple[int, int, int, str]:
 
 @cache
 def _filler_words() -> frozenset[str]:
-    return frozenset(_FILLERS.split())
+    return _MARKS_ALONE | frozenset(gathered(lambda language: language.dates.fillers))
 
 
 def _is_filler(word: str) -> bool:
@@ -396,9 +396,38 @@ def _is_filler(word: str) -> bool:
 
 def _month(word: str, language: str | None) -> frozenset[int]:
     found = months(word, language)
-    if not found and word.startswith("ב"):  # Hebrew writes `in` as the first letter of the word
-        found = months(word[1:], language)
-    return found
+    prefix = next((p for p in _prefixes() if word.startswith(p)), "")
+    return found if found or not prefix else months(word.removeprefix(prefix), language)
+
+
+@cache
+def _prefixes() -> tuple[str, ...]:
+    return gathered(lambda language: [language.dates.prefix] if language.dates.prefix else [])
+
+
+@cache
+def _whole_days() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(days, re.IGNORECASE) for days in gathered(lambda language: language.dates.days))
+
+
+@cache
+def _dropped() -> re.Pattern[str]:
+    return re.compile(alternatives(lambda language: language.dates.dropped), re.IGNORECASE)
+
+
+@cache
+def _ordinal() -> re.Pattern[str]:
+    endings = alternatives(lambda language: language.dates.ordinals)
+    return re.compile(rf"(\d{{1,4}})(?:{endings})?\.?", re.IGNORECASE)
+
+
+_NO_LANGUAGE: Final = Dates()
+
+
+def _language(hints: Hints) -> Dates:
+    """What is special about dates in the language of whoever wrote one."""
+    spoken = languages().get(known_as(hints.language or ""))
+    return spoken.dates if spoken else _NO_LANGUAGE
 
 
 def _phrases(text: str, language: str | None) -> Iterator[str]:

@@ -2,18 +2,21 @@
 
 A page is a wall only where several signs of the web come together that no article has: it speaks of its own cookies,
 addresses the reader and names the buttons. One word decides nothing, for articles are written about consent, captchas
-and subscribers. And where most of the text has no such sign, it is prose, and is kept.
+and subscribers. And where most of the text has no such sign, it is prose, and is kept. The words are in the languages'
+files (`newswatch.languages`); what blockers write in any language stands here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Final
 
 from newswatch.article import TextStatus
+from newswatch.languages import Walls, alternatives
 
 SHELL_CHARS: Final = 80
 """Less text than that is no article; half of it in scripts that need few characters."""
@@ -41,110 +44,45 @@ def _signs(pattern: str) -> re.Pattern[str]:
     return re.compile("|".join(pattern.split("\n")[1:-1]), re.IGNORECASE)
 
 
-_CONSENT: Final[Mapping[str, re.Pattern[str]]] = {
-    "topic": _signs(r"""
-cookies?\b|cookie-|tracking|personali[sz]ed (?:ads|advertising|content)|information on (?:a|your) device
-privacy (?:policy|settings|choices|notice|preferences)|your privacy|data protection (?:policy|notice)|gdpr
-legitimate interest
-datenschutz(?:erklärung|hinweis|einstellung|bestimmung)|mit werbung|werbung und tracking
-personalisierte (?:werbung|anzeigen)|dsgvo
-politique de confidentialité|vos données|données personnelles|publicités? personnalisée|traceurs
-política de privacidad|publicidad personalizada|tus datos|sus datos|informativa sulla privacy
-pubblicità personalizzata
-política de privacidade|publicidade personalizada|seus dados|privacybeleid|privacyverklaring|gepersonaliseerde
-polityk[aąęi] prywatności|plik(?:i|ów|ach) cookie|danych osobowych|ochran[ay] osobních údajů|soubor[yůe]+ cookie
-integritetspolicy|personvern|privatlivspolitik|kakor|evästei|tietosuoja|файл\w* cookie|файл\w* куки|персональн\w+ данн
-політик\w+ конфіденційності|политик\w+ конфиденциальности|çerez|gizlilik politika|kişisel veri
-politica de confidențialitate
-πολιτική απορρήτου|ملفات تعريف الارتباط|سياسة الخصوصية|隐私政策|隱私(?:權)?政策|プライバシーポリシー|クッキー|쿠키
-개인정보
-"""),
-    "address": _signs(r"""
-\bwe (?:and|use|value|need|would|respect|care|process|store|and our)\b
-\bour (?:\d+ )?(?:partners|site|website|cookie|privacy|vendors)
-\byou can (?:change|withdraw|manage|choose|also)|before you continue
-\byour (?:consent|choices?|device|preferences|data|privacy)
-\bwir (?:und|verwenden|nutzen|brauchen|benötigen|verarbeiten)\b|unsere[nr]? (?:\d+ )?partner
-\bIhre? (?:zustimmung|einwilligung|daten|privatsphäre)
-sie können|besuchen sie|\bnous (?:et|utilisons|respectons)\b|nos (?:\d+ )?partenaires|vous pouvez
-votre (?:consentement|choix|vie privée|appareil)
-nosotros y|nuestros (?:\d+ )?(?:socios|proveedores)|puedes|puede (?:aceptar|cambiar|retirar|configurar)|utilizamos
-(?:tu|su) (?:consentimiento|privacidad)
-\bnoi e\b|nostri (?:\d+ )?partner|puoi|utilizziamo|(?:il )?tuo consenso|la tua privacy|nossos (?:\d+ )?parceiros
-você pode|sua privacidade|nós e
-\bwij en\b|onze (?:\d+ )?partners|gebruiken wij|wij gebruiken|je kunt|u kunt|(?:jouw|uw) (?:toestemming|privacy|keuze)
-\bmy i\b|nas(?:i|zych|i) (?:\d+ )?(?:zaufan\w+ )?partner|możesz|używamy|twoj(?:ą|a|e|ej) (?:zgod|prywatno|dane)
-naši partneři|používáme|váš souhlas|můžete
-vi och våra|våra partner|vi använder|du kan|ditt samtycke|vi og våre|vi bruger|vi bruker|våre partnere|vores partnere
-dit samtykke|ditt samtykke
-me ja kumppanimme|käytämme|voit|мы (?:и наши|используем)|наш(?:и|ем|его) (?:партн|сайт)|вы можете
-ваш(?:е|их|и) (?:согласи|данн)|ми (?:та наші|використовуємо)|ваш[аіу] згод
-sitemiz|kullanıyoruz|iş ortaklarımız|verileriniz|onayınız|noi și partenerii|folosim|χρησιμοποιούμε|οι συνεργάτες μας
-نحن وشركاؤنا|نستخدم
-我们(?:和|使用|及)|您(?:的|可以)|本(?:网站|網站|站)|我們(?:和|使用)|当(?:社|サイト)|お客様|あなたの|당사|저희|귀하
-"""),
-    "button": _signs(r"""
-(?:accept|reject|allow|decline|deny|agree to) (?:all|cookies)
-manage (?:options|preferences|settings|cookies|choices|your consent|consent)
-(?:cookie|privacy|consent) (?:settings|preferences)|\bI (?:agree|accept)\b|agree and (?:close|continue)
-continue without|more options|save (?:settings|preferences|choices)
-alle[ns]? (?:akzeptieren|ablehnen|zustimmen)|akzeptieren und|zustimmen und|einwilligen|mit werbung weiter
-einstellungen (?:verwalten|anpassen)|ablehnen|akzeptieren
-(?:tout|tous) (?:accepter|refuser)|accepter et|continuer sans accepter|paramétrer
-gérer (?:mes|les|vos) (?:choix|préférences|cookies)|j.accepte
-(?:aceptar|rechazar) (?:todo|todas|y continuar|cookies|y)|configurar|gestionar (?:opciones|cookies|preferencias)
-aceptar
-accett(?:a|are) (?:tutto|tutti|e continua|i cookie)|rifiuta|gestisci|continua senza accettare|aceitar (?:tudo|todos|e)
-rejeitar|gerir (?:opções|cookies)|gerenciar
-alles? (?:accepteren|weigeren)|accepteren|akkoord|instellingen (?:beheren|aanpassen)|zgadzam się|akceptuj|odrzuć
-ustawienia|przejdź do serwisu|zaakceptuj
-souhlasím|přijmout|odmítnout|nastavení|godkänn|acceptera|avvisa|godta|godkend|accepter alle|afvis|avvis|hyväksy|hylkää
-asetukset
-принять|отклонить|соглас(?:ен|иться)|настро(?:йки|ить)|прийняти|погоджуюсь|відхилити|kabul et|reddet|tercihleri
-accept(?:ă|ați)? toate|respinge|αποδοχή|συμφωνώ
-قبول|موافق|رفض|接受|全部同意|拒绝|拒絕|同意(?:并|並|する|して|します)|すべて(?:受け入れ|許可|同意)|拒否
-모두 (?:동의|허용|수락)|동의(?:함|합니다)|거부
-"""),
-}  # fmt: skip
-"""Three kinds of signs, and a consent wall has all of them."""
-
-_BOT_TITLE: Final = re.compile(
-    r"^\W*(?:just a moment|attention required|access (?:to this page has been )?denied|are you a robot|captcha"
-    r"|security check|(?:human|bot|robot) (?:check|verification)|pardon our interruption|one more step|please wait"
-    r"|verif\w+|403 forbidden|forbidden|ddos.guard|unusual traffic|request unsuccessful|(?:nur |einen |ein )+moment"
-    r"|un (?:instant|momento|attimo)|um momento|solo un momento|even geduld|cierpliwości|один момент|подождите"
-    r"|bir dakika lütfen|请稍候|請稍候|しばらくお待ちください|잠시만 기다리십시오"
-    r"|(?:sorry,? )?you have been blocked|blocked)"
-    r"\W*(?:\|.{0,40}|- cloudflare.*)?$",
-    re.IGNORECASE,
-)
-"""A title that says so and nothing else; a headline goes on."""
-_BOT: Final[Mapping[str, re.Pattern[str]]] = {
-    "browser": _signs(r"""
-checking (?:your|the|if the site) \w+|your (?:web )?browser|enable javascript|javascript is disabled
-security of your connection|the security of the connection
-javascript (?:and cookies )?(?:is|are|to|aktivieren)|enable (?:js|cookies)
-(?:ihr|dein|ihren) browser|votre navigateur|tu navegador|su navegador|twoj\w+ przeglądark|ваш\w* браузер|tarayıcınız
-浏览器|ブラウザ
-"""),
-    "human": _signs(r"""
-you (?:are|.re) (?:a )?(?:human|not a (?:robot|bot))|are you a (?:robot|human)|captcha|prove (?:that )?you|not a robot
-verify(?:ing)? (?:that )?you|you (?:are|were) (?:a |using )?(?:bot|robot|automat)|using automation tools|human \(and not
-unusual (?:traffic|activity) from your|you look like a robot|kein(?:en)? (?:robot|bot)|sie ein mensch|pas un robot
-no eres un robot|не робот|robot olmadığınız|ロボットではない|不是机器人|验证码
-"""),
-    "refusal": _signs(r"""
-you (?:don.t|do not) have permission|access (?:to this page has been |to this resource |is |was )?denied
-(?:you have been|has been|are) blocked|unable to access
-security (?:service|solution|check|system)|ddos protection by
-protect(?:ed|ion|s)? (?:itself|by|from online attacks|against)|request unsuccessful
-"""),
-    "trace": _signs(r"""
+_TRACE: Final = _signs(r"""
 ray id|incident id|reference ?(?:#|id|number)|support id|event id|request id|your ip|ip address|cloudflare|imperva
 incapsula|akamai|perimeterx|datadome|ddos.guard
 performance (?:&|and) security|contact the (?:site|website) (?:owner|administrator)
-"""),
-}  # fmt: skip
+""")
+"""What blockers write on their pages, whatever the language."""
+_Signs = Mapping[str, re.Pattern[str]]
+
+
+@cache
+def _consent() -> _Signs:
+    """Three kinds of signs, and a consent wall has all of them."""
+    return {
+        "topic": _of(lambda walls: walls.consent.topic),
+        "address": _of(lambda walls: walls.consent.address),
+        "button": _of(lambda walls: walls.consent.button),
+    }
+
+
+def _of(part: Callable[[Walls], Iterable[str]], *more: str) -> re.Pattern[str]:
+    return re.compile(alternatives(lambda language: part(language.walls), *more), re.IGNORECASE)
+
+
+@cache
+def _bot_title() -> re.Pattern[str]:
+    """A title that says so and nothing else; a headline goes on."""
+    titles = alternatives(lambda language: language.walls.robots.title)
+    return re.compile(rf"^\W*(?:{titles})\W*(?:\|.{{0,40}}|- cloudflare.*)?$", re.IGNORECASE)
+
+
+@cache
+def _bot() -> _Signs:
+    return {
+        "browser": _of(lambda walls: walls.robots.browser),
+        "human": _of(lambda walls: walls.robots.human),
+        "refusal": _of(lambda walls: walls.robots.refusal),
+        "trace": _TRACE,
+    }
+
 
 _NUMBERED: Final = _signs(r"""
 \bray id:? *[0-9a-f]{16}\b|\breference #\d+\.[0-9a-f.]{10,}|\bincident id:? *\d[\d-]{15,}|\bsupport id:? *\d{12,}
@@ -158,64 +96,18 @@ ddos-guard/js-challenge|sucuri_cloudproxy_js|_ab_challenge|/_sec/cp_challenge
 """)
 """What blockers' scripts are called where they ask for a proof; not what they are called on pages they let through."""
 
-_PAID: Final[Mapping[str, re.Pattern[str]]] = {
-    "gate": _signs(r"""
-(?:subscribe|sign in|log ?in|register|sign up|become a (?:member|subscriber)|join)\b.{0,30} to (?:continue|read|unlock)
-(?:subscribe|sign in|log ?in|register|sign up|become a (?:member|subscriber)|join)\b.{0,30} to (?:keep reading|access)
-to (?:continue|keep) reading|to read (?:the (?:full|rest|whole)|more of this)|continue reading (?:with|by)
-unlock (?:this|the full) (?:article|story)
-(?:this|the full) (?:article|content|story) is .{0,40}(?:for|to) .{0,20}(?:subscribers|members)
-weiterlesen mit|artikel freischalten|jetzt weiterlesen|um (?:weiterzulesen|den artikel|diesen artikel)
-dieser (?:artikel|inhalt|beitrag) ist (?:nur|exklusiv|abonnenten|für|unseren)
-il vous reste [\d,.]+ ?%|pour lire la suite|pour (?:lire|accéder à) (?:cet|l.intégralité)
-la suite (?:de cet article )?est réservée|(?:cet article|ce contenu) est réservé
-para (?:seguir|continuar) leyendo|(?:este|esta) (?:artículo|contenido|noticia) es (?:solo|exclusiv\w*)
-para leer (?:el|la|este)
-per continuare a leggere|(?:questo|contenuto|articolo) .{0,20}riservato agli|para continuar (?:lendo|a ler)
-continue lendo|(?:este|conteúdo) .{0,25}exclusivo para
-om verder te lezen|lees verder met|dit artikel is (?:alleen|exclusief)|czytaj dalej (?:po|z)|aby (?:czytać|przeczytać)
-(?:artykuł|treść) (?:jest )?(?:tylko |dostępn\w+ )?(?:tylko )?dla
-pro pokračování|för att läsa (?:vidare|hela|artikeln)|logga in för att läsa|for å lese (?:videre|hele)
-for at læse (?:videre|hele)|lukeaksesi|jatka lukemista
-чтобы (?:читать|прочитать|продолжить)|материал доступен (?:только )?(?:для|по)|щоб (?:читати|продовжити)
-okumaya devam etmek|haberin devamı.{0,30}abone|pentru a (?:citi|continua)
-για να (?:διαβάσετε|συνεχίσετε)
-لقراءة (?:المقال|المزيد)|لمتابعة القراءة|هذا (?:المحتوى|المقال) (?:متاح |مخصص )?(?:فقط )?للمشتركين
-(?:继续|繼續)阅?(?:读|閱讀).{0,10}(?:订阅|訂閱|会员)
-(?:この|続き|全文).{0,20}(?:会員|購読|ログイン)|残り[\d,]+文字|구독.{0,15}계속
-להמשך (?:ה)?קריאה|הכתבה (?:המלאה )?למנויים|ادامه (?:این )?مطلب|برای خواندن|a folytatáshoz
-a teljes cikk|để (?:đọc|xem) tiếp
-เพื่ออ่านต่อ|(?:पूरा|पूरी) (?:लेख|खबर) पढ़ने|ที่เหลือ
-"""),
-    "member": _signs(r"""
-already (?:a|an|have)\b.{0,20}(?:subscriber|member|account|subscription)
-bereits (?:abonnent|kunde|registriert|ein abo)|schon abonnent|haben sie (?:bereits|schon) ein
-déjà (?:abonné|inscrit|client)|ya (?:eres|soy|es) (?:suscriptor|socio)|¿ya|sei già (?:abbonato|registrato)
-já (?:é|sou) assinante|al (?:abonnee|lid)|masz już|jesteś już|již (?:máte|jste)
-redan (?:prenumerant|kund|medlem)|allerede (?:abonnent|kunde|medlem)|oletko jo|уже (?:подписан|есть)
-вже (?:підпис|маєте)|zaten (?:abone|üye)|ești deja|είστε ήδη
-هل أنت مشترك|مشترك بالفعل|لديك (?:حساب|اشتراك)|כבר מנוי|مشترک هستید|đã là|สมาชิกอยู่แล้ว|已(?:是|经是)|すでに|이미
-"""),
-    "offer": _signs(r"""
-subscribe(?: now| today| for)?\b|start your (?:free )?trial|free trial|cancel any ?time|(?:per|a|/) ?month\b
-[$€£] ?\d+|\d+ ?[€$£]|jetzt (?:abonnieren|testen|bestellen)|monatlich kündbar|abo(?:nnieren| testen|s ansehen)
-abonnez-vous|s.abonner|sans engagement|je m.abonne|par mois|suscr[ií]b(?:e|ete|ase|irse)|al mes\b|abb[oó]na(?:ti)?
-al mese|assine|por mês|neem (?:een )?abonnement|abonneer|per maand
-(?:wykup|kup) (?:dostęp|subskrypcję)|prenumer|miesi[ąę]c|předplat|bli (?:prenumerant|abonnent|kund)|kjøp|køb|tilaa
-оформ\w+ подписк|подпиш|підпиш|передплат|abone ol|abonează|εγγραφ|اشترك
-הירשמו|اشتراک|előfizet|đăng ký|สมัครสมาชิก|सब्सक्राइब|订阅|訂閱|購読|有料|구독
-"""),
-    "label": _signs(r"""
-subscribers? only|for subscribers|members? only|premium|nur für abonnenten|abonnenten vorbehalten
-réservée? aux abonnés|article réservé|solo para suscriptores|exclusivo para suscriptores
-riservato agli abbonati|exclusivo para assinantes|alleen voor abonnees|dla prenumeratorów|pro předplatitele
-för prenumeranter|for abonnenter|kun for abonnenter|vain tilaajille|для подписчиков|для передплатників
-abonelere özel|pentru abonați|για συνδρομητές|للمشتركين
-למנויים|ویژه مشترکین|आगे पढ़ने के लिए|előfizetőknek|dành (?:riêng )?cho|เฉพาะสมาชิก|会员专享|會員專享|有料会員
-会員限定|구독자 전용|회원 전용
-"""),
-}  # fmt: skip
-"""A wall says that there is more, and who may read it: a gate and another sign, in one box."""
+
+@cache
+def _paid() -> _Signs:
+    """A wall says that there is more, and who may read it: a gate and another sign, in one box."""
+    return {
+        "gate": _of(lambda walls: walls.paid.gate),
+        "member": _of(lambda walls: walls.paid.member),
+        "offer": _of(lambda walls: walls.paid.offer, r"[$€£] ?\d+", r"\d+ ?[€$£]"),
+        "label": _of(lambda walls: walls.paid.label),
+    }
+
+
 _CUT_OFF: Final = re.compile(r"(?:…|\.\.\.|\[…\])\W*$")
 _SENTENCE: Final = re.compile(r"[^\n.!?…。！？।۔؟]{10,}[.!?…。！？।۔؟]+")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -270,10 +162,10 @@ def _is_bot_check(page: Shown) -> bool:
     text, whole = page.text, page.whole
     if _is_blocked(page):
         return True
-    if _is_prose(text, _BOT) or len(whole) > CHROME_CHARS:
+    if _is_prose(text, _bot()) or len(whole) > CHROME_CHARS:
         return False
     said = text if _weight(text) >= SHELL_CHARS else whole[:2_000]
-    kinds = _kinds(said, _BOT)
+    kinds = _kinds(said, _bot())
     return len(kinds) + (2 if _is_bot_titled(page) and kinds else 0) >= 3
 
 
@@ -284,19 +176,19 @@ def _is_blocked(page: Shown) -> bool:
     if any(_CHALLENGE.search(script) for script in page.scripts):
         return True
     numbered = len(page.whole) < NUMBERED_CHARS and _NUMBERED.search(page.whole) is not None
-    return numbered or (_is_bot_titled(page) and len(_kinds(page.whole, _BOT)) > 1)
+    return numbered or (_is_bot_titled(page) and len(_kinds(page.whole, _bot())) > 1)
 
 
 def _is_bot_titled(page: Shown) -> bool:
-    return any(_BOT_TITLE.match(title) for title in page.titles)
+    return any(_bot_title().match(title) for title in page.titles)
 
 
 def _is_consent(text: str, whole: str) -> bool:
-    if len(whole) > CHROME_CHARS or _is_prose(text, _CONSENT):
+    if len(whole) > CHROME_CHARS or _is_prose(text, _consent()):
         return False
     said = text if _weight(text) >= SHELL_CHARS else whole
-    kinds = _kinds(said, _CONSENT) | (_kinds(whole, _CONSENT) & {"button"})
-    return len(kinds) == len(_CONSENT)
+    kinds = _kinds(said, _consent()) | (_kinds(whole, _consent()) & {"button"})
+    return len(kinds) == len(_consent())
 
 
 def _is_paid(text: str, whole: str, length: int, *, free: bool, words: int) -> bool:
@@ -312,7 +204,7 @@ def _is_paid(text: str, whole: str, length: int, *, free: bool, words: int) -> b
 
 def _boxes(text: str, whole: str) -> list[str]:
     """The surroundings of each gate that the page shows."""
-    spans = (found.span() for found in islice(_PAID["gate"].finditer(whole), MAX_BOXES))
+    spans = (found.span() for found in islice(_paid()["gate"].finditer(whole), MAX_BOXES))
     boxes = [whole[max(0, start - BOX_CHARS // 2) : end + BOX_CHARS // 2] for start, end in spans]
     last = text.rstrip().rpartition("\n")[2]
     end = whole.rfind(last) + len(last) if last and last in whole else -1
@@ -320,12 +212,12 @@ def _boxes(text: str, whole: str) -> list[str]:
 
 
 def _is_paid_box(box: str) -> bool:
-    kinds = _kinds(box, _PAID)
+    kinds = _kinds(box, _paid())
     return ("gate" in kinds and (len(kinds) > 1 or _CUT_OFF.search(box) is not None)) or len(kinds) >= 3
 
 
 def _is_gate(line: str) -> bool:
-    return "gate" in _kinds(line, _PAID) and _is_paid_box(line)
+    return "gate" in _kinds(line, _paid()) and _is_paid_box(line)
 
 
 def _kinds(text: str, signs: Mapping[str, re.Pattern[str]]) -> set[str]:

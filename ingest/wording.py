@@ -5,30 +5,19 @@ change at every poll and mean nothing. A number in a sentence does: "12 killed" 
 a number is left out only where nothing else is said beside it: in a segment of its own (between line breaks, bars,
 brackets, dashes or sentences) that consists of the number and of words for what is counted or timed. Beyond that, only
 an age in hours or less before or behind a headline is left out. What is in doubt stays: a counter too many costs a
-version, a number too few a correction.
+version, a number too few a correction. The words are in the languages' files (`newswatch.languages`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Final
 
 from ingest.calendar_names import plain
-from ingest.label_words import (
-    AGO,
-    BESIDE,
-    BESIDE_A_STAMP,
-    BESIDE_AN_AGE,
-    COUNTED,
-    COUNTED_STEMS,
-    DAYS,
-    HOURS,
-    NONE,
-    NOW,
-    UPDATED,
-)
+from newswatch.languages import Labels, languages
 
 LABEL_CHARS: Final = 60
 """A longer segment is no counter or stamp."""
@@ -48,9 +37,54 @@ _COUNT_BEHIND: Final = re.compile(rf"(?<!{_LETTER})({_LETTER}+)\s*{_COUNT_IN_BRA
 _DIGIT: Final = re.compile(r"\d")
 _EAST_ASIAN: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
-_WORDS_OF_AGE: Final = HOURS | DAYS | AGO | BESIDE_AN_AGE
+_SIGNS: Final = frozenset("👍👎❤♥♡💬👁🔁🗨")
+"""What sites count without a word."""
+_plain = lru_cache(maxsize=50_000)(plain)
 _GLUED: Final = re.compile(r"[前전]$|ที่แล้ว$|ที่ผ่านมา$")
 """Where the number stands before one word that says both the unit and "ago"."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The words of all languages, as `plain` makes them."""
+
+    counted: frozenset[str]
+    counted_stems: tuple[str, ...]
+    none: frozenset[str]
+    counter: frozenset[str]
+    """All that may stand in a counter beside what is counted."""
+    updated: frozenset[str]
+    stamp: frozenset[str]
+    """All that may stand in a stamp, but the names of days."""
+    hours: frozenset[str]
+    units: frozenset[str]
+    ago: frozenset[str]
+    now: frozenset[str]
+    age: frozenset[str]
+    """All that may stand in an age at the end of a headline."""
+
+
+@cache
+def _known() -> _Known:
+    none, updated, ago = (_all(p) for p in (lambda of: of.none, lambda of: of.updated, lambda of: of.ago))
+    hours, days = _all(lambda of: of.hours), _all(lambda of: of.days)
+    return _Known(
+        counted=_all(lambda of: of.counted) | _SIGNS,
+        counted_stems=tuple(sorted(_all(lambda of: of.counted_stems))),
+        none=none,
+        counter=none | _all(lambda of: of.beside_counts),
+        updated=updated,
+        stamp=updated | _all(lambda of: of.beside_stamps),
+        hours=hours,
+        units=hours | days,
+        ago=ago,
+        now=_all(lambda of: of.now),
+        age=hours | days | ago | _all(lambda of: of.beside_ages),
+    )
+
+
+def _all(part: Callable[[Labels], Iterable[str]]) -> frozenset[str]:
+    return frozenset(_plain(word) or word for language in languages().values() for word in part(language.labels))
 
 
 def words(text: str) -> str:
@@ -78,15 +112,12 @@ def _said(segment: str) -> str:
 
 @lru_cache(maxsize=10_000)  # the same few labels stand under all articles of a feed
 def _is_label(segment: str) -> bool:
-    said = list(_words_of(segment))
+    said, known = list(_words_of(segment)), _known()
     has_number = bool(_DIGIT.search(segment))
     if not said:
         return False
-    is_now = all(token in NOW for token in said) and (len(said) > 1 or not said[0].isascii())
+    is_now = all(token in known.now for token in said) and (len(said) > 1 or not said[0].isascii())
     return is_now or _is_age(said) or _is_counter(said, has_number) or (has_number and _is_stamp(said))
-
-
-_plain = lru_cache(maxsize=50_000)(plain)
 
 
 def _tokens(segment: str) -> Iterator[str]:
@@ -97,27 +128,27 @@ def _tokens(segment: str) -> Iterator[str]:
 def _is_counter(said: list[str], has_number: bool) -> bool:
     counted = [token for token in said if _is_counted(token)]
     others = [token for token in said if not _is_counted(token)]
-    none = any(token in NONE for token in others)
-    return bool(counted) and (has_number or none) and all(token in NONE or token in BESIDE for token in others)
+    none = any(token in _known().none for token in others)
+    return bool(counted) and (has_number or none) and all(token in _known().counter for token in others)
 
 
 def _is_counted(token: str) -> bool:
-    if token in COUNTED or token.startswith(COUNTED_STEMS):
+    if token in _known().counted or token.startswith(_known().counted_stems):
         return True
-    return bool(_EAST_ASIAN.match(token)) and token.strip("条條件个個的の数數") in COUNTED
+    return bool(_EAST_ASIAN.match(token)) and token.strip("条條件个個的の数數") in _known().counted
 
 
 def _is_age(said: list[str]) -> bool:
-    has_ago = any(token in AGO or _GLUED.search(token) for token in said)
-    has_unit = any(token in HOURS or token in DAYS for token in said)
-    known = (token in _WORDS_OF_AGE or token in UPDATED or token in BESIDE_A_STAMP for token in said)
-    return has_ago and has_unit and all(known)
+    known = _known()
+    has_ago = any(token in known.ago or _GLUED.search(token) for token in said)
+    has_unit = any(token in known.units for token in said)
+    return has_ago and has_unit and all(token in known.age or token in known.stamp for token in said)
 
 
 def _is_stamp(said: list[str]) -> bool:
-    if not any(token in UPDATED for token in said):
+    if not any(token in _known().updated for token in said):
         return False
-    return all(token in UPDATED or token in BESIDE_A_STAMP or _names_a_day(token) for token in said)
+    return all(token in _known().stamp or _names_a_day(token) for token in said)
 
 
 def _names_a_day(token: str) -> bool:
@@ -139,8 +170,8 @@ def _without_age(segment: str) -> str:
         return segment
     found = list(_TOKEN.finditer(segment, at))
     last = _plain(found[-1].group())
-    is_abbreviated = last in HOURS  # "vor 12 Min."
-    if last not in _WORDS_OF_AGE and not _GLUED.search(last):
+    is_abbreviated = last in _known().hours  # "vor 12 Min."
+    if last not in _known().age and not _GLUED.search(last):
         return segment
     if segment[found[-1].end() :].strip() not in ("", "." * is_abbreviated):
         return segment
@@ -158,13 +189,13 @@ def _age_at_the_end(tokens: list[str]) -> int:
     for token in reversed(tokens[-LABEL_WORDS:]):
         is_number = token[:1].isdigit()
         numbers += is_number
-        if numbers > 1 or not (is_number or token in _WORDS_OF_AGE):
+        if numbers > 1 or not (is_number or token in _known().age):
             break
         run += 1
     for length in range(2, run + 1):
         age = tokens[-length:]
         said = [token for token in age if not token[:1].isdigit()]
-        begins = age[0][:1].isdigit() or age[0] in AGO or age[0] == "il"
-        if begins and len(said) < length and _is_age(said) and any(token in HOURS for token in said):
+        begins = age[0][:1].isdigit() or age[0] in _known().ago or age[0] == "il"
+        if begins and len(said) < length and _is_age(said) and any(token in _known().hours for token in said):
             return length
     return 0

@@ -28,6 +28,8 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
+from newswatch.languages import Language, hand_over, languages
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -105,7 +107,11 @@ def _pool() -> ProcessPool:
         pool = _pools.get(os.getpid())
         if pool is None or not pool.active:
             pool = _pools[os.getpid()] = ProcessPool(
-                max_workers=WORKERS, max_tasks=TASKS, initializer=_begin, initargs=(os.getpid(),), context=_Context()
+                max_workers=WORKERS,
+                max_tasks=TASKS,
+                initializer=_begin,
+                initargs=(os.getpid(), languages()),
+                context=_Context(),
             )
         return pool
 
@@ -163,9 +169,11 @@ class _Context(SpawnContext):
 # ── in the worker ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _begin(owner: int) -> None:
-    """Prepare this process as a worker of `owner`."""
+def _begin(owner: int, known: Mapping[str, Language]) -> None:
+    """Prepare this process as a worker of `owner`, which has read the languages."""
     import resource
+
+    hand_over(known)
 
     # pebble ends a worker by SIGTERM; Python's own handler would wait for the end of the C code that is stuck.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

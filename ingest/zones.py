@@ -15,6 +15,8 @@ from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
+from newswatch.languages import gathered, known_as, languages
+
 _OFFSETS: Final = """
 UTC+0     UTC UT GMT Z UCT WET WEZ ZULU
 UTC+1     CET MET MEZ WEST WESZ WAT
@@ -51,29 +53,30 @@ UTC-10    HST
 """Names that mean one zone, or mean it wherever nothing speaks for another. RFC 822 fixes EST to PDT."""
 
 _BY_PLACE: Final[Mapping[str, Mapping[str, str]]] = {
-    "BST": {"": "+1", "BD": "+6", "bn": "+6", "PG": "?"},
-    "IST": {"": "?", "IN": "+5:30", "hi": "+5:30", "ta": "+5:30", "te": "+5:30", "ml": "+5:30", "mr": "+5:30",
-            "kn": "+5:30", "gu": "+5:30", "pa": "+5:30", "LK": "+5:30", "IL": "+2", "he": "+2", "IE": "+1", "ga": "+1",
-            "TR": "+3", "tr": "+3"},
-    "CST": {"CN": "+8", "TW": "+8", "HK": "+8", "MO": "+8", "SG": "+8", "zh": "+8", "CU": "-5", "AU": "?"},
-    "CDT": {"CU": "-4", "AU": "+10:30", "CN": "?", "TW": "?", "zh": "?"},
+    "BST": {"": "+1", "BD": "+6", "PG": "?"},
+    "IST": {"": "?", "IN": "+5:30", "LK": "+5:30", "IL": "+2", "IE": "+1", "TR": "+3"},
+    "CST": {"CN": "+8", "TW": "+8", "HK": "+8", "MO": "+8", "SG": "+8", "CU": "-5", "AU": "?"},
+    "CDT": {"CU": "-4", "AU": "+10:30", "CN": "?", "TW": "?"},
     "AST": {"": "?", "CA": "-4", "PR": "-4", "BM": "-4", "TT": "-4", "BB": "-4", "DO": "-4", "SA": "+3", "KW": "+3",
-            "BH": "+3", "QA": "+3", "YE": "+3", "IQ": "+3", "JO": "+3", "ar": "+3"},
+            "BH": "+3", "QA": "+3", "YE": "+3", "IQ": "+3", "JO": "+3"},
     "ADT": {"": "?", "CA": "-3", "BM": "-3"},
     "EST": {"AU": "?"},
     "EDT": {"AU": "+11"},
-    "PST": {"PH": "+8", "fil": "+8", "tl": "+8", "PK": "+5", "ur": "+5"},
-    "MST": {"MY": "+8", "ms": "+8", "MM": "+6:30", "my": "+6:30", "RU": "?"},
+    "PST": {"PH": "+8", "PK": "+5"},
+    "MST": {"MY": "+8", "MM": "+6:30", "RU": "?"},
     "SST": {"": "?", "SG": "+8", "AS": "-11", "US": "-11"},
     "WST": {"": "?", "AU": "+8", "WS": "+13"},
-    "AMT": {"": "?", "AM": "+4", "hy": "+4", "BR": "-4", "pt": "-4"},
+    "AMT": {"": "?", "AM": "+4", "BR": "-4"},
     "BDT": {"BN": "+8"},
     "ECT": {"": "?", "EC": "-5"},
     "GST": {"GS": "-2"},
     "IDT": {"IN": "?"},
     "PYT": {"": "?"},
 }  # fmt: skip
-"""Offsets from UTC by country (ISO 3166, capitals), then by language; `""` without either; `?` says: not to be told."""
+"""Offsets from UTC by country (ISO 3166, capitals), `""` without one; `?` says: not to be told.
+
+What a name means to who writes in a language stands in the language's file (`zones`), and decides where the country
+doesn't."""
 
 _DAYLIGHT: Final = {
     "ET": "America/New_York",
@@ -136,8 +139,9 @@ def zone_named(name: str, when: datetime, hints: Hints) -> tzinfo | str | None:
     upper = name.upper()
     if upper in _DAYLIGHT or "/" in name:
         return _in_database(_DAYLIGHT.get(upper, name), when)
-    meanings = _BY_PLACE.get(upper, {})
-    known = (meanings.get(key) for key in (hints.country, hints.language, "") if key is not None)
+    meanings, spoken = _BY_PLACE.get(upper, {}), languages().get(known_as(hints.language or ""))
+    by_country = meanings.get(hints.country) if hints.country else None
+    known = (by_country, spoken.zones.get(upper) if spoken else None, meanings.get(""))
     offset = next((meaning for meaning in known if meaning), None) or _table().get(upper)
     if offset == "?":
         return f"the zone {upper} has several meanings"
@@ -147,7 +151,13 @@ def zone_named(name: str, when: datetime, hints: Hints) -> tzinfo | str | None:
 
 def is_zone_name(word: str) -> bool:
     """Whether `word` is an abbreviation of a zone."""
-    return word.upper() in _table() or word.upper() in _BY_PLACE or word.upper() in _DAYLIGHT
+    upper = word.upper()
+    return upper in _table() or upper in _BY_PLACE or upper in _DAYLIGHT or upper in _names_of_languages()
+
+
+@cache
+def _names_of_languages() -> frozenset[str]:
+    return frozenset(gathered(lambda language: language.zones))
 
 
 @cache

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: user_data_path("newswatch"))
     """Everything the embedded stack writes: Elasticsearch's data, Airflow's files, mails, logs."""
     config_dir: Path = Field(default_factory=default_config_dir)
-    """Holds feeds.yaml, taxonomy.yaml and alerts.yaml."""
+    """Holds feeds.yaml, taxonomy.yaml and alerts.yaml; what is in its `languages/` comes on top of the shipped ones."""
 
     elasticsearch_url: str = "http://127.0.0.1:9200"
     """Where Elasticsearch is; `newswatch up` starts one here. Several nodes of one cluster with commas between."""

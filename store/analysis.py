@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
+from newswatch.languages import Analyzer, analyzer_of, languages
 from transforms.fold import APOSTROPHES, ARABIC, HEBREW, IGNORED, QUOTATION_MARKS, SPACELESS, ZERO_WIDTH, fold
 
 Json = dict[str, Any]
@@ -82,77 +84,45 @@ def _letters() -> list[str]:
 
 # ── languages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ELISIONS: Final = {
-    "catalan": "d l m n s t",
-    "french": "l m t qu n s j d c jusqu quoiqu lorsqu puisqu",
-    "italian": "c l all dall dell nell sull coll pell gl agl dagl degl negl sugl un m t s v d",
-}
-_STEMMERS: Final = {
-    "french": "light_french",
-    "german": "light_german",
-    "italian": "light_italian",
-    "portuguese": "light_portuguese",
-    "spanish": "light_spanish",
-}
-"""Those whose name is not that of the language."""
-_CJK_STOPS: Final = (
-    "a and are as at be but by for if in into is it no not of on or s such t that the their then there these they this "
-    "to was will with www"
-)
-_FIRST: Final = {"english": "english_possessive", "turkish": "apostrophe", "cjk": "cjk_width"}
-_LOWERCASE: Final = {"greek": "greek_lowercase", "turkish": "turkish_lowercase"}
-_BEFORE_STOPS: Final = {
-    "arabic": ["decimal_digit"],
-    "cjk": ["cjk_bigram"],
-    "hindi": ["decimal_digit", "indic_normalization", "hindi_normalization"],
-    "persian": ["decimal_digit", "arabic_normalization", "persian_normalization"],
-}
-_AFTER_STOPS: Final = {
-    "arabic": ["arabic_normalization"],
-    "german": ["german_normalization"],
-}
-_UNSTEMMED: Final = ("cjk",)
-_OTHER_SCRIPTS: Final = frozenset(("arabic", "bulgarian", "cjk", "greek", "hindi", "persian", "russian"))
-"""Languages whose words have no apostrophes, nor accents that a stemmer sees: texts go through the analyzer of queries.
-Elasticsearch checks each setting against all others, so the time to make an index grows with their square."""
+
+@cache
+def _described() -> Mapping[str, Analyzer]:
+    """Name → how each language's words become terms, by the languages' files; in the order of their names."""
+    found = {its.name: its for code in languages() if (its := analyzer_of(code))}
+    return dict(sorted(found.items()))
 
 
-def _filters(language: str, parts: Sequence[str], unaccented: Sequence[str], once: Sequence[str]) -> list[str]:
+def _filters(its: Analyzer, parts: Sequence[str], unaccented: Sequence[str], once: Sequence[str]) -> list[str]:
     """The token filters of a language; what only texts go through is given."""
-    first = [f"{language}_elision"] if language in _ELISIONS else [_FIRST[language]] if language in _FIRST else []
-    lowercase, stops = _LOWERCASE.get(language, "lowercase"), f"{language}_stop"
-    before, after = _BEFORE_STOPS.get(language, []), _AFTER_STOPS.get(language, [])
-    stemmer = [] if language in _UNSTEMMED else [*unaccented, f"{language}_stemmer"]
-    return [*first, lowercase, *parts, *before, stops, *after, *stemmer, "asciifolding", *once]
+    named = {"elision": its.elision, "possessive": its.possessive}
+    first = [*(f"{its.name}_{kind}" for kind, given in named.items() if given), *its.first]
+    lowercase = f"{its.name}_lowercase" if its.lowercase else "lowercase"
+    stemmer = [*unaccented, f"{its.name}_stemmer"] if its.stemmed_by else []
+    stops = [*its.before_stop_words, f"{its.name}_stop", *its.after_stop_words]
+    return [*first, lowercase, *parts, *stops, *stemmer, "asciifolding", *once]
 
 
 _PARTS: Final = "^(?:([^']{2,}+)|[^'])'(?:([^']{2,}+)$)?"
 """Two letters or more before and behind an apostrophe; possessive, as each word of each text is held against it."""
 
 
-def _token_filters(languages: list[str]) -> Json:
-    stops = {f"{name}_stop": {"type": "stop", "stopwords": f"_{name}_"} for name in languages if name != "cjk"}
-    stemmers = {
-        f"{name}_stemmer": {"type": "stemmer", "language": _STEMMERS.get(name, name)}
-        for name in languages
-        if name not in _UNSTEMMED
-    }
-    elisions = {
-        f"{name}_elision": {"type": "elision", "articles": articles.split(), "articles_case": True}
-        for name, articles in _ELISIONS.items()
-        if name in languages
-    }
-    return {
+def _token_filters() -> Json:
+    filters: Json = {
         "parts": {"type": "pattern_capture", "preserve_original": True, "patterns": [_PARTS]},
         "unaccented": {"type": "asciifolding", "preserve_original": True},
-        "cjk_stop": {"type": "stop", "stopwords": _CJK_STOPS.split()},
-        "english_possessive": {"type": "stemmer", "language": "possessive_english"},
-        "greek_lowercase": {"type": "lowercase", "language": "greek"},
-        "turkish_lowercase": {"type": "lowercase", "language": "turkish"},
-        **stops,
-        **stemmers,
-        **elisions,
     }
+    for name, its in _described().items():
+        stop_words = f"_{name}_" if its.stop_words is None else [*its.stop_words]
+        filters[f"{name}_stop"] = {"type": "stop", "stopwords": stop_words}
+        if its.stemmed_by:
+            filters[f"{name}_stemmer"] = {"type": "stemmer", "language": its.stemmed_by}
+        if its.elision:
+            filters[f"{name}_elision"] = {"type": "elision", "articles": [*its.elision], "articles_case": True}
+        if its.possessive:
+            filters[f"{name}_possessive"] = {"type": "stemmer", "language": its.possessive}
+        if its.lowercase:
+            filters[f"{name}_lowercase"] = {"type": "lowercase", "language": its.lowercase}
+    return filters
 
 
 def _analyzer(char_filters: list[str], filters: list[str]) -> Json:
@@ -166,25 +136,30 @@ def searching(name: str) -> str:
 
 def indexing(name: str) -> str:
     """The analyzer that texts go through."""
-    return searching(name) if name in _OTHER_SCRIPTS else f"{name}_parts"
+    its = _described().get(name)
+    return f"{name}_parts" if its is None or its.accents else searching(name)
 
 
-def analysis(languages: list[str]) -> Json:
-    """The `analysis` settings, with analyzers for these languages (by Elasticsearch's names) and "folded"."""
+def analysis() -> Json:
+    """The `analysis` settings, with analyzers for every language that has one (by Elasticsearch's names) and "folded".
+
+    Elasticsearch checks each setting against all others, so the time to make an index grows with their square:
+    languages without apostrophes, and without accents that a stemmer sees, have one analyzer for texts and queries.
+    """
     written = [*_CHAR_FILTERS, "letters"]
     analyzers = {
         searching("folded"): _analyzer(written, ["lowercase", "asciifolding"]),
         indexing("folded"): _analyzer(written, ["lowercase", "parts", "asciifolding"]),
     }
-    for language in languages:
+    for name, its in _described().items():
         only_texts = (("parts",), ("unaccented",), ("remove_duplicates",))
-        analyzers[indexing(language)] = _analyzer(_CHAR_FILTERS, _filters(language, *only_texts))
-        analyzers[searching(language)] = _analyzer(_CHAR_FILTERS, _filters(language, (), (), ()))
+        analyzers[indexing(name)] = _analyzer(_CHAR_FILTERS, _filters(its, *only_texts))
+        analyzers[searching(name)] = _analyzer(_CHAR_FILTERS, _filters(its, (), (), ()))
     return {
         "char_filter": {
             "marks": {"type": "mapping", "mappings": [*_marks(), *_parting(), *_amid_hebrew()]},
             "letters": {"type": "mapping", "mappings": _letters()},
         },
-        "filter": _token_filters(languages),
+        "filter": _token_filters(),
         "analyzer": analyzers,
     }

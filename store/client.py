@@ -14,7 +14,16 @@ from pydantic_core import from_json, to_json
 
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
-from store.mapping import ARTICLE, VERSION, article_template, missing, plain_index, plain_indices, plain_template
+from store.mapping import (
+    ARTICLE,
+    VERSION,
+    analyzed_by,
+    article_template,
+    missing,
+    plain_index,
+    plain_indices,
+    plain_template,
+)
 from store.names import Names
 from store.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
 
@@ -172,11 +181,15 @@ def is_guessed(mappings: dict[str, Any]) -> bool:
 
 
 def _grow(es: Elasticsearch, names: Names) -> None:
-    """Add the fields that the slices lack: what is written next may have them."""
-    found = es.options(ignore_status=404).indices.get_mapping(index=names.articles)
+    """Add the fields that the slices lack: what is written next may have them.
+
+    An index never gets another analyzer, so the words of a language that was added since stand in it as written.
+    """
+    found = es.options(ignore_status=404).indices.get(index=names.articles, features="mappings,settings")
     for index, slice_ in () if found.meta.status == 404 else found.body.items():
         if lacking := missing(ARTICLE, slice_["mappings"].get("properties", {})):
-            es.indices.put_mapping(index=index, properties=lacking)
+            analyzers = slice_["settings"]["index"].get("analysis", {}).get("analyzer", {})
+            es.indices.put_mapping(index=index, properties=analyzed_by(analyzers, lacking))
 
 
 def _create(es: Elasticsearch, index: str, body: dict[str, Any]) -> bool:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Container
 from functools import lru_cache
 from typing import Any
 
+from newswatch.languages import analyzer_of, languages
 from newswatch.settings import Settings
 from store.analysis import analysis, indexing, searching
 from store.names import Names
@@ -19,38 +21,8 @@ VERSION = 2
 it when a field is to be indexed otherwise, or is to be filled in articles that are stored already: `newswatch index
 upgrade` then makes every slice anew."""
 
-ANALYZERS = {
-    "ar": "arabic",
-    "bg": "bulgarian",
-    "ca": "catalan",
-    "cs": "czech",
-    "da": "danish",
-    "de": "german",
-    "el": "greek",
-    "en": "english",
-    "es": "spanish",
-    "et": "estonian",
-    "fa": "persian",
-    "fi": "finnish",
-    "fr": "french",
-    "hi": "hindi",
-    "hu": "hungarian",
-    "id": "indonesian",
-    "it": "italian",
-    "ja": "cjk",
-    "ko": "cjk",
-    "lt": "lithuanian",
-    "lv": "latvian",
-    "nl": "dutch",
-    "no": "norwegian",
-    "pt": "portuguese",
-    "ro": "romanian",
-    "ru": "russian",
-    "sv": "swedish",
-    "tr": "turkish",
-    "zh": "cjk",
-}
-"""Language → Elasticsearch's name of its analyzer (see `store.analysis`).
+ANALYZERS = {code: its.name for code in languages() if (its := analyzer_of(code))}
+"""Language → Elasticsearch's name of its analyzer, by the language's file (see `store.analysis`).
 
 Other languages are searched by the word forms as written."""
 
@@ -378,6 +350,18 @@ def missing(wanted: Json, present: Json) -> Json:
     return lacking
 
 
+def analyzed_by(analyzers: Container[str], properties: Json) -> Json:
+    """`properties` for an index that has only these analyzers: other text is analyzed as text without a language."""
+    fields: Json = {}
+    for name, field in properties.items():
+        if "properties" in field:
+            fields[name] = field | {"properties": analyzed_by(analyzers, field["properties"])}
+        else:
+            is_known = "analyzer" not in field or field["analyzer"] in analyzers
+            fields[name] = field if is_known else field | _text()
+    return fields
+
+
 def article_template(names: Names, settings: Settings) -> Json:
     """The composable index template of the monthly slices, as the arguments of `put_index_template`.
 
@@ -386,7 +370,7 @@ def article_template(names: Names, settings: Settings) -> Json:
     """
     template = {
         "settings": {
-            **index_settings(settings, analysis(STEMMED)),
+            **index_settings(settings, analysis()),
             "query.default_field": DEFAULT_FIELDS,
             "codec": CODEC,
         },

@@ -11,9 +11,11 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from rensa import RMinHash
 
+from newswatch.languages import alternatives
 from transforms.fold import fold
 
 SHINGLE = 5
@@ -43,27 +45,24 @@ def text_hash(title: str, text: str) -> str:
 
 # ── boilerplate ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_BOILERPLATE_LINE = re.compile(
-    r"""^\W*(?:
-      (?:image|media|photo|picture|file\ photo|video)\b.{0,40}?\b(?:copyright|caption|credit|unsupported)\b.*
-    | (?:photo|foto|bild|image|credit|crédit|quelle|source|fuente|fonte|źródło|фото|источник|صورة|المصدر)\s*[:©].{0,120}
-    | (?:read|see|watch|listen)\s+(?:more|also|next|now)\b.{0,160}
-    | (?:lesen|lire|leer|leggi|lees|czytaj|citește|läs|читайте|читати|اقرأ|اقرا|شاهد|también|aussi)\b.{0,120}
-    | (?:follow|like|join)\s+(?:us|me|him|her|the\ author)\b.{0,160}
-    | (?:sign\ up|subscribe|advertisement|story\ highlights|enlarge\ this\ image|toggle\ caption|just\ watched
-        |must\ watch|hide\ caption|share\ this|click\ (?:here|to)|get\ the\ app|newsletter)\b.{0,160}
-    | (?:reporting|writing|editing|additional\ reporting)\s+by\b.*
-    | (?:our\ standards|all\ rights\ reserved|copyright|©|\(c\)).{0,200}
-    | this\ (?:article|story|report)\ (?:was|has\ been|originally)\b.{0,200}
-    )$""",
-    re.IGNORECASE | re.VERBOSE,
-)
+
+@cache
+def _boilerplate_line() -> re.Pattern[str]:
+    frame = alternatives(
+        lambda language: language.prompts.frame,
+        rf"(?:{alternatives(lambda language: language.prompts.credits)})\s*[:©].{{0,120}}",
+        rf"(?:{alternatives(lambda language: language.prompts.read_on)})\b.{{0,120}}",
+        r"(?:©|\(c\)).{0,200}",
+    )
+    return re.compile(rf"^\W*(?:{frame})$", re.IGNORECASE)
+
+
 _DATELINE = re.compile(r"^[^\n.!?]{0,80}?\((?:[A-Za-z]{2,12}|[\u0600-\u06ff .]{3,20})\)\s*(?:[-–—:]+|\s)\s*")
 
 
 def own_words(text: str) -> str:
     """`text` without the lines that its outlet puts around any article, and without the dateline of an agency."""
-    lines = [line for line in text.split("\n") if not _BOILERPLATE_LINE.match(line.strip())]
+    lines = [line for line in text.split("\n") if not _boilerplate_line().match(line.strip())]
     return _DATELINE.sub("", "\n".join(lines), count=1)
 
 
@@ -175,23 +174,28 @@ _AGENCIES: dict[str, str] = {
     "IRNA": r"IRNA|ایرنا",
     "Bloomberg": r"Bloomberg",
 }
-_CREDITS = tuple(
-    (
-        name,
-        re.compile(written, re.VERBOSE),
-        re.compile(
-            rf"[(\[（]\s*(?:{written})(?:\s*[,;/][^()]{{0,40}})?\s*[)\]）]"
-            rf"|(?:^|\n)[^\n.]{{0,60}}?[-–—]\s*(?:{written})\s*(?:[-–—:.]|$)"
-            rf"|(?:©|\bcopyright\b|\b(?:source|quelle):|\bcon\ material\ de|\bmit\ material\ (?:von|der)|\bavec"
-            rf"|المصدر\s*:)"
-            rf"\s*(?:\d{{4}}\s*)?(?:{written})(?!\w)"
-            rf"|(?:^|\n)\s*(?:{written})\s*(?:$|\n)",
-            re.VERBOSE,
-        ),
+
+
+@cache
+def _credits() -> tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...]:
+    """Agency, how it is written, and how it is credited. Looking for the name first spares the slow third mostly."""
+    before = alternatives(lambda language: language.prompts.agency, "©").replace(" ", r"\ ")
+    return tuple(
+        (
+            name,
+            re.compile(written, re.VERBOSE),
+            re.compile(
+                rf"[(\[（]\s*(?:{written})(?:\s*[,;/][^()]{{0,40}})?\s*[)\]）]"
+                rf"|(?:^|\n)[^\n.]{{0,60}}?[-–—]\s*(?:{written})\s*(?:[-–—:.]|$)"
+                rf"|(?:{before})\s*(?:\d{{4}}\s*)?(?:{written})(?!\w)"
+                rf"|(?:^|\n)\s*(?:{written})\s*(?:$|\n)",
+                re.VERBOSE,
+            ),
+        )
+        for name, written in _AGENCIES.items()
     )
-    for name, written in _AGENCIES.items()
-)
-"""Agency, how it is written, and how it is credited. Looking for the name first spares the slow third in most texts."""
+
+
 _ANY_AGENCY = re.compile("|".join(_AGENCIES.values()), re.VERBOSE)
 _AUTHORS = tuple(
     (name, re.compile(rf"^(?:[Bb]y\s+)?(?:{written})$", re.VERBOSE)) for name, written in _AGENCIES.items()
@@ -216,6 +220,6 @@ def _credited(part: str) -> list[tuple[int, str]]:
         return []
     return [
         (found.start(), name)
-        for name, spelling, credit in _CREDITS
+        for name, spelling, credit in _credits()
         if spelling.search(part) and (found := credit.search(part))
     ]

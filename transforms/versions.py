@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
 from enum import StrEnum
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Literal
 
 from newswatch.article import Edit
+from newswatch.languages import Language, alternatives
 from transforms.fold import fold
 
 _MOST_WORDS = 2_000
@@ -30,48 +32,24 @@ class Notice(StrEnum):
     RETRACTION = "retraction"
 
 
-_NOTICES: tuple[tuple[Notice, tuple[str, ...]], ...] = (
-    (
-        Notice.RETRACTION,
-        (
-            r"retract(?:ion|ed|s)", r"(?:story|article|report)\s+(?:has been |is |was )?withdrawn", r"kill notice",
-            r"rétractation", r"article retiré", r"zurückgezogen(?:er|e)?\s+(?:artikel|bericht|meldung)",
-            r"(?:artikel|bericht|meldung)[^.]{0,40}zurückgezogen", r"retractación", r"artículo retirado",
-            r"ritrattazione",
-            r"articolo ritirato", r"artigo retirado", r"ingetrokken", r"wycofan(?:y|o) artykuł", r"опровержение",
-            r"спростування", r"سحب (?:الخبر|المقال|التقرير)", r"geri çekil(?:di|en haber)", r"撤稿", r"撤回",
-        ),
-    ),
-    (
-        Notice.CORRECTION,
-        (
-            r"correct(?:ion|s|ed)\s*[:;(\[—–-]", r"[(\[]\s*correct(?:s|ed|ion)\b", r"^correct(?:ion|ed)\b",
-            r"this (?:article|story|report|post|piece|version)[^.]{0,60}(?:has been|was) (?:corrected|amended)",
-            r"an? (?:earlier|previous|original) version of this", r"has been corrected", r"was corrected on",
-            r"korrektur\b\s*[:;—–-]?", r"in einer früheren (?:version|fassung)", r"berichtigung\b", r"wurde korrigiert",
-            r"rectificatif", r"correction\s*:", r"une version (?:précédente|antérieure) de", r"corrección\s*[:;—–-]",
-            r"fe de erratas", r"una versión anterior de", r"rettifica\s*[:;—–-]", r"errata corrige",
-            r"una versione precedente", r"correção\s*[:;—–-]", r"uma versão anterior", r"correctie\s*[:;—–-]",
-            r"in een eerdere versie", r"sprostowanie", r"w poprzedniej wersji", r"rectificare\s*[:;—–-]",
-            r"erată\s*[:;—–-]",
-            r"διόρθωση\s*[:;—–-]", r"rättelse\s*[:;—–-]?", r"исправлен(?:о|ие)\s*[:;—–-]", r"уточнен(?:ие|о)\s*[:;—–-]",
-            r"виправлен(?:о|ня)\s*[:;—–-]", r"düzeltme\s*[:;—–-]", r"تصحيح\s*[:؛—–-]", r"اصلاحیه", r"更正", r"訂正",
-        ),
-    ),
-    (
-        Notice.CLARIFICATION,
-        (
-            r"clarif(?:ication|ies|ied)\s*[:;(\[—–-]", r"^clarification\b", r"(?:updated|amended) to clarify",
-            r"klarstellung",
-            r"précision\s*:", r"mise au point\s*:", r"aclaración\s*[:;—–-]", r"precisazione\s*[:;—–-]",
-            r"esclarecimento\s*[:;—–-]", r"verduidelijking\s*[:;—–-]", r"wyjaśnienie\s*[:;—–-]", r"precizare\s*[:;—–-]",
-            r"διευκρίνιση\s*[:;—–-]", r"förtydligande\s*[:;—–-]", r"разъяснение\s*[:;—–-]", r"уточнення\s*[:;—–-]",
-            r"açıklama\s*[:;—–-]", r"توضيح\s*[:؛—–-]", r"توضیح\s*[:؛—–-]", r"澄清\s*[::]",
-        ),
-    ),
-)  # fmt: skip
-_PATTERNS = tuple((kind, re.compile("|".join(listed), re.IGNORECASE | re.MULTILINE)) for kind, listed in _NOTICES)
-_RETRACTION_OF_OTHERS = re.compile(r"(?:demand|ask|call|sue|want|refus|reject)\w*[^.]{0,40}retract", re.IGNORECASE)
+@cache
+def _notices() -> tuple[tuple[Notice, re.Pattern[str]], ...]:
+    return (
+        (Notice.RETRACTION, _pattern(lambda language: language.notices.retraction)),
+        (Notice.CORRECTION, _pattern(lambda language: language.notices.correction)),
+        (Notice.CLARIFICATION, _pattern(lambda language: language.notices.clarification)),
+    )
+
+
+@cache
+def _retraction_of_others() -> re.Pattern[str]:
+    return _pattern(lambda language: language.notices.of_others)
+
+
+def _pattern(part: Callable[[Language], Iterable[str]]) -> re.Pattern[str]:
+    return re.compile(alternatives(part), re.IGNORECASE | re.MULTILINE)
+
+
 _WORD = re.compile(r"\s*(?:\w+(?:[^\w\s]+\w+)*|[^\w\s])")
 """A word with what stands within it (5,000, l'OTAN), or a sign; and the blanks before it."""
 DiffKind = Literal["same", "added", "removed"]
@@ -80,9 +58,9 @@ DiffKind = Literal["same", "added", "removed"]
 def notice(title: str, text: str) -> Notice | None:
     """What the outlet announces about the article: a retraction before a correction before a clarification."""
     places = (title, text[:NOTICE], text[-NOTICE:])
-    for kind, pattern in _PATTERNS:
+    for kind, pattern in _notices():
         for place in places:
-            if pattern.search(place) and not (kind is Notice.RETRACTION and _RETRACTION_OF_OTHERS.search(place)):
+            if pattern.search(place) and not (kind is Notice.RETRACTION and _retraction_of_others().search(place)):
                 return kind
     return None
 

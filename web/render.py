@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ingest.urls import is_address
 from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
+from newswatch.languages import direction
 from newswatch.names_in_english import country, language
 from newswatch.topics import tag_name, tag_path
 from search.story_view import published
@@ -58,7 +59,7 @@ def environment() -> Environment:
         "language_tag": language_tag,
         "repeats_summary": repeats_summary,
         "shown_evidence": shown_evidence,
-        "right_to_left": right_to_left,
+        "direction_of": direction,
         "asset": asset,
     }
     return env
@@ -182,11 +183,6 @@ def language_tag(code: str | None) -> str:
         return str(Locale.parse(code).language) if code else ""
     except (ValueError, UnknownLocaleError):
         return ""
-
-
-def right_to_left(code: str | None) -> bool:
-    """Whether the language is written from right to left."""
-    return code in ("ar", "fa", "he", "ur", "ps", "ku", "yi")
 
 
 def safe_url(url: str | None) -> str:

@@ -34,7 +34,7 @@ from benchmarks.evaluate.searches import limits, search_figures
 from benchmarks.evaluate.tags import SHOWN, Judged, confusion, judge, sentence_figures, tag_figures, written_figures
 from delivery.channels.registry import parse_address
 from transforms.tag import Tagger
-from transforms.taxonomy import LANGUAGES, Taxonomy, load_taxonomy
+from transforms.taxonomy import Taxonomy, load_taxonomy
 
 TAXONOMY = ROOT / "config" / "taxonomy.yaml"
 ALERTS = ROOT / "config" / "alerts.yaml"
@@ -157,7 +157,7 @@ def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any]
         "languages": _languages_of([j.article for j in found if j.article.origin != "before"]),
         "written": _languages_of(written()),
         "unseen": len(written(UNSEEN)),
-        "unlabelled_languages": sorted(LANGUAGES - known - {"any"}),
+        "unlabelled_languages": sorted(taxonomy().languages - known),
         "confusion": {
             f"{topic}/{form}/{half}": confusion(found, topic, form, half)
             for topic in TOPICS

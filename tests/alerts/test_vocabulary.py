@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,9 @@ from alerts.match import match_batch
 from alerts.vocabulary import divided
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
+from newswatch.settings import Settings
+from store.analysis import indexing
+from store.mapping import article_template
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
@@ -169,3 +173,19 @@ def test_a_text_of_too_many_tokens_is_asked_alone(press: Press) -> None:
         assert matched(press, batch) == FOUND
     finally:
         SEARCHES.pop()
+
+
+@pytest.mark.slow
+def test_where_a_month_lacks_an_added_languages_analyzer_each_clause_is_asked(
+    press: Press, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The two months say of one word something else, and the looked-up terms of one would be taken for the other's."""
+    template = deepcopy(article_template(press.names, Settings())["template"])
+    template["mappings"]["properties"]["stemmed"]["properties"]["english"] |= {"analyzer": indexing("folded")}
+    index = press.names.slice_of_month("2026.02")
+    press.es.indices.create(index=index, aliases={press.names.articles: {}}, **template)
+    old = a_story(1, first_seen=NOW - timedelta(days=20), text="The glacier melts")
+    batch = press.publish(old, a_story(2, text="The glacier stays"))
+    with caplog.at_level(logging.WARNING, "alerts.match"):
+        match_batch(press.es, press.names, batch, [a_search("stem", "glaciers")])
+    assert "several versions" in caplog.text

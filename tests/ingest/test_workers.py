@@ -18,6 +18,7 @@ import pytest
 from ingest import workers
 from ingest.parse import parse
 from ingest.workers import OverBudgetError, confined
+from newswatch.languages import languages
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -38,6 +39,15 @@ def crash() -> None:
 
 def ended() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def languages_without_files() -> tuple[set[str], bool]:
+    """The languages that a worker knows, and whether it has read their files to know them."""
+    return set(languages()), "newswatch.language_files" in sys.modules
+
+
+def test_a_worker_is_handed_the_languages() -> None:
+    assert confined(5, languages_without_files) == (set(languages()), False)
 
 
 def test_what_takes_too_long_is_killed_and_the_next_is_done() -> None:
