@@ -343,7 +343,7 @@ class _Worker:
             return None, tuple(gone)
         passages = self._passages(stories)
         stories = [with_passages(story, passages) for story in stories]
-        message = render(mail, stories, self._settings, self._links, now=self._clock())
+        message = render(mail, stories, self._settings, self._links, self._names.shown_topics(), now=self._clock())
         message.as_bytes()  # what can't be written out shows here, where its story can be found
         notices = {s.article.id: told.key for s in stories if s.article and (told := announced(s.article))}
         carried = tuple(d.id for story in stories for d in story.item.deliveries)

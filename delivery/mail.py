@@ -26,7 +26,7 @@ from newswatch.article import Article, Evidence, Tag
 from newswatch.mail_address import mail_address
 from newswatch.names_in_english import country
 from newswatch.settings import Settings
-from newswatch.topics import tag_path
+from newswatch.topics import Topics
 from search.highlight import joined
 
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
@@ -137,13 +137,15 @@ class StoryView:
         return "right" if self.direction == "rtl" else "left"
 
 
-def render(mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, *, now: datetime) -> EmailMessage:
+def render(
+    mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, topics: Topics, *, now: datetime
+) -> EmailMessage:
     """The whole message: headers, text and HTML.
 
     `stories` are those of `mail` that can be told. The Message-ID is the mail's, the same whenever it is made again.
     """
     ordered = sorted(stories, key=_by_weight) if mail.kind == "digest" else list(stories)
-    views = [_view(story, mail, settings, links) for story in ordered]
+    views = [_view(story, mail, settings, links, topics) for story in ordered]
     alerts = _alerts(mail)
     context: dict[str, Any] = {
         "subject": subject(mail, ordered),
@@ -262,7 +264,7 @@ _LABELS = {
 }
 
 
-def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryView:
+def _view(story: Story, mail: Mail, settings: Settings, links: Links, topics: Topics) -> StoryView:
     item, article = story.item, story.article
     passages = _passages(item)
     headline = _headline(story)
@@ -283,7 +285,7 @@ def _view(story: Story, mail: Mail, settings: Settings, links: Links) -> StoryVi
         alerts=tuple(dict.fromkeys(one_line(d.alert_name) for d in item.deliveries)),
         quotes=quotes,
         lead="" if quotes or not article else _lead(article),
-        tags=tuple(_tag(tag, article) for tag in _ordered(article.tags)) if article else (),
+        tags=tuple(_tag(tag, article, topics) for tag in _ordered(article.tags)) if article else (),
         others=tuple(OtherView(_shown(a.title), one_line(a.source.name), safe_url(a.address)) for a in story.others),
         news_url=_news_url(item.story_id, settings) if article else None,
         kibana_url=_kibana_url(item.story_id, settings) if article else None,
@@ -334,12 +336,12 @@ def _ordered(tags: Sequence[Tag]) -> list[Tag]:
     return sorted(tags, key=lambda tag: (tag.level != "main", -tag.score, tag.tag))
 
 
-def _tag(tag: Tag, article: Article) -> TagView:
+def _tag(tag: Tag, article: Article, topics: Topics) -> TagView:
     shown: dict[str, Evidence] = {}
     for evidence in tag.evidence:
         shown.setdefault(evidence.text.casefold(), evidence)
     quotes = (in_context(evidence, article) for evidence in list(shown.values())[:2])
-    return TagView(tag_path(tag.tag), tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
+    return TagView(topics.path(tag.tag), tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
 
 
 def in_context(evidence: Evidence, article: Article) -> Passage:

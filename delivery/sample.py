@@ -50,5 +50,5 @@ def sample(
     mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "<sample@localhost>")
     # Signed with a key that nobody keeps: the links of a sample do nothing.
     unsigned = Links(settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
-    part = render(mail, stories, settings, unsigned, now=now).get_body(("html",))
+    part = render(mail, stories, settings, unsigned, names.shown_topics(), now=now).get_body(("html",))
     return str(part.get_content()) if part else ""

@@ -133,7 +133,7 @@ def open_context(settings: Settings | None = None, *, clock: Clock | None = None
         StoreError: it can't be reached, or refuses the mapping.
     """
     settings = settings or Settings()
-    es, names = connect(settings), Names(settings.index_prefix)
+    es, names = connect(settings), Names.of(settings)
     context = Context(settings, es, names, clock or store_clock(es))
     try:
         created = set_up(es, names, settings)

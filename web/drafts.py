@@ -13,7 +13,7 @@ from alerts.saved import UsageError
 from newswatch.alert import SavedSearch
 from newswatch.durations import exact, in_words, typed
 from newswatch.names_in_english import countries, languages
-from newswatch.topics import tag_path
+from newswatch.topics import Topics
 from search.lift import Lifted
 from search.limits import shown
 from web.security import Form
@@ -141,12 +141,13 @@ def _readable(text: str) -> schedule.Schedule:
         return schedule.Schedule("instant")
 
 
-def draft_from(lifted: Lifted, recipients: str) -> Draft:
+def draft_from(lifted: Lifted, topics: Topics, recipients: str) -> Draft:
     """The form of a new saved search that watches what a query finds."""
-    topics = [name for tag in lifted.tags if (name := tag_path(tag.tag)).casefold() not in lifted.query.casefold()]
+    paths = [topics.path(tag.tag) for tag in lifted.tags]
+    unsaid = [path for path in paths if path.casefold() not in lifted.query.casefold()]
     others = [*lifted.languages, *lifted.countries, *lifted.sources, *lifted.kinds]
     return Draft(
-        name=", ".join(part for part in (lifted.query, *topics, *others) if part)[:200],
+        name=", ".join(part for part in (lifted.query, *unsaid, *others) if part)[:200],
         query=lifted.query,
         tags={tag.tag: tag.level for tag in lifted.tags},
         languages=", ".join(lifted.languages),
@@ -219,14 +220,14 @@ LABELS: Mapping[str, str] = {
 }
 
 
-def changed(before: SavedSearch, after: SavedSearch) -> list[tuple[str, str, str]]:
+def changed(before: SavedSearch, after: SavedSearch, topics: Topics) -> list[tuple[str, str, str]]:
     """What differs between two versions: the field's label, its value before and after."""
     names = (name for name in SavedSearch.__dataclass_fields__ if name not in ("version", "id"))
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
-    return [(LABELS.get(n, n), _shown(n, old), _shown(n, new)) for n, old, new in pairs if old != new]
+    return [(LABELS.get(n, n), _shown(n, old, topics), _shown(n, new, topics)) for n, old, new in pairs if old != new]
 
 
-def _shown(name: str, value: Any) -> str:
+def _shown(name: str, value: Any, topics: Topics) -> str:
     if value in (None, "", ()):
         return "none"
     if isinstance(value, bool):
@@ -234,7 +235,9 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if name == "tags":
-        return ", ".join(f"{tag_path(t.tag)} ({'main subject' if t.level == 'main' else 'mentioned'})" for t in value)
+        return ", ".join(
+            f"{topics.path(t.tag)} ({'main subject' if t.level == 'main' else 'mentioned'})" for t in value
+        )
     if isinstance(value, tuple):
         return ", ".join(value)
     return spoken(value) if name.endswith("_s") else f"{value:g}" if isinstance(value, float) else str(value)

@@ -19,13 +19,14 @@ from ingest.urls import is_address
 from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
 from newswatch.names_in_english import country, language
-from newswatch.topics import tag_name, tag_path
+from newswatch.topics import Topics
 from search.story_view import published
 from search.syntax import with_filter
 from web import marks
+from web.topic_styles import topic_class, version
 
 STATIC = Path(__file__).parent / "static"
-NO_SHELL = {"user": None, "may_change": False, "token": "", "catches": False, "problem_count": None}
+NO_SHELL = {"user": None, "may_change": False, "token": "", "catches": False, "problem_count": None, "topics": Topics()}
 """What every page shows, where it isn't known who asks."""
 _JUST_S = 5
 
@@ -43,10 +44,8 @@ def environment() -> Environment:
         "country": country,
         "mails": mails,
         "language": language,
-        "tag_name": tag_name,
-        "tag_path": tag_path,
         "step": step_label,
-        "topic": topic,
+        "topic": topic_class,
         "duration": duration,
     }
     env.globals |= {
@@ -60,6 +59,7 @@ def environment() -> Environment:
         "shown_evidence": shown_evidence,
         "right_to_left": right_to_left,
         "asset": asset,
+        "topics_version": version,
     }
     return env
 
@@ -144,12 +144,6 @@ def mails(per_day: float) -> str:
     )
     told = round(number)
     return f"{told} mail{'s' if told != 1 else ''} a {unit}"
-
-
-def topic(tag: str) -> str:
-    """The topic of a tag, for its colour."""
-    head = tag.partition("/")[0]
-    return head if head in ("nato", "counter-terrorism") else "other"
 
 
 def main_tags(article: Article) -> list[Tag]:

@@ -24,12 +24,14 @@ from newswatch.alert import Passage
 from newswatch.article import Article, Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
+from store.names import Names
 from tests.factories import NOW, a_source, an_article
 
 SETTINGS = Settings(
     mail_from="newswatch@news.example", public_url="https://news.example", secret_key=SecretStr("for tests")
 )
 LINKS = Links(SETTINGS)
+TOPICS = Names().topics()
 ANN = "ann@reader.example"
 
 
@@ -42,7 +44,7 @@ def told(article: Article, *deliveries: Delivery, kind: Any = "story", sources: 
     """The mail as it arrives: written, sent as bytes, read again."""
     item = Item(article.story_id, deliveries or (a_delivery(article),))
     made = Mail(ANN, kind, (item,), "<one@news.example>", **mail)
-    message = render(made, [Story(item, article, sources)], SETTINGS, LINKS, now=NOW + timedelta(minutes=1))
+    message = render(made, [Story(item, article, sources)], SETTINGS, LINKS, TOPICS, now=NOW + timedelta(minutes=1))
     return email.message_from_bytes(message.as_bytes(), policy=email.policy.default)  # type: ignore[return-value]
 
 
@@ -227,7 +229,7 @@ def test_digest_tells_every_story_the_widest_first() -> None:
     articles = [an_article(f"https://herald.example/{n}", title=f"Story number {n}.") for n in range(30)]
     items = [Item(a.story_id, (a_delivery(a, schedule="daily at 07:00 Europe/Brussels"),)) for a in articles]
     stories = [Story(item, a, 1 + n % 3) for n, (item, a) in enumerate(zip(items, articles, strict=True))]
-    message = render(Mail(ANN, "digest", tuple(items), "<d@x>"), stories, SETTINGS, LINKS, now=NOW)
+    message = render(Mail(ANN, "digest", tuple(items), "<d@x>"), stories, SETTINGS, LINKS, TOPICS, now=NOW)
     assert message["Subject"] == "Daily digest, 30 stories: Ice"
     for kind in ("plain", "html"):
         shown = part(message, kind)
