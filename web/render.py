@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
 from newswatch.names_in_english import country, language
 from newswatch.topics import Topics
+from search.facets import Bucket
 from search.story_view import published
 from search.syntax import with_filter
 from web import marks
@@ -59,6 +60,7 @@ def environment() -> Environment:
         "shown_evidence": shown_evidence,
         "right_to_left": right_to_left,
         "asset": asset,
+        "facet_value": facet_value,
         "topics_version": version,
     }
     return env
@@ -153,6 +155,12 @@ def main_tags(article: Article) -> list[Tag]:
         return tag.tag.split("/")[0], "/" in tag.tag, tag.level != "main", -tag.score
 
     return sorted(article.tags, key=place)
+
+
+def facet_value(written: str, bucket: Bucket, topics: Topics) -> str:
+    """The name of a value of a facet (`search.filters.Facet.written`)."""
+    names: Mapping[str, Callable[[str], str]] = {"topic": topics.name, "country": country, "language": language}
+    return names[written](bucket.value) if written in names else bucket.label
 
 
 def repeats_summary(article: Article) -> bool:

@@ -32,6 +32,7 @@ from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryEr
 from newswatch.mail_address import mail_address
 from newswatch.problems import Problem
 from newswatch.topics import Topics
+from search.filters import SAVED, lists_of
 from search.lift import lift
 from search.limits import MAX_CHARS, shown
 from search.syntax import parse
@@ -271,6 +272,7 @@ def _form_page(
         "bars": bars(tried.trial.days) if tried else [],
         "mail": urlencode(mail_fields(draft)) if tried else "",
         "topic_choices": _topics(here, draft),
+        "saved_filters": SAVED,
         "kinds": _kinds(here, draft),
         "search_kinds": KINDS.values(),
         "form": drafts,
@@ -373,8 +375,7 @@ def watched(search: SavedSearch, topics: Topics) -> list[str]:
     parts = [watches] if watches else []
     parts += [search.query.strip()] if search.query.strip() else []
     parts += [topics.path(tag.tag) + (" (main subject)" if tag.level == "main" else "") for tag in search.tags]
-    lists = {"lang": search.languages, "country": search.countries, "source": search.sources, "kind": search.kinds}
-    parts += [f"{name}:{','.join(values)}" for name, values in lists.items() if values]
+    parts += lists_of(search)
     parts += [f"at least {search.min_sources} independent sources"] if search.min_sources > 1 else []
     parts += [f"score of at least {search.min_score:g}"] if search.min_score else []
     return parts or ["every article"]

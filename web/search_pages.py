@@ -20,7 +20,7 @@ from newswatch.topics import Topics
 from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet
-from search.field_names import FILTERS
+from search.filters import FACETS, FILTERS
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
@@ -112,8 +112,15 @@ class View:
 def _searched(here: Context, view: View) -> dict[str, Any]:
     """Everything that the search page shows."""
     now = here.clock()
-    common: dict[str, Any] = {"view": view, "q": view.q, "now": now, "filters": FILTERS, "ranges": RANGES}
-    common["example"] = _example(here.names.shown_topics())
+    common: dict[str, Any] = {
+        "view": view,
+        "q": view.q,
+        "now": now,
+        "filters": FILTERS,
+        "facet_kinds": FACETS,
+        "ranges": RANGES,
+        "example": _example(here.names.shown_topics()),
+    }
     try:
         parsed = syntax.parse(view.q)
         results = find(
