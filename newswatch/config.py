@@ -54,14 +54,16 @@ def load_section(path: Path, key: str, model: type[Model]) -> Model:
         ConfigError: the file is missing or no YAML, or the section breaks the schema; the message names the line.
     """
     text = _text(path)
-    section = re.search(rf"^{re.escape(key)}:(?=\s).*\n(?:(?:[ \t#].*)?\n)*", text + "\n", re.MULTILINE)
+    section = re.search(rf"^{re.escape(key)}:(?=\s).*\n(?:(?:(?:[ \t#\]}}]|-\s).*)?\n)*", text + "\n", re.MULTILINE)
     lines_before = "\n" * text.count("\n", 0, section.start()) if section else ""
     try:
         root, data = _parsed(path, lines_before + section[0]) if section else _parsed(path, text)
     except ConfigError:
         root, data = _parsed(path, text)  # it may refer to the rest, or be written in a way that has no sections
+    if not isinstance(data, dict) or key not in data:
+        raise ConfigError(path, None, f"{key}: Field required")
     try:
-        return model.model_validate({key: data[key]} if isinstance(data, dict) and key in data else {})
+        return model.model_validate({key: data[key]})
     except ValidationError as error:
         raise fault(path, root, error) from error
 

@@ -7,12 +7,13 @@ reads the section `topics` alone.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from newswatch import config
 from newswatch.colours import require_legible
@@ -52,6 +53,13 @@ class Topics(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     topics: dict[str, TopicCalled] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        for name, count in Counter(self.names).items():
+            if count > 1:
+                raise ValueError(f"topics: {name!r} is the name of two topics, which nobody could tell apart")
+        return self
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -146,10 +146,10 @@ FILTERS: Final[Mapping[str, ShortFilter]] = {
         },
     ),
     "since": ShortFilter(
-        "published from then on", ("since:7d", "since:24h", "since:2026-03-01"), once=True, is_time=True
+        "published from then on, in UTC", ("since:7d", "since:24h", "since:2026-03-01"), once=True, is_time=True
     ),
     "until": ShortFilter(
-        "published until the end of then", ("until:2026-03", "until:yesterday"), once=True, is_time=True
+        "published until the end of then, in UTC", ("until:2026-03", "until:yesterday"), once=True, is_time=True
     ),
 }
 """Name → short filter, in the order in which they are shown."""
