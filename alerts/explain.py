@@ -11,6 +11,7 @@ from newswatch.alert import SavedSearch
 from newswatch.article import Article
 from newswatch.errors import NewswatchError, QueryError
 from search.asking import SlowSearchError, count
+from search.filters import FILTERS
 from search.lucene import as_lucene
 from search.query import text_query
 from search.story_view import independent_sources
@@ -96,14 +97,7 @@ def _parts(query: str) -> list[str]:
         return []  # saved before such queries were refused: the query as a whole is a condition all the same
 
 
-_NAMES = {
-    "tags": "tag",
-    "tags_main": "main tag",
-    "language": "language",
-    "source.country": "country",
-    "source.domain": "source",
-    "source.kind": "kind of source",
-}
+_NAMES = {one.field: one.noun for one in FILTERS.values() if one.field and one.noun} | {"tags_main": "main tag"}
 
 
 def _said(query: Query) -> str:

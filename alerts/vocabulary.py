@@ -23,6 +23,8 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from alerts.formula import Clause, Said, said
 from alerts.hits import SOURCE, Found, all_found
+from newswatch.errors import ConfigError
+from newswatch.topics import Topics
 from store.documents import stemmed
 from store.mapping import query_analyzer
 from store.names import Names
@@ -75,7 +77,10 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
     indices = frozenset(hit["_index"] for hit in hits)
     _require_slices(names, indices)
     try:
-        docs = [_vectors_of(hit) for hit in hits]
+        topics = names.topics()
+        docs = [_vectors_of(hit, topics) for hit in hits]
+    except ConfigError as error:
+        raise UnreadableError(f"what the topics are called: {error}") from error
     except (TypeError, KeyError, AttributeError) as error:
         raise UnreadableError(f"an article that says {error!r}") from error
     answers = es.mtermvectors(docs=docs)["docs"] if docs else []
@@ -92,11 +97,11 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
     return Read(terms, indices, articles)
 
 
-def _vectors_of(hit: Mapping[str, Any]) -> dict[str, Any]:
+def _vectors_of(hit: Mapping[str, Any], topics: Topics) -> dict[str, Any]:
     """The question for an article's terms; the stemmed copy is not kept with it, so that it is given along."""
     source = hit["_source"]
     text: dict[str, Any] = {name: source[name] for name in AS_WRITTEN if source.get(name)}
-    copies = stemmed(source)
+    copies = stemmed(source, topics)
     return {
         "_index": hit["_index"],
         "doc": text | {"stemmed": copies},

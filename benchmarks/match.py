@@ -99,10 +99,9 @@ def fill(
     """Index `count` articles; a thousand different ones, each under many ids: writing them anew would take hours."""
     index = create_slice(es, NAMES, f"{NOW:%Y.%m}")
     kept = [
-        to_document(
-            replace(writer.article(n), language=languages[n % len(languages)]), batch_id="x", seq=0, indexed_at=NOW
-        )
+        to_document(article, NAMES.topics(), batch_id="x", seq=0, indexed_at=NOW)
         for n in range(min(count, 1_000))
+        for article in [replace(writer.article(n), language=languages[n % len(languages)])]
     ]
 
     def actions() -> Iterator[dict[str, Any]]:

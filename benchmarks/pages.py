@@ -70,7 +70,9 @@ def fill(es: Elasticsearch, names: Names, count: int) -> Article:
     def actions() -> Iterator[dict[str, Any]]:
         nonlocal last
         for number, last in enumerate(Synthesizer().articles(count, start, NOW)):
-            document = to_document(last, batch_id="000000000001", seq=number, indexed_at=last.first_seen)
+            document = to_document(
+                last, names.topics(), batch_id="000000000001", seq=number, indexed_at=last.first_seen
+            )
             yield {"_index": names.slice_of_month(f"{last.first_seen:%Y.%m}"), "_id": last.id, "_source": document}
 
     bulk(es, actions(), chunk_size=500)

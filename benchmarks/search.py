@@ -161,7 +161,7 @@ def write(url: str, index: str, first: int, count: int, start: datetime, end: da
     def actions() -> Iterator[Json]:
         for number, article in enumerate(synthesizer().articles(count, start, end), first):
             stamp: Json = {"batch_id": "000000000001", "seq": number, "indexed_at": article.first_seen}
-            yield {"_index": index, "_id": article.id, "_source": to_document(article, **stamp)}
+            yield {"_index": index, "_id": article.id, "_source": to_document(article, NAMES.topics(), **stamp)}
 
     with Elasticsearch(url, request_timeout=300) as es:
         done, _ = bulk(es, actions(), chunk_size=500)

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import AsJson, ago, emit_json, err, os_fault, out
+from search.filters import SAVED, lists_of
 
 if TYPE_CHECKING:
     from alerts.saved import SavedSearches
@@ -30,7 +31,7 @@ alerts_app = typer.Typer(help="The saved searches, and the mails they send.", no
 AlertId = Annotated[str, typer.Argument(help="Id of the saved search.", metavar="ALERT")]
 Days = Annotated[int, typer.Option(min=1, max=3_650, help="How many days back.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Save it even if it would send more than 30 mails a day.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="nato, or nato:main; all must be there.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="TOPIC, or TOPIC:main; all must be there.")]
 
 OPTIONS: Mapping[str, tuple[str, Any]] = {
     "name": ("name", Annotated[str | None, typer.Option(help="What mails call it.")]),
@@ -41,10 +42,10 @@ OPTIONS: Mapping[str, tuple[str, Any]] = {
         "schedule",
         Annotated[str | None, typer.Option(help="instant, hourly, or: daily at 07:00 Europe/Brussels.")],
     ),
-    "language": ("languages", Annotated[list[str] | None, typer.Option(help="en, fr, …; any of them.")]),
-    "country": ("countries", Annotated[list[str] | None, typer.Option(help="Of the outlet: BE, …; any of them.")]),
-    "source": ("sources", Annotated[list[str] | None, typer.Option(help="Domain of the outlet; any of them.")]),
-    "kind": ("kinds", Annotated[list[str] | None, typer.Option(help="press, agency, government, …; any of them.")]),
+    **{
+        saved.option: (saved.field, Annotated[list[str] | None, typer.Option(help=saved.help)])
+        for saved in SAVED.values()
+    },
     "min_score": ("min_score", Annotated[float | None, typer.Option(help="Least score of the tags, 0 to 1.")]),
     "min_sources": ("min_sources", Annotated[int | None, typer.Option(help="Independent sources it takes.")]),
     "throttle": ("throttle", Annotated[str | None, typer.Option(help="Least time between two mails: 30m, 2h.")]),
@@ -127,8 +128,7 @@ def watched(search: SavedSearch) -> str:
     """What a saved search finds, on one line."""
     parts = [search.query.strip()] if search.query.strip() else []
     parts += [f"tag:{tag.tag} ({tag.level})" for tag in search.tags]
-    lists = {"lang": search.languages, "country": search.countries, "source": search.sources, "kind": search.kinds}
-    parts += [f"{name}:{','.join(values)}" for name, values in lists.items() if values]
+    parts += lists_of(search)
     parts += [f"score ≥ {search.min_score:g}"] if search.min_score else []
     parts += [f"≥ {search.min_sources} sources"] if search.min_sources > 1 else []
     parts += [f"{search.kind} of"] if search.kind != "query" else []

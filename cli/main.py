@@ -30,7 +30,7 @@ from newswatch.errors import ConfigError, NewswatchError, StoreError
 
 app = typer.Typer(
     name="newswatch",
-    help="Pulls news feeds, tags the articles about NATO and counter-terrorism, and mails the new stories you watch.",
+    help="Pulls news feeds, tags the articles about your topics, and mails the new stories you watch.",
     epilog="Start with `newswatch up`, or see it all at work with `newswatch demo`.",
     no_args_is_help=True,
     rich_markup_mode="rich",

@@ -60,16 +60,16 @@ def register(app: typer.Typer) -> None:
 
 
 def _help() -> str:
-    from search.field_names import FILTERS
+    from search.filters import FILTERS
 
-    lines = "\n\n".join(f"{name}: {meaning}" for name, meaning in FILTERS.items())
+    lines = "\n\n".join(f"{name}: {one.help}" for name, one in FILTERS.items())
     return f"Short filters (commas mean any of these, - before one means not):\n\n{lines}"
 
 
 def search(
     query: Annotated[
         str,
-        typer.Argument(help='Words, "phrases", AND OR NOT, title:word, and short filters: tag:nato lang:fr since:7d.'),
+        typer.Argument(help='Words, "phrases", AND OR NOT, title:word, and short filters: tag:TOPIC lang:fr since:7d.'),
     ],
     size: Annotated[int, typer.Option("--size", "-n", min=1, max=10_000, help="How many to show.")] = 10,
     sort: Annotated[Order, typer.Option(help="Best first, the newer the better; or newest first.")] = Order.RELEVANCE,

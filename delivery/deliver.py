@@ -325,7 +325,7 @@ class _Worker:
             return None, tuple(gone)
         passages = self._passages(stories)
         stories = [with_passages(story, passages) for story in stories]
-        message = message_of(mail, stories, self._settings, self._links, now=self._clock())
+        message = message_of(mail, stories, self._settings, self._links, self._names.shown_topics(), now=self._clock())
         rendered = channel_of(mail.recipient).render(message, self._settings)
         notices = {s.article.id: told.key for s in stories if s.article and (told := announced(s.article))}
         carried = tuple(d.id for story in stories for d in story.item.deliveries)

@@ -53,4 +53,5 @@ def sample(
     mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "sample")
     # Signed with a key that nobody keeps: the links of a sample do nothing.
     unsigned = Links(settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
-    return channel_of(mail.recipient).preview(message_of(mail, stories, settings, unsigned, now=now), settings)
+    topics = names.shown_topics()
+    return channel_of(mail.recipient).preview(message_of(mail, stories, settings, unsigned, topics, now=now), settings)

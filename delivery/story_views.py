@@ -15,7 +15,7 @@ from newswatch import languages, names_in_english
 from newswatch.alert import Passage
 from newswatch.article import Article, Evidence, Tag
 from newswatch.settings import Settings
-from newswatch.topics import tag_path
+from newswatch.topics import Topics
 from search.highlight import joined
 
 _HEADLINE = 1_000
@@ -47,9 +47,9 @@ class Story:
     """More articles on it that are told with it."""
 
 
-def story_view(story: Story, recipient: str, settings: Settings, links: Links) -> StoryView:
+def story_view(story: Story, recipient: str, settings: Settings, links: Links, topics: Topics) -> StoryView:
     """The story as `recipient` is told it."""
-    item, title = story.item, headline(story)
+    item, article, title = story.item, story.article, headline(story)
     passages = _passages(item)
     quotes = tuple(_quote(passage) for passage in passages if passage.field != "title")
     return StoryView(
@@ -61,7 +61,7 @@ def story_view(story: Story, recipient: str, settings: Settings, links: Links) -
         alerts=tuple(dict.fromkeys(one_line(d.alert_name) for d in item.deliveries)),
         quotes=quotes,
         others=tuple(_other(article) for article in story.others),
-        about=_about(story.article, item.story_id, settings, with_lead=not quotes) if story.article else About(),
+        about=_about(article, item.story_id, settings, topics, with_lead=not quotes) if article else About(),
         answers=_answers(item, recipient, links),
     )
 
@@ -82,7 +82,7 @@ def _title(title: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
     return _pieces(marked) if marked else (Piece(title, marked=False),)
 
 
-def _about(article: Article, story_id: str, settings: Settings, *, with_lead: bool) -> About:
+def _about(article: Article, story_id: str, settings: Settings, topics: Topics, *, with_lead: bool) -> About:
     return About(
         url=safe_url(article.address),
         language=article.language or "",
@@ -91,7 +91,7 @@ def _about(article: Article, story_id: str, settings: Settings, *, with_lead: bo
         place=names_in_english.country(article.source.country),
         published=when(article.published) if article.published else "",
         lead=_lead(article) if with_lead else "",
-        tags=tuple(_tag(tag, article) for tag in _ordered(article.tags)),
+        tags=tuple(_tag(tag, article, topics) for tag in _ordered(article.tags)),
         news_url=_news_url(story_id, settings),
         kibana_url=_kibana_url(story_id, settings),
     )
@@ -146,12 +146,12 @@ def _ordered(tags: Sequence[Tag]) -> list[Tag]:
     return sorted(tags, key=lambda tag: (tag.level != "main", -tag.score, tag.tag))
 
 
-def _tag(tag: Tag, article: Article) -> TagView:
+def _tag(tag: Tag, article: Article, topics: Topics) -> TagView:
     shown: dict[str, Evidence] = {}
     for evidence in tag.evidence:
         shown.setdefault(evidence.text.casefold(), evidence)
     quotes = (in_context(evidence, article) for evidence in list(shown.values())[:2])
-    return TagView(tag_path(tag.tag), tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
+    return TagView(topics.path(tag.tag), tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
 
 
 def in_context(evidence: Evidence, article: Article) -> Passage:

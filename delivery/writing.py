@@ -12,12 +12,15 @@ from delivery.message import Message, Stories, WatchedBy
 from delivery.story_views import Story, headline, story_view
 from delivery.words import one_line, shortened
 from newswatch.settings import Settings
+from newswatch.topics import Topics
 
 _SUBJECT = 150
 """Characters of a subject that a list of mails can show; the message itself has the whole title."""
 
 
-def message_of(mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, *, now: datetime) -> Message:
+def message_of(
+    mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, topics: Topics, *, now: datetime
+) -> Message:
     """The message that tells `stories`, which are those of `mail` that can be told; its key is the mail's."""
     ordered = sorted(stories, key=_by_weight) if mail.kind == "digest" else list(stories)
     names = _names(mail)
@@ -28,7 +31,7 @@ def message_of(mail: Mail, stories: Sequence[Story], settings: Settings, links: 
     body = Stories(
         kind=mail.kind,
         heading=_heading(mail, len(ordered)),
-        stories=tuple(story_view(story, mail.recipient, settings, links) for story in ordered),
+        stories=tuple(story_view(story, mail.recipient, settings, links, topics) for story in ordered),
         watched_by={key: WatchedBy(name, url("unsubscribe", key), url("mute", key)) for key, name in names.items()},
         stop_these_url=url("unsubscribe", ",".join(names)),
         stop_all_url=url("unsubscribe", "*"),

@@ -136,7 +136,7 @@ def open_context(settings: Settings | None = None, *, clock: Clock | None = None
     """
     settings = settings or Settings()
     channels.check(settings)
-    es, names = connect(settings), Names(settings.index_prefix)
+    es, names = connect(settings), Names.of(settings)
     context = Context(settings, es, names, clock or store_clock(es))
     try:
         created = set_up(es, names, settings)

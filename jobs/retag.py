@@ -122,7 +122,8 @@ class _Slice:
                 _note(self._report, was.value[0], article)
             self._set_aside()
             return 0
-        actions = (bulk.replace(was, renewed(was.id, was.value[1], article)) for was, article in tagged)
+        topics = self._tagger.taxonomy.called
+        actions = (bulk.replace(was, renewed(was.id, was.value[1], topics, article)) for was, article in tagged)
         overtaken, moved = 0, False
         for (was, article), result in zip(tagged, bulk.write(self._es, actions), strict=True):
             if result.reason is None:

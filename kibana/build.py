@@ -16,6 +16,7 @@ from typing import Any
 from kibana import lens
 from kibana.definition import DataView, Definition, Panel, Search, load
 from kibana.lens import Json, query, stable_id
+from store.names import Names
 
 PATH = Path(__file__).parent / "saved_objects.ndjson"
 CORE_VERSION = "8.8.0"
@@ -182,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="end with 1 if saved_objects.ndjson is out of date")
     options = parser.parse_args()
-    text = ndjson(build(load()))
+    text = ndjson(build(load(Names().topics())))
     if options.check:
         sys.exit(PATH.read_text(encoding="utf-8") != text)
     PATH.write_text(text, encoding="utf-8")

@@ -5,15 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from kibana.topical import PlaceholderError, expanded
 from newswatch import config
+from newswatch.errors import ConfigError
+from newswatch.topics import Topics
 
 PATH = Path(__file__).parent / "definition.yaml"
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _any_of(value: Any) -> Any:
+    """Of a list of queries, the one that finds what any of them finds."""
+    several = isinstance(value, list) and len(value) > 1 and all(isinstance(query, str) for query in value)
+    if several:
+        return " OR ".join(f"({query})" for query in value)
+    return value[0] if isinstance(value, list) and len(value) == 1 else value or ""
+
+
+Query = Annotated[str, BeforeValidator(_any_of)]
 
 
 class DataView(_Record):
@@ -35,7 +49,7 @@ class Search(_Record):
     title: str
     description: str
     data_view: str
-    query: str
+    query: Query
     columns: tuple[str, ...]
     sort: str | None = None
     """Newest first by this field; None: by the data view's time."""
@@ -102,7 +116,7 @@ class Panel(_Record):
     kind: Literal["bars", "area", "line", "table", "donut", "map", "number", "search", "text"]
     at: tuple[int, int, int, int]
     data_view: str | None = None
-    query: str = ""
+    query: Query = ""
     horizontal: bool = False
     x: Bucket | None = None
     split: Bucket | None = None
@@ -147,10 +161,17 @@ class Definition(_Record):
         return self
 
 
-def load(path: Path = PATH) -> Definition:
-    """The definition.
+def load(topics: Topics, path: Path = PATH) -> Definition:
+    """The definition, for these topics.
 
     Raises:
         ConfigError: it is wrong; names the line.
     """
-    return config.load(path, Definition)
+    root, data = config.document(path)
+    try:
+        return Definition.model_validate(expanded(data, topics))
+    except ValidationError as error:
+        raise config.fault(path, root, error) from error
+    except ValueError as error:
+        line = config.line_of(root, error.place) if isinstance(error, PlaceholderError) else None
+        raise ConfigError(path, line, str(error)) from error

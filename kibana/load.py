@@ -1,8 +1,9 @@
 """Puts the saved objects into a Kibana: `python -m kibana.load`, once and again after an update.
 
 Reads where and who from the environment: KIBANA_URL, KIBANA_USERNAME and KIBANA_PASSWORD, KIBANA_CA_CERTS,
-KIBANA_SPACE, and NEWSWATCH_INDEX_PREFIX. What is there under the same ids is replaced; what analysts made themselves
-has other ids and stays. Settings are put only where nobody has chosen otherwise.
+KIBANA_SPACE, NEWSWATCH_INDEX_PREFIX, and NEWSWATCH_CONFIG_DIR for the topics. What is there under the same ids is
+replaced; what analysts made themselves has other ids and stays. Settings are put only where nobody has chosen
+otherwise.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from pydantic import ValidationError
 
 from kibana.build import build, ndjson, view_id
 from kibana.definition import Definition, load
 from newswatch.errors import NewswatchError
 from newswatch.servers import server
+from newswatch.settings import Settings
+from store.names import Names
 
 Json = dict[str, Any]
 DEFAULT_SPACE = "default"
@@ -118,7 +122,7 @@ class Loader:
     def _make_space(self) -> None:
         if self._target.space == DEFAULT_SPACE:
             return
-        body = {"id": self._target.space, "name": "newswatch", "description": "NATO and counter-terrorism in the news"}
+        body = {"id": self._target.space, "name": "newswatch", "description": "What the news says"}
         self._call("POST", f"{self._target.url}/api/spaces/space", json=body, harmless=(409,))
 
     def _set_settings(self, definition: Definition) -> None:
@@ -163,8 +167,9 @@ def main() -> None:
         target = Target.from_environment(os.environ)
         loader = Loader(target)
         loader.await_ready()
-        count = loader.load(load(), os.environ.get("NEWSWATCH_INDEX_PREFIX", ""))
-    except NewswatchError as error:
+        names = Names.of(Settings())
+        count = loader.load(load(names.topics()), names.prefix)
+    except (NewswatchError, ValidationError) as error:
         sys.exit(str(error))
     sys.stdout.write(f"{count} objects are in Kibana: {target.root}/app/dashboards\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,19 +48,47 @@ def load(path: Path, model: type[Model], *, context: Mapping[str, Any] | None = 
         raise fault(path, root, error) from error
 
 
+def load_section(path: Path, key: str, model: type[Model]) -> Model:
+    """The one field `key` of the file at `path` as a `model` that has it: the rest of a large file costs nothing.
+
+    Raises:
+        ConfigError: the file is missing or no YAML, or the section breaks the schema; the message names the line.
+    """
+    text = _text(path)
+    section = re.search(rf"^{re.escape(key)}:(?=\s).*\n(?:(?:(?:[ \t#\]}}]|-\s).*)?\n)*", text + "\n", re.MULTILINE)
+    lines_before = "\n" * text.count("\n", 0, section.start()) if section else ""
+    try:
+        root, data = _parsed(path, lines_before + section[0]) if section else _parsed(path, text)
+    except ConfigError:
+        root, data = _parsed(path, text)  # it may refer to the rest, or be written in a way that has no sections
+    if not isinstance(data, dict) or key not in data:
+        raise ConfigError(path, None, f"{key}: Field required")
+    try:
+        return model.model_validate({key: data[key]})
+    except ValidationError as error:
+        raise fault(path, root, error) from error
+
+
 def document(path: Path) -> tuple[yaml.Node | None, Any]:
     """The YAML file at `path`, as nodes that know their lines and as plain values.
 
     Raises:
         ConfigError: the file is missing, too large, or no YAML; the message names the line.
     """
+    return _parsed(path, _text(path))
+
+
+def _text(path: Path) -> str:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ConfigError(path, None, f"has {size:,} bytes; {MAX_BYTES:,} are the most that are read")
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(path, None, f"can't be read: {error}") from error
+
+
+def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     loader = None
     try:
         loader = _UniqueKeyLoader(text)

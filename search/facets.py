@@ -9,18 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
+from search.filters import FACETS, fields_of
 from search.syntax import Parsed, span
 from store.times import moment_at
-
-_COUNTED = {
-    "tag": ("tags", 60),
-    "source": ("source.domain", 12),
-    "country": ("source.country", 12),
-    "lang": ("language", 12),
-    "kind": ("source.kind", 8),
-    "entity": ("entities", 12),
-}
-"""Short filter → the field it asks for, and how many values are shown."""
 
 _INTERVALS = (
     ("1m", timedelta(minutes=1)),
@@ -92,9 +83,9 @@ class TimeRange:
 def aggregations() -> dict[str, Any]:
     """What to ask for beside the hits."""
     asked: dict[str, Any] = {
-        name: {"terms": {"field": field, "size": size}} for name, (field, size) in _COUNTED.items()
+        name: {"terms": {"field": fields_of(name), "size": facet.values}} for name, facet in FACETS.items()
     }
-    asked["main"] = {"terms": {"field": "tags_main", "size": _COUNTED["tag"][1]}}
+    asked["main"] = {"terms": {"field": "tags_main", "size": FACETS["tag"].values}}
     asked["source"]["aggs"] = {"name": {"terms": {"field": "source.name", "size": 1}}}
     asked["first"] = {"min": {"field": "time"}}
     asked["last"] = {"max": {"field": "time"}}
@@ -106,7 +97,7 @@ def read(answer: Mapping[str, Any]) -> tuple[Facet, ...]:
     """The facets in an answer; one without any value is left out."""
     main = {bucket["key"]: bucket["doc_count"] for bucket in answer["main"]["buckets"]}
     facets = []
-    for name in _COUNTED:
+    for name in FACETS:
         buckets = tuple(
             Bucket(b["key"], b["doc_count"], _label(b), main.get(b["key"], 0) if name == "tag" else 0)
             for b in answer[name]["buckets"]

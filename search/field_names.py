@@ -7,25 +7,8 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from search.filters import FILTERS
 from store.mapping import ARTICLE
-
-FILTERS: Mapping[str, str] = {
-    "tag": "topic or sub-topic: tag:nato, tag:nato/burden-sharing",
-    "level": "main: the tag (any, if none is asked for) must be what the article is about",
-    "lang": "language: lang:fr, lang:fr,de",
-    "source": "outlet by domain, with its sub-domains, or by name: source:lemonde.fr",
-    "country": "country of the outlet: country:FR",
-    "kind": "kind of the outlet: kind:agency",
-    "owner": "who controls the outlet",
-    "feed": "id of a feed that carried it",
-    "agency": "news agency it was taken from",
-    "entity": 'named in it: entity:isaf, entity:"Jens Stoltenberg"',
-    "story": "id of a story",
-    "is": "original, copy or updated",
-    "since": "published from then on: since:7d, since:24h, since:2026-03-01",
-    "until": "published until the end of then: until:2026-03, until:yesterday",
-}
-"""Short filter → what it asks for, as it is shown to users."""
 
 _LIKENESS: Final = 0.8
 """From so much on, of 1, a name is taken for a slip: `titel` for `title`, but not `Iran` for `lang`."""

@@ -11,8 +11,9 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from search.asking import TIMEOUT, answering, impatient
+from search.filters import FILTERS
 from search.query import to_query
-from search.syntax import FIELDS, Filter, parse
+from search.syntax import Filter, parse
 from store.names import Names
 
 _VALUES = 2_000
@@ -72,9 +73,10 @@ def _counting(query: dict[str, object]) -> dict[str, object]:
 
 def _meant(es: Elasticsearch, names: Names, one: Filter) -> tuple[str, ...]:
     """Values that articles have and that are like those of the filter."""
-    if one.name not in FIELDS:
+    field = FILTERS[one.name].field
+    if field is None:
         return ()
-    count = {"terms": {"field": FIELDS[one.name], "size": _VALUES}}
+    count = {"terms": {"field": field, "size": _VALUES}}
     answer = es.search(index=names.articles, size=0, aggs={"values": count})
     return like(one.values, [bucket["key"] for bucket in answer["aggregations"]["values"]["buckets"]])
 

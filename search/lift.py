@@ -6,23 +6,10 @@ import re
 from dataclasses import dataclass
 
 from newswatch.alert import TagFilter
+from search.filters import FILTERS, SAVED, TIMES, fields_of
 from search.syntax import Filter, Parsed
 
-_LISTS = {"lang": "languages", "country": "countries", "source": "sources", "kind": "kinds"}
-_FIELDS = {
-    "tag": "tags",
-    "lang": "language",
-    "country": "source.country",
-    "source": "source.domain",
-    "kind": "source.kind",
-    "owner": "source.owner",
-    "feed": "feeds",
-    "agency": "agency",
-    "story": "story_id",
-    "entity": "entities",
-}
 _JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
-_STATES = {"original": "NOT _exists_:duplicate_of", "copy": "_exists_:duplicate_of", "updated": "version:>=2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +34,12 @@ def lift(parsed: Parsed) -> Lifted:
     lucene = [parsed.text.strip()]
     level = parsed.first("level")
     for found in parsed.filters:
-        name = _LISTS.get(found.name)
+        saved = SAVED.get(found.name)
         if found.name == "tag" and not found.negated and len(found.values) == 1:
             tags.append(TagFilter(found.values[0], "main" if level == "main" else "mention"))
-        elif name and not found.negated and name not in lists:
-            case = {"country": str.upper, "lang": str.lower}.get(found.name, str)
-            lists[name] = tuple(case(value) for value in found.values)
-        elif found.name not in ("since", "until", "level"):
+        elif saved and not found.negated and saved.field not in lists:
+            lists[saved.field] = tuple(FILTERS[found.name].case(value) for value in found.values)
+        elif found.name not in TIMES and found.name != "level":
             lucene.append(as_lucene(found, level))
     if level and not any(f.name == "tag" and not f.negated for f in parsed.filters):
         lucene.append("_exists_:tags_main" if level == "main" else "_exists_:tags")
@@ -61,16 +47,17 @@ def lift(parsed: Parsed) -> Lifted:
         # Beside an OR whatever stands behind it would be all that is required, and what was typed optional.
         lucene[0] = f"({lucene[0]})"
     text = _squeezed(" ".join(part for part in lucene if part))
-    dropped = tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in ("since", "until"))
+    dropped = tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in TIMES)
     return Lifted(text, tuple(tags), **lists, dropped=dropped)
 
 
 def as_lucene(found: Filter, level: str | None = None) -> str:
     """The filter in Lucene's syntax."""
-    if found.name == "is":
-        body = " OR ".join(_STATES[value] for value in found.values)
+    states = [state for value in found.values if (state := FILTERS[found.name].choices.get(value))]
+    if states:
+        body = " OR ".join(state.lucene for state in states)
         return f"NOT ({body})" if found.negated else f"({body})"
-    field = "tags_main" if found.name == "tag" and level == "main" and not found.negated else _FIELDS[found.name]
+    field = "tags_main" if found.name == "tag" and level == "main" and not found.negated else fields_of(found.name)
     values = " OR ".join(f'"{_escaped(value)}"' for value in found.values)
     return f"{'-' if found.negated else ''}{field}:" + (values if len(found.values) == 1 else f"({values})")
 

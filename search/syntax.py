@@ -12,24 +12,18 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from newswatch.errors import QueryError
-from search.field_names import FILTERS, is_field, meant
+from search.field_names import is_field, meant
+from search.filters import FILTERS, ONCE, TIMES, fields_of
 from search.limits import check_cost, check_filters, check_length
 from search.lucene import as_lucene, lone_mark, visible
 
 Clause = dict[str, Any]
-
-_ONCE = frozenset(("level", "since", "until"))
-_STATES: Mapping[str, Clause] = {
-    "original": {"bool": {"must_not": [{"exists": {"field": "duplicate_of"}}]}},
-    "copy": {"exists": {"field": "duplicate_of"}},
-    "updated": {"range": {"version": {"gte": 2}}},
-}
 
 
 class QuerySyntaxError(QueryError):
@@ -335,7 +329,7 @@ def _values(query: str, token: _Token, name: str) -> tuple[str, ...]:
     while at <= token.end:
         found = _VALUE.match(query, at, token.end)
         if found is None:
-            fault = f"A value must follow {name}: directly ({FILTERS[name]})."
+            fault = f"A value must follow {name}: directly ({FILTERS[name].help})."
             raise QuerySyntaxError(query, token.start, token.end, fault)
         values.append(re.sub(r"\\(.)", r"\1", found[1] if found[1] is not None else found[2]).strip())
         at = found.end()
@@ -348,17 +342,17 @@ def _values(query: str, token: _Token, name: str) -> tuple[str, ...]:
 
 
 def _check_values(query: str, token: _Token, found: Filter) -> None:
-    allowed = {"level": ("main", "mention"), "is": tuple(_STATES)}.get(found.name)
+    allowed = FILTERS[found.name].choices
     for value in found.values:
         if allowed and value not in allowed:
             fault = f"{found.name}: is {' or '.join(allowed)}, not {value!r}."
             raise QuerySyntaxError(query, token.start, token.end, fault)
-        if found.name in ("since", "until") and not _TIME.fullmatch(value):
+        if found.name in TIMES and not _TIME.fullmatch(value):
             fault = f"{found.name}: takes a time like 7d, 24h, 2w, today, 2026-03-01 or 2026-03, not {value!r}."
             raise QuerySyntaxError(query, token.start, token.end, fault)
-        if found.name in ("since", "until"):
+        if found.name in TIMES:
             _check_date(query, token, value)
-    if found.name in _ONCE and (found.negated or len(found.values) > 1):
+    if found.name in ONCE and (found.negated or len(found.values) > 1):
         fault = f"{found.name}: takes one value and can't be negated."
         raise QuerySyntaxError(query, token.start, token.end, fault)
 
@@ -373,7 +367,7 @@ def _check_date(query: str, token: _Token, value: str) -> None:
 def _check_once(query: str, filters: Sequence[Filter]) -> None:
     seen: set[str] = set()
     for found in filters:
-        if found.name in _ONCE and found.name in seen:
+        if found.name in ONCE and found.name in seen:
             raise QuerySyntaxError(query, found.start, found.end, f"{found.name}: is given twice.")
         seen.add(found.name)
 
@@ -447,21 +441,6 @@ def clauses(parsed: Parsed, now: datetime) -> tuple[list[Clause], list[Clause]]:
     return must, must_not
 
 
-FIELDS: Mapping[str, str] = {
-    "tag": "tags",
-    "lang": "language",
-    "source": "source.domain",
-    "entity": "entities",
-    "country": "source.country",
-    "kind": "source.kind",
-    "owner": "source.owner",
-    "feed": "feeds",
-    "agency": "agency",
-    "story": "story_id",
-}
-"""Short filter → the field whose values it asks for."""
-
-
 def _clause(found: Filter, level: str | None, now: datetime) -> Clause:
     values = list(found.values)
     match found.name:
@@ -474,14 +453,14 @@ def _clause(found: Filter, level: str | None, now: datetime) -> Clause:
         case "until":
             start, end = span(values[0], now)
             return {"range": {"time": {"lt" if end > start else "lte": end.isoformat()}}}
-        case "is":
-            return _any([_STATES[value] for value in values])
         case "source":
             return _any([clause for value in values for clause in _source(value)])
         case "entity":
             return _any([{"terms": {"entities": values}}, {"terms": {"entity_ids": [_as_id(v) for v in values]}}])
-    case = {"lang": str.lower, "kind": str.lower, "country": str.upper}.get(found.name, str)
-    return {"terms": {FIELDS[found.name]: [case(value) for value in values]}}
+    states = [state for value in values if (state := FILTERS[found.name].choices.get(value))]
+    if states:
+        return _any([dict(state.clause) for state in states])
+    return {"terms": {fields_of(found.name): [FILTERS[found.name].case(value) for value in values]}}
 
 
 def _any(clauses_: list[Clause]) -> Clause:
@@ -513,7 +492,7 @@ def written(name: str, value: str) -> str:
 
 def with_filter(query: str, name: str, value: str) -> str:
     """The query with a filter added; one that can stand only once takes the place of the one there."""
-    if name in _ONCE:
+    if name in ONCE:
         query = without(query, name)
     return f"{query.strip()} {written(name, value)}".strip()
 

@@ -111,6 +111,7 @@ class ArticleStore:
     ) -> list[_Write]:
         live, existing = self._hits(article.id for article in articles)
         writes: list[_Write] = []
+        topics = self._names.topics()
         for article in articles:
             try:
                 was = _found(existing.get(article.id))
@@ -121,14 +122,15 @@ class ArticleStore:
             stamp: dict[str, Any] = {"batch_id": batch.id, "seq": seq + len(writes), "indexed_at": now}
             match merge(article, was.value[0] if was else None):
                 case New(new):
-                    action = bulk.create(self._home(live, new.first_seen), new.id, to_document(new, **stamp))
+                    action = bulk.create(self._home(live, new.first_seen), new.id, to_document(new, topics, **stamp))
                     writes.append(_Write("new", article, action))
                 case Updated(version, mixed) if was:
                     version = self._retag(version) if mixed else version
-                    writes.append(_Write("updated", article, bulk.replace(was, to_document(version, **stamp))))
+                    writes.append(_Write("updated", article, bulk.replace(was, to_document(version, topics, **stamp))))
                 case Carried(again) if was:
                     # Nobody needs to be told of it, so it keeps its place in the ingest order.
-                    writes.append(_Write("carried", article, bulk.replace(was, renewed(was.id, was.value[1], again))))
+                    action = bulk.replace(was, renewed(was.id, was.value[1], topics, again))
+                    writes.append(_Write("carried", article, action))
                 case Known():
                     report["known"].append(article.id)
         return writes

@@ -20,8 +20,8 @@ from newswatch.article import Article
 from newswatch.errors import DocumentError
 from newswatch.feed import Feed, FeedState
 from newswatch.problems import Problem, reason_of, set_aside
+from newswatch.topics import Topics
 from store.mapping import ANALYZERS, UNSTEMMED
-from store.topic_words import words_for
 from transforms.story import Profile, profile
 
 T = TypeVar("T")
@@ -171,7 +171,7 @@ _DERIVED = (
 )
 
 
-def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: datetime) -> Document:
+def to_document(article: Article, topics: Topics, *, batch_id: str, seq: int, indexed_at: datetime) -> Document:
     """The document of an article, stamped with its batch; its id is `article.id`."""
     document, profile = dump(article), profile_of(article)
     del document["id"]
@@ -184,7 +184,7 @@ def to_document(article: Article, *, batch_id: str, seq: int, indexed_at: dateti
         "scores": {tag.tag: tag.score for tag in article.tags},
         "entities": [entity.name for entity in article.entities],
         "entity_ids": [entity.id for entity in article.entities],
-        "stemmed": stemmed(document),
+        "stemmed": stemmed(document, topics),
         "time": (article.published or article.first_seen).isoformat(),
         "indexed_at": indexed_at.isoformat(),
         **_lag(article, indexed_at),
@@ -213,14 +213,14 @@ def _lag(article: Article, indexed_at: datetime) -> Document:
     return {"lag_s": round((indexed_at - said).total_seconds())} if said and said <= indexed_at else {}
 
 
-def stemmed(document: Mapping[str, Any]) -> dict[str, list[str]]:
+def stemmed(document: Mapping[str, Any], topics: Topics) -> dict[str, list[str]]:
     """The analyzer of a document's language, and all that the document says: its `stemmed` field, which is not stored.
 
     A list keeps phrases from matching across the seams: Elasticsearch puts a gap of 100 positions between values.
     """
     entities = document.get("entity_details", ())
     names = [alias for entity in entities for alias in (entity["name"], *entity.get("aliases", ()))]
-    names += words_for(document.get("tags", ()))
+    names += topics.words(document.get("tags", ()))
     parts = [document.get("title"), document.get("summary"), document.get("text"), *names]
     return {ANALYZERS.get(document.get("language") or "", UNSTEMMED): [part for part in parts if part]}
 
@@ -239,10 +239,10 @@ def with_document(article_id: str, document: Mapping[str, Any]) -> tuple[Article
     return from_document(article_id, document), dict(document)
 
 
-def renewed(article_id: str, document: Mapping[str, Any], article: Article | None = None) -> Document:
+def renewed(article_id: str, document: Mapping[str, Any], topics: Topics, article: Article | None = None) -> Document:
     """A stored document made anew by today's code, or for `article` in its place, in its place in the ingest order."""
     kept = {name: value for name, value in document.items() if name in _DERIVED}
-    return kept | to_document(article or from_document(article_id, document), **_stamp(document))
+    return kept | to_document(article or from_document(article_id, document), topics, **_stamp(document))
 
 
 def _stamp(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
@@ -251,7 +252,7 @@ class _Rebuild:
 
     def _renewed(self, doc: Document) -> Document:
         try:
-            document = read(doc, renewed)
+            document = read(doc, partial(renewed, topics=self._names.topics()))
         except DocumentError as error:
             raise StoreError(f"{error} {self._old} stays in force.") from error
         return bulk.copy(self._new, doc["_id"], document, doc["_version"])

@@ -1,18 +1,44 @@
-"""What every index and alias is called."""
+"""What an installation calls things: its indices and aliases, and its topics."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from newswatch.settings import Settings, default_config_dir
+from newswatch.topics import Topics, read_topics, topics_to_show
 
 _SLICE = re.compile(r"(?P<month>\d{4}\.\d\d)(?:-g(?P<generation>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of one installation: `prefix` keeps several apart on one cluster."""
+    """The names of one installation: `prefix` keeps several apart on one cluster.
+
+    Whoever writes or reads articles has them, so that nobody does it without the words for the articles' topics.
+    """
 
     prefix: str = ""
+    taxonomy: Path = field(default_factory=lambda: default_config_dir() / "taxonomy.yaml")
+    """The file that says what the topics are called."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Names:
+        """The names of the installation with these settings."""
+        return cls(settings.index_prefix, settings.config_dir / "taxonomy.yaml")
+
+    def topics(self) -> Topics:
+        """The topics as the taxonomy has them now.
+
+        Raises:
+            ConfigError: it can't be read.
+        """
+        return read_topics(self.taxonomy)
+
+    def shown_topics(self) -> Topics:
+        """`topics` for pages and mails: none while the taxonomy can't be read, so that tags go by their ids."""
+        return topics_to_show(self.taxonomy)
 
     @property
     def articles(self) -> str:

@@ -18,6 +18,7 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article
 from newswatch.batch import Batch
 from newswatch.errors import StoreError
+from newswatch.topics import Topics
 from store import bulk
 from store.documents import Document, Stored, from_document, profile_of, renewed, values, with_document
 from store.generations import await_writable
@@ -152,8 +153,9 @@ class Stories:
         self, page: Sequence[Stored[tuple[Article, Document]]], placed: Sequence[Placed], now: datetime
     ) -> set[str]:
         """Write where each belongs; the ids of those that nobody had changed meanwhile."""
-        by_id = {one.id: one for one in placed}
-        results = bulk.write(self._es, (bulk.replace(was, _placed(was.value, by_id[was.id], now)) for was in page))
+        by_id, topics = {one.id: one for one in placed}, self._names.topics()
+        actions = (bulk.replace(was, _placed(was.value, by_id[was.id], topics, now)) for was in page)
+        results = bulk.write(self._es, actions)
         written, moved = set(), False
         for result in results:
             if result.reason is None:
@@ -167,10 +169,10 @@ class Stories:
         return written
 
 
-def _placed(was: tuple[Article, Document], placed: Placed, now: datetime) -> Document:
+def _placed(was: tuple[Article, Document], placed: Placed, topics: Topics, now: datetime) -> Document:
     article, document = was
     changed = replace(article, story_id=placed.story_id, duplicate_of=placed.duplicate_of, placed_at=now)
-    return renewed(article.id, document, changed)
+    return renewed(article.id, document, topics, changed)
 
 
 def _term(field: str, value: str, boost: float) -> Document:

@@ -57,6 +57,39 @@ def test_what_ships_does_without_benchmarks_tests_and_tools(path: Path) -> None:
     assert not imported & {"benchmarks", "tests", "tools"}
 
 
+SHIPPED_TOPICS = re.compile(r"\b(nato|counter.?terrorism)\b|--ct\b", re.IGNORECASE)
+"""What config/taxonomy.yaml alone may know of its topics."""
+OF_THE_DEMO = ("cli/demo.py", "cli/demo_steps.py", "embedded/newsroom_site/", "kibana/saved_objects.ndjson")
+"""What the demo publishes and looks for is about the shipped topics; what Kibana imports is made for them."""
+OF_NO_TOPIC = {"ingest/walls.py", "ingest/label_words.py"}
+"""The Italian "nato"."""
+
+
+def shipped_files() -> list[Path]:
+    kinds = {".py", ".j2", ".css", ".js", ".yaml", ".ndjson", ".svg", ".java"}
+    own = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*")) if path.suffix in kinds]
+    return [*own, ROOT / "docker-compose.yml", ROOT / "pyproject.toml"]
+
+
+def sayings(path: Path) -> list[str]:
+    """What a file says to a machine or a user: all of it, but of Python only the strings that are no docstrings."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return text.splitlines()
+    nodes = [*ast.walk(ast.parse(text))]
+    notes = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    strings = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [str(node.value) for node in strings if id(node) not in notes]
+
+
+def test_topics_are_data() -> None:
+    """A third topic takes no code (tests/jobs/test_third_topic.py): so no code may know the first two."""
+    files = {path.relative_to(ROOT).as_posix(): path for path in shipped_files()}
+    asked = {name: path for name, path in files.items() if not name.startswith(OF_THE_DEMO) and name not in OF_NO_TOPIC}
+    assert {"web/static/news.css", "kibana/definition.yaml", "web/templates/search.html.j2"} <= asked.keys()
+    assert [(name, line) for name, path in asked.items() for line in sayings(path) if SHIPPED_TOPICS.search(line)] == []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.name)
 def test_dag_files_only_wire(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))

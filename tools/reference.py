@@ -92,8 +92,12 @@ def indices() -> str:
 def filters() -> str:
     """The short filters and the fields that a query may name."""
     from search import field_names
+    from search.filters import FILTERS
 
-    rows = [(f"`{name}:`", meaning) for name, meaning in field_names.FILTERS.items()]
+    rows = [
+        (f"`{name}:`", f"{one.meaning}: {', '.join(f'`{example}`' for example in one.examples)}")
+        for name, one in FILTERS.items()
+    ]
     fields = ", ".join(f"`{name}`" for name in sorted(field_names.fields()))
     return _page(
         "Filters and fields of a query",

@@ -27,6 +27,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from newswatch import config
 from newswatch.languages import languages
+from newswatch.topics import Called, TopicCalled, Topics, Word
 
 ANY = "any"
 """The key in a `terms` mapping for forms that mean the same in every language; the others are codes of languages."""
@@ -129,10 +130,10 @@ class TermGroup(_Part):
         return (self, self.model_copy(update={**dict(self.raised), "raised": None}))
 
 
-class Subtopic(_Part):
+class Subtopic(_Part, Called):
     """A part of a topic: its hits count for the topic as well."""
 
-    name: str
+    called: dict[Language, tuple[Word, ...]] = Field(default_factory=dict)
     terms: tuple[TermGroup, ...]
 
 
@@ -184,10 +185,10 @@ class Scoring(_Part):
     main: Weights
 
 
-class Topic(_Part):
+class Topic(_Part, TopicCalled):
     """What an article can be tagged with."""
 
-    name: str
+    called: dict[Language, tuple[Word, ...]] = Field(default_factory=dict)
     scoring: Scoring
     terms: tuple[TermGroup, ...]
     subtopics: dict[Annotated[str, Field(pattern=_ID)], Subtopic] = Field(default_factory=dict)
@@ -329,14 +330,19 @@ class Taxonomy(_Part):
 
     @cached_property
     def version(self) -> str:
-        """`edition` and a hash of the whole content: any edit is another version."""
-        content = self.model_dump_json(exclude={"edition"})
+        """`edition` and a hash of the whole content but for colours: any edit that `retag` would apply is another."""
+        content = self.model_dump_json(exclude={"edition": True, "topics": {"__all__": {"colour"}}})
         return f"{self.edition}+{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """Every tag there is: topics, each followed by its sub-topics."""
         return tuple(p for t, topic in self.topics.items() for p in (t, *(f"{t}/{s}" for s in topic.subtopics)))
+
+    @cached_property
+    def called(self) -> Topics:
+        """What people call the topics."""
+        return Topics(topics=dict(self.topics))
 
     def entities_at(self, day: date) -> dict[str, GazetteerEntity]:
         """Id → each entity that there was on `day`, as it was: its weights, roles and listings of that day."""

@@ -13,7 +13,8 @@ from alerts.saved import UsageError
 from newswatch.alert import SavedSearch
 from newswatch.durations import exact, in_words, typed
 from newswatch.names_in_english import countries, languages
-from newswatch.topics import tag_path
+from newswatch.topics import Topics
+from search.filters import SAVED
 from search.lift import Lifted
 from search.limits import shown
 from web.security import Form
@@ -68,7 +69,7 @@ class Draft:
     @property
     def narrowed(self) -> bool:
         """Whether any of the conditions is set that the form folds away."""
-        lists = (self.languages, self.countries, self.sources, self.kinds)
+        lists = [getattr(self, saved.field) for saved in SAVED.values()]
         return any(lists) or self.min_sources not in ("", "1") or self.min_score not in ("", "0")
 
     @property
@@ -115,10 +116,7 @@ def draft_of(search: SavedSearch) -> Draft:
         query=search.query,
         kind=search.kind,
         tags={tag.tag: tag.level for tag in search.tags},
-        languages=", ".join(search.languages),
-        countries=", ".join(search.countries),
-        sources=", ".join(search.sources),
-        kinds=", ".join(search.kinds),
+        **_lists(search),
         min_sources=str(search.min_sources),
         min_score=f"{search.min_score:g}",
         recipients="\n".join(search.recipients),
@@ -141,20 +139,23 @@ def _readable(text: str) -> schedule.Schedule:
         return schedule.Schedule("instant")
 
 
-def draft_from(lifted: Lifted, recipients: str) -> Draft:
+def draft_from(lifted: Lifted, topics: Topics, recipients: str) -> Draft:
     """The form of a new saved search that watches what a query finds."""
-    topics = [name for tag in lifted.tags if (name := tag_path(tag.tag)).casefold() not in lifted.query.casefold()]
-    others = [*lifted.languages, *lifted.countries, *lifted.sources, *lifted.kinds]
+    paths = [topics.path(tag.tag) for tag in lifted.tags]
+    unsaid = [path for path in paths if path.casefold() not in lifted.query.casefold()]
+    others = [value for saved in SAVED.values() for value in getattr(lifted, saved.field)]
     return Draft(
-        name=", ".join(part for part in (lifted.query, *topics, *others) if part)[:200],
+        name=", ".join(part for part in (lifted.query, *unsaid, *others) if part)[:200],
         query=lifted.query,
         tags={tag.tag: tag.level for tag in lifted.tags},
-        languages=", ".join(lifted.languages),
-        countries=", ".join(lifted.countries),
-        sources=", ".join(lifted.sources),
-        kinds=", ".join(lifted.kinds),
+        **_lists(lifted),
         recipients=recipients,
     )
+
+
+def _lists(kept: SavedSearch | Lifted) -> dict[str, Any]:
+    """The form's fields for the short filters that a saved search has as its own."""
+    return {saved.field: ", ".join(getattr(kept, saved.field)) for saved in SAVED.values()}
 
 
 def choices(offered: tuple[int, ...], chosen: str) -> list[str]:
@@ -219,14 +220,14 @@ LABELS: Mapping[str, str] = {
 }
 
 
-def changed(before: SavedSearch, after: SavedSearch) -> list[tuple[str, str, str]]:
+def changed(before: SavedSearch, after: SavedSearch, topics: Topics) -> list[tuple[str, str, str]]:
     """What differs between two versions: the field's label, its value before and after."""
     names = (name for name in SavedSearch.__dataclass_fields__ if name not in ("version", "id"))
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in names)
-    return [(LABELS.get(n, n), _shown(n, old), _shown(n, new)) for n, old, new in pairs if old != new]
+    return [(LABELS.get(n, n), _shown(n, old, topics), _shown(n, new, topics)) for n, old, new in pairs if old != new]
 
 
-def _shown(name: str, value: Any) -> str:
+def _shown(name: str, value: Any, topics: Topics) -> str:
     if value in (None, "", ()):
         return "none"
     if isinstance(value, bool):
@@ -234,7 +235,9 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if name == "tags":
-        return ", ".join(f"{tag_path(t.tag)} ({'main subject' if t.level == 'main' else 'mentioned'})" for t in value)
+        return ", ".join(
+            f"{topics.path(t.tag)} ({'main subject' if t.level == 'main' else 'mentioned'})" for t in value
+        )
     if isinstance(value, tuple):
         return ", ".join(value)
     return spoken(value) if name.endswith("_s") else f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from newswatch.article import Article, TextField
 from search.highlight import unmarked
+from web.topic_styles import topic_class
 
 _SNIPPET = 220
 """Characters."""
@@ -73,8 +74,7 @@ def _piece(text: str, marks: Sequence[Mark], opened: set[str]) -> str:
         # An id stands once in a page, though a mark that crosses another is in several pieces.
         anchor = f' id="{escape(m.anchor)}"' if m.anchor and m.anchor not in opened else ""
         opened.add(m.anchor)
-        kind = m.kind if m.kind in ("nato", "counter-terrorism") else "other"
-        html = f'<mark class="ev ev-{kind}" title="{escape(m.label)}"{anchor}>{html}</mark>'
+        html = f'<mark class="ev ev-{topic_class(m.kind)}" title="{escape(m.label)}"{anchor}>{html}</mark>'
     return html
 
 

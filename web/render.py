@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,13 +20,15 @@ from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
 from newswatch.languages import direction
 from newswatch.names_in_english import country, language
-from newswatch.topics import tag_name, tag_path
+from newswatch.topics import Topics
+from search.facets import Bucket
 from search.story_view import published
 from search.syntax import with_filter
 from web import marks
+from web.topic_styles import topic_class, version
 
 STATIC = Path(__file__).parent / "static"
-NO_SHELL = {"user": None, "may_change": False, "token": "", "catches": False, "problem_count": None}
+NO_SHELL = {"user": None, "may_change": False, "token": "", "catches": False, "problem_count": None, "topics": Topics()}
 """What every page shows, where it isn't known who asks."""
 _JUST_S = 5
 
@@ -44,10 +46,8 @@ def environment() -> Environment:
         "country": country,
         "mails": mails,
         "language": language,
-        "tag_name": tag_name,
-        "tag_path": tag_path,
         "step": step_label,
-        "topic": topic,
+        "topic": topic_class,
         "duration": duration,
     }
     env.globals |= {
@@ -61,6 +61,8 @@ def environment() -> Environment:
         "shown_evidence": shown_evidence,
         "direction_of": direction,
         "asset": asset,
+        "facet_value": facet_value,
+        "topics_version": version,
     }
     return env
 
@@ -147,12 +149,6 @@ def mails(per_day: float) -> str:
     return f"{told} mail{'s' if told != 1 else ''} a {unit}"
 
 
-def topic(tag: str) -> str:
-    """The topic of a tag, for its colour."""
-    head = tag.partition("/")[0]
-    return head if head in ("nato", "counter-terrorism") else "other"
-
-
 def main_tags(article: Article) -> list[Tag]:
     """Topics first, each followed by its sub-topics, main ones before mentions."""
 
@@ -160,6 +156,12 @@ def main_tags(article: Article) -> list[Tag]:
         return tag.tag.split("/")[0], "/" in tag.tag, tag.level != "main", -tag.score
 
     return sorted(article.tags, key=place)
+
+
+def facet_value(written: str, bucket: Bucket, topics: Topics) -> str:
+    """The name of a value of a facet (`search.filters.Facet.written`)."""
+    names: Mapping[str, Callable[[str], str]] = {"topic": topics.name, "country": country, "language": language}
+    return names[written](bucket.value) if written in names else bucket.label
 
 
 def repeats_summary(article: Article) -> bool:

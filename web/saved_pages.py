@@ -31,7 +31,8 @@ from jobs.context import Context
 from newswatch.alert import SavedSearch
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.problems import Problem
-from newswatch.topics import tag_path
+from newswatch.topics import Topics
+from search.filters import SAVED, lists_of
 from search.lift import lift
 from search.limits import MAX_CHARS, shown
 from search.syntax import parse
@@ -46,8 +47,6 @@ from web.security import Form, Here, Posted, UserAddress, UserName
 
 TRIAL_DAYS = 30
 MUTES = {"1 hour": 3_600, "1 day": 86_400, "1 week": 7 * 86_400}
-TOPICS = ("nato", "counter-terrorism")
-"""Offered even before the first article carries one."""
 
 router = APIRouter()
 changes = APIRouter()
@@ -93,7 +92,7 @@ def new_search(
         lifted = lift(parse(q))
     except QueryError as error:
         return _form_page(request, here, Draft(query=q, recipients=recipients), fault=str(error))
-    return _form_page(request, here, draft_from(lifted, recipients), dropped=lifted.dropped)
+    return _form_page(request, here, draft_from(lifted, here.names.shown_topics(), recipients), dropped=lifted.dropped)
 
 
 @router.get("/searches/{alert_id}")
@@ -272,7 +271,8 @@ def _form_page(
         "version": version,
         "bars": bars(tried.trial.days) if tried else [],
         "mail": urlencode(mail_fields(draft)) if tried else "",
-        "topics": _topics(here, draft),
+        "topic_choices": _topics(here, draft),
+        "saved_filters": SAVED,
         "kinds": _kinds(here, draft),
         "search_kinds": KINDS.values(),
         "form": drafts,
@@ -297,7 +297,7 @@ def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
         "recent": recent,
         "titles": ArticleStore(here.es, here.names).get(told) if told else {},
         "problem": _problems(here, [search]).get(search.id),
-        "versions": versions(search, saved.history(search.id)),
+        "versions": versions(search, saved.history(search.id), here.names.shown_topics()),
         "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
         "refusals": _refusals(here, search),
         "listed": _listed(here, search.id),
@@ -330,20 +330,21 @@ class VersionRow:
     changes: Sequence[tuple[str, str, str]]
 
 
-def versions(search: SavedSearch, history: Sequence[Change]) -> list[VersionRow]:
+def versions(search: SavedSearch, history: Sequence[Change], topics: Topics) -> list[VersionRow]:
     """Every version, newest first. Pure."""
     states = [*(change.search for change in history), search]
     later = [
-        VersionRow(after.version, change.replaced_at, change.replaced_by, drafts.changed(change.search, after))
+        VersionRow(after.version, change.replaced_at, change.replaced_by, drafts.changed(change.search, after, topics))
         for change, after in zip(history, states[1:], strict=True)
     ]
     return [*reversed(later), VersionRow(states[0].version, None, states[0].owner, ())]
 
 
 def _topics(here: Context, draft: Draft) -> list[tuple[str, str]]:
-    """Tag → its name, of all that can be asked for: topics first, each followed by its sub-topics."""
-    tags = sorted({*TOPICS, *values_of(here.es, here.names, "tags"), *draft.tags})
-    return [(tag, tag_path(tag)) for tag in tags]
+    """Tag → its name, of all that can be asked for: those of the taxonomy, then what articles still carry."""
+    topics = here.names.shown_topics()
+    others = {*values_of(here.es, here.names, "tags"), *draft.tags} - {*topics.paths}
+    return [(tag, topics.path(tag)) for tag in (*topics.paths, *sorted(others))]
 
 
 def _kinds(here: Context, draft: Draft) -> list[str]:
@@ -368,14 +369,13 @@ def state_of(search: SavedSearch, now: datetime) -> str:
     return "muted" if search.mute_until and search.mute_until > now else "on"
 
 
-def watched(search: SavedSearch) -> list[str]:
+def watched(search: SavedSearch, topics: Topics) -> list[str]:
     """What it asks for, part by part."""
     watches = KINDS[search.kind].watches.format(silence=spoken(search.silence_s))
     parts = [watches] if watches else []
     parts += [search.query.strip()] if search.query.strip() else []
-    parts += [f"{tag_path(tag.tag)}" + (" (main subject)" if tag.level == "main" else "") for tag in search.tags]
-    lists = {"lang": search.languages, "country": search.countries, "source": search.sources, "kind": search.kinds}
-    parts += [f"{name}:{','.join(values)}" for name, values in lists.items() if values]
+    parts += [topics.path(tag.tag) + (" (main subject)" if tag.level == "main" else "") for tag in search.tags]
+    parts += lists_of(search)
     parts += [f"at least {search.min_sources} independent sources"] if search.min_sources > 1 else []
     parts += [f"score of at least {search.min_score:g}"] if search.min_score else []
     return parts or ["every article"]

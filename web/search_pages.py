@@ -16,16 +16,18 @@ from jobs.context import Context
 from newswatch.article import Article
 from newswatch.as_json import json_line
 from newswatch.errors import QueryError
+from newswatch.topics import Topics
 from search import syntax
 from search.export import CsvWriter, every
 from search.facets import Bar, Facet
-from search.field_names import FILTERS
+from search.filters import FACETS, FILTERS
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.render import pages, render
 from web.security import Here
+from web.topic_styles import topic_styles
 
 PAGE = 20
 Rows = Literal["stories", "articles"]
@@ -91,6 +93,12 @@ def export(
     return StreamingResponse(lines, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
+@router.get("/topics.css")
+def topics_css(here: Here) -> Response:
+    kept = {"Cache-Control": "private, max-age=31536000, immutable"}  # a page names it with its version
+    return Response(topic_styles(here.names.shown_topics()), media_type="text/css", headers=kept)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a search page was asked for."""
@@ -104,7 +112,15 @@ class View:
 def _searched(here: Context, view: View) -> dict[str, Any]:
     """Everything that the search page shows."""
     now = here.clock()
-    common: dict[str, Any] = {"view": view, "q": view.q, "now": now, "filters": FILTERS, "ranges": RANGES}
+    common: dict[str, Any] = {
+        "view": view,
+        "q": view.q,
+        "now": now,
+        "filters": FILTERS,
+        "facet_kinds": FACETS,
+        "ranges": RANGES,
+        "example": _example(here.names.shown_topics()),
+    }
     try:
         parsed = syntax.parse(view.q)
         results = find(
@@ -136,6 +152,12 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
 
 def _rows(results: Results) -> int:
     return results.total if results.stories is None else results.stories
+
+
+def _example(topics: Topics) -> str:
+    """Short filters as somebody might type them."""
+    tags = [f"tag:{topic}" for topic in topics.topics]
+    return " ".join((*tags[:1], "lang:fr", "since:7d"))
 
 
 def _fault(error: QueryError) -> Mapping[str, Any]:

@@ -140,6 +140,7 @@ def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
             "token": token,
             "catches": readable,
             "problem_count": problems.now(request.state.context),
+            "topics": request.state.context.names.shown_topics(),
         }
 
     return shell

@@ -27,12 +27,14 @@ from newswatch.alert import Passage
 from newswatch.article import Article, Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
+from store.names import Names
 from tests.factories import NOW, a_source, an_article
 
 SETTINGS = Settings(
     mail_from="newswatch@news.example", public_url="https://news.example", secret_key=SecretStr("for tests")
 )
 LINKS = Links(SETTINGS)
+TOPICS = Names().topics()
 ANN = "ann@reader.example"
 
 
@@ -50,7 +52,7 @@ def told(article: Article, *deliveries: Delivery, kind: Any = "story", sources: 
 
 
 def rendered(mail: Mail, stories: list[Story], now: datetime) -> EmailMessage:
-    message = EMAIL.render(message_of(mail, stories, SETTINGS, LINKS, now=now), SETTINGS)
+    message = EMAIL.render(message_of(mail, stories, SETTINGS, LINKS, TOPICS, now=now), SETTINGS)
     assert isinstance(message.content, EmailMessage)
     assert message.content["Message-ID"] == message.reference
     return message.content

@@ -35,6 +35,7 @@ from newswatch.feed import FeedState
 from store.documents import dump, feed_document, to_document
 from store.entries import EntryRecord
 from store.mapping import plain_indices
+from store.names import Names
 from store.notices import NoticeStore
 from store.quarantine import Quarantine
 from store.rechecks import Recheck
@@ -120,7 +121,11 @@ def kinds() -> list[Kind]:
     box = Mailbox("reader@example.org", last_sent_at=NOW, last_by_alert={"nato": NOW}, muted={"x": NOW})
     entry = EntryRecord("main", "e", "https://x.example/e", "a", "h", NOW, NOW, 1, NOW)
     article = to_document(
-        stored_article(url="https://x.example/e"), batch_id=batch.id, seq=waits.seq_from, indexed_at=NOW
+        stored_article(url="https://x.example/e"),
+        Names().topics(),
+        batch_id=batch.id,
+        seq=waits.seq_from,
+        indexed_at=NOW,
     )
     return [
         Kind(lambda w: w.context.names.feeds, "spoilt", feed_document(feed, FeedState("spoilt", feed.url, polls=3))),

@@ -14,8 +14,9 @@ import pytest
 from kibana.build import build, view_id
 from kibana.definition import load
 from kibana.load import KibanaError, Loader, Target, main
+from store.names import Names
 
-DEFINITION = load()
+DEFINITION = load(Names().topics())
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from store import mapping
 from store.names import Names
 
 Json = dict[str, Any]
-DEFINITION = load()
+DEFINITION = load(Names().topics())
 OBJECTS = build(DEFINITION)
 BY_ID = {(one["type"], one["id"]): one for one in OBJECTS}
 SHAPES = yaml.safe_load((Path(__file__).parent / "shapes.yaml").read_text(encoding="utf-8"))
@@ -248,6 +248,7 @@ def test_links_lead_to_the_articles_whichever_data_view_was_used_last() -> None:
         ("x: {time: time, every: hour}", "x: {time: time, field: tags}", "one of `time`"),
         ("y: {count: true, label: Feeds}", "y: {count: true, sum: failures, label: Feeds}", "one of `count`"),
         ("kind: donut", "kind: doughnut", "kind"),
+        ("query: tags_main:$tag\n    columns", "query: tags_main:$tags\n    columns", "placeholder"),
     ],
 )
 def test_a_slip_in_the_definition_is_told_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -256,4 +257,4 @@ def test_a_slip_in_the_definition_is_told_with_its_line(tmp_path: Path, old: str
     path = tmp_path / "definition.yaml"
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ConfigError, match=rf"definition\.yaml:\d+: .*{told}"):
-        load(path)
+        load(Names().topics(), path)

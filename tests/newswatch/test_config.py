@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from newswatch.config import load
+from newswatch.config import load, load_section
 from newswatch.errors import ConfigError
 
 
@@ -60,3 +60,48 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: can't be read"):
         load(tmp_path / "nowhere.yaml", Things)
+
+
+# ── a section ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+THINGS = "things:\n  - name: a\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        THINGS,
+        f"before: [1,\n  2]\n{THINGS}\n# a comment\n\n  - {{name: b}}\nafter: 3\n",
+        "before: 1\nthings:\n- name: a\n- name: b\nafter: 3\n",
+        "before: 1\nthings: [\n  {name: a},\n  {name: b}\n]\nafter: 3",
+        "{before: 1, things: [{name: a}, {name: b}]}",
+        '"things":\n  - name: a\n',
+        "first: &first {name: a}\nthings: [*first]\n",
+        "things: [&first {name: a}]\nagain: *first\n",
+        "note: |\n  things:\n    - name: z\nthings:\n  - name: a",
+        "things:\r\n  - name: a\r\nafter: 3\r\n",
+    ],
+)
+def test_a_section_is_what_it_is_in_the_whole(tmp_path: Path, text: str) -> None:
+    class All(BaseModel):
+        things: list[Thing]
+
+    path = tmp_path / "things.yaml"
+    path.write_bytes(text.encode())
+    assert load_section(path, "things", Things).things == load(path, All).things
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("before: 1\n\nthings:\n  - name: a\n    size: big\n", "things.yaml:5: .*valid integer"),
+        ("before: 1\nthings:\n  - name: [\nafter: 2\n", r"things.yaml:\d+: "),
+        ("before: 1\n", "things: Field required"),
+        ("", "things: Field required"),
+    ],
+)
+def test_what_is_wrong_in_a_section_names_its_line(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "things.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=told):
+        load_section(path, "things", Things)

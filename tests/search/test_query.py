@@ -16,7 +16,6 @@ import search.query
 import search.story_view
 from newswatch.article import Article, Source
 from newswatch.errors import QueryError
-from newswatch.settings import default_config_dir
 from search.export import CsvWriter, every, row
 from search.facets import histogram, interval, scale, time_range, timeline
 from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
@@ -26,10 +25,8 @@ from search.tail import Tail
 from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.names import Names
-from store.topic_words import TOPIC_WORDS
 from tests.factories import NOW, an_article
 from tests.newsstand import CANONICAL, stock, stories, url_of
-from transforms.taxonomy import load_taxonomy
 
 
 @pytest.fixture(scope="module")
@@ -358,11 +355,6 @@ def test_what_was_there_is_not_followed_and_what_does_not_match_neither(es: Elas
 
 
 # ── pure ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_every_topic_of_the_taxonomy_is_found_by_its_name_in_other_languages() -> None:
-    paths = load_taxonomy(default_config_dir() / "taxonomy.yaml").paths
-    assert set(TOPIC_WORDS) == set(paths)
 
 
 def test_marks_that_are_the_publishers_own_are_no_marks() -> None:

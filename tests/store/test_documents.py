@@ -12,20 +12,22 @@ from newswatch.article import Article, Provenance
 from newswatch.feed import Feed, FeedState
 from store.documents import dump, feed_document, feed_from_document, from_document, renewed, to_document
 from store.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
+from store.names import Names
 from tests.factories import NOW, a_batch, a_feed, a_source, stored_article
 
+TOPICS = Names().topics()
 STAMP: dict[str, Any] = {"batch_id": a_batch().id, "seq": 7, "indexed_at": NOW}
 
 
 def test_an_article_comes_back_as_it_went() -> None:
     article = stored_article(agency="Reuters", problems=("page not read: 404",), duplicate_of="x")
-    assert from_document(article.id, to_document(article, **STAMP)) == article
+    assert from_document(article.id, to_document(article, TOPICS, **STAMP)) == article
 
 
 @given(title=st.text(), text=st.text(), summary=st.text())
 def test_whatever_the_words(title: str, text: str, summary: str) -> None:
     article = stored_article(title=title, text=text, summary=summary, tags=(), entities=())
-    assert from_document(article.id, to_document(article, **STAMP)) == article
+    assert from_document(article.id, to_document(article, TOPICS, **STAMP)) == article
 
 
 def undeclared(document: dict[str, Any], properties: dict[str, Any], at: str = "") -> list[str]:
@@ -63,7 +65,7 @@ def test_the_whole_article_is_whole() -> None:
 
 
 def test_type_and_mapping_are_of_one_mind() -> None:
-    document = to_document(whole_article(), **STAMP)
+    document = to_document(whole_article(), TOPICS, **STAMP)
     assert undeclared(document, ARTICLE) == []
     assert set(Article.__dataclass_fields__) - set(document) == {"id"}
     assert set(ARTICLE) - set(document) == set(), "mapped, but written by nobody"
@@ -72,9 +74,9 @@ def test_type_and_mapping_are_of_one_mind() -> None:
 
 
 def test_a_document_made_anew_is_the_same() -> None:
-    document = to_document(whole_article(), **STAMP)
+    document = to_document(whole_article(), TOPICS, **STAMP)
     kept = {name: value for name, value in document.items() if name != "stemmed"}  # which Elasticsearch does not keep
-    assert renewed(whole_article().id, kept) == document
+    assert renewed(whole_article().id, kept, TOPICS) == document
 
 
 def test_a_feed_comes_back_as_it_went() -> None:

@@ -35,8 +35,12 @@ def test_a_moment_lies_in_a_calendar(milliseconds: float, moment: datetime) -> N
 def test_an_article_edited_to_another_age_spoils_no_time_line(es: Elasticsearch, names: Names, moment: object) -> None:
     index = names.slice_of_month(f"{NOW:%Y.%m}")
     es.indices.create(index=index, aliases={names.articles: {}})
-    good = to_document(stored_article(url="https://x.example/good"), batch_id="b", seq=2_000_000, indexed_at=NOW)
-    odd = to_document(stored_article(url="https://x.example/odd"), batch_id="b", seq=2_000_001, indexed_at=NOW)
+    good = to_document(
+        stored_article(url="https://x.example/good"), names.topics(), batch_id="b", seq=2_000_000, indexed_at=NOW
+    )
+    odd = to_document(
+        stored_article(url="https://x.example/odd"), names.topics(), batch_id="b", seq=2_000_001, indexed_at=NOW
+    )
     es.index(index=index, id="good", document=good)
     es.index(index=index, id="odd", document=odd | {"published": moment, "first_seen": moment})
     es.index(index=names.feeds, id="herald", document=feed_document(a_feed(), FeedState("herald", a_feed().url)))

@@ -12,15 +12,16 @@ from alerts.saved import Change, UsageError, with_fields
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.durations import exact
-from newswatch.topics import tag_path
 from search.lift import lift
 from search.syntax import parse
+from store.names import Names
 from web.drafts import Draft, changed, choices, draft_from, draft_of, spoken
 from web.render import mails, when
 from web.saved_pages import versions
 from web.security import Form
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+TOPICS = Names().topics()
 PLAIN = SavedSearch("nato", "NATO", "AWACS", ("ann@example.org",))
 FULL = replace(
     PLAIN,
@@ -56,10 +57,10 @@ def test_a_browsers_line_ends_are_no_change() -> None:
 
 
 def test_what_a_search_asks_for_is_in_the_form_and_its_name() -> None:
-    draft = draft_from(lift(parse("AWACS tag:nato/operations level:main lang:fr")), "ann@example.org")
-    assert (draft.name, draft.query, draft.languages) == ("AWACS, NATO: Operations, fr", "AWACS", "fr")
+    draft = draft_from(lift(parse("AWACS tag:nato/operations level:main lang:fr")), TOPICS, "ann@example.org")
+    assert (draft.name, draft.query, draft.languages) == ("AWACS, NATO: Operations and missions, fr", "AWACS", "fr")
     assert draft.tags == {"nato/operations": "main"}
-    assert draft_from(lift(parse("NATO planes tag:nato")), "").name == "NATO planes"
+    assert draft_from(lift(parse("NATO planes tag:nato")), TOPICS, "").name == "NATO planes"
 
 
 def test_only_what_is_set_is_unfolded() -> None:
@@ -98,15 +99,14 @@ def test_a_length_that_is_not_offered_can_still_be_chosen() -> None:
 
 def test_versions_say_who_when_and_what() -> None:
     later = replace(PLAIN, version=2, query="AWACS Daesh", updates=True)
-    first, second = reversed(versions(later, [Change(PLAIN, NOW, "bob", ("query", "updates"))]))
+    first, second = reversed(versions(later, [Change(PLAIN, NOW, "bob", ("query", "updates"))], TOPICS))
     assert (first.number, first.at, first.changes) == (1, None, ())
     assert (second.number, second.at, second.by) == (2, NOW, "bob")
     assert second.changes == [("words", "AWACS", "AWACS Daesh"), ("later articles", "no", "yes")]
-    assert changed(PLAIN, replace(PLAIN, mute_until=NOW)) == [("muted until", "none", "2026-03-04 05:06 UTC")]
+    assert changed(PLAIN, replace(PLAIN, mute_until=NOW), TOPICS) == [("muted until", "none", "2026-03-04 05:06 UTC")]
 
 
-def test_how_mails_topics_and_this_moment_are_written() -> None:
+def test_how_mails_and_this_moment_are_written() -> None:
     rates = [mails(per_day) for per_day in (12.4, 1, 0.3, 0.04, 0)]
     assert rates == ["12 mails a day", "1 mail a day", "2 mails a week", "1 mail a month", "0 mails a month"]
-    assert (tag_path("nato/operations"), tag_path("nato")) == ("NATO: Operations", "NATO")
     assert when(NOW, NOW) == "just now"

@@ -25,7 +25,6 @@ from embedded.stack import mail_folder
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState, Outcome
-from newswatch.topics import tag_name
 from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
@@ -558,7 +557,6 @@ def test_how_times_places_and_addresses_are_written() -> None:
     assert when(NOW.replace(year=2025), NOW) == "4 Mar 2025, 05:06"
     assert (duration(45), duration(7_200), duration(None)) == ("45 s", "2 h", "–")
     assert (language_tag("som"), language_tag("en"), language_tag("no such")) == ("so", "en", "")
-    assert (tag_name("nato/cyber-hybrid"), tag_name("nato")) == ("Cyber and hybrid", "NATO")
     assert [safe_url(u) for u in ("https://a.example/", "javascript:x", "data:x", None)] == [
         "https://a.example/",
         "",

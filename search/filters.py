@@ -1,0 +1,186 @@
+"""The short filters of the query language, one entry each. Pure data.
+
+What a query may say (`search.syntax`), what is counted beside the hits (`search.facets`), what a saved search keeps as
+its own (`search.lift`), the form's fields, the commands' options, the help and the table in docs/news-page.md derive
+from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from newswatch.alert import SavedSearch
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A value with a meaning of its own, in Elasticsearch's words and in Lucene's."""
+
+    clause: Mapping[str, Any]
+    lucene: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """How its values are counted beside the hits."""
+
+    heading: str
+    values: int
+    """So many are shown, the most frequent."""
+    written: Literal["topic", "country", "language", "as it is"] = "as it is"
+    """What a value is, so that its name can be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The field of a saved search that keeps its values, any of which an article may have."""
+
+    field: str
+    """Of `SavedSearch`, and of the form."""
+    label: str
+    placeholder: str
+    option: str
+    """Of `newswatch alerts add`."""
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShortFilter:
+    """One short filter."""
+
+    meaning: str
+    """As it is shown to users."""
+    examples: tuple[str, ...]
+    """Whole filters."""
+    field: str | None = None
+    """The field whose values it asks for; None: it asks in a way of its own."""
+    case: Callable[[str], str] = str
+    """How the field writes values."""
+    once: bool = False
+    """It takes one value, stands once at most, and can't be negated."""
+    choices: Mapping[str, State | None] = dataclasses.field(default_factory=dict)
+    """The values it takes; empty: any."""
+    is_time: bool = False
+    """It takes a time, and means nothing for what is yet to come: a saved search drops it."""
+    facet: Facet | None = None
+    saved: Saved | None = None
+    noun: str = ""
+    """What `newswatch explain` calls a condition on the field."""
+
+    @property
+    def help(self) -> str:
+        """Meaning and examples, on one line."""
+        return f"{self.meaning}: {', '.join(self.examples)}" if self.examples else self.meaning
+
+
+_COPY: Final = {"exists": {"field": "duplicate_of"}}
+
+FILTERS: Final[Mapping[str, ShortFilter]] = {
+    "tag": ShortFilter(
+        "topic or sub-topic",
+        ("tag:TOPIC", "tag:TOPIC/SUB-TOPIC"),
+        field="tags",
+        case=str.lower,
+        facet=Facet("Topic", 60, "topic"),
+        noun="tag",
+    ),
+    "level": ShortFilter(
+        "main: the tag (any, if none is asked for) must be what the article is about",
+        (),
+        once=True,
+        choices={"main": None, "mention": None},
+    ),
+    "source": ShortFilter(
+        "outlet by domain, with its sub-domains, or by name",
+        ("source:lemonde.fr",),
+        field="source.domain",
+        facet=Facet("Outlet", 12),
+        saved=Saved("sources", "Outlets, by domain", "lemonde.fr", "source", "Domain of the outlet; any of them."),
+        noun="source",
+    ),
+    "country": ShortFilter(
+        "country of the outlet",
+        ("country:FR",),
+        field="source.country",
+        case=str.upper,
+        facet=Facet("Country", 12, "country"),
+        saved=Saved("countries", "Countries of outlets", "France, DE", "country", "Of the outlet: BE, …; any of them."),
+        noun="country",
+    ),
+    "lang": ShortFilter(
+        "language",
+        ("lang:fr", "lang:fr,de"),
+        field="language",
+        case=str.lower,
+        facet=Facet("Language", 12, "language"),
+        saved=Saved("languages", "Languages", "French, de", "language", "en, fr, …; any of them."),
+        noun="language",
+    ),
+    "kind": ShortFilter(
+        "kind of the outlet",
+        ("kind:agency",),
+        field="source.kind",
+        case=str.lower,
+        facet=Facet("Kind", 8),
+        saved=Saved("kinds", "Kinds of outlets", "", "kind", "press, agency, government, …; any of them."),
+        noun="kind of source",
+    ),
+    "owner": ShortFilter("who controls the outlet", ('owner:"…"',), field="source.owner"),
+    "feed": ShortFilter("id of a feed that carried it", ("feed:ID",), field="feeds"),
+    "agency": ShortFilter("news agency it was taken from", ("agency:AFP",), field="agency"),
+    "entity": ShortFilter(
+        "named in it", ("entity:isaf", 'entity:"Jens Stoltenberg"'), field="entities", facet=Facet("Named", 12)
+    ),
+    "story": ShortFilter("id of a story", ("story:ID",), field="story_id"),
+    "is": ShortFilter(
+        "whether it is a copy, or was changed after it was published",
+        ("is:original", "is:copy", "is:updated"),
+        choices={
+            "original": State({"bool": {"must_not": [_COPY]}}, "NOT _exists_:duplicate_of"),
+            "copy": State(_COPY, "_exists_:duplicate_of"),
+            "updated": State({"range": {"version": {"gte": 2}}}, "version:>=2"),
+        },
+    ),
+    "since": ShortFilter(
+        "published from then on, in UTC", ("since:7d", "since:24h", "since:2026-03-01"), once=True, is_time=True
+    ),
+    "until": ShortFilter(
+        "published until the end of then, in UTC", ("until:2026-03", "until:yesterday"), once=True, is_time=True
+    ),
+}
+"""Name → short filter, in the order in which they are shown."""
+
+ONCE: Final = frozenset(name for name, one in FILTERS.items() if one.once)
+TIMES: Final = frozenset(name for name, one in FILTERS.items() if one.is_time)
+FACETS: Final[Mapping[str, Facet]] = {name: one.facet for name, one in FILTERS.items() if one.facet}
+SAVED: Final[Mapping[str, Saved]] = {name: one.saved for name, one in FILTERS.items() if one.saved}
+
+
+def fields_of(name: str) -> str:
+    """The field whose values the filter of that name asks for.
+
+    Raises:
+        KeyError: it asks for no values of a field.
+    """
+    asked = FILTERS[name].field
+    if asked is None:
+        raise KeyError(name)
+    return asked
+
+
+def lists_of(search: SavedSearch) -> Iterator[str]:
+    """What a saved search keeps of each filter, as one would type it: `lang:fr,de`."""
+    for name, saved in SAVED.items():
+        if values := getattr(search, saved.field):
+            yield f"{name}:{','.join(values)}"
+
+
+def as_markdown() -> str:
+    """The table of docs/news-page.md."""
+    examples = {name: " ".join(f"`{example}`" for example in one.examples) for name, one in FILTERS.items()}
+    rows = (f"| `{name}:` | {one.meaning} | {examples[name]} |" for name, one in FILTERS.items())
+    return "\n".join(("| filter | asks for | for example |", "|---|---|---|", *rows)) + "\n"
