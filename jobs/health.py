@@ -24,7 +24,7 @@ from newswatch.errors import NewswatchError
 from newswatch.feed import FeedHealth
 from newswatch.settings import Settings
 from store.feeds import FeedRecord, FeedStore
-from store.notices import HealthChange, NoticeStore, Pending, Told
+from store.notices import HealthChange, HealthNotice, NoticeStore, Pending
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def health(context: Context) -> HealthReport:
     return HealthReport(report.feeds, report.ill, changes, mailed=True)
 
 
-def _send(context: Context, notices: NoticeStore, was: Told, pending: Pending) -> None:
+def _send(context: Context, notices: NoticeStore, was: HealthNotice, pending: Pending) -> None:
     operator = context.settings.operator
     if operator:
         with Mailer(context.settings) as mailer:
@@ -129,7 +129,7 @@ def _state(record: FeedRecord) -> str:
     return WELL if state in (FeedHealth.OK, FeedHealth.NEW) else str(state)
 
 
-def message_id(changes: Sequence[HealthChange], was: Told, settings: Settings) -> str:
+def message_id(changes: Sequence[HealthChange], was: HealthNotice, settings: Settings) -> str:
     """The same for the same changes after the same mail, whoever makes it."""
     said = repr((was.message_id, [(change.feed_id, change.before, change.state) for change in changes]))
     digest = hashlib.sha256(said.encode()).hexdigest()[:32]

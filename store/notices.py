@@ -1,4 +1,4 @@
-"""What the operator was told, so that nothing is told twice and nothing is forgotten."""
+"""Records the notices mailed to the operator, so that each change is reported once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store.reading import get_hit
 
 @dataclass(frozen=True, slots=True)
 class HealthChange:
-    """A feed whose state is another than the operator knows."""
+    """A feed whose health differs from what the operator was last told."""
 
     feed_id: str
     title: str
@@ -33,26 +33,28 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A mail that was made; it may have gone out already."""
+    """A mail that was written and may have been sent already."""
 
     message_id: str
     at: datetime
     changes: tuple[HealthChange, ...]
     told: Mapping[str, str]
-    """What the operator knows once it has arrived."""
+    """Feed id → health, as the operator knows it once the mail has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the operator knows: feed id → state, for the feeds that are not simply well."""
+class HealthNotice:
+    """What the operator was last told about the feeds' health."""
 
     told: Mapping[str, str] = field(default_factory=dict)
+    """Feed id → health, for the feeds that are not healthy."""
     pending: Pending | None = None
     message_id: str | None = None
-    """Of the last mail that went out."""
+    """Of the last mail that was sent."""
     at: datetime | None = None
+    """When that mail was sent."""
     place: Stored[None] | None = None
-    """Where it stands, and as written when; None: nothing was told yet."""
+    """The document, with its compare-and-set tokens; None: nothing was mailed yet."""
 
 
 class NoticeStore:
@@ -61,36 +63,36 @@ class NoticeStore:
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._index, self._id = es, names.notices, "feed-health"
 
-    def read(self) -> Told:
-        """As it stands, in real time.
+    def read(self) -> HealthNotice:
+        """The last notice, in real time.
 
-        A document that can't be read is set aside and stands for nothing told: rather told twice than never.
+        An unreadable document is quarantined and counts as no notice: reporting twice is better than never.
         """
         hit = get_hit(self._es, self._index, self._id)
         if hit is None:
-            return Told()
+            return HealthNotice()
         try:
-            told = read(hit, read_told)
+            notice = read(hit, read_notice)
         except DocumentError as error:
             set_aside(problem_of(error))
-            told = Told()
-        return replace(told, place=stored(None, hit))
+            notice = HealthNotice()
+        return replace(notice, place=stored(None, hit))
 
-    def begin(self, was: Told, pending: Pending) -> bool:
-        """Note that the mail is about to go out; False: somebody else was there first, and sends theirs."""
+    def begin(self, was: HealthNotice, pending: Pending) -> bool:
+        """Record that the mail is about to be sent; False: another worker was first, and sends its own."""
         return self._write(was, {"told": dict(was.told), "pending": dump(pending)})
 
-    def finish(self, was: Told, pending: Pending) -> bool:
-        """Note that it has gone out."""
+    def finish(self, was: HealthNotice, pending: Pending) -> bool:
+        """Record that the mail was sent; False: another worker wrote first."""
         done = {"told": dict(pending.told), "message_id": pending.message_id, "at": pending.at.isoformat()}
         return self._write(was, done)
 
-    def _write(self, was: Told, document: Document) -> bool:
+    def _write(self, was: HealthNotice, document: Document) -> bool:
         document = {"kind": "feed-health"} | document
         return put(self._es, self._index, self._id, None, document, was.place) is not None
 
 
-def read_told(_id: str, document: Mapping[str, Any]) -> Told:
-    """What the operator knows by a document. Pure."""
+def read_notice(_id: str, document: Mapping[str, Any]) -> HealthNotice:
+    """The notice of a document. Pure."""
     names = ("told", "pending", "message_id", "at")
-    return load(Told, {name: document[name] for name in names if name in document})
+    return load(HealthNotice, {name: document[name] for name in names if name in document})
