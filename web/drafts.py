@@ -109,7 +109,7 @@ _TEXTS = tuple(one.name for one in fields(Draft) if isinstance(one.default, str)
 def draft_of(search: SavedSearch) -> Draft:
     """The form of a saved search."""
     sends = _readable(search.schedule)
-    timed = {"at": f"{sends.at:%H:%M}", "zone": str(sends.zone)} if sends.every in ("daily", "weekly") else {}
+    timed = {"at": f"{sends.time_of_day:%H:%M}", "zone": str(sends.zone)} if sends.every in ("daily", "weekly") else {}
     return Draft(
         name=search.name,
         query=search.query,

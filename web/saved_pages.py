@@ -14,14 +14,13 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from alerts import schedule
+from alerts.backtest import MANY, Backtest, Difference, backtest, compare
 from alerts.bounds import unusable
 from alerts.catch_up import missed, off_since
 from alerts.kinds import KINDS
 from alerts.query import check
 from alerts.resting import rests
 from alerts.saved import Change, SavedSearches, UsageError, read_alerts, with_fields
-from alerts.trial import MANY, Difference, Trial, compare
-from alerts.trial import trial as try_out
 from delivery.feedback import Quality, labelled, quality
 from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
@@ -199,7 +198,7 @@ class Tried:
     """What a saved search would have found in the archive."""
 
     search: SavedSearch
-    trial: Trial
+    trial: Backtest
     labels: Quality
     """What readers said of mails on the stories that it finds."""
     against: Difference | None = None
@@ -235,7 +234,7 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
     changed, now = with_fields(search, fields), here.clock()
     check(here.es, here.names, changed)
     preview = KINDS[changed.kind].preview
-    found = try_out(here.es, here.names, changed, days=TRIAL_DAYS, now=now)
+    found = backtest(here.es, here.names, changed, days=TRIAL_DAYS, now=now)
     return Tried(
         changed,
         found,

@@ -111,7 +111,7 @@ def test_refuses(run: Run) -> None:
 def test_one_that_would_flood_is_saved_only_when_confirmed(
     run: Run, press: Press, es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alerts.trial.MANY", 0.05)
+    monkeypatch.setattr("alerts.backtest.MANY", 0.05)
     press.publish(*(a_story(n, first_seen=NOW) for n in range(3)), now=NOW)
     words = ("alerts", "add", "all", "--to", "a@b.c")
     assert run(*words, input="n\n").exit_code == 1
@@ -303,7 +303,7 @@ def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: N
 FUZZY = "natoo~2 " * 100
 HOSTILE = [
     (["alerts", "mute", "ice", "--for", "999999999999d"], "--for: '999999999999d' is too long: 3660d at most"),
-    (["alerts", "mute", "ice", "--for", "9" * 5_000 + "d"], "is no duration"),
+    (["alerts", "mute", "ice", "--for", "9" * 5_000 + "d"], "is not a duration"),
     (["alerts", "catch-up", "ice", "--for", "99999999w"], "3660d at most"),
     (["alerts", "edit", "ice", "--throttle", "999999999999d"], "31d at most"),
     (["alerts", "edit", "ice", "--silence", "1s"], "1m at least"),
