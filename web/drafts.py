@@ -14,7 +14,7 @@ from newswatch.alert import SavedSearch
 from newswatch.durations import exact, in_words, typed
 from newswatch.names_in_english import countries, languages
 from newswatch.topics import tag_path
-from search.lift import Lifted
+from search.extract_filters import ExtractedFilters
 from search.limits import shown
 from web.security import Form
 
@@ -141,18 +141,20 @@ def _readable(text: str) -> schedule.Schedule:
         return schedule.Schedule("instant")
 
 
-def draft_from(lifted: Lifted, recipients: str) -> Draft:
+def draft_from(extracted: ExtractedFilters, recipients: str) -> Draft:
     """The form of a new saved search that watches what a query finds."""
-    topics = [name for tag in lifted.tags if (name := tag_path(tag.tag)).casefold() not in lifted.query.casefold()]
-    others = [*lifted.languages, *lifted.countries, *lifted.sources, *lifted.kinds]
+    topics = [
+        name for tag in extracted.tags if (name := tag_path(tag.tag)).casefold() not in extracted.query.casefold()
+    ]
+    others = [*extracted.languages, *extracted.countries, *extracted.sources, *extracted.kinds]
     return Draft(
-        name=", ".join(part for part in (lifted.query, *topics, *others) if part)[:200],
-        query=lifted.query,
-        tags={tag.tag: tag.level for tag in lifted.tags},
-        languages=", ".join(lifted.languages),
-        countries=", ".join(lifted.countries),
-        sources=", ".join(lifted.sources),
-        kinds=", ".join(lifted.kinds),
+        name=", ".join(part for part in (extracted.query, *topics, *others) if part)[:200],
+        query=extracted.query,
+        tags={tag.tag: tag.level for tag in extracted.tags},
+        languages=", ".join(extracted.languages),
+        countries=", ".join(extracted.countries),
+        sources=", ".join(extracted.sources),
+        kinds=", ".join(extracted.kinds),
         recipients=recipients,
     )
 

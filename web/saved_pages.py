@@ -31,7 +31,7 @@ from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryEr
 from newswatch.mail_address import mail_address
 from newswatch.problems import Problem
 from newswatch.topics import tag_path
-from search.lift import lift
+from search.extract_filters import extract_filters
 from search.limits import MAX_CHARS, shown
 from search.syntax import parse
 from store.articles import ArticleStore, values_of
@@ -89,10 +89,10 @@ def new_search(
 ) -> Response:
     recipients = mail_to or _usual_address(here, name)
     try:
-        lifted = lift(parse(q))
+        extracted = extract_filters(parse(q))
     except QueryError as error:
         return _form_page(request, here, Draft(query=q, recipients=recipients), fault=str(error))
-    return _form_page(request, here, draft_from(lifted, recipients), dropped=lifted.dropped)
+    return _form_page(request, here, draft_from(extracted, recipients), dropped=extracted.dropped)
 
 
 @router.get("/searches/{alert_id}")

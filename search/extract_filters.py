@@ -1,0 +1,99 @@
+"""Extracts the filters of a saved search from a typed query. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from newswatch.alert import TagFilter
+from search.syntax import Filter, Parsed
+
+_LISTS = {"lang": "languages", "country": "countries", "source": "sources", "kind": "kinds"}
+_FIELDS = {
+    "tag": "tags",
+    "lang": "language",
+    "country": "source.country",
+    "source": "source.domain",
+    "kind": "source.kind",
+    "owner": "source.owner",
+    "feed": "feeds",
+    "agency": "agency",
+    "story": "story_id",
+    "entity": "entities",
+}
+_JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
+_STATES = {"original": "NOT _exists_:duplicate_of", "copy": "_exists_:duplicate_of", "updated": "version:>=2"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedFilters:
+    """The fields of a saved search that matches what a query finds."""
+
+    query: str
+    """Lucene's syntax only, so that Kibana accepts it too."""
+    tags: tuple[TagFilter, ...] = ()
+    languages: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Filters without a meaning for future articles: `since`, `until`."""
+
+
+_TIMES = ("since", "until")
+
+
+def extract_filters(parsed: Parsed) -> ExtractedFilters:
+    """The saved search's filters from the query's short filters; the others become Lucene's syntax."""
+    level = parsed.first("level")
+    positive = [filter_ for filter_ in parsed.filters if not filter_.negated]
+    tags = [filter_ for filter_ in positive if filter_.name == "tag" and len(filter_.values) == 1]
+    lists = {filter_.name: filter_ for filter_ in reversed(positive) if filter_.name in _LISTS}
+    own = {*tags, *lists.values()}
+    others = [filter_ for filter_ in parsed.filters if filter_ not in own and filter_.name not in (*_TIMES, "level")]
+    clauses = [as_lucene(filter_, level) for filter_ in others]
+    if level and not any(filter_.name == "tag" for filter_ in positive):
+        clauses.append("_exists_:tags_main" if level == "main" else "_exists_:tags")
+    return ExtractedFilters(
+        _with_clauses(parsed.text.strip(), clauses),
+        tuple(TagFilter(tag.values[0], "main" if level == "main" else "mention") for tag in tags),
+        **{_LISTS[name]: _stored_values(filter_) for name, filter_ in lists.items()},
+        dropped=tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in _TIMES),
+    )
+
+
+def _stored_values(filter_: Filter) -> tuple[str, ...]:
+    """The filter's values in the case in which articles have them."""
+    case = {"country": str.upper, "lang": str.lower}.get(filter_.name, str)
+    return tuple(case(value) for value in filter_.values)
+
+
+def _with_clauses(text: str, clauses: list[str]) -> str:
+    """The words and the clauses in one query, all required."""
+    if clauses and _JOINED.search(text):
+        # Beside an OR, Lucene would require only the clauses and make the words optional.
+        text = f"({text})"
+    return _squeezed(" ".join(part for part in (text, *clauses) if part))
+
+
+def as_lucene(filter_: Filter, level: str | None = None) -> str:
+    """The filter in Lucene's syntax."""
+    if filter_.name == "is":
+        body = " OR ".join(_STATES[value] for value in filter_.values)
+        return f"NOT ({body})" if filter_.negated else f"({body})"
+    main = filter_.name == "tag" and level == "main" and not filter_.negated
+    field = "tags_main" if main else _FIELDS[filter_.name]
+    values = " OR ".join(f'"{_escaped(value)}"' for value in filter_.values)
+    if len(filter_.values) > 1:
+        values = f"({values})"
+    return f"{'-' if filter_.negated else ''}{field}:{values}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _squeezed(text: str) -> str:
+    """The text without repeated blanks, which removed filters leave; blanks within quotation marks stay."""
+    parts = text.split('"')
+    return '"'.join(part if n % 2 else re.sub(r" +", " ", part) for n, part in enumerate(parts)).strip()
