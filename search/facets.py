@@ -40,7 +40,7 @@ _BARS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class FacetValue:
     """A value of a facet."""
 
     value: str
@@ -55,7 +55,7 @@ class Facet:
     """The number of articles for each value of one short filter, most frequent first."""
 
     name: str
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[FacetValue, ...]
     others: int
     """Articles with values that are not in the buckets."""
 
@@ -108,7 +108,7 @@ def read(answer: Mapping[str, Any]) -> tuple[Facet, ...]:
     facets = []
     for name in _COUNTED:
         buckets = tuple(
-            Bucket(b["key"], b["doc_count"], _label(b), main.get(b["key"], 0) if name == "tag" else 0)
+            FacetValue(b["key"], b["doc_count"], _label(b), main.get(b["key"], 0) if name == "tag" else 0)
             for b in answer[name]["buckets"]
         )
         facets.append(Facet(name, buckets, answer[name]["sum_other_doc_count"]))

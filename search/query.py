@@ -330,10 +330,10 @@ class _Page:
         reading = self._reading(picks, None if "match_all" in text else text)
         answers = self._search([*reading, *extras.values()], optional=len(reading)) if reading or extras else []
         by_name = dict(zip(extras, answers[len(reading) :], strict=True))
-        found = self._found(reading, answers[: len(reading)])
+        articles = self._found(reading, answers[: len(reading)])
         return replace(
             results,
-            hits=self._hits(picks, found, self._sizes(by_name), self._sources(stories, by_name)),
+            hits=self._hits(picks, articles, self._sizes(by_name), self._sources(stories, by_name)),
             timeline=self._timeline(scale, by_name, counts, results.total),
         )
 
@@ -385,15 +385,15 @@ class _Page:
     def _hits(
         self,
         picks: Sequence[_Pick],
-        found: Mapping[int, tuple[StoredHit, Article]],
+        articles: Mapping[int, tuple[StoredHit, Article]],
         sizes: Mapping[str, int],
         sources: Mapping[str, int],
     ) -> tuple[Hit, ...]:
         """The picked articles, in order; one that a newer version has replaced meanwhile is left out."""
         hits = []
         for pick in picks:
-            if pick.seq in found:
-                hit, article = found[pick.seq]
+            if pick.seq in articles:
+                hit, article = articles[pick.seq]
                 marked, story = highlight.marked(hit), pick.story
                 hits.append(Hit(article, pick.score, marked, pick.seq, sizes.get(story, 1), sources.get(story, 1)))
         return tuple(hits)

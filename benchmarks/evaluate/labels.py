@@ -46,7 +46,7 @@ def half(article_id: str) -> Half:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What a reader says of one topic in one article."""
+    """A reader's judgement of one topic in one article."""
 
     best: int | None
     """0, 1 or 2; None where the reader gives none for doubt."""
@@ -66,8 +66,8 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True)
-class Article:
-    """A labelled article with its text."""
+class LabelledArticle:
+    """An article with its labels and its text."""
 
     id: str
     set: str
@@ -132,7 +132,7 @@ def json_lines(content: bytes) -> Iterator[Any]:
     return (json.loads(line) for line in content.decode().split("\n") if line)
 
 
-def articles(news: Path) -> list[Article]:
+def articles(news: Path) -> list[LabelledArticle]:
     """Every labelled article: ours, then those that came with labels.
 
     Raises:
@@ -145,13 +145,13 @@ def articles(news: Path) -> list[Article]:
     ]
 
 
-def _ours(row: Mapping[str, str], news: Path) -> Article:
+def _ours(row: Mapping[str, str], news: Path) -> LabelledArticle:
     text = _text(news, row["set"], row["id"])
     grades = {t: Grade(int(row[column]), row[f"{column}_doubt"]) for t, column in TOPICS.items()}
     return _article(text, row["set"], "labelled", row["lang"], grades, row["trap"])
 
 
-def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> Iterator[Article]:
+def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> Iterator[LabelledArticle]:
     path = news / f"{name}_dev.jsonl"
     if not path.is_file():
         raise LabelError(f"{path} is missing: articles that come with their labels")
@@ -163,9 +163,9 @@ def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> I
 
 def _article(
     row: Mapping[str, Any], set_: str, origin: Origin, language: str, grades: Mapping[str, Grade], trap: str
-) -> Article:
+) -> LabelledArticle:
     date, title, text = str(row.get("date") or ""), row["title"] or "", row["text"] or ""
-    return Article(row["id"], set_, origin, language, title, text, day(date), last_year(date), grades, trap)
+    return LabelledArticle(row["id"], set_, origin, language, title, text, day(date), last_year(date), grades, trap)
 
 
 def last_year(date: str) -> int | None:
@@ -186,10 +186,10 @@ def day(date: str) -> datetime | None:
 
 
 def _text(news: Path, set_: str, article_id: str) -> Mapping[str, Any]:
-    found = texts(news, set_).get(article_id)
-    if found is None:
+    text = texts(news, set_).get(article_id)
+    if text is None:
         raise LabelError(f"{set_}_dev.jsonl.gz holds no article {article_id!r}, which is labelled")
-    return found
+    return text
 
 
 def sentences(news: Path) -> list[Sentence]:

@@ -1,4 +1,4 @@
-"""How far two readers agree who did not see each other's labels: Cohen's κ. Needs the committed labels alone."""
+"""The agreement of two readers who did not see each other's labels: Cohen's κ. It needs only the committed labels."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from benchmarks.evaluate.measures import Figure, kappa
 def reader_figures() -> dict[str, Figure]:
     """κ on articles, by grade and by level, and on sentences."""
     articles, sentences = _twice("labels"), _twice("sentence_labels")
-    found: dict[str, Figure | None] = {}
+    figures: dict[str, Figure | None] = {}
     for topic, column in TOPICS.items():
         graded = [(int(first[column]), int(second[column])) for first, second in articles]
-        found[f"readers/articles/{topic}/grade"] = kappa(graded)
+        figures[f"readers/articles/{topic}/grade"] = kappa(graded)
         for level, least in LEVELS.items():
-            found[f"readers/articles/{topic}/{level}"] = kappa([(a >= least, b >= least) for a, b in graded])
-        found[f"readers/sentences/{topic}"] = kappa([(first[column], second[column]) for first, second in sentences])
-    return {path: figure for path, figure in found.items() if figure}
+            figures[f"readers/articles/{topic}/{level}"] = kappa([(a >= least, b >= least) for a, b in graded])
+        figures[f"readers/sentences/{topic}"] = kappa([(first[column], second[column]) for first, second in sentences])
+    return {path: figure for path, figure in figures.items() if figure}
 
 
 def _twice(name: str) -> list[tuple[dict[str, str], dict[str, str]]]:
-    """What both readers read: each label with the second reader's."""
+    """The items that both readers labelled: each label with the second reader's."""
     first = {row["id"]: row for row in rows(name)}
     return [(first[row["id"]], row) for row in rows(f"{name}_second")]

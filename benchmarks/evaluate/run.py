@@ -14,7 +14,7 @@ from typing import Any
 from alerts.saved import load_alerts
 from benchmarks.evaluate import extraction, stories
 from benchmarks.evaluate.duplicates import DAILY, duplicate_figures
-from benchmarks.evaluate.labels import LABELS, ROOT, TOPICS, Article, articles, rows, sentences
+from benchmarks.evaluate.labels import LABELS, ROOT, TOPICS, LabelledArticle, articles, rows, sentences
 from benchmarks.evaluate.languages import language_figures
 from benchmarks.evaluate.measures import Figure
 from benchmarks.evaluate.readers import reader_figures
@@ -35,7 +35,7 @@ Data = Path
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EvaluationPart:
     """One subject of the evaluation."""
 
     name: str
@@ -44,7 +44,7 @@ class Part:
     measure: Callable[[Data], dict[str, Figure]]
 
     def missing(self, data: Data) -> list[Path]:
-        """What it needs and isn't there."""
+        """The required files that are missing."""
         return [path for path in self.needs(data) if not path.exists()]
 
 
@@ -110,21 +110,23 @@ def _duplicate_files(data: Data) -> list[Path]:
 
 
 PARTS = (
-    Part("tags traps", _label_files, lambda data: tag_figures(judged(data))),
-    Part("sentences", _label_files, _sentences),
-    Part("searches", _label_files, lambda data: search_figures(load_alerts(ALERTS), judged(data))),
-    Part("languages", lambda data: [*_label_files(data), data / "news" / "sib200_dev.jsonl.gz"], _languages),
-    Part("duplicates", _duplicate_files, lambda data: duplicate_figures(data / "news")),
-    Part("stories", _story_files, _stories),
-    Part("extraction", lambda data: [data / "extraction" / name for name in ("aeb", "fundus_dev")], _extraction),
-    Part("readers", lambda _: [], lambda _: reader_figures()),
+    EvaluationPart("tags traps", _label_files, lambda data: tag_figures(judged(data))),
+    EvaluationPart("sentences", _label_files, _sentences),
+    EvaluationPart("searches", _label_files, lambda data: search_figures(load_alerts(ALERTS), judged(data))),
+    EvaluationPart("languages", lambda data: [*_label_files(data), data / "news" / "sib200_dev.jsonl.gz"], _languages),
+    EvaluationPart("duplicates", _duplicate_files, lambda data: duplicate_figures(data / "news")),
+    EvaluationPart("stories", _story_files, _stories),
+    EvaluationPart(
+        "extraction", lambda data: [data / "extraction" / name for name in ("aeb", "fundus_dev")], _extraction
+    ),
+    EvaluationPart("readers", lambda _: [], lambda _: reader_figures()),
 )
 
 
 # ── the report ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def measured(data: Data, parts: Iterable[Part] = PARTS) -> dict[str, Figure]:
+def measured(data: Data, parts: Iterable[EvaluationPart] = PARTS) -> dict[str, Figure]:
     """The figures of the parts.
 
     Raises:
@@ -135,15 +137,15 @@ def measured(data: Data, parts: Iterable[Part] = PARTS) -> dict[str, Figure]:
 
 def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any] | None) -> dict[str, Any]:
     """What `evaluation.json` holds: the figures, what they were measured on, and by which versions."""
-    found = judged(data)
-    known = {j.article.language for j in found}
+    judged_articles = judged(data)
+    known = {j.article.language for j in judged_articles}
     return {
         "figures": as_json(figures),
-        "counts": dict(sorted(Counter(j.article.origin for j in found).items())),
-        "languages": _languages_of([j.article for j in found if j.article.origin != "before"]),
+        "counts": dict(sorted(Counter(j.article.origin for j in judged_articles).items())),
+        "languages": _languages_of([j.article for j in judged_articles if j.article.origin != "before"]),
         "unlabelled_languages": sorted(LANGUAGES - known - {"any"}),
         "confusion": {
-            f"{topic}/{form}/{half}": confusion(found, topic, form, half)
+            f"{topic}/{form}/{half}": confusion(judged_articles, topic, form, half)
             for topic in TOPICS
             for form in SHOWN
             for half in ("build", "test")
@@ -158,7 +160,7 @@ def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any]
     }
 
 
-def _languages_of(labelled: Sequence[Article]) -> dict[str, dict[str, int]]:
+def _languages_of(labelled: Sequence[LabelledArticle]) -> dict[str, dict[str, int]]:
     """Language → texts, and how many surely say something of each topic; most texts first."""
     texts = Counter(article.language for article in labelled)
     return {
