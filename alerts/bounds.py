@@ -92,7 +92,7 @@ def moment(given: datetime) -> datetime:
     bound = BOUNDS["moment"]
     if not bound.least <= given.year <= bound.most:
         raise ValueError(
-            f"{given.isoformat()} is out of bounds: the year must be between {bound.least:g} and {bound.most:g}"
+            f"{given.isoformat()} is out of bounds: the years {bound.least:g} to {bound.most:g} are allowed"
         )
     return in_utc(given)
 

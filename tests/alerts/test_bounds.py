@@ -71,8 +71,8 @@ def test_a_value_at_its_bound_is_taken(fields: dict[str, Any]) -> None:
         ({"silence_s": 10**17}, "silence"),
         ({"silence_s": -1}, "silence"),
         ({"throttle_s": None}, "NoneType"),
-        ({"schedule": "now and then"}, "no schedule"),
-        ({"schedule": "daily at 07:00 ../../etc"}, "no time zone"),
+        ({"schedule": "now and then"}, "not a schedule"),
+        ({"schedule": "daily at 07:00 ../../etc"}, "not a time zone"),
         ({"query": "natoo~2 " * 100}, "fuzzy words"),
     ],
 )

@@ -114,9 +114,9 @@ ONE = "alerts:\n  - id: a\n    name: A\n    recipients: [a@b.c]\n"
     ("text", "line", "told"),
     [
         (ONE + "    colour: red\n", 5, "colour"),
-        (ONE + "    schedule: now and then\n", 5, "no schedule"),
-        (ONE + "    schedule: daily at 07:00 Nowhere/Land\n", 5, "no time zone"),
-        (ONE + "    throttle: a while\n", 5, "no duration"),
+        (ONE + "    schedule: now and then\n", 5, "not a schedule"),
+        (ONE + "    schedule: daily at 07:00 Nowhere/Land\n", 5, "not a time zone"),
+        (ONE + "    throttle: a while\n", 5, "not a duration"),
         (ONE + "    min_score: 2\n", 5, "min_score"),
         (ONE + "    tags: [nato]\n", 5, "tags"),
         (ONE + "    tags: [{tag: nato, level: much}]\n", 5, "level"),

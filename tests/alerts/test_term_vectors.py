@@ -155,7 +155,7 @@ def test_where_the_words_can_not_be_read_each_clause_is_asked(
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "alerts.match"):
             patched.setattr(where, name, broken)
             assert matched(press, batch) == FOUND, fault
-        told = "each clause is asked" in caplog.text
+        told = "every clause is searched" in caplog.text
         assert told == (fault != "analyzing"), "a text that can't be analyzed is asked by itself"
         caplog.clear()
 

@@ -94,9 +94,9 @@ REFUSED = [
     ("add oak", "recipients"),
     ("add oak --to a@b.c --query (oak", "can't be parsed"),
     ("add oak --to a@b.c --query tree:oak", "don't have"),
-    ("edit ice --schedule soon", "no schedule"),
+    ("edit ice --schedule soon", "not a schedule"),
     ("edit oak --note x", "no saved search 'oak'"),
-    ("mute ice --for ever", "no duration"),
+    ("mute ice --for ever", "not a duration"),
     ("test ice --against 7", "no version 7"),
 ]
 
@@ -218,7 +218,7 @@ def test_explain_counts_the_sources(run: Run, press: Press) -> None:
     run("alerts", "edit", "ice", "--min-sources", "2")
     told = lines(run("explain", "ice", "https://herald.example/1"))
     assert told[0].startswith("ice does not match")
-    assert "✗ 2 independent sources or more report the story: 1 by now" in told
+    assert "✗ at least 2 independent sources report the story: 1 so far" in told
     other = a_story(11, first_seen=NOW, story_id=a_story(1).story_id, source=a_source(owner="other"))
     press.publish(other, now=NOW)
     assert lines(run("explain", "ice", "https://herald.example/1"))[0].startswith("ice matches")
