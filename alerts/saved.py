@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError
 
 from alerts import bounds, schedule
@@ -25,7 +34,6 @@ from newswatch import config
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Level
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
-from newswatch.mail_address import mail_address
 from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
 from search.asking import HeavySearchError, SlowSearchError
 from store.client import Client
@@ -37,6 +45,9 @@ from store.reading import every, get_hit, get_hits, get_one
 log = logging.getLogger(__name__)
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
+AddressRule = Callable[[str], str]
+"""Returns the recipient's address in a text, or raises a ValueError. The channels' rule
+(`delivery.channels.registry.parse_address`) is passed in, because `alerts` must not import `delivery`."""
 _FAULTS = 20
 """Maximum number of wrong fields of a form to report individually."""
 
@@ -55,6 +66,12 @@ def _is_kind(name: str) -> str:
         message = f"Input should be {', '.join(others)} or {last}"
         raise PydanticCustomError("literal_error", "{message}", {"message": message})
     return name
+
+
+def _is_recipient(text: str, info: ValidationInfo) -> str:
+    assert info.context is not None, "validated without the rule of addresses"
+    rule: AddressRule = info.context["recipient"]
+    return rule(text)
 
 
 def _lasts(field: str) -> AfterValidator:
@@ -96,7 +113,7 @@ class TagSpec(BaseModel):
 
 
 class AlertSpec(BaseModel):
-    """One saved search in `alerts.yaml`."""
+    """One saved search in `alerts.yaml`. Validate it with the context `{"recipient": AddressRule}`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -116,7 +133,7 @@ class AlertSpec(BaseModel):
     kinds: Annotated[tuple[Text, ...], _at_most("kinds")] = ()
     min_sources: int = Field(1, ge=int(BOUNDS["min_sources"].least), le=int(BOUNDS["min_sources"].most))
     recipients: Annotated[
-        tuple[Annotated[str, AfterValidator(mail_address)], ...], Field(min_length=1), _at_most("recipients")
+        tuple[Annotated[str, AfterValidator(_is_recipient)], ...], Field(min_length=1), _at_most("recipients")
     ]
     schedule: Annotated[str, _long("schedule"), AfterValidator(_is_schedule)] = "instant"
     throttle: Annotated[str, _lasts("throttle")] = "0s"
@@ -148,7 +165,7 @@ class AlertList(BaseModel):
     alerts: tuple[AlertSpec, ...]
 
 
-def with_fields(search: SavedSearch, fields: Mapping[str, Any]) -> SavedSearch:
+def with_fields(search: SavedSearch, fields: Mapping[str, Any], recipient: AddressRule) -> SavedSearch:
     """The saved search with these fields of `alerts.yaml` set, validated as the file is.
 
     Raises:
@@ -157,7 +174,7 @@ def with_fields(search: SavedSearch, fields: Mapping[str, Any]) -> SavedSearch:
     was = dump(search) | {"throttle": f"{search.throttle_s}s", "silence": f"{search.silence_s}s"}
     known = {name: value for name, value in was.items() if name in AlertSpec.model_fields}
     try:
-        return AlertSpec.model_validate(known | dict(fields)).search()
+        return AlertSpec.model_validate(known | dict(fields), context={"recipient": recipient}).search()
     except ValidationError as error:
         faults = error.errors(include_url=False)
         more = [f"and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
@@ -170,13 +187,13 @@ class UsageError(NewswatchError):
     exit_code = 2
 
 
-def load_alerts(path: Path) -> tuple[SavedSearch, ...]:
+def load_alerts(path: Path, recipient: AddressRule) -> tuple[SavedSearch, ...]:
     """The saved searches listed in the file at `path`, in its order, disabled ones too.
 
     Raises:
         ConfigError: the file can't be read, does not fit the schema, or repeats an id; the message names the line.
     """
-    searches = tuple(spec.search() for spec in config.load(path, AlertList).alerts)
+    searches = tuple(spec.search() for spec in config.load(path, AlertList, context={"recipient": recipient}).alerts)
     seen: dict[str, int] = {}
     for index, search in enumerate(searches):
         first = seen.setdefault(search.id, index)
@@ -195,7 +212,7 @@ class EntryFault:
     error: ConfigError
 
 
-def read_alerts(path: Path) -> tuple[tuple[SavedSearch, ...], tuple[EntryFault, ...]]:
+def read_alerts(path: Path, recipient: AddressRule) -> tuple[tuple[SavedSearch, ...], tuple[EntryFault, ...]]:
     """The file's valid saved searches, and the faults of the others.
 
     Raises:
@@ -203,12 +220,12 @@ def read_alerts(path: Path) -> tuple[tuple[SavedSearch, ...], tuple[EntryFault, 
     """
     root, data = config.document(path)
     if not isinstance(data, dict) or not isinstance(data.get("alerts"), list) or len(data) > 1:
-        config.load(path, AlertList)  # raises an error that says what is wrong
+        config.load(path, AlertList, context={"recipient": recipient})  # raises an error that says what is wrong
     searches: dict[str, SavedSearch] = {}
     faults: list[EntryFault] = []
     for index, item in enumerate(data["alerts"]):
         try:
-            search = AlertSpec.model_validate(item).search()
+            search = AlertSpec.model_validate(item, context={"recipient": recipient}).search()
         except ValidationError as error:
             faults.append(EntryFault(_subject(item, index), config.fault(path, root, error, ("alerts", index))))
             continue
@@ -250,7 +267,9 @@ class SavedSearches:
     def __init__(self, es: Client, names: Names) -> None:
         self._es, self._names, self._index = es, names, names.searches
 
-    def seed_from_file(self, path: Path, bulkhead: Bulkhead, *, now: datetime | None = None) -> int:
+    def seed_from_file(
+        self, path: Path, recipient: AddressRule, bulkhead: Bulkhead, *, now: datetime | None = None
+    ) -> int:
         """`seed` from the file at `path`, item by item; an invalid item becomes a problem, and the others are seeded.
 
         If the whole file is invalid, every saved search stays as stored. Returns how many were written.
@@ -259,7 +278,7 @@ class SavedSearches:
             StoreError, elastic_transport's errors: Elasticsearch is unavailable.
         """
         try:
-            searches, faults = read_alerts(path)
+            searches, faults = read_alerts(path, recipient)
         except ConfigError as error:
             log.error("The saved searches stay as stored: %s", error)
             bulkhead.note(Problem("search", path.name, reason_of(error), "seed"))

@@ -29,6 +29,7 @@ from pydantic import SecretStr
 
 from alerts.saved import SavedSearches, load_alerts
 from benchmarks.synthetic_articles import Synthesizer
+from delivery.channels.registry import parse_address
 from embedded.elasticsearch import start_elasticsearch
 from embedded.processes import free_port
 from ingest.feeds import load_feeds
@@ -138,7 +139,7 @@ def main() -> None:
         article = fill(context.es, context.names, options.articles)
         FeedStore(context.es, context.names).sync(load_feeds(default_config_dir() / "feeds.yaml"))
         searches = SavedSearches(context.es, context.names)
-        searches.seed(load_alerts(default_config_dir() / "alerts.yaml"), now=NOW)
+        searches.seed(load_alerts(default_config_dir() / "alerts.yaml", parse_address), now=NOW)
         pages = SEARCHES | {"an article": f"/article/{article.id}", "a story": f"/story/{article.story_id}"} | OTHERS
         print(f"{options.articles:,} articles\n{'ms':32}{'p50':>8}{'p95':>8}{'longest':>8}{'kB':>8}")
         with served(context) as connection:

@@ -74,11 +74,12 @@ def register(app: typer.Typer) -> None:
 def _open() -> tuple[Context, SavedSearches]:
     """A context, and the saved searches with what the file says taken over."""
     from alerts.saved import SavedSearches
+    from delivery.channels.registry import parse_address
     from jobs.context import open_context
 
     context = open_context()
     saved, seeding = SavedSearches(context.es, context.names), context.bulkhead("seed")
-    saved.seed_from_file(context.settings.config_dir / "alerts.yaml", seeding, now=context.clock())
+    saved.seed_from_file(context.settings.config_dir / "alerts.yaml", parse_address, seeding, now=context.clock())
     for problem in seeding.problems:
         err.print(f"[bold red]{escape(problem.subject)} is passed over.[/] {escape(problem.reason)}", soft_wrap=True)
     return context, saved
@@ -230,6 +231,7 @@ def try_query(
     from alerts.backtest import backtest, compare
     from alerts.query import check
     from alerts.saved import with_fields
+    from delivery.channels.registry import parse_address
     from delivery.feedback import labelled
     from newswatch.alert import SavedSearch
 
@@ -237,7 +239,7 @@ def try_query(
     known = next((search for search in saved.all() if search.id == query), None)
     tried = known or SavedSearch("test", query or "everything", query, ("nobody@localhost",))
     if tag:
-        tried = with_fields(tried, _fields(tag=tag))
+        tried = with_fields(tried, _fields(tag=tag), parse_address)
     check(context.es, context.names, tried)
     found = backtest(context.es, context.names, tried, days=days, now=context.clock())
     if as_json:
@@ -417,8 +419,9 @@ def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: d
     from alerts.backtest import MANY, backtest
     from alerts.query import check
     from alerts.saved import with_fields
+    from delivery.channels.registry import parse_address
 
-    changed = with_fields(search, fields)
+    changed = with_fields(search, fields, parse_address)
     check(context.es, context.names, changed)
     found = backtest(context.es, context.names, changed, days=30, now=context.clock())
     if found.per_day > MANY and not yes:
@@ -514,15 +517,15 @@ def ack(
 ) -> None:
     """Send a recipient no more mails on a story, save corrections."""
     from alerts.saved import UsageError
+    from delivery.channels.registry import parse_address
     from delivery.feedback import obey
     from delivery.links import Link
     from newswatch.errors import NewswatchError
-    from newswatch.mail_address import mail_address
     from store.articles import ArticleStore
 
     context, _ = _open()
     try:
-        recipient = mail_address(to)
+        recipient = parse_address(to)
     except ValueError as error:
         raise UsageError(str(error)) from error
     article_id = _article_at(context, url)

@@ -185,7 +185,7 @@ class Demo:
         mails = self._caught()[len(first) :]
         canonical = self._story(CANONICAL)
         answered = sorted((mail.in_reply_to, mail.envelope_to) for mail in mails if "CORRECTION" in mail.text)
-        told = sorted((mail.message_id, mail.envelope_to) for mail in first if self._tells(mail, canonical))
+        told = sorted((mail.reference, mail.envelope_to) for mail in first if self._tells(mail, canonical))
         self._checks.that(
             answered == told,
             f"the correction of “{escape(canonical.title)}” → the {len(told)} who were mailed it, each in its thread",
@@ -325,8 +325,11 @@ class Demo:
 
     def _recipients(self, story: Story) -> list[str]:
         from alerts.saved import load_alerts
+        from delivery.channels.registry import parse_address
 
-        searches = {search.id: search for search in load_alerts(self._settings.config_dir / "alerts.yaml")}
+        searches = {
+            search.id: search for search in load_alerts(self._settings.config_dir / "alerts.yaml", parse_address)
+        }
         named = [address for alert in story.expected.alerts for address in searches[alert].recipients]
         return list(dict.fromkeys(named))
 

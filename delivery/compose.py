@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from alerts import schedule
 from delivery.mailbox import Mailbox
+from delivery.message import MessageKind
 from delivery.outbox import KINDS, Sent, mute_rule, outcome_for
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
@@ -18,7 +19,6 @@ STORIES_PER_MAIL: Final = 500
 """More stories than that are told by several mails: no server takes one of 10,000."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
-MailKind = Literal["story", "group", "digest", "reply"]
 _REPLIES = 3
 """More replies at once than these go as one mail: a server that was down must not flood anybody."""
 
@@ -50,18 +50,21 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail to one recipient, before it is written."""
+    """One mail to one recipient, by whichever channel, before it is written."""
 
     recipient: str
-    kind: MailKind
+    kind: MessageKind
     items: tuple[Item, ...]
-    message_id: str
-    references: tuple[str, ...] = ()
-    """Message-IDs of the thread, oldest first; the last is replied to."""
+    key: str
+    """The idempotency key: the same whenever the mail is made again."""
+    reference: str = ""
+    """What the channel called it when it was begun before."""
+    thread: tuple[str, ...] = ()
+    """References of the mails on the story, oldest first; the last is replied to."""
     thread_subject: str = ""
     """What the thread's first mail was called."""
     again: bool = False
-    """Begun before, so that the server may have taken it: it stays this mail until the server has said yes or no."""
+    """Begun before, so that it may have been taken: it stays this mail until the channel has said yes or no."""
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
@@ -88,23 +91,24 @@ def plan(
     *,
     now: datetime,
     group: timedelta,
-    domain: str,
+    threads: bool = True,
 ) -> Plan:
     """The mails for `box` out of everything that waits for it, due or not.
 
     Due stories make one mail; whatever else is owed of the same story goes with it, so that a recipient gets one mail
-    on a story with every saved search named. Stories told before are replies in their thread. A mail that was begun
-    (its deliveries carry its Message-ID) is made again as it was.
+    on a story with every saved search named. Stories told before are replies in their thread, if the channel has
+    `threads`; else they come as any others. A mail that was begun (its deliveries carry its key) is made as it was.
     """
     suppressed = {d.id: rule for d in owed if (rule := _rule(box, d, searches, now))}
     open_ = [d for d in owed if d.id not in suppressed]
     if box.retry_at and box.retry_at > now:
         return Plan((), suppressed, box.retry_at)
     begun, fresh = _begun(box.address, open_)
+    threaded = told if threads else {}
     due, later = _due(box, fresh, searches, now, group)
     stories = {d.story_id for d in due}
     with_them = [d for d in fresh if d.story_id in stories]
-    mails = [*_resent(box.address, begun, told), *_mails(box.address, with_them, told, domain)]
+    mails = [*_resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
     return Plan(tuple(mails), suppressed, min(later, default=None))
 
 
@@ -122,13 +126,13 @@ def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch],
 
 
 def _begun(recipient: str, owed: Sequence[Delivery]) -> tuple[dict[str, list[Delivery]], list[Delivery]]:
-    """Message-ID → the deliveries of a mail that may or may not have gone out; and all the others."""
+    """Key → the deliveries of a mail that may or may not have gone out; and all the others."""
     begun: dict[str, list[Delivery]] = {}
     fresh = []
     for delivery in owed:
-        message_id = outcome_for(delivery, recipient).message_id
-        if message_id:
-            begun.setdefault(message_id, []).append(delivery)
+        key = outcome_for(delivery, recipient).key
+        if key:
+            begun.setdefault(key, []).append(delivery)
         else:
             fresh.append(delivery)
     return begun, fresh
@@ -181,9 +185,7 @@ def try_out(
     return delivery
 
 
-def _mails(
-    recipient: str, deliveries: Sequence[Delivery], told: Mapping[str, Sequence[Sent]], domain: str
-) -> list[Mail]:
+def _mails(recipient: str, deliveries: Sequence[Delivery], told: Mapping[str, Sequence[Sent]]) -> list[Mail]:
     items = _items(deliveries)
     replies = [item for item in items if told.get(item.story_id)]
     if len(replies) > _REPLIES:
@@ -191,14 +193,14 @@ def _mails(
     fresh = [item for item in items if item not in replies]
     instant = [item for item in fresh if not _is_digest(item)]
     digest = [item for item in fresh if _is_digest(item)]
-    mails = [_mail(recipient, "reply", [item], told, domain) for item in replies]
+    mails = [_mail(recipient, "reply", [item], told) for item in replies]
     for kind, part in (*_parted("group", instant), *_parted("digest", digest)):
         alone = kind == "group" and len(part) == 1
-        mails += [_mail(recipient, "story" if alone else kind, part, told, domain)]
+        mails += [_mail(recipient, "story" if alone else kind, part, told)]
     return mails
 
 
-def _parted(kind: MailKind, items: Sequence[Item]) -> list[tuple[MailKind, Sequence[Item]]]:
+def _parted(kind: MessageKind, items: Sequence[Item]) -> list[tuple[MessageKind, Sequence[Item]]]:
     return [(kind, items[at : at + STORIES_PER_MAIL]) for at in range(0, len(items), STORIES_PER_MAIL)]
 
 
@@ -215,28 +217,27 @@ def _is_digest(item: Item) -> bool:
     return all(schedule.parse(d.schedule).digest for d in item.deliveries)
 
 
-def _mail(
-    recipient: str, kind: MailKind, items: Sequence[Item], told: Mapping[str, Sequence[Sent]], domain: str
-) -> Mail:
+def _mail(recipient: str, kind: MessageKind, items: Sequence[Item], told: Mapping[str, Sequence[Sent]]) -> Mail:
     ids = sorted(d.id for item in items for d in item.deliveries)
     key = hashlib.sha256("\n".join((recipient, *ids)).encode()).hexdigest()[:32]
-    return _threaded(Mail(recipient, kind, tuple(items), f"<{key}@{domain}>"), told)
+    return _threaded(Mail(recipient, kind, tuple(items), key), told)
 
 
 def _resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], told: Mapping[str, Sequence[Sent]]) -> list[Mail]:
     mails = []
-    for message_id, deliveries in begun.items():
+    for key, deliveries in begun.items():
         items = _items(deliveries)
-        kind: MailKind = "digest" if all(_is_digest(item) for item in items) else "group"
+        kind: MessageKind = "digest" if all(_is_digest(item) for item in items) else "group"
         if len(items) == 1 and kind == "group":
             kind = "reply" if told.get(items[0].story_id) else "story"
-        mails.append(_threaded(Mail(recipient, kind, tuple(items), message_id, again=True), told))
+        reference = outcome_for(deliveries[0], recipient).reference
+        mails.append(_threaded(Mail(recipient, kind, tuple(items), key, reference, again=True), told))
     return mails
 
 
 def _threaded(mail: Mail, told: Mapping[str, Sequence[Sent]]) -> Mail:
     """A reply with the mails it replies to; any other mail as it is."""
-    thread = [sent for sent in told.get(mail.items[0].story_id, ()) if sent.message_id]
+    thread = [sent for sent in told.get(mail.items[0].story_id, ()) if sent.reference]
     if mail.kind != "reply" or not thread:
         return mail
-    return replace(mail, references=tuple(sent.message_id for sent in thread), thread_subject=thread[0].subject)
+    return replace(mail, thread=tuple(sent.reference for sent in thread), thread_subject=thread[0].subject)

@@ -1,13 +1,15 @@
 """Sending what is owed: read, group, render, send, write down what became of it.
 
 For each recipient, in this order, so that dying anywhere loses nothing: claim the mailbox; read what waits, in real
-time; note in the mailbox that it is tried; write into each delivery the Message-ID of the mail that will carry it;
-send; write down the result. Who finds a Message-ID without a result makes that same mail again: only dying between the
-server's yes and our note of it sends a mail twice, and then both carry one Message-ID. Who is killed by a mail has
-noted the try, so that the recipient is put off and the next run serves the others first.
+time; note in the mailbox that it is tried; write into each delivery the idempotency key of the mail that will carry it,
+and what its channel calls that mail; send; write down the result. Who finds a key without a result makes that same mail
+again: only dying between the channel's yes and our note of it sends a mail twice, and then both have one key and one
+name. Who is killed by a mail has noted the try, so that the recipient is put off and the next run serves the others
+first.
 
 Whoever has waited longest is served first (`delivery.due`). What a recipient, a mail or a stored document breaks costs
-itself. A server that is down, or loses the line with several recipients in a row, ends the run; so does its time.
+itself. A channel that is down, or loses the line with several recipients in a row, is left alone for the rest of the
+run; the others go on. The run's time ends it for all.
 """
 
 from __future__ import annotations
@@ -17,26 +19,26 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from functools import partial
-from typing import Protocol
 
 from alerts.highlight import highlights
 from alerts.query import marking_query
 from alerts.saved import SavedSearches
+from delivery.channels.channel import Rendered, SendResult
+from delivery.channels.lines import Lines
+from delivery.channels.registry import channel_of
 from delivery.compose import Item, Mail, Plan, plan, try_out
 from delivery.corrections import announced
 from delivery.due import lease_of, look
 from delivery.links import Links
-from delivery.mail import Story, render
 from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from delivery.outbox import Outbox, outcome_for, with_outcome
-from delivery.smtp import SendResult
+from delivery.story_views import Story
+from delivery.writing import message_of
 from newswatch.alert import Passage, SavedSearch
 from newswatch.clock import running_from
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import NewswatchError
-from newswatch.mail_address import mail_address
 from newswatch.problems import Bulkhead, Problem, collecting, is_trouble, reason_of
 from newswatch.settings import Settings
 from search.story_view import independent_sources
@@ -45,22 +47,7 @@ from store.client import Client
 from store.documents import Stored
 from store.names import Names
 
-BROKEN_IN_A_ROW = 3
-"""Recipients in a row with whom the line broke, after which it is the server's trouble and not theirs."""
-
 log = logging.getLogger(__name__)
-
-
-class Sends(Protocol):
-    """What hands mails to a server: `delivery.smtp.Mailer`."""
-
-    def send(self, message: EmailMessage, recipients: Sequence[str]) -> SendResult:
-        """Offer the mail, once."""
-        ...
-
-    def close(self) -> None:
-        """Say goodbye."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +57,13 @@ class DeliverReport:
     sent: int = 0
     """Mails, not deliveries: a mail can carry many."""
     postponed: int = 0
-    """Mails that the server put off."""
+    """Mails that a channel put off."""
     failed: int = 0
     """Mails refused for good."""
     suppressed: int = 0
     """Deliveries that a rule keeps from being sent."""
     down: str | None = None
-    """Why nothing can be sent now; everything stays owed."""
+    """Why nothing can be sent by a channel now; everything stays owed."""
     later: datetime | None = None
     """When the first of what was held back (to be grouped, throttled or tried again) becomes due."""
     left: int = 0
@@ -112,7 +99,6 @@ def deliver(
     settings: Settings,
     *,
     now: datetime,
-    mailer: Sends,
     limit: int = 1_000,
     until: datetime | None = None,
     bulkhead: Bulkhead | None = None,
@@ -126,13 +112,9 @@ def deliver(
     """
     until = until or now + timedelta(seconds=settings.mail_run_s)
     walls = bulkhead or Bulkhead("deliver")
-    worker = _Worker(es, names, settings, running_from(now), mailer, walls)
     before = len(walls.problems)
-    try:
-        with collecting(walls):
-            report = worker.run(limit, until)
-    finally:
-        mailer.close()
+    with Lines(settings) as lines, collecting(walls):
+        report = _Worker(es, names, settings, running_from(now), lines, walls).run(limit, until)
     for told in filter(None, (report.down, report.stopped)):
         log.warning("%s", told)
     return replace(report, set_aside=len(walls.problems) - before)
@@ -142,7 +124,8 @@ def deliver(
 class _Composed:
     """A mail as it will be sent, and what is to be noted of it."""
 
-    message: EmailMessage
+    rendered: Rendered
+    subject: str
     carried: tuple[str, ...]
     """The deliveries that it tells."""
     notices: Mapping[str, str]
@@ -157,27 +140,26 @@ class _Worker:
         names: Names,
         settings: Settings,
         clock: Callable[[], datetime],
-        mailer: Sends,
+        lines: Lines,
         walls: Bulkhead,
     ) -> None:
-        self._es, self._names, self._settings, self._clock, self._mailer = es, names, settings, clock, mailer
+        self._es, self._names, self._settings, self._clock, self._lines = es, names, settings, clock, lines
         self._outbox, self._boxes, self._saved = Outbox(es, names), Mailboxes(es, names), SavedSearches(es, names)
         self._articles, self._links = ArticleStore(es, names), Links(settings)
         self._walls = walls
         self._id = uuid.uuid4().hex
-        self._domain = settings.mail_from.rpartition("@")[2]
         self._group = timedelta(seconds=settings.mail_group_s)
         self._lease = lease_of(settings)
         self._searches: dict[str, SavedSearch | None] = {}
         self._begun = ""
-        """The mail that was begun last."""
-        self._broken = 0
-        """Recipients in a row with whom the line broke."""
+        """The mail that was begun last, by its key."""
 
     def run(self, limit: int, until: datetime) -> DeliverReport:
         due = look(self._es, self._names, self._settings, now=self._clock(), bulkhead=self._walls)
         report, served = DeliverReport(later=due.later), 0
         for at, recipient in enumerate(due.recipients):
+            if self._lines.down(channel_of(recipient)):
+                continue
             why = self._full(served, limit, until)
             if why:
                 left = len(due.recipients) - at
@@ -186,8 +168,6 @@ class _Worker:
             report += told or DeliverReport()
             # Who turned out to rest, or was set aside, takes nobody's place.
             served += bool(told and told.tried)
-            if report.down:
-                break
         return report
 
     def _full(self, served: int, limit: int, until: datetime) -> str | None:
@@ -205,7 +185,7 @@ class _Worker:
     def _turn(self, recipient: str, until: datetime) -> DeliverReport:
         """Serve one recipient, if nobody else does."""
         try:
-            mail_address(recipient)
+            channel_of(recipient).parse(recipient)
         except ValueError as error:
             return self._no_address(recipient, str(error))
         held = self._boxes.claim(recipient, self._id, self._clock(), self._lease)
@@ -238,9 +218,9 @@ class _Worker:
             if kept is None:
                 return report  # we took too long: another worker serves this recipient now
             box = untried(kept.value, box)
-            outcome = self._walls.attempt("mail", mail.message_id, partial(self._send, mail, box))
+            outcome = self._walls.attempt("mail", mail.key, partial(self._send, mail, box))
             # One that broke after it was begun may have gone out: the try stays noted, and the recipient put off.
-            broke = kept.value if self._begun == mail.message_id else box
+            broke = kept.value if self._begun == mail.key else box
             box, told = outcome or (broke, DeliverReport())
             report += told
             held = self._keep(kept, box) or kept
@@ -285,7 +265,8 @@ class _Worker:
 
     def _plan(self, box: Mailbox, owed: Sequence[Delivery]) -> Plan:
         told = self._outbox.told(box.address, {d.story_id for d in owed})
-        return plan(box, owed, told, self._known(), now=self._clock(), group=self._group, domain=self._domain)
+        threads = channel_of(box.address).threads
+        return plan(box, owed, told, self._known(), now=self._clock(), group=self._group, threads=threads)
 
     def _suppress(self, planned: Plan, owed: Mapping[str, Stored[Delivery]], recipient: str) -> DeliverReport:
         def suppressed(delivery: Delivery) -> Delivery:
@@ -301,12 +282,13 @@ class _Worker:
             self._settle(gone, mail, DeliveryState.FAILED, "its article is no longer in the index")
         if made is None:
             return box, DeliverReport(failed=1 if gone else 0)
-        self._begun = mail.message_id
+        self._begun = mail.key
         if not self._begin(made, mail):
             return box, DeliverReport()
-        to = mail_address(mail.recipient)
-        result = self._mailer.send(made.message, [to])
-        return self._note(result, mail, to, made.carried, box)
+        channel = channel_of(mail.recipient)
+        to = channel.parse(mail.recipient)
+        result = self._lines.send(channel, made.rendered, to)
+        return self._note(result, mail, to, made, box)
 
     def _tellable(self, mail: Mail) -> tuple[_Composed | None, tuple[str, ...]]:
         """The mail, without the stories that break it; and the deliveries whose article is gone."""
@@ -315,7 +297,7 @@ class _Worker:
         except Exception as error:
             if is_trouble(error) or len(mail.items) == 1:
                 raise
-            log.warning("%s can't be composed (%s): its stories are tried apart", mail.message_id, reason_of(error))
+            log.warning("%s can't be composed (%s): its stories are tried apart", mail.key, reason_of(error))
         whole = tuple(self._whole(mail, mail.items))
         return self._compose(replace(mail, items=whole)) if whole else (None, ())
 
@@ -343,11 +325,11 @@ class _Worker:
             return None, tuple(gone)
         passages = self._passages(stories)
         stories = [with_passages(story, passages) for story in stories]
-        message = render(mail, stories, self._settings, self._links, now=self._clock())
-        message.as_bytes()  # what can't be written out shows here, where its story can be found
+        message = message_of(mail, stories, self._settings, self._links, now=self._clock())
+        rendered = channel_of(mail.recipient).render(message, self._settings)
         notices = {s.article.id: told.key for s in stories if s.article and (told := announced(s.article))}
         carried = tuple(d.id for story in stories for d in story.item.deliveries)
-        return _Composed(message, carried, notices, passages), tuple(gone)
+        return _Composed(rendered, message.subject, carried, notices, passages), tuple(gone)
 
     def _stories(self, mail: Mail) -> tuple[list[Story], list[str]]:
         """What the mail tells, and the deliveries whose article is gone.
@@ -383,47 +365,28 @@ class _Worker:
         return {name: found.get((alert_id, article_id), ()) for name, (alert_id, _, _, article_id) in wanted.items()}
 
     def _begin(self, made: _Composed, mail: Mail) -> bool:
-        """Write the mail's Message-ID into its deliveries, so that whoever finds them makes the same mail.
+        """Write the mail's key into its deliveries, so that whoever finds them makes the same mail.
 
-        And what the articles announce by now, so that it is not told again as a correction. False: another worker,
-        which took us for dead, has taken one of them meanwhile; then the mail is not to be sent.
+        False: another worker, which took us for dead, has taken one of them meanwhile; then the mail is not to be sent.
         """
-        subject = str(made.message["Subject"])
-        taken: set[str] = set()
-
-        def begun(delivery: Delivery) -> Delivery:
-            was = outcome_for(delivery, mail.recipient)
-            if not is_ours(was, mail):
-                taken.add(delivery.id)
-                return delivery
-            now = replace(was, message_id=mail.message_id, subject=subject, attempts=was.attempts + 1)
-            noticed = replace(
-                delivery,
-                notice=made.notices.get(delivery.article_id, delivery.notice),
-                passages=made.passages.get(delivery.id, delivery.passages),
-            )
-            return with_outcome(noticed, now)
-
         found = self._outbox.get(made.carried)
-        if any(not is_ours(outcome_for(one.value, mail.recipient), mail) for one in found):
+        if not all(is_ours(outcome_for(one.value, mail.recipient), mail) for one in found):
             return False
-        self._outbox.settle(found, begun)
-        return not taken
+        written = self._outbox.settle(found, partial(begun, made=made, mail=mail))
+        return all(outcome_for(one, mail.recipient).key == mail.key for one in written)
 
     def _note(
-        self, result: SendResult, mail: Mail, to: str, carried: Sequence[str], box: Mailbox
+        self, result: SendResult, mail: Mail, to: str, made: _Composed, box: Mailbox
     ) -> tuple[Mailbox, DeliverReport]:
-        now = self._clock()
-        self._broken = self._broken + 1 if result.broken else 0
+        now, carried = self._clock(), made.carried
         if to in result.accepted:
-            self._settle(carried, mail, DeliveryState.SENT, None)
+            self._settle(carried, mail, DeliveryState.SENT, None, reference=result.reference)
             alerts = tuple(d.alert_id for d in mail.deliveries)
             return served(box, alerts, now), DeliverReport(sent=1)
-        refusal = result.refused.get(to)
+        why, refusal = result.why_not(to), result.refused.get(to)
         if refusal and refusal.permanent:
-            self._settle(carried, mail, DeliveryState.FAILED, refusal.reason)
-            return answered(box, refusal.reason), DeliverReport(failed=1)
-        why = refusal.reason if refusal else result.down or result.unknown or "no answer"
+            self._settle(carried, mail, DeliveryState.FAILED, why)
+            return answered(box, why), DeliverReport(failed=1)
         # Surely not taken: next time it may go with others, in another mail. Perhaps taken: only as this very mail.
         self._settle(carried, mail, DeliveryState.PENDING, why, forget=result.unknown is None and not mail.again)
         if result.down:
@@ -431,8 +394,7 @@ class _Worker:
         return self._put_off(mail, carried, put_off(box, why, now), why)
 
     def _put_off(self, mail: Mail, carried: Sequence[str], later: Mailbox, why: str) -> tuple[Mailbox, DeliverReport]:
-        in_a_row = f"the line broke with {self._broken} recipients in a row, the last time: {why}"
-        down = in_a_row if self._broken >= BROKEN_IN_A_ROW else None
+        down = self._lines.down(channel_of(mail.recipient))
         tried_for = self._clock() - (later.failing_since or self._clock())
         if tried_for >= timedelta(seconds=self._settings.mail_give_up_s):
             self._settle(carried, mail, DeliveryState.FAILED, f"given up since {later.failing_since:%Y-%m-%d}: {why}")
@@ -440,7 +402,14 @@ class _Worker:
         return later, DeliverReport(postponed=1, later=later.retry_at, down=down)
 
     def _settle(
-        self, ids: Sequence[str], mail: Mail, state: DeliveryState, error: str | None, *, forget: bool = False
+        self,
+        ids: Sequence[str],
+        mail: Mail,
+        state: DeliveryState,
+        error: str | None,
+        *,
+        forget: bool = False,
+        reference: str = "",
     ) -> None:
         """Write what became of the deliveries for the mail's recipient."""
         now = self._clock()
@@ -449,15 +418,32 @@ class _Worker:
             was = outcome_for(delivery, mail.recipient)
             if not is_ours(was, mail):
                 return delivery  # another worker took us for dead: what it noted stands
-            message_id = "" if forget else mail.message_id
-            return with_outcome(delivery, replace(was, state=state, at=now, error=error, message_id=message_id))
+            key, name = ("", "") if forget else (mail.key, reference or was.reference)
+            return with_outcome(delivery, replace(was, state=state, at=now, error=error, key=key, reference=name))
 
         self._outbox.settle(self._outbox.get(ids), settled)
 
 
+def begun(delivery: Delivery, made: _Composed, mail: Mail) -> Delivery:
+    """The delivery once its mail is about to be sent; as it is, if another worker has taken it meanwhile. Pure.
+
+    It holds what its article announces by now, so that it is not told again as a correction.
+    """
+    was = outcome_for(delivery, mail.recipient)
+    if not is_ours(was, mail):
+        return delivery
+    now = replace(was, key=mail.key, reference=made.rendered.reference, subject=made.subject, attempts=was.attempts + 1)
+    noticed = replace(
+        delivery,
+        notice=made.notices.get(delivery.article_id, delivery.notice),
+        passages=made.passages.get(delivery.id, delivery.passages),
+    )
+    return with_outcome(noticed, now)
+
+
 def is_ours(outcome: Outcome, mail: Mail) -> bool:
     """Whether nobody else has served the recipient, or begun to, with another mail. Pure."""
-    return outcome.state is DeliveryState.PENDING and outcome.message_id in ("", mail.message_id)
+    return outcome.state is DeliveryState.PENDING and outcome.key in ("", mail.key)
 
 
 def with_passages(story: Story, passages: Mapping[str, tuple[Passage, ...]]) -> Story:

@@ -1,7 +1,7 @@
 """Whose turn it is: everybody to whom something is due, whoever has waited longest first.
 
-Who rests isn't due: who was mailed a moment ago (grouping), whose saved search is throttled, whom the mail server has
-put off, whom another worker serves. Thousands of them cost a few requests, and none of what a run may send.
+Who rests isn't due: who was mailed a moment ago (grouping), whose saved search is throttled, whose channel has put
+them off, whom another worker serves. Thousands of them cost a few requests, and none of what a run may send.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 
 from alerts import schedule
 from alerts.saved import SavedSearches
+from delivery.channels.registry import longest_s
 from delivery.compose import throttled_until
 from delivery.mailbox import Mailbox, Mailboxes, believed, is_held
 from delivery.outbox import Outbox, Waiting
@@ -41,7 +42,7 @@ LEASE = timedelta(minutes=5)
 
 def lease_of(settings: Settings) -> timedelta:
     """How long a worker holds a recipient for one mail."""
-    return max(LEASE, timedelta(seconds=2 * settings.smtp_deadline_s))
+    return max(LEASE, timedelta(seconds=2 * longest_s(settings)))
 
 
 def look(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhead: Bulkhead) -> Due:
@@ -81,7 +82,7 @@ def due_at(box: Mailbox, moments: Sequence[datetime], now: datetime, lease: time
     if box.retry_at and box.retry_at > now:
         return box.retry_at
     if box.retry_at or box.claimed_by:
-        # The server has put it off, or a worker died with it: a mail that was begun is to be ended.
+        # Its channel has put it off, or a worker died with it: a mail that was begun is to be ended.
         return min(box.retry_at or box.claimed_until or now, now)
     return min(moments, default=None)
 

@@ -1,4 +1,4 @@
-"""Recipients: who is being served by whom, when they last got a mail, what the mail server said of them.
+"""Recipients: who is being served by whom, when they last got a mail, what their channel said of them.
 
 A worker serves a recipient only while it holds the recipient's claim, so that two workers never send one person the
 same thing, nor two mails where one was meant.
@@ -34,7 +34,7 @@ class Mailbox:
     claimed_until: datetime | None = None
     last_sent_at: datetime | None = None
     failures: int = 0
-    """Tries in a row that the server put off."""
+    """Tries in a row that the channel put off."""
     failing_since: datetime | None = None
     retry_at: datetime | None = None
     """Not to be tried before."""
@@ -60,8 +60,7 @@ def served(box: Mailbox, alert_ids: tuple[str, ...], now: datetime) -> Mailbox:
 def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
     """The mailbox after a temporary refusal: tried again after 1, 2, 4 … minutes, an hour at most.
 
-    RFC 5321 section 4.5.4.1 advises half an hour between tries, but greylisting servers let in after a few minutes.
-    Pure.
+    Soon at first, since who puts strangers off on principle lets them in after a few minutes. Pure.
     """
     wait = min(_FIRST_RETRY * 2 ** min(box.failures, 10), _LAST_RETRY)
     return replace(
@@ -119,7 +118,7 @@ def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
 
 
 def answered(box: Mailbox, why: str) -> Mailbox:
-    """The mailbox after the server has refused a mail to it for good: nothing is to be tried again. Pure."""
+    """The mailbox after its channel has refused a mail to it for good: nothing is to be tried again. Pure."""
     return replace(box, failures=0, failing_since=None, retry_at=None, last_error=why)
 
 

@@ -55,7 +55,8 @@ class _Created:
 class Sent:
     """A mail that told a recipient of a story."""
 
-    message_id: str
+    reference: str
+    """What the channel calls it; empty where it has no names."""
     at: datetime
     subject: str = ""
 
@@ -216,8 +217,8 @@ class Outbox:
         for one in self._of_stories(list(story_ids), recipient):
             for outcome in one.outcomes:
                 if outcome.recipient == recipient and outcome.state is DeliveryState.SENT and outcome.at:
-                    sent = Sent(outcome.message_id, outcome.at, outcome.subject)
-                    found.setdefault(one.story_id, {}).setdefault(outcome.message_id, sent)
+                    sent = Sent(outcome.reference, outcome.at, outcome.subject)
+                    found.setdefault(one.story_id, {}).setdefault(outcome.key, sent)
         return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in found.items()}
 
     def about(self, alert_id: str, story_id: str) -> list[Delivery]:
@@ -232,10 +233,10 @@ class Outbox:
         return values(answer["hits"]["hits"], read_delivery)
 
     def of_articles(self, article_ids: Sequence[str]) -> Iterator[Delivery]:
-        """Everything that told one of these articles to anybody, as of the last refresh."""
+        """Everything that tells one of these articles, sent or not, as of the last refresh."""
         for at in range(0, len(article_ids), _PAGE):
             about = {"terms": {"article_id": list(article_ids[at : at + _PAGE])}}
-            told = [about, {"terms": {"kind": ["story", "update"]}}, {"exists": {"field": "message_ids"}}]
+            told = [about, {"terms": {"kind": ["story", "update"]}}]
             yield from self._as_found({"bool": {"filter": told}})
 
     def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
@@ -265,24 +266,30 @@ class Outbox:
 
     # ── settling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def settle(self, deliveries: Iterable[Stored[Delivery]], change: Callable[[Delivery], Delivery]) -> None:
-        """Change each delivery, whoever else is changing it for another recipient.
+    def settle(
+        self, deliveries: Iterable[Stored[Delivery]], change: Callable[[Delivery], Delivery]
+    ) -> tuple[Delivery, ...]:
+        """Change each delivery, whoever else is changing it for another recipient. Returns them as they were written.
 
         Raises:
             RefusedError: Elasticsearch does not take one of them as it is; the others are changed.
             StoreError: one keeps being changed by others.
         """
         refused: dict[str, str] = {}
+        written: list[Delivery] = []
         left = list(deliveries)
 
         def attempt() -> bool | None:
             nonlocal left
-            actions = [bulk.replace(was, document(change(was.value))) for was in left]
+            changed = [change(was.value) for was in left]
+            actions = [bulk.replace(was, document(new)) for was, new in zip(left, changed, strict=True)]
             again = []
-            for was, result in zip(left, bulk.write(self._es, actions), strict=True):
+            for was, new, result in zip(left, changed, bulk.write(self._es, actions), strict=True):
                 if result.own_fault:
                     refused[was.id] = result.reason or ""
-                elif not bulk.require(result):
+                elif bulk.require(result):
+                    written.append(new)
+                else:
                     again.append(was.id)
             left = self.get(again)
             return None if left else True
@@ -292,6 +299,7 @@ class Outbox:
             raise RefusedError(
                 "; ".join(f"Elasticsearch refuses delivery {one}: {why}" for one, why in refused.items())
             )
+        return tuple(written)
 
 
 def _due(now: datetime) -> Document:
@@ -398,7 +406,7 @@ def document(delivery: Delivery) -> Document:
         "waiting": list(delivery.waiting),
         "refused": list(delivery.refused),
         "last_error": delivery.last_error,
-        "message_ids": sorted({o.message_id for o in delivery.outcomes if o.message_id}),
+        "references": sorted({o.reference for o in delivery.outcomes if o.reference}),
         **_lags(delivery),
         "detail": dump(delivery),
     }
@@ -414,7 +422,19 @@ def _lags(delivery: Delivery) -> Document:
 
 def delivery(document: Mapping[str, Any]) -> Delivery:
     """The inverse of `document`. Pure."""
-    return load(Delivery, {"recipients": (), "article_id": ""} | dict(document["detail"]))
+    detail = dict(document["detail"])
+    outcomes = [_of_today(outcome) for outcome in detail.pop("outcomes", ())]
+    return load(Delivery, {"recipients": (), "article_id": ""} | detail | {"outcomes": outcomes})
+
+
+def _of_today(outcome: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document of an outcome in today's shape.
+
+    Until there were channels an outcome held the `message_id` of its e-mail alone: it is both the key and the name of
+    that mail, so that one begun then is sent again under the same name, and threads go on.
+    """
+    former = outcome.get("message_id")
+    return {"key": former, "reference": former} | dict(outcome) if former else outcome
 
 
 def read_delivery(delivery_id: str, document: Mapping[str, Any]) -> Delivery:

@@ -1,4 +1,4 @@
-"""The mail that a saved search would send on some articles, as a sample: it owes nothing, its links do nothing."""
+"""What a saved search would send on some articles, as a sample: it owes nothing, its links do nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pydantic import SecretStr
 from alerts import schedule
 from alerts.highlight import highlights
 from alerts.query import to_query
-from delivery.compose import Item, Mail, MailKind
+from delivery.channels.registry import channel_of
+from delivery.compose import Item, Mail
 from delivery.links import Links
-from delivery.mail import Story, render
+from delivery.message import MessageKind
+from delivery.story_views import Story
+from delivery.writing import message_of
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
@@ -26,7 +29,7 @@ from store.names import Names
 def sample(
     es: Client, names: Names, settings: Settings, search: SavedSearch, articles: Sequence[Article], now: datetime
 ) -> str:
-    """The HTML of the mail to the first recipient of `search` on these articles (one at least), each its own story."""
+    """What the first recipient of `search` gets on these articles (one at least), each its own story, as HTML."""
     asked = to_query(search)
     passages = highlights(es, names, ((search.id, asked, a.language, a.id) for a in articles))
     counts = independent_sources(es, names.articles, [a.story_id or a.id for a in articles])
@@ -46,9 +49,8 @@ def sample(
         )
         stories.append(Story(Item(story_id, (owed,)), article, counts.get(story_id, 1)))
     digest = schedule.parse(search.schedule).digest
-    kind: MailKind = "digest" if digest else "story" if len(stories) == 1 else "group"
-    mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "<sample@localhost>")
+    kind: MessageKind = "digest" if digest else "story" if len(stories) == 1 else "group"
+    mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "sample")
     # Signed with a key that nobody keeps: the links of a sample do nothing.
     unsigned = Links(settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
-    part = render(mail, stories, settings, unsigned, now=now).get_body(("html",))
-    return str(part.get_content()) if part else ""
+    return channel_of(mail.recipient).preview(message_of(mail, stories, settings, unsigned, now=now), settings)

@@ -42,7 +42,8 @@ class CaughtMail:
     subject: str
     sender: str
     """The field From, as written."""
-    message_id: str
+    reference: str
+    """Its Message-ID: what a delivery's outcome calls it."""
     in_reply_to: str
     """The Message-ID it answers; empty if none."""
     text: str
@@ -66,7 +67,7 @@ def read_mail(path: Path) -> CaughtMail:
         envelope_to=tuple(str(address) for address in message.get_all(ENVELOPE_TO, [])),
         subject=str(message["Subject"] or ""),
         sender=str(message["From"] or ""),
-        message_id=str(message["Message-ID"] or ""),
+        reference=str(message["Message-ID"] or ""),
         in_reply_to=str(message["In-Reply-To"] or ""),
         text=_body(message, "plain"),
         html=_body(message, "html"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
+from delivery.channels import registry as channels
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
@@ -130,9 +131,11 @@ def open_context(settings: Settings | None = None, *, clock: Clock | None = None
     """A context on the Elasticsearch of the settings, its indices in place; its clock is Elasticsearch's.
 
     Raises:
-        StoreError: it can't be reached, or refuses the mapping.
+        NewswatchError: what the settings say of a channel or of the operator can't be used.
+        StoreError: Elasticsearch can't be reached, or refuses the mapping.
     """
     settings = settings or Settings()
+    channels.check(settings)
     es, names = connect(settings), Names(settings.index_prefix)
     context = Context(settings, es, names, clock or store_clock(es))
     try:

@@ -1,6 +1,6 @@
 """`deliver`: the mails that are due are sent, whoever has waited longest first.
 
-Apart from `jobs.match`, so that a mail server that dawdles never holds up matching, and nothing that can't be matched
+Apart from `jobs.match`, so that a channel that dawdles never holds up matching, and nothing that can't be matched
 holds up a mail.
 """
 
@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from delivery import deliver as mails
 from delivery.deliver import DeliverReport
 from delivery.due import Due, look
-from delivery.smtp import Mailer
 from jobs.context import Context, job
 
 LOOK_S = 2.0
@@ -62,7 +61,6 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
             context.names,
             context.settings,
             now=context.clock(),
-            mailer=Mailer(context.settings),
             until=until,
             bulkhead=walls,
         )

@@ -1,7 +1,7 @@
 """`health`: tells the operator which feeds broke, went silent or came back, and only that.
 
-The mail is noted before it is sent and again after, so dying in between sends the same mail once more, under the same
-Message-ID, and never loses one.
+The message is noted before it is sent and again after, so dying in between sends the same message once more, under the
+same key and name, and never loses one.
 """
 
 from __future__ import annotations
@@ -9,18 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from email.message import EmailMessage
-from functools import cache
-from typing import Any
+from typing import Final, Literal
 
-from jinja2 import Environment
-
-from delivery.mail import headed, safe_url, templates, when
-from delivery.smtp import Mailer
+from delivery.message import Message, Notice, Row, Section
+from delivery.notify import notify, reference_of
+from delivery.words import safe_url, when
 from jobs.context import Context, job
-from newswatch.errors import NewswatchError
 from newswatch.feed import FeedHealth
 from newswatch.settings import Settings
 from store.feeds import FeedRecord, FeedStore
@@ -29,7 +25,8 @@ from store.notices import HealthChange, HealthNotice, NoticeStore, Pending
 log = logging.getLogger(__name__)
 
 WELL = "ok"
-_SECTIONS = (
+_Tone = Literal["bad", "odd", "good"]
+_SECTIONS: Final[tuple[tuple[str, _Tone, tuple[str, ...]], ...]] = (
     ("Not read any more", "bad", (FeedHealth.GONE, FeedHealth.FAILING)),
     ("Read, but look at them", "odd", (FeedHealth.STALE, FeedHealth.GAP, FeedHealth.SLOW)),
     ("Well again", "good", (WELL,)),
@@ -60,10 +57,10 @@ class HealthReport:
 
 @job("health")
 def health(context: Context) -> HealthReport:
-    """Mail the operator what changed since the last mail; without an operator, log it.
+    """Tell the operator what changed since the last message; without an operator, log it.
 
     Raises:
-        NewswatchError: the mail could not be sent; the next run sends it.
+        NewswatchError: the message could not be sent; the next run sends it.
         StoreError: Elasticsearch is unavailable.
     """
     notices = NoticeStore(context.es, context.names)
@@ -78,7 +75,9 @@ def health(context: Context) -> HealthReport:
         log.warning("feed %s: %s, was %s: %s", change.feed_id, change.state, change.before, change.why)
     if not changes or not context.settings.operator:
         return report
-    pending = Pending(message_id(changes, was, context.settings), context.clock(), changes, told)
+    pending = Pending(key_of(changes, was), context.clock(), changes, told)
+    message = message_of(pending, context.settings, context.settings.operator)
+    pending = replace(pending, reference=reference_of(message, context.settings))
     if not notices.begin(was, pending):
         return report
     _send(context, notices, notices.read(), pending)
@@ -88,11 +87,7 @@ def health(context: Context) -> HealthReport:
 def _send(context: Context, notices: NoticeStore, was: HealthNotice, pending: Pending) -> None:
     operator = context.settings.operator
     if operator:
-        with Mailer(context.settings) as mailer:
-            result = mailer.send(render(pending, context.settings, operator), [operator])
-        if operator not in result.accepted:
-            why = result.down or result.unknown or result.refused[operator].reason
-            raise NewswatchError(f"The mail on the feeds' health to {operator} could not be sent: {why}")
+        notify(message_of(pending, context.settings, operator), context.settings)
     notices.finish(was, pending)
 
 
@@ -129,31 +124,32 @@ def _state(record: FeedRecord) -> str:
     return WELL if state in (FeedHealth.OK, FeedHealth.NEW) else str(state)
 
 
-def message_id(changes: Sequence[HealthChange], was: HealthNotice, settings: Settings) -> str:
-    """The same for the same changes after the same mail, whoever makes it."""
-    said = repr((was.message_id, [(change.feed_id, change.before, change.state) for change in changes]))
-    digest = hashlib.sha256(said.encode()).hexdigest()[:32]
-    return f"<health.{digest}@{settings.mail_from.rpartition('@')[2]}>"
+def key_of(changes: Sequence[HealthChange], was: HealthNotice) -> str:
+    """The idempotency key: the same for the same changes after the same message, whoever makes it."""
+    said = repr((was.key, [(change.feed_id, change.before, change.state) for change in changes]))
+    return f"health.{hashlib.sha256(said.encode()).hexdigest()[:32]}"
 
 
 # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def render(pending: Pending, settings: Settings, operator: str) -> EmailMessage:
-    """The whole message: headers, text and HTML."""
-    context: dict[str, Any] = {
-        "subject": subject(pending.changes),
-        "when": when(pending.at),
-        "sender": settings.mail_name,
-        "recipient": operator,
-        "feeds_url": safe_url(f"{settings.public_url.rstrip('/')}/news/feeds"),
-        "sections": sections(pending.changes, settings),
-    }
-    message = headed(settings, operator, context["subject"], pending.message_id, pending.at)
-    message.set_content(_environment().get_template("feed_health.txt.j2").render(context), charset="utf-8")
-    html = _environment().get_template("feed_health.html.j2").render(context)
-    message.add_alternative(html, subtype="html", charset="utf-8")
-    return message
+def message_of(pending: Pending, settings: Settings, operator: str) -> Message:
+    """The message that tells the operator of the changes."""
+    notice = Notice(
+        sections=sections(pending.changes, settings),
+        hint='"newswatch feeds show FEED" tells all of one; "newswatch feeds retry FEED" tries it now.',
+        more_text="See all feeds",
+        more_url=safe_url(f"{settings.public_url.rstrip('/')}/news/feeds"),
+    )
+    return Message(
+        key=pending.key,
+        recipient=operator,
+        subject=subject(pending.changes),
+        at=pending.at,
+        sender=settings.mail_name,
+        body=notice,
+        reference=pending.reference,
+    )
 
 
 def subject(changes: Sequence[HealthChange]) -> str:
@@ -163,38 +159,32 @@ def subject(changes: Sequence[HealthChange]) -> str:
     return f"Feeds: {', '.join(told)}"
 
 
-def sections(changes: Sequence[HealthChange], settings: Settings) -> list[dict[str, Any]]:
-    """The changes by what they ask of the operator, each with its heading and colour; the worst first."""
-    found = []
+def sections(changes: Sequence[HealthChange], settings: Settings) -> tuple[Section, ...]:
+    """The changes by what they ask of the operator, each with its heading and tone; the worst first."""
+    made = []
     for heading, tone, states in _SECTIONS:
-        rows = [_row(change, settings) for change in changes if change.state in states]
+        rows = tuple(_row(change, settings) for change in changes if change.state in states)
+        advice = tuple(_ADVICE[state] for state in states if _has(changes, state))
         if rows:
-            told = {"heading": heading, "tone": tone, "rows": rows[:_WHOLE], "brief": rows[_WHOLE:]}
-            found.append(told | {"advice": [_ADVICE[state] for state in states if _has(changes, state)]})
-    return found
+            made.append(Section(heading, tone, rows[:_WHOLE], rows[_WHOLE:], advice))
+    return tuple(made)
 
 
 def _has(changes: Sequence[HealthChange], state: str) -> bool:
     return state in _ADVICE and any(change.state == state for change in changes)
 
 
-def _row(change: HealthChange, settings: Settings) -> dict[str, Any]:
+def _row(change: HealthChange, settings: Settings) -> Row:
     well = change.state == WELL
-    return {
-        "title": " ".join(change.title.split()),
-        "state": "well again" if well else change.state,
-        "why": f"was {change.before}" if well else change.why.replace("`", '"'),
-        "since": _time(change.since),
-        "last_success": _time(change.last_success_at),
-        "url": change.url,
-        "link": safe_url(f"{settings.public_url.rstrip('/')}/news/feeds/{change.feed_id}"),
-    }
+    return Row(
+        title=" ".join(change.title.split()),
+        state="well again" if well else change.state,
+        why=f"was {change.before}" if well else change.why.replace("`", '"'),
+        facts=(f"since {_time(change.since)}", f"last read {_time(change.last_success_at)}"),
+        url=change.url,
+        link=safe_url(f"{settings.public_url.rstrip('/')}/news/feeds/{change.feed_id}"),
+    )
 
 
 def _time(moment: datetime | None) -> str:
     return when(moment) if moment else "never"
-
-
-@cache
-def _environment() -> Environment:
-    return templates("jobs")

@@ -16,6 +16,7 @@ from alerts.events import events
 from alerts.match import match_batch
 from alerts.resting import Rests, recovered, rests
 from alerts.saved import SavedSearches
+from delivery.channels.registry import parse_address
 from delivery.corrections import owe_corrections
 from delivery.outbox import Outbox
 from jobs.context import Context, job
@@ -58,7 +59,7 @@ def match(context: Context) -> MatchedReport:
 def _match(context: Context, walls: Bulkhead) -> MatchedReport:
     now, seeding = context.clock(), context.bulkhead("seed")
     searches = SavedSearches(context.es, context.names)
-    searches.seed_from_file(context.settings.config_dir / "alerts.yaml", seeding, now=now)
+    searches.seed_from_file(context.settings.config_dir / "alerts.yaml", parse_address, seeding, now=now)
     context.settle(seeding)
     enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
     known = rests(context.es, context.names, enabled, now)

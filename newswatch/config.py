@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,15 +34,15 @@ class _UniqueKeyLoader(_SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path, model: type[Model]) -> Model:
-    """The file at `path` as a `model`.
+def load(path: Path, model: type[Model], *, context: Mapping[str, Any] | None = None) -> Model:
+    """The file at `path` as a `model`, whose validators are handed `context`.
 
     Raises:
         ConfigError: the file is missing, no YAML, or breaks the schema; the message names the line and every fault.
     """
     root, data = document(path)
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=context)
     except ValidationError as error:
         raise fault(path, root, error) from error
 

@@ -24,10 +24,12 @@ class Outcome:
 
     recipient: str
     state: DeliveryState = DeliveryState.PENDING
-    message_id: str = ""
-    """Of the mail that carried it."""
+    key: str = ""
+    """The idempotency key of the message that carries it; empty: none was begun."""
+    reference: str = ""
+    """What the channel calls that message, so that later ones can follow it; empty where it has no names."""
     subject: str = ""
-    """Of that mail: a reply repeats it, so that mail programs keep the thread together."""
+    """Of that message: a reply repeats it, so that its readers' programs keep the thread together."""
     at: datetime | None = None
     """When it got this state."""
     attempts: int = 0
@@ -82,10 +84,10 @@ class Delivery:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """Recipients the server refused for good, each with its answer."""
+        """Recipients whom their channel refused for good, each with its answer."""
         return tuple(f"{o.recipient}: {o.error}" for o in self.outcomes if o.state is DeliveryState.FAILED)
 
     @property
     def last_error(self) -> str | None:
-        """What the server last said, if it was not a yes."""
+        """What a channel last said, if it was not a yes."""
         return next((o.error for o in reversed(self.outcomes) if o.error), None)

@@ -21,7 +21,6 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import newswatch
-from newswatch.mail_address import mail_address
 from newswatch.servers import Login, MailServer, addresses, mail_server, server, servers
 
 log = logging.getLogger(__name__)
@@ -68,7 +67,6 @@ def _index_prefix(text: str) -> str:
 
 
 IndexPrefix = Annotated[str, AfterValidator(_index_prefix)]
-MailAddress = Annotated[str, AfterValidator(mail_address)]
 
 
 class Settings(BaseSettings):
@@ -114,7 +112,7 @@ class Settings(BaseSettings):
     """The name to log in to it by, if it wants one."""
     smtp_password: SecretStr | None = None
     """The password that goes with the name."""
-    mail_from: MailAddress = "newswatch@localhost"
+    mail_from: Line = "newswatch@localhost"
     """The sender's address."""
     mail_name: Line = "newswatch"
     """Shown as the sender, before the address."""
@@ -129,7 +127,7 @@ class Settings(BaseSettings):
     mail_run_s: int = Field(default=600, ge=1, le=600)
     """Seconds after which a delivery run begins no more mails; the rest stays due for the next run."""
 
-    operator: Annotated[MailAddress | None, BeforeValidator(lambda text: text or None)] = None
+    operator: Annotated[Line | None, BeforeValidator(lambda text: text or None)] = None
     """Address that is mailed, once a day, which feeds broke, went silent or came back. None: that is only logged."""
 
     contact: Line = "newswatch@localhost"

@@ -291,7 +291,8 @@ DELIVERY: Json = {
     "suppressed_by": KEYWORD,
     "refused": KEYWORD,
     "last_error": KEYWORD,
-    "message_ids": KEYWORD,
+    "references": KEYWORD,
+    "message_ids": KEYWORD,  # of documents from before there were channels
     "published": DATE,
     "fetched_at": DATE,
     "indexed_at": DATE,
@@ -303,7 +304,8 @@ DELIVERY: Json = {
     "own_lag_s": {"type": "long"},
     "detail": UNINDEXED,
 }
-"""`waiting` are the recipients still to be mailed; `detail` has the passages and the outcome for each recipient."""
+"""`waiting` are the recipients still to be mailed, `references` the channels' names for its messages; `detail` has the
+passages and the outcome for each recipient."""
 
 MAILBOX: Json = {
     "address": KEYWORD,
@@ -331,7 +333,14 @@ LABEL: Json = {
 }
 """A reader's feedback on a mail: one document per (saved search, story, recipient); the latest one counts."""
 
-NOTICE: Json = {"kind": KEYWORD, "at": DATE, "message_id": KEYWORD, "told": UNINDEXED, "pending": UNINDEXED}
+NOTICE: Json = {
+    "kind": KEYWORD,
+    "at": DATE,
+    "key": KEYWORD,
+    "message_id": KEYWORD,  # of documents from before there were channels
+    "told": UNINDEXED,
+    "pending": UNINDEXED,
+}
 """`told` are the feeds' states that the operator was mailed, `pending` a mail that may or may not have been sent."""
 
 CODEC = "legacy_best_compression"

@@ -33,13 +33,16 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A mail that was written and may have been sent already."""
+    """A message that was written and may have been sent already."""
 
-    message_id: str
+    key: str
+    """The idempotency key of the message."""
     at: datetime
     changes: tuple[HealthChange, ...]
     told: Mapping[str, str]
     """Feed id → health, as the operator knows it once the mail has arrived."""
+    reference: str = ""
+    """The channel's name for the message; empty if it gives none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,12 @@ class HealthNotice:
     told: Mapping[str, str] = field(default_factory=dict)
     """Feed id → health, for the feeds that are not healthy."""
     pending: Pending | None = None
-    message_id: str | None = None
-    """Of the last mail that was sent."""
+    key: str | None = None
+    """Of the last message that was sent."""
     at: datetime | None = None
-    """When that mail was sent."""
+    """When that message was sent."""
     place: Stored[None] | None = None
-    """The document, with its compare-and-set tokens; None: nothing was mailed yet."""
+    """The document, with its compare-and-set tokens; None: nothing was sent yet."""
 
 
 class NoticeStore:
@@ -84,7 +87,7 @@ class NoticeStore:
 
     def finish(self, was: HealthNotice, pending: Pending) -> bool:
         """Record that the mail was sent; False: another worker wrote first."""
-        done = {"told": dict(pending.told), "message_id": pending.message_id, "at": pending.at.isoformat()}
+        done = {"told": dict(pending.told), "key": pending.key, "at": pending.at.isoformat()}
         return self._write(was, done)
 
     def _write(self, was: HealthNotice, document: Document) -> bool:
@@ -94,5 +97,11 @@ class NoticeStore:
 
 def read_notice(_id: str, document: Mapping[str, Any]) -> HealthNotice:
     """The notice of a document. Pure."""
-    names = ("told", "pending", "message_id", "at")
-    return load(HealthNotice, {name: document[name] for name in names if name in document})
+    names = ("told", "pending", "key", "at")
+    fields = {name: document[name] for name in names if name in document}
+    if former := document.get("message_id"):  # written before channels existed
+        fields["key"] = former
+    pending = fields.get("pending")
+    if pending and (former := pending.get("message_id")):
+        fields["pending"] = {"key": former, "reference": former} | pending
+    return load(HealthNotice, fields)

@@ -69,3 +69,44 @@ def test_dag_files_only_wire(path: Path) -> None:
     }
     assert not imported & heavy, "a DAG file is parsed every few seconds, and by every task"
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 70
+
+
+# ── e-mail is one channel of several ─────────────────────────────────────────────────────────────────────────────────
+
+OF_EMAIL = re.compile(
+    r"\b(EmailMessage|smtplib|aiosmtpd|email_validator|message.?ids?|RFC ?5321|RFC ?5322"
+    r"|email\.(message|policy|headerregistry|generator|parser))\b",
+    re.IGNORECASE,
+)
+KNOW_EMAIL = {
+    "delivery/channels/email*": "the channel itself",
+    "embedded/mail.py": "the mail catcher, which is the other side of it",
+    "embedded/stack.py": "asks whether the mail catcher answers",
+    "delivery/outbox.py": "reads documents from before there were channels",
+    "store/mapping.py": "has the fields of documents from before there were channels",
+    "store/notices.py": "reads documents from before there were channels",
+}
+
+
+def test_only_the_channel_knows_what_an_e_mail_is_made_of() -> None:
+    know = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in (".py", ".j2") and OF_EMAIL.search(path.read_text(encoding="utf-8"))
+    }
+    allowed = {str(path.relative_to(ROOT)) for pattern in KNOW_EMAIL for path in ROOT.glob(pattern)}
+    assert not know - allowed
+    assert not [pattern for pattern in KNOW_EMAIL if not know & {str(p.relative_to(ROOT)) for p in ROOT.glob(pattern)}]
+
+
+@pytest.mark.parametrize("name", ["delivery/outbox.py", "store/mapping.py", "store/notices.py"])
+def test_what_reads_former_documents_knows_no_more_of_e_mail_than_their_field(name: str) -> None:
+    said = OF_EMAIL.findall((ROOT / name).read_text(encoding="utf-8"))
+    assert {one if isinstance(one, str) else one[0] for one in said} <= {"message_id", "message_ids"}
+
+
+def test_a_channel_knows_nothing_of_what_is_owed() -> None:
+    for path in (ROOT / "delivery/channels").glob("*.py"):
+        named = re.findall(r"^from delivery\.(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(named) <= {"channels", "message", "plain_text", "words"}, path

@@ -92,7 +92,7 @@ def test_paths_that_are_named_exist(page: Path) -> None:
             assert (ROOT / text).exists(), text
 
 
-COMING = {"delivery/channels/", "languages/"}
+COMING = {"languages/"}
 """Folders that CONTRIBUTING names and that are still being built."""
 
 

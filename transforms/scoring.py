@@ -29,7 +29,7 @@ HEADLINE = 20
 """A title of so many letters says what the article is about (a third of it in Chinese and Japanese)."""
 
 SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity", "early")
-FEATURES = ("title", "best", "lead", "volume", "share", "support", "length", "silent")
+FEATURES = ("title", "best", "lead", "volume", "share", "support", "length", "silent", "first")
 
 Row = tuple[float, ...]
 """The values of SENTENCE_FEATURES, then 1 for each context of the topic's model that stands where it counts, else 0."""
@@ -113,6 +113,8 @@ class Features:
     """Number of sentences, logarithmic: one of them in a long text says less of what it is about."""
     silent: float = 0.0
     """1 where the article has a headline and no word of the topic stands in it."""
+    first: float = 0.0
+    """Probability that the first sentence after the title says something substantive."""
 
     def score(self, weights: Weights) -> float:
         """The logistic model's probability."""
@@ -138,6 +140,7 @@ def features(read: Sequence[tuple[int | None, float, float]], sentences: int, *,
         support=min(1.0, sum(weight for _, p, weight in read if p < PASSING) / total),
         length=math.log(total),
         silent=float(headed and all(at is not None for at, _, _ in read)),
+        first=max((p for at, p in body if at == 0), default=0.0),
     )
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 _END = re.compile(r"\n+|[.!?]+[\"')\]]*(?: +|\n+|(?=[\u2e80-\ud7ff]))")
 _ABBREVIATED = re.compile(r"(?:^|[^\w])(?:\d{1,2}|[^\W\d_]|[^\W\d_aeiouyаеиоуыэюяіїєα-ω\u0590-\ud7ff]{2,4})\Z")
 """What a full stop may follow within a sentence: an initial (J.), an ordinal (36.), a word without vowels (Dr.)."""
-_MARKS = re.compile(r"[\W_]+")
 CUT = 15
 """A sentence that was cut off is known for the beginning of another from so many letters on."""
 
@@ -36,7 +35,7 @@ def said_before(fields: Sequence[Sequence[str]]) -> list[list[bool]]:
     the beginning of another is said by that one. A sentence that is another's beginning, because its field was cut off
     in its midst, is said by that other.
     """
-    letters = [[_MARKS.sub("", sentence) for sentence in field] for field in fields]
+    letters = [["".join(filter(str.isalnum, sentence)) for sentence in field] for field in fields]
     _, summary, text = ("".join(field) for field in letters)
     whole = (False, text.startswith(summary), summary.startswith(text) and summary != text)
     seen: set[str] = set()

@@ -113,6 +113,8 @@ class _Rule(NamedTuple):
     needs: tuple[int, ...]
     unless: tuple[int, ...]
     near: int
+    letters: int
+    """Of the form, its stars left out: of two that match the same words the one with more is the more specific."""
 
 
 class _Hit(NamedTuple):
@@ -235,6 +237,24 @@ class _Read(NamedTuple):
     probability: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The rules of each pattern, by its number."""
+
+    of_pattern: list[tuple[_Rule, ...]]
+    closed_left: list[bool]
+    """Whether none of its rules lets a word begin before the pattern; such a match within a word is soon told."""
+    closed_right: list[bool]
+
+    @classmethod
+    def of(cls, rules: list[tuple[_Rule, ...]]) -> _Rules:
+        return cls(
+            rules,
+            [not any(r.open_left for r in own) for own in rules],
+            [not any(r.open_right or r.tail is not None for r in own) for own in rules],
+        )
+
+
 @dataclass(slots=True)
 class _Compiled:
     """The taxonomy as the automaton needs it."""
@@ -266,8 +286,8 @@ class Tagger:
         compiled = _Compiled()
         self._languages = {language for group, _ in taxonomy.groups() for language in group.terms} - {"any"}
         self._compile(compiled)
-        self._topical = [tuple(rule for rule in rules if rule.context < 0) for rules in compiled.rules]
-        self._contextual = [tuple(rule for rule in rules if rule.context >= 0) for rules in compiled.rules]
+        self._topical = _Rules.of([tuple(r for r in rules if r.context < 0) for rules in compiled.rules])
+        self._contextual = _Rules.of([tuple(r for r in rules if r.context >= 0) for rules in compiled.rules])
         self._patterns = compiled.patterns
         self._automaton = AhoCorasick(compiled.patterns)
         self._models = {t: SentenceModel.of(topic.scoring.sentence) for t, topic in taxonomy.topics.items()}
@@ -329,6 +349,7 @@ class Tagger:
                 needs=needs,
                 unless=unless,
                 near=group.near,
+                letters=len(form.replace("*", "")),
             )
             into.keys += 1
             into.add(pattern, rule)
@@ -397,7 +418,7 @@ class Tagger:
         primary = (article.language or "").split("-")[0].lower()
         language = primary if primary in self._languages else None
         matches = self._automaton.find_matches_as_indexes(article.haystack, overlapping=True)
-        topical = [match for match in matches if self._topical[match[0]]]
+        topical = [match for match in matches if self._topical.of_pattern[match[0]]]
         if len(topical) > MATCHES:
             problems.append(f"{len(topical):,} places may name a topic: tagged by the first {MATCHES:,}")
         found = [
@@ -537,16 +558,24 @@ def _split(form: str) -> tuple[str, re.Pattern[str] | None]:
 def _holding(
     article: _Text,
     matches: Sequence[tuple[int, int, int]],
-    rules: Sequence[tuple[_Rule, ...]],
+    rules: _Rules,
     language: str | None,
 ) -> Iterator[tuple[int, int, _Rule]]:
     """Start, end and rule of each match whose language, boundaries and capitals hold."""
     haystack = article.haystack + "\n"  # "\n" also stands before the first character: haystack[-1]
+    of_pattern, closed_left, closed_right = rules.of_pattern, rules.closed_left, rules.closed_right
     for number, start, end in matches:
+        own = of_pattern[number]
         # Most matches begin or end within a word of an alphabet: told without asking each rule's boundaries.
+        if not own:
+            continue
         begun = _ALPHABETIC(haystack[start - 1]) and _ALPHABETIC(haystack[start])
+        if begun and closed_left[number]:
+            continue
         goes_on = _ALPHABETIC(haystack[end]) and _ALPHABETIC(haystack[end - 1])
-        for rule in rules[number]:
+        if goes_on and closed_right[number]:
+            continue
+        for rule in own:
             if language and rule.languages and language not in rule.languages:
                 continue
             if (begun and not rule.open_left) or (goes_on and not rule.open_right and rule.tail is None):
@@ -678,16 +707,24 @@ def _longest(hits: list[_Hit]) -> list[_Hit]:
 def _weighted(haystack: str, hits: list[_Hit]) -> dict[int, list[tuple[float, _Hit]]]:
     """For each topic or sub-topic the hits that count for it, in order, with their weights.
 
-    Of equal spans the heaviest counts; what is cancelled, or only repeats the hit before in other words, does not.
+    Of equal spans the form with more letters counts ("terroriser*" before "terror*"), of those the heaviest. What is
+    cancelled, or only repeats the hit before in other words, does not.
     """
     best: dict[int, dict[tuple[int, int], tuple[float, _Hit]]] = defaultdict(dict)
     for hit in hits:
         span = (hit.start, hit.end)
         for path, weight in hit.rule.targets:
             held = best[path].get(span)
-            if held is None or (held[0] and (weight == 0 or weight > held[0])):
+            if held is None or _outweighs(weight, hit, *held):
                 best[path][span] = (weight, hit)
     return {path: counted for path, spans in best.items() if (counted := _counted(haystack, spans))}
+
+
+def _outweighs(weight: float, hit: _Hit, held_weight: float, held: _Hit) -> bool:
+    """Whether a hit counts in place of one with the same span."""
+    if hit.rule.letters != held.rule.letters:
+        return hit.rule.letters > held.rule.letters
+    return held_weight > 0 and (weight == 0 or weight > held_weight)
 
 
 def _counted(haystack: str, spans: dict[tuple[int, int], tuple[float, _Hit]]) -> list[tuple[float, _Hit]]:

@@ -178,6 +178,7 @@ class Weights(_Part):
     support: Factor = 0
     length: Factor = 0
     silent: Factor = 0
+    first: Factor = 0
 
 
 class Scoring(_Part):

@@ -37,7 +37,7 @@ def list_deliveries(
 ) -> Response:
     found = deliveries(here.es, here.names, state=state, alert_id=alert, recipient=to, size=PAGE, offset=offset)
     titles = ArticleStore(here.es, here.names).get(d.article_id for d in found.page if d.article_id)
-    caught = caught_names(here, (o.message_id for d in found.page for o in d.outcomes if o.message_id))
+    caught = caught_names(here, (o.reference for d in found.page for o in d.outcomes if o.reference))
     values = {"found": found, "titles": titles, "caught": caught, "pages": pages(offset, PAGE, found.total, MAX_WINDOW)}
     return render(request, "deliveries.html.j2", state=state, alert=alert, to=to, now=here.clock(), legs=legs, **values)
 

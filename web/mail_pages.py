@@ -92,11 +92,11 @@ def caught_body(here: Here, name: str) -> Response:
     return _framed(_caught(here, name).html)
 
 
-def caught_names(here: Context, message_ids: Iterable[str]) -> Mapping[str, str]:
-    """Message-ID → the name of the caught mail, of those that are among the newest caught."""
-    wanted = set(message_ids)
+def caught_names(here: Context, references: Iterable[str]) -> Mapping[str, str]:
+    """Reference of a delivery → the name of the caught mail, of those that are among the newest caught."""
+    wanted = set(references)
     heads = ((path, _head(path)) for path in caught(here.settings)[:REMEMBERED]) if wanted else ()
-    return {head.message_id: path.stem for path, head in heads if head.message_id in wanted}
+    return {head.reference: path.stem for path, head in heads if head.reference in wanted}
 
 
 def _caught(here: Context, name: str) -> CaughtMail:

@@ -21,6 +21,7 @@ from alerts.kinds import KINDS
 from alerts.query import check
 from alerts.resting import rests
 from alerts.saved import Change, SavedSearches, UsageError, read_alerts, with_fields
+from delivery.channels.registry import parse_address
 from delivery.feedback import Quality, labelled, quality
 from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
@@ -28,7 +29,6 @@ from delivery.outbox import Outbox
 from jobs.context import Context
 from newswatch.alert import SavedSearch
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
-from newswatch.mail_address import mail_address
 from newswatch.problems import Problem
 from newswatch.topics import tag_path
 from search.extract_filters import extract_filters
@@ -58,7 +58,7 @@ Done = Annotated[str, Query(max_length=100)]
 def list_searches(request: Request, here: Here, done: Done = "") -> Response:
     saved, seeding = _saved(here), here.bulkhead("seed")
     # What the file lists is there before the first match has run.
-    saved.seed_from_file(here.settings.config_dir / "alerts.yaml", seeding, now=here.clock())
+    saved.seed_from_file(here.settings.config_dir / "alerts.yaml", parse_address, seeding, now=here.clock())
     trouble = "\n".join(problem.reason for problem in seeding.problems)
     searches = sorted(saved.all(), key=lambda search: search.name.casefold())
     qualities = {q.alert_id: q for q in quality(here.es, here.names, [search.id for search in searches])}
@@ -167,7 +167,7 @@ _STAYS = (
 def _listed(here: Context, alert_id: str) -> bool:
     """Whether the file lists it; one that can't be read lists nothing that could come back."""
     try:
-        listed, _ = read_alerts(here.settings.config_dir / "alerts.yaml")
+        listed, _ = read_alerts(here.settings.config_dir / "alerts.yaml", parse_address)
         return any(search.id == alert_id for search in listed)
     except ConfigError:
         return False
@@ -179,7 +179,7 @@ def _usual_address(here: Context, user: str) -> str:
     if own:
         return own[-1].recipients[0]
     try:
-        return mail_address(f"{user}@localhost") if catches(here.settings) else ""
+        return parse_address(f"{user}@localhost") if catches(here.settings) else ""
     except ValueError:
         return ""
 
@@ -231,7 +231,7 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
     fields = draft.fields()
     if trying:  # nobody needs to be mailed by what is only tried, nor need it have a name
         fields |= {"recipients": fields["recipients"] or ["nobody@localhost"], "name": fields["name"] or "try"}
-    changed, now = with_fields(search, fields), here.clock()
+    changed, now = with_fields(search, fields, parse_address), here.clock()
     check(here.es, here.names, changed)
     preview = KINDS[changed.kind].preview
     found = backtest(here.es, here.names, changed, days=TRIAL_DAYS, now=now)

@@ -27,6 +27,8 @@ _GUARDED = re.compile(
     | tags/(evidence|same-words)
     | traps/[^/]+/not-main/\w+
     | sentences/[^/]+/(build|test)
+    | written/[^/]+/(any|main)/(build|test|language=\w+)
+    | unseen/[^/]+/(any|main)/all
     | searches/[^/]+/whole
     | (extraction|duplicates|languages)/.+
     | stories/[^/]+/(b-cubed.*|hard-pairs-apart)""",

@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +20,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 LABELS = ROOT / "tests" / "transforms" / "data"
+WRITTEN = LABELS / "written"
+"""A file per language of short texts whose writers had not seen the taxonomy."""
+UNSEEN = LABELS / "unseen"
+"""The same, written when the terms were finished; none of them was ever read to change the tagger."""
 NEWS = "news"
 TOPICS: Mapping[str, str] = {"nato": "nato", "counter-terrorism": "ct"}
 """Topic → its column in the label files."""
@@ -28,8 +35,8 @@ LEVELS: Mapping[str, int] = {"any": 1, "main": 2}
 """Level → least grade: 2 main subject, 1 substantive mention, 0 none or in passing."""
 
 Half = Literal["build", "test"]
-Origin = Literal["labelled", "recent_labelled", "before"]
-"""Labelled for this evaluation; labelled with the recent articles; or labelled before and tuned on ever since."""
+Origin = Literal["labelled", "recent_labelled", "before", "written"]
+"""Labelled for this evaluation; with the recent articles; before, and tuned on since; or written with its label."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SHORT_SPAN = re.compile(r"(?P<century>20|19)\d\d-(?P<last>1[3-9]|[2-9]\d)")
 """`2022-23`: what follows is no month."""
@@ -51,7 +58,7 @@ class Grade:
     best: int | None
     """0, 1 or 2; None where the reader gives none for doubt."""
     doubt: str = ""
-    """`01` or `12` where the reader wavers between the two."""
+    """`01`, `12` or `02` where the reader wavers between the two, or two readers differ."""
 
     def sure(self, least: int) -> bool | None:
         """Whether the grade is at least that; None where the reader's doubt is about just this."""
@@ -138,17 +145,25 @@ def articles(news: Path) -> list[LabelledArticle]:
     Raises:
         LabelError: a text is missing.
     """
+    again = {row["id"]: row for row in rows("labels_again")}
     return [
-        *(_ours(row, news) for row in rows("labels")),
+        *(_ours(row, again.get(row["id"]), news) for row in rows("labels")),
         *_with_labels(news, "recent_labelled"),
         *_with_labels(news, "labelled", "before"),
     ]
 
 
-def _ours(row: Mapping[str, str], news: Path) -> LabelledArticle:
+def _ours(row: Mapping[str, str], again: Mapping[str, str] | None, news: Path) -> LabelledArticle:
     text = _text(news, row["set"], row["id"])
-    grades = {t: Grade(int(row[column]), row[f"{column}_doubt"]) for t, column in TOPICS.items()}
+    grades = {t: _grade(row, column, again) for t, column in TOPICS.items()}
     return _article(text, row["set"], "labelled", row["lang"], grades, row["trap"])
+
+
+def _grade(first: Mapping[str, str], column: str, again: Mapping[str, str] | None) -> Grade:
+    """The first reader's grade; what either reader wavers between, or they differ in, is in doubt."""
+    readings = (first,) if again is None else (first, again)
+    grades = {grade for row in readings for grade in (row[column], *row[f"{column}_doubt"])}
+    return Grade(int(first[column]), f"{min(grades)}{max(grades)}" if len(grades) > 1 else "")
 
 
 def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> Iterator[LabelledArticle]:
@@ -166,6 +181,25 @@ def _article(
 ) -> LabelledArticle:
     date, title, text = str(row.get("date") or ""), row["title"] or "", row["text"] or ""
     return LabelledArticle(row["id"], set_, origin, language, title, text, day(date), last_year(date), grades, trap)
+
+
+def written(folder: Path = WRITTEN) -> list[LabelledArticle]:
+    """Every text that was written with its label, language by language; its title is its id.
+
+    Raises:
+        LabelError: two texts have one title.
+    """
+    texts_ = [
+        _written(*row) for file in sorted(folder.glob("*.yaml")) for row in yaml.safe_load(file.read_text("utf-8"))
+    ]
+    if twice := [title for title, count in Counter(a.id for a in texts_).items() if count > 1]:
+        raise LabelError(f"two texts in {folder.name} have one title: {twice[0]}")
+    return texts_
+
+
+def _written(language: str, nato: int, terrorism: int, trap: str, title: str, text: str) -> LabelledArticle:
+    grades = {"nato": Grade(nato), "counter-terrorism": Grade(terrorism)}
+    return LabelledArticle(title, "written", "written", language, title, text, None, None, grades, trap)
 
 
 def last_year(date: str) -> int | None:

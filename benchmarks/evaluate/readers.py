@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks.evaluate.labels import LEVELS, TOPICS, rows
+from benchmarks.evaluate.labels import LEVELS, TOPICS, rows, written
 from benchmarks.evaluate.measures import Figure, kappa
 
 
 def reader_figures() -> dict[str, Figure]:
-    """κ on articles, by grade and by level, and on sentences."""
+    """κ on articles, by grade and by level, on sentences, and on the texts written with their labels."""
     articles, sentences = _twice("labels"), _twice("sentence_labels")
+    grades, again = {article.id: article.grades for article in written()}, rows("written_second")
     figures: dict[str, Figure | None] = {}
     for topic, column in TOPICS.items():
         graded = [(int(first[column]), int(second[column])) for first, second in articles]
@@ -16,6 +17,9 @@ def reader_figures() -> dict[str, Figure]:
         for level, least in LEVELS.items():
             figures[f"readers/articles/{topic}/{level}"] = kappa([(a >= least, b >= least) for a, b in graded])
         figures[f"readers/sentences/{topic}"] = kappa([(first[column], second[column]) for first, second in sentences])
+        figures[f"readers/written/{topic}"] = kappa(
+            [(grades[row["title"]][topic].best, int(row[column])) for row in again]
+        )
     return {path: figure for path, figure in figures.items() if figure}
 
 

@@ -14,13 +14,25 @@ from typing import Any
 from alerts.saved import load_alerts
 from benchmarks.evaluate import extraction, stories
 from benchmarks.evaluate.duplicates import DAILY, duplicate_figures
-from benchmarks.evaluate.labels import LABELS, ROOT, TOPICS, LabelledArticle, articles, rows, sentences
+from benchmarks.evaluate.labels import (
+    LABELS,
+    ROOT,
+    TOPICS,
+    UNSEEN,
+    WRITTEN,
+    LabelledArticle,
+    articles,
+    rows,
+    sentences,
+    written,
+)
 from benchmarks.evaluate.languages import language_figures
 from benchmarks.evaluate.measures import Figure
 from benchmarks.evaluate.readers import reader_figures
 from benchmarks.evaluate.report import as_json
 from benchmarks.evaluate.searches import limits, search_figures
-from benchmarks.evaluate.tags import SHOWN, Judged, confusion, judge, sentence_figures, tag_figures
+from benchmarks.evaluate.tags import SHOWN, Judged, confusion, judge, sentence_figures, tag_figures, written_figures
+from delivery.channels.registry import parse_address
 from transforms.tag import Tagger
 from transforms.taxonomy import LANGUAGES, Taxonomy, load_taxonomy
 
@@ -112,7 +124,11 @@ def _duplicate_files(data: Data) -> list[Path]:
 PARTS = (
     EvaluationPart("tags traps", _label_files, lambda data: tag_figures(judged(data))),
     EvaluationPart("sentences", _label_files, _sentences),
-    EvaluationPart("searches", _label_files, lambda data: search_figures(load_alerts(ALERTS), judged(data))),
+    EvaluationPart("written", lambda _: [], lambda _: written_figures("written", judge(tagger(), written()))),
+    EvaluationPart("unseen", lambda _: [], lambda _: written_figures("unseen", judge(tagger(), written(UNSEEN)))),
+    EvaluationPart(
+        "searches", _label_files, lambda data: search_figures(load_alerts(ALERTS, parse_address), judged(data))
+    ),
     EvaluationPart("languages", lambda data: [*_label_files(data), data / "news" / "sib200_dev.jsonl.gz"], _languages),
     EvaluationPart("duplicates", _duplicate_files, lambda data: duplicate_figures(data / "news")),
     EvaluationPart("stories", _story_files, _stories),
@@ -138,11 +154,13 @@ def measured(data: Data, parts: Iterable[EvaluationPart] = PARTS) -> dict[str, F
 def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any] | None) -> dict[str, Any]:
     """What `evaluation.json` holds: the figures, what they were measured on, and by which versions."""
     judged_articles = judged(data)
-    known = {j.article.language for j in judged_articles}
+    known = {j.article.language for j in judged_articles} | {article.language for article in written()}
     return {
         "figures": as_json(figures),
         "counts": dict(sorted(Counter(j.article.origin for j in judged_articles).items())),
         "languages": _languages_of([j.article for j in judged_articles if j.article.origin != "before"]),
+        "written": _languages_of(written()),
+        "unseen": len(written(UNSEEN)),
         "unlabelled_languages": sorted(LANGUAGES - known - {"any"}),
         "confusion": {
             f"{topic}/{form}/{half}": confusion(judged_articles, topic, form, half)
@@ -150,7 +168,7 @@ def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any]
             for form in SHOWN
             for half in ("build", "test")
         },
-        "searches": {search.id: {"limits": limits(search)} for search in load_alerts(ALERTS)},
+        "searches": {search.id: {"limits": limits(search)} for search in load_alerts(ALERTS, parse_address)},
         "latency": latency,
         "data": hashes(data),
         "versions": {
@@ -175,7 +193,8 @@ def _languages_of(labelled: Sequence[LabelledArticle]) -> dict[str, dict[str, in
 def hashes(data: Data) -> dict[str, str]:
     """File or folder → the first digits of its SHA-256; a folder's is that of its files' names and hashes."""
     used = sorted({path for part in PARTS for path in part.needs(data)})
-    committed = sorted(path for name in ("labels", "sentence_labels", "events") for path in LABELS.glob(f"{name}*.csv"))
+    lists = [path for name in ("labels", "sentence_labels", "events") for path in LABELS.glob(f"{name}*.csv")]
+    committed = [*sorted(lists), WRITTEN, UNSEEN]
     return {
         **{f"data/{path.relative_to(data)}": _digest(path) for path in used},
         **{str(path.relative_to(ROOT)): _digest(path) for path in (*committed, TAXONOMY, ALERTS)},

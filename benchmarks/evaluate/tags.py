@@ -200,6 +200,21 @@ def confusion(judged: Iterable[Judged], topic: str, form: str, half: str) -> dic
     return dict(sorted(counts.items()))
 
 
+def written_figures(name: str, judged: Sequence[Judged]) -> Figures:
+    """F1 of texts written with their labels, under `name`: for all, by half, and for each language."""
+    figures: dict[str, Figure | None] = {}
+    for topic in TOPICS:
+        for level in LEVELS:
+            groups = {
+                "all": judged,
+                **_grouped(judged, lambda j: j.article.half),
+                **{f"language={k}": group for k, group in _grouped(judged, lambda j: j.article.language).items()},
+            }
+            for last, group in groups.items():
+                figures[f"{name}/{topic}/{level}/{last}"] = f1(_pairs(group, topic, level, "whole"))
+    return {path: figure for path, figure in sorted(figures.items()) if figure}
+
+
 # ── sentences ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

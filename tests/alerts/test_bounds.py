@@ -14,6 +14,7 @@ from alerts.bounds import BOUNDS, unusable
 from alerts.resting import FIRST_REST, LONGEST_REST, rest_after
 from alerts.saved import UsageError, load_alerts, read_alerts, with_fields
 from alerts.schedule import after
+from delivery.channels.registry import parse_address
 from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir
 from tests.alerts.press import a_search
@@ -42,13 +43,13 @@ EAST = timezone(timedelta(hours=14))
 )
 def test_a_value_beyond_its_bound_is_told_with_the_field_and_the_bound(fields: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told) as refused:
-        with_fields(a_search("a", "glacier"), fields)
+        with_fields(a_search("a", "glacier"), fields, parse_address)
     assert len(str(refused.value)) < 500
 
 
 def test_many_faults_are_told_in_one_short_text() -> None:
     with pytest.raises(UsageError, match="and 80 more") as refused:
-        with_fields(a_search("a", "glacier"), {"sources": ["x" * 300] * 100})
+        with_fields(a_search("a", "glacier"), {"sources": ["x" * 300] * 100}, parse_address)
     assert len(str(refused.value)) < 5_000
 
 
@@ -61,7 +62,7 @@ def test_many_faults_are_told_in_one_short_text() -> None:
     ],
 )
 def test_a_value_at_its_bound_is_taken(fields: dict[str, Any]) -> None:
-    assert unusable(with_fields(a_search("a", "glacier"), fields)) == ""
+    assert unusable(with_fields(a_search("a", "glacier"), fields, parse_address)) == ""
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_what_was_stored_beyond_the_bounds_is_told(changes: dict[str, Any], told
 
 
 def test_the_shipped_searches_can_be_worked_with() -> None:
-    searches = load_alerts(default_config_dir() / "alerts.yaml")
+    searches = load_alerts(default_config_dir() / "alerts.yaml", parse_address)
     assert [unusable(search) for search in searches] == [""] * len(searches)
 
 
@@ -91,12 +92,12 @@ def test_one_bad_item_of_the_file_costs_itself(tmp_path: Path) -> None:
     one = "  - {{id: {}, name: A, recipients: [a@b.c]{}}}\n"
     items = [one.format("a", ""), one.format("b", ", throttle: 999999999999d"), "  - nonsense\n", one.format("a", "")]
     path.write_text("alerts:\n" + "".join(items) + one.format("c", ""))
-    searches, faults = read_alerts(path)
+    searches, faults = read_alerts(path, parse_address)
     assert [search.id for search in searches] == ["a", "c"]
     assert [fault.subject for fault in faults] == ["b", "alerts.yaml, item 3", "a (line 5)"]
     assert [fault.error.line for fault in faults] == [3, 4, 5]
     with pytest.raises(ConfigError):
-        load_alerts(path)
+        load_alerts(path, parse_address)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_a_file_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     told = ""
     try:
-        searches, faults = read_alerts(path)
+        searches, faults = read_alerts(path, parse_address)
     except ConfigError as error:
         searches, faults, told = (), (), str(error)
     assert searches == ()
@@ -128,7 +129,7 @@ def test_a_file_of_any_size_is_not_read(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "alerts.yaml"
     path.write_text("#" * 1_001)
     with pytest.raises(ConfigError, match="1,001 bytes"):
-        read_alerts(path)
+        read_alerts(path, parse_address)
 
 
 def test_a_moment_that_can_t_be_reckoned_is_the_last_there_is() -> None:

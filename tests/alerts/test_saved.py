@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 
 from alerts.query import to_query
 from alerts.saved import SavedSearches, load_alerts
+from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.errors import ConfigError, NewswatchError, QueryError
 from store.names import Names
@@ -81,7 +82,7 @@ def test_what_is_typed_is_saved_as_it_is_meant(es: Elasticsearch, names: Names) 
 
 
 def test_reads_every_field(tmp_path: Path) -> None:
-    assert load_alerts(write(tmp_path, FULL)) == (
+    assert load_alerts(write(tmp_path, FULL), parse_address) == (
         SavedSearch(
             id="everything",
             name="Every field",
@@ -130,17 +131,17 @@ ONE = "alerts:\n  - id: a\n    name: A\n    recipients: [a@b.c]\n"
 )
 def test_tells_the_line(tmp_path: Path, text: str, line: int, told: str) -> None:
     with pytest.raises(ConfigError, match=told) as caught:
-        load_alerts(write(tmp_path, text))
+        load_alerts(write(tmp_path, text), parse_address)
     assert caught.value.line == line
 
 
 def test_the_files_searches_are_well_formed() -> None:
-    searches = load_alerts(ROOT / "config" / "alerts.yaml")
+    searches = load_alerts(ROOT / "config" / "alerts.yaml", parse_address)
     assert {"nato-main", "counter-terrorism-main", "nato-and-counter-terrorism"} <= {s.id for s in searches}
 
 
 def test_query_of_every_field(tmp_path: Path) -> None:
-    (search,) = load_alerts(write(tmp_path, FULL))
+    (search,) = load_alerts(write(tmp_path, FULL), parse_address)
     *filters, text = to_query(search)["bool"]["filter"]
     assert filters == [
         {"terms": {"language": ["en", "fr"]}},

@@ -128,6 +128,6 @@ def check(press: Press, office: PostOffice, case: Case, *, windows: int) -> None
     for delivery in deliveries:
         assert delivery.state is DeliveryState.SENT, delivery
         for outcome in delivery.outcomes:
-            assert tellers[(delivery.id, outcome.recipient, delivery.article_id)] == {outcome.message_id}
+            assert tellers[(delivery.id, outcome.recipient, delivery.article_id)] == {outcome.reference}
         assert {o.recipient for o in delivery.outcomes} == set(delivery.recipients)
     assert sum(mails.values()) - len(mails) <= windows, f"mails sent more than once: {mails}"

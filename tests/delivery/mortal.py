@@ -24,7 +24,6 @@ from pydantic import SecretStr
 from alerts.match import match_batch
 from delivery.deliver import deliver
 from delivery.outbox import Outbox
-from delivery.smtp import Mailer
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
 from newswatch.settings import Settings
@@ -48,7 +47,7 @@ def work(order: dict[str, Any]) -> None:
         for batch in order["batches"]:
             report = match_batch(es, names, load(Batch, batch), searches)
             Outbox(es, names).owe(report.matches, searches, now)
-        deliver(es, names, settings, now=now, mailer=Mailer(settings))
+        deliver(es, names, settings, now=now)
 
 
 def end_before(step: int, by: signal.Signals) -> None:

@@ -12,7 +12,6 @@ from alerts.match import match_batch
 from delivery.corrections import Told, announced, owe_corrections
 from delivery.deliver import deliver
 from delivery.outbox import Outbox, OweReport
-from delivery.smtp import Mailer
 from newswatch.article import Article
 from newswatch.settings import Settings
 from store.names import Names
@@ -49,7 +48,7 @@ def test_correction_goes_to_those_who_got_it(
         outbox.owe(match_batch(es, names, batch, searches).matches, searches, now)
         report = owe_corrections(es, names, batch, now)
         assert owe_corrections(es, names, batch, now).created == 0
-        deliver(es, names, posted, now=now, mailer=Mailer(posted))
+        deliver(es, names, posted, now=now)
         return report
 
     first = a_story(1)
@@ -79,6 +78,6 @@ def test_article_mailed_with_its_correction_is_not_corrected_again(
     article = replace(article, text=f"{article.text}\n{NOTE}")
     batch = press.publish(article)
     outbox.owe(match_batch(es, names, batch, searches).matches, searches, NOW)
-    deliver(es, names, posted, now=NOW, mailer=Mailer(posted))
+    deliver(es, names, posted, now=NOW)
     later = press.publish(replace(article, text=f"More was said.\n{article.text}"), now=NOW + HOUR)
     assert owe_corrections(es, names, later, NOW + HOUR) == OweReport()

@@ -13,11 +13,13 @@ from elasticsearch import Elasticsearch
 
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
+from delivery.channels import registry
+from delivery.channels.channel import Refusal, SendResult
+from delivery.channels.email import EMAIL
 from delivery.deliver import DeliverReport, deliver
 from delivery.due import LEASE
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox, OweReport
-from delivery.smtp import Mailer, Refusal, SendResult
 from embedded.processes import free_port
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -60,8 +62,7 @@ class Desk:
 
     def deliver(self, now: datetime = NOW, **changes: object) -> DeliverReport:
         settings = self.settings.model_copy(update=changes)
-        mailer = Mailer(settings)
-        return deliver(self.press.es, self.press.names, settings, now=now, mailer=mailer)
+        return deliver(self.press.es, self.press.names, settings, now=now)
 
     def delivery(self, delivery_id: str) -> Delivery:
         (found,) = self.outbox.get([delivery_id])
@@ -87,7 +88,7 @@ def test_one_story_one_mail(desk: Desk, office: PostOffice) -> None:
     assert message["To"] == ANN
     found = desk.delivery(f"ice~{a_story(1).story_id}")
     assert found.state is DeliveryState.SENT
-    assert found.outcomes[0].message_id == message["Message-ID"]
+    assert found.outcomes[0].reference == message["Message-ID"]
     assert found.published
     assert found.fetched_at
     assert found.indexed_at
@@ -334,11 +335,13 @@ def test_article_that_is_gone_is_told(desk: Desk, office: PostOffice) -> None:
 
 @dataclass
 class Asleep:
-    """A mailer that sleeps through its lease while another worker sends the same mail, and is refused then."""
+    """A line that sleeps through its lease while another worker sends the same mail, and is refused then."""
 
     desk: Desk
+    monkeypatch: pytest.MonkeyPatch
 
     def send(self, message: EmailMessage, recipients: Sequence[str]) -> SendResult:
+        self.monkeypatch.setattr(registry, "CHANNELS", (EMAIL,))
         assert self.desk.deliver(NOW + 2 * LEASE).sent == 1
         return SendResult(refused=dict.fromkeys(recipients, Refusal("451 too late", permanent=False)))
 
@@ -346,11 +349,15 @@ class Asleep:
         pass
 
 
-def test_what_another_worker_has_sent_stays_sent(desk: Desk, office: PostOffice) -> None:
+def test_what_another_worker_has_sent_stays_sent(
+    desk: Desk, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     office.on_recipient = lambda recipient, _: "451 greylisted" if recipient == BOB else None
     desk.save(a_search("all", "", ANN, BOB))
     desk.owe(a_story(1))
-    deliver(desk.press.es, desk.press.names, desk.settings, now=NOW, mailer=Asleep(desk))
+    sleepy = replace(EMAIL, open=lambda settings: Asleep(desk, monkeypatch))
+    monkeypatch.setattr(registry, "CHANNELS", (sleepy,))
+    desk.deliver()
     outcomes = {o.recipient: o.state for o in desk.delivery(f"all~{a_story(1).story_id}").outcomes}
     assert outcomes == {ANN: DeliveryState.SENT, BOB: DeliveryState.PENDING}
     office.on_recipient = lambda recipient, before: None

@@ -15,7 +15,6 @@ from delivery.deliver import DeliverReport, deliver
 from delivery.due import Due, due_at, look, moment_of, sorted_out
 from delivery.mailbox import Mailbox
 from delivery.outbox import Outbox, Waiting
-from delivery.smtp import Mailer
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
@@ -153,4 +152,4 @@ def test_a_run_ends_in_time_and_says_so(es: Elasticsearch, names: Names, posted:
 
 
 def send(es: Elasticsearch, names: Names, settings: Settings, limit: int = 1_000) -> DeliverReport:
-    return deliver(es, names, settings, now=NOW, mailer=Mailer(settings), limit=limit)
+    return deliver(es, names, settings, now=NOW, limit=limit)

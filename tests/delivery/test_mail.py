@@ -6,7 +6,7 @@ import email
 import email.policy
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import Any
@@ -17,9 +17,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from delivery.channels.email import EMAIL, header
 from delivery.compose import Item, Mail
 from delivery.links import Links
-from delivery.mail import Story, header, in_context, one_line, render, safe_url, shortened, when
+from delivery.story_views import Story, in_context
+from delivery.words import one_line, safe_url, shortened, when
+from delivery.writing import message_of
 from newswatch.alert import Passage
 from newswatch.article import Article, Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState
@@ -41,9 +44,16 @@ def a_delivery(article: Article, **changes: Any) -> Delivery:
 def told(article: Article, *deliveries: Delivery, kind: Any = "story", sources: int = 1, **mail: Any) -> EmailMessage:
     """The mail as it arrives: written, sent as bytes, read again."""
     item = Item(article.story_id, deliveries or (a_delivery(article),))
-    made = Mail(ANN, kind, (item,), "<one@news.example>", **mail)
-    message = render(made, [Story(item, article, sources)], SETTINGS, LINKS, now=NOW + timedelta(minutes=1))
+    made = Mail(ANN, kind, (item,), "one", **mail)
+    message = rendered(made, [Story(item, article, sources)], NOW + timedelta(minutes=1))
     return email.message_from_bytes(message.as_bytes(), policy=email.policy.default)
+
+
+def rendered(mail: Mail, stories: list[Story], now: datetime) -> EmailMessage:
+    message = EMAIL.render(message_of(mail, stories, SETTINGS, LINKS, now=now), SETTINGS)
+    assert isinstance(message.content, EmailMessage)
+    assert message.content["Message-ID"] == message.reference
+    return message.content
 
 
 def part(message: EmailMessage, kind: str) -> str:
@@ -91,7 +101,7 @@ def test_unsubscribe_link_says_what_and_who() -> None:
 
 def test_reply_keeps_the_thread() -> None:
     references = ("<a@news.example>", "<b@news.example>")
-    message = told(an_article(), kind="reply", references=references, thread_subject="As it was called")
+    message = told(an_article(), kind="reply", thread=references, thread_subject="As it was called")
     assert message["In-Reply-To"] == "<b@news.example>"
     assert message["References"] == "<a@news.example> <b@news.example>"
     assert message["Subject"] == "Re: As it was called"
@@ -227,7 +237,7 @@ def test_digest_tells_every_story_the_widest_first() -> None:
     articles = [an_article(f"https://herald.example/{n}", title=f"Story number {n}.") for n in range(30)]
     items = [Item(a.story_id, (a_delivery(a, schedule="daily at 07:00 Europe/Brussels"),)) for a in articles]
     stories = [Story(item, a, 1 + n % 3) for n, (item, a) in enumerate(zip(items, articles, strict=True))]
-    message = render(Mail(ANN, "digest", tuple(items), "<d@x>"), stories, SETTINGS, LINKS, now=NOW)
+    message = rendered(Mail(ANN, "digest", tuple(items), "d"), stories, NOW)
     assert message["Subject"] == "Daily digest, 30 stories: Ice"
     for kind in ("plain", "html"):
         shown = part(message, kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -11,10 +12,9 @@ from elasticsearch import Elasticsearch
 from alerts.kinds.kind import Event
 from alerts.match import match_batch
 from delivery.deliver import deliver
-from delivery.outbox import Outbox, OweReport
-from delivery.smtp import Mailer
+from delivery.outbox import Outbox, OweReport, document
 from newswatch.alert import Match, SavedSearch
-from newswatch.delivery import DeliveryState
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import StoreError
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
@@ -80,7 +80,7 @@ def test_an_event_is_told_once(es: Elasticsearch, names: Names, posted: Settings
     Press(es, names).publish(a_story(1))
     assert outbox.owe_events(EVENTS, WATCHING, NOW) == OweReport(created=2, existing=0)
     assert outbox.owe_events(EVENTS, WATCHING, NOW + timedelta(minutes=5)) == OweReport(created=0, existing=2)
-    assert deliver(es, names, posted, now=NOW, mailer=Mailer(posted)).sent == 1
+    assert deliver(es, names, posted, now=NOW).sent == 1
     (message,) = office.messages
     text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert EVENTS[0].headline in text
@@ -98,3 +98,52 @@ def test_an_event_of_a_muted_search_is_suppressed_and_one_that_can_t_be_owed_cos
     outbox.refresh()
     (kept,) = outbox.latest("ice", 10)
     assert (kept.state, kept.kind, kept.headline) == (DeliveryState.SUPPRESSED, "spike", EVENTS[0].headline)
+
+
+# ── documents from before there were channels ────────────────────────────────────────────────────────────────────────
+
+FORMER = "<0123abcd@old.example>"
+
+
+def of_former(delivery: Delivery, state: str) -> dict[str, Any]:
+    """The delivery's document as it was stored then: an outcome names its e-mail by `message_id` alone."""
+    plain = document(delivery)
+    del plain["references"]
+    outcome = {"recipient": "ann@reader.example", "state": state, "message_id": FORMER, "subject": "As it was called"}
+    moment = {"at": NOW.isoformat()} if state == "sent" else {}
+    plain["detail"] |= {"state": state, "outcomes": [outcome | moment | {"attempts": 1}]}
+    waiting = [] if state == "sent" else ["ann@reader.example"]
+    return plain | {"state": state, "waiting": waiting, "message_ids": [FORMER]}
+
+
+def store_former(press: Press, delivery: Delivery, state: str) -> None:
+    index = press.names.deliveries
+    press.es.index(index=index, id=delivery.id, document=of_former(delivery, state), refresh=True)
+
+
+def owed_on(press: Press, n: int, **changes: Any) -> Delivery:
+    article = a_story(n, story_id="s")
+    press.publish(article)
+    whole = Delivery("ice", "Ice", "s", article.id, ("ann@reader.example",), DeliveryState.PENDING, NOW, not_before=NOW)
+    return replace(whole, **changes)
+
+
+def test_a_mail_begun_before_is_sent_again_under_its_message_id(
+    press: Press, posted: Settings, office: PostOffice
+) -> None:
+    owed = owed_on(press, 1)
+    store_former(press, owed, "pending")
+    moved = posted.model_copy(update={"mail_from": "newswatch@new.example"})
+    assert deliver(press.es, press.names, moved, now=NOW).sent == 1
+    assert [message["Message-ID"] for message in office.messages] == [FORMER]
+    (found,) = Outbox(press.es, press.names).get([owed.id])
+    (outcome,) = found.value.outcomes
+    assert (outcome.state, outcome.key, outcome.reference) == (DeliveryState.SENT, FORMER, FORMER)
+
+
+def test_a_thread_begun_before_goes_on(press: Press, posted: Settings, office: PostOffice) -> None:
+    store_former(press, owed_on(press, 1), "sent")
+    Outbox(press.es, press.names).add([owed_on(press, 11, kind="update")])
+    assert deliver(press.es, press.names, posted, now=NOW + timedelta(hours=1)).sent == 1
+    (reply,) = office.messages
+    assert (reply["In-Reply-To"], reply["Subject"]) == (FORMER, "Re: As it was called")

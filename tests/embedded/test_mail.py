@@ -52,7 +52,7 @@ def test_keeps_what_was_sent(catcher: tuple[int, Path]) -> None:
     assert caught.envelope_to == ("ana@example.org", "hidden@example.org")
     assert caught.subject == "Grüße: NATO — Δ"
     assert caught.sender == "newswatch <watch@example.org>"
-    assert caught.message_id == "<1@example.org>"
+    assert caught.reference == "<1@example.org>"
     assert caught.text == "Zwei Länder\n.\nends\n"
     assert caught.html == "<p>Zwei Länder</p>\n"
 

@@ -24,6 +24,7 @@ import pytest
 from lxml import html
 
 from alerts.saved import load_alerts
+from delivery.channels.registry import parse_address
 from embedded.newsroom import Newsroom, RequestSeen
 from embedded.newsroom_site.content import HERE, Outlet, Story, load_outlets, load_stories, read_story
 from embedded.newsroom_site.printing import html_blocks
@@ -134,7 +135,7 @@ def test_a_story_is_long_enough_to_be_news(story: Story) -> None:
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=lambda story: story.slug)
 def test_a_story_names_only_what_exists(story: Story) -> None:
-    alerts = {search.id: search for search in load_alerts(HERE / "alerts.yaml")}
+    alerts = {search.id: search for search in load_alerts(HERE / "alerts.yaml", parse_address)}
     assert {story.outlet, *story.also_in} <= OUTLETS.keys()
     assert {story.copy_of} <= {None, *STORIES}
     assert set(story.expected.alerts) <= alerts.keys()
@@ -422,7 +423,7 @@ def test_it_listens_on_loopback_only(newsroom: Newsroom) -> None:
 def test_the_configuration_it_writes_is_read_back_by_newswatch(newsroom: Newsroom, tmp_path: Path) -> None:
     newsroom.write_config(tmp_path / "config")
     assert load_feeds(tmp_path / "config/feeds.yaml") == newsroom.feeds
-    assert {search.id for search in load_alerts(tmp_path / "config/alerts.yaml")} == {
+    assert {search.id for search in load_alerts(tmp_path / "config/alerts.yaml", parse_address)} == {
         "nato",
         "counter-terrorism",
         "both",

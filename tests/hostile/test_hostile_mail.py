@@ -13,10 +13,12 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from delivery.deliver import BROKEN_IN_A_ROW, DeliverReport, deliver
+from delivery.channels import registry
+from delivery.channels.email import EMAIL
+from delivery.channels.lines import BROKEN_IN_A_ROW
+from delivery.deliver import DeliverReport, deliver
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox, document
-from delivery.smtp import Mailer
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
@@ -71,10 +73,7 @@ class Desk:
         """One run."""
         settings = self.settings.model_copy(update=changes)
         self.walls = Bulkhead("deliver")
-        return deliver(
-            self.press.es, self.press.names, settings, now=self.now + after, mailer=Mailer(settings),
-            bulkhead=self.walls,
-        )  # fmt: skip
+        return deliver(self.press.es, self.press.names, settings, now=self.now + after, bulkhead=self.walls)
 
     def found(self, delivery: Delivery) -> Delivery:
         (one,) = self.outbox.get([delivery.id])
@@ -185,13 +184,11 @@ def test_a_fault_in_one_costs_itself(desk: Desk, office: PostOffice, kind: str) 
         if what == kind and (subject == BAD or (kind == "mail" and subject != last)):
             raise RuntimeError("broken on purpose")
 
-    (mail,) = (m.message_id for m in planned(desk, good))
+    (mail,) = (m.key for m in planned(desk, good))
     last = mail
     settings = desk.settings
     walls = Bulkhead("deliver", fault=fault)
-    report = deliver(
-        desk.press.es, desk.press.names, settings, now=NOW, mailer=Mailer(settings), bulkhead=walls
-    )  # fmt: skip
+    report = deliver(desk.press.es, desk.press.names, settings, now=NOW, bulkhead=walls)
     assert (report.sent, report.set_aside) == (1, 1)
     assert [received.recipients for received in office.taken] == [[GOOD]]
     assert desk.found(bad).state is DeliveryState.PENDING
@@ -203,9 +200,7 @@ def planned(desk: Desk, delivery: Delivery) -> Any:
     from delivery.compose import plan
     from delivery.mailbox import Mailbox
 
-    return plan(
-        Mailbox(GOOD), [delivery], {}, {}, now=NOW, group=timedelta(0), domain="news.example"
-    ).mails  # fmt: skip
+    return plan(Mailbox(GOOD), [delivery], {}, {}, now=NOW, group=timedelta(0)).mails
 
 
 # ── stories and documents ────────────────────────────────────────────────────────────────────────────────────────────
@@ -381,7 +376,9 @@ def test_a_storm_of_451_puts_each_off_and_loses_nothing(desk: Desk, office: Post
     assert desk.deliver(timedelta(minutes=2)).sent == 12
 
 
-def test_a_worker_that_is_killed_by_a_mail_puts_its_recipient_off(desk: Desk, office: PostOffice) -> None:
+def test_a_worker_that_is_killed_by_a_mail_puts_its_recipient_off(
+    desk: Desk, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Four of four runs died of it, and everybody after it got nothing."""
 
     class Killed(BaseException):
@@ -396,8 +393,10 @@ def test_a_worker_that_is_killed_by_a_mail_puts_its_recipient_off(desk: Desk, of
 
     desk.owe(a_story(1), BAD, not_before=NOW - timedelta(hours=1))
     desk.owe(a_story(2), GOOD)
-    with pytest.raises(Killed):
-        deliver(desk.press.es, desk.press.names, desk.settings, now=NOW, mailer=Deadly())
+    with monkeypatch.context() as deadly:
+        deadly.setattr(registry, "CHANNELS", (replace(EMAIL, open=lambda settings: Deadly()),))
+        with pytest.raises(Killed):
+            desk.deliver()
     box = Mailboxes(desk.press.es, desk.press.names).get(BAD)
     assert (box.failures, box.retry_at is not None) == (1, True)
     assert desk.deliver(timedelta(seconds=10)).sent == 1

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from delivery.smtp import ANSWER_CHARS, Mailer, SendResult
-from delivery.smtp_connection import MOST_HEARD
+from delivery.channels.channel import SendResult
+from delivery.channels.email_connection import MOST_HEARD
+from delivery.channels.email_smtp import ANSWER_CHARS, Mailer
 from embedded.processes import free_port
 from newswatch.settings import Settings
 from tests.hostile.rogue import (

@@ -15,7 +15,7 @@ from email import message_from_bytes
 import pytest
 from elastic_transport import Transport
 
-from delivery.smtp import Mailer
+from delivery.channels.email_smtp import Mailer
 from jobs.context import Context
 from jobs.deliver import deliver
 from jobs.match import match

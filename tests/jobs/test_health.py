@@ -8,12 +8,13 @@ from email.message import EmailMessage
 
 import pytest
 
-from delivery.smtp import Mailer
-from jobs.health import health, render, sections
+from delivery.channels.email import EMAIL
+from delivery.channels.email_smtp import Mailer
+from jobs.health import health, message_of, sections
 from newswatch.errors import NewswatchError
 from newswatch.feed import FeedHealth
 from store.feeds import FeedStore
-from store.notices import HealthChange, NoticeStore, Pending
+from store.notices import HealthChange, NoticeStore, Pending, read_notice
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 
@@ -65,11 +66,12 @@ def test_a_mail_of_very_many_feeds_tells_of_each_and_stays_small(operated: World
         for n, state in enumerate([FeedHealth.FAILING] * 200 + [FeedHealth.STALE])
     )
     told = sections(changes, operated.context.settings)
-    assert [(one["heading"], len(one["rows"]), len(one["brief"])) for one in told] == [
+    assert [(one.heading, len(one.rows), len(one.brief)) for one in told] == [
         ("Not read any more", 20, 180),
         ("Read, but look at them", 1, 0),
     ]
-    mail = render(Pending("<x@y>", NOW, changes, {}), operated.context.settings, OPERATOR)
+    settings = operated.context.settings
+    mail = EMAIL.render(message_of(Pending("x", NOW, changes, {}), settings, OPERATOR), settings).content
     for body in (mail.get_body(("plain",)), mail.get_body(("html",))):
         assert body
         assert all(f"Feed {n}" in body.get_content() for n in range(201))
@@ -132,3 +134,22 @@ def test_two_at_once_send_one_mail(operated: World, monkeypatch: pytest.MonkeyPa
         patched.setattr(NoticeStore, "read", lambda _: late)
         assert not health(operated.context).mailed
     assert len(mails(operated)) == 1
+
+
+def test_a_mail_begun_before_there_were_channels_goes_out_under_its_message_id(operated: World) -> None:
+    es, names = operated.context.es, operated.context.names
+    former = "<health.0123abcd@old.example>"
+    change = {"feed_id": "a", "title": "The A", "url": "https://a.example/rss", "before": "ok", "state": "failing"}
+    pending = {"message_id": former, "at": NOW.isoformat(), "changes": [change | {"since": None, "why": "it broke"}]}
+    document = {"kind": "feed-health", "told": {}, "pending": pending | {"told": {"a": "failing"}}}
+    es.index(index=names.notices, id="feed-health", document=document, refresh=True)
+    put(operated, "a", FeedHealth.FAILING)
+    assert not health(operated.context).mailed, "the change is told by the mail that was begun"
+    assert [mail["Message-ID"] for mail in mails(operated)] == [former]
+    told = NoticeStore(es, names).read()
+    assert (told.pending, told.key, told.told) == (None, former, {"a": "failing"})
+
+
+def test_what_the_operator_knew_before_there_were_channels_is_known() -> None:
+    known = read_notice("feed-health", {"told": {"a": "gone"}, "message_id": "<x@y>", "at": NOW.isoformat()})
+    assert (known.told, known.key) == ({"a": "gone"}, "<x@y>")

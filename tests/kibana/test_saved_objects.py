@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from delivery.mail import KIBANA_ARTICLES
+from delivery.story_views import KIBANA_ARTICLES
 from jobs.pull import PullReport
 from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, search_id, view_id
 from kibana.definition import load

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from delivery.channels.registry import parse_address
 from newswatch import config
 from search.limits import MAX_CHARS, TooCostlyError, _check_counted, _plainly_cheap, check_cost, cost
 from search.syntax import parse
@@ -65,7 +66,7 @@ def test_what_ships_and_what_is_shown_as_an_example_is_within_the_limits() -> No
     from alerts.saved import load_alerts
     from newswatch.settings import default_config_dir
 
-    for search in load_alerts(default_config_dir() / "alerts.yaml"):
+    for search in load_alerts(default_config_dir() / "alerts.yaml", parse_address):
         check_cost(search.query)
     assert config.MAX_BYTES > 1_000_000
 

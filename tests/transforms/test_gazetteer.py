@@ -140,7 +140,7 @@ def test_an_office_is_evidence_only_while_it_is_held(
         ("en", "Hamas says talks on a ceasefire go on", "Hamas said its delegation left Cairo. Hamas wants more aid."),
         ("en", "Hezbollah lawmakers vote on the budget", "Hezbollah and its allies backed the budget in Beirut."),
         ("nl", "Taliban sluiten meisjesscholen", "De Taliban hebben opnieuw scholen gesloten, zegt de Unesco."),
-        ("de", "Atomwaffen: Streit um die nukleare Teilhabe", "Atomwaffen bleiben in Büchel. Atomwaffen schrecken ab."),
+        ("de", "Atomwaffen: Streit im Bundestag", "Atomwaffen bleiben in Büchel. Atomwaffen schrecken ab."),
         ("es", "Cae un jefe del cartel de Sinaloa", "El cartel de Sinaloa vende fentanilo, dijo la fiscalía."),
         ("en", "Khorasan province hit by floods", "Rivers in North Khorasan Province rose after rain, officials said."),
         ("ru", "Гринкевич", "Компания Гринкевича поставляла одежду."),

@@ -9,6 +9,7 @@ import pytest
 from starlette.datastructures import FormData
 
 from alerts.saved import Change, UsageError, with_fields
+from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.durations import exact
 from newswatch.topics import tag_path
@@ -44,8 +45,8 @@ FULL = replace(
     "search", [PLAIN, FULL, replace(PLAIN, schedule="daily at 23:59 UTC")], ids=lambda s: s.schedule
 )
 def test_a_saved_search_comes_out_of_its_form_as_it_went_in(search: SavedSearch) -> None:
-    assert with_fields(search, draft_of(search).fields()) == search
-    assert with_fields(SavedSearch("nato", "", "", ()), draft_of(search).fields()) == search
+    assert with_fields(search, draft_of(search).fields(), parse_address) == search
+    assert with_fields(SavedSearch("nato", "", "", ()), draft_of(search).fields(), parse_address) == search
 
 
 def test_a_browsers_line_ends_are_no_change() -> None:

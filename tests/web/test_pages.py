@@ -497,7 +497,7 @@ def test_a_feed_is_shown_and_polled_again(page: Page, client: TestClient) -> Non
 
 def a_delivery(page: Page, **changed: object) -> Delivery:
     article = next(a for a in page.articles if a.url == url_of(CANONICAL))
-    outcome = Outcome("ann@example.org", DeliveryState.SENT, at=NOW, message_id="<1@newswatch>")
+    outcome = Outcome("ann@example.org", DeliveryState.SENT, at=NOW, key="1", reference="<1@newswatch>")
     owed = Delivery(
         "nato", "NATO", article.story_id or "", article.id, ("ann@example.org",), DeliveryState.SENT, NOW, sent_at=NOW
     )

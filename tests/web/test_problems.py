@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from alerts.saved import SavedSearches, load_alerts
+from delivery.channels.registry import parse_address
 from newswatch.problems import KINDS, Problem
 from store import bulk
 from store.quarantine import Quarantine
@@ -291,7 +292,9 @@ def test_only_who_may_change_forgets(page: Page, client: TestClient) -> None:
 
 def test_a_feed_and_a_saved_search_show_their_own(page: Page, client: TestClient) -> None:
     here = page.context
-    SavedSearches(here.es, here.names).seed(load_alerts(here.settings.config_dir / "alerts.yaml"), now=NOW)
+    SavedSearches(here.es, here.names).seed(
+        load_alerts(here.settings.config_dir / "alerts.yaml", parse_address), now=NOW
+    )
     entry = Problem("entry", "guid-1", EVIL, "parse", "http://[", feed_id="courier")
     note(page, entry, minutes_ago=90)
     note(page, entry, Problem("feed", "courier", "bad address", "plan"), Problem("search", "nato", EVIL, "match"))

@@ -10,7 +10,9 @@ from alerts.kinds import EVENT_KINDS, KINDS
 from alerts.kinds.kind import Kind
 from alerts.saved import UsageError, read_search, with_fields
 from cli.alerts import OPTIONS
-from delivery import mail, outbox
+from delivery import outbox
+from delivery.channels.registry import parse_address
+from delivery.story_views import LABELS
 from newswatch.delivery import Delivery, DeliveryState
 from store.documents import dump
 from tests.alerts.press import a_search
@@ -19,20 +21,20 @@ from tests.factories import NOW
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_a_saved_search_of_it_is_taken_and_read(kind: Kind) -> None:
-    search = with_fields(a_search("ice", "glacier"), {"kind": kind.name})
+    search = with_fields(a_search("ice", "glacier"), {"kind": kind.name}, parse_address)
     assert read_search("ice", {"definition": dump(search)}).kind == kind.name
 
 
 def test_a_kind_that_is_none_is_refused_and_one_that_was_stored_can_t_be_read() -> None:
     with pytest.raises(UsageError, match=r"kind: Input should be 'query', 'spike' or 'silence' \(given: 'storm'\)"):
-        with_fields(a_search("ice"), {"kind": "storm"})
+        with_fields(a_search("ice"), {"kind": "storm"}, parse_address)
     with pytest.raises(ValueError, match="'storm' is none of query, spike, silence"):
         read_search("ice", {"definition": dump(a_search("ice", kind="storm"))})
 
 
 @pytest.mark.parametrize("kind", EVENT_KINDS, ids=lambda kind: kind.name)
 def test_its_event_is_a_delivery_with_a_label(kind: Kind) -> None:
-    assert mail._LABELS[kind.name] == kind.label != ""
+    assert LABELS[kind.name] == kind.label != ""
     whole = ("ice", "Ice", f"{kind.name}-1", "", ("ann@reader.example",), DeliveryState.PENDING, NOW)
     owed = Delivery(*whole, kind=kind.name)
     assert outbox.read_delivery(owed.id, outbox.document(owed)) == owed

@@ -23,6 +23,7 @@ from benchmarks.evaluate.labels import (
     last_year,
     rows,
     sentence_id,
+    written,
 )
 
 TRAPS = {
@@ -46,12 +47,39 @@ def test_there_are_enough_and_each_once(name: str, least: int) -> None:
 
 
 def test_grades_doubts_and_traps_are_well_formed() -> None:
-    for row in [*rows("labels"), *rows("labels_second")]:
+    for row in [*rows("labels"), *rows("labels_second"), *rows("labels_again")]:
         for column in TOPICS.values():
             assert row[column] in {"0", "1", "2"}
             assert row[f"{column}_doubt"] in {"", "01", "12"}
             assert not row[f"{column}_doubt"] or row[column] in row[f"{column}_doubt"]
         assert row["trap"] in TRAPS
+
+
+@pytest.mark.parametrize(("folder", "least"), [(labels.WRITTEN, 44), (labels.UNSEEN, 12)])
+def test_every_language_has_as_many_written_texts_on_both_topics(folder: Path, least: int) -> None:
+    texts = Counter(article.language for article in written(folder))
+    assert len(texts) >= 26
+    assert min(texts.values()) >= least
+    for topic in TOPICS:
+        main = Counter(article.language for article in written(folder) if article.grades[topic].best == 2)
+        assert set(main) == set(texts)
+
+
+def test_two_texts_of_one_title_are_refused(tmp_path: Path) -> None:
+    line = '- [en, 0, 0, "", "Harvest begins", "Farmers brought in the first barley on Monday."]\n'
+    (tmp_path / "en.yaml").write_text(line * 2, encoding="utf-8")
+    with pytest.raises(LabelError, match="Harvest begins"):
+        written(tmp_path)
+
+
+def test_what_two_readers_see_otherwise_is_in_doubt() -> None:
+    first = {"nato": "0", "nato_doubt": "", "ct": "2", "ct_doubt": ""}
+    again = {"nato": "1", "nato_doubt": "12", "ct": "2", "ct_doubt": ""}
+    assert labels._grade(first, "nato", None) == Grade(0)
+    assert labels._grade(first, "nato", again) == Grade(0, "02")
+    assert labels._grade(first, "ct", again) == Grade(2)
+    assert Grade(0, "02").sure(1) is None
+    assert Grade(0, "02").sure(2) is None
 
 
 def test_sentences_are_well_formed() -> None:
@@ -156,6 +184,7 @@ def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_labels(folder: Path, id: str, set_: str) -> None:
     head = "id,set,lang,half,stratum,nato,ct,nato_doubt,ct_doubt,trap"
+    (folder / "labels_again.csv").write_text("id,nato,ct,nato_doubt,ct_doubt,trap\n", encoding="utf-8")
     (folder / "labels.csv").write_text(f"{head}\n{id},{set_},en,build,nato,2,0,12,,passing\n", encoding="utf-8")
 
 

@@ -1,19 +1,20 @@
 """Handing mails to the mail server. Its answers are values; nothing here raises for them.
 
-A mail has `Settings.smtp_deadline_s` in all, whatever the server does (`delivery.smtp_connection`).
+A mail has `Settings.smtp_deadline_s` in all, whatever the server does (`delivery.channels.email_connection`).
 """
 
 from __future__ import annotations
 
 import smtplib
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Final
 
-from delivery.smtp_connection import Connection, Dialogue, Lookup
+from delivery.channels.channel import Refusal, SendResult
+from delivery.channels.email_address import mail_address
+from delivery.channels.email_connection import Connection, Dialogue, Lookup
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 
@@ -25,36 +26,17 @@ _BUSY = 421
 """The server closes the channel: nothing more can be sent on it (RFC 5321 section 3.8)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The server does not take the mail for a recipient."""
-
-    reason: str
-    permanent: bool
-    """False: it may later (4xx)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendResult:
-    """What became of one mail. Each recipient is in `accepted` or in `refused`, unless `down` or `unknown` is set."""
-
-    accepted: tuple[str, ...] = ()
-    refused: Mapping[str, Refusal] = field(default_factory=dict)
-    down: str | None = None
-    """Why no mail to anybody can be sent now: no connection, log-in or sender refused. Nothing was taken."""
-    unknown: str | None = None
-    """The connection was lost after the mail was sent and before the server said whether it takes it."""
-    broken: bool = False
-    """The connection was lost, ended by the server (421) or given up as it took too long, while the mail was offered:
-    the recipient's trouble if it happens with one, the server's if it happens with each."""
-
-
 class Mailer:
     """Sends mails over one connection, made at the first mail and made anew when it is lost."""
 
     def __init__(self, settings: Settings, *, lookup: Lookup = socket.getaddrinfo) -> None:
-        """`lookup` finds the server's addresses."""
+        """`lookup` finds the server's addresses.
+
+        Raises:
+            ValueError: the sender's address is none.
+        """
         self._settings, self._lookup = settings, lookup
+        self._sender = mail_address(settings.mail_from)
         self._dialogue = Dialogue(settings.smtp_timeout_s)
         self._smtp: Connection | None = None
 
@@ -140,7 +122,7 @@ class Mailer:
         """
         try:
             smtp.ehlo_or_helo_if_needed()
-            code, answer = smtp.mail(self._settings.mail_from)
+            code, answer = smtp.mail(self._sender)
         except (smtplib.SMTPException, OSError) as error:
             why = self._told(error)
             self._drop()

@@ -10,9 +10,11 @@ from email.message import EmailMessage
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from newswatch.mail_address import MOST_CHARS, mail_address
+from delivery.channels import registry
+from delivery.channels.email_address import MOST_CHARS, mail_address
+from jobs.context import open_context
+from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 
 GOOD = {
@@ -143,12 +145,16 @@ def sent_and_read_again(address: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["operator", "mail_from"])
-def test_settings_refuse_what_is_no_address(name: str) -> None:
-    with pytest.raises(ValidationError, match="is no mail address: "):
-        Settings.model_validate({name: "newsroom <a@b.example>"})
-    assert getattr(Settings.model_validate({name: "o'brien@Reader.example"}), name) == "o'brien@reader.example"
+def test_settings_that_are_no_address_are_refused_before_anything_runs(name: str) -> None:
+    wrong = Settings.model_validate({name: "newsroom <a@b.example>"})
+    with pytest.raises(NewswatchError, match=f"NEWSWATCH_{name.upper()}: .* is no mail address: "):
+        registry.check(wrong)
+    with pytest.raises(NewswatchError, match=f"NEWSWATCH_{name.upper()}: "):
+        open_context(wrong)
+    registry.check(Settings.model_validate({name: "o'brien@Reader.example"}))
 
 
 def test_an_empty_operator_is_none() -> None:
     """As docker-compose passes one that is not set."""
     assert Settings(operator="").operator is None
+    registry.check(Settings(operator=""))

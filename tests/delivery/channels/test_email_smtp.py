@@ -6,7 +6,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from delivery.smtp import Mailer, Refusal, SendResult
+from delivery.channels.channel import Refusal, SendResult
+from delivery.channels.email_smtp import Mailer
 from embedded.processes import free_port
 from newswatch.settings import Settings
 from tests.delivery.post_office import PostOffice, open_post_office

@@ -1,0 +1,56 @@
+"""The lines of one run: one for each channel, opened when it is first used, and left alone once it is down."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final
+
+from delivery.channels.channel import Channel, Line, Rendered, SendResult
+from newswatch.settings import Settings
+
+BROKEN_IN_A_ROW: Final = 3
+"""Recipients in a row with whom a line broke, after which it is the channel's trouble and not theirs."""
+
+
+class Lines:
+    """Sends by whichever channel, and remembers which of them can't send now."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lines: dict[str, Line] = {}
+        self._broken: dict[str, int] = {}
+        """Channel → recipients in a row with whom its line broke."""
+        self._down: dict[str, str] = {}
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for line in self._lines.values():
+            line.close()
+
+    def send(self, channel: Channel, rendered: Rendered, address: str) -> SendResult:
+        """Offer the message to one recipient, once.
+
+        Raises:
+            ValueError: the channel can't put the message or the address into its own form.
+        """
+        if channel.name not in self._lines:
+            self._lines[channel.name] = channel.open(self._settings)
+        result = self._lines[channel.name].send(rendered.content, [address])
+        self._note(channel.name, result, address)
+        return result
+
+    def _note(self, name: str, result: SendResult, address: str) -> None:
+        self._broken[name] = self._broken.get(name, 0) + 1 if result.broken else 0
+        if result.down:
+            self._down[name] = result.down
+        elif self._broken[name] >= BROKEN_IN_A_ROW:
+            row = f"the line broke with {self._broken[name]} recipients in a row"
+            self._down[name] = f"{row}, the last time: {result.why_not(address)}"
+
+    def down(self, channel: Channel) -> str | None:
+        """Why nothing more is sent by the channel in this run; None: it works."""
+        return self._down.get(channel.name)

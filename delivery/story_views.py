@@ -1,0 +1,189 @@
+"""One story of a message: title, quotes, facts and links, as every channel shows them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from alerts.kinds import EVENT_KINDS
+from delivery.compose import Item
+from delivery.links import Action, Link, Links
+from delivery.message import About, Answers, OtherView, Piece, Quote, StoryView, TagView
+from delivery.words import one_line, safe_url, shortened, visible, when
+from newswatch import names_in_english
+from newswatch.alert import Passage
+from newswatch.article import Article, Evidence, Tag
+from newswatch.settings import Settings
+from newswatch.topics import tag_path
+from search.highlight import joined
+
+_HEADLINE = 1_000
+"""Characters of a headline that a message shows; what is longer is cut and marked as cut."""
+_LEAD = 280
+_CONTEXT = 60
+"""Characters shown on either side of a tag's evidence."""
+KIBANA_ARTICLES = "19f5d989-7741-577c-8665-2b2331a991da"
+"""The data view of the articles in Kibana, as `kibana.build` names it: without it Discover takes the one last used."""
+_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
+LABELS = {
+    "correction": "Correction",
+    "retraction": "Retracted",
+    "update": "Update",
+    "story": "",
+    **{kind.name: kind.label for kind in EVENT_KINDS},
+}
+"""Kind of delivery → what a message calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A story to be told: the item of the mail, its article (none for an event), and how many say so."""
+
+    item: Item
+    article: Article | None
+    sources: int
+    """Independent ones."""
+    others: tuple[Article, ...] = ()
+    """More articles on it that are told with it."""
+
+
+def story_view(story: Story, recipient: str, settings: Settings, links: Links) -> StoryView:
+    """The story as `recipient` is told it."""
+    item, title = story.item, headline(story)
+    passages = _passages(item)
+    quotes = tuple(_quote(passage) for passage in passages if passage.field != "title")
+    return StoryView(
+        title=_title(title, passages),
+        headline=title,
+        label=LABELS[item.kind],
+        found=when(story.article.first_seen if story.article else item.deliveries[0].created_at),
+        sources="one source" if story.sources == 1 else f"{story.sources} independent sources",
+        alerts=tuple(dict.fromkeys(one_line(d.alert_name) for d in item.deliveries)),
+        quotes=quotes,
+        others=tuple(_other(article) for article in story.others),
+        about=_about(story.article, item.story_id, settings, with_lead=not quotes) if story.article else About(),
+        answers=_answers(item, recipient, links),
+    )
+
+
+def headline(story: Story) -> str:
+    """The story's title on one line, or what tells the event; never empty."""
+    told = next((d.headline for d in story.item.deliveries if d.headline), "")
+    return _shown(told or (story.article.title if story.article else "")) or "(no title)"
+
+
+def _shown(title: str) -> str:
+    return shortened(one_line(title), _HEADLINE)
+
+
+def _title(title: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
+    """The title, marked where a saved search matches it; a passage of a title that has changed since is left out."""
+    marked = next((p for p in passages if p.field == "title" and one_line(p.text) == title), None)
+    return _pieces(marked) if marked else (Piece(title, marked=False),)
+
+
+def _about(article: Article, story_id: str, settings: Settings, *, with_lead: bool) -> About:
+    return About(
+        url=safe_url(article.address),
+        language=article.language or "",
+        direction=_direction(article.language),
+        outlet=one_line(article.source.name),
+        place=names_in_english.country(article.source.country),
+        published=when(article.published) if article.published else "",
+        lead=_lead(article) if with_lead else "",
+        tags=tuple(_tag(tag, article) for tag in _ordered(article.tags)),
+        news_url=_news_url(story_id, settings),
+        kibana_url=_kibana_url(story_id, settings),
+    )
+
+
+def _direction(language: str | None) -> Literal["ltr", "rtl"]:
+    return "rtl" if language in _RIGHT_TO_LEFT else "ltr"
+
+
+def _other(article: Article) -> OtherView:
+    return OtherView(_shown(article.title), one_line(article.source.name), safe_url(article.address))
+
+
+def _answers(item: Item, recipient: str, links: Links) -> Answers:
+    alerts = ",".join(dict.fromkeys(d.alert_id for d in item.deliveries))
+
+    def say(action: Action) -> str:
+        return links.url(Link(action, recipient, alerts, item.story_id, item.article_id))
+
+    return Answers(relevant=say("relevant"), not_relevant=say("not-relevant"), enough=say("ack"))
+
+
+def _passages(item: Item) -> list[Passage]:
+    """The passages of all its saved searches, each text once, with the marks of all."""
+    marks: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    texts: dict[tuple[str, str], Passage] = {}
+    for passage in (p for d in item.deliveries for p in d.passages):
+        key = (passage.field, passage.text)
+        texts.setdefault(key, passage)
+        marks.setdefault(key, []).extend(passage.marks)
+    return [Passage(p.field, p.text, joined(marks[key])) for key, p in texts.items()]
+
+
+def _quote(passage: Passage) -> Quote:
+    return Quote("" if passage.field == "text" else f"in the {passage.field}", _pieces(passage))
+
+
+def _pieces(passage: Passage) -> tuple[Piece, ...]:
+    pieces, at = [], 0
+    for start, end in passage.marks:
+        pieces += [
+            Piece(visible(passage.text[at:start]), marked=False),
+            Piece(visible(passage.text[start:end]), marked=True),
+        ]
+        at = end
+    pieces.append(Piece(visible(passage.text[at:]), marked=False))
+    return tuple(piece for piece in pieces if piece.text)
+
+
+def _lead(article: Article) -> str:
+    return shortened(one_line(article.summary or article.text), _LEAD)
+
+
+def _ordered(tags: Sequence[Tag]) -> list[Tag]:
+    """Main ones first, then by score, a topic before its sub-topics."""
+    return sorted(tags, key=lambda tag: (tag.level != "main", -tag.score, tag.tag))
+
+
+def _tag(tag: Tag, article: Article) -> TagView:
+    shown: dict[str, Evidence] = {}
+    for evidence in tag.evidence:
+        shown.setdefault(evidence.text.casefold(), evidence)
+    quotes = (in_context(evidence, article) for evidence in list(shown.values())[:2])
+    return TagView(tag_path(tag.tag), tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
+
+
+def in_context(evidence: Evidence, article: Article) -> Passage:
+    """The evidence with some words on either side; alone, if the article has changed since."""
+    text: str = getattr(article, evidence.field)
+    if text[evidence.start : evidence.end] != evidence.text:
+        return Passage(evidence.field, evidence.text, ((0, len(evidence.text)),))
+    start, end = max(evidence.start - _CONTEXT, 0), min(evidence.end + _CONTEXT, len(text))
+    if start:
+        start = evidence.start - len(text[start : evidence.start].partition(" ")[2])
+    if end < len(text):
+        end = evidence.end + len(text[evidence.end : end].rpartition(" ")[0])
+    before = ("… " if start else "") + text[start : evidence.start].replace("\n", " ")
+    after = text[evidence.end : end].replace("\n", " ") + (" …" if end < len(text) else "")
+    return Passage(evidence.field, before + evidence.text + after, ((len(before), len(before) + len(evidence.text)),))
+
+
+def _news_url(story_id: str, settings: Settings) -> str | None:
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/story/{quote(visible(story_id), safe='')}")
+
+
+def _kibana_url(story_id: str, settings: Settings) -> str | None:
+    """Discover on the story, over all that is kept, in our data view; in Kibana's own notation (rison)."""
+    if not settings.kibana_url:
+        return None
+    view = f"dataSource:(dataViewId:'{KIBANA_ARTICLES}',type:dataView)"
+    state = f"({view},query:(language:lucene,query:'story_id:\"{story_id}\"'))"
+    time = f"(time:(from:now-{settings.retention_days + 31}d,to:now))"
+    return safe_url(f"{settings.kibana_url.rstrip('/')}/app/discover#/?_g={time}&_a={quote(state)}")

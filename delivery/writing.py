@@ -1,0 +1,87 @@
+"""From a planned mail to the message that a channel is given: what happened, who says so, why it is sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from alerts import schedule
+from delivery.compose import Mail
+from delivery.links import Action, Link, Links
+from delivery.message import Message, Stories, WatchedBy
+from delivery.story_views import Story, headline, story_view
+from delivery.words import one_line, shortened
+from newswatch.settings import Settings
+
+_SUBJECT = 150
+"""Characters of a subject that a list of mails can show; the message itself has the whole title."""
+
+
+def message_of(mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, *, now: datetime) -> Message:
+    """The message that tells `stories`, which are those of `mail` that can be told; its key is the mail's."""
+    ordered = sorted(stories, key=_by_weight) if mail.kind == "digest" else list(stories)
+    names = _names(mail)
+
+    def url(action: Action, alert_ids: str) -> str:
+        return links.url(Link(action, mail.recipient, alert_ids))
+
+    body = Stories(
+        kind=mail.kind,
+        heading=_heading(mail, len(ordered)),
+        stories=tuple(story_view(story, mail.recipient, settings, links) for story in ordered),
+        watched_by={key: WatchedBy(name, url("unsubscribe", key), url("mute", key)) for key, name in names.items()},
+        stop_these_url=url("unsubscribe", ",".join(names)),
+        stop_all_url=url("unsubscribe", "*"),
+    )
+    return Message(
+        key=mail.key,
+        recipient=mail.recipient,
+        subject=subject(mail, ordered),
+        at=now,
+        sender=settings.mail_name,
+        body=body,
+        reference=mail.reference,
+        thread=mail.thread,
+    )
+
+
+def _names(mail: Mail) -> dict[str, str]:
+    """Id → name of every saved search that the mail answers."""
+    return {d.alert_id: one_line(d.alert_name) for d in mail.deliveries}
+
+
+def subject(mail: Mail, stories: Sequence[Story]) -> str:
+    """One line that says what the mail is about."""
+    first = stories[0]
+    title = headline(first)
+    if mail.kind == "reply":
+        told = mail.thread_subject or shortened(title, _SUBJECT)
+        return told if told.startswith("Re: ") else f"Re: {told}"
+    if mail.kind == "story":
+        return shortened(title, _SUBJECT)
+    names = ", ".join(_names(mail).values())
+    count = f"{len(stories)} {'story' if len(stories) == 1 else 'stories'}"
+    if mail.kind == "digest":
+        return shortened(f"{_period(mail)} digest, {count}: {names}", _SUBJECT)
+    return shortened(f"{count}: {title}", _SUBJECT)
+
+
+def _heading(mail: Mail, count: int) -> str:
+    if mail.kind == "digest":
+        return f"{_period(mail)} digest · {count} {'story' if count == 1 else 'stories'}"
+    if mail.kind == "group":
+        return f"{count} new {'story' if count == 1 else 'stories'}"
+    return "On a story you have been mailed" if mail.kind == "reply" else ""
+
+
+def _period(mail: Mail) -> str:
+    every = {schedule.parse(d.schedule).every for d in mail.deliveries}
+    return next((word.title() for word in ("weekly", "daily", "hourly") if word in every), "News")
+
+
+def _by_weight(story: Story) -> tuple[int, float]:
+    """What most sources report comes first; then the newest."""
+    moment = (
+        story.article.published or story.article.first_seen if story.article else story.item.deliveries[0].created_at
+    )
+    return (-story.sources, -moment.timestamp())
