@@ -1,4 +1,4 @@
-"""From the feed to the mail: how long after a feed shows a story its mail arrives, with the embedded stack.
+"""Measures the latency from feed to mail on the embedded stack: from a story in a feed to the arrival of its mail.
 
     python -m benchmarks.latency --stories 30 --minutes 12
 

@@ -3,11 +3,11 @@
     .venv/bin/python -m benchmarks.match                        # 100 to 10,000 searches, 20,000 older articles
     .venv/bin/python -m benchmarks.match --older 100000 --searches 100 1000 10000 100000
 
-It starts an Elasticsearch of its own and fills it with invented articles whose words are as unevenly frequent as a
-language's (Zipf's law). Three kinds of searches: one or two words; a phrase; heavy ones of ten alternatives, a wildcard
-and an exclusion. One search at a time, as ElastAlert 2 does it, is measured on a sample and scaled up; both ways must
-find the same pairs there. Then the largest batch again with its articles in twelve languages, and again with a broken
-and a slow search among the others.
+It starts an Elasticsearch of its own and fills it with invented articles whose word frequencies follow Zipf's law.
+There are three kinds of searches: one or two words; a phrase; heavy ones of ten alternatives, a wildcard and an
+exclusion. One search at a time, which is how ElastAlert 2 works, is measured on a sample and scaled up; there both ways
+must find the same pairs. Then the largest batch is matched again with articles in twelve languages, and again with a
+broken and a slow search among the others.
 """
 
 from __future__ import annotations

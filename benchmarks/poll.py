@@ -2,13 +2,13 @@
 
 Publishers on 200 addresses of loopback, in a process of their own, serve the feeds (see `poll_publishers.py`). They are
 polled by newswatch's own `plan` and `pull`, with everything stored in an embedded Elasticsearch; by a loop of requests
-and feedparser; by the library `reader`; and by aiohttp and feedparser without storing anything, which is as fast as
-this machine goes. Each contender has a process and rounds of its own, and they take turns. The first round, in which
-every feed is new, is told apart; the figures of the others are medians. Before that newswatch polls the feeds for some
-rounds into indices of another name (`--warm-up 0`: not at all): Java compiles for minutes what it finds itself doing,
-and an Elasticsearch that is used runs for weeks. What its compiler takes during the rounds is counted, and told.
+and feedparser; by the library `reader`; and by aiohttp and feedparser without a store, which is the maximum speed of
+this machine. Each contender has its own process and rounds, and they take turns. The first round, in which every feed
+is new, is reported separately; the figures of the other rounds are medians. Before the rounds, newswatch warms up by
+polling the feeds into other indices (`--warm-up 0` skips this): Java's compiler needs minutes, while an Elasticsearch
+in production runs for weeks. The compiler's CPU time during the rounds is reported too.
 
-`--curve 500 2000 8000 20000` polls so many feeds each, by newswatch only, instead: whether the cost stays linear.
+`--curve 500 2000 8000 20000` instead polls these numbers of feeds, by newswatch only, to check that the cost is linear.
 
 `reader` is installed into a temporary environment, unless `--reader-python` names a Python that has it (with requests
 and feedparser). Only politeness is off: no delay between two requests to one host.

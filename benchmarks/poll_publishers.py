@@ -5,7 +5,7 @@ and serves `/CONTENDER/N` until its standard input is closed; `/CONTENDER/next` 
 nothing but Python.
 
 Of every 100 feeds, 1 is dead, 1 slow, 10 bring five new entries a round, 20 send the same body without any validator,
-and the rest answer 304 to whoever asks conditionally.
+and the rest answer conditional requests with 304.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ WARM_UP = 20
 WRITERS = 2
 LEASE_S = 35
 """Documents as they were sent are kept beside the others, for replicas that lag, until a lease says that none does;
-Elasticsearch renews it every 30 s, and only a merge after that lets go of them, which are a third of the room."""
+Elasticsearch renews it every 30 s, and only a later merge drops them. They take a third of the disk space."""
 STATS_S = 11
 """How long Elasticsearch reports an index's former size."""
 Json = dict[str, Any]

@@ -1,12 +1,12 @@
 """Synthetic but plausible articles, any number of them: the newsroom's own stories, recombined.
 
-Each article opens as one of the stories does and goes on in sentences that a second-order Markov chain over all stories
-of the language has made, with names, places and numbers exchanged for invented ones whose frequencies follow Zipf's
-law: without that long tail a dictionary of terms would be far smaller than real news make it. Tags and entities are
-those that the tagger gives the story it opens with, their evidence found anew in the text. Outlets, countries and hours
-are unevenly frequent; one article in twelve is a copy of an earlier one and shares its story.
+Each article starts like one of the stories and continues with sentences from a second-order Markov chain over all
+stories of the language. Names, places and numbers are replaced by invented ones whose frequencies follow Zipf's law:
+without that long tail the dictionary of terms would be far smaller than that of real news. Tags and entities are the
+tagger's for the first story, with the evidence located in the new text. Outlets, countries and hours are unevenly
+frequent; one article in twelve is a copy of an earlier one and shares its story.
 
-The same seed and the same months give the same articles, in whichever process and order.
+The same seed and the same months give the same articles, in any process and order.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def below(floors: Mapping[str, float], figures: Mapping[str, Figure], under: str
 
 
 def read_floors(path: Path = FLOORS) -> dict[str, float]:
-    """The committed floors; none where there is no file yet."""
+    """The committed floors; empty before the file exists."""
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 

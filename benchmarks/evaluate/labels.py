@@ -39,7 +39,7 @@ Origin = Literal["labelled", "recent_labelled", "before", "written"]
 """Labelled for this evaluation; with the recent articles; before, and tuned on since; or written with its label."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SHORT_SPAN = re.compile(r"(?P<century>20|19)\d\d-(?P<last>1[3-9]|[2-9]\d)")
-"""`2022-23`: what follows is no month."""
+"""`2022-23`: a span of years, not a month."""
 
 
 class LabelError(Exception):
