@@ -14,7 +14,7 @@ from newswatch.alert import SavedSearch
 from newswatch.durations import exact, in_words, typed
 from newswatch.names_in_english import countries, languages
 from newswatch.topics import tag_path
-from search.extract_filters import ExtractedFilters
+from search.lift import ExtractedFilters
 from search.limits import shown
 from web.security import Form
 

@@ -31,7 +31,7 @@ from newswatch.alert import SavedSearch
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.problems import Problem
 from newswatch.topics import tag_path
-from search.extract_filters import extract_filters
+from search.lift import extract_filters
 from search.limits import MAX_CHARS, shown
 from search.syntax import parse
 from store.articles import ArticleStore, values_of

@@ -13,7 +13,7 @@ from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.durations import exact
 from newswatch.topics import tag_path
-from search.extract_filters import extract_filters
+from search.lift import extract_filters
 from search.syntax import parse
 from web.drafts import Draft, changed, choices, draft_from, draft_of, spoken
 from web.render import mails, when
