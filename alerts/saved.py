@@ -26,7 +26,7 @@ from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Level
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.mail_address import mail_address
-from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
+from newswatch.problems import Bulkhead, Problem, reason_of, report_problem
 from search.asking import HeavySearchError, SlowSearchError
 from store.client import Client
 from store.compare_and_set import put, until_written
@@ -161,7 +161,7 @@ def with_fields(search: SavedSearch, fields: Mapping[str, Any]) -> SavedSearch:
     except ValidationError as error:
         faults = error.errors(include_url=False)
         more = [f"and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
-        raise UsageError("; ".join([*map(config.told_of, faults[:_FAULTS]), *more])) from error
+        raise UsageError("; ".join([*map(config.fault_text, faults[:_FAULTS]), *more])) from error
 
 
 class UsageError(NewswatchError):
@@ -283,7 +283,7 @@ class SavedSearches:
         try:
             was = self._find(search.id)
         except DocumentError as error:
-            set_aside(problem_of(error))  # a user's change may be in it: it is not written over
+            report_problem(problem_of(error))  # a user's change may be in it: it is not written over
             return False
         if was is not None and was.value.get("seed", "") in ("", mark):
             return False

@@ -10,7 +10,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.errors import DocumentError
-from newswatch.problems import set_aside
+from newswatch.problems import report_problem
 from store.compare_and_set import put
 from store.documents import Document, Stored, dump, load, problem_of, read, stored
 from store.names import Names
@@ -72,7 +72,7 @@ class NoticeStore:
         try:
             told = read(hit, read_told)
         except DocumentError as error:
-            set_aside(problem_of(error))
+            report_problem(problem_of(error))
             told = Told()
         return replace(told, place=stored(None, hit))
 

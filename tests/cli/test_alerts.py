@@ -343,6 +343,6 @@ def test_a_bad_item_of_the_file_is_told_and_costs_itself(run: Run, tmp_path: Pat
     path = tmp_path / "alerts.yaml"
     path.write_text(path.read_text() + "  - {id: bad, name: B, recipients: [a@b.c], throttle: 99999999d}\n")
     listed = " ".join(lines(run("alerts", "list")))
-    assert "bad is passed over" in listed
+    assert "bad is skipped" in listed
     assert "31d at most" in listed
     assert "ice The ice glacier instant ann@reader.example" in listed

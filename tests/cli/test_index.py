@@ -46,7 +46,7 @@ def test_status_shows_the_slices(run: Run, names: Names) -> None:
 
 
 def test_upgrade_then_upkeep(run: Run, names: Names) -> None:
-    assert "Every slice is of this version" in run("upgrade").output
+    assert "Every slice has the current version" in run("upgrade").output
     done = json.loads(run("upgrade", "--all", "--json").stdout)
     assert (done["new"], done["articles"]) == (f"{names.articles}-2026.03-g2", 1)
     # The one before was replaced only now, and stays a day.

@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from ingest.assemble import assemble
-from ingest.bounds import ID_CHARS, MAX_PROBLEMS, told
+from ingest.bounds import ID_CHARS, MAX_PROBLEMS, bounded_problems
 from ingest.formats.drafts import Draft, drafted, finish
 from ingest.guard import refusal
 from ingest.parse import parse
@@ -101,7 +101,7 @@ def sitemap(odd: str) -> bytes:
     return f"<?xml version='1.0'?><urlset {names}>{one('Odd', odd)}{good}</urlset>".encode()
 
 
-NO_URL = "is no http(s) URL: dropped"
+NO_URL = "is not an http(s) URL: dropped"
 CASES: dict[str, Case] = {
     # ── the hosts of links
     "a host with an empty label": Case(link("http://a..b.example/x"), NO_URL),
@@ -345,7 +345,7 @@ def test_problems_without_end_are_counted() -> None:
     problems: list[str] = []
     drafted(range(1_000), draft, problems)
     assert len(problems) == 1_000
-    said = told(problems)
+    said = bounded_problems(problems)
     assert len(said) == MAX_PROBLEMS + 1
     assert said[-1] == f"{1_000 - MAX_PROBLEMS} more problems"
 

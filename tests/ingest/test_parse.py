@@ -131,7 +131,7 @@ def test_json_feed() -> None:
     assert (entry.id, entry.url, entry.title) == ("7", "https://news.example/sieben", "Sieben & acht")
     assert (entry.content, entry.authors, entry.image) == ("Eins\nzwei", ("Eva",), "https://news.example/7.png")
     assert entry.published == datetime(2026, 1, 14, 6, tzinfo=UTC)
-    assert parsed.problems == ("1 items are no objects: dropped",)
+    assert parsed.problems == ("1 items are not objects: dropped",)
 
 
 def test_news_sitemap() -> None:

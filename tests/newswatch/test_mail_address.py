@@ -95,7 +95,7 @@ def test_addresses(text: str, address: str) -> None:
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
 def test_no_addresses(text: str) -> None:
-    with pytest.raises(ValueError, match="is no mail address: ") as caught:
+    with pytest.raises(ValueError, match="is not a mail address: ") as caught:
         mail_address(text)
     assert len(str(caught.value)) < 2 * MOST_CHARS
     assert "\n" not in str(caught.value)
@@ -122,7 +122,7 @@ def allowed(text: str) -> str | None:
     try:
         return mail_address(text)
     except ValueError as error:
-        if "is no mail address" not in str(error):
+        if "is not a mail address" not in str(error):
             raise
         return None
 
@@ -144,7 +144,7 @@ def sent_and_read_again(address: str) -> None:
 
 @pytest.mark.parametrize("name", ["operator", "mail_from"])
 def test_settings_refuse_what_is_no_address(name: str) -> None:
-    with pytest.raises(ValidationError, match="is no mail address: "):
+    with pytest.raises(ValidationError, match="is not a mail address: "):
         Settings(**{name: "newsroom <a@b.example>"})
     assert getattr(Settings(**{name: "o'brien@Reader.example"}), name) == "o'brien@reader.example"
 
