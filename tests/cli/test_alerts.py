@@ -320,7 +320,10 @@ HOSTILE = [
     (["search", "nato", "--watch", "--every", "nan"], "--every"),
     (["explain", "ice", "http://a..b.example/x"], "a..b.example"),
     (["explain", "ice", "nonsense"], "give the article's whole address"),
-    (["alerts", "ack", "foo", "--to", "ann@reader.example"], "'foo' is no absolute http(s) URL: give the article's"),
+    (
+        ["alerts", "ack", "foo", "--to", "ann@reader.example"],
+        "'foo' is not an absolute http(s) URL: give the article's",
+    ),
     (["alerts", "ack", "http://[", "--to", "ann@reader.example"], "http://["),
 ]
 
