@@ -129,7 +129,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         ),
         (
             "org.elasticsearch.http.BindHttpException: Failed to bind to 127.0.0.1:9200",
-            "Elasticsearch can't listen on its port, something else does already; stop that or choose another port.",
+            "Elasticsearch can't listen on its port, because something else does; stop that or choose another port.",
         ),
         (
             "Error occurred during initialization of VM\nCould not reserve enough space for 99999999KB object heap",

@@ -285,7 +285,7 @@ def test_the_command_runs_it_detached_and_ends_it(settings: Settings) -> None:
         assert json.loads(newswatch("mails", "--json").stdout)["subject"] == "to be listed"
         second = newswatch("up", "--no-elasticsearch", "--no-airflow")
         assert second.returncode == 5
-        assert "A stack runs in" in second.stderr
+        assert "A stack is already running in" in second.stderr
     finally:
         assert newswatch("down").stdout.strip() == "Stopped."
     time.sleep(0.1)
