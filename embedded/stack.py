@@ -350,8 +350,8 @@ def is_embedded_elasticsearch(settings: Settings) -> bool:
     """Whether the settings mean the embedded node: one address, plain HTTP on this machine, without credentials."""
     url = urlsplit(settings.elasticsearch_urls[0])
     credentials = settings.elasticsearch_api_key or settings.elasticsearch_username
-    one = len(settings.elasticsearch_urls) == 1
-    return one and url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
+    is_single = len(settings.elasticsearch_urls) == 1
+    return is_single and url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
 
 
 def is_embedded_mail(settings: Settings) -> bool:

@@ -89,24 +89,24 @@ def _common(written: str) -> datetime | None:
             return in_utc(datetime.fromisoformat(written))
         except ValueError:
             return None  # 24:00, which is a valid time, and others that are not
-    found = _RFC_822.fullmatch(written)
-    if not found or found[2].lower() not in calendar_names.ENGLISH_MONTHS or int(found[4]) > 23 or int(found[6]) > 59:
+    match = _RFC_822.fullmatch(written)
+    if not match or match[2].lower() not in calendar_names.ENGLISH_MONTHS or int(match[4]) > 23 or int(match[6]) > 59:
         return None
-    day, month, year = int(found[1]), calendar_names.ENGLISH_MONTHS[found[2].lower()], int(found[3])
-    zone = offset_of(found[7], found[8], found[9]) if found[7] else UTC
+    day, month, year = int(match[1]), calendar_names.ENGLISH_MONTHS[match[2].lower()], int(match[3])
+    zone = offset_of(match[7], match[8], match[9]) if match[7] else UTC
     if zone is None:
         return None
-    return datetime(year, month, day, int(found[4]), int(found[5]), int(found[6]), tzinfo=zone).astimezone(UTC)
+    return datetime(year, month, day, int(match[4]), int(match[5]), int(match[6]), tzinfo=zone).astimezone(UTC)
 
 
 def _epoch(written: str) -> datetime | None:
     """Seconds or milliseconds since 1970, unless the number can be a date and time in digits."""
-    found = _EPOCH.fullmatch(written)
-    if not found:
+    match = _EPOCH.fullmatch(written)
+    if not match:
         return None
-    if not found[2] and _COMPACT_MINUTE.fullmatch(found[1]):
+    if not match[2] and _COMPACT_MINUTE.fullmatch(match[1]):
         raise _NoDateError("can be seconds since 1970, or a date in digits")
-    return datetime.fromtimestamp(float(written) / (1_000 if found[2] else 1), UTC)
+    return datetime.fromtimestamp(float(written) / (1_000 if match[2] else 1), UTC)
 
 
 # ── everything else ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -210,25 +210,25 @@ class _Written:
 
     def _take(self, pattern: re.Pattern[str], stand_in: str = " ") -> re.Match[str] | None:
         """The first match of `pattern`, which is removed from `rest`."""
-        found = pattern.search(self.rest)
-        if found:
-            self.rest = f"{self.rest[: found.start()]}{stand_in}{self.rest[found.end() :]}"
-        return found
+        match = pattern.search(self.rest)
+        if match:
+            self.rest = f"{self.rest[: match.start()]}{stand_in}{self.rest[match.end() :]}"
+        return match
 
     def _take_numeric_day(self) -> None:
-        if found := self._take(_EAST_ASIAN):
-            era, year, month, day = found.groups()
+        if match := self._take(_EAST_ASIAN):
+            era, year, month, day = match.groups()
             self.days = [(int(year) + (_REIWA if era else 0), int(month), int(day))]
-        elif found := self._take(_YEAR_FIRST):
-            self.days = [(int(found[1]), int(found[3]), int(found[4]))]
-        elif found := self._take(_VIETNAMESE):
-            self.days = [(int(found[3]), int(found[2]), int(found[1]))]
-        elif found := self._take(_YEAR_LAST):
-            self.days = self._both_orders(int(found[1]), int(found[3]), int(found[4]), found[2])
-        elif found := self._take(_COMPACT):
-            self.days = [(int(found[1]), int(found[2]), int(found[3]))]
-            if found[4]:
-                self._set_time(int(found[4]), int(found[5]), int(found[6] or 0))
+        elif match := self._take(_YEAR_FIRST):
+            self.days = [(int(match[1]), int(match[3]), int(match[4]))]
+        elif match := self._take(_VIETNAMESE):
+            self.days = [(int(match[3]), int(match[2]), int(match[1]))]
+        elif match := self._take(_YEAR_LAST):
+            self.days = self._both_orders(int(match[1]), int(match[3]), int(match[4]), match[2])
+        elif match := self._take(_COMPACT):
+            self.days = [(int(match[1]), int(match[2]), int(match[3]))]
+            if match[4]:
+                self._set_time(int(match[4]), int(match[5]), int(match[6] or 0))
 
     def _both_orders(self, first: int, second: int, year: int, separator: str) -> list[Day]:
         """Day and month in the possible orders: 06.07. is July everywhere, 06/07 is not."""
@@ -244,8 +244,8 @@ class _Written:
 
     def _take_time(self) -> None:
         for pattern in _CLOCKS:
-            while found := self._take(pattern, _TIME):
-                self._set_time(*_clock(found))
+            while match := self._take(pattern, _TIME):
+                self._set_time(*_clock(match))
             if self.time is not None:
                 break
         self.rest = _BEFORE_TIME.sub(" ", self.rest)
@@ -263,10 +263,10 @@ class _Written:
             if zone_named(area, datetime(2000, 1, 15, 12), self.hints) is not None:
                 self.names.append(area)
                 self.rest = self.rest.replace(area, " ", 1)
-        while found := self._take(_OFFSET):
-            zone = offset_of(found[1], found[2], found[3])
+        while match := self._take(_OFFSET):
+            zone = offset_of(match[1], match[2], match[3])
             if zone is None:
-                raise _NoDateError(f"has the time zone {found[0].strip()}, which does not exist")
+                raise _NoDateError(f"has the time zone {match[0].strip()}, which does not exist")
             self.offsets.add(zone)
 
     def _zone(self, local: datetime) -> tzinfo:
@@ -306,9 +306,9 @@ class _Written:
         return word == word.upper() or not weekdays(word, self.hints.language)
 
     def _set_weekday(self, word: str) -> bool:
-        found = weekdays(word, self.hints.language)
-        self.weekdays = (self.weekdays & found if self.weekdays else found) or self.weekdays
-        return bool(found)
+        days = weekdays(word, self.hints.language)
+        self.weekdays = (self.weekdays & days if self.weekdays else days) or self.weekdays
+        return bool(days)
 
     def _take_comments(self, comments: str) -> None:
         """Read the brackets behind a time without a zone; behind one with a zone they only repeat it."""
@@ -366,13 +366,13 @@ def _normal(written: str) -> str:
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", written).translate(_MINUS))
     digits = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in plain)
     split = _DASHED.sub(r"\1 \2 \3", _GO_CLOCK.sub("", " ".join(digits.split())))
-    clear = _COMPACT_TIME.sub(lambda found: " " + ":".join(part for part in found.groups() if part), split)
+    clear = _COMPACT_TIME.sub(lambda match: " " + ":".join(part for part in match.groups() if part), split)
     return _WEEKDAY_NUMBER.sub(" ", clear)
 
 
-def _clock(found: re.Match[str]) -> tuple[int, int, int, str]:
+def _clock(match: re.Match[str]) -> tuple[int, int, int, str]:
     """Hours (in 24), minutes, seconds and their fraction."""
-    parts = found.groupdict()
+    parts = match.groupdict()
     hours = int(parts["hour"])
     morning, evening = parts.get("am1") or parts.get("am2"), parts.get("pm1") or parts.get("pm2")
     if (morning and hours > 12) or (evening == "晚上" and hours == 12) or (morning and evening):
@@ -395,10 +395,10 @@ def _is_filler(word: str) -> bool:
 
 
 def _month(word: str, language: str | None) -> frozenset[int]:
-    found = months(word, language)
-    if not found and word.startswith("ב"):  # Hebrew writes `in` as the first letter of the word
-        found = months(word[1:], language)
-    return found
+    numbers = months(word, language)
+    if not numbers and word.startswith("ב"):  # Hebrew writes `in` as the first letter of the word
+        numbers = months(word[1:], language)
+    return numbers
 
 
 def _phrases(text: str, language: str | None) -> Iterator[str]:

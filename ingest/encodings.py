@@ -53,8 +53,8 @@ BROKEN_SHARE: Final = 0.001
 
 def charset_of(content_type: str | None) -> str | None:
     """The label in a Content-Type, as written; None if there is none."""
-    found = _CHARSET.search(content_type or "")
-    return found[1] if found else None
+    match = _CHARSET.search(content_type or "")
+    return match[1] if match else None
 
 
 def mostly_utf8(body: bytes) -> bytes | None:
@@ -74,8 +74,9 @@ def mostly_utf8(body: bytes) -> bytes | None:
 
 def decoded(body: bytes, content_type: str | None) -> bytes | str:
     """The page as text; unchanged, for the parser to guess, if no label is given or none can be right."""
-    if (found := _as_unicode(body)) is not None:
-        return found
+    unicode_text = _as_unicode(body)
+    if unicode_text is not None:
+        return unicode_text
     for codec in _labels(body, content_type):
         text = _read(body, codec)
         if text is not None:

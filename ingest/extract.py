@@ -126,15 +126,15 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     published = _published(facts.published or _dated_line(tree, title, hints), now, hints, problems)
     shown, buttons = boilerplate.lines_of(tree), [boilerplate.visible_text(each) for each in tree.iter("button")]
     scripts = [f"{script.get('src') or ''} {script.text or ''}"[:SCRIPT_CHARS] for script in tree.iter("script")]
-    found = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
+    article_text = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
     everything = "\n".join([*shown, *buttons])
-    page = walls.Shown((title, facts.document_title), found, everything, tuple(scripts))
+    page = walls.Shown((title, facts.document_title), article_text, everything, tuple(scripts))
     status, why = walls.verdict(page, free=facts.free, words=facts.word_count)
     if walls.is_wall_text(page):
-        found = ""
+        article_text = ""
     return Extracted(
         title=text.one_line(title),
-        text=walls.without_gate(found) if status == "paywall" else found,
+        text=walls.without_gate(article_text) if status == "paywall" else article_text,
         authors=tuple(facts.authors),
         published=published,
         language=head.language,
@@ -170,12 +170,12 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
     document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
     raw = text.tidy((document.text if document else "") or "")
     raw = raw.translate(str.maketrans(_STAND_INS, _JOINERS)) if kept else raw
-    found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
-    if len(found) < 0.5 * len(facts.article_body):
-        found = facts.article_body
-    if len(found) < walls.SHELL_CHARS:
-        found = max(found, _from_scripts(scripts), key=len)
-    return boilerplate.with_standfirst(found, facts.descriptions, shown) if found else ""
+    article_text = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
+    if len(article_text) < 0.5 * len(facts.article_body):
+        article_text = facts.article_body
+    if len(article_text) < walls.SHELL_CHARS:
+        article_text = max(article_text, _from_scripts(scripts), key=len)
+    return boilerplate.with_standfirst(article_text, facts.descriptions, shown) if article_text else ""
 
 
 def _with_stand_ins(tree: etree._Element) -> bool:

@@ -47,8 +47,8 @@ def end_of_head(received: bytes | bytearray, seen: int = 0) -> int:
     previous response with one too many.
     """
     start = len(received) - len(received.lstrip(b"\r\n")) if seen < _LONGEST_END else seen - _LONGEST_END
-    found = _END.search(received, start) if start < len(received) else None
-    return found.end() if found else -1
+    match = _END.search(received, start) if start < len(received) else None
+    return match.end() if match else -1
 
 
 def is_no_head(received: bytes | bytearray) -> bool:
@@ -59,14 +59,14 @@ def is_no_head(received: bytes | bytearray) -> bool:
 
 def length_of(head: bytes) -> int | None:
     """The body's length according to a mended head; None if it gives none."""
-    found = _MENDED_LENGTH.search(head)
-    return int(found[1]) if found else None
+    match = _MENDED_LENGTH.search(head)
+    return int(match[1]) if match else None
 
 
 def is_interim(received: bytes | bytearray) -> bool:
     """Whether `received` begins with a head that another follows: 1xx, except 101 (RFC 9110, 15.2)."""
-    found = _STATUS_LINE.match(received)
-    return found is not None and found[3].startswith(b"1") and found[3] != b"101"
+    match = _STATUS_LINE.match(received)
+    return match is not None and match[3].startswith(b"1") and match[3] != b"101"
 
 
 def mended(head: bytes) -> bytes:
