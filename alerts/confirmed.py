@@ -62,10 +62,10 @@ def confirmed(
         brought[story_id]._replace(article_id=article_id).matches(search_id)
         for search_id, story_id, article_id in firsts
     ]
-    known = {(match.alert_id, match.article_id) for match in told}
+    known = {(match.saved_search_id, match.article_id) for match in told}
     least = {search.id: search.min_sources for search in searches}
-    later = [m for m in own if counts.get(m.story_id, 0) >= least[m.alert_id]]
-    return Confirmed((*told, *(m for m in later if (m.alert_id, m.article_id) not in known)), failed)
+    later = [m for m in own if counts.get(m.story_id, 0) >= least[m.saved_search_id]]
+    return Confirmed((*told, *(m for m in later if (m.saved_search_id, m.article_id) not in known)), failed)
 
 
 def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[Found]:

@@ -22,9 +22,9 @@ class Found(NamedTuple):
     fetched_at: datetime | None
     indexed_at: datetime | None
 
-    def matches(self, alert_id: str) -> Match:
+    def matches(self, saved_search_id: str) -> Match:
         """That the saved search matches it."""
-        return Match(alert_id, *self)
+        return Match(saved_search_id, *self)
 
 
 def found(hit: Mapping[str, Any]) -> Found:

@@ -135,8 +135,8 @@ def match_batch(
     waiting = [search for search in watching if search.min_sources > 1]
     if waiting:
         ids = {search.id for search in waiting}
-        sure = confirmed(es, names, batch, waiting, tuple(match for match in matches if match.alert_id in ids))
-        matches = [*(match for match in matches if match.alert_id not in ids), *sure.matches]
+        sure = confirmed(es, names, batch, waiting, tuple(match for match in matches if match.saved_search_id in ids))
+        matches = [*(match for match in matches if match.saved_search_id not in ids), *sure.matches]
         failed |= sure.failed
     for search_id, why in failed.items():
         if search_id not in faultless and not walls.has("search", search_id):

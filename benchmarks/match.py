@@ -137,7 +137,9 @@ def measure(es: Elasticsearch, batch: Batch, searches: list[SavedSearch], runs: 
         assert len(report.failed) == faulty, report.failed
     theirs, pairs = one_at_a_time(es, batch, searches)
     sample = {search.id for search in searches[:SAMPLE]}
-    assert pairs == sum(match.alert_id in sample for match in report.matches), "the two ways find different pairs"
+    assert pairs == sum(match.saved_search_id in sample for match in report.matches), (
+        "the two ways find different pairs"
+    )
     ours, peak = statistics.median(taken), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
     return f"{len(report.matches):,} | {ours:.2f} | {theirs:.1f} | {theirs / ours:.0f} | {peak:.0f} |"
 

@@ -197,7 +197,7 @@ def test_the_parts_find_what_the_whole_finds(
     report = match_batch(es, names, batch, searches)
     found: dict[str, set[str]] = {search.id: set() for search in searches}
     for match in report.matches:
-        found[match.alert_id].add(match.article_id)
+        found[match.saved_search_id].add(match.article_id)
     apart = 0
     for search, (fails, wanted) in zip(searches, _whole(es, names, batch.seq_from, searches), strict=True):
         assert (search.id in report.failed) == fails, search.query
