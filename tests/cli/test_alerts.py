@@ -90,7 +90,7 @@ def test_add_edit_show_mute_remove(run: Run, es: Elasticsearch, names: Names) ->
 
 REFUSED = [
     ("add ice --to a@b.c", "already"),
-    ("add oak --to nobody", "no mail address"),
+    ("add oak --to nobody", "not a mail address"),
     ("add oak", "recipients"),
     ("add oak --to a@b.c --query (oak", "can't be parsed"),
     ("add oak --to a@b.c --query tree:oak", "don't have"),
@@ -160,7 +160,7 @@ def test_trial_against_a_version(run: Run, press: Press) -> None:
     run("alerts", "edit", "ice", "--query", "glacier OR orchard")
     run("alerts", "edit", "ice", "--query", "orchard OR lantern")
     told = lines(run("alerts", "test", "ice", "--against", "2"))
-    assert "Against version 2: 1 the same, 1 more, 1 less." in told
+    assert "Against version 2: 1 the same, 1 more, 1 fewer." in told
     assert any(line.startswith("+") and "lantern" in line for line in told)
     assert any(line.startswith("-") and "glacier" in line for line in told)
 

@@ -58,7 +58,7 @@ def test_what_was_set_aside_is_told_the_last_first(run: Run, quarantine: Quarant
     assert told.index("search nato") < told.index("entry guid-1") < told.index("feed ledger")
     assert "no [title]" in told
     assert "feed courier · parse · 1 h ago · 2 times since" in told
-    assert "→ It mails nobody until it is corrected" in told
+    assert "→ It sends no mails until it is corrected" in told
 
 
 @slow

@@ -61,7 +61,7 @@ def test_the_tags_that_an_edit_gives_are_counted_and_told_as_json(run: Run, tmp_
 
 
 def test_what_a_dry_run_shows_is_then_written(run: Run, es: Elasticsearch, names: Names) -> None:
-    assert "Write it with newswatch retag." in run("--dry-run").output
+    assert "Apply the change with newswatch retag." in run("--dry-run").output
     written = run()
     assert "1 articles tagged" in written.output
     assert "1 changed." in written.output
