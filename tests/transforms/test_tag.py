@@ -490,9 +490,13 @@ def test_what_the_shipped_taxonomy_makes_of_words_with_two_meanings(tagger: Tagg
 
 def test_a_subtopic_has_the_same_level_whether_its_words_come_once_or_twice(tagger: Tagger) -> None:
     opening = "NATO ministers opened their meeting in Brussels on Thursday and NATO praised the host city. "
-    filler = "The delegations walked through the rain to a hall that was built for an exhibition of trams. " * 8
-    late = "Burden-sharing came up at NATO after lunch. Several ministers asked NATO for fair burden-sharing. "
-    text = opening + filler + late + "NATO said that allies spend more on burden-sharing than last year."
+    filler = "".join(
+        f"Delegation {n} walked through the rain to a hall that was built for a show of trams. " for n in range(9)
+    )
+    late = (
+        "Burden-sharing came up after lunch. Several asked for burden-sharing. One spoke of burden-sharing at length."
+    )
+    text = opening + filler + late
     once = tagger.tag(title="NATO ministers meet in Brussels", text=text, language="en")
     twice = tagger.tag(title="NATO ministers meet in Brussels", summary=text, text=text, language="en")
     levels = [(tag.tag, tag.level) for tag in once.tags]
