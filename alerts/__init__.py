@@ -1,1 +1,1 @@
-"""Saved searches: what a batch matches and why, what there is to tell, what they would have matched."""
+"""Saved searches: matching batches, spikes and silences, explanations, backtests."""

@@ -1,7 +1,7 @@
-"""What a saved search's values may be: one table of bounds, told in the error with the field and what was given. Pure.
+"""The bounds of a saved search's values, in one table; errors name the field, the value and the bound. Pure.
 
-The form, `alerts.yaml` and the command line are held against it (`alerts.saved.AlertSpec`). What was stored before
-there were bounds is not refused but set aside as far as it can't be worked with (`unusable`).
+The form, `alerts.yaml` and the command line are checked against it (`alerts.saved.AlertSpec`). Searches stored before
+the bounds existed are accepted, unless they can't be run (`unusable`): those are quarantined.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from search.lucene import as_lucene
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The least and the most of a value."""
+    """The minimum and maximum of a value."""
 
     least: float
     most: float
     unit: str
-    """Of both: characters, items, seconds, years."""
+    """Unit of both: characters, items, seconds, years."""
 
 
 BOUNDS: Final = {
@@ -52,11 +52,11 @@ BOUNDS: Final = {
     "catch_up": Bound(1, 3_660 * 86_400, "seconds"),
     "moment": Bound(2000, 2200, "year"),
 }
-"""Field → its bounds. `item` is each of `sources` and `kinds`; `moment` the years of `mute_until` and `expires_at`."""
+"""Field → its bounds. `item` holds for each of `sources` and `kinds`, `moment` for `mute_until` and `expires_at`."""
 
 
 def chars(field: str) -> int:
-    """The most characters that a text may have."""
+    """The maximum number of characters of a text."""
     return int(BOUNDS[field].most)
 
 
@@ -64,16 +64,16 @@ def duration(field: str, text: str) -> int:
     """Seconds in `90s`, `30m`, `2h`, `7d` or `1w`, within the field's bounds.
 
     Raises:
-        ValueError: it is no duration, or beyond the bounds.
+        ValueError: it is not a duration, or out of bounds.
     """
     return within(field, schedule.duration(text), text)
 
 
 def within(field: str, seconds: int, given: str) -> int:
-    """The seconds, if they are within the field's bounds.
+    """The seconds, checked against the field's bounds.
 
     Raises:
-        ValueError: they are not; with the bound.
+        ValueError: they are out of bounds; the message names the bound.
     """
     bound = BOUNDS[field]
     if seconds < bound.least:
@@ -87,41 +87,43 @@ def moment(given: datetime) -> datetime:
     """A date and time in UTC; one without a zone is UTC.
 
     Raises:
-        ValueError: its year is out of bounds, so that it could not be reckoned with.
+        ValueError: its year is out of bounds, so that date arithmetic could overflow.
     """
     bound = BOUNDS["moment"]
     if not bound.least <= given.year <= bound.most:
-        raise ValueError(f"{given.isoformat()} is out of bounds: the years {bound.least:g} to {bound.most:g} are taken")
+        raise ValueError(
+            f"{given.isoformat()} is out of bounds: the years {bound.least:g} to {bound.most:g} are allowed"
+        )
     return in_utc(given)
 
 
 def count(field: str, items: Sized) -> None:
-    """Refuse a list that is too long; pydantic would read all of it first.
+    """Check the length of a list, before pydantic reads all of it.
 
     Raises:
-        ValueError: with the number of items and the bound.
+        ValueError: it is too long; the message names the number of items and the bound.
     """
     bound = BOUNDS[field]
     if len(items) > bound.most:
-        raise ValueError(f"{len(items):,} are given, {bound.most:,} at most are taken")
+        raise ValueError(f"it has {len(items):,} items; the maximum is {bound.most:,}")
 
 
 def unusable(search: SavedSearch) -> str:
-    """Why a stored saved search can't be worked with; empty if it can.
+    """Why a stored saved search can't be run; empty if it can.
 
-    Texts and lists longer than would be taken today do no harm; lengths of time, dates, a schedule or a query can.
+    Texts and lists beyond today's bounds do no harm; durations, dates, schedules and queries can.
     """
     try:
         check_length(search.query)
         check_cost(as_lucene(search.query))
-        if search.schedule != "instant":  # as most are: there may be a hundred thousand of them
+        if search.schedule != "instant":  # the common case, with up to 100,000 searches
             schedule.parse(search.schedule)
         if not 0 <= search.throttle_s <= _MOST_THROTTLE:
-            raise ValueError(f"throttle: {search.throttle_s:g} seconds are beyond {exact(_MOST_THROTTLE)}")
+            raise ValueError(f"throttle: {search.throttle_s:g} seconds exceed the maximum of {exact(_MOST_THROTTLE)}")
         if not 0 <= search.silence_s <= _MOST_SILENCE:
-            raise ValueError(f"silence: {search.silence_s:g} seconds are beyond {exact(_MOST_SILENCE)}")
+            raise ValueError(f"silence: {search.silence_s:g} seconds exceed the maximum of {exact(_MOST_SILENCE)}")
     except (QueryError, ValueError, OverflowError, TypeError, AttributeError) as error:
-        return f"{str(error).rstrip('.')}. It is not run until it is corrected and saved anew."
+        return f"{str(error).rstrip('.')}. The search is not run until it is corrected and saved again."
     return ""
 
 

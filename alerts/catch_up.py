@@ -1,7 +1,7 @@
-"""What came in while a saved search was switched off, for whoever wants it told after all.
+"""Finds what a saved search missed while it was disabled, on request.
 
-A search that is switched off is not matched, and switching it on again mails nothing of what came meanwhile. On request
-that is looked for in the archive and owed; the outbox takes each story once, so that asking again repeats nothing.
+A disabled search is not matched, and enabling it again mails nothing that came in meanwhile. On request, those articles
+are searched in the archive and enqueued. The outbox accepts each story once, so that a second request repeats nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
-from alerts.hits import SOURCE, all_found
+from alerts.hits import SOURCE, matched_articles
 from alerts.query import to_query
 from alerts.saved import Change
 from newswatch.alert import Match, SavedSearch
@@ -22,23 +22,23 @@ from store.reading import every
 
 
 def off_since(history: Sequence[Change]) -> datetime | None:
-    """When the search was last switched off; None: never."""
+    """When the search was last disabled; None: never."""
     return next((c.replaced_at for c in reversed(history) if c.search.enabled and "enabled" in c.fields), None)
 
 
 def missed(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> tuple[Match, ...]:
-    """What `search` matches of what came in or was edited since then, in ingest order.
+    """The matches of `search` among articles that were indexed or edited since `since`, in ingest order.
 
     Raises:
         QueryError: its query can't be run, takes too long or needs too much.
         StoreError: Elasticsearch can't search now.
     """
     es.indices.refresh(index=names.articles)
-    numbered = sorted(_numbered(es, names, search, since), key=lambda one: one[0])
+    matches = [match for _, match in sorted(_numbered(es, names, search, since), key=lambda pair: pair[0])]
     if search.min_sources > 1:
-        counts = independent_sources(es, names.articles, sorted({match.story_id for _, match in numbered}))
-        numbered = [one for one in numbered if counts.get(one[1].story_id, 0) >= search.min_sources]
-    return tuple(match for _, match in numbered)
+        counts = independent_sources(es, names.articles, sorted({match.story_id for match in matches}))
+        matches = [match for match in matches if counts.get(match.story_id, 0) >= search.min_sources]
+    return tuple(matches)
 
 
 def _numbered(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> Iterator[tuple[int, Match]]:
@@ -46,5 +46,5 @@ def _numbered(es: Elasticsearch, names: Names, search: SavedSearch, since: datet
     query = {"bool": {"filter": [to_query(search), recent]}}
     with answering(es, names.articles, search.query):
         hits = list(every(impatient(es), names.articles, query, source=SOURCE))
-    for seq, found in all_found(hits):
-        yield seq, found.matches(search.id)
+    for seq, article in matched_articles(hits):
+        yield seq, article.match(search.id)

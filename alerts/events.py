@@ -1,4 +1,4 @@
-"""What saved searches have to tell that is about no article, such as that far more is written than usual."""
+"""Events of saved searches that concern no single article, such as a spike."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ def events(
     bulkhead: Bulkhead | None = None,
     resting: Collection[str] = (),
 ) -> list[Event]:
-    """What those of the searches that aren't matched batch by batch have to tell at this moment.
+    """The events at `now` of the searches that are not matched batch by batch.
 
-    A search that can't be run is set aside in `bulkhead`, the others are worked on; one that is `resting` is not run.
+    A search that can't be run becomes a problem in `bulkhead`, and the others are run. One in `resting` is not run.
     """
     walls = bulkhead or Bulkhead("match")
-    watching = [(search, look) for search in searches if search.id not in resting and (look := KINDS[search.kind].look)]
+    looks = ((search, KINDS[search.kind].look) for search in searches if search.id not in resting)
+    watching = [(search, look) for search, look in looks if look]
     if not watching or not es.indices.exists_alias(name=names.articles):
         return []
     es.indices.refresh(index=names.articles)
-    found = (walls.attempt("search", s.id, partial(_event, es, names, s, look, now)) for s, look in watching)
-    return [event for event in found if event]
+    results = (walls.attempt("search", s.id, partial(_event, es, names, s, look, now)) for s, look in watching)
+    return [event for event in results if event]
 
 
 def _event(es: Elasticsearch, names: Names, search: SavedSearch, look: Look, now: datetime) -> Event | None:

@@ -21,48 +21,49 @@ from store.names import Names
 
 
 @dataclass(frozen=True, slots=True)
-class Clause:
-    """One condition of a saved search."""
+class CheckedClause:
+    """One condition of a saved search, and whether the article meets it."""
 
     text: str
     holds: bool
     part: bool = False
-    """A word or phrase of the query: not a condition by itself, but where a near miss shows."""
+    """A word or phrase of the query: not a condition by itself, but it shows near misses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why it matches, or does not."""
+    """Why a saved search matches an article, or does not."""
 
     article: Article
     matches: bool
-    clauses: tuple[Clause, ...]
+    clauses: tuple[CheckedClause, ...]
 
     @property
-    def nearest_miss(self) -> tuple[Clause, ...]:
-        """The conditions that would have to hold besides."""
+    def nearest_miss(self) -> tuple[CheckedClause, ...]:
+        """The conditions that do not hold."""
         return tuple(clause for clause in self.clauses if not clause.holds and not clause.part)
 
 
 def explain(es: Elasticsearch, names: Names, search: SavedSearch, article_id: str) -> Explanation:
-    """Hold the article against each condition of the saved search.
+    """Check the article against each condition of the saved search.
 
     Raises:
-        NewswatchError: there is no such article, or a condition takes too long.
+        NewswatchError: the article is not in the index, or a condition takes too long.
     """
     article = ArticleStore(es, names).get([article_id]).get(article_id)
     if article is None:
         raise NewswatchError("That article was never indexed: is its feed polled, and did it carry the article?")
     es.indices.refresh(index=names.articles)
     clauses = tuple(
-        Clause(text, _holds(es, names, article_id, text, query), part) for text, query, part in conditions(search)
+        CheckedClause(text, _holds(es, names, article_id, text, query), part)
+        for text, query, part in conditions(search)
     )
     matches = _holds(es, names, article_id, search.query, to_query(search))
     if search.min_sources > 1:
         story_id = article.story_id or article.id
         sources = independent_sources(es, names.articles, [story_id])[story_id]
-        told = f"{search.min_sources} independent sources or more report the story: {sources} by now"
-        clauses = (*clauses, Clause(told, sources >= search.min_sources))
+        text = f"at least {search.min_sources} independent sources report the story: {sources} so far"
+        clauses = (*clauses, CheckedClause(text, sources >= search.min_sources))
         matches = matches and clauses[-1].holds
     return Explanation(article, matches, clauses)
 
@@ -74,33 +75,34 @@ def _holds(es: Elasticsearch, names: Names, article_id: str, typed: str, query: 
     except SlowSearchError:
         raise
     except QueryError:
-        return False  # such as a word of a query that is no query by itself
+        return False  # such as a part of a query that is not valid on its own
 
 
 def conditions(search: SavedSearch) -> list[tuple[str, Query, bool]]:
-    """Each condition of a saved search as words and as a query; what its query consists of as parts. Pure."""
-    found: list[tuple[str, Query, bool]] = []
+    """(text, query, is part) for each condition of a saved search, and for each part of its query. Pure."""
+    listed: list[tuple[str, Query, bool]] = []
     for query in to_query(search).get("bool", {}).get("filter", ()):
         if "query_string" in query:
-            found.append((f"query {search.query.strip()}", query, False))
-            said = _parts(search.query)
-            found += [(part, text_query(part), True) for part in said if len(said) > 1]
+            listed.append((f"query {search.query.strip()}", query, False))
+            query_parts = _parts(search.query)
+            if len(query_parts) > 1:
+                listed += [(part, text_query(part), True) for part in query_parts]
         else:
-            found.append((_said(query), query, False))
-    return found
+            listed.append((_in_words(query), query, False))
+    return listed
 
 
 def _parts(query: str) -> list[str]:
     try:
         return parts(as_lucene(query))
     except QuerySyntaxError:
-        return []  # saved before such queries were refused: the query as a whole is a condition all the same
+        return []  # saved before such queries were rejected: only the query as a whole is checked
 
 
 _NAMES = {one.field: one.noun for one in FILTERS.values() if one.field and one.noun} | {"tags_main": "main tag"}
 
 
-def _said(query: Query) -> str:
+def _in_words(query: Query) -> str:
     ((kind, body),) = query.items()
     ((field, value),) = body.items()
     if kind == "range":

@@ -1,4 +1,4 @@
-"""Where an article matches: passages with the matching characters marked."""
+"""Finds where articles match: passages with the matching characters marked."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from store.names import Names
 
 FIELDS: tuple[TextField, ...] = ("title", "summary", "text")
 _PAGE = 50
-"""Documents highlighted by one search: a text is analysed anew for each."""
+"""Documents highlighted by one search, which analyzes each text again."""
 _SEARCHES = 20
 """Searches in one `_msearch`."""
 
 Wanted = tuple[str, Query, str | None, str]
-"""Id of the saved search, its query, language and id of the article."""
+"""Id of the saved search, its query, language of the article, id of the article."""
 Place = tuple[str, str]
 """Id of the saved search and of the article."""
 
 
 def highlights(es: Elasticsearch, names: Names, wanted: Iterable[Wanted]) -> dict[Place, tuple[Passage, ...]]:
-    """The passages for each pair that has some; a pair whose highlighting fails has none, but stays a match."""
+    """The passages of each pair that has some. A pair whose highlighting fails has none, but stays a match."""
     requests = list(_requests(wanted))
-    found: dict[Place, tuple[Passage, ...]] = {}
-    for at in range(0, len(requests), _SEARCHES):
-        found |= _ask(es, names, requests[at : at + _SEARCHES])
-    return found
+    highlighted: dict[Place, tuple[Passage, ...]] = {}
+    for start in range(0, len(requests), _SEARCHES):
+        highlighted |= _ask(es, names, requests[start : start + _SEARCHES])
+    return highlighted
 
 
 def _requests(wanted: Iterable[Wanted]) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -42,11 +42,11 @@ def _requests(wanted: Iterable[Wanted]) -> Iterable[tuple[str, dict[str, Any]]]:
     def group(item: Wanted) -> tuple[str, str]:
         return item[0], analyzer_of(item[2])
 
-    for (alert_id, analyzer), items in groupby(sorted(wanted, key=lambda w: (*group(w), w[3])), key=group):
+    for (search_id, analyzer), items in groupby(sorted(wanted, key=lambda w: (*group(w), w[3])), key=group):
         pairs = list(items)
-        for at in range(0, len(pairs), _PAGE):
-            ids = [article_id for _, _, _, article_id in pairs[at : at + _PAGE]]
-            yield alert_id, _body(pairs[0][1], analyzer, ids)
+        for start in range(0, len(pairs), _PAGE):
+            ids = [article_id for _, _, _, article_id in pairs[start : start + _PAGE]]
+            yield search_id, _body(pairs[0][1], analyzer, ids)
 
 
 def _body(query: Query, analyzer: str, ids: Sequence[str]) -> dict[str, Any]:
@@ -66,15 +66,16 @@ def _ask(
     try:
         answers = impatient(es).msearch(searches=lines)["responses"]
     except (ApiError, ConnectionTimeout):
-        # Highlights are dear to a reader but not worth a match: ask one by one, and go without where that fails too.
+        # A failed highlight must not cost the match: ask one by one, and go without where that fails too.
         if len(requests) == 1:
             return {}
-        return {place: found for request in requests for place, found in _ask(es, names, [request]).items()}
+        singly = (_ask(es, names, [request]) for request in requests)
+        return {place: passages_ for answer in singly for place, passages_ in answer.items()}
     if len(answers) != len(requests):
         raise AssertionError(f"{len(requests)} questions to _msearch, {len(answers)} answers")
     return {
-        (alert_id, hit["_id"]): passages(hit.get("highlight", {}))
-        for (alert_id, _), answer in zip(requests, answers, strict=True)
+        (search_id, hit["_id"]): passages(hit.get("highlight", {}))
+        for (search_id, _), answer in zip(requests, answers, strict=True)
         for hit in answer.get("hits", {}).get("hits", [])
     }
 

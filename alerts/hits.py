@@ -1,4 +1,4 @@
-"""What is read of an article that saved searches match: enough to tell of it later. Pure."""
+"""The facts of a matched article that a delivery needs. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from newswatch.alert import Match
 from store.documents import read, readable
 
 SOURCE = ["seq", "story_id", "published", "provenance.fetched_at", "indexed_at"]
-"""The fields that are read."""
+"""The fields to request."""
 
 
-class Found(NamedTuple):
+class MatchedArticle(NamedTuple):
     """An article, its story, and when it was published, fetched and indexed."""
 
     article_id: str
@@ -22,37 +22,37 @@ class Found(NamedTuple):
     fetched_at: datetime | None
     indexed_at: datetime | None
 
-    def matches(self, alert_id: str) -> Match:
-        """That the saved search matches it."""
-        return Match(alert_id, *self)
+    def match(self, saved_search_id: str) -> Match:
+        """The match of the saved search with this article."""
+        return Match(saved_search_id, *self)
 
 
-def found(hit: Mapping[str, Any]) -> Found:
-    """Of a hit with the fields of `SOURCE`; an article without a story is one.
+def matched_article(hit: Mapping[str, Any]) -> MatchedArticle:
+    """The article of a hit with the fields of `SOURCE`; an article without a story is a story of its own.
 
     Raises:
         DocumentError: a time or the story of the article can't be read.
     """
-    return read(hit, _found)
+    return read(hit, _article)
 
 
-def all_found(hits: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, Found]]:
-    """Ingest number and what was read of each hit; an article that can't be read is set aside."""
-    for _, (seq, one) in readable(hits, _numbered):
-        yield seq, one
+def matched_articles(hits: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, MatchedArticle]]:
+    """Ingest number and article of each hit; an unreadable article is quarantined."""
+    for _, (seq, article) in readable(hits, _numbered):
+        yield seq, article
 
 
-def _numbered(article_id: str, source: Mapping[str, Any]) -> tuple[int, Found]:
-    return int(source["seq"]), _found(article_id, source)
+def _numbered(article_id: str, source: Mapping[str, Any]) -> tuple[int, MatchedArticle]:
+    return int(source["seq"]), _article(article_id, source)
 
 
-def _found(article_id: str, source: Mapping[str, Any]) -> Found:
+def _article(article_id: str, source: Mapping[str, Any]) -> MatchedArticle:
     moments = (source.get("published"), source.get("provenance", {}).get("fetched_at"), source.get("indexed_at"))
     published, fetched, indexed = (_moment(moment) if moment else None for moment in moments)
     story = source.get("story_id") or article_id
     if not isinstance(story, str):
-        raise TypeError(f"story_id: {story!r} is no text")
-    return Found(article_id, story, published, fetched, indexed)
+        raise TypeError(f"story_id: {story!r} is not a text")
+    return MatchedArticle(article_id, story, published, fetched, indexed)
 
 
 def _moment(text: str) -> datetime:

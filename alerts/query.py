@@ -1,4 +1,4 @@
-"""A saved search as an Elasticsearch query, and a plain word on what is wrong with one."""
+"""Converts a saved search to an Elasticsearch query, and checks that Elasticsearch can run it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _UNMAPPED = re.compile(r"unmapped fields? \[([^\]]+)\]|failed to find field \[([
 
 
 def to_query(search: SavedSearch) -> Query:
-    """The query that finds what `search` watches; it only filters, so that nothing need be scored. Pure.
+    """The Elasticsearch query of `search`. It consists of filters only, so that nothing is scored. Pure.
 
-    A phrase finds here what it finds in Kibana: there is no `quote_field_suffix`, which Kibana doesn't set either.
+    A phrase matches the same as in Kibana, which sets no `quote_field_suffix` either.
 
     Raises:
-        TooCostlyError: its query asks for more than one may (`search.limits`).
+        TooCostlyError: its query exceeds the limits of a query (`search.limits`).
     """
     filters = filters_of(search)
     if search.query.strip():
@@ -38,7 +38,7 @@ def to_query(search: SavedSearch) -> Query:
 
 
 def marking_query(search: SavedSearch) -> Query:
-    """`to_query` for marking what matched in a mail; of a search beyond the limits nothing is marked. Pure."""
+    """`to_query` for highlighting in a mail; nothing is highlighted for a query beyond the limits. Pure."""
     try:
         return to_query(search)
     except TooCostlyError:
@@ -46,9 +46,9 @@ def marking_query(search: SavedSearch) -> Query:
 
 
 def filters_of(search: SavedSearch) -> list[Query]:
-    """What `search` asks for beside its words. Pure."""
+    """The filters of `search`, without its query. Pure."""
     if not (search.languages or search.countries or search.sources or search.kinds or search.tags):
-        return []  # as most: there may be a hundred thousand of them
+        return []  # the common case, with up to 100,000 searches
     lists = (
         ("language", search.languages),
         ("source.country", search.countries),
@@ -65,11 +65,11 @@ def _tag_filters(tag: TagFilter, min_score: float) -> list[Query]:
 
 
 def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
-    """Refuse a search that Elasticsearch can't run, or whose query names a field that doesn't exist.
+    """Check that Elasticsearch can run the search, and that its query names only existing fields.
 
     Raises:
-        QueryError: with the query and a mark under the place; or a sentence on what it asks too much of.
-        StoreError: Elasticsearch is in trouble of its own.
+        QueryError: it can't be run; the message points at the place in the query, or says what it has too much of.
+        StoreError: Elasticsearch is unavailable.
     """
     query = to_query(search)
     _some_slice(es, names)
@@ -78,19 +78,19 @@ def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
     with answering(es, names.articles, search.query):
         answer = impatient(es).indices.validate_query(index=names.articles, query=query, explain=True, rewrite=True)
     for explanation in answer.get("explanations", []):
-        if found := _UNMAPPED.search(str(explanation)):
-            raise QueryError(_no_such_field(search.query, found[1] or found[2]))
+        if unmapped := _UNMAPPED.search(str(explanation)):
+            raise QueryError(_unknown_field(search.query, unmapped[1] or unmapped[2]))
 
 
 def _some_slice(es: Elasticsearch, names: Names) -> None:
-    """A query can only be checked against an index: before the first article there is none, so make this month's."""
+    """Create this month's slice if there is none yet, because a query can only be checked against an index."""
     if es.indices.exists_alias(name=names.articles):
         return
     create_slice(es, names, f"{datetime.now(UTC):%Y.%m}")
 
 
-def _no_such_field(query: str, field: str) -> str:
-    """A field that isn't mapped matches nothing, in silence: the analyst would wait for mails for ever."""
-    at = max(query.find(f"{field}:"), 0)
-    told = f"The query names a field {shown(field)} that articles don't have"
-    return f"{told}:\n{pointed_at(query, at, at + 1)}"
+def _unknown_field(query: str, field: str) -> str:
+    """The message for an unmapped field. It would silently match nothing, and the analyst would wait for mails."""
+    start = max(query.find(f"{field}:"), 0)
+    fault = f"The query names a field {shown(field)} that articles don't have"
+    return f"{fault}:\n{pointed_at(query, start, start + 1)}"

@@ -1,8 +1,8 @@
-"""Saved searches that failed lately and rest: each failure doubles the time until the search is run again.
+"""Back-off for failing saved searches: each failure doubles the time until the search is run again.
 
-A search that takes Elasticsearch's patience (`alerts.match.PATIENCE_S`) at every run, once a minute and for each batch
-that waits for it, would cost more than all the others together. The quarantine holds how often it failed and when. A
-search that was saved anew since then does not rest.
+A search that runs into the time-out (`alerts.match.PATIENCE_S`) once a minute, and for each batch that waits for it,
+would cost more than all other searches together. The quarantine records how often it failed and when. A search that
+was saved since its last failure does not rest.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from store.quarantine import Quarantine, moment
 log = logging.getLogger(__name__)
 
 FIRST_REST: Final = timedelta(minutes=1)
-"""After the first failure."""
+"""Rest after the first failure."""
 LONGEST_REST: Final = timedelta(hours=2)
-"""A batch waits a day for a search that failed, so that it is tried a dozen times at least."""
+"""A batch waits a day for a failed search, so that the search is tried at least a dozen times."""
 _PAGE: Final = 1_000
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Rests:
-    """Which saved searches rest, and which are tried again after a failure."""
+    """The saved searches that rest, and those that are tried again after a failure."""
 
     resting: Mapping[str, str] = field(default_factory=dict)
-    """Id → why it failed, and until when it rests."""
+    """Id → why the search failed, and until when it rests."""
     tried_again: frozenset[str] = frozenset()
 
 
 def rests(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now: datetime) -> Rests:
-    """Those of the searches that failed while they were matched; one that was saved anew since is tried again.
+    """The searches that failed in matching: resting, or tried again. One saved since its failure is tried again.
 
-    Where the quarantine can't be read, nobody rests: it must not keep the searches from being matched.
+    If the quarantine can't be read, no search rests, so that matching goes on.
     """
     try:
         return _rests(es, names, searches, now)
     except ApiError as error:
-        log.warning("No search rests, as the quarantine can't be read: %s", error)
+        log.warning("The quarantine can't be read, so no search rests: %s", error)
         return Rests({}, frozenset())
 
 
@@ -64,7 +64,7 @@ def _rests(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now
     known = {wanted[hit["_id"]]: _until(hit["_source"]) for hit in hits if hit["_id"] in wanted}
     changed = _changed(es, names, list(known))
     resting = {
-        search_id: f"{why} It rests until {end:%Y-%m-%d %H:%M} UTC, and is then tried on what came meanwhile."
+        search_id: f"{why} It rests until {end:%Y-%m-%d %H:%M} UTC, and is then run on what came in meanwhile."
         for search_id, (failed_at, end, why) in known.items()
         if end > now and changed.get(search_id, failed_at) <= failed_at
     }
@@ -72,35 +72,35 @@ def _rests(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now
 
 
 def recovered(es: Elasticsearch, names: Names, ids: Iterable[str]) -> None:
-    """Forget that these searches ever failed: they were run without fault."""
+    """Delete the problems of these searches, which ran without a failure."""
     quarantine = Quarantine(es, names)
     for search_id in ids:
         quarantine.dismiss(Problem("search", search_id, "").id)
 
 
 def _until(document: Mapping[str, Any]) -> tuple[datetime, datetime, str]:
-    """When it failed last, when its rest ends, and why; long ago for a document that doesn't say."""
+    """When the search failed last, when its rest ends, and why; long ago if the document can't be read."""
     try:
-        at, count = moment(document["at"]), int(document.get("count", 1))
-        return at, at + rest_after(count), str(document.get("reason", ""))
+        failed_at, count = moment(document["at"]), int(document.get("count", 1))
+        return failed_at, failed_at + rest_after(count), str(document.get("reason", ""))
     except (KeyError, TypeError, ValueError, OverflowError):
         return _LONG_AGO, _LONG_AGO, ""
 
 
 def rest_after(failures: int) -> timedelta:
-    """How long a search rests after it has failed so often. Pure."""
+    """How long a search rests after that many failures. Pure."""
     doublings = min(max(failures - 1, 0), 20)
     return min(timedelta(seconds=FIRST_REST.total_seconds() * 2**doublings), LONGEST_REST)
 
 
 def _changed(es: Elasticsearch, names: Names, ids: list[str]) -> dict[str, datetime]:
-    """Id of a saved search → when it was saved last."""
+    """Id of a saved search → when it was last saved."""
     if not ids:
         return {}
-    found: dict[str, datetime] = {}
+    changed: dict[str, datetime] = {}
     for doc in es.mget(index=names.searches, ids=ids, source_includes=["changed_at"])["docs"]:
         try:
-            found[doc["_id"]] = moment(doc["_source"]["changed_at"])
+            changed[doc["_id"]] = moment(doc["_source"]["changed_at"])
         except (KeyError, TypeError, ValueError):
             continue
-    return found
+    return changed

@@ -1,4 +1,4 @@
-"""Saved searches: in `config/alerts.yaml` to begin with, in Elasticsearch from then on."""
+"""Saved searches: seeded from `config/alerts.yaml`, kept in Elasticsearch."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ log = logging.getLogger(__name__)
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 AddressRule = Callable[[str], str]
-"""Gives the recipient's address in a text, or raises a ValueError. The channels' rule lies later on the line
-(`delivery.channels.registry.parse_address`) and is handed in."""
+"""Returns the recipient's address in a text, or raises a ValueError. The channels' rule
+(`delivery.channels.registry.parse_address`) is passed in, because `alerts` must not import `delivery`."""
 _FAULTS = 20
-"""Wrong fields of a form that are told one by one."""
+"""Maximum number of wrong fields of a form to report individually."""
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -63,8 +63,8 @@ def _is_schedule(text: str) -> str:
 def _is_kind(name: str) -> str:
     if name not in KINDS:
         *others, last = map(repr, KINDS)
-        told = f"Input should be {', '.join(others)} or {last}"
-        raise PydanticCustomError("literal_error", "{told}", {"told": told})
+        message = f"Input should be {', '.join(others)} or {last}"
+        raise PydanticCustomError("literal_error", "{message}", {"message": message})
     return name
 
 
@@ -75,7 +75,7 @@ def _is_recipient(text: str, info: ValidationInfo) -> str:
 
 
 def _lasts(field: str) -> AfterValidator:
-    """Checks a length of time against the field's bounds, and leaves it as it is written."""
+    """Checks a duration against the field's bounds, and keeps it as written."""
 
     def checked(text: str) -> str:
         bounds.duration(field, text)
@@ -85,7 +85,7 @@ def _lasts(field: str) -> AfterValidator:
 
 
 def _at_most(field: str) -> BeforeValidator:
-    """Refuses a list that is too long before each of its items is looked at."""
+    """Rejects a list that is too long before its items are validated."""
 
     def checked(items: Any) -> Any:
         if isinstance(items, list | tuple):
@@ -104,7 +104,7 @@ Moment = Annotated[datetime, AfterValidator(bounds.moment)]
 
 
 class TagSpec(BaseModel):
-    """A tag an article must carry."""
+    """A tag that an article must carry."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -113,7 +113,7 @@ class TagSpec(BaseModel):
 
 
 class AlertSpec(BaseModel):
-    """One item of `alerts.yaml`. To be validated with the context `{"recipient": AddressRule}`."""
+    """One saved search in `alerts.yaml`. Validate it with the context `{"recipient": AddressRule}`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -146,7 +146,7 @@ class AlertSpec(BaseModel):
     note: Annotated[str, _long("note")] = ""
 
     def search(self) -> SavedSearch:
-        """This item as a `SavedSearch`."""
+        """The item as a `SavedSearch`."""
         fields = self.model_dump(exclude={"throttle", "silence", "tags", "recipients"})
         return SavedSearch(
             **fields,
@@ -166,10 +166,10 @@ class AlertList(BaseModel):
 
 
 def with_fields(search: SavedSearch, fields: Mapping[str, Any], recipient: AddressRule) -> SavedSearch:
-    """The saved search with these fields of `alerts.yaml` set, checked as the file is.
+    """The saved search with these fields of `alerts.yaml` set, validated as the file is.
 
     Raises:
-        UsageError: a field has a value that it can't have; every such field is named.
+        UsageError: a field has an invalid value; the message names every such field.
     """
     was = dump(search) | {"throttle": f"{search.throttle_s}s", "silence": f"{search.silence_s}s"}
     known = {name: value for name, value in was.items() if name in AlertSpec.model_fields}
@@ -182,7 +182,7 @@ def with_fields(search: SavedSearch, fields: Mapping[str, Any], recipient: Addre
 
 
 class UsageError(NewswatchError):
-    """A value that a saved search can't have was given."""
+    """An invalid value for a saved search."""
 
     exit_code = 2
 
@@ -191,7 +191,7 @@ def load_alerts(path: Path, recipient: AddressRule) -> tuple[SavedSearch, ...]:
     """The saved searches listed in the file at `path`, in its order, disabled ones too.
 
     Raises:
-        ConfigError: the file can't be read, breaks the schema, or gives an id twice; it names the line.
+        ConfigError: the file can't be read, does not fit the schema, or repeats an id; the message names the line.
     """
     searches = tuple(spec.search() for spec in config.load(path, AlertList, context={"recipient": recipient}).alerts)
     seen: dict[str, int] = {}
@@ -199,28 +199,28 @@ def load_alerts(path: Path, recipient: AddressRule) -> tuple[SavedSearch, ...]:
         first = seen.setdefault(search.id, index)
         if first != index:
             here, there = _line(path, index), _line(path, first)
-            raise ConfigError(path, here, f"line {here}: the id {search.id} stands already in line {there}")
+            raise ConfigError(path, here, f"line {here}: the id {search.id} is already used in line {there}")
     return searches
 
 
 @dataclass(frozen=True, slots=True)
 class EntryFault:
-    """An item of the file that can't be used."""
+    """An invalid item of the file."""
 
     subject: str
-    """Its id; where it has none that can be read, its place."""
+    """Its id; its position if it has no valid id."""
     error: ConfigError
 
 
 def read_alerts(path: Path, recipient: AddressRule) -> tuple[tuple[SavedSearch, ...], tuple[EntryFault, ...]]:
-    """The file's saved searches item by item: those that can be used, and what is wrong with each of the others.
+    """The file's valid saved searches, and the faults of the others.
 
     Raises:
-        ConfigError: the file as a whole can't be used: it can't be read, is no YAML, or holds no list of alerts.
+        ConfigError: the file can't be read, is not YAML, or has no list of alerts.
     """
     root, data = config.document(path)
     if not isinstance(data, dict) or not isinstance(data.get("alerts"), list) or len(data) > 1:
-        config.load(path, AlertList, context={"recipient": recipient})  # says what is wrong
+        config.load(path, AlertList, context={"recipient": recipient})  # raises an error that says what is wrong
     searches: dict[str, SavedSearch] = {}
     faults: list[EntryFault] = []
     for index, item in enumerate(data["alerts"]):
@@ -231,15 +231,17 @@ def read_alerts(path: Path, recipient: AddressRule) -> tuple[tuple[SavedSearch, 
             continue
         if search.id in searches:
             line = config.line_of(root, ("alerts", index))
-            twice = ConfigError(path, line, f"line {line}: the id {search.id} is given twice; the first one stands")
+            twice = ConfigError(path, line, f"line {line}: the id {search.id} is given twice; the first item is used")
             faults.append(EntryFault(f"{search.id} (line {line})", twice))
         searches.setdefault(search.id, search)
     return tuple(searches.values()), tuple(faults)
 
 
 def _subject(item: Any, index: int) -> str:
-    found = item.get("id") if isinstance(item, dict) else None
-    return found if isinstance(found, str) and re.fullmatch(ID, found) else f"alerts.yaml, item {index + 1}"
+    search_id = item.get("id") if isinstance(item, dict) else None
+    if isinstance(search_id, str) and re.fullmatch(ID, search_id):
+        return search_id
+    return f"alerts.yaml, item {index + 1}"
 
 
 def _line(path: Path, index: int) -> int:
@@ -251,7 +253,7 @@ def _line(path: Path, index: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A version of a saved search that is no longer in force: who replaced it, when, and which fields."""
+    """An earlier version of a saved search: who replaced it, when, and which fields changed."""
 
     search: SavedSearch
     replaced_at: datetime
@@ -268,21 +270,21 @@ class SavedSearches:
     def seed_from_file(
         self, path: Path, recipient: AddressRule, bulkhead: Bulkhead, *, now: datetime | None = None
     ) -> int:
-        """`seed` with the file at `path`, item by item: what is wrong costs the item alone and is set aside.
+        """`seed` from the file at `path`, item by item; an invalid item becomes a problem, and the others are seeded.
 
-        A file that can't be used at all leaves every saved search as it is stored. Returns how many were written.
+        If the whole file is invalid, every saved search stays as stored. Returns how many were written.
 
         Raises:
-            StoreError, elastic_transport's errors: Elasticsearch is in trouble.
+            StoreError, elastic_transport's errors: Elasticsearch is unavailable.
         """
         try:
             searches, faults = read_alerts(path, recipient)
         except ConfigError as error:
-            log.error("The saved searches stay as they are stored: %s", error)
+            log.error("The saved searches stay as stored: %s", error)
             bulkhead.note(Problem("search", path.name, reason_of(error), "seed"))
             return 0
         for fault in faults:
-            log.error("An item of the file is passed over: %s", fault.error)
+            log.error("An item of the file is skipped: %s", fault.error)
             bulkhead.note(Problem("search", fault.subject, reason_of(fault.error), "seed"))
         moment = now or datetime.now(UTC)
         return sum(
@@ -290,10 +292,10 @@ class SavedSearches:
         )
 
     def seed(self, searches: Iterable[SavedSearch], *, now: datetime | None = None) -> int:
-        """Create those that don't exist; update those whose file version changed and that no user has changed since.
+        """Create the missing searches; update those that changed in the file and that no user has changed.
 
-        Returns how many were written. One whose query can't be run is written too, as a problem, and not matched: it
-        must not keep the others from being matched.
+        Returns how many were written. A search whose query can't be run is written with its problem and not matched, so
+        that it does not keep the others from being matched.
         """
         return sum(self._seed(search, now or datetime.now(UTC)) for search in searches)
 
@@ -302,7 +304,7 @@ class SavedSearches:
         try:
             was = self._find(search.id)
         except DocumentError as error:
-            set_aside(problem_of(error))  # a user's change may be in it: it is not written over
+            set_aside(problem_of(error))  # it may hold a user's change, so it is not overwritten
             return False
         if was is not None and was.value.get("seed", "") in ("", mark):
             return False
@@ -310,10 +312,10 @@ class SavedSearches:
         try:
             check(self._es, self._names, search)
         except (SlowSearchError, HeavySearchError) as error:
-            log.warning("%s is saved all the same, and set aside if matching is slow too: %s", search.id, error)
+            log.warning("%s is saved anyway, and quarantined if matching it is slow too: %s", search.id, error)
         except QueryError as error:
             problem = str(error)
-        # Where another seeder or a user was quicker, theirs stands.
+        # If another worker or a user was faster, their version stays.
         return self._write(search, was, by="config/alerts.yaml", seed=mark, now=now, problem=problem) is not None
 
     def all(self) -> tuple[SavedSearch, ...]:
@@ -323,46 +325,45 @@ class SavedSearches:
         return tuple(sorted(values(hits, read_search), key=lambda search: search.id))
 
     def enabled(self, *, now: datetime | None = None) -> tuple[SavedSearch, ...]:
-        """Those to be matched: enabled and not expired. A muted one is matched too, and its mails are suppressed."""
+        """The searches to be matched: enabled, not expired, runnable. A muted one is matched, its mails suppressed."""
         moment, problems = now or datetime.now(UTC), self.problems()
         live = (s for s in self.all() if s.enabled and s.id not in problems)
         return tuple(s for s in live if s.expires_at is None or s.expires_at > moment)
 
     def problems(self) -> dict[str, str]:
-        """Id of each saved search that can't be run → why."""
+        """Id of each saved search that can't be run → the reason."""
         self._es.indices.refresh(index=self._index)
         hits = every(self._es, self._index, {"exists": {"field": "problem"}})
         return {hit["_id"]: str(hit["_source"]["problem"]) for hit in hits}
 
-    def get(self, alert_id: str) -> SavedSearch:
+    def get(self, saved_search_id: str) -> SavedSearch:
         """The saved search, in real time.
 
         Raises:
-            NewswatchError: there is none of that id, or it can't be read.
+            NewswatchError: no search has that id, or its document can't be read.
         """
-        found = self._found(alert_id)
-        return read_search(found.id, found.value)
+        document = self._existing(saved_search_id)
+        return read_search(document.id, document.value)
 
-    def of(self, alert_ids: Iterable[str]) -> dict[str, SavedSearch]:
-        """Those of the saved searches that exist, by id and in real time; one that can't be read is set aside."""
-        hits = get_hits(self._es, self._index, (alert_id for alert_id in alert_ids if alert_id))
+    def of(self, saved_search_ids: Iterable[str]) -> dict[str, SavedSearch]:
+        """The existing saved searches by id, in real time; an unreadable one is quarantined."""
+        hits = get_hits(self._es, self._index, filter(None, saved_search_ids))
         return {search.id: search for search in values(hits, read_search)}
 
-    def history(self, alert_id: str) -> tuple[Change, ...]:
-        """The versions before the one in force, oldest first; one that can't be read is left out, and set aside."""
-        found = self._found(alert_id)
-        kept = found.value.get("history", [])
-        versions = enumerate(kept if isinstance(kept, list) else [kept])
-        hits = ({"_index": found.index, "_id": f"{found.id} history {n}", "_source": item} for n, item in versions)
-        return tuple(values(hits, lambda _, item: load(Change, item)))
+    def history(self, saved_search_id: str) -> tuple[Change, ...]:
+        """The versions before the one in force, oldest first; an unreadable one is left out, and quarantined."""
+        document = self._existing(saved_search_id)
+        versions = enumerate(_as_list(document.value.get("history", [])))
+        hits = ({"_index": document.index, "_id": f"{document.id} history {n}", "_source": v} for n, v in versions)
+        return tuple(values(hits, lambda _, version: load(Change, version)))
 
     def save(self, search: SavedSearch, *, by: str, now: datetime | None = None) -> SavedSearch:
-        """Create or change a saved search on a user's behalf; a change that changes nothing makes no new version.
+        """Create or change a saved search on a user's behalf; without a difference there is no new version.
 
         Raises:
             QueryError: Elasticsearch can't run the query, or it names a field that doesn't exist.
-            DocumentError: what is stored under its id can't be read, and stays as it is.
-            StoreError: somebody else keeps changing it.
+            DocumentError: the document stored under its id can't be read, and stays unchanged.
+            StoreError: others keep changing it.
         """
 
         def attempt() -> SavedSearch | None:
@@ -371,38 +372,38 @@ class SavedSearches:
             changed = _changed(before, search) if before else tuple(_ASKED)
             if before is not None and not changed:
                 return before
-            # A search that can't be run can be muted, switched off or given other recipients all the same.
-            asks_anew = not _ASKED.isdisjoint(changed) or (search.enabled and "enabled" in changed)
-            if asks_anew:
+            # A search that can't be run can still be muted, disabled or given other recipients.
+            must_run = not _ASKED.isdisjoint(changed) or (search.enabled and "enabled" in changed)
+            if must_run:
                 check(self._es, self._names, search)
-            problem = "" if asks_anew or was is None else str(was.value.get("problem", ""))
+            problem = "" if must_run or was is None else str(was.value.get("problem", ""))
             return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC), problem=problem)
 
         return until_written(attempt, lambda: f"Saved search {search.id} keeps being changed by others: try again.")
 
-    def delete(self, alert_id: str) -> None:
-        """Forget the saved search; its deliveries stay.
+    def delete(self, saved_search_id: str) -> None:
+        """Delete the saved search; its deliveries stay.
 
         Raises:
-            NewswatchError: there is none of that id.
+            NewswatchError: no search has that id.
         """
-        if get_hit(self._es, self._index, alert_id) is None:
-            raise _none(alert_id)
-        self._es.delete(index=self._index, id=alert_id, refresh=True)
+        if get_hit(self._es, self._index, saved_search_id) is None:
+            raise _unknown(saved_search_id)
+        self._es.delete(index=self._index, id=saved_search_id, refresh=True)
 
-    def _find(self, alert_id: str) -> Stored[Document] | None:
-        """The document, which can be read; None: there is none.
+    def _find(self, saved_search_id: str) -> Stored[Document] | None:
+        """The document, checked to be readable; None if it does not exist.
 
         Raises:
             DocumentError: it can't be read.
         """
-        return get_one(self._es, self._index, alert_id, _readable)
+        return get_one(self._es, self._index, saved_search_id, _readable)
 
-    def _found(self, alert_id: str) -> Stored[Document]:
-        found = self._find(alert_id)
-        if found is None:
-            raise _none(alert_id)
-        return found
+    def _existing(self, saved_search_id: str) -> Stored[Document]:
+        document = self._find(saved_search_id)
+        if document is None:
+            raise _unknown(saved_search_id)
+        return document
 
     def _write(
         self,
@@ -414,11 +415,10 @@ class SavedSearches:
         now: datetime,
         problem: str = "",
     ) -> SavedSearch | None:
-        """The saved search in its new version; None: somebody else was there first."""
+        """Write the saved search in its new version, and return it; None: another worker wrote first."""
         before = read_search(was.id, was.value) if was else None
         search = replace(search, version=before.version + 1 if before else 1)
-        history = was.value.get("history", []) if was else []
-        history = list(history) if isinstance(history, list) else [history]
+        history = _as_list(was.value.get("history", []) if was else [])
         if before:
             history.append(dump(Change(before, now, by, _changed(before, search))))
         document = _document(search, history, by=by, seed=seed, now=now)
@@ -447,22 +447,27 @@ def _document(search: SavedSearch, history: list[Document], *, by: str, seed: st
     return shown | stamp | {"definition": dump(search), "history": history}
 
 
-def _none(alert_id: str) -> NewswatchError:
-    return NewswatchError(f"There is no saved search {alert_id!r}: `newswatch alerts list` shows them.")
+def _as_list(history: Any) -> list[Any]:
+    """The versions in a document; an edit by hand, or Kibana, may have left a single one without its list."""
+    return [*history] if isinstance(history, list) else [history]
 
 
-def read_search(alert_id: str, document: Mapping[str, Any]) -> SavedSearch:
-    """The saved search of a document; whether it can be worked with, `alerts.bounds.unusable` says. Pure."""
+def _unknown(saved_search_id: str) -> NewswatchError:
+    return NewswatchError(f"There is no saved search {saved_search_id!r}: `newswatch alerts list` shows them.")
+
+
+def read_search(saved_search_id: str, document: Mapping[str, Any]) -> SavedSearch:
+    """The saved search of a document; `alerts.bounds.unusable` checks whether it can be run. Pure."""
     search = load(SavedSearch, {"query": "", "name": ""} | dict(document["definition"]))
-    require_id(alert_id, search.id)
+    require_id(saved_search_id, search.id)
     if search.kind not in KINDS:
         raise ValueError(f"kind: {search.kind!r} is none of {', '.join(KINDS)}")
     return search
 
 
-def _readable(alert_id: str, document: Mapping[str, Any]) -> Document:
-    """The document of a saved search, which can be read. Pure."""
-    read_search(alert_id, document)
+def _readable(saved_search_id: str, document: Mapping[str, Any]) -> Document:
+    """The document of a saved search, checked to be readable. Pure."""
+    read_search(saved_search_id, document)
     return dict(document)
 
 
@@ -472,10 +477,10 @@ def _changed(before: SavedSearch, after: SavedSearch) -> tuple[str, ...]:
 
 
 _ASKED = frozenset(("query", "tags", "languages", "countries", "sources", "kinds", "min_score", "min_sources", "kind"))
-"""Fields that say what Elasticsearch is asked."""
+"""Fields on which the Elasticsearch query depends."""
 
 
 def _fingerprint(search: SavedSearch) -> str:
-    """Changes when the file's version of the saved search does."""
+    """A hash that changes when the search's definition in the file changes."""
     plain = json.dumps(dump(replace(search, version=1)), sort_keys=True)
     return hashlib.sha256(plain.encode()).hexdigest()[:16]

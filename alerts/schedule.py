@@ -1,4 +1,4 @@
-"""When a saved search mails: `instant`, `hourly`, `daily at 07:00 Europe/Brussels`, `weekly on monday at …`. Pure."""
+"""Schedules of saved searches: `instant`, `hourly`, `daily at 07:00 Europe/Brussels`, `weekly on monday at …`. Pure."""
 
 from __future__ import annotations
 
@@ -20,59 +20,59 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When mails go out; `at`, `zone` are set for daily and weekly ones, `weekday` (Monday is 0) for weekly ones."""
+    """When mails are due. `time_of_day` and `zone` are set for daily and weekly, `weekday` (Monday is 0) for weekly."""
 
     every: Literal["instant", "hourly", "daily", "weekly"]
-    at: time = time()
+    time_of_day: time = time()
     zone: tzinfo = UTC
     weekday: int | None = None
 
     @property
     def digest(self) -> bool:
-        """Whether stories are collected for a time of day instead of being mailed as they come."""
+        """Whether stories are collected until the next due time, instead of mailed one by one."""
         return self.every != "instant"
 
 
 def parse(text: str) -> Schedule:
-    """The schedule that `text` names; a weekly one without a day goes out on Monday.
+    """The schedule in `text`; a weekly one without a day is due on Monday.
 
     Raises:
-        ValueError: it is none; the message says what one looks like.
+        ValueError: it is not a schedule; the message shows the valid forms.
     """
     folded = " ".join(text.split())
     if folded.lower() in ("instant", "hourly"):
         return Schedule("instant" if folded.lower() == "instant" else "hourly")
-    found = _FORM.fullmatch(folded) or _FORM.fullmatch(folded[:1].lower() + folded[1:])
-    if not found:
+    parts = _FORM.fullmatch(folded) or _FORM.fullmatch(folded[:1].lower() + folded[1:])
+    if not parts:
         raise ValueError(
-            f"{shown(text)} is no schedule: write instant, hourly, 'daily at 07:00 Europe/Brussels' "
+            f"{shown(text)} is not a schedule: write instant, hourly, 'daily at 07:00 Europe/Brussels' "
             "or 'weekly on monday at 07:00 Europe/Brussels'"
         )
-    at, zone = _time(found["hour"], found["minute"]), _zone(found["zone"])
-    if found["every"] == "daily":
-        return Schedule("daily", at, zone)
-    return Schedule("weekly", at, zone, DAYS.index(found["day"] or "monday"))
+    time_of_day, zone = _time(parts["hour"], parts["minute"]), _zone(parts["zone"])
+    if parts["every"] == "daily":
+        return Schedule("daily", time_of_day, zone)
+    return Schedule("weekly", time_of_day, zone, DAYS.index(parts["day"] or "monday"))
 
 
 def _time(hour: str, minute: str) -> time:
     try:
         return time(int(hour), int(minute))
     except ValueError as error:
-        raise ValueError(f"{hour}:{minute} is no time of day") from error
+        raise ValueError(f"{hour}:{minute} is not a time of day") from error
 
 
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{shown(name)} is no time zone: write one like Europe/Brussels") from error
+        raise ValueError(f"{shown(name)} is not a time zone: write one like Europe/Brussels") from error
 
 
 def next_due(schedule: Schedule, moment: datetime) -> datetime:
-    """When what is owed since `moment` goes out, in UTC: `moment` itself for instant, else the next slot after it.
+    """When a mail enqueued at `moment` is due, in UTC: `moment` itself for instant, otherwise the next slot after it.
 
-    A time of day that the change to summer time skips is taken by the offset before it (02:30 becomes 03:30), one that
-    happens twice is taken the first time, as RFC 5545 section 3.3.5 has it: one digest a day on every day.
+    If the change to summer time skips the time of day, the offset before the change holds (02:30 becomes 03:30). If the
+    time occurs twice, the first one holds (RFC 5545 section 3.3.5). So every day has one digest.
     """
     moment = moment.astimezone(UTC)
     if schedule.every == "instant":
@@ -82,7 +82,7 @@ def next_due(schedule: Schedule, moment: datetime) -> datetime:
     today = moment.astimezone(schedule.zone).date()
     days = (today + timedelta(days=n) for n in range(-1, 9))
     slots = (
-        datetime.combine(day, schedule.at, schedule.zone).astimezone(UTC)
+        datetime.combine(day, schedule.time_of_day, schedule.zone).astimezone(UTC)
         for day in days
         if schedule.weekday in (None, day.weekday())
     )
@@ -90,7 +90,7 @@ def next_due(schedule: Schedule, moment: datetime) -> datetime:
 
 
 def after(moment: datetime, seconds: int) -> datetime:
-    """The moment so many seconds later; where that can't be reckoned (a value stored unchecked), the last there is."""
+    """The moment `seconds` later; the latest possible moment if that overflows, as with an unchecked stored value."""
     try:
         return moment + timedelta(seconds=seconds)
     except OverflowError:
@@ -101,10 +101,10 @@ def duration(text: str) -> int:
     """Seconds in `90s`, `30m`, `2h`, `7d` or `1w`.
 
     Raises:
-        ValueError: it is no duration.
+        ValueError: it is not a duration.
     """
-    found = typed(text)
-    if found is None:
-        raise ValueError(f"{shown(text)} is no duration: write one like 30m, 2h or 7d")
-    count, unit = found
+    parts = typed(text)
+    if parts is None:
+        raise ValueError(f"{shown(text)} is not a duration: write one like 30m, 2h or 7d")
+    count, unit = parts
     return count * unit.seconds

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.evaluate.labels import LEVELS, TOPICS, Article, Grade, articles, rows, sentences, texts, written
+from benchmarks.evaluate.labels import LEVELS, TOPICS, Grade, LabelledArticle, articles, rows, sentences, texts, written
 from transforms.language import detect
 from transforms.scoring import FEATURES, SENTENCE_FEATURES, Row, features, logistic, weight_of
 from transforms.tag import Reading, Tagger
@@ -35,9 +35,9 @@ from transforms.taxonomy import Taxonomy, load_taxonomy
 
 ROOT = Path(__file__).parents[1]
 BESIDE = ("acts",)
-"""Contexts that tell who acts, or is acted on, where they stand right beside evidence."""
+"""Contexts that show who acts or is acted on, if they are directly beside evidence."""
 CUES = ("law", "harm", "measures", "war", "state", "politics", "culture")
-"""Contexts that may tell a sentence about a topic from one that only has its words."""
+"""Contexts that may distinguish a sentence about a topic from one that only has its words."""
 SETS = (
     "recent",
     "abp",
@@ -64,12 +64,12 @@ FAMILIES = {
     "greek": ("el",),
     "english": ("en",),
 }
-"""Languages that share words, and outlets that share events: left out together."""
+"""Languages that share words, and outlets that share events; each family is left out together."""
 SMALL_SETS = ("muc3", "reuters21578", "wmt", "bbc", "agnews_test", "re3d", "10kgnad", "masakhanews")
-"""Sets of few articles, left out two by two."""
+"""Sets of few articles, left out in pairs."""
 FEED_CHARS = 200
 NOISE = 0.01
-"""F1 that differ by less are the same."""
+"""Smaller differences of F1 are noise."""
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
 ORIGIN_WEIGHTS = {"labelled": 1.0, "recent_labelled": 2.0, "before": 1.0, "written": 0.5}
 """The first are a day's mix, mostly about something else; the second were chosen to hold what is recent and hard."""
@@ -78,7 +78,7 @@ READ_WEIGHT = 0.5
 INFERRED_WEIGHT = 0.25
 """What a sentence weighs whose label follows from its article's; twice that for the title of an article about it."""
 INFERRED_SENTENCES = 6
-"""Of an article without the topic so many sentences are taken."""
+"""Sentences used from an article without the topic."""
 RIDGE = 1.0
 FALLING = {"silent"}
 """Slopes that must not be positive."""
@@ -88,10 +88,10 @@ Vector = list[float]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ArticleForm:
     """An article in one form, as the tagger reads it for one topic."""
 
-    article: Article
+    article: LabelledArticle
     name: str
     """`whole` or `feed`."""
     read: tuple[tuple[int | None, Row], ...]
@@ -105,8 +105,8 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """What a model is fitted on."""
+class TrainingExample:
+    """One training example of a model."""
 
     kind: str
     row: Sequence[float]
@@ -131,14 +131,14 @@ class Model:
         return Model(self.names, (bias, *self.coefficients[1:]))
 
     def __str__(self) -> str:
-        told = {n: f"{v:.2f}" for n, v in zip(("bias", *self.names), self.coefficients, strict=True)}
-        beside, cues = (", ".join(f"{n}: {told.pop(n)}" for n in names if n in told) for names in (BESIDE, CUES))
-        plain = ", ".join(f"{n}: {v}" for n, v in told.items())
+        weights = {n: f"{v:.2f}" for n, v in zip(("bias", *self.names), self.coefficients, strict=True)}
+        beside, cues = (", ".join(f"{n}: {weights.pop(n)}" for n in names if n in weights) for names in (BESIDE, CUES))
+        plain = ", ".join(f"{n}: {v}" for n, v in weights.items())
         return f"{{{plain}, beside: {{{beside}}}, cues: {{{cues}}}}}" if cues or beside else f"{{{plain}}}"
 
 
 def kind_of(set_: str, language: str) -> str:
-    """What an article and its sentences are left out with: its set or, of recent ones, its family of languages."""
+    """The group with which an article is left out: its set, or for recent ones its family of languages."""
     if set_ in SMALL_SETS:
         return f"small sets {SMALL_SETS.index(set_) // 2}"
     if not set_.startswith(("recent", "written")):
@@ -146,7 +146,7 @@ def kind_of(set_: str, language: str) -> str:
     return next((family for family, languages in FAMILIES.items() if language in languages), "other languages")
 
 
-def _kind(article: Article) -> str:
+def _kind(article: LabelledArticle) -> str:
     return kind_of(article.set, article.language)
 
 
@@ -163,7 +163,7 @@ def with_cues(taxonomy: Taxonomy) -> Taxonomy:
     return taxonomy.model_copy(update={"topics": topics})
 
 
-def forms(tagger: Tagger, topic: str, labelled: Sequence[Article]) -> Iterator[Form]:
+def forms(tagger: Tagger, topic: str, labelled: Sequence[LabelledArticle]) -> Iterator[ArticleForm]:
     """Every article, whole and as a feed brings it. What holds no evidence gets no tag, whatever the weights."""
     for article in labelled:
         feed = article.text[:FEED_CHARS]
@@ -172,11 +172,11 @@ def forms(tagger: Tagger, topic: str, labelled: Sequence[Article]) -> Iterator[F
             summary, body = (text, "") if name == "feed" else ("", text)
             readings, summed = tagger.read(topic, title=article.title, summary=summary, text=body, language=language)
             read = tuple((None if r.passage.field == "title" else r.at, r.row) for r in readings)
-            headed = bool(summed.silent) or any(at is None for at, _ in read)
-            yield Form(article, name, read, round(math.exp(summed.length)), headed)
+            headed = bool(summed.silent) or any(place is None for place, _ in read)
+            yield ArticleForm(article, name, read, round(math.exp(summed.length)), headed)
 
 
-def labelled_sentences(tagger: Tagger, topic: str, news: Path) -> Iterator[Example]:
+def labelled_sentences(tagger: Tagger, topic: str, news: Path) -> Iterator[TrainingExample]:
     """Every labelled sentence that the tagger finds evidence in."""
     held: dict[str, tuple[Reading, ...]] = {}
     for label, sentence in zip(rows("sentence_labels"), sentences(news), strict=True):
@@ -191,11 +191,11 @@ def labelled_sentences(tagger: Tagger, topic: str, news: Path) -> Iterator[Examp
         begin, end = int(label["start"]), int(label["end"])
         for reading in held[sentence.article]:
             if any(e.field == sentence.field and begin <= e.start < end for e in reading.evidence):
-                yield Example(kind_of(label["set"], sentence.language), reading.row, wanted)
+                yield TrainingExample(kind_of(label["set"], sentence.language), reading.row, wanted)
                 break
 
 
-def read_before(news: Path, known: Sequence[Article]) -> Iterator[Article]:
+def read_before(news: Path, known: Sequence[LabelledArticle]) -> Iterator[LabelledArticle]:
     """The articles of `read_labels.csv`, each graded for one topic only."""
     sets = {a: (name, row) for name in SETS for a, row in texts(news, name).items()}
     ids = {article.id for article in known}
@@ -205,10 +205,12 @@ def read_before(news: Path, known: Sequence[Article]) -> Iterator[Article]:
             continue
         name, row = sets[article_id]
         grades = {t: Grade(int(label["grade"]) if t == label["topic"] else None) for t in TOPICS}
-        yield Article(article_id, name, "before", "", row["title"], row["text"][:READ_CHARS], None, None, grades, READ)
+        yield LabelledArticle(
+            article_id, name, "before", "", row["title"], row["text"][:READ_CHARS], None, None, grades, READ
+        )
 
 
-def inferred_sentences(topic: str, read: Sequence[Form]) -> Iterator[Example]:
+def inferred_sentences(topic: str, read: Sequence[ArticleForm]) -> Iterator[TrainingExample]:
     """Sentences whose label follows from that of their article."""
     for form in read:
         grade = form.article.grades[topic]
@@ -216,53 +218,53 @@ def inferred_sentences(topic: str, read: Sequence[Form]) -> Iterator[Example]:
             continue
         kind = _kind(form.article)
         if grade.best == 0:
-            yield from (Example(kind, row, False, INFERRED_WEIGHT) for _, row in form.read[:INFERRED_SENTENCES])
+            yield from (TrainingExample(kind, row, False, INFERRED_WEIGHT) for _, row in form.read[:INFERRED_SENTENCES])
         elif grade.best == 2:
-            titles = (row for at, row in form.read if at is None)
-            yield from (Example(kind, row, True, 2 * INFERRED_WEIGHT) for row in titles)
+            titles = (row for place, row in form.read if place is None)
+            yield from (TrainingExample(kind, row, True, 2 * INFERRED_WEIGHT) for row in titles)
 
 
-def article_example(form: Form, sentence_model: Model, wanted: bool) -> Example:
+def article_example(form: ArticleForm, sentence_model: Model, wanted: bool) -> TrainingExample:
     """The article as the models over articles see it."""
-    read = [(at, sentence_model.probability(row), weight_of(row)) for at, row in form.read]
+    read = [(place, sentence_model.probability(row), weight_of(row)) for place, row in form.read]
     summed = features(read, form.sentences, headed=form.headed)
     weight = READ_WEIGHT if form.article.trap == READ else ORIGIN_WEIGHTS[form.article.origin]
-    return Example(_kind(form.article), [getattr(summed, name) for name in FEATURES], wanted, weight)
+    return TrainingExample(_kind(form.article), [getattr(summed, name) for name in FEATURES], wanted, weight)
 
 
 # ── fitting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def fit(examples: Sequence[Example], names: tuple[str, ...], rising: frozenset[str], ridge: float) -> Model:
+def fit(examples: Sequence[TrainingExample], names: tuple[str, ...], rising: frozenset[str], ridge: float) -> Model:
     """The regression's coefficients by Newton's method; a slope that gets a sign it must not have is held at 0."""
     size = len(names) + 1
     free = list(range(size))
-    found = [0.0] * size
+    coefficients = [0.0] * size
     for _ in range(60):
-        step = _newton_step(found, free, examples, ridge)
+        step = _newton_step(coefficients, free, examples, ridge)
         for n, move in zip(free, step, strict=True):
-            found[n] += move
-        wrong = {n for n in free if n and _wrong(names[n - 1], found[n], rising)}
+            coefficients[n] += move
+        wrong = {n for n in free if n and _wrong(names[n - 1], coefficients[n], rising)}
         if wrong:
             free = [n for n in free if n not in wrong]
-            found = [0.0 if n in wrong else v for n, v in enumerate(found)]
+            coefficients = [0.0 if n in wrong else v for n, v in enumerate(coefficients)]
         elif max(map(abs, step)) < 1e-6:
             break
-    return Model(names, tuple(found))
+    return Model(names, tuple(coefficients))
 
 
 def _wrong(name: str, slope: float, rising: frozenset[str]) -> bool:
     return slope < 0 if name in rising else slope > 0 and name in FALLING
 
 
-def _newton_step(found: Vector, free: list[int], examples: Sequence[Example], ridge: float) -> Vector:
+def _newton_step(coefficients: Vector, free: list[int], examples: Sequence[TrainingExample], ridge: float) -> Vector:
     size = len(free)
     penalties = [ridge if n else 0.01 for n in free]
-    gradient = [-penalty * found[n] for penalty, n in zip(penalties, free, strict=True)]
+    gradient = [-penalty * coefficients[n] for penalty, n in zip(penalties, free, strict=True)]
     hessian = [[penalties[i] if i == j else 0.0 for j in range(size)] for i in range(size)]
     for example in examples:
         whole = (1.0, *example.row)
-        p = logistic(sum(found[n] * whole[n] for n in free))
+        p = logistic(sum(coefficients[n] * whole[n] for n in free))
         values = [whole[n] for n in free]
         error, curve = example.weight * (example.wanted - p), example.weight * p * (1 - p)
         for i, value in enumerate(values):
@@ -283,18 +285,18 @@ def _solved(matrix: list[Vector], right: Vector) -> Vector:
         for k in range(n + 1, size):
             factor = lines[k][n] / lines[n][n]
             lines[k] = [a - factor * b for a, b in zip(lines[k], lines[n], strict=True)]
-    found = [0.0] * size
+    solution = [0.0] * size
     for n in reversed(range(size)):
-        found[n] = (lines[n][size] - sum(lines[n][k] * found[k] for k in range(n + 1, size))) / lines[n][n]
-    return found
+        solution[n] = (lines[n][size] - sum(lines[n][k] * solution[k] for k in range(n + 1, size))) / lines[n][n]
+    return solution
 
 
-def sentence_model(examples: Sequence[Example], names: tuple[str, ...], ridge: float) -> Model:
+def sentence_model(examples: Sequence[TrainingExample], names: tuple[str, ...], ridge: float) -> Model:
     """The model over sentences."""
     return fit(examples, names, frozenset(RISING), ridge)
 
 
-def article_model(examples: Sequence[Example], ridge: float) -> Model:
+def article_model(examples: Sequence[TrainingExample], ridge: float) -> Model:
     """A model over articles."""
     return fit(examples, FEATURES, frozenset(RISING | {"title"}), ridge)
 
@@ -303,28 +305,30 @@ def article_model(examples: Sequence[Example], ridge: float) -> Model:
 
 
 def f1(judged: Sequence[tuple[bool, float]], threshold: float) -> float:
-    """F1 of saying yes from `threshold` on; 0 where nobody says yes."""
+    """F1 with the answer yes from `threshold` on; 0 without any yes."""
     hits = sum(so and p >= threshold for so, p in judged)
     ends = sum(so for so, _ in judged) + sum(p >= threshold for _, p in judged)
     return 2 * hits / ends if ends else 0.0
 
 
-def report(topic: str, read: Sequence[Form], said: Sequence[Example], names: tuple[str, ...], ridge: float) -> None:
-    """Print the weights to paste and what cross-validation says of them."""
+def report(
+    topic: str, read: Sequence[ArticleForm], said: Sequence[TrainingExample], names: tuple[str, ...], ridge: float
+) -> None:
+    """Print the weights to paste, and their cross-validated figures."""
     print(f"{topic}\n      sentence: {sentence_model(said, names, ridge)}")
     for level, least in sorted(LEVELS.items()):
-        told = [(form, wanted) for form in read if (wanted := form.wanted(topic, least)) is not None]
-        held_out = _held_out(told, said, names, ridge)
+        judged_forms = [(form, wanted) for form in read if (wanted := form.wanted(topic, least)) is not None]
+        held_out = _held_out(judged_forms, said, names, ridge)
         best = _best_threshold(held_out)
-        _, model = _fitted(told, said, names, ridge, lambda _: True)
+        _, model = _fitted(judged_forms, said, names, ridge, lambda _: True)
         print(f"      {level}: {model.moved(best)}  # of the fit's probabilities {best:.2f} is .5")
         for name, judged in sorted(held_out.items()):
-            at = "  ".join(f"{t:.2f}: {f1(judged, t):.3f}" for t in THRESHOLDS)
-            print(f"        held out, {name:22} {len(judged):4}  F1 by threshold  {at}")
+            by_threshold = "  ".join(f"{t:.2f}: {f1(judged, t):.3f}" for t in THRESHOLDS)
+            print(f"        held out, {name:22} {len(judged):4}  F1 by threshold  {by_threshold}")
 
 
 def _best_threshold(held_out: Mapping[str, Sequence[tuple[bool, float]]]) -> float:
-    """The middle of the thresholds whose F1 is the best but for what is noise."""
+    """The middle of the thresholds whose F1 is the best within noise."""
     figures = {threshold: _mean_f1(held_out, threshold) for threshold in THRESHOLDS}
     return statistics.median(threshold for threshold, f in figures.items() if f >= max(figures.values()) - NOISE)
 
@@ -336,18 +340,18 @@ def _mean_f1(held_out: Mapping[str, Sequence[tuple[bool, float]]], threshold: fl
 
 
 def _fitted(
-    told: Sequence[tuple[Form, bool]],
-    said: Sequence[Example],
+    judged_forms: Sequence[tuple[ArticleForm, bool]],
+    said: Sequence[TrainingExample],
     names: tuple[str, ...],
     ridge: float,
     keep: Callable[[str], bool],
 ) -> tuple[Model, Model]:
     over_sentences = sentence_model([e for e in said if keep(e.kind)], names, ridge)
-    known = (article_example(form, over_sentences, wanted) for form, wanted in told if form.read)
+    known = (article_example(form, over_sentences, wanted) for form, wanted in judged_forms if form.read)
     return over_sentences, article_model([e for e in known if keep(e.kind)], ridge)
 
 
-def _news(article: Article) -> str:
+def _news(article: LabelledArticle) -> str:
     """`recent`, `older` or `before`: the kinds of news whose F1 count alike."""
     if article.trap == READ or article.origin == "before":
         return READ if article.trap == READ else "before"
@@ -357,13 +361,16 @@ def _news(article: Article) -> str:
 
 
 def _held_out(
-    told: Sequence[tuple[Form, bool]], said: Sequence[Example], names: tuple[str, ...], ridge: float
+    judged_forms: Sequence[tuple[ArticleForm, bool]],
+    said: Sequence[TrainingExample],
+    names: tuple[str, ...],
+    ridge: float,
 ) -> dict[str, list[tuple[bool, float]]]:
     """Origin and form → (wanted, probability when it was held out) of each article."""
     judged: dict[str, list[tuple[bool, float]]] = defaultdict(list)
-    for out in sorted({_kind(form.article) for form, _ in told}):
-        over_sentences, over_articles = _fitted(told, said, names, ridge, lambda kind, out=out: kind != out)  # type: ignore[misc]
-        for form, wanted in told:
+    for out in sorted({_kind(form.article) for form, _ in judged_forms}):
+        over_sentences, over_articles = _fitted(judged_forms, said, names, ridge, lambda kind, out=out: kind != out)  # type: ignore[misc]
+        for form, wanted in judged_forms:
             if _kind(form.article) == out:
                 example = article_example(form, over_sentences, wanted)
                 p = over_articles.probability(example.row) if form.read else 0.0

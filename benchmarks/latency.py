@@ -1,4 +1,4 @@
-"""From the feed to the mail: how long after a feed shows a story its mail arrives, with the embedded stack.
+"""Measures the latency from feed to mail on the embedded stack: from a story in a feed to the arrival of its mail.
 
     python -m benchmarks.latency --stories 30 --minutes 12
 
@@ -45,8 +45,8 @@ SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", 
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A story that was published, and when each step had been taken, in seconds from its publication."""
+class StoryLatency:
+    """A published story, and when each step was done, in seconds since its publication."""
 
     fetched: float
     indexed: float
@@ -68,33 +68,33 @@ def main() -> None:
         with open_newsroom(home) as newsroom:
             (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
             with open_stack(home, newsroom, poll_min_interval_s=60, poll_max_interval_s=60) as stack:
-                found = measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
+                result = measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def measure(
     settings: Settings, newsroom: NewsroomProcess, count: int, seconds: float, dice: random.Random
 ) -> dict[str, object]:
-    """Publish the stories, wait for their mails, print what it took, and return it as JSON holds it."""
+    """Publish the stories, wait for their mails, print the latencies, and return them as JSON values."""
     wait_until("the first poll is mailed", lambda: bool(mails(settings)))
     began, shown = datetime.now(UTC), {}
-    for at, story in zip(sorted(dice.uniform(0, seconds) for _ in range(count)), stories(dice, count), strict=True):
-        time.sleep(max(0.0, at - (datetime.now(UTC) - began).total_seconds()))
+    for due_s, story in zip(sorted(dice.uniform(0, seconds) for _ in range(count)), stories(dice, count), strict=True):
+        time.sleep(max(0.0, due_s - (datetime.now(UTC) - began).total_seconds()))
         requests.post(f"{newsroom.url}/-/add", json=story.model_dump(), timeout=10).raise_for_status()
         shown[f"{newsroom.url}/ledger/article/{story.slug}/"] = datetime.now(UTC)
     wait_until("every story is mailed", lambda: set(shown) <= set(arrivals(settings, shown)))
     context = open_context(settings)
-    found = told(context, settings, shown)
-    report(found, mails(settings), context, began)
-    return as_json(found, sum(mail.received_at > began for mail in mails(settings)), began)
+    latencies = told(context, settings, shown)
+    report(latencies, mails(settings), context, began)
+    return as_json(latencies, sum(mail.received_at > began for mail in mails(settings)), began)
 
 
-def as_json(found: Sequence[Told], mailed: int, began: datetime) -> dict[str, object]:
+def as_json(latencies: Sequence[StoryLatency], mailed: int, began: datetime) -> dict[str, object]:
     """The percentiles of each leg in seconds, with when and under what load they were measured."""
-    legs = {name: _percentiles(taken) for name, taken in legs_of(found).items()}
+    legs = {name: _percentiles(taken) for name, taken in legs_of(latencies).items()}
     load = round(os.getloadavg()[2], 1)
-    return {"measured_at": f"{began:%Y-%m-%d}", "stories": len(found), "mails": mailed, "load": load, "legs": legs}
+    return {"measured_at": f"{began:%Y-%m-%d}", "stories": len(latencies), "mails": mailed, "load": load, "legs": legs}
 
 
 def _percentiles(taken: Sequence[float]) -> dict[str, float]:
@@ -107,7 +107,7 @@ def _percentiles(taken: Sequence[float]) -> dict[str, float]:
 
 
 def stories(dice: random.Random, count: int) -> Iterator[Story]:
-    """Invented stories in invented words, so that no two are taken for one event."""
+    """Invents stories in invented words, so that no two are grouped as one story."""
 
     def words(n: int) -> str:
         return " ".join("".join(dice.choices(SYLLABLES, k=dice.randint(2, 4))) for _ in range(n))
@@ -129,51 +129,53 @@ def stories(dice: random.Random, count: int) -> Iterator[Story]:
 
 
 def mails(settings: Settings) -> list[CaughtMail]:
-    """What has arrived."""
+    """The mails that have arrived."""
     return list_mails(mail_folder(settings.data_dir))
 
 
 def arrivals(settings: Settings, urls: Sequence[str] | dict[str, datetime]) -> dict[str, datetime]:
-    """URL → when the first mail that tells it arrived."""
-    found: dict[str, datetime] = {}
+    """URL → when the first mail with it arrived."""
+    arrived: dict[str, datetime] = {}
     for mail in mails(settings):
         for url in urls:
             if url in mail.text:
-                found.setdefault(url, mail.received_at)
-    return found
+                arrived.setdefault(url, mail.received_at)
+    return arrived
 
 
-def told(context: Context, settings: Settings, shown: dict[str, datetime]) -> list[Told]:
-    """What each story took."""
+def told(context: Context, settings: Settings, shown: dict[str, datetime]) -> list[StoryLatency]:
+    """The latencies of each story."""
     owed = {d.article_id: d for d in deliveries(context.es, context.names, size=1_000).page}
     arrived = arrivals(settings, shown)
-    return [_told(owed[article_id(url)], at, arrived[url]) for url, at in shown.items()]
+    return [_told(owed[article_id(url)], shown_at, arrived[url]) for url, shown_at in shown.items()]
 
 
-def _told(owed: Delivery, shown: datetime, arrived: datetime) -> Told:
+def _told(owed: Delivery, shown: datetime, arrived: datetime) -> StoryLatency:
     assert owed.fetched_at
     assert owed.indexed_at
     moments = (owed.fetched_at, owed.indexed_at, owed.created_at, arrived)
-    return Told(*((moment - shown).total_seconds() for moment in moments))
+    return StoryLatency(*((moment - shown).total_seconds() for moment in moments))
 
 
-def legs_of(found: Sequence[Told]) -> dict[str, list[float]]:
+def legs_of(latencies: Sequence[StoryLatency]) -> dict[str, list[float]]:
     """Leg → the seconds that each story took on it."""
     return {
-        "shown → fetched": [t.fetched for t in found],
-        "fetched → indexed": [t.indexed - t.fetched for t in found],
-        "indexed → matched": [t.matched - t.indexed for t in found],
-        "matched → mailed": [t.mailed - t.matched for t in found],
-        "shown → mailed": [t.mailed for t in found],
+        "shown → fetched": [t.fetched for t in latencies],
+        "fetched → indexed": [t.indexed - t.fetched for t in latencies],
+        "indexed → matched": [t.matched - t.indexed for t in latencies],
+        "matched → mailed": [t.mailed - t.matched for t in latencies],
+        "shown → mailed": [t.mailed for t in latencies],
     }
 
 
-def report(found: Sequence[Told], caught: Sequence[CaughtMail], context: Context, began: datetime) -> None:
+def report(latencies: Sequence[StoryLatency], caught: Sequence[CaughtMail], context: Context, began: datetime) -> None:
     """Print the percentiles."""
     count = sum(mail.received_at > began for mail in caught)
-    print(f"\n{len(found)} stories in {count} mails; load {os.getloadavg()[2]:.1f} over the last quarter of an hour")
+    print(
+        f"\n{len(latencies)} stories in {count} mails; load {os.getloadavg()[2]:.1f} over the last quarter of an hour"
+    )
     print(f"{'leg':20} {'p50':>7} {'p95':>7} {'longest':>8}  seconds")
-    for name, taken in legs_of(found).items():
+    for name, taken in legs_of(latencies).items():
         ordered = sorted(taken)
         print(f"{name:20} {percentile(ordered, 50):7.1f} {percentile(ordered, 95):7.1f} {ordered[-1]:8.1f}")
     print("\nthe ledger (newswatch alerts latency):")

@@ -3,11 +3,11 @@
     .venv/bin/python -m benchmarks.match                        # 100 to 10,000 searches, 20,000 older articles
     .venv/bin/python -m benchmarks.match --older 100000 --searches 100 1000 10000 100000
 
-It starts an Elasticsearch of its own and fills it with invented articles whose words are as unevenly frequent as a
-language's (Zipf's law). Three kinds of searches: one or two words; a phrase; heavy ones of ten alternatives, a wildcard
-and an exclusion. One search at a time, as ElastAlert 2 does it, is measured on a sample and scaled up; both ways must
-find the same pairs there. Then the largest batch again with its articles in twelve languages, and again with a broken
-and a slow search among the others.
+It starts an Elasticsearch of its own and fills it with invented articles whose word frequencies follow Zipf's law.
+There are three kinds of searches: one or two words; a phrase; heavy ones of ten alternatives, a wildcard and an
+exclusion. One search at a time, which is how ElastAlert 2 works, is measured on a sample and scaled up; there both ways
+must find the same pairs. Then the largest batch is matched again with articles in twelve languages, and again with a
+broken and a slow search among the others.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ NOW = datetime(2026, 3, 4, tzinfo=UTC)
 NAMES = Names("bench-")
 SYLLABLES = [a + b for a in "bcdfglmnprstvwz" for b in ("a", "el", "in", "or", "u")]
 WORDS = 400
-"""In an article's text."""
+"""Words in an article's text."""
 LANGUAGES = ("en", "fr", "de", "es", "it", "nl", "pt", "ru", "tr", "ar", "sv", "xx")
 """Of a mixed batch; the words stay the same, but each language's analyzer looks at them. "xx" has none."""
 BROKEN = "(glacier"
 SLOW = " OR ".join(f"*{a}*{b}*" for a in "aeioulnr" for b in "aeiou")
-"""Goes through all words that there are, forty times."""
+"""A query that scans all words of the index, forty times."""
 SAMPLE = 200
 """Searches run one at a time, to scale up from."""
 
 
-class Writer:
+class TextGenerator:
     """Invents articles and searches from one vocabulary."""
 
     def __init__(self, seed: int) -> None:
@@ -83,7 +83,7 @@ class Writer:
         )
 
     def search(self, n: int, kind: str) -> SavedSearch:
-        """A saved search of this kind, of words that are neither the commonest nor unheard of."""
+        """A saved search of this kind, with words that are neither the most common nor very rare."""
         rare = [self.vocabulary[self.dice.randrange(1_000, 15_000)] for _ in range(12)]
         query = {
             "simple": " ".join(rare[:2]) if n % 2 else rare[0],
@@ -94,9 +94,9 @@ class Writer:
 
 
 def fill(
-    es: Elasticsearch, writer: Writer, count: int, first: int, seq: int, languages: Sequence[str] = ("en",)
+    es: Elasticsearch, writer: TextGenerator, count: int, first: int, seq: int, languages: Sequence[str] = ("en",)
 ) -> None:
-    """Index `count` articles; a thousand different ones, each under many ids: writing them anew would take hours."""
+    """Index `count` articles: a thousand different ones, each under many ids, because more would take hours."""
     index = create_slice(es, NAMES, f"{NOW:%Y.%m}")
     kept = [
         to_document(article, NAMES.topics(), batch_id="x", seq=0, indexed_at=NOW)
@@ -136,7 +136,9 @@ def measure(es: Elasticsearch, batch: Batch, searches: list[SavedSearch], runs: 
         assert len(report.failed) == faulty, report.failed
     theirs, pairs = one_at_a_time(es, batch, searches)
     sample = {search.id for search in searches[:SAMPLE]}
-    assert pairs == sum(match.alert_id in sample for match in report.matches), "the two ways find different pairs"
+    assert pairs == sum(match.saved_search_id in sample for match in report.matches), (
+        "the two ways find different pairs"
+    )
     ours, peak = statistics.median(taken), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
     return f"{len(report.matches):,} | {ours:.2f} | {theirs:.1f} | {theirs / ours:.0f} | {peak:.0f} |"
 
@@ -155,7 +157,7 @@ def main() -> None:
         connect(Settings(elasticsearch_url=node.url)) as es,
     ):
         set_up(es, NAMES, Settings(index_prefix=NAMES.prefix))
-        writer = Writer(1)
+        writer = TextGenerator(1)
         fill(es, writer, chosen.older, 0, 0)
         print("| searches | kind | new articles | pairs | match, s | one at a time, s | times | peak MB |")
         print("|---:|---|---:|---:|---:|---:|---:|---:|")
@@ -165,22 +167,22 @@ def main() -> None:
         for number, (new, languages) in enumerate(batches, 1):
             batch = replace(base, number=number)
             fill(es, writer, new, 10_000_000 * number, batch.seq_from, languages)
-            told = f"{new}, {len(languages)} languages" if len(languages) > 1 else f"{new}"
-            stored.append((batch, told))
+            label = f"{new}, {len(languages)} languages" if len(languages) > 1 else f"{new}"
+            stored.append((batch, label))
         match_batch(es, NAMES, stored[0][0], [writer.search(n, "heavy") for n in range(5_000)])  # a JVM starts slowly
         for count in chosen.searches:
             for kind in ("simple", "phrase", "heavy"):
                 searches = [writer.search(n, kind) for n in range(count)]
-                for batch, told in stored:
-                    print(f"| {count:,} | {kind} | {told} | {measure(es, batch, searches, chosen.runs)}", flush=True)
-        batch, told = stored[-2]
+                for batch, label in stored:
+                    print(f"| {count:,} | {kind} | {label} | {measure(es, batch, searches, chosen.runs)}", flush=True)
+        batch, label = stored[-2]
         searches = [writer.search(n, "simple") for n in range(10_000)]
         broken = SavedSearch("broken", "Broken", BROKEN, ("reader@example.org",))
         slow = replace(broken, id="slow", query=SLOW)
-        print(f"| 10,000 | simple | {told} | {measure(es, batch, searches, chosen.runs)}")
+        print(f"| 10,000 | simple | {label} | {measure(es, batch, searches, chosen.runs)}")
         for name, more in (("broken", broken), ("slow", slow)):
             row = measure(es, batch, [*searches, more], chosen.runs, faulty=int(more is broken))
-            print(f"| 10,000 | simple, one {name} | {told} | {row}")
+            print(f"| 10,000 | simple, one {name} | {label} | {row}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """How long the server takes for each page of the News page: `python -m benchmarks.pages [--articles N] [--times N]`.
 
-It starts an Elasticsearch of its own, indexes invented articles of the last month (see `synthetic_articles.py`), takes
-over the project's own feeds and saved searches, and asks the app for its pages one after the other, over loopback and
-by way of uvicorn, as Airflow serves it: what is measured is all that the server does, Elasticsearch's work included.
-Each page is asked for many times before it is measured: Java compiles for minutes what it finds itself doing, and an
-Elasticsearch that is used runs for weeks.
+It starts an Elasticsearch of its own, indexes invented articles of the last month (see `synthetic_articles.py`), loads
+the project's feeds and saved searches, and requests the app's pages one after the other, over loopback and through
+uvicorn, as Airflow serves them. It measures all work of the server, including Elasticsearch's. Each page is requested
+many times before the measurement: Java's compiler needs minutes, while an Elasticsearch in production runs for weeks.
 """
 
 from __future__ import annotations

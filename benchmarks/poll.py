@@ -2,13 +2,13 @@
 
 Publishers on 200 addresses of loopback, in a process of their own, serve the feeds (see `poll_publishers.py`). They are
 polled by newswatch's own `plan` and `pull`, with everything stored in an embedded Elasticsearch; by a loop of requests
-and feedparser; by the library `reader`; and by aiohttp and feedparser without storing anything, which is as fast as
-this machine goes. Each contender has a process and rounds of its own, and they take turns. The first round, in which
-every feed is new, is told apart; the figures of the others are medians. Before that newswatch polls the feeds for some
-rounds into indices of another name (`--warm-up 0`: not at all): Java compiles for minutes what it finds itself doing,
-and an Elasticsearch that is used runs for weeks. What its compiler takes during the rounds is counted, and told.
+and feedparser; by the library `reader`; and by aiohttp and feedparser without a store, which is the maximum speed of
+this machine. Each contender has its own process and rounds, and they take turns. The first round, in which every feed
+is new, is reported separately; the figures of the other rounds are medians. Before the rounds, newswatch warms up by
+polling the feeds into other indices (`--warm-up 0` skips this): Java's compiler needs minutes, while an Elasticsearch
+in production runs for weeks. The compiler's CPU time during the rounds is reported too.
 
-`--curve 500 2000 8000 20000` polls so many feeds each, by newswatch only, instead: whether the cost stays linear.
+`--curve 500 2000 8000 20000` instead polls these numbers of feeds, by newswatch only, to check that the cost is linear.
 
 `reader` is installed into a temporary environment, unless `--reader-python` names a Python that has it (with requests
 and feedparser). Only politeness is off: no delay between two requests to one host.
@@ -61,7 +61,7 @@ WORKERS = 2
 
 @dataclass(slots=True)
 class Contender:
-    """A process that polls all feeds whenever it is told to."""
+    """A process that polls all feeds on request."""
 
     name: str
     process: subprocess.Popen[str]
@@ -146,13 +146,13 @@ def newswatch(folder: Path, url: str, name: str) -> None:
                 total.update(counts)
                 pulled_cpu += used
                 peaks.append(peak)
-        told = {
+        line = {
             "s": time.perf_counter() - began,
             "cpu_s": time.process_time() - cpu + pulled_cpu,
             "peak_mb": peak_mb() + WORKERS * max(peaks),
             "got": dict(total),
         }
-        print(json.dumps(told), flush=True)
+        print(json.dumps(line), flush=True)
         now += ROUND
     workers.shutdown()
 
@@ -208,12 +208,12 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def run(feeds: int, rounds: int, entries: int, python: str | None, only: list[str], warm_up: int) -> list[Contender]:
-    """Let them take turns."""
+    """Run the contenders in turn."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="newswatch-poll-")))
         port = stack.enter_context(publishers(feeds, entries))
         wanted = [*(f"reader{workers}" for workers in READER_WORKERS), "newswatch", "loop", "limit"]
-        names = [name for name in wanted if any(name.startswith(one) for one in only)]
+        names = [name for name in wanted if any(name.startswith(prefix) for prefix in only)]
         write_lists(folder, [*names, "warm-up"], feeds, port)
         node = stack.enter_context(start_elasticsearch(folder / "elasticsearch", port=0))
         if "newswatch" in names and warm_up:
@@ -244,11 +244,11 @@ def command(folder: Path, url: str, name: str, python: str | None) -> list[str]:
 def take_turns(contenders: list[Contender], rounds: int, feeds: int, port: int, node: Node) -> None:
     """So many rounds each."""
     control, process = f"http://{host(0, HOSTS)}:{port}", psutil.Process(node.pid)
-    for at in range(rounds):
+    for number in range(rounds):
         for contender in contenders:
             contender.poll(control, process if contender.name in ("newswatch", "warm-up") else None)
-            told = contender.rounds[-1]
-            print(f"round {at} {contender.name:10} {feeds / told['s']:8.0f} feeds/s  {told}", file=sys.stderr)
+            last = contender.rounds[-1]
+            print(f"round {number} {contender.name:10} {feeds / last['s']:8.0f} feeds/s  {last}", file=sys.stderr)
 
 
 def curve(sizes: list[int], rounds: int, entries: int, warm_up: int) -> None:
@@ -266,20 +266,20 @@ def curve(sizes: list[int], rounds: int, entries: int, warm_up: int) -> None:
                 here.mkdir()
                 port = inner.enter_context(publishers(feeds, entries))
                 write_lists(here, ["newswatch"], feeds, port)
-                one = contend(inner, "newswatch", ours(here, node.url, "newswatch"))
-                take_turns([one], rounds + 1 if number else warm_up, feeds, port, node)
+                contender = contend(inner, "newswatch", ours(here, node.url, "newswatch"))
+                take_turns([contender], rounds + 1 if number else warm_up, feeds, port, node)
             for index in Elasticsearch(node.url).indices.get(index="newswatch-*"):
                 Elasticsearch(node.url).indices.delete(index=index)
             if number:
-                print(row(one, feeds), flush=True)
+                print(row(contender, feeds), flush=True)
 
 
-def row(one: Contender, feeds: int) -> str:
+def row(contender: Contender, feeds: int) -> str:
     """The curve's line for so many feeds."""
-    first, later = one.rounds[0], one.rounds[1:]
+    first, later = contender.rounds[0], contender.rounds[1:]
     seconds = statistics.median(r["s"] for r in later)
     cpu = statistics.median(r["cpu_s"] + r["elasticsearch_cpu_s"] for r in later)
-    peak = max(r["peak_mb"] for r in one.rounds)
+    peak = max(r["peak_mb"] for r in contender.rounds)
     return (
         f"| {feeds:,} | {first['got']['new']:,} | {first['s']:.1f} | {seconds:.1f} | {1000 * seconds / feeds:.2f} "
         f"| {1000 * cpu / feeds:.2f} | {peak:.0f} |"
@@ -289,15 +289,15 @@ def row(one: Contender, feeds: int) -> str:
 def report(contenders: list[Contender], feeds: int) -> None:
     """The table, in Markdown."""
     print("| contender | feeds/s, all new | feeds/s, most unchanged | ms CPU a feed | peak MB |\n|---|---|---|---|---|")
-    for one in contenders:
-        first, later = one.rounds[0], one.rounds[1:] or one.rounds
+    for contender in contenders:
+        first, later = contender.rounds[0], contender.rounds[1:] or contender.rounds
         seconds = statistics.median(r["s"] for r in later)
         cpu = statistics.median(r["cpu_s"] for r in later) / feeds * 1000
         store = statistics.median(r["elasticsearch_cpu_s"] for r in later) / feeds * 1000
         compiling = statistics.median(r["of_its_compiler_s"] for r in later) / feeds * 1000
-        told = f"{cpu:.2f}" + (f" + {store:.2f} in Elasticsearch ({compiling:.2f} its compiler)" if store else "")
-        peak = max(r["peak_mb"] for r in one.rounds)
-        print(f"| {one.name} | {feeds / first['s']:.0f} | {feeds / seconds:.0f} | {told} | {peak:.0f} |")
+        cpu_text = f"{cpu:.2f}" + (f" + {store:.2f} in Elasticsearch ({compiling:.2f} its compiler)" if store else "")
+        peak = max(r["peak_mb"] for r in contender.rounds)
+        print(f"| {contender.name} | {feeds / first['s']:.0f} | {feeds / seconds:.0f} | {cpu_text} | {peak:.0f} |")
 
 
 def main() -> None:

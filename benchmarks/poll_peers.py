@@ -82,7 +82,7 @@ def limit(urls: list[str], workers: int) -> Callable[[], int]:
 
 
 def peak_mb() -> float:
-    """The most memory this process has had, in MB. (`ru_maxrss` would tell that of the process it was forked from.)"""
+    """The peak memory of this process, in MB. (`ru_maxrss` would include the process it was forked from.)"""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
@@ -92,13 +92,13 @@ def play(round_: Callable[[], Any]) -> None:
     for _ in sys.stdin:
         began, cpu = time.perf_counter(), time.process_time()
         result = round_()
-        told = {
+        line = {
             "s": time.perf_counter() - began,
             "cpu_s": time.process_time() - cpu,
             "peak_mb": peak_mb(),
             "got": result,
         }
-        print(json.dumps(told), flush=True)
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ and serves `/CONTENDER/N` until its standard input is closed; `/CONTENDER/next` 
 nothing but Python.
 
 Of every 100 feeds, 1 is dead, 1 slow, 10 bring five new entries a round, 20 send the same body without any validator,
-and the rest answer 304 to whoever asks conditionally.
+and the rest answer conditional requests with 304.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ WORDS = VOCABULARY.split()
 
 def host(n: int, hosts: int) -> str:
     """The address of feed `n`."""
-    at = n % hosts
-    return f"127.0.{1 + at // 250}.{1 + at % 250}"
+    address = n % hosts
+    return f"127.0.{1 + address // 250}.{1 + address % 250}"
 
 
 def kind(n: int) -> str:
-    """What feed `n` does when it is read again."""
+    """The behaviour of feed `n` when it is read again."""
     place = (n * 2_654_435_761 >> 9) % 100  # spread over the hosts
     return "dead" if place == 0 else "slow" if place == 1 else "new" if place < 12 else "same" if place < 32 else "304"
 
@@ -92,11 +92,11 @@ class Publishers(asyncio.Protocol):
         if name == "next":
             self.rounds[contender] += 1
             return self._send(b"", "200 OK")
-        number, at = int(name), self.rounds[contender]
+        number, round_ = int(name), self.rounds[contender]
         does = kind(number)
-        first = NEW_A_ROUND * at if does == "new" else 0
+        first = NEW_A_ROUND * round_ if does == "new" else 0
         tag = f'"{number}-{first}"'
-        if does == "slow" and at:
+        if does == "slow" and round_:
             asyncio.get_running_loop().call_later(SLOW_S, self._send, b"", "304 Not Modified", tag)
         elif does == "304" and f"if-none-match: {tag}" in head.lower():
             self._send(b"", "304 Not Modified", tag)

@@ -50,13 +50,13 @@ MONTHS = [f"{2025 + month // 12}.{month % 12 + 1:02}" for month in range(3, 15)]
 NAMES = Names()
 PLAIN = "plain"
 WARM_UP = 20
-"""How often every question is put before the clock runs: a Java server is slow at first."""
+"""How often each query runs before the measurement, because a Java server is slow at first."""
 WRITERS = 2
 LEASE_S = 35
 """Documents as they were sent are kept beside the others, for replicas that lag, until a lease says that none does;
-Elasticsearch renews it every 30 s, and only a merge after that lets go of them, which are a third of the room."""
+Elasticsearch renews it every 30 s, and only a later merge drops them. They take a third of the disk space."""
 STATS_S = 11
-"""How long Elasticsearch goes on telling an index's former size."""
+"""How long Elasticsearch reports an index's former size."""
 Json = dict[str, Any]
 
 
@@ -88,7 +88,7 @@ class Archive:
 
     def lacking(self, months: Sequence[str], kind: str) -> list[str]:
         """The months that are to be built."""
-        done = {one.month for one in self.built if one.kind == kind}
+        done = {index.month for index in self.built if index.kind == kind}
         return [month for month in months if month not in done]
 
     def build(self, kind: str, months: Sequence[str], deadline: float = float("inf")) -> Iterator[Built]:
@@ -103,11 +103,11 @@ class Archive:
         for month, count, seconds in filled:
             begin = time.perf_counter()
             settle(self._es, f"{kind}-{month}")
-            one = Built(kind, month, count, seconds, time.perf_counter() - begin, os.getloadavg()[0])
+            index = Built(kind, month, count, seconds, time.perf_counter() - begin, os.getloadavg()[0])
             with self._record.open("a") as file:
-                print(json.dumps(asdict(one)), file=file)
-            self.built.append(one)
-            yield one
+                print(json.dumps(asdict(index)), file=file)
+            self.built.append(index)
+            yield index
 
     def _fill(self, kind: str, month: str) -> tuple[int, float]:
         """How many, and in how many seconds; what is there of a try that was broken off goes first."""
@@ -129,9 +129,9 @@ class Archive:
 
     def total(self, kind: str, months: Sequence[str]) -> Built:
         """Those months together."""
-        some = [one for one in self.built if one.kind == kind and one.month in months]
-        summed = {name: sum(getattr(one, name) for one in some) for name in ("articles", "seconds", "merge_s")}
-        return Built(kind, f"{len(months)} months", **summed, load=max(one.load for one in some))
+        some = [index for index in self.built if index.kind == kind and index.month in months]
+        summed = {name: sum(getattr(index, name) for index in some) for name in ("articles", "seconds", "merge_s")}
+        return Built(kind, f"{len(months)} months", **summed, load=max(index.load for index in some))
 
     def bytes(self, kind: str, months: Sequence[str]) -> int:
         """The room that those months take."""
@@ -183,7 +183,7 @@ def settle(es: Elasticsearch, index: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an analyst asks, as `newswatch search` takes it; `counts`: a dashboard, that shows no article."""
+    """An analyst's query, as for `newswatch search`; with `counts` that of a dashboard, which shows no articles."""
 
     name: str
     query: str
@@ -218,22 +218,22 @@ def counts_of(suffix: str) -> Json:
 
 
 def our_query(question: Question, now: datetime) -> Json:
-    """What newswatch asks for."""
+    """The search that newswatch sends."""
     return to_query(parse(question.query), now)
 
 
 def plain_query(question: Question, now: datetime) -> Json:
-    """What a user of the plain index would ask for."""
+    """The search that a user of the plain index would send."""
     parsed = parse(question.query)
     level = parsed.first("level")
     filters: list[Json] = []
-    for one in parsed.filters:
-        if one.name == "since":
-            days = int(one.values[0].removesuffix("d"))
+    for filter_ in parsed.filters:
+        if filter_.name == "since":
+            days = int(filter_.values[0].removesuffix("d"))
             filters.append({"range": {"time": {"gte": (now - timedelta(days=days)).isoformat()}}})
-        elif one.name != "level":
-            field = PLAIN_FIELDS.get(one.name, "tags_main" if level else "tags")
-            filters.append({"term": {f"{field}.keyword": one.values[0]}})
+        elif filter_.name != "level":
+            field = PLAIN_FIELDS.get(filter_.name, "tags_main" if level else "tags")
+            filters.append({"term": {f"{field}.keyword": filter_.values[0]}})
     text = parsed.text.strip()
     words = [{"query_string": {"query": text, "default_operator": "AND"}}] if text else []
     return {"bool": {"must": words, "filter": filters}}
@@ -270,22 +270,22 @@ def milliseconds(call: Callable[[], object], times: int) -> list[float]:
 
 def p50_p99(ascending: Sequence[float]) -> str:
     """Both, formatted; blank for no figures."""
-    at = [ascending[min(len(ascending) - 1, int(share * len(ascending)))] for share in (0.5, 0.99) if ascending]
-    return "".join(f"{value:8.1f}" for value in at).rjust(16)
+    quantiles = [ascending[min(len(ascending) - 1, int(share * len(ascending)))] for share in (0.5, 0.99) if ascending]
+    return "".join(f"{value:8.1f}" for value in quantiles).rjust(16)
 
 
 def recall(es: Elasticsearch, now: datetime, months: Sequence[str], question: Question) -> str:
-    """How many each index finds in the months; of the newest 10,000 of the plain one, the share that is in ours too."""
+    """The number of results of each index, and the share of the plain one's newest 10,000 that ours has too."""
     ours, theirs = ([f"{kind}-{month}" for month in months] for kind in (NAMES.articles, PLAIN))
     asked, asked_plainly = our_query(question, now), plain_query(question, now)
     newest = es.search(index=theirs, query=asked_plainly, size=10_000, sort=[{"time": "desc"}], source=False)
     want = [hit["_id"] for hit in newest["hits"]["hits"]]
     both = {"bool": {"must": asked, "filter": {"ids": {"values": want}}}}
-    found, plain, shared = (
+    our_count, plain, shared = (
         es.count(index=index, query=query)["count"]
         for index, query in ((ours, asked), (theirs, asked_plainly), (ours, both))
     )
-    return f"{found:10,}{plain:10,}{shared / len(want) if want else 1:9.1%}"
+    return f"{our_count:10,}{plain:10,}{shared / len(want) if want else 1:9.1%}"
 
 
 # ── reporting ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -300,10 +300,12 @@ def room(archive: Archive, months: Sequence[str], plain_months: Sequence[str]) -
     each = []
     time.sleep(STATS_S)
     for label, kind, some in rows:
-        one, size = archive.total(kind, some), archive.bytes(kind, some)
-        each.append(size / one.articles)
-        figures = f"{one.articles:12,}{one.articles / one.seconds:12,.0f}{one.merge_s:12,.0f}{size / 1e6:10,.0f}"
-        yield f"{label:24}{figures}{each[-1]:16,.0f}{one.load:8.1f}"
+        total, size = archive.total(kind, some), archive.bytes(kind, some)
+        each.append(size / total.articles)
+        figures = (
+            f"{total.articles:12,}{total.articles / total.seconds:12,.0f}{total.merge_s:12,.0f}{size / 1e6:10,.0f}"
+        )
+        yield f"{label:24}{figures}{each[-1]:16,.0f}{total.load:8.1f}"
     if plain_months:
         yield f"newswatch takes {each[1] / each[2]:.0%} of the plain mapping's room"
 
@@ -322,8 +324,8 @@ def speed(es: Elasticsearch, times: int, now: datetime, plain_months: Sequence[s
         took = [milliseconds(partial(way, question), times) for way in ways]
         for so_far, more in zip(every, took, strict=True):
             so_far += more
-        found = recall(es, now, plain_months, question) if plain_months else ""
-        yield f"{question.name:32}{''.join(map(p50_p99, took))}{'' if plain_months else ' ' * 16}{found}"
+        shared = recall(es, now, plain_months, question) if plain_months else ""
+        yield f"{question.name:32}{''.join(map(p50_p99, took))}{'' if plain_months else ' ' * 16}{shared}"
     yield f"{'all':32}{''.join(p50_p99(sorted(some)) for some in every)}"
     yield f"load {os.getloadavg()[0]:.1f}"
 
@@ -337,10 +339,11 @@ def run(es: Elasticsearch, url: str, folder: Path, options: argparse.Namespace) 
     with ProcessPoolExecutor(WRITERS) as pool:
         archive = Archive(es, url, folder, options.articles // len(months), pool)
         for kind, some in ((NAMES.articles, months), (PLAIN, plain_months)):
-            for one in archive.build(kind, some, deadline):
-                yield f"{kind}-{one.month}: {one.articles:,} in {one.seconds:.0f} s, merged in {one.merge_s:.0f} s"
+            for index in archive.build(kind, some, deadline):
+                built = f"{index.articles:,} in {index.seconds:.0f} s, merged in {index.merge_s:.0f} s"
+                yield f"{kind}-{index.month}: {built}"
             if archive.lacking(some, kind):
-                yield "The rest is still to be built: say it again."
+                yield "Some months are not built yet: run it again."
                 return
     yield from room(archive, months, plain_months)
     yield from speed(es, options.times, month_end(months[-1]), plain_months)

@@ -1,12 +1,12 @@
 """Synthetic but plausible articles, any number of them: the newsroom's own stories, recombined.
 
-Each article opens as one of the stories does and goes on in sentences that a second-order Markov chain over all stories
-of the language has made, with names, places and numbers exchanged for invented ones whose frequencies follow Zipf's
-law: without that long tail a dictionary of terms would be far smaller than real news make it. Tags and entities are
-those that the tagger gives the story it opens with, their evidence found anew in the text. Outlets, countries and hours
-are unevenly frequent; one article in twelve is a copy of an earlier one and shares its story.
+Each article starts like one of the stories and continues with sentences from a second-order Markov chain over all
+stories of the language. Names, places and numbers are replaced by invented ones whose frequencies follow Zipf's law:
+without that long tail the dictionary of terms would be far smaller than that of real news. Tags and entities are the
+tagger's for the first story, with the evidence located in the new text. Outlets, countries and hours are unevenly
+frequent; one article in twelve is a copy of an earlier one and shares its story.
 
-The same seed and the same months give the same articles, in whichever process and order.
+The same seed and the same months give the same articles, in any process and order.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _PLAIN = re.compile(r"[*_#>\[\]]|\]\([^)]*\)")
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """How an article begins, and what the tagger says of it."""
+    """The beginning of an article, with its tags and entities."""
 
     article: Article
     lead: tuple[str, ...]
 
 
 class Synthesizer:
-    """Makes articles."""
+    """Generates articles."""
 
     def __init__(self, seed: int = 1, *, sentences: int = SENTENCES) -> None:
         self._seed, self._rnd = seed, random.Random(seed)
@@ -90,7 +90,7 @@ class Synthesizer:
         story = opening.article
         pool = self._pool[story.language or "en"]
         body = [self._exchanged(sentence) for sentence in (*opening.lead[1:], *rnd.choices(pool, k=rnd.randint(6, 24)))]
-        paragraphs = [opening.lead[0], *(" ".join(body[at : at + 3]) for at in range(0, len(body), 3))]
+        paragraphs = [opening.lead[0], *(" ".join(body[start : start + 3]) for start in range(0, len(body), 3))]
         text = "\n".join(paragraphs)
         title = f"{story.title} in {self._pick()}" if rnd.random() < 0.5 else f"{self._pick()}: {story.title}"
         tags = _relocated(story.tags, title, text)
@@ -122,7 +122,7 @@ class Synthesizer:
 
     def _exchanged(self, sentence: str) -> str:
         return _NAME.sub(
-            lambda found: str(self._rnd.randint(2, 999)) if found[0].isdigit() else self._kept(found[0]), sentence
+            lambda match: str(self._rnd.randint(2, 999)) if match[0].isdigit() else self._kept(match[0]), sentence
         )
 
     def _kept(self, name: str) -> str:
@@ -147,8 +147,8 @@ class Synthesizer:
         for text in texts:
             for sentence in _SENTENCE.split(text):
                 words = ["", "", *sentence.split(), ""]
-                for one, two, three in zip(words, words[1:], words[2:], strict=False):
-                    chain[one, two].append(three)
+                for first, two, three in zip(words, words[1:], words[2:], strict=False):
+                    chain[first, two].append(three)
         return [self._walk(chain) for _ in range(count)]
 
     def _walk(self, chain: dict[tuple[str, str], list[str]]) -> str:

@@ -1,7 +1,7 @@
-"""How long writing waits while `newswatch index upgrade` makes a month anew: `python -m benchmarks.upgrade`.
+"""How long writes wait while `newswatch index upgrade` re-indexes a month: `python -m benchmarks.upgrade`.
 
-One month of synthetic articles, upgraded whole while somebody goes on writing ten articles a second into it; the
-longest of those writes is the pause that polling sees.
+One month of synthetic articles is upgraded while a writer adds ten articles a second to it. The slowest write is the
+pause that polling sees.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAUSE_S = 0.1
 
 @contextmanager
 def writing(es: Elasticsearch) -> Iterator[list[float]]:
-    """Articles are written the while; how many seconds each took."""
+    """Write articles meanwhile; the seconds that each write took."""
     took: list[float] = []
     ended = threading.Event()
     batch = Batch(2, (), BatchState.PLANNED, START, END)
@@ -85,9 +85,9 @@ def main() -> None:
         longest, median = max(took), sorted(took)[len(took) // 2]
         print(f"{len(took):,} writes the while: the longest {longest:.2f} s, the median {median:.3f} s")
         es.indices.refresh(index=NAMES.articles)
-        found = int(es.count(index=NAMES.articles)["count"])
-        if found != options.articles + len(took):
-            raise SystemExit(f"{found:,} articles afterwards, not {options.articles + len(took):,}")
+        count = int(es.count(index=NAMES.articles)["count"])
+        if count != options.articles + len(took):
+            raise SystemExit(f"{count:,} articles afterwards, not {options.articles + len(took):,}")
 
 
 if __name__ == "__main__":

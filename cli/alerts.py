@@ -18,8 +18,8 @@ from cli.output import AsJson, ago, emit_json, err, os_fault, out
 from search.filters import SAVED, lists_of
 
 if TYPE_CHECKING:
+    from alerts.backtest import Backtest
     from alerts.saved import SavedSearches
-    from alerts.trial import Trial
     from delivery.feedback import Quality
     from jobs.context import Context
     from newswatch.alert import SavedSearch
@@ -228,9 +228,9 @@ def try_query(
     as_json: AsJson = False,
 ) -> None:
     """What a query would have matched in the archive: mails a day, examples, and the difference to a version."""
+    from alerts.backtest import backtest, compare
     from alerts.query import check
     from alerts.saved import with_fields
-    from alerts.trial import compare, trial
     from delivery.channels.registry import parse_address
     from delivery.feedback import labelled
     from newswatch.alert import SavedSearch
@@ -241,7 +241,7 @@ def try_query(
     if tag:
         tried = with_fields(tried, _fields(tag=tag), parse_address)
     check(context.es, context.names, tried)
-    found = trial(context.es, context.names, tried, days=days, now=context.clock())
+    found = backtest(context.es, context.names, tried, days=days, now=context.clock())
     if as_json:
         emit_json({"days": {str(day): n for day, n in found.days.items()}, "articles": found.articles})
         return
@@ -258,7 +258,7 @@ def try_query(
         _show_articles("[red]-[/]", change.lost)
 
 
-def _write_sample(context: Context, search: SavedSearch, found: Trial, path: Path) -> None:
+def _write_sample(context: Context, search: SavedSearch, found: Backtest, path: Path) -> None:
     from delivery.sample import sample
     from newswatch.errors import NewswatchError
 
@@ -273,7 +273,7 @@ def _write_sample(context: Context, search: SavedSearch, found: Trial, path: Pat
     out.print(f"Its mail: [bold]{escape(str(path))}[/], to be opened in a browser.", soft_wrap=True)
 
 
-def _show_trial(found: Trial, labels: Quality) -> None:
+def _show_trial(found: Backtest, labels: Quality) -> None:
     most = max(found.days.values()) or 1
     for day, count in found.days.items():
         out.print(f"{day:%d %b}  {'█' * round(40 * count / most):<40}  {count}")
@@ -416,14 +416,14 @@ def edit(alert_id: str, fields: dict[str, Any], yes: bool) -> None:
 
 
 def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: dict[str, Any], yes: bool) -> None:
+    from alerts.backtest import MANY, backtest
     from alerts.query import check
     from alerts.saved import with_fields
-    from alerts.trial import MANY, trial
     from delivery.channels.registry import parse_address
 
     changed = with_fields(search, fields, parse_address)
     check(context.es, context.names, changed)
-    found = trial(context.es, context.names, changed, days=30, now=context.clock())
+    found = backtest(context.es, context.names, changed, days=30, now=context.clock())
     if found.per_day > MANY and not yes:
         told = f"It would send {found.per_day:.0f} mails a day. Save it all the same?"
         typer.confirm(told, abort=True, err=True)
@@ -479,10 +479,10 @@ def catch_up(
     yes: Yes = False,
 ) -> None:
     """Mail the stories that came in while a saved search was off; a story that it has told is not repeated."""
+    from alerts.backtest import MANY
     from alerts.bounds import duration
     from alerts.catch_up import missed, off_since
     from alerts.saved import UsageError
-    from alerts.trial import MANY
     from delivery.outbox import Outbox
 
     context, saved = _open()

@@ -109,13 +109,13 @@ class Outbox:
         by_id = {search.id: search for search in searches}
         found, first = list(matches), dict[tuple[str, str], Match]()
         for match in found:
-            known = first.setdefault((match.alert_id, match.story_id), match)
+            known = first.setdefault((match.saved_search_id, match.story_id), match)
             if match.published and known.published and match.published < known.published:
-                first[match.alert_id, match.story_id] = match
-        later = [m for m in found if first[m.alert_id, m.story_id] is not m]
+                first[match.saved_search_id, match.story_id] = match
+        later = [m for m in found if first[m.saved_search_id, m.story_id] is not m]
         created = self._create(_made(first.values(), by_id, now, walls), walls)
-        later += [m for m in first.values() if f"{m.alert_id}~{m.story_id}" in created.existing]
-        updates = self._updates([m for m in later if by_id[m.alert_id].updates], by_id, now, walls)
+        later += [m for m in first.values() if f"{m.saved_search_id}~{m.story_id}" in created.existing]
+        updates = self._updates([m for m in later if by_id[m.saved_search_id].updates], by_id, now, walls)
         more = self._create(updates, walls)
         refused = {**created.refused, **more.refused}
         failed = {alert_id: reason for alert_id in by_id if (reason := walls.reason("search", alert_id))}
@@ -125,7 +125,7 @@ class Outbox:
         self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
     ) -> Iterator[Delivery]:
         """The matches whose article is another than the one the story was told by."""
-        told = {s.value.id: s.value.article_id for s in self.get(f"{m.alert_id}~{m.story_id}" for m in matches)}
+        told = {s.value.id: s.value.article_id for s in self.get(f"{m.saved_search_id}~{m.story_id}" for m in matches)}
         for delivery in _made(matches, searches, now, walls):
             if told.get(delivery.id) != delivery.article_id:
                 yield replace(delivery, kind="update")
@@ -146,7 +146,9 @@ class Outbox:
         walls = bulkhead or Bulkhead("owe")
         by_id = {search.id: search for search in searches}
         made = (
-            walls.attempt("search", event.alert_id, partial(owed_event, event, by_id[event.alert_id], now))
+            walls.attempt(
+                "search", event.saved_search_id, partial(owed_event, event, by_id[event.saved_search_id], now)
+            )
             for event in events
         )
         return self.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
@@ -327,8 +329,10 @@ def _made(
 ) -> Iterator[Delivery]:
     """The deliveries of the matches, without those of searches for which none can be made."""
     for match in matches:
-        if not walls.has("search", match.alert_id):
-            made = walls.attempt("search", match.alert_id, partial(owed, match, searches[match.alert_id], now))
+        if not walls.has("search", match.saved_search_id):
+            made = walls.attempt(
+                "search", match.saved_search_id, partial(owed, match, searches[match.saved_search_id], now)
+            )
             if made is not None:
                 yield made
 

@@ -20,7 +20,7 @@ from jobs.context import Context, job
 from newswatch.feed import FeedHealth
 from newswatch.settings import Settings
 from store.feeds import FeedRecord, FeedStore
-from store.notices import HealthChange, NoticeStore, Pending, Told
+from store.notices import HealthChange, HealthNotice, NoticeStore, Pending
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def health(context: Context) -> HealthReport:
     return HealthReport(report.feeds, report.ill, changes, mailed=True)
 
 
-def _send(context: Context, notices: NoticeStore, was: Told, pending: Pending) -> None:
+def _send(context: Context, notices: NoticeStore, was: HealthNotice, pending: Pending) -> None:
     operator = context.settings.operator
     if operator:
         notify(message_of(pending, context.settings, operator), context.settings)
@@ -124,7 +124,7 @@ def _state(record: FeedRecord) -> str:
     return WELL if state in (FeedHealth.OK, FeedHealth.NEW) else str(state)
 
 
-def key_of(changes: Sequence[HealthChange], was: Told) -> str:
+def key_of(changes: Sequence[HealthChange], was: HealthNotice) -> str:
     """The idempotency key: the same for the same changes after the same message, whoever makes it."""
     said = repr((was.key, [(change.feed_id, change.before, change.state) for change in changes]))
     return f"health.{hashlib.sha256(said.encode()).hexdigest()[:32]}"

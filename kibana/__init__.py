@@ -1,1 +1,1 @@
-"""Kibana, ready to use: data views, saved searches and dashboards, built from `definition.yaml` and loaded once."""
+"""Data views, saved searches and dashboards for Kibana, built from `definition.yaml` and loaded once."""

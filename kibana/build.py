@@ -1,7 +1,7 @@
 """The saved objects, built from `definition.yaml`: `python -m kibana.build` writes saved_objects.ndjson.
 
-Each object says by which model version it is written; Kibana brings it up to its own when it is imported. They are the
-versions that Kibana 9.0 knows already, so that every 9.x takes them.
+Each object names its model version, and Kibana migrates it on import. The versions are those of Kibana 9.0, so that
+every 9.x accepts them.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def saved_object(kind: str, name: str, attributes: Json, references: list[Json] 
 
 
 def compact(value: Any) -> str:
-    """JSON in a string, as Kibana keeps it."""
+    """JSON as a string, which is how Kibana stores nested values."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -175,8 +175,8 @@ def _panel(dashboard: str, panel: Panel) -> tuple[Json, Json | None]:
 
 
 def ndjson(objects: list[Json]) -> str:
-    """As Kibana imports it: an object a line."""
-    return "".join(json.dumps(one, ensure_ascii=False, sort_keys=True) + "\n" for one in objects)
+    """The objects in Kibana's import format: one JSON object per line."""
+    return "".join(json.dumps(object_, ensure_ascii=False, sort_keys=True) + "\n" for object_ in objects)
 
 
 def main() -> None:

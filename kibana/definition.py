@@ -44,7 +44,7 @@ class DataView(_Record):
 
 
 class Search(_Record):
-    """A search that is kept."""
+    """A saved search of Kibana."""
 
     title: str
     description: str
@@ -56,7 +56,7 @@ class Search(_Record):
 
 
 class Bucket(_Record):
-    """What is counted apart."""
+    """A dimension by which a panel divides its values."""
 
     time: str | None = None
     every: Literal["auto", "hour", "day"] = "auto"
@@ -73,7 +73,7 @@ class Bucket(_Record):
 
 
 class Value(_Record):
-    """What is counted or measured."""
+    """A count or a measure."""
 
     count: bool = False
     unique: str | None = None
@@ -90,8 +90,8 @@ class Value(_Record):
     @property
     def operation(self) -> tuple[str, str | None]:
         """Its name and its field; `count` has none."""
-        found = [(name, getattr(self, name)) for name in ("unique", "sum", "max", "percentile", "latest")]
-        chosen = [(name, field) for name, field in found if field is not None]
+        fields = [(name, getattr(self, name)) for name in ("unique", "sum", "max", "percentile", "latest")]
+        chosen = [(name, field) for name, field in fields if field is not None]
         return chosen[0] if chosen else ("count", None)
 
     @model_validator(mode="after")
@@ -127,7 +127,7 @@ class Panel(_Record):
 
     @property
     def buckets(self) -> tuple[Bucket, ...]:
-        """All, the outermost first."""
+        """All buckets, the outermost first."""
         return tuple(bucket for bucket in (self.split, self.x, *self.by) if bucket)
 
 
@@ -142,7 +142,7 @@ class Dashboard(_Record):
 
 
 class Definition(_Record):
-    """Everything."""
+    """The whole file."""
 
     settings: dict[str, str]
     data_views: dict[str, DataView]
@@ -165,7 +165,7 @@ def load(topics: Topics, path: Path = PATH) -> Definition:
     """The definition, for these topics.
 
     Raises:
-        ConfigError: it is wrong; names the line.
+        ConfigError: it is invalid; the message names the line.
     """
     root, data = config.document(path)
     try:

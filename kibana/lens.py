@@ -1,7 +1,7 @@
 """A panel as the state that Kibana's Lens keeps. Pure.
 
-The shapes are those of Kibana 9 (`@kbn/lens-common`), in the form that every 9.x reads: without `version`, Lens takes a
-state for the one before its versions and brings it up to date itself.
+The shapes are those of Kibana 9 (`@kbn/lens-common`) in a form that every 9.x reads: Lens migrates a state without
+`version` from the format that preceded its versions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def stable_id(*parts: str) -> str:
-    """The same for the same parts, everywhere and always: importing again replaces, and links stay right."""
+    """An id that depends only on the parts, so that another import replaces the object, and links stay valid."""
     return str(uuid.uuid5(NAMESPACE, "/".join(parts)))
 
 
@@ -31,7 +31,7 @@ def query(text: str) -> Json:
 
 
 class Layer:
-    """The columns of a panel: what is counted apart, then what is counted."""
+    """The columns of a panel: its buckets, then its values."""
 
     def __init__(self, place: str, panel: Panel, time_field: str | None) -> None:
         self.id = stable_id(place, "layer")
@@ -43,7 +43,7 @@ class Layer:
         } | {name: _value(value, time_field) for name, value in zip(self.values, panel.y, strict=True)}
 
     def state(self) -> Json:
-        """As Lens keeps it."""
+        """The layer as Lens stores it."""
         order = [*self.buckets, *self.values]
         return {"columnOrder": order, "columns": self.columns, "incompleteColumns": {}, "sampling": 1}
 
@@ -130,7 +130,7 @@ def attributes(place: str, panel: Panel, time_field: str | None) -> Json:
 
 
 def reference(place: str, data_view: str) -> Json:
-    """What ties the layer to its data view."""
+    """The reference from the layer to its data view."""
     return {
         "type": "index-pattern",
         "id": data_view,

@@ -1,9 +1,9 @@
-"""Puts the saved objects into a Kibana: `python -m kibana.load`, once and again after an update.
+"""Loads the saved objects into Kibana: run `python -m kibana.load` once, and again after an update.
 
-Reads where and who from the environment: KIBANA_URL, KIBANA_USERNAME and KIBANA_PASSWORD, KIBANA_CA_CERTS,
-KIBANA_SPACE, NEWSWATCH_INDEX_PREFIX, and NEWSWATCH_CONFIG_DIR for the topics. What is there under the same ids is
-replaced; what analysts made themselves has other ids and stays. Settings are put only where nobody has chosen
-otherwise.
+It reads the address and the login from the environment: KIBANA_URL, KIBANA_USERNAME and KIBANA_PASSWORD,
+KIBANA_CA_CERTS, KIBANA_SPACE, NEWSWATCH_INDEX_PREFIX, and NEWSWATCH_CONFIG_DIR for the topics. It replaces objects with
+the same ids. Objects that analysts have created have other ids and stay. It does not change settings that a user has
+set.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _HEADERS = {"kbn-xsrf": "newswatch", "x-elastic-internal-origin": "newswatch"}
 
 
 class KibanaError(NewswatchError):
-    """Kibana can't be reached, or refuses what is to be loaded."""
+    """Kibana can't be reached, or rejects an object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A Kibana, who we are there, and the space to load into."""
+    """A Kibana: its address, our login, and the space to load into."""
 
     url: str
     username: str | None = None
@@ -49,31 +49,31 @@ class Target:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Target:
-        """As the module's text says; a user and a password in the address leave it, as it stands in every error.
+        """The target from the environment (see the module). A login is removed from the address, which errors show.
 
         Raises:
-            KibanaError: KIBANA_URL is no address.
+            KibanaError: KIBANA_URL is not an address.
         """
         try:
-            found = server(environment.get("KIBANA_URL") or "http://127.0.0.1:5601")
+            address = server(environment.get("KIBANA_URL") or "http://127.0.0.1:5601")
         except ValueError as error:
             raise KibanaError(f"KIBANA_URL is wrong: {error}") from None
         return cls(
-            found.url.rstrip("/"),
-            environment.get("KIBANA_USERNAME") or found.login.username,
-            environment.get("KIBANA_PASSWORD") or found.login.password,
+            address.url.rstrip("/"),
+            environment.get("KIBANA_USERNAME") or address.login.username,
+            environment.get("KIBANA_PASSWORD") or address.login.password,
             environment.get("KIBANA_CA_CERTS") or None,
             environment.get("KIBANA_SPACE") or DEFAULT_SPACE,
         )
 
     @property
     def root(self) -> str:
-        """Where the space's interface is."""
+        """The base URL of the space."""
         return self.url if self.space == DEFAULT_SPACE else f"{self.url}/s/{quote(self.space)}"
 
 
 class Loader:
-    """Speaks to one Kibana."""
+    """Loads objects into one Kibana."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -84,10 +84,10 @@ class Loader:
             self._session.auth = (target.username, target.password)
 
     def await_ready(self, wait_s: float = WAIT_S) -> None:
-        """Return once Kibana says that it is available.
+        """Wait until Kibana reports that it is available.
 
         Raises:
-            KibanaError: it doesn't within `wait_s` seconds.
+            KibanaError: it is not available after `wait_s` seconds.
         """
         deadline = time.monotonic() + wait_s
         while (problem := self._problem()) is not None:
@@ -107,14 +107,14 @@ class Loader:
         """Make the space, import every object, set the settings, put the role; how many objects that were.
 
         Raises:
-            KibanaError: Kibana refuses something; names it.
+            KibanaError: Kibana rejects an object; the message names it.
         """
         self._make_space()
         objects = build(definition, prefix)
         files = {"file": ("saved_objects.ndjson", ndjson(objects).encode(), "application/ndjson")}
         answer = self._call("POST", f"{self._target.root}/api/saved_objects/_import?overwrite=true", files=files)
         if not answer.get("success"):
-            raise KibanaError(f"Kibana did not take every object: {_errors(answer)}")
+            raise KibanaError(f"Kibana rejected some objects: {_errors(answer)}")
         self._set_settings(definition)
         self._put_role(definition, prefix)
         return int(answer["successCount"])
@@ -126,7 +126,7 @@ class Loader:
         self._call("POST", f"{self._target.url}/api/spaces/space", json=body, harmless=(409,))
 
     def _set_settings(self, definition: Definition) -> None:
-        """Set what no user has set, so that an update doesn't undo what analysts chose."""
+        """Set the settings that no user has set, so that an update doesn't undo an analyst's choice."""
         url = f"{self._target.root}/internal/kibana/settings"
         chosen = self._call("GET", url).get("settings", {})
         default = next((view_id(name) for name, view in definition.data_views.items() if view.default), None)
@@ -136,7 +136,7 @@ class Loader:
             self._call("POST", url, json={"changes": changes})
 
     def _put_role(self, definition: Definition, prefix: str) -> None:
-        """A role that reads the articles and everything here, for analysts to be given."""
+        """Create the analysts' role, which may read the articles and the objects of this space."""
         indices = sorted({prefix + view.index for view in definition.data_views.values()} | {f"{prefix}articles-*"})
         body = {
             "description": "Reads what newswatch has found, in Kibana.",
@@ -157,12 +157,12 @@ class Loader:
 
 
 def _errors(answer: Json) -> str:
-    told = [f"{one.get('type')} {one.get('id')}: {one.get('error')}" for one in answer.get("errors", [])]
-    return "; ".join(told) or "it does not say why"
+    errors = [f"{error.get('type')} {error.get('id')}: {error.get('error')}" for error in answer.get("errors", [])]
+    return "; ".join(errors) or "it does not say why"
 
 
 def main() -> None:
-    """Load, and say where to look; end with 1 and one sentence if that fails."""
+    """Load, and print the address of the dashboards; exit with 1 and a one-sentence message after a failure."""
     try:
         target = Target.from_environment(os.environ)
         loader = Loader(target)

@@ -68,7 +68,7 @@ class Passage:
 class Match(NamedTuple):
     """An article of a batch that a saved search matches. There may be a million at once."""
 
-    alert_id: str
+    saved_search_id: str
     article_id: str
     story_id: str
     published: datetime | None = None

@@ -1,1 +1,1 @@
-"""The query language: what a query means, what it may cost, how it is asked, and stories as people read them."""
+"""The query language: what a query means, what it may cost, how it is run, and the stories it finds."""

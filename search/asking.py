@@ -1,8 +1,8 @@
-"""Asking Elasticsearch what a user typed: within a time, and with a sentence for whatever it answers.
+"""Runs users' queries, with a time limit and a one-sentence message for every error.
 
-A query that is within the limits (`search.limits`) may still be refused, take too long or need more memory than there
-is. That is the query's own fault as long as Elasticsearch answers the simplest of all searches; it is told as a
-`QueryError`, which costs the one who asked. Where it does not answer that one either, it is trouble: a `StoreError`.
+A query within the limits (`search.limits`) may still be refused, take too long or need too much memory. As long as
+Elasticsearch answers a trivial search, the query is at fault: a `QueryError`, which concerns only its user. Otherwise
+Elasticsearch is unavailable: a `StoreError`.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from search.limits import shown
 from search.syntax import pointed_at
 
 SEARCH_S: Final = 10
-"""Seconds that Elasticsearch may search for one request of a user."""
+"""Seconds that Elasticsearch may search for one user request."""
 ANSWER_S: Final = 2 * SEARCH_S
 """Seconds after which the client stops waiting for the answer; Elasticsearch then ends the search by itself."""
 PROBE_S: Final = 5
-"""Seconds that Elasticsearch has for the simplest of all searches, to show that it is well."""
+"""Seconds that Elasticsearch has for the trivial search that shows whether it is available."""
 TIMEOUT: Final = f"{SEARCH_S}s"
-"""The `timeout` of a search's body."""
+"""The `timeout` in the body of a search."""
 
 Answer = Mapping[str, Any]
 
 
 class SlowSearchError(QueryError):
-    """A search took longer than it may."""
+    """A search exceeded the time limit."""
 
 
 class HeavySearchError(QueryError):
-    """A search needs more of Elasticsearch than it has to give."""
+    """A search needs more resources than Elasticsearch has."""
 
 
 def impatient(es: Elasticsearch, seconds: float = ANSWER_S) -> Elasticsearch:
-    """The client for a user's question: it waits that long, and asks once."""
+    """The client for a user's query: it waits `seconds`, without retries."""
     return es.options(request_timeout=seconds, max_retries=0, retry_on_timeout=False, retry_on_status=())
 
 
 def ask(es: Elasticsearch, index: str, typed: str, /, **body: Any) -> Answer:
-    """What Elasticsearch answers to a search for what a user typed, which the sentences name.
+    """Elasticsearch's answer to a search for the user's query `typed`, which error messages quote.
 
     Raises:
-        QueryError: it can't be run, takes too long or needs too much.
-        NotFoundError: there is no such index.
-        StoreError: Elasticsearch is in trouble of its own.
+        QueryError: it can't be run, takes too long or needs too much memory.
+        NotFoundError: the index does not exist.
+        StoreError: Elasticsearch is unavailable.
     """
     with answering(es, index, typed):
         answer: Answer = impatient(es).search(index=index, timeout=TIMEOUT, **body).body
@@ -60,14 +60,14 @@ def ask(es: Elasticsearch, index: str, typed: str, /, **body: Any) -> Answer:
 
 
 def count(es: Elasticsearch, index: str, typed: str, query: Mapping[str, Any]) -> int:
-    """How many documents a query finds; raises what `ask` does."""
+    """The number of documents that match a query; raises the errors of `ask`."""
     answer = ask(es, index, typed, query=query, size=0, track_total_hits=True)
     return int(answer["hits"]["total"]["value"])
 
 
 @contextmanager
 def answering(es: Elasticsearch, index: str, typed: str) -> Iterator[None]:
-    """Tells what Elasticsearch says to a user's question as `ask` does."""
+    """Converts Elasticsearch's errors within the block to those of `ask`."""
     try:
         yield
     except NotFoundError:
@@ -79,15 +79,15 @@ def answering(es: Elasticsearch, index: str, typed: str) -> Iterator[None]:
 
 
 def verdict(es: Elasticsearch, index: str, query: str, error: Exception) -> NewswatchError:
-    """Whose fault an error is: the query's while the simplest search is answered, else Elasticsearch's own."""
-    if not _well(es, index):
+    """The error to raise: a QueryError if Elasticsearch answers a trivial search, otherwise a StoreError."""
+    if not _available(es, index):
         return StoreError(f"Elasticsearch can't search now: {first_line(error)}. See `newswatch status`.")
     if isinstance(error, ConnectionTimeout):
         return too_slow(query)
     return too_heavy(query, error)
 
 
-def _well(es: Elasticsearch, index: str) -> bool:
+def _available(es: Elasticsearch, index: str) -> bool:
     try:
         impatient(es, PROBE_S).search(index=index, size=0, terminate_after=1, track_total_hits=False)
     except NotFoundError:
@@ -98,39 +98,41 @@ def _well(es: Elasticsearch, index: str) -> bool:
 
 
 def too_slow(query: str) -> SlowSearchError:
-    """The sentence for a search that was given up."""
-    told = f"The search {shown(query, 100)} took Elasticsearch more than {SEARCH_S} seconds and was given up"
-    return SlowSearchError(f"{told}: use fewer wildcards, fuzzy words and ranges, or narrow it by since:7d or tag:….")
+    """The error for a search that exceeded the time limit."""
+    fault = f"The search {shown(query, 100)} took Elasticsearch more than {SEARCH_S} seconds and was stopped"
+    return SlowSearchError(f"{fault}: use fewer wildcards, fuzzy words and ranges, or narrow it by since:7d or tag:….")
 
 
 def too_heavy(query: str, error: Exception) -> HeavySearchError:
-    """The sentence for a search that Elasticsearch refused as it is."""
-    told = f"The search {shown(query, 100)} asks for more than Elasticsearch can give now"
-    return HeavySearchError(f"{told}: use fewer words, wildcards and fuzzy words. It says: {first_line(error)}")
+    """The error for a search that needs too many resources."""
+    fault = f"The search {shown(query, 100)} needs more resources than Elasticsearch has now"
+    return HeavySearchError(f"{fault}: use fewer words, wildcards and fuzzy words. It says: {first_line(error)}")
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error, of at most 300 characters."""
+    """The first line of an error, cut to 300 characters."""
     return _line(str(error) or type(error).__name__)
 
 
-# ── what it refuses ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── refused queries ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 _PLACE = re.compile(r"line (\d+), column (\d+)")
 _TOO_MANY = re.compile(r"too many (?:nested )?clauses|maxClauseCount", re.IGNORECASE)
-_TOLD_CHARS: Final = 300
+_LINE_CHARS: Final = 300
 
 
 def explain_refusal(query: str, error: BadRequestError) -> str:
-    """One sentence on why Elasticsearch refuses the query, with the place pointed at where it gives one."""
-    return refused(query, error.body.get("error", {}) if isinstance(error.body, dict) else {"reason": str(error)})
+    """Why Elasticsearch refuses the query, as one sentence; it points at the place if Elasticsearch names one."""
+    if isinstance(error.body, dict):
+        return refused(query, error.body.get("error", {}))
+    return refused(query, {"reason": str(error)})
 
 
 def refused(query: str, causes: Any) -> str:
-    """The same of the `error` in an answer."""
+    """`explain_refusal` for the `error` in an answer."""
     reason = _reason(causes)
     if _TOO_MANY.search(reason):
-        return f"The query {shown(query, 100)} has more words than this Elasticsearch takes at once ({reason})."
+        return f"The query {shown(query, 100)} has more words than this Elasticsearch accepts ({reason})."
     place = _PLACE.search(reason)
     if place is None:
         return f"The query {shown(query, 200)} can't be run: {reason}"
@@ -144,7 +146,8 @@ def _reason(causes: Any) -> str:
     if not isinstance(causes, Mapping):
         return _line(str(causes))
     reason = str((causes.get("root_cause") or [causes])[0].get("reason") or causes)
-    deepest = causes.get("failed_shards", [{}])[0].get("reason", causes) if causes.get("failed_shards") else causes
+    shards = causes.get("failed_shards")
+    deepest = shards[0].get("reason", causes) if shards else causes
     while isinstance(deepest, Mapping) and deepest.get("caused_by"):
         deepest = deepest["caused_by"]
         reason = str(deepest.get("reason") or reason)
@@ -152,4 +155,4 @@ def _reason(causes: Any) -> str:
 
 
 def _line(text: str) -> str:
-    return cut_short((text.splitlines() or ["no reason given"])[0], _TOLD_CHARS)
+    return cut_short((text.splitlines() or ["no reason given"])[0], _LINE_CHARS)

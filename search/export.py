@@ -1,4 +1,4 @@
-"""Every article that a query finds, however many, over a point in time: what is written meanwhile changes nothing."""
+"""Exports every article that a query finds, over a point in time, so that concurrent writes don't change the result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store.names import Names
 from store.reading import every as every_hit
 
 _PAGE = 500
-"""Articles at once: whole ones, so that a page is some megabytes."""
+"""Articles in one page, which is some megabytes because they are whole."""
 
 
 def every(
@@ -33,11 +33,11 @@ def every(
 ) -> Generator[Article, None, None]:
     """All articles that the query finds, in order; with `by_story` only the first of each story.
 
-    Who stops before the end closes the generator, which gives up the point in time.
+    A caller that stops before the end must close the generator, which closes the point in time.
 
     Raises:
-        QueryError: the query can't be parsed, before the first article; or a page of it takes too long.
-        StoreError: Elasticsearch is in trouble of its own.
+        QueryError: the query can't be parsed (raised before the first article), or a page takes too long.
+        StoreError: Elasticsearch is unavailable.
     """
     parsed, now = parse(query), now or datetime.now(UTC)
     asked = to_query(parsed, now, text_query(parsed.text))
@@ -85,21 +85,21 @@ COLUMNS = (
 
 
 class CsvWriter:
-    """Writes articles as comma-separated values (RFC 4180), after a line with the names of the columns."""
+    """Writes articles as comma-separated values (RFC 4180), after a header line."""
 
     def __init__(self, file: IO[str]) -> None:
         self._writer = csv.writer(file, lineterminator="\r\n")
         self._writer.writerow(COLUMNS)
 
     def write(self, article: Article) -> None:
-        """Write a line."""
+        """Write one article."""
         self._writer.writerow(row(article))
 
 
 def row(article: Article) -> list[str]:
-    """An article in the order of `COLUMNS`; several values are divided by "; ". Pure.
+    """An article in the order of `COLUMNS`; several values are separated by "; ". Pure.
 
-    What a publisher wrote and a spreadsheet would take for a formula is led by an apostrophe (OWASP, CSV injection).
+    A cell that a spreadsheet would take for a formula is prefixed with an apostrophe (OWASP, CSV injection).
     """
     cells = [
         article.published.isoformat() if article.published else "",

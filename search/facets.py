@@ -1,4 +1,4 @@
-"""What a search found, counted: by topic, outlet, country, language, and over time."""
+"""Facets of a search's results: counts by topic, outlet, country and language, and over time."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ _INTERVALS = (
 )
 _DAY = timedelta(days=1)
 _BARS = 100
-"""At most; a chart of more is a blur, and with fewer two months would be nine bars."""
+"""Maximum number of bars. Below 100, a two-month range would fall back to weekly steps (9 bars)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class FacetValue:
     """A value of a facet."""
 
     value: str
     count: int
     label: str
     main: int = 0
-    """For a tag: in how many articles it is the main subject."""
+    """For a tag: the number of articles with it as the main subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """How the articles found divide by one short filter, most frequent first."""
+    """The number of articles for each value of one short filter, most frequent first."""
 
     name: str
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[FacetValue, ...]
     others: int
-    """Articles with a value that is not among the buckets."""
+    """Articles with values that are not in the buckets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step of the time-line."""
+    """One step of the timeline."""
 
     start: datetime
     end: datetime
@@ -62,26 +62,26 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The articles found, over time."""
+    """The number of articles over time."""
 
     bars: tuple[Bar, ...] = ()
     step: timedelta = timedelta()
     earlier: int = 0
-    """Articles from before the first bar: stragglers that would squeeze all others into one bar."""
+    """Articles before the first bar: outliers that would squeeze all others into one bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """When the articles found were published."""
+    """When the articles were published."""
 
     first: datetime
     usual_first: datetime
-    """All but one in a hundred are later; to the day."""
+    """The day after which 99 % of the articles were published."""
     last: datetime
 
 
 def aggregations() -> dict[str, Any]:
-    """What to ask for beside the hits."""
+    """The aggregations to request."""
     asked: dict[str, Any] = {
         name: {"terms": {"field": fields_of(name), "size": facet.values}} for name, facet in FACETS.items()
     }
@@ -94,12 +94,12 @@ def aggregations() -> dict[str, Any]:
 
 
 def read(answer: Mapping[str, Any]) -> tuple[Facet, ...]:
-    """The facets in an answer; one without any value is left out."""
+    """The facets in an answer, without empty ones."""
     main = {bucket["key"]: bucket["doc_count"] for bucket in answer["main"]["buckets"]}
     facets = []
     for name in FACETS:
         buckets = tuple(
-            Bucket(b["key"], b["doc_count"], _label(b), main.get(b["key"], 0) if name == "tag" else 0)
+            FacetValue(b["key"], b["doc_count"], _label(b), main.get(b["key"], 0) if name == "tag" else 0)
             for b in answer[name]["buckets"]
         )
         facets.append(Facet(name, buckets, answer[name]["sum_other_doc_count"]))
@@ -120,14 +120,14 @@ def time_range(answer: Mapping[str, Any]) -> TimeRange | None:
 
 
 def _usual_first(days: Sequence[Mapping[str, Any]]) -> datetime:
-    """The day by whose end more than one in a hundred were published."""
+    """The first day by whose end more than 1 % of the articles were published."""
     so_far = list(accumulate(day["doc_count"] for day in days))
     return moment_at(next(day["key"] for day, count in zip(days, so_far, strict=True) if count > so_far[-1] / 100))
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From when on a time-line goes, and in which steps."""
+    """The start, end and step of a timeline."""
 
     start: datetime
     last: datetime
@@ -136,7 +136,7 @@ class Scale:
 
 
 def scale(range_: TimeRange, parsed: Parsed, now: datetime) -> Scale:
-    """The scale of the time-line."""
+    """The scale of the timeline."""
     since = parsed.first("since")
     start = max(span(since, now)[0], range_.first) if since else _worth_showing(range_)
     name, step = interval(range_.last - start)
@@ -144,26 +144,26 @@ def scale(range_: TimeRange, parsed: Parsed, now: datetime) -> Scale:
 
 
 def histogram(scale: Scale) -> dict[str, Any] | None:
-    """The aggregation for a time-line of steps shorter than a day; None: the days that were counted give it."""
+    """The aggregation for a timeline with steps below a day; None for longer steps, which daily counts give."""
     if scale.step >= _DAY:
         return None
     first, last = int(scale.start.timestamp() * 1000), int(scale.last.timestamp() * 1000)
     bounds = {
         "extended_bounds": {"min": first, "max": last},
-        # Rounded down to a step, and then the end is not in it.
+        # Elasticsearch rounds the upper bound down to a step and excludes it, so add one step.
         "hard_bounds": {"min": first, "max": last + int(scale.step.total_seconds() * 1000)},
     }
     return {"date_histogram": {"field": "time", "fixed_interval": scale.interval, "min_doc_count": 0, **bounds}}
 
 
 def _worth_showing(range_: TimeRange) -> datetime:
-    """From the first article on, unless a few stragglers would take most of the chart."""
+    """The first article's date, unless a few outliers would take most of the chart."""
     straggling = range_.last - range_.first > 4 * (range_.last - range_.usual_first)
     return range_.usual_first if straggling else range_.first
 
 
 def interval(range_: timedelta) -> tuple[str, timedelta]:
-    """The shortest step with which the range needs no more bars than a chart can show."""
+    """The shortest step (name, length) with which the range fits into `_BARS` bars."""
     return next(((name, step) for name, step in _INTERVALS if range_ / step < _BARS - 1), _INTERVALS[-1])
 
 
@@ -173,7 +173,7 @@ def _floor(moment: datetime, step: timedelta) -> datetime:
 
 
 def timeline(buckets: Iterable[Mapping[str, Any]], scale: Scale, total: int) -> Timeline:
-    """The time-line, from buckets of its step or of days."""
+    """The timeline, from buckets of its step or of days."""
     counts: Counter[datetime] = Counter()
     for bucket in buckets:
         counts[_floor(moment_at(bucket["key"]), scale.step)] += bucket["doc_count"]

@@ -1,4 +1,4 @@
-"""The names that may stand before a colon in a query: fields of an article, and short filters. Pure."""
+"""The names before a colon in a query: fields of an article, and short filters. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from search.filters import FILTERS
 from store.mapping import ARTICLE
 
 _LIKENESS: Final = 0.8
-"""From so much on, of 1, a name is taken for a slip: `titel` for `title`, but not `Iran` for `lang`."""
+"""Minimum similarity (0 to 1) for a misspelt name: `titel` is one for `title`, `Iran` is not one for `lang`."""
 
 
 def is_field(name: str) -> bool:
-    """Whether a query may name it: a field, several by a wildcard, or one of an object that takes any."""
+    """Whether a query may name it: a field, a wildcard for several, or a field of an open object."""
     plain = name.replace("\\", "")
     return plain in fields() or "*" in plain or plain.startswith(_open_objects())
 
@@ -41,12 +41,14 @@ def _open_objects() -> tuple[str, ...]:
 
 @lru_cache(maxsize=10_000)
 def is_slip(name: str) -> bool:
-    """Whether somebody meant a field by it: it is spelt much like one, or is one that can't be searched."""
+    """Whether the name is meant as a field: its spelling is similar to one, or it is one that can't be searched."""
     plain = name.replace("\\", "")
     return plain in ARTICLE or plain in FILTERS or meant(plain) is not None
 
 
 def meant(name: str) -> str | None:
-    """The field or short filter that is spelt much like it."""
-    near = get_close_matches(name.lower(), [*FILTERS, *sorted(fields())], 1, _LIKENESS) if len(name) < 50 else []
+    """The field or short filter with the most similar spelling; None if none is similar."""
+    if len(name) >= 50:
+        return None
+    near = get_close_matches(name.lower(), [*FILTERS, *sorted(fields())], 1, _LIKENESS)
     return near[0] if near else None

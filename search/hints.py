@@ -1,4 +1,4 @@
-"""Why a search found nothing: which of its short filters is to blame, and what may have been meant."""
+"""Explains an empty result: which short filter excludes everything, and which values were probably meant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from search.syntax import Filter, parse
 from store.names import Names
 
 _VALUES = 2_000
-"""Looked through for what may have been meant: the most frequent."""
+"""Number of values, the most frequent ones, that suggestions come from."""
 _SUGGESTED = 3
 
 
@@ -28,40 +28,41 @@ class Hint:
     filter: str
     """As typed."""
     alone: int
-    """How many articles it finds by itself."""
+    """Number of articles that the filter alone finds."""
     without: int
-    """How many articles the query finds without it."""
+    """Number of articles that the query finds without the filter."""
     meant: tuple[str, ...] = ()
-    """Values like those typed, if it finds no article by itself."""
+    """Similar values, if the filter alone finds nothing."""
 
 
 def hints(es: Elasticsearch, names: Names, query: str, now: datetime) -> tuple[Hint, ...]:
-    """A hint for each short filter of the query that could be run.
+    """A hint for each short filter of the query whose counts are known.
 
     Raises:
-        QueryError: the query can't be parsed, or not be answered in time.
-        StoreError: Elasticsearch is in trouble of its own.
+        QueryError: the query can't be parsed, or takes too long.
+        StoreError: Elasticsearch is unavailable.
     """
     parsed = parse(query)
     if not parsed.filters:
         return ()
     asked = []
-    for one in parsed.filters:
-        others = tuple(other for other in parsed.filters if other is not one)
-        asked += [replace(parsed, text="", filters=(one,)), replace(parsed, filters=others)]
-    lines = [line for one in asked for line in ({"index": names.articles}, _counting(to_query(one, now)))]
+    for filter_ in parsed.filters:
+        others = tuple(other for other in parsed.filters if other is not filter_)
+        asked += [replace(parsed, text="", filters=(filter_,)), replace(parsed, filters=others)]
+    lines = [line for part in asked for line in ({"index": names.articles}, _counting(to_query(part, now)))]
     with answering(es, names.articles, query):
         answers = impatient(es).msearch(searches=lines)["responses"]
-    pairs = zip(parsed.filters, map(_counted, answers[::2]), map(_counted, answers[1::2]), strict=True)
-    return tuple(
-        Hint(parsed.query[one.start : one.end], alone, without, () if alone else _meant(es, names, one))
-        for one, alone, without in pairs
-        if alone is not None and without is not None
-    )
+    counted = []
+    for filter_, of_alone, of_others in zip(parsed.filters, answers[::2], answers[1::2], strict=True):
+        alone, without = _counted(of_alone), _counted(of_others)
+        if alone is not None and without is not None:
+            meant = () if alone else _meant(es, names, filter_)
+            counted.append(Hint(parsed.query[filter_.start : filter_.end], alone, without, meant))
+    return tuple(counted)
 
 
 def _counted(answer: Mapping[str, Any]) -> int | None:
-    """How many the answer counts; None if it counts none or not all, which is no ground for a hint."""
+    """The count in an answer; None after an error or a time-out, which give no basis for a hint."""
     if "error" in answer or answer.get("timed_out"):
         return None
     return int(answer["hits"]["total"]["value"])
@@ -71,21 +72,21 @@ def _counting(query: dict[str, object]) -> dict[str, object]:
     return {"query": query, "size": 0, "track_total_hits": True, "timeout": TIMEOUT}
 
 
-def _meant(es: Elasticsearch, names: Names, one: Filter) -> tuple[str, ...]:
-    """Values that articles have and that are like those of the filter."""
-    field = FILTERS[one.name].field
+def _meant(es: Elasticsearch, names: Names, filter_: Filter) -> tuple[str, ...]:
+    """Existing values that are similar to those of the filter."""
+    field = FILTERS[filter_.name].field
     if field is None:
         return ()
     count = {"terms": {"field": field, "size": _VALUES}}
     answer = es.search(index=names.articles, size=0, aggs={"values": count})
-    return like(one.values, [bucket["key"] for bucket in answer["aggregations"]["values"]["buckets"]])
+    return like(filter_.values, [bucket["key"] for bucket in answer["aggregations"]["values"]["buckets"]])
 
 
 def like(typed: Iterable[str], values: Iterable[str]) -> tuple[str, ...]:
-    """Those of `values` that hold what was typed, or else are spelt much like it, the first first. Pure."""
+    """The values that contain what was typed, otherwise those with a similar spelling, in order. Pure."""
     folded = {value.casefold(): value for value in values}
-    found: list[str] = []
+    similar: list[str] = []
     for word in (word.casefold() for word in typed):
         near = [value for value in folded if word in value] or get_close_matches(word, folded, _SUGGESTED)
-        found += [folded[value] for value in near[:_SUGGESTED]]
-    return tuple(dict.fromkeys(found))
+        similar += [folded[value] for value in near[:_SUGGESTED]]
+    return tuple(dict.fromkeys(similar))

@@ -1,4 +1,4 @@
-"""A typed query as the parts of a saved search. Pure."""
+"""Extracts the filters of a saved search from a typed query. Pure."""
 
 from __future__ import annotations
 
@@ -13,53 +13,64 @@ _JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
 
 
 @dataclass(frozen=True, slots=True)
-class Lifted:
-    """What a saved search needs to watch what a query finds."""
+class ExtractedFilters:
+    """The fields of a saved search that matches what a query finds."""
 
     query: str
-    """Lucene's syntax alone, so that Kibana takes it as well."""
+    """Lucene's syntax only, so that Kibana accepts it too."""
     tags: tuple[TagFilter, ...] = ()
     languages: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-    """Filters that mean nothing for what is yet to come: `since`, `until`."""
+    """Filters without a meaning for future articles: `since`, `until`."""
 
 
-def lift(parsed: Parsed) -> Lifted:
-    """The query's short filters as the saved search's own, and what it has no own for in Lucene's syntax."""
-    tags: list[TagFilter] = []
-    lists: dict[str, tuple[str, ...]] = {}
-    lucene = [parsed.text.strip()]
+def extract_filters(parsed: Parsed) -> ExtractedFilters:
+    """The saved search's filters from the query's short filters; the others become Lucene's syntax."""
     level = parsed.first("level")
-    for found in parsed.filters:
-        saved = SAVED.get(found.name)
-        if found.name == "tag" and not found.negated and len(found.values) == 1:
-            tags.append(TagFilter(found.values[0], "main" if level == "main" else "mention"))
-        elif saved and not found.negated and saved.field not in lists:
-            lists[saved.field] = tuple(FILTERS[found.name].case(value) for value in found.values)
-        elif found.name not in TIMES and found.name != "level":
-            lucene.append(as_lucene(found, level))
-    if level and not any(f.name == "tag" and not f.negated for f in parsed.filters):
-        lucene.append("_exists_:tags_main" if level == "main" else "_exists_:tags")
-    if len(lucene) > 1 and _JOINED.search(lucene[0]):
-        # Beside an OR whatever stands behind it would be all that is required, and what was typed optional.
-        lucene[0] = f"({lucene[0]})"
-    text = _squeezed(" ".join(part for part in lucene if part))
-    dropped = tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in TIMES)
-    return Lifted(text, tuple(tags), **lists, dropped=dropped)
+    positive = [filter_ for filter_ in parsed.filters if not filter_.negated]
+    tags = [filter_ for filter_ in positive if filter_.name == "tag" and len(filter_.values) == 1]
+    lists = {filter_.name: filter_ for filter_ in reversed(positive) if filter_.name in SAVED}
+    own = {*tags, *lists.values()}
+    others = [filter_ for filter_ in parsed.filters if filter_ not in own and filter_.name not in (*TIMES, "level")]
+    clauses = [as_lucene(filter_, level) for filter_ in others]
+    if level and not any(filter_.name == "tag" for filter_ in positive):
+        clauses.append("_exists_:tags_main" if level == "main" else "_exists_:tags")
+    return ExtractedFilters(
+        _with_clauses(parsed.text.strip(), clauses),
+        tuple(TagFilter(tag.values[0], "main" if level == "main" else "mention") for tag in tags),
+        **{SAVED[name].field: _stored_values(filter_) for name, filter_ in lists.items()},
+        dropped=tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in TIMES),
+    )
 
 
-def as_lucene(found: Filter, level: str | None = None) -> str:
+def _stored_values(filter_: Filter) -> tuple[str, ...]:
+    """The filter's values in the case in which articles have them."""
+    return tuple(FILTERS[filter_.name].case(value) for value in filter_.values)
+
+
+def _with_clauses(text: str, clauses: list[str]) -> str:
+    """The words and the clauses in one query, all required."""
+    if clauses and _JOINED.search(text):
+        # Beside an OR, Lucene would require only the clauses and make the words optional.
+        text = f"({text})"
+    return _squeezed(" ".join(part for part in (text, *clauses) if part))
+
+
+def as_lucene(filter_: Filter, level: str | None = None) -> str:
     """The filter in Lucene's syntax."""
-    states = [state for value in found.values if (state := FILTERS[found.name].choices.get(value))]
+    states = [state for value in filter_.values if (state := FILTERS[filter_.name].choices.get(value))]
     if states:
         body = " OR ".join(state.lucene for state in states)
-        return f"NOT ({body})" if found.negated else f"({body})"
-    field = "tags_main" if found.name == "tag" and level == "main" and not found.negated else fields_of(found.name)
-    values = " OR ".join(f'"{_escaped(value)}"' for value in found.values)
-    return f"{'-' if found.negated else ''}{field}:" + (values if len(found.values) == 1 else f"({values})")
+        return f"NOT ({body})" if filter_.negated else f"({body})"
+    main = filter_.name == "tag" and level == "main" and not filter_.negated
+    field = "tags_main" if main else fields_of(filter_.name)
+    values = " OR ".join(f'"{_escaped(value)}"' for value in filter_.values)
+    if len(filter_.values) > 1:
+        values = f"({values})"
+    return f"{'-' if filter_.negated else ''}{field}:{values}"
 
 
 def _escaped(value: str) -> str:
@@ -67,6 +78,6 @@ def _escaped(value: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    """Without the blanks that filters left behind; blanks within quotation marks stay."""
+    """The text without repeated blanks, which removed filters leave; blanks within quotation marks stay."""
     parts = text.split('"')
     return '"'.join(part if n % 2 else re.sub(r" +", " ", part) for n, part in enumerate(parts)).strip()

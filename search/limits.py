@@ -1,10 +1,10 @@
-"""What a query may ask for: limits on what costs Elasticsearch much, and the sentence for a query beyond one. Pure.
+"""Limits on what is expensive in a query, and the message for a query beyond one. Pure.
 
 Measured on the embedded node (2 cores, a heap of 512 MB, 6,000 articles, 31 default fields): 200 words joined by OR and
-twelve prefixes take 0.7 s and must stay possible. Ten fuzzy words take 0.5 s, 192 letters of them (`~2`) break the
+twelve prefixes take 0.7 s and must stay possible. Ten fuzzy words take 0.5 s, 192 letters of them (`~2`) exceed the
 memory limit of a request (297 MB, status 429); twenty inner wildcards take 1 s; `/[a-z]*a[a-z]{12}/` 1.5 s; twenty
 ranges over text 0.7 s; five phrases of 20 words with a slop of 99 take 1.2 s. An archive a hundred times as large
-has about ten times as many different words, which wildcards, fuzzy words, ranges and expressions look through.
+has about ten times as many different words, which wildcards, fuzzy words, ranges and regular expressions scan.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from newswatch.errors import QueryError
 MAX_CHARS: Final = 8_000
 """Characters of a query, its short filters included."""
 MAX_TERMS: Final = 500
-"""Words, those within phrases included. A small Elasticsearch may take fewer at once (`maxClauseCount`) and says so."""
+"""Words, those within phrases included. A small Elasticsearch may accept fewer (`maxClauseCount`) and says so."""
 MAX_DEPTH: Final = 20
 """Brackets within brackets."""
 MAX_WORD: Final = 1_000
@@ -27,27 +27,27 @@ MAX_WORD: Final = 1_000
 MAX_WILDCARDS: Final = 50
 """Words with `*` or `?`."""
 MAX_LEADING: Final = 10
-"""Words that begin with `*` or `?`: each looks through all words there are."""
+"""Words that begin with `*` or `?`: each scans all words of the index."""
 MAX_PATTERN: Final = 100
 """Characters of a word with wildcards, or of a regular expression."""
 MIN_LITERAL: Final = 2
-"""Letters or digits of a word that begins with a wildcard, but for a single `*`: `*a*` matches everything."""
+"""Minimum letters or digits of a word that begins with a wildcard, except a single `*`: `*a*` matches everything."""
 MAX_FUZZY: Final = 10
 """Words with `~`."""
 MAX_FUZZY_EDITS: Final = 160
 """Letters of all fuzzy words, each times its edits (`~` and `~2` are two edits): memory grows with it."""
 MAX_FUZZY_WORD: Final = 40
-"""Characters of a fuzzy word: what it may become is worked out before any article is read, and nothing stops that."""
+"""Characters of a fuzzy word: Elasticsearch computes its variants before the search, and no time limit applies."""
 MAX_REGEXPS: Final = 3
 """Regular expressions."""
 MAX_REPEATS: Final = 10
-"""In a regular expression: the number in `{n}`."""
+"""The number in `{n}` of a regular expression."""
 MAX_RANGES: Final = 10
 """Ranges, such as `version:[2 TO 5]`."""
 MAX_SLOP: Final = 100
-"""Places that the words of a phrase may be apart, as in `"nato daesh"~10`."""
+"""Positions that the words of a phrase may be apart, as in `"nato daesh"~10`."""
 MAX_SLOPS: Final = 2_000
-"""Of all phrases: words of the phrase times its slop."""
+"""Words of a phrase times its slop, summed over all phrases."""
 MAX_BOOST: Final = 1_000
 """The number in `nato^2`."""
 MAX_FILTERS: Final = 50
@@ -58,7 +58,7 @@ MAX_VALUES: Final = 200
 _QUICK_CHARS: Final = 500
 """A query of plain words and wildcards, up to this length, has fewer than `MAX_TERMS` words."""
 _COSTLY = re.compile(rf"[~/\[{{^<>\\]|(?<![\w*?])[*?]|\S{{{MAX_PATTERN}}}")
-"""What costs more than a word: the signs for it, a wildcard at the beginning of a word, a word as long as a pattern."""
+"""Anything more expensive than a word: special characters, a leading wildcard, a very long word."""
 _LEX = re.compile(
     r"""(?P<phrase>"(?:[^"\\]|\\.)*")
     |(?P<regexp>/(?:[^/\\]|\\.)*/)
@@ -74,19 +74,19 @@ _LEX = re.compile(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _RUN = re.compile(r"\w+")
 _IDEOGRAPH = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
-"""Scripts without spaces, of which each character is a word to an analyzer."""
+"""Scripts without spaces, where analyzers take each character for a word."""
 _OPERATORS = frozenset(("AND", "OR", "NOT", "TO"))
 _REPEAT = re.compile(r"\{(\d*),?(\d*)\}")
 _NUMERIC = re.compile(r"<\d*-\d*>")
 
 
 class TooCostlyError(QueryError):
-    """A query asks for more than one query may."""
+    """A query exceeds a limit."""
 
 
 @dataclass(slots=True)
 class Cost:
-    """What a query asks for, counted."""
+    """The counts of a query's expensive parts."""
 
     terms: int = 0
     depth: int = 0
@@ -98,35 +98,35 @@ class Cost:
     ranges: int = 0
     slops: int = 0
     faults: list[str] = field(default_factory=list)
-    """What is wrong with single parts of it, a sentence each."""
+    """Faults of single parts, a sentence each."""
 
 
 def check_cost(query: str) -> None:
-    """Refuse a query in Lucene's syntax that asks for more than one query may.
+    """Check a query in Lucene's syntax against all limits.
 
     Raises:
-        TooCostlyError: a sentence with what is too much, what the query has of it, and the limit.
+        TooCostlyError: it exceeds one; the message names the query's number and the limit.
     """
     if _plainly_cheap(query):
-        return  # as most: there may be a hundred thousand of them
+        return  # the common case, with up to 100,000 saved searches
     check_length(query)
     if _SURROGATE.search(query):
-        raise TooCostlyError("The query holds half a character, which is none in any encoding: type it anew.")
+        raise TooCostlyError("The query contains half a character (a lone surrogate): type it again.")
     _check_counted(query)
 
 
 def _check_counted(query: str) -> None:
-    found = cost(query)
+    counted = cost(query)
     for name, limit, what, advice in _LIMITS:
-        if getattr(found, name) > limit:
-            had = getattr(found, name)
+        if getattr(counted, name) > limit:
+            had = getattr(counted, name)
             raise TooCostlyError(f"The query has {had:g} {what}; {limit} are the most that one may have: {advice}.")
-    if found.faults:
-        raise TooCostlyError(found.faults[0])
+    if counted.faults:
+        raise TooCostlyError(counted.faults[0])
 
 
 def _plainly_cheap(query: str) -> bool:
-    """Whether a glance shows that the query keeps all limits."""
+    """Whether a quick check proves that the query is within all limits."""
     return (
         len(query) <= _QUICK_CHARS
         and query.isascii()
@@ -150,105 +150,107 @@ _LIMITS: Final = (
 
 
 def check_length(query: str) -> None:
-    """Refuse a query that is too long to be looked at.
+    """Check the length of a query, before anything else reads it.
 
     Raises:
-        TooCostlyError: a sentence with its length and the limit.
+        TooCostlyError: it is too long; the message names its length and the limit.
     """
     if len(query) > MAX_CHARS:
-        told = f"The query has {len(query):,} characters; {MAX_CHARS:,} are the most that one may have"
-        raise TooCostlyError(f"{told}: make several searches of it.")
+        fault = f"The query has {len(query):,} characters; {MAX_CHARS:,} are the most that one may have"
+        raise TooCostlyError(f"{fault}: make several searches of it.")
 
 
 def check_filters(count: int, values: int) -> None:
-    """Refuse too many short filters, or too many values of them.
+    """Check the number of short filters and of their values.
 
     Raises:
-        TooCostlyError: a sentence with the number and the limit.
+        TooCostlyError: it is too large; the message names the number and the limit.
     """
     if count > MAX_FILTERS:
-        told = f"The query has {count} short filters; {MAX_FILTERS} are the most that one may have"
-        raise TooCostlyError(f"{told}: put values of one filter behind each other, with commas.")
+        fault = f"The query has {count} short filters; {MAX_FILTERS} are the most that one may have"
+        raise TooCostlyError(f"{fault}: put several values into one filter, separated by commas.")
     if values > MAX_VALUES:
-        told = f"The query's short filters have {values} values; {MAX_VALUES} are the most"
-        raise TooCostlyError(f"{told}: make several searches of it.")
+        fault = f"The query's short filters have {values} values; {MAX_VALUES} are the most"
+        raise TooCostlyError(f"{fault}: make several searches of it.")
 
 
 def cost(query: str) -> Cost:
-    """What the query asks for; also of one that can't be parsed, as nothing but its signs is looked at."""
-    found, depth, last = Cost(), 0, ("", "")
+    """The cost of a query, even of one that can't be parsed, because only its characters count."""
+    counted, depth, last = Cost(), 0, ("", "")
     for kind, text in _tokens(query):
         if kind == "open":
             depth += 1
-            found.depth = max(found.depth, depth)
+            counted.depth = max(counted.depth, depth)
         elif kind == "close":
             depth -= 1
         elif kind == "fuzzy":
-            _add_fuzzy(found, last, text)
+            _add_fuzzy(counted, last, text)
         elif kind in _ADDERS:
-            _ADDERS[kind](found, text)
+            _ADDERS[kind](counted, text)
         last = (kind, text)
-    return found
+    return counted
 
 
 def _tokens(query: str) -> Iterator[tuple[str, str]]:
-    """The query's parts without the space between; a word before a colon is a `field`."""
+    """(kind, text) of the query's parts, without spaces; a word before a colon is a `field`."""
     tokens = [(str(part.lastgroup), part[0]) for part in _LEX.finditer(query) if not part[0].isspace()]
     following = [kind for kind, _ in tokens[1:]]
     for (kind, text), after in zip(tokens, [*following, ""], strict=False):
         yield ("field" if kind == "word" and after == "colon" else kind), text
 
 
-def _add_word(found: Cost, text: str) -> None:
+def _add_word(counted: Cost, text: str) -> None:
     plain = re.sub(r"\\(.)", lambda escaped: escaped[1] if escaped[1].isalnum() else " ", text)
     if text in _OPERATORS:
         return
-    found.terms += max(1, words_in(plain)) if plain.strip("+-!&|") else 0
+    counted.terms += max(1, words_in(plain)) if plain.strip("+-!&|") else 0
     if len(text) > MAX_WORD:
-        found.faults.append(f"The word {shown(text)} has {len(text):,} characters; {MAX_WORD:,} are the most.")
+        counted.faults.append(f"The word {shown(text)} has {len(text):,} characters; {MAX_WORD:,} are the most.")
     bare = text.lstrip("+-!")
     if bare == "*" or not re.search(r"(?<!\\)[*?]", bare):
         return
-    found.wildcards += 1
-    found.leading += bare[0] in "*?"
+    counted.wildcards += 1
+    counted.leading += bare[0] in "*?"
     literal = sum(2 if _IDEOGRAPH.match(letter) else 1 for letter in bare if letter.isalnum())
     if bare[0] in "*?" and literal < MIN_LITERAL:
-        told = f"{shown(bare)} matches nearly every word there is: it must have {MIN_LITERAL} letters or digits"
-        found.faults.append(f"{told}, or be a single *.")
+        fault = f"{shown(bare)} matches nearly every word there is: it must have {MIN_LITERAL} letters or digits"
+        counted.faults.append(f"{fault}, or be a single *.")
     if len(bare) > MAX_PATTERN:
-        found.faults.append(f"{shown(bare)} has {len(bare)} characters; with wildcards, {MAX_PATTERN} are the most.")
+        counted.faults.append(f"{shown(bare)} has {len(bare)} characters; with wildcards, {MAX_PATTERN} are the most.")
 
 
-def _add_phrase(found: Cost, text: str) -> None:
-    found.terms += max(1, words_in(text))
+def _add_phrase(counted: Cost, text: str) -> None:
+    counted.terms += max(1, words_in(text))
 
 
-def _add_regexp(found: Cost, text: str) -> None:
-    found.terms += 1
-    found.regexps += 1
+def _add_regexp(counted: Cost, text: str) -> None:
+    counted.terms += 1
+    counted.regexps += 1
     if len(text) > MAX_PATTERN + 2:
-        told = f"The regular expression {shown(text)} has {len(text) - 2} characters"
-        found.faults.append(f"{told}; {MAX_PATTERN} are the most.")
+        fault = f"The regular expression {shown(text)} has {len(text) - 2} characters"
+        counted.faults.append(f"{fault}; {MAX_PATTERN} are the most.")
     repeats = [int(number[:9]) for pair in _REPEAT.findall(text) for number in pair if number]
     if max(repeats, default=0) > MAX_REPEATS:
-        told = f"The regular expression {shown(text)} repeats something {max(repeats)} times"
-        found.faults.append(f"{told}; {MAX_REPEATS} are the most.")
+        fault = f"The regular expression {shown(text)} repeats something {max(repeats)} times"
+        counted.faults.append(f"{fault}; {MAX_REPEATS} are the most.")
     if _NUMERIC.search(text):
-        found.faults.append(f"The regular expression {shown(text)} has a range of numbers: write a range in brackets.")
+        counted.faults.append(
+            f"The regular expression {shown(text)} has a range of numbers: write a range in brackets."
+        )
 
 
-def _add_range(found: Cost, _text: str) -> None:
-    found.terms += 1
-    found.ranges += 1
+def _add_range(counted: Cost, _text: str) -> None:
+    counted.terms += 1
+    counted.ranges += 1
 
 
-def _add_boost(found: Cost, text: str) -> None:
+def _add_boost(counted: Cost, text: str) -> None:
     try:
         boost = float(text[1:])
     except ValueError:
-        boost = 1.0  # Elasticsearch says what is wrong with it
+        boost = 1.0  # Elasticsearch's own error says what is wrong
     if not 0 <= boost <= MAX_BOOST:
-        found.faults.append(f"The boost {shown(text)} is beyond what one may be: 0 to {MAX_BOOST:,}.")
+        counted.faults.append(f"The boost {shown(text)} is beyond what one may be: 0 to {MAX_BOOST:,}.")
 
 
 _ADDERS: Final = {
@@ -260,25 +262,25 @@ _ADDERS: Final = {
 }
 
 
-def _add_fuzzy(found: Cost, of: tuple[str, str], text: str) -> None:
-    """A `~`: after a phrase its slop, else the edits that a word may differ by."""
+def _add_fuzzy(counted: Cost, of: tuple[str, str], text: str) -> None:
+    """A `~`: the slop after a phrase, otherwise the edits of a fuzzy word."""
     number = _number(text[1:])
     if of[0] == "phrase":
         if number > MAX_SLOP:
-            told = f"The words of {shown(of[1])} may be {shown(text[1:])} places apart"
-            found.faults.append(f"{told}; {MAX_SLOP} are the most.")
-        found.slops += words_in(of[1]) * int(min(number, MAX_SLOP))
+            fault = f"The words of {shown(of[1])} may be {shown(text[1:])} places apart"
+            counted.faults.append(f"{fault}; {MAX_SLOP} are the most.")
+        counted.slops += words_in(of[1]) * int(min(number, MAX_SLOP))
         return
-    found.fuzzy += 1
+    counted.fuzzy += 1
     edits = number if number in (0, 1) else 2
     if len(of[1]) > MAX_FUZZY_WORD:
-        told = f"The fuzzy word {shown(of[1])} has {len(of[1])} characters"
-        found.faults.append(f"{told}; {MAX_FUZZY_WORD} are the most.")
-    found.fuzzy_edits += edits * len(of[1].lstrip("+-!"))
+        fault = f"The fuzzy word {shown(of[1])} has {len(of[1])} characters"
+        counted.faults.append(f"{fault}; {MAX_FUZZY_WORD} are the most.")
+    counted.fuzzy_edits += edits * len(of[1].lstrip("+-!"))
 
 
 def _number(text: str) -> float:
-    """The number after a `~`; none, or what isn't one, is Lucene's own default, 2."""
+    """The number after a `~`; Lucene's default, 2, if there is none or it is invalid."""
     try:
         return float(text) if text else 2.0
     except ValueError:
@@ -286,11 +288,11 @@ def _number(text: str) -> float:
 
 
 def words_in(text: str) -> int:
-    """How many words an analyzer makes of a text, at most."""
+    """The maximum number of words that an analyzer makes of a text."""
     ideographs = len(_IDEOGRAPH.findall(text))
     return ideographs + len(_RUN.findall(_IDEOGRAPH.sub(" ", text) if ideographs else text))
 
 
 def shown(text: str, most: int = 40) -> str:
-    """A text as an error shows it: in quotes, cut where it is longer than `most` characters."""
+    """A text for an error message: quoted, and cut to `most` characters."""
     return repr(text if len(text) <= most else text[:most] + "…")

@@ -1,4 +1,4 @@
-"""A story: every article that reports it, told apart by who wrote and who copied."""
+"""Stories: the articles that report them, divided into original reports and copies."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from transforms.versions import DiffKind, word_diff
 
 _BUCKETS = 1_000
 MOST = 1_000
-"""Articles of one story that are read; a story has tens."""
+"""Maximum number of articles to read for a story, which usually has tens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An article that is nobody's copy, and those that copy it."""
+    """An original article, and its copies."""
 
     article: Article
     copies: tuple[Article, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """All that was read of a story."""
+class StoryReports:
+    """A story, with its articles."""
 
     id: str
     reports: tuple[Report, ...]
-    """In the order they were published."""
+    """In order of publication."""
     total: int
-    """Articles in the index; more than were read if it exceeds `MOST`."""
+    """Number of articles in the index; above `MOST`, not all of them were read."""
     independent: int
-    """Owners (or outlets, where the owner is not known) that wrote of it themselves: copies don't count."""
+    """Number of owners (outlets, if the owner is unknown) with original reports; copies don't count."""
 
     @property
     def articles(self) -> tuple[Article, ...]:
-        """All, in the order they were published."""
+        """All articles, in order of publication."""
         every = [article for report in self.reports for article in (report.article, *report.copies)]
         return tuple(sorted(every, key=published))
 
@@ -54,11 +54,11 @@ class Story:
 
 
 def published(article: Article) -> datetime:
-    """When it was published, or seen where nobody says."""
+    """When the article was published; if that is unknown, when it was first seen."""
     return article.published or article.first_seen
 
 
-def read_story(es: Elasticsearch, names: Names, story_id: str) -> Story | None:
+def read_story(es: Elasticsearch, names: Names, story_id: str) -> StoryReports | None:
     """The story; None if no article has that story id."""
     try:
         answer = es.search(
@@ -75,10 +75,10 @@ def read_story(es: Elasticsearch, names: Names, story_id: str) -> Story | None:
 
 
 def read_article(es: Elasticsearch, names: Names, article_id: str) -> Article | None:
-    """The article, as the index has it; None if there is none of that id.
+    """The article as indexed; None if no article has that id.
 
     Raises:
-        DocumentError: it can't be read.
+        DocumentError: the document can't be read.
     """
     try:
         hits = es.search(index=names.articles, query={"ids": {"values": [article_id]}}, size=1)["hits"]["hits"]
@@ -87,10 +87,10 @@ def read_article(es: Elasticsearch, names: Names, article_id: str) -> Article | 
     return read(hits[0], from_document) if hits else None
 
 
-def arranged(story_id: str, articles: Sequence[Article], total: int) -> Story:
+def arranged(story_id: str, articles: Sequence[Article], total: int) -> StoryReports:
     """The articles of a story as reports with their copies. Pure.
 
-    A copy of a copy stands with the first; a copy of what isn't there, or in a ring of copies, stands for itself.
+    A copy of a copy belongs to the original. A copy of a missing article, or in a cycle of copies, is a report itself.
     """
     by_id = {article.id: article for article in articles}
     copies: dict[str, list[Article]] = {}
@@ -102,7 +102,7 @@ def arranged(story_id: str, articles: Sequence[Article], total: int) -> Story:
         else:
             copies.setdefault(root, []).append(article)
     reports = tuple(Report(article, tuple(copies.get(article.id, ()))) for article in originals)
-    return Story(story_id, reports, total, independent(originals))
+    return StoryReports(story_id, reports, total, independent(originals))
 
 
 def _original_of(article: Article, by_id: dict[str, Article]) -> str:
@@ -115,27 +115,27 @@ def _original_of(article: Article, by_id: dict[str, Article]) -> str:
 
 
 def independent(articles: Iterable[Article]) -> int:
-    """How many owners (or outlets) wrote the articles that copy none; 1 at least."""
+    """The number of owners (or outlets) of the articles that are not copies; at least 1."""
     own = {a.source.owner or a.source.domain for a in articles if a.duplicate_of is None}
     return max(1, len(own))
 
 
 def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, int]:
-    """`independent` for each of many stories; `index` is that of the articles."""
+    """`independent` for each of many stories; `index` is the articles' alias."""
     counts: dict[str, int] = {}
-    for at in range(0, len(story_ids), 500):
-        page, after = story_ids[at : at + 500], None
+    for start in range(0, len(story_ids), 500):
+        page, after = story_ids[start : start + 500], None
         answers: list[Mapping[str, Any]] = []
         while not answers or after:
-            body = sources_asked(page, after)
+            body = sources_search(page, after)
             answers.append(es.search(index=index, request_cache=False, **body).body)
             after = further_sources(answers[-1])
-        counts |= sources_told(page, answers)
+        counts |= source_counts(page, answers)
     return counts
 
 
-def sources_asked(story_ids: Sequence[str], after: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The search for who wrote of some stories without copying; its answer may hold only the first of them."""
+def sources_search(story_ids: Sequence[str], after: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The search for the original sources of some stories; `further_sources` says whether the answer is complete."""
     own = {
         "bool": {"filter": [{"terms": {"story_id": [*story_ids]}}], "must_not": [{"exists": {"field": "duplicate_of"}}]}
     }
@@ -149,13 +149,13 @@ def sources_asked(story_ids: Sequence[str], after: Mapping[str, Any] | None = No
 
 
 def further_sources(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """After what the rest must be asked for, if the answer may not hold all."""
-    found = answer["aggregations"]["sources"]
-    return dict(found["after_key"]) if len(found["buckets"]) == _BUCKETS else None
+    """The key after which the search must continue; None if the answer is complete."""
+    sources = answer["aggregations"]["sources"]
+    return dict(sources["after_key"]) if len(sources["buckets"]) == _BUCKETS else None
 
 
-def sources_told(story_ids: Sequence[str], answers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """How many independent sources each story has, by all the answers there are."""
+def source_counts(story_ids: Sequence[str], answers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Story → number of independent sources, from all answers to `sources_search`."""
     owners: dict[str, set[str]] = defaultdict(set)
     for answer in answers:
         for bucket in answer["aggregations"]["sources"]["buckets"]:
@@ -169,16 +169,16 @@ def sources_told(story_ids: Sequence[str], answers: Iterable[Mapping[str, Any]])
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """A version of an article beside the one before it."""
+    """A version of an article, compared with the one before it."""
 
     version: Version
     number: int
     title: tuple[tuple[DiffKind, str], ...]
-    """The title in pieces: what stayed, what came, what went."""
+    """The title in pieces: kept, added, removed."""
 
 
 def changes(article: Article) -> tuple[VersionChange, ...]:
-    """Every version after the first, with what it changed, oldest first. Pure."""
+    """Every version after the first, with its changes, oldest first. Pure."""
     return tuple(
         VersionChange(after, number, word_diff(before.title, after.title))
         for number, (before, after) in enumerate(pairwise(article.versions), 2)

@@ -1,8 +1,8 @@
-"""What comes in: each article that a query finds, once for each version, in ingest order as far as there is one.
+"""Follows a query: each new article that it finds, once for each version, roughly in ingest order.
 
-Batches are written side by side, so a batch with a lower number may be acknowledged after one with a higher number. To
-remember only the last number seen would miss it. What is remembered is the first number that may still be written to,
-and which numbers above it were seen.
+Batches are written concurrently, so a batch with a lower number may be acknowledged after one with a higher number.
+Remembering only the last number would miss its articles. The tail therefore remembers the first number that may still
+be written, and the numbers above it that it has returned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from store.names import Names
 
 _PAGE = 500
 _GRACE = timedelta(hours=1)
-"""A worker that was given up for dead may only have been slow, and write once more."""
+"""How long after its lease an abandoned batch may still be written, by a worker that was only slow."""
 
 
 @dataclass(slots=True)
@@ -36,13 +36,13 @@ class Tail:
     names: Names
     parsed: Parsed
     settled: int
-    """Every article below this ingest number has been given, or was there before."""
+    """Every article below this ingest number was returned, or existed before the start."""
     seen: set[int]
-    """Ingest numbers from `settled` on that were given."""
+    """The returned ingest numbers from `settled` on."""
 
     @classmethod
     def start(cls, es: Elasticsearch, names: Names, query: str, now: datetime) -> Tail:
-        """From now on: what is there already is not given.
+        """A tail from `now` on; existing articles are not returned.
 
         Raises:
             QueryError: the query can't be parsed.
@@ -54,11 +54,11 @@ class Tail:
         return tail
 
     def new(self, now: datetime) -> Iterator[Article]:
-        """What came in since the last call.
+        """The articles that came in since the last call.
 
         Raises:
-            QueryError: Elasticsearch refuses the query, or can't answer it in time.
-            StoreError: Elasticsearch is in trouble of its own.
+            QueryError: Elasticsearch refuses the query, or takes too long.
+            StoreError: Elasticsearch is unavailable.
         """
         open_from = self._open_from(now)
         for hit in self._hits(now):
@@ -70,7 +70,7 @@ class Tail:
         self.seen = {seq for seq in self.seen if seq >= open_from}
 
     def _open_from(self, now: datetime) -> int:
-        """The first ingest number that may still be given; everything below is searchable after the next refresh."""
+        """The first ingest number that may still be written; all below are searchable after the next refresh."""
         index = self.names.batches
         late = {"range": {"lease_until": {"gte": (now - _GRACE).isoformat()}}}
         abandoned = {"bool": {"filter": [{"term": {"abandoned": True}}, late]}}

@@ -1,14 +1,14 @@
 """How texts and queries become terms: the analysis settings of every index.
 
-Every analyzer first folds as the tagger does, by the tables of `transforms.fold`: what one of search, alerts and tags
-finds, the others find. Elasticsearch's own language analyzers can't be given a character filter, so each is written out
-here as its documentation writes it ("Reimplementing and extending the language analyzers"), with the folding in front
-and ASCII folding behind the stemmer: a stemmer needs the accents, and `Diyarbakir` has to meet `Diyarbakır`.
+Every analyzer first folds characters as the tagger does, by the tables of `transforms.fold`, so that search, alerts and
+tags agree on what matches. Elasticsearch's own language analyzers accept no character filter. Each is therefore written
+out here as its documentation does ("Reimplementing and extending the language analyzers"), with the folding in front
+and ASCII folding behind the stemmer: stemmers need the accents, and `Diyarbakir` must match `Diyarbakır`.
 
-Texts are indexed by an analyzer of their own (`…_parts`) with more terms in one place. It keeps what stands before and
-after an apostrophe: `İstanbul'da` is found by `İstanbul`, `l'OTAN` by `OTAN`. It also stems words as they are without
-their accents, since a stemmer makes something else of them: `muk` of `Muğla`, `mugu` of `Mugla`. A word of a query
-stays one term: `Xi'an` does not find `Xi`.
+Texts have an analyzer of their own (`…_parts`), which emits several terms at one position. It adds the parts before and
+after an apostrophe, so that `İstanbul` matches `İstanbul'da` and `OTAN` matches `l'OTAN`. It also stems each word
+without its accents, because the stem differs: `muk` from `Muğla`, `mugu` from `Mugla`. A word of a query stays one
+term, so that `Xi'an` does not match `Xi`.
 """
 
 from __future__ import annotations
@@ -32,41 +32,42 @@ def _rule(from_: str, to: str) -> str:
 
 
 def _of(characters: str) -> list[str]:
-    """The characters of a class of regular expressions that are assigned."""
+    """The assigned characters of a regular expression's character class."""
     wanted = re.compile(f"[{characters}]")
     return [c for c in map(chr, range(0x10000)) if wanted.match(c) and unicodedata.category(c) != "Cn"]
 
 
 def _parting() -> list[str]:
-    """`transforms.fold.PARTING` as rules of the same filter: each further one, and a regular expression more so, costs
-    indexing a tenth.
+    """`transforms.fold.PARTING` as rules of the same filter.
+
+    A second character filter would cost indexing a tenth of its speed, a regular expression even more.
     """
     space, joiner = ZERO_WIDTH
     return [_rule(c + joiner, c + COLON) for c in _of(ARABIC)] + [_rule(c + space, c + COLON) for c in _of(SPACELESS)]
 
 
 def _amid_hebrew() -> list[str]:
-    """`transforms.fold.AMID_HEBREW` as rules; a mark at the end of a word is none of it, and dropped with it."""
+    """`transforms.fold.AMID_HEBREW` as rules. They also drop a mark at a word's end, which does not belong to it."""
     marks = [*"'’׳\"“”„״", *(2 * mark for mark in "'’׳")]
     return [_rule(letter + mark, letter) for letter in _of(HEBREW) for mark in marks]
 
 
 def _marks() -> list[str]:
-    """Characters that say the same, or nothing."""
-    # Letters of their own, which a combining sign makes of others; in decomposed texts they stand so.
+    """Rules for characters that mean the same as others, or nothing."""
+    # Letters in their own right. Decomposed texts write them as another letter with a combining sign.
     letters = ((f"{c}{mark}", whole) for c, mark, whole in (*_CYRILLIC, *_TURKISH))
     return [
         *(_rule(c, "") for c in (*IGNORED, *ZERO_WIDTH)),
         *(_rule(c, "'") for c in APOSTROPHES),
         *(_rule(c, '"') for c in QUOTATION_MARKS),
-        # Amid a word a colon is a letter to the tokenizer: "НАТО:саммит", "EU:n".
+        # The tokenizer takes a colon inside a word for a letter: "НАТО:саммит", "EU:n".
         *(_rule(c, COLON) for c in ":\ufe55\uff1a"),
         *(_rule(pair, whole) for pair, whole in letters),
     ]
 
 
 COLON: Final = "\u2236"
-"""A sign that looks like a colon (the ratio sign) and is no part of a word."""
+"""The ratio sign: it looks like a colon, and the tokenizer splits words at it."""
 _CYRILLIC: Final = (
     *(("и", "\u0306", "й"), ("И", "\u0306", "Й"), ("і", "\u0308", "ї"), ("І", "\u0308", "Ї")),
     *(("у", "\u0306", "ў"), ("У", "\u0306", "Ў")),
@@ -75,7 +76,7 @@ _TURKISH: Final = (("I", "\u0307", "İ"),)
 
 
 def _letters() -> list[str]:
-    """Letters that are spelt in several ways, of the scripts that `lowercase` and `asciifolding` leave as they are."""
+    """Rules for letters with several spellings, in the scripts that `lowercase` and `asciifolding` don't change."""
     scripts = (range(0x370, 0x530), range(0x600, 0x700), range(0x1F00, 0x2000))
     letters = (chr(code) for script in scripts for code in script if chr(code).isalpha())
     folded = ((letter, fold(letter).text) for letter in letters)
@@ -87,13 +88,13 @@ def _letters() -> list[str]:
 
 @cache
 def _described() -> Mapping[str, Analyzer]:
-    """Name → how each language's words become terms, by the languages' files; in the order of their names."""
-    found = {its.name: its for code in languages() if (its := analyzer_of(code))}
-    return dict(sorted(found.items()))
+    """Name → the analyzer that the language's file describes; sorted by name."""
+    analyzers = {analyzer.name: analyzer for code in languages() if (analyzer := analyzer_of(code))}
+    return dict(sorted(analyzers.items()))
 
 
 def _filters(its: Analyzer, parts: Sequence[str], unaccented: Sequence[str], once: Sequence[str]) -> list[str]:
-    """The token filters of a language; what only texts go through is given."""
+    """The token filters of a language. `parts`, `unaccented` and `once` are the filters for texts only."""
     named = {"elision": its.elision, "possessive": its.possessive}
     first = [*(f"{its.name}_{kind}" for kind, given in named.items() if given), *its.first]
     lowercase = f"{its.name}_lowercase" if its.lowercase else "lowercase"
@@ -103,7 +104,8 @@ def _filters(its: Analyzer, parts: Sequence[str], unaccented: Sequence[str], onc
 
 
 _PARTS: Final = "^(?:([^']{2,}+)|[^'])'(?:([^']{2,}+)$)?"
-"""Two letters or more before and behind an apostrophe; possessive, as each word of each text is held against it."""
+"""At least two letters before or after an apostrophe. Possessive quantifiers, because every word of every text is
+matched against it."""
 
 
 def _token_filters() -> Json:
@@ -130,12 +132,12 @@ def _analyzer(char_filters: list[str], filters: list[str]) -> Json:
 
 
 def searching(name: str) -> str:
-    """The analyzer that queries go through: of a language's stemmed field, or "folded"."""
+    """The analyzer for queries on a language's stemmed field, or on "folded"."""
     return name if name == "folded" else f"{name}_folded"
 
 
 def indexing(name: str) -> str:
-    """The analyzer that texts go through."""
+    """The analyzer for texts."""
     its = _described().get(name)
     return f"{name}_parts" if its is None or its.accents else searching(name)
 

@@ -1,4 +1,4 @@
-"""Articles in their monthly slices: one document per canonical URL, whoever writes and however often."""
+"""Articles in their monthly slices: one document per canonical URL, however many workers write it and how often."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from store.names import Names
 from store.reading import unreadable_index
 
 _GETS = 5_000
-"""Documents asked for in one multi-get."""
+"""Maximum number of documents in one multi-get."""
 _ROUNDS = 10
-"""How often a write that somebody else keeps overtaking is tried again."""
+"""Number of tries for a write that other writers keep overtaking."""
 _NEAR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An article that Elasticsearch will never take as it is."""
+    """An article that Elasticsearch rejects for good."""
 
     article: Article
     reason: str
@@ -37,7 +37,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class WriteReport:
-    """What became of the articles: each is in exactly one of these."""
+    """The outcome for each article: each is in exactly one of these fields."""
 
     new: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
@@ -45,10 +45,10 @@ class WriteReport:
     known: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
     next_seq: int = 0
-    """The first ingest number that is still free."""
+    """The next free ingest number."""
 
     def plus(self, other: WriteReport) -> WriteReport:
-        """Both together; the ingest number is the later one's."""
+        """Sum of both reports; the ingest number is that of `other`, the later one."""
         return WriteReport(
             self.new + other.new,
             self.updated + other.updated,
@@ -70,25 +70,25 @@ class ArticleStore:
     """The articles of one installation."""
 
     def __init__(self, es: Elasticsearch, names: Names, *, retag: Callable[[Article], Article] = lambda a: a) -> None:
-        """`retag` makes an article's tags anew when a write joins a new title to an older text."""
+        """`retag` tags an article again when a write joins a new title to an older text."""
         self._es, self._names, self._retag = es, names, retag
 
     def get(self, ids: Iterable[str]) -> dict[str, Article]:
-        """Those of the articles that exist, in real time: also what was written a moment ago."""
-        found = all_stored(self._hits(ids)[1].values(), with_document)
-        return {one.id: one.value[0] for one in found}
+        """The existing articles among `ids`, by id, in real time (before a refresh too)."""
+        articles = all_stored(self._hits(ids)[1].values(), with_document)
+        return {article.id: article.value[0] for article in articles}
 
     def exist(self, ids: Iterable[str]) -> set[str]:
-        """Which of the articles there are, in real time, also those whose document can't be read."""
+        """The ids that have a document, readable or not, in real time."""
         return set(self._hits(ids)[1])
 
     def write(self, articles: Sequence[Article], batch: Batch, seq: int, *, now: datetime) -> WriteReport:
-        """Write what is new or changed, numbered from `seq` on, and say what became of each article.
+        """Write the new and changed articles, numbered from `seq` on; the outcome for each article.
 
-        Returns once Elasticsearch has acknowledged every document. Doing it again does no harm.
+        Returns once Elasticsearch has acknowledged every document. It is idempotent.
 
         Raises:
-            StoreError: Elasticsearch is unavailable; do the batch again.
+            StoreError: Elasticsearch is unavailable; run the batch again.
         """
         sorted_: dict[str, list[Any]] = {kind: [] for kind in ("new", "updated", "carried", "known", "refused")}
         queue = list(articles)
@@ -114,9 +114,9 @@ class ArticleStore:
         topics = self._names.topics()
         for article in articles:
             try:
-                was = _found(existing.get(article.id))
+                was = _stored_article(existing.get(article.id))
             except DocumentError as error:
-                # What is stored must be neither lost nor taken for a conflict: the article waits for it to be mended.
+                # Don't overwrite the stored document, and don't retry as for a conflict: the article waits for repair.
                 report["refused"].append(Refused(article, str(error)))
                 continue
             stamp: dict[str, Any] = {"batch_id": batch.id, "seq": seq + len(writes), "indexed_at": now}
@@ -128,7 +128,7 @@ class ArticleStore:
                     version = self._retag(version) if mixed else version
                     writes.append(_Write("updated", article, bulk.replace(was, to_document(version, topics, **stamp))))
                 case Carried(again) if was:
-                    # Nobody needs to be told of it, so it keeps its place in the ingest order.
+                    # The text is the same, so it keeps its place in the ingest order and is not matched again.
                     action = bulk.replace(was, renewed(was.id, was.value[1], topics, again))
                     writes.append(_Write("carried", article, action))
                 case Known():
@@ -136,9 +136,9 @@ class ArticleStore:
         return writes
 
     def _commit(self, writes: list[_Write], report: dict[str, list[Any]]) -> list[Article]:
-        """Write, note each result, and give back the articles that are to be decided on again.
+        """Write, record each result, and return the articles to be decided on again.
 
-        That is where somebody else has written meanwhile, or an upgrade is putting the next generation in force.
+        Those are articles that another worker has written meanwhile, or whose slice an upgrade is replacing.
         """
         overtaken = []
         results = list(bulk.write(self._es, (write.action for write in writes)))
@@ -158,7 +158,7 @@ class ArticleStore:
     def _settle_new_month(self, created: Sequence[str], now: datetime) -> None:
         """Undo a double creation around midnight on the first, when two writers may use two slices for one article.
 
-        Each looks after its own creation, so at least one of them sees both; the earlier slice's document stays.
+        Each checks after its own creation, so at least one of them sees both. The earlier slice's document stays.
         """
         months = {f"{moment:%Y.%m}" for moment in (now - _NEAR, now, now + _NEAR)}
         if len(months) == 1:
@@ -174,13 +174,13 @@ class ArticleStore:
                 await_writable(self._es, self._names)
 
     def _of_months(self, months: set[str], article_id: str) -> list[Stored[None]]:
-        """Where the article stands in the slices of the months, the earlier month first."""
+        """The article's documents in the slices of `months`, the earlier month first."""
         slices = [home_of(self._names, live_slices(self._es, self._names), month) for month in sorted(months)]
         hits = self._mget([index for index in slices if index], [article_id])
         return [stored(None, hit) for hit in hits or ()]
 
     def _home(self, live: list[str], first_seen: datetime) -> str:
-        """The slice that takes what was first seen then; added to `live` if it is new."""
+        """The slice for articles first seen at that moment; created and added to `live` if it is missing."""
         month = f"{first_seen:%Y.%m}"
         home = home_of(self._names, live, month)
         if home is None:
@@ -193,28 +193,28 @@ class ArticleStore:
         return live_slices(self._es, self._names)
 
     def _hits(self, ids: Iterable[str]) -> tuple[list[str], dict[str, Hit]]:
-        """The slices, and the documents of those of the articles that they hold, in real time."""
+        """The slices in force, and the existing documents of the articles by id, in real time."""
         wanted = list(dict.fromkeys(ids))
         for attempt in range(_ROUNDS):
             live = self.slices()
             hits = self._mget(live, wanted)
             if hits is not None:
                 break
-            # A slice that another worker is just making is in the alias before it can be read, on a busy disk for long.
+            # A slice that another worker is creating joins the alias before it can be read; on a busy disk long before.
             time.sleep(min(0.05 * 2**attempt, 2.0))
         else:
             raise StoreError("The slices of the articles keep changing: run it again.")
-        found: dict[str, Hit] = {}
+        by_id: dict[str, Hit] = {}
         for hit in hits:
-            found.setdefault(hit["_id"], hit)
-        return live, found
+            by_id.setdefault(hit["_id"], hit)
+        return live, by_id
 
     def _mget(self, slices: list[str], ids: list[str]) -> list[Hit] | None:
-        """What the slices hold of the ids; None if one of them is no more, or not there yet: then it is not known."""
+        """The documents of the ids in the slices; None if a slice is gone or not ready, so that nothing is known."""
         wanted = [{"_index": index, "_id": name} for index in slices for name in ids]
         hits: list[Hit] = []
-        for at in range(0, len(wanted), _GETS):
-            answer = self._es.mget(docs=wanted[at : at + _GETS])
+        for start in range(0, len(wanted), _GETS):
+            answer = self._es.mget(docs=wanted[start : start + _GETS])
             faulty = [doc for doc in answer["docs"] if "error" in doc]
             if any(doc["error"].get("type") in (faults.CLOSED, faults.BLOCKED) for doc in faulty):
                 raise unreadable_index(faulty[0])
@@ -224,20 +224,20 @@ class ArticleStore:
         return hits
 
 
-def _found(hit: Hit | None) -> Stored[tuple[Article, Document]] | None:
-    """The article that is stored; None: there is none.
+def _stored_article(hit: Hit | None) -> Stored[tuple[Article, Document]] | None:
+    """The article of a hit; None without a hit.
 
     Raises:
-        DocumentError: there is one, and it can't be read.
+        DocumentError: the document can't be read.
     """
     return stored(read(hit, with_document), hit) if hit else None
 
 
 def values_of(es: Elasticsearch, names: Names, field: str) -> list[str]:
-    """The values that articles have in a field, as of the last refresh: the most frequent, 200 at most."""
+    """The values that articles have in a field, most frequent first, at most 200, as of the last refresh."""
     aggs = {"values": {"terms": {"field": field, "size": 200}}}
     try:
-        found = es.search(index=names.articles, size=0, aggs=aggs)["aggregations"]["values"]["buckets"]
+        buckets = es.search(index=names.articles, size=0, aggs=aggs)["aggregations"]["values"]["buckets"]
     except NotFoundError:  # before the first article
         return []
-    return [str(bucket["key"]) for bucket in found]
+    return [str(bucket["key"]) for bucket in buckets]

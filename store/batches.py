@@ -1,7 +1,7 @@
-"""Batches: who polls what, and what waits to be matched.
+"""Batches: which worker polls which feeds, and what waits to be matched.
 
-A number must never come again, as ingest numbers are made of it, and matching goes by them. So a new one lies above all
-that names a batch, also after the index was lost or restored from an older snapshot.
+A batch number is never reused: ingest numbers derive from it, and matching selects articles by them. A new number
+therefore exceeds every number that any index names, also after the batches were lost or restored from an old snapshot.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from store.names import Names
 from store.reading import find, get_one
 
 _NUMBERS = 100
-"""How many numbers are tried: others may be opening batches at the same time."""
+"""How many numbers to try, because other workers may open batches at the same time."""
 MOST = 12_345_678_901
-"""Highest number that is believed: a batch a second for four centuries. Ingest numbers still fit a long.
+"""Highest plausible batch number: a batch a second for four centuries. Its ingest numbers still fit a long.
 
-Not a round one, as those are what somebody types: the numbers after it would be believed no more."""
+Not a round number: somebody could type a round one into a document, and every number after it would be implausible."""
 
 
 class BatchStore:
@@ -38,7 +38,7 @@ class BatchStore:
         self._es, self._names, self._index = es, names, names.batches
 
     def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int) -> Batch:
-        """A new batch with the next free number, whoever else is opening one."""
+        """A new batch with the next free number, also while others open theirs."""
         highest = self._highest_numbers()
         if highest["articles"] > highest["batches"]:
             self._match_again(now)
@@ -48,14 +48,14 @@ class BatchStore:
         def attempt() -> Stored[Batch] | None:
             return self._create(Batch(next(numbers), tuple(feed_ids), BatchState.PLANNED, now, until))
 
-        told = f"No free batch number within {_NUMBERS} of {number}: run it again."
-        return until_written(attempt, lambda: told, tries=_NUMBERS).value
+        failure = f"No free batch number within {_NUMBERS} of {number}: run it again."
+        return until_written(attempt, lambda: failure, tries=_NUMBERS).value
 
     def _create(self, batch: Batch) -> Stored[Batch] | None:
         return put(self._es, self._index, batch.id, batch, dump(batch), None)
 
     def _highest_numbers(self) -> dict[str, int]:
-        """The highest number of a batch that each index names; what is nonsense is left out."""
+        """The highest batch number that each index names, without implausible ones."""
         named = {
             "batches": (self._index, "number", 1),
             "articles": (self._names.articles, "seq", SEQ_PER_BATCH),
@@ -73,10 +73,10 @@ class BatchStore:
         }
 
     def _match_again(self, now: datetime) -> None:
-        """Write what was lost of the batches of the last day, as indexed: nobody knows which of them were matched.
+        """Restore the lost batches of the last day as indexed, because it is unknown which of them were matched.
 
-        An article names its batch, and the outbox knows what was owed: to match it again owes only what was missed.
-        Where the outbox is lost as well, that would mail a day's stories once more, so that nothing is done.
+        Articles name their batch, and the outbox knows what was enqueued, so matching again enqueues only what was
+        missed. If the outbox is lost too, matching again would mail a day's stories twice, so nothing is restored.
         """
         self._es.indices.refresh(index=f"{self._names.deliveries},{self._names.articles}")
         if not self._es.count(index=self._names.deliveries, terminate_after=1)["count"]:
@@ -84,19 +84,19 @@ class BatchStore:
         recent = {"range": {"indexed_at": {"gte": (now - _PATIENCE).isoformat()}}}
         believed = {"range": {"seq": {"gte": 0, "lt": (MOST + 1) * SEQ_PER_BATCH}}}
         numbers = {"histogram": {"field": "seq", "interval": SEQ_PER_BATCH, "min_doc_count": 1}}
-        found = self._es.search(
+        answer = self._es.search(
             index=self._names.articles, size=0, query={"bool": {"filter": [recent, believed]}}, aggs={"of": numbers}
         )
-        for bucket in found["aggregations"]["of"]["buckets"]:
+        for bucket in answer["aggregations"]["of"]["buckets"]:
             lost = Batch(int(bucket["key"]) // SEQ_PER_BATCH, (), BatchState.INDEXED, now, now, indexed_at=now)
-            self._create(lost)  # unless it is there
+            self._create(lost)  # does nothing if the batch exists
 
     def get(self, number: int) -> Stored[Batch]:
         """The batch, in real time.
 
         Raises:
-            StoreError: there is none of that number.
-            DocumentError: it can't be read.
+            StoreError: no batch has that number.
+            DocumentError: the document can't be read.
         """
         batch_id = Batch(number, (), BatchState.PLANNED, _ANY, _ANY).id
         batch = get_one(self._es, self._index, batch_id, read_batch)
@@ -105,13 +105,13 @@ class BatchStore:
         return batch
 
     def begin(self, number: int) -> Batch:
-        """Note another attempt at the batch; its articles are numbered in a range of its own."""
+        """Record another attempt at the batch. Each attempt numbers its articles in a range of its own."""
         return self._change(number, lambda batch: replace(batch, attempts=batch.attempts + 1))
 
     def mark_indexed(self, number: int, *, counts: Mapping[str, int], now: datetime) -> Batch:
-        """Everything of the batch is in the index and waits to be matched.
+        """Record that the batch's articles are in the index and wait to be matched.
 
-        Also when it was given up for dead meanwhile: what was written after that must be matched too.
+        Also if the batch was abandoned meanwhile, because what was written after that must be matched too.
         """
 
         def indexed(batch: Batch) -> Batch:
@@ -120,9 +120,9 @@ class BatchStore:
         return self._change(number, indexed)
 
     def mark_matched(self, was: Stored[Batch], *, now: datetime, unmatched: Iterable[str] = ()) -> bool:
-        """The batch is done but for the saved searches `unmatched`.
+        """Record that the batch was matched against all saved searches but `unmatched`.
 
-        False: it was indexed once more since it was read, and stays to be matched again, whole.
+        False: it was indexed again since `was` was read, and must be matched again as a whole.
 
         Raises:
             StoreError: the index can't be written to.
@@ -134,23 +134,23 @@ class BatchStore:
     def waiting(self, *, now: datetime, limit: int = 1_000) -> list[Stored[Batch]]:
         """The batches that wait to be matched, in ingest order.
 
-        An abandoned one is given again until an hour after its lease: its worker may only have been slow, and have
-        died after one last write. Matching again finds only what is new.
+        An abandoned batch is returned again until an hour after its lease, because its worker may have been slow and
+        have died after a last write. Matching again enqueues only what is new.
         """
         late = {"range": {"lease_until": {"gte": (now - _GRACE).isoformat()}}}
         abandoned = {"bool": {"filter": [{"term": {"abandoned": True}}, late]}}
         return self._find({"bool": {"should": [{"term": {"state": BatchState.INDEXED}}, abandoned]}}, limit)
 
     def unmatched(self, *, now: datetime, limit: int = 100) -> list[Stored[Batch]]:
-        """Batches of the last day that some saved search could not be run against, oldest first."""
+        """Batches of the last day against which some saved search could not be run, oldest first."""
         recent = {"range": {"created_at": {"gte": (now - _PATIENCE).isoformat()}}}
         done = {"term": {"state": BatchState.MATCHED}}
         return self._find({"bool": {"filter": [recent, done, {"exists": {"field": "unmatched"}}]}}, limit)
 
     def reap(self, *, now: datetime) -> list[int]:
-        """Give up the batches whose lease has run out: what they had indexed is matched, their feeds are due again.
+        """Abandon the batches whose lease has expired; their numbers. Their articles get matched, their feeds are due.
 
-        Also one that was opened in the future, by a clock that went back since: its lease means nothing.
+        A batch created in the future is abandoned too: the clock was set back since, so its lease is meaningless.
 
         Raises:
             StoreError: the index can't be written to.
@@ -185,8 +185,8 @@ def _given_up(batch: Batch, now: datetime) -> Batch:
     return replace(batch, state=BatchState.INDEXED, indexed_at=now, abandoned=True)
 
 
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: one.get(name, 0) + other.get(name, 0) for name in (*one, *other)}
+def _sum(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+    return {name: left.get(name, 0) + right.get(name, 0) for name in (*left, *right)}
 
 
 def read_batch(batch_id: str, document: Mapping[str, Any]) -> Batch:
@@ -197,7 +197,7 @@ def read_batch(batch_id: str, document: Mapping[str, Any]) -> Batch:
 
 
 def _highest(answer: Mapping[str, Any], index: str) -> int:
-    """The value that the only hit is sorted by; 0 where there is none, or no such index yet."""
+    """The sort value of the only hit; 0 without a hit, or if the index does not exist yet."""
     if error := answer.get("error"):
         if error.get("type") == faults.MISSING:
             return 0

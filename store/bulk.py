@@ -1,8 +1,8 @@
-"""Bulk writes whose every item is accounted for.
+"""Bulk writes that account for every item.
 
-Three things can keep a document from being written, and each means something else: a conflict (`Written.conflict`, or
-it is gone) says that somebody else was there first; a fault of the index (`of_index`: blocked, closed, missing) is
-nobody's in particular and is raised; anything else is wrong with the document itself.
+A write fails for one of three reasons. A conflict (`Written.conflict`, or the document is gone) means that another
+worker wrote first. A fault of the index (`of_index`: blocked, closed, missing) concerns every document and is raised.
+Anything else is a fault of the document.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from store.documents import Document, Stored
 CONFLICT, GONE = 409, 404
 _UNAVAILABLE = (429, 502, 503, 504)
 _CHUNK = 1_000
-"""Documents in one request."""
+"""Maximum number of documents in one request."""
 _CHUNK_BYTES = 10_000_000
 _TRIES = 6
-"""For an item that Elasticsearch has no room for now; between them 1, 2, 4 … seconds."""
+"""Tries for an item that Elasticsearch is too busy to accept, 1, 2, 4 … seconds apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one item."""
+    """The outcome of one bulk item."""
 
     id: str
     status: int
@@ -40,53 +40,53 @@ class Written:
     """None: written."""
     index: str = ""
     kind: str = ""
-    """Elasticsearch's name for what is wrong; empty if it was written, or was to be deleted and is gone."""
+    """Elasticsearch's error type; empty if the item was written, or if a document to delete was already gone."""
 
     @property
     def conflict(self) -> bool:
-        """Somebody else was there first."""
+        """Another worker wrote first."""
         return self.status == CONFLICT
 
     @property
     def of_index(self) -> bool:
-        """The index can't be written to, whatever the document is."""
+        """The index accepts no document."""
         return self.kind in faults.OF_THE_INDEX or self.status in (401, 403)
 
     @property
     def own_fault(self) -> bool:
-        """Elasticsearch does not take this document as it is, and would take others."""
+        """Elasticsearch rejects this document, and would accept others."""
         return self.status in (400, 413) and not self.of_index
 
     @property
     def moved(self) -> bool:
-        """The index is gone, or closed to writing: an upgrade may have put another generation in its place."""
+        """The index is gone or blocked: an upgrade may have put another generation in its place."""
         return self.kind in (faults.MISSING, faults.BLOCKED)
 
 
 def create(index: str, document_id: str, document: Document) -> Document:
-    """The action that writes a document only where there is none."""
+    """The action that writes a document unless one of that id exists."""
     return {"_op_type": "create", "_index": index, "_id": document_id, "_source": document}
 
 
 def put(index: str, document_id: str, document: Document) -> Document:
-    """The action that writes a document whatever was there."""
+    """The action that writes a document, overwriting any of that id."""
     return {"_op_type": "index", "_index": index, "_id": document_id, "_source": document}
 
 
 def replace(was: Stored[Any], document: Document) -> Document:
-    """The action that writes a document only where nobody wrote since it was read (compare-and-set)."""
+    """The action that writes a document if nobody has written it since `was` was read (compare-and-set)."""
     token = {"if_seq_no": was.seq_no, "if_primary_term": was.primary_term}
     return {"_op_type": "index", "_index": was.index, "_id": was.id, "_source": document} | token
 
 
 def copy(index: str, document_id: str, document: Document, version: int) -> Document:
-    """The action that writes a document only where there is none, or one of a lower version."""
+    """The action that writes a document unless one of the same or a higher version exists."""
     external = {"version": version, "version_type": "external"}
     return {"_op_type": "index", "_index": index, "_id": document_id, "_source": document} | external
 
 
 def delete(was: Stored[Any]) -> Document:
-    """The action that deletes a document only where nobody wrote since it was read."""
+    """The action that deletes a document if nobody has written it since `was` was read."""
     token = {"if_seq_no": was.seq_no, "if_primary_term": was.primary_term}
     return {"_op_type": "delete", "_index": was.index, "_id": was.id} | token
 
@@ -95,7 +95,7 @@ def write(es: Elasticsearch, actions: Iterable[Document]) -> Iterator[Written]:
     """Write all, in chunks of 10 MB; one `Written` for each action, in order.
 
     Raises:
-        StoreError: Elasticsearch stays unavailable for an item after the retries: nothing is known of the rest.
+        StoreError: Elasticsearch stays unavailable for an item after the retries; the outcome of the rest is unknown.
     """
     waiting = iter(actions)
     while chunk := list(islice(waiting, _CHUNK)):
@@ -103,25 +103,25 @@ def write(es: Elasticsearch, actions: Iterable[Document]) -> Iterator[Written]:
 
 
 def _write_chunk(es: Elasticsearch, chunk: Sequence[Document]) -> list[Written]:
-    """The client's own retries would give the results in another order than the actions."""
+    """The results in the order of the actions, which the client's own retries would not keep."""
     done: dict[int, Written] = {}
     busy = "no answer"
     for attempt in range(_TRIES):
         if attempt:
             time.sleep(2 ** (attempt - 1))
-        left = [at for at in range(len(chunk)) if at not in done]
+        left = [number for number in range(len(chunk)) if number not in done]
         try:
-            for at, written in zip(left, _try(es, [chunk[at] for at in left]), strict=True):
+            for number, written in zip(left, _try(es, [chunk[number] for number in left]), strict=True):
                 if _has_no_room(written):
                     busy = f"{written.index}/{written.id}: {written.reason}"
                 else:
-                    done[at] = written
+                    done[number] = written
         except ApiError as error:
             if error.meta.status not in _UNAVAILABLE:
                 raise faults.store_error(error) from error
             busy = str(error)
         if len(done) == len(chunk):
-            return [done[at] for at in range(len(chunk))]
+            return [done[number] for number in range(len(chunk))]
     raise StoreError(f"Elasticsearch can't take {len(chunk) - len(done)} documents now: {busy}")
 
 
@@ -136,14 +136,14 @@ def _try(es: Elasticsearch, actions: Sequence[Document]) -> Iterator[Written]:
 
 
 def _has_no_room(written: Written) -> bool:
-    """Whether it is worth trying again in a moment; a full disk is not."""
+    """Whether a retry in a moment may succeed; after a full disk it won't."""
     return written.status in _UNAVAILABLE and written.kind != faults.BLOCKED
 
 
 def won(written: Written) -> bool:
-    """Whether the item was written; False: somebody else was there first, or the document itself is refused.
+    """Whether the item was written; False: another worker wrote first, or Elasticsearch rejects the document.
 
-    What is refused for its own sake is set aside, so that the others are not kept from being written.
+    A rejected document is quarantined, so that it does not keep the others from being written.
 
     Raises:
         StoreError: the index can't be written to.
@@ -159,10 +159,10 @@ def won(written: Written) -> bool:
 
 
 def require(written: Written) -> bool:
-    """Whether the item was written; False: somebody else was there first.
+    """Whether the item was written; False: another worker wrote first.
 
     Raises:
-        StoreError: anything else has kept it from being written.
+        StoreError: the write failed for another reason.
     """
     if written.reason is not None and not written.conflict:
         raise refusal(written)

@@ -28,11 +28,11 @@ from store.names import Names
 from store.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
 
 Client = Elasticsearch
-"""What reaches Elasticsearch, as the rooms above pass it on; what can go wrong with it stands in `store.faults`."""
+"""The client type, for modules that only pass it on. Its errors are in `store.faults`."""
 
 
 class _Json(JsonSerializer):
-    """JSON by pydantic's own code, several times as fast; what that does not take goes the usual way."""
+    """JSON by pydantic's serializer, which is several times as fast; the client's own handles what that rejects."""
 
     def json_dumps(self, data: Any) -> bytes:
         try:
@@ -52,12 +52,12 @@ class _CompatibleJson(_Json):
 
 
 def connect(settings: Settings) -> Elasticsearch:
-    """A client of every address in the settings. Nothing is sent yet.
+    """A client for all addresses in the settings. Nothing is sent yet.
 
-    It retries on time-outs, lost connections and 429/502/503/504 by itself, at the next address if there is one.
+    It retries by itself on time-outs, lost connections and 429/502/503/504, at the next address if there is one.
 
     Raises:
-        StoreError: an address can't be read.
+        StoreError: an address can't be parsed.
     """
     nodes = _nodes(settings.elasticsearch_urls)
     options: dict[str, Any] = {}
@@ -78,24 +78,24 @@ def connect(settings: Settings) -> Elasticsearch:
         max_retries=RETRIES + len(nodes) - 1,
         retry_on_timeout=True,
         retry_on_status=(429, 502, 503, 504),
-        serializers={one.mimetype: one() for one in (_Json, _CompatibleJson)},
+        serializers={serializer.mimetype: serializer() for serializer in (_Json, _CompatibleJson)},
         **options,
     )
 
 
 def where(settings: Settings) -> str:
-    """The addresses, for a sentence."""
+    """The addresses, joined for a message."""
     return ", ".join(settings.elasticsearch_urls)
 
 
 def _nodes(urls: Iterable[str]) -> list[NodeConfig]:
-    """The addresses as the client takes them, in order, each once."""
+    """The addresses as the client's node configurations, in order, each once."""
     nodes: dict[NodeConfig, None] = {}
     for number, url in enumerate(urls, 1):
         try:
             nodes[url_to_node_config(url, use_default_ports_for_scheme=True)] = None
         except ValueError:
-            # The text, and urllib3's error with it, may hold a password.
+            # Both the address and urllib3's error may contain a password.
             raise StoreError(
                 f"NEWSWATCH_ELASTICSEARCH_URL: address {number} can't be read; "
                 "write each as https://host:9200, with commas between."
@@ -104,11 +104,11 @@ def _nodes(urls: Iterable[str]) -> list[NodeConfig]:
 
 
 def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
-    """Put the template, create the missing indices, and add to those there are the fields they lack.
+    """Install the templates, create the missing indices, and add missing fields to the existing ones.
 
-    Safe to call at any time and by several at once; three requests where everything is in place.
+    Safe to call at any time and by several workers at once. It costs three requests if nothing is missing.
 
-    Returns the names of what was created.
+    Returns the names of the created indices.
 
     Raises:
         StoreError: the indices are of a newer version, one has a guessed mapping, or Elasticsearch refuses a mapping.
@@ -117,12 +117,12 @@ def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     installed = installed_template(es, names)
     refuse_downgrade(installed, settings)
     try:
-        # First: from then on nothing brings an index back behind our back.
+        # First, because from then on no write can recreate a deleted index.
         if _template(es, names.plain_template()).get("_meta") != plain["meta"]:
             es.indices.put_index_template(name=names.plain_template(), **plain)
         created = _set_up_plain(es, names, settings)
         if installed.get("_meta") != template["meta"]:
-            # Again afterwards, for a slice that somebody created by the old template meanwhile.
+            # Once more afterwards, for a slice that another worker created from the old template meanwhile.
             _grow(es, names)
             es.indices.put_index_template(name=names.articles, **template)
             _grow(es, names)
@@ -132,23 +132,23 @@ def set_up(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
 
 
 def installed_template(es: Elasticsearch, names: Names) -> dict[str, Any]:
-    """The template of the slices as Elasticsearch holds it; empty if there is none."""
+    """The slices' template as installed in Elasticsearch; empty if there is none."""
     return _template(es, names.articles)
 
 
 def _template(es: Elasticsearch, name: str) -> dict[str, Any]:
     answer = es.options(ignore_status=404).indices.get_index_template(name=name)
-    found = answer.body.get("index_templates") or [{}]
-    return dict(found[0].get("index_template", {}))
+    templates = answer.body.get("index_templates") or [{}]
+    return dict(templates[0].get("index_template", {}))
 
 
 def refuse_downgrade(installed: dict[str, Any], settings: Settings) -> None:
-    """Raise a StoreError if a newer newswatch has been here: this one could lose what only that one knows of."""
+    """Raise a StoreError if a newer newswatch made the template: this one would drop fields that it does not know."""
     version = int(installed.get("version") or 0)
     if version > VERSION:
         raise StoreError(
-            f"The indices at {where(settings)} are of version {version}, made by a newer newswatch; this "
-            f"one knows version {VERSION} and would lose what was added since. Update newswatch, or restore a "
+            f"The indices at {where(settings)} have version {version}, made by a newer newswatch; this "
+            f"one knows version {VERSION} and would drop what was added since. Update newswatch, or restore a "
             "snapshot from before the upgrade."
         )
 
@@ -158,9 +158,9 @@ def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[s
     present = es.indices.get_mapping(index=list(wanted), ignore_unavailable=True).body
     if guessed := sorted(index for index in present if is_guessed(present[index]["mappings"])):
         raise StoreError(
-            f"{', '.join(guessed)} can't be used: deleted, it was brought back by a write, with a mapping that "
-            "Elasticsearch has guessed. Delete it (`DELETE INDEX` in Kibana); the next run makes it as it must be. "
-            "Only what was written to it since is lost by that."
+            f"{', '.join(guessed)} can't be used: it was deleted, and a write recreated it with a mapping that "
+            "Elasticsearch has guessed. Delete it (`DELETE INDEX` in Kibana); the next run creates it with the right "
+            "mapping. Only documents written to it since are lost."
         )
     for index in present:
         mappings = wanted[index]["mappings"]
@@ -169,24 +169,26 @@ def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[s
     lacking = [index for index in wanted if index not in present]
     if not lacking:
         return []
-    # At once, as each waits for a change of the cluster's state to reach the disk.
+    # In parallel, because each creation waits for a cluster state change to reach the disk.
     with ThreadPoolExecutor(len(lacking)) as pool:
         created = list(pool.map(lambda index: _create(es, index, wanted[index]), lacking))
     return [index for index, new in zip(lacking, created, strict=True) if new]
 
 
 def is_guessed(mappings: dict[str, Any]) -> bool:
-    """Whether an index was not made by newswatch: ours are strict, and say by what version they were made. Pure."""
+    """Whether newswatch did not create the index: our mappings name the version that created them. Pure."""
     return "newswatch_version" not in mappings.get("_meta", {})
 
 
 def _grow(es: Elasticsearch, names: Names) -> None:
-    """Add the fields that the slices lack: what is written next may have them.
+    """Add the fields that the slices lack, so that new articles can have them.
 
-    An index never gets another analyzer, so the words of a language that was added since stand in it as written.
+    An index never gets another analyzer: the words of a language that was added later are in it as written.
     """
-    found = es.options(ignore_status=404).indices.get(index=names.articles, features="mappings,settings")
-    for index, slice_ in () if found.meta.status == 404 else found.body.items():
+    slices = es.options(ignore_status=404).indices.get(index=names.articles, features="mappings,settings")
+    if slices.meta.status == 404:
+        return
+    for index, slice_ in slices.body.items():
         if lacking := missing(ARTICLE, slice_["mappings"].get("properties", {})):
             analyzers = slice_["settings"]["index"].get("analysis", {}).get("analyzer", {})
             es.indices.put_mapping(index=index, properties=analyzed_by(analyzers, lacking))

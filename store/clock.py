@@ -1,4 +1,4 @@
-"""Elasticsearch's clock: the one that all workers go by, whatever their own machines say."""
+"""Elasticsearch's clock, which all workers use in place of their machines' own."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from newswatch.clock import SharedClock
 log = logging.getLogger(__name__)
 
 _NOT_OFFERED = (400, 403, 404, 405, 410)
-"""Answers of an Elasticsearch that gives nobody its nodes' statistics: Serverless, or rights that are too few."""
+"""Status codes of an Elasticsearch that does not offer node statistics: Serverless, or too few privileges."""
 
 
 def store_clock(es: Elasticsearch) -> SharedClock:
-    """A clock that shows the time of Elasticsearch's master node. Nothing is sent before it is first asked."""
+    """A clock that shows the time of Elasticsearch's master node. It sends nothing before its first use."""
     return SharedClock(lambda: store_time(es))
 
 
 def store_time(es: Elasticsearch) -> datetime | None:
-    """The time of the master node, to the millisecond; of any node, to the second, where that can't be had.
+    """The master node's time, to the millisecond; if that is not offered, any node's, to the second.
 
-    None: Elasticsearch can't be asked now.
+    None: Elasticsearch does not answer.
     """
     try:
         return _of_master(es) or _of_any(es)
     except (ApiError, TransportError) as error:
-        log.warning("Elasticsearch's clock can't be read, so this machine's goes on: %s", error)
+        log.warning("Elasticsearch's clock can't be read; this machine's clock is used until it can: %s", error)
         return None
 
 
 def _of_master(es: Elasticsearch) -> datetime | None:
-    """A cluster has many nodes and one master: whichever node answers, it is one clock."""
+    """The master's time: a cluster has many nodes and one master, so all workers get the same clock."""
     answer = es.options(ignore_status=_NOT_OFFERED).nodes.stats(
         node_id="_master", metric="process", filter_path="nodes.*.timestamp"
     )

@@ -1,4 +1,4 @@
-"""Changing what others may change too: read, change, write only if nobody wrote meanwhile, else from the start."""
+"""Compare-and-set: read, change, and write if nobody else wrote meanwhile; otherwise start over."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from store.documents import Document, Stored, stored
 T = TypeVar("T")
 
 TRIES: Final = 50
-"""Each takes milliseconds, and of those who write at once one always comes through."""
+"""Each try takes milliseconds, and one of several concurrent writers always succeeds."""
 
 
 def until_written(attempt: Callable[[], T | None], gave_up: Callable[[], str], *, tries: int = TRIES) -> T:
-    """What `attempt` returns; None means that somebody else was there first, and it is made again, from reading on.
+    """The first result of `attempt` that is not None. None means that another worker wrote first; it is called again.
 
     Raises:
-        StoreError: it stays so; `gave_up` says what for.
+        StoreError: all `tries` failed; `gave_up` returns the message.
     """
     for _ in range(tries):
-        done = attempt()
-        if done is not None:
-            return done
+        result = attempt()
+        if result is not None:
+            return result
     raise StoreError(gave_up())
 
 
@@ -39,10 +39,10 @@ def put(
     *,
     refresh: bool = False,
 ) -> Stored[T] | None:
-    """Write one document in the place of `was`, or where there is none; None: somebody else was there first.
+    """Replace the document `was`, or create it if `was` is None; None: another worker wrote first.
 
     Raises:
-        elasticsearch's errors: it can't be written. For many documents, and each one's fault, see `store.bulk`.
+        elasticsearch's errors: it can't be written. `store.bulk` writes many documents and reports on each.
     """
     try:
         if was is None:

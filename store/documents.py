@@ -1,9 +1,9 @@
-"""Between our types and Elasticsearch's documents: the one place where documents become types.
+"""Converts between our types and Elasticsearch's documents: the one place where documents become types.
 
-What is stored may have been edited by hand, or be of another version. A document that can't be read costs only itself:
-`values` and `all_stored` pass it over and set it aside with its reason; `read` raises a DocumentError, which a loop's
-`Bulkhead.attempt` sets aside. Each kind of document has a function that reads one (`Reads`). Pure, but for setting
-aside.
+A stored document may have been edited by hand, or written by another version. An unreadable one costs only itself:
+`values` and `all_stored` skip it and quarantine it with its reason; `read` raises a DocumentError, which a loop's
+`Bulkhead.attempt` quarantines. Each kind of document has a function that reads one (`Reads`). Pure, except for the
+quarantine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
-    """Something as it was read, with what a compare-and-set needs."""
+    """A value as it was read, with the tokens for a compare-and-set."""
 
     value: T
     index: str
@@ -40,7 +40,7 @@ class Stored(Generic[T]):
 
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
-"""Building one takes milliseconds, using it microseconds."""
+"""Cached: building one takes milliseconds, using it microseconds."""
 
 
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
@@ -50,7 +50,7 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 
 
 def dump(value: object) -> Document:
-    """A dataclass as JSON-ready values, without what is empty: less to store, and `exists` means something."""
+    """A dataclass as JSON-ready values without empty ones, which saves space and makes `exists` queries meaningful."""
     plain: Document = _adapter(type(value)).dump_python(value, mode="json")
     return {name: item for name, item in plain.items() if item is not None and item != [] and item != ""}
 
@@ -59,7 +59,7 @@ def load(kind: type[T], document: Mapping[str, Any]) -> T:
     """The inverse of `dump`.
 
     Raises:
-        ValueError: it is no such thing; a time without a zone is none either.
+        ValueError: the document does not fit `kind`, or a time lacks its zone.
     """
     value: T = _validator(kind).validate_python(document)
     return value
@@ -75,7 +75,7 @@ def _validator(kind: type[Any]) -> SchemaValidator:
 
 
 def _aware(schema: Any) -> Any:
-    """The schema with times that must have a zone: one without breaks whatever compares it."""
+    """The schema, with a zone required for every time: comparing one without raises an error."""
     if isinstance(schema, list | tuple):
         return type(schema)(_aware(part) for part in schema)
     if not isinstance(schema, dict):
@@ -89,35 +89,35 @@ def _aware(schema: Any) -> Any:
 Hit = Mapping[str, Any]
 """A hit of a search, or a document of a get or a multi-get."""
 Reads = Callable[[str, Mapping[str, Any]], T]
-"""Makes a document's id and source what it stands for; any exception means that it stands for nothing."""
+"""Builds a value from a document's id and source; any exception means that the document is unreadable."""
 
 
 def read(hit: Hit, reads: Reads[T]) -> T:
-    """What the document stands for.
+    """The value of a document.
 
     Raises:
-        DocumentError: it can't be read.
+        DocumentError: the document can't be read.
     """
     try:
         return reads(hit["_id"], hit["_source"])
     except ValidationError as error:
         raise DocumentError(hit["_index"], hit["_id"], _faults(error)) from error
-    except Exception as error:  # it may be anything: a string for a list, a null, a date of the year 0
+    except Exception as error:  # anything can be wrong: a string for a list, a null, a date in the year 0
         raise DocumentError(hit["_index"], hit["_id"], reason_of(error)) from error
 
 
 def _faults(error: ValidationError, most: int = 3) -> str:
-    """The first faults that pydantic has found, each with its place."""
-    told = [
+    """The first `most` of pydantic's errors, each with its place."""
+    faults = [
         f"{'.'.join(map(str, fault['loc'])) or 'the document'}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_input=False)
     ]
-    more = f"; {len(told) - most} more" if len(told) > most else ""
-    return "; ".join(told[:most]) + more
+    more = f"; {len(faults) - most} more" if len(faults) > most else ""
+    return "; ".join(faults[:most]) + more
 
 
 def readable(hits: Iterable[Hit], reads: Reads[T]) -> Iterator[tuple[Hit, T]]:
-    """The documents that can be read, each with what it stands for; the others are set aside."""
+    """The readable documents, each with its value; the others are quarantined."""
     for hit in hits:
         try:
             value = read(hit, reads)
@@ -128,28 +128,28 @@ def readable(hits: Iterable[Hit], reads: Reads[T]) -> Iterator[tuple[Hit, T]]:
 
 
 def values(hits: Iterable[Hit], reads: Reads[T]) -> list[T]:
-    """What the readable documents stand for; the others are set aside."""
+    """The values of the readable documents; the others are quarantined."""
     return [value for _, value in readable(hits, reads)]
 
 
 def all_stored(hits: Iterable[Hit], reads: Reads[T]) -> list[Stored[T]]:
-    """`values` with what a compare-and-set needs."""
+    """`values`, with the tokens for a compare-and-set."""
     return [stored(value, hit) for hit, value in readable(hits, reads)]
 
 
 def problem_of(error: DocumentError) -> Problem:
-    """The problem that a document is."""
+    """The problem to report for an unreadable document."""
     return Problem("document", f"{error.index}/{error.id}", error.reason)
 
 
 def require_id(document_id: str, said: str) -> None:
-    """Raise a ValueError if a document says that it is another than its id says."""
+    """Raise a ValueError if the id that a document holds (`said`) differs from its document id."""
     if document_id != said:
         raise ValueError(f"it says that it is {said!r}")
 
 
 def stored(value: T, hit: Mapping[str, Any]) -> Stored[T]:
-    """`value` with the tokens of its hit (of a search with `seq_no_primary_term`) or its document (of a get)."""
+    """`value` with the tokens of its hit (from a search with `seq_no_primary_term`, or from a get)."""
     return Stored(value, hit["_index"], hit["_id"], hit["_seq_no"], hit["_primary_term"])
 
 
@@ -172,7 +172,7 @@ _DERIVED = (
 
 
 def to_document(article: Article, topics: Topics, *, batch_id: str, seq: int, indexed_at: datetime) -> Document:
-    """The document of an article, stamped with its batch; its id is `article.id`."""
+    """The document of an article, with its place in the ingest order; its id is `article.id`."""
     document, profile = dump(article), profile_of(article)
     del document["id"]
     for name, details in _DETAILS.items():
@@ -196,7 +196,7 @@ def to_document(article: Article, topics: Topics, *, batch_id: str, seq: int, in
 
 
 def profile_of(article: Article) -> Profile:
-    """What is compared of an article to find its copies and its story."""
+    """The features of an article that finding its copies and its story compares."""
     return profile(
         id=article.id,
         title=article.title,
@@ -208,15 +208,17 @@ def profile_of(article: Article) -> Profile:
 
 
 def _lag(article: Article, indexed_at: datetime) -> Document:
-    """How many seconds it took from the publisher's clock to the index; nothing where that isn't known."""
-    said = article.updated if article.version > 1 else article.published
-    return {"lag_s": round((indexed_at - said).total_seconds())} if said and said <= indexed_at else {}
+    """Seconds from publication (or the last update) to the index; empty if the publisher gives no plausible time."""
+    published = article.updated if article.version > 1 else article.published
+    if published is None or published > indexed_at:
+        return {}
+    return {"lag_s": round((indexed_at - published).total_seconds())}
 
 
 def stemmed(document: Mapping[str, Any], topics: Topics) -> dict[str, list[str]]:
-    """The analyzer of a document's language, and all that the document says: its `stemmed` field, which is not stored.
+    """The `stemmed` field, which is not stored: the analyzer of the document's language → all texts and names of it.
 
-    A list keeps phrases from matching across the seams: Elasticsearch puts a gap of 100 positions between values.
+    A list keeps phrases from matching across two values: Elasticsearch puts a gap of 100 positions between them.
     """
     entities = document.get("entity_details", ())
     names = [alias for entity in entities for alias in (entity["name"], *entity.get("aliases", ()))]
@@ -234,13 +236,13 @@ def from_document(article_id: str, document: Mapping[str, Any]) -> Article:
 
 
 def with_document(article_id: str, document: Mapping[str, Any]) -> tuple[Article, Document]:
-    """The article of a document, and the document itself, for writing it anew: its stamp can be read too."""
+    """The article of a document, and the document itself, for writing it again; checks that `renewed` can read it."""
     _stamp(document)
     return from_document(article_id, document), dict(document)
 
 
 def renewed(article_id: str, document: Mapping[str, Any], topics: Topics, article: Article | None = None) -> Document:
-    """A stored document made anew by today's code, or for `article` in its place, in its place in the ingest order."""
+    """Re-serialise a stored document with the current code (or `article` instead); batch, seq and indexed_at stay."""
     kept = {name: value for name, value in document.items() if name in _DERIVED}
     return kept | to_document(article or from_document(article_id, document), topics, **_stamp(document))
 

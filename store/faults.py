@@ -1,4 +1,4 @@
-"""What Elasticsearch says of an index that can't be used, in one sentence with the next step. Pure."""
+"""Elasticsearch's errors about an unusable index, as one sentence with the next step. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from newswatch.errors import MissingIndexError, StoreError
 
 CLOSED, MISSING, BLOCKED = "index_closed_exception", "index_not_found_exception", "cluster_block_exception"
 OF_THE_INDEX = (CLOSED, MISSING, BLOCKED, "security_exception", "unavailable_shards_exception")
-"""Types of errors that say nothing about the document that was to be written."""
+"""Error types that concern the index, not the document to be written."""
 
 REFUSALS: Final = (ApiError, TransportError)
-"""What the client raises: Elasticsearch has refused, or the way there is broken."""
+"""What the client raises: Elasticsearch has refused the request, or can't be reached."""
 
 _BLOCKED_INDEX = re.compile(r"index \[([^]]+)] blocked by: (.*)", re.DOTALL)
 _BLOCKS = {
@@ -32,12 +32,9 @@ def sentence(kind: str, reason: str, index: str) -> str:
     if kind == CLOSED:
         return f"The index {index} is closed. Open it (`POST {index}/_open`); nothing is lost, the next run goes on."
     if kind == MISSING:
-        return (
-            f"The index {index} is missing. The next run makes it anew, empty; what it held is only to be had from a "
-            "snapshot."
-        )
-    if kind == BLOCKED and (found := _BLOCKED_INDEX.search(reason)):
-        return _blocked(found[1], found[2])
+        return f"The index {index} is missing. The next run creates it empty; restore what it held from a snapshot."
+    if kind == BLOCKED and (blocked := _BLOCKED_INDEX.search(reason)):
+        return _blocked(blocked[1], blocked[2])
     return f"Elasticsearch refuses to use the index {index}: {kind}: {reason}"
 
 
@@ -47,14 +44,14 @@ def _blocked(index: str, by: str) -> str:
 
 
 def block_error(index: str, block: str) -> StoreError:
-    """The error that says which block (`index.blocks.…`) an index is under, and how it is removed."""
+    """The error that names an index's block (`index.blocks.…`), and says how to remove it."""
     return StoreError(_block_sentence(index, block))
 
 
 def _block_sentence(index: str, block: str) -> str:
     if block.endswith("read_only_allow_delete"):
         return (
-            f"The index {index} takes nothing more ({block}): the disk of Elasticsearch is fuller than the flood-stage "
+            f"The index {index} accepts no writes ({block}): the disk of Elasticsearch has passed the flood-stage "
             "watermark. Free disk space; Elasticsearch then removes the block by itself. Nothing is lost, the next run "
             "goes on."
         )
@@ -65,15 +62,15 @@ def _block_sentence(index: str, block: str) -> str:
 
 
 def store_error(error: ApiError | TransportError) -> StoreError:
-    """What Elasticsearch or the way there has refused, as one sentence."""
+    """The error of a refused or failed request, as one sentence."""
     if isinstance(error, TransportError):
         return StoreError(f"Elasticsearch can't be reached: {_first_line(error)}. See `newswatch status`.")
-    told = f"Elasticsearch did not do what was asked: {_first_line(error)}. See `newswatch status`."
-    return index_error(error) or StoreError(told)
+    message = f"Elasticsearch refused the request: {_first_line(error)}. See `newswatch status`."
+    return index_error(error) or StoreError(message)
 
 
 def index_error(error: Exception) -> StoreError | None:
-    """Why an index can't be used; None if that is not what Elasticsearch says."""
+    """Why an index can't be used; None if the error does not concern an index."""
     if not isinstance(error, ApiError):
         return None
     cause = _cause(error.body)
@@ -85,22 +82,22 @@ def index_error(error: Exception) -> StoreError | None:
 
 def of_index(kind: str, reason: str, index: str) -> StoreError:
     """The error that says why an index can't be used."""
-    told = sentence(kind, reason, index)
-    return MissingIndexError(index, told) if kind == MISSING else StoreError(told)
+    message = sentence(kind, reason, index)
+    return MissingIndexError(index, message) if kind == MISSING else StoreError(message)
 
 
 def _cause(body: Any) -> Mapping[str, Any]:
-    """The first cause that names an index, else the error itself."""
+    """The first cause of a known type, else the error itself."""
     error = body.get("error", {}) if isinstance(body, Mapping) else {}
     if not isinstance(error, Mapping):
         return {}
     causes = [error, *error.get("root_cause", ())]
-    return next((one for one in causes if one.get("type") in (CLOSED, MISSING, BLOCKED)), error)
+    return next((cause for cause in causes if cause.get("type") in (CLOSED, MISSING, BLOCKED)), error)
 
 
 def _index_in(reason: str) -> str:
-    found = _BLOCKED_INDEX.search(reason) or re.search(r"\[([^]]+)]", reason)
-    return found[1] if found else "that was asked for"
+    named = _BLOCKED_INDEX.search(reason) or re.search(r"\[([^]]+)]", reason)
+    return named[1] if named else "that was asked for"
 
 
 def _first_line(error: Exception) -> str:

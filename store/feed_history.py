@@ -1,4 +1,4 @@
-"""What became of one feed: its state, what it brought, what went wrong, and asking for it again."""
+"""The history of one feed: its state, its articles, its problems; and making it due at once."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from store.quarantine import Kept, Quarantine
 from store.reading import get_one
 
 PROBLEMS = 10
-"""Problems of a feed that its history lists."""
+"""Maximum number of problems in a feed's history."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedHistory:
-    """A feed with what it did of late."""
+    """A feed with its recent articles and problems."""
 
     record: FeedRecord
     days: Mapping[date, int]
-    """Articles first seen on each day, the days without any too."""
+    """Day → number of articles first seen on it; includes days without any."""
     articles: int
-    """In the index, carried by other feeds as well or not."""
+    """Articles in the index that this feed carries, whether or not others carry them too."""
     newest: tuple[Article, ...]
     refused: int
-    """How many problems there are with what it brought, and with the feed itself."""
+    """Number of problems with the feed and its entries."""
     problems: tuple[Kept, ...]
-    """The last `PROBLEMS` of them."""
+    """The `PROBLEMS` most recent of them."""
 
 
 def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, now: datetime) -> FeedHistory:
     """The feed's history over the last `days` days.
 
     Raises:
-        NewswatchError: there is no such feed, or its document can't be read.
+        NewswatchError: the feed does not exist, or its document can't be read.
     """
     record = _read(es, names, feed_id).value
     carried = {"term": {"feeds": feed_id}}
     since = (now - timedelta(days=days - 1)).date()
     daily = {"date_histogram": {"field": "first_seen", "calendar_interval": "day"}}
-    until = (now + timedelta(days=1)).date()  # what lies later was written by hand, and may be of any year
+    until = (now + timedelta(days=1)).date()  # a later date was written by hand, and may be in any year
     within = {"range": {"first_seen": {"gte": since.isoformat(), "lt": until.isoformat()}}}
     aggs = {"recent": {"filter": within, "aggs": {"days": daily}}}
     try:
@@ -68,18 +68,18 @@ def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, no
     for bucket in answer["aggregations"]["recent"]["days"]["buckets"]:
         counts[datetime.fromisoformat(bucket["key_as_string"]).date()] = bucket["doc_count"]
     newest = tuple(values(answer["hits"]["hits"], from_document))
-    set_aside = Quarantine(es, names).listed(feed_id=feed_id, size=PROBLEMS)
+    quarantined = Quarantine(es, names).listed(feed_id=feed_id, size=PROBLEMS)
     total = answer["hits"]["total"]["value"]
-    return FeedHistory(record, counts, total, newest, set_aside.total, set_aside.problems)
+    return FeedHistory(record, counts, total, newest, quarantined.total, quarantined.problems)
 
 
 def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
-    """Make the feed due at once, whatever kept it waiting; the next poll takes it. Harmless while it is being polled.
+    """Make the feed due for the next poll, whatever it waits for. Does nothing while the feed is being polled.
 
     Raises:
-        NewswatchError: there is no such feed.
+        NewswatchError: the feed does not exist.
         DocumentError: its document can't be read.
-        StoreError: somebody else keeps writing it, or the index can't be written to.
+        StoreError: others keep writing it, or the index can't be written to.
     """
 
     def attempt() -> bool | None:
@@ -97,7 +97,7 @@ def retry(es: Elasticsearch, names: Names, feed_id: str) -> None:
 
 
 def _read(es: Elasticsearch, names: Names, feed_id: str) -> Stored[FeedRecord]:
-    found = get_one(es, names.feeds, feed_id, read_feed)
-    if found is None:
+    record = get_one(es, names.feeds, feed_id, read_feed)
+    if record is None:
         raise NewswatchError(f"There is no feed {feed_id!r}.")
-    return found
+    return record

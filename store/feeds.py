@@ -1,4 +1,4 @@
-"""Feeds, their state and who polls them: each change is a compare-and-set."""
+"""Feeds, their state and their leases; every change is a compare-and-set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from store.reading import every, find, get_stored
 
 @dataclass(frozen=True, slots=True)
 class FeedRecord:
-    """A feed with what is remembered of it, and the batch that holds it."""
+    """A feed with its state and its lease."""
 
     feed: Feed
     state: FeedState
@@ -32,7 +32,7 @@ class FeedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Longest:
-    """How far in the future the moments of a feed can lie; what lies further was written by a clock that is wrong."""
+    """How far in the future a feed's times can be. A later one was written by a wrong clock."""
 
     lease: timedelta
     wait: timedelta
@@ -40,21 +40,21 @@ class Longest:
 
     @classmethod
     def of(cls, settings: Settings) -> Longest:
-        """By the settings, with room for clocks that differ by `SKEW`."""
-        # A wait that a host asked for is drawn out by up to a tenth.
+        """The longest times under these settings, with a tolerance of `SKEW` for clocks that differ."""
+        # A wait that a host requested is prolonged by up to a tenth.
         wait_s = 1.1 * max(WEEK_S, settings.poll_max_interval_s, settings.poll_min_interval_s)
         return cls(timedelta(seconds=settings.lease_s) + SKEW, timedelta(seconds=wait_s) + SKEW)
 
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What bringing the configuration in has changed, by feed id."""
+    """The ids of the feeds that `sync` changed."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     disabled: tuple[str, ...]
     postponed: tuple[str, ...]
-    """Somebody else wrote the feed meanwhile: the next poll brings the change in."""
+    """Another worker wrote the feed meanwhile; the next poll applies the change."""
 
 
 class FeedStore:
@@ -64,15 +64,15 @@ class FeedStore:
         self._es, self._index = es, names.feeds
 
     def all(self) -> list[FeedRecord]:
-        """Every feed, by title, as it is at this moment."""
+        """Every readable feed, by title, as of now."""
         self._es.indices.refresh(index=self._index)
-        found = values(every(self._es, self._index), read_feed)
-        return sorted(found, key=lambda record: record.feed.title.casefold())
+        records = values(every(self._es, self._index), read_feed)
+        return sorted(records, key=lambda record: record.feed.title.casefold())
 
     def sync(self, feeds: Iterable[Feed]) -> SyncReport:
-        """Make the store's configuration that of `feeds`; a feed that is no longer among them is disabled, not lost.
+        """Apply the configuration `feeds` to the store; a feed that it no longer lists is disabled and keeps its state.
 
-        A feed whose document can't be read stays as it is, and is set aside.
+        A feed whose document can't be read stays unchanged, and is quarantined.
 
         Raises:
             StoreError: the index can't be written to.
@@ -96,7 +96,7 @@ class FeedStore:
         return self._carry_out(plan)
 
     def _configurations(self) -> dict[str, Document]:
-        """Of every feed what it is configured as, and nothing of its state: most polls change no configuration."""
+        """Feed id → stored configuration, without the state, which `sync` rarely needs: most polls change nothing."""
         hits = every(self._es, self._index, source=list(Feed.__dataclass_fields__))
         return {hit["_id"]: dict(hit["_source"]) for hit in hits}
 
@@ -108,15 +108,15 @@ class FeedStore:
         return SyncReport(**{name: tuple(ids) for name, ids in done.items()})
 
     def due(self, now: datetime, limit: int, longest: Longest | None = None) -> list[Stored[FeedRecord]]:
-        """The feeds that are due and held by nobody, longest overdue first, at most `limit`.
+        """The feeds that are due and not leased, longest overdue first, at most `limit`.
 
-        With `longest`, moments that lie too far in the future are not believed: a clock that went back must stop no
-        feed. Such a feed is due, and a lease that ends so late holds nothing.
+        With `longest`, times too far in the future are ignored, so that a clock that was set back stops no feed: such a
+        feed is due, and such a lease has no effect.
         """
         self._es.indices.refresh(index=self._index)
         held = _until("lease_until", "gte", now, longest.lease if longest else None)
         waits = _until("next_poll_at", "gt", now, longest.wait if longest else None)
-        # Polled in the future: the clock went back since, and what was planned by the old one is void.
+        # Polled in the future: the clock was set back since, so the next poll that it planned is void.
         ahead = {"range": {"last_poll_at": {"gt": (now + SKEW).isoformat()}}} if longest else {"match_none": {}}
         waits = {"bool": {"filter": [waits], "must_not": [ahead]}}
         gone = {"bool": {"filter": [{"term": {"health": FeedHealth.GONE}}, _until("next_poll_at", "gt", now, None)]}}
@@ -130,21 +130,21 @@ class FeedStore:
         )
 
     def resting(self, now: datetime, longest: Longest | None = None) -> list[FeedState]:
-        """The states of the feeds whose hosts asked for rest beyond `now`; after `due`, whose refresh it relies on."""
+        """The states of the feeds whose hosts requested a pause beyond `now`. Call it after `due`, which refreshes."""
         return self._states(_until("paused_until", "gt", now, longest.wait if longest else None))
 
     def held(self, now: datetime, longest: Longest | None = None) -> list[FeedState]:
-        """The states of the feeds that a batch holds at `now`; after `due`, whose refresh it relies on."""
+        """The states of the feeds that are leased at `now`. Call it after `due`, which refreshes."""
         return self._states(_until("lease_until", "gte", now, longest.lease if longest else None))
 
     def _states(self, query: Document) -> list[FeedState]:
         return [record.state for record in values(every(self._es, self._index, query), read_feed)]
 
     def well(self, *, limit: int = 50) -> list[str]:
-        """Where feeds are polled that are well and that no batch holds, the one that answered last first."""
+        """The URLs of healthy feeds that no batch holds, the most recently successful first."""
         wanted = [{"term": {"enabled": True}}, {"term": {"failures": 0}}, {"exists": {"field": "last_success_at"}}]
         unwanted = [{"exists": {"field": "lease_batch"}}, {"exists": {"field": "paused_until"}}]
-        found = find(
+        records = find(
             self._es,
             self._index,
             read_feed,
@@ -152,10 +152,10 @@ class FeedStore:
             sort=[{"last_success_at": "desc"}],
             size=limit,
         )
-        return [one.value.state.url for one in found]
+        return [record.value.state.url for record in records]
 
     def lease(self, feeds: Sequence[Stored[FeedRecord]], batch: Batch) -> list[str]:
-        """Give the feeds to the batch; the ids of those that it got (a feed that somebody else took is missing).
+        """Lease the feeds to the batch; the ids of those it got. A feed that another worker took first is missing.
 
         Raises:
             StoreError: the index can't be written to.
@@ -169,11 +169,11 @@ class FeedStore:
         return [feed for feed in self._get(batch.feed_ids) if feed.value.lease_batch == batch.number]
 
     def _get(self, ids: Sequence[str]) -> list[Stored[FeedRecord]]:
-        """Those of the feeds that exist and can be read, in real time."""
+        """The existing, readable feeds among `ids`, in real time."""
         return get_stored(self._es, self._index, ids, read_feed)
 
     def save(self, polled: Sequence[tuple[Stored[FeedRecord], FeedState]]) -> list[str]:
-        """Remember the states and give the feeds back; the ids of feeds that were taken away meanwhile.
+        """Write the states and end the leases; the ids of the feeds that another worker wrote meanwhile.
 
         Raises:
             StoreError: the index can't be written to.
@@ -189,7 +189,7 @@ class _Lease:
 
 
 def read_feed(feed_id: str, document: Mapping[str, Any]) -> FeedRecord:
-    """The feed of a document. Pure."""
+    """The feed record of a document. Pure."""
     feed, state = feed_from_document(document)
     require_id(feed_id, feed.id)
     require_id(feed_id, state.feed_id)
@@ -198,7 +198,7 @@ def read_feed(feed_id: str, document: Mapping[str, Any]) -> FeedRecord:
 
 
 def _until(field: str, bound: str, now: datetime, most: timedelta | None) -> Document:
-    """That the moment in `field` lies in the future, and not further than `most`."""
+    """The clause that the time in `field` is in the future, at most `most` away."""
     near = {"lte": (now + most).isoformat()} if most else {}
     return {"range": {field: {bound: now.isoformat(), **near}}}
 
@@ -211,7 +211,7 @@ def _leased_document(record: FeedRecord) -> Document:
 
 
 def _reconfigured(record: FeedRecord, feed: Feed) -> Document:
-    """The document under a new configuration; the state stays, unless the URL is another: then it means nothing."""
+    """The document under a new configuration. The state is kept unless the URL changed, which makes it meaningless."""
     moved = record.feed.url != feed.url
     state = FeedState(feed.id, feed.url) if moved else record.state
     lease: dict[str, Any] = {k: v for k, v in _leased_document(record).items() if k.startswith("lease_")}

@@ -1,13 +1,13 @@
-"""The generations of the monthly slices: which is in force, and how the next one takes its place.
+"""The generations of the monthly slices: which one is in force, and how the next one replaces it.
 
-A slice is one index a month. When the mapping changes so that stored articles must be indexed anew, `upgrade` fills the
+A slice is one index per month. When a mapping change requires stored articles to be re-indexed, `upgrade` fills the
 month's next generation beside the one in force, through our own code, while reading and writing go on. Only for the
-last, short step the old generation is closed to writing: what was written since is brought over, and the alias is moved
-in one step. Writers find their index closed or gone, look again, and write to the new one; nothing can be written to
-the old one any more. It stays a day, for searches that still read it, then `store.retention` drops it.
+last, short step does it block writes to the old generation: it copies what was written since, and moves the alias in
+one request. Writers see their index blocked or gone, look up the slices again, and write to the new one; nothing can be
+written to the old one any more. It stays for a day, for searches that still read it; then `store.retention` drops it.
 
-Dying anywhere does no harm: copying is by the document's own version, so that doing it again changes nothing, and a
-generation that is not in the alias is not searched.
+An upgrade may die at any point: copying keeps each document's version, so that copying again changes nothing, and a
+generation outside the alias is not searched.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from store.names import Names
 from store.reading import pages
 
 PATIENCE_S = 120.0
-"""How long a writer waits for an upgrade's last step: seconds, for a month of a hundred thousand articles."""
+"""How long a writer waits for an upgrade's last step, which takes seconds for a month of 100,000 articles."""
 _PAGE = 1_000
 _NEARLY_DONE = 200
-"""Articles. A pass that finds no more than that to bring over is followed by the last one, with writing closed."""
+"""Articles. After a pass that copies no more than this, the last pass follows, with writes blocked."""
 _PASSES = 5
 
 Progress = Callable[[str, int, int], None]
-"""Told the slice, how many of its articles are in the new generation, and how many it holds."""
+"""Called with the slice, the number of its articles checked so far, and their total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Slice:
     month: str
     generation: int
     version: int
-    """Of the mapping it was made by."""
+    """Of the mapping it was created with."""
     live: bool
-    """In the alias: it is searched and written to."""
+    """It is in the alias: searched and written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,38 +61,36 @@ class Upgraded:
     new: str
     articles: int
     closed_s: float
-    """How long writing to the slice had to wait."""
+    """Seconds for which writes to the slice were blocked."""
 
 
 def all_slices(es: Elasticsearch, names: Names) -> list[Slice]:
-    """Every slice there is, newest month first, of one month the highest generation first."""
-    found = es.indices.get(index=names.slices, features="aliases,mappings")
+    """Every slice, newest month first, within a month the highest generation first."""
+    indices = es.indices.get(index=names.slices, features="aliases,mappings")
     slices = []
-    for index, facts in found.body.items():
+    for index, facts in indices.body.items():
         if parsed := names.parse_slice(index):
             version = int(facts["mappings"].get("_meta", {}).get("newswatch_version", 0))
             slices.append(Slice(index, *parsed, version, names.articles in facts["aliases"]))
-    return sorted(slices, key=lambda one: (one.month, one.generation), reverse=True)
+    return sorted(slices, key=lambda slice_: (slice_.month, slice_.generation), reverse=True)
 
 
 def live_slices(es: Elasticsearch, names: Names) -> list[str]:
     """The slices in force, newest month first."""
-    found = es.options(ignore_status=404).indices.get_alias(name=names.articles)
-    if found.meta.status == 404:
+    aliased = es.options(ignore_status=404).indices.get_alias(name=names.articles)
+    if aliased.meta.status == 404:
         return []
-    parsed = [
-        (month_and_generation, index) for index in found.body if (month_and_generation := names.parse_slice(index))
-    ]
-    return [index for _, index in sorted(parsed, reverse=True)]
+    slices = filter(names.parse_slice, aliased.body)
+    return sorted(slices, key=lambda index: names.parse_slice(index) or ("", 0), reverse=True)
 
 
 def home_of(names: Names, live: Iterable[str], month: str) -> str | None:
-    """The one of `live` that holds what was first seen in `month`; None if nothing was yet."""
+    """The slice among `live` for articles first seen in `month`; None if there is none yet."""
     return next((index for index in live if (names.parse_slice(index) or ("",))[0] == month), None)
 
 
 def create_slice(es: Elasticsearch, names: Names, month: str) -> str:
-    """The first slice of a month, made if need be and in the alias; its name."""
+    """Create the first slice of a month, in the alias, unless it exists; its name."""
     index = names.slice_of_month(month)
     _create(es, index, aliases={names.articles: {}})
     return index
@@ -107,10 +105,10 @@ def _create(es: Elasticsearch, index: str, **body: Any) -> None:
 
 
 def await_writable(es: Elasticsearch, names: Names, patience_s: float | None = None) -> None:
-    """Return as soon as every slice in force can be written to, or is about to be replaced no more.
+    """Wait until every slice in force can be written to.
 
     Raises:
-        StoreError: one is blocked by somebody else than an upgrade, or the upgrade has probably died.
+        StoreError: a slice is blocked by something other than an upgrade, or the upgrade has probably died.
     """
     deadline = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
     pause = 0.05
@@ -120,7 +118,7 @@ def await_writable(es: Elasticsearch, names: Names, patience_s: float | None = N
                 raise faults.block_error(index, block)
         if time.monotonic() > deadline:
             raise StoreError(
-                f"{', '.join(blocked)} can't be written to: an upgrade of the index was broken off in its last step. "
+                f"{', '.join(blocked)} can't be written to: an upgrade of the index was interrupted in its last step. "
                 "Nothing is lost; run `newswatch index upgrade` to finish it."
             )
         time.sleep(pause)
@@ -131,23 +129,24 @@ _WRITE = "index.blocks.write"
 
 
 def _blocked(es: Elasticsearch, names: Names) -> dict[str, str]:
-    """Slice → the block that keeps it from being written to."""
-    found = es.options(ignore_status=404).indices.get_settings(
+    """Slice → the block that prevents writes to it."""
+    settings = es.options(ignore_status=404).indices.get_settings(
         index=names.articles, name="index.blocks.*", flat_settings=True
     )
-    if found.meta.status == 404:
+    if settings.meta.status == 404:
         return {}
-    blocks = {index: _of_writing(body["settings"]) for index, body in found.body.items() if names.parse_slice(index)}
+    slices = {index: body["settings"] for index, body in settings.body.items() if names.parse_slice(index)}
+    blocks = {index: _write_block(of_slice) for index, of_slice in slices.items()}
     return {index: block for index, block in blocks.items() if block}
 
 
-def _of_writing(settings: Mapping[str, str]) -> str | None:
+def _write_block(settings: Mapping[str, str]) -> str | None:
     stops = (_WRITE, "index.blocks.read_only", "index.blocks.read_only_allow_delete")
     return next((block for block in stops if settings.get(block) == "true"), None)
 
 
 def _is_being_upgraded(es: Elasticsearch, names: Names, index: str) -> bool:
-    """Whether the slice's next generation is there: an upgrade makes it before it closes the one in force."""
+    """Whether the slice's next generation exists: an upgrade creates it before it blocks the one in force."""
     month, generation = names.parse_slice(index) or ("", 0)
     return bool(es.indices.exists(index=names.slice_of_month(month, generation + 1)))
 
@@ -163,12 +162,12 @@ def upgrade(
     everything: bool = False,
     progress: Progress = lambda _slice, _done, _of: None,
 ) -> list[Upgraded]:
-    """Make the next generation of every slice of an older version, or of every one, and put it in force.
+    """Build the next generation of every slice with an older version (or of every slice), and put it in force.
 
-    Run it again if it died; what is done is not done again. Reading and writing go on.
+    Run it again if it died; finished slices are skipped. Reading and writing go on.
 
     Raises:
-        StoreError: the indices are of a newer version; or an article can't be taken over, and its slice stays as it is.
+        StoreError: the indices have a newer version; or an article can't be copied, and its slice stays in force.
     """
     set_up(es, names, settings)
     closed = [index for index, block in _blocked(es, names).items() if block == _WRITE]
@@ -198,7 +197,7 @@ class _Rebuild:
             self._bring_over()
             count = self._settle()
         except (StoreError, KeyboardInterrupt):
-            # Not after `_swap` was asked for: it may have been done, and a generation that was replaced stays closed.
+            # Not after `_swap` was requested: it may have been carried out, and a replaced generation stays blocked.
             if self._old in live_slices(self._es, self._names):
                 self._es.indices.put_settings(index=self._old, settings={"index.blocks.write": None})
             raise
@@ -206,17 +205,17 @@ class _Rebuild:
         return Upgraded(self._old, self._new, count, time.monotonic() - closed_at)
 
     def _make_new(self) -> None:
-        """The new generation, empty or as far as an upgrade that died had come; one by another mapping is remade."""
+        """Create the new generation; keep what an upgrade that died has filled, unless its mapping differs."""
         body = article_template(self._names, self._settings)["template"]
-        found = self._es.options(ignore_status=404).indices.get_mapping(index=self._new)
-        if found.meta.status != 404:
-            if found[self._new]["mappings"].get("_meta", {}).get("fingerprint") == fingerprint(ARTICLE):
+        present = self._es.options(ignore_status=404).indices.get_mapping(index=self._new)
+        if present.meta.status != 404:
+            if present[self._new]["mappings"].get("_meta", {}).get("fingerprint") == fingerprint(ARTICLE):
                 return
             self._es.indices.delete(index=self._new)
         _create(self._es, self._new, **body)
 
     def _bring_over(self) -> int:
-        """Copy what the new generation lacks or has in an older version; how many articles that were."""
+        """Copy the articles that the new generation lacks or has in an older version; their number."""
         self._es.indices.refresh(index=self._old)
         total = int(self._es.count(index=self._old)["count"])
         copied = seen = 0
@@ -227,7 +226,7 @@ class _Rebuild:
         return copied
 
     def _pages(self, index: str) -> Iterator[dict[str, int]]:
-        """Id → version of every article, page by page."""
+        """Pages of article id → document version, over the whole index."""
         for hits in pages(self._es, index, size=_PAGE, source=False, version=True):
             yield {hit["_id"]: hit["_version"] for hit in hits}
 
@@ -242,10 +241,10 @@ class _Rebuild:
         answer = self._es.mget(index=self._old, ids=ids)
         actions = [self._renewed(doc) for doc in answer["docs"] if doc.get("found")]
         for result in bulk.write(self._es, actions):
-            # A conflict: another upgrade has copied it already, in this version or a later one.
+            # A conflict: another upgrade has already copied this version or a later one.
             if result.reason and not result.conflict:
                 raise StoreError(
-                    f"Article {result.id} of {self._old} can't be taken over into {self._new}: {result.reason}. "
+                    f"Article {result.id} of {self._old} can't be copied into {self._new}: {result.reason}. "
                     f"{self._old} stays in force."
                 )
         return len(actions)
@@ -258,15 +257,15 @@ class _Rebuild:
         return bulk.copy(self._new, doc["_id"], document, doc["_version"])
 
     def _settle(self) -> int:
-        """Take out what was deleted from the old generation after it had been copied; how many articles there are.
+        """Delete copies of articles that were deleted from the old generation meanwhile; the number of articles.
 
         Raises:
-            StoreError: the generations don't hold the same articles.
+            StoreError: the generations still hold different articles.
         """
         counts = self._counts()
         if counts[0] != counts[1]:
-            # In this order: should another upgrade have put the new generation in force meanwhile, the old one is no
-            # longer complete, and what was created since must not be taken for deleted.
+            # Read the copies first. If another upgrade has put the new generation in force meanwhile, the old one is
+            # incomplete, and articles created since must not be taken for deleted ones.
             copies = {name for page in self._pages(self._new) for name in page}
             originals = {name for page in self._pages(self._old) for name in page}
             self._require_in_force()
@@ -274,7 +273,7 @@ class _Rebuild:
                 self._es.options(ignore_status=404).delete(index=self._new, id=name)
             counts = self._counts()
         if counts[0] != counts[1]:
-            raise StoreError(f"{self._new} holds {counts[1]} articles and {self._old} {counts[0]}: run it again.")
+            raise StoreError(f"{self._new} has {counts[1]} articles and {self._old} has {counts[0]}: run it again.")
         return counts[0]
 
     def _counts(self) -> tuple[int, int]:
@@ -284,11 +283,11 @@ class _Rebuild:
 
     def _require_in_force(self) -> None:
         if self._old not in live_slices(self._es, self._names):
-            raise StoreError(f"Another upgrade has replaced {self._old} already: run it again for the others.")
+            raise StoreError(f"Another upgrade has already replaced {self._old}: run it again for the others.")
 
     def _swap(self) -> None:
         alias = self._names.articles
         add = {"add": {"index": self._new, "alias": alias}}
-        # `must_exist`: should another upgrade have swapped already, nothing is changed.
+        # `must_exist`: if another upgrade has already swapped, nothing changes.
         remove = {"remove": {"index": self._old, "alias": alias, "must_exist": True}}
         self._es.indices.update_aliases(actions=[remove, add])

@@ -1,6 +1,6 @@
-"""The one mapping of every index: used by the embedded node, by the tests and by a cluster alike.
+"""The mapping of every index, the same for the embedded node, the tests and a cluster.
 
-Every index is `dynamic: strict`: a field that nobody declared would match nothing in silence, so writing it must fail.
+Every index is `dynamic: strict`: an undeclared field would silently match nothing, so writing one must fail.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from store.analysis import analysis, indexing, searching
 from store.names import Names
 
 VERSION = 2
-"""Of the articles' index. A field that is added needs no new version: `set_up` adds it to the indices there are. Raise
-it when a field is to be indexed otherwise, or is to be filled in articles that are stored already: `newswatch index
-upgrade` then makes every slice anew."""
+"""Version of the articles' mapping. A new field needs no new version, because `set_up` adds it to the existing indices.
+Raise it to index a field differently, or to fill one in stored articles: `newswatch index upgrade` then re-indexes
+every slice."""
 
 ANALYZERS = {code: its.name for code in languages() if (its := analyzer_of(code))}
 """Language → Elasticsearch's name of its analyzer, by the language's file (see `store.analysis`).
 
-Other languages are searched by the word forms as written."""
+Texts in other languages match by their word forms as written."""
 
 STEMMED = sorted(set(ANALYZERS.values()))
 
@@ -32,17 +32,17 @@ UNSTEMMED = "plain"
 """The sub-field of `stemmed` for articles in a language without an analyzer."""
 
 DEFAULT_FIELDS = ["title^3", "summary^1.5", "text", *(f"stemmed.{name}" for name in (*STEMMED, UNSTEMMED))]
-"""Where a bare word of a query is looked for, in Kibana, in `newswatch search` and in saved searches alike.
+"""The fields that a bare word of a query searches: in Kibana, in `newswatch search` and in saved searches alike.
 
-`stemmed.<analyzer>` holds all that an article says, and its entities by their other names, in one field: words of a
-query that stand partly in the title and partly in the text are found together only where one field has them all."""
+`stemmed.<analyzer>` holds all texts of an article and all names of its entities in one field. A query whose words are
+partly in the title and partly in the text matches only because one field has them all."""
 
 
 @lru_cache(maxsize=100)
 def fields_of(analyzers: frozenset[str]) -> tuple[str, ...]:
-    """The default fields without the stemmed ones of other analyzers.
+    """The default fields without the stemmed fields of other analyzers.
 
-    Those of languages that no article at hand has match nothing, but every word is analyzed for each of them.
+    The others match no article in these languages, yet Elasticsearch analyzes every word for each of them.
     """
     unwanted = {f"stemmed.{name}" for name in (*STEMMED, UNSTEMMED)} - {f"stemmed.{name}" for name in analyzers}
     return tuple(field for field in DEFAULT_FIELDS if field not in unwanted)
@@ -54,7 +54,7 @@ KEYWORD: Json = {"type": "keyword", "ignore_above": 8191}
 DATE: Json = {"type": "date"}
 INTEGER: Json = {"type": "integer"}
 UNINDEXED: Json = {"type": "object", "enabled": False}
-"""Kept and given back, not searchable."""
+"""Stored and returned, not searchable."""
 
 
 def _text(**more: Any) -> Json:
@@ -62,12 +62,12 @@ def _text(**more: Any) -> Json:
 
 
 def _plain_text() -> Json:
-    """Text of an index that is not made anew when the analysis changes: it has the one analyzer there always was."""
+    """Text of an index that is not rebuilt when the analysis changes, so its analyzer never does."""
     return {"type": "text", "analyzer": "folded"}
 
 
 PLAIN_ANALYSIS: Json = {"analyzer": {"folded": {"tokenizer": "standard", "filter": ["lowercase", "asciifolding"]}}}
-"""Of the indices that hold no articles: few texts, which only their own fields are asked for."""
+"""Analysis of the indices without articles, which hold few texts."""
 
 
 def _stemmed() -> Json:
@@ -78,7 +78,7 @@ def _stemmed() -> Json:
 
 
 def query_analyzer(field: str) -> str:
-    """The analyzer of a query's words in a text field of an article."""
+    """The analyzer for a query's words in a text field of an article."""
     name = field.removeprefix("stemmed.")
     return searching(name if name in STEMMED else "folded")
 
@@ -144,8 +144,8 @@ ARTICLE: Json = {
     "batch": KEYWORD,
     "seq": {"type": "long"},
 }
-"""`time` is when the story happened as far as we know: `published`, or `first_seen` where there is no plausible date.
-`seq` is the ingest number: `Batch.seq_from + n`; matching goes by it, never by a date."""
+"""`time` is our best date for the article: `published`, or `first_seen` without a plausible date.
+`seq` is the ingest number, `Batch.seq_from + n`. Matching selects articles by it, never by a date."""
 
 ENTRY: Json = {
     "feed_id": KEYWORD,
@@ -191,7 +191,7 @@ FEED: Json = {
     "lease_batch": {"type": "long"},
     "lease_until": DATE,
 }
-"""The fields between `enabled` and `state` repeat what the state holds, for Kibana and for finding what is due."""
+"""The fields between `enabled` and `state` repeat parts of the state, for Kibana and for the search for due feeds."""
 
 BATCH: Json = {
     "number": {"type": "long"},
@@ -247,8 +247,8 @@ SAVED_SEARCH: Json = {
     "definition": UNINDEXED,
     "history": UNINDEXED,
 }
-"""`definition` is the saved search in force, whole; `history` holds every version before it, with who, when and what.
-`seed` is the hash of what `config/alerts.yaml` last gave, empty once a user has changed it."""
+"""`definition` is the whole saved search in force; `history` has every earlier version, with who changed what and when.
+`seed` is the hash of its last definition in `config/alerts.yaml`, empty once a user has changed it."""
 
 DELIVERY: Json = {
     "alert_id": KEYWORD,
@@ -271,13 +271,13 @@ DELIVERY: Json = {
     "created_at": DATE,
     "not_before": DATE,
     "sent_at": DATE,
-    # Seconds until an instant mail was sent: from its publication, and from when we had read it.
+    # Seconds until an instant mail was sent: since publication, and since we had read the article.
     "lag_s": {"type": "long"},
     "own_lag_s": {"type": "long"},
     "detail": UNINDEXED,
 }
-"""`waiting` are the recipients still owed, `references` what channels call the messages that told it; `detail` holds
-passages and what became of each recipient."""
+"""`waiting` are the recipients still to be mailed, `references` the channels' names for its messages; `detail` has the
+passages and the outcome for each recipient."""
 
 MAILBOX: Json = {
     "address": KEYWORD,
@@ -293,7 +293,7 @@ MAILBOX: Json = {
     "muted": UNINDEXED,
     "acknowledged": UNINDEXED,
 }
-"""One document per recipient: who is serving it, and what the mail server said last."""
+"""One document per recipient: which worker holds it, and the mail server's last error."""
 
 LABEL: Json = {
     "alert_id": KEYWORD,
@@ -303,7 +303,7 @@ LABEL: Json = {
     "relevant": {"type": "boolean"},
     "at": DATE,
 }
-"""What a reader said of a mail: one document per (saved search, story, recipient), the last word counts."""
+"""A reader's feedback on a mail: one document per (saved search, story, recipient); the latest one counts."""
 
 NOTICE: Json = {
     "kind": KEYWORD,
@@ -313,15 +313,15 @@ NOTICE: Json = {
     "told": UNINDEXED,
     "pending": UNINDEXED,
 }
-"""`told` is the state that the operator knows of, `pending` a mail that was made and may or may not have gone out."""
+"""`told` are the feeds' states that the operator was mailed, `pending` a mail that may or may not have been sent."""
 
 CODEC = "legacy_best_compression"
-"""DEFLATE. `best_compression` is Zstandard, by a native library that is not among the published artefacts: the embedded
-node takes the setting, and fails the shard as soon as it writes a segment."""
+"""DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
+node accepts the setting, and fails the shard as soon as it writes a segment."""
 
 
 def index_settings(settings: Settings, analysis: Json) -> Json:
-    """Settings that every index shares, with its analysis."""
+    """The settings common to all indices, with the given analysis."""
     return {
         "number_of_shards": settings.number_of_shards,
         "number_of_replicas": settings.number_of_replicas,
@@ -335,7 +335,7 @@ def _mappings(properties: Json, **more: Any) -> Json:
 
 
 def fingerprint(body: Json) -> str:
-    """Changes when anything in `body` does."""
+    """A hash that changes when anything in `body` changes."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -365,8 +365,8 @@ def analyzed_by(analyzers: Container[str], properties: Json) -> Json:
 def article_template(names: Names, settings: Settings) -> Json:
     """The composable index template of the monthly slices, as the arguments of `put_index_template`.
 
-    It names no alias, so that a generation that is still being filled is not searched; and a slice is only ever created
-    on purpose, so that a write that comes late can't bring back one that an upgrade has replaced.
+    It names no alias, so that a generation that is still being filled is not searched. It forbids creation by a write,
+    so that a late write can't recreate a slice that an upgrade has replaced.
     """
     template = {
         "settings": {
@@ -374,7 +374,7 @@ def article_template(names: Names, settings: Settings) -> Json:
             "query.default_field": DEFAULT_FIELDS,
             "codec": CODEC,
         },
-        # The stemmed copies are made anew from the stored text whenever an article is written.
+        # Every write of an article derives the excluded fields from its stored text.
         "mappings": _mappings(ARTICLE, _source={"excludes": ["stemmed", "bands", "story_terms"]}),
     }
     return {
@@ -390,13 +390,13 @@ def article_template(names: Names, settings: Settings) -> Json:
 def plain_template(names: Names, settings: Settings) -> Json:
     """The template of all other indices, as the arguments of `put_index_template`.
 
-    A write must never bring back one that was deleted: Elasticsearch would guess its mapping. They are made with theirs
-    by `set_up` only; without one, as by the template, an index takes no document at all.
+    A write must never recreate a deleted index, because Elasticsearch would guess its mapping. Only `set_up` creates
+    them, each with its mapping. An index with this template alone accepts no document.
     """
     template = {"settings": index_settings(settings, PLAIN_ANALYSIS), "mappings": {"dynamic": "strict"}}
     return {
         "index_patterns": sorted(plain_indices(names)),
-        # Above that of the slices, whose pattern another installation's prefix may match.
+        # Above the slices' template, whose pattern may match the indices of another installation's prefix.
         "priority": 501,
         "version": VERSION,
         "allow_auto_create": False,

@@ -1,4 +1,4 @@
-"""What it means to see an article again. Pure."""
+"""Decides what a newly read article changes in the stored one. Pure."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from transforms.versions import told_edits
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """Never seen before."""
+    """The article is not stored yet."""
 
     article: Article
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Its title or text was edited: the same article in a new version; or its page was read at last: in the same."""
+    """Its title or text was edited: a new version. Or its page was read for the first time: the same version."""
 
     article: Article
     mixed: bool
-    """The title or the text is kept from before, the other is new: the tags must be made anew."""
+    """Either title or text is kept from before, the other is new: the article must be tagged again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Nothing new to read, but another feed carries it."""
+    """The text is unchanged, but another feed carries the article now."""
 
     article: Article
 
@@ -43,11 +43,11 @@ Merged = New | Updated | Carried | Known
 def merge(seen: Article, was: Article | None) -> Merged:
     """Decide what `seen` adds to the stored article `was`.
 
-    Only the feed that brought an article first, or its page, may change it: two feeds with different summaries of one
-    page would otherwise overwrite each other at every poll; and the headline is that feed's, as others have their own
-    for one page. A text that was read whole is not given up for a summary when the page can't be read the next time.
-    A page that is read at last, where only a summary was had, is no edit: the outlet has changed nothing, and nobody is
-    to be told of a correction.
+    Only the feed that first carried an article, or its page, may change it. Otherwise two feeds with different
+    summaries of one page would overwrite each other at every poll. The headline is the first feed's too, because feeds
+    have headlines of their own for one page. A full text is not replaced by a summary when the page can't be read the
+    next time. Reading the page for the first time, where only a summary was stored, is not an edit: the outlet has
+    changed nothing, so no correction is mailed.
     """
     if was is None:
         return New(replace(seen, versions=(Version(seen.first_seen, seen.title, seen.text_hash, ()),)))
@@ -76,18 +76,18 @@ def _is_own(seen: Article, was: Article) -> bool:
 
 
 def _was_missing(was: Article, name: str) -> bool:
-    """Whether something else stood in for it until the page could be read: a summary, or the address as the title."""
+    """Whether a substitute was stored until the page could be read: a summary, or the address as the title."""
     return name == "text" or was.title == was.url
 
 
 def _changed(seen: Article, was: Article, *, text_too: bool) -> tuple[str, ...]:
     names = ("title", "text") if text_too else ("title",)
-    said = (name for name in names if getattr(seen, name) and getattr(seen, name) != getattr(was, name))
-    return tuple(name for name in said if _folded(seen, name) != _folded(was, name))
+    different = (name for name in names if getattr(seen, name) and getattr(seen, name) != getattr(was, name))
+    return tuple(name for name in different if _folded(seen, name) != _folded(was, name))
 
 
 def _folded(article: Article, name: str) -> str:
-    """Its words: a comment more, or another minute in "12 min ago", is no edit."""
+    """The words of a field: one more comment, or another minute in "12 min ago", is not an edit."""
     return words(str(getattr(article, name)))
 
 
@@ -107,7 +107,7 @@ def _next_version(
 
 
 def _kept(seen: Article, was: Article, feeds: tuple[str, ...]) -> Article:
-    """`seen` with what an article keeps for good, in the version that it has."""
+    """`seen` with the fields that an article keeps for good, in the stored version."""
     return replace(
         seen,
         title=seen.title or was.title,

@@ -1,4 +1,4 @@
-"""What an installation calls things: its indices and aliases, and its topics."""
+"""The names of an installation: those of its indices and aliases, and those of its topics."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SLICE = re.compile(r"(?P<month>\d{4}\.\d\d)(?:-g(?P<generation>\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of one installation: `prefix` keeps several apart on one cluster.
+    """The names of one installation; `prefix` separates several installations on one cluster.
 
-    Whoever writes or reads articles has them, so that nobody does it without the words for the articles' topics.
+    Code that writes or reads articles takes it, so that the words for the articles' topics are never missing.
     """
 
     prefix: str = ""
@@ -47,7 +47,7 @@ class Names:
 
     @property
     def slices(self) -> str:
-        """The pattern that every monthly slice matches, and nothing else."""
+        """The pattern that matches all monthly slices and nothing else."""
         return f"{self.prefix}articles-*"
 
     def plain_template(self) -> str:
@@ -55,17 +55,17 @@ class Names:
         return f"{self.prefix}newswatch-plain"
 
     def slice_of_month(self, month: str, generation: int = 1) -> str:
-        """The index of what was first seen in a month such as "2026.03"; an upgrade makes the next generation of it."""
+        """The index of articles first seen in a month such as "2026.03"; upgrades create the further generations."""
         return f"{self.articles}-{month}" + (f"-g{generation}" if generation > 1 else "")
 
     def parse_slice(self, index: str) -> tuple[str, int] | None:
-        """Month and generation of the slice `index`; None if it is the name of something else."""
-        found = _SLICE.fullmatch(index.removeprefix(f"{self.articles}-"))
-        return (found["month"], int(found["generation"] or 1)) if found else None
+        """Month and generation of the slice `index`; None if the name is not a slice's."""
+        parts = _SLICE.fullmatch(index.removeprefix(f"{self.articles}-"))
+        return (parts["month"], int(parts["generation"] or 1)) if parts else None
 
     @property
     def entries(self) -> str:
-        """One document per feed entry ever seen: what makes reading a feed again cheap and harmless."""
+        """One document per processed feed entry, so that reading a feed again indexes nothing twice."""
         return f"{self.prefix}entries"
 
     @property
@@ -95,20 +95,20 @@ class Names:
 
     @property
     def labels(self) -> str:
-        """What readers said of the mails they got."""
+        """Readers' feedback on mails: one document per (saved search, story, recipient)."""
         return f"{self.prefix}labels"
 
     @property
     def rechecks(self) -> str:
-        """One document per article that was mailed: when it is to be read again."""
+        """One document per mailed article: when to read it again."""
         return f"{self.prefix}rechecks"
 
     @property
     def notices(self) -> str:
-        """What the operator was told last: one document per kind of notice."""
+        """The last notice to the operator: one document per kind of notice."""
         return f"{self.prefix}notices"
 
     @property
     def quarantine(self) -> str:
-        """What Elasticsearch refused, with its reason and whole, so that nothing is lost."""
+        """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"

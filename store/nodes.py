@@ -1,10 +1,10 @@
-"""How the nodes of Elasticsearch are asked: one after the other, so that one that is dead or hangs costs little.
+"""Tries the nodes of Elasticsearch in turn, so that a dead or hanging one costs little time.
 
-A node that refuses connections is passed over at once. One that takes connections and never answers would hold each
-request for its whole time-out, so a node that has not answered of late is asked `HEAD /` first, with little patience.
-What fails is left out for a while (`elastic_transport.NodePool`) and taken only when no other node is left.
+A node that refuses connections is skipped at once. A node that accepts connections and never answers would hold each
+request for its whole time-out, so a node without a recent answer is first sent `HEAD /` with a short time-out. A node
+that fails is left out for a while (`elastic_transport.NodePool`), and used only if no other node is left.
 
-    UnreachableError     nothing was done: no address answers; the text names every one with its reason
+    UnreachableError     no address answers, so nothing was done; the message names each with its reason
     UnansweredError      the request was sent and not answered in time; it may have been carried out
 """
 
@@ -28,46 +28,46 @@ from elastic_transport.client_utils import DEFAULT, DefaultType
 from urllib3.exceptions import ConnectTimeoutError
 
 RETRIES: Final = 5
-"""Of a request, on lost connections, time-outs and 429/502/503/504; and one more for every further address."""
+"""Retries of a request on lost connections, time-outs and 429/502/503/504; one more for each further address."""
 REQUEST_TIMEOUT_S: Final = 60
-"""For each answer."""
+"""Time-out of each request."""
 TRUSTED_S: Final = 10.0
-"""For so long after an answer a node is taken to be alive, and asked without a `HEAD /` before."""
+"""How long after an answer a node is assumed to be alive, so that no `HEAD /` is sent first."""
 PATIENCE_S: Final = 2.0
-"""For connecting, and for the answer to `HEAD /`; twice as long after each failure, up to `MOST_PATIENCE_S`."""
+"""Time-out for connecting and for `HEAD /`; doubles after each failure, up to `MOST_PATIENCE_S`."""
 MOST_PATIENCE_S: Final = 8.0
 LEFT_OUT_S: Final = 10.0
-"""A node that failed is left out for so long, twice as long after each failure, up to `MOST_LEFT_OUT_S`."""
+"""How long a failed node is left out; doubles after each failure, up to `MOST_LEFT_OUT_S`."""
 MOST_LEFT_OUT_S: Final = 300.0
 
 
 class UnreachableError(ConnectionError):
-    """A node, or none of several, can be reached."""
+    """A node can't be reached, or none of several can."""
 
     def __init__(self, message: str, errors: tuple[Exception, ...] = (), address: str = "") -> None:
         super().__init__(message, errors)
         self.address = address
-        """Of the one node that this is about."""
+        """The node's address; empty if the error concerns several nodes."""
 
     def __str__(self) -> str:
-        """The sentence; elastic_transport's own shows the last cause only."""
+        """The message; elastic_transport's own version shows only the last cause."""
         return str(self.message)
 
 
 class UnansweredError(ConnectionTimeout):
-    """A request was sent to a node, which did not answer in time."""
+    """A node received a request and did not answer in time."""
 
     def __init__(self, message: str, errors: tuple[Exception, ...] = (), address: str = "") -> None:
         super().__init__(message, errors)
         self.address = address
 
     def __str__(self) -> str:
-        """The sentence."""
+        """The message."""
         return str(self.message)
 
 
 class ProbedNode(Urllib3HttpNode):
-    """One address. It is asked `HEAD /` before a request if its last answer is not recent."""
+    """One address. It is sent `HEAD /` before a request if it has not answered recently."""
 
     def __init__(self, config: NodeConfig) -> None:
         super().__init__(config)
@@ -85,8 +85,8 @@ class ProbedNode(Urllib3HttpNode):
         """The node's answer.
 
         Raises:
-            UnreachableError: it takes no connection, does not answer `HEAD /`, or closes the connection.
-            UnansweredError: it has the request and has not answered within `request_timeout`.
+            UnreachableError: it accepts no connection, does not answer `HEAD /`, or closes the connection.
+            UnansweredError: it received the request and did not answer within `request_timeout`.
         """
         patience = self.config.request_timeout if isinstance(request_timeout, DefaultType) else request_timeout
         try:
@@ -134,13 +134,13 @@ class ProbedNode(Urllib3HttpNode):
 
 
 class NamingTransport(Transport):
-    """Tells of every address why it failed, where elastic_transport tells of the last one."""
+    """Reports why each address failed; elastic_transport reports only the last one."""
 
     def perform_request(self, *args: Any, **kwargs: Any) -> TransportApiResponse:
-        """The answer of the first node that gives one.
+        """The answer of the first node that answers.
 
         Raises:
-            UnreachableError, UnansweredError: none does.
+            UnreachableError, UnansweredError: no node answers.
         """
         try:
             return super().perform_request(*args, **kwargs)
@@ -156,32 +156,32 @@ class NamingTransport(Transport):
 
 
 def unreachable(addresses: Sequence[str], errors: Sequence[Exception]) -> str:
-    """The sentence on what happened at each address, `errors` being in order of time. Pure."""
-    told = _told(errors)
+    """The message with the last reason of each address; `errors` in order of time. Pure."""
+    reasons = _reasons(errors)
     if len(addresses) == 1:
-        return f"{addresses[0]} can't be reached: {told.get(addresses[0], 'not tried')}"
-    return f"none of {', '.join(addresses)} can be reached: {_each(addresses, told)}"
+        return f"{addresses[0]} can't be reached: {reasons.get(addresses[0], 'not tried')}"
+    return f"none of {', '.join(addresses)} can be reached: {_each(addresses, reasons)}"
 
 
 def unanswered(addresses: Sequence[str], errors: Sequence[Exception]) -> str:
-    """The sentence where a node has taken the request and not answered it, `errors` being in order of time. Pure."""
-    told = _told(errors)
+    """The message after a node received the request and did not answer; `errors` in order of time. Pure."""
+    reasons = _reasons(errors)
     if len(addresses) == 1:
-        return f"{addresses[0]} has given {told.get(addresses[0], 'no answer')}"
-    return f"none of {', '.join(addresses)} has answered: {_each(addresses, told)}"
+        return f"{addresses[0]} has given {reasons.get(addresses[0], 'no answer')}"
+    return f"none of {', '.join(addresses)} has answered: {_each(addresses, reasons)}"
 
 
-def _each(addresses: Sequence[str], told: Mapping[str, str]) -> str:
-    return "; ".join(f"{address}: {told.get(address, 'not tried')}" for address in addresses)
+def _each(addresses: Sequence[str], reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{address}: {reasons.get(address, 'not tried')}" for address in addresses)
 
 
-def _told(errors: Sequence[Exception]) -> dict[str, str]:
-    """Address → why it failed at last."""
+def _reasons(errors: Sequence[Exception]) -> dict[str, str]:
+    """Address → the last reason why it failed."""
     return {error.address: str(error) for error in errors if isinstance(error, UnreachableError | UnansweredError)}
 
 
 def reason(error: BaseException) -> str:
-    """Why a connection failed, in the operating system's words where it says any. Pure."""
+    """Why a connection failed, in the operating system's words if it gives any. Pure."""
     if isinstance(error, UnreachableError):
         return str(error)
     for cause in _causes(error):
@@ -191,7 +191,7 @@ def reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What an exception stems from, and that from, the nearest first."""
+    """The exception, its cause, that one's cause and so on."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

@@ -1,4 +1,4 @@
-"""What the operator was told, so that nothing is told twice and nothing is forgotten."""
+"""Records the notices mailed to the operator, so that each change is reported once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store.reading import get_hit
 
 @dataclass(frozen=True, slots=True)
 class HealthChange:
-    """A feed whose state is another than the operator knows."""
+    """A feed whose health differs from what the operator was last told."""
 
     feed_id: str
     title: str
@@ -33,29 +33,31 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A message that was made; it may have gone out already."""
+    """A message that was written and may have been sent already."""
 
     key: str
     """The idempotency key of the message."""
     at: datetime
     changes: tuple[HealthChange, ...]
     told: Mapping[str, str]
-    """What the operator knows once it has arrived."""
+    """Feed id → health, as the operator knows it once the mail has arrived."""
     reference: str = ""
-    """What the channel calls the message; empty where it has no names."""
+    """The channel's name for the message; empty if it gives none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the operator knows: feed id → state, for the feeds that are not simply well."""
+class HealthNotice:
+    """What the operator was last told about the feeds' health."""
 
     told: Mapping[str, str] = field(default_factory=dict)
+    """Feed id → health, for the feeds that are not healthy."""
     pending: Pending | None = None
     key: str | None = None
-    """Of the last message that went out."""
+    """Of the last message that was sent."""
     at: datetime | None = None
+    """When that message was sent."""
     place: Stored[None] | None = None
-    """Where it stands, and as written when; None: nothing was told yet."""
+    """The document, with its compare-and-set tokens; None: nothing was sent yet."""
 
 
 class NoticeStore:
@@ -64,42 +66,42 @@ class NoticeStore:
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._index, self._id = es, names.notices, "feed-health"
 
-    def read(self) -> Told:
-        """As it stands, in real time.
+    def read(self) -> HealthNotice:
+        """The last notice, in real time.
 
-        A document that can't be read is set aside and stands for nothing told: rather told twice than never.
+        An unreadable document is quarantined and counts as no notice: reporting twice is better than never.
         """
         hit = get_hit(self._es, self._index, self._id)
         if hit is None:
-            return Told()
+            return HealthNotice()
         try:
-            told = read(hit, read_told)
+            notice = read(hit, read_notice)
         except DocumentError as error:
             set_aside(problem_of(error))
-            told = Told()
-        return replace(told, place=stored(None, hit))
+            notice = HealthNotice()
+        return replace(notice, place=stored(None, hit))
 
-    def begin(self, was: Told, pending: Pending) -> bool:
-        """Note that the mail is about to go out; False: somebody else was there first, and sends theirs."""
+    def begin(self, was: HealthNotice, pending: Pending) -> bool:
+        """Record that the mail is about to be sent; False: another worker was first, and sends its own."""
         return self._write(was, {"told": dict(was.told), "pending": dump(pending)})
 
-    def finish(self, was: Told, pending: Pending) -> bool:
-        """Note that it has gone out."""
+    def finish(self, was: HealthNotice, pending: Pending) -> bool:
+        """Record that the mail was sent; False: another worker wrote first."""
         done = {"told": dict(pending.told), "key": pending.key, "at": pending.at.isoformat()}
         return self._write(was, done)
 
-    def _write(self, was: Told, document: Document) -> bool:
+    def _write(self, was: HealthNotice, document: Document) -> bool:
         document = {"kind": "feed-health"} | document
         return put(self._es, self._index, self._id, None, document, was.place) is not None
 
 
-def read_told(_id: str, document: Mapping[str, Any]) -> Told:
-    """What the operator knows by a document. Pure."""
+def read_notice(_id: str, document: Mapping[str, Any]) -> HealthNotice:
+    """The notice of a document. Pure."""
     names = ("told", "pending", "key", "at")
-    found = {name: document[name] for name in names if name in document}
-    if former := document.get("message_id"):  # until there were channels
-        found["key"] = former
-    pending = found.get("pending")
+    fields = {name: document[name] for name in names if name in document}
+    if former := document.get("message_id"):  # written before channels existed
+        fields["key"] = former
+    pending = fields.get("pending")
     if pending and (former := pending.get("message_id")):
-        found["pending"] = {"key": former, "reference": former} | pending
-    return load(Told, found)
+        fields["pending"] = {"key": former, "reference": former} | pending
+    return load(HealthNotice, fields)

@@ -1,6 +1,6 @@
-"""What could not be used (`newswatch.problems`): kept with its reason, where a user sees it.
+"""The quarantine keeps what could not be used (`newswatch.problems`), with the reason, for users to see.
 
-The index holds one document per thing, with how often it was set aside; a feed read every minute does not fill it.
+The index has one document per problem with a counter, so that a feed that is read every minute does not fill it.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from store.names import Names
 from store.reading import get_hits
 
 PER_FEED = 20
-"""Entries of one feed that one call of `note` keeps one by one; the rest are counted in one more problem."""
+"""Entries of one feed that one call of `note` keeps individually; one more problem counts the rest."""
 _SETTLED = 1_000
-"""Problems of a stage that are looked through at once; the next run takes the rest."""
+"""Problems of a stage that one call of `settle` checks; the next run checks the rest."""
 _UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
-"""What reading a document that was edited to nonsense may raise."""
+"""What reading a document with invalid fields may raise."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a problem was met whose document no longer says so."""
+"""The date of a problem whose document has no readable one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A problem as it is kept."""
+    """A problem as stored."""
 
     id: str
     problem: Problem
     first_at: datetime
     last_at: datetime
     count: int
-    """How often it was set aside."""
+    """How often it occurred."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Some of the problems, and how many there are."""
+    """A page of problems, and their number."""
 
     problems: tuple[Kept, ...]
     """Newest first, without their documents."""
     total: int
-    """Of those that were asked for, listed or not."""
+    """Of all problems that fit, listed or not."""
     kinds: Mapping[str, int]
-    """How many of each kind, whatever kind was asked for."""
+    """Kind → number of problems, also of kinds that were not requested."""
 
 
 class Quarantine:
@@ -63,10 +63,10 @@ class Quarantine:
         self._es, self._index = es, names.quarantine
 
     def note(self, problems: Iterable[Problem], *, now: datetime) -> None:
-        """Keep the problems; one that is kept already is counted once more.
+        """Store the problems; the counter of one that is stored already is incremented.
 
         Raises:
-            StoreError: Elasticsearch refuses even these.
+            StoreError: Elasticsearch rejects a problem.
         """
         left = {problem.id: problem for problem in _bounded(problems)}
 
@@ -75,17 +75,17 @@ class Quarantine:
             left = self._note(left, now)
             return None if left else True
 
-        def told() -> str:
-            return f"The quarantine keeps being changed by others: {len(left)} problems were not noted."
+        def failure() -> str:
+            return f"The quarantine keeps being changed by others: {len(left)} problems were not stored."
 
-        until_written(attempt, told)
+        until_written(attempt, failure)
 
     def _note(self, problems: dict[str, Problem], now: datetime) -> dict[str, Problem]:
-        """Those that somebody else has written meanwhile."""
-        found = {doc["_id"]: doc for doc in get_hits(self._es, self._index, problems)}
+        """Store the problems; returns those that another worker wrote meanwhile."""
+        present = {doc["_id"]: doc for doc in get_hits(self._es, self._index, problems)}
         actions = []
         for problem in problems.values():
-            if doc := found.get(problem.id):
+            if doc := present.get(problem.id):
                 first, count = _earlier(doc)
                 kept = _document(problem, now, first=first, count=count + 1)
                 actions.append(bulk.replace(stored(None, doc), kept))
@@ -95,12 +95,12 @@ class Quarantine:
         return {problem.id: problem for problem, result in results if not bulk.require(result)}
 
     def settle(self, stage: str, still: Iterable[Problem]) -> int:
-        """Forget what a stage met earlier and meets no more, as it looks at everything each time; how many."""
-        found = self._es.search(
+        """Delete the problems of a stage that are not among `still`, if the stage checks everything; their number."""
+        answer = self._es.search(
             index=self._index, query={"term": {"stage": stage}}, size=_SETTLED, source=False, track_total_hits=False
         )
-        gone = {hit["_id"] for hit in found["hits"]["hits"]} - {problem.id for problem in still}
-        now = get_hits(self._es, self._index, gone)  # another stage may have met it since
+        gone = {hit["_id"] for hit in answer["hits"]["hits"]} - {problem.id for problem in still}
+        now = get_hits(self._es, self._index, gone)  # another stage may have reported it since
         actions = [bulk.delete(stored(None, hit)) for hit in now if hit["_source"].get("stage") == stage]
         return sum(bulk.won(result) for result in bulk.write(self._es, actions))
 
@@ -113,11 +113,11 @@ class Quarantine:
         size: int = 50,
         offset: int = 0,
     ) -> Listed:
-        """The problems that were met last, as of the last refresh; a feed's include those with itself."""
-        found = self._es.search(
+        """The most recent problems, as of the last refresh; those of a feed include its entries'."""
+        answer = self._es.search(
             index=self._index,
             query={"bool": {"filter": [*_since(since), *(_of_feed(feed_id) if feed_id else [])]}},
-            # After the kinds are counted, so that the counts are of all.
+            # A post-filter, so that the kinds are counted over all problems.
             post_filter={"term": {"what": kind}} if kind else {"match_all": {}},
             aggs={"kinds": {"terms": {"field": "what", "size": 100}}},
             size=size,
@@ -126,59 +126,60 @@ class Quarantine:
             source_excludes=["document"],
             track_total_hits=True,
         )
-        kept = tuple(_kept(hit["_id"], hit["_source"]) for hit in found["hits"]["hits"])
-        kinds = {bucket["key"]: bucket["doc_count"] for bucket in found["aggregations"]["kinds"]["buckets"]}
-        return Listed(kept, found["hits"]["total"]["value"], kinds)
+        kept = tuple(_kept(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
+        kinds = {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["kinds"]["buckets"]}
+        return Listed(kept, answer["hits"]["total"]["value"], kinds)
 
     def total(self, *, timeout_s: float = 5) -> int:
-        """How many problems there are, as of the last refresh. One small request, not tried again."""
+        """The number of problems, as of the last refresh. One small request without retries."""
         es = self._es.options(request_timeout=timeout_s, max_retries=0)
         return int(es.count(index=self._index)["count"])
 
     def get(self, problem_id: str) -> Kept | None:
-        """A problem with its document, in real time; None: there is none of that id."""
-        found = self._es.options(ignore_status=404).get(index=self._index, id=problem_id)
-        return _kept(found["_id"], found["_source"]) if found.get("found") else None
+        """A problem with its document, in real time; None: no problem has that id."""
+        answer = self._es.options(ignore_status=404).get(index=self._index, id=problem_id)
+        return _kept(answer["_id"], answer["_source"]) if answer.get("found") else None
 
     def refresh(self) -> None:
-        """Make what was noted findable."""
+        """Make the stored problems visible to `listed` and `total`."""
         self._es.indices.refresh(index=self._index)
 
     def dismiss(self, problem_id: str) -> bool:
-        """Forget a problem that was dealt with; met again, it comes back. False: there is none of that id."""
+        """Delete a problem; it returns if it occurs again. False: no problem has that id."""
         answer = self._es.options(ignore_status=404).delete(index=self._index, id=problem_id, refresh=True)
         return bool(answer.get("result") == "deleted")
 
     def dismiss_all(self, problem_ids: Iterable[str]) -> int:
-        """Forget several; how many of them there were."""
+        """Delete several problems; how many of them existed."""
         es = self._es.options(ignore_status=404)
-        gone = [es.delete(index=self._index, id=one).get("result") == "deleted" for one in problem_ids]
+        answers = [es.delete(index=self._index, id=problem_id) for problem_id in problem_ids]
         self.refresh()
-        return sum(gone)
+        return sum(answer.get("result") == "deleted" for answer in answers)
 
 
 def article_problem(article: Article, reason: str, *, stage: str = "index") -> Problem:
-    """An article that Elasticsearch refuses. Pure."""
+    """The problem of an article that Elasticsearch rejects. Pure."""
     return Problem("article", article.id, reason, stage, article.url, article.source.feed_id, dump(article))
 
 
 def entry_problem(entry: Entry, feed_id: str, reason: str, *, stage: str = "assemble") -> Problem:
-    """A feed entry that could not be made an article. Pure."""
+    """The problem of a feed entry that could not become an article. Pure."""
     return Problem("entry", entry.id, reason, stage, entry.url, feed_id, dump(entry))
 
 
 def _bounded(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems, of each feed no more than `PER_FEED` entries and one that counts the others. Pure."""
+    """The problems, with at most `PER_FEED` entries of each feed and one problem that counts the rest. Pure."""
     kept: list[Problem] = []
     entries: dict[str, list[Problem]] = {}
     for problem in problems:
         of_feed = entries.setdefault(problem.feed_id or "", []) if problem.kind == "entry" else kept
         of_feed.append(problem)
-    for feed_id, found in entries.items():
-        kept += found[:PER_FEED]
-        if len(found) > PER_FEED:
-            more = f"{len(found) - PER_FEED} more entries were set aside, such as: {found[PER_FEED].reason}"
-            kept.append(replace(found[PER_FEED], kind="entry", subject=f"{feed_id}: more", reason=more, document=None))
+    for feed_id, of_feed in entries.items():
+        kept += of_feed[:PER_FEED]
+        if len(of_feed) > PER_FEED:
+            example = of_feed[PER_FEED]
+            reason = f"{len(of_feed) - PER_FEED} more entries were quarantined, such as: {example.reason}"
+            kept.append(replace(example, kind="entry", subject=f"{feed_id}: more", reason=reason, document=None))
     return kept
 
 
@@ -203,19 +204,19 @@ def _since(moment: datetime | None) -> list[Document]:
 
 
 def _of_feed(feed_id: str) -> list[Document]:
-    """What the feed brought, the feed itself, and its document."""
+    """The clause for problems of the feed, of its entries and of its document."""
     itself = {"bool": {"filter": [{"term": {"what": "feed"}}, {"term": {"id": feed_id}}]}}
     brought = [{"term": {"feed_id": feed_id}}, {"wildcard": {"id": {"value": f"*feeds/{_literal(feed_id)}"}}}]
     return [{"bool": {"should": [itself, *brought], "minimum_should_match": 1}}]
 
 
 def _literal(text: str) -> str:
-    """The text as a wildcard query that finds nothing else."""
+    """The text, escaped for a wildcard query."""
     return "".join(f"\\{char}" if char in "*?\\" else char for char in text)
 
 
 def _kept(problem_id: str, document: Mapping[str, Any]) -> Kept:
-    """A problem as its document says; one that was edited to nonsense is a problem itself."""
+    """The problem of a document; an unreadable document is a problem itself."""
     try:
         return _read(problem_id, document)
     except _UNREADABLE as error:
@@ -224,9 +225,9 @@ def _kept(problem_id: str, document: Mapping[str, Any]) -> Kept:
 
 
 def _read(problem_id: str, document: Mapping[str, Any]) -> Kept:
-    at = moment(document["at"])
+    last_at = moment(document["at"])
     problem = Problem(
-        _text(document["what"]),  # type: ignore[arg-type]  # a kind of another version is shown too
+        _text(document["what"]),  # type: ignore[arg-type]  # another version's kinds are shown too
         _text(document.get("id", "")),
         _text(document.get("reason", "")),
         _text(document.get("stage", "")),
@@ -234,26 +235,26 @@ def _read(problem_id: str, document: Mapping[str, Any]) -> Kept:
         _text(document["feed_id"]) if document.get("feed_id") else None,
         document.get("document"),
     )
-    first = moment(document["first_at"]) if document.get("first_at") else at
-    return Kept(problem_id, problem, first, at, int(document.get("count", 1)))
+    first = moment(document["first_at"]) if document.get("first_at") else last_at
+    return Kept(problem_id, problem, first, last_at, int(document.get("count", 1)))
 
 
 def _text(value: Any) -> str:
-    """The value as text that can be written out: half of a surrogate pair can't be."""
+    """The value as encodable text: a lone surrogate is replaced."""
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def moment(value: Any) -> datetime:
-    """A date of Elasticsearch in UTC.
+    """A stored date in UTC.
 
     Raises:
-        ValueError, TypeError, OverflowError: it is none that can be shown.
+        ValueError, TypeError, OverflowError: it is not a date, or not one in Python's range.
     """
     return in_utc(datetime.fromisoformat(value))
 
 
 def _earlier(doc: Hit) -> tuple[str | None, int]:
-    """When a kept problem was first met, and how often; one that can't be read counts from now on."""
+    """When a stored problem first occurred, and how often; (None, 0) if its document can't be read."""
     try:
         kept = _read(doc["_id"], dict(doc["_source"]))
     except _UNREADABLE:

@@ -1,7 +1,7 @@
-"""Searches and gets whose every document is accounted for: what can't be read takes no other's place.
+"""Searches and gets that account for every document: an unreadable one takes no other's place.
 
-An index that is closed or missing is told by Elasticsearch in the single answers of a multi-get; here that is raised,
-for it does not mean that there are no such documents.
+Elasticsearch reports a closed or missing index in the single answers of a multi-get. Here that is raised, because it
+does not mean that the documents don't exist.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from store.documents import Hit, Reads, Stored, all_stored, read, stored
 T = TypeVar("T")
 
 _GETS = 5_000
-"""Documents asked for in one multi-get."""
+"""Maximum number of documents in one multi-get."""
 _PAGE: Final = 1_000
 _KEEP_ALIVE: Final = "5m"
-"""How long Elasticsearch keeps a point in time after each page: work on a page may take as long."""
+"""How long Elasticsearch keeps a point in time after each page, so the maximum time for work on a page."""
 _ANY_ORDER: Final = ("_shard_doc",)
-"""The quickest: as the documents lie."""
+"""The fastest order: the documents' order on disk."""
 
 Searches = Callable[..., Any]
-"""Takes what `Elasticsearch.search` takes, and returns what it returns."""
+"""A function with the signature of `Elasticsearch.search`."""
 
 
 def pages(
@@ -39,13 +39,13 @@ def pages(
     search: Searches | None = None,
     **body: Any,
 ) -> Generator[Sequence[Hit], None, None]:
-    """Every document that fits, page by page, as of the last refresh: what is written meanwhile changes nothing.
+    """Pages of all documents that match, as of the last refresh; writes during the iteration don't change the result.
 
-    `body` is the rest of each search; `search` puts it to Elasticsearch, `es.search` unless it is given. Who stops
-    before the end closes the generator, which gives up the point in time.
+    `body` is the rest of each search; `search` sends it (default `es.search`). A caller that stops before the end must
+    close the generator, which closes the point in time.
 
     Raises:
-        NotFoundError: there is no such index; at once, not with the first page.
+        NotFoundError: the index does not exist; raised at once, not with the first page.
     """
     point = es.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
     asked = {"query": query, "size": size, "sort": list(sort), "track_total_hits": False, **body}
@@ -74,13 +74,13 @@ def _pages(
 def every(
     es: Elasticsearch, index: str, query: Mapping[str, Any] | None = None, **body: Any
 ) -> Generator[Hit, None, None]:
-    """Every document that fits, one by one; takes and raises what `pages` does."""
+    """All documents that match, one by one; takes the arguments of `pages` and raises the same errors."""
     return _one_by_one(pages(es, index, query, **body))
 
 
-def _one_by_one(found: Generator[Sequence[Hit], None, None]) -> Generator[Hit, None, None]:
-    with closing(found):
-        for page in found:
+def _one_by_one(pages_: Generator[Sequence[Hit], None, None]) -> Generator[Hit, None, None]:
+    with closing(pages_):
+        for page in pages_:
             yield from page
 
 
@@ -94,9 +94,9 @@ def find(
     sort: list[Any],
     ignore_unavailable: bool = False,
 ) -> list[Stored[T]]:
-    """The first `size` documents that fit and can be read, in this order, as of the last refresh.
+    """The first `size` readable documents that match, in this order, as of the last refresh.
 
-    Those that can't be read are set aside, and others are asked for in their place.
+    Unreadable ones are quarantined, and the next ones requested in their place.
     """
     unreadable: list[str] = []
     while True:
@@ -110,23 +110,23 @@ def find(
             ignore_unavailable=ignore_unavailable,
         )
         hits: list[Hit] = answer["hits"]["hits"]
-        found = all_stored(hits, reads)
-        if len(found) == len(hits) or len(hits) < size:
-            return found
-        known = {one.id for one in found}
+        documents = all_stored(hits, reads)
+        if len(documents) == len(hits) or len(hits) < size:
+            return documents
+        known = {document.id for document in documents}
         unreadable += [hit["_id"] for hit in hits if hit["_id"] not in known]
 
 
 def get_hits(es: Elasticsearch, index: str, ids: Iterable[str]) -> list[Hit]:
-    """Those of the documents that exist, in real time.
+    """The existing documents among `ids`, in real time.
 
     Raises:
         StoreError: the index can't be read.
     """
     wanted = list(dict.fromkeys(ids))
     hits: list[Hit] = []
-    for at in range(0, len(wanted), _GETS):
-        docs: list[Hit] = es.mget(index=index, ids=wanted[at : at + _GETS])["docs"]
+    for start in range(0, len(wanted), _GETS):
+        docs: list[Hit] = es.mget(index=index, ids=wanted[start : start + _GETS])["docs"]
         for doc in docs:
             if "error" in doc:
                 raise unreadable_index(doc)
@@ -135,7 +135,7 @@ def get_hits(es: Elasticsearch, index: str, ids: Iterable[str]) -> list[Hit]:
 
 
 def get_hit(es: Elasticsearch, index: str, document_id: str) -> Hit | None:
-    """The document in real time; None: there is none.
+    """The document, in real time; None if it does not exist.
 
     Raises:
         StoreError: the index can't be read.
@@ -144,10 +144,10 @@ def get_hit(es: Elasticsearch, index: str, document_id: str) -> Hit | None:
 
 
 def get_one(es: Elasticsearch, index: str, document_id: str, reads: Reads[T]) -> Stored[T] | None:
-    """What the document stands for, in real time; None: there is none.
+    """The document's value, in real time; None if it does not exist.
 
     Raises:
-        DocumentError: it can't be read.
+        DocumentError: the document can't be read.
         StoreError: the index can't be read.
     """
     hit = get_hit(es, index, document_id)
@@ -155,13 +155,13 @@ def get_one(es: Elasticsearch, index: str, document_id: str, reads: Reads[T]) ->
 
 
 def unreadable_index(doc: Hit) -> Exception:
-    """Why a multi-get could not look into a document's index."""
+    """The error for an index that a multi-get could not read."""
     error = doc["error"]
     return faults.of_index(str(error.get("type", "")), str(error.get("reason", "")), str(doc["_index"]))
 
 
 def get_stored(es: Elasticsearch, index: str, ids: Iterable[str], reads: Reads[T]) -> list[Stored[T]]:
-    """Those of the documents that exist and can be read, in real time; the others that exist are set aside.
+    """The readable documents among `ids`, in real time; unreadable ones are quarantined.
 
     Raises:
         StoreError: the index can't be read.

@@ -1,4 +1,4 @@
-"""Which mailed articles are to be read again, and when: outlets correct what they have published."""
+"""Schedules when mailed articles are read again, because outlets correct what they have published."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from store.names import Names
 from store.reading import find
 
 HOURS = (1, 6, 24)
-"""After the mail."""
+"""Hours after the mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """An article that was mailed."""
+    """A mailed article, and when to read it again."""
 
     article_id: str
     mailed_at: datetime
     due_at: datetime | None
-    """None: it was read again as often as it should."""
+    """None: all rechecks are done."""
     done: int = 0
 
     def next(self) -> Recheck:
-        """After one more reading."""
+        """The recheck after one more reading."""
         done = self.done + 1
         due = self.mailed_at + timedelta(hours=HOURS[done]) if done < len(HOURS) else None
         return replace(self, done=done, due_at=due)
@@ -43,7 +43,7 @@ class Rechecks:
         self._es, self._names, self._index = es, names, names.rechecks
 
     def note_mailed(self, *, now: datetime) -> int:
-        """Note the articles mailed in the last day that are not noted yet; how many."""
+        """Schedule the articles mailed in the last day that are not scheduled yet; their number."""
         self._es.indices.refresh(index=[self._names.deliveries, self._index])
         since = now - timedelta(hours=HOURS[-1])
         answer = self._es.search(
@@ -57,16 +57,17 @@ class Rechecks:
                 }
             },
         )
-        found = answer["aggregations"]["articles"]["buckets"]
-        mailed = {b["key"]: datetime.fromisoformat(b["first"]["value_as_string"]) for b in found if b["key"]}
-        fresh = [Recheck(one, at, at + timedelta(hours=HOURS[0])) for one, at in mailed.items()]
+        buckets = answer["aggregations"]["articles"]["buckets"]
+        mailed = {b["key"]: datetime.fromisoformat(b["first"]["value_as_string"]) for b in buckets if b["key"]}
+        first = timedelta(hours=HOURS[0])
+        fresh = [Recheck(article_id, mailed_at, mailed_at + first) for article_id, mailed_at in mailed.items()]
         actions = (bulk.create(self._index, recheck.article_id, dump(recheck)) for recheck in fresh)
         return sum(bulk.won(result) for result in bulk.write(self._es, actions))
 
     def due(self, *, now: datetime, limit: int = 500) -> list[Stored[Recheck]]:
-        """The articles to be read again now, longest overdue first.
+        """The articles to read again now, longest overdue first.
 
-        What is due later than the last reading can be was noted by a clock that went back since, and is due too.
+        A recheck due later than the last one can be was scheduled by a clock that was set back since, and is due too.
         """
         self._es.indices.refresh(index=self._index)
         overdue = {"range": {"due_at": {"lte": now.isoformat()}}}
@@ -81,7 +82,7 @@ class Rechecks:
         )
 
     def done(self, rechecks: Sequence[Stored[Recheck]]) -> None:
-        """They were read; what somebody else has noted meanwhile stands.
+        """Record that the articles were read; what another worker has recorded meanwhile stays.
 
         Raises:
             StoreError: the index can't be written to.
@@ -92,7 +93,7 @@ class Rechecks:
 
 
 def read_recheck(article_id: str, document: Mapping[str, Any]) -> Recheck:
-    """The recheck of a document, whose next can be told too. Pure."""
+    """The recheck of a document; checks that its next one can be computed. Pure."""
     recheck = load(Recheck, {"due_at": None} | dict(document))
     require_id(article_id, recheck.article_id)
     recheck.next()

@@ -1,7 +1,7 @@
-"""What is old goes: whole monthly slices of articles, and one by one what has no slices.
+"""Deletes what is old: whole monthly slices of articles, and single documents of the other indices.
 
-Deleting by query is not to be had on every Elasticsearch: what is to go is found first and deleted by compare-and-set,
-so that what somebody writes meanwhile stays.
+Some Elasticsearch offerings lack delete-by-query. Old documents are therefore searched first, and deleted by
+compare-and-set, so that a document that somebody writes meanwhile stays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from store.names import Names
 from store.reading import every
 
 SUPERSEDED_FOR = timedelta(days=1)
-"""How long a generation stays that another has replaced: searches that were under way still read it."""
+"""How long a replaced generation stays, for searches that still read it."""
 _SETTLED = timedelta(days=2)
 _NOT_OFFERED = (400, 404, 410)
 
@@ -30,20 +30,20 @@ Query = dict[str, Any]
 
 
 def drop_old_slices(es: Elasticsearch, names: Names, before: datetime) -> list[str]:
-    """Drop the slices, in every generation, whose whole month lies before `before`; their names."""
-    old = [one.index for one in all_slices(es, names) if month_end(one.month) <= before]
+    """Drop the slices, in every generation, whose whole month is before `before`; their names."""
+    old = [slice_.index for slice_ in all_slices(es, names) if month_end(slice_.month) <= before]
     return _drop(es, old)
 
 
 def drop_superseded(es: Elasticsearch, names: Names, now: datetime) -> list[str]:
-    """Drop the generations that another replaced more than a day ago; their names.
+    """Drop the generations that were replaced more than a day ago; their names.
 
-    One that is higher than the one in force stays: an upgrade is filling it, or will go on where it was broken off.
+    A generation above the one in force stays: an upgrade is filling it, or will resume after an interruption.
     """
     slices = all_slices(es, names)
-    live = {one.month: one for one in slices if one.live}
-    replaced = [one for one in slices if one.month in live and one.generation < live[one.month].generation]
-    return _drop(es, [one.index for one in replaced if _created(es, live[one.month]) <= now - SUPERSEDED_FOR])
+    live = {slice_.month: slice_ for slice_ in slices if slice_.live}
+    replaced = [old for old in slices if old.month in live and old.generation < live[old.month].generation]
+    return _drop(es, [old.index for old in replaced if _created(es, live[old.month]) <= now - SUPERSEDED_FOR])
 
 
 def month_end(month: str) -> datetime:
@@ -52,8 +52,8 @@ def month_end(month: str) -> datetime:
     return (start + timedelta(days=32)).replace(day=1)
 
 
-def _created(es: Elasticsearch, one: Slice) -> datetime:
-    settings = es.indices.get_settings(index=one.index)[one.index]["settings"]
+def _created(es: Elasticsearch, slice_: Slice) -> datetime:
+    settings = es.indices.get_settings(index=slice_.index)[slice_.index]["settings"]
     return datetime.fromtimestamp(int(settings["index"]["creation_date"]) / 1000, UTC)
 
 
@@ -64,9 +64,9 @@ def _drop(es: Elasticsearch, indices: list[str]) -> list[str]:
 
 
 def forget_entries(es: Elasticsearch, names: Names, before: datetime) -> int:
-    """Forget the feed entries that did not change since `before`; how many those were.
+    """Delete the records of feed entries unchanged since `before`; their number.
 
-    What its feed still shows is kept however old it is: forgotten, it would be news again at the next poll.
+    A record stays as long as its feed shows the entry, because the next poll would index the entry as new.
     """
     shown = {
         entry_key(record.feed.id, entry)
@@ -79,9 +79,9 @@ def forget_entries(es: Elasticsearch, names: Names, before: datetime) -> int:
 
 
 def forget_batches(es: Elasticsearch, names: Names, before: datetime) -> int:
-    """Forget the batches that were matched before `before`; how many those were.
+    """Delete the batches matched before `before`; their number.
 
-    The last one stays however old it is: the next takes its number from it, and a number must never come again.
+    The last batch always stays, because the next one derives its number from it, and numbers are never reused.
     """
     es.indices.refresh(index=names.batches)
     last = es.search(index=names.batches, size=1, sort=[{"number": "desc"}], source=False)["hits"]["hits"]
@@ -91,7 +91,7 @@ def forget_batches(es: Elasticsearch, names: Names, before: datetime) -> int:
 
 
 def forget_quarantine(es: Elasticsearch, names: Names, before: datetime) -> int:
-    """Forget what was last refused before `before`; how much that was."""
+    """Delete the problems that last occurred before `before`; their number."""
     return _delete(es, _find(es, names.quarantine, {"range": {"at": {"lt": before.isoformat()}}}))
 
 
@@ -101,22 +101,22 @@ def _find(es: Elasticsearch, index: str, query: Query) -> Iterator[Stored[None]]
 
 
 def _delete(es: Elasticsearch, documents: Iterable[Stored[None]]) -> int:
-    return sum(bulk.won(result) for result in bulk.write(es, (bulk.delete(one) for one in documents)))
+    return sum(bulk.won(result) for result in bulk.write(es, (bulk.delete(document) for document in documents)))
 
 
 def merge_settled(es: Elasticsearch, names: Names, now: datetime) -> list[str]:
-    """Merge the slices of past months into one segment each, once: faster to search and smaller; their names.
+    """Merge the slices of past months into one segment each, once, which makes them faster and smaller; their names.
 
-    Where Elasticsearch manages segments by itself and offers no such request, nothing is done.
+    Does nothing if Elasticsearch manages segments by itself and does not offer the request.
     """
     merged = []
-    for one in all_slices(es, names):
-        if not one.live or month_end(one.month) > now - _SETTLED:
+    for slice_ in all_slices(es, names):
+        if not slice_.live or month_end(slice_.month) > now - _SETTLED:
             continue
         try:
-            if _segments(es, one.index) > _shards(es, one.index):
-                es.options(request_timeout=3_600).indices.forcemerge(index=one.index, max_num_segments=1)
-                merged.append(one.index)
+            if _segments(es, slice_.index) > _shards(es, slice_.index):
+                es.options(request_timeout=3_600).indices.forcemerge(index=slice_.index, max_num_segments=1)
+                merged.append(slice_.index)
         except ApiError as error:
             if error.meta.status not in _NOT_OFFERED:
                 raise

@@ -1,8 +1,8 @@
-"""Which story an article belongs to: decided once, when its batch is matched, against the articles of the last days.
+"""Assigns each article to a story, once, when its batch is matched, by comparing it with the articles of recent days.
 
-Batches are matched one after the other, in ingest order, so two copies that came in at the same moment by two workers
-still meet here. What decides is pure and stands in `transforms.story`; candidates come from the index, by the bands of
-the text's fingerprint and by the stems that tell most.
+Batches are matched one after the other, in ingest order, so two copies that two workers indexed at the same moment
+still meet here. The decision is pure, in `transforms.story`. Candidates come from the index, by the bands of the text's
+fingerprint and by the article's most distinctive stems.
 """
 
 from __future__ import annotations
@@ -29,32 +29,33 @@ from transforms.story import Background, Candidate, Placed, Profile, place
 _PAGE = 200
 """Articles placed together, in a handful of requests."""
 _CANDIDATES = 60
-"""Asked for of each article; a story has rarely more near ones."""
-_TELLING = 16
+"""Candidates for each article; a story rarely has more close ones."""
+_DISTINCTIVE = 16
+"""Stems by which candidates are searched."""
 _TRIES = 5
 _NEEDED = ["title", "summary", "text", "published", "first_seen", "source", "story_id", "duplicate_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedReport:
-    """How many articles were placed, and how."""
+    """The number of articles placed, and how."""
 
     articles: int = 0
     copies: int = 0
-    """They share the text of an earlier one."""
+    """Articles that share the text of an earlier one."""
     joined: int = 0
-    """They report an event that was known."""
+    """Articles that joined an existing story."""
 
 
 class Stories:
     """The stories of one installation."""
 
     def __init__(self, es: Elasticsearch, names: Names, *, window: timedelta) -> None:
-        """Articles further apart than `window` are never of one story."""
+        """Articles further apart than `window` never share a story."""
         self._es, self._names, self._window = es, names, window
 
     def place(self, batch: Batch, *, now: datetime) -> PlacedReport:
-        """Place the articles of `batch` that are not placed yet; doing it again finds none.
+        """Assign the articles of `batch` without a story to one; idempotent.
 
         Raises:
             StoreError: Elasticsearch is unavailable, or others keep writing the same articles; run it again.
@@ -66,11 +67,11 @@ class Stories:
             overtaken = 0 if written else overtaken + 1
             if overtaken == _TRIES:
                 raise StoreError(f"The articles of batch {batch.number} keep being changed by others: run it again.")
-            done = [one for one in placed if one.id in written]
+            done = [place for place in placed if place.id in written]
             report = PlacedReport(
                 report.articles + len(done),
-                report.copies + sum(one.duplicate_of is not None for one in done),
-                report.joined + sum(one.story_id != one.id and one.duplicate_of is None for one in done),
+                report.copies + sum(place.duplicate_of is not None for place in done),
+                report.joined + sum(place.story_id != place.id and place.duplicate_of is None for place in done),
             )
         return report
 
@@ -88,20 +89,20 @@ class Stories:
         )
 
     def _place_page(self, page: Sequence[Stored[tuple[Article, Document]]]) -> list[Placed]:
-        profiles = [profile_of(found.value[0]) for found in page]
+        profiles = [profile_of(stored.value[0]) for stored in page]
         background = self._background(profiles)
         known = self._candidates(profiles, background)
         here = _Neighbours()
         placed = []
         for profile in profiles:
             near = {c.profile.id: c for c in (*known[profile.id], *here.of(profile))}
-            one = place(profile, list(near.values()), background, window=self._window)
-            here.add(Candidate(profile, one.story_id, one.duplicate_of))
-            placed.append(one)
+            result = place(profile, list(near.values()), background, window=self._window)
+            here.add(Candidate(profile, result.story_id, result.duplicate_of))
+            placed.append(result)
         return placed
 
     def _background(self, profiles: Sequence[Profile]) -> Background:
-        """How common the articles' stems were in the last days."""
+        """How common the articles' stems are within the window."""
         stems = sorted({stem for profile in profiles for stem in profile.terms})
         if not stems:
             return Background()
@@ -117,7 +118,7 @@ class Stories:
         return Background.of(answer["hits"]["total"]["value"], {b["key"]: b["doc_count"] for b in buckets})
 
     def _candidates(self, profiles: Sequence[Profile], background: Background) -> Mapping[str, list[Candidate]]:
-        """For each article, the placed articles that may share its text or its event."""
+        """Article id → the placed articles that may share its text or its story."""
         searches: list[Document] = []
         for profile in profiles:
             searches += [{}, self._candidate_search(profile, background)]
@@ -128,9 +129,9 @@ class Stories:
 
     def _candidate_search(self, profile: Profile, background: Background) -> Document:
         weights = {stem: weight * background.weight(stem) for stem, weight in profile.terms.items()}
-        telling = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_TELLING]
+        distinctive = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_DISTINCTIVE]
         by_stem = [
-            {"constant_score": _term("story_terms", stem, weights[stem])} for stem in telling if weights[stem] > 0
+            {"constant_score": _term("story_terms", stem, weights[stem])} for stem in distinctive if weights[stem] > 0
         ]
         by_band = [{"constant_score": _term("bands", band, 100.0)} for band in profile.fingerprint.bands]
         placed = {"exists": {"field": "placed_at"}}
@@ -152,8 +153,8 @@ class Stories:
     def _write(
         self, page: Sequence[Stored[tuple[Article, Document]]], placed: Sequence[Placed], now: datetime
     ) -> set[str]:
-        """Write where each belongs; the ids of those that nobody had changed meanwhile."""
-        by_id, topics = {one.id: one for one in placed}, self._names.topics()
+        """Write each article's story; the ids of those written. An article that others changed meanwhile is missing."""
+        by_id, topics = {place.id: place for place in placed}, self._names.topics()
         actions = (bulk.replace(was, _placed(was.value, by_id[was.id], topics, now)) for was in page)
         results = bulk.write(self._es, actions)
         written, moved = set(), False
@@ -181,9 +182,9 @@ def _term(field: str, value: str, boost: float) -> Document:
 
 def _candidates_in(answer: Mapping[str, Any]) -> list[Candidate]:
     if "error" in answer:
-        raise StoreError(f"Elasticsearch can't look for an article's story: {answer['error']}")
+        raise StoreError(f"Elasticsearch can't search for an article's story: {answer['error']}")
     articles = values(answer["hits"]["hits"], _candidate)
-    return [Candidate(profile_of(one), one.story_id, one.duplicate_of) for one in articles]
+    return [Candidate(profile_of(article), article.story_id, article.duplicate_of) for article in articles]
 
 
 def _candidate(article_id: str, document: Mapping[str, Any]) -> Article:
@@ -195,11 +196,11 @@ _WHOLE: Document = {
     "text_status": "full",
     "provenance": {"fetched_at": 0, "page_fetched": 0, "extractor": ""},
 }
-"""Stands in for what is not asked for of a candidate."""
+"""Values for required fields that a candidate's search does not request."""
 
 
 class _Neighbours:
-    """The articles of the page that are placed already, found by what they share."""
+    """The articles of the page that are placed already, by their bands and stems."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, list[Candidate]] = defaultdict(list)

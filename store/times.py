@@ -1,4 +1,4 @@
-"""Elasticsearch's times as ours: it takes years that a calendar has no room for."""
+"""Converts Elasticsearch's times, which may lie in years that Python's calendar lacks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ LAST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def moment_at(milliseconds: float) -> datetime:
-    """The moment so many milliseconds after 1970; `FIRST` or `LAST` where it lies beyond them. Pure."""
+    """The moment `milliseconds` after 1970, limited to the range from `FIRST` to `LAST`. Pure."""
     seconds = milliseconds / 1_000
     return datetime.fromtimestamp(min(max(seconds, FIRST.timestamp()), LAST.timestamp()), UTC)

@@ -15,7 +15,7 @@ from newswatch.durations import exact, in_words, typed
 from newswatch.names_in_english import countries, languages
 from newswatch.topics import Topics
 from search.filters import SAVED
-from search.lift import Lifted
+from search.lift import ExtractedFilters
 from search.limits import shown
 from web.security import Form
 
@@ -110,7 +110,7 @@ _TEXTS = tuple(one.name for one in fields(Draft) if isinstance(one.default, str)
 def draft_of(search: SavedSearch) -> Draft:
     """The form of a saved search."""
     sends = _readable(search.schedule)
-    timed = {"at": f"{sends.at:%H:%M}", "zone": str(sends.zone)} if sends.every in ("daily", "weekly") else {}
+    timed = {"at": f"{sends.time_of_day:%H:%M}", "zone": str(sends.zone)} if sends.every in ("daily", "weekly") else {}
     return Draft(
         name=search.name,
         query=search.query,
@@ -139,21 +139,21 @@ def _readable(text: str) -> schedule.Schedule:
         return schedule.Schedule("instant")
 
 
-def draft_from(lifted: Lifted, topics: Topics, recipients: str) -> Draft:
+def draft_from(extracted: ExtractedFilters, topics: Topics, recipients: str) -> Draft:
     """The form of a new saved search that watches what a query finds."""
-    paths = [topics.path(tag.tag) for tag in lifted.tags]
-    unsaid = [path for path in paths if path.casefold() not in lifted.query.casefold()]
-    others = [value for saved in SAVED.values() for value in getattr(lifted, saved.field)]
+    paths = [topics.path(tag.tag) for tag in extracted.tags]
+    unsaid = [path for path in paths if path.casefold() not in extracted.query.casefold()]
+    others = [value for saved in SAVED.values() for value in getattr(extracted, saved.field)]
     return Draft(
-        name=", ".join(part for part in (lifted.query, *unsaid, *others) if part)[:200],
-        query=lifted.query,
-        tags={tag.tag: tag.level for tag in lifted.tags},
-        **_lists(lifted),
+        name=", ".join(part for part in (extracted.query, *unsaid, *others) if part)[:200],
+        query=extracted.query,
+        tags={tag.tag: tag.level for tag in extracted.tags},
+        **_lists(extracted),
         recipients=recipients,
     )
 
 
-def _lists(kept: SavedSearch | Lifted) -> dict[str, Any]:
+def _lists(kept: SavedSearch | ExtractedFilters) -> dict[str, Any]:
     """The form's fields for the short filters that a saved search has as its own."""
     return {saved.field: ", ".join(getattr(kept, saved.field)) for saved in SAVED.values()}
 

@@ -21,7 +21,7 @@ from newswatch.article import Article, Evidence, Tag
 from newswatch.languages import direction
 from newswatch.names_in_english import country, language
 from newswatch.topics import Topics
-from search.facets import Bucket
+from search.facets import FacetValue
 from search.story_view import published
 from search.syntax import with_filter
 from web import marks
@@ -158,7 +158,7 @@ def main_tags(article: Article) -> list[Tag]:
     return sorted(article.tags, key=place)
 
 
-def facet_value(written: str, bucket: Bucket, topics: Topics) -> str:
+def facet_value(written: str, bucket: FacetValue, topics: Topics) -> str:
     """The name of a value of a facet (`search.filters.Facet.written`)."""
     names: Mapping[str, Callable[[str], str]] = {"topic": topics.name, "country": country, "language": language}
     return names[written](bucket.value) if written in names else bucket.label

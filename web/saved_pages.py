@@ -14,14 +14,13 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from alerts import schedule
+from alerts.backtest import MANY, Backtest, Difference, backtest, compare
 from alerts.bounds import unusable
 from alerts.catch_up import missed, off_since
 from alerts.kinds import KINDS
 from alerts.query import check
 from alerts.resting import rests
 from alerts.saved import Change, SavedSearches, UsageError, read_alerts, with_fields
-from alerts.trial import MANY, Difference, Trial, compare
-from alerts.trial import trial as try_out
 from delivery.channels.registry import parse_address
 from delivery.feedback import Quality, labelled, quality
 from delivery.listing import deliveries
@@ -33,7 +32,7 @@ from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryEr
 from newswatch.problems import Problem
 from newswatch.topics import Topics
 from search.filters import SAVED, lists_of
-from search.lift import lift
+from search.lift import extract_filters
 from search.limits import MAX_CHARS, shown
 from search.syntax import parse
 from store.articles import ArticleStore, values_of
@@ -89,10 +88,11 @@ def new_search(
 ) -> Response:
     recipients = mail_to or _usual_address(here, name)
     try:
-        lifted = lift(parse(q))
+        extracted = extract_filters(parse(q))
     except QueryError as error:
         return _form_page(request, here, Draft(query=q, recipients=recipients), fault=str(error))
-    return _form_page(request, here, draft_from(lifted, here.names.shown_topics(), recipients), dropped=lifted.dropped)
+    draft = draft_from(extracted, here.names.shown_topics(), recipients)
+    return _form_page(request, here, draft, dropped=extracted.dropped)
 
 
 @router.get("/searches/{alert_id}")
@@ -198,7 +198,7 @@ class Tried:
     """What a saved search would have found in the archive."""
 
     search: SavedSearch
-    trial: Trial
+    trial: Backtest
     labels: Quality
     """What readers said of mails on the stories that it finds."""
     against: Difference | None = None
@@ -234,7 +234,7 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
     changed, now = with_fields(search, fields, parse_address), here.clock()
     check(here.es, here.names, changed)
     preview = KINDS[changed.kind].preview
-    found = try_out(here.es, here.names, changed, days=TRIAL_DAYS, now=now)
+    found = backtest(here.es, here.names, changed, days=TRIAL_DAYS, now=now)
     return Tried(
         changed,
         found,

@@ -1,4 +1,4 @@
-"""The kinds of saved search, one module each. To add one, write a module with a `KIND` and list it here."""
+"""The kinds of saved search, one module each. To add a kind, write a module with a `KIND` and list it here."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from alerts.kinds.kind import Kind
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (query.KIND, spike.KIND, silence.KIND)}
 """Name → kind, in the order in which the form offers them."""
 EVENT_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS.values() if kind.look)
-"""Those that tell of something that is about no article."""
+"""The kinds that report events instead of articles."""

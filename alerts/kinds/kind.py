@@ -1,4 +1,4 @@
-"""What a kind of saved search is."""
+"""The type of a kind of saved search."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from store.names import Names
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a saved search has to tell that is about no article."""
+    """An event of a saved search that concerns no single article, such as a spike."""
 
-    alert_id: str
+    saved_search_id: str
     kind: str
     id: str
-    """The same for as long as it lasts: it is told once."""
+    """The same for as long as the event lasts, so that it is mailed once."""
     headline: str
-    """The sentence that tells it."""
+    """The sentence that reports it."""
 
 
 Look = Callable[[Elasticsearch, Names, SavedSearch, datetime], Event | None]
-"""What the saved search has to tell at this moment, if anything; raises a QueryError if it can't be run."""
+"""Returns the saved search's event at this moment, if any; raises a QueryError if the search can't be run."""
 Preview = Callable[[Elasticsearch, Names, SavedSearch, datetime], str]
-"""What the saved search would see now, as a sentence for whoever tries it."""
+"""Returns a sentence on what the saved search would see now, for its backtest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of saved search: what makes it mail."""
+    """A kind of saved search: what triggers its mails."""
 
     name: str
-    """As `alerts.yaml`, the store and the command line call it."""
+    """Its name in `alerts.yaml`, the store and the command line."""
     choice: str
-    """As the form offers it."""
+    """Its label in the form."""
     watches: str = ""
-    """What stands before what it watches, in a list of saved searches; `{silence}` is its length of time."""
+    """Words before the query in the list of saved searches; `{silence}` becomes its duration."""
     lasts: bool = False
-    """Whether `SavedSearch.silence_s` says for how long; the form asks for it behind `choice`."""
+    """Whether it has a duration (`SavedSearch.silence_s`); the form asks for it after `choice`."""
     look: Look | None = None
-    """What is asked at every run; None: each batch is matched against it, and each story that matches is mailed."""
+    """Called at every run for an event; None: each batch is matched, and each matching story is mailed."""
     preview: Preview | None = None
     label: str = ""
-    """Above its event in a mail."""
+    """Label above its event in a mail."""

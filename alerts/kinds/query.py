@@ -1,4 +1,4 @@
-"""Kind `query`: an article that matches is a story to be mailed. How it is matched: `alerts.match`."""
+"""Kind `query`: mails each new story with a matching article. `alerts.match` matches it."""
 
 from __future__ import annotations
 

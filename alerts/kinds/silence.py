@@ -1,4 +1,4 @@
-"""Kind `silence`: nothing that matches has come in for too long."""
+"""Kind `silence`: reports that no matching article has come in for a given time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from store.names import Names
 
 
 def look(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
-    """That nothing has come in for `silence_s`; None also where nothing ever did.
+    """The event that nothing has come in for `silence_s`; None otherwise, and if nothing ever came in.
 
     Raises:
-        QueryError: it can't be run, takes too long or needs too much.
-        StoreError: Elasticsearch is in trouble of its own.
+        QueryError: it can't be run, takes too long or needs too much memory.
+        StoreError: Elasticsearch is unavailable.
     """
     newest = {"last": {"max": {"field": "first_seen"}}}
-    # A moment that is yet to come was written by a clock that is wrong, or by hand: it would hide the silence.
+    # A time in the future was written by a wrong clock or by hand, and would hide the silence.
     so_far = {"range": {"first_seen": {"lte": (now + SKEW).isoformat()}}}
     query = {"bool": {"filter": [to_query(search), so_far]}}
     answer = ask(es, names.articles, search.query, size=0, query=query, aggs=newest)
@@ -32,8 +32,8 @@ def look(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) ->
     since = datetime.fromisoformat(last["value_as_string"])
     if now - since < timedelta(seconds=search.silence_s):
         return None
-    told = f"{search.name}: nothing since {since:%d %b %Y, %H:%M} UTC"
-    return Event(search.id, KIND.name, f"silence-{since:%Y%m%dT%H%M%S}", told)
+    headline = f"{search.name}: nothing since {since:%d %b %Y, %H:%M} UTC"
+    return Event(search.id, KIND.name, f"silence-{since:%Y%m%dT%H%M%S}", headline)
 
 
 KIND = Kind(

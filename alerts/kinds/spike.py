@@ -1,4 +1,4 @@
-"""Kind `spike`: far more articles that match than is usual for the hour and weekday."""
+"""Kind `spike`: reports far more matching articles than is usual for the hour and weekday."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from store.names import Names
 
 HOUR = timedelta(hours=1)
 WEEKS = 8
-"""How far back the usual is looked for: this hour of this weekday, in so many weeks."""
+"""Past weeks to compare with, at the same hour and weekday."""
 ENOUGH_WEEKS = 3
-"""With fewer weeks of articles there is no usual yet, and no spike is told."""
+"""Minimum number of weeks with articles; with fewer, no spike is reported."""
 LEAST = 5
-"""Fewer articles in an hour are never a spike."""
+"""Minimum number of articles in an hour for a spike."""
 RARE = 1e-4
-"""How unlikely the hour's number must be: about once a year for a search that is held against it every hour."""
+"""Maximum probability of the hour's count for a spike: about one a year for a search that is checked every hour."""
 QUIET = timedelta(hours=6)
-"""A spike is told once in such a stretch of time."""
+"""A spike is reported once in each such interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Articles in the hour up to now, and in the same hour of the weeks before."""
+    """Number of articles in the last hour, and in the same hour of earlier weeks."""
 
     now: int
     before: tuple[int, ...]
-    """Only of weeks in which anything was indexed at all."""
+    """Only weeks in which anything was indexed."""
 
     @property
     def usual(self) -> float:
-        """Articles in such an hour, on average."""
+        """Average number of articles in such an hour."""
         return sum(self.before) / len(self.before) if self.before else 0.0
 
     @property
     def spike(self) -> bool:
-        """Whether so many are improbable if they come at the usual rate, by a Poisson law, and twice the usual."""
+        """Whether the count is at least twice the usual one, and improbable at the usual rate (Poisson)."""
         if len(self.before) < ENOUGH_WEEKS or self.now < max(LEAST, 2 * self.usual):
             return False
-        # Eight hours with nothing don't make one article a miracle: half an article is counted in.
+        # Add half an article, so that eight hours without any don't make a single article impossible.
         rate = (sum(self.before) + 0.5) / len(self.before)
         return tail(self.now, rate) < RARE
 
@@ -62,39 +62,39 @@ def tail(count: int, rate: float) -> float:
 
 
 def look(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Event | None:
-    """That the hour up to `now` is a spike; raises what `measure` does."""
+    """The event that the hour up to `now` is a spike; None otherwise. Raises the errors of `measure`."""
     volume = measure(es, names, search, now)
     if not volume.spike:
         return None
     stretch = datetime.fromtimestamp(now.timestamp() // QUIET.total_seconds() * QUIET.total_seconds(), now.tzinfo)
-    told = f"{search.name}: {volume.now} articles within an hour, usually {volume.usual:.1f}"
-    return Event(search.id, KIND.name, f"spike-{stretch:%Y%m%dT%H}", told)
+    headline = f"{search.name}: {volume.now} articles within an hour, usually {volume.usual:.1f}"
+    return Event(search.id, KIND.name, f"spike-{stretch:%Y%m%dT%H}", headline)
 
 
 def preview(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> str:
-    """The hour up to `now`, what is usual, and what follows; raises what `measure` does."""
-    return said(measure(es, names, search, now))
+    """The last hour's count, the usual one, and the verdict, as a sentence. Raises the errors of `measure`."""
+    return in_words(measure(es, names, search, now))
 
 
-def said(volume: Volume) -> str:
+def in_words(volume: Volume) -> str:
     """A volume as a sentence. Pure."""
     number = f"{volume.now:,}".replace(",", "\u202f")
     if not volume.before:
-        return f"In the last hour {number}; what is usual is known after three weeks."
+        return f"In the last hour {number}; the usual number is known after three weeks."
     return f"In the last hour {number}, usually {volume.usual:.1f}: {'a spike' if volume.spike else 'no spike'}."
 
 
 def measure(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Volume:
-    """The volume of a search in the hour up to `now`, and what is usual for it.
+    """The volume of a search in the hour up to `now`, and in the same hour of earlier weeks.
 
     Raises:
-        QueryError: it can't be run, takes too long or needs too much.
-        StoreError: Elasticsearch is in trouble of its own.
+        QueryError: it can't be run, takes too long or needs too much memory.
+        StoreError: Elasticsearch is unavailable.
     """
     hours = {str(week): _hour(now - timedelta(weeks=week)) for week in range(WEEKS + 1)}
     matching: dict[str, Any] = {"matching": {"filter": to_query(search)}}
     aggs = {"weeks": {"filters": {"filters": hours}, "aggs": matching}}
-    # The week as a whole tells whether newswatch ran then: one that it slept through is no week without news.
+    # A week without any article is left out, because newswatch did not run then.
     weeks = {str(week): _week(now - timedelta(weeks=week)) for week in range(WEEKS + 1)}
     answer = ask(
         es,

@@ -17,7 +17,7 @@ from benchmarks.evaluate.floors import below, raised, read_floors, write_floors
 from benchmarks.evaluate.labels import LEVELS, ROOT, TOPICS, LabelError
 from benchmarks.evaluate.measures import Figure
 from benchmarks.evaluate.report import cell, render
-from benchmarks.evaluate.run import PARTS, Part, judged, measured, report
+from benchmarks.evaluate.run import PARTS, EvaluationPart, judged, measured, report
 from benchmarks.evaluate.tags import Judged
 
 DATA = ROOT.parent / "shared" / "data"
@@ -26,7 +26,7 @@ BELOW_FLOOR, NO_DATA = 1, 2
 
 
 def main() -> int:
-    """Measure, write, and say what is below its floor. Returns the exit code."""
+    """Measure, write, and report figures below their floors. Returns the exit code."""
     options = _options()
     parts = [part for part in PARTS if not options.only or set(options.only) & set(part.name.split())]
     lacking = sorted({path for part in parts for path in part.missing(options.data)})
@@ -41,7 +41,7 @@ def main() -> int:
         return NO_DATA
 
 
-def _run(options: argparse.Namespace, parts: Sequence[Part]) -> int:
+def _run(options: argparse.Namespace, parts: Sequence[EvaluationPart]) -> int:
     if options.errors:
         _print_errors(judged(options.data))
         return 0
@@ -64,18 +64,18 @@ def _options() -> argparse.Namespace:
 
 
 def _latency(file: Path | None) -> Mapping[str, Any] | None:
-    """The measured latency; without a new one that of the last evaluation, which says when it was measured."""
+    """The latency in the file; without a file, that of the last evaluation, with the time of its measurement."""
     if file:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     last = json.loads(TWIN.read_text(encoding="utf-8")) if TWIN.exists() else {}
     return last.get("latency")
 
 
-def _write(found: Mapping[str, Any], floors: Mapping[str, float]) -> None:
-    TWIN.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    PAGE.write_text(render(found), encoding="utf-8")
+def _write(evaluation: Mapping[str, Any], floors: Mapping[str, float]) -> None:
+    TWIN.write_text(json.dumps(evaluation, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    PAGE.write_text(render(evaluation), encoding="utf-8")
     write_floors(floors)
-    print(f"{PAGE.relative_to(ROOT)} and its twin: {len(found['figures']):,} figures, {len(floors)} floors")
+    print(f"{PAGE.relative_to(ROOT)} and its twin: {len(evaluation['figures']):,} figures, {len(floors)} floors")
 
 
 def _print_figures(figures: Mapping[str, Figure]) -> None:
@@ -83,9 +83,9 @@ def _print_figures(figures: Mapping[str, Figure]) -> None:
         print(f"{path:64} {cell(figure):24} {figure.cases:6,} of {figure.texts:,}")
 
 
-def _print_errors(found: Sequence[Judged]) -> None:
+def _print_errors(judged_articles: Sequence[Judged]) -> None:
     """The build half's only: the test half says nothing but its figures."""
-    for j in found:
+    for j in judged_articles:
         if j.article.half != "build" or j.article.origin == "before":
             continue
         for topic in TOPICS:
@@ -98,12 +98,12 @@ def _print_errors(found: Sequence[Judged]) -> None:
                     print("\t".join((*line, j.article.title[:120])))
 
 
-def _verdict(figures: Mapping[str, Figure], parts: Sequence[Part]) -> int:
+def _verdict(figures: Mapping[str, Figure], parts: Sequence[EvaluationPart]) -> int:
     names = [name for part in parts for name in part.name.split()]
-    told = [line for name in names for line in below(read_floors(), figures, f"{name}/")]
-    if not told:
+    drops = [line for name in names for line in below(read_floors(), figures, f"{name}/")]
+    if not drops:
         return 0
-    print("\n".join([*told, "A floor is lowered by an edit of benchmarks/evaluate/floors.json."]))
+    print("\n".join([*drops, "A floor is lowered by an edit of benchmarks/evaluate/floors.json."]))
     return BELOW_FLOOR
 
 

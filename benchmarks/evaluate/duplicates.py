@@ -25,16 +25,16 @@ Row = Mapping[str, Any]
 
 
 def duplicate_figures(news: Path) -> dict[str, Figure]:
-    """The share of true pairs found, and the share of random pairs that are told apart."""
+    """The share of true pairs that are detected, and the share of random pairs that are not."""
     known = _known(news)
     rows = {id: row for path in sorted(news.glob("*_dev.jsonl.gz")) for id, row in texts(news, _set(path)).items()}
     at_hand = [p for p in known if p["id1"] in rows and p["id2"] in rows]
     near = [p for p in at_hand if float(p["jaccard"]) >= LEAST_JACCARD and _within_window(p["date1"], p["date2"])]
-    found = [_copies(rows[p["id1"]], rows[p["id2"]]) for p in near]
+    detected = [_copies(rows[p["id1"]], rows[p["id2"]]) for p in near]
     random_pairs = list(_random_pairs(news, {frozenset((p["id1"], p["id2"])) for p in known}))
     apart = [not _copies(rows[a], rows[b]) for a, b in random_pairs]
     figures = {
-        "duplicates/found": share(sum(found), len(found)),
+        "duplicates/found": share(sum(detected), len(detected)),
         "duplicates/random-apart": share(sum(apart), len(apart)),
     }
     return {path: figure for path, figure in figures.items() if figure}

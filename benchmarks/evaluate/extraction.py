@@ -30,8 +30,8 @@ NOW = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A page and what an extractor should find on it; a field is None where that is not known."""
+class TruthPage:
+    """A page, and the right result of an extractor; a field is None if it is not known."""
 
     name: str
     url: str
@@ -47,15 +47,15 @@ class Page:
         return half(self.publisher)
 
 
-def aeb(folder: Path) -> Iterator[Page]:
+def aeb(folder: Path) -> Iterator[TruthPage]:
     """The pages of article-extraction-benchmark."""
     for name, truth in json.loads((folder / "ground-truth.json").read_text()).items():
         body = gzip.decompress((folder / "html" / f"{name}.html.gz").read_bytes())
         host = urlsplit(truth["url"]).netloc.removeprefix("www.")
-        yield Page(name, truth["url"], body, truth["articleBody"], publisher=host)
+        yield TruthPage(name, truth["url"], body, truth["articleBody"], publisher=host)
 
 
-def fundus(folder: Path) -> Iterator[Page]:
+def fundus(folder: Path) -> Iterator[TruthPage]:
     """The pages of Fundus' parser tests: a publisher's parsers and pages belong together in the order of their age."""
     for meta_path in sorted(folder.glob("*/meta.info")):
         meta = json.loads(meta_path.read_text())
@@ -70,17 +70,17 @@ def fundus(folder: Path) -> Iterator[Page]:
                 yield _fundus_page(meta_path.parent / name, meta[name]["url"], truths[version])
 
 
-def _fundus_page(path: Path, url: str, truth: dict[str, object]) -> Page:
-    told = truth["body"]
-    assert isinstance(told, dict)
-    lines = [*told["summary"]]
-    for section in told["sections"]:
+def _fundus_page(path: Path, url: str, truth: dict[str, object]) -> TruthPage:
+    paragraphs = truth["body"]
+    assert isinstance(paragraphs, dict)
+    lines = [*paragraphs["summary"]]
+    for section in paragraphs["sections"]:
         lines += [*section["headline"], *section["paragraphs"]]
     published = datetime.fromisoformat(str(truth["publishing_date"]))
     published = published if published.tzinfo else published.replace(tzinfo=UTC)
     body = gzip.decompress(path.read_bytes())
     publisher = path.name.partition("_2")[0]
-    return Page(path.name, url, body, "\n".join(lines), str(truth["title"]), published, publisher)
+    return TruthPage(path.name, url, body, "\n".join(lines), str(truth["title"]), published, publisher)
 
 
 def shingles(text: str) -> Counter[tuple[str, ...]]:
@@ -93,16 +93,16 @@ def shingles(text: str) -> Counter[tuple[str, ...]]:
     return Counter(tuple(tokens[n : n + 4]) for n in range(max(1, len(tokens) - 3)))
 
 
-def precision_and_recall(truth: str, found: str) -> tuple[float, float]:
-    """How much of `found` is right, and how much of `truth` was found."""
-    expected, got = shingles(truth), shingles(found)
+def precision_and_recall(truth: str, result: str) -> tuple[float, float]:
+    """Precision and recall: the share of the result that is right, and the share of `truth` in the result."""
+    expected, got = shingles(truth), shingles(result)
     common = (expected & got).total()
     return common / got.total() if got else 0.0, common / expected.total() if expected else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class PageScore:
-    """What was found on one page; None where the truth is not known."""
+    """The result for one page; None if the truth is not known."""
 
     precision: float
     recall: float
@@ -111,35 +111,35 @@ class PageScore:
     date: bool | None
 
 
-def score(page: Page, now: datetime) -> PageScore:
+def score(page: TruthPage, now: datetime) -> PageScore:
     """The page extracted and compared: titles by their letters and digits, dates by their day."""
-    found = extract(page.body, url=page.url, now=now)
-    right, whole = precision_and_recall(page.text, found.text)
-    title = key(page.title) == key(found.title) if page.title else None
-    date = _same_day(page.published, found) if page.published else None
-    return PageScore(right, whole, not found.text, title, date)
+    extracted = extract(page.body, url=page.url, now=now)
+    right, whole = precision_and_recall(page.text, extracted.text)
+    title = key(page.title) == key(extracted.title) if page.title else None
+    date = _same_day(page.published, extracted) if page.published else None
+    return PageScore(right, whole, not extracted.text, title, date)
 
 
-def extraction_figures(name: str, pages: Iterable[Page], now: datetime = NOW) -> dict[str, Figure]:
+def extraction_figures(name: str, pages: Iterable[TruthPage], now: datetime = NOW) -> dict[str, Figure]:
     """Figures of one set of pages: F1 of the text, and the shares with a text, the right title and the right date.
 
     They are of all pages; `build` and `test` stand for those of a half of the publishers.
     """
     scores = [(page.half, score(page, now)) for page in pages]
-    found = _figures(f"extraction/{name}", [s for _, s in scores])
+    figures = _figures(f"extraction/{name}", [s for _, s in scores])
     for part in ("build", "test"):
-        found |= _figures(f"extraction/{name}/{part}", [s for half, s in scores if half == part])
-    return found
+        figures |= _figures(f"extraction/{name}/{part}", [s for half, s in scores if half == part])
+    return figures
 
 
 def _figures(path: str, scores: Sequence[PageScore]) -> dict[str, Figure]:
-    found = {
+    figures = {
         "text": resampled(scores, text_f1),
         "not-empty": _share(not s.empty for s in scores),
         "title": _share(s.title for s in scores if s.title is not None),
         "date": _share(s.date for s in scores if s.date is not None),
     }
-    return {f"{path}/{what}": figure for what, figure in found.items() if figure}
+    return {f"{path}/{what}": figure for what, figure in figures.items() if figure}
 
 
 def text_f1(scores: Sequence[PageScore]) -> float:
@@ -153,5 +153,5 @@ def _share(right: Iterable[bool]) -> Figure | None:
     return share(sum(listed), len(listed))
 
 
-def _same_day(expected: datetime, found: Extracted) -> bool:
-    return found.published is not None and found.published.date() == expected.astimezone(UTC).date()
+def _same_day(expected: datetime, extracted: Extracted) -> bool:
+    return extracted.published is not None and extracted.published.date() == expected.astimezone(UTC).date()

@@ -17,7 +17,7 @@ from benchmarks.evaluate.measures import Figure
 
 FLOORS = Path(__file__).with_name("floors.json")
 LEAST_TEXTS = 40
-"""A language has floors from so many texts on."""
+"""Minimum number of texts for floors of a language."""
 LEAST_CASES = 5
 """Fewer say nothing: half of them may change by chance."""
 _GUARDED = re.compile(
@@ -46,9 +46,9 @@ def is_guarded(path: str, figure: Figure) -> bool:
 
 def raised(floors: Mapping[str, float], figures: Mapping[str, Figure]) -> dict[str, float]:
     """The floors after an evaluation: none lower than before, in the order of their paths."""
-    found = {path: _down(figure.noise) for path, figure in figures.items() if is_guarded(path, figure)}
-    both = floors.keys() | found.keys()
-    return {path: max(floors.get(path, 0.0), found.get(path, 0.0)) for path in sorted(both)}
+    bounds = {path: _down(figure.noise) for path, figure in figures.items() if is_guarded(path, figure)}
+    both = floors.keys() | bounds.keys()
+    return {path: max(floors.get(path, 0.0), bounds.get(path, 0.0)) for path in sorted(both)}
 
 
 def _down(value: float) -> float:
@@ -57,20 +57,20 @@ def _down(value: float) -> float:
 
 def below(floors: Mapping[str, float], figures: Mapping[str, Figure], under: str = "") -> list[str]:
     """A sentence for each figure below its floor, or no longer measured, of the paths that begin with `under`."""
-    told = []
+    drops = []
     for path, floor in floors.items():
         if not path.startswith(under):
             continue
         figure = figures.get(path)
         if figure is None:
-            told.append(f"{path} is measured no longer; its floor is {floor}")
+            drops.append(f"{path} is measured no longer; its floor is {floor}")
         elif figure.value < floor:
-            told.append(f"{path} is {figure.value:.4f}, below its floor {floor}")
-    return told
+            drops.append(f"{path} is {figure.value:.4f}, below its floor {floor}")
+    return drops
 
 
 def read_floors(path: Path = FLOORS) -> dict[str, float]:
-    """The committed floors; none where there is no file yet."""
+    """The committed floors; empty before the file exists."""
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 

@@ -39,7 +39,7 @@ Origin = Literal["labelled", "recent_labelled", "before", "written"]
 """Labelled for this evaluation; with the recent articles; before, and tuned on since; or written with its label."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SHORT_SPAN = re.compile(r"(?P<century>20|19)\d\d-(?P<last>1[3-9]|[2-9]\d)")
-"""`2022-23`: what follows is no month."""
+"""`2022-23`: a span of years, not a month."""
 
 
 class LabelError(Exception):
@@ -53,7 +53,7 @@ def half(article_id: str) -> Half:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What a reader says of one topic in one article."""
+    """A reader's judgement of one topic in one article."""
 
     best: int | None
     """0, 1 or 2; None where the reader gives none for doubt."""
@@ -73,8 +73,8 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True)
-class Article:
-    """A labelled article with its text."""
+class LabelledArticle:
+    """An article with its labels and its text."""
 
     id: str
     set: str
@@ -139,7 +139,7 @@ def json_lines(content: bytes) -> Iterator[Any]:
     return (json.loads(line) for line in content.decode().split("\n") if line)
 
 
-def articles(news: Path) -> list[Article]:
+def articles(news: Path) -> list[LabelledArticle]:
     """Every labelled article: ours, then those that came with labels.
 
     Raises:
@@ -153,7 +153,7 @@ def articles(news: Path) -> list[Article]:
     ]
 
 
-def _ours(row: Mapping[str, str], again: Mapping[str, str] | None, news: Path) -> Article:
+def _ours(row: Mapping[str, str], again: Mapping[str, str] | None, news: Path) -> LabelledArticle:
     text = _text(news, row["set"], row["id"])
     grades = {t: _grade(row, column, again) for t, column in TOPICS.items()}
     return _article(text, row["set"], "labelled", row["lang"], grades, row["trap"])
@@ -166,7 +166,7 @@ def _grade(first: Mapping[str, str], column: str, again: Mapping[str, str] | Non
     return Grade(int(first[column]), f"{min(grades)}{max(grades)}" if len(grades) > 1 else "")
 
 
-def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> Iterator[Article]:
+def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> Iterator[LabelledArticle]:
     path = news / f"{name}_dev.jsonl"
     if not path.is_file():
         raise LabelError(f"{path} is missing: articles that come with their labels")
@@ -178,28 +178,28 @@ def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> I
 
 def _article(
     row: Mapping[str, Any], set_: str, origin: Origin, language: str, grades: Mapping[str, Grade], trap: str
-) -> Article:
+) -> LabelledArticle:
     date, title, text = str(row.get("date") or ""), row["title"] or "", row["text"] or ""
-    return Article(row["id"], set_, origin, language, title, text, day(date), last_year(date), grades, trap)
+    return LabelledArticle(row["id"], set_, origin, language, title, text, day(date), last_year(date), grades, trap)
 
 
-def written(folder: Path = WRITTEN) -> list[Article]:
+def written(folder: Path = WRITTEN) -> list[LabelledArticle]:
     """Every text that was written with its label, language by language; its title is its id.
 
     Raises:
         LabelError: two texts have one title.
     """
-    found = [
+    texts_ = [
         _written(*row) for file in sorted(folder.glob("*.yaml")) for row in yaml.safe_load(file.read_text("utf-8"))
     ]
-    if twice := [title for title, count in Counter(a.id for a in found).items() if count > 1]:
+    if twice := [title for title, count in Counter(a.id for a in texts_).items() if count > 1]:
         raise LabelError(f"two texts in {folder.name} have one title: {twice[0]}")
-    return found
+    return texts_
 
 
-def _written(language: str, nato: int, terrorism: int, trap: str, title: str, text: str) -> Article:
+def _written(language: str, nato: int, terrorism: int, trap: str, title: str, text: str) -> LabelledArticle:
     grades = {"nato": Grade(nato), "counter-terrorism": Grade(terrorism)}
-    return Article(title, "written", "written", language, title, text, None, None, grades, trap)
+    return LabelledArticle(title, "written", "written", language, title, text, None, None, grades, trap)
 
 
 def last_year(date: str) -> int | None:
@@ -220,10 +220,10 @@ def day(date: str) -> datetime | None:
 
 
 def _text(news: Path, set_: str, article_id: str) -> Mapping[str, Any]:
-    found = texts(news, set_).get(article_id)
-    if found is None:
+    text = texts(news, set_).get(article_id)
+    if text is None:
         raise LabelError(f"{set_}_dev.jsonl.gz holds no article {article_id!r}, which is labelled")
-    return found
+    return text
 
 
 def sentences(news: Path) -> list[Sentence]:

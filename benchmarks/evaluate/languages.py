@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from benchmarks.evaluate.labels import Article, texts
+from benchmarks.evaluate.labels import LabelledArticle, texts
 from benchmarks.evaluate.measures import Figure, share
 from transforms.language import detect
 
@@ -19,7 +19,7 @@ SENTENCES: Mapping[str, str] = {
 FEED_CHARS = 200
 
 
-def language_figures(news: Path, articles: Iterable[Article]) -> dict[str, Figure]:
+def language_figures(news: Path, articles: Iterable[LabelledArticle]) -> dict[str, Figure]:
     """Accuracy by language on sentences (SIB-200) and labelled articles, whole and at the length of a feed's item."""
     answers: dict[str, list[bool]] = defaultdict(list)
     for row in texts(news, "sib200").values():

@@ -128,19 +128,19 @@ def b_cubed(
     for pair in skip:
         for article in pair:
             partners[article] |= pair - {article}
-    found = []
+    scores = []
     for article, event in wanted.items():
         true, cluster = events[event] - partners[article], clusters[got[article]] - partners[article]
         common = len(true & cluster)
-        found.append(BCubed(event, common / len(cluster), common / len(true)))
-    return found
+        scores.append(BCubed(event, common / len(cluster), common / len(true)))
+    return scores
 
 
 def b_cubed_f1(articles: Iterable[BCubed]) -> float:
     """F1 of mean precision and mean recall, 0 for none."""
     listed = list(articles)
-    whole, found = sum(a.precision for a in listed), sum(a.recall for a in listed)
-    return 2 * whole * found / (whole + found) / len(listed) if whole + found else 0.0
+    whole, recall = sum(a.precision for a in listed), sum(a.recall for a in listed)
+    return 2 * whole * recall / (whole + recall) / len(listed) if whole + recall else 0.0
 
 
 def by_event(articles: Iterable[BCubed]) -> list[list[BCubed]]:

@@ -1,4 +1,4 @@
-"""How far two readers agree who did not see each other's labels: Cohen's κ. Needs the committed labels alone."""
+"""The agreement of two readers who did not see each other's labels: Cohen's κ. It needs only the committed labels."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ def reader_figures() -> dict[str, Figure]:
     """κ on articles, by grade and by level, on sentences, and on the texts written with their labels."""
     articles, sentences = _twice("labels"), _twice("sentence_labels")
     grades, again = {article.id: article.grades for article in written()}, rows("written_second")
-    found: dict[str, Figure | None] = {}
+    figures: dict[str, Figure | None] = {}
     for topic, column in TOPICS.items():
         graded = [(int(first[column]), int(second[column])) for first, second in articles]
-        found[f"readers/articles/{topic}/grade"] = kappa(graded)
+        figures[f"readers/articles/{topic}/grade"] = kappa(graded)
         for level, least in LEVELS.items():
-            found[f"readers/articles/{topic}/{level}"] = kappa([(a >= least, b >= least) for a, b in graded])
-        found[f"readers/sentences/{topic}"] = kappa([(first[column], second[column]) for first, second in sentences])
-        found[f"readers/written/{topic}"] = kappa(
+            figures[f"readers/articles/{topic}/{level}"] = kappa([(a >= least, b >= least) for a, b in graded])
+        figures[f"readers/sentences/{topic}"] = kappa([(first[column], second[column]) for first, second in sentences])
+        figures[f"readers/written/{topic}"] = kappa(
             [(grades[row["title"]][topic].best, int(row[column])) for row in again]
         )
-    return {path: figure for path, figure in found.items() if figure}
+    return {path: figure for path, figure in figures.items() if figure}
 
 
 def _twice(name: str) -> list[tuple[dict[str, str], dict[str, str]]]:
-    """What both readers read: each label with the second reader's."""
+    """The items that both readers labelled: each label with the second reader's."""
     first = {row["id"]: row for row in rows(name)}
     return [(first[row["id"]], row) for row in rows(f"{name}_second")]

@@ -158,11 +158,11 @@ def _gaps(figures: Mapping[str, Figure]) -> str:
             wide += abs(gap) > GAP
             line.append(f"{gap:+.3f}{' †' if abs(gap) > chance(build, test) else ''}")
         rows.append(line)
-    told = (
+    introduction = (
         f"Build half minus test half: {wide} of {len(rows) * len(CELLS)} differ by more than {GAP}. † marks those that "
         f"chance does not explain: they exceed the root of both intervals' squared half-widths."
     )
-    return f"{told}\n\n{table(['Gap', *HEADS], rows)}"
+    return f"{introduction}\n\n{table(['Gap', *HEADS], rows)}"
 
 
 def chance(first: Figure, second: Figure) -> float:
@@ -200,11 +200,11 @@ def _by_language(report: Report, figures: Mapping[str, Figure]) -> str:
         for language, count in report["languages"].items():
             known = [str(count["texts"]), *(str(count[topic]) for topic in TOPICS)]
             rows.append([language, form, *known, *_cells(figures, form, f"language={language}")])
-    told = (
+    introduction = (
         "F1 by language, both halves. `on …` counts texts that surely say something of the topic. Languages of "
         f"{LEAST_TEXTS} texts and more have floors."
     )
-    return f"{told}\n\n{table(heads, rows, text=2)}"
+    return f"{introduction}\n\n{table(heads, rows, text=2)}"
 
 
 def _written(report: Report, figures: Mapping[str, Figure]) -> str:
@@ -215,12 +215,12 @@ def _written(report: Report, figures: Mapping[str, Figure]) -> str:
     for language, count in sorted(report["written"].items()):
         known = [str(count["texts"]), *(str(count[topic]) for topic in TOPICS)]
         rows.append([language, *known, *_written_cells(figures, "written", f"language={language}")])
-    told = (
+    introduction = (
         "News items written for this evaluation by writers who saw neither taxonomy nor tagger. Halves, languages: "
         "44 a language, as varied as they could, many without the topic's name in the title. Unseen: 12 a language, "
         "everyday items, written when the terms were finished, and not read since. F1, title and text:"
     )
-    return f"{told}\n\n{table(['', 'texts', *(f'on {topic}' for topic in TOPICS), *HEADS], rows)}"
+    return f"{introduction}\n\n{table(['', 'texts', *(f'on {topic}' for topic in TOPICS), *HEADS], rows)}"
 
 
 def _written_cells(figures: Mapping[str, Figure], name: str, last: str) -> list[str]:
@@ -250,8 +250,8 @@ def _traps(figures: Mapping[str, Figure]) -> str:
         wrong = [f"{round((1 - s.value) * s.cases)} ({100 * (1 - s.value):.1f} %)" for s in shares]
         rows.append([kind, str(shares[0].cases), *wrong])
     heads = ["Trap", "texts", "tagged, whole", "main, whole", "tagged, feed", "main, feed"]
-    told = "Texts that lead astray and say nothing of either topic, by the kind of trap that the reader named:"
-    return f"{told}\n\n{table(heads, rows)}"
+    introduction = "Texts that lead astray and say nothing of either topic, by the kind of trap that the reader named:"
+    return f"{introduction}\n\n{table(heads, rows)}"
 
 
 def _sentences(figures: Mapping[str, Figure]) -> str:
@@ -277,20 +277,20 @@ def _searches(report: Report, figures: Mapping[str, Figure]) -> str:
     rows = []
     for search, about in report["searches"].items():
         whole, feed = (figures.get(f"searches/{search}/{form}") for form in ("whole", "feed"))
-        found = ", ".join(str(f.cases if f else 0) for f in (whole, feed))
-        rows.append([f"`{search}`", found, cell(whole), cell(feed), about["limits"]])
+        cases = ", ".join(str(f.cases if f else 0) for f in (whole, feed))
+        rows.append([f"`{search}`", cases, cell(whole), cell(feed), about["limits"]])
     heads = ["Search of `config/alerts.yaml`", "found", "precision, whole", "precision, feed", ""]
-    told = "Of what a saved search finds among the labelled articles, the share that it is meant to find:"
-    return f"{told}\n\n{table(heads, rows)}"
+    introduction = "Of what a saved search finds among the labelled articles, the share that it is meant to find:"
+    return f"{introduction}\n\n{table(heads, rows)}"
 
 
 def _extraction(figures: Mapping[str, Figure]) -> str:
     rows = []
     for key, name in (("aeb", "article-extraction-benchmark"), ("fundus", "`fundus_dev`, publishers of 20 countries")):
         for part, what in (("", "all"), ("build/", "build half"), ("test/", "test half")):
-            found = [figures.get(f"extraction/{key}/{part}{f}") for f in ("text", "not-empty", "title", "date")]
-            count = next((str(f.cases) for f in found if f), "0")
-            rows.append([name, what, count, *map(cell, found)])
+            cells = [figures.get(f"extraction/{key}/{part}{f}") for f in ("text", "not-empty", "title", "date")]
+            count = next((str(f.cases) for f in cells if f), "0")
+            rows.append([name, what, count, *map(cell, cells)])
     heads = ["Pages", "Of", "pages", "text, F1 of 4-grams", "not empty", "title", "date"]
     return f"Halves by a hash of the publisher:\n\n{table(heads, rows, text=2)}"
 
@@ -317,15 +317,15 @@ def _language_detection(figures: Mapping[str, Figure]) -> str:
         "sentences": "single sentences",
     }
     prefixes = [f"languages/{kind}/" for kind in kinds]
-    found = {path.removeprefix(p) for p in prefixes for path in figures if path.startswith(p)} - {"all"}
+    languages = {path.removeprefix(p) for p in prefixes for path in figures if path.startswith(p)} - {"all"}
     rows = [
         [language, *(_of(figures.get(f"{prefix}{language}")) for prefix in prefixes)]
-        for language in [*sorted(found), "all"]
+        for language in [*sorted(languages), "all"]
     ]
-    told = (
+    introduction = (
         "Accuracy from the text alone, `hits of texts`; a feed's or page's statement decides where the text does not."
     )
-    return f"{told}\n\n{table(['', *kinds.values()], rows)}"
+    return f"{introduction}\n\n{table(['', *kinds.values()], rows)}"
 
 
 def _of(figure: Figure | None) -> str:
@@ -339,11 +339,11 @@ def _latency(latency: Mapping[str, Any] | None) -> str:
             "[earlier figures](benchmarks.md)."
         )
     rows = [[leg, *(f"{t[p]:.1f}" for p in ("p50", "p95", "longest"))] for leg, t in latency["legs"].items()]
-    told = (
+    introduction = (
         f"{latency['stories']} stories in {latency['mails']} mails on {latency['measured_at']}, the embedded stack, "
         f"one-minute polls, load {latency['load']}; seconds:"
     )
-    return f"{told}\n\n{table(['Leg', 'p50', 'p95', 'longest'], rows)}"
+    return f"{introduction}\n\n{table(['Leg', 'p50', 'p95', 'longest'], rows)}"
 
 
 def _readers(figures: Mapping[str, Figure]) -> str:
@@ -356,11 +356,11 @@ def _readers(figures: Mapping[str, Figure]) -> str:
         figures[f"readers/{kind}/nato{last}"].cases
         for kind, last in (("articles", "/grade"), ("sentences", ""), ("written", ""))
     ]
-    told = (
+    introduction = (
         f"Cohen's κ of two readers who did not see each other's labels, {counts[0]} articles, {counts[1]} sentences, "
         f"and {counts[2]} texts written with their labels:"
     )
-    return f"{told}\n\n{table(['Topic', 'articles, grade', 'any', 'main', 'sentences', 'written'], rows)}"
+    return f"{introduction}\n\n{table(['Topic', 'articles, grade', 'any', 'main', 'sentences', 'written'], rows)}"
 
 
 def _missing(report: Report) -> str:

@@ -20,7 +20,7 @@ from benchmarks.evaluate.labels import (
     TOPICS,
     UNSEEN,
     WRITTEN,
-    Article,
+    LabelledArticle,
     articles,
     rows,
     sentences,
@@ -47,7 +47,7 @@ Data = Path
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EvaluationPart:
     """One subject of the evaluation."""
 
     name: str
@@ -56,7 +56,7 @@ class Part:
     measure: Callable[[Data], dict[str, Figure]]
 
     def missing(self, data: Data) -> list[Path]:
-        """What it needs and isn't there."""
+        """The required files that are missing."""
         return [path for path in self.needs(data) if not path.exists()]
 
 
@@ -122,23 +122,27 @@ def _duplicate_files(data: Data) -> list[Path]:
 
 
 PARTS = (
-    Part("tags traps", _label_files, lambda data: tag_figures(judged(data))),
-    Part("sentences", _label_files, _sentences),
-    Part("written", lambda _: [], lambda _: written_figures("written", judge(tagger(), written()))),
-    Part("unseen", lambda _: [], lambda _: written_figures("unseen", judge(tagger(), written(UNSEEN)))),
-    Part("searches", _label_files, lambda data: search_figures(load_alerts(ALERTS, parse_address), judged(data))),
-    Part("languages", lambda data: [*_label_files(data), data / "news" / "sib200_dev.jsonl.gz"], _languages),
-    Part("duplicates", _duplicate_files, lambda data: duplicate_figures(data / "news")),
-    Part("stories", _story_files, _stories),
-    Part("extraction", lambda data: [data / "extraction" / name for name in ("aeb", "fundus_dev")], _extraction),
-    Part("readers", lambda _: [], lambda _: reader_figures()),
+    EvaluationPart("tags traps", _label_files, lambda data: tag_figures(judged(data))),
+    EvaluationPart("sentences", _label_files, _sentences),
+    EvaluationPart("written", lambda _: [], lambda _: written_figures("written", judge(tagger(), written()))),
+    EvaluationPart("unseen", lambda _: [], lambda _: written_figures("unseen", judge(tagger(), written(UNSEEN)))),
+    EvaluationPart(
+        "searches", _label_files, lambda data: search_figures(load_alerts(ALERTS, parse_address), judged(data))
+    ),
+    EvaluationPart("languages", lambda data: [*_label_files(data), data / "news" / "sib200_dev.jsonl.gz"], _languages),
+    EvaluationPart("duplicates", _duplicate_files, lambda data: duplicate_figures(data / "news")),
+    EvaluationPart("stories", _story_files, _stories),
+    EvaluationPart(
+        "extraction", lambda data: [data / "extraction" / name for name in ("aeb", "fundus_dev")], _extraction
+    ),
+    EvaluationPart("readers", lambda _: [], lambda _: reader_figures()),
 )
 
 
 # ── the report ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def measured(data: Data, parts: Iterable[Part] = PARTS) -> dict[str, Figure]:
+def measured(data: Data, parts: Iterable[EvaluationPart] = PARTS) -> dict[str, Figure]:
     """The figures of the parts.
 
     Raises:
@@ -149,17 +153,17 @@ def measured(data: Data, parts: Iterable[Part] = PARTS) -> dict[str, Figure]:
 
 def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any] | None) -> dict[str, Any]:
     """What `evaluation.json` holds: the figures, what they were measured on, and by which versions."""
-    found = judged(data)
-    known = {j.article.language for j in found} | {article.language for article in written()}
+    judged_articles = judged(data)
+    known = {j.article.language for j in judged_articles} | {article.language for article in written()}
     return {
         "figures": as_json(figures),
-        "counts": dict(sorted(Counter(j.article.origin for j in found).items())),
-        "languages": _languages_of([j.article for j in found if j.article.origin != "before"]),
+        "counts": dict(sorted(Counter(j.article.origin for j in judged_articles).items())),
+        "languages": _languages_of([j.article for j in judged_articles if j.article.origin != "before"]),
         "written": _languages_of(written()),
         "unseen": len(written(UNSEEN)),
         "unlabelled_languages": sorted(taxonomy().languages - known),
         "confusion": {
-            f"{topic}/{form}/{half}": confusion(found, topic, form, half)
+            f"{topic}/{form}/{half}": confusion(judged_articles, topic, form, half)
             for topic in TOPICS
             for form in SHOWN
             for half in ("build", "test")
@@ -174,7 +178,7 @@ def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any]
     }
 
 
-def _languages_of(labelled: Sequence[Article]) -> dict[str, dict[str, int]]:
+def _languages_of(labelled: Sequence[LabelledArticle]) -> dict[str, dict[str, int]]:
     """Language → texts, and how many surely say something of each topic; most texts first."""
     texts = Counter(article.language for article in labelled)
     return {

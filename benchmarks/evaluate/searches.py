@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.evaluate.labels import Article
+from benchmarks.evaluate.labels import LabelledArticle
 from benchmarks.evaluate.measures import Figure, share
 from benchmarks.evaluate.tags import GRADES, SHOWN, Figures, Judged
 from newswatch.alert import SavedSearch
@@ -17,13 +17,13 @@ from newswatch.article import Tag
 
 def search_figures(searches: Sequence[SavedSearch], judged: Sequence[Judged]) -> Figures:
     """Of the articles that a search finds, the share that its tags are right about; doubtful ones are left out."""
-    found = {
+    figures = {
         f"searches/{search.id}/{form}": _precision(search, judged, form)
         for search in searches
         for form in SHOWN
         if is_judged(search)
     }
-    return {path: figure for path, figure in found.items() if figure}
+    return {path: figure for path, figure in figures.items() if figure}
 
 
 def _precision(search: SavedSearch, judged: Sequence[Judged], form: str) -> Figure | None:
@@ -33,11 +33,11 @@ def _precision(search: SavedSearch, judged: Sequence[Judged], form: str) -> Figu
 
 
 def is_judged(search: SavedSearch) -> bool:
-    """Whether labels say what is right for it: it must watch a tag, and by filters alone."""
+    """Whether labels can judge the search: it must watch a tag, by filters only."""
     return bool(search.tags) and not (search.query.strip() or search.countries or search.sources or search.kinds)
 
 
-def matches(search: SavedSearch, article: Article, tags: Sequence[Tag]) -> bool:
+def matches(search: SavedSearch, article: LabelledArticle, tags: Sequence[Tag]) -> bool:
     """Whether the search's filters let the article through."""
     carried = {tag.tag: tag for tag in tags}
     return (not search.languages or article.language in search.languages) and all(
@@ -48,21 +48,21 @@ def matches(search: SavedSearch, article: Article, tags: Sequence[Tag]) -> bool:
     )
 
 
-def wanted(search: SavedSearch, article: Article) -> bool | None:
+def wanted(search: SavedSearch, article: LabelledArticle) -> bool | None:
     """Whether the article is what the search watches; None where its reader was in doubt."""
     verdicts = [article.grades[each.tag.split("/")[0]].sure(GRADES[each.level]) for each in search.tags]
     return False if False in verdicts else None if None in verdicts else True
 
 
 def limits(search: SavedSearch) -> str:
-    """What the figure of the search leaves out, as a sentence; empty where nothing."""
+    """What the figure of the search leaves out, as a sentence; empty if nothing."""
     if not is_judged(search):
         return "Not judged: it asks for words or outlets, and no label says which articles are right for those."
-    told = []
+    sentences = []
     if subtopics := [each.tag for each in search.tags if "/" in each.tag]:
-        told.append(f"Labels know no sub-topics: {', '.join(subtopics)} is judged by its topic.")
+        sentences.append(f"Labels know no sub-topics: {', '.join(subtopics)} is judged by its topic.")
     if search.min_sources > 1:
-        told.append("Without the wait for other sources: the articles are single samples.")
+        sentences.append("Without the wait for other sources: the articles are single samples.")
     if search.kind != "query":
-        told.append(f"What the {search.kind} counts.")
-    return " ".join(told)
+        sentences.append(f"What the {search.kind} counts.")
+    return " ".join(sentences)

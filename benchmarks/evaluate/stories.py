@@ -134,11 +134,11 @@ class _Pair:
 
 def _within_languages(truth: Truth, got: Mapping[str, str]) -> list[BCubed]:
     """B³ of each language's articles among themselves."""
-    found: list[BCubed] = []
+    scores: list[BCubed] = []
     for language in sorted({truth.languages[article] for article in truth.events}):
         wanted = {a: f"{language} {event}" for a, event in truth.events.items() if truth.languages[a] == language}
-        found += b_cubed(wanted, got, truth.skip)
-    return found
+        scores += b_cubed(wanted, got, truth.skip)
+    return scores
 
 
 def _only(figures: Mapping[str, Figure | None]) -> dict[str, Figure]:

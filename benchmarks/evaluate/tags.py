@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.evaluate.labels import LEVELS, TOPICS, Article, Sentence
+from benchmarks.evaluate.labels import LEVELS, TOPICS, LabelledArticle, Sentence
 from benchmarks.evaluate.measures import Figure, f1, precision, recall, share
 from newswatch.article import Level, Tag
 from transforms.language import detect
@@ -38,7 +38,7 @@ _CJK = ("zh", "ja")
 class Judged:
     """An article with what the tagger says of it."""
 
-    article: Article
+    article: LabelledArticle
     got: Mapping[str, Mapping[str, int]]
     """Form → topic → grade."""
     tags: Mapping[str, tuple[Tag, ...]]
@@ -51,14 +51,14 @@ class Judged:
         return None if wanted is None else (wanted, self.got[form][topic] >= least)
 
 
-def judge(tagger: Tagger, articles: Iterable[Article]) -> list[Judged]:
+def judge(tagger: Tagger, articles: Iterable[LabelledArticle]) -> list[Judged]:
     """Every article tagged in every form, its language detected from what is there."""
     return [_judged(tagger, article) for article in articles]
 
 
-def _judged(tagger: Tagger, article: Article) -> Judged:
+def _judged(tagger: Tagger, article: LabelledArticle) -> Judged:
     tags = {form: _tags(tagger, article.title, *parts(article.text)) for form, parts in FORMS.items()}
-    return Judged(article, {form: _grades(found) for form, found in tags.items()}, tags)
+    return Judged(article, {form: _grades(in_form) for form, in_form in tags.items()}, tags)
 
 
 def _tags(tagger: Tagger, title: str, summary: str, text: str) -> tuple[Tag, ...]:
@@ -76,18 +76,18 @@ def _grades(tags: Sequence[Tag]) -> dict[str, int]:
 def tag_figures(judged: Sequence[Judged]) -> Figures:
     """Every figure of the tags."""
     recent = [j for j in judged if j.article.origin != "before"]
-    found: dict[str, Figure | None] = {}
+    figures: dict[str, Figure | None] = {}
     for topic in TOPICS:
         for level in LEVELS:
             for form in FORMS:
-                found |= _cell(f"tags/{topic}/{level}/{form}", recent, topic, level, form)
+                figures |= _cell(f"tags/{topic}/{level}/{form}", recent, topic, level, form)
             for form in SHOWN:
-                found |= _slices(f"tags/{topic}/{level}/{form}", judged, recent, topic, level, form)
+                figures |= _slices(f"tags/{topic}/{level}/{form}", judged, recent, topic, level, form)
         for language, group in sorted(_grouped(recent, lambda j: j.article.language).items()):
             for form in SHOWN:
-                found[f"tags/{topic}/right/{form}/language={language}"] = _right(group, topic, form)
-    found |= _traps(judged) | _agreement(recent) | {"tags/evidence": _evidence(judged)}
-    return {path: figure for path, figure in found.items() if figure}
+                figures[f"tags/{topic}/right/{form}/language={language}"] = _right(group, topic, form)
+    figures |= _traps(judged) | _agreement(recent) | {"tags/evidence": _evidence(judged)}
+    return {path: figure for path, figure in figures.items() if figure}
 
 
 def _pairs(
@@ -99,11 +99,11 @@ def _pairs(
 
 def _cell(path: str, recent: Sequence[Judged], topic: str, level: str, form: str) -> dict[str, Figure | None]:
     """F1 by half; over both halves precision, recall and F1 with the doubts too."""
-    found: dict[str, Figure | None] = {}
+    figures: dict[str, Figure | None] = {}
     for half in ("build", "test"):
-        found[f"{path}/{half}"] = f1(_pairs((j for j in recent if j.article.half == half), topic, level, form))
+        figures[f"{path}/{half}"] = f1(_pairs((j for j in recent if j.article.half == half), topic, level, form))
     both = _pairs(recent, topic, level, form)
-    return found | {
+    return figures | {
         f"{path}/both": f1(both),
         f"{path}/both/precision": precision(both),
         f"{path}/both/recall": recall(both),
@@ -133,7 +133,7 @@ def _grouped(judged: Iterable[Judged], of: Callable[[Judged], object]) -> dict[s
     return groups
 
 
-def length(article: Article) -> str:
+def length(article: LabelledArticle) -> str:
     """`short` or `long`."""
     weight = 3 if article.language in _CJK else 1
     return "long" if weight * len(article.text) >= LONG_CHARS else "short"
@@ -150,23 +150,24 @@ def period(year: int | None) -> str:
 def _right(group: Iterable[Judged], topic: str, form: str) -> Figure | None:
     """Share of texts whose level is right; it counts in a language without a single text on the topic, too."""
     levels = [[j.pair(topic, least, form) for least in LEVELS.values()] for j in group]
-    sure = [[wanted == got for wanted, got in found] for pairs in levels if (found := [p for p in pairs if p])]
+    certain = ([pair for pair in pairs if pair] for pairs in levels)
+    sure = [[wanted == got for wanted, got in pairs] for pairs in certain if pairs]
     return share(sum(map(all, sure)), len(sure))
 
 
 def _traps(judged: Sequence[Judged]) -> dict[str, Figure | None]:
     """Texts of each trap that are on neither topic: the shares without any tag, and without a main one."""
     traps = [j for j in judged if j.article.trap and is_negative(j.article)]
-    found: dict[str, Figure | None] = {}
+    figures: dict[str, Figure | None] = {}
     for kind, group in sorted({"all": traps, **_grouped(traps, lambda j: j.article.trap)}.items()):
         for form in SHOWN:
             most = [max(j.got[form].values()) for j in group]
-            found[f"traps/{kind}/untagged/{form}"] = share(most.count(0), len(most))
-            found[f"traps/{kind}/not-main/{form}"] = share(sum(m < 2 for m in most), len(most))
-    return found
+            figures[f"traps/{kind}/untagged/{form}"] = share(most.count(0), len(most))
+            figures[f"traps/{kind}/not-main/{form}"] = share(sum(m < 2 for m in most), len(most))
+    return figures
 
 
-def is_negative(article: Article) -> bool:
+def is_negative(article: LabelledArticle) -> bool:
     """Whether its reader was sure that it says nothing of either topic."""
     return all(grade.sure(1) is False for grade in article.grades.values())
 
@@ -201,7 +202,7 @@ def confusion(judged: Iterable[Judged], topic: str, form: str, half: str) -> dic
 
 def written_figures(name: str, judged: Sequence[Judged]) -> Figures:
     """F1 of texts written with their labels, under `name`: for all, by half, and for each language."""
-    found: dict[str, Figure | None] = {}
+    figures: dict[str, Figure | None] = {}
     for topic in TOPICS:
         for level in LEVELS:
             groups = {
@@ -210,8 +211,8 @@ def written_figures(name: str, judged: Sequence[Judged]) -> Figures:
                 **{f"language={k}": group for k, group in _grouped(judged, lambda j: j.article.language).items()},
             }
             for last, group in groups.items():
-                found[f"{name}/{topic}/{level}/{last}"] = f1(_pairs(group, topic, level, "whole"))
-    return {path: figure for path, figure in sorted(found.items()) if figure}
+                figures[f"{name}/{topic}/{level}/{last}"] = f1(_pairs(group, topic, level, "whole"))
+    return {path: figure for path, figure in sorted(figures.items()) if figure}
 
 
 # ── sentences ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -220,16 +221,16 @@ def written_figures(name: str, judged: Sequence[Judged]) -> Figures:
 def sentence_figures(tagger: Tagger, sentences: Sequence[Sentence]) -> Figures:
     """Whether a sentence that stands alone gets the topic's tag where it says something substantive."""
     rows = [(sentence, _grades(_alone(tagger, sentence))) for sentence in sentences]
-    found: dict[str, Figure | None] = {}
+    figures: dict[str, Figure | None] = {}
     for topic in TOPICS:
         judged = ((s, s.substantive[topic], got[topic] > 0) for s, got in rows)
         sure = [(s.half, (wanted, got)) for s, wanted, got in judged if wanted is not None]
         for half in ("build", "test"):
-            found[f"sentences/{topic}/{half}"] = f1(pair for h, pair in sure if h == half)
+            figures[f"sentences/{topic}/{half}"] = f1(pair for h, pair in sure if h == half)
         both = [pair for _, pair in sure]
-        found[f"sentences/{topic}/both/precision"] = precision(both)
-        found[f"sentences/{topic}/both/recall"] = recall(both)
-    return {path: figure for path, figure in (found | _silent(rows)).items() if figure}
+        figures[f"sentences/{topic}/both/precision"] = precision(both)
+        figures[f"sentences/{topic}/both/recall"] = recall(both)
+    return {path: figure for path, figure in (figures | _silent(rows)).items() if figure}
 
 
 def _silent(rows: Sequence[tuple[Sentence, Mapping[str, int]]]) -> dict[str, Figure | None]:

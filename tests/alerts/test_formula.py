@@ -13,12 +13,12 @@ from alerts.formula import (
     AllOf,
     AnyOf,
     Formula,
-    Said,
+    PlainText,
     formula,
     gather,
     may_be_slow,
+    plain_text,
     query_of,
-    said,
     where,
     words_formula,
 )
@@ -103,12 +103,12 @@ def test_what_may_be_slow() -> None:
 
 
 SAID = {
-    "abc": Said("words", "abc"),
-    "counter-terrorism l'otan": Said("words", "counter-terrorism l'otan"),
-    "北京": Said("words", "北京"),
-    "abc*": Said("beginning", "abc"),
-    '"the ships"': Said("phrase", "the ships"),
-    '"the ships"~2': Said("phrase", "the ships"),
+    "abc": PlainText("words", "abc"),
+    "counter-terrorism l'otan": PlainText("words", "counter-terrorism l'otan"),
+    "北京": PlainText("words", "北京"),
+    "abc*": PlainText("prefix", "abc"),
+    '"the ships"': PlainText("phrase", "the ships"),
+    '"the ships"~2': PlainText("phrase", "the ships"),
 }
 UNSAID = (
     *("a*c", "*abc", "ab?", "?", "*", "-abc", "title:abc", 'title:"a b"', '-"a b"', "abc~", "abc^2", "a AND b", "AND"),
@@ -117,8 +117,8 @@ UNSAID = (
 
 
 def test_what_a_clause_says() -> None:
-    assert {clause: said(clause) for clause in SAID} == SAID
-    assert [clause for clause in UNSAID if said(clause)] == []
+    assert {clause: plain_text(clause) for clause in SAID} == SAID
+    assert [clause for clause in UNSAID if plain_text(clause)] == []
 
 
 # ── against the server ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +197,7 @@ def test_the_parts_find_what_the_whole_finds(
     report = match_batch(es, names, batch, searches)
     found: dict[str, set[str]] = {search.id: set() for search in searches}
     for match in report.matches:
-        found[match.alert_id].add(match.article_id)
+        found[match.saved_search_id].add(match.article_id)
     apart = 0
     for search, (fails, wanted) in zip(searches, _whole(es, names, batch.seq_from, searches), strict=True):
         assert (search.id in report.failed) == fails, search.query

@@ -32,7 +32,7 @@ def press(es: Elasticsearch, names: Names) -> Press:
 def matched(press: Press, batch: object, *searches: SavedSearch) -> set[tuple[str, str]]:
     report = match_batch(press.es, press.names, batch, searches)  # type: ignore[arg-type]
     assert report.failed == {}
-    return {(m.alert_id, press.articles[m.article_id].url.rpartition("/")[2]) for m in report.matches}
+    return {(m.saved_search_id, press.articles[m.article_id].url.rpartition("/")[2]) for m in report.matches}
 
 
 def test_only_the_batch_is_matched(press: Press) -> None:
@@ -104,7 +104,7 @@ def test_a_broken_search_hides_none_of_the_others(press: Press) -> None:
     searches = [a_search(f"s{n}", "glacier") for n in range(40)]
     broken = [a_search("open", "(glacier"), a_search("regex", "/gla(/"), a_search("date", "published:yesterdayish")]
     report = match_batch(press.es, press.names, batch, [*searches[:20], *broken, *searches[20:]])
-    assert {m.alert_id for m in report.matches} == {s.id for s in searches}
+    assert {m.saved_search_id for m in report.matches} == {s.id for s in searches}
     assert report.failed.keys() == {"open", "regex", "date"}
     assert all(report.failed.values())
 
@@ -116,7 +116,7 @@ def test_a_slow_search_hides_none_of_the_others(press: Press, monkeypatch: pytes
     expressions = " OR ".join(f"/[a-z]*{letter}{'[a-z]' * 3}[a-z]{{9}}/" for letter in "aei")
     slow = a_search("slow", f"glacier AND ({expressions})")
     report = match_batch(press.es, press.names, batch, [a_search("plain", "glacier"), slow, a_search("wild", "*acier")])
-    assert {m.alert_id for m in report.matches} == {"plain", "wild"}
+    assert {m.saved_search_id for m in report.matches} == {"plain", "wild"}
     assert report.failed == {"slow": "It took Elasticsearch more than 0.1 seconds."}
 
 
@@ -178,7 +178,7 @@ def test_the_source_that_makes_it_enough_need_not_match_itself(press: Press) -> 
     assert matched(press, batch, sure, surest) == set()
     batch = press.publish(report_of("s", 2, "B", first_seen=NOW + timedelta(minutes=9)), now=NOW + timedelta(minutes=9))
     report = match_batch(press.es, press.names, batch, [sure, surest])
-    assert [(m.alert_id, m.article_id, m.story_id) for m in report.matches] == [("sure", a_story(1).id, "s")]
+    assert [(m.saved_search_id, m.article_id, m.story_id) for m in report.matches] == [("sure", a_story(1).id, "s")]
     assert report.matches[0].indexed_at == NOW + timedelta(minutes=9), "it was the second that made it news"
     edited = replace(report_of("s", 1, "A"), title="The glacier again")
     batch = press.publish(report_of("s", 3, "C"), report_of("else", 4, "D"), edited)
@@ -189,5 +189,5 @@ def test_a_broken_search_that_waits_for_sources_hides_none_of_the_others(press: 
     batch = press.publish(report_of("s", 1, "A"), report_of("s", 2, "B"))
     searches = [a_search("open", "(glacier", min_sources=2), a_search("sure", "glacier", min_sources=2)]
     report = match_batch(press.es, press.names, batch, searches)
-    assert {m.alert_id for m in report.matches} == {"sure"}
+    assert {m.saved_search_id for m in report.matches} == {"sure"}
     assert report.failed.keys() == {"open"}

@@ -49,7 +49,7 @@ def breaks(subject: str) -> Bulkhead:
 def test_a_search_that_breaks_while_it_is_matched(press: Press) -> None:
     batch, walls = press.publish(a_story(1)), breaks("bad")
     report = match_batch(press.es, press.names, batch, [GOOD, a_search("bad", "glacier")], bulkhead=walls)
-    assert [m.alert_id for m in report.matches] == ["good"]
+    assert [m.saved_search_id for m in report.matches] == ["good"]
     assert report.failed == {"bad": "OverflowError: date value out of range"}
     assert [(p.kind, p.subject, p.stage) for p in walls.problems] == [("search", "bad", "match")]
 
@@ -68,7 +68,7 @@ def test_a_request_that_asks_for_too_much_is_parted(press: Press) -> None:
         press.es.options(max_retries=0).search(index=press.names.articles, query=together)
     assert refused.value.status_code == 429
     report = match_batch(press.es, press.names, batch, [*searches, GOOD])
-    assert [m.alert_id for m in report.matches] == ["good"] * len(LANGUAGES)
+    assert [m.saved_search_id for m in report.matches] == ["good"] * len(LANGUAGES)
     assert report.failed == {}
 
 
@@ -81,7 +81,7 @@ def test_time_lost_to_heavy_searches_is_bounded(press: Press, monkeypatch: pytes
     batch, searches = heavy(press)
     walls = Bulkhead("match")
     report = match_batch(press.es, press.names, batch, [*searches, GOOD, a_search("open", "(glacier")], bulkhead=walls)
-    assert {m.alert_id for m in report.matches} == {"good"}
+    assert {m.saved_search_id for m in report.matches} == {"good"}
     assert report.failed.keys() == {"open", *(search.id for search in searches)}, "all that were asked together"
     assert "it is tried again" in report.failed["fuzzy-0"]
     assert [problem.subject for problem in walls.problems] == ["open"], "nobody knows which of the others it was"
@@ -98,7 +98,7 @@ def test_what_can_t_even_be_sent_costs_itself(press: Press) -> None:
     batch = press.publish(a_story(1))
     bad = [a_search("half", "glacier", sources=("na\ud800to",)), a_search("text", "na\ud800to")]
     report = match_batch(press.es, press.names, batch, [*bad, GOOD])
-    assert [m.alert_id for m in report.matches] == ["good"]
+    assert [m.saved_search_id for m in report.matches] == ["good"]
     assert "half a character" in report.failed["text"]
 
 
@@ -108,7 +108,7 @@ def test_a_resting_search_is_not_run_and_not_forgotten(press: Press) -> None:
     report = match_batch(
         press.es, press.names, batch, [GOOD, a_search("bad", "glacier")], bulkhead=walls, resting=resting
     )
-    assert [m.alert_id for m in report.matches] == ["good"]
+    assert [m.saved_search_id for m in report.matches] == ["good"]
     assert report.failed == resting
     assert walls.problems == (), "or its rest would never end"
 
@@ -169,7 +169,7 @@ def test_a_spike_and_a_silence_that_can_t_be_asked_are_told(press: Press) -> Non
     ]
     walls = Bulkhead("match")
     found = events(press.es, press.names, searches, NOW, bulkhead=walls, resting=["resting"])
-    assert [event.alert_id for event in found] == ["quiet"]
+    assert [event.saved_search_id for event in found] == ["quiet"]
     assert {p.subject for p in walls.problems} == {"costly", "open", "endless"}
     assert all(p.reason for p in walls.problems)
 

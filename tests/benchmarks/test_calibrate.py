@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.calibrate import Example, fit, kind_of
+from benchmarks.calibrate import TrainingExample, fit, kind_of
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_sets_and_families_of_languages_are_left_out_together(set_: str, languag
 
 def test_a_slope_with_the_wrong_sign_is_held_at_nothing() -> None:
     data = [((0.0, 1.0), True), ((1.0, 0.0), False)] * 9 + [((1.0, 1.0), True), ((0.0, 0.0), False)]
-    examples = [Example("a", row, wanted) for row, wanted in data]
+    examples = [TrainingExample("a", row, wanted) for row, wanted in data]
     free = fit(examples, ("x", "y"), frozenset(), 1.0).coefficients
     assert free[1] < 0 < free[2]
     held = fit(examples, ("volume", "silent"), frozenset({"volume"}), 1.0).coefficients

@@ -94,9 +94,9 @@ REFUSED = [
     ("add oak", "recipients"),
     ("add oak --to a@b.c --query (oak", "can't be parsed"),
     ("add oak --to a@b.c --query tree:oak", "don't have"),
-    ("edit ice --schedule soon", "no schedule"),
+    ("edit ice --schedule soon", "not a schedule"),
     ("edit oak --note x", "no saved search 'oak'"),
-    ("mute ice --for ever", "no duration"),
+    ("mute ice --for ever", "not a duration"),
     ("test ice --against 7", "no version 7"),
 ]
 
@@ -111,7 +111,7 @@ def test_refuses(run: Run) -> None:
 def test_one_that_would_flood_is_saved_only_when_confirmed(
     run: Run, press: Press, es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alerts.trial.MANY", 0.05)
+    monkeypatch.setattr("alerts.backtest.MANY", 0.05)
     press.publish(*(a_story(n, first_seen=NOW) for n in range(3)), now=NOW)
     words = ("alerts", "add", "all", "--to", "a@b.c")
     assert run(*words, input="n\n").exit_code == 1
@@ -218,7 +218,7 @@ def test_explain_counts_the_sources(run: Run, press: Press) -> None:
     run("alerts", "edit", "ice", "--min-sources", "2")
     told = lines(run("explain", "ice", "https://herald.example/1"))
     assert told[0].startswith("ice does not match")
-    assert "✗ 2 independent sources or more report the story: 1 by now" in told
+    assert "✗ at least 2 independent sources report the story: 1 so far" in told
     other = a_story(11, first_seen=NOW, story_id=a_story(1).story_id, source=a_source(owner="other"))
     press.publish(other, now=NOW)
     assert lines(run("explain", "ice", "https://herald.example/1"))[0].startswith("ice matches")
@@ -303,7 +303,7 @@ def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: N
 FUZZY = "natoo~2 " * 100
 HOSTILE = [
     (["alerts", "mute", "ice", "--for", "999999999999d"], "--for: '999999999999d' is too long: 3660d at most"),
-    (["alerts", "mute", "ice", "--for", "9" * 5_000 + "d"], "is no duration"),
+    (["alerts", "mute", "ice", "--for", "9" * 5_000 + "d"], "is not a duration"),
     (["alerts", "catch-up", "ice", "--for", "99999999w"], "3660d at most"),
     (["alerts", "edit", "ice", "--throttle", "999999999999d"], "31d at most"),
     (["alerts", "edit", "ice", "--silence", "1s"], "1m at least"),

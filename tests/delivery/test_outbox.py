@@ -44,7 +44,7 @@ def test_a_search_whose_mails_can_t_be_owed(press: Press) -> None:
     broken = replace(bad, schedule="now and then")
     report = Outbox(press.es, press.names).owe(matches, [GOOD, broken], NOW, bulkhead=walls)
     assert report.created == 2
-    assert [(p.subject, "no schedule" in p.reason) for p in walls.problems] == [("bad", True)]
+    assert [(p.subject, "not a schedule" in p.reason) for p in walls.problems] == [("bad", True)]
 
 
 def test_a_blocked_outbox_is_no_search_s_fault(press: Press) -> None:
@@ -94,7 +94,7 @@ def test_an_event_of_a_muted_search_is_suppressed_and_one_that_can_t_be_owed_cos
     muted = replace(WATCHING[0], mute_until=NOW + timedelta(days=1))
     broken = replace(WATCHING[1], schedule="now and then")
     assert outbox.owe_events(EVENTS, [muted, broken], NOW, bulkhead=walls).created == 1
-    assert [(p.subject, "no schedule" in p.reason) for p in walls.problems] == [("quiet", True)]
+    assert [(p.subject, "not a schedule" in p.reason) for p in walls.problems] == [("quiet", True)]
     outbox.refresh()
     (kept,) = outbox.latest("ice", 10)
     assert (kept.state, kept.kind, kept.headline) == (DeliveryState.SUPPRESSED, "spike", EVENTS[0].headline)

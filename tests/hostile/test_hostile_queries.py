@@ -15,10 +15,10 @@ from dataclasses import replace
 import pytest
 from elasticsearch import Elasticsearch
 
+from alerts.backtest import backtest
 from alerts.match import match_batch
 from alerts.query import check
 from alerts.saved import SavedSearches
-from alerts.trial import trial
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch, BatchState
 from newswatch.errors import QueryError
@@ -209,7 +209,7 @@ def test_is_answered_in_time_or_refused_with_a_sentence(press: Press, name: str)
 def test_an_honest_query_stays_possible(press: Press, name: str) -> None:
     search, started = a_search("honest", f"({ANSWERED[name]}) OR glacier"), time.monotonic()
     check(press.es, press.names, search)
-    assert trial(press.es, press.names, search, days=30, now=NOW).articles >= 6
+    assert backtest(press.es, press.names, search, days=30, now=NOW).articles >= 6
     assert time.monotonic() - started < BOUND_S
 
 
@@ -227,7 +227,7 @@ def test_stored_all_the_same_they_cost_the_good_one_nothing(press: Press) -> Non
     walls, started = Bulkhead("match"), time.monotonic()
     report = match_batch(press.es, press.names, BATCH, [*searches, *waiting, GOOD], bulkhead=walls)
     assert time.monotonic() - started < 120
-    assert len([m for m in report.matches if m.alert_id == "good"]) == 6
+    assert len([m for m in report.matches if m.saved_search_id == "good"]) == 6
     assert report.failed.keys() >= {f"bad-{n:03}" for n, query in enumerate(bad.values()) if too_much(query)}
     assert {problem.subject for problem in walls.problems} == set(report.failed)
     assert all(report.failed.values())

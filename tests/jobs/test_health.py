@@ -14,7 +14,7 @@ from jobs.health import health, message_of, sections
 from newswatch.errors import NewswatchError
 from newswatch.feed import FeedHealth
 from store.feeds import FeedStore
-from store.notices import HealthChange, NoticeStore, Pending, read_told
+from store.notices import HealthChange, NoticeStore, Pending, read_notice
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 
@@ -151,5 +151,5 @@ def test_a_mail_begun_before_there_were_channels_goes_out_under_its_message_id(o
 
 
 def test_what_the_operator_knew_before_there_were_channels_is_known() -> None:
-    known = read_told("feed-health", {"told": {"a": "gone"}, "message_id": "<x@y>", "at": NOW.isoformat()})
+    known = read_notice("feed-health", {"told": {"a": "gone"}, "message_id": "<x@y>", "at": NOW.isoformat()})
     assert (known.told, known.key) == ({"a": "gone"}, "<x@y>")

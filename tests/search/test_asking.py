@@ -49,7 +49,7 @@ def test_a_query_that_needs_too_much_memory_is_told(es: Elasticsearch, names: Na
     es.indices.refresh(index=names.articles)
     words = " OR ".join(f"{chr(97 + n)}{'lkmertzuio' * 3}~2" for n in range(25))
     asked = {"query_string": {"query": words, "fields": ["title", "text", "stemmed.*"]}}
-    with pytest.raises(HeavySearchError, match="asks for more than Elasticsearch can give"):
+    with pytest.raises(HeavySearchError, match="needs more resources than Elasticsearch has"):
         ask(es, names.articles, words, query=asked)
     assert find(es, names, "glacier", now=NOW).total == len(languages)
 
@@ -65,4 +65,4 @@ def test_one_that_never_answers_is_given_up(mute: Elasticsearch, monkeypatch: py
 def test_a_search_that_was_cut_short_is_no_answer(es: Elasticsearch, names: Names) -> None:
     Press(es, names).publish(a_story(1))
     late = {"responses": [{"timed_out": True, "status": 200, "took": 1, "hits": {"hits": []}}]}
-    assert search.query._whole(late["responses"][0])["status"] == 504
+    assert search.query._complete(late["responses"][0])["status"] == 504

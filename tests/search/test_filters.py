@@ -11,7 +11,7 @@ from cli.alerts import OPTIONS
 from newswatch.alert import SavedSearch
 from search.field_names import fields as names_of_fields
 from search.filters import FACETS, FILTERS, SAVED, as_markdown, fields_of, lists_of
-from search.lift import lift
+from search.lift import extract_filters
 from search.syntax import parse
 from web.drafts import Draft
 
@@ -40,10 +40,10 @@ def test_what_a_saved_search_keeps_is_in_it_in_its_form_and_among_the_options(na
     assert saved.field in SavedSearch.__dataclass_fields__
     assert saved.field in {field.name for field in fields(Draft)}
     assert OPTIONS[saved.option][0] == saved.field
-    lifted = lift(parse(f"{name}:ab,cd"))
-    assert (lifted.query, getattr(lifted, saved.field)) == ("", tuple(map(FILTERS[name].case, ("ab", "cd"))))
-    search = SavedSearch("s", "S", "", ("a@example.org",), **{saved.field: getattr(lifted, saved.field)})
-    assert [*lists_of(search)] == [f"{name}:{','.join(getattr(lifted, saved.field))}"]
+    extracted = extract_filters(parse(f"{name}:ab,cd"))
+    assert (extracted.query, getattr(extracted, saved.field)) == ("", tuple(map(FILTERS[name].case, ("ab", "cd"))))
+    search = SavedSearch("s", "S", "", ("a@example.org",), **{saved.field: getattr(extracted, saved.field)})
+    assert [*lists_of(search)] == [f"{name}:{','.join(getattr(extracted, saved.field))}"]
 
 
 def test_facets_count_fields() -> None:

@@ -196,7 +196,9 @@ def test_a_generation_that_takes_over_while_the_page_is_read_hides_nothing(
     picks, gone = search.query._picks, ["the first time"]
 
     def of_another_generation(answer: dict[str, Any]) -> list[Any]:
-        return [pick._replace(place=f"{pick.place}-gone" if gone else pick.place) for pick in picks(answer)]
+        return [
+            pick._replace(index_name=f"{pick.index_name}-gone" if gone else pick.index_name) for pick in picks(answer)
+        ]
 
     def asked(*args: Any, **kwargs: Any) -> Any:
         gone.clear()

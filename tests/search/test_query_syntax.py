@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from newswatch.alert import TagFilter
 from newswatch.errors import QueryError
-from search.lift import lift
+from search.lift import extract_filters
 from search.lucene import as_lucene
 from search.syntax import QuerySyntaxError, clauses, parse, parts, span, with_filter, without, written
 
@@ -55,7 +55,7 @@ def test_filters_are_taken_out_and_the_rest_is_lucene(
         ("(x tag:nato)", "tag:nato", "in brackets"),
         ("level:big", "level:big", "main or mention"),
         ("is:new", "is:new", "original or copy or updated"),
-        ("since:2026-13-01", "since:2026-13-01", "no date"),
+        ("since:2026-13-01", "since:2026-13-01", "not a date"),
         ("since:soon", "since:soon", "takes a time"),
         ("since:1d since:2d", "since:2d", "given twice"),
         ("-since:1d", "-since:1d", "can't be negated"),
@@ -172,25 +172,30 @@ def test_only_plain_words_may_be_relaxed() -> None:
 
 
 def test_a_query_becomes_the_parts_of_a_saved_search() -> None:
-    lifted = lift(parse('AWACS  "two  blanks" tag:nato level:main lang:FR -source:tass.ru entity:isaf since:7d'))
-    assert lifted.tags == (TagFilter("nato", "main"),)
-    assert lifted.languages == ("fr",)
-    assert lifted.query == 'AWACS "two  blanks" -source.domain:"tass.ru" entities:"isaf"'
-    assert lifted.dropped == ("since:7d",)
+    extracted = extract_filters(
+        parse('AWACS  "two  blanks" tag:nato level:main lang:FR -source:tass.ru entity:isaf since:7d')
+    )
+    assert extracted.tags == (TagFilter("nato", "main"),)
+    assert extracted.languages == ("fr",)
+    assert extracted.query == 'AWACS "two  blanks" -source.domain:"tass.ru" entities:"isaf"'
+    assert extracted.dropped == ("since:7d",)
 
 
 def test_what_is_joined_by_operators_stays_together_beside_a_filter() -> None:
     """Beside an OR it would become optional: the saved search would find every article with the entity."""
-    assert lift(parse("NATO OR OTAN entity:isaf")).query == '(NATO OR OTAN) entities:"isaf"'
-    assert lift(parse("a AND b -source:x.example")).query == '(a AND b) -source.domain:"x.example"'
-    assert lift(parse("НАТО || ОТАН level:main")).query == "(НАТО || ОТАН) _exists_:tags_main"
-    assert lift(parse("NATO OR OTAN lang:fr")).query == "NATO OR OTAN"
+    assert extract_filters(parse("NATO OR OTAN entity:isaf")).query == '(NATO OR OTAN) entities:"isaf"'
+    assert extract_filters(parse("a AND b -source:x.example")).query == '(a AND b) -source.domain:"x.example"'
+    assert extract_filters(parse("НАТО || ОТАН level:main")).query == "(НАТО || ОТАН) _exists_:tags_main"
+    assert extract_filters(parse("NATO OR OTAN lang:fr")).query == "NATO OR OTAN"
 
 
 def test_what_a_saved_search_has_no_part_for_becomes_lucene_that_means_the_same() -> None:
-    assert lift(parse("tag:nato,counter-terrorism level:main")).query == 'tags_main:("nato" OR "counter-terrorism")'
-    assert lift(parse("-is:copy level:main")).query == "NOT (_exists_:duplicate_of) _exists_:tags_main"
-    assert parse(lift(parse('story:x feed:y -lang:fr owner:"A B" is:updated')).query).filters == ()
+    assert (
+        extract_filters(parse("tag:nato,counter-terrorism level:main")).query
+        == 'tags_main:("nato" OR "counter-terrorism")'
+    )
+    assert extract_filters(parse("-is:copy level:main")).query == "NOT (_exists_:duplicate_of) _exists_:tags_main"
+    assert parse(extract_filters(parse('story:x feed:y -lang:fr owner:"A B" is:updated')).query).filters == ()
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_saved_searches_find_the_same(stand: Stand, way: str, monkeypatch: pytes
     searches = [a_search(f"s{n}", query) for n, query in enumerate(queries)]
     report = match_batch(press.es, press.names, stand.batch, searches)
     assert report.failed == {}
-    matched = {(m.alert_id, number(press.articles[m.article_id].url)) for m in report.matches}
+    matched = {(m.saved_search_id, number(press.articles[m.article_id].url)) for m in report.matches}
     for mine, one in enumerate(SPELLINGS.values()):
         for query in (*one.found_by, *one.missed_by):
             assert ((f"s{queries.index(query)}", mine) in matched) == (query in one.found_by), query
@@ -199,7 +199,12 @@ def test_saved_searches_find_the_same(stand: Stand, way: str, monkeypatch: pytes
         whole = {(search.id, number(hit["_source"]["url"])) for hit in hits}
         assert whole == {match for match in matched if match[0] == search.id}, search.query
     wanted = [
-        (m.alert_id, to_query(searches[int(m.alert_id[1:])]), press.articles[m.article_id].language, m.article_id)
+        (
+            m.saved_search_id,
+            to_query(searches[int(m.saved_search_id[1:])]),
+            press.articles[m.article_id].language,
+            m.article_id,
+        )
         for m in report.matches
     ]
     passages = highlights(press.es, press.names, wanted)

@@ -246,7 +246,7 @@ def test_an_article_that_cannot_be_taken_over_leaves_the_old_generation_in_force
     refusing = mapping.ARTICLE | {"title": {"type": "date"}}
     for module in (mapping, generations):
         monkeypatch.setattr(module, "ARTICLE", refusing)
-    with pytest.raises(StoreError, match=r"can't be taken over .*title.*stays in force"):
+    with pytest.raises(StoreError, match=r"can't be copied .*title.*stays in force"):
         upgrade(es, names, settings, everything=True)
     monkeypatch.undo()
     write(store, some(3), 8)

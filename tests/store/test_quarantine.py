@@ -38,7 +38,7 @@ def test_one_feed_does_not_flood_the_list(es: Elasticsearch, names: Names) -> No
     quarantine.refresh()
     assert quarantine.listed().kinds == {"entry": PER_FEED + 2}
     assert [k.problem.reason for k in quarantine.listed(size=100).problems if "more entries" in k.problem.reason] == [
-        "7 more entries were set aside, such as: bad"
+        "7 more entries were quarantined, such as: bad"
     ]
 
 

@@ -12,7 +12,7 @@ from alerts.saved import Change, UsageError, with_fields
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.durations import exact
-from search.lift import lift
+from search.lift import extract_filters
 from search.syntax import parse
 from store.names import Names
 from web.drafts import Draft, changed, choices, draft_from, draft_of, spoken
@@ -57,10 +57,11 @@ def test_a_browsers_line_ends_are_no_change() -> None:
 
 
 def test_what_a_search_asks_for_is_in_the_form_and_its_name() -> None:
-    draft = draft_from(lift(parse("AWACS tag:nato/operations level:main lang:fr")), TOPICS, "ann@example.org")
+    query = "AWACS tag:nato/operations level:main lang:fr"
+    draft = draft_from(extract_filters(parse(query)), TOPICS, "ann@example.org")
     assert (draft.name, draft.query, draft.languages) == ("AWACS, NATO: Operations and missions, fr", "AWACS", "fr")
     assert draft.tags == {"nato/operations": "main"}
-    assert draft_from(lift(parse("NATO planes tag:nato")), TOPICS, "").name == "NATO planes"
+    assert draft_from(extract_filters(parse("NATO planes tag:nato")), TOPICS, "").name == "NATO planes"
 
 
 def test_only_what_is_set_is_unfolded() -> None:

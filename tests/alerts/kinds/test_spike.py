@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch
 
 from alerts.events import events
 from alerts.kinds.kind import Event
-from alerts.kinds.spike import Volume, measure, said, tail
+from alerts.kinds.spike import Volume, in_words, measure, tail
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
@@ -39,11 +39,11 @@ def test_spike(now: int, before: tuple[int, ...], spike: bool) -> None:
     [
         (Volume(12, (2, 3, 1, 2)), "In the last hour 12, usually 2.0: a spike."),
         (Volume(1_200, (1_100, 1_300, 1_200)), "In the last hour 1\u202f200, usually 1200.0: no spike."),
-        (Volume(3, ()), "In the last hour 3; what is usual is known after three weeks."),
+        (Volume(3, ()), "In the last hour 3; the usual number is known after three weeks."),
     ],
 )
 def test_a_volume_is_told_to_whoever_tries_a_search(volume: Volume, sentence: str) -> None:
-    assert said(volume) == sentence
+    assert in_words(volume) == sentence
 
 
 def test_tail_of_poisson() -> None:
@@ -79,7 +79,7 @@ def test_a_spike_and_a_silence_are_events(press: Press) -> None:
     ]
     assert measure(press.es, press.names, searches[0], NOW) == Volume(9, (1, 1, 1, 1))
     spike, silence = events(press.es, press.names, searches, NOW)
-    assert (spike.alert_id, spike.kind) == ("ice", "spike")
+    assert (spike.saved_search_id, spike.kind) == ("ice", "spike")
     assert spike.headline == "Ice: 9 articles within an hour, usually 1.0"
     assert silence == Event(
         "quiet", "silence", "silence-20260225T050607", "Quiet: nothing since 25 Feb 2026, 05:06 UTC"
@@ -95,4 +95,4 @@ def test_an_article_of_the_future_hides_no_silence(es: Elasticsearch, names: Nam
     press.publish(a_story(2, first_seen=NOW + timedelta(days=900)), now=NOW)
     es.indices.refresh(index=names.articles)
     quiet = a_search("quiet", "glacier", kind="silence", silence_s=86_400)
-    assert [event.alert_id for event in events(es, names, [quiet], NOW)] == ["quiet"]
+    assert [event.saved_search_id for event in events(es, names, [quiet], NOW)] == ["quiet"]

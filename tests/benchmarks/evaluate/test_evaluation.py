@@ -16,7 +16,7 @@ from benchmarks.evaluate.floors import below, is_guarded, read_floors
 from benchmarks.evaluate.labels import LABELS, rows
 from benchmarks.evaluate.readers import reader_figures
 from benchmarks.evaluate.report import as_json, figures_of, render
-from benchmarks.evaluate.run import PARTS, Part, hashes
+from benchmarks.evaluate.run import PARTS, EvaluationPart, hashes
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_labels_are_those_that_were_measured_on(committed: dict[str, Any]) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name.split()[0])
-def test_nothing_has_dropped(part: Part) -> None:
+def test_nothing_has_dropped(part: EvaluationPart) -> None:
     if lacking := part.missing(DATA):
         pytest.skip(f"{part.name} needs {', '.join(map(str, lacking))}")
     figures = part.measure(DATA)

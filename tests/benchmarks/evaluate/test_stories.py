@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from benchmarks.evaluate.extraction import (
     NOW,
-    Page,
     PageScore,
+    TruthPage,
     extraction_figures,
     precision_and_recall,
     score,
@@ -71,7 +71,9 @@ def test_a_page_is_extracted_and_compared() -> None:
         f"The council agreed on point {n} of the long plan after a debate of some hours." for n in range(9)
     )
     body = f"<html><head><title>Allies agree</title></head><body><article><h1>Allies agree</h1><p>{words}</p></article>"
-    page = Page("p", "https://herald.example/p", body.encode(), words, "Allies agree", datetime(2026, 1, 2, tzinfo=UTC))
+    page = TruthPage(
+        "p", "https://herald.example/p", body.encode(), words, "Allies agree", datetime(2026, 1, 2, tzinfo=UTC)
+    )
     assert score(replace(page, title="Another"), NOW).title is False
     assert score(replace(page, title=None, published=None), NOW) == PageScore(1, 1, False, None, None)
     found = extraction_figures("ours", [page])
@@ -83,6 +85,7 @@ def test_a_page_is_extracted_and_compared() -> None:
 
 def test_publishers_are_split_and_not_their_pages() -> None:
     pages = [
-        Page(str(n), "", b"", "", publisher=name) for n, name in enumerate(["herald.example", "courier.example"] * 2)
+        TruthPage(str(n), "", b"", "", publisher=name)
+        for n, name in enumerate(["herald.example", "courier.example"] * 2)
     ]
     assert [page.half for page in pages] == [half("herald.example"), half("courier.example")] * 2

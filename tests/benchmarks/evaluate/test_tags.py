@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.evaluate.labels import Article, Grade, Sentence
+from benchmarks.evaluate.labels import Grade, LabelledArticle, Sentence
 from benchmarks.evaluate.tags import Judged, confusion, judge, length, period, sentence_figures, tag_figures
 from newswatch.article import Evidence, Tag
 from transforms.tag import Tagged, Tagger
@@ -39,13 +39,13 @@ def naming(off: int = 0) -> tuple[Naming, Tagger]:
     return fake, cast(Tagger, fake)
 
 
-def an_article(id: str = "R00c9484b0d2c", **changes: Any) -> Article:
+def an_article(id: str = "R00c9484b0d2c", **changes: Any) -> LabelledArticle:
     grades = {"nato": Grade(2), "counter-terrorism": Grade(0)}
-    whole = Article(id, "recent", "labelled", "en", "NATO meets", LONG, None, 2025, grades, "")
+    whole = LabelledArticle(id, "recent", "labelled", "en", "NATO meets", LONG, None, 2025, grades, "")
     return replace(whole, **changes)
 
 
-def judged(article: Article, got: dict[str, int]) -> Judged:
+def judged(article: LabelledArticle, got: dict[str, int]) -> Judged:
     """The article with the same levels in every form, and no tags."""
     forms = ("whole", "feed", "stand-in")
     return Judged(article, dict.fromkeys(forms, got), dict.fromkeys(forms, ()))

@@ -16,7 +16,7 @@ from elasticsearch.client import IndicesClient
 
 import alerts.match
 from alerts.match import match_batch
-from alerts.vocabulary import divided
+from alerts.term_vectors import divided
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
 from newswatch.settings import Settings
@@ -65,20 +65,20 @@ def press(es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch) -> P
 def matched(press: Press, batch: Batch) -> set[tuple[str, str]]:
     report = match_batch(press.es, press.names, batch, SEARCHES)
     assert report.failed == {}
-    return {(m.alert_id, press.articles[m.article_id].url.rpartition("/")[2]) for m in report.matches}
+    return {(m.saved_search_id, press.articles[m.article_id].url.rpartition("/")[2]) for m in report.matches}
 
 
 @pytest.mark.slow
 def test_elasticsearch_is_asked_only_what_the_words_do_not_tell(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = press.publish(*(a_story(n) for n in range(3)))
     asked: list[str] = []
-    chunk = alerts.match._Asker._chunk
+    chunk = alerts.match._ClauseSearch.places
 
     def noted(self: Any, some: Any) -> Any:
         asked.extend(some)
         return chunk(self, some)
 
-    monkeypatch.setattr(alerts.match._Asker, "_chunk", noted)
+    monkeypatch.setattr(alerts.match._ClauseSearch, "places", noted)
     assert matched(press, batch) == FOUND
     words = {clause for clause in asked if not clause.startswith("\0")}
     assert words == {"title:glacier", '"glacier plan"'}, "the other phrase can't be there: its words are not together"
@@ -96,7 +96,7 @@ def test_several_words_must_stand_in_one_field(press: Press) -> None:
     ]
     report = match_batch(press.es, press.names, batch, searches)
     both = {a_story(0).id, a_story(3).id}
-    found = {search.id: {m.article_id for m in report.matches if m.alert_id == search.id} for search in searches}
+    found = {search.id: {m.article_id for m in report.matches if m.saved_search_id == search.id} for search in searches}
     assert found["both"] == found["accents"] == both
 
 
@@ -114,7 +114,7 @@ def test_where_indices_of_two_versions_hold_the_articles_each_clause_is_asked(
     with caplog.at_level(logging.WARNING, "alerts.match"):
         report = match_batch(press.es, press.names, batch, searches)
     assert "several versions" in caplog.text
-    assert {(m.alert_id, press.articles[m.article_id].url[-1]) for m in report.matches} == {
+    assert {(m.saved_search_id, press.articles[m.article_id].url[-1]) for m in report.matches} == {
         ("both", "1"), ("both", "2"), ("new", "2"), ("stem", "1"),
     }  # fmt: skip
     caplog.clear()
@@ -122,13 +122,13 @@ def test_where_indices_of_two_versions_hold_the_articles_each_clause_is_asked(
     with caplog.at_level(logging.WARNING, "alerts.match"):
         report = match_batch(press.es, press.names, batch, searches)
     assert "an older version" in caplog.text
-    assert {m.alert_id for m in report.matches} == {"both", "stem"}
+    assert {m.saved_search_id for m in report.matches} == {"both", "stem"}
 
 
 @pytest.mark.slow
 def test_articles_are_read_in_pages_and_their_words_put_together(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts.match, "PAGE", 2)
-    monkeypatch.setattr("alerts.vocabulary._TEXTS", 2)
+    monkeypatch.setattr("alerts.term_vectors._TEXTS", 2)
     press.publish(a_story(8))
     assert matched(press, press.publish(*(a_story(n, language="fr" if n == 2 else "en") for n in range(5)))) == FOUND
 
@@ -159,7 +159,7 @@ def test_where_the_words_can_not_be_read_each_clause_is_asked(
         with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "alerts.match"):
             patched.setattr(where, name, broken)
             assert matched(press, batch) == FOUND, fault
-        told = "each clause is asked" in caplog.text
+        told = "every clause is searched" in caplog.text
         assert told == (fault != "analyzing"), "a text that can't be analyzed is asked by itself"
         caplog.clear()
 

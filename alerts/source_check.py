@@ -1,8 +1,8 @@
-"""Saved searches that wait for independent sources: what they watch is the story, not the article.
+"""The independent-source check of saved searches with `min_sources`, which watch stories, not articles.
 
-"Attacks, from two independent sources" is to fire when a second outlet reports the attack, in whatever words: the
-article that makes it two need not match itself. So the stories that a batch's articles belong to are asked: one that
-enough sources report, and of which any article matches, is told by its first matching article.
+"Attacks, from two independent sources" must fire when a second outlet reports the attack, in any words: the second
+article need not match the query. The check therefore looks at the stories of a batch's articles. A story that enough
+sources report, and that has a matching article, is mailed with its first matching article.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from alerts.hits import SOURCE, Found, all_found
+from alerts.hits import SOURCE, MatchedArticle, matched_articles
 from alerts.query import Query, to_query
 from newswatch.alert import Match, SavedSearch
 from newswatch.batch import Batch
@@ -25,14 +25,14 @@ from store.names import Names
 from store.reading import every
 
 _STORIES = 500
-"""In one search."""
+"""Stories in one search."""
 _SEARCHES = 50
-"""In one request."""
+"""Searches in one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What the searches that wait for sources match."""
+    """The matches of the searches with `min_sources`."""
 
     matches: tuple[Match, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -42,49 +42,52 @@ class Confirmed:
 def confirmed(
     es: Elasticsearch, names: Names, batch: Batch, searches: Sequence[SavedSearch], own: Sequence[Match]
 ) -> Confirmed:
-    """For each of the batch's stories that enough sources report: its first matching article, then those of the batch.
+    """For each of the batch's stories with enough sources: its first matching article, then those of the batch.
 
-    `own` are the searches' matches in the batch. A first article that came in earlier has the times of the batch's
-    article on its story: before that came, there was nothing to tell.
+    `own` are the searches' matches in the batch. A first article that came in earlier gets the times of the batch's
+    article on its story, because no mail was due before that one came in.
 
     Raises:
-        StoreError: Elasticsearch is not there or in trouble of its own: match the batch again later.
+        StoreError: Elasticsearch is unavailable: match the batch again later.
     """
     if not searches:
         return Confirmed()
     try:
-        brought = {one.story_id: one for one in _articles(es, names, batch)}
-        counts = independent_sources(es, names.articles, sorted(brought))
+        by_story = {article.story_id: article for article in _articles(es, names, batch)}
+        counts = independent_sources(es, names.articles, sorted(by_story))
         firsts, failed = _firsts(es, names, searches, counts)
     except (ApiError, TransportError) as error:
         raise StoreError(f"Elasticsearch can't search now: {error}") from error
-    told = [
-        brought[story_id]._replace(article_id=article_id).matches(search_id)
+    matches = [
+        by_story[story_id]._replace(article_id=article_id).match(search_id)
         for search_id, story_id, article_id in firsts
     ]
-    known = {(match.alert_id, match.article_id) for match in told}
+    known = {(match.saved_search_id, match.article_id) for match in matches}
     least = {search.id: search.min_sources for search in searches}
-    later = [m for m in own if counts.get(m.story_id, 0) >= least[m.alert_id]]
-    return Confirmed((*told, *(m for m in later if (m.alert_id, m.article_id) not in known)), failed)
+    for match in own:
+        enough = counts.get(match.story_id, 0) >= least[match.saved_search_id]
+        if enough and (match.saved_search_id, match.article_id) not in known:
+            matches.append(match)
+    return Confirmed(tuple(matches), failed)
 
 
-def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[Found]:
+def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[MatchedArticle]:
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
-    for _, found in all_found(every(es, names.articles, numbers, source=SOURCE)):
-        yield found
+    for _, article in matched_articles(every(es, names.articles, numbers, source=SOURCE)):
+        yield article
 
 
 def _firsts(
     es: Elasticsearch, names: Names, searches: Sequence[SavedSearch], counts: Mapping[str, int]
 ) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
-    """(saved search, story, first matching article) for every story with enough sources; and what could not be run."""
+    """(saved search, story, first matching article) for each story with enough sources; failed search → reason."""
     asked = [
         (search.id, _first_of_each(search, page)) for search in searches for page in _pages(search.min_sources, counts)
     ]
     firsts: list[tuple[str, str, str]] = []
     failed: dict[str, str] = {}
-    for at in range(0, len(asked), _SEARCHES):
-        for search_id, answer in _answers(es, names.articles, asked[at : at + _SEARCHES]):
+    for start in range(0, len(asked), _SEARCHES):
+        for search_id, answer in _answers(es, names.articles, asked[start : start + _SEARCHES]):
             if isinstance(answer, str):
                 failed[search_id] = answer
             else:
@@ -95,10 +98,10 @@ def _firsts(
 def _answers(
     es: Elasticsearch, index: str, asked: Sequence[tuple[str, Query]]
 ) -> Iterator[tuple[str, Mapping[str, Any] | str]]:
-    """Each search with its answer, or with why it has none; a request that fails is parted until what fails is alone.
+    """Each search with its answer, or the reason for its failure. A failed request is halved to isolate the failure.
 
     Raises:
-        StoreError: Elasticsearch does not answer the simplest of all searches either.
+        StoreError: Elasticsearch does not answer a trivial search either.
     """
     lines = [line for _, body in asked for line in ({"index": index}, body | {"timeout": TIMEOUT})]
     try:
@@ -121,15 +124,15 @@ def _answers(
 
 
 def _refusal(es: Elasticsearch, index: str, search_id: str, answer: Mapping[str, Any]) -> str:
-    """Why a search was refused; what says nothing of the search itself, only if Elasticsearch is well otherwise."""
-    told = str(answer["error"].get("reason") or answer["error"].get("type"))
+    """Why a search was refused; raises a StoreError if the cause is not the search but Elasticsearch's health."""
+    reason = str(answer["error"].get("reason") or answer["error"].get("type"))
     if answer.get("status") != HTTPStatus.BAD_REQUEST:
-        _own(verdict(es, index, search_id, StoreError(told)))
-    return told
+        _own(verdict(es, index, search_id, StoreError(reason)))
+    return reason
 
 
 def _own(error: NewswatchError) -> NewswatchError:
-    """The error, if it is the search's own; else it is raised."""
+    """The error, if the search caused it; otherwise raises it."""
     if isinstance(error, StoreError):
         raise error
     return error
@@ -137,11 +140,11 @@ def _own(error: NewswatchError) -> NewswatchError:
 
 def _pages(least: int, counts: Mapping[str, int]) -> Iterator[list[str]]:
     enough = sorted(story_id for story_id, count in counts.items() if count >= least)
-    yield from (enough[at : at + _STORIES] for at in range(0, len(enough), _STORIES))
+    yield from (enough[start : start + _STORIES] for start in range(0, len(enough), _STORIES))
 
 
 def _first_of_each(search: SavedSearch, story_ids: Sequence[str]) -> Query:
-    """By when it was first seen: an edit gives an article a later ingest number, but does not make it a later one."""
+    """The search for each story's first article. First by first_seen, because an edit raises the ingest number."""
     body: dict[str, Any] = {
         "query": {"bool": {"filter": [{"terms": {"story_id": list(story_ids)}}, to_query(search)]}},
         "collapse": {"field": "story_id"},

@@ -1,4 +1,4 @@
-"""What a saved search would have mailed, tried on the archive before it counts."""
+"""Backtests: what a saved search would have mailed, searched in the archive before it is saved."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from search.story_view import independent_sources
 from store.documents import from_document, values
 from store.names import Names
 
-TRIAL_S = 30
-"""Seconds that counting the stories may take."""
+BACKTEST_S = 30
+"""Maximum number of seconds for counting the stories."""
 MANY = 30
-"""More stories a day than this are saved only when confirmed: nobody reads so many mails."""
+"""Stories a day above which saving needs a confirmation, because nobody reads so many mails."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What a saved search finds in the archive."""
+class Backtest:
+    """What a saved search matches in the archive."""
 
     days: Mapping[date, int]
-    """New stories on each day, the days without any too."""
+    """Day → number of new stories; includes days without any."""
     articles: int
     examples: tuple[Article, ...]
-    """The newest, one for each story."""
+    """The newest articles, one for each story."""
     story_ids: tuple[str, ...]
-    """The stories, in no order."""
+    """The stories, unordered."""
 
     @property
     def stories(self) -> int:
-        """Mails it would have sent, if each had gone alone."""
+        """The number of stories, so of mails without grouping."""
         return sum(self.days.values())
 
     @property
@@ -48,16 +48,16 @@ class Trial:
         return self.stories / len(self.days)
 
 
-def trial(
+def backtest(
     es: Elasticsearch, names: Names, search: SavedSearch, *, days: int, now: datetime, examples: int = 5
-) -> Trial:
-    """Try `search` on what came in during the last `days` days.
+) -> Backtest:
+    """Run `search` on the articles of the last `days` days.
 
-    A story counts on the day its first matching article came in; one that had matched before the period counts too.
+    A story counts on the day of its first matching article in the period, even if it matched before the period.
 
     Raises:
-        QueryError: it can't be run, takes too long or needs too much.
-        StoreError: Elasticsearch is in trouble of its own.
+        QueryError: it can't be run, takes too long or needs too much memory.
+        StoreError: Elasticsearch is unavailable.
     """
     since = now - timedelta(days=days)
     query = {"bool": {"filter": [to_query(search), {"range": {"first_seen": {"gte": since.isoformat()}}}]}}
@@ -66,31 +66,34 @@ def trial(
     if search.min_sources > 1:
         counts = independent_sources(es, names.articles, sorted(firsts))
         firsts = {story: first for story, first in firsts.items() if counts[story] >= search.min_sources}
-    told = dict.fromkeys((since.date() + timedelta(days=n) for n in range(1, days + 1)), 0)
+    by_day = dict.fromkeys((since.date() + timedelta(days=n) for n in range(1, days + 1)), 0)
+    earliest = min(by_day)
     for first in firsts.values():
-        told[max(first.date(), min(told))] += 1
+        by_day[max(first.date(), earliest)] += 1
     articles = count(es, names.articles, search.query, query)
     newest = _examples(es, names, search.query, query, examples)
-    return Trial(told, articles, newest, tuple(firsts))
+    return Backtest(by_day, articles, newest, tuple(firsts))
 
 
 def _firsts(es: Elasticsearch, names: Names, typed: str, query: Query) -> dict[str, datetime]:
     """Story → when its first matching article came in."""
     firsts: dict[str, datetime] = {}
     after: dict[str, Any] = {}
-    end = time.monotonic() + TRIAL_S
+    end = time.monotonic() + BACKTEST_S
     while True:
         if time.monotonic() > end:
-            told = f"{shown(typed, 100)} finds too many stories to be tried: after {TRIAL_S} seconds, {len(firsts):,}"
-            raise SlowSearchError(f"{told} were counted. Narrow it by further words, topics or outlets.")
+            raise SlowSearchError(
+                f"{shown(typed, 100)} matches too many stories for a backtest: {len(firsts):,} were counted in "
+                f"{BACKTEST_S} seconds. Narrow it by further words, topics or outlets."
+            )
         composite = {"size": 1_000, "sources": [{"story": {"terms": {"field": "story_id"}}}], **after}
         aggs = {"stories": {"composite": composite, "aggs": {"first": {"min": {"field": "first_seen"}}}}}
-        found = ask(es, names.articles, typed, size=0, query=query, aggs=aggs)["aggregations"]["stories"]
-        for bucket in found["buckets"]:
+        page = ask(es, names.articles, typed, size=0, query=query, aggs=aggs)["aggregations"]["stories"]
+        for bucket in page["buckets"]:
             firsts[bucket["key"]["story"]] = datetime.fromisoformat(bucket["first"]["value_as_string"])
-        if "after_key" not in found:
+        if "after_key" not in page:
             return firsts
-        after = {"after": found["after_key"]}
+        after = {"after": page["after_key"]}
 
 
 def _examples(es: Elasticsearch, names: Names, typed: str, query: Query, size: int) -> tuple[Article, ...]:
@@ -101,7 +104,7 @@ def _examples(es: Elasticsearch, names: Names, typed: str, query: Query, size: i
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What two versions of a saved search find, and the other does not."""
+    """How the articles matched by two versions of a saved search differ."""
 
     only_new: int
     only_old: int
@@ -113,21 +116,21 @@ class Difference:
 def compare(
     es: Elasticsearch, names: Names, new: SavedSearch, old: SavedSearch, *, days: int, now: datetime
 ) -> Difference:
-    """The articles of the last `days` days that only one of the two versions finds."""
+    """The difference between both versions' matches in the last `days` days."""
     recent: Query = {"range": {"first_seen": {"gte": (now - timedelta(days=days)).isoformat()}}}
     es.indices.refresh(index=names.articles)
 
-    def found(yes: Sequence[SavedSearch], no: Sequence[SavedSearch]) -> Query:
+    def matching(yes: Sequence[SavedSearch], no: Sequence[SavedSearch]) -> Query:
         return {"bool": {"filter": [recent, *map(to_query, yes)], "must_not": [to_query(search) for search in no]}}
 
     def counted(query: Query) -> int:
         return count(es, names.articles, new.query, query)
 
-    gained, lost = found([new], [old]), found([old], [new])
+    gained, lost = matching([new], [old]), matching([old], [new])
     return Difference(
         counted(gained),
         counted(lost),
-        counted(found([new, old], [])),
+        counted(matching([new, old], [])),
         _examples(es, names, new.query, gained, 5),
         _examples(es, names, old.query, lost, 5),
     )

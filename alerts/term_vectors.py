@@ -1,9 +1,9 @@
-"""The words of some articles, field by field, as Elasticsearch's own analyzers make them of the texts.
+"""Term vectors: the articles' terms, field by field, as Elasticsearch's own analyzers produce them.
 
-Many saved searches on few articles are cheaper to answer from the articles' words than by asking Elasticsearch each:
-its term vectors say which words an article has, its analyzers what becomes of a query's words, and the rest is looking
-them up. It speaks only where that is certain to be Elasticsearch's own answer; whatever else a clause says (a range, a
-field, a wildcard in the middle) is left to be asked. Of a phrase it only says where it can't be.
+With many saved searches and few articles, looking terms up in memory is cheaper than searching for every clause:
+term vectors give the articles' terms, and the analyzers the terms of a query. A clause is answered here only if the
+answer is certainly Elasticsearch's own. All others (a range, a field, a wildcard in the middle) are left to a search.
+For a phrase only the answer "nowhere" is certain.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
 
-from alerts.formula import Clause, Said, said
-from alerts.hits import SOURCE, Found, all_found
+from alerts.formula import Clause, PlainText, plain_text
+from alerts.hits import SOURCE, MatchedArticle, matched_articles
 from newswatch.errors import ConfigError
 from newswatch.topics import Topics
 from store.documents import stemmed
@@ -31,40 +31,40 @@ from store.names import Names
 
 AS_WRITTEN = ("title", "summary", "text")
 PAGE = 100
-"""Articles in one request."""
+"""Maximum number of articles in one request."""
 _SOURCE = [*SOURCE, *AS_WRITTEN, "language", "tags", "entity_details.name", "entity_details.aliases"]
 _TEXTS = 4_000
-"""Texts analyzed by one request; Elasticsearch refuses to give more than 10,000 tokens at once."""
+"""Texts analyzed by one request; Elasticsearch returns at most 10,000 tokens at once."""
 
 _NO_ANALYZER = "failed to find"
-"""In Elasticsearch's refusal to analyze by an analyzer that an index doesn't have."""
+"""Part of Elasticsearch's error for an analyzer that an index doesn't have."""
 _TOKENS = "tokens.token,tokens.start_offset,tokens.position"
 
 Terms = dict[str, int]
-"""Term → the places that have it, as the bits of a number."""
+"""Term → the places of the articles that have it, as the bits of an integer."""
 Tokens = tuple[str, ...] | None
-"""What an analyzer makes of a text: all must be there. None: they don't simply follow each other."""
+"""A text's tokens, which must all occur. None: some are alternatives, so a search must decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Some articles: their words, and the indices they stand in."""
+    """Some articles: their terms, and the indices that hold them."""
 
     terms: Mapping[str, Terms]
     indices: frozenset[str]
-    articles: Mapping[int, Found]
-    """By their places."""
+    articles: Mapping[int, MatchedArticle]
+    """Place → article."""
 
 
 class UnreadableError(Exception):
-    """The articles' words can't be had, or stand in indices whose analyzers may differ: Elasticsearch must be asked."""
+    """The articles' terms are not available, or their indices' analyzers may differ: the clauses must be searched."""
 
 
 def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int) -> Read:
-    """The words of the articles with ingest numbers from `first` to before `last`; a place is a number less `origin`.
+    """The terms of the articles with ingest numbers in [`first`, `last`); a place is the ingest number minus `origin`.
 
     Raises:
-        ApiError, TransportError, UnreadableError: Elasticsearch doesn't give them.
+        ApiError, TransportError, UnreadableError: Elasticsearch doesn't return them.
     """
     hits = es.search(
         index=names.articles,
@@ -80,9 +80,9 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
         topics = names.topics()
         docs = [_vectors_of(hit, topics) for hit in hits]
     except ConfigError as error:
-        raise UnreadableError(f"what the topics are called: {error}") from error
+        raise UnreadableError(f"the topics' names: {error}") from error
     except (TypeError, KeyError, AttributeError) as error:
-        raise UnreadableError(f"an article that says {error!r}") from error
+        raise UnreadableError(f"an article's document: {error!r}") from error
     answers = es.mtermvectors(docs=docs)["docs"] if docs else []
     terms: dict[str, Terms] = defaultdict(lambda: defaultdict(int))
     for hit, answer in zip(hits, answers, strict=True):
@@ -93,12 +93,12 @@ def read(es: Elasticsearch, names: Names, first: int, last: int, *, origin: int)
             of_field = terms[name]
             for term in field["terms"]:
                 of_field[term] |= place
-    articles = {seq - origin: one for seq, one in all_found(hits)}
+    articles = {seq - origin: article for seq, article in matched_articles(hits)}
     return Read(terms, indices, articles)
 
 
 def _vectors_of(hit: Mapping[str, Any], topics: Topics) -> dict[str, Any]:
-    """The question for an article's terms; the stemmed copy is not kept with it, so that it is given along."""
+    """The request for an article's term vectors. It includes the stemmed copy, which is not stored."""
     source = hit["_source"]
     text: dict[str, Any] = {name: source[name] for name in AS_WRITTEN if source.get(name)}
     copies = stemmed(source, topics)
@@ -112,37 +112,37 @@ def _vectors_of(hit: Mapping[str, Any], topics: Topics) -> dict[str, Any]:
 
 def _require_slices(names: Names, indices: Iterable[str]) -> None:
     if any(names.parse_slice(index) is None for index in indices):
-        raise UnreadableError("an article stands in an index that is none of ours")
+        raise UnreadableError("an article is in an index that is not a slice")
 
 
 def _require_one_analysis(es: Elasticsearch, indices: frozenset[str]) -> None:
-    """Refuse indices that analyze otherwise than the first: until they are upgraded, older months do.
+    """Raise an UnreadableError if the indices' analyzers may differ.
 
-    They are of an older version, or were made before a language was added.
+    Those of older months do before an upgrade, or after a language was added.
     """
     if len(indices) < 2:
         return
     path = "*.mappings._meta.newswatch_version,*.mappings.properties.stemmed.properties.*.analyzer"
     meta = es.indices.get_mapping(index=sorted(indices), filter_path=path).body
     if len({json.dumps(meta.get(index), sort_keys=True) for index in indices}) > 1:
-        raise UnreadableError("the articles stand in indices of several versions")
+        raise UnreadableError("the articles are in indices of several versions")
 
 
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """Fields that one analyzer has made."""
+    """Fields with the same analyzer."""
 
     analyzed_by: str
-    """One of them, to ask for the analyzer by."""
+    """One of the fields, which identifies the analyzer."""
     each: tuple[Terms, ...]
     together: Terms
-    """Of any of them."""
+    """The terms of all fields."""
     ordered: list[str]
-    """Those terms, sorted."""
+    """The terms of `together`, sorted."""
 
 
-class Vocabulary:
-    """The words of a batch's articles, in their fields."""
+class TermVectors:
+    """The terms of a batch's articles."""
 
     def __init__(
         self, es: Elasticsearch, reading: Sequence[Future[Read]], analyzers: Iterable[str], executor: Executor
@@ -155,8 +155,8 @@ class Vocabulary:
         return next((index for part in self._reading for index in part.result().indices), "")
 
     @cached_property
-    def articles(self) -> Mapping[int, Found]:
-        """The articles, by their places."""
+    def articles(self) -> Mapping[int, MatchedArticle]:
+        """Place → article."""
         return {place: article for part in self._reading for place, article in part.result().articles.items()}
 
     @cached_property
@@ -167,34 +167,34 @@ class Vocabulary:
             name: _together(part.get(name, {}) for part in parts) for name in sorted({n for p in parts for n in p})
         }
         written = tuple(terms.pop(name) for name in AS_WRITTEN if name in terms)
-        groups = [("text", written), *((name, (some,)) for name, some in terms.items())]
-        return [_Fields(name, each, together := _together(each), sorted(together)) for name, each in groups if each]
+        groups = [("text", written), *((name, (of_field,)) for name, of_field in terms.items())]
+        merged = [(name, each, _together(each)) for name, each in groups if each]
+        return [_Fields(name, each, together, sorted(together)) for name, each, together in merged]
 
     def where(self, clauses: Iterable[Clause]) -> Iterator[tuple[Clause, int]]:
-        """Where each clause holds, of those of which that is known here.
+        """(clause, its places) for each clause that the terms can answer.
 
         Raises:
-            ApiError, TransportError, UnreadableError: Elasticsearch doesn't tell the words, or what becomes of a
-                query's.
+            ApiError, TransportError, UnreadableError: Elasticsearch doesn't return the articles' or the queries' terms.
         """
-        spoken = [(clause, words) for clause in clauses if (words := said(clause))]
-        texts = sorted({words.text for _, words in spoken})
-        # Before the articles' words are there, of which only the names of the fields are needed.
+        plain = {clause: text for clause in clauses if (text := plain_text(clause))}
+        texts = sorted({text.text for text in plain.values()})
+        # Analyze the texts while the articles' terms are still being read; only the fields' names are needed.
         begun = {name: self._begin(name, texts) for name in self._expected}
-        asked = [
-            (fields, self._tokens(texts, begun.get(fields.analyzed_by) or self._begin(fields.analyzed_by, texts)))
-            for fields in self._fields
-        ]
-        for clause, words in spoken:
-            places = _places(words, asked)
+        analyzed: list[tuple[_Fields, Mapping[str, Tokens]]] = []
+        for fields in self._fields:
+            answers = begun.get(fields.analyzed_by) or self._begin(fields.analyzed_by, texts)
+            analyzed.append((fields, self._tokens(texts, answers)))
+        for clause, text in plain.items():
+            places = _places(text, analyzed)
             if places is not None:
                 yield clause, places
 
-    # ── what becomes of a query's words ──────────────────────────────────────────────────────────────────────────────
+    # ── the terms of queries ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin(self, field: str, texts: Sequence[str]) -> list[Future[list[Tokens]]]:
-        """Ask what the field's analyzer makes of the texts."""
-        chunks = [texts[at : at + _TEXTS] for at in range(0, len(texts), _TEXTS)]
+        """Start to analyze the texts with the field's analyzer."""
+        chunks = [texts[start : start + _TEXTS] for start in range(0, len(texts), _TEXTS)]
         return [self._executor.submit(self._ask, field, chunk) for chunk in chunks]
 
     def _tokens(self, texts: Sequence[str], answers: Iterable[Future[list[Tokens]]]) -> dict[str, Tokens]:
@@ -206,9 +206,9 @@ class Vocabulary:
             tokens = self._es.indices.analyze(
                 index=self._index, analyzer=query_analyzer(field), text=list(texts), filter_path=_TOKENS
             ).get("tokens", ())
-        except BadRequestError as error:  # too many tokens, as it may say of a single text too
+        except BadRequestError as error:  # too many tokens, perhaps even of a single text
             if _NO_ANALYZER in str(error):
-                raise UnreadableError("the articles stand in an index of an older version") from error
+                raise UnreadableError("the articles are in an index of an older version") from error
             if len(texts) == 1:
                 return [None]
             half = len(texts) // 2
@@ -217,7 +217,7 @@ class Vocabulary:
 
 
 def _together(parts: Iterable[Terms]) -> Terms:
-    """Where any of the parts has each term."""
+    """Term → the places that have it in any of the parts."""
     largest, *others = sorted(parts, key=len, reverse=True)
     if not others:
         return largest
@@ -228,54 +228,57 @@ def _together(parts: Iterable[Terms]) -> Terms:
     return whole
 
 
-def _places(words: Said, asked: Sequence[tuple[_Fields, Mapping[str, Tokens]]]) -> int | None:
-    """Where a clause holds, given what its text becomes in each of the fields; None: that must be asked. Pure."""
-    places, says_something = 0, False
-    for fields, by_text in asked:
-        tokens = by_text[words.text]
-        if tokens is None or (words.kind == "beginning" and len(tokens) > 1):
+def _places(text: PlainText, analyzed: Sequence[tuple[_Fields, Mapping[str, Tokens]]]) -> int | None:
+    """The places of a plain text, given its tokens in each of the fields; None: a search must decide. Pure."""
+    places, has_tokens = 0, False
+    for fields, by_text in analyzed:
+        tokens = by_text[text.text]
+        if tokens is None or (text.kind == "prefix" and len(tokens) > 1):
             return None
         if not tokens:
             continue
-        says_something = True
-        if words.kind == "beginning":
-            places |= _beginning(fields, tokens[0])
+        has_tokens = True
+        if text.kind == "prefix":
+            places |= _with_prefix(fields, tokens[0])
         elif len(tokens) == 1:
             places |= fields.together.get(tokens[0], 0)
         else:
             for terms in fields.each:
                 places |= reduce(and_, [terms.get(token, 0) for token in tokens])
-    return places if says_something and not (words.kind == "phrase" and places) else None
+    if not has_tokens or (text.kind == "phrase" and places):
+        return None
+    return places
 
 
-def _beginning(fields: _Fields, prefix: str) -> int:
-    """Where a term begins so."""
+def _with_prefix(fields: _Fields, prefix: str) -> int:
+    """The places of all terms with a prefix."""
     places, ordered = 0, fields.ordered
-    for at in range(bisect_left(ordered, prefix), len(ordered)):
-        if not ordered[at].startswith(prefix):
+    for n in range(bisect_left(ordered, prefix), len(ordered)):
+        if not ordered[n].startswith(prefix):
             break
-        places |= fields.together[ordered[at]]
+        places |= fields.together[ordered[n]]
     return places
 
 
 def divided(texts: Sequence[str], tokens: Sequence[Mapping[str, Any]]) -> list[Tokens]:
-    """The tokens of several texts that were analyzed as one, each text's own. Pure.
+    """The tokens of each text, from those of several texts that were analyzed together. Pure.
 
-    Elasticsearch counts in UTF-16, one character between two texts. Two tokens in one place are alternatives.
+    Elasticsearch counts offsets in UTF-16, with one character between two texts. Two tokens at one position are
+    alternatives.
     """
-    starts, at = [], 0
+    starts, offset = [], 0
     for text in texts:
-        starts.append(at)
-        at += (len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2) + 1
+        starts.append(offset)
+        offset += (len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2) + 1
     if [token["start_offset"] for token in tokens] == starts:
-        return [(token["token"],) for token in tokens]  # as most are: one each
+        return [(token["token"],) for token in tokens]  # the common case: one token each
     by_text: list[list[str]] = [[] for _ in texts]
     alternatives = set()
     last = -1
     for token in tokens:
-        of = bisect_right(starts, token["start_offset"]) - 1
-        by_text[of].append(token["token"])
+        number = bisect_right(starts, token["start_offset"]) - 1
+        by_text[number].append(token["token"])
         if token["position"] == last:
-            alternatives.add(of)
+            alternatives.add(number)
         last = token["position"]
-    return [None if n in alternatives else tuple(some) for n, some in enumerate(by_text)]
+    return [None if n in alternatives else tuple(of_text) for n, of_text in enumerate(by_text)]
