@@ -31,7 +31,9 @@ def detect(text: str, *, stated: Sequence[str] = ()) -> str | None:
     language the model does not know.
     """
     claims = [primary for s in stated if (primary := primary_subtag(s))]
-    sample = " ".join(text[: 2 * SAMPLE].split())[:SAMPLE]
+    # Halves of characters, which the model refuses, are no letters of any language.
+    head = text[: 2 * SAMPLE].encode("utf-8", "replace").decode("utf-8")
+    sample = " ".join(head.split())[:SAMPLE]
     if not any(c.isalpha() for c in sample):
         return claims[0] if claims else None
     guesses = _guesses(sample)

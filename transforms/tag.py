@@ -762,7 +762,8 @@ def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> L
         return "mention"
     dense = article.density
     early = any(0 <= (s := article.sentence_at(h.start)).at * dense < LEAD or not s.field for _, h in own)
-    return "main" if early or sum(w for w, _ in own) >= 3 else "mention"
+    said = (w for w, h in own if article.sentence_at(h.start).at >= 0)
+    return "main" if early or sum(said) >= 3 else "mention"
 
 
 def _evidence(weighted: list[tuple[float, _Hit]], article: _Text, said: dict[_Sentence, float]) -> tuple[Evidence, ...]:

@@ -175,3 +175,51 @@ def test_sentences_are_in_the_language_they_are_under() -> None:
         if (taken := detect(sentence, stated=(language,))) not in (language, None)
     ]
     assert wrong == []
+
+
+def test_every_attack_has_its_day(taxonomy: Taxonomy) -> None:
+    assert [key for key, e in taxonomy.entities.items() if e.type == "attack" and e.begin is None] == []
+
+
+def _tags(tagger: Tagger, language: str, title: str) -> set[str]:
+    found = tagger.tag(title=title, text=title, language=language, date=datetime(2026, 3, 1, tzinfo=UTC))
+    return {t.tag for t in found.tags}
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("fr", "Bataclan rouvre avec Sting"),
+        ("en", "Lockerbie ice rink reopens"),
+        ("en", "Pahalgam welcomes record tourists"),
+        ("en", "Utøya summer camp"),
+        ("en", "Christchurch mosque choir"),
+        ("en", "Charlie Hebdo marks 20 years"),
+        ("ru", "В Беслане открыли новый парк"),
+        ("zh", "别斯兰学校新楼启用"),
+        ("en", "Lone wolf returns"),
+        ("en", "Wreck of HMS Terror mapped"),
+        ("en", "Tamil Tigers rugby team wins"),
+        ("en", "Black September for shares on Wall Street"),
+        ("en", "A terror on the touchline: coach banned"),
+        ("en", "New sleeper cell battery doubles range"),
+        ("ko", "나토리 시장, 축제 개막"),
+    ],
+)
+def test_a_place_or_an_animal_is_no_attack(tagger: Tagger, language: str, title: str) -> None:
+    assert _tags(tagger, language, title) == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("fr", "Procès du Bataclan : perpétuité requise"),
+        ("en", "Lockerbie trial opens"),
+        ("en", "Beslan victims remembered"),
+        ("en", "Police arrest lone wolf suspect"),
+        ("fr", "Le Jnim étend son emprise au Sahel"),
+        ("fr", "Aqmi revendique une opération au Mali"),
+    ],
+)
+def test_beside_a_word_of_the_attack_the_place_is_one(tagger: Tagger, language: str, title: str) -> None:
+    assert "counter-terrorism" in _tags(tagger, language, title)

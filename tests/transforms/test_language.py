@@ -52,3 +52,7 @@ def test_the_text_decides_and_else_what_is_stated(text: str, stated: tuple[str, 
 )
 def test_primary_subtag(given: str, primary: str | None) -> None:
     assert primary_subtag(given) == primary
+
+
+def test_half_a_character_is_no_reason_to_stop() -> None:
+    assert detect("NATO \ud800 summit opens in Ankara with a dispute over spending") == "en"

@@ -486,3 +486,19 @@ def test_a_headline_in_chinese_has_fewer_characters(small: Tagger) -> None:
 )
 def test_what_the_shipped_taxonomy_makes_of_words_with_two_meanings(tagger: Tagger, text: str, *, tagged: bool) -> None:
     assert any(t.tag == "counter-terrorism" for t in tagger.tag(title=text, text="", language="en").tags) == tagged
+
+
+def test_a_subtopic_has_the_same_level_whether_its_words_come_once_or_twice(tagger: Tagger) -> None:
+    opening = "NATO ministers opened their meeting in Brussels on Thursday and NATO praised the host city. "
+    filler = "".join(
+        f"Delegation {n} walked through the rain to a hall that was built for a show of trams. " for n in range(9)
+    )
+    late = (
+        "Burden-sharing came up after lunch. Several asked for burden-sharing. One spoke of burden-sharing at length."
+    )
+    text = opening + filler + late
+    once = tagger.tag(title="NATO ministers meet in Brussels", text=text, language="en")
+    twice = tagger.tag(title="NATO ministers meet in Brussels", summary=text, text=text, language="en")
+    levels = [(tag.tag, tag.level) for tag in once.tags]
+    assert ("nato/burden-sharing", "mention") in levels
+    assert levels == [(tag.tag, tag.level) for tag in twice.tags]
