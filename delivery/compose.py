@@ -24,7 +24,7 @@ _REPLIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MailItem:
     """One story in a mail, with every saved search of the recipient that it matches."""
 
     story_id: str
@@ -54,7 +54,7 @@ class Mail:
 
     recipient: str
     kind: MessageKind
-    items: tuple[Item, ...]
+    items: tuple[MailItem, ...]
     key: str
     """The idempotency key: the same whenever the mail is made again."""
     reference: str = ""
@@ -73,7 +73,7 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MailPlan:
     """What to do for one recipient now."""
 
     mails: tuple[Mail, ...] = ()
@@ -92,7 +92,7 @@ def plan(
     now: datetime,
     group: timedelta,
     threads: bool = True,
-) -> Plan:
+) -> MailPlan:
     """The mails for `box` out of everything that waits for it, due or not.
 
     Due stories make one mail; whatever else is owed of the same story goes with it, so that a recipient gets one mail
@@ -102,14 +102,14 @@ def plan(
     suppressed = {d.id: rule for d in owed if (rule := _rule(box, d, searches, now))}
     open_ = [d for d in owed if d.id not in suppressed]
     if box.retry_at and box.retry_at > now:
-        return Plan((), suppressed, box.retry_at)
+        return MailPlan((), suppressed, box.retry_at)
     begun, fresh = _begun(box.address, open_)
     threaded = told if threads else {}
     due, later = _due(box, fresh, searches, now, group)
     stories = {d.story_id for d in due}
     with_them = [d for d in fresh if d.story_id in stories]
     mails = [*_resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
-    return Plan(tuple(mails), suppressed, min(later, default=None))
+    return MailPlan(tuple(mails), suppressed, min(later, default=None))
 
 
 def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime) -> str | None:
@@ -200,24 +200,24 @@ def _mails(recipient: str, deliveries: Sequence[Delivery], told: Mapping[str, Se
     return mails
 
 
-def _parted(kind: MessageKind, items: Sequence[Item]) -> list[tuple[MessageKind, Sequence[Item]]]:
+def _parted(kind: MessageKind, items: Sequence[MailItem]) -> list[tuple[MessageKind, Sequence[MailItem]]]:
     return [(kind, items[at : at + STORIES_PER_MAIL]) for at in range(0, len(items), STORIES_PER_MAIL)]
 
 
-def _items(deliveries: Sequence[Delivery]) -> list[Item]:
+def _items(deliveries: Sequence[Delivery]) -> list[MailItem]:
     """One item for each story, in the order in which the stories came."""
     stories: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
         stories.setdefault(delivery.story_id, []).append(delivery)
-    return [Item(story_id, tuple(found)) for story_id, found in stories.items()]
+    return [MailItem(story_id, tuple(found)) for story_id, found in stories.items()]
 
 
-def _is_digest(item: Item) -> bool:
+def _is_digest(item: MailItem) -> bool:
     """A story of which nothing is instant."""
     return all(schedule.parse(d.schedule).digest for d in item.deliveries)
 
 
-def _mail(recipient: str, kind: MessageKind, items: Sequence[Item], told: Mapping[str, Sequence[Sent]]) -> Mail:
+def _mail(recipient: str, kind: MessageKind, items: Sequence[MailItem], told: Mapping[str, Sequence[Sent]]) -> Mail:
     ids = sorted(d.id for item in items for d in item.deliveries)
     key = hashlib.sha256("\n".join((recipient, *ids)).encode()).hexdigest()[:32]
     return _threaded(Mail(recipient, kind, tuple(items), key), told)

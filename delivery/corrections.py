@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from delivery.outbox import Outbox, OweReport
+from delivery.outbox import EnqueueReport, Outbox
 from newswatch.alert import Passage
 from newswatch.article import Article
 from newswatch.batch import Batch
@@ -19,11 +19,11 @@ from store.client import Client
 from store.documents import from_document, readable
 from store.names import Names
 from store.reading import every
-from transforms.versions import Notice, notice
+from transforms.versions import NoticeKind, notice
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Announcement:
     """What an outlet announces about its article."""
 
     kind: Literal["correction", "retraction"]
@@ -36,7 +36,7 @@ class Told:
         return hashlib.sha256(" ".join(self.line.split()).encode()).hexdigest()[:8]
 
 
-def announced(article: Article) -> Told | None:
+def announced(article: Article) -> Announcement | None:
     """What the article says of itself, if it says that it was corrected, clarified or retracted. Pure."""
     kind = notice(article.title, article.text)
     if kind is None:
@@ -45,12 +45,12 @@ def announced(article: Article) -> Told | None:
     # an outlet that corrects itself again adds to the end.
     lines = (*article.text.split("\n")[::-1], article.title)
     line = next((line for line in lines if notice(line, "") is kind), article.title)
-    return Told("retraction" if kind is Notice.RETRACTION else "correction", line)
+    return Announcement("retraction" if kind is NoticeKind.RETRACTION else "correction", line)
 
 
-def owe_corrections(
+def enqueue_corrections(
     es: Client, names: Names, batch: Batch, now: datetime, *, bulkhead: Bulkhead | None = None
-) -> OweReport:
+) -> EnqueueReport:
     """Owe every correction in `batch` of an article that was mailed, once for each announcement.
 
     An article or a delivery of which none can be made is set aside.
@@ -61,7 +61,7 @@ def owe_corrections(
     walls = bulkhead or Bulkhead("correct")
     told = {article.id: (article, announcement) for article, announcement in _corrected(es, names, batch, walls)}
     if not told:
-        return OweReport()
+        return EnqueueReport()
     outbox = Outbox(es, names)
     outbox.refresh()
     made = (
@@ -71,7 +71,7 @@ def owe_corrections(
     return outbox.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
 
 
-def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Iterable[tuple[Article, Told]]:
+def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Iterable[tuple[Article, Announcement]]:
     """The articles of the batch that are a later version and announce something."""
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
     later = {"range": {"version": {"gte": 2}}}
@@ -84,7 +84,7 @@ def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Itera
             yield article, told
 
 
-def _announcing(article: Article) -> Told | None:
+def _announcing(article: Article) -> Announcement | None:
     """What the article announces, if it was edited."""
     return announced(article) if was_edited(article) else None
 
@@ -101,7 +101,7 @@ def was_edited(article: Article) -> bool:
     return article.versions[-1].seen_at >= article.provenance.fetched_at
 
 
-def correction(sent: Delivery, article: Article, told: Told, now: datetime) -> Delivery | None:
+def correction(sent: Delivery, article: Article, told: Announcement, now: datetime) -> Delivery | None:
     """The delivery that corrects `sent`, for those who got it; None if they got it with this announcement. Pure."""
     readers: Sequence[str] = [o.recipient for o in sent.outcomes if o.state is DeliveryState.SENT]
     if not readers or sent.notice == told.key:

@@ -27,13 +27,13 @@ from alerts.saved import SavedSearches
 from delivery.channels.channel import Rendered, SendResult
 from delivery.channels.lines import Lines
 from delivery.channels.registry import channel_of
-from delivery.compose import Item, Mail, Plan, plan, try_out
+from delivery.compose import Mail, MailItem, MailPlan, plan, try_out
 from delivery.corrections import announced
 from delivery.due import lease_of, look
 from delivery.links import Links
 from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from delivery.outbox import Outbox, outcome_for, with_outcome
-from delivery.story_views import Story
+from delivery.story_views import MailStory
 from delivery.writing import message_of
 from newswatch.alert import Passage, SavedSearch
 from newswatch.clock import running_from
@@ -194,18 +194,18 @@ class _Worker:
     def _no_address(self, recipient: str, why: str) -> DeliverReport:
         """Nothing can ever be sent to it: what it is owed has failed, and its saved searches are to be corrected."""
         self._walls.note(Problem("recipient", recipient, why, "deliver"))
-        owed = self._outbox.owed_to(recipient)
+        owed = self._outbox.waiting_for(recipient)
 
         def failed(delivery: Delivery) -> Delivery:
             return with_outcome(delivery, Outcome(recipient, DeliveryState.FAILED, at=self._clock(), error=why))
 
-        self._outbox.settle(owed, failed)
+        self._outbox.acknowledge(owed, failed)
         return DeliverReport(failed=len(owed))
 
     def _serve(self, held: Stored[Mailbox], until: datetime) -> DeliverReport:
         """Send what `held` is owed, and give the mailbox back."""
         box = held.value
-        owed = {found.id: found for found in self._usable(box, self._outbox.owed_to(box.address))}
+        owed = {found.id: found for found in self._usable(box, self._outbox.waiting_for(box.address))}
         planned = self._plan(box, [found.value for found in owed.values()])
         report = self._suppress(planned, owed, box.address) + DeliverReport(later=planned.later)
         for mail in planned.mails:
@@ -263,17 +263,17 @@ class _Worker:
         wishes = {name: getattr(now.value, name) for name in ("unsubscribed", "muted", "acknowledged")}
         return self._boxes.keep(now, replace(box, **wishes))
 
-    def _plan(self, box: Mailbox, owed: Sequence[Delivery]) -> Plan:
-        told = self._outbox.told(box.address, {d.story_id for d in owed})
+    def _plan(self, box: Mailbox, owed: Sequence[Delivery]) -> MailPlan:
+        told = self._outbox.sent_to(box.address, {d.story_id for d in owed})
         threads = channel_of(box.address).threads
         return plan(box, owed, told, self._known(), now=self._clock(), group=self._group, threads=threads)
 
-    def _suppress(self, planned: Plan, owed: Mapping[str, Stored[Delivery]], recipient: str) -> DeliverReport:
+    def _suppress(self, planned: MailPlan, owed: Mapping[str, Stored[Delivery]], recipient: str) -> DeliverReport:
         def suppressed(delivery: Delivery) -> Delivery:
             rule = planned.suppressed[delivery.id]
             return with_outcome(delivery, Outcome(recipient, DeliveryState.SUPPRESSED, at=self._clock(), error=rule))
 
-        self._outbox.settle([owed[delivery_id] for delivery_id in planned.suppressed], suppressed)
+        self._outbox.acknowledge([owed[delivery_id] for delivery_id in planned.suppressed], suppressed)
         return DeliverReport(suppressed=len(planned.suppressed))
 
     def _send(self, mail: Mail, box: Mailbox) -> tuple[Mailbox, DeliverReport]:
@@ -301,7 +301,7 @@ class _Worker:
         whole = tuple(self._whole(mail, mail.items))
         return self._compose(replace(mail, items=whole)) if whole else (None, ())
 
-    def _whole(self, mail: Mail, items: Sequence[Item]) -> Iterator[Item]:
+    def _whole(self, mail: Mail, items: Sequence[MailItem]) -> Iterator[MailItem]:
         """Those of the stories that a mail can be composed of; the others are set aside. Halved until one is alone."""
         part = replace(mail, items=tuple(items))
         if len(items) == 1:
@@ -331,7 +331,7 @@ class _Worker:
         carried = tuple(d.id for story in stories for d in story.item.deliveries)
         return _Composed(rendered, message.subject, carried, notices, passages), tuple(gone)
 
-    def _stories(self, mail: Mail) -> tuple[list[Story], list[str]]:
+    def _stories(self, mail: Mail) -> tuple[list[MailStory], list[str]]:
         """What the mail tells, and the deliveries whose article is gone.
 
         Raises:
@@ -350,10 +350,10 @@ class _Worker:
                 gone += [d.id for d in item.deliveries]
             else:
                 others = tuple(articles[other] for other in item.other_article_ids if other in articles)
-                stories.append(Story(item, article, counts[item.story_id], others))
+                stories.append(MailStory(item, article, counts[item.story_id], others))
         return stories, gone
 
-    def _passages(self, stories: Sequence[Story]) -> dict[str, tuple[Passage, ...]]:
+    def _passages(self, stories: Sequence[MailStory]) -> dict[str, tuple[Passage, ...]]:
         """Delivery → where its saved search matches, for those of which it isn't known yet."""
         wanted = {}
         for story in stories:
@@ -372,7 +372,7 @@ class _Worker:
         found = self._outbox.get(made.carried)
         if not all(is_ours(outcome_for(one.value, mail.recipient), mail) for one in found):
             return False
-        written = self._outbox.settle(found, partial(begun, made=made, mail=mail))
+        written = self._outbox.acknowledge(found, partial(begun, made=made, mail=mail))
         return all(outcome_for(one, mail.recipient).key == mail.key for one in written)
 
     def _note(
@@ -421,7 +421,7 @@ class _Worker:
             key, name = ("", "") if forget else (mail.key, reference or was.reference)
             return with_outcome(delivery, replace(was, state=state, at=now, error=error, key=key, reference=name))
 
-        self._outbox.settle(self._outbox.get(ids), settled)
+        self._outbox.acknowledge(self._outbox.get(ids), settled)
 
 
 def begun(delivery: Delivery, made: _Composed, mail: Mail) -> Delivery:
@@ -446,7 +446,7 @@ def is_ours(outcome: Outcome, mail: Mail) -> bool:
     return outcome.state is DeliveryState.PENDING and outcome.key in ("", mail.key)
 
 
-def with_passages(story: Story, passages: Mapping[str, tuple[Passage, ...]]) -> Story:
+def with_passages(story: MailStory, passages: Mapping[str, tuple[Passage, ...]]) -> MailStory:
     """The story with what was found for its deliveries. Pure."""
     found = tuple(replace(d, passages=passages.get(d.id, d.passages)) for d in story.item.deliveries)
     return replace(story, item=replace(story.item, deliveries=found))

@@ -63,7 +63,7 @@ UNDO: Mapping[Action, Action] = {
 }
 
 
-def obey(es: Client, names: Names, link: Link, now: datetime) -> None:
+def apply_link(es: Client, names: Names, link: Link, now: datetime) -> None:
     """Do what the link says; doing it twice is doing it once.
 
     Raises:

@@ -77,7 +77,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class AnswerLinks:
     """Signed links by which the reader answers."""
 
     relevant: str
@@ -100,7 +100,7 @@ class StoryView:
     quotes: tuple[Quote, ...]
     others: tuple[OtherView, ...]
     about: About
-    answers: Answers
+    answers: AnswerLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class WatchedBy:
 
 
 @dataclass(frozen=True, slots=True)
-class Stories:
+class StoryList:
     """What a reader is told: stories, and by which saved searches."""
 
     kind: MessageKind
@@ -176,7 +176,7 @@ class Message:
     at: datetime
     sender: str
     """The installation's name."""
-    body: Stories | Notice
+    body: StoryList | Notice
     reference: str = ""
     """What the channel called the message when it was made before; empty: it wasn't, or the channel gave no name."""
     thread: tuple[str, ...] = field(default=())

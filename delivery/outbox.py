@@ -32,7 +32,7 @@ _PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class OweReport:
+class EnqueueReport:
     """How many deliveries were created, and how many were there already."""
 
     created: int = 0
@@ -88,14 +88,14 @@ class Outbox:
 
     # ── owing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def owe(
+    def enqueue(
         self,
         matches: Iterable[Match],
         searches: Iterable[SavedSearch],
         now: datetime,
         *,
         bulkhead: Bulkhead | None = None,
-    ) -> OweReport:
+    ) -> EnqueueReport:
         """Owe each match's story to the recipients of its saved search, once.
 
         Of several articles on a story the first is told: the one published first, else the first in ingest order, which
@@ -119,7 +119,7 @@ class Outbox:
         more = self._create(updates, walls)
         refused = {**created.refused, **more.refused}
         failed = {alert_id: reason for alert_id in by_id if (reason := walls.reason("search", alert_id))}
-        return OweReport(created.count + more.count, len(created.existing) + len(more.existing), failed | refused)
+        return EnqueueReport(created.count + more.count, len(created.existing) + len(more.existing), failed | refused)
 
     def _updates(
         self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
@@ -130,14 +130,14 @@ class Outbox:
             if told.get(delivery.id) != delivery.article_id:
                 yield replace(delivery, kind="update")
 
-    def owe_events(
+    def enqueue_events(
         self,
         events: Iterable[Event],
         searches: Iterable[SavedSearch],
         now: datetime,
         *,
         bulkhead: Bulkhead | None = None,
-    ) -> OweReport:
+    ) -> EnqueueReport:
         """Owe each event to the recipients of its saved search, once.
 
         Raises:
@@ -146,15 +146,15 @@ class Outbox:
         walls = bulkhead or Bulkhead("owe")
         by_id = {search.id: search for search in searches}
         made = (
-            walls.attempt("search", event.alert_id, partial(owed_event, event, by_id[event.alert_id], now))
+            walls.attempt("search", event.alert_id, partial(event_delivery, event, by_id[event.alert_id], now))
             for event in events
         )
         return self.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
 
-    def add(self, deliveries: Iterable[Delivery], *, bulkhead: Bulkhead | None = None) -> OweReport:
+    def add(self, deliveries: Iterable[Delivery], *, bulkhead: Bulkhead | None = None) -> EnqueueReport:
         """Owe these; those that are owed already stay as they are."""
         created = self._create(deliveries, bulkhead or Bulkhead("owe"))
-        return OweReport(created.count, len(created.existing), created.refused)
+        return EnqueueReport(created.count, len(created.existing), created.refused)
 
     def _create(self, deliveries: Iterable[Delivery], walls: Bulkhead) -> _Created:
         created, under_way = _Created(), deque[Delivery]()
@@ -200,7 +200,7 @@ class Outbox:
                 return found
             after = {"after": page["after_key"]}
 
-    def owed_to(self, recipient: str) -> list[Stored[Delivery]]:
+    def waiting_for(self, recipient: str) -> list[Stored[Delivery]]:
         """Everything that waits for `recipient`, due or not, oldest first.
 
         Found by a search, which may show what is no longer so, and read again in real time.
@@ -209,7 +209,7 @@ class Outbox:
         waiting = [found for found in self._as_now(query) if recipient in found.value.waiting]
         return sorted(waiting, key=lambda found: (found.value.created_at, found.id))
 
-    def told(self, recipient: str, story_ids: Iterable[str]) -> dict[str, list[Sent]]:
+    def sent_to(self, recipient: str, story_ids: Iterable[str]) -> dict[str, list[Sent]]:
         """The mails that told `recipient` of these stories, oldest first."""
         found: dict[str, dict[str, Sent]] = {}
         for one in self._of_stories(list(story_ids), recipient):
@@ -250,11 +250,11 @@ class Outbox:
         """The deliveries that fitted at the last refresh, in real time."""
         return self.get([hit["_id"] for hit in every(self._es, self._index, query, source=False)])
 
-    def revive(self, alert_id: str, now: datetime) -> int:
+    def requeue(self, alert_id: str, now: datetime) -> int:
         """Owe again what a saved search did not tell as it was muted; how many stories."""
         self.refresh()
         found = self._muted(alert_id)
-        self.settle(found, lambda delivery: revived(delivery, now))
+        self.acknowledge(found, lambda delivery: requeued(delivery, now))
         return len(found)
 
     def _muted(self, alert_id: str) -> list[Stored[Delivery]]:
@@ -264,7 +264,7 @@ class Outbox:
 
     # ── settling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def settle(
+    def acknowledge(
         self, deliveries: Iterable[Stored[Delivery]], change: Callable[[Delivery], Delivery]
     ) -> tuple[Delivery, ...]:
         """Change each delivery, whoever else is changing it for another recipient. Returns them as they were written.
@@ -328,7 +328,9 @@ def _made(
     """The deliveries of the matches, without those of searches for which none can be made."""
     for match in matches:
         if not walls.has("search", match.alert_id):
-            made = walls.attempt("search", match.alert_id, partial(owed, match, searches[match.alert_id], now))
+            made = walls.attempt(
+                "search", match.alert_id, partial(match_delivery, match, searches[match.alert_id], now)
+            )
             if made is not None:
                 yield made
 
@@ -337,22 +339,22 @@ def _refused(delivery: Delivery, reason: str) -> Problem:
     return Problem("mail", delivery.id, reason, "owe", document=dump(delivery))
 
 
-def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
+def match_delivery(match: Match, search: SavedSearch, now: datetime) -> Delivery:
     """The delivery of a match, due by the search's schedule; suppressed while the search is muted. Pure."""
     return replace(
-        _owed(search, match.story_id, match.article_id, now),
+        _new_delivery(search, match.story_id, match.article_id, now),
         published=match.published,
         fetched_at=match.fetched_at,
         indexed_at=match.indexed_at,
     )
 
 
-def owed_event(event: Event, search: SavedSearch, now: datetime) -> Delivery:
+def event_delivery(event: Event, search: SavedSearch, now: datetime) -> Delivery:
     """The delivery of an event, due by the search's schedule; suppressed while the search is muted. Pure."""
-    return replace(_owed(search, event.id, "", now), kind=event.kind, headline=event.headline)
+    return replace(_new_delivery(search, event.id, "", now), kind=event.kind, headline=event.headline)
 
 
-def _owed(search: SavedSearch, story_id: str, article_id: str, now: datetime) -> Delivery:
+def _new_delivery(search: SavedSearch, story_id: str, article_id: str, now: datetime) -> Delivery:
     muted = mute_rule(search, now)
     return Delivery(
         alert_id=search.id,
@@ -368,7 +370,7 @@ def _owed(search: SavedSearch, story_id: str, article_id: str, now: datetime) ->
     )
 
 
-def revived(delivery: Delivery, now: datetime) -> Delivery:
+def requeued(delivery: Delivery, now: datetime) -> Delivery:
     """A delivery that a mute had suppressed, owed again and due by its schedule. Pure."""
     kept = tuple(o for o in delivery.outcomes if not (o.error or "").startswith(_MUTED))
     due = schedule.next_due(schedule.parse(delivery.schedule), now)

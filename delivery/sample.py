@@ -12,10 +12,10 @@ from alerts import schedule
 from alerts.highlight import highlights
 from alerts.query import to_query
 from delivery.channels.registry import channel_of
-from delivery.compose import Item, Mail
+from delivery.compose import Mail, MailItem
 from delivery.links import Links
 from delivery.message import MessageKind
-from delivery.story_views import Story
+from delivery.story_views import MailStory
 from delivery.writing import message_of
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -47,7 +47,7 @@ def sample(
             passages=passages.get((search.id, article.id), ()),
             schedule=search.schedule,
         )
-        stories.append(Story(Item(story_id, (owed,)), article, counts.get(story_id, 1)))
+        stories.append(MailStory(MailItem(story_id, (owed,)), article, counts.get(story_id, 1)))
     digest = schedule.parse(search.schedule).digest
     kind: MessageKind = "digest" if digest else "story" if len(stories) == 1 else "group"
     mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "sample")

@@ -8,9 +8,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from alerts.kinds import EVENT_KINDS
-from delivery.compose import Item
+from delivery.compose import MailItem
 from delivery.links import Action, Link, Links
-from delivery.message import About, Answers, OtherView, Piece, Quote, StoryView, TagView
+from delivery.message import About, AnswerLinks, OtherView, Piece, Quote, StoryView, TagView
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import names_in_english
 from newswatch.alert import Passage
@@ -38,10 +38,10 @@ LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class MailStory:
     """A story to be told: the item of the mail, its article (none for an event), and how many say so."""
 
-    item: Item
+    item: MailItem
     article: Article | None
     sources: int
     """Independent ones."""
@@ -49,7 +49,7 @@ class Story:
     """More articles on it that are told with it."""
 
 
-def story_view(story: Story, recipient: str, settings: Settings, links: Links) -> StoryView:
+def story_view(story: MailStory, recipient: str, settings: Settings, links: Links) -> StoryView:
     """The story as `recipient` is told it."""
     item, title = story.item, headline(story)
     passages = _passages(item)
@@ -68,7 +68,7 @@ def story_view(story: Story, recipient: str, settings: Settings, links: Links) -
     )
 
 
-def headline(story: Story) -> str:
+def headline(story: MailStory) -> str:
     """The story's title on one line, or what tells the event; never empty."""
     told = next((d.headline for d in story.item.deliveries if d.headline), "")
     return _shown(told or (story.article.title if story.article else "")) or "(no title)"
@@ -107,16 +107,16 @@ def _other(article: Article) -> OtherView:
     return OtherView(_shown(article.title), one_line(article.source.name), safe_url(article.address))
 
 
-def _answers(item: Item, recipient: str, links: Links) -> Answers:
+def _answers(item: MailItem, recipient: str, links: Links) -> AnswerLinks:
     alerts = ",".join(dict.fromkeys(d.alert_id for d in item.deliveries))
 
     def say(action: Action) -> str:
         return links.url(Link(action, recipient, alerts, item.story_id, item.article_id))
 
-    return Answers(relevant=say("relevant"), not_relevant=say("not-relevant"), enough=say("ack"))
+    return AnswerLinks(relevant=say("relevant"), not_relevant=say("not-relevant"), enough=say("ack"))
 
 
-def _passages(item: Item) -> list[Passage]:
+def _passages(item: MailItem) -> list[Passage]:
     """The passages of all its saved searches, each text once, with the marks of all."""
     marks: dict[tuple[str, str], list[tuple[int, int]]] = {}
     texts: dict[tuple[str, str], Passage] = {}

@@ -8,8 +8,8 @@ from datetime import datetime
 from alerts import schedule
 from delivery.compose import Mail
 from delivery.links import Action, Link, Links
-from delivery.message import Message, Stories, WatchedBy
-from delivery.story_views import Story, headline, story_view
+from delivery.message import Message, StoryList, WatchedBy
+from delivery.story_views import MailStory, headline, story_view
 from delivery.words import one_line, shortened
 from newswatch.settings import Settings
 
@@ -17,7 +17,7 @@ _SUBJECT = 150
 """Characters of a subject that a list of mails can show; the message itself has the whole title."""
 
 
-def message_of(mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, *, now: datetime) -> Message:
+def message_of(mail: Mail, stories: Sequence[MailStory], settings: Settings, links: Links, *, now: datetime) -> Message:
     """The message that tells `stories`, which are those of `mail` that can be told; its key is the mail's."""
     ordered = sorted(stories, key=_by_weight) if mail.kind == "digest" else list(stories)
     names = _names(mail)
@@ -25,7 +25,7 @@ def message_of(mail: Mail, stories: Sequence[Story], settings: Settings, links: 
     def url(action: Action, alert_ids: str) -> str:
         return links.url(Link(action, mail.recipient, alert_ids))
 
-    body = Stories(
+    body = StoryList(
         kind=mail.kind,
         heading=_heading(mail, len(ordered)),
         stories=tuple(story_view(story, mail.recipient, settings, links) for story in ordered),
@@ -50,7 +50,7 @@ def _names(mail: Mail) -> dict[str, str]:
     return {d.alert_id: one_line(d.alert_name) for d in mail.deliveries}
 
 
-def subject(mail: Mail, stories: Sequence[Story]) -> str:
+def subject(mail: Mail, stories: Sequence[MailStory]) -> str:
     """One line that says what the mail is about."""
     first = stories[0]
     title = headline(first)
@@ -79,7 +79,7 @@ def _period(mail: Mail) -> str:
     return next((word.title() for word in ("weekly", "daily", "hourly") if word in every), "News")
 
 
-def _by_weight(story: Story) -> tuple[int, float]:
+def _by_weight(story: MailStory) -> tuple[int, float]:
     """What most sources report comes first; then the newest."""
     moment = (
         story.article.published or story.article.first_seen if story.article else story.item.deliveries[0].created_at

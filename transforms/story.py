@@ -65,7 +65,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class StoryCandidate:
     """An article that is placed already."""
 
     profile: Profile
@@ -148,7 +148,7 @@ def _nearness(a: datetime, b: datetime) -> float:
 
 
 def place(
-    new: Profile, candidates: Sequence[Candidate], background: Background, *, window: timedelta = WINDOW
+    new: Profile, candidates: Sequence[StoryCandidate], background: Background, *, window: timedelta = WINDOW
 ) -> Placed:
     """Where `new` belongs among `candidates`, which may be any articles: those out of `window` are passed over."""
     near = [c for c in candidates if c.profile.id != new.id and abs(c.profile.published - new.published) <= window]
@@ -159,7 +159,7 @@ def place(
     return Placed(new.id, story, None, score) if score >= SAME_STORY else Placed(new.id, new.id, None, 0.0)
 
 
-def _original(new: Profile, near: Sequence[Candidate]) -> Candidate | None:
+def _original(new: Profile, near: Sequence[StoryCandidate]) -> StoryCandidate | None:
     """The candidate that `new` shares its text with: the likest, of equals the earliest."""
     copies = [c for c in near if _copies(new, c.profile)]
     if not copies:
@@ -173,7 +173,7 @@ def _copies(a: Profile, b: Profile) -> bool:
     return are_copies(a.fingerprint, b.fingerprint, same_outlet=bool(a.source) and a.source == b.source)
 
 
-def _nearest_story(new: Profile, near: Sequence[Candidate], background: Background) -> tuple[str, float]:
+def _nearest_story(new: Profile, near: Sequence[StoryCandidate], background: Background) -> tuple[str, float]:
     """The story with the highest likeness: half that of its nearest article, half the mean of its three nearest."""
     by_story: dict[str, list[float]] = defaultdict(list)
     vector = background.vector(new)
@@ -197,25 +197,25 @@ class Recent:
 
     background: Background = field(default_factory=Background)
     window: timedelta = WINDOW
-    _by_band: dict[str, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
-    _by_term: dict[str, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
+    _by_band: dict[str, list[StoryCandidate]] = field(default_factory=lambda: defaultdict(list))
+    _by_term: dict[str, list[StoryCandidate]] = field(default_factory=lambda: defaultdict(list))
 
     def place(self, new: Profile) -> Placed:
         """Places `new` and remembers it."""
         self.background.add(new.terms)
         placed = place(new, self._candidates(new), self.background, window=self.window)
-        candidate = Candidate(new, placed.story_id, placed.duplicate_of, self.background.vector(new))
+        candidate = StoryCandidate(new, placed.story_id, placed.duplicate_of, self.background.vector(new))
         for band in new.fingerprint.bands:
             self._by_band[band].append(candidate)
         for term in new.terms:
             self._by_term[term].append(candidate)
         return placed
 
-    def _candidates(self, new: Profile, most: int = 60) -> list[Candidate]:
+    def _candidates(self, new: Profile, most: int = 60) -> list[StoryCandidate]:
         """Copies by their bands, and the articles that share the weightiest of the rarest stems."""
         copies = {c.profile.id: c for band in new.fingerprint.bands for c in self._recent(self._by_band, band, new)}
         votes: dict[str, float] = defaultdict(float)
-        sharing: dict[str, Candidate] = {}
+        sharing: dict[str, StoryCandidate] = {}
         for term in self.telling_terms(new):
             for candidate in self._recent(self._by_term, term, new):
                 votes[candidate.profile.id] += self.background.weight(term)
@@ -228,7 +228,7 @@ class Recent:
         weights = {s: w * self.background.weight(s) for s, w in new.terms.items()}
         return sorted(weights, key=lambda s: (-weights[s], s))[:most]
 
-    def _recent(self, index: dict[str, list[Candidate]], key: str, new: Profile) -> list[Candidate]:
+    def _recent(self, index: dict[str, list[StoryCandidate]], key: str, new: Profile) -> list[StoryCandidate]:
         kept = [c for c in index.get(key, ()) if new.published - c.profile.published <= self.window]
         if kept:
             index[key] = kept

@@ -22,7 +22,7 @@ NOTICE = 500
 """A correction is announced in the title, or in so many characters at either end of the text."""
 
 
-class Notice(StrEnum):
+class NoticeKind(StrEnum):
     """What an outlet says about its own article."""
 
     CORRECTION = "correction"
@@ -30,9 +30,9 @@ class Notice(StrEnum):
     RETRACTION = "retraction"
 
 
-_NOTICES: tuple[tuple[Notice, tuple[str, ...]], ...] = (
+_NOTICES: tuple[tuple[NoticeKind, tuple[str, ...]], ...] = (
     (
-        Notice.RETRACTION,
+        NoticeKind.RETRACTION,
         (
             r"retract(?:ion|ed|s)", r"(?:story|article|report)\s+(?:has been |is |was )?withdrawn", r"kill notice",
             r"rétractation", r"article retiré", r"zurückgezogen(?:er|e)?\s+(?:artikel|bericht|meldung)",
@@ -43,7 +43,7 @@ _NOTICES: tuple[tuple[Notice, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        Notice.CORRECTION,
+        NoticeKind.CORRECTION,
         (
             r"correct(?:ion|s|ed)\s*[:;(\[—–-]", r"[(\[]\s*correct(?:s|ed|ion)\b", r"^correct(?:ion|ed)\b",
             r"this (?:article|story|report|post|piece|version)[^.]{0,60}(?:has been|was) (?:corrected|amended)",
@@ -59,7 +59,7 @@ _NOTICES: tuple[tuple[Notice, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        Notice.CLARIFICATION,
+        NoticeKind.CLARIFICATION,
         (
             r"clarif(?:ication|ies|ied)\s*[:;(\[—–-]", r"^clarification\b", r"(?:updated|amended) to clarify",
             r"klarstellung",
@@ -77,17 +77,17 @@ _WORD = re.compile(r"\s*(?:\w+(?:[^\w\s]+\w+)*|[^\w\s])")
 DiffKind = Literal["same", "added", "removed"]
 
 
-def notice(title: str, text: str) -> Notice | None:
+def notice(title: str, text: str) -> NoticeKind | None:
     """What the outlet announces about the article: a retraction before a correction before a clarification."""
     places = (title, text[:NOTICE], text[-NOTICE:])
     for kind, pattern in _PATTERNS:
         for place in places:
-            if pattern.search(place) and not (kind is Notice.RETRACTION and _RETRACTION_OF_OTHERS.search(place)):
+            if pattern.search(place) and not (kind is NoticeKind.RETRACTION and _RETRACTION_OF_OTHERS.search(place)):
                 return kind
     return None
 
 
-def told_edits(before: str, after: str) -> tuple[Edit, ...]:
+def readable_edits(before: str, after: str) -> tuple[Edit, ...]:
     """The edits between two texts that a reader can follow; none where so much differs that it is another text.
 
     Paragraphs are compared first: that is quick, and leaves little to compare word by word.

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from delivery.feedback import DONE, UNDO, WILL, obey
+from delivery.feedback import DONE, UNDO, WILL, apply_link
 from delivery.links import Link, LinkError, Links
 from jobs.context import Context
 from newswatch.errors import ConfigError, StoreError
@@ -50,7 +50,7 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
     def act(token: str) -> HTMLResponse:
         link = links().read(token)
         here = context()
-        obey(here.es, here.names, link, here.clock())
+        apply_link(here.es, here.names, link, here.clock())
         undo = UNDO.get(link.action)
         if undo is None:
             return _page(DONE[link.action], _about(link))

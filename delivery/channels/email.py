@@ -13,7 +13,7 @@ from jinja2 import Environment
 from delivery.channels.channel import Channel, Rendered
 from delivery.channels.email_address import mail_address
 from delivery.channels.email_smtp import Mailer
-from delivery.message import Message, Notice, Stories
+from delivery.message import Message, Notice, StoryList
 from delivery.plain_text import environment, plain_text, shown
 from delivery.words import one_line
 from newswatch.settings import Settings
@@ -50,7 +50,7 @@ def written(message: Message, settings: Settings) -> EmailMessage:
     if message.thread:
         mail["In-Reply-To"] = message.thread[-1]
         mail["References"] = " ".join(message.thread)
-    if isinstance(message.body, Stories):
+    if isinstance(message.body, StoryList):
         _list_headers(mail, message.body, _domain(sender))
     mail.set_content(plain_text(message), charset="utf-8")
     mail.add_alternative(html(message, settings), subtype="html", charset="utf-8")
@@ -61,7 +61,7 @@ def _domain(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-def _list_headers(mail: EmailMessage, body: Stories, domain: str) -> None:
+def _list_headers(mail: EmailMessage, body: StoryList, domain: str) -> None:
     # RFC 2919: one list for each saved search; a mail of several is of the list of all.
     list_name = next(iter(body.watched_by)) if len(body.watched_by) == 1 else "all"
     mail["List-Id"] = f"<{list_name}.newswatch.{domain}>"

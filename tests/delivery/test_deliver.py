@@ -19,7 +19,7 @@ from delivery.channels.email import EMAIL
 from delivery.deliver import DeliverReport, deliver
 from delivery.due import LEASE
 from delivery.mailbox import Mailboxes
-from delivery.outbox import Outbox, OweReport
+from delivery.outbox import EnqueueReport, Outbox
 from embedded.processes import free_port
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -53,12 +53,12 @@ class Desk:
         for search in searches:
             saved.save(search, by="test", now=NOW)
 
-    def owe(self, *articles: Article, now: datetime = NOW) -> OweReport:
+    def owe(self, *articles: Article, now: datetime = NOW) -> EnqueueReport:
         batch = self.press.publish(*articles, now=now)
         searches = SavedSearches(self.press.es, self.press.names).enabled(now=now)
         report = match_batch(self.press.es, self.press.names, batch, searches)
         assert not report.failed
-        return self.outbox.owe(report.matches, searches, now)
+        return self.outbox.enqueue(report.matches, searches, now)
 
     def deliver(self, now: datetime = NOW, **changes: object) -> DeliverReport:
         settings = self.settings.model_copy(update=changes)
@@ -81,7 +81,7 @@ def told(messages: Iterable[EmailMessage]) -> list[list[str]]:
 
 def test_one_story_one_mail(desk: Desk, office: PostOffice) -> None:
     desk.save(a_search("ice", "glacier"))
-    assert desk.owe(a_story(1), a_story(2)) == OweReport(created=1, existing=0)
+    assert desk.owe(a_story(1), a_story(2)) == EnqueueReport(created=1, existing=0)
     assert desk.deliver().sent == 1
     (message,) = office.to(ANN)
     assert message["Subject"] == "A new glacier is agreed, plan 1"
