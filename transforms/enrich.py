@@ -24,8 +24,7 @@ def enrich(article: Article, tagger: Tagger) -> Article:
         problems=tuple(dict.fromkeys((*article.problems, *tagged.problems))),
         language=language,
         tags=tagged.tags,
-        entities=tagged.entities
-%%%,
+        entities=tagged.entities,
         text_hash=text_hash(article.title, article.text),
         provenance=replace(article.provenance, taxonomy=tagger.taxonomy.version),
         agency=article.agency or agency(article.text or article.summary, article.authors),

@@ -39,8 +39,8 @@ SPACELESS = "\u0e01-\u0e4e\u0e81-\u0ecd\u1000-\u103e\u1780-\u17d3"
 PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{SPACELESS}]{_ZWSP})(?=[{SPACELESS}])"
 """Invisible characters that separate words, as a regular expression for both Python and Java. The zero-width non-joiner
 separates words in Persian, Urdu and Kurdish (می‌خواهد is also written with a space); in Hindi it only changes how
-letters are drawn. The zero-width space separates words in Thai, Lao, Burmese and Khmer; elsewhere it only allows a line break
-inside a word."""
+letters are drawn. The zero-width space separates words in Thai, Lao, Burmese and Khmer; elsewhere it only allows a
+line break inside a word."""
 HEBREW = "\u05d0-\u05ea"
 _MARK = f"[\"'{re.escape(APOSTROPHES + QUOTATION_MARKS)}]"
 AMID_HEBREW = f"{_MARK}(?:(?<=[{HEBREW}]{_MARK})(?={_MARK}?[{HEBREW}])|(?<=[{HEBREW}]{_MARK}{_MARK})(?=[{HEBREW}]))"

@@ -91,22 +91,22 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, line:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("needs: [war]", "needs: [peace]", "names the context 'peace'"),
-        ("needs: [war]", "raised: {weight: 0.9, needs: [peace]}", "names the context 'peace'"),
-        ("needs: [war]", "raised: {weight: 0.9, needs: [war], unless: [peace]}", "names the context 'peace'"),
+        ("needs: [war]", "needs: [peace]", "refers to the context 'peace'"),
+        ("needs: [war]", "raised: {weight: 0.9, needs: [peace]}", "refers to the context 'peace'"),
+        ("needs: [war]", "raised: {weight: 0.9, needs: [war], unless: [peace]}", "refers to the context 'peace'"),
         ("needs: [war]", "raised: {weight: 0.4, needs: [war]}", "`raised` stands beside a smaller weight"),
         ("needs: [war]", "needs: [war]\n        raised: {weight: 0.9, needs: [war]}", "without `needs`"),
         ("weight: 0.5\n        needs: [war]", "weight: 0\n        raised: {weight: 1, needs: [war]}", "above 0"),
-        ("topics: {nato: 1}", "topics: {nato/kosovo: 1}", "no topic or sub-topic"),
+        ("topics: {nato: 1}", "topics: {nato/kosovo: 1}", "not a topic or sub-topic"),
         (
             "      any: {bias: -1",
             "      sentence: {cues: {peace: 1}}\n      any: {bias: -1",
-            "names the context 'peace'",
+            "refers to the context 'peace'",
         ),
         (
             "      any: {bias: -1",
             "      sentence: {beside: {peace: 1}}\n      any: {bias: -1",
-            "names the context 'peace'",
+            "refers to the context 'peace'",
         ),
         (
             "[{case: true, terms",
