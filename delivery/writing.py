@@ -1,4 +1,4 @@
-"""From a planned mail to the message that a channel is given: what happened, who says so, why it is sent. Pure."""
+"""Turns a planned mail into a channel-independent message: what happened, who reports it, why it is sent. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from delivery.words import one_line, shortened
 from newswatch.settings import Settings
 
 _SUBJECT = 150
-"""Characters of a subject that a list of mails can show; the message itself has the whole title."""
+"""Maximum characters of a subject, as a list of mails can show them; the message has the whole title."""
 
 
 def message_of(mail: Mail, stories: Sequence[MailStory], settings: Settings, links: Links, *, now: datetime) -> Message:
-    """The message that tells `stories`, which are those of `mail` that can be told; its key is the mail's."""
+    """The message with `stories`, which are the sendable stories of `mail`; it has the mail's key."""
     ordered = sorted(stories, key=_by_weight) if mail.kind == "digest" else list(stories)
     names = _names(mail)
 
-    def url(action: Action, alert_ids: str) -> str:
-        return links.url(Link(action, mail.recipient, alert_ids))
+    def url(action: Action, saved_search_ids: str) -> str:
+        return links.url(Link(action, mail.recipient, saved_search_ids))
 
     body = StoryList(
         kind=mail.kind,
@@ -46,7 +46,7 @@ def message_of(mail: Mail, stories: Sequence[MailStory], settings: Settings, lin
 
 
 def _names(mail: Mail) -> dict[str, str]:
-    """Id → name of every saved search that the mail answers."""
+    """Id → name of every saved search that the mail is for."""
     return {d.alert_id: one_line(d.alert_name) for d in mail.deliveries}
 
 
@@ -55,8 +55,8 @@ def subject(mail: Mail, stories: Sequence[MailStory]) -> str:
     first = stories[0]
     title = headline(first)
     if mail.kind == "reply":
-        told = mail.thread_subject or shortened(title, _SUBJECT)
-        return told if told.startswith("Re: ") else f"Re: {told}"
+        former = mail.thread_subject or shortened(title, _SUBJECT)
+        return former if former.startswith("Re: ") else f"Re: {former}"
     if mail.kind == "story":
         return shortened(title, _SUBJECT)
     names = ", ".join(_names(mail).values())
@@ -80,7 +80,7 @@ def _period(mail: Mail) -> str:
 
 
 def _by_weight(story: MailStory) -> tuple[int, float]:
-    """What most sources report comes first; then the newest."""
+    """Sort key: stories with most sources first, then the newest."""
     moment = (
         story.article.published or story.article.first_seen if story.article else story.item.deliveries[0].created_at
     )

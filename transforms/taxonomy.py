@@ -201,7 +201,7 @@ class Topic(_Part):
 
 
 class Period(_Part):
-    """A period: its first day and the first day after it. Without `from` it has no beginning, without `until` no end."""
+    """A period: first day, and first day after it. Without `from` it has no beginning; without `until`, no end."""
 
     begin: date | None = Field(default=None, alias="from")
     until: date | None = None

@@ -1,4 +1,4 @@
-"""The one rule for mail addresses: of recipients, of the operator, of the sender."""
+"""Validates every mail address: recipients', the operator's and the sender's."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ from email_validator import EmailNotValidError, validate_email
 from newswatch.texts import cut_short
 
 MOST_CHARS: Final = 1_000
-"""A longer text is not looked at: no address has more than 254 octets (RFC 5321, RFC 3696 erratum 1690)."""
+"""Longer texts are refused unparsed: an address has at most 254 octets (RFC 5321, RFC 3696 erratum 1690)."""
 _SHOWN_CHARS: Final = 100
-"""Characters of a refused text that the error repeats."""
+"""Maximum characters of a refused text that the error quotes."""
 _SPECIAL: Final = frozenset(("arpa", "invalid", "local", "localhost", "onion", "test"))
-"""Top-level names that `email_validator` refuses, as nobody reaches them from the internet; a mail server of one's own
-serves them."""
+"""Top-level domains that `email_validator` refuses because the internet can't reach them; a private mail server can."""
 
 
 def mail_address(text: str) -> str:
-    """`text` as the address to send to: blanks around it dropped, the domain in lower case and in ASCII (`xn--…`).
+    """The address in `text`: without surrounding blanks, its domain in lower case and ASCII (`xn--…`).
 
-    What comes back fits into a header (RFC 5322) and into an SMTP command (RFC 5321) as it is: its local part is a
-    dot-atom of ASCII characters that no mail program takes for an encoded word (RFC 2047).
+    The result can be used unchanged in a header (RFC 5322) and in an SMTP command (RFC 5321): its local part is a
+    dot-atom of ASCII characters that no mail program decodes as an encoded word (RFC 2047).
 
     Raises:
-        ValueError: it is no such address; the message says what is wrong with it.
+        ValueError: it is not a mail address; the message says what is wrong with it.
     """
     plain = text.strip(" \t\r\n")
     if len(plain) > MOST_CHARS:
-        raise _refused(text, f"it has {len(plain)} characters, 254 are possible")
+        raise _refused(text, f"it has {len(plain)} characters, the maximum is 254")
     _refuse_encoded_words(text, plain)
     local, at, domain = plain.rpartition("@")
     host, dot, top = domain.rpartition(".")
     if top.isdecimal():
         raise _refused(text, "its domain is a number")
     special = top.lower() in _SPECIAL
-    # A name of the same length stands in for one that the library refuses, so that lengths are counted right.
+    # Replace a domain that the library refuses with one of the same length, so that its length checks still apply.
     stand_in = f"{local}{at}{host}{dot}{'x' * len(top)}" if special else plain
     try:
         checked = validate_email(
@@ -47,15 +46,15 @@ def mail_address(text: str) -> str:
         )
     except EmailNotValidError as error:
         raise _refused(text, str(error).rstrip(".")) from error
-    found = f"{checked.local_part}@{checked.ascii_domain}"
-    return found[: -len(top)] + top.lower() if special else found
+    address = f"{checked.local_part}@{checked.ascii_domain}"
+    return address[: -len(top)] + top.lower() if special else address
 
 
 def _refuse_encoded_words(text: str, plain: str) -> None:
     """Raise a ValueError for `=?`: Python's `email` decodes `a=?utf-8?q?=40b?=@c.example` to two at-signs."""
     if "=?" in plain:
-        raise _refused(text, 'it holds "=?", which mail programs take for the beginning of an encoded word')
+        raise _refused(text, 'it contains "=?", which mail programs decode as the beginning of an encoded word')
 
 
 def _refused(text: str, why: str) -> ValueError:
-    return ValueError(f"{cut_short(text, _SHOWN_CHARS)!r} is no mail address: {why}")
+    return ValueError(f"{cut_short(text, _SHOWN_CHARS)!r} is not a mail address: {why}")

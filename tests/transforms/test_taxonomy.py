@@ -66,7 +66,7 @@ def test_every_edit_is_another_version_and_none_is_the_same(tmp_path: Path) -> N
     [
         ("weight: 0.5", "weight: 7", 14, "less than or equal to 3"),
         ("needs: [war]", "neds: [war]", 15, "Extra inputs are not permitted"),
-        ("en: [nato (summit", "xx: [nato (summit", 21, "no language of the taxonomy"),
+        ("en: [nato (summit", "xx: [nato (summit", 21, "not a language of the taxonomy"),
         ("nato (summit/summits)", "nato (summit/summits", 21, "brackets come in pairs"),
         ('"alliance*"', '"al*iance"', 16, "a star ends a word"),
         ("type: mission", "type: misison", 25, "Input should be"),
