@@ -1,4 +1,4 @@
-"""One story of a message: title, quotes, facts and links, as every channel shows them. Pure."""
+"""Prepares a story for a message: title, quotes, facts and links, independent of the channel. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from newswatch.topics import tag_path
 from search.highlight import joined
 
 _HEADLINE = 1_000
-"""Characters of a headline that a message shows; what is longer is cut and marked as cut."""
+"""Maximum characters of a headline; a longer one is cut and ends in "…"."""
 _LEAD = 280
 _CONTEXT = 60
-"""Characters shown on either side of a tag's evidence."""
+"""Maximum characters shown on either side of a tag's evidence."""
 KIBANA_ARTICLES = "19f5d989-7741-577c-8665-2b2331a991da"
-"""The data view of the articles in Kibana, as `kibana.build` names it: without it Discover takes the one last used."""
+"""Id of the articles' data view, as in `kibana.build`; without it Discover opens the last used data view."""
 _RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
 LABELS = {
     "correction": "Correction",
@@ -34,23 +34,23 @@ LABELS = {
     "story": "",
     **{kind.name: kind.label for kind in EVENT_KINDS},
 }
-"""Kind of delivery → what a message calls it."""
+"""Kind of delivery → its label in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailStory:
-    """A story to be told: the item of the mail, its article (none for an event), and how many say so."""
+    """A story to send: the item of the mail, its article (none for an event), and how many sources report it."""
 
     item: MailItem
     article: Article | None
     sources: int
-    """Independent ones."""
+    """Number of independent sources."""
     others: tuple[Article, ...] = ()
-    """More articles on it that are told with it."""
+    """Further articles on the story that the same mail shows."""
 
 
 def story_view(story: MailStory, recipient: str, settings: Settings, links: Links) -> StoryView:
-    """The story as `recipient` is told it."""
+    """The story as `recipient` sees it, with links signed for that recipient."""
     item, title = story.item, headline(story)
     passages = _passages(item)
     quotes = tuple(_quote(passage) for passage in passages if passage.field != "title")
@@ -69,9 +69,9 @@ def story_view(story: MailStory, recipient: str, settings: Settings, links: Link
 
 
 def headline(story: MailStory) -> str:
-    """The story's title on one line, or what tells the event; never empty."""
-    told = next((d.headline for d in story.item.deliveries if d.headline), "")
-    return _shown(told or (story.article.title if story.article else "")) or "(no title)"
+    """The story's title on one line, or the headline of its event; never empty."""
+    event = next((d.headline for d in story.item.deliveries if d.headline), "")
+    return _shown(event or (story.article.title if story.article else "")) or "(no title)"
 
 
 def _shown(title: str) -> str:
@@ -79,7 +79,7 @@ def _shown(title: str) -> str:
 
 
 def _title(title: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
-    """The title, marked where a saved search matches it; a passage of a title that has changed since is left out."""
+    """The title, highlighted where a saved search matches it. A passage of a former title is ignored."""
     marked = next((p for p in passages if p.field == "title" and one_line(p.text) == title), None)
     return _pieces(marked) if marked else (Piece(title, marked=False),)
 
@@ -108,16 +108,16 @@ def _other(article: Article) -> OtherView:
 
 
 def _answers(item: MailItem, recipient: str, links: Links) -> AnswerLinks:
-    alerts = ",".join(dict.fromkeys(d.alert_id for d in item.deliveries))
+    saved_search_ids = ",".join(dict.fromkeys(d.alert_id for d in item.deliveries))
 
-    def say(action: Action) -> str:
-        return links.url(Link(action, recipient, alerts, item.story_id, item.article_id))
+    def url(action: Action) -> str:
+        return links.url(Link(action, recipient, saved_search_ids, item.story_id, item.article_id))
 
-    return AnswerLinks(relevant=say("relevant"), not_relevant=say("not-relevant"), enough=say("ack"))
+    return AnswerLinks(relevant=url("relevant"), not_relevant=url("not-relevant"), enough=url("ack"))
 
 
 def _passages(item: MailItem) -> list[Passage]:
-    """The passages of all its saved searches, each text once, with the marks of all."""
+    """The passages of all saved searches of the item. Equal texts are merged with their marks."""
     marks: dict[tuple[str, str], list[tuple[int, int]]] = {}
     texts: dict[tuple[str, str], Passage] = {}
     for passage in (p for d in item.deliveries for p in d.passages):
@@ -132,14 +132,14 @@ def _quote(passage: Passage) -> Quote:
 
 
 def _pieces(passage: Passage) -> tuple[Piece, ...]:
-    pieces, at = [], 0
+    pieces, position = [], 0
     for start, end in passage.marks:
         pieces += [
-            Piece(visible(passage.text[at:start]), marked=False),
+            Piece(visible(passage.text[position:start]), marked=False),
             Piece(visible(passage.text[start:end]), marked=True),
         ]
-        at = end
-    pieces.append(Piece(visible(passage.text[at:]), marked=False))
+        position = end
+    pieces.append(Piece(visible(passage.text[position:]), marked=False))
     return tuple(piece for piece in pieces if piece.text)
 
 
@@ -148,7 +148,7 @@ def _lead(article: Article) -> str:
 
 
 def _ordered(tags: Sequence[Tag]) -> list[Tag]:
-    """Main ones first, then by score, a topic before its sub-topics."""
+    """The tags sorted: `main` first, then by score, a topic before its sub-topics."""
     return sorted(tags, key=lambda tag: (tag.level != "main", -tag.score, tag.tag))
 
 
@@ -161,7 +161,7 @@ def _tag(tag: Tag, article: Article) -> TagView:
 
 
 def in_context(evidence: Evidence, article: Article) -> Passage:
-    """The evidence with some words on either side; alone, if the article has changed since."""
+    """The evidence with some words of context on either side; without context if the article has changed since."""
     text: str = getattr(article, evidence.field)
     if text[evidence.start : evidence.end] != evidence.text:
         return Passage(evidence.field, evidence.text, ((0, len(evidence.text)),))
@@ -180,7 +180,7 @@ def _news_url(story_id: str, settings: Settings) -> str | None:
 
 
 def _kibana_url(story_id: str, settings: Settings) -> str | None:
-    """Discover on the story, over all that is kept, in our data view; in Kibana's own notation (rison)."""
+    """A link to the story in Kibana's Discover over the whole retention time, encoded as Rison; None without Kibana."""
     if not settings.kibana_url:
         return None
     view = f"dataSource:(dataViewId:'{KIBANA_ARTICLES}',type:dataView)"

@@ -54,7 +54,7 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
         undo = UNDO.get(link.action)
         if undo is None:
             return _page(DONE[link.action], _about(link))
-        back = Link(undo, link.recipient, link.alert_id, link.story_id, link.article_id)
+        back = Link(undo, link.recipient, link.saved_search_ids, link.story_id, link.article_id)
         return _page(DONE[link.action], _about(link), links().token(back), WILL[undo])
 
     @app.exception_handler(LinkError)
@@ -86,7 +86,7 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
 def _about(link: Link) -> str:
     if link.action in ("relevant", "not-relevant", "ack"):
         return f"For {link.recipient}."
-    alerts = "every saved search" if link.alert_id == "*" else link.alert_id.replace(",", ", ")
+    alerts = "every saved search" if link.saved_search_ids == "*" else link.saved_search_ids.replace(",", ", ")
     return f"For {link.recipient}: {alerts}."
 
 

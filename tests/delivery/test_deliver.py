@@ -220,7 +220,7 @@ def test_recipient_put_off_for_days_is_given_up_and_told(desk: Desk, office: Pos
     assert desk.deliver(NOW + timedelta(days=5, hours=1)).failed == 1
     found = desk.delivery(f"all~{a_story(1).story_id}")
     assert found.state is DeliveryState.FAILED
-    assert found.refused == (f"{ANN}: given up since 2026-03-04: 452 mailbox full",)
+    assert found.refused == (f"{ANN}: given up, refused since 2026-03-04: 452 mailbox full",)
 
 
 def test_server_down_for_hours_loses_nothing_and_does_not_flood(desk: Desk, office: PostOffice) -> None:

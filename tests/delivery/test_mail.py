@@ -96,7 +96,7 @@ def test_headers() -> None:
 def test_unsubscribe_link_says_what_and_who() -> None:
     message = told(an_article())
     link = LINKS.read(str(message["List-Unsubscribe"]).strip("<>").rpartition("/")[2])
-    assert (link.action, link.recipient, link.alert_id) == ("unsubscribe", ANN, "ice")
+    assert (link.action, link.recipient, link.saved_search_ids) == ("unsubscribe", ANN, "ice")
 
 
 def test_reply_keeps_the_thread() -> None:
