@@ -70,7 +70,7 @@ class Dialogue:
         """
         self._heard += octets
         if self._heard > MOST_HEARD:
-            raise self._ended(f"its answers exceed {MOST_HEARD} octets")
+            raise self._ended(f"its answers have more than {MOST_HEARD} octets")
 
     def _ended(self, why: str) -> TooLongError:
         self.fault = why
