@@ -476,7 +476,7 @@ def unmute(
     saved.save(replace(saved.get(saved_search_id), mute_until=None), by=_who(), now=now)
     out.print(f"[bold]{escape(saved_search_id)}[/] mails again.")
     if missed:
-        count = Outbox(context.es, context.names).revive(saved_search_id, now)
+        count = Outbox(context.es, context.names).requeue(saved_search_id, now)
         out.print(f"{_stories(count)} that it had missed {'is' if count == 1 else 'are'} in the outbox again.")
 
 
@@ -511,7 +511,7 @@ def catch_up(
     stories = len({match.story_id for match in matches})
     if stories > MANY and not yes:
         typer.confirm(f"It matches {_stories(stories)}. Mail them all?", abort=True, err=True)
-    owed = Outbox(context.es, context.names).owe(matches, [search], now)
+    owed = Outbox(context.es, context.names).enqueue(matches, [search], now)
     readers = escape(", ".join(search.recipients))
     out.print(f"{_stories(owed.created)} since {start:%d %b %Y %H:%M} UTC will be mailed to {readers}.")
 
@@ -528,7 +528,7 @@ def ack(
     """Send a recipient no more mails on a story, except corrections."""
     from alerts.saved import UsageError
     from delivery.channels.registry import parse_address
-    from delivery.feedback import obey
+    from delivery.feedback import apply_link
     from delivery.links import Link
     from newswatch.errors import NewswatchError
     from store.articles import ArticleStore
@@ -543,7 +543,7 @@ def ack(
     if article is None:
         raise NewswatchError("That article was never indexed.")
     story_id = article.story_id or article.id
-    obey(context.es, context.names, Link("ack", recipient, "*", story_id, article.id), context.clock())
+    apply_link(context.es, context.names, Link("ack", recipient, "*", story_id, article.id), context.clock())
     out.print(
         f"{escape(recipient)} gets no more mails on “{escape(article.title)}”, except corrections.", soft_wrap=True
     )

@@ -1,1 +1,1 @@
-"""From a match to the mail: the outbox, who is due, mails and how they are sent, what readers answer."""
+"""Delivers matches to readers: the outbox, scheduling of recipients, composing and sending mails, readers' feedback."""

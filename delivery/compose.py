@@ -1,4 +1,4 @@
-"""Which mails a recipient gets of what is owed to them. Pure."""
+"""Plans which mails a recipient gets for the deliveries in the outbox. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 
 STORIES_PER_MAIL: Final = 500
-"""More stories than that are told by several mails: no server takes one of 10,000."""
+"""Maximum stories in a mail; more are split into several mails, because no server accepts a mail with 10,000."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _REPLIES = 3
-"""More replies at once than these go as one mail: a server that was down must not flood anybody."""
+"""Maximum separate replies at once. More go into one mail, so that nobody is flooded after an outage."""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MailItem:
     """One story in a mail, with every saved search of the recipient that it matches."""
 
     story_id: str
@@ -32,88 +32,91 @@ class Item:
 
     @property
     def kind(self) -> str:
-        """What is told of it: the gravest of its deliveries."""
+        """The gravest kind of its deliveries."""
         return min((d.kind for d in self.deliveries), key=KINDS.index)
 
     @property
     def article_id(self) -> str:
-        """The article that tells the story: the first there was, or the newest where only later ones are told."""
-        told = [d.article_id for d in self.deliveries if d.kind == self.kind]
-        return told[0] if self.kind == "story" else told[-1]
+        """The article that represents the story: the first one for a new story, else the newest."""
+        ids = [d.article_id for d in self.deliveries if d.kind == self.kind]
+        return ids[0] if self.kind == "story" else ids[-1]
 
     @property
     def other_article_ids(self) -> tuple[str, ...]:
-        """The other articles on the story that are told with it."""
+        """The other articles on the story in the same mail."""
         others = (d.article_id for d in self.deliveries if d.article_id != self.article_id)
         return tuple(dict.fromkeys(others))
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail to one recipient, by whichever channel, before it is written."""
+    """One mail to one recipient before it is written, independent of the channel."""
 
     recipient: str
     kind: MessageKind
-    items: tuple[Item, ...]
+    items: tuple[MailItem, ...]
     key: str
-    """The idempotency key: the same whenever the mail is made again."""
+    """The idempotency key, which stays the same if the mail is made again."""
     reference: str = ""
-    """What the channel called it when it was begun before."""
+    """The channel's name for the mail from an earlier attempt; empty on the first attempt."""
     thread: tuple[str, ...] = ()
-    """References of the mails on the story, oldest first; the last is replied to."""
+    """References of the mails on the story, oldest first; the mail replies to the last."""
     thread_subject: str = ""
-    """What the thread's first mail was called."""
+    """Subject of the first mail of the thread."""
     again: bool = False
-    """Begun before, so that it may have been taken: it stays this mail until the channel has said yes or no."""
+    """The mail was begun before and may have been accepted, so it stays unchanged until the channel accepts or refuses
+    it."""
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        """All that this mail settles."""
+        """All deliveries that this mail carries."""
         return tuple(d for item in self.items for d in item.deliveries)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do for one recipient now."""
+class MailPlan:
+    """The mails to send to a recipient now, and the deliveries that are suppressed or wait."""
 
     mails: tuple[Mail, ...] = ()
     suppressed: Mapping[str, str] = field(default_factory=dict)
-    """Delivery id → the rule that keeps it from being sent."""
+    """Delivery id → the rule that suppresses it."""
     later: datetime | None = None
-    """When the first of what is held back becomes due."""
+    """When the first waiting delivery becomes due."""
 
 
 def plan(
     box: Mailbox,
-    owed: Sequence[Delivery],
-    told: Mapping[str, Sequence[Sent]],
+    waiting: Sequence[Delivery],
+    sent: Mapping[str, Sequence[Sent]],
     searches: Mapping[str, SavedSearch],
     *,
     now: datetime,
     group: timedelta,
     threads: bool = True,
-) -> Plan:
-    """The mails for `box` out of everything that waits for it, due or not.
+) -> MailPlan:
+    """The mails for `box` from all its `waiting` deliveries, due or not; `sent` has the earlier mails of each story.
 
-    Due stories make one mail; whatever else is owed of the same story goes with it, so that a recipient gets one mail
-    on a story with every saved search named. Stories told before are replies in their thread, if the channel has
-    `threads`; else they come as any others. A mail that was begun (its deliveries carry its key) is made as it was.
+    Due stories are grouped into one mail. Other deliveries on the same story join it, so that a recipient gets one mail
+    on a story that names every saved search. News on a story that was sent before replies in its thread if the channel
+    has `threads`; otherwise it is sent like other stories. A mail that was begun (its deliveries carry its key) is made
+    again unchanged.
     """
-    suppressed = {d.id: rule for d in owed if (rule := _rule(box, d, searches, now))}
-    open_ = [d for d in owed if d.id not in suppressed]
+    rules = ((d.id, _rule(box, d, searches, now)) for d in waiting)
+    suppressed = {delivery_id: rule for delivery_id, rule in rules if rule}
+    open_ = [d for d in waiting if d.id not in suppressed]
     if box.retry_at and box.retry_at > now:
-        return Plan((), suppressed, box.retry_at)
+        return MailPlan((), suppressed, box.retry_at)
     begun, fresh = _begun(box.address, open_)
-    threaded = told if threads else {}
+    threaded = sent if threads else {}
     due, later = _due(box, fresh, searches, now, group)
     stories = {d.story_id for d in due}
     with_them = [d for d in fresh if d.story_id in stories]
     mails = [*_resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
-    return Plan(tuple(mails), suppressed, min(later, default=None))
+    return MailPlan(tuple(mails), suppressed, min(later, default=None))
 
 
 def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime) -> str | None:
-    """Why a delivery must not be sent."""
+    """The rule that suppresses a delivery; None if it may be sent."""
     if delivery.alert_id in box.unsubscribed or "*" in box.unsubscribed:
         return "the recipient has unsubscribed"
     muted = box.muted.get(delivery.alert_id)
@@ -125,11 +128,11 @@ def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch],
     return mute_rule(search, now) if search else None
 
 
-def _begun(recipient: str, owed: Sequence[Delivery]) -> tuple[dict[str, list[Delivery]], list[Delivery]]:
-    """Key → the deliveries of a mail that may or may not have gone out; and all the others."""
+def _begun(recipient: str, waiting: Sequence[Delivery]) -> tuple[dict[str, list[Delivery]], list[Delivery]]:
+    """Key → the deliveries of a mail that was begun and may have been sent; and all other deliveries."""
     begun: dict[str, list[Delivery]] = {}
     fresh = []
-    for delivery in owed:
+    for delivery in waiting:
         key = outcome_for(delivery, recipient).key
         if key:
             begun.setdefault(key, []).append(delivery)
@@ -139,11 +142,11 @@ def _begun(recipient: str, owed: Sequence[Delivery]) -> tuple[dict[str, list[Del
 
 
 def _due(
-    box: Mailbox, owed: Sequence[Delivery], searches: Mapping[str, SavedSearch], now: datetime, group: timedelta
+    box: Mailbox, waiting: Sequence[Delivery], searches: Mapping[str, SavedSearch], now: datetime, group: timedelta
 ) -> tuple[list[Delivery], list[datetime]]:
-    """What is to be sent now, and when the rest will be."""
+    """The deliveries that are due now, and the times when the others will be."""
     due, later = [], []
-    for delivery in owed:
+    for delivery in waiting:
         moment = _due_at(box, delivery, searches, now, group)
         if moment <= now:
             due.append(delivery)
@@ -157,16 +160,16 @@ def _due_at(
 ) -> datetime:
     digest = schedule.parse(delivery.schedule).digest
     start = delivery.not_before or delivery.created_at
-    # An instant mail waits for nothing: a start in the future is of a clock that went back since.
+    # An instant mail never waits: a start in the future was written before the clock was set back.
     moments = [start if digest else min(start, now), throttled_until(box, delivery.alert_id, searches)]
     if box.last_sent_at and not digest:
         moments.append(box.last_sent_at + group)
     return max(moments)
 
 
-def throttled_until(box: Mailbox, alert_id: str, searches: Mapping[str, SavedSearch]) -> datetime:
-    """Before when a saved search mails the recipient nothing more; long ago if it is not throttled. Pure."""
-    search, last = searches.get(alert_id), box.last_by_alert.get(alert_id)
+def throttled_until(box: Mailbox, saved_search_id: str, searches: Mapping[str, SavedSearch]) -> datetime:
+    """When a saved search may next mail the recipient; a time long past if it is not throttled. Pure."""
+    search, last = searches.get(saved_search_id), box.last_by_alert.get(saved_search_id)
     if not (search and search.throttle_s and last):
         return _LONG_AGO
     try:
@@ -178,66 +181,66 @@ def throttled_until(box: Mailbox, alert_id: str, searches: Mapping[str, SavedSea
 def try_out(
     box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], *, now: datetime, group: timedelta
 ) -> Delivery:
-    """The delivery, if it can be planned at all: one that a user has edited to nonsense raises here. Pure."""
+    """The delivery, if it can be planned. Raises for a document that a user's edit has made invalid. Pure."""
     _rule(box, delivery, searches, now)
     schedule.parse(delivery.schedule)
     _due_at(box, delivery, searches, now, group) <= now  # noqa: B015 - a time without a zone can't be compared
     return delivery
 
 
-def _mails(recipient: str, deliveries: Sequence[Delivery], told: Mapping[str, Sequence[Sent]]) -> list[Mail]:
+def _mails(recipient: str, deliveries: Sequence[Delivery], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
     items = _items(deliveries)
-    replies = [item for item in items if told.get(item.story_id)]
+    replies = [item for item in items if sent.get(item.story_id)]
     if len(replies) > _REPLIES:
         replies = []
     fresh = [item for item in items if item not in replies]
     instant = [item for item in fresh if not _is_digest(item)]
     digest = [item for item in fresh if _is_digest(item)]
-    mails = [_mail(recipient, "reply", [item], told) for item in replies]
+    mails = [_mail(recipient, "reply", [item], sent) for item in replies]
     for kind, part in (*_parted("group", instant), *_parted("digest", digest)):
         alone = kind == "group" and len(part) == 1
-        mails += [_mail(recipient, "story" if alone else kind, part, told)]
+        mails.append(_mail(recipient, "story" if alone else kind, part, sent))
     return mails
 
 
-def _parted(kind: MessageKind, items: Sequence[Item]) -> list[tuple[MessageKind, Sequence[Item]]]:
-    return [(kind, items[at : at + STORIES_PER_MAIL]) for at in range(0, len(items), STORIES_PER_MAIL)]
+def _parted(kind: MessageKind, items: Sequence[MailItem]) -> list[tuple[MessageKind, Sequence[MailItem]]]:
+    return [(kind, items[start : start + STORIES_PER_MAIL]) for start in range(0, len(items), STORIES_PER_MAIL)]
 
 
-def _items(deliveries: Sequence[Delivery]) -> list[Item]:
-    """One item for each story, in the order in which the stories came."""
+def _items(deliveries: Sequence[Delivery]) -> list[MailItem]:
+    """One item for each story, in order of arrival."""
     stories: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
         stories.setdefault(delivery.story_id, []).append(delivery)
-    return [Item(story_id, tuple(found)) for story_id, found in stories.items()]
+    return [MailItem(story_id, tuple(of_story)) for story_id, of_story in stories.items()]
 
 
-def _is_digest(item: Item) -> bool:
-    """A story of which nothing is instant."""
+def _is_digest(item: MailItem) -> bool:
+    """Whether none of the item's deliveries is instant."""
     return all(schedule.parse(d.schedule).digest for d in item.deliveries)
 
 
-def _mail(recipient: str, kind: MessageKind, items: Sequence[Item], told: Mapping[str, Sequence[Sent]]) -> Mail:
+def _mail(recipient: str, kind: MessageKind, items: Sequence[MailItem], sent: Mapping[str, Sequence[Sent]]) -> Mail:
     ids = sorted(d.id for item in items for d in item.deliveries)
     key = hashlib.sha256("\n".join((recipient, *ids)).encode()).hexdigest()[:32]
-    return _threaded(Mail(recipient, kind, tuple(items), key), told)
+    return _threaded(Mail(recipient, kind, tuple(items), key), sent)
 
 
-def _resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], told: Mapping[str, Sequence[Sent]]) -> list[Mail]:
+def _resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
     mails = []
     for key, deliveries in begun.items():
         items = _items(deliveries)
         kind: MessageKind = "digest" if all(_is_digest(item) for item in items) else "group"
         if len(items) == 1 and kind == "group":
-            kind = "reply" if told.get(items[0].story_id) else "story"
+            kind = "reply" if sent.get(items[0].story_id) else "story"
         reference = outcome_for(deliveries[0], recipient).reference
-        mails.append(_threaded(Mail(recipient, kind, tuple(items), key, reference, again=True), told))
+        mails.append(_threaded(Mail(recipient, kind, tuple(items), key, reference, again=True), sent))
     return mails
 
 
-def _threaded(mail: Mail, told: Mapping[str, Sequence[Sent]]) -> Mail:
-    """A reply with the mails it replies to; any other mail as it is."""
-    thread = [sent for sent in told.get(mail.items[0].story_id, ()) if sent.reference]
+def _threaded(mail: Mail, sent: Mapping[str, Sequence[Sent]]) -> Mail:
+    """A reply with its thread; any other mail unchanged."""
+    thread = [former for former in sent.get(mail.items[0].story_id, ()) if former.reference]
     if mail.kind != "reply" or not thread:
         return mail
-    return replace(mail, thread=tuple(sent.reference for sent in thread), thread_subject=thread[0].subject)
+    return replace(mail, thread=tuple(former.reference for former in thread), thread_subject=thread[0].subject)

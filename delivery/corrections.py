@@ -1,4 +1,4 @@
-"""Corrections and retractions of articles that were mailed: owed to those who got them, in the same thread."""
+"""Enqueues corrections and retractions of mailed articles for the recipients of those mails, in the same thread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from delivery.outbox import Outbox, OweReport
+from delivery.outbox import EnqueueReport, Outbox
 from newswatch.alert import Passage
 from newswatch.article import Article
 from newswatch.batch import Batch
@@ -19,12 +19,12 @@ from store.client import Client
 from store.documents import from_document, readable
 from store.names import Names
 from store.reading import every
-from transforms.versions import Notice, notice
+from transforms.versions import NoticeKind, notice
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What an outlet announces about its article."""
+class Announcement:
+    """An outlet's announcement that it corrected or retracted its article."""
 
     kind: Literal["correction", "retraction"]
     line: str
@@ -32,47 +32,47 @@ class Told:
 
     @property
     def key(self) -> str:
-        """Eight hex digits: the same for as long as the announcement is."""
+        """Eight hexadecimal digits, which stay the same while the announcement does."""
         return hashlib.sha256(" ".join(self.line.split()).encode()).hexdigest()[:8]
 
 
-def announced(article: Article) -> Told | None:
-    """What the article says of itself, if it says that it was corrected, clarified or retracted. Pure."""
+def announced(article: Article) -> Announcement | None:
+    """The article's announcement that it was corrected, clarified or retracted; None if there is none. Pure."""
     kind = notice(article.title, article.text)
     if kind is None:
         return None
-    # The last one: what was wrong stands below the text, where the title or the lead say no more than "Corrected"; and
-    # an outlet that corrects itself again adds to the end.
+    # Take the last announcement: the title or lead often only says "Corrected", while the note below the text says what
+    # was wrong. An outlet that corrects itself again adds to the end.
     lines = (*article.text.split("\n")[::-1], article.title)
     line = next((line for line in lines if notice(line, "") is kind), article.title)
-    return Told("retraction" if kind is Notice.RETRACTION else "correction", line)
+    return Announcement("retraction" if kind is NoticeKind.RETRACTION else "correction", line)
 
 
-def owe_corrections(
+def enqueue_corrections(
     es: Client, names: Names, batch: Batch, now: datetime, *, bulkhead: Bulkhead | None = None
-) -> OweReport:
-    """Owe every correction in `batch` of an article that was mailed, once for each announcement.
+) -> EnqueueReport:
+    """Enqueue the corrections in `batch` of articles that were mailed, once for each announcement.
 
-    An article or a delivery of which none can be made is set aside.
+    An article or delivery for which no correction can be made goes into quarantine.
 
     Raises:
-        StoreError: Elasticsearch can't take them all; owe the batch's corrections again.
+        StoreError: Elasticsearch did not accept all; enqueue the batch's corrections again.
     """
     walls = bulkhead or Bulkhead("correct")
-    told = {article.id: (article, announcement) for article, announcement in _corrected(es, names, batch, walls)}
-    if not told:
-        return OweReport()
+    corrected = {article.id: (article, announcement) for article, announcement in _corrected(es, names, batch, walls)}
+    if not corrected:
+        return EnqueueReport()
     outbox = Outbox(es, names)
     outbox.refresh()
     made = (
-        walls.attempt("mail", sent.id, partial(correction, sent, *told[sent.article_id], now))
-        for sent in outbox.of_articles(list(told))
+        walls.attempt("mail", sent.id, partial(correction, sent, *corrected[sent.article_id], now))
+        for sent in outbox.of_articles(list(corrected))
     )
     return outbox.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
 
 
-def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Iterable[tuple[Article, Told]]:
-    """The articles of the batch that are a later version and announce something."""
+def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Iterable[tuple[Article, Announcement]]:
+    """The articles of the batch in a later version, with their announcements."""
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
     later = {"range": {"version": {"gte": 2}}}
     query = {"bool": {"filter": [numbers, later]}}
@@ -80,31 +80,32 @@ def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Itera
         return
     es.indices.refresh(index=names.articles)
     for _, article in readable(every(es, names.articles, query, size=200), _versioned):
-        if told := walls.attempt("article", article.id, partial(_announcing, article)):
-            yield article, told
+        announcement = walls.attempt("article", article.id, partial(_announced_by_edit, article))
+        if announcement:
+            yield article, announcement
 
 
-def _announcing(article: Article) -> Told | None:
-    """What the article announces, if it was edited."""
+def _announced_by_edit(article: Article) -> Announcement | None:
+    """The article's announcement, if the article was edited."""
     return announced(article) if was_edited(article) else None
 
 
 def _versioned(article_id: str, document: Mapping[str, Any]) -> Article:
     article = from_document(article_id, document)
     if not article.versions:
-        raise ValueError(f"versions: there are none, though it is version {article.version}")
+        raise ValueError(f"versions: empty, although it is version {article.version}")
     return article
 
 
 def was_edited(article: Article) -> bool:
-    """Whether its last reading brought its last version; else its page was read at last, which is no edit. Pure."""
+    """Whether the last fetch brought the last version. Otherwise only its page was read, which is not an edit. Pure."""
     return article.versions[-1].seen_at >= article.provenance.fetched_at
 
 
-def correction(sent: Delivery, article: Article, told: Told, now: datetime) -> Delivery | None:
-    """The delivery that corrects `sent`, for those who got it; None if they got it with this announcement. Pure."""
+def correction(sent: Delivery, article: Article, announcement: Announcement, now: datetime) -> Delivery | None:
+    """The delivery that corrects `sent`, for its recipients; None if `sent` already had this announcement. Pure."""
     readers: Sequence[str] = [o.recipient for o in sent.outcomes if o.state is DeliveryState.SENT]
-    if not readers or sent.notice == told.key:
+    if not readers or sent.notice == announcement.key:
         return None
     return Delivery(
         alert_id=sent.alert_id,
@@ -114,11 +115,11 @@ def correction(sent: Delivery, article: Article, told: Told, now: datetime) -> D
         recipients=tuple(readers),
         state=DeliveryState.PENDING,
         created_at=now,
-        passages=(Passage("text", told.line, ()),),
+        passages=(Passage("text", announcement.line, ()),),
         not_before=now,
-        kind=told.kind,
-        version=int(told.key, 16),
-        notice=told.key,
+        kind=announcement.kind,
+        version=int(announcement.key, 16),
+        notice=announcement.key,
         published=article.published,
         fetched_at=article.provenance.fetched_at,
     )

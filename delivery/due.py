@@ -1,7 +1,8 @@
-"""Whose turn it is: everybody to whom something is due, whoever has waited longest first.
+"""Finds the recipients who are due, those who have waited longest first.
 
-Who rests isn't due: who was mailed a moment ago (grouping), whose saved search is throttled, whose channel has put
-them off, whom another worker serves. Thousands of them cost a few requests, and none of what a run may send.
+A recipient rests, and is not due, after a recent mail (grouping), while the saved search is throttled, after a
+temporary refusal, or while another worker holds the mailbox. Thousands of resting recipients cost a few requests and
+don't count against the limits of a run.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from store.names import Names
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Who is due, and when somebody else will be."""
+    """The recipients who are due, and the time when the next one will be."""
 
     recipients: tuple[str, ...] = ()
-    """Whoever has waited longest comes first."""
+    """Those who have waited longest come first."""
     later: datetime | None = None
-    """When the first of those who rest comes due."""
+    """When the first resting recipient becomes due."""
     resting: int = 0
-    """Recipients who rest."""
+    """Number of resting recipients."""
 
 
 LEASE = timedelta(minutes=5)
-"""How long a worker may take for one mail, at least; after that another takes its recipient over."""
+"""Minimum time that a worker holds a recipient for one mail; after the lease another worker takes over."""
 
 
 def lease_of(settings: Settings) -> timedelta:
@@ -46,7 +47,7 @@ def lease_of(settings: Settings) -> timedelta:
 
 
 def look(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhead: Bulkhead) -> Due:
-    """Who is due now.
+    """The recipients who are due now.
 
     Raises:
         StoreError: Elasticsearch is in trouble.
@@ -54,35 +55,36 @@ def look(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhea
     outbox = Outbox(es, names)
     outbox.refresh()
     waiting: dict[str, list[Waiting]] = {}
-    for one in outbox.due(now):
-        waiting.setdefault(one.recipient, []).append(one)
+    for entry in outbox.due(now):
+        waiting.setdefault(entry.recipient, []).append(entry)
     searches = SavedSearches(es, names).of(w.alert_id for ws in waiting.values() for w in ws)
     group, lease = timedelta(seconds=settings.mail_group_s), lease_of(settings)
-    # Elasticsearch takes no empty id. Nobody has that address, which is told when it is served.
+    # Elasticsearch refuses an empty id. An empty address is reported once it is served.
     addresses = [recipient for recipient in waiting if recipient]
     moments: dict[str, datetime] = {"": _first(waiting[""])} if "" in waiting else {}
-    for recipient, found in zip(addresses, Mailboxes(es, names).many(addresses), strict=True):
-        if found is None:
+    for recipient, stored in zip(addresses, Mailboxes(es, names).many(addresses), strict=True):
+        if stored is None:
             continue
-        box = believed(found, now)
-        of_searches = [
-            moment
-            for one in waiting[recipient]
-            if (moment := bulkhead.attempt("search", one.alert_id, partial(moment_of, box, one, searches, group, now)))
-        ]
-        moment = bulkhead.attempt("recipient", recipient, partial(due_at, box, of_searches, now, lease))
-        moments |= {recipient: moment} if moment else {}
+        box = believed(stored, now)
+        of_searches = (
+            bulkhead.attempt("search", entry.alert_id, partial(moment_of, box, entry, searches, group, now))
+            for entry in waiting[recipient]
+        )
+        usable = [moment for moment in of_searches if moment]
+        due = bulkhead.attempt("recipient", recipient, partial(due_at, box, usable, now, lease))
+        if due:
+            moments[recipient] = due
     return sorted_out(moments, now)
 
 
 def due_at(box: Mailbox, moments: Sequence[datetime], now: datetime, lease: timedelta = LEASE) -> datetime | None:
-    """When a recipient is, or was, to be served; None: never. `moments` are those of the saved searches. Pure."""
+    """When a recipient is or was due, given the `moments` of the saved searches; None: never. Pure."""
     if is_held(box, now, lease):
         return box.claimed_until
     if box.retry_at and box.retry_at > now:
         return box.retry_at
     if box.retry_at or box.claimed_by:
-        # Its channel has put it off, or a worker died with it: a mail that was begun is to be ended.
+        # The channel refused it for now, or the worker died: finish the mail that was begun.
         return min(box.retry_at or box.claimed_until or now, now)
     return min(moments, default=None)
 
@@ -90,9 +92,9 @@ def due_at(box: Mailbox, moments: Sequence[datetime], now: datetime, lease: time
 def moment_of(
     box: Mailbox, waiting: Waiting, searches: Mapping[str, SavedSearch], group: timedelta, now: datetime
 ) -> datetime:
-    """When what a saved search owes a recipient may be sent, as far as it is for that search. Pure."""
+    """When a saved search's deliveries to a recipient may be sent, by the rules of that search. Pure."""
     digest = _is_digest(waiting.schedule)
-    # An instant mail waits for nothing: a start in the future is of a clock that went back since.
+    # An instant mail never waits: a start in the future was written before the clock was set back.
     moments = [waiting.since if digest else min(waiting.since, now)]
     if box.last_sent_at and not digest:
         moments.append(box.last_sent_at + group)
@@ -104,15 +106,15 @@ def _is_digest(text: str) -> bool:
     try:
         return schedule.parse(text).digest
     except ValueError:
-        return False  # `deliver` tells of it
+        return False  # `deliver` reports it
 
 
 def _first(waiting: Sequence[Waiting]) -> datetime:
-    return min(one.since for one in waiting)
+    return min(entry.since for entry in waiting)
 
 
 def sorted_out(moments: Mapping[str, datetime], now: datetime) -> Due:
-    """Those whose moment has come, and when the next comes. Pure."""
+    """The recipients whose moment has come, and the next moment of the others. Pure."""
     due = sorted((moment, recipient) for recipient, moment in moments.items() if moment <= now)
     resting = [moment for moment in moments.values() if moment > now]
     return Due(tuple(recipient for _, recipient in due), min(resting, default=None), len(resting))

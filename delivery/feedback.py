@@ -1,4 +1,4 @@
-"""What readers answer to a mail: stop, mute, enough of this story, relevant, not relevant."""
+"""Applies readers' feedback on mails: unsubscribe, mute, enough of this story, relevant, not relevant."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from store.reading import every
 
 MUTE = timedelta(days=7)
 _REMEMBERED = timedelta(days=90)
-"""How long a story stays acknowledged: after that nobody writes about it any more."""
+"""How long a story stays acknowledged; by then nobody reports on it any more."""
 _Z = 1.96
 _PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a reader said of a mail."""
+    """A reader's verdict on a mail."""
 
     alert_id: str
     story_id: str
@@ -44,7 +44,7 @@ WILL: Mapping[Action, str] = {
     "unmute": "End the mute",
     "ack": "No more mails on this story",
 }
-"""What the button of each link says."""
+"""The label of each link's button."""
 DONE: Mapping[Action, str] = {
     "unsubscribe": "You get no more of these mails.",
     "subscribe": "You get these mails again.",
@@ -63,11 +63,11 @@ UNDO: Mapping[Action, Action] = {
 }
 
 
-def obey(es: Client, names: Names, link: Link, now: datetime) -> None:
-    """Do what the link says; doing it twice is doing it once.
+def apply_link(es: Client, names: Names, link: Link, now: datetime) -> None:
+    """Perform the link's action. Idempotent.
 
     Raises:
-        StoreError: the mailbox keeps being changed by others.
+        StoreError: the mailbox was changed by others on every try.
     """
     if link.action in ("relevant", "not-relevant"):
         for label in labels(link, now):
@@ -77,9 +77,12 @@ def obey(es: Client, names: Names, link: Link, now: datetime) -> None:
 
 
 def labels(link: Link, now: datetime) -> list[Label]:
-    """One label for each saved search that the mail answered. Pure."""
+    """One label for each saved search of the mail. Pure."""
     relevant = link.action == "relevant"
-    return [Label(a, link.story_id, link.article_id, link.recipient, relevant, now) for a in link.alert_id.split(",")]
+    return [
+        Label(saved_search_id, link.story_id, link.article_id, link.recipient, relevant, now)
+        for saved_search_id in link.saved_search_ids.split(",")
+    ]
 
 
 def _label_id(label: Label) -> str:
@@ -87,21 +90,21 @@ def _label_id(label: Label) -> str:
 
 
 def _change(link: Link, now: datetime) -> Callable[[Mailbox], Mailbox]:
-    """The change to the mailbox that a link asks for. Pure."""
-    alerts = link.alert_id.split(",")
+    """The change to the mailbox that a link requests. Pure."""
+    ids = link.saved_search_ids.split(",")
 
     def changed(box: Mailbox) -> Mailbox:
         match link.action:
             case "unsubscribe":
-                return replace(box, unsubscribed=tuple(dict.fromkeys((*box.unsubscribed, *alerts))))
+                return replace(box, unsubscribed=tuple(dict.fromkeys((*box.unsubscribed, *ids))))
             case "subscribe":
-                return replace(box, unsubscribed=tuple(a for a in box.unsubscribed if a not in alerts))
+                return replace(box, unsubscribed=tuple(i for i in box.unsubscribed if i not in ids))
             case "mute":
-                return replace(box, muted={**box.muted, **dict.fromkeys(alerts, now + MUTE)})
+                return replace(box, muted={**box.muted, **dict.fromkeys(ids, now + MUTE)})
             case "unmute":
-                return replace(box, muted={a: until for a, until in box.muted.items() if a not in alerts})
+                return replace(box, muted={i: until for i, until in box.muted.items() if i not in ids})
             case _:
-                recent = {s: at for s, at in box.acknowledged.items() if at > now - _REMEMBERED}
+                recent = {story: when for story, when in box.acknowledged.items() if when > now - _REMEMBERED}
                 return replace(box, acknowledged={**recent, link.story_id: now})
 
     return changed
@@ -117,12 +120,12 @@ class Quality:
 
     @property
     def precision(self) -> float:
-        """Share of the labelled that were relevant."""
+        """The share of relevant mails among the labelled ones, in [0, 1]; 0 if none is labelled."""
         return self.relevant / self.labelled if self.labelled else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the precision by Wilson's score, which holds for few labels too."""
+        """The 95 % confidence interval of the precision: Wilson's score interval, which also holds for few labels."""
         n, p = self.labelled, self.precision
         if not n:
             return 0.0, 1.0
@@ -130,10 +133,10 @@ class Quality:
         return (middle - spread) / (1 + _Z**2 / n), (middle + spread) / (1 + _Z**2 / n)
 
 
-def quality(es: Client, names: Names, alert_ids: Iterable[str]) -> list[Quality]:
-    """The quality of each saved search, by what readers said of its mails."""
+def quality(es: Client, names: Names, saved_search_ids: Iterable[str]) -> list[Quality]:
+    """The quality of each saved search, from the labels of its mails."""
     es.indices.refresh(index=names.labels)
-    filters = {alert_id: {"term": {"alert_id": alert_id}} for alert_id in alert_ids}
+    filters = {search_id: {"term": {"alert_id": search_id}} for search_id in saved_search_ids}
     if not filters:
         return []
     relevant = {"filter": {"term": {"relevant": True}}}
@@ -142,15 +145,15 @@ def quality(es: Client, names: Names, alert_ids: Iterable[str]) -> list[Quality]
     return [Quality(name, buckets[name]["relevant"]["doc_count"], buckets[name]["doc_count"]) for name in filters]
 
 
-def labelled(es: Client, names: Names, alert_id: str, story_ids: Collection[str]) -> Quality:
-    """What readers said of mails on these stories, whichever search sent them; as the quality of `alert_id`."""
+def labelled(es: Client, names: Names, saved_search_id: str, story_ids: Collection[str]) -> Quality:
+    """The quality that `saved_search_id` would have with mails on these stories, from the labels of all searches."""
     es.indices.refresh(index=names.labels)
-    said: list[bool] = []
+    verdicts: list[bool] = []
     ids = sorted(story_ids)
-    for at in range(0, len(ids), _PAGE):
-        about = {"terms": {"story_id": ids[at : at + _PAGE]}}
-        said += values(every(es, names.labels, about), _is_relevant)
-    return Quality(alert_id, sum(said), len(said))
+    for start in range(0, len(ids), _PAGE):
+        about = {"terms": {"story_id": ids[start : start + _PAGE]}}
+        verdicts += values(every(es, names.labels, about), _is_relevant)
+    return Quality(saved_search_id, sum(verdicts), len(verdicts))
 
 
 def _is_relevant(_id: str, document: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""How long news takes from the publisher to the reader, leg by leg."""
+"""Measures the latency from the publisher to the reader, stage by stage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEGS = ("published → fetched", "fetched → indexed", "indexed → matched", "
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """The seconds that one leg took, over all mails of the period."""
+    """Percentiles of the seconds that one leg took, over all mails of the period."""
 
     name: str
     mails: int
@@ -29,14 +29,14 @@ class Leg:
 
 
 def latency(es: Client, names: Names, since: datetime) -> list[Leg]:
-    """The legs of every mail sent since then; a leg that no mail has is left out."""
+    """The legs over all mails sent since `since`, without legs that no mail has."""
     es.indices.refresh(index=names.deliveries)
     sent = {"range": {"sent_at": {"gte": since.isoformat()}}}
     return legs(values(every(es, names.deliveries, sent), read_delivery))
 
 
 def legs(deliveries: Iterable[Delivery]) -> list[Leg]:
-    """The legs of these deliveries, in the order of `LEGS`. Pure."""
+    """The legs over these deliveries, in the order of `LEGS`. Pure."""
     taken: dict[str, list[float]] = {name: [] for name in LEGS}
     for sent in deliveries:
         for name, seconds in _legs(sent):
@@ -45,7 +45,7 @@ def legs(deliveries: Iterable[Delivery]) -> list[Leg]:
 
 
 def _legs(sent: Delivery) -> Iterator[tuple[str, float]]:
-    """One mail of a delivery for each recipient; digests wait on purpose and count up to their match only."""
+    """The seconds of each leg, once per recipient for the sending legs. Digests wait on purpose, so they lack those."""
     moments = (sent.published, sent.fetched_at, sent.indexed_at, sent.created_at)
     for name, start, end in zip(LEGS, moments, moments[1:], strict=False):
         if start and end:
@@ -63,5 +63,5 @@ def _leg(name: str, seconds: list[float]) -> Leg:
 
 
 def percentile(ordered: list[float], percent: int) -> float:
-    """The smallest value that `percent` of the values don't exceed (nearest rank)."""
+    """The smallest value that at least `percent` of the values don't exceed (nearest rank)."""
     return ordered[max(-(-len(ordered) * percent // 100), 1) - 1]

@@ -1,4 +1,4 @@
-"""Signed links in mails: the signature alone admits, and says who may do what."""
+"""Signed links in mails. The signature authorises the action, without a login."""
 
 from __future__ import annotations
 
@@ -15,77 +15,77 @@ from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 
 PATH = "/newswatch/mail"
-"""Where the links are answered, under `Settings.public_url`."""
+"""Path of the links below `Settings.public_url`."""
 MAX_AGE_S = 180 * 86_400
 Action = Literal["unsubscribe", "subscribe", "relevant", "not-relevant", "mute", "unmute", "ack"]
 
 
 class LinkError(NewswatchError):
-    """The link was not made by us, or too long ago."""
+    """The link's signature is invalid or has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link does, for whom."""
+    """The action of a link and the recipient for whom it acts."""
 
     action: Action
     recipient: str
-    alert_id: str
-    """`*` for every saved search."""
+    saved_search_ids: str
+    """Separated by commas; `*` for every saved search."""
     story_id: str = ""
     article_id: str = ""
 
 
 class Links:
-    """Makes the links of one installation, and reads them."""
+    """Signs and verifies the links of one installation."""
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.public_url.rstrip("/") + PATH
         self._signer = URLSafeTimedSerializer(signing_key(settings), salt="newswatch mail links")
 
     def url(self, link: Link) -> str:
-        """The address that does what `link` says once it is posted to."""
+        """The URL of the link; a POST to it performs the action."""
         return f"{self._base}/{self.token(link)}"
 
     def token(self, link: Link) -> str:
-        """The signed link, fit for a URL."""
-        return self._signer.dumps([link.action, link.recipient, link.alert_id, link.story_id, link.article_id])
+        """The signed link as a token for a URL."""
+        return self._signer.dumps([link.action, link.recipient, link.saved_search_ids, link.story_id, link.article_id])
 
     def read(self, token: str) -> Link:
-        """The link that was signed.
+        """The link in a token.
 
         Raises:
-            LinkError: it was not made by us, or more than half a year ago.
+            LinkError: its signature is invalid, or older than half a year.
         """
         try:
             action, *rest = self._signer.loads(token, max_age=MAX_AGE_S)
         except SignatureExpired as error:
-            raise LinkError("This link has expired: use one of a newer mail.") from error
+            raise LinkError("This link has expired: use a link in a newer mail.") from error
         except BadData as error:
             raise LinkError("This link is not valid: perhaps it was cut when it was copied.") from error
         if action not in get_args(Action):
-            raise LinkError("This link is of another version of newswatch.")
+            raise LinkError("This link was made by another version of newswatch: use a link in a newer mail.")
         return Link(action, *rest)
 
 
 def signing_key(settings: Settings) -> str:
-    """The key that signs links: from the settings, or one of this installation's own, made once."""
+    """The key that signs links: from the settings, or the installation's own key, which is created on first use."""
     if settings.secret_key:
         return settings.secret_key.get_secret_value()
     path = settings.data_dir / "secret-key"
-    return _kept(path) or _made(path)
+    return _stored_key(path) or _created_key(path)
 
 
-def _kept(path: Path) -> str:
+def _stored_key(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return ""
 
 
-def _made(path: Path) -> str:
-    """A new key, whole or not at all, and the same for whoever asks at the same time."""
+def _created_key(path: Path) -> str:
+    """A new key, written atomically, so that processes that start at the same time get the same key."""
     private.make_folder(path.parent)
     with suppress(FileExistsError):
         private.create(path, secrets.token_urlsafe(48))
-    return _kept(path)
+    return _stored_key(path)

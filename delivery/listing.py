@@ -1,4 +1,4 @@
-"""Deliveries as a user looks through them."""
+"""Searches deliveries for the News page and the command line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Deliveries:
     page: tuple[Delivery, ...]
     total: int
     states: Mapping[str, int]
-    """How many there are in each state, of the saved search and recipient asked for."""
+    """State → number of matching deliveries, whatever state was asked for."""
 
 
 def deliveries(
@@ -33,12 +33,12 @@ def deliveries(
     size: int = 50,
     offset: int = 0,
 ) -> Deliveries:
-    """The deliveries that fit, as of this moment; an empty string asks for any."""
+    """The deliveries that match every non-empty parameter, up to date."""
     es.indices.refresh(index=names.deliveries)
-    given = {"alert_id": alert_id, "recipients": recipient, "story_id": story_id}
+    wanted = {"alert_id": alert_id, "recipients": recipient, "story_id": story_id}
     answer = es.search(
         index=names.deliveries,
-        query={"bool": {"filter": [{"term": {field: value}} for field, value in given.items() if value]}},
+        query={"bool": {"filter": [{"term": {field: value}} for field, value in wanted.items() if value]}},
         post_filter={"term": {"state": state}} if state else {"match_all": {}},
         size=size,
         from_=offset,
@@ -47,5 +47,5 @@ def deliveries(
         aggs={"states": {"terms": {"field": "state"}}},
     )
     states = {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["states"]["buckets"]}
-    found = tuple(values(answer["hits"]["hits"], read_delivery))
-    return Deliveries(found, answer["hits"]["total"]["value"], states)
+    page = tuple(values(answer["hits"]["hits"], read_delivery))
+    return Deliveries(page, answer["hits"]["total"]["value"], states)

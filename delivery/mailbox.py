@@ -1,7 +1,7 @@
-"""Recipients: who is being served by whom, when they last got a mail, what their channel said of them.
+"""Mailboxes: the state of each recipient, such as the claiming worker, the last mail and the channel's last refusal.
 
-A worker serves a recipient only while it holds the recipient's claim, so that two workers never send one person the
-same thing, nor two mails where one was meant.
+A worker sends to a recipient only while it holds the claim on the mailbox, so that two workers never send a recipient
+the same delivery, or two mails instead of one.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ _LAST_RETRY = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """What is remembered of a recipient."""
+    """The state of a recipient."""
 
     address: str
     claimed_by: str = ""
     claimed_until: datetime | None = None
     last_sent_at: datetime | None = None
     failures: int = 0
-    """Tries in a row that the channel put off."""
+    """Consecutive temporary refusals."""
     failing_since: datetime | None = None
     retry_at: datetime | None = None
-    """Not to be tried before."""
+    """Time of the next try."""
     last_error: str | None = None
     unsubscribed: tuple[str, ...] = ()
-    """Saved searches that the recipient wants no mail of; `*` is all."""
+    """Saved searches from which the recipient has unsubscribed; `*` means all."""
     last_by_alert: Mapping[str, datetime] = field(default_factory=dict)
-    """Saved search → when it last mailed the recipient; for throttling."""
+    """Saved search → time of its last mail to the recipient; for throttling."""
     muted: Mapping[str, datetime] = field(default_factory=dict)
-    """Saved search → until when the recipient wants no mail of it."""
+    """Saved search → end of the recipient's mute."""
     acknowledged: Mapping[str, datetime] = field(default_factory=dict)
-    """Story → when the recipient said that they know enough of it: no more on it, save corrections."""
+    """Story → when the recipient asked for no more mails on it. Corrections are still sent."""
 
 
 def served(box: Mailbox, alert_ids: tuple[str, ...], now: datetime) -> Mailbox:
-    """The mailbox after it took a mail. Pure."""
+    """The mailbox after its channel accepted a mail. Pure."""
     last = {**box.last_by_alert, **dict.fromkeys(alert_ids, now)}
     return replace(
         box, last_sent_at=now, last_by_alert=last, failures=0, failing_since=None, retry_at=None, last_error=None
@@ -58,9 +58,9 @@ def served(box: Mailbox, alert_ids: tuple[str, ...], now: datetime) -> Mailbox:
 
 
 def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
-    """The mailbox after a temporary refusal: tried again after 1, 2, 4 … minutes, an hour at most.
+    """The mailbox after a temporary refusal: the next try is after 1, 2, 4 … minutes, at most an hour. Pure.
 
-    Soon at first, since who puts strangers off on principle lets them in after a few minutes. Pure.
+    The first tries come early, because a server that greylists unknown senders accepts them after a few minutes.
     """
     wait = min(_FIRST_RETRY * 2 ** min(box.failures, 10), _LAST_RETRY)
     return replace(
@@ -69,45 +69,41 @@ def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
 
 
 def seen_at(box: Mailbox, now: datetime) -> Mailbox:
-    """The mailbox without moments that can't be: a clock that went back since wrote them. Pure.
+    """The mailbox with impossible times corrected, which were written before the clock was set back. Pure.
 
-    What lies in the future counts as now, so that mails are held as long as after any other, and not until the clock
-    has caught up.
+    Times in the future become `now`, so that mails are held for the usual time and not until the clock has caught up.
     """
     last = box.last_sent_at and min(box.last_sent_at, now)
-    by_alert = {alert_id: min(at, now) for alert_id, at in box.last_by_alert.items()}
+    by_alert = {search_id: min(moment, now) for search_id, moment in box.last_by_alert.items()}
     since = box.failing_since and min(box.failing_since, now)
     retry_at = box.retry_at and min(box.retry_at, now + _LAST_RETRY)
     return replace(box, last_sent_at=last, last_by_alert=by_alert, failing_since=since, retry_at=retry_at)
 
 
 def believed(box: Mailbox, now: datetime) -> Mailbox:
-    """The mailbox without the moments that can't be, to tell whether it is due. Pure.
+    """The mailbox without impossible times, for deciding whether the recipient is due. Pure.
 
-    Counted as now (`seen_at`), they would move on with the clock, and nobody would be due until it has caught up. So
-    the recipient is due, and its claim puts them right.
+    If such times became `now` (`seen_at`), they would advance with the clock, and the recipient would not be due until
+    the clock has caught up. Without them the recipient is due, and claiming the mailbox corrects them.
     """
     last = box.last_sent_at if box.last_sent_at and box.last_sent_at <= now else None
-    by_alert = {alert_id: at for alert_id, at in box.last_by_alert.items() if at <= now}
+    by_alert = {search_id: moment for search_id, moment in box.last_by_alert.items() if moment <= now}
     retry_at = box.retry_at if box.retry_at and box.retry_at <= now + _LAST_RETRY else None
     return replace(box, last_sent_at=last, last_by_alert=by_alert, retry_at=retry_at)
 
 
 def is_held(box: Mailbox, now: datetime, lease: timedelta) -> bool:
-    """Whether a worker serves it. A claim that ends later than one can last holds nothing. Pure."""
+    """Whether a worker holds the mailbox. A claim that ends later than a lease allows is invalid. Pure."""
     return bool(box.claimed_until and now < box.claimed_until <= now + lease + SKEW)
 
 
 def tried(box: Mailbox, now: datetime) -> Mailbox:
-    """The mailbox as it is kept while a mail to it is made and offered: put off, in case the worker is killed by it.
-
-    Pure.
-    """
-    return put_off(box, "the worker that tried it did not come to its end", now)
+    """The mailbox as stored while a mail is composed and sent: postponed, in case the mail kills the worker. Pure."""
+    return put_off(box, "the worker that tried it did not finish", now)
 
 
 def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
-    """`noted` as if it had not been tried since `before`; what the recipient has changed meanwhile stands. Pure."""
+    """`noted` without the try since `before`, but with the recipient's own changes in the meantime. Pure."""
     return replace(
         noted,
         failures=before.failures,
@@ -118,7 +114,7 @@ def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
 
 
 def answered(box: Mailbox, why: str) -> Mailbox:
-    """The mailbox after its channel has refused a mail to it for good: nothing is to be tried again. Pure."""
+    """The mailbox after a permanent refusal: no retry is due. Pure."""
     return replace(box, failures=0, failing_since=None, retry_at=None, last_error=why)
 
 
@@ -129,19 +125,19 @@ class Mailboxes:
         self._es, self._index = es, names.mailboxes
 
     def get(self, address: str) -> Mailbox:
-        """The mailbox, in real time; a new one for an address never written to.
+        """The mailbox, in real time; a new one if the address has none.
 
         Raises:
             DocumentError: it can't be read.
         """
-        found = self.find(address)
-        return found.value if found else Mailbox(address)
+        stored = self.find(address)
+        return stored.value if stored else Mailbox(address)
 
     def claim(self, address: str, worker: str, now: datetime, lease: timedelta) -> Stored[Mailbox] | None:
-        """The mailbox, now held by `worker` until `now + lease`; None while somebody else holds it.
+        """The mailbox, held by `worker` until `now + lease`; None while another worker holds it.
 
-        None also if it can't be read, which is set aside: who has unsubscribed must get no mail for that. A claim that
-        ends later than one can last was made by a clock that went back since, and holds nothing.
+        Also None if it can't be read: it goes into quarantine, because a recipient who has unsubscribed must not get a
+        mail. A claim that ends later than a lease allows was made before the clock was set back, and is invalid.
         """
         try:
             was = self.find(address)
@@ -154,26 +150,26 @@ class Mailboxes:
         return self._write(was, replace(box, claimed_by=worker, claimed_until=now + lease))
 
     def keep(self, held: Stored[Mailbox], box: Mailbox) -> Stored[Mailbox] | None:
-        """Write `box` while it is still held; None if the claim has been lost to somebody else."""
+        """Write `box` if the claim still holds; None if another worker has taken it."""
         return self._write(held, box)
 
     def change(self, address: str, change: Callable[[Mailbox], Mailbox]) -> Mailbox:
-        """Change a mailbox on its owner's behalf, also while a worker holds it.
+        """Change a mailbox for its owner, even while a worker holds it.
 
         Raises:
             DocumentError: it can't be read, and stays as it is.
-            StoreError: somebody else keeps changing it.
+            StoreError: it was changed by others on every try.
         """
 
         def attempt() -> Stored[Mailbox] | None:
             was = self.find(address)
             return self._write(was, change(was.value if was else Mailbox(address)))
 
-        told = f"Mailbox {address} keeps being changed by others: try again."
-        return until_written(attempt, lambda: told).value
+        conflict = f"Mailbox {address} keeps being changed by others: try again."
+        return until_written(attempt, lambda: conflict).value
 
     def find(self, address: str) -> Stored[Mailbox] | None:
-        """The mailbox with its token, in real time; None if nothing was ever sent to it.
+        """The mailbox with its compare-and-set token, in real time; None if there is none.
 
         Raises:
             DocumentError: it can't be read.
@@ -181,9 +177,9 @@ class Mailboxes:
         return get_one(self._es, self._index, address, read_mailbox)
 
     def many(self, addresses: Sequence[str]) -> Iterator[Mailbox | None]:
-        """The mailbox of each address, in order and in real time; None for one that can't be read: set aside."""
-        for at in range(0, len(addresses), _PAGE):
-            wanted = addresses[at : at + _PAGE]
+        """The mailbox of each address, in order and in real time; None for one that can't be read (quarantined)."""
+        for start in range(0, len(addresses), _PAGE):
+            wanted = addresses[start : start + _PAGE]
             hits = {hit["_id"]: hit for hit in get_hits(self._es, self._index, wanted)}
             read_ones = {hit["_id"]: box for hit, box in readable(hits.values(), read_mailbox)}
             yield from (read_ones.get(address) if address in hits else Mailbox(address) for address in wanted)
@@ -191,13 +187,13 @@ class Mailboxes:
     def _write(self, was: Stored[Mailbox] | None, box: Mailbox) -> Stored[Mailbox] | None:
         if written := put(self._es, self._index, box.address, box, dump(box), was):
             return written
-        # The client retries what timed out: the conflict may be with our own first try.
-        now = self.find(box.address)
-        return now if now and now.value == box else None
+        # The client retries requests that timed out, so the conflict may be with our own first try.
+        current = self.find(box.address)
+        return current if current and current.value == box else None
 
 
 def read_mailbox(address: str, document: Mapping[str, Any]) -> Mailbox:
-    """The mailbox of a document. Pure."""
+    """The mailbox stored in a document. Pure."""
     box = load(Mailbox, document)
     require_id(address, box.address)
     return box

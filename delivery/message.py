@@ -1,7 +1,7 @@
-"""What a reader or the operator is told, whichever channel carries it: titles, quotes, facts, links, ready to be set.
+"""The channel-independent content of a message to a reader or the operator: titles, quotes, facts and links.
 
-Every text is on one line and shows nothing that is not seen; every URL is one of the web or is missing. How it looks is
-the channel's matter (`delivery.channels`).
+Every text is on one line and free of invisible characters; every URL is a web address or missing. The channel decides
+on the layout (`delivery.channels`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MessageKind = Literal["story", "group", "digest", "reply"]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of text, marked or not."""
+    """A run of text, highlighted or not."""
 
     text: str
     marked: bool
@@ -26,20 +26,20 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A passage: where it stands, and its pieces."""
+    """A passage: its field and its pieces."""
 
     where: str
     pieces: tuple[Piece, ...]
 
     @property
     def plain(self) -> str:
-        """In plain text: marks as asterisks."""
+        """The passage in plain text, with asterisks around marked pieces."""
         return "".join(f"*{p.text}*" if p.marked else p.text for p in self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
 class TagView:
-    """A tag with what carried it."""
+    """A tag with its evidence."""
 
     name: str
     level: str
@@ -49,7 +49,7 @@ class TagView:
 
 @dataclass(frozen=True, slots=True)
 class OtherView:
-    """Another article on the story, on one line."""
+    """Another article on the story, shown on one line."""
 
     headline: str
     outlet: str
@@ -58,7 +58,7 @@ class OtherView:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of the article that tells a story; all empty for an event, which is about no article."""
+    """Facts on a story's article; all empty for an event, which has no article."""
 
     url: str | None = None
     language: str = ""
@@ -67,47 +67,48 @@ class About:
     place: str = ""
     published: str = ""
     lead: str = ""
-    """Stands in where there are no quotes."""
+    """Shown if there are no quotes."""
     tags: tuple[TagView, ...] = ()
     news_url: str | None = None
     kibana_url: str | None = None
 
     @property
     def align(self) -> str:
-        """Said outright, since several mail programs don't derive it from the direction."""
+        """The alignment, which is set explicitly because several mail programs don't derive it from the direction."""
         return "right" if self.direction == "rtl" else "left"
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """Signed links by which the reader answers."""
+class AnswerLinks:
+    """Signed links for the reader's feedback."""
 
     relevant: str
     not_relevant: str
     enough: str
-    """No more on this story."""
+    """Ends the mails on this story."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoryView:
-    """One story, ready to be set."""
+    """One story as a message shows it."""
 
     title: tuple[Piece, ...]
     headline: str
     label: str
-    """What kind of news it is, if not simply a new story."""
+    """The kind of news; empty for a new story."""
     found: str
+    """When newswatch first saw it."""
     sources: str
     alerts: tuple[str, ...]
     quotes: tuple[Quote, ...]
     others: tuple[OtherView, ...]
     about: About
-    answers: Answers
+    answers: AnswerLinks
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedBy:
-    """A saved search that the message answers, with signed links that end or mute it."""
+    """A saved search of the message, with signed links that unsubscribe from it or mute it."""
 
     name: str
     stop_url: str
@@ -115,71 +116,72 @@ class WatchedBy:
 
 
 @dataclass(frozen=True, slots=True)
-class Stories:
-    """What a reader is told: stories, and by which saved searches."""
+class StoryList:
+    """The body of a message to a reader: stories, and the saved searches that they match."""
 
     kind: MessageKind
     heading: str
-    """Empty for a single story, whose title says it."""
+    """Empty for a single story, whose title suffices."""
     stories: tuple[StoryView, ...]
     watched_by: Mapping[str, WatchedBy]
-    """By id of the saved search."""
+    """Id of the saved search → how the message shows it."""
     stop_these_url: str
-    """Ends the messages of these saved searches."""
+    """Unsubscribes from these saved searches."""
     stop_all_url: str
+    """Unsubscribes from all saved searches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that the operator is told of."""
+    """One thing in a notice to the operator."""
 
     title: str
     state: str
     why: str
     facts: tuple[str, ...] = ()
     url: str = ""
-    """As it is written; not to be made a link."""
+    """Shown as text, not as a link."""
     link: str | None = None
-    """Where the News page tells more."""
+    """The News page with more on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Things that ask the same of the operator."""
+    """Rows that call for the same action of the operator."""
 
     heading: str
     tone: Literal["bad", "odd", "good"]
     rows: tuple[Row, ...]
-    """Told in full."""
+    """Shown in full."""
     brief: tuple[Row, ...] = ()
-    """Told on a line each."""
+    """Shown on one line each."""
     advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the operator is told."""
+    """The body of a message to the operator."""
 
     sections: tuple[Section, ...]
     hint: str = ""
-    """What to do next, for plain text."""
+    """The next step; only shown in plain text."""
     more_text: str = ""
     more_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one recipient, free of any channel."""
+    """One message to one recipient, independent of the channel."""
 
     key: str
-    """The idempotency key: the same whenever the message is made again. Letters, digits and dots."""
+    """The idempotency key, which stays the same if the message is made again. Letters, digits and dots."""
     recipient: str
     subject: str
     at: datetime
     sender: str
     """The installation's name."""
-    body: Stories | Notice
+    body: StoryList | Notice
     reference: str = ""
-    """What the channel called the message when it was made before; empty: it wasn't, or the channel gave no name."""
+    """The channel's name for the message from an earlier attempt; empty on the first attempt, or if there is none."""
     thread: tuple[str, ...] = field(default=())
-    """References of the messages that it follows, oldest first; it replies to the last."""
+    """References of the previous messages in the thread, oldest first; the message replies to the last."""

@@ -1,4 +1,4 @@
-"""One message outside the outbox, to the operator, by the channel of the operator's address."""
+"""Sends a message to the operator directly, without the outbox, over the channel of the operator's address."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from newswatch.settings import Settings
 
 
 def reference_of(message: Message, settings: Settings) -> str:
-    """What the channel will call the message; empty if it has no names, or says so only once it has the message. Pure.
+    """The channel's name for the message; empty if it has none, or only gives one after accepting the message. Pure.
 
-    Keep it before the message is sent, and give it to the message made again: it then has the same name, whatever has
-    changed in the settings.
+    Store it before sending, and pass it to the message if it is made again: the message then keeps its name even if the
+    settings have changed.
     """
     return channel_of(message.recipient).render(message, settings).reference
 
@@ -23,8 +23,8 @@ def notify(message: Message, settings: Settings) -> None:
     """Send the message, once.
 
     Raises:
-        NewswatchError: it was not taken, or nobody knows.
-        ValueError: the address is none.
+        NewswatchError: it was not accepted, or the outcome is unknown.
+        ValueError: the recipient is not an address.
     """
     channel = channel_of(message.recipient)
     address = channel.parse(message.recipient)

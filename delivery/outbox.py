@@ -1,7 +1,7 @@
-"""The outbox: what is owed to whom, and what became of it.
+"""The outbox: enqueues deliveries and records their outcomes.
 
-A delivery is one document per (saved search, story), created before anything is sent, so that a story is owed once
-however often its batch is matched. What became of each recipient is written into it, always by compare-and-set.
+A delivery is one document per saved search and story. It is created before anything is sent, so that a story is
+enqueued once, however often its batch is matched. The outcome for each recipient is written into it by compare-and-set.
 """
 
 from __future__ import annotations
@@ -32,52 +32,52 @@ _PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class OweReport:
-    """How many deliveries were created, and how many were there already."""
+class EnqueueReport:
+    """How many deliveries were created, and how many existed already."""
 
     created: int = 0
     existing: int = 0
     failed: Mapping[str, str] = field(default_factory=dict)
-    """Saved search → why something of it could not be owed. All of the others was."""
+    """Saved search → why one of its deliveries could not be enqueued. All deliveries of the others were."""
 
 
 @dataclass(slots=True)
 class _Created:
-    """What became of deliveries that were to be created."""
+    """The result of creating deliveries."""
 
     count: int = 0
     existing: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
-    """Saved search → why Elasticsearch does not take one of its deliveries."""
+    """Saved search → why Elasticsearch refuses one of its deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A mail that told a recipient of a story."""
+    """A mail that a recipient got on a story."""
 
     reference: str
-    """What the channel calls it; empty where it has no names."""
+    """The channel's name for the mail; empty if it gives none."""
     at: datetime
     subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a saved search owes a recipient, and is due by its schedule."""
+    """A saved search's deliveries that wait for a recipient and are due by schedule."""
 
     recipient: str
     alert_id: str
     schedule: str
     since: datetime
-    """When the first of it came due."""
+    """When the first of them became due."""
 
 
 KINDS: Final = ("retraction", "correction", *(kind.name for kind in EVENT_KINDS), "story", "update")
-"""Of deliveries, the gravest first."""
+"""The kinds of deliveries, the gravest first."""
 
 
 class RefusedError(NewswatchError):
-    """Elasticsearch does not take one delivery as it is: that one's fault, nobody else's."""
+    """Elasticsearch refuses a delivery because of its content; others are not affected."""
 
 
 class Outbox:
@@ -86,24 +86,24 @@ class Outbox:
     def __init__(self, es: Client, names: Names) -> None:
         self._es, self._index = es, names.deliveries
 
-    # ── owing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── enqueuing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def owe(
+    def enqueue(
         self,
         matches: Iterable[Match],
         searches: Iterable[SavedSearch],
         now: datetime,
         *,
         bulkhead: Bulkhead | None = None,
-    ) -> OweReport:
-        """Owe each match's story to the recipients of its saved search, once.
+    ) -> EnqueueReport:
+        """Enqueue each match's story for the recipients of its saved search, once.
 
-        Of several articles on a story the first is told: the one published first, else the first in ingest order, which
-        is by chance within a batch. A search that asks for updates owes the later ones as well.
-        A search for which nothing can be owed is `failed`: its matches are to be owed later; the others' are owed.
+        Of several articles on a story the first is delivered: the first published, or else the first in ingest order,
+        which is arbitrary within a batch. A search with updates also gets the later articles. If a search's deliveries
+        can't be made, the search is in `failed` and its matches must be enqueued later; the others are enqueued.
 
         Raises:
-            StoreError: Elasticsearch can't take them all; owe the same matches again.
+            StoreError: Elasticsearch did not accept all; enqueue the same matches again.
         """
         walls = bulkhead or Bulkhead("owe")
         by_id = {search.id: search for search in searches}
@@ -119,44 +119,45 @@ class Outbox:
         more = self._create(updates, walls)
         refused = {**created.refused, **more.refused}
         failed = {alert_id: reason for alert_id in by_id if (reason := walls.reason("search", alert_id))}
-        return OweReport(created.count + more.count, len(created.existing) + len(more.existing), failed | refused)
+        return EnqueueReport(created.count + more.count, len(created.existing) + len(more.existing), failed | refused)
 
     def _updates(
         self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
     ) -> Iterator[Delivery]:
-        """The matches whose article is another than the one the story was told by."""
-        told = {s.value.id: s.value.article_id for s in self.get(f"{m.saved_search_id}~{m.story_id}" for m in matches)}
+        """Updates for the matches whose article is not the one that was delivered for the story."""
+        ids = (f"{match.saved_search_id}~{match.story_id}" for match in matches)
+        delivered = {stored.value.id: stored.value.article_id for stored in self.get(ids)}
         for delivery in _made(matches, searches, now, walls):
-            if told.get(delivery.id) != delivery.article_id:
+            if delivered.get(delivery.id) != delivery.article_id:
                 yield replace(delivery, kind="update")
 
-    def owe_events(
+    def enqueue_events(
         self,
         events: Iterable[Event],
         searches: Iterable[SavedSearch],
         now: datetime,
         *,
         bulkhead: Bulkhead | None = None,
-    ) -> OweReport:
-        """Owe each event to the recipients of its saved search, once.
+    ) -> EnqueueReport:
+        """Enqueue each event for the recipients of its saved search, once.
 
         Raises:
-            StoreError: Elasticsearch can't take them all; owe the same events again.
+            StoreError: Elasticsearch did not accept all; enqueue the same events again.
         """
         walls = bulkhead or Bulkhead("owe")
         by_id = {search.id: search for search in searches}
         made = (
             walls.attempt(
-                "search", event.saved_search_id, partial(owed_event, event, by_id[event.saved_search_id], now)
+                "search", event.saved_search_id, partial(event_delivery, event, by_id[event.saved_search_id], now)
             )
             for event in events
         )
         return self.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
 
-    def add(self, deliveries: Iterable[Delivery], *, bulkhead: Bulkhead | None = None) -> OweReport:
-        """Owe these; those that are owed already stay as they are."""
+    def add(self, deliveries: Iterable[Delivery], *, bulkhead: Bulkhead | None = None) -> EnqueueReport:
+        """Enqueue these deliveries. Those that exist already stay unchanged."""
         created = self._create(deliveries, bulkhead or Bulkhead("owe"))
-        return OweReport(created.count, len(created.existing), created.refused)
+        return EnqueueReport(created.count, len(created.existing), created.refused)
 
     def _create(self, deliveries: Iterable[Delivery], walls: Bulkhead) -> _Created:
         created, under_way = _Created(), deque[Delivery]()
@@ -180,51 +181,53 @@ class Outbox:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def refresh(self) -> None:
-        """Make what was written findable."""
+        """Make all writes visible to searches."""
         self._es.indices.refresh(index=self._index)
 
     def get(self, ids: Iterable[str]) -> list[Stored[Delivery]]:
-        """Those of the deliveries that exist, in real time."""
+        """The deliveries with these ids that exist, in real time."""
         return get_stored(self._es, self._index, ids, read_delivery)
 
     def due(self, now: datetime) -> list[Waiting]:
-        """What is due by its schedule to anybody, as of the last refresh, by recipient."""
+        """Everything that is due by schedule, sorted by recipient, as of the last refresh."""
         due = _due(now)
         sources = [{name: {"terms": {"field": field}}} for name, field in _WAITING.items()]
-        found: list[Waiting] = []
+        waiting: list[Waiting] = []
         after: dict[str, Any] = {}
         while True:
             composite = {"size": _PAGE, "sources": sources, **after}
             aggs = {"r": {"composite": composite, "aggs": {"since": {"min": {"field": "not_before"}}}}}
             page = self._es.search(index=self._index, size=0, query=due, aggs=aggs)["aggregations"]["r"]
-            found += [Waiting(**bucket["key"], since=moment_at(bucket["since"]["value"])) for bucket in page["buckets"]]
+            waiting += [
+                Waiting(**bucket["key"], since=moment_at(bucket["since"]["value"])) for bucket in page["buckets"]
+            ]
             if "after_key" not in page:
-                return found
+                return waiting
             after = {"after": page["after_key"]}
 
-    def owed_to(self, recipient: str) -> list[Stored[Delivery]]:
+    def waiting_for(self, recipient: str) -> list[Stored[Delivery]]:
         """Everything that waits for `recipient`, due or not, oldest first.
 
-        Found by a search, which may show what is no longer so, and read again in real time.
+        A search finds the ids; because searches may be out of date, the deliveries are then read in real time.
         """
         query = {"bool": {"filter": [_PENDING, {"term": {"waiting": recipient}}]}}
-        waiting = [found for found in self._as_now(query) if recipient in found.value.waiting]
-        return sorted(waiting, key=lambda found: (found.value.created_at, found.id))
+        waiting = [stored for stored in self._as_now(query) if recipient in stored.value.waiting]
+        return sorted(waiting, key=lambda stored: (stored.value.created_at, stored.id))
 
-    def told(self, recipient: str, story_ids: Iterable[str]) -> dict[str, list[Sent]]:
-        """The mails that told `recipient` of these stories, oldest first."""
-        found: dict[str, dict[str, Sent]] = {}
-        for one in self._of_stories(list(story_ids), recipient):
-            for outcome in one.outcomes:
+    def sent_to(self, recipient: str, story_ids: Iterable[str]) -> dict[str, list[Sent]]:
+        """Story → the mails on it that `recipient` got, oldest first."""
+        by_story: dict[str, dict[str, Sent]] = {}
+        for delivery in self._of_stories(list(story_ids), recipient):
+            for outcome in delivery.outcomes:
                 if outcome.recipient == recipient and outcome.state is DeliveryState.SENT and outcome.at:
                     sent = Sent(outcome.reference, outcome.at, outcome.subject)
-                    found.setdefault(one.story_id, {}).setdefault(outcome.key, sent)
-        return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in found.items()}
+                    by_story.setdefault(delivery.story_id, {}).setdefault(outcome.key, sent)
+        return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in by_story.items()}
 
     def about(self, alert_id: str, story_id: str) -> list[Delivery]:
-        """Everything that a saved search owes or owed of a story, oldest first, as of the last refresh."""
+        """All deliveries of a saved search on a story, oldest first, as of the last refresh."""
         both = [{"term": {"alert_id": alert_id}}, {"term": {"story_id": story_id}}]
-        return sorted(self._as_found({"bool": {"filter": both}}), key=lambda found: found.created_at)
+        return sorted(self._as_indexed({"bool": {"filter": both}}), key=lambda delivery: delivery.created_at)
 
     def latest(self, alert_id: str, size: int) -> list[Delivery]:
         """The last deliveries of a saved search, newest first, as of the last refresh."""
@@ -233,47 +236,49 @@ class Outbox:
         return values(answer["hits"]["hits"], read_delivery)
 
     def of_articles(self, article_ids: Sequence[str]) -> Iterator[Delivery]:
-        """Everything that tells one of these articles, sent or not, as of the last refresh."""
-        for at in range(0, len(article_ids), _PAGE):
-            about = {"terms": {"article_id": list(article_ids[at : at + _PAGE])}}
-            told = [about, {"terms": {"kind": ["story", "update"]}}]
-            yield from self._as_found({"bool": {"filter": told}})
+        """The deliveries of these articles, sent or not, as of the last refresh."""
+        for start in range(0, len(article_ids), _PAGE):
+            about = {"terms": {"article_id": list(article_ids[start : start + _PAGE])}}
+            news = {"terms": {"kind": ["story", "update"]}}
+            yield from self._as_indexed({"bool": {"filter": [about, news]}})
 
     def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
-        for at in range(0, len(story_ids), _PAGE):
-            about = {"terms": {"story_id": list(story_ids[at : at + _PAGE])}}
-            yield from self._as_found({"bool": {"filter": [about, {"term": {"recipients": recipient}}]}})
+        for start in range(0, len(story_ids), _PAGE):
+            about = {"terms": {"story_id": list(story_ids[start : start + _PAGE])}}
+            yield from self._as_indexed({"bool": {"filter": [about, {"term": {"recipients": recipient}}]}})
 
-    def _as_found(self, query: Document) -> list[Delivery]:
-        """The deliveries that fit, as of the last refresh."""
+    def _as_indexed(self, query: Document) -> list[Delivery]:
+        """The deliveries that match `query`, as of the last refresh."""
         return values(every(self._es, self._index, query), read_delivery)
 
     def _as_now(self, query: Document) -> list[Stored[Delivery]]:
-        """The deliveries that fitted at the last refresh, in real time."""
+        """The deliveries that matched `query` at the last refresh, in real time."""
         return self.get([hit["_id"] for hit in every(self._es, self._index, query, source=False)])
 
-    def revive(self, alert_id: str, now: datetime) -> int:
-        """Owe again what a saved search did not tell as it was muted; how many stories."""
+    def requeue(self, alert_id: str, now: datetime) -> int:
+        """Requeue the deliveries of a saved search that its mute suppressed; returns their number."""
         self.refresh()
-        found = self._muted(alert_id)
-        self.settle(found, lambda delivery: revived(delivery, now))
-        return len(found)
+        muted = self._muted(alert_id)
+        self.acknowledge(muted, lambda delivery: requeued(delivery, now))
+        return len(muted)
 
     def _muted(self, alert_id: str) -> list[Stored[Delivery]]:
         both = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
-        found = self._as_now({"bool": {"filter": both}})
-        return [one for one in found if (one.value.suppressed_by or "").startswith(_MUTED)]
+        suppressed = self._as_now({"bool": {"filter": both}})
+        return [stored for stored in suppressed if (stored.value.suppressed_by or "").startswith(_MUTED)]
 
-    # ── settling ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── recording outcomes ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def settle(
+    def acknowledge(
         self, deliveries: Iterable[Stored[Delivery]], change: Callable[[Delivery], Delivery]
     ) -> tuple[Delivery, ...]:
-        """Change each delivery, whoever else is changing it for another recipient. Returns them as they were written.
+        """Record outcomes: apply `change` to each delivery, retrying while workers change it for other recipients.
+
+        Returns the deliveries as written.
 
         Raises:
-            RefusedError: Elasticsearch does not take one of them as it is; the others are changed.
-            StoreError: one keeps being changed by others.
+            RefusedError: Elasticsearch refuses one because of its content; the others are written.
+            StoreError: one was changed by others on every try.
         """
         refused: dict[str, str] = {}
         written: list[Delivery] = []
@@ -297,15 +302,15 @@ class Outbox:
         until_written(attempt, lambda: f"Deliveries keep being changed by others: {', '.join(was.id for was in left)}")
         if refused:
             raise RefusedError(
-                "; ".join(f"Elasticsearch refuses delivery {one}: {why}" for one, why in refused.items())
+                "; ".join(f"Elasticsearch refuses delivery {name}: {why}" for name, why in refused.items())
             )
         return tuple(written)
 
 
 def _due(now: datetime) -> Document:
-    """What is to be sent by now.
+    """The query for everything that is due now.
 
-    An instant mail waits for nothing: one that is due in the future was created by a clock that went back since.
+    An instant mail never waits: one that is due in the future was created before the clock was set back.
     """
     by_time = {"range": {"not_before": {"lte": now.isoformat()}}}
     instant = {"term": {"schedule": "instant"}}
@@ -318,7 +323,7 @@ _PENDING = {"term": {"state": DeliveryState.PENDING}}
 
 
 def mute_rule(search: SavedSearch, now: datetime) -> str | None:
-    """The rule that suppresses what a saved search owes while it is muted; None: it is not. Pure."""
+    """The rule that suppresses a muted saved search's deliveries; None if the search is not muted. Pure."""
     if search.mute_until is None or search.mute_until <= now:
         return None
     return f"{_MUTED} {search.mute_until:%Y-%m-%d %H:%M} UTC"
@@ -327,11 +332,11 @@ def mute_rule(search: SavedSearch, now: datetime) -> str | None:
 def _made(
     matches: Iterable[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
 ) -> Iterator[Delivery]:
-    """The deliveries of the matches, without those of searches for which none can be made."""
+    """The deliveries of the matches, without those of searches that have failed."""
     for match in matches:
         if not walls.has("search", match.saved_search_id):
             made = walls.attempt(
-                "search", match.saved_search_id, partial(owed, match, searches[match.saved_search_id], now)
+                "search", match.saved_search_id, partial(match_delivery, match, searches[match.saved_search_id], now)
             )
             if made is not None:
                 yield made
@@ -341,22 +346,22 @@ def _refused(delivery: Delivery, reason: str) -> Problem:
     return Problem("mail", delivery.id, reason, "owe", document=dump(delivery))
 
 
-def owed(match: Match, search: SavedSearch, now: datetime) -> Delivery:
+def match_delivery(match: Match, search: SavedSearch, now: datetime) -> Delivery:
     """The delivery of a match, due by the search's schedule; suppressed while the search is muted. Pure."""
     return replace(
-        _owed(search, match.story_id, match.article_id, now),
+        _new_delivery(search, match.story_id, match.article_id, now),
         published=match.published,
         fetched_at=match.fetched_at,
         indexed_at=match.indexed_at,
     )
 
 
-def owed_event(event: Event, search: SavedSearch, now: datetime) -> Delivery:
+def event_delivery(event: Event, search: SavedSearch, now: datetime) -> Delivery:
     """The delivery of an event, due by the search's schedule; suppressed while the search is muted. Pure."""
-    return replace(_owed(search, event.id, "", now), kind=event.kind, headline=event.headline)
+    return replace(_new_delivery(search, event.id, "", now), kind=event.kind, headline=event.headline)
 
 
-def _owed(search: SavedSearch, story_id: str, article_id: str, now: datetime) -> Delivery:
+def _new_delivery(search: SavedSearch, story_id: str, article_id: str, now: datetime) -> Delivery:
     muted = mute_rule(search, now)
     return Delivery(
         alert_id=search.id,
@@ -372,15 +377,15 @@ def _owed(search: SavedSearch, story_id: str, article_id: str, now: datetime) ->
     )
 
 
-def revived(delivery: Delivery, now: datetime) -> Delivery:
-    """A delivery that a mute had suppressed, owed again and due by its schedule. Pure."""
+def requeued(delivery: Delivery, now: datetime) -> Delivery:
+    """A delivery that a mute had suppressed, pending again and due by its schedule. Pure."""
     kept = tuple(o for o in delivery.outcomes if not (o.error or "").startswith(_MUTED))
     due = schedule.next_due(schedule.parse(delivery.schedule), now)
     return replace(delivery, state=DeliveryState.PENDING, suppressed_by=None, outcomes=kept, not_before=due)
 
 
 def with_outcome(delivery: Delivery, outcome: Outcome) -> Delivery:
-    """The delivery with what became of one recipient; its state follows once none waits any more. Pure."""
+    """The delivery with the outcome of one recipient. Its state changes once no recipient waits. Pure."""
     others = tuple(o for o in delivery.outcomes if o.recipient != outcome.recipient)
     changed = replace(delivery, outcomes=(*others, outcome))
     if changed.waiting or delivery.state is not DeliveryState.PENDING:
@@ -393,12 +398,12 @@ def with_outcome(delivery: Delivery, outcome: Outcome) -> Delivery:
 
 
 def outcome_for(delivery: Delivery, recipient: str) -> Outcome:
-    """What is known of one recipient so far. Pure."""
+    """The outcome of one recipient so far. Pure."""
     return next((o for o in delivery.outcomes if o.recipient == recipient), Outcome(recipient))
 
 
 def document(delivery: Delivery) -> Document:
-    """The document of a delivery; its id is `delivery.id`. Pure."""
+    """The document that stores a delivery under the id `delivery.id`. Pure."""
     shown = dump(delivery)
     for name in ("passages", "outcomes", "version", "headline", "notice"):
         shown.pop(name, None)
@@ -413,35 +418,39 @@ def document(delivery: Delivery) -> Document:
 
 
 def _lags(delivery: Delivery) -> Document:
-    """For Kibana: how many seconds an instant mail took from its publication, and from when we had read the article."""
+    """For Kibana: seconds from publication, and from our fetch, to the sending of an instant mail."""
     if delivery.sent_at is None or delivery.schedule != "instant" or delivery.kind != "story":
         return {}
     starts = {"lag_s": delivery.published, "own_lag_s": delivery.fetched_at}
-    return {name: round((delivery.sent_at - at).total_seconds()) for name, at in starts.items() if at}
+    return {name: round((delivery.sent_at - start).total_seconds()) for name, start in starts.items() if start}
 
 
 def delivery(document: Mapping[str, Any]) -> Delivery:
     """The inverse of `document`. Pure."""
     detail = dict(document["detail"])
-    outcomes = [_of_today(outcome) for outcome in detail.pop("outcomes", ())]
+    outcomes = [_in_current_shape(outcome) for outcome in detail.pop("outcomes", ())]
     return load(Delivery, {"recipients": (), "article_id": ""} | detail | {"outcomes": outcomes})
 
 
-def _of_today(outcome: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The document of an outcome in today's shape.
+def _in_current_shape(outcome: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document of an outcome in the current shape.
 
-    Until there were channels an outcome held the `message_id` of its e-mail alone: it is both the key and the name of
-    that mail, so that one begun then is sent again under the same name, and threads go on.
+    Before there were channels, an outcome only had the `message_id` of its e-mail. It becomes both key and reference of
+    that mail, so that a mail begun then is sent again under the same name, and threads continue.
     """
     former = outcome.get("message_id")
     return {"key": former, "reference": former} | dict(outcome) if former else outcome
 
 
 def read_delivery(delivery_id: str, document: Mapping[str, Any]) -> Delivery:
-    """The delivery of a document, whose schedule is one. Pure."""
-    found = delivery(document)
-    require_id(delivery_id, found.id)
-    if found.kind not in KINDS:
-        raise ValueError(f"kind: {found.kind!r} is none of {', '.join(KINDS)}")
-    schedule.parse(found.schedule)
-    return found
+    """The delivery in a document. Pure.
+
+    Raises:
+        ValueError: its id, kind or schedule is not valid.
+    """
+    read = delivery(document)
+    require_id(delivery_id, read.id)
+    if read.kind not in KINDS:
+        raise ValueError(f"kind: {read.kind!r} must be one of {', '.join(KINDS)}")
+    schedule.parse(read.schedule)
+    return read

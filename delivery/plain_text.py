@@ -1,4 +1,4 @@
-"""A message as plain text: the text part of e-mails, and the whole of a channel that carries nothing else. Pure."""
+"""Renders a message as plain text: for the text part of e-mails and for channels that only send text. Pure."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from delivery.message import Message, Notice
 from delivery.words import when
 
 CARDS = 12
-"""Stories shown in full in one message; the rest take one line each, as mail programs cut what is very long."""
+"""Maximum stories shown in full. Further stories take one line each, because mail programs cut very long mails."""
 
 
 def plain_text(message: Message) -> str:
-    """The whole message, never more than one blank line in a row."""
+    """The whole message as text, without consecutive blank lines."""
     name = "notice.txt.j2" if isinstance(message.body, Notice) else "stories.txt.j2"
-    set_ = _environment().get_template(name).render(**shown(message))
-    return re.sub(r"\n{3,}", "\n\n", set_).strip() + "\n"
+    rendered = _environment().get_template(name).render(**shown(message))
+    return re.sub(r"\n{3,}", "\n\n", rendered).strip() + "\n"
 
 
 def shown(message: Message) -> dict[str, object]:
-    """What a template sees of a message."""
+    """The variables of a message's template."""
     body = message.body
-    told: dict[str, object] = {"message": message, "body": body, "when": when(message.at)}
+    variables: dict[str, object] = {"message": message, "body": body, "when": when(message.at)}
     if isinstance(body, Notice):
-        return told
-    return told | {"cards": body.stories[:CARDS], "rows": body.stories[CARDS:]}
+        return variables
+    return variables | {"cards": body.stories[:CARDS], "rows": body.stories[CARDS:]}
 
 
 def environment(package: str) -> Environment:
-    """The templates of a package's messages."""
+    """The Jinja environment for the templates of `package`."""
     return Environment(
         loader=PackageLoader(package),
         autoescape=select_autoescape(["html.j2"]),

@@ -1,4 +1,4 @@
-"""What a saved search would send on some articles, as a sample: it owes nothing, its links do nothing."""
+"""Renders a sample of a saved search's mail. Nothing is enqueued, and the links in the sample do nothing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from alerts import schedule
 from alerts.highlight import highlights
 from alerts.query import to_query
 from delivery.channels.registry import channel_of
-from delivery.compose import Item, Mail
+from delivery.compose import Mail, MailItem
 from delivery.links import Links
 from delivery.message import MessageKind
-from delivery.story_views import Story
+from delivery.story_views import MailStory
 from delivery.writing import message_of
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -29,14 +29,14 @@ from store.names import Names
 def sample(
     es: Client, names: Names, settings: Settings, search: SavedSearch, articles: Sequence[Article], now: datetime
 ) -> str:
-    """What the first recipient of `search` gets on these articles (one at least), each its own story, as HTML."""
-    asked = to_query(search)
-    passages = highlights(es, names, ((search.id, asked, a.language, a.id) for a in articles))
+    """The mail, as HTML, to the first recipient of `search` with these articles (at least one), each its own story."""
+    query = to_query(search)
+    passages = highlights(es, names, ((search.id, query, a.language, a.id) for a in articles))
     counts = independent_sources(es, names.articles, [a.story_id or a.id for a in articles])
     stories = []
     for article in articles:
         story_id = article.story_id or article.id
-        owed = Delivery(
+        delivery = Delivery(
             alert_id=search.id,
             alert_name=search.name,
             story_id=story_id,
@@ -47,11 +47,11 @@ def sample(
             passages=passages.get((search.id, article.id), ()),
             schedule=search.schedule,
         )
-        stories.append(Story(Item(story_id, (owed,)), article, counts.get(story_id, 1)))
+        stories.append(MailStory(MailItem(story_id, (delivery,)), article, counts.get(story_id, 1)))
     digest = schedule.parse(search.schedule).digest
     kind: MessageKind = "digest" if digest else "story" if len(stories) == 1 else "group"
     mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "sample")
-    # Signed with a key that nobody keeps: the links of a sample do nothing.
+    # Signed with a throw-away key, so that the links of a sample do nothing.
     unsigned = Links(settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
     topics = names.shown_topics()
     return channel_of(mail.recipient).preview(message_of(mail, stories, settings, unsigned, topics, now=now), settings)

@@ -1,4 +1,4 @@
-"""One story of a message: title, quotes, facts and links, as every channel shows them. Pure."""
+"""Prepares a story for a message: title, quotes, facts and links, independent of the channel. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from alerts.kinds import EVENT_KINDS
-from delivery.compose import Item
+from delivery.compose import MailItem
 from delivery.links import Action, Link, Links
-from delivery.message import About, Answers, OtherView, Piece, Quote, StoryView, TagView
+from delivery.message import About, AnswerLinks, OtherView, Piece, Quote, StoryView, TagView
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
@@ -19,12 +19,12 @@ from newswatch.topics import Topics
 from search.highlight import joined
 
 _HEADLINE = 1_000
-"""Characters of a headline that a message shows; what is longer is cut and marked as cut."""
+"""Maximum characters of a headline; a longer one is cut and ends in "…"."""
 _LEAD = 280
 _CONTEXT = 60
-"""Characters shown on either side of a tag's evidence."""
+"""Maximum characters shown on either side of a tag's evidence."""
 KIBANA_ARTICLES = "19f5d989-7741-577c-8665-2b2331a991da"
-"""The data view of the articles in Kibana, as `kibana.build` names it: without it Discover takes the one last used."""
+"""Id of the articles' data view, as in `kibana.build`; without it Discover opens the last used data view."""
 LABELS = {
     "correction": "Correction",
     "retraction": "Retracted",
@@ -32,23 +32,23 @@ LABELS = {
     "story": "",
     **{kind.name: kind.label for kind in EVENT_KINDS},
 }
-"""Kind of delivery → what a message calls it."""
+"""Kind of delivery → its label in a message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """A story to be told: the item of the mail, its article (none for an event), and how many say so."""
+class MailStory:
+    """A story to send: the item of the mail, its article (none for an event), and how many sources report it."""
 
-    item: Item
+    item: MailItem
     article: Article | None
     sources: int
-    """Independent ones."""
+    """Number of independent sources."""
     others: tuple[Article, ...] = ()
-    """More articles on it that are told with it."""
+    """Further articles on the story that the same mail shows."""
 
 
-def story_view(story: Story, recipient: str, settings: Settings, links: Links, topics: Topics) -> StoryView:
-    """The story as `recipient` is told it."""
+def story_view(story: MailStory, recipient: str, settings: Settings, links: Links, topics: Topics) -> StoryView:
+    """The story as `recipient` sees it, with links signed for that recipient."""
     item, article, title = story.item, story.article, headline(story)
     passages = _passages(item)
     quotes = tuple(_quote(passage) for passage in passages if passage.field != "title")
@@ -66,10 +66,10 @@ def story_view(story: Story, recipient: str, settings: Settings, links: Links, t
     )
 
 
-def headline(story: Story) -> str:
-    """The story's title on one line, or what tells the event; never empty."""
-    told = next((d.headline for d in story.item.deliveries if d.headline), "")
-    return _shown(told or (story.article.title if story.article else "")) or "(no title)"
+def headline(story: MailStory) -> str:
+    """The story's title on one line, or the headline of its event; never empty."""
+    event = next((d.headline for d in story.item.deliveries if d.headline), "")
+    return _shown(event or (story.article.title if story.article else "")) or "(no title)"
 
 
 def _shown(title: str) -> str:
@@ -77,7 +77,7 @@ def _shown(title: str) -> str:
 
 
 def _title(title: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
-    """The title, marked where a saved search matches it; a passage of a title that has changed since is left out."""
+    """The title, highlighted where a saved search matches it. A passage of a former title is ignored."""
     marked = next((p for p in passages if p.field == "title" and one_line(p.text) == title), None)
     return _pieces(marked) if marked else (Piece(title, marked=False),)
 
@@ -101,17 +101,17 @@ def _other(article: Article) -> OtherView:
     return OtherView(_shown(article.title), one_line(article.source.name), safe_url(article.address))
 
 
-def _answers(item: Item, recipient: str, links: Links) -> Answers:
-    alerts = ",".join(dict.fromkeys(d.alert_id for d in item.deliveries))
+def _answers(item: MailItem, recipient: str, links: Links) -> AnswerLinks:
+    saved_search_ids = ",".join(dict.fromkeys(d.alert_id for d in item.deliveries))
 
-    def say(action: Action) -> str:
-        return links.url(Link(action, recipient, alerts, item.story_id, item.article_id))
+    def url(action: Action) -> str:
+        return links.url(Link(action, recipient, saved_search_ids, item.story_id, item.article_id))
 
-    return Answers(relevant=say("relevant"), not_relevant=say("not-relevant"), enough=say("ack"))
+    return AnswerLinks(relevant=url("relevant"), not_relevant=url("not-relevant"), enough=url("ack"))
 
 
-def _passages(item: Item) -> list[Passage]:
-    """The passages of all its saved searches, each text once, with the marks of all."""
+def _passages(item: MailItem) -> list[Passage]:
+    """The passages of all saved searches of the item. Equal texts are merged with their marks."""
     marks: dict[tuple[str, str], list[tuple[int, int]]] = {}
     texts: dict[tuple[str, str], Passage] = {}
     for passage in (p for d in item.deliveries for p in d.passages):
@@ -126,14 +126,14 @@ def _quote(passage: Passage) -> Quote:
 
 
 def _pieces(passage: Passage) -> tuple[Piece, ...]:
-    pieces, at = [], 0
+    pieces, position = [], 0
     for start, end in passage.marks:
         pieces += [
-            Piece(visible(passage.text[at:start]), marked=False),
+            Piece(visible(passage.text[position:start]), marked=False),
             Piece(visible(passage.text[start:end]), marked=True),
         ]
-        at = end
-    pieces.append(Piece(visible(passage.text[at:]), marked=False))
+        position = end
+    pieces.append(Piece(visible(passage.text[position:]), marked=False))
     return tuple(piece for piece in pieces if piece.text)
 
 
@@ -142,7 +142,7 @@ def _lead(article: Article) -> str:
 
 
 def _ordered(tags: Sequence[Tag]) -> list[Tag]:
-    """Main ones first, then by score, a topic before its sub-topics."""
+    """The tags sorted: `main` first, then by score, a topic before its sub-topics."""
     return sorted(tags, key=lambda tag: (tag.level != "main", -tag.score, tag.tag))
 
 
@@ -155,7 +155,7 @@ def _tag(tag: Tag, article: Article, topics: Topics) -> TagView:
 
 
 def in_context(evidence: Evidence, article: Article) -> Passage:
-    """The evidence with some words on either side; alone, if the article has changed since."""
+    """The evidence with some words of context on either side; without context if the article has changed since."""
     text: str = getattr(article, evidence.field)
     if text[evidence.start : evidence.end] != evidence.text:
         return Passage(evidence.field, evidence.text, ((0, len(evidence.text)),))
@@ -174,7 +174,7 @@ def _news_url(story_id: str, settings: Settings) -> str | None:
 
 
 def _kibana_url(story_id: str, settings: Settings) -> str | None:
-    """Discover on the story, over all that is kept, in our data view; in Kibana's own notation (rison)."""
+    """A link to the story in Kibana's Discover over the whole retention time, encoded as Rison; None without Kibana."""
     if not settings.kibana_url:
         return None
     view = f"dataSource:(dataViewId:'{KIBANA_ARTICLES}',type:dataView)"

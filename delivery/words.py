@@ -13,17 +13,17 @@ _UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff{_DIRECTION
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without characters that are not seen."""
+    """The text on one line, without invisible characters."""
     return " ".join(visible(text).split())
 
 
 def visible(text: str) -> str:
-    """The text without control and direction characters, and without halves of characters."""
+    """The text without control and direction characters, and without lone surrogates."""
     return _UNSEEN.sub("", text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def shortened(text: str, most: int) -> str:
-    """At most `most` characters, cut between words and marked as cut."""
+    """The text in at most `most` characters; a longer text is cut between words and ends in "…"."""
     if len(text) <= most:
         return text
     head = text[: most - 2]
@@ -32,10 +32,10 @@ def shortened(text: str, most: int) -> str:
 
 
 def safe_url(url: str) -> str | None:
-    """The URL if it is an address (`ingest.urls`); nothing else (javascript:, data:, file:) is ever made a link."""
+    """The URL, quoted, if it is a web address (`ingest.urls`); None for javascript:, data:, file: and the like."""
     return quote(url, safe="%/:=&?~#+!$,;'@()*[]") if is_address(url) else None
 
 
 def when(moment: datetime) -> str:
-    """A time as people read it."""
+    """The time in UTC, formatted for readers."""
     return f"{moment.astimezone(UTC):%a} {moment.astimezone(UTC).day} {moment.astimezone(UTC):%b %Y, %H:%M} UTC"

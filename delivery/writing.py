@@ -1,4 +1,4 @@
-"""From a planned mail to the message that a channel is given: what happened, who says so, why it is sent. Pure."""
+"""Turns a planned mail into a channel-independent message: what happened, who reports it, why it is sent. Pure."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from datetime import datetime
 from alerts import schedule
 from delivery.compose import Mail
 from delivery.links import Action, Link, Links
-from delivery.message import Message, Stories, WatchedBy
-from delivery.story_views import Story, headline, story_view
+from delivery.message import Message, StoryList, WatchedBy
+from delivery.story_views import MailStory, headline, story_view
 from delivery.words import one_line, shortened
 from newswatch.settings import Settings
 from newswatch.topics import Topics
 
 _SUBJECT = 150
-"""Characters of a subject that a list of mails can show; the message itself has the whole title."""
+"""Maximum characters of a subject, as a list of mails can show them; the message has the whole title."""
 
 
 def message_of(
-    mail: Mail, stories: Sequence[Story], settings: Settings, links: Links, topics: Topics, *, now: datetime
+    mail: Mail, stories: Sequence[MailStory], settings: Settings, links: Links, topics: Topics, *, now: datetime
 ) -> Message:
-    """The message that tells `stories`, which are those of `mail` that can be told; its key is the mail's."""
+    """The message with `stories`, which are the sendable stories of `mail`; it has the mail's key."""
     ordered = sorted(stories, key=_by_weight) if mail.kind == "digest" else list(stories)
     names = _names(mail)
 
-    def url(action: Action, alert_ids: str) -> str:
-        return links.url(Link(action, mail.recipient, alert_ids))
+    def url(action: Action, saved_search_ids: str) -> str:
+        return links.url(Link(action, mail.recipient, saved_search_ids))
 
-    body = Stories(
+    body = StoryList(
         kind=mail.kind,
         heading=_heading(mail, len(ordered)),
         stories=tuple(story_view(story, mail.recipient, settings, links, topics) for story in ordered),
@@ -49,17 +49,17 @@ def message_of(
 
 
 def _names(mail: Mail) -> dict[str, str]:
-    """Id → name of every saved search that the mail answers."""
+    """Id → name of every saved search that the mail is for."""
     return {d.alert_id: one_line(d.alert_name) for d in mail.deliveries}
 
 
-def subject(mail: Mail, stories: Sequence[Story]) -> str:
+def subject(mail: Mail, stories: Sequence[MailStory]) -> str:
     """One line that says what the mail is about."""
     first = stories[0]
     title = headline(first)
     if mail.kind == "reply":
-        told = mail.thread_subject or shortened(title, _SUBJECT)
-        return told if told.startswith("Re: ") else f"Re: {told}"
+        former = mail.thread_subject or shortened(title, _SUBJECT)
+        return former if former.startswith("Re: ") else f"Re: {former}"
     if mail.kind == "story":
         return shortened(title, _SUBJECT)
     names = ", ".join(_names(mail).values())
@@ -82,8 +82,8 @@ def _period(mail: Mail) -> str:
     return next((word.title() for word in ("weekly", "daily", "hourly") if word in every), "News")
 
 
-def _by_weight(story: Story) -> tuple[int, float]:
-    """What most sources report comes first; then the newest."""
+def _by_weight(story: MailStory) -> tuple[int, float]:
+    """Sort key: stories with most sources first, then the newest."""
     moment = (
         story.article.published or story.article.first_seen if story.article else story.item.deliveries[0].created_at
     )

@@ -17,7 +17,7 @@ from alerts.match import match_batch
 from alerts.resting import Rests, recovered, rests
 from alerts.saved import SavedSearches
 from delivery.channels.registry import parse_address
-from delivery.corrections import owe_corrections
+from delivery.corrections import enqueue_corrections
 from delivery.outbox import Outbox
 from jobs.context import Context, job
 from newswatch.alert import SavedSearch
@@ -77,7 +77,7 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
         if not again or any(search.id not in known.resting and search.id not in report.failed for search in again):
             report = with_batch(late, again)
     happened = events(context.es, context.names, enabled, now, bulkhead=walls, resting=known.resting)
-    owed = Outbox(context.es, context.names).owe_events(happened, enabled, now, bulkhead=walls)
+    owed = Outbox(context.es, context.names).enqueue_events(happened, enabled, now, bulkhead=walls)
     if report.batches:
         well = (search_id for search_id in known.tried_again if not walls.has("search", search_id))
         recovered(context.es, context.names, well)
@@ -98,8 +98,8 @@ def _match_one(
     # A search that failed on one batch of this run is skipped on the next: each try may cost seconds.
     resting = {**known.resting, **report.failed}
     matched = match_batch(context.es, context.names, waiting.value, searches, bulkhead=walls, resting=resting)
-    owed = Outbox(context.es, context.names).owe(matched.matches, searches, context.clock(), bulkhead=walls)
-    corrections = owe_corrections(context.es, context.names, waiting.value, context.clock(), bulkhead=walls)
+    owed = Outbox(context.es, context.names).enqueue(matched.matches, searches, context.clock(), bulkhead=walls)
+    corrections = enqueue_corrections(context.es, context.names, waiting.value, context.clock(), bulkhead=walls)
     # A search that could not be run must neither delay the others nor miss the batch.
     failed = {**owed.failed, **matched.failed}
     BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock(), unmatched=failed)

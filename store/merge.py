@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ingest.wording import words
 from newswatch.article import Article, Version
-from transforms.versions import told_edits
+from transforms.versions import readable_edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _folded(article: Article, name: str) -> str:
 def _next_version(
     seen: Article, was: Article, feeds: tuple[str, ...], changed: tuple[str, ...], *, keep_text: bool
 ) -> Article:
-    edits = told_edits(was.text, seen.text) if "text" in changed else ()
+    edits = readable_edits(was.text, seen.text) if "text" in changed else ()
     article = replace(
         _kept(seen, was, feeds),
         updated=seen.updated or seen.first_seen,

@@ -24,7 +24,7 @@ from store.documents import Document, Stored, from_document, profile_of, renewed
 from store.generations import await_writable
 from store.names import Names
 from store.reading import find
-from transforms.story import Background, Candidate, Placed, Profile, place
+from transforms.story import Background, Placed, Profile, StoryCandidate, place
 
 _PAGE = 200
 """Articles placed together, in a handful of requests."""
@@ -97,7 +97,7 @@ class Stories:
         for profile in profiles:
             near = {c.profile.id: c for c in (*known[profile.id], *here.of(profile))}
             result = place(profile, list(near.values()), background, window=self._window)
-            here.add(Candidate(profile, result.story_id, result.duplicate_of))
+            here.add(StoryCandidate(profile, result.story_id, result.duplicate_of))
             placed.append(result)
         return placed
 
@@ -117,7 +117,7 @@ class Stories:
         buckets = answer["aggregations"]["stems"]["buckets"]
         return Background.of(answer["hits"]["total"]["value"], {b["key"]: b["doc_count"] for b in buckets})
 
-    def _candidates(self, profiles: Sequence[Profile], background: Background) -> Mapping[str, list[Candidate]]:
+    def _candidates(self, profiles: Sequence[Profile], background: Background) -> Mapping[str, list[StoryCandidate]]:
         """Article id → the placed articles that may share its text or its story."""
         searches: list[Document] = []
         for profile in profiles:
@@ -180,11 +180,11 @@ def _term(field: str, value: str, boost: float) -> Document:
     return {"filter": {"term": {field: value}}, "boost": boost}
 
 
-def _candidates_in(answer: Mapping[str, Any]) -> list[Candidate]:
+def _candidates_in(answer: Mapping[str, Any]) -> list[StoryCandidate]:
     if "error" in answer:
         raise StoreError(f"Elasticsearch can't search for an article's story: {answer['error']}")
     articles = values(answer["hits"]["hits"], _candidate)
-    return [Candidate(profile_of(article), article.story_id, article.duplicate_of) for article in articles]
+    return [StoryCandidate(profile_of(article), article.story_id, article.duplicate_of) for article in articles]
 
 
 def _candidate(article_id: str, document: Mapping[str, Any]) -> Article:
@@ -203,13 +203,13 @@ class _Neighbours:
     """The articles of the page that are placed already, by their bands and stems."""
 
     def __init__(self) -> None:
-        self._by_key: dict[str, list[Candidate]] = defaultdict(list)
+        self._by_key: dict[str, list[StoryCandidate]] = defaultdict(list)
 
-    def add(self, candidate: Candidate) -> None:
+    def add(self, candidate: StoryCandidate) -> None:
         for key in _keys(candidate.profile):
             self._by_key[key].append(candidate)
 
-    def of(self, profile: Profile) -> Iterable[Candidate]:
+    def of(self, profile: Profile) -> Iterable[StoryCandidate]:
         return {c.profile.id: c for key in _keys(profile) for c in self._by_key.get(key, ())}.values()
 
 

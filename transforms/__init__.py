@@ -1,1 +1,1 @@
-"""What is worked out from an article's own words: clean, language, tags, fingerprint, story. Pure."""
+"""Derives an article's language, tags, fingerprint and story from its own words. Pure."""

@@ -1,4 +1,4 @@
-"""Cleaning: what is no part of an article's words is taken out before anything reads them."""
+"""Cleaning: removes what does not belong to an article's words, before any other transform reads them."""
 
 from __future__ import annotations
 

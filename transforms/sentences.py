@@ -1,7 +1,7 @@
-"""Sentences: where each begins and ends in a folded text, and which of them an article says for the first time.
+"""Sentences: splits a folded text into sentences and detects those that an article repeats.
 
-The sentence is the unit in which an article says something. The rules hold for all scripts, as folding has made one
-full stop of those of Chinese, Japanese, Urdu and Hindi. A headline or a paragraph ends with its line.
+The same rules work for all scripts, because folding maps the full stops of Chinese, Japanese, Urdu and Hindi to one. A
+headline or a paragraph ends with its line.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from collections.abc import Iterator, Sequence
 
 _END = re.compile(r"\n+|[.!?]+[\"')\]]*(?: +|\n+|(?=[\u2e80-\ud7ff]))")
 _ABBREVIATED = re.compile(r"(?:^|[^\w])(?:\d{1,2}|[^\W\d_]|[^\W\d_aeiouyаеиоуыэюяіїєα-ω\u0590-\ud7ff]{2,4})\Z")
-"""What a full stop may follow within a sentence: an initial (J.), an ordinal (36.), a word without vowels (Dr.)."""
+"""What precedes a full stop inside a sentence: an initial (J.), an ordinal (36.), a word without vowels (Dr.)."""
 CUT = 15
-"""A sentence that was cut off is known for the beginning of another from so many letters on."""
+"""Minimum letters of a truncated sentence that is recognised as the beginning of another."""
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
-    """Begin and end of each sentence of the folded `text`, with the marks and blanks behind it; without a gap."""
+    """Begin and end of each sentence of the folded `text`, including the marks and blanks after it; without gaps."""
     begin = 0
-    for found in _END.finditer(text):
-        if found[0][0] == "." and _ABBREVIATED.search(text, max(0, begin - 1, found.start() - 6), found.start()):
+    for stop in _END.finditer(text):
+        if stop[0][0] == "." and _ABBREVIATED.search(text, max(0, begin - 1, stop.start() - 6), stop.start()):
             continue
-        yield begin, found.end()
-        begin = found.end()
+        yield begin, stop.end()
+        begin = stop.end()
     if begin < len(text):
         yield begin, len(text)
 
 
 def said_before(fields: Sequence[Sequence[str]]) -> list[list[bool]]:
-    """For each sentence of each field (title, summary, text, folded): does the article say it elsewhere as well?
+    """For each sentence of each folded field (title, summary, text): whether the article repeats it elsewhere.
 
-    A summary is often the text's beginning, cut off anywhere, and the text may begin with its title. A field that is
-    the beginning of another is said by that one. A sentence that is another's beginning, because its field was cut off
-    in its midst, is said by that other.
+    A summary is often the beginning of the text, truncated anywhere, and the text may begin with the title. A field
+    that is the beginning of another counts as repeated. So does the last sentence of a truncated field, if it is the
+    beginning of another sentence.
     """
     letters = [["".join(filter(str.isalnum, sentence)) for sentence in field] for field in fields]
     _, summary, text = ("".join(field) for field in letters)

@@ -1,9 +1,9 @@
-"""Stories: which articles report the same event, whether they share text or not.
+"""Groups articles that report the same event into stories, whether they share text or not.
 
-An article's profile is the weighted stems of its title and first words (Allan et al., "Topic detection and tracking
-pilot study", 1998: the lead tells the event) and its fingerprint. Articles are placed one by one in the order they
-come, each once: with the story it copies, else with the one its profile is nearest to, else on its own. Everything here
-is pure; candidates come from Elasticsearch or, offline, from `Recent`.
+An article's profile consists of its fingerprint and the weighted stems of its title and first words (Allan et al.,
+"Topic detection and tracking pilot study", 1998: the lead identifies the event). Each article is placed once, in order
+of arrival: in the story of the article it copies, else in the story with the nearest profile, else in a story of its
+own. The module is pure; candidates come from Elasticsearch or, offline, from `Recent`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from transforms.fingerprint import Fingerprint, are_copies, fingerprint, jaccard
 from transforms.fold import fold
 
 WINDOW = timedelta(days=7)
-"""How far apart two articles of one story may be."""
+"""Maximum time between two articles of a story."""
 LEAD_WORDS = 120
-"""So many words of the text tell what happened."""
+"""Words at the beginning of the text that identify the event."""
 TITLE_WEIGHT = 2.5
 SAME_STORY = 0.2
-"""From this likeness on an article belongs to a story."""
+"""Minimum similarity of an article to its story."""
 FORGETTING = timedelta(hours=60)
-"""After this time (and a day's grace) a story's pull on new articles has fallen to 1/e: news moves on."""
+"""Decay: after a day's grace, a story's pull on new articles falls to 1/e in this time."""
 
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
 _ARABIC_HEAD = re.compile(r"^(?:[وفبكل]?ال|لل|[وف](?=\w{4}))")
@@ -36,12 +36,12 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 
 Vector = Mapping[str, float]
-"""Stem → weight, of length 1."""
+"""Stem → weight, normalised to length 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is compared of an article."""
+    """The features of an article that place it in a story."""
 
     id: str
     published: datetime
@@ -54,35 +54,35 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where an article belongs."""
+    """The story in which an article was placed."""
 
     id: str
     story_id: str
     duplicate_of: str | None
-    """The earliest article whose text it shares."""
+    """The earliest article with the same text."""
     score: float
-    """Likeness to the story in [0, 1]; 0 for a story of its own."""
+    """Similarity to the story in [0, 1]; 0 for a story of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """An article that is placed already."""
+class StoryCandidate:
+    """An article that already has a story."""
 
     profile: Profile
     story_id: str
     duplicate_of: str | None = None
     vector: Vector | None = None
-    """The profile's, when it was worked out before."""
+    """The profile's vector, if it is already computed."""
 
 
 def profile(*, id: str, title: str, text: str, published: datetime, source: str = "", summary: str = "") -> Profile:
-    """The profile of an article; `summary` stands in where there is no text."""
+    """The profile of an article; `summary` replaces a missing text."""
     body = text or summary
     return Profile(id, published.astimezone(UTC), source, story_terms(title, body), fingerprint(body))
 
 
 def story_terms(title: str, text: str) -> dict[str, float]:
-    """The stems that tell the event, with weights: those of the title, and of the first words, the earlier the more."""
+    """Stem → weight for the title and the first words of the text; earlier words weigh more."""
     weights: dict[str, float] = defaultdict(float)
     for stem in dict.fromkeys(stems(title)):
         weights[stem] += TITLE_WEIGHT
@@ -92,11 +92,11 @@ def story_terms(title: str, text: str) -> dict[str, float]:
 
 
 def stems(text: str) -> list[str]:
-    """The words of `text` cut to what their forms share: six letters, five in Arabic, pairs of characters in CJK."""
+    """The stems of `text`: the first six letters of a word, five in Arabic, pairs of characters in CJK."""
     return list(chain.from_iterable(map(_stems, _TOKEN.findall(fold(text).text))))
 
 
-@lru_cache(maxsize=50_000)  # a language's words come again and again
+@lru_cache(maxsize=50_000)  # the same words recur in most texts
 def _stems(token: str) -> tuple[str, ...]:
     if _CJK.match(token):
         return tuple(token[n : n + 2] for n in range(max(1, len(token) - 1)))
@@ -109,7 +109,7 @@ def _stems(token: str) -> tuple[str, ...]:
 
 
 class Background:
-    """How common stems are: articles it has seen, counted. What every article says tells no event."""
+    """Document frequencies of stems. A stem of most articles does not identify an event."""
 
     def __init__(self) -> None:
         self._documents = 0
@@ -117,7 +117,7 @@ class Background:
 
     @classmethod
     def of(cls, documents: int, counts: Mapping[str, int]) -> Background:
-        """One that has seen so many articles, with the stems in so many of them each."""
+        """The background of `documents` articles; `counts` holds the number of articles for each stem."""
         background = cls()
         background._documents, background._counts = documents, Counter(counts)
         return background
@@ -128,12 +128,13 @@ class Background:
         self._counts.update(terms)
 
     def weight(self, stem: str) -> float:
-        """Inverse document frequency, at least 0; a stem never seen weighs most."""
+        """Inverse document frequency, at least 0; an unknown stem weighs most."""
         return max(0.0, math.log((self._documents + 20) / (self._counts[stem] + 0.5) / 20 * 10))
 
     def vector(self, profile: Profile) -> Vector:
-        """The profile's stems with their weights against this background, at length 1; empty if all are common."""
-        raw = {s: w * idf for s, w in profile.terms.items() if (idf := self.weight(s)) > 0}
+        """The profile's stems weighted by rarity and normalised to length 1; empty if all are common."""
+        rarity = {stem: self.weight(stem) for stem in profile.terms}
+        raw = {s: w * rarity[s] for s, w in profile.terms.items() if rarity[s] > 0}
         length = math.sqrt(sum(v * v for v in raw.values()))
         return {s: v / length for s, v in raw.items()} if length else {}
 
@@ -148,9 +149,9 @@ def _nearness(a: datetime, b: datetime) -> float:
 
 
 def place(
-    new: Profile, candidates: Sequence[Candidate], background: Background, *, window: timedelta = WINDOW
+    new: Profile, candidates: Sequence[StoryCandidate], background: Background, *, window: timedelta = WINDOW
 ) -> Placed:
-    """Where `new` belongs among `candidates`, which may be any articles: those out of `window` are passed over."""
+    """The story of `new`, chosen among `candidates`. Candidates outside `window` are ignored."""
     near = [c for c in candidates if c.profile.id != new.id and abs(c.profile.published - new.published) <= window]
     original = _original(new, near)
     if original is not None:
@@ -159,8 +160,8 @@ def place(
     return Placed(new.id, story, None, score) if score >= SAME_STORY else Placed(new.id, new.id, None, 0.0)
 
 
-def _original(new: Profile, near: Sequence[Candidate]) -> Candidate | None:
-    """The candidate that `new` shares its text with: the likest, of equals the earliest."""
+def _original(new: Profile, near: Sequence[StoryCandidate]) -> StoryCandidate | None:
+    """The candidate that `new` copies: the most similar one, the earliest of equals; None if there is none."""
     copies = [c for c in near if _copies(new, c.profile)]
     if not copies:
         return None
@@ -173,8 +174,8 @@ def _copies(a: Profile, b: Profile) -> bool:
     return are_copies(a.fingerprint, b.fingerprint, same_outlet=bool(a.source) and a.source == b.source)
 
 
-def _nearest_story(new: Profile, near: Sequence[Candidate], background: Background) -> tuple[str, float]:
-    """The story with the highest likeness: half that of its nearest article, half the mean of its three nearest."""
+def _nearest_story(new: Profile, near: Sequence[StoryCandidate], background: Background) -> tuple[str, float]:
+    """The most similar story and its similarity: half of its nearest article's, half the mean of its three nearest."""
     by_story: dict[str, list[float]] = defaultdict(list)
     vector = background.vector(new)
     for candidate in near:
@@ -193,42 +194,42 @@ def _story_score(likes: list[float]) -> float:
 
 @dataclass(slots=True)
 class Recent:
-    """The articles of the last days, in memory, to look up candidates in: what Elasticsearch is when it runs."""
+    """Finds candidates among the articles of the last days in memory, as Elasticsearch does in production."""
 
     background: Background = field(default_factory=Background)
     window: timedelta = WINDOW
-    _by_band: dict[str, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
-    _by_term: dict[str, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
+    _by_band: dict[str, list[StoryCandidate]] = field(default_factory=lambda: defaultdict(list))
+    _by_term: dict[str, list[StoryCandidate]] = field(default_factory=lambda: defaultdict(list))
 
     def place(self, new: Profile) -> Placed:
-        """Places `new` and remembers it."""
+        """Place `new` and remember it as a candidate."""
         self.background.add(new.terms)
         placed = place(new, self._candidates(new), self.background, window=self.window)
-        candidate = Candidate(new, placed.story_id, placed.duplicate_of, self.background.vector(new))
+        candidate = StoryCandidate(new, placed.story_id, placed.duplicate_of, self.background.vector(new))
         for band in new.fingerprint.bands:
             self._by_band[band].append(candidate)
         for term in new.terms:
             self._by_term[term].append(candidate)
         return placed
 
-    def _candidates(self, new: Profile, most: int = 60) -> list[Candidate]:
-        """Copies by their bands, and the articles that share the weightiest of the rarest stems."""
+    def _candidates(self, new: Profile, most: int = 60) -> list[StoryCandidate]:
+        """Possible copies, which share a band, and the articles that share the weightiest stems."""
         copies = {c.profile.id: c for band in new.fingerprint.bands for c in self._recent(self._by_band, band, new)}
         votes: dict[str, float] = defaultdict(float)
-        sharing: dict[str, Candidate] = {}
+        sharing: dict[str, StoryCandidate] = {}
         for term in self.telling_terms(new):
             for candidate in self._recent(self._by_term, term, new):
                 votes[candidate.profile.id] += self.background.weight(term)
                 sharing[candidate.profile.id] = candidate
-        likeliest = sorted(votes, key=lambda id: (-votes[id], id))[:most]
-        return list({**copies, **{id: sharing[id] for id in likeliest}}.values())
+        best = sorted(votes, key=lambda id: (-votes[id], id))[:most]
+        return list({**copies, **{id: sharing[id] for id in best}}.values())
 
     def telling_terms(self, new: Profile, most: int = 16) -> list[str]:
-        """The stems by which candidates for `new` are looked up: weightiest first."""
+        """The stems that find candidates for `new`, weightiest first."""
         weights = {s: w * self.background.weight(s) for s, w in new.terms.items()}
         return sorted(weights, key=lambda s: (-weights[s], s))[:most]
 
-    def _recent(self, index: dict[str, list[Candidate]], key: str, new: Profile) -> list[Candidate]:
+    def _recent(self, index: dict[str, list[StoryCandidate]], key: str, new: Profile) -> list[StoryCandidate]:
         kept = [c for c in index.get(key, ()) if new.published - c.profile.published <= self.window]
         if kept:
             index[key] = kept

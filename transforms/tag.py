@@ -1,11 +1,11 @@
-"""Tagging: which topics an article is about, how much, and the words that show it.
+"""Tags an article with topics, each with a level, a score and the words that are its evidence.
 
-One pass of an Aho–Corasick automaton over the folded title, summary and text finds every form of the taxonomy. A hit
-counts when its word boundaries, its capitals, its language and its contexts hold; a hit inside a longer one is dropped
-(so a longer form of weight 0 cancels it: "non-NATO ally", "terror of the midfield"). For each sentence with hits a
-logistic model in the taxonomy says how likely it is that the sentence says something substantive; two more, over the
-article's sentences, that the article does (`any`) and that it is about the topic (`main`). A sentence that the article
-says twice, as a summary repeats the text, is read once.
+An Aho–Corasick automaton finds every form of the taxonomy in one pass over the folded title, summary and text. A hit
+counts if its word boundaries, capitals, language and contexts match. A hit inside a longer one is dropped, so a longer
+form of weight 0 cancels it ("non-NATO ally", "terror of the midfield"). A logistic model estimates for each sentence
+with hits how likely it says something substantive. Two more models estimate from all sentences how likely the article
+says something substantive (`any`) and how likely it is about the topic (`main`). Repeated sentences, such as a summary
+that repeats the text, count once.
 """
 
 from __future__ import annotations
@@ -39,20 +39,21 @@ from transforms.sentences import said_before, spans
 from transforms.taxonomy import GazetteerEntity, NameGroup, Taxonomy, TermGroup, written
 
 BESIDE = 24
-"""What begins at most so many characters before or behind a hit stands right beside it."""
+"""Maximum characters between a hit and a context word that counts as directly beside it."""
 EVIDENCE_PER_TAG = 24
-"""A tag shows its weightiest hits, at most so many: title first, then the heaviest, each wording at least once."""
+"""Maximum hits that a tag shows: those in the title first, then each wording once, then the heaviest."""
 
 TITLE_CHARS, SUMMARY_CHARS, TEXT_CHARS = 2_000, 20_000, 100_000
-"""Characters of the fields that are looked at: a longer one is tagged by its beginning, as `problems` tells."""
+"""Maximum characters read from each field. A longer field is tagged by its beginning, which `problems` reports."""
 MATCHES = 20_000
-"""Places that are looked at. A long text about nothing else has a tenth of that."""
+"""Maximum matches that are examined. A long text entirely about one topic has a tenth of that."""
 TITLE_WORD, TITLE_WORDS = 4, 4
-"""So many letters has a word that a headline in title case capitalises, and so many words tell that it does."""
+"""Minimum letters of a word that title case capitalises, and minimum number of such words to recognise title case."""
 STEM = 5
-"""Where the language is unknown, a shorter stem is no stem: Turkish "deaş*" begins Romanian "deasupra"."""
+"""Minimum length of a stem if the language is unknown: Turkish "deaş*" would match Romanian "deasupra"."""
 WORD_CHARS = 100
-"""A word is followed no further to its beginning or end: a longer one is none, and to follow it is quadratic."""
+"""Maximum characters searched for the beginning or end of a word. Words are shorter, and an unbounded search would take
+quadratic time."""
 
 _ARABIC_CLITICS = frozenset(
     head + article
@@ -64,7 +65,7 @@ _APPOSITION = frozenset({"(", "/", '"', '("'})
 _LETTERS = re.compile("[^\\W_\u2e80-\ud7ff]+")
 _WORD_AFTER = re.compile(r"(?:['’]s)?[ \u00a0](\w)")
 _WORD_BEFORE = re.compile(r"(\w[^\w.!?\n]{1,3})?(?<!\w)(\w+)[ \u00a0]\Z")
-"""A word and the blank behind it; before it, the end of another word of the same sentence, if there is one."""
+"""A word and the blank after it; before it the end of another word of the same sentence, if there is one."""
 _ALPHABETIC = frozenset(filter(str.isalpha, map(chr, range(0x0600)))).__contains__
 """Whether a character is a letter of the alphabets before Arabic: Latin, Greek, Cyrillic, Armenian, Hebrew."""
 _KATAKANA = re.compile("[\u30a1-\u30fe]+")
@@ -73,35 +74,35 @@ _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """What the tagger found: tags by weight of evidence, entities by number of hits."""
+    """The result of tagging: tags in the order of the taxonomy, entities by number of hits."""
 
     tags: tuple[Tag, ...]
     entities: tuple[Entity, ...]
     problems: tuple[str, ...] = ()
-    """What was not looked at, as it was too much."""
+    """What exceeded a limit and was not read."""
 
 
 _Contexts = dict[int, list[int]]
-"""Number of a context → where its words stand, ascending."""
+"""Number of a context → positions of its words, ascending."""
 
 
 class _Rule(NamedTuple):
-    """One form as it is looked for, with everything that decides whether a hit counts."""
+    """One form with the conditions that a hit must meet to count."""
 
     key: int
-    """Distinguishes wordings: hits of one form share it."""
+    """Identifies the wording: all hits of a form share it."""
     form: str
     open_left: bool
     open_right: bool
     brief: bool
-    """A stem so short that in a language it is not of, it is the beginning of something else."""
+    """The stem is so short that in another language it begins an unrelated word."""
     arabic: bool
     capitals: str
-    """The form's own writing where capitals matter, else empty."""
+    """The form as written, if capitals matter; else empty."""
     tail: re.Pattern[str] | None
-    """What must follow the literal part of a form with stems inside."""
+    """What must follow the literal part of a form that contains stems."""
     languages: frozenset[str]
-    """Empty: any."""
+    """Empty: any language."""
     targets: tuple[tuple[int, float], ...]
     """(topic or sub-topic, weight)."""
     entity: int
@@ -109,12 +110,12 @@ class _Rule(NamedTuple):
     context: int
     conditional: bool
     beside: bool
-    """`needs` is asked only beside another capitalised word."""
+    """`needs` applies only beside another capitalised word."""
     needs: tuple[int, ...]
     unless: tuple[int, ...]
     near: int
     letters: int
-    """Of the form, its stars left out: of two that match the same words the one with more is the more specific."""
+    """Length of the form without stars. Of two forms that match the same words, the longer one is more specific."""
 
 
 class _Hit(NamedTuple):
@@ -128,13 +129,13 @@ class _Sentence(NamedTuple):
     end: int
     field: int
     """0 title, 1 summary, 2 text."""
-    at: int
-    """How many characters were read before it, after the title; -1 where the article has said it before."""
+    offset: int
+    """Characters between the title and the sentence, repeated sentences excluded; -1 if the sentence is repeated."""
 
 
 @dataclass(slots=True)
 class _Text:
-    """The three fields as one folded haystack, and where each begins in it."""
+    """The three fields as one folded haystack, and the position of each field in it."""
 
     haystack: str
     fields: tuple[tuple[TextField, int, str, Folded], ...]
@@ -159,21 +160,21 @@ class _Text:
 
     @property
     def density(self) -> int:
-        """How many Latin letters a character is worth: Chinese and Japanese say a word in two."""
+        """Latin letters that one character counts as: Chinese and Japanese words take about two characters."""
         title, summary, text = (f[3].text for f in self.fields)
         sample = f"{title}\n{max(summary, text, key=len)}"[:400]
         return 3 if 3 * len(_CJK.findall(sample)) > len(sample) else 1
 
     @property
     def headed(self) -> bool:
-        """Whether the title is a headline: words that say what the article is about, no number or single word."""
+        """Whether the title is a headline that says what the article is about, not a number or a single word."""
         return sum(map(str.isalpha, self.fields[0][3].text)) * self.density >= HEADLINE
 
     @property
     def sentences(self) -> list[_Sentence]:
         """Every sentence of the article, in order."""
         if not self._sentences:
-            self._sentences.extend(_read(self.fields))
+            self._sentences.extend(_sentences_of(self.fields))
             self._starts.extend(s.start for s in self._sentences)
         return self._sentences
 
@@ -189,9 +190,9 @@ class _Text:
 
     def passage(self, sentence: _Sentence) -> Evidence:
         """The sentence without the blanks around it."""
-        said = self.haystack[sentence.start : sentence.end]
-        begin = sentence.start + len(said) - len(said.lstrip())
-        return self.evidence(begin, begin + len(said.strip()))
+        raw = self.haystack[sentence.start : sentence.end]
+        begin = sentence.start + len(raw) - len(raw.lstrip())
+        return self.evidence(begin, begin + len(raw.strip()))
 
     def evidence(self, start: int, end: int) -> Evidence:
         name, base, string, folded = self.field_at(start)
@@ -199,35 +200,35 @@ class _Text:
         return Evidence(name, a, b, string[a:b])
 
 
-def _read(fields: tuple[tuple[TextField, int, str, Folded], ...]) -> Iterator[_Sentence]:
-    """The sentences of the fields, each with its place among those that are read."""
-    cut = [[*spans(folded.text)] for _, _, _, folded in fields]
-    texts = [[f[3].text[a:b] for a, b in spanned] for f, spanned in zip(fields, cut, strict=True)]
-    at = 0
-    for number, (spanned, repeated) in enumerate(zip(cut, said_before(texts), strict=True)):
+def _sentences_of(fields: tuple[tuple[TextField, int, str, Folded], ...]) -> Iterator[_Sentence]:
+    """The sentences of the fields, in order."""
+    split = [[*spans(folded.text)] for _, _, _, folded in fields]
+    texts = [[f[3].text[a:b] for a, b in spanned] for f, spanned in zip(fields, split, strict=True)]
+    offset = 0
+    for number, (spanned, repeated) in enumerate(zip(split, said_before(texts), strict=True)):
         base = fields[number][1]
         for (a, b), again in zip(spanned, repeated, strict=True):
-            yield _Sentence(base + a, base + b, number, -1 if again else at)
+            yield _Sentence(base + a, base + b, number, -1 if again else offset)
             if number and not again:
-                at += b - a
+                offset += b - a
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A sentence that holds evidence for a topic, and how it was read."""
+    """A sentence with evidence for a topic, and how the sentence model rated it."""
 
     topic: str
     passage: Evidence
-    """The sentence as it stands in its field, without the blanks behind it."""
+    """The sentence as written in its field, without the blanks around it."""
     evidence: tuple[Evidence, ...]
     probability: float
-    """That it says something substantive."""
+    """Probability that the sentence says something substantive."""
     passing: str | None
-    """Why it was read as passing by; None where it counts."""
+    """Why it counts as a passing mention; None if it does not."""
     at: int
-    """How many characters of the article were read before it, after the title (three for one of Chinese)."""
+    """Latin characters between the title and the sentence, repeated sentences excluded (a Chinese one counts three)."""
     row: Row
-    """The sentence in numbers: what the model over sentences is fitted on."""
+    """The features on which the sentence model is fitted."""
 
 
 class _Read(NamedTuple):
@@ -239,11 +240,11 @@ class _Read(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """The rules of each pattern, by its number."""
+    """The rules of each pattern, by the pattern's number."""
 
     of_pattern: list[tuple[_Rule, ...]]
     closed_left: list[bool]
-    """Whether none of its rules lets a word begin before the pattern; such a match within a word is soon told."""
+    """Whether every rule of the pattern must start at a word's beginning, so that a match inside a word fails early."""
     closed_right: list[bool]
 
     @classmethod
@@ -257,7 +258,7 @@ class _Rules:
 
 @dataclass(slots=True)
 class _Compiled:
-    """The taxonomy as the automaton needs it."""
+    """The taxonomy as patterns for the automaton, with their rules."""
 
     patterns: list[str] = field(default_factory=list)
     rules: list[list[_Rule]] = field(default_factory=list)
@@ -265,16 +266,16 @@ class _Compiled:
     keys: int = 0
 
     def add(self, pattern: str, rule: _Rule) -> None:
-        at = self.index.get(pattern)
-        if at is None:
-            at = self.index[pattern] = len(self.patterns)
+        number = self.index.get(pattern)
+        if number is None:
+            number = self.index[pattern] = len(self.patterns)
             self.patterns.append(pattern)
             self.rules.append([])
-        self.rules[at].append(rule)
+        self.rules[number].append(rule)
 
 
 class Tagger:
-    """Tags articles by one taxonomy. Building it takes a moment; use one for many articles."""
+    """Tags articles with one taxonomy. Construction is slow: use one tagger for many articles."""
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
@@ -365,12 +366,12 @@ class Tagger:
         language: str | None = None,
         date: datetime | None = None,
     ) -> Tagged:
-        """The tags and entities of an article, each tag with its evidence; the same for the same strings, always.
+        """The tags and entities of an article, each tag with its evidence. Deterministic.
 
-        Evidence offsets count characters of the strings as given: `s[start:end] == evidence.text`.
-        `language` is a BCP 47 tag; without one, or with one the taxonomy has no forms for, forms of every language
-        are looked for. `date` is when it was published, aware of its time zone: entities count as they were then.
-        Without one they count by the greatest weight they ever have.
+        Evidence offsets count characters of the given strings: `s[start:end] == evidence.text`.
+        `language` is a BCP 47 tag. Without one, or if the taxonomy has no forms for it, forms of every language match.
+        `date` is the time of publication, aware of its time zone; entities have their weights of that day. Without a
+        date they have the greatest weight they ever had.
         """
         article = _Text.of(title, summary, text, language)
         problems = [*_too_long(title=title, summary=summary, text=text)]
@@ -381,7 +382,7 @@ class Tagger:
             return Tagged((), (), tuple(problems))
         weighted = _weighted(article.haystack, hits)
         tags = tuple(tag for t in self.taxonomy.topics for tag in self._topic_tags(t, weighted, article, contexts))
-        return Tagged(tags, self._found_entities(hits), tuple(problems))
+        return Tagged(tags, self._named_entities(hits), tuple(problems))
 
     def read(
         self,
@@ -393,9 +394,9 @@ class Tagger:
         language: str | None = None,
         date: datetime | None = None,
     ) -> tuple[tuple[Reading, ...], Features]:
-        """The sentences with evidence for `topic`, each with how it was read and why, and what they sum up to.
+        """The sentences with evidence for `topic`, each with its rating and reason, and the article's features.
 
-        The fields are those of `tag`; a sentence that the article says twice is read once, where it says it first.
+        Takes the same fields as `tag`. A repeated sentence appears once, at its first occurrence.
         """
         article = _Text.of(title, summary, text, language)
         hits, contexts = self._hits(article, [])
@@ -403,35 +404,40 @@ class Tagger:
             hits = self._on_day(hits, _latest_day(date))
         weighted = _weighted(article.haystack, hits)
         reads = self._reads(topic, weighted.get(self._path_number[topic], []), article, contexts)
-        return tuple(self._told(topic, read, article) for read in reads), _features(reads, article)
+        return tuple(self._reading(topic, read, article) for read in reads), _features(reads, article)
 
-    def _told(self, topic: str, read: _Read, article: _Text) -> Reading:
+    def _reading(self, topic: str, read: _Read, article: _Text) -> Reading:
         passing = self._models[topic].against(read.row) if read.probability < PASSING else None
         evidence = tuple(article.evidence(hit.start, hit.end) for _, hit in read.hits)
-        at = read.sentence.at * article.density
+        offset = read.sentence.offset * article.density
         return Reading(
-            topic, article.passage(read.sentence), evidence, round(read.probability, 4), passing, at, read.row
+            topic, article.passage(read.sentence), evidence, round(read.probability, 4), passing, offset, read.row
         )
 
     def _hits(self, article: _Text, problems: list[str]) -> tuple[list[_Hit], _Contexts]:
-        """Every hit whose own rules hold, in order, and where contexts stand; `problems` takes what was too much."""
+        """Every hit that meets its conditions, in order, and the positions of contexts.
+
+        Adds to `problems` what exceeded a limit.
+        """
         primary = (article.language or "").split("-")[0].lower()
         language = primary if primary in self._languages else None
         matches = self._automaton.find_matches_as_indexes(article.haystack, overlapping=True)
         topical = [match for match in matches if self._topical.of_pattern[match[0]]]
         if len(topical) > MATCHES:
             problems.append(f"{len(topical):,} places may name a topic: tagged by the first {MATCHES:,}")
-        found = [
+        bounded = [
             _Hit(_word_start(article.haystack, start) if rule.open_left else start, stop, rule)
             for start, stop, rule in _holding(article, topical[:MATCHES], self._topical, language)
         ]
-        # Contexts matter only where there is evidence, which most articles hold none of.
-        contexts = self._stand(article, matches, language) if found else {}
-        held = [hit for hit in found if not hit.rule.conditional or _in_context(hit, contexts)]
+        # Contexts are searched only if there is evidence, which most articles lack.
+        contexts = self._context_positions(article, matches, language) if bounded else {}
+        held = [hit for hit in bounded if not hit.rule.conditional or _in_context(hit, contexts)]
         named = any(hit.rule.beside and not _needed(hit, contexts) and _beside_name(article, hit) for hit in held)
         return [hit for hit in held if not (named and hit.rule.beside and not _needed(hit, contexts))], contexts
 
-    def _stand(self, article: _Text, matches: list[tuple[int, int, int]], language: str | None) -> _Contexts:
+    def _context_positions(
+        self, article: _Text, matches: list[tuple[int, int, int]], language: str | None
+    ) -> _Contexts:
         contexts: _Contexts = defaultdict(list)
         for start, _, rule in _holding(article, matches, self._contextual, language):
             contexts[rule.context].append(start)
@@ -440,8 +446,8 @@ class Tagger:
         return contexts
 
     def _on_day(self, hits: list[_Hit], day: date) -> list[_Hit]:
-        """`hits` with the weights that their entities have on `day`, without those of entities yet to come."""
-        return [dated for hit in hits if (dated := self._dated(hit, day))]
+        """`hits` with their entities' weights on `day`, without hits of entities that did not exist yet."""
+        return [dated for dated in (self._dated(hit, day) for hit in hits) if dated]
 
     def _dated(self, hit: _Hit, day: date) -> _Hit | None:
         held = self._dated_rules.get(hit.rule.key)
@@ -455,11 +461,11 @@ class Tagger:
         return hit._replace(rule=hit.rule._replace(targets=targets))
 
     def _reads(self, topic: str, hits: list[tuple[float, _Hit]], article: _Text, contexts: _Contexts) -> list[_Read]:
-        """The sentences that hold evidence and that the article has not said before, in order."""
+        """The sentences with evidence, without repeated ones, in order."""
         by_sentence: dict[_Sentence, list[tuple[float, _Hit]]] = {}
         for pair in hits:
             sentence = article.sentence_at(pair[1].start)
-            if sentence.at >= 0:
+            if sentence.offset >= 0:
                 by_sentence.setdefault(sentence, []).append(pair)
         return [self._read(topic, sentence, own, article, contexts) for sentence, own in by_sentence.items()]
 
@@ -479,10 +485,10 @@ class Tagger:
         dense = article.density
         row = sentence_row(
             [*wordings.values()],
-            at=sentence.at * dense if sentence.field else None,
+            at=sentence.offset * dense if sentence.field else None,
             length=(sentence.end - sentence.start) * dense,
             first=(hits[0][1].start - sentence.start) * dense,
-            contexts=[*beside, *(_stands(contexts.get(cue, ()), sentence) for cue in self._cues[topic])],
+            contexts=[*beside, *(_is_within(contexts.get(cue, ()), sentence) for cue in self._cues[topic])],
         )
         return _Read(sentence, hits, row, self._models[topic].probability(row))
 
@@ -493,29 +499,30 @@ class Tagger:
         if not hits:
             return
         reads = self._reads(topic, hits, article, contexts)
-        found, score = level(_features(reads, article), self.taxonomy.topics[topic].scoring)
-        if found is None:
+        topic_level, score = level(_features(reads, article), self.taxonomy.topics[topic].scoring)
+        if topic_level is None:
             return
-        said = {r.sentence: r.probability for r in reads}
-        yield Tag(topic, found, score, _evidence(hits, article, said))
+        probabilities = {r.sentence: r.probability for r in reads}
+        yield Tag(topic, topic_level, score, _evidence(hits, article, probabilities))
         for sub in self.taxonomy.topics[topic].subtopics:
             path = f"{topic}/{sub}"
             own = weighted.get(self._path_number[path])
             if own:
-                yield Tag(path, _sub_level(found, own, article), score, _evidence(own, article, said))
+                sub_level = _sub_level(topic_level, own, article)
+                yield Tag(path, sub_level, score, _evidence(own, article, probabilities))
 
-    def _found_entities(self, hits: list[_Hit]) -> tuple[Entity, ...]:
+    def _named_entities(self, hits: list[_Hit]) -> tuple[Entity, ...]:
         named: dict[int, list[_Hit]] = defaultdict(list)
         for hit in hits:
             if hit.rule.entity >= 0:
                 named[hit.rule.entity].append(hit)
         counts = {n: sum(not h.rule.cancels for h in _longest(own)) for n, own in named.items()}
-        found = [replace(self._entities[number], count=count) for number, count in counts.items() if count]
-        return tuple(sorted(found, key=lambda e: (-e.count, e.id)))
+        entities = [replace(self._entities[number], count=count) for number, count in counts.items() if count]
+        return tuple(sorted(entities, key=lambda e: (-e.count, e.id)))
 
 
 def _too_long(*, title: str, summary: str, text: str) -> tuple[str, ...]:
-    """Which fields are too long to be tagged whole, a sentence each."""
+    """One problem for each field that is too long to be tagged whole."""
     fields = (("title", title, TITLE_CHARS), ("summary", summary, SUMMARY_CHARS), ("text", text, TEXT_CHARS))
     return tuple(
         f"{name} has {len(string):,} characters: tagged by the first {most:,}"
@@ -525,20 +532,20 @@ def _too_long(*, title: str, summary: str, text: str) -> tuple[str, ...]:
 
 
 def _entity(key: str, entity: GazetteerEntity) -> Entity:
-    """The entity as an article carries it, with every name that is written out (no stems)."""
+    """The entity as an article carries it, with all names except stems."""
     named = (group for group in entity.names if not group.cancels)
     names = dict.fromkeys(form for group in named for _, form in written(group.terms) if "*" not in form)
     return Entity(key, entity.name, entity.type, 0, entity.wikidata, tuple(n for n in names if n != entity.name))
 
 
 def _latest_day(moment: datetime) -> date:
-    """The day of `moment` where it is latest on Earth (UTC+14): what happens there is news at once."""
+    """The day of `moment` in the latest time zone (UTC+14), because an event there is news everywhere at once."""
     utc = moment.astimezone(UTC)
     return utc.date() + timedelta(days=utc.hour >= 10 and utc.date() < date.max)
 
 
 def _with_parents(topics: dict[str, float], *, cancels: bool) -> tuple[tuple[str, float], ...]:
-    """`topics` with a sub-topic's weight given to its topic too, where the topic has none of its own."""
+    """`topics`, with a sub-topic's weight also given to its topic if the topic has none of its own."""
     parents = {path.split("/")[0]: weight for path, weight in topics.items()}
     return tuple((path, 0.0 if cancels else weight) for path, weight in {**parents, **topics}.items())
 
@@ -548,7 +555,7 @@ def _readings(groups: Iterable[TermGroup]) -> Iterator[TermGroup]:
 
 
 def _split(form: str) -> tuple[str, re.Pattern[str] | None]:
-    """A form's literal beginning, and the pattern of what follows it where there are stems inside."""
+    """A form's literal beginning, and the pattern of what follows if the form contains stems."""
     literal, _, rest = form.removeprefix("*").removesuffix("*").partition("*")
     if not rest:
         return literal, None
@@ -561,12 +568,12 @@ def _holding(
     rules: _Rules,
     language: str | None,
 ) -> Iterator[tuple[int, int, _Rule]]:
-    """Start, end and rule of each match whose language, boundaries and capitals hold."""
-    haystack = article.haystack + "\n"  # "\n" also stands before the first character: haystack[-1]
+    """Start, end and rule of each match with the right language, word boundaries and capitals."""
+    haystack = article.haystack + "\n"  # haystack[-1], which precedes the first character, is then "\n" as well
     of_pattern, closed_left, closed_right = rules.of_pattern, rules.closed_left, rules.closed_right
     for number, start, end in matches:
         own = of_pattern[number]
-        # Most matches begin or end within a word of an alphabet: told without asking each rule's boundaries.
+        # Most matches begin or end inside an alphabetic word: they fail here, before each rule checks its boundaries.
         if not own:
             continue
         begun = _ALPHABETIC(haystack[start - 1]) and _ALPHABETIC(haystack[start])
@@ -588,7 +595,7 @@ def _holding(
 
 
 def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
-    """Where the hit ends if its boundaries hold, else -1."""
+    """The end of the hit if its word boundaries hold, else -1."""
     if (
         start
         and (before := haystack[start - 1]).isalnum()
@@ -610,27 +617,27 @@ def _bounded(haystack: str, start: int, end: int, rule: _Rule) -> int:
 
 
 def _joined(left: str, right: str) -> bool:
-    """Whether a word goes on from one character to the next.
+    """Whether two adjacent characters belong to the same word.
 
-    Scripts without spaces end a word anywhere ("NATO加盟" holds NATO), but not within a run of katakana: "テロ" is no
-    part of "コレステロール".
+    In scripts without spaces a word may end anywhere ("NATO加盟" contains NATO), but not within a run of katakana:
+    "コレステロール" does not contain "テロ".
     """
     if "\u2e80" <= left <= "\ud7ff" or "\u2e80" <= right <= "\ud7ff":
         return "\u30a1" <= left <= "\u30fe" and "\u30a1" <= right <= "\u30fe"
     return left.isalnum() and right.isalnum()
 
 
-def _word_end(haystack: str, at: int) -> int:
-    letters = _KATAKANA if "\u30a1" <= haystack[at - 1] <= "\u30fe" else _LETTERS
-    found = letters.match(haystack, at, at + WORD_CHARS)
-    return found.end() if found else at
+def _word_end(haystack: str, position: int) -> int:
+    letters = _KATAKANA if "\u30a1" <= haystack[position - 1] <= "\u30fe" else _LETTERS
+    rest = letters.match(haystack, position, position + WORD_CHARS)
+    return rest.end() if rest else position
 
 
-def _word_start(haystack: str, at: int) -> int:
-    first = max(0, at - WORD_CHARS)
-    while at > first and _joined(haystack[at - 1], haystack[at]):
-        at -= 1
-    return at
+def _word_start(haystack: str, position: int) -> int:
+    first = max(0, position - WORD_CHARS)
+    while position > first and _joined(haystack[position - 1], haystack[position]):
+        position -= 1
+    return position
 
 
 def _only_clitics_before(haystack: str, start: int) -> bool:
@@ -641,7 +648,7 @@ def _only_clitics_before(haystack: str, start: int) -> bool:
 
 
 def _capitals_hold(article: _Text, start: int, end: int, form: str) -> bool:
-    """Whether the text has a capital wherever `form` has one; an acronym's tell nothing where all is in capitals."""
+    """Whether the text has a capital wherever `form` has one. An acronym amid other capitals does not count."""
     text = article.evidence(start, end).text
     if len(text) != len(form):
         return text.isupper()
@@ -651,7 +658,7 @@ def _capitals_hold(article: _Text, start: int, end: int, form: str) -> bool:
 
 
 def _in_capitals(article: _Text, start: int) -> bool:
-    """Whether capitals say nothing at `start`, since everything around is written in them."""
+    """Whether the text around `start` is all in capitals, so that they carry no information."""
     _, base, string, _ = article.field_at(start)
     around = string[max(0, start - base - 40) : start - base + 40]
     return around.isupper() and sum(map(str.isupper, around)) > 12
@@ -664,14 +671,14 @@ def _in_context(hit: _Hit, contexts: _Contexts) -> bool:
 
 
 def _needed(hit: _Hit, contexts: _Contexts) -> bool:
-    """Whether a context that the hit's form needs is near, if it needs one."""
+    """Whether one of the contexts that the form needs is near; True if it needs none."""
     return not hit.rule.needs or any(_near(hit, contexts.get(c, ())) for c in hit.rule.needs)
 
 
 def _beside_name(article: _Text, hit: _Hit) -> bool:
-    """Whether a capitalised word stands right beside the hit: "Nato Lomidze", "Nato's Pizza", "chef Prospero Nato".
+    """Whether a capitalised word is directly beside the hit: "Nato Lomidze", "Nato's Pizza", "chef Prospero Nato".
 
-    A word that only begins its sentence tells nothing, nor does one of a headline that capitalises every word.
+    The first word of a sentence does not count, nor does a word in a headline in title case.
     """
     _, base, string, folded = article.field_at(hit.start)
     start, end = folded.original(hit.start - base, hit.end - base)
@@ -682,19 +689,24 @@ def _beside_name(article: _Text, hit: _Hit) -> bool:
 
 
 def _title_case(around: str) -> bool:
-    """Whether nearly every word has a capital."""
+    """Whether nearly every word starts with a capital."""
     words = [word for word in around.split() if len(word) >= TITLE_WORD]
     return len(words) >= TITLE_WORDS and sum(word[0].isupper() for word in words) >= 0.8 * len(words)
 
 
 def _near(hit: _Hit, places: Sequence[int]) -> bool:
-    """Whether one of the ascending places is near."""
-    at = bisect_left(places, hit.start - hit.rule.near)
-    return at < len(places) and places[at] <= hit.end + hit.rule.near
+    """Whether one of the ascending `places` is within the rule's distance of the hit."""
+    return _any_between(places, hit.start - hit.rule.near, hit.end + hit.rule.near + 1)
+
+
+def _any_between(places: Sequence[int], start: int, end: int) -> bool:
+    """Whether one of the ascending `places` is in `[start, end)`."""
+    number = bisect_left(places, start)
+    return number < len(places) and places[number] < end
 
 
 def _longest(hits: list[_Hit]) -> list[_Hit]:
-    """`hits` in order, without those that lie within a longer one and without seconds of the same span."""
+    """`hits` in order, without those inside a longer one and without duplicates of the same span."""
     kept: list[_Hit] = []
     reach = -1
     for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
@@ -705,10 +717,10 @@ def _longest(hits: list[_Hit]) -> list[_Hit]:
 
 
 def _weighted(haystack: str, hits: list[_Hit]) -> dict[int, list[tuple[float, _Hit]]]:
-    """For each topic or sub-topic the hits that count for it, in order, with their weights.
+    """For each topic or sub-topic the hits that count, in order, with their weights.
 
-    Of equal spans the form with more letters counts ("terroriser*" before "terror*"), of those the heaviest. What is
-    cancelled, or only repeats the hit before in other words, does not.
+    Of hits with the same span the form with most letters counts ("terroriser*" beats "terror*"), then the heaviest.
+    Cancelled hits don't count, nor do hits that repeat the previous one in other words.
     """
     best: dict[int, dict[tuple[int, int], tuple[float, _Hit]]] = defaultdict(dict)
     for hit in hits:
@@ -721,7 +733,7 @@ def _weighted(haystack: str, hits: list[_Hit]) -> dict[int, list[tuple[float, _H
 
 
 def _outweighs(weight: float, hit: _Hit, held_weight: float, held: _Hit) -> bool:
-    """Whether a hit counts in place of one with the same span."""
+    """Whether a hit replaces the held one with the same span."""
     if hit.rule.letters != held.rule.letters:
         return hit.rule.letters > held.rule.letters
     return held_weight > 0 and (weight == 0 or weight > held_weight)
@@ -734,44 +746,45 @@ def _counted(haystack: str, spans: dict[tuple[int, int], tuple[float, _Hit]]) ->
 
 
 def _apposed(haystack: str, before: _Hit, after: _Hit) -> bool:
-    """Whether `after` only repeats `before` in other words: "Islamic State (ISIS)", "OTAN/NATO"."""
+    """Whether `after` repeats `before` in other words: "Islamic State (ISIS)", "OTAN/NATO"."""
     return after.start - before.end <= 3 and haystack[before.end : after.start].strip(" ") in _APPOSITION
 
 
 def _is_beside(places: Sequence[int], hit: _Hit, sentence: _Sentence) -> bool:
-    """Whether one of the ascending places lies right beside the hit, in its sentence."""
-    at = bisect_left(places, max(sentence.start, hit.start - BESIDE))
-    return at < len(places) and places[at] < min(sentence.end, hit.end + BESIDE)
+    """Whether one of the ascending `places` is directly beside the hit, in its sentence."""
+    return _any_between(places, max(sentence.start, hit.start - BESIDE), min(sentence.end, hit.end + BESIDE))
 
 
-def _stands(places: Sequence[int], sentence: _Sentence) -> bool:
-    """Whether one of the ascending places lies in the sentence."""
-    at = bisect_left(places, sentence.start)
-    return at < len(places) and places[at] < sentence.end
+def _is_within(places: Sequence[int], sentence: _Sentence) -> bool:
+    """Whether one of the ascending `places` is in the sentence."""
+    return _any_between(places, sentence.start, sentence.end)
 
 
 def _features(reads: Sequence[_Read], article: _Text) -> Features:
     dense = article.density
-    read = [(r.sentence.at * dense if r.sentence.field else None, r.probability, weight_of(r.row)) for r in reads]
-    return features(read, sum(1 for s in article.sentences if s.at >= 0), headed=article.headed)
+    offsets = (r.sentence.offset * dense if r.sentence.field else None for r in reads)
+    read = [(offset, r.probability, weight_of(r.row)) for offset, r in zip(offsets, reads, strict=True)]
+    return features(read, sum(1 for s in article.sentences if s.offset >= 0), headed=article.headed)
 
 
 def _sub_level(topic: Level, own: list[tuple[float, _Hit]], article: _Text) -> Level:
-    """A sub-topic of a main topic is main where it shows early or often."""
+    """`main` if the topic is `main` and the sub-topic appears early or often; else `mention`."""
     if topic != "main":
         return "mention"
-    dense = article.density
-    early = any(0 <= (s := article.sentence_at(h.start)).at * dense < LEAD or not s.field for _, h in own)
-    said = (w for w, h in own if article.sentence_at(h.start).at >= 0)
-    return "main" if early or sum(said) >= 3 else "mention"
+    sentences = [(weight, article.sentence_at(hit.start)) for weight, hit in own]
+    early = any(not s.field or 0 <= s.offset * article.density < LEAD for _, s in sentences)
+    said = sum(weight for weight, s in sentences if s.offset >= 0)
+    return "main" if early or said >= 3 else "mention"
 
 
-def _evidence(weighted: list[tuple[float, _Hit]], article: _Text, said: dict[_Sentence, float]) -> tuple[Evidence, ...]:
-    chosen = sorted(_chosen(weighted, article, said), key=lambda h: h.start)
+def _evidence(
+    weighted: list[tuple[float, _Hit]], article: _Text, probabilities: dict[_Sentence, float]
+) -> tuple[Evidence, ...]:
+    chosen = sorted(_chosen(weighted, article, probabilities), key=lambda h: h.start)
     return tuple(article.evidence(h.start, h.end) for h in chosen)
 
 
-def _chosen(weighted: list[tuple[float, _Hit]], article: _Text, said: dict[_Sentence, float]) -> list[_Hit]:
+def _chosen(weighted: list[tuple[float, _Hit]], article: _Text, probabilities: dict[_Sentence, float]) -> list[_Hit]:
     if len(weighted) <= EVIDENCE_PER_TAG:
         return [h for _, h in weighted]
     seen: set[int] = set()
@@ -780,6 +793,6 @@ def _chosen(weighted: list[tuple[float, _Hit]], article: _Text, said: dict[_Sent
         repeated = hit.rule.key in seen
         seen.add(hit.rule.key)
         sentence = article.sentence_at(hit.start)
-        passing = said.get(sentence, 0.0) < 0.5
+        passing = probabilities.get(sentence, 0.0) < 0.5
         ranked.append((sentence.field > 0, repeated, passing, -weight, hit.start, hit))
     return [r[-1] for r in sorted(ranked, key=lambda r: r[:5])[:EVIDENCE_PER_TAG]]

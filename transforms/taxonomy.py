@@ -1,10 +1,10 @@
-"""The taxonomy: what an analyst says an article can be about, and by which words that shows.
+"""Loads and checks the taxonomy: the topics that articles are tagged with, and the words that are evidence for them.
 
-`config/taxonomy.yaml` is read here and checked; `docs/tagging.md` explains it to its editors. Forms are written as they
-stand in the text, with four marks:
+The taxonomy is in `config/taxonomy.yaml`; `docs/tagging.md` explains it to its editors. Forms are written as in a text,
+with four marks:
 
     terrorist*              any letters may follow: a stem
-    *anschlag*              any letters may stand before and after: a compound
+    *anschlag*              any letters may precede and follow: a compound
     террорист* атак*        stems within a phrase
     (car/truck) bomb        written out as two forms
 """
@@ -30,48 +30,49 @@ from newswatch.languages import languages
 from newswatch.topics import Called, TopicCalled, Topics, Word
 
 ANY = "any"
-"""The key in a `terms` mapping for forms that mean the same in every language; the others are codes of languages."""
+"""The key in a `terms` mapping for forms with the same meaning in every language; other keys are language codes."""
 
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 _ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 MAX_ALTERNATIVES = 1_000
-"""Forms that the brackets of one may stand for: `(a/b) (c/d)` stands for four."""
+"""Maximum forms that the brackets of one may expand to: `(a/b) (c/d)` expands to four."""
 
 
 def _checked_form(form: str) -> str:
     alternatives = prod(choices.count("/") + 1 for choices in _BRACKETS.findall(form))
     if alternatives > MAX_ALTERNATIVES:
-        told = f"its brackets stand for {alternatives:,} forms, {MAX_ALTERNATIVES:,} at most are taken"
-        raise ValueError(f"{form[:60]!r}: {told}")
+        raise ValueError(
+            f"{form[:60]!r}: its brackets expand to {alternatives:,} forms, the maximum is {MAX_ALTERNATIVES:,}"
+        )
     for written in expand(form):
         bare = written.replace("*", "").strip()
         if len(bare) < 2:
-            raise ValueError(f"{form!r} leaves less than two characters to look for")
+            raise ValueError(f"{form!r} has less than two characters without stars")
         if re.search(r"[()]|\*\*|\*\w|\s\s", written.removeprefix("*")):
-            raise ValueError(f"{form!r} can't be read: a star ends a word or begins the form, brackets come in pairs")
+            raise ValueError(f"{form!r} is malformed: a star ends a word or begins the form, brackets come in pairs")
     return form
 
 
 def expand(form: str) -> list[str]:
-    """The forms that the brackets in `form` stand for: `(car/truck) bomb` → `car bomb`, `truck bomb`."""
-    found = _BRACKETS.search(form)
-    if not found:
+    """The forms that the brackets in `form` expand to: `(car/truck) bomb` → `car bomb`, `truck bomb`."""
+    brackets = _BRACKETS.search(form)
+    if not brackets:
         return [form]
-    heads = (form[: found.start()] + choice + form[found.end() :] for choice in found[1].split("/"))
+    heads = (form[: brackets.start()] + choice + form[brackets.end() :] for choice in brackets[1].split("/"))
     return [written for head in heads for written in expand(head)]
 
 
 def _checked_language(language: str) -> str:
     if language != ANY and language not in languages():
-        raise ValueError(f"{language!r} is no language that is known: add a file for it (docs/languages.md)")
+        raise ValueError(f"{language!r} is not a known language: add a file for it (docs/languages.md)")
     return language
 
 
 Form = Annotated[str, AfterValidator(_checked_form)]
 Factor = Annotated[float, Field(ge=-1_000, le=1_000, allow_inf_nan=False)]
-"""A number that scores are reckoned with."""
+"""A weight of a scoring model."""
 Language = Annotated[str, AfterValidator(_checked_language)]
 Forms = dict[Language, tuple[Form, ...]]
 
@@ -81,13 +82,13 @@ class _Part(BaseModel):
 
 
 class Raised(_Part):
-    """What a hit weighs instead where the words around it say more than it does alone: "bomb" beside "killed"."""
+    """A higher weight for hits in a telling context: "bomb" beside "killed"."""
 
     weight: float = Field(gt=0, le=3)
     needs: tuple[str, ...] = Field(min_length=1)
-    """Contexts of which one must stand within `near` characters."""
+    """Contexts, one of which must occur within `near` characters."""
     unless: tuple[str, ...] = ()
-    """Contexts of which none may."""
+    """Contexts, none of which may occur within `near` characters."""
     near: int = Field(default=150, ge=20, le=100_000)
 
 
@@ -96,51 +97,52 @@ class TermGroup(_Part):
 
     terms: Forms
     weight: float = Field(default=1.0, ge=0, le=3)
-    """What one hit says about the topic: 1 is plain evidence, less only supports, 0 cancels the hits it covers."""
+    """Weight of one hit: 1 is plain evidence, less only supports other hits, 0 cancels the hits it covers."""
     case: bool = False
-    """Where a form has a capital, so must the text."""
+    """If True, the text must have a capital wherever the form has one."""
     needs: tuple[str, ...] = ()
-    """Contexts of which one must stand within `near` characters."""
+    """Contexts, one of which must occur within `near` characters."""
     unless: tuple[str, ...] = ()
-    """Contexts of which none may stand within `near` characters."""
+    """Contexts, none of which may occur within `near` characters."""
     beside_names: bool = False
-    """`needs` is asked only of a hit that stands beside another capitalised word, as a person's or firm's name does."""
+    """If True, `needs` applies only to hits beside another capitalised word, which may be part of a person's or firm's
+    name."""
     near: int = Field(default=200, ge=20, le=100_000)
     raised: Raised | None = None
-    """Where a hit weighs more; elsewhere it weighs `weight`."""
+    """When a hit weighs more; otherwise it weighs `weight`."""
     note: str = ""
 
     @model_validator(mode="after")
     def _raised_is_more(self) -> Self:
         if self.raised and (self.raised.weight <= self.weight or self.weight == 0 or self.needs or self.unless):
-            raise ValueError("`raised` stands beside a smaller weight above 0, without `needs` and `unless`")
+            raise ValueError("`raised` requires a smaller `weight` above 0, and neither `needs` nor `unless`")
         return self
 
     @property
     def contexts(self) -> tuple[str, ...]:
-        """Every context that its rules name."""
+        """Every context that the group refers to."""
         raised = (*self.raised.needs, *self.raised.unless) if self.raised else ()
         return (*self.needs, *self.unless, *raised)
 
     @property
     def readings(self) -> tuple[TermGroup, ...]:
-        """The group with its own weight, and with the raised one where that holds."""
+        """The group itself and, if it has a raised weight, a copy with the raised weight and its conditions."""
         if self.raised is None:
             return (self,)
         return (self, self.model_copy(update={**dict(self.raised), "raised": None}))
 
 
 class Subtopic(_Part, Called):
-    """A part of a topic: its hits count for the topic as well."""
+    """A part of a topic. Its hits also count for the topic."""
 
     called: dict[Language, tuple[Word, ...]] = Field(default_factory=dict)
     terms: tuple[TermGroup, ...]
 
 
 class SentenceWeights(_Part):
-    """A logistic model over the evidence in one sentence: does it say something substantive about the topic?
+    """A logistic model that estimates how likely a sentence says something substantive about the topic.
 
-    `docs/tagging.md` says what each number multiplies. By default a sentence with plain evidence is substantive.
+    `docs/tagging.md` explains what each number multiplies. By default a sentence with plain evidence is substantive.
     """
 
     bias: Factor = -2
@@ -152,18 +154,18 @@ class SentenceWeights(_Part):
     brevity: Factor = 0
     early: Factor = 0
     beside: dict[str, Factor] = Field(default_factory=dict)
-    """Context → what it adds where one of its words stands right beside evidence."""
+    """Context → weight added if one of its words is directly beside evidence."""
     cues: dict[str, Factor] = Field(default_factory=dict)
-    """Context → what it adds where one of its words stands in the same sentence."""
+    """Context → weight added if one of its words is in the same sentence."""
 
     @property
     def contexts(self) -> tuple[str, ...]:
-        """The contexts that the model looks for: beside evidence, then anywhere in the sentence."""
+        """The contexts of the model: those beside evidence, then those anywhere in the sentence."""
         return (*self.beside, *self.cues)
 
 
 class Weights(_Part):
-    """A logistic model over the sentences of one article; `docs/tagging.md` says what each number multiplies."""
+    """A logistic model over the sentences of an article; `docs/tagging.md` explains what each number multiplies."""
 
     bias: Factor
     title: Factor = 0
@@ -178,7 +180,7 @@ class Weights(_Part):
 
 
 class Scoring(_Part):
-    """How evidence becomes a level: `sentence` reads each sentence, `any` decides on the tag, `main` on its level."""
+    """The models of a topic: `sentence` rates each sentence, `any` decides on the tag, `main` on its level."""
 
     sentence: SentenceWeights = SentenceWeights()
     any: Weights
@@ -186,7 +188,7 @@ class Scoring(_Part):
 
 
 class Topic(_Part, TopicCalled):
-    """What an article can be tagged with."""
+    """A subject with which an article can be tagged."""
 
     called: dict[Language, tuple[Word, ...]] = Field(default_factory=dict)
     scoring: Scoring
@@ -195,7 +197,7 @@ class Topic(_Part, TopicCalled):
 
 
 class Period(_Part):
-    """A time with a first day and, where it is over, the first day after it. Both may be missing: always."""
+    """A period: first day, and first day after it. Without `from` it has no beginning; without `until`, no end."""
 
     begin: date | None = Field(default=None, alias="from")
     until: date | None = None
@@ -203,21 +205,21 @@ class Period(_Part):
     @model_validator(mode="after")
     def _begins_before_it_ends(self) -> Self:
         if self.begin and self.until and self.begin >= self.until:
-            raise ValueError(f"`until` {self.until} is not after `from` {self.begin}: it is the first day after")
+            raise ValueError(f"`until` {self.until} must be later than `from` {self.begin}: it is the first day after")
         return self
 
     def holds(self, day: date) -> bool:
-        """Whether `day` lies in it: from `from` on, and before `until`."""
+        """Whether `day` is in the period: on or after `from`, and before `until`."""
         return (self.begin is None or self.begin <= day) and (self.until is None or day < self.until)
 
     def meets(self, other: Period) -> bool:
-        """Whether some day lies in both."""
+        """Whether the two periods share a day."""
         begin = max(self.begin or date.min, other.begin or date.min)
         return begin < min(self.until or date.max, other.until or date.max)
 
 
 class Weight(Period):
-    """What one hit of an entity's name says about a topic, and when."""
+    """The weight of one hit of an entity's name for a topic, and the period in which it applies."""
 
     weight: float = Field(ge=0, le=3)
 
@@ -230,23 +232,23 @@ class Role(Period):
 
 
 class Listing(Period):
-    """On whose list of terrorist organisations an entity stands, and since when."""
+    """An entry in a list of terrorist organisations: whose list, and since when."""
 
     by: Literal["Argentina", "Australia", "Canada", "EU", "UK", "UN", "US"]
     note: str = ""
 
 
 def _written_out(given: object) -> object:
-    """`0.5` and `{weight: 0.5, until: …}` as what they are short for: a list of weights."""
+    """Expands the short forms `0.5` and `{weight: 0.5, until: …}` to a list of weights."""
     if isinstance(given, int | float) and not isinstance(given, bool):
         return ({"weight": given},)
     return (given,) if isinstance(given, dict) else given
 
 
 def _one_at_a_time(weights: tuple[Weight, ...]) -> tuple[Weight, ...]:
-    for one, other in combinations(weights, 2):
-        if one.meets(other):
-            raise ValueError(f"weights {one.weight:g} and {other.weight:g} hold on the same day")
+    for first, second in combinations(weights, 2):
+        if first.meets(second):
+            raise ValueError(f"weights {first.weight:g} and {second.weight:g} apply on the same day")
     return weights
 
 
@@ -267,9 +269,9 @@ class NameGroup(_Part):
 
     terms: Forms
     cancels: bool = False
-    """These are no names of it: they cancel the hits they cover."""
+    """If True, these are not names of the entity: they cancel the hits they cover."""
     topics: dict[str, Weighings] | None = None
-    """What these names say, where that is not what the names of the entity say: more in the context of a listing."""
+    """Weights of these names, if they differ from the entity's `topics`."""
     note: str = ""
     case: bool = False
     needs: tuple[str, ...] = ()
@@ -279,40 +281,41 @@ class NameGroup(_Part):
 
     @property
     def contexts(self) -> tuple[str, ...]:
-        """Every context that its rules name."""
+        """Every context that the group refers to."""
         return (*self.needs, *self.unless)
 
 
 class GazetteerEntity(Period):
     """A body, group, mission, person, attack or place with its names.
 
-    `from` is the day it came to be: before, nothing that is called so is it. `until` is the first day it was no more;
-    news still names it, so its weights end only where they say so themselves.
+    `from` is the day on which it came into being; before that day its names don't count. `until` is the first day after
+    its end. News still mentions it then, so its weights end only if they have an `until` of their own.
     """
 
     name: str
     type: Literal["alliance", "body", "group", "mission", "person", "base", "place", "coalition", "exercise", "attack"]
     wikidata: str | None = Field(default=None, pattern=r"^Q[1-9][0-9]*$")
     topics: dict[str, Weighings] = Field(default_factory=dict)
-    """Topic or `topic/subtopic` → weight that one hit has as evidence, which may differ from time to time."""
+    """Topic or `topic/subtopic` → weights of one hit, each with its period."""
     roles: tuple[Role, ...] = ()
     listed: tuple[Listing, ...] = ()
-    """By whom it is listed as a terrorist organisation. A record: what a name says as evidence is under `topics`."""
+    """Who lists it as a terrorist organisation. Information only: the weights of its names are under `topics`."""
     names: tuple[NameGroup, ...]
 
     def dated(self, names: NameGroup) -> bool:
-        """Whether what `names` say depends on the day."""
+        """Whether the weights of `names` depend on the day."""
         return self.begin is not None or _dated(self.topics if names.topics is None else names.topics)
 
     def weights(self, names: NameGroup, day: date | None) -> dict[str, float]:
-        """Topic or sub-topic → weight of `names` on `day`; where no day is known, the greatest they ever have."""
+        """Topic or sub-topic → weight of `names` on `day`; without a day, the greatest weight they ever have."""
         return _weights_on(self.topics if names.topics is None else names.topics, day)
 
     def on(self, day: date) -> GazetteerEntity:
-        """The entity with the weights, roles and listings that hold on `day`, and no others."""
+        """The entity with only those weights, roles and listings that apply on `day`."""
+        weights = {path: tuple(w for w in ws if w.holds(day)) for path, ws in self.topics.items()}
         return self.model_copy(
             update={
-                "topics": {p: held for p, ws in self.topics.items() if (held := tuple(w for w in ws if w.holds(day)))},
+                "topics": {path: held for path, held in weights.items() if held},
                 "roles": tuple(role for role in self.roles if role.holds(day)),
                 "listed": tuple(listing for listing in self.listed if listing.holds(day)),
             }
@@ -320,23 +323,23 @@ class GazetteerEntity(Period):
 
 
 class Taxonomy(_Part):
-    """Everything the tagger knows."""
+    """The tagger's topics, entities and contexts."""
 
     edition: str
-    """What the analysts call this state of it."""
+    """The analysts' name for this version."""
     contexts: dict[Annotated[str, Field(pattern=_ID)], Forms] = Field(default_factory=dict)
     topics: dict[Annotated[str, Field(pattern=_ID)], Topic]
     entities: dict[Annotated[str, Field(pattern=_ID)], GazetteerEntity] = Field(default_factory=dict)
 
     @cached_property
     def version(self) -> str:
-        """`edition` and a hash of the whole content but for colours: any edit that `retag` would apply is another."""
+        """`edition` plus a hash of the content except colours: every edit that `retag` applies changes it."""
         content = self.model_dump_json(exclude={"edition": True, "topics": {"__all__": {"colour"}}})
         return f"{self.edition}+{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """Every tag there is: topics, each followed by its sub-topics."""
+        """Every tag: each topic followed by its sub-topics."""
         return tuple(p for t, topic in self.topics.items() for p in (t, *(f"{t}/{s}" for s in topic.subtopics)))
 
     @cached_property
@@ -345,7 +348,7 @@ class Taxonomy(_Part):
         return Topics(topics=dict(self.topics))
 
     def entities_at(self, day: date) -> dict[str, GazetteerEntity]:
-        """Id → each entity that there was on `day`, as it was: its weights, roles and listings of that day."""
+        """Id → each entity that existed on `day`, with its weights, roles and listings of that day."""
         return {key: entity.on(day) for key, entity in self.entities.items() if entity.holds(day)}
 
     @property
@@ -355,7 +358,7 @@ class Taxonomy(_Part):
 
     @property
     def size(self) -> int:
-        """How many forms are looked for."""
+        """The number of forms, with brackets expanded."""
         return sum(1 for group, _ in self.groups() for _ in written(group.terms))
 
     @model_validator(mode="after")
@@ -363,11 +366,13 @@ class Taxonomy(_Part):
         for group, where in self._groups():
             for context in group.contexts:
                 if context not in self.contexts:
-                    raise ValueError(f"{where} names the context {context!r}, which is not under `contexts`")
+                    raise ValueError(f"{where} refers to the context {context!r}, which is not under `contexts`")
         for t, topic in self.topics.items():
             for context in topic.scoring.sentence.contexts:
                 if context not in self.contexts:
-                    raise ValueError(f"topics.{t}.scoring.sentence names the context {context!r}, which is none")
+                    raise ValueError(
+                        f"topics.{t}.scoring.sentence refers to the context {context!r}, which is not under `contexts`"
+                    )
         for key, entity in self.entities.items():
             for topics, where in (
                 (entity.topics, ""),
@@ -375,7 +380,9 @@ class Taxonomy(_Part):
             ):
                 for path in topics:
                     if path not in self.paths:
-                        raise ValueError(f"entities.{key}.{where}topics names {path!r}, which is no topic or sub-topic")
+                        raise ValueError(
+                            f"entities.{key}.{where}topics refers to {path!r}, which is not a topic or sub-topic"
+                        )
         return self
 
     def _groups(self) -> Iterator[tuple[TermGroup | NameGroup, str]]:
@@ -387,7 +394,7 @@ class Taxonomy(_Part):
             yield from ((g, f"entities.{e}.names.{n}") for n, g in enumerate(entity.names))
 
     def groups(self) -> Iterator[tuple[TermGroup | NameGroup, str]]:
-        """Every group of terms and names with the place where it stands."""
+        """Every group of terms and names, with its path in the file."""
         return self._groups()
 
 
@@ -402,7 +409,7 @@ def load_taxonomy(path: Path) -> Taxonomy:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something in the taxonomy that does not do what its editor may think."""
+    """Something in the taxonomy that probably does not do what its editor intended."""
 
     kind: Literal["dead", "shadowed", "colliding"]
     form: str
@@ -411,10 +418,10 @@ class Finding:
 
 
 def check_taxonomy(taxonomy: Taxonomy) -> list[Finding]:
-    """What in `taxonomy` has no effect or two: empty when all is well.
+    """The parts of `taxonomy` without effect or with conflicting effects; empty if there are none.
 
-    `dead`: a context nothing refers to. `shadowed`: a form that a shorter stem in the same group finds already.
-    `colliding`: one form in one language with two meanings (topic terms of different weight, or names of two entities).
+    `dead`: a context that nothing refers to. `shadowed`: a form that a shorter stem in the same group already matches.
+    `colliding`: a form with two meanings in the same language (topic terms of different weight, names of two entities).
     """
     return [*_dead_contexts(taxonomy), *_shadowed(taxonomy), *_colliding(taxonomy)]
 
@@ -424,7 +431,7 @@ def _dead_contexts(taxonomy: Taxonomy) -> Iterator[Finding]:
     used.update(c for topic in taxonomy.topics.values() for c in topic.scoring.sentence.contexts)
     for context in taxonomy.contexts:
         if context not in used:
-            yield Finding("dead", context, f"contexts.{context}", "no term needs it and none is cancelled by it")
+            yield Finding("dead", context, f"contexts.{context}", "nothing refers to this context")
 
 
 def written(forms: Forms) -> Iterator[tuple[str, str]]:
@@ -441,7 +448,7 @@ def _shadowed(taxonomy: Taxonomy) -> Iterator[Finding]:
                 stems = [_shadowing_stem(w, seen[language] | seen["any"]) for w in alternatives]
                 if all(stems):
                     yield Finding(
-                        "shadowed", form, place, f"{language}: {stems[0]!r} in the same group finds it already"
+                        "shadowed", form, place, f"{language}: {stems[0]!r} in the same group already matches it"
                     )
                 seen[language].update(alternatives)
 
@@ -461,4 +468,4 @@ def _colliding(taxonomy: Taxonomy) -> Iterator[Finding]:
         for language, form in written(group.terms):
             key = (scope, language, form if group.case else form.lower())
             if first.setdefault(key, holder) != holder:
-                yield Finding("colliding", form, place, f"{language}: it stands in {first[key]} as well")
+                yield Finding("colliding", form, place, f"{language}: it is also in {first[key]}")

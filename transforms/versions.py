@@ -1,4 +1,4 @@
-"""Versions: what changed between two states of an article, and whether the outlet says it corrected itself."""
+"""Versions: the edits between two states of an article, and the correction notice that the outlet added."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from newswatch.languages import Language, alternatives
 from transforms.fold import fold
 
 _MOST_WORDS = 2_000
-"""Where more stand in changed paragraphs they are not compared: that takes time with the square of their number."""
+"""Maximum words in changed paragraphs. More are not compared, because the time grows with the square of the number."""
 _MOST_EDITS = 40
 _REWRITTEN = 0.5
-"""From this share of changed words on, a text is another one."""
+"""Share of changed words from which a text counts as rewritten."""
 NOTICE = 500
-"""A correction is announced in the title, or in so many characters at either end of the text."""
+"""Characters at either end of the text in which a correction is searched for, besides the title."""
 
 
-class Notice(StrEnum):
+class NoticeKind(StrEnum):
     """What an outlet says about its own article."""
 
     CORRECTION = "correction"
@@ -33,11 +33,11 @@ class Notice(StrEnum):
 
 
 @cache
-def _notices() -> tuple[tuple[Notice, re.Pattern[str]], ...]:
+def _notices() -> tuple[tuple[NoticeKind, re.Pattern[str]], ...]:
     return (
-        (Notice.RETRACTION, _pattern(lambda language: language.notices.retraction)),
-        (Notice.CORRECTION, _pattern(lambda language: language.notices.correction)),
-        (Notice.CLARIFICATION, _pattern(lambda language: language.notices.clarification)),
+        (NoticeKind.RETRACTION, _pattern(lambda language: language.notices.retraction)),
+        (NoticeKind.CORRECTION, _pattern(lambda language: language.notices.correction)),
+        (NoticeKind.CLARIFICATION, _pattern(lambda language: language.notices.clarification)),
     )
 
 
@@ -51,24 +51,24 @@ def _pattern(part: Callable[[Language], Iterable[str]]) -> re.Pattern[str]:
 
 
 _WORD = re.compile(r"\s*(?:\w+(?:[^\w\s]+\w+)*|[^\w\s])")
-"""A word with what stands within it (5,000, l'OTAN), or a sign; and the blanks before it."""
+"""A word including inner punctuation (5,000, l'OTAN), or a single sign, with the blanks before it."""
 DiffKind = Literal["same", "added", "removed"]
 
 
-def notice(title: str, text: str) -> Notice | None:
-    """What the outlet announces about the article: a retraction before a correction before a clarification."""
+def notice(title: str, text: str) -> NoticeKind | None:
+    """The gravest notice in the article (retraction, correction, clarification); None if there is none."""
     places = (title, text[:NOTICE], text[-NOTICE:])
     for kind, pattern in _notices():
         for place in places:
-            if pattern.search(place) and not (kind is Notice.RETRACTION and _retraction_of_others().search(place)):
+            if pattern.search(place) and not (kind is NoticeKind.RETRACTION and _retraction_of_others().search(place)):
                 return kind
     return None
 
 
-def told_edits(before: str, after: str) -> tuple[Edit, ...]:
-    """The edits between two texts that a reader can follow; none where so much differs that it is another text.
+def readable_edits(before: str, after: str) -> tuple[Edit, ...]:
+    """The edits between two texts; none if they differ too much for a reader to follow.
 
-    Paragraphs are compared first: that is quick, and leaves little to compare word by word.
+    Paragraphs are compared first, which is quick and leaves few words to compare.
     """
     old, new = before.split("\n"), after.split("\n")
     parts = [op for op in SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if op[0] != "equal"]
@@ -86,14 +86,14 @@ def _edits(before: str, after: str) -> Iterator[Edit]:
 
 
 def _share(edits: tuple[Edit, ...], old: str, new: str) -> float:
-    """Of the words of both texts together, how many were taken out or put in; in [0, 1]."""
+    """Removed and added words divided by all words of both texts, in [0, 1]."""
     moved = sum(len(e.before.split()) + len(e.after.split()) for e in edits)
     words = len(old.split()) + len(new.split())
     return moved / words if words else 0.0
 
 
 def word_diff(before: str, after: str) -> tuple[tuple[DiffKind, str], ...]:
-    """Both texts as one, word by word: what stayed, what went and what came in its place."""
+    """Both texts merged word by word into unchanged, removed and added pieces."""
     pieces: list[tuple[DiffKind, str]] = []
     for is_same, old, new in _aligned(before, after, str):
         if is_same:
@@ -101,12 +101,12 @@ def word_diff(before: str, after: str) -> tuple[tuple[DiffKind, str], ...]:
             continue
         blanks = new[: len(new) - len(new.lstrip())] if old[:1].isspace() else ""
         pieces += [("same", blanks), ("removed", old.lstrip() if blanks else old), ("added", new[len(blanks) :])]
-    said = [(kind, text) for kind, text in pieces if text]
-    return tuple((kind, "".join(text for _, text in run)) for kind, run in groupby(said, key=itemgetter(0)))
+    runs = groupby(((kind, text) for kind, text in pieces if text), key=itemgetter(0))
+    return tuple((kind, "".join(text for _, text in run)) for kind, run in runs)
 
 
 def _aligned(before: str, after: str, alike: Callable[[str], str]) -> Iterator[tuple[bool, str, str]]:
-    """The texts side by side: whether the pieces have the same words by `alike`, and the piece of either."""
+    """Aligned pieces of the two texts: whether their words are equal under `alike`, the old piece, the new piece."""
     old, new = _WORD.findall(before), _WORD.findall(after)
     keys = [[alike(word.strip()) for word in words] for words in (old, new)]
     for kind, a, b, c, d in SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():

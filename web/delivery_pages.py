@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from delivery.feedback import obey
+from delivery.feedback import apply_link
 from delivery.links import Link
 from delivery.listing import Deliveries, deliveries
 from delivery.mailbox import Mailbox, Mailboxes
@@ -48,7 +48,7 @@ def stop_or_go_on(request: Request, here: Here, story_id: str, form: Posted) -> 
     boxes = Mailboxes(here.es, here.names)
     for recipient in recipients_of(story_mails(here, story_id)):
         if form.text("do") == "stop":
-            obey(here.es, here.names, Link("ack", recipient, "*", story_id), here.clock())
+            apply_link(here.es, here.names, Link("ack", recipient, "*", story_id), here.clock())
         else:
             boxes.change(recipient, lambda box: _without(box, story_id))
     return RedirectResponse(f"{request.scope.get('root_path', '')}/story/{story_id}?done={form.text('do')}", 303)

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from delivery.feedback import DONE, UNDO, WILL, obey
+from delivery.feedback import DONE, UNDO, WILL, apply_link
 from delivery.links import Link, LinkError, Links
 from jobs.context import Context
 from newswatch.errors import ConfigError, StoreError
@@ -50,11 +50,11 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
     def act(token: str) -> HTMLResponse:
         link = links().read(token)
         here = context()
-        obey(here.es, here.names, link, here.clock())
+        apply_link(here.es, here.names, link, here.clock())
         undo = UNDO.get(link.action)
         if undo is None:
             return _page(DONE[link.action], _about(link))
-        back = Link(undo, link.recipient, link.alert_id, link.story_id, link.article_id)
+        back = Link(undo, link.recipient, link.saved_search_ids, link.story_id, link.article_id)
         return _page(DONE[link.action], _about(link), links().token(back), WILL[undo])
 
     @app.exception_handler(LinkError)
@@ -86,7 +86,7 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
 def _about(link: Link) -> str:
     if link.action in ("relevant", "not-relevant", "ack"):
         return f"For {link.recipient}."
-    alerts = "every saved search" if link.alert_id == "*" else link.alert_id.replace(",", ", ")
+    alerts = "every saved search" if link.saved_search_ids == "*" else link.saved_search_ids.replace(",", ", ")
     return f"For {link.recipient}: {alerts}."
 
 

@@ -134,7 +134,7 @@ def mute_search(request: Request, here: Here, name: UserName, form: Posted, aler
     saved = _saved(here)
     saved.save(replace(saved.get(alert_id), mute_until=until), by=name, now=here.clock())
     if form.text("for") == "missed":
-        Outbox(here.es, here.names).revive(alert_id, here.clock())
+        Outbox(here.es, here.names).requeue(alert_id, here.clock())
     return _back(request, f"/searches/{alert_id}" if "here" in form else "/searches", "muted" if until else "unmuted")
 
 
@@ -147,7 +147,7 @@ def switch_search(request: Request, here: Here, name: UserName, form: Posted, al
     # Also if it is on by now: whoever asks again, as the first time broke off, is owed the rest, and nothing twice.
     since = off_since(saved.history(alert_id)) if form.text("to") == "catch-up" else None
     if since is not None:
-        Outbox(here.es, here.names).owe(missed(here.es, here.names, search, since), [search], here.clock())
+        Outbox(here.es, here.names).enqueue(missed(here.es, here.names, search, since), [search], here.clock())
     return _back(request, f"/searches/{alert_id}", "switched on" if on else "switched off")
 
 

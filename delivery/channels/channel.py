@@ -1,4 +1,4 @@
-"""What a channel is: how it reads addresses, sets a message, sends it, and says what became of it."""
+"""The interface of a channel: parse addresses, render a message, send it, report the result."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from newswatch.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The channel does not take the message for a recipient."""
+    """The channel rejects the message for a recipient."""
 
     reason: str
     permanent: bool
-    """False: it may later."""
+    """False: a later try may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What became of one message.
+    """The outcome of sending one message.
 
     Each recipient is in `accepted` or in `refused`, unless `down` or `unknown` is set.
     """
@@ -31,84 +31,84 @@ class SendResult:
     accepted: tuple[str, ...] = ()
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     down: str | None = None
-    """Why no message to anybody can be sent now. Nothing was taken."""
+    """Why the channel can't send to anyone now. It accepted nothing."""
     unknown: str | None = None
-    """Why nobody knows whether it was taken: the connection was lost after it was sent and before the answer."""
+    """Why it is unknown whether the message was accepted: the connection was lost between sending and the answer."""
     broken: bool = False
-    """The connection was lost, ended by the other side or given up as it took too long, while the message was offered:
-    the recipient's trouble if it happens with one, the channel's if it happens with each."""
+    """The connection was lost, closed by the other side or timed out while the message was offered. If this happens
+    with a single recipient, the recipient is at fault; if it happens with several, the channel is."""
     reference: str = ""
-    """What the channel calls the message, where it says so only in its answer; see `Rendered.reference`."""
+    """The channel's name for the message, if it only appears in the answer; see `Rendered.reference`."""
 
     def why_not(self, address: str) -> str:
-        """Why the message was not taken for an address, as far as the channel says."""
+        """The reason why the message was not accepted for an address, as far as the channel gives one."""
         refusal = self.refused.get(address)
         return refusal.reason if refusal else self.down or self.unknown or "no answer"
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A message as the channel sends it."""
+    """A message in the form that the channel sends."""
 
     content: Any
-    """For the channel's own `Line`."""
+    """Input of the channel's own `Line.send`."""
     reference: str = ""
-    """What the channel calls the message, if that is settled before it is sent: later messages of a thread name it."""
+    """The channel's name for the message, if it is known before sending. Later messages of the thread refer to it."""
 
 
 class Line(Protocol):
-    """A connection of a channel, made at the first message and made anew when it is lost."""
+    """A connection of a channel, opened for the first message and reopened after it is lost."""
 
     def send(self, content: Any, recipients: Sequence[str], /) -> SendResult:
-        """Offer the content of a `Rendered` once. What the other side answers is a value, never an exception."""
+        """Offer the content of a `Rendered` once. The other side's answer is a value, never an exception."""
         ...
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Close the connection."""
         ...
 
 
 def as_plain_html(message: Message, settings: Settings) -> str:  # noqa: ARG001 - as a channel's preview
-    """The plain text of a message as a page: what a channel without a look of its own shows as a sample."""
+    """The plain text of a message as an HTML page: the preview of a channel that does not render HTML."""
     body = escape(plain_text(message))
     return f"<!doctype html><html><head><meta charset='utf-8'></head><body><pre>{body}</pre></body></html>"
 
 
 def nothing_to_check(settings: Settings) -> None:
-    """For a channel without settings of its own."""
+    """The `check` of a channel without settings."""
 
 
 def a_minute(settings: Settings) -> float:  # noqa: ARG001 - as a channel's deadline
-    """60 seconds, for a channel without a setting for it."""
+    """60 seconds: the deadline of a channel without a setting for it."""
     return 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to reach people."""
+    """A means of sending messages to people."""
 
     name: str
-    """For people: "e-mail"."""
+    """Display name: "e-mail"."""
     scheme: str
-    """What stands before the colon of its addresses; empty: they have none."""
+    """The part of its addresses before the colon; empty if they have no scheme."""
     parse: Callable[[str], str]
-    """The address in a text, scheme included, in the one spelling that it is kept and compared in.
+    """Returns the canonical form of an address, including the scheme. Addresses are stored and compared in this form.
 
-    Raises a ValueError that says what is wrong with it.
+    Raises a ValueError that says what is wrong with the address.
     """
     render: Callable[[Message, Settings], Rendered]
-    """The message as it is sent. Pure; the same message gives the same reference.
+    """Returns the message in the form that is sent. Pure; the same message gives the same reference.
 
-    A message made again carries the reference of the first time. `Message.key` lets the other side know a message that
-    it is sent twice, where it can.
+    A message rendered again keeps its first reference. `Message.key` lets the other side recognise a message that is
+    sent twice, if it supports that.
     """
     open: Callable[[Settings], Line]
     threads: bool = False
-    """Whether a message can follow another. If not, `Message.thread` is empty, and news on a story that was told before
-    comes as any other."""
+    """Whether a message can reply to another. If not, `Message.thread` is empty, and news on a known story is sent like
+    any other news."""
     check: Callable[[Settings], None] = nothing_to_check
-    """Raises a ValueError that names the setting of the channel that is wrong."""
+    """Raises a ValueError that names the first wrong setting of the channel."""
     deadline_s: Callable[[Settings], float] = a_minute
-    """Seconds that one message may take; `Line.send` must have returned by then."""
+    """Maximum seconds that `Line.send` takes for one message."""
     preview: Callable[[Message, Settings], str] = as_plain_html
-    """A message as an HTML page, as its readers see it."""
+    """Returns the message as an HTML page, as its readers see it."""

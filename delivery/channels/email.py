@@ -1,4 +1,4 @@
-"""E-mail: messages as RFC 5322 has them, handed to a mail server (`email_smtp`). Python's `email` writes them."""
+"""The e-mail channel: renders messages as RFC 5322 mails with Python's `email`; `email_smtp` sends them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from jinja2 import Environment
 from delivery.channels.channel import Channel, Rendered
 from delivery.channels.email_address import mail_address
 from delivery.channels.email_smtp import Mailer
-from delivery.message import Message, Notice, Stories
+from delivery.message import Message, Notice, StoryList
 from delivery.plain_text import environment, plain_text, shown
 from delivery.words import one_line
 from newswatch.settings import Settings
 
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
-"""7-bit clean, so that any server takes it; long header lines are folded all the same, by RFC 2047 words."""
+"""7-bit clean, so that every server accepts it. Long header lines are still folded, as RFC 2047 encoded words."""
 _LINK = 900
-"""Octets of a link in a header: a line may have 998, and a link can't be folded (RFC 5322 section 2.1.1)."""
+"""Maximum octets of a link in a header: a line may have 998, and a link can't be folded (RFC 5322 section 2.1.1)."""
 
 
 def render(message: Message, settings: Settings) -> Rendered:
-    """The whole mail: headers, text and HTML. Its reference is its Message-ID, the same whenever it is made again.
+    """The whole mail: headers, text and HTML. Its reference is its Message-ID, which does not change on re-rendering.
 
     Raises:
-        ValueError, UnicodeError: it can't be written out.
+        ValueError, UnicodeError: the mail can't be serialised.
     """
     mail = written(message, settings)
-    mail.as_bytes()  # what can't be written out shows here, where its story can be found
+    mail.as_bytes()  # fails here if it can't be serialised, while the caller can still find the story that breaks it
     return Rendered(mail, str(mail["Message-ID"]))
 
 
@@ -44,13 +44,13 @@ def written(message: Message, settings: Settings) -> EmailMessage:
     mail["Subject"] = header(message.subject)
     mail["Date"] = message.at.astimezone(UTC)
     mail["Message-ID"] = message.reference or f"<{message.key}@{_domain(sender)}>"
-    # RFC 3834, and what Exchange knows instead: nobody's out-of-office answer is wanted.
+    # Suppress out-of-office answers: RFC 3834, and the header that Exchange uses instead.
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     if message.thread:
         mail["In-Reply-To"] = message.thread[-1]
         mail["References"] = " ".join(message.thread)
-    if isinstance(message.body, Stories):
+    if isinstance(message.body, StoryList):
         _list_headers(mail, message.body, _domain(sender))
     mail.set_content(plain_text(message), charset="utf-8")
     mail.add_alternative(html(message, settings), subtype="html", charset="utf-8")
@@ -61,11 +61,11 @@ def _domain(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-def _list_headers(mail: EmailMessage, body: Stories, domain: str) -> None:
-    # RFC 2919: one list for each saved search; a mail of several is of the list of all.
+def _list_headers(mail: EmailMessage, body: StoryList, domain: str) -> None:
+    # RFC 2919: each saved search is a list; a mail for several belongs to the list "all".
     list_name = next(iter(body.watched_by)) if len(body.watched_by) == 1 else "all"
     mail["List-Id"] = f"<{list_name}.newswatch.{domain}>"
-    # The link that ends the mails of these saved searches; of all, if they are too many for a header.
+    # Unsubscribes from these saved searches; from all, if the link for these is too long for a header.
     stop = body.stop_these_url if len(body.stop_these_url) <= _LINK else body.stop_all_url
     mail["List-Unsubscribe"] = f"<{stop}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
@@ -73,10 +73,10 @@ def _list_headers(mail: EmailMessage, body: Stories, domain: str) -> None:
 
 
 def header(text: str) -> str:
-    """The text on one line, fit for a header.
+    """The text on one line, safe for a header.
 
-    Python's `email` takes `=?…?=` in a value for an encoded word and writes out what it decodes to, line ends and all:
-    a title could add headers of its own. An unseen joiner inside keeps it plain text.
+    Python's `email` decodes `=?…?=` in a value as an encoded word and writes the result, including line ends, so a
+    title could inject headers. An invisible joiner in between keeps it plain text.
     """
     return one_line(text).replace("=?", "=\u2060?")
 

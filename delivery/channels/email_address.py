@@ -1,4 +1,4 @@
-"""The one rule for mail addresses: of recipients, of the operator, of the sender."""
+"""Validates every mail address: recipients', the operator's and the sender's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newswatch.texts import cut_short
 MOST_CHARS: Final = 1_000
 """Longer texts are rejected unread: no address has more than 254 octets (RFC 5321, RFC 3696 erratum 1690)."""
 _SHOWN_CHARS: Final = 100
-"""Characters of a refused text that the error repeats."""
+"""Maximum characters of a refused text that the error quotes."""
 _SPECIAL: Final = frozenset(("arpa", "invalid", "local", "localhost", "onion", "test"))
 """Top-level names that `email_validator` refuses because they are not reachable from the internet; a private mail
 server may serve them."""
@@ -36,6 +36,7 @@ def mail_address(text: str) -> str:
         raise _refused(text, "its domain is a number")
     special = top.lower() in _SPECIAL
     # A name of the same length stands in for one that the library refuses, so that lengths are checked correctly.
+    # Replace a domain that the library refuses with one of the same length, so that its length checks still apply.
     stand_in = f"{local}{at}{host}{dot}{'x' * len(top)}" if special else plain
     try:
         checked = validate_email(

@@ -1,7 +1,7 @@
-"""A connection to a mail server that ends when it has taken too long, whatever the server does meanwhile.
+"""A connection to a mail server with a deadline for the whole dialogue, whatever the server does.
 
-`smtplib` bounds each read, so a server that sends one octet a second, or one line after another, is never late. Here
-every read and write is given what is left of the whole dialogue's time, and what the server says is counted.
+`smtplib` only bounds each read, so a server that sends one octet a second, or one line after another, never times out.
+Here every read and write gets the time that is left of the whole dialogue, and the server's octets are counted.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 MOST_HEARD: Final = 256 * 1024
-"""Octets of a server's answers in one dialogue; those of a mail are some hundreds."""
+"""Maximum octets of a server's answers in one dialogue; a mail usually needs some hundreds."""
 NAME_S: Final = 5.0
-"""Seconds within which this machine's own name must be found."""
+"""Maximum seconds for looking up this machine's own name."""
 
 Lookup = Callable[..., Sequence[tuple[Any, ...]]]
-"""`socket.getaddrinfo`, or what a test has in its place."""
+"""`socket.getaddrinfo`, or a test's replacement."""
 
 
 class TooLongError(TimeoutError):
-    """The dialogue took too long, or the server said too much."""
+    """The dialogue took too long, or the server's answers were too long."""
 
 
 class Dialogue:
-    """The time that one dialogue has, and what the server may say in it."""
+    """Limits the time of one dialogue and the length of the server's answers."""
 
     def __init__(self, step_s: float) -> None:
         self._step_s = step_s
         self.begin(step_s)
 
     def begin(self, seconds: float) -> None:
-        """Another dialogue begins, and has `seconds` in all."""
+        """Start another dialogue, which may take `seconds` in total."""
         self._seconds, self._ends, self._heard = seconds, time.monotonic() + seconds, 0
         self.patience = 1.0
-        """How many times the usual time each answer may take now."""
+        """Factor on the usual time for each answer."""
         self.fault = ""
-        """Why the dialogue was ended, if it was."""
+        """Why the dialogue was aborted; empty if it was not."""
 
     def wait(self) -> float:
         """Seconds that the next read or write may take.
 
         Raises:
-            TooLongError: there is no time left.
+            TooLongError: the time is used up.
         """
         left = self._ends - time.monotonic()
         if left <= 0:
@@ -57,16 +57,16 @@ class Dialogue:
         return min(left, self._step_s * self.patience)
 
     def late(self) -> TooLongError:
-        """The error of a read or write that did not end in time."""
+        """The error for a read or write that timed out."""
         if time.monotonic() >= self._ends:
             return self._ended(f"the dialogue took more than {self._seconds:g} s")
         return self._ended(f"no answer within {self._step_s * self.patience:g} s")
 
     def heard(self, octets: int) -> None:
-        """Count what the server has said.
+        """Count `octets` that the server sent.
 
         Raises:
-            TooLongError: it is too much.
+            TooLongError: they exceed `MOST_HEARD`.
         """
         self._heard += octets
         if self._heard > MOST_HEARD:
@@ -78,7 +78,7 @@ class Dialogue:
 
 
 class _Timed:
-    """What both kinds of socket have in common: the dialogue gives each step its time."""
+    """Mixin for both kinds of socket: each step gets its time from the dialogue."""
 
     dialogue: Dialogue | None = None
 
@@ -107,12 +107,12 @@ class _Socket(_Timed, socket.socket):
         return self._count(self._timed(lambda: socket.socket.recv_into(self, *args, **kwargs)))
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
-        # The standard library takes the timeout for the whole of it.
+        # The standard library applies the timeout to the whole call.
         self._timed(lambda: socket.socket.sendall(self, *args, **kwargs))
 
 
 class _TlsSocket(_Timed, ssl.SSLSocket):
-    """The same, encrypted. Its handshake is one step with the time-out of the socket it is made of."""
+    """The same, encrypted. The handshake is one step, with the timeout of the underlying socket."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         return self._count(self._timed(lambda: ssl.SSLSocket.recv_into(self, *args, **kwargs)))
@@ -122,7 +122,7 @@ class _TlsSocket(_Timed, ssl.SSLSocket):
 
 
 class Connection(smtplib.SMTP):
-    """An SMTP connection whose every step is within `dialogue`; `tls`: encrypted from its beginning."""
+    """An SMTP connection limited by `dialogue`; with `tls` it is encrypted from the start."""
 
     def __init__(
         self, host: str, port: int, dialogue: Dialogue, *, tls: bool = False, lookup: Lookup = socket.getaddrinfo
@@ -130,14 +130,14 @@ class Connection(smtplib.SMTP):
         """Connect and read the greeting.
 
         Raises:
-            smtplib.SMTPException, OSError: there is no connection, or the server does not greet.
+            smtplib.SMTPException, OSError: the connection fails, or the server does not greet.
         """
         if not host:
-            raise OSError("no mail server is named")  # `smtplib` would wait for `connect`
+            raise OSError("no mail server is named")  # without a host `smtplib` would not connect at all
         self._dialogue, self._tls, self._lookup = dialogue, tls, lookup
         super().__init__(host, port, local_hostname=_own_name(), timeout=dialogue.wait())
 
-    def starttls(self, *, context: ssl.SSLContext | None = None) -> Any:  # type: ignore[override]  # what is gone in 3.12
+    def starttls(self, *, context: ssl.SSLContext | None = None) -> Any:  # type: ignore[override]  # the parameters that 3.12 removed
         """Encrypt the connection from here on."""
         answer = super().starttls(context=_timed_context(context))
         assert isinstance(self.sock, _TlsSocket)
@@ -145,9 +145,11 @@ class Connection(smtplib.SMTP):
         return answer
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:  # noqa: ARG002 - `smtplib` calls it
-        found = within(lambda: self._lookup(host, port, 0, socket.SOCK_STREAM), self._dialogue, f"looking up {host}")
+        addresses = within(
+            lambda: self._lookup(host, port, 0, socket.SOCK_STREAM), self._dialogue, f"looking up {host}"
+        )
         failure: OSError = OSError(f"{host} has no address")
-        for family, kind, protocol, _, address in found:
+        for family, kind, protocol, _, address in addresses:
             try:
                 return self._connected(_Socket(family, kind, protocol), address, host)
             except OSError as error:
@@ -176,7 +178,7 @@ def _timed_context(context: ssl.SSLContext | None) -> ssl.SSLContext:
 
 
 def within(work: Callable[[], T], dialogue: Dialogue, what: str) -> T:
-    """What `work` gives, if it does in time; it goes on in its thread if not, as nothing stops a resolver.
+    """The result of `work`, if it finishes in time. Otherwise its thread goes on, because a resolver can't be stopped.
 
     Raises:
         TooLongError: it took too long.
@@ -196,15 +198,15 @@ def within(work: Callable[[], T], dialogue: Dialogue, what: str) -> T:
     if not outcome:
         dialogue.fault = f"{what} took more than {seconds:g} s"
         raise TooLongError(dialogue.fault)
-    (found,) = outcome
-    if isinstance(found, BaseException):
-        raise found
-    return found
+    (result,) = outcome
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 @cache
 def _own_name() -> str:
-    """What this machine calls itself to the server, as `smtplib` would, which waits for the resolver without end."""
+    """The name for EHLO, chosen as `smtplib` would, but with a time limit on the resolver."""
     try:
         name = within(socket.getfqdn, Dialogue(NAME_S), "finding this machine's own name")
     except OSError:

@@ -1,6 +1,6 @@
-"""Handing mails to the mail server. Its answers are values; nothing here raises for them.
+"""Sends mails to the mail server. The server's answers are returned as values, not raised.
 
-A mail has `Settings.smtp_deadline_s` in all, whatever the server does (`delivery.channels.email_connection`).
+A mail takes at most `Settings.smtp_deadline_s`, whatever the server does (`delivery.channels.email_connection`).
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from newswatch.settings import Settings
 from newswatch.texts import cut_short
 
 ANSWER_CHARS: Final = 500
-"""A server's answer that is longer is cut, and ends in "…"."""
+"""Maximum characters of a server's answer; a longer one is cut and ends in "…"."""
 GOODBYE_S: Final = 5.0
-"""Seconds that the server has to say goodbye."""
+"""Maximum seconds for the server's answer to QUIT."""
 _BUSY = 421
-"""The server closes the channel: nothing more can be sent on it (RFC 5321 section 3.8)."""
+"""The server closes the connection; nothing more can be sent over it (RFC 5321 section 3.8)."""
 
 
 class Mailer:
-    """Sends mails over one connection, made at the first mail and made anew when it is lost."""
+    """Sends mails over one connection, opened for the first mail and reopened after it is lost."""
 
     def __init__(self, settings: Settings, *, lookup: Lookup = socket.getaddrinfo) -> None:
-        """`lookup` finds the server's addresses.
+        """`lookup` resolves the server's name.
 
         Raises:
-            ValueError: the sender's address is none.
+            ValueError: the sender's address is not a mail address.
         """
         self._settings, self._lookup = settings, lookup
         self._sender = mail_address(settings.mail_from)
@@ -49,7 +49,7 @@ class Mailer:
         self.close()
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Close the connection."""
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
             self._dialogue.begin(GOODBYE_S)
@@ -62,7 +62,7 @@ class Mailer:
         """Offer `message` to the server for `recipients`, once.
 
         Raises:
-            ValueError: the message or an address can't be put into an SMTP dialogue.
+            ValueError: the message or an address can't be sent by SMTP.
         """
         content = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
         if self._smtp is not None and not self._alive(self._smtp):
@@ -72,7 +72,7 @@ class Mailer:
             smtp = self._smtp or self._connect()
         except (smtplib.SMTPException, OSError, ValueError) as error:
             self._drop()
-            return SendResult(down=self._told(error))
+            return SendResult(down=self._fault(error))
         try:
             return self._offer(smtp, content, recipients)
         except Exception:
@@ -83,7 +83,7 @@ class Mailer:
     def _server(self) -> str:
         return f"Mail server {self._settings.smtp_host}:{self._settings.smtp_port}"
 
-    def _told(self, error: Exception) -> str:
+    def _fault(self, error: Exception) -> str:
         return f"{self._server}: {self._dialogue.fault or _words(error)}"
 
     def _connect(self) -> Connection:
@@ -102,7 +102,7 @@ class Mailer:
         return self._smtp
 
     def _alive(self, smtp: Connection) -> bool:
-        """Whether a connection kept from the mail before still answers."""
+        """Whether the connection of the previous mail still answers."""
         self._dialogue.begin(self._settings.smtp_timeout_s)
         try:
             return _is_yes(smtp.rset()[0])
@@ -115,16 +115,16 @@ class Mailer:
         self._smtp = None
 
     def _offer(self, smtp: Connection, content: bytes, recipients: Sequence[str]) -> SendResult:
-        """MAIL, RCPT for each, DATA: written out, since `sendmail` gives up every recipient for one lost line.
+        """Send MAIL, RCPT for each recipient, and DATA. `sendmail` would give up every recipient after one lost line.
 
-        A connection lost at RCPT is laid to these recipients, not to the server: one address that crashes it must not
-        keep the mails of all others back.
+        A connection lost at RCPT counts against these recipients, not against the server, because an address that
+        crashes the server must not hold back all other mails.
         """
         try:
             smtp.ehlo_or_helo_if_needed()
             code, answer = smtp.mail(self._sender)
         except (smtplib.SMTPException, OSError) as error:
-            why = self._told(error)
+            why = self._fault(error)
             self._drop()
             return SendResult(down=why)
         if not _is_yes(code):
@@ -133,11 +133,11 @@ class Mailer:
         try:
             refused = self._rcpt(smtp, recipients)
         except (smtplib.SMTPException, OSError) as error:
-            reason = Refusal(self._told(error), permanent=False)
+            reason = Refusal(self._fault(error), permanent=False)
             self._drop()
             return SendResult(refused=dict.fromkeys(recipients, reason), broken=True)
-        taken = tuple(r for r in recipients if r not in refused)
-        return self._data(smtp, content, taken, refused) if taken else SendResult(refused=refused)
+        accepted = tuple(r for r in recipients if r not in refused)
+        return self._data(smtp, content, accepted, refused) if accepted else SendResult(refused=refused)
 
     def _rcpt(self, smtp: Connection, recipients: Sequence[str]) -> dict[str, Refusal]:
         refused: dict[str, Refusal] = {}
@@ -150,34 +150,34 @@ class Mailer:
         return refused
 
     def _data(
-        self, smtp: Connection, content: bytes, taken: tuple[str, ...], refused: dict[str, Refusal]
+        self, smtp: Connection, content: bytes, accepted: tuple[str, ...], refused: dict[str, Refusal]
     ) -> SendResult:
         self._dialogue.patience = 4
-        told: bytes | str
+        answer: bytes | str
         try:
-            code, told = smtp.data(content)
-        except smtplib.SMTPDataError as error:  # DATA itself refused: the mail was not sent
-            code, told = error.smtp_code, error.smtp_error
+            code, answer = smtp.data(content)
+        except smtplib.SMTPDataError as error:  # the server refused DATA: the mail was not sent
+            code, answer = error.smtp_code, error.smtp_error
         except (smtplib.SMTPException, OSError) as error:
-            why = self._told(error)
+            why = self._fault(error)
             self._drop()
             return SendResult(refused=refused, unknown=why, broken=True)
         self._dialogue.patience = 1
         if _is_yes(code):
-            return SendResult(taken, refused)
+            return SendResult(accepted, refused)
         if code == _BUSY:
             self._drop()
-        reason = Refusal(_answer(code, told), _is_no(code))
-        return SendResult(refused=refused | dict.fromkeys(taken, reason), broken=code == _BUSY)
+        reason = Refusal(_answer(code, answer), _is_no(code))
+        return SendResult(refused=refused | dict.fromkeys(accepted, reason), broken=code == _BUSY)
 
 
 def _is_yes(code: int) -> bool:
-    """Whether a reply says yes, by its first digit alone (RFC 5321 section 4.2.1)."""
+    """Whether a reply is positive, judged by its first digit (RFC 5321 section 4.2.1)."""
     return 200 <= code < 300
 
 
 def _is_no(code: int) -> bool:
-    """Whether a reply says no for good."""
+    """Whether a reply is a permanent refusal."""
     return 500 <= code < 600
 
 

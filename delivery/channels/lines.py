@@ -1,4 +1,4 @@
-"""The lines of one run: one for each channel, opened when it is first used, and left alone once it is down."""
+"""The connections of one run: one line for each channel, opened on first use and not used any more once it is down."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from delivery.channels.channel import Channel, Line, Rendered, SendResult
 from newswatch.settings import Settings
 
 BROKEN_IN_A_ROW: Final = 3
-"""Recipients in a row with whom a line broke, after which it is the channel's trouble and not theirs."""
+"""Consecutive recipients with a broken line, after which the channel counts as down."""
 
 
 class Lines:
-    """Sends by whichever channel, and remembers which of them can't send now."""
+    """Sends over the given channel, and remembers which channels are down."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lines: dict[str, Line] = {}
         self._broken: dict[str, int] = {}
-        """Channel → recipients in a row with whom its line broke."""
+        """Channel → consecutive recipients with whom its line broke."""
         self._down: dict[str, str] = {}
 
     def __enter__(self) -> Lines:
@@ -35,7 +35,7 @@ class Lines:
         """Offer the message to one recipient, once.
 
         Raises:
-            ValueError: the channel can't put the message or the address into its own form.
+            ValueError: the channel can't encode the message or the address.
         """
         if channel.name not in self._lines:
             self._lines[channel.name] = channel.open(self._settings)
@@ -52,5 +52,5 @@ class Lines:
             self._down[name] = f"{row}, the last time: {result.why_not(address)}"
 
     def down(self, channel: Channel) -> str | None:
-        """Why nothing more is sent by the channel in this run; None: it works."""
+        """Why this run sends nothing more over the channel; None if the channel works."""
         return self._down.get(channel.name)

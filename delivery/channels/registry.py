@@ -1,4 +1,4 @@
-"""The list of channels, and whose an address is."""
+"""The list of channels, and the lookup of an address's channel."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 
 CHANNELS: tuple[Channel, ...] = (EMAIL,)
-"""The first takes every address whose scheme is no other's."""
+"""The first channel takes every address without another channel's scheme."""
 
 
 def channel_of(address: str) -> Channel:
-    """The channel that an address belongs to, by what stands before its first colon; any text has one. Pure."""
+    """The channel of an address, by the scheme before its first colon. Every text has a channel. Pure."""
     scheme, colon, _ = address.strip().partition(":")
     claimed = (each for each in CHANNELS if colon and each.scheme and each.scheme == scheme.lower())
     return next(claimed, CHANNELS[0])
 
 
 def parse_address(text: str) -> str:
-    """The address in a text, by its channel's rule.
+    """The canonical form of an address, as its channel defines it.
 
     Raises:
-        ValueError: it is no address; the message says what is wrong with it.
+        ValueError: it is not an address; the message says what is wrong with it.
     """
     return channel_of(text).parse(text)
 
 
 def check(settings: Settings) -> None:
-    """Check what the settings say of channels and of the operator.
+    """Check the settings of all channels and the operator's address.
 
     Raises:
-        NewswatchError: a setting is wrong; it names the environment variable.
+        NewswatchError: a setting is wrong; the message names the environment variable.
     """
     try:
         for channel in CHANNELS:
@@ -50,5 +50,5 @@ def _check_operator(operator: str) -> None:
 
 
 def longest_s(settings: Settings) -> float:
-    """Seconds that one message may take on the slowest channel. Pure."""
+    """Maximum seconds for one message on the slowest channel. Pure."""
     return max(channel.deadline_s(settings) for channel in CHANNELS)

@@ -169,7 +169,7 @@ def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> Non
     batch = press.publish(a_story(1, first_seen=NOW, language="en"), now=NOW)
     run("alerts", "edit", "ice", "--query", '(glacier OR walnut) AND "built by spring"', "--language", "en")
     searches = SavedSearches(es, names).enabled()
-    Outbox(es, names).owe(match_batch(es, names, batch, searches).matches, searches, NOW)
+    Outbox(es, names).enqueue(match_batch(es, names, batch, searches).matches, searches, NOW)
     told = lines(run("explain", "ice", "https://herald.example/1"))
     assert told[0] == "ice matches: A new glacier is agreed, plan 1"
     assert told[1:6] == [
@@ -231,7 +231,7 @@ def test_unmute_mails_what_was_missed_only_when_asked(run: Run, press: Press, es
         run("alerts", "mute", "ice", "--for", "2h")
         batch = press.publish(a_story(n, first_seen=NOW), now=NOW)
         searches = SavedSearches(es, names).enabled()
-        outbox.owe(match_batch(es, names, batch, searches).matches, searches, NOW)
+        outbox.enqueue(match_batch(es, names, batch, searches).matches, searches, NOW)
         return f"ice~{a_story(n).story_id}"
 
     def states(*ids: str) -> list[str]:
@@ -290,9 +290,9 @@ def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: N
     run("alerts", "list")
     batch = press.publish(a_story(1, first_seen=NOW), now=NOW)
     searches, outbox = SavedSearches(es, names).enabled(), Outbox(es, names)
-    outbox.owe(match_batch(es, names, batch, searches).matches, searches, NOW + timedelta(seconds=3))
+    outbox.enqueue(match_batch(es, names, batch, searches).matches, searches, NOW + timedelta(seconds=3))
     sent = Outcome("ann@reader.example", DeliveryState.SENT, "<m@x>", at=NOW + timedelta(seconds=5))
-    outbox.settle(outbox.get([f"ice~{a_story(1).story_id}"]), lambda d: with_outcome(d, sent))
+    outbox.acknowledge(outbox.get([f"ice~{a_story(1).story_id}"]), lambda d: with_outcome(d, sent))
     legs = {leg["name"]: leg for leg in json.loads(run("alerts", "latency", "--json").stdout)}
     assert legs["indexed → matched"]["p95"] == pytest.approx(3, abs=0.01)
     assert legs["matched → sent"]["longest"] == 2

@@ -46,7 +46,7 @@ def work(order: dict[str, Any]) -> None:
     with Elasticsearch(order["url"], request_timeout=60) as es:
         for batch in order["batches"]:
             report = match_batch(es, names, load(Batch, batch), searches)
-            Outbox(es, names).owe(report.matches, searches, now)
+            Outbox(es, names).enqueue(report.matches, searches, now)
         deliver(es, names, settings, now=now)
 
 

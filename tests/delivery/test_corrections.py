@@ -9,9 +9,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from alerts.match import match_batch
-from delivery.corrections import Told, announced, owe_corrections
+from delivery.corrections import Announcement, announced, enqueue_corrections
 from delivery.deliver import deliver
-from delivery.outbox import Outbox, OweReport
+from delivery.outbox import EnqueueReport, Outbox
 from newswatch.article import Article
 from newswatch.settings import Settings
 from store.names import Names
@@ -27,11 +27,13 @@ NOTE = "Correction: an earlier version of this article gave a wrong year."
 def test_announcements() -> None:
     plain = a_story(1)
     assert announced(plain) is None
-    assert announced(replace(plain, text=f"{plain.text}\n{NOTE}")) == Told("correction", NOTE)
-    assert announced(replace(plain, title="Retraction: the plan")) == Told("retraction", "Retraction: the plan")
+    assert announced(replace(plain, text=f"{plain.text}\n{NOTE}")) == Announcement("correction", NOTE)
+    assert announced(replace(plain, title="Retraction: the plan")) == Announcement("retraction", "Retraction: the plan")
     lead = "Corrected: the Alliance meets on Wednesday."
-    assert announced(replace(plain, text=f"{lead}\n{plain.text}\n{NOTE}")) == Told("correction", NOTE), "it says what"
-    assert Told("correction", NOTE).key == Told("correction", f" {NOTE.replace(' ', '  ')}").key
+    assert announced(replace(plain, text=f"{lead}\n{plain.text}\n{NOTE}")) == Announcement("correction", NOTE), (
+        "it says what"
+    )
+    assert Announcement("correction", NOTE).key == Announcement("correction", f" {NOTE.replace(' ', '  ')}").key
 
 
 @pytest.mark.slow
@@ -42,19 +44,19 @@ def test_correction_goes_to_those_who_got_it(
     office.on_recipient = lambda recipient, _: "550 unknown" if recipient == BOB else None
     searches = [a_search("ice", "glacier", ANN, BOB), a_search("plan", "plan", ANN)]
 
-    def run(article: Article, hours: int) -> OweReport:
+    def run(article: Article, hours: int) -> EnqueueReport:
         now = NOW + hours * HOUR
         batch = press.publish(article, now=now)
-        outbox.owe(match_batch(es, names, batch, searches).matches, searches, now)
-        report = owe_corrections(es, names, batch, now)
-        assert owe_corrections(es, names, batch, now).created == 0
+        outbox.enqueue(match_batch(es, names, batch, searches).matches, searches, now)
+        report = enqueue_corrections(es, names, batch, now)
+        assert enqueue_corrections(es, names, batch, now).created == 0
         deliver(es, names, posted, now=now)
         return report
 
     first = a_story(1)
-    assert run(first, 0) == OweReport()
+    assert run(first, 0) == EnqueueReport()
     edited = replace(first, text=f"{first.text}\nThe price is not known.")
-    assert run(edited, 1) == OweReport(), "an edit that announces nothing is no correction"
+    assert run(edited, 1) == EnqueueReport(), "an edit that announces nothing is no correction"
     assert len(office.taken) == 1
     corrected = replace(first, text=f"{edited.text}\n{NOTE}")
     assert run(corrected, 2).created == 2
@@ -77,7 +79,7 @@ def test_article_mailed_with_its_correction_is_not_corrected_again(
     article = a_story(1)
     article = replace(article, text=f"{article.text}\n{NOTE}")
     batch = press.publish(article)
-    outbox.owe(match_batch(es, names, batch, searches).matches, searches, NOW)
+    outbox.enqueue(match_batch(es, names, batch, searches).matches, searches, NOW)
     deliver(es, names, posted, now=NOW)
     later = press.publish(replace(article, text=f"More was said.\n{article.text}"), now=NOW + HOUR)
-    assert owe_corrections(es, names, later, NOW + HOUR) == OweReport()
+    assert enqueue_corrections(es, names, later, NOW + HOUR) == EnqueueReport()

@@ -19,7 +19,7 @@ from delivery.channels.email import EMAIL
 from delivery.deliver import DeliverReport, deliver
 from delivery.due import LEASE
 from delivery.mailbox import Mailboxes
-from delivery.outbox import Outbox, OweReport
+from delivery.outbox import EnqueueReport, Outbox
 from embedded.processes import free_port
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -53,12 +53,12 @@ class Desk:
         for search in searches:
             saved.save(search, by="test", now=NOW)
 
-    def owe(self, *articles: Article, now: datetime = NOW) -> OweReport:
+    def owe(self, *articles: Article, now: datetime = NOW) -> EnqueueReport:
         batch = self.press.publish(*articles, now=now)
         searches = SavedSearches(self.press.es, self.press.names).enabled(now=now)
         report = match_batch(self.press.es, self.press.names, batch, searches)
         assert not report.failed
-        return self.outbox.owe(report.matches, searches, now)
+        return self.outbox.enqueue(report.matches, searches, now)
 
     def deliver(self, now: datetime = NOW, **changes: object) -> DeliverReport:
         settings = self.settings.model_copy(update=changes)
@@ -81,7 +81,7 @@ def told(messages: Iterable[EmailMessage]) -> list[list[str]]:
 
 def test_one_story_one_mail(desk: Desk, office: PostOffice) -> None:
     desk.save(a_search("ice", "glacier"))
-    assert desk.owe(a_story(1), a_story(2)) == OweReport(created=1, existing=0)
+    assert desk.owe(a_story(1), a_story(2)) == EnqueueReport(created=1, existing=0)
     assert desk.deliver().sent == 1
     (message,) = office.to(ANN)
     assert message["Subject"] == "A new glacier is agreed, plan 1"
@@ -220,7 +220,7 @@ def test_recipient_put_off_for_days_is_given_up_and_told(desk: Desk, office: Pos
     assert desk.deliver(NOW + timedelta(days=5, hours=1)).failed == 1
     found = desk.delivery(f"all~{a_story(1).story_id}")
     assert found.state is DeliveryState.FAILED
-    assert found.refused == (f"{ANN}: given up since 2026-03-04: 452 mailbox full",)
+    assert found.refused == (f"{ANN}: given up, refused since 2026-03-04: 452 mailbox full",)
 
 
 def test_server_down_for_hours_loses_nothing_and_does_not_flood(desk: Desk, office: PostOffice) -> None:

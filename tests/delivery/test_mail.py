@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from delivery.channels.email import EMAIL, header
-from delivery.compose import Item, Mail
+from delivery.compose import Mail, MailItem
 from delivery.links import Links
-from delivery.story_views import Story, in_context
+from delivery.story_views import MailStory, in_context
 from delivery.words import one_line, safe_url, shortened, when
 from delivery.writing import message_of
 from newswatch.alert import Passage
@@ -45,13 +45,13 @@ def a_delivery(article: Article, **changes: Any) -> Delivery:
 
 def told(article: Article, *deliveries: Delivery, kind: Any = "story", sources: int = 1, **mail: Any) -> EmailMessage:
     """The mail as it arrives: written, sent as bytes, read again."""
-    item = Item(article.story_id, deliveries or (a_delivery(article),))
+    item = MailItem(article.story_id, deliveries or (a_delivery(article),))
     made = Mail(ANN, kind, (item,), "one", **mail)
-    message = rendered(made, [Story(item, article, sources)], NOW + timedelta(minutes=1))
+    message = rendered(made, [MailStory(item, article, sources)], NOW + timedelta(minutes=1))
     return email.message_from_bytes(message.as_bytes(), policy=email.policy.default)
 
 
-def rendered(mail: Mail, stories: list[Story], now: datetime) -> EmailMessage:
+def rendered(mail: Mail, stories: list[MailStory], now: datetime) -> EmailMessage:
     message = EMAIL.render(message_of(mail, stories, SETTINGS, LINKS, TOPICS, now=now), SETTINGS)
     assert isinstance(message.content, EmailMessage)
     assert message.content["Message-ID"] == message.reference
@@ -98,7 +98,7 @@ def test_headers() -> None:
 def test_unsubscribe_link_says_what_and_who() -> None:
     message = told(an_article())
     link = LINKS.read(str(message["List-Unsubscribe"]).strip("<>").rpartition("/")[2])
-    assert (link.action, link.recipient, link.alert_id) == ("unsubscribe", ANN, "ice")
+    assert (link.action, link.recipient, link.saved_search_ids) == ("unsubscribe", ANN, "ice")
 
 
 def test_reply_keeps_the_thread() -> None:
@@ -237,8 +237,8 @@ def test_any_text_makes_a_mail_that_can_be_read(title: str, text: str, name: str
 
 def test_digest_tells_every_story_the_widest_first() -> None:
     articles = [an_article(f"https://herald.example/{n}", title=f"Story number {n}.") for n in range(30)]
-    items = [Item(a.story_id, (a_delivery(a, schedule="daily at 07:00 Europe/Brussels"),)) for a in articles]
-    stories = [Story(item, a, 1 + n % 3) for n, (item, a) in enumerate(zip(items, articles, strict=True))]
+    items = [MailItem(a.story_id, (a_delivery(a, schedule="daily at 07:00 Europe/Brussels"),)) for a in articles]
+    stories = [MailStory(item, a, 1 + n % 3) for n, (item, a) in enumerate(zip(items, articles, strict=True))]
     message = rendered(Mail(ANN, "digest", tuple(items), "d"), stories, NOW)
     assert message["Subject"] == "Daily digest, 30 stories: Ice"
     for kind in ("plain", "html"):

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from alerts.kinds.kind import Event
 from alerts.match import match_batch
 from delivery.deliver import deliver
-from delivery.outbox import Outbox, OweReport, document
+from delivery.outbox import EnqueueReport, Outbox, document
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import StoreError
@@ -42,7 +42,7 @@ def test_a_search_whose_mails_can_t_be_owed(press: Press) -> None:
     bad = a_search("bad", "glacier")
     matches, walls = matches_of(press, GOOD, bad), Bulkhead("match")
     broken = replace(bad, schedule="now and then")
-    report = Outbox(press.es, press.names).owe(matches, [GOOD, broken], NOW, bulkhead=walls)
+    report = Outbox(press.es, press.names).enqueue(matches, [GOOD, broken], NOW, bulkhead=walls)
     assert report.created == 2
     assert [(p.subject, "not a schedule" in p.reason) for p in walls.problems] == [("bad", True)]
 
@@ -51,7 +51,7 @@ def test_a_blocked_outbox_is_no_search_s_fault(press: Press) -> None:
     matches = matches_of(press, GOOD)
     press.es.indices.put_settings(index=press.names.deliveries, settings={"index.blocks.write": True})
     with pytest.raises(StoreError, match=r"index\.blocks\.write"):
-        Outbox(press.es, press.names).owe(matches, [GOOD], NOW, bulkhead=Bulkhead("match"))
+        Outbox(press.es, press.names).enqueue(matches, [GOOD], NOW, bulkhead=Bulkhead("match"))
 
 
 def test_a_story_is_told_by_the_report_that_was_published_first(press: Press) -> None:
@@ -63,7 +63,7 @@ def test_a_story_is_told_by_the_report_that_was_published_first(press: Press) ->
     )
     matches = match_batch(press.es, press.names, batch, [everything := a_search("all", "plan")]).matches
     outbox = Outbox(press.es, press.names)
-    assert outbox.owe(matches, [everything], NOW).created == 1
+    assert outbox.enqueue(matches, [everything], NOW).created == 1
     (told,) = outbox.get(["all~s"])
     assert told.value.article_id == a_story(2).id
 
@@ -78,8 +78,8 @@ WATCHING = [a_search("ice", "glacier", kind="spike"), a_search("quiet", "orchard
 def test_an_event_is_told_once(es: Elasticsearch, names: Names, posted: Settings, office: PostOffice) -> None:
     outbox = Outbox(es, names)
     Press(es, names).publish(a_story(1))
-    assert outbox.owe_events(EVENTS, WATCHING, NOW) == OweReport(created=2, existing=0)
-    assert outbox.owe_events(EVENTS, WATCHING, NOW + timedelta(minutes=5)) == OweReport(created=0, existing=2)
+    assert outbox.enqueue_events(EVENTS, WATCHING, NOW) == EnqueueReport(created=2, existing=0)
+    assert outbox.enqueue_events(EVENTS, WATCHING, NOW + timedelta(minutes=5)) == EnqueueReport(created=0, existing=2)
     assert deliver(es, names, posted, now=NOW).sent == 1
     (message,) = office.messages
     text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
@@ -93,7 +93,7 @@ def test_an_event_of_a_muted_search_is_suppressed_and_one_that_can_t_be_owed_cos
     outbox, walls = Outbox(press.es, press.names), Bulkhead("match")
     muted = replace(WATCHING[0], mute_until=NOW + timedelta(days=1))
     broken = replace(WATCHING[1], schedule="now and then")
-    assert outbox.owe_events(EVENTS, [muted, broken], NOW, bulkhead=walls).created == 1
+    assert outbox.enqueue_events(EVENTS, [muted, broken], NOW, bulkhead=walls).created == 1
     assert [(p.subject, "not a schedule" in p.reason) for p in walls.problems] == [("quiet", True)]
     outbox.refresh()
     (kept,) = outbox.latest("ice", 10)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from transforms.story import Background, Candidate, Profile, Recent, place, profile, stems
+from transforms.story import Background, Profile, Recent, StoryCandidate, place, profile, stems
 
 MORNING = datetime(2025, 5, 25, 8, tzinfo=UTC)
 ARTICLES = {
@@ -50,7 +50,7 @@ def test_a_copy_names_the_first_of_its_kind_and_takes_its_story() -> None:
 
 def test_placing_does_not_depend_on_the_order_of_the_candidates() -> None:
     background = Background()
-    candidates = [Candidate(made(n), n) for n in ("joins", "quake", "match")]
+    candidates = [StoryCandidate(made(n), n) for n in ("joins", "quake", "match")]
     for candidate in candidates:
         background.add(candidate.profile.terms)
     new = made("awacs")
@@ -61,7 +61,7 @@ def test_placing_does_not_depend_on_the_order_of_the_candidates() -> None:
 
 def test_an_article_is_no_candidate_for_itself() -> None:
     article = made("joins")
-    assert place(article, [Candidate(article, "x")], Background()).story_id == "joins"
+    assert place(article, [StoryCandidate(article, "x")], Background()).story_id == "joins"
 
 
 def test_likeness_falls_with_time_and_ends_with_the_window() -> None:
@@ -70,7 +70,7 @@ def test_likeness_falls_with_time_and_ends_with_the_window() -> None:
     def after(days: float) -> float:
         title, text, _ = ARTICLES["quake2"]
         later = profile(id="b", title=title, text=text, published=a.published + timedelta(days=days))
-        return place(later, [Candidate(a, "quake")], background).score
+        return place(later, [StoryCandidate(a, "quake")], background).score
 
     assert 1 >= after(0) == after(1) > after(3) > 0 == after(8)
 

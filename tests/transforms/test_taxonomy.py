@@ -66,7 +66,7 @@ def test_every_edit_is_another_version_and_none_is_the_same(tmp_path: Path) -> N
     [
         ("weight: 0.5", "weight: 7", 14, "less than or equal to 3"),
         ("needs: [war]", "neds: [war]", 15, "Extra inputs are not permitted"),
-        ("en: [nato (summit", "xx: [nato (summit", 21, "no language that is known"),
+        ("en: [nato (summit", "xx: [nato (summit", 21, "not a known language"),
         ("nato (summit/summits)", "nato (summit/summits", 21, "brackets come in pairs"),
         ('"alliance*"', '"al*iance"', 16, "a star ends a word"),
         ("type: mission", "type: misison", 25, "Input should be"),
@@ -75,10 +75,15 @@ def test_every_edit_is_another_version_and_none_is_the_same(tmp_path: Path) -> N
         ("topics: {nato: 1}", "topics: {nato: 4}", 26, "less than or equal to 3"),
         ("topics: {nato: 1}", "topics: {nato: {weight: 1, form: 2001-01-01}}", 26, "Extra inputs are not permitted"),
         ("topics: {nato: 1}", "topics: {nato: {weight: 1, from: soon}}", 26, "valid date"),
-        ("topics: {nato: 1}", "topics: {nato: {weight: 1, from: 2001-01-01, until: 2001-01-01}}", 26, "is not after"),
+        (
+            "topics: {nato: 1}",
+            "topics: {nato: {weight: 1, from: 2001-01-01, until: 2001-01-01}}",
+            26,
+            "must be later than",
+        ),
         ("topics: {nato: 1}", "topics: {nato: [{weight: 1}, {weight: 2, from: 2001-01-01}]}", 26, "on the same day"),
         ("type: mission", "type: mission\n    listed: [{by: Mars}]", 26, "Input should be 'Argentina'"),
-        ("type: mission", "type: mission\n    from: 2001-01-01\n    until: 1999-01-01", 23, "is not after"),
+        ("type: mission", "type: mission\n    from: 2001-01-01\n    until: 1999-01-01", 23, "must be later than"),
     ],
 )
 def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
@@ -91,27 +96,27 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, line:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("needs: [war]", "needs: [peace]", "names the context 'peace'"),
-        ("needs: [war]", "raised: {weight: 0.9, needs: [peace]}", "names the context 'peace'"),
-        ("needs: [war]", "raised: {weight: 0.9, needs: [war], unless: [peace]}", "names the context 'peace'"),
-        ("needs: [war]", "raised: {weight: 0.4, needs: [war]}", "`raised` stands beside a smaller weight"),
-        ("needs: [war]", "needs: [war]\n        raised: {weight: 0.9, needs: [war]}", "without `needs`"),
+        ("needs: [war]", "needs: [peace]", "refers to the context 'peace'"),
+        ("needs: [war]", "raised: {weight: 0.9, needs: [peace]}", "refers to the context 'peace'"),
+        ("needs: [war]", "raised: {weight: 0.9, needs: [war], unless: [peace]}", "refers to the context 'peace'"),
+        ("needs: [war]", "raised: {weight: 0.4, needs: [war]}", "`raised` requires a smaller `weight`"),
+        ("needs: [war]", "needs: [war]\n        raised: {weight: 0.9, needs: [war]}", "neither `needs`"),
         ("weight: 0.5\n        needs: [war]", "weight: 0\n        raised: {weight: 1, needs: [war]}", "above 0"),
-        ("topics: {nato: 1}", "topics: {nato/kosovo: 1}", "no topic or sub-topic"),
+        ("topics: {nato: 1}", "topics: {nato/kosovo: 1}", "not a topic or sub-topic"),
         (
             "      any: {bias: -1",
             "      sentence: {cues: {peace: 1}}\n      any: {bias: -1",
-            "names the context 'peace'",
+            "refers to the context 'peace'",
         ),
         (
             "      any: {bias: -1",
             "      sentence: {beside: {peace: 1}}\n      any: {bias: -1",
-            "names the context 'peace'",
+            "refers to the context 'peace'",
         ),
         (
             "[{case: true, terms",
             "[{topics: {nato/kosovo: 1}, case: true, terms",
-            "kfor.names.0.topics names 'nato/kosovo'",
+            "kfor.names.0.topics refers to 'nato/kosovo'",
         ),
     ],
 )

@@ -60,7 +60,7 @@ def test_one_click_unsubscribe_and_back(client: TestClient, links: Links, boxes:
         answer = client.post(f"/{links.token(STOP)}", data={"List-Unsubscribe": "One-Click"}, follow_redirects=False)
         assert answer.status_code == 200
         assert boxes.get(ANN).unsubscribed == ("ice", "snow")
-    client.post(f"/{links.token(replace(STOP, action='subscribe', alert_id='snow'))}")
+    client.post(f"/{links.token(replace(STOP, action='subscribe', saved_search_ids='snow'))}")
     assert boxes.get(ANN).unsubscribed == ("ice",)
 
 

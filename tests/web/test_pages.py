@@ -17,7 +17,7 @@ from httpx import Response
 from alerts.kinds import KINDS
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
-from delivery.feedback import obey
+from delivery.feedback import apply_link
 from delivery.links import PATH, Link, LinkError, Links
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
@@ -326,7 +326,7 @@ def test_switching_on_mails_what_came_meanwhile_only_when_asked(
     assert not outbox.get([f"nato~{a_story(1).story_id}"])
     post(client, "/news/searches/nato/switch", to="off")
     with monkeypatch.context() as broken:
-        broken.setattr(Outbox, "owe", breaks_off)
+        broken.setattr(Outbox, "enqueue", breaks_off)
         answer = post(client, "/news/searches/nato/switch", to="catch-up")
         assert answer.status_code == 500
         assert "by a fault of newswatch" in answer.text
@@ -345,7 +345,7 @@ def test_unmuting_mails_what_was_missed_only_when_asked(page: Page, client: Test
     post(client, "/news/searches/nato/mute", **{"for": "1 day"})
     batch = Press(page.context.es, page.context.names, 900).publish(a_story(1, tags=(Tag("nato", "main", 0.9, ()),)))
     searches = [saved.get("nato")]
-    outbox.owe(match_batch(page.context.es, page.context.names, batch, searches).matches, searches, NOW)
+    outbox.enqueue(match_batch(page.context.es, page.context.names, batch, searches).matches, searches, NOW)
     (owed,) = outbox.get([f"nato~{a_story(1).story_id}"])
     assert owed.value.state == "suppressed"
     assert "Unmute and mail what it missed" in client.get("/news/searches/nato").text
@@ -470,7 +470,7 @@ def test_mails_are_offered_to_the_users_own_address(page: Page, client: TestClie
 
 def test_who_stopped_a_saved_search_by_mail_is_told(page: Page, client: TestClient) -> None:
     client.get("/news/searches")
-    obey(page.context.es, page.context.names, Link("unsubscribe", "analyst@example.org", "nato"), NOW)
+    apply_link(page.context.es, page.context.names, Link("unsubscribe", "analyst@example.org", "nato"), NOW)
     assert "analyst@example.org has unsubscribed" in client.get("/news/searches/nato").text
 
 
