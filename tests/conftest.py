@@ -26,7 +26,17 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
 
 
-LONG = ("tests/test_demo.py", "tests/jobs/test_crash.py", "tests/delivery/test_crashes.py", "tests/web/test_airflow.py")
+LONG = (
+    "tests/test_demo.py",
+    "tests/jobs/test_crash.py",
+    "tests/jobs/test_two_nodes.py",
+    "tests/jobs/test_blocked_indices.py",
+    "tests/hostile/test_one_batch.py",
+    "tests/delivery/test_crashes.py",
+    "tests/web/test_browser.py",
+    "tests/store/test_generations.py",
+    "tests/web/test_airflow.py",
+)
 """Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
 
 
