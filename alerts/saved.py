@@ -34,7 +34,7 @@ from newswatch import config
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Level
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
-from newswatch.problems import Bulkhead, Problem, reason_of, set_aside
+from newswatch.problems import Bulkhead, Problem, reason_of, report_problem
 from search.asking import HeavySearchError, SlowSearchError
 from store.client import Client
 from store.compare_and_set import put, until_written
@@ -178,7 +178,7 @@ def with_fields(search: SavedSearch, fields: Mapping[str, Any], recipient: Addre
     except ValidationError as error:
         faults = error.errors(include_url=False)
         more = [f"and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
-        raise UsageError("; ".join([*map(config.told_of, faults[:_FAULTS]), *more])) from error
+        raise UsageError("; ".join([*map(config.fault_text, faults[:_FAULTS]), *more])) from error
 
 
 class UsageError(NewswatchError):
@@ -304,7 +304,7 @@ class SavedSearches:
         try:
             was = self._find(search.id)
         except DocumentError as error:
-            set_aside(problem_of(error))  # it may hold a user's change, so it is not overwritten
+            report_problem(problem_of(error))  # it may hold a user's change, so it is not overwritten
             return False
         if was is not None and was.value.get("seed", "") in ("", mark):
             return False

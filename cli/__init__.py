@@ -1,1 +1,1 @@
-"""The `newswatch` command. Runs the same jobs as the DAGs; heavy imports stay inside the commands."""
+"""The `newswatch` command. It runs the same jobs as the DAGs. Heavy imports are inside the commands."""

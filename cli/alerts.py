@@ -1,4 +1,4 @@
-"""`newswatch alerts` and `newswatch explain`: the saved searches, what they match, and what became of the mails."""
+"""`newswatch alerts` and `newswatch explain`: the saved searches, what they match, and their mails."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 alerts_app = typer.Typer(help="The saved searches, and the mails they send.", no_args_is_help=True)
 
-AlertId = Annotated[str, typer.Argument(help="Id of the saved search.", metavar="ALERT")]
+SavedSearchId = Annotated[str, typer.Argument(help="Id of the saved search.", metavar="ALERT")]
 Days = Annotated[int, typer.Option(min=1, max=3_650, help="How many days back.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Save it even if it would send more than 30 mails a day.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="TOPIC, or TOPIC:main; all must be there.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="TOPIC, or TOPIC:main; an article needs all of them.")]
 
 OPTIONS: Mapping[str, tuple[str, Any]] = {
-    "name": ("name", Annotated[str | None, typer.Option(help="What mails call it.")]),
+    "name": ("name", Annotated[str | None, typer.Option(help="Its name in mails.")]),
     "query": ("query", Annotated[str | None, typer.Option(help="Lucene syntax, as in Kibana.")]),
     "tag": ("tags", Tags),
-    "to": ("recipients", Annotated[list[str] | None, typer.Option(help="Recipient; give it once for each.")]),
+    "to": ("recipients", Annotated[list[str] | None, typer.Option(help="Recipient; may be repeated.")]),
     "schedule": (
         "schedule",
         Annotated[str | None, typer.Option(help="instant, hourly, or: daily at 07:00 Europe/Brussels.")],
@@ -46,9 +46,9 @@ OPTIONS: Mapping[str, tuple[str, Any]] = {
         saved.option: (saved.field, Annotated[list[str] | None, typer.Option(help=saved.help)])
         for saved in SAVED.values()
     },
-    "min_score": ("min_score", Annotated[float | None, typer.Option(help="Least score of the tags, 0 to 1.")]),
-    "min_sources": ("min_sources", Annotated[int | None, typer.Option(help="Independent sources it takes.")]),
-    "throttle": ("throttle", Annotated[str | None, typer.Option(help="Least time between two mails: 30m, 2h.")]),
+    "min_score": ("min_score", Annotated[float | None, typer.Option(help="Minimum score of the tags, 0 to 1.")]),
+    "min_sources": ("min_sources", Annotated[int | None, typer.Option(help="Minimum number of independent sources.")]),
+    "throttle": ("throttle", Annotated[str | None, typer.Option(help="Minimum time between two mails: 30m, 2h.")]),
     "updates": (
         "updates",
         Annotated[bool | None, typer.Option("--updates/--no-updates", help="Mail later articles on a story too.")],
@@ -57,13 +57,13 @@ OPTIONS: Mapping[str, tuple[str, Any]] = {
         "kind",
         Annotated[str | None, typer.Option(help="query (each story), spike (far more than usual), silence (none).")],
     ),
-    "silence": ("silence", Annotated[str | None, typer.Option(help="How long none may match, for silence: 2d.")]),
+    "silence": ("silence", Annotated[str | None, typer.Option(help="For silence: time without a match, such as 2d.")]),
     "expires": ("expires_at", Annotated[str | None, typer.Option(help="When it ends: 2027-01-31, or with a time.")]),
-    "owner": ("owner", Annotated[str | None, typer.Option(help="Whose it is.")]),
+    "owner": ("owner", Annotated[str | None, typer.Option(help="Who owns it.")]),
     "note": ("note", Annotated[str | None, typer.Option(help="For yourself and others.")]),
-    "enabled": ("enabled", Annotated[bool | None, typer.Option("--on/--off", help="Whether it is matched at all.")]),
+    "enabled": ("enabled", Annotated[bool | None, typer.Option("--on/--off", help="Whether it is matched.")]),
 }
-"""Option of `add` and `edit` → the field of `alerts.yaml` that it sets, and how it is given."""
+"""Option of `add` and `edit` → the field of `alerts.yaml` that it sets, and its type."""
 
 
 def register(app: typer.Typer) -> None:
@@ -73,7 +73,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _open() -> tuple[Context, SavedSearches]:
-    """A context, and the saved searches with what the file says taken over."""
+    """A context, and the saved searches with the changes in the file applied."""
     from alerts.saved import SavedSearches
     from delivery.channels.registry import parse_address
     from jobs.context import open_context
@@ -82,23 +82,23 @@ def _open() -> tuple[Context, SavedSearches]:
     saved, seeding = SavedSearches(context.es, context.names), context.bulkhead("seed")
     saved.seed_from_file(context.settings.config_dir / "alerts.yaml", parse_address, seeding, now=context.clock())
     for problem in seeding.problems:
-        err.print(f"[bold red]{escape(problem.subject)} is passed over.[/] {escape(problem.reason)}", soft_wrap=True)
+        err.print(f"[bold red]{escape(problem.subject)} is skipped.[/] {escape(problem.reason)}", soft_wrap=True)
     return context, saved
 
 
-# ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── showing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @alerts_app.command("list")
 def list_alerts(as_json: AsJson = False) -> None:
-    """Every saved search, with what it watches and when it mails."""
+    """List the saved searches, what each watches and when it mails."""
     context, saved = _open()
     from alerts.bounds import unusable
     from alerts.resting import rests
 
     searches = saved.all()
     resting = rests(context.es, context.names, searches, context.clock()).resting
-    broken = {search.id: why for search in searches if (why := unusable(search))}
+    broken = {search.id: why for search, why in ((search, unusable(search)) for search in searches) if why}
     problems = {**resting, **broken, **saved.problems()}
     if as_json:
         emit_json(searches)
@@ -108,8 +108,8 @@ def list_alerts(as_json: AsJson = False) -> None:
         state = _state(search, context, search.id in problems)
         table.add_row(*map(escape, (search.id, search.name, watched(search), state, ", ".join(search.recipients))))
     out.print(table)
-    for alert_id, why in problems.items():
-        err.print(f"[bold red]{escape(alert_id)} can't be run.[/] {escape(why)}", soft_wrap=True)
+    for saved_search_id, why in problems.items():
+        err.print(f"[bold red]{escape(saved_search_id)} can't be run.[/] {escape(why)}", soft_wrap=True)
 
 
 def _state(search: SavedSearch, context: Context, broken: bool) -> str:
@@ -125,7 +125,7 @@ def _state(search: SavedSearch, context: Context, broken: bool) -> str:
 
 
 def watched(search: SavedSearch) -> str:
-    """What a saved search finds, on one line."""
+    """The conditions of a saved search, on one line."""
     parts = [search.query.strip()] if search.query.strip() else []
     parts += [f"tag:{tag.tag} ({tag.level})" for tag in search.tags]
     parts += lists_of(search)
@@ -136,15 +136,15 @@ def watched(search: SavedSearch) -> str:
 
 
 @alerts_app.command()
-def show(alert_id: AlertId, as_json: AsJson = False) -> None:
-    """One saved search with its versions and its last mails."""
+def show(saved_search_id: SavedSearchId, as_json: AsJson = False) -> None:
+    """Show a saved search, its earlier versions and its last mails."""
     from delivery.outbox import Outbox
 
     context, saved = _open()
-    search, history = saved.get(alert_id), saved.history(alert_id)
+    search, history = saved.get(saved_search_id), saved.history(saved_search_id)
     outbox = Outbox(context.es, context.names)
     outbox.refresh()
-    recent = outbox.latest(alert_id, 10)
+    recent = outbox.latest(saved_search_id, 10)
     if as_json:
         emit_json({"search": search, "history": history, "deliveries": recent})
         return
@@ -154,8 +154,8 @@ def show(alert_id: AlertId, as_json: AsJson = False) -> None:
     if search.note:
         out.print(f"[dim]{escape(search.note)}[/]", soft_wrap=True)
     for change in reversed(history):
-        told = f"{change.replaced_at:%d %b %Y %H:%M} {change.replaced_by} changed {', '.join(change.fields)}"
-        out.print(f"  version {change.search.version} until {escape(told)}", soft_wrap=True)
+        edit = f"{change.replaced_at:%d %b %Y %H:%M} {change.replaced_by} changed {', '.join(change.fields)}"
+        out.print(f"  version {change.search.version} until {escape(edit)}", soft_wrap=True)
     _show_deliveries(context, recent)
 
 
@@ -163,22 +163,22 @@ def _show_deliveries(context: Context, deliveries: Sequence[Delivery]) -> None:
     from store.articles import ArticleStore
 
     articles = ArticleStore(context.es, context.names).get({d.article_id for d in deliveries if d.article_id})
-    for found in deliveries:
-        article = articles.get(found.article_id)
-        told = found.headline or (article.title if article else "an article that is no longer in the index")
-        head = f"  {found.created_at:%d %b %H:%M} {found.kind} [bold]{found.state}[/] {escape(told)}"
+    for delivery in deliveries:
+        article = articles.get(delivery.article_id)
+        title = delivery.headline or (article.title if article else "an article that is no longer in the index")
+        head = f"  {delivery.created_at:%d %b %H:%M} {delivery.kind} [bold]{delivery.state}[/] {escape(title)}"
         out.print(head, soft_wrap=True)
-        for outcome in found.outcomes:
+        for outcome in delivery.outcomes:
             when = f" {outcome.at:%d %b %H:%M}" if outcome.at else ""
             why = f": {outcome.error}" if outcome.error else ""
             out.print(f"    {escape(outcome.recipient)} {outcome.state}{when}{escape(why)}", soft_wrap=True)
-        if found.suppressed_by:
-            out.print(f"    {escape(found.suppressed_by)}")
+        if delivery.suppressed_by:
+            out.print(f"    {escape(delivery.suppressed_by)}")
 
 
 @alerts_app.command()
 def latency(days: Days = 7, as_json: AsJson = False) -> None:
-    """How long news took from the publisher to the reader, leg by leg."""
+    """Show how long news took from the publisher to the reader, stage by stage."""
     from delivery.latency import latency as measure
     from jobs.context import open_context
 
@@ -199,19 +199,19 @@ def latency(days: Days = 7, as_json: AsJson = False) -> None:
 
 @alerts_app.command()
 def quality(as_json: AsJson = False) -> None:
-    """How many mails were relevant, by what their readers said, with the 95 % interval."""
+    """Show how many mails their readers found relevant, with the 95 % interval."""
     from delivery.feedback import quality as measure
 
     context, saved = _open()
-    found = measure(context.es, context.names, [search.id for search in saved.all()])
+    measured = measure(context.es, context.names, [search.id for search in saved.all()])
     if as_json:
-        emit_json([{"quality": q, "precision": q.precision, "interval": q.interval} for q in found])
+        emit_json([{"quality": q, "precision": q.precision, "interval": q.interval} for q in measured])
         return
     table = Table("id", "labelled", "relevant", "precision", "95 %", box=None, pad_edge=False)
-    for one in found:
-        low, high = one.interval
-        told = (f"{one.precision:.0%}", f"{low:.0%} – {high:.0%}") if one.labelled else ("–", "–")
-        table.add_row(escape(one.alert_id), str(one.labelled), str(one.relevant), *told)
+    for labels in measured:
+        low, high = labels.interval
+        shares = (f"{labels.precision:.0%}", f"{low:.0%} – {high:.0%}") if labels.labelled else ("–", "–")
+        table.add_row(escape(labels.alert_id), str(labels.labelled), str(labels.relevant), *shares)
     out.print(table)
 
 
@@ -224,10 +224,12 @@ def try_query(
     tag: Tags = None,
     days: Days = 30,
     against: Annotated[int | None, typer.Option(help="Version of the saved search to compare with.")] = None,
-    mail: Annotated[Path | None, typer.Option(help="Write the mail on the newest stories there, as HTML.")] = None,
+    mail: Annotated[
+        Path | None, typer.Option(help="Write the mail on the newest stories to this file, as HTML.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What a query would have matched in the archive: mails a day, examples, and the difference to a version."""
+    """Show what a query would have matched in the archive: mails a day, examples, and the difference to a version."""
     from alerts.backtest import backtest, compare
     from alerts.query import check
     from alerts.saved import with_fields
@@ -241,64 +243,66 @@ def try_query(
     if tag:
         tried = with_fields(tried, _fields(tag=tag), parse_address)
     check(context.es, context.names, tried)
-    found = backtest(context.es, context.names, tried, days=days, now=context.clock())
+    result = backtest(context.es, context.names, tried, days=days, now=context.clock())
     if as_json:
-        emit_json({"days": {str(day): n for day, n in found.days.items()}, "articles": found.articles})
+        emit_json({"days": {str(day): n for day, n in result.days.items()}, "articles": result.articles})
         return
-    _show_trial(found, labelled(context.es, context.names, tried.id, found.story_ids))
+    _show_backtest(result, labelled(context.es, context.names, tried.id, result.story_ids))
     if mail:
-        _write_sample(context, tried, found, mail)
+        _write_sample(context, tried, result, mail)
     if against is not None and known:
         old = next((c.search for c in saved.history(known.id) if c.search.version == against), None)
         if old is None:
             raise typer.BadParameter(f"{known.id} has no version {against}: `newswatch alerts show` lists them")
         change = compare(context.es, context.names, tried, old, days=days, now=context.clock())
-        out.print(f"Against version {against}: {change.both} the same, {change.only_new} more, {change.only_old} less.")
+        out.print(
+            f"Against version {against}: {change.both} the same, {change.only_new} more, {change.only_old} fewer."
+        )
         _show_articles("[green]+[/]", change.gained)
         _show_articles("[red]-[/]", change.lost)
 
 
-def _write_sample(context: Context, search: SavedSearch, found: Backtest, path: Path) -> None:
+def _write_sample(context: Context, search: SavedSearch, result: Backtest, path: Path) -> None:
     from delivery.sample import sample
     from newswatch.errors import NewswatchError
 
-    if not found.examples:
+    if not result.examples:
         out.print("Nothing matches, so there is no mail to show.")
         return
-    html = sample(context.es, context.names, context.settings, search, found.examples, context.clock())
+    html = sample(context.es, context.names, context.settings, search, result.examples, context.clock())
     try:
         path.write_text(html, encoding="utf-8")
     except OSError as error:
         raise NewswatchError(os_fault(error)) from error
-    out.print(f"Its mail: [bold]{escape(str(path))}[/], to be opened in a browser.", soft_wrap=True)
+    out.print(f"Its mail is in [bold]{escape(str(path))}[/]; open it in a browser.", soft_wrap=True)
 
 
-def _show_trial(found: Backtest, labels: Quality) -> None:
-    most = max(found.days.values()) or 1
-    for day, count in found.days.items():
+def _show_backtest(result: Backtest, labels: Quality) -> None:
+    most = max(result.days.values()) or 1
+    for day, count in result.days.items():
         out.print(f"{day:%d %b}  {'█' * round(40 * count / most):<40}  {count}")
-    stories = _stories(found.stories)
-    articles = "1 article" if found.articles == 1 else f"{found.articles} articles"
-    out.print(f"[bold]{stories}[/] in {articles}: {found.per_day:.1f} mails a day.")
+    stories = _stories(result.stories)
+    articles = "1 article" if result.articles == 1 else f"{result.articles} articles"
+    out.print(f"[bold]{stories}[/] in {articles}: {result.per_day:.1f} mails a day.")
     if labels.labelled:
         low, high = labels.interval
-        told = f"{labels.precision:.0%} ({low:.0%} – {high:.0%})"
-        out.print(f"Of {labels.labelled} labelled mails on these stories, {told} were relevant.")
-    _show_articles(" ", found.examples)
+        share = f"{labels.precision:.0%} ({low:.0%} – {high:.0%})"
+        out.print(f"Of {labels.labelled} labelled mails on these stories, {share} were relevant.")
+    _show_articles(" ", result.examples)
 
 
 def _show_articles(mark: str, articles: Sequence[Article]) -> None:
     for article in articles:
         when = article.published or article.first_seen
-        told = f"{mark} {when:%d %b %H:%M}  {escape(article.title)} [dim]{escape(article.source.name)}[/]"
-        out.print(told, soft_wrap=True)
+        line = f"{mark} {when:%d %b %H:%M}  {escape(article.title)} [dim]{escape(article.source.name)}[/]"
+        out.print(line, soft_wrap=True)
 
 
 def _article_at(context: Context, url: str) -> str:
-    """The id of the article at an address; a fragment counts where an article is known by it.
+    """The id of the article at an address; the fragment counts if an article is known by it.
 
     Raises:
-        UsageError: it is no address, with or without its `https://`.
+        UsageError: it is not an address, even with `https://` before it.
     """
     from alerts.saved import UsageError
     from ingest.urls import AddressError, article_id, is_part, known_id, with_scheme
@@ -312,35 +316,38 @@ def _article_at(context: Context, url: str) -> str:
         raise UsageError(f"{error}: give the article's whole address, such as https://paper.example/story") from error
 
 
-def explain(alert_id: AlertId, url: Annotated[str, typer.Argument(help="Of the article.")]) -> None:
-    """Why a saved search matches an article or does not, clause by clause, and what became of the mail.
+def explain(
+    saved_search_id: SavedSearchId, url: Annotated[str, typer.Argument(help="Address of the article.")]
+) -> None:
+    """Explain clause by clause why a saved search matches an article or does not, and show its mail.
 
-    Where it asks for tags, also how the article's sentences were read for their topics.
+    If the search asks for tags, also show how the article's sentences were read for their topics.
     """
     from alerts.explain import explain as ask
     from delivery.outbox import Outbox
 
     context, saved = _open()
-    found = ask(context.es, context.names, saved.get(alert_id), _article_at(context, url))
-    verdict = "[bold green]matches[/]" if found.matches else "[bold red]does not match[/]"
-    out.print(f"[bold]{escape(alert_id)}[/] {verdict}: {escape(found.article.title)}", soft_wrap=True)
-    for clause in found.clauses:
+    explanation = ask(context.es, context.names, saved.get(saved_search_id), _article_at(context, url))
+    verdict = "[bold green]matches[/]" if explanation.matches else "[bold red]does not match[/]"
+    out.print(f"[bold]{escape(saved_search_id)}[/] {verdict}: {escape(explanation.article.title)}", soft_wrap=True)
+    for clause in explanation.clauses:
         mark = "[green]✓[/]" if clause.holds else "[red]✗[/]"
         out.print(f"{'    ' if clause.part else '  '}{mark} {escape(clause.text)}", soft_wrap=True)
-    _show_readings(context, found.article, saved.get(alert_id))
-    if not found.matches and len(found.nearest_miss) == 1:
-        out.print(f"It misses by one condition: {escape(found.nearest_miss[0].text)}", soft_wrap=True)
+    _show_readings(context, explanation.article, saved.get(saved_search_id))
+    if not explanation.matches and len(explanation.nearest_miss) == 1:
+        out.print(f"It misses by one condition: {escape(explanation.nearest_miss[0].text)}", soft_wrap=True)
     outbox = Outbox(context.es, context.names)
     outbox.refresh()
-    if deliveries := outbox.about(alert_id, found.article.story_id):
+    deliveries = outbox.about(saved_search_id, explanation.article.story_id)
+    if deliveries:
         _show_deliveries(context, deliveries)
-    elif found.matches:
-        out.print("Nothing was ever owed for it: it came in before the search was saved, or waits to be matched.")
+    elif explanation.matches:
+        out.print("No mail was due: the article was indexed before this search existed, or has not been matched yet.")
 
 
 def _show_readings(context: Context, article: Article, search: SavedSearch) -> None:
-    """How the article's sentences were read for each topic that the search asks a tag of."""
-    from cli.readings import readings, told
+    """Show how the article's sentences were read for each topic that the search requires."""
+    from cli.readings import reading_lines, readings
     from jobs.tagger import tagger_of
 
     topics = [*dict.fromkeys(wanted.tag.split("/")[0] for wanted in search.tags)]
@@ -360,7 +367,7 @@ def _show_readings(context: Context, article: Article, search: SavedSearch) -> N
         )
     ]
     for topic in known:
-        for line in told(read, topic):
+        for line in reading_lines(read, topic):
             out.print(line, soft_wrap=True)
 
 
@@ -368,26 +375,27 @@ def _show_readings(context: Context, article: Article, search: SavedSearch) -> N
 
 
 def _with_options(command: Callable[[str, dict[str, Any], bool], None]) -> Callable[..., None]:
-    """The command with an option for each field; it is handed those that were given."""
+    """The command with an option for each field; it receives those that were given."""
 
-    def called(alert_id: str, yes: bool = False, **given: Any) -> None:
-        command(alert_id, _fields(**given), yes)
+    def called(saved_search_id: str, yes: bool = False, **given: Any) -> None:
+        command(saved_search_id, _fields(**given), yes)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
-            inspect.Parameter("alert_id", kind, annotation=AlertId),
+            inspect.Parameter("saved_search_id", kind, annotation=SavedSearchId),
             *(inspect.Parameter(name, kind, default=None, annotation=how) for name, (_, how) in OPTIONS.items()),
             inspect.Parameter("yes", kind, default=False, annotation=Yes),
         ]
     )
-    called.__annotations__ = {"alert_id": AlertId, **{name: how for name, (_, how) in OPTIONS.items()}, "yes": Yes}
+    fields = {name: how for name, (_, how) in OPTIONS.items()}
+    called.__annotations__ = {"saved_search_id": SavedSearchId, **fields, "yes": Yes}
     called.__name__, called.__doc__ = command.__name__, command.__doc__
     return called
 
 
 def _fields(**given: Any) -> dict[str, Any]:
-    """Options that were given, as fields of `alerts.yaml`."""
+    """The given options as fields of `alerts.yaml`."""
     fields = {OPTIONS[name][0]: value for name, value in given.items() if value is not None and value != []}
     if "tags" in fields:
         parts = (tag.partition(":") for tag in fields["tags"])
@@ -397,22 +405,24 @@ def _fields(**given: Any) -> dict[str, Any]:
 
 @alerts_app.command()
 @_with_options
-def add(alert_id: str, fields: dict[str, Any], yes: bool) -> None:
+def add(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
     """Save a new search."""
     from newswatch.alert import SavedSearch
 
     context, saved = _open()
-    if any(search.id == alert_id for search in saved.all()):
-        raise typer.BadParameter(f"there is a saved search {alert_id} already: `newswatch alerts edit {alert_id}`")
-    _save(context, saved, SavedSearch(alert_id, alert_id, "", (), owner=_who()), fields, yes)
+    if any(search.id == saved_search_id for search in saved.all()):
+        raise typer.BadParameter(
+            f"{saved_search_id} exists already: `newswatch alerts edit {saved_search_id}` changes it"
+        )
+    _save(context, saved, SavedSearch(saved_search_id, saved_search_id, "", (), owner=_who()), fields, yes)
 
 
 @alerts_app.command()
 @_with_options
-def edit(alert_id: str, fields: dict[str, Any], yes: bool) -> None:
-    """Change a saved search: what is given replaces what it had. The version before is kept."""
+def edit(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
+    """Change a saved search: the given options replace its values. The previous version is kept."""
     context, saved = _open()
-    _save(context, saved, saved.get(alert_id), fields, yes)
+    _save(context, saved, saved.get(saved_search_id), fields, yes)
 
 
 def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: dict[str, Any], yes: bool) -> None:
@@ -423,12 +433,12 @@ def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: d
 
     changed = with_fields(search, fields, parse_address)
     check(context.es, context.names, changed)
-    found = backtest(context.es, context.names, changed, days=30, now=context.clock())
-    if found.per_day > MANY and not yes:
-        told = f"It would send {found.per_day:.0f} mails a day. Save it all the same?"
-        typer.confirm(told, abort=True, err=True)
+    result = backtest(context.es, context.names, changed, days=30, now=context.clock())
+    if result.per_day > MANY and not yes:
+        question = f"It would send {result.per_day:.0f} mails a day. Save it anyway?"
+        typer.confirm(question, abort=True, err=True)
     kept = saved.save(changed, by=_who(), now=context.clock())
-    out.print(f"Saved [bold]{escape(kept.id)}[/], version {kept.version}: about {found.per_day:.1f} mails a day.")
+    out.print(f"Saved [bold]{escape(kept.id)}[/], version {kept.version}: about {result.per_day:.1f} mails a day.")
 
 
 def _who() -> str:
@@ -437,10 +447,10 @@ def _who() -> str:
 
 @alerts_app.command()
 def mute(
-    alert_id: AlertId,
-    until: Annotated[str, typer.Option("--for", help="30m, 2h, 7d.")] = "1d",
+    saved_search_id: SavedSearchId,
+    until: Annotated[str, typer.Option("--for", help="For how long: 30m, 2h, 7d.")] = "1d",
 ) -> None:
-    """Send nothing of a saved search for a while, to nobody; what matches meanwhile is not mailed later either."""
+    """Send no mails of a saved search for a while; what matches in that time is not mailed later either."""
     from alerts.bounds import duration
     from alerts.saved import UsageError
 
@@ -449,36 +459,36 @@ def mute(
         end = context.clock() + timedelta(seconds=duration("mute", until))
     except ValueError as error:
         raise UsageError(f"--for: {error}") from error
-    saved.save(replace(saved.get(alert_id), mute_until=end), by=_who(), now=context.clock())
-    out.print(f"[bold]{escape(alert_id)}[/] is muted until {end:%d %b %Y %H:%M} UTC.")
+    saved.save(replace(saved.get(saved_search_id), mute_until=end), by=_who(), now=context.clock())
+    out.print(f"[bold]{escape(saved_search_id)}[/] is muted until {end:%d %b %Y %H:%M} UTC.")
 
 
 @alerts_app.command()
 def unmute(
-    alert_id: AlertId,
-    missed: Annotated[bool, typer.Option("--missed", help="Mail what matched while it was muted, too.")] = False,
+    saved_search_id: SavedSearchId,
+    missed: Annotated[bool, typer.Option("--missed", help="Also mail what matched while it was muted.")] = False,
 ) -> None:
-    """Let a saved search mail again; what matched while it was muted stays suppressed unless asked for."""
+    """Let a saved search mail again; what matched while it was muted stays suppressed unless you add --missed."""
     from delivery.outbox import Outbox
 
     context, saved = _open()
     now = context.clock()
-    saved.save(replace(saved.get(alert_id), mute_until=None), by=_who(), now=now)
-    out.print(f"[bold]{escape(alert_id)}[/] mails again.")
+    saved.save(replace(saved.get(saved_search_id), mute_until=None), by=_who(), now=now)
+    out.print(f"[bold]{escape(saved_search_id)}[/] mails again.")
     if missed:
-        count = Outbox(context.es, context.names).revive(alert_id, now)
-        out.print(f"{_stories(count)} that it had missed {'is' if count == 1 else 'are'} owed again.")
+        count = Outbox(context.es, context.names).revive(saved_search_id, now)
+        out.print(f"{_stories(count)} that it had missed {'is' if count == 1 else 'are'} in the outbox again.")
 
 
 @alerts_app.command("catch-up")
 def catch_up(
-    alert_id: AlertId,
+    saved_search_id: SavedSearchId,
     since: Annotated[
-        str | None, typer.Option("--for", help="How far back: 12h, 3d. By default to when it was last switched off.")
+        str | None, typer.Option("--for", help="How far back: 12h, 3d. Default: to when it was last switched off.")
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Mail the stories that came in while a saved search was off; a story that it has told is not repeated."""
+    """Mail the stories that came in while a saved search was off. Stories that it has already mailed are left out."""
     from alerts.backtest import MANY
     from alerts.bounds import duration
     from alerts.catch_up import missed, off_since
@@ -486,22 +496,22 @@ def catch_up(
     from delivery.outbox import Outbox
 
     context, saved = _open()
-    search, now = saved.get(alert_id), context.clock()
+    search, now = saved.get(saved_search_id), context.clock()
     if search.kind != "query" or not search.enabled:
-        told = "is off: `newswatch alerts edit ID --on` first" if not search.enabled else f"watches for a {search.kind}"
-        raise UsageError(f"{alert_id} {told}, so there is nothing to catch up with.")
+        why = "is off: `newswatch alerts edit ID --on` first" if not search.enabled else f"watches for a {search.kind}"
+        raise UsageError(f"{saved_search_id} {why}, so there is nothing to catch up with.")
     try:
         back = timedelta(seconds=duration("catch_up", since)) if since else None
-        start = now - back if back else off_since(saved.history(alert_id))
+        start = now - back if back else off_since(saved.history(saved_search_id))
     except ValueError as error:
         raise UsageError(f"--for: {error}") from error
     if start is None:
-        raise UsageError(f"{alert_id} was never off: say how far back to look, such as `--for 3d`.")
-    found = missed(context.es, context.names, search, start)
-    stories = len({match.story_id for match in found})
+        raise UsageError(f"{saved_search_id} was never off: say how far back to look, such as `--for 3d`.")
+    matches = missed(context.es, context.names, search, start)
+    stories = len({match.story_id for match in matches})
     if stories > MANY and not yes:
-        typer.confirm(f"It finds {_stories(stories)}. Mail them all?", abort=True, err=True)
-    owed = Outbox(context.es, context.names).owe(found, [search], now)
+        typer.confirm(f"It matches {_stories(stories)}. Mail them all?", abort=True, err=True)
+    owed = Outbox(context.es, context.names).owe(matches, [search], now)
     readers = escape(", ".join(search.recipients))
     out.print(f"{_stories(owed.created)} since {start:%d %b %Y %H:%M} UTC will be mailed to {readers}.")
 
@@ -512,10 +522,10 @@ def _stories(count: int) -> str:
 
 @alerts_app.command()
 def ack(
-    url: Annotated[str, typer.Argument(help="Of an article on the story.")],
-    to: Annotated[str, typer.Option("--to", help="The recipient who knows enough of it.")],
+    url: Annotated[str, typer.Argument(help="Address of an article on the story.")],
+    to: Annotated[str, typer.Option("--to", help="The recipient who needs no more mails on it.")],
 ) -> None:
-    """Send a recipient no more mails on a story, save corrections."""
+    """Send a recipient no more mails on a story, except corrections."""
     from alerts.saved import UsageError
     from delivery.channels.registry import parse_address
     from delivery.feedback import obey
@@ -534,12 +544,14 @@ def ack(
         raise NewswatchError("That article was never indexed.")
     story_id = article.story_id or article.id
     obey(context.es, context.names, Link("ack", recipient, "*", story_id, article.id), context.clock())
-    out.print(f"{escape(recipient)} gets no more mails on “{escape(article.title)}”, save corrections.", soft_wrap=True)
+    out.print(
+        f"{escape(recipient)} gets no more mails on “{escape(article.title)}”, except corrections.", soft_wrap=True
+    )
 
 
 @alerts_app.command()
-def remove(alert_id: AlertId) -> None:
-    """Forget a saved search; what it has sent stays on record. One of the file comes back: turn it off instead."""
+def remove(saved_search_id: SavedSearchId) -> None:
+    """Delete a saved search; its sent mails stay on record. A search in alerts.yaml would come back: turn it off."""
     _, saved = _open()
-    saved.delete(alert_id)
-    out.print(f"[bold]{escape(alert_id)}[/] is gone.")
+    saved.delete(saved_search_id)
+    out.print(f"[bold]{escape(saved_search_id)}[/] is deleted.")

@@ -1,4 +1,4 @@
-"""`newswatch demo`: the main job on a local newsroom, by the real scheduler, and every result checked."""
+"""`newswatch demo`: the whole pipeline on a local newsroom, run by the real scheduler, every result checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newswatch import private
 from newswatch.settings import Settings
 
 HURRIED = {"poll_min_interval_s": 20, "poll_max_interval_s": 20, "mail_group_s": 5}
-"""Settings for an audience that waits."""
+"""Settings that shorten the waits for an audience."""
 
 
 def register(app: typer.Typer) -> None:
@@ -33,9 +33,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end.")] = False,
-    folder: Annotated[Path | None, typer.Option(help="Where it keeps its data; emptied first.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Folder for its data; emptied first.")] = None,
 ) -> None:
-    """Show the main job on a local newsroom, feeds to e-mails, by the real scheduler; ends with 0 if all is right."""
+    """Show the pipeline on a local newsroom, from feeds to e-mails; exits with 0 if all is right."""
     home = (folder or Settings().data_dir.parent / "newswatch-demo").absolute()
     began = time.monotonic()
     with open_newsroom(home, keep=keep) as newsroom, open_stack(home, newsroom, keep=keep, **HURRIED) as settings:
@@ -44,11 +44,11 @@ def demo(
         took = time.monotonic() - began
         if checks.failed:
             raise DemoError(f"{len(checks.failed)} of the demo's checks failed; logs: {home / 'logs'}")
-        out.print(f"\n[bold green]All of it holds[/] ({took:.0f} s).")
+        out.print(f"\n[bold green]Every check passed[/] ({took:.0f} s).")
         _where_to_look(settings, newsroom, keep)
 
 
-# ── what runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class NewsroomProcess:
     config: Path
 
     def requests(self) -> list[dict[str, object]]:
-        """What it was asked for so far."""
+        """The requests that it has received so far."""
         import requests
 
-        told: list[dict[str, object]] = requests.get(f"{self.url}/-/requests", timeout=10).json()
-        return told
+        received: list[dict[str, object]] = requests.get(f"{self.url}/-/requests", timeout=10).json()
+        return received
 
     def act(self, what: str, slug: str) -> None:
         """`publish` or `correct` a story."""
@@ -74,7 +74,7 @@ class NewsroomProcess:
 
 @contextmanager
 def open_newsroom(home: Path, *, keep: bool = False) -> Iterator[NewsroomProcess]:
-    """The newsroom, until the block ends, or beyond if it is to be kept; `home` is emptied first."""
+    """The newsroom, until the block ends, or beyond that with `keep`; `home` is emptied first."""
     from embedded.processes import free_port
     from embedded.stack import down
 
@@ -102,7 +102,7 @@ def open_newsroom(home: Path, *, keep: bool = False) -> Iterator[NewsroomProcess
 
 
 def _end_newsroom(home: Path) -> None:
-    """End the newsroom of `home`, if one runs; the process id is trusted only if it is one."""
+    """Stop the newsroom of `home`, if it runs; the process id is trusted only if its command is a newsroom."""
     import psutil
 
     try:
@@ -116,7 +116,7 @@ def _end_newsroom(home: Path) -> None:
 
 @contextmanager
 def open_stack(home: Path, newsroom: NewsroomProcess, *, keep: bool = False, **changes: Any) -> Iterator[Settings]:
-    """The stack as a user starts it, by `newswatch up`, on the newsroom's configuration; `changes` are of settings."""
+    """The stack as a user starts it, by `newswatch up`, with the newsroom's configuration and changed settings."""
     from embedded.processes import free_port
     from embedded.stack import down
 
@@ -128,7 +128,7 @@ def open_stack(home: Path, newsroom: NewsroomProcess, *, keep: bool = False, **c
         "public_url": f"http://127.0.0.1:{free_port()}",
         "mail_from": "newswatch@newsroom.example",
         "fetch_allow_hosts": (newsroom.url.removeprefix("http://"),),
-        "fetch_host_delay_s": 0.05,  # one server plays every paper
+        "fetch_host_delay_s": 0.05,  # one server plays all papers
     }
     settings = Settings(**here | changes)
     private.write_text(home / "env", _as_shell(settings))
@@ -156,7 +156,7 @@ def _as_shell(settings: Settings) -> str:
 
 
 def _where_to_look(settings: Settings, newsroom: NewsroomProcess, keep: bool) -> None:
-    """What to do next; where somebody watches, everything runs on until they have looked around."""
+    """Print what to do next; at a terminal, keep everything running until the user has looked around."""
     from embedded.stack import mail_folder
 
     if not keep and not (out.is_terminal and sys.stdin.isatty()):
@@ -168,14 +168,14 @@ def _where_to_look(settings: Settings, newsroom: NewsroomProcess, keep: bool) ->
         return
     _tour(settings, newsroom, keep)
     if keep:
-        out.print("It runs on. In another shell:")
+        out.print("It keeps running. In another shell:")
         out.print(f"  [cyan]source {escape(str(settings.data_dir / 'env'))}[/]", soft_wrap=True)
         out.print("  [cyan]newswatch search AWACS[/], or [cyan]feeds list[/], [cyan]status[/], [cyan]down[/]")
         return
     with suppress(EOFError, KeyboardInterrupt):
-        out.input("\nPress Enter when you have saved it: then such a story comes. ")
+        out.input("\nPress Enter when you have saved it: then a matching story is published. ")
         newsroom.act("publish", NEXT)
-        out.input("It is published. Press Enter when you have looked around: then everything is stopped. ")
+        out.input("It is published. Press Enter when you have looked around: then everything stops. ")
 
 
 def _tour(settings: Settings, newsroom: NewsroomProcess, keep: bool) -> None:
@@ -187,8 +187,8 @@ def _tour(settings: Settings, newsroom: NewsroomProcess, keep: bool) -> None:
         f"Open [bold]{settings.public_url}/plugin/news[/] and log in: user [bold]{USER}[/], "
         f"password [bold]{password(settings.data_dir)}[/]",
         "Search for [cyan]NATO terrorism[/], choose [cyan]Save this search[/], and save it as it is.",
-        f"Have a story published that it matches: {publish}",
-        "Within a minute or so its mail stands under [cyan]Mails[/].",
+        f"Have a matching story published: {publish}",
+        "Within about a minute its mail appears under [cyan]Mails[/].",
     )
     for number, step in enumerate(steps, 1):
         out.print(f"  {number}. {step}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What `newswatch demo` shows, and what must hold of it."""
+"""The steps of `newswatch demo`, and what must be true after each."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ CANONICAL = "nato-joins-coalition"
 NEWS = ("coordinator-named", "coordinator-holmgaard", "black-sea-patrol")
 """Stories that are published while the demo runs; the first two report one event."""
 NEXT = "tunis-centre"
-"""A story that the newsroom holds back until it is asked to publish it."""
+"""A story that the newsroom publishes only on request."""
 DIGEST = "chief@example.org"
-"""Who gets the digest."""
+"""The recipient of the digest."""
 SEARCHES = (
     "NATO joins coalition against ISIS",
     "AWACS Daesh",
     "Stoltenberg terrorism intelligence cell",
     "2% defence spending Trump Brussels",
 )
-"""What people would type to find the canonical story."""
+"""What people would type to search for the canonical story."""
 WAIT_S = 240
-"""How long one step may take on a slow machine; it takes about a minute, as the scheduler runs once a minute."""
+"""Maximum seconds for one step on a slow machine; usually a minute, because the scheduler runs once a minute."""
 
 
 class DemoError(NewswatchError):
-    """Something that must hold does not."""
+    """A check of the demo failed."""
 
 
 @dataclass(slots=True)
 class Checks:
-    """What was checked, as it is shown."""
+    """The results of the checks, shown as they are made."""
 
     failed: list[str] = field(default_factory=list)
 
-    def that(self, holds: bool, told: str, otherwise: str = "") -> None:
-        """Show a result; `otherwise` says more where it does not hold."""
+    def that(self, holds: bool, claim: str, otherwise: str = "") -> None:
+        """Show whether the claim holds; `otherwise` gives details if it does not."""
         if holds:
-            out.print(f"  [green]✓[/] {told}", soft_wrap=True)
+            out.print(f"  [green]✓[/] {claim}", soft_wrap=True)
         else:
-            self.failed.append(told)
-            out.print(f"  [bold red]✗[/] {told} [red]{escape(otherwise)}[/]", soft_wrap=True)
+            self.failed.append(claim)
+            out.print(f"  [bold red]✗[/] {claim} [red]{escape(otherwise)}[/]", soft_wrap=True)
 
 
 class Newsroom(Protocol):
@@ -68,7 +68,7 @@ class Newsroom(Protocol):
         ...
 
     def requests(self) -> list[dict[str, object]]:
-        """What it was asked for so far."""
+        """The requests that it has received so far."""
         ...
 
     def act(self, what: str, slug: str) -> None:
@@ -77,7 +77,7 @@ class Newsroom(Protocol):
 
 
 class Demo:
-    """The demo's steps, on a stack that runs."""
+    """The demo's steps, on a running stack."""
 
     def __init__(self, settings: Settings, newsroom: Newsroom, checks: Checks) -> None:
         from embedded.newsroom_site.content import load_stories
@@ -94,9 +94,9 @@ class Demo:
         self._tags()
         self._search()
         first = self._mails()
-        at = self._order_digest()
+        digest_at = self._order_digest()
         self._what_is_new(first)
-        self._digest(at)
+        self._digest(digest_at)
 
     def _first_poll(self) -> None:
         out.print("\n[bold]Airflow's scheduler polls the newsroom[/] …")
@@ -104,15 +104,16 @@ class Demo:
         dead = {record.feed.title for record in self._feeds() if record.state.failures}
         for record in self._feeds():
             state = record.state
-            told = f"{record.feed.title}: {state.new_articles} articles"
+            line = f"{record.feed.title}: {state.new_articles} articles"
             if state.failures:
-                told = f"{record.feed.title}: [yellow]{escape(state.last_error or 'failing')}[/], and the rest unharmed"
-            self._checks.that(bool(state.last_poll_at), told)
+                failure = escape(state.last_error or "failing")
+                line = f"{record.feed.title}: [yellow]{failure}[/]; the other feeds are unaffected"
+            self._checks.that(bool(state.last_poll_at), line)
         self._checks.that(len(dead) == 1, "the dead feed, and only that, is shown as failing", str(dead))
         articles = self._articles()
-        told = f"{len(articles)} articles indexed, each once, from {len(self._stories)} stories"
+        claim = f"{len(articles)} articles indexed, each once, from {len(self._stories)} stories"
         missing = {self._url(story) for story in self._stories} ^ set(articles)
-        self._checks.that(not missing, told, f"missing or not expected: {missing}")
+        self._checks.that(not missing, claim, f"missing or not expected: {missing}")
 
     def _tags(self) -> None:
         out.print("\n[bold]Tags[/]")
@@ -124,7 +125,7 @@ class Demo:
             if got != story.expected.tags:
                 wrong[story.slug] = got
         self._checks.that(
-            not wrong, f"all {len(self._stories)} articles carry the tags they should, and no other", str(wrong)
+            not wrong, f"all {len(self._stories)} articles carry the expected tags, and no others", str(wrong)
         )
         canonical = self._story(CANONICAL)
         check_evidence(self._checks, articles[self._url(canonical)], canonical.expected.tags)
@@ -135,8 +136,8 @@ class Demo:
         out.print("\n[bold]Search[/]")
         canonical = self._group(self._story(CANONICAL))
         for query in SEARCHES:
-            found = [hit.article.url for hit in find(self._context.es, self._context.names, query, size=3).hits]
-            self._checks.that(bool(canonical & set(found)), f"“{query}” finds it", f"found {found}")
+            urls = [hit.article.url for hit in find(self._context.es, self._context.names, query, size=3).hits]
+            self._checks.that(bool(canonical & set(urls)), f"“{query}” finds it", f"found {urls}")
 
     def _mails(self) -> list[CaughtMail]:
         out.print("\n[bold]Mails[/]")
@@ -150,12 +151,12 @@ class Demo:
         kinds = {self._kind(mail) for mail in mails}
         self._checks.that(
             {"instant", "grouped"} <= kinds,
-            "a story alone comes as an instant mail, several at once as one grouped mail",
+            "a single story comes as an instant mail, several stories as one grouped mail",
         )
         return mails
 
     def _order_digest(self) -> datetime:
-        """Save a search that mails a digest at a full minute soon, but after what is published next is matched."""
+        """Save a search whose digest is due at a full minute soon, but after the next stories have been matched."""
         from alerts.saved import SavedSearches
         from delivery.latency import LEGS, latency
         from newswatch.alert import SavedSearch, TagFilter
@@ -163,20 +164,20 @@ class Demo:
         now = datetime.now(UTC)
         legs = {leg.name: leg.longest for leg in latency(self._context.es, self._context.names, now - _DAY)}
         soon = now + timedelta(seconds=25 + legs[LEGS[-1]])
-        at = soon.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        digest_at = soon.replace(second=0, microsecond=0) + timedelta(minutes=1)
         digest = SavedSearch(
             "chief",
             "NATO in the morning",
             "",
             (DIGEST,),
             tags=(TagFilter("nato", "main"),),
-            schedule=f"daily at {at:%H:%M} UTC",
+            schedule=f"daily at {digest_at:%H:%M} UTC",
         )
         SavedSearches(self._context.es, self._context.names).save(digest, by="the demo")
-        return at
+        return digest_at
 
     def _what_is_new(self, first: list[CaughtMail]) -> None:
-        out.print("\n[bold]A correction, and new stories, one of them by two papers[/] …")
+        out.print("\n[bold]A correction, and new stories; two papers report one of them[/] …")
         wait_until("every feed is due again", self._due)
         self._newsroom.act("correct", CANONICAL)
         for story in self._news:
@@ -186,48 +187,49 @@ class Demo:
         mails = self._caught()[len(first) :]
         canonical = self._story(CANONICAL)
         answered = sorted((mail.in_reply_to, mail.envelope_to) for mail in mails if "CORRECTION" in mail.text)
-        told = sorted((mail.reference, mail.envelope_to) for mail in first if self._tells(mail, canonical))
+        mailed = sorted((mail.reference, mail.envelope_to) for mail in first if self._tells(mail, canonical))
         self._checks.that(
-            answered == told,
-            f"the correction of “{escape(canonical.title)}” → the {len(told)} who were mailed it, each in its thread",
-            f"answered {answered}, not {told}",
+            answered == mailed,
+            f"the correction of “{escape(canonical.title)}” → its {len(mailed)} recipients, each in the thread",
+            f"answered {answered}, not {mailed}",
         )
         by_event = {NEWS[:2]: self._news[0], NEWS[2:]: self._news[2]}
         for slugs, story in by_event.items():
-            urls = {self._url(one) for one in self._news if one.slug in slugs}
-            to = sorted(a for mail in mails if any(url in mail.text for url in urls) for a in mail.envelope_to)
+            urls = {self._url(reported) for reported in self._news if reported.slug in slugs}
+            mails_on_it = [mail for mail in mails if any(url in mail.text for url in urls)]
+            to = sorted(address for mail in mails_on_it for address in mail.envelope_to)
             recipients = self._recipients(story)
             named = f"“{escape(story.title)}” → {', '.join(recipients)}, once each"
             self._checks.that(to == sorted(recipients), named, f"went to {to}")
         self._show(mails)
 
-    def _digest(self, at: datetime) -> None:
-        out.print(f"\n[bold]A poll of the unchanged newsroom, and at {at:%H:%M} UTC the digest[/] …")
+    def _digest(self, digest_at: datetime) -> None:
+        out.print(f"\n[bold]A poll of the unchanged newsroom, and the digest at {digest_at:%H:%M} UTC[/] …")
         articles, mails, polls = len(self._articles()), len(self._caught()), self._polls()
         asked = len(self._newsroom.requests())
         wait_until(
-            "every feed is polled again and the digest is there",
+            "every feed is polled again and the digest has arrived",
             lambda: self._polled_since(polls) and bool(self._digests()) and self._idle(),
         )
         later = self._newsroom.requests()[asked:]
         unchanged = sum(request["status"] == 304 for request in later)
-        self._checks.that(unchanged >= 3, f"{unchanged} times a feed answered 304: not modified", str(later))
+        self._checks.that(unchanged >= 3, f"feeds answered 304 (not modified) {unchanged} times", str(later))
         self._checks.that(len(self._articles()) == articles, f"still {articles} articles")
         feeds = {record.feed.url.removeprefix(self._newsroom.url) for record in self._feeds()}
         again = {str(request["path"]) for request in later} - feeds - {"/-/requests"}
-        self._checks.that(not again, "no page was asked for again", str(again))
+        self._checks.that(not again, "no page was fetched again", str(again))
         digest = self._digests()[0]
-        # Which of the two papers' reports stands for their story, the one that was read first decides.
+        # The report that was read first represents the story in the digest; it can be either paper's.
         first, second = (
             max(digest.text.find(self._url(story)) for story in stories) for stories in (self._news[:2], self._news[2:])
         )
         right = 0 < digest.text.find("2 independent sources") < first < second
-        told = f"the digest tells the new stories, first the one that 2 independent sources report → {DIGEST}"
-        self._checks.that(right, told, digest.text)
-        self._checks.that(len(self._caught()) == mails + 1, "and that was the only new mail")
+        claim = f"the digest lists the new stories, first the one that 2 independent sources report → {DIGEST}"
+        self._checks.that(right, claim, digest.text)
+        self._checks.that(len(self._caught()) == mails + 1, "the digest was the only new mail")
         self._show(self._caught()[mails:])
 
-    # ── reading the world ──
+    # ── observing ──
 
     def _feeds(self) -> list[FeedRecord]:
         from store.feeds import FeedStore
@@ -235,27 +237,27 @@ class Demo:
         return FeedStore(self._context.es, self._context.names).all()
 
     def _polled(self) -> bool:
-        """The configuration has been brought in, and every feed was polled."""
+        """Whether the configuration was read, and every feed was polled."""
         records = self._feeds()
         return bool(records) and all(record.state.polls for record in records)
 
     def _polls(self) -> dict[str, int]:
-        """How often each feed was polled; one that fails is left out, as it is tried ever more rarely."""
+        """Number of polls of each feed; failing feeds are left out, because they are polled less and less often."""
         return {record.feed.id: record.state.polls for record in self._feeds() if not record.state.failures}
 
     def _polled_since(self, polls: Mapping[str, int]) -> bool:
-        """Every feed was polled more often than it had been."""
+        """Whether every feed was polled since `polls` was taken."""
         now = self._polls()
         return all(now[name] > count for name, count in polls.items())
 
     def _due(self) -> bool:
-        """Every feed may be polled again; one that fails is left out."""
+        """Whether every feed is due again; failing feeds are left out."""
         now = datetime.now(UTC)
         states = [record.state for record in self._feeds() if not record.state.failures]
         return all(state.next_poll_at is None or state.next_poll_at <= now for state in states)
 
     def _poll_now(self) -> None:
-        """Have the scheduler run the poll now; it would by itself at the next full minute."""
+        """Make the scheduler run the poll now instead of at the next full minute."""
         from embedded.airflow import USER, password
         from embedded.airflow_api import AirflowApi
 
@@ -263,7 +265,7 @@ class Demo:
         api.trigger("poll_feeds")
 
     def _idle(self) -> bool:
-        """Nothing is leased, waits to be matched or to be sent; a digest waits for its hour."""
+        """Whether nothing is leased, waits to be matched or is due to be sent; a digest waits for its hour."""
         from jobs.deliver import mails_wait
         from jobs.match import batch_waits
 
@@ -275,7 +277,7 @@ class Demo:
         return not self._context.es.count(index=self._context.names.deliveries, query=instant)["count"]
 
     def _corrected(self) -> bool:
-        """The new stories and the correction are in the index."""
+        """Whether the new stories and the correction are in the index."""
         articles = self._articles()
         canonical = articles[self._url(self._story(CANONICAL))]
         return canonical.version > 1 and all(self._url(story) in articles for story in self._news)
@@ -287,8 +289,8 @@ class Demo:
         from search.query import find
 
         self._context.es.indices.refresh(index=self._context.names.articles)
-        found = find(self._context.es, self._context.names, "*", size=1_000)
-        return {hit.article.url: hit.article for hit in found.hits}
+        results = find(self._context.es, self._context.names, "*", size=1_000)
+        return {hit.article.url: hit.article for hit in results.hits}
 
     def _caught(self) -> list[CaughtMail]:
         from embedded.mail import list_mails
@@ -298,24 +300,24 @@ class Demo:
 
     def _show(self, mails: Sequence[CaughtMail]) -> None:
         for mail in mails:
-            told = f"  {self._kind(mail):10} {', '.join(mail.envelope_to)}: {mail.subject}"
-            out.print(f"[dim]{escape(told)}[/]", soft_wrap=True)
+            line = f"  {self._kind(mail):10} {', '.join(mail.envelope_to)}: {mail.subject}"
+            out.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
 
     def _kind(self, mail: CaughtMail) -> str:
-        """What a mail is, in a word."""
+        """The kind of a mail, in one word."""
         if mail.in_reply_to:
             return "reply"
         if DIGEST in mail.envelope_to:
             return "digest"
         return "grouped" if re.match(r"\d+ stories: ", mail.subject) else "instant"
 
-    # ── what is expected ──
+    # ── expectations ──
 
     def _story(self, slug: str) -> Story:
         return next(story for story in self._stories if story.slug == slug)
 
     def _leading(self) -> list[Story]:
-        """The stories without their copies: a copy is no news."""
+        """The stories without their copies, which are not news."""
         return [story for story in self._stories if not story.copy_of]
 
     def _group(self, story: Story) -> set[str]:
@@ -343,35 +345,39 @@ class Demo:
 
 
 def check_evidence(checks: Checks, article: Article, topics: Iterable[str]) -> None:
-    """The article is mainly about the topics, and each says by which words, which stand where it says."""
+    """Check that the article is mainly about the topics, and that its evidence is at its offsets."""
     tags = {tag.tag: tag for tag in article.tags if tag.level == "main"}
     for topic in topics:
         evidence = tags[topic].evidence if topic in tags else ()
         words = list(dict.fromkeys(piece.text for piece in evidence))
-        misplaced = [one.text for one in evidence if getattr(article, one.field)[one.start : one.end] != one.text]
-        told = f"“{escape(article.title)}” is [bold]{topic}[/], because of {escape(', '.join(words[:5]))} …"
-        checks.that(bool(words) and not misplaced, told, f"its main tags: {sorted(tags)}; not in its text: {misplaced}")
+        misplaced = [
+            piece.text for piece in evidence if getattr(article, piece.field)[piece.start : piece.end] != piece.text
+        ]
+        claim = f"“{escape(article.title)}” is [bold]{topic}[/], because of {escape(', '.join(words[:5]))} …"
+        checks.that(
+            bool(words) and not misplaced, claim, f"its main tags: {sorted(tags)}; not in its text: {misplaced}"
+        )
 
 
 def check_mails(checks: Checks, wanted: Mapping[str, Sequence[str]], went_to: Mapping[str, Sequence[str]]) -> None:
-    """Each story, by its title, went to whom it should, once each; one that nobody watches for, to nobody."""
+    """Check that each story went to its recipients, once each, and unwatched stories to nobody. Keys are titles."""
     for title, recipients in wanted.items():
         if recipients:
-            told = f"“{escape(title)}” → {', '.join(recipients)}, once each"
-            checks.that(sorted(went_to[title]) == sorted(recipients), told, f"went to {went_to[title]}")
+            claim = f"“{escape(title)}” → {', '.join(recipients)}, once each"
+            checks.that(sorted(went_to[title]) == sorted(recipients), claim, f"went to {went_to[title]}")
     others = {title: went_to[title] for title, recipients in wanted.items() if not recipients}
-    told = f"{len(others)} other stories, the near-misses among them, were mailed to nobody"
-    checks.that(bool(others) and not any(others.values()), told, f"went to: {others}")
+    claim = f"{len(others)} other stories, including the near-misses, were mailed to nobody"
+    checks.that(bool(others) and not any(others.values()), claim, f"went to: {others}")
 
 
 _DAY = timedelta(days=1)
 
 
 def wait_until(what: str, holds: Callable[[], bool]) -> None:
-    """Wait until it holds; show that we do.
+    """Wait until the condition holds, showing what it waits for.
 
     Raises:
-        DemoError: it does not, for too long.
+        DemoError: it does not hold after `WAIT_S` seconds.
     """
     deadline = time.monotonic() + WAIT_S
     with out.status(f"waiting until {what} …"):
@@ -379,7 +385,7 @@ def wait_until(what: str, holds: Callable[[], bool]) -> None:
             if _try(holds):
                 return
             time.sleep(1)
-    raise DemoError(f"Waited {WAIT_S} s in vain until {what}.")
+    raise DemoError(f"Waited {WAIT_S} s until {what}, but that did not happen.")
 
 
 def _try(holds: Callable[[], bool]) -> bool:

@@ -1,4 +1,4 @@
-"""`newswatch feeds`: which feeds are polled, how they are, and changing the list."""
+"""`newswatch feeds`: shows the polled feeds and their states, and changes the list."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from store.feed_history import FeedHistory
     from store.feeds import FeedRecord
 
-app = typer.Typer(help="The feeds that are polled: which, how they are, and changing the list.", no_args_is_help=True)
+app = typer.Typer(help="The polled feeds: list, states, changes.", no_args_is_help=True)
 
 NO_FEED = 2
 Which = Annotated[str, typer.Argument(metavar="FEED", help="Its id, its URL, or a part of its title.")]
@@ -42,15 +42,15 @@ def register(main: typer.Typer) -> None:
     main.add_typer(app, name="feeds", rich_help_panel="Use")
 
 
-# ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── showing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @app.command("list")
 def list_feeds(
-    health: Annotated[list[FeedHealth] | None, typer.Option(help="Only those in this state; may be repeated.")] = None,
+    health: Annotated[list[FeedHealth] | None, typer.Option(help="Only feeds in this state; may be repeated.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Every feed with its state, since when and why."""
+    """List every feed with its state, since when and why."""
     from jobs.context import open_context
     from store.feeds import FeedStore
 
@@ -64,7 +64,7 @@ def list_feeds(
     if records:
         out.print(_table(records, context.clock()))
     elif not everything:
-        out.print("No feed was brought in yet: [cyan]newswatch poll[/] reads config/feeds.yaml.")
+        out.print("No feed is known yet: [cyan]newswatch poll[/] reads config/feeds.yaml.")
     else:
         out.print(f"None of the {len(everything)} feeds is in that state.")
 
@@ -95,7 +95,7 @@ _COLOURS = {"ok": "green", "new": "blue", "slow": "yellow", "stale": "yellow", "
 
 @app.command()
 def show(which: Which, days: Annotated[int, typer.Option(min=1, max=366)] = 14, as_json: AsJson = False) -> None:
-    """One feed: why it is polled when it is, its failures and gaps, what it brought of late."""
+    """Show one feed: the reason for its poll times, its failures and gaps, and its recent articles."""
     from jobs.context import open_context
     from store.entries import EntryStore
     from store.feed_history import read_history
@@ -132,7 +132,7 @@ def _history_json(history: FeedHistory, waiting: int) -> dict[str, Any]:
 
 def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[str, Text]]:
     feed, state = history.record.feed, history.record.state
-    said: list[tuple[str, str | Text | None]] = [
+    rows: list[tuple[str, str | Text | None]] = [
         ("id", feed.id),
         ("url", feed.url),
         ("polled at", state.url if state.url != feed.url else None),
@@ -150,18 +150,18 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("last error", state.last_error),
         ("redirected to", f"{state.redirect_to} ({state.redirect_seen} times)" if state.redirect_to else None),
         ("articles", _articles(history)),
-        ("set aside", _set_aside(history, now)),
-        ("pages waiting", f"{waiting} to be tried again" if waiting else None),
+        ("in quarantine", _quarantined(history, now)),
+        ("pages waiting", f"{waiting} for another try" if waiting else None),
     ]
-    return ((name, value if isinstance(value, Text) else Text(value)) for name, value in said if value)
+    return ((name, value if isinstance(value, Text) else Text(value)) for name, value in rows if value)
 
 
-def _set_aside(history: FeedHistory, now: datetime) -> str | None:
-    """How many, and the last of them."""
+def _quarantined(history: FeedHistory, now: datetime) -> str | None:
+    """The number of problems, and the last of them."""
     if not history.refused:
         return None
-    told = [f"{ago(kept.last_at, now)}, {_short(kept.problem)}" for kept in history.problems[:3]]
-    return "\n".join([f"{history.refused}; see `newswatch problems --feed {history.record.feed.id}`", *told])
+    latest = [f"{ago(kept.last_at, now)}, {_short(kept.problem)}" for kept in history.problems[:3]]
+    return "\n".join([f"{history.refused}; see `newswatch problems --feed {history.record.feed.id}`", *latest])
 
 
 def _short(problem: Problem) -> str:
@@ -175,13 +175,13 @@ def _articles(history: FeedHistory) -> str:
 
 
 def _gaps(gaps: Sequence[Gap]) -> str | None:
-    """Each time in which the feed may have shown items that nobody read, the last one first."""
-    told = [
+    """Each period in which the feed may have shown items that no poll read, the latest first."""
+    lines = [
         f"items of {gap.since:%d %b %H:%M} to {gap.until:%d %b %H:%M} UTC "
         f"({durations.long((gap.until - gap.since).total_seconds())} between two polls)"
         for gap in reversed(gaps)
     ]
-    return "\n".join(told) or None
+    return "\n".join(lines) or None
 
 
 def _spark(counts: Sequence[int]) -> str:
@@ -196,13 +196,13 @@ def retry(
     ] = None,
     failing: Annotated[bool, typer.Option("--failing", help="Every feed that is failing or gone.")] = False,
 ) -> None:
-    """Make feeds due now, whatever keeps them waiting; the next poll takes them."""
+    """Make feeds due now, whatever they are waiting for; the next poll includes them."""
     from jobs.context import open_context
     from store import feed_history
     from store.feeds import FeedStore
 
     if not which and not failing:
-        raise typer.BadParameter("name a feed, or say --failing")
+        raise typer.BadParameter("name a feed, or add --failing")
     context = open_context()
     records = FeedStore(context.es, context.names).all()
     chosen = {record.feed.id: record for record in (_stored(name, records) for name in which or ())}
@@ -216,7 +216,7 @@ def retry(
         out.print("No feed is failing.")
 
 
-# ── trying ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @app.command()
@@ -226,7 +226,7 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch and read the feeds of the list now, and tell which answer. Needs no server; ends with 1 if any fails."""
+    """Fetch and parse the feeds of the list now, and show which work. Needs no server; exits with 1 if any fails."""
     from ingest.feeds import load_feeds
 
     settings = _settings()
@@ -234,11 +234,11 @@ def check(
     feeds = [_listed(name, listed) for name in which] if which else [feed for feed in listed if feed.enabled]
     checked = _check(settings, feeds, quiet=as_json)
     if as_json:
-        for one in checked:
-            emit_json(one)
+        for result in checked:
+            emit_json(result)
     else:
         _print_checked(checked)
-    if not all(one.ok for one in checked):
+    if not all(result.ok for result in checked):
         raise typer.Exit(1)
 
 
@@ -252,24 +252,24 @@ def _check(settings: Settings, feeds: Sequence[Feed], *, quiet: bool) -> tuple[C
             return await check(fetcher, feeds, now=utc_now(), progress=progress)
 
     with nullcontext() if quiet else Progress(console=err, transient=True) as shown:
-        task = shown.add_task("Asking the feeds", total=len(feeds)) if shown else None
+        task = shown.add_task("Fetching the feeds", total=len(feeds)) if shown else None
 
-        def tell(one: Checked) -> None:
+        def show_progress(result: Checked) -> None:
             if shown is not None and task is not None:
-                shown.update(task, advance=1, description=escape(one.title[:40]))
+                shown.update(task, advance=1, description=escape(result.title[:40]))
 
-        return asyncio.run(run(tell))
+        return asyncio.run(run(show_progress))
 
 
 def _print_checked(checked: Sequence[Checked]) -> None:
     table = Table("", "Feed", "Format", "Entries", "Newest", "Answer", box=None, header_style="bold")
-    for one in sorted(checked, key=lambda one: (one.ok, one.moved_to is None)):
-        mark = Text("ok", style="yellow" if one.moved_to else "green") if one.ok else Text("no", style="red")
-        why = one.why + (f": {one.moved_to}" if one.moved_to else "")
-        why += f"; it advertises {', '.join(one.advertises)}" if one.advertises else ""
-        newest = f"{one.newest:%Y-%m-%d}" if one.newest else "–"
-        table.add_row(mark, Text(one.title), one.format or "–", str(one.entries), newest, Text(why))
-    good = sum(one.ok for one in checked)
+    for result in sorted(checked, key=lambda result: (result.ok, result.moved_to is None)):
+        mark = Text("ok", style="yellow" if result.moved_to else "green") if result.ok else Text("no", style="red")
+        why = result.why + (f": {result.moved_to}" if result.moved_to else "")
+        why += f"; it advertises {', '.join(result.advertises)}" if result.advertises else ""
+        newest = f"{result.newest:%Y-%m-%d}" if result.newest else "–"
+        table.add_row(mark, Text(result.title), result.format or "–", str(result.entries), newest, Text(why))
+    good = sum(result.ok for result in checked)
     out.print(table)
     out.print(f"[bold]{good}[/] of {len(checked)} feeds answer.")
 
@@ -279,39 +279,39 @@ def _print_checked(checked: Sequence[Checked]) -> None:
 
 @app.command()
 def add(
-    url: Annotated[str, typer.Argument(help="Of a feed, or of a site that has feeds.")],
-    title: Annotated[str | None, typer.Option(help="Default: as the feed calls itself.")] = None,
+    url: Annotated[str, typer.Argument(help="Address of a feed, or of a site that has feeds.")],
+    title: Annotated[str | None, typer.Option(help="Default: the feed's own title.")] = None,
     country: Annotated[str | None, typer.Option(help="ISO 3166-1 alpha-2.")] = None,
-    language: Annotated[str | None, typer.Option(help="ISO 639; default: as the feed says.")] = None,
+    language: Annotated[str | None, typer.Option(help="ISO 639; default: the feed's own language.")] = None,
     topic: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
-    kind: Annotated[str, typer.Option(help="What the outlet is; see config/feeds.yaml.")] = "press",
+    kind: Annotated[str, typer.Option(help="Kind of outlet; see config/feeds.yaml.")] = "press",
     owner: Annotated[str | None, typer.Option(help="Who controls the outlet.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Add every feed of the site, if it has several.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the feed at an address and add it to config/feeds.yaml; the next poll takes it."""
+    """Find the feed at an address and add it to config/feeds.yaml; the next poll includes it."""
     from ingest.feed_file import add_feeds
 
     settings = _settings()
     url = url if "://" in url else f"https://{url}"
     discovered = _discover(settings, url)
-    found = discovered.feeds
+    feeds = discovered.feeds
     if discovered.cut:
         err.print(
-            f"[yellow]{escape(discovered.cut)}.[/] Give the address of the feed if it is another.", soft_wrap=True
+            f"[yellow]{escape(discovered.cut)}.[/] If you want another, give the feed's own address.", soft_wrap=True
         )
-    if not found:
-        why = f": {discovered.failure}" if discovered.failure else ", and none that its site names"
+    if not feeds:
+        why = f": {discovered.failure}" if discovered.failure else ", and its site names none"
         err.print(f"[red]There is no feed at[/] {escape(url + why)}.", soft_wrap=True)
         raise typer.Exit(NO_FEED)
-    if len(found) > 1 and not every:
-        err.print("The site has several feeds: name the one you want, or say --all.")
-        for one in found:
-            out.print(Text(f"{one.url}  {one.title} ({one.entries} entries)"), soft_wrap=True)
+    if len(feeds) > 1 and not every:
+        err.print("The site has several feeds: give the address of the one you want, or add --all.")
+        for feed in feeds:
+            out.print(Text(f"{feed.url}  {feed.title} ({feed.entries} entries)"), soft_wrap=True)
         raise typer.Exit(NO_FEED)
     stated = {"country": country, "language": language, "topics": tuple(topic or ()), "kind": kind, "owner": owner}
-    site = url if all(one.url != url for one in found) else None
-    specs = [_spec(one, title, site, stated) for one in found]
+    site = url if all(feed.url != url for feed in feeds) else None
+    specs = [_spec(feed, title, site, stated) for feed in feeds]
     _print_added(specs, add_feeds(_path(settings), specs), as_json)
 
 
@@ -328,14 +328,14 @@ def _discover(settings: Settings, url: str) -> Discovery:
         return asyncio.run(run())
 
 
-def _spec(found: FoundFeed, title: str | None, site: str | None, stated: dict[str, Any]) -> FeedSpec:
+def _spec(feed: FoundFeed, title: str | None, site: str | None, stated: dict[str, Any]) -> FeedSpec:
     from pydantic import ValidationError
 
     from ingest.feeds import FeedSpec
 
     given = {name: value for name, value in stated.items() if value}
-    language = {"language": found.language} if found.language and len(found.language) in (2, 3) else {}
-    named = {"url": found.url, "title": title or found.title.strip() or found.url, "site": site}
+    language = {"language": feed.language} if feed.language and len(feed.language) in (2, 3) else {}
+    named = {"url": feed.url, "title": title or feed.title.strip() or feed.url, "site": site}
     try:
         return FeedSpec.model_validate(language | given | named)
     except ValidationError as error:
@@ -359,7 +359,7 @@ def _print_added(wanted: Sequence[FeedSpec], added: Sequence[Feed], as_json: boo
 
 @app.command()
 def remove(which: Which) -> None:
-    """Strike a feed from config/feeds.yaml. Its articles stay; the next poll leaves it out."""
+    """Remove a feed from config/feeds.yaml. Its articles stay; the next poll leaves it out."""
     from ingest.feed_file import remove_feeds
     from ingest.feeds import load_feeds
 
@@ -374,7 +374,7 @@ def import_opml(
     file: Annotated[Path, typer.Argument(metavar="FILE|-", allow_dash=True, help="An OPML list; - is standard input.")],
     as_json: AsJson = False,
 ) -> None:
-    """Add the feeds of an OPML list to config/feeds.yaml; those that it has already are left as they are."""
+    """Add the feeds of an OPML list to config/feeds.yaml; feeds that are already in it stay unchanged."""
     from ingest.feed_file import add_feeds
     from ingest.opml import read_opml
 
@@ -391,14 +391,14 @@ def import_opml(
         emit_json({"added": added, "problems": subscriptions.problems})
     else:
         there = len(subscriptions.feeds) - len(added)
-        out.print(f"Added [bold]{len(added)}[/] of {len(subscriptions.feeds)} feeds; {there} stood there already.")
+        out.print(f"Added [bold]{len(added)}[/] of {len(subscriptions.feeds)} feeds; {there} were already in the list.")
 
 
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(metavar="[FILE|-]", allow_dash=True)] = Path("-"),
 ) -> None:
-    """Write the list as OPML 2.0, for any feed reader."""
+    """Write the list as OPML 2.0, which any feed reader can import."""
     from ingest.feeds import load_feeds
     from ingest.opml import write_opml
 
@@ -409,7 +409,7 @@ def export(
         file.write_bytes(document)
 
 
-# ── finding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── looking up ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _settings() -> Settings:
@@ -424,22 +424,22 @@ def _path(settings: Settings) -> Path:
 
 def _stored(which: str, records: Sequence[FeedRecord]) -> FeedRecord:
     if not records:
-        raise NewswatchError("No feed was brought in yet: `newswatch poll` reads config/feeds.yaml.")
+        raise NewswatchError("No feed is known yet: `newswatch poll` reads config/feeds.yaml.")
     feed = _listed(which, [record.feed for record in records])
     return next(record for record in records if record.feed.id == feed.id)
 
 
 def _listed(which: str, feeds: Sequence[Feed]) -> Feed:
-    """The one feed that `which` means.
+    """The feed that `which` names.
 
     Raises:
-        NewswatchError: none, or several.
+        NewswatchError: it names no feed, or several.
     """
     exact = [feed for feed in feeds if which in (feed.id, feed.url)]
-    found = exact or [feed for feed in feeds if which.casefold() in feed.title.casefold()]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    named = exact or [feed for feed in feeds if which.casefold() in feed.title.casefold()]
+    if len(named) == 1:
+        return named[0]
+    if not named:
         raise NewswatchError(f"No feed is called {which!r}. See `newswatch feeds list`.")
-    several = ", ".join(f"{feed.title} ({feed.id})" for feed in found[:5])
-    raise NewswatchError(f"{which!r} means {len(found)} feeds; name one by its id: {several}.")
+    several = ", ".join(f"{feed.title} ({feed.id})" for feed in named[:5])
+    raise NewswatchError(f"{which!r} matches {len(named)} feeds; give the id of one: {several}.")

@@ -1,4 +1,4 @@
-"""`newswatch index`: the Elasticsearch indices, made, shown, upgraded and kept in shape."""
+"""`newswatch index`: creates, shows, upgrades and maintains the Elasticsearch indices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def register(parent: typer.Typer) -> None:
 
 @app.command("setup")
 def set_up_indices() -> None:
-    """Put the index template, create the indices that are missing, add missing fields; safe at any time."""
+    """Put the index templates, create missing indices, add missing fields; safe at any time."""
     from jobs.context import open_context
 
     context = open_context()
@@ -33,52 +33,55 @@ def set_up_indices() -> None:
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Every monthly slice of the articles: its generation, the version of its mapping, whether it is in force."""
+    """List the monthly slices of the articles: generation, version of the mapping, whether it is in use."""
     from jobs.context import open_context
     from store.generations import all_slices
     from store.mapping import VERSION
 
     context = open_context()
     slices = all_slices(context.es, context.names)
-    counts = {one.index: context.es.count(index=one.index)["count"] for one in slices}
+    counts = {part.index: context.es.count(index=part.index)["count"] for part in slices}
     if as_json:
-        for one in slices:
-            emit_json({"slice": one, "articles": counts[one.index], "newest_version": VERSION})
+        for part in slices:
+            emit_json({"slice": part, "articles": counts[part.index], "newest_version": VERSION})
         return
     table = Table("Slice", "Generation", "Version", "Articles", "", box=None, header_style="bold")
-    for one in slices:
-        state = "in force" if one.live else "[dim]not in force[/]"
-        table.add_row(one.index, str(one.generation), f"{one.version} of {VERSION}", f"{counts[one.index]:,}", state)
+    for part in slices:
+        state = "in use" if part.live else "[dim]not in use[/]"
+        table.add_row(
+            part.index, str(part.generation), f"{part.version} of {VERSION}", f"{counts[part.index]:,}", state
+        )
     out.print(table)
-    if any(one.live and one.version < VERSION for one in slices):
-        out.print("Older versions are made anew by [cyan]newswatch index upgrade[/].")
+    if any(part.live and part.version < VERSION for part in slices):
+        out.print("[cyan]newswatch index upgrade[/] rebuilds the older versions.")
 
 
 @app.command()
 def upgrade(
     everything: Annotated[
-        bool, typer.Option("--all", help="Slices that are of this version already, too: every article indexed anew.")
+        bool, typer.Option("--all", help="Also slices that have the current version: reindex every article.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the next generation of every slice of an older version and put it in force.
+    """Build the next generation of every slice with an older version and switch to it.
 
-    Polling, matching and searching go on. If it dies, run it again.
+    Polling, matching and searching continue. After a crash, run it again.
     """
     from jobs.context import open_context
 
     done = _with_progress(open_context(), everything)
     if as_json:
-        for one in done:
-            emit_json(one)
+        for upgraded in done:
+            emit_json(upgraded)
         return
-    for one in done:
-        out.print(f"{one.old} → [bold]{one.new}[/]: {one.articles:,} articles; writing waited {one.closed_s:.1f} s.")
+    for upgraded in done:
+        counted = f"{upgraded.articles:,} articles; writes waited {upgraded.closed_s:.1f} s"
+        out.print(f"{upgraded.old} → [bold]{upgraded.new}[/]: {counted}.")
     if done:
-        out.print("The generations before stay a day, then the DAG daily_upkeep or [cyan]newswatch index upkeep[/]")
+        out.print("The old generations stay for a day; then the DAG daily_upkeep or [cyan]newswatch index upkeep[/]")
         out.print("drops them.")
     else:
-        out.print("Every slice is of this version.")
+        out.print("Every slice has the current version.")
 
 
 def _with_progress(context: Context, everything: bool) -> list[Upgraded]:
@@ -97,15 +100,15 @@ def _with_progress(context: Context, everything: bool) -> list[Upgraded]:
 
 @app.command()
 def upkeep(as_json: AsJson = False) -> None:
-    """Drop what is older than the retention, and generations that were replaced: the DAG `daily_upkeep`, once."""
+    """Drop what is older than the retention, and replaced generations: runs the DAG `daily_upkeep` once."""
     from jobs.context import open_context
     from jobs.upkeep import upkeep as run
 
-    with err.status("Keeping the indices …"):
+    with err.status("Maintaining the indices …"):
         report = run(open_context())
     if as_json:
         emit_json(report)
         return
     dropped = [*report.dropped, *report.superseded]
     out.print(f"Dropped: {', '.join(dropped) or 'no slice'}; {report.entries:,} entries, {report.batches:,} batches, ")
-    out.print(f"{report.quarantined:,} problems. Packed: {', '.join(report.merged) or 'no slice'}.")
+    out.print(f"{report.quarantined:,} problems. Merged: {', '.join(report.merged) or 'no slice'}.")

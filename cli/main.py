@@ -1,4 +1,4 @@
-"""The entry point: every command in its place, every error in one sentence."""
+"""The entry point: registers every command, and prints every error as one sentence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from newswatch.errors import ConfigError, NewswatchError, StoreError
 app = typer.Typer(
     name="newswatch",
     help="Pulls news feeds, tags the articles about your topics, and mails the new stories you watch.",
-    epilog="Start with `newswatch up`, or see it all at work with `newswatch demo`.",
+    epilog="Start with `newswatch up`, or watch the whole pipeline with `newswatch demo`.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -66,22 +66,22 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """See `help` above: Typer shows that one."""
+    """See `help` above, which Typer shows."""
 
 
 def run() -> None:
     """Run the command line.
 
-    Exit codes: 0 done; 1 it failed; 2 wrong usage, a query that can't be parsed, or no feed; 3 a configuration file
-    is wrong; 4 Elasticsearch is not there; 5 the embedded stack can't start; 130 interrupted.
+    Exit codes: 0 done; 1 failed; 2 wrong usage, a query that can't be parsed, or not a feed; 3 a configuration file is
+    wrong; 4 Elasticsearch is unreachable; 5 the embedded stack can't start; 130 interrupted.
     """
     try:
         app()
     except NewswatchError as error:
         _fail(str(error), error.exit_code)
     except ValidationError as error:
-        told = "; ".join(f"NEWSWATCH_{'.'.join(map(str, f['loc'])).upper()}: {f['msg']}" for f in error.errors())
-        _fail(f"A setting is wrong: {told}", ConfigError.exit_code)
+        faults = "; ".join(f"NEWSWATCH_{'.'.join(map(str, f['loc'])).upper()}: {f['msg']}" for f in error.errors())
+        _fail(f"A setting is wrong: {faults}", ConfigError.exit_code)
     except SettingsError as error:
         _fail(f"A setting is wrong: {error}. Lists are written as JSON.", ConfigError.exit_code)
     except BrokenPipeError:
@@ -94,10 +94,10 @@ def run() -> None:
             raise
         from store.faults import REFUSALS, store_error
 
-        told = str(store_error(error)) if isinstance(error, REFUSALS) else str(error)
-        _fail(told, StoreError.exit_code)
+        message = str(store_error(error)) if isinstance(error, REFUSALS) else str(error)
+        _fail(message, StoreError.exit_code)
 
 
-def _fail(told: str, exit_code: int) -> NoReturn:
-    err.print(f"[bold red]Error:[/] {escape(told)}", soft_wrap=True)
+def _fail(message: str, exit_code: int) -> NoReturn:
+    err.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
     sys.exit(exit_code)

@@ -1,4 +1,4 @@
-"""Commands that tag and check without any server: JSON lines in, JSON lines out."""
+"""Commands that tag and check without a server: JSON lines in, JSON lines out."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ TaxonomyOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this module to `app`."""
+    """Add the commands of this module to `app`."""
     app.command("tag", rich_help_panel=STAGES)(tag)
     app.command("stories", rich_help_panel=STAGES)(stories)
-    group = typer.Typer(no_args_is_help=True, help="The taxonomy that tags are given by.")
+    group = typer.Typer(no_args_is_help=True, help="The taxonomy: topics, terms and entities.")
     group.command("check")(check)
     app.add_typer(group, name="taxonomy", rich_help_panel=STAGES)
 
 
 def tag(
     file: Annotated[
-        Path, typer.Argument(help="JSON lines with title and, if there are any, summary, text, language.")
+        Path, typer.Argument(help="JSON lines with title, and optionally summary, text, language.")
     ] = STDIN,
     taxonomy: TaxonomyOption = None,
 ) -> None:
@@ -54,7 +54,7 @@ def tag(
         typer.echo(f"newswatch: {os_fault(error)}", err=True)
         raise typer.Exit(1) from error
     if failed:
-        typer.echo(f"newswatch: {failed} line(s) could not be tagged; all others were", err=True)
+        typer.echo(f"newswatch: {failed} line(s) could not be tagged; the others were", err=True)
         raise typer.Exit(1)
 
 
@@ -62,9 +62,9 @@ def stories(
     file: Annotated[
         Path, typer.Argument(help="JSON lines with id, title, text and optionally published, source, language.")
     ] = STDIN,
-    window: Annotated[int, typer.Option(min=1, help="Days that two articles of a story may be apart.")] = 7,
+    window: Annotated[int, typer.Option(min=1, help="Maximum days between two articles of a story.")] = 7,
 ) -> None:
-    """Group articles into stories: reads JSON lines, writes id, story_id and duplicate_of of each, in their order."""
+    """Group articles into stories: reads JSON lines, writes the id, story_id and duplicate_of of each, in order."""
     try:
         with _opened(file) as lines:
             failed = _group_lines(lines, window)
@@ -72,7 +72,7 @@ def stories(
         typer.echo(f"newswatch: {os_fault(error)}", err=True)
         raise typer.Exit(1) from error
     if failed:
-        typer.echo(f"newswatch: {failed} line(s) could not be placed; all others were", err=True)
+        typer.echo(f"newswatch: {failed} line(s) could not be grouped; the others were", err=True)
         raise typer.Exit(1)
 
 
@@ -88,8 +88,8 @@ def check(taxonomy: TaxonomyOption = None) -> None:
         typer.echo(f"newswatch: {error}", err=True)
         raise typer.Exit(error.exit_code) from error
     findings = check_taxonomy(loaded)
-    for found in findings:
-        typer.echo(f"{found.kind}: {found.form!r} ({found.place}): {found.message}")
+    for finding in findings:
+        typer.echo(f"{finding.kind}: {finding.form!r} ({finding.place}): {finding.message}")
     typer.echo(
         f"{path}: version {loaded.version}, {loaded.size} forms, {len(loaded.entities)} entities, "
         f"{len(findings)} finding(s)"
@@ -115,7 +115,7 @@ def _opened(file: Path) -> Any:
 
 
 def _group_lines(lines: IO[bytes], window: int) -> int:
-    """Places articles by the time they were published and writes where each belongs; how many lines could not be."""
+    """Group the articles in order of publication and write their stories; returns how many lines could not be read."""
     from datetime import timedelta
 
     from transforms.story import Recent
@@ -124,13 +124,13 @@ def _group_lines(lines: IO[bytes], window: int) -> int:
     recent = Recent(window=timedelta(days=window))
     placed = {p.id: recent.place(p) for p in sorted(profiles, key=lambda p: (p.published, p.id))}
     for profile in profiles:
-        found = placed[profile.id]
-        emit_json({"id": found.id, "story_id": found.story_id, "duplicate_of": found.duplicate_of})
+        place = placed[profile.id]
+        emit_json({"id": place.id, "story_id": place.story_id, "duplicate_of": place.duplicate_of})
     return failed
 
 
 def _profiles(lines: IO[bytes]) -> tuple[list[Profile], int]:
-    """The articles' profiles in the order of the lines, and how many lines hold none."""
+    """The articles' profiles in the order of the lines, and the number of unusable lines."""
     profiles: list[Profile] = []
     seen: set[str] = set()
     failed = 0
@@ -138,7 +138,7 @@ def _profiles(lines: IO[bytes]) -> tuple[list[Profile], int]:
         try:
             profile = _profile(_article(line))
             if profile.id in seen:
-                raise ValueError(f"id {profile.id!r} was there before")
+                raise ValueError(f"id {profile.id!r} occurs twice")
         except ValueError as error:
             typer.echo(f"newswatch: line {number}: {error}", err=True)
             failed += 1
@@ -153,7 +153,7 @@ def _profile(article: dict[str, Any]) -> Profile:
 
     for name in ("id", "title", "text"):
         if not isinstance(article.get(name), str):
-            raise ValueError(f"{name!r} is missing or no text")
+            raise ValueError(f"{name!r} is missing or not a string")
     return profile(
         id=article["id"],
         title=article["title"],
@@ -164,7 +164,7 @@ def _profile(article: dict[str, Any]) -> Profile:
 
 
 def _time(published: object) -> datetime:
-    """`published` as a time in UTC. Undated articles all count as of 1 January 1970: near each other in time."""
+    """`published` as a time in UTC. Undated articles count as of 1 January 1970, near each other in time."""
     from datetime import UTC, datetime
 
     if published in (None, ""):
@@ -173,25 +173,25 @@ def _time(published: object) -> datetime:
         time = datetime.fromisoformat(str(published))
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"'published' is no ISO 8601 time: {published!r}") from error
+        raise ValueError(f"'published' is not an ISO 8601 time: {published!r}") from error
 
 
 def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
-    """Writes each article with its tags as soon as it is read; how many lines could not be."""
+    """Write each article with its tags as soon as it is read; returns how many lines could not be read."""
     failed = 0
     for number, line in _numbered(lines):
         try:
             article = _article(line)
             fields = _tagged_fields(article)
-            found = tagger.tag(**fields)
+            tagged = tagger.tag(**fields)
             read = [as_row(r) for r in readings(tagger, [*tagger.taxonomy.topics], **fields)]
         except ValueError as error:
             typer.echo(f"newswatch: line {number}: {error}", err=True)
             failed += 1
             continue
         article["language"] = fields["language"]
-        article["tags"] = found.tags
-        article["entities"] = found.entities
+        article["tags"] = tagged.tags
+        article["entities"] = tagged.entities
         article["sentences"] = read
         emit_json(article)
     return failed
@@ -207,14 +207,14 @@ def _article(line: bytes) -> dict[str, Any]:
     try:
         article = json.loads(line)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"is no JSON: {error}") from error
+        raise ValueError(f"is not JSON: {error}") from error
     if not isinstance(article, dict):
-        raise ValueError("is no JSON object")
+        raise ValueError("is not a JSON object")
     return article
 
 
 def _tagged_fields(article: dict[str, Any]) -> dict[str, Any]:
-    """The fields that are tagged, their types checked; the language worked out where none is given."""
+    """The fields for the tagger, with their types checked; the language is detected if it is not given."""
     from transforms.language import detect
 
     fields = {name: article.get(name) or "" for name in ("title", "summary", "text")}
@@ -222,9 +222,9 @@ def _tagged_fields(article: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("has no 'title'")
     for name, value in fields.items():
         if not isinstance(value, str):
-            raise ValueError(f"{name!r} is no text")
+            raise ValueError(f"{name!r} is not a string")
     language = article.get("language")
     if language is not None and not isinstance(language, str):
-        raise ValueError("'language' is no text")
+        raise ValueError("'language' is not a string")
     date = _time(article["published"]) if article.get("published") else None
     return {**fields, "language": language or detect("\n".join(fields.values())), "date": date}

@@ -1,4 +1,4 @@
-"""How commands speak: results on standard output, everything else on standard error."""
+"""Output of the commands: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -16,36 +16,34 @@ from newswatch.as_json import json_line
 out = Console()
 err = Console(stderr=True)
 
-STAGES = "A stage by itself"
-"""Where `--help` lists the commands that run one stage, without any server."""
+STAGES = "A single stage"
+"""Heading in `--help` for the commands that run one stage, without a server."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, for scripts.")]
 
 
 def emit_json(value: Any) -> None:
-    """One JSON document on a line of its own (see `newswatch.as_json`), in UTF-8 whatever the terminal's encoding."""
+    """Write one JSON document on its own line (see `newswatch.as_json`), in UTF-8 whatever the terminal's encoding."""
     sys.stdout.flush()
     sys.stdout.buffer.write(json_line(value).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 
 def os_fault(error: OSError) -> str:
-    """What the operating system refused, in a sentence that names the file and says what to do."""
+    """The operating system's refusal as a sentence that names the file and the next step."""
     if error.filename is None:
         return f"{error.strerror or error}."
-    return (
-        f"{error.filename} can't be read or written: {error.strerror}. Name another, or give yourself the right to it."
-    )
+    return f"{error.filename} can't be read or written: {error.strerror}. Name another, or change its permissions."
 
 
 def printable(text: str, size: int) -> str:
-    """A stranger's text for the terminal, at most `size` characters: nothing in it moves the cursor or colours."""
+    """Other people's text for the terminal, at most `size` characters, without control characters."""
     shown = "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text[:size])
     return shown if len(text) <= size else f"{shown}… ({len(text) - size:,} more characters)"
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """A past or coming moment as `newswatch.durations.ago` says it; a dash for none."""
+    """A past or future moment as `newswatch.durations.ago` writes it; a dash for None."""
     if moment is None:
         return "–"
     return durations.ago(moment, now)

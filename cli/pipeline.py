@@ -1,4 +1,4 @@
-"""`newswatch poll`, `match` and `deliver`: the jobs, without Airflow."""
+"""`newswatch poll`, `match` and `deliver`: run the jobs without Airflow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def poll(as_json: AsJson = False) -> None:
-    """Poll the feeds that are due and index what they bring: what the DAG `poll_feeds` does, once."""
+    """Poll the feeds that are due and index their articles: runs the DAG `poll_feeds` once."""
     from jobs.context import open_context
     from jobs.plan import plan
     from jobs.pull import PullReport, pull
@@ -35,7 +35,7 @@ def poll(as_json: AsJson = False) -> None:
     context = open_context()
     planned = plan(context)
     if planned.config_error:
-        err.print(f"[red]The feeds known from before are polled; the list is wrong:[/] {escape(planned.config_error)}")
+        err.print(f"[red]The known feeds are polled, but the list is wrong:[/] {escape(planned.config_error)}")
     total = PullReport(0)
     for done, number in enumerate(planned.batches, 1):
         with err.status(f"Polling batch {done} of {len(planned.batches)} ({planned.feeds} feeds in all) …"):
@@ -57,7 +57,7 @@ def _print_polled(planned: Plan, total: PullReport) -> None:
         return
     out.print(
         f"[bold]{total.feeds}[/] feeds polled in {len(planned.batches)} batches: "
-        f"{total.unchanged} unchanged, {total.failed} failed, {total.not_a_feed} no feed."
+        f"{total.unchanged} unchanged, {total.failed} failed, {total.not_a_feed} not a feed."
     )
     out.print(
         f"[bold]{total.new}[/] new articles, {total.updated} updated, {total.known} known, "
@@ -68,9 +68,9 @@ def _print_polled(planned: Plan, total: PullReport) -> None:
 
 
 def match(as_json: AsJson = False) -> None:
-    """Match what was indexed against the saved searches and send the mails: `match_alerts` and `deliver_mails`, once.
+    """Match new articles against the saved searches and send the mails: runs `match_alerts` and `deliver_mails` once.
 
-    What can't be matched keeps no mail from being sent.
+    A failed match does not keep mails from being sent.
     """
     from jobs.context import open_context
     from jobs.deliver import deliver as send
@@ -85,14 +85,14 @@ def match(as_json: AsJson = False) -> None:
         emit_json(as_object(report) | {"delivered": sent})
         return
     out.print(f"[bold]{len(report.batches)}[/] batches matched: {report.matches} matches, {report.owed} new.")
-    for alert, reason in report.failed.items():
-        err.print(f"[red]Saved search {escape(alert)} could not be run:[/] {escape(reason)}")
-    _tell_aside(report.set_aside)
-    _tell(sent)
+    for saved_search_id, reason in report.failed.items():
+        err.print(f"[red]Saved search {escape(saved_search_id)} could not be run:[/] {escape(reason)}")
+    _print_quarantined(report.set_aside)
+    _print_sent(sent)
 
 
 def deliver(as_json: AsJson = False) -> None:
-    """Send the mails that are due, whoever has waited longest first: the DAG `deliver_mails`, once."""
+    """Send the mails that are due, the recipient who has waited longest first: runs the DAG `deliver_mails` once."""
     from jobs.context import open_context
     from jobs.deliver import deliver as send
 
@@ -101,16 +101,16 @@ def deliver(as_json: AsJson = False) -> None:
     if as_json:
         emit_json(sent)
         return
-    _tell(sent)
+    _print_sent(sent)
 
 
-def _tell(sent: DeliverReport) -> None:
+def _print_sent(sent: DeliverReport) -> None:
     out.print(f"[bold]{sent.sent}[/] mails sent, {sent.postponed} postponed, {sent.failed} failed.")
-    for told in filter(None, (sent.down, sent.stopped)):
-        err.print(f"[red]Not all were sent:[/] {escape(told)}", soft_wrap=True)
-    _tell_aside(sent.set_aside)
+    for reason in filter(None, (sent.down, sent.stopped)):
+        err.print(f"[red]Some mails were not sent:[/] {escape(reason)}", soft_wrap=True)
+    _print_quarantined(sent.set_aside)
 
 
-def _tell_aside(count: int) -> None:
+def _print_quarantined(count: int) -> None:
     if count:
-        err.print(f"[red]{count} could not be used[/] and were set aside: [cyan]newswatch problems[/] says why.")
+        err.print(f"[red]{count} could not be used[/] and went into quarantine: [cyan]newswatch problems[/] says why.")

@@ -1,4 +1,4 @@
-"""`newswatch problems`: what was set aside, why, and what to do; and forgetting what was dealt with."""
+"""`newswatch problems`: shows what is in quarantine, why, and what to do; dismisses solved problems."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from newswatch.problems import REASON_CHARS, Problem, ProblemKind
 if TYPE_CHECKING:
     from store.quarantine import Kept, Listed
 
-app = typer.Typer(help="What could not be used and was set aside: why, and what to do.", invoke_without_command=True)
+app = typer.Typer(help="The quarantine: what could not be used, why, and what to do.", invoke_without_command=True)
 
 MOST = 10_000
-"""Problems that one call lists at most: as many as Elasticsearch gives at once."""
+"""Maximum number of problems in one listing: the maximum of one answer of Elasticsearch."""
 SUBJECT_SHOWN = 200
-"""Characters of a subject that are shown; `--json` has it whole."""
+"""Maximum characters of a subject in the listing; `--json` shows it whole."""
 
 
 def register(main: typer.Typer) -> None:
@@ -34,26 +34,26 @@ def register(main: typer.Typer) -> None:
 @app.callback()
 def problems(
     context: typer.Context,
-    kind: Annotated[ProblemKind | None, typer.Option(help="Only those of this kind.")] = None,
-    feed: Annotated[str | None, typer.Option(help="Only those of the feed with this id.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only those met since: 24h, 7d, 2026-03-01.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many, the ones met last.")] = 50,
+    kind: Annotated[ProblemKind | None, typer.Option(help="Only problems of this kind.")] = None,
+    feed: Annotated[str | None, typer.Option(help="Only problems of the feed with this id.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only problems that occurred since: 24h, 7d, 2026-03-01.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="Maximum number, the latest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """What was set aside, the last first, with reason and what to do. Ends with 0 whether there are any or not."""
+    """List what is in quarantine, the latest first, with the reason and what to do. Exits with 0 in any case."""
     if context.invoked_subcommand:
         return
     from jobs.context import open_context
     from store.quarantine import Quarantine
 
-    asked = _moment(since) if since else None
+    since_moment = _moment(since) if since else None
     here = open_context()
-    found = Quarantine(here.es, here.names).listed(kind=kind, feed_id=feed, since=asked, size=limit)
+    listed = Quarantine(here.es, here.names).listed(kind=kind, feed_id=feed, since=since_moment, size=limit)
     if as_json:
-        for kept in found.problems:
+        for kept in listed.problems:
             emit_json(problem_json(kept))
         return
-    _print(found, here.clock(), filtered=bool(kind or feed or since))
+    _print(listed, here.clock(), filtered=bool(kind or feed or since))
 
 
 def _moment(since: str) -> datetime:
@@ -66,20 +66,20 @@ def _moment(since: str) -> datetime:
         raise typer.BadParameter(f"--since {since[:40]}: write 24h, 7d, 2w or a date such as 2026-03-01") from error
 
 
-def _print(found: Listed, now: datetime, *, filtered: bool) -> None:
-    if not found.problems:
-        out.print("No problem fits." if filtered else "Nothing is set aside: everything could be used so far.")
+def _print(listed: Listed, now: datetime, *, filtered: bool) -> None:
+    if not listed.problems:
+        out.print("No problem matches." if filtered else "The quarantine is empty: everything could be used so far.")
         return
-    for kept in found.problems:
+    for kept in listed.problems:
         out.print(_head(kept, now), soft_wrap=True)
         out.print(*_body(kept.problem))
-    if found.total > len(found.problems):
-        out.print(f"… and {found.total - len(found.problems):,} more: --limit {min(found.total, MOST)}")
-    out.print("Dealt with one? [cyan]newswatch problems dismiss ID[/]. What was kept: [cyan]… show ID[/].")
+    if listed.total > len(listed.problems):
+        out.print(f"… and {listed.total - len(listed.problems):,} more: --limit {min(listed.total, MOST)}")
+    out.print("Solved one? [cyan]newswatch problems dismiss ID[/]. What was kept: [cyan]… show ID[/].")
 
 
 def _head(kept: Kept, now: datetime) -> Text:
-    """Kind, subject, feed, how often and when, id: one line."""
+    """Kind, subject, feed, count and times, and id, on one line."""
     problem = kept.problem
     line = Text(printable(problem.kind, SUBJECT_SHOWN), style="bold yellow")
     line.append(f" {printable(problem.subject, SUBJECT_SHOWN)}", style="bold")
@@ -96,8 +96,8 @@ def _head(kept: Kept, now: datetime) -> Text:
 
 
 def _body(problem: Problem) -> Iterator[Padding]:
-    """Why, and what to do."""
-    yield Padding(Text(printable(problem.reason, REASON_CHARS) or "No reason was told."), (0, 0, 0, 2))
+    """The reason, and what to do."""
+    yield Padding(Text(printable(problem.reason, REASON_CHARS) or "No reason was recorded."), (0, 0, 0, 2))
     yield Padding(Text(f"→ {problem.advice}", style="dim"), (0, 0, 0, 2))
 
 
@@ -105,7 +105,7 @@ def _body(problem: Problem) -> Iterator[Padding]:
 def show(
     problem_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, as listed.")], as_json: AsJson = False
 ) -> None:
-    """One problem, with the document that was kept. Ends with 1 if there is none of that id."""
+    """Show one problem, with the document that was kept. Exits with 1 if there is no problem with this id."""
     from jobs.context import open_context
     from store.quarantine import Quarantine
 
@@ -120,39 +120,41 @@ def show(
     if kept.problem.url:
         out.print(Padding(Text(printable(kept.problem.url, REASON_CHARS)), (0, 0, 0, 2)))
     out.print(*_body(kept.problem))
-    kept_too = kept.problem.document is not None
-    out.print("The document was kept: --json shows it." if kept_too else "No document was kept with it.")
+    has_document = kept.problem.document is not None
+    out.print("The document was kept: --json shows it." if has_document else "No document was kept with it.")
 
 
 @app.command()
 def dismiss(
     problem_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Their ids, as listed.")],
 ) -> None:
-    """Forget problems that were dealt with, and what was kept with them; met again, they come back.
+    """Forget solved problems and the documents kept with them. If they occur again, they come back.
 
-    Ends with 1 if there was none of one of the ids; the others are forgotten all the same.
+    Exits with 1 if an id is unknown; the other problems are forgotten anyway.
     """
     from jobs.context import open_context
     from store.quarantine import Quarantine
 
     here = open_context()
     quarantine = Quarantine(here.es, here.names)
-    lacking = [one for one in dict.fromkeys(problem_ids) if not quarantine.dismiss(one)]
-    forgotten = len(set(problem_ids)) - len(lacking)
+    unknown = [problem_id for problem_id in dict.fromkeys(problem_ids) if not quarantine.dismiss(problem_id)]
+    forgotten = len(set(problem_ids)) - len(unknown)
     if forgotten:
-        out.print(f"[green]forgotten[/] {forgotten}; met again, {'they come' if forgotten > 1 else 'it comes'} back.")
-    _tell_lacking(lacking)
+        again = "they come back if they occur again" if forgotten > 1 else "it comes back if it occurs again"
+        out.print(f"[green]forgotten[/] {forgotten}; {again}.")
+    _print_unknown(unknown)
 
 
-def _tell_lacking(lacking: Sequence[str]) -> None:
-    for one in lacking:
-        err.print(f"[bold red]There is no problem[/] {escape(one[:100])}. See `newswatch problems`.", soft_wrap=True)
-    if lacking:
+def _print_unknown(problem_ids: Sequence[str]) -> None:
+    for problem_id in problem_ids:
+        shown = escape(problem_id[:100])
+        err.print(f"[bold red]There is no problem[/] {shown}. See `newswatch problems`.", soft_wrap=True)
+    if problem_ids:
         raise typer.Exit(1)
 
 
 def problem_json(kept: Kept) -> dict[str, Any]:
-    """A problem as scripts read it, without its document."""
+    """A problem as JSON, without its document."""
     problem = kept.problem
     return {
         "id": kept.id,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transforms.tag import Reading, Tagger
 
 SHOWN = 6
-"""Sentences that `explain` shows for each topic: those that say most."""
+"""Maximum sentences that `explain` shows for each topic: those with the highest probability."""
 SHOWN_CHARS = 160
 
 
@@ -31,12 +31,12 @@ def readings(
 ) -> Iterator[Reading]:
     """Every sentence with evidence for one of `topics`, in order."""
     for topic in topics:
-        found, _ = tagger.read(topic, title=title, summary=summary, text=text, language=language, date=date)
-        yield from found
+        sentences, _ = tagger.read(topic, title=title, summary=summary, text=text, language=language, date=date)
+        yield from sentences
 
 
 def as_row(reading: Reading) -> dict[str, Any]:
-    """The reading as JSON: the sentence with its place, its evidence, how likely it is substantive, why it passes."""
+    """The reading as JSON: the sentence with its place, its evidence, its probability, and why it is passing."""
     return {
         "topic": reading.topic,
         **as_object(reading.passage),
@@ -46,8 +46,8 @@ def as_row(reading: Reading) -> dict[str, Any]:
     }
 
 
-def told(read: Sequence[Reading], topic: str) -> Iterator[str]:
-    """Lines for a terminal: the sentences that say most about `topic`, and why others pass by."""
+def reading_lines(read: Sequence[Reading], topic: str) -> Iterator[str]:
+    """Lines for a terminal: the most relevant sentences for `topic`, and why others are only passing mentions."""
     own = sorted((r for r in read if r.topic == topic), key=lambda r: -r.probability)
     yield f"  {escape(topic)}: {len(own)} sentence(s) with its words" + (f", {SHOWN} shown" if len(own) > SHOWN else "")
     for reading in own[:SHOWN]:

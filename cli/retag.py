@@ -1,4 +1,4 @@
-"""`newswatch retag`: the archive under today's taxonomy."""
+"""`newswatch retag`: tags the archive by the current taxonomy."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ def retag(
     ] = False,
     taxonomy: Annotated[
         Path | None,
-        typer.Option(help="Another file than the configured one; only with --dry-run.", exists=True, dir_okay=False),
+        typer.Option(
+            help="File to use instead of the configured one; only with --dry-run.", exists=True, dir_okay=False
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tag the whole archive anew from its stored text, after the taxonomy has changed. Mails nobody anything."""
+    """Tag the whole archive again from its stored text, after the taxonomy has changed. Nobody is mailed."""
     from jobs.context import open_context
     from jobs.retag import retag as run
 
     if taxonomy and not dry_run:
-        raise typer.BadParameter("--taxonomy only shows what would change: add --dry-run, or put it in force first.")
+        raise typer.BadParameter("--taxonomy only shows what would change: add --dry-run, or configure the file first.")
     context = open_context()
     with Progress(console=err, transient=True) as progress:
         bar = progress.add_task("Tagging", total=None)
@@ -52,7 +54,7 @@ def retag(
         return
     _show(report, "would change" if dry_run else "changed")
     if dry_run and report.changed:
-        first = f"Put {taxonomy} in force, then write it" if taxonomy else "Write it"
+        first = f"Configure {taxonomy}, then apply the change" if taxonomy else "Apply the change"
         out.print(f"{escape(first)} with [cyan]newswatch retag[/].", soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""`newswatch search`: find, count, export, follow."""
+"""`newswatch search`: finds, counts, exports and follows articles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Order(StrEnum):
-    """How what was found is sorted."""
+    """The order of the results."""
 
     RELEVANCE = "relevance"
     TIME = "time"
@@ -42,10 +42,10 @@ class Export(StrEnum):
 
 
 class QueryCommand(TyperCommand):
-    """A command whose query may begin with a minus: `-tag:nato lang:fr` is no option."""
+    """A command whose query may begin with a minus: `-tag:nato lang:fr` is not an option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """What click does, with such queries behind a `--`."""
+        """Parse as click does, with such queries moved behind a `--`."""
         queries = [] if "--" in args else [arg for arg in args if _EXCLUDING.match(arg)]
         rest = [arg for arg in args if arg not in queries]
         return super().parse_args(ctx, [*rest, "--", *queries] if queries else rest)
@@ -62,8 +62,8 @@ def register(app: typer.Typer) -> None:
 def _help() -> str:
     from search.filters import FILTERS
 
-    lines = "\n\n".join(f"{name}: {one.help}" for name, one in FILTERS.items())
-    return f"Short filters (commas mean any of these, - before one means not):\n\n{lines}"
+    lines = "\n\n".join(f"{name}: {filter_.help}" for name, filter_ in FILTERS.items())
+    return f"Short filters (commas mean any of the values, a leading - excludes):\n\n{lines}"
 
 
 def search(
@@ -71,15 +71,21 @@ def search(
         str,
         typer.Argument(help='Words, "phrases", AND OR NOT, title:word, and short filters: tag:TOPIC lang:fr since:7d.'),
     ],
-    size: Annotated[int, typer.Option("--size", "-n", min=1, max=10_000, help="How many to show.")] = 10,
-    sort: Annotated[Order, typer.Option(help="Best first, the newer the better; or newest first.")] = Order.RELEVANCE,
-    stories: Annotated[bool, typer.Option("--stories", help="One row per story.")] = False,
+    size: Annotated[int, typer.Option("--size", "-n", min=1, max=10_000, help="Maximum number of results.")] = 10,
+    sort: Annotated[
+        Order, typer.Option(help="Most relevant first, preferring new ones; or newest first.")
+    ] = Order.RELEVANCE,
+    stories: Annotated[bool, typer.Option("--stories", help="One result per story.")] = False,
     facets: Annotated[bool, typer.Option("--facets", help="Count topics, outlets, countries, languages.")] = False,
-    export: Annotated[Export | None, typer.Option(help="Write all that is found, however many.")] = None,
-    file: Annotated[Path | None, typer.Option("--output", "-o", help="Where to; default: standard output.")] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Show what comes in, until interrupted.")] = False,
+    export: Annotated[Export | None, typer.Option(help="Write all results, without a limit.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for --export; default: standard output.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show new articles as they arrive, until interrupted.")
+    ] = False,
     every_s: Annotated[
-        float, typer.Option("--every", min=0.2, max=86_400, help="Seconds between two looks of --watch.")
+        float, typer.Option("--every", min=0.2, max=86_400, help="Seconds between two queries of --watch.")
     ] = 5,
     as_json: AsJson = False,
 ) -> None:
@@ -88,10 +94,10 @@ def search(
 
     if watch and (export or stories or facets):
         raise typer.BadParameter(
-            "--watch shows articles as they come in: it goes with none of --export, --stories, --facets"
+            "--watch shows articles as they arrive: it can't be combined with --export, --stories or --facets"
         )
     if file and not export:
-        raise typer.BadParameter("--output is where --export writes to: say --export csv or --export jsonl")
+        raise typer.BadParameter("--output is the file of --export: add --export csv or --export jsonl")
     context = open_context()
     order: Sort = "time" if sort is Order.TIME else "relevance"
     if watch:
@@ -110,7 +116,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
         context.es, context.names, query, size=size, sort=order, by_story=stories, with_facets=facets, now=now
     )
     if results.relaxed:
-        err.print("[yellow]No article has all of these words; shown are those that have most of them.[/]")
+        err.print("[yellow]No article has all of these words. These have most of them:[/]")
     if as_json:
         for hit in results.hits:
             emit_json(
@@ -142,7 +148,7 @@ def _show(hit: Hit) -> None:
 
 
 def _show_hints(context: Context, query: str) -> None:
-    """Which short filter leaves nothing."""
+    """Show which short filter excludes everything."""
     from search.hints import hints
     from search.syntax import written
 
@@ -150,9 +156,8 @@ def _show_hints(context: Context, query: str) -> None:
         if hint.alone == 0:
             name = hint.filter.lstrip("-!").partition(":")[0]
             meant = " or ".join(written(name, value) for value in hint.meant)
-            err.print(
-                Text(f"No article has {hint.filter}{f': did you mean {meant}?' if meant else '.'}"), soft_wrap=True
-            )
+            question = f": did you mean {meant}?" if meant else "."
+            err.print(Text(f"No article has {hint.filter}{question}"), soft_wrap=True)
         elif hint.without:
             err.print(Text(f"Without {hint.filter}: {hint.without}"), soft_wrap=True)
 
@@ -164,8 +169,9 @@ def _show_facets(facets: Iterable[Facet]) -> None:
     table.add_column("")
     for facet in facets:
         for bucket in facet.buckets:
-            told = f"main in {bucket.main}" if bucket.main else "" if bucket.label == bucket.value else bucket.label
-            table.add_row(Text(f"{facet.name}:{bucket.value}"), str(bucket.count), Text(told, style="dim"))
+            label = "" if bucket.label == bucket.value else bucket.label
+            note = f"main in {bucket.main}" if bucket.main else label
+            table.add_row(Text(f"{facet.name}:{bucket.value}"), str(bucket.count), Text(note, style="dim"))
     out.print(table)
     out.print()
 
@@ -191,14 +197,14 @@ def _marked(fragment: str, style: str) -> Text:
 def _export(context: Context, query: str, order: Sort, stories: bool, form: Export, file: Path | None) -> None:
     from search.export import every
 
-    asked = every(context.es, context.names, query, sort=order, by_story=stories, now=context.clock())
+    exported = every(context.es, context.names, query, sort=order, by_story=stories, now=context.clock())
     count = 0
-    # Closed here: left to the interpreter's end, it would wait for ever for a connection to close its point in time by.
-    with closing(asked) as found:
-        first = next(found, None)  # a query that can't be run leaves an older file as it was
+    # Closed here: at the interpreter's end it would wait forever for a connection to close its point in time.
+    with closing(exported) as articles:
+        first = next(articles, None)  # a query that can't be run must not empty an existing file
         with _opened(file) as target:
             write = _writer(form, target)
-            for article in chain([first], found) if first else ():
+            for article in chain([first], articles) if first else ():
                 write(article)
                 count += 1
     err.print(f"[bold]{count}[/] {'stories' if stories else 'articles'} written.")
@@ -230,7 +236,7 @@ def _watch(context: Context, query: str, every_s: float, as_json: bool) -> None:
     from search.tail import Tail
 
     tail = Tail.start(context.es, context.names, query, context.clock())
-    err.print(f"Waiting for articles that match {query!r}; Ctrl-C ends it.", markup=False)
+    err.print(f"Waiting for articles that match {query!r}; Ctrl-C stops.", markup=False)
     try:
         while True:
             for article in tail.new(context.clock()):

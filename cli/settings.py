@@ -1,4 +1,4 @@
-"""`newswatch settings`: what is set, by which variable, and what else could be."""
+"""`newswatch settings`: shows every setting, its variable and its value."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def register(app: typer.Typer) -> None:
 
 
 def settings(
-    only_set: Annotated[bool, typer.Option("--set", help="Only those that differ from the default.")] = False,
+    only_set: Annotated[bool, typer.Option("--set", help="Only settings that differ from the default.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Every setting: the environment variable, its value here, what it is for. Passwords and keys are not shown."""
+    """List the settings: environment variable, value, purpose. Passwords and keys are not shown."""
     stated = Settings()
     rows = [
         (f"NEWSWATCH_{name.upper()}", _shown(getattr(stated, name)), name in stated.model_fields_set, field.description)
@@ -30,16 +30,16 @@ def settings(
         if name in stated.model_fields_set or not only_set
     ]
     if as_json:
-        for variable, value, is_set, told in rows:
-            emit_json({"variable": variable, "value": value, "set": is_set, "description": told})
+        for variable, value, is_set, description in rows:
+            emit_json({"variable": variable, "value": value, "set": is_set, "description": description})
         return
     if not rows:
-        out.print("Nothing is set: every setting has its default. [cyan]newswatch settings[/] shows them all.")
+        out.print("Every setting has its default. [cyan]newswatch settings[/] shows them.")
         return
-    for variable, value, is_set, told in rows:
+    for variable, value, is_set, description in rows:
         name = f"[bold cyan]{variable}[/]" if is_set else f"[bold]{variable}[/]"
         out.print(name, "[dim]not set[/]" if value is None else escape(value), soft_wrap=True)
-        out.print(Padding(f"[dim]{escape(told or '')}[/]", (0, 0, 0, 2)))
+        out.print(Padding(f"[dim]{escape(description or '')}[/]", (0, 0, 0, 2)))
 
 
 def _shown(value: object) -> str | None:

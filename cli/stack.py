@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 600.0
 
-Port = Annotated[int | None, typer.Option(min=0, max=65535, show_default="as in the settings", help="0: any free one.")]
-Embedded = Annotated[bool | None, typer.Option(show_default="unless the settings point at your own")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, show_default="as in the settings", help="0: any free port.")
+]
+Embedded = Annotated[bool | None, typer.Option(show_default="unless the settings name another")]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +45,7 @@ def up(
     mail: Embedded = None,
     airflow: bool = True,
     heap_mb: Annotated[int, typer.Option(min=128, help="Java heap of Elasticsearch.")] = 512,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up; it runs on.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up, and keep it running.")] = False,
 ) -> None:
     """Start Elasticsearch, the mail catcher and Airflow on this machine; Ctrl-C stops them."""
     if detach:
@@ -61,14 +63,14 @@ def up(
     stack = Stack(
         settings, elasticsearch=elasticsearch, mail=mail, airflow=airflow, ports=ports, heap_mb=heap_mb, console=err
     )
-    _end_in_good_order()
+    _exit_cleanly_on_signals()
     with stack:
         _show_stack(stack)
         stack.watch()
 
 
 def down() -> None:
-    """Stop the embedded stack, wherever it was started, and what a killed one has left behind."""
+    """Stop the embedded stack, wherever it was started, and processes that a killed stack has left behind."""
     from embedded.stack import down as stop
 
     with err.status("Stopping …"):
@@ -77,21 +79,21 @@ def down() -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show what of the stack runs, and whether it is well. Ends with 0 only if all is."""
+    """Show which parts of the stack run, and whether they are well. Exits with 0 only if all are."""
     from embedded.stack import status as ask
 
-    told = ask(Settings().data_dir)
+    stack_status = ask(Settings().data_dir)
     if as_json:
-        emit_json(told)
-    elif told.state == "stopped":
-        out.print(f"Nothing runs in {escape(told.data_dir)}. Start it with [cyan]newswatch up[/].")
+        emit_json(stack_status)
+    elif stack_status.state == "stopped":
+        out.print(f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/].")
     else:
-        _show_status(told)
-    raise typer.Exit(0 if told.ok else 1)
+        _show_status(stack_status)
+    raise typer.Exit(0 if stack_status.ok else 1)
 
 
 def mails(as_json: AsJson = False) -> None:
-    """List the mails that the mail catcher has kept, oldest first."""
+    """List the mails in the mail catcher, oldest first."""
     from embedded.mail import list_mails
     from embedded.stack import mail_folder
 
@@ -109,23 +111,23 @@ def mails(as_json: AsJson = False) -> None:
     out.print(table if caught else f"No mail in {escape(str(folder))}.")
 
 
-def _end_in_good_order() -> None:
-    """Being told to end is the normal way out: the stack is stopped, and the exit status is 0."""
+def _exit_cleanly_on_signals() -> None:
+    """Make a signal to end the normal way out: the stack stops, and the exit status is 0."""
 
     def leave(number: int, frame: object) -> None:  # noqa: ARG001
-        # Once is enough: stopping takes a moment, and must not be cut short by impatience.
+        # Further signals are ignored: stopping takes a moment and must not be interrupted.
         for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(ending, signal.SIG_IGN)
         raise SystemExit(0)
 
     for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # What `nohup` or a shell's `&` has turned off stays off.
+        # A signal that `nohup` or a shell's `&` has set to be ignored stays ignored.
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, leave)
 
 
 def _detach(data_dir: Path) -> None:
-    """Runs the same command again as a process of its own, and returns once that is up."""
+    """Run the same command again in a process of its own, and return once that is up."""
     from embedded.processes import tail
     from embedded.stack import status as ask
 
@@ -144,12 +146,14 @@ def _detach(data_dir: Path) -> None:
         )
     deadline = time.monotonic() + START_TIMEOUT_S
     with err.status("Starting; the first time Elasticsearch is downloaded …"):
-        while (told := ask(data_dir)).pid != process.pid or told.state != "running":
+        stack_status = ask(data_dir)
+        while stack_status.pid != process.pid or stack_status.state != "running":
             if process.poll() is not None or time.monotonic() > deadline:
                 raise StackError(f"The stack did not start; {log_file} ends with:\n{tail(log_file)}")
             time.sleep(0.5)
-    _show_status(told)
-    out.print("It runs on by itself. Stop it with [cyan]newswatch down[/].")
+            stack_status = ask(data_dir)
+    _show_status(stack_status)
+    out.print("It keeps running. Stop it with [cyan]newswatch down[/].")
 
 
 def _show_stack(stack: Stack) -> None:
@@ -171,7 +175,7 @@ def _show_stack(stack: Stack) -> None:
 
 
 def _for_other_commands(stack: Stack) -> str:
-    """What must be in the environment of other commands when the ports are not those of the settings."""
+    """The environment that other commands need if the ports differ from the settings."""
     stated = Settings()
     differing = {
         f"NEWSWATCH_{name.upper()}": str(getattr(stack.settings, name))
@@ -181,17 +185,19 @@ def _for_other_commands(stack: Stack) -> str:
     return f"export {' '.join(f'{name}={value}' for name, value in differing.items())}" if differing else ""
 
 
-def _show_status(told: Status) -> None:
+def _show_status(stack_status: Status) -> None:
     table = Table("", "state", "address", "process", box=None)
-    for part in told.parts:
+    for part in stack_status.parts:
         colour = "green" if part.ok else "bold red"
         state = f"[{colour}]{escape(part.state)}[/]"
         table.add_row(f"[bold]{TITLES[part.name]}[/]", state, part.address, str(part.pid))
-    out.print(f"The stack is [bold]{told.state}[/] (process {told.pid}, since {told.started_at}).")
+    started = f"process {stack_status.pid}, since {stack_status.started_at}"
+    out.print(f"The stack is [bold]{stack_status.state}[/] ({started}).")
     out.print(table)
-    if told.airflow_password:
-        out.print(f"Airflow: user [bold]{told.airflow_user}[/], password [bold]{escape(told.airflow_password)}[/]")
-    out.print(f"Logs: {escape(str(told.log_dir))}", soft_wrap=True)
+    if stack_status.airflow_password:
+        login = f"user [bold]{stack_status.airflow_user}[/], password [bold]{escape(stack_status.airflow_password)}[/]"
+        out.print(f"Airflow: {login}")
+    out.print(f"Logs: {escape(str(stack_status.log_dir))}", soft_wrap=True)
 
 
 TITLES = {"elasticsearch": "Elasticsearch", "mail": "Mail catcher", "airflow": "Airflow"}

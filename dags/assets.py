@@ -1,15 +1,15 @@
-"""What one DAG brings and another waits for.
+"""The assets by which one DAG wakes another.
 
-The aliases stand for an asset or nothing: an asset itself is announced by every run of its task.
+A task with an asset as outlet announces it in every run. An alias lets the task decide: it adds the asset or nothing.
 """
 
 from airflow.sdk import Asset, AssetAlias
 
 ARTICLES = Asset(name="articles", uri="newswatch://articles")
-"""Articles are in the index that no saved search has seen yet."""
+"""The index holds articles that have not been matched yet."""
 BROUGHT = AssetAlias("brought")
-"""What a pull brought: `ARTICLES` or nothing."""
+"""Outlet of pulls: carries `ARTICLES` if the pull indexed something, else nothing."""
 MAILS = Asset(name="mails", uri="newswatch://mails")
 """Mails are due."""
 OWED = AssetAlias("owed")
-"""What matching owes: `MAILS` or nothing."""
+"""Outlet of matching: carries `MAILS` if it enqueued mails, else nothing."""

@@ -1,4 +1,4 @@
-"""The settings inside Airflow, of tasks and of the News page: the variables, with Airflow's connections over them."""
+"""The settings inside Airflow, for tasks and the News page: the environment, overridden by Airflow's connections."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def task_context() -> Context:
 
 
 def airflow_settings() -> Settings:
-    """What holds inside Airflow. A connection that does not exist leaves the environment's settings as they are."""
-    found: dict[str, Any] = {}
+    """The settings that apply inside Airflow. Where a connection does not exist, the environment's settings apply."""
+    overrides: dict[str, Any] = {}
     with suppress(AirflowNotFoundException):
-        found |= elasticsearch_settings(Connection.get(ELASTICSEARCH))
+        overrides |= elasticsearch_settings(Connection.get(ELASTICSEARCH))
     with suppress(AirflowNotFoundException):
-        found |= smtp_settings(Connection.get(SMTP))
-    return Settings(**found)
+        overrides |= smtp_settings(Connection.get(SMTP))
+    return Settings(**overrides)
 
 
 def elasticsearch_settings(connection: Connection) -> dict[str, Any]:
-    """What an Airflow connection says about Elasticsearch; `ca_certs` and `api_key` stand in its extra.
+    """The settings in an Airflow connection to Elasticsearch; `ca_certs` and `api_key` are in its extra.
 
-    Several nodes stand in the host with commas between, or in the extra as `hosts`; each may have a port of its own.
+    Several nodes are given in the host, separated by commas, or in the extra as `hosts`; each may have its own port.
     """
     extra = connection.extra_dejson
     hosts = (connection.host, extra.get("hosts"))
@@ -49,7 +49,7 @@ def elasticsearch_settings(connection: Connection) -> dict[str, Any]:
 
 
 def smtp_settings(connection: Connection) -> dict[str, Any]:
-    """What an Airflow connection of type smtp says, with the provider's own extras: `disable_ssl`, `disable_tls`."""
+    """The settings in an Airflow connection of type smtp, with its extras `disable_ssl` and `disable_tls`."""
     extra = connection.extra_dejson
     security = "none" if extra.get("disable_tls") else "starttls"
     stated = {

@@ -1,8 +1,7 @@
 """### Daily upkeep
 
-Once a night: articles older than `NEWSWATCH_RETENTION_DAYS` are dropped, a whole month at a time, with what was
-remembered of their feeds' entries; generations of the index that an upgrade replaced are dropped; months that are past
-are packed.
+Every night this drops articles older than `NEWSWATCH_RETENTION_DAYS`, a whole month at a time, and what was remembered
+of their feeds' entries. It also drops index generations that an upgrade has replaced, and force-merges past months.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from airflow.sdk import CronTriggerTimetable, dag, task
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": 2.0},
 )
 def daily_upkeep() -> None:
-    """The index, kept in shape."""
+    """Keeps the index in shape."""
 
     @task(execution_timeout=timedelta(hours=4))
     def upkeep() -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """### Deliver mails
 
-When mails are owed, or have come due: they are sent, whoever has waited longest first. A mail that the server would not
-take stays owed. A mail that is held so that others may go with it is sent when its minute is over; the task stays for
-that.
+Sends the mails that are due, the recipient who has waited longest first. Runs when mails are enqueued or come due, and
+every ten minutes in case nothing woke it.
 
-Apart from `match_alerts`, so that a mail server that dawdles never holds up matching, and nothing that can't be matched
-holds up a mail. A run begins no more mails after ten minutes (`NEWSWATCH_MAIL_RUN_S`) and leaves the rest to the next.
+A mail that the server did not accept stays in the outbox. A mail that is held back for grouping is sent when its minute
+is over; the task waits for it.
 
-Also every ten minutes, should nobody have woken it.
+Delivery is a DAG of its own, so that a slow mail server does not delay matching and a failing match does not delay
+mails. After ten minutes (`NEWSWATCH_MAIL_RUN_S`) a run starts no more mails and leaves the rest to the next run.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from dags.assets import MAILS
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0},
 )
 def deliver_mails() -> None:
-    """Mails owed → e-mails."""
+    """Due mails → e-mails."""
 
-    # More than a run's time, one mail's and its saying goodbye together.
+    # Longer than a run, plus the time for its last mail and for closing the connection.
     @task(execution_timeout=timedelta(minutes=15))
     def deliver() -> dict[str, Any]:
         from dags.connections import task_context
-        from jobs.deliver import attend
+        from jobs.deliver import run
         from newswatch.as_json import as_object
 
-        return as_object(attend(task_context()))
+        return as_object(run(task_context()))
 
     deliver()
 

@@ -1,7 +1,7 @@
 """### Feed health
 
-Once a day: when a feed has broken, gone silent, may have missed items or is well again since the last such mail, the
-operator (`NEWSWATCH_OPERATOR`) is mailed which, since when and why. Nothing changed: no mail.
+Once a day it mails the operator (`NEWSWATCH_OPERATOR`) which feeds have broken, gone silent, may have missed items or
+have recovered since the last such mail, since when and why. It sends no mail if nothing has changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from airflow.sdk import CronTriggerTimetable, dag, task
     default_args={"retries": 5, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": 2.0},
 )
 def feed_health() -> None:
-    """The feeds' states → one mail, if any has changed."""
+    """The feeds' states → one mail, if any state has changed."""
 
     @task(execution_timeout=timedelta(minutes=10))
     def tell() -> dict[str, Any]:

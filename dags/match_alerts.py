@@ -1,10 +1,10 @@
 """### Match alerts
 
-When articles have come in: every batch that waits is matched, in ingest order, against every saved search; each new
-(saved search, story) is owed one mail, which wakes `deliver_mails`. What can't be matched is set aside, and the rest
-goes on.
+When articles have arrived, it matches every waiting batch, in ingest order, against every saved search. Each new
+(saved search, story) enqueues one mail, which wakes `deliver_mails`. What can't be matched goes into quarantine, and
+the rest continues.
 
-Also once an hour without any article, as silence is something to tell too.
+It also runs once an hour without new articles, because a silence is an event too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dags.assets import ARTICLES, MAILS, OWED
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0},
 )
 def match_alerts() -> None:
-    """Articles in the index → mails owed."""
+    """Articles in the index → mails in the outbox."""
 
     @task(outlets=[OWED], execution_timeout=timedelta(minutes=15))
     def match(*, outlet_events: Any = None) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """### Poll feeds
 
-Every minute: `plan` leases the feeds that are due and divides them into a few batches, a site never split over two;
-`pull` polls one batch, indexes what it brings and wakes `match_alerts` if that is anything, without waiting for the
-other batches; `announce` wakes it for what waited already, such as a batch whose worker died, and `deliver_mails` for
-mails that have come due.
+Every minute, `plan` leases the feeds that are due and divides them into a few batches; a site is never split over two.
+`pull` polls one batch and indexes its articles. If there are any, it wakes `match_alerts` without waiting for the other
+batches. `announce` wakes `match_alerts` for batches that were waiting already, such as one whose worker died, and
+`deliver_mails` for mails that have come due.
 
-A batch with a slow host may take longer than a minute: the next minute's run begins all the same, and leaves the feeds
-and sites that are still being asked to the batch that has them. A task that dies half-way loses nothing: its feeds come
-due again when their lease runs out, and what it had indexed is matched all the same.
+A batch with a slow host may take longer than a minute. The next run starts all the same and leaves alone the feeds and
+sites that the batch is still polling. A task that dies half-way loses nothing: its feeds come due again when their
+lease ends, and the articles it had indexed are matched.
 """
 
 from __future__ import annotations

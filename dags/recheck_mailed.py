@@ -1,8 +1,8 @@
 """### Recheck mailed articles
 
-Every ten minutes: articles that were mailed 1, 6 or 24 hours ago are read again, as outlets correct what they have
-published. What has changed is a new version of the article; a correction is mailed, in the same thread, to those who
-got the first mail.
+Every ten minutes it reads articles again that were mailed 1, 6 or 24 hours ago, because outlets correct what they have
+published. A change becomes a new version of the article. A correction is mailed, in the same thread, to the recipients
+of the first mail.
 """
 
 from __future__ import annotations

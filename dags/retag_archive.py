@@ -1,8 +1,8 @@
 """### Retag the archive
 
-Run by hand after the taxonomy has changed (see `docs/tagging.md`): every article that does not carry the taxonomy's
-version is tagged anew from its stored text, a month per task. Nobody is mailed. With `dry_run`, nothing is written, and
-the tasks return which tags articles would gain and lose, with examples. Begun again, it goes on where it stopped.
+Run by hand after the taxonomy has changed (see `docs/tagging.md`). It tags every article that carries another version
+of the taxonomy again from its stored text, one month per task. Nobody is mailed. With `dry_run` it writes nothing, and
+the tasks return which tags articles would gain and lose, with examples. A second run continues where the first stopped.
 """
 
 from __future__ import annotations

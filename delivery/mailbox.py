@@ -13,7 +13,7 @@ from typing import Any
 
 from newswatch.clock import SKEW
 from newswatch.errors import DocumentError
-from newswatch.problems import set_aside
+from newswatch.problems import report_problem
 from store.client import Client
 from store.compare_and_set import put, until_written
 from store.documents import Stored, dump, load, problem_of, readable, require_id
@@ -146,7 +146,7 @@ class Mailboxes:
         try:
             was = self.find(address)
         except DocumentError as error:
-            set_aside(problem_of(error))
+            report_problem(problem_of(error))
             return None
         box = seen_at(was.value, now) if was else Mailbox(address)
         if is_held(box, now, lease) and box.claimed_by != worker:

@@ -1,17 +1,17 @@
 #!/bin/bash
-# Makes, once, the certificate that Elasticsearch answers with, signed by an authority of its own. Run as root in
+# Makes the certificate that Elasticsearch answers with, once, signed by an authority of its own. Run as root in
 # Elasticsearch's image, which has the tool.
 #
 #   /certs  the node's key and certificate, for Elasticsearch alone (its group is 0)
-#   /ca     the authority's certificate, for all who call Elasticsearch
+#   /ca     the authority's certificate, for everyone who calls Elasticsearch
 #
-# The authority's key is thrown away: nobody can sign another certificate with it. To renew (the node's lasts three
-# years), remove both volumes and start again.
+# The authority's key is thrown away, so that nobody can sign another certificate with it. To renew (the node's
+# certificate lasts three years), remove both volumes and start again.
 set -euo pipefail
 umask 027
 
 if [ -s /certs/elasticsearch.key ] && [ -s /certs/elasticsearch.crt ] && [ -s /ca/ca.crt ]; then
-  echo "The certificate is there already."
+  echo "The certificate exists already."
   exit 0
 fi
 

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Gives Kibana's built-in user its password, and makes newswatch a user that may do what newswatch does and no more.
-# Harmless to repeat: a changed .env takes effect that way. Run in Elasticsearch's image, which has curl.
+# Sets the password of Kibana's built-in user and creates the user newswatch with only the privileges it needs. Safe to
+# repeat; repeat it after changing .env. Run in Elasticsearch's image, which has curl.
 set -euo pipefail
 
 url=${ELASTICSEARCH_URL:-https://elasticsearch:9200}
 
-# The passwords are put into JSON and URLs as they are, here and in docker-compose.yml.
+# The passwords are written into JSON and URLs unescaped, here and in docker-compose.yml.
 for name in ELASTIC_PASSWORD KIBANA_PASSWORD NEWSWATCH_ELASTICSEARCH_PASSWORD; do
   if [[ ! ${!name:-} =~ ^[A-Za-z0-9]{8,}$ ]]; then
     echo "$name in .env must be eight or more letters and digits." >&2
@@ -25,7 +25,7 @@ call() { # METHOD PATH JSON
 
 call POST _security/user/kibana_system/_password "{\"password\": \"$KIBANA_PASSWORD\"}"
 
-# Its own indices (store/names.py), their templates, and a look at the cluster's health.
+# The indices of newswatch (store/names.py), their templates, and the cluster's health.
 call PUT _security/role/newswatch '{
   "cluster": ["monitor", "manage_index_templates"],
   "indices": [{
@@ -38,4 +38,4 @@ call PUT _security/role/newswatch '{
 call PUT _security/user/newswatch \
   "{\"password\": \"$NEWSWATCH_ELASTICSEARCH_PASSWORD\", \"roles\": [\"newswatch\"], \"full_name\": \"newswatch\"}"
 
-echo "The users are there."
+echo "The users exist."

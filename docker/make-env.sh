@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints .env.example with every secret that is left empty there filled in:  sh docker/make-env.sh > .env
+# Prints .env.example with a random value for every secret that is empty there:  sh docker/make-env.sh > .env
 set -eu
 umask 077
 

@@ -1,9 +1,9 @@
-"""Airflow on this machine: the real components on SQLite, with our DAGs, everything under one data folder.
+"""Airflow on this machine: the real components on SQLite, with our DAGs, and all files in one data folder.
 
-Run as a process of its own (`python -m embedded.airflow LOG_DIR`), it does what `airflow standalone` does: migrates the
-database and runs api-server, scheduler, dag-processor and triggerer. Unlike that, it opens no log servers (which listen
-on every interface), keeps a log file a component, ends when one of them dies, and ends all of them when it ends.
-`embedded.airflow_api` is a client for its REST API.
+As a separate process (`python -m embedded.airflow LOG_DIR`) it does what `airflow standalone` does: migrates the
+database and runs api-server, scheduler, dag-processor and triggerer. In contrast to that, it opens no log servers
+(which listen on every interface), keeps one log file per component, ends when one of them dies, and ends all of them
+when it ends. `embedded.airflow_api` is a client for its REST API.
 """
 
 from __future__ import annotations
@@ -41,42 +41,42 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 NEEDED_HEALTHY = ("metadatabase", "scheduler", "dag_processor")
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
-"""For running tasks to finish; what they leave undone when they don't is done again after the next start."""
+"""Seconds for running tasks to finish; unfinished ones are repeated after the next start."""
 API_SERVER_STOP_TIMEOUT_S = 2.0
-"""It has answered everybody by then, but its process lingers."""
+"""Seconds; by then it has answered all requests, but its process lingers."""
 DATABASE_PATIENCE_S = 30
-"""How long to wait for SQLite's one writer before giving up."""
+"""Seconds to wait for SQLite's single writer before giving up."""
 API_SERVER_DATABASE_PATIENCE_S = 2
-"""Longer makes it worse: the api-server logs a user's action in its event loop, so while that waits for a request that
-is writing, that request can't end; only giving up frees both, and whoever asked asks again."""
+"""Seconds. Longer makes it worse: the api-server logs a user's action in its event loop. While that waits for a request
+that is writing, the request can't end. Giving up frees both, and the client tries again."""
 
 FIXED_ENVIRONMENT = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     "AIRFLOW__CORE__PARALLELISM": "8",
-    # The default asks the DNS for this machine's name, which hangs where nobody answers.
+    # The default asks the DNS for this machine's name, which hangs if no server answers.
     "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
-    # With less, eight tasks at once end in "database is locked" and a stalled api-server (apache/airflow#66493).
+    # With less, eight simultaneous tasks end in "database is locked" and a stalled api-server (apache/airflow#66493).
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "50",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "50",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     "AIRFLOW__API__HOST": LOOPBACK,
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-    # Airflow's own are for several users of one machine; here there is one.
+    # Airflow's defaults are for several users of one machine; here there is one.
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"{private.FOLDER:#o}",
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{private.FILE:#o}",
-    # Airflow's processes write their titles over their environment, by which we know them again, unless told not to.
+    # Otherwise Airflow's processes write their titles over their environment, by which we recognise them.
     "SPT_NOENV": "1",
 }
 
 
 def environment(settings: Settings, *, port: int, log_dir: Path) -> dict[str, str]:
-    """The environment variables that make up this Airflow; its secrets are made at the first call and kept.
+    """The environment variables of this Airflow; its secrets are generated at the first call and kept.
 
-    `settings` go to the tasks: as they are, and as the connections `newswatch_elasticsearch` and `newswatch_smtp`.
+    Tasks receive `settings` twice: as variables, and as the connections `newswatch_elasticsearch` and `newswatch_smtp`.
     """
     home = settings.data_dir.resolve() / "airflow"
     url = f"http://{LOOPBACK}:{port}"
@@ -99,7 +99,7 @@ def environment(settings: Settings, *, port: int, log_dir: Path) -> dict[str, st
 
 
 def _connections(**connections: Mapping[str, Any]) -> dict[str, str]:
-    return {f"AIRFLOW_CONN_NEWSWATCH_{name.upper()}": json.dumps(said) for name, said in connections.items() if said}
+    return {f"AIRFLOW_CONN_NEWSWATCH_{name.upper()}": json.dumps(value) for name, value in connections.items() if value}
 
 
 def database(home: Path, patience_s: int) -> str:
@@ -108,7 +108,7 @@ def database(home: Path, patience_s: int) -> str:
 
 
 def dags_folder() -> Path:
-    """Where the package `dags` is installed; it is found without importing it, which would import Airflow."""
+    """The folder of the package `dags`, found without importing it, which would import Airflow."""
     spec = importlib.util.find_spec("dags")
     if spec is None or not spec.submodule_search_locations:
         raise StackError("The package `dags` is not installed; install newswatch again.")
@@ -116,9 +116,9 @@ def dags_folder() -> Path:
 
 
 def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
-    """The Airflow connection that says the same of Elasticsearch as the settings do.
+    """The Airflow connection equivalent to the Elasticsearch settings.
 
-    Empty where none can: an address with a path, or several. Tasks then go by the settings, which they have too.
+    Empty if no connection can express them (an address with a path, or several); tasks then use the settings alone.
     """
     url = urlsplit(settings.elasticsearch_urls[0])
     if url.path.strip("/") or len(settings.elasticsearch_urls) > 1:
@@ -139,7 +139,7 @@ def elasticsearch_connection(settings: Settings) -> dict[str, Any]:
 
 
 def smtp_connection(settings: Settings) -> dict[str, Any]:
-    """The Airflow connection, of the smtp provider's form, that says the same of the mail server as the settings do."""
+    """The Airflow connection of the smtp provider that is equivalent to the mail server settings."""
     return _without_empty(
         conn_type="smtp",
         host=settings.smtp_host,
@@ -159,13 +159,13 @@ def _without_empty(**values: Any) -> dict[str, Any]:
 
 
 def _secrets(home: Path) -> dict[str, str]:
-    """Keys that must be the same in every component and after a restart, or sessions and running tasks are lost."""
+    """Keys that must be the same in all components and after a restart, so that sessions and running tasks survive."""
     keys = _kept(home / "secrets.json", lambda: {name: secrets.token_urlsafe(48) for name in ("jwt", "session")})
     return {"AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"], "AIRFLOW__API__SECRET_KEY": keys["session"]}
 
 
 def password(data_dir: Path) -> str:
-    """The password of the user `admin`, made at the first call and kept in the data folder."""
+    """The password of the user `admin`, generated at the first call and kept in the data folder."""
     return _kept(_passwords_file(data_dir.resolve() / "airflow"), lambda: {USER: secrets.token_urlsafe(12)})[USER]
 
 
@@ -174,7 +174,7 @@ def _passwords_file(home: Path) -> Path:
 
 
 def _kept(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """What the JSON file at `path` holds, made at the first call; only its owner can read it."""
+    """The content of the JSON file at `path`, generated at the first call; only its owner can read it."""
     try:
         if not path.exists():
             private.make_folder(path.parent)
@@ -196,7 +196,7 @@ class Airflow:
 
 
 def start_airflow(settings: Settings, *, port: int, log_dir: Path) -> Airflow:
-    """Starts Airflow on 127.0.0.1:`port`; `await_healthy` tells when it can be used.
+    """Start Airflow on 127.0.0.1:`port`; `await_healthy` waits until it can be used.
 
     Raises:
         StackError: the port is taken, or the data folder can't be written.
@@ -214,7 +214,7 @@ def start_airflow(settings: Settings, *, port: int, log_dir: Path) -> Airflow:
 
 
 def await_healthy(airflow: Airflow, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Returns once the api-server answers and says that scheduler, DAG processor and database are healthy.
+    """Return once the api-server answers and reports that scheduler, DAG processor and database are healthy.
 
     Raises:
         StackError: it has ended, or is not healthy within `timeout_s`.
@@ -231,7 +231,7 @@ def await_healthy(airflow: Airflow, timeout_s: float = START_TIMEOUT_S) -> None:
 
 
 def main() -> None:
-    """The process: runs the components until it is told to end, or one of them ends."""
+    """The process: runs the components until it is asked to end, or one of them ends."""
     over = end_of_life()
     log_dir = Path(sys.argv[1])
     running: dict[str, subprocess.Popen[bytes]] = {}
@@ -244,9 +244,10 @@ def main() -> None:
             if name == "api-server":
                 _await_api_server(running[name], over)
         while not over.wait(0.5):
-            if ended := next((name for name, process in running.items() if process.poll() is not None), None):
-                log = log_dir / f"airflow-{ended}.log"
-                sys.exit(f"Airflow's {ended} has ended (status {running[ended].poll()}); {log} ends with:\n{tail(log)}")
+            ended = next((name for name, process in running.items() if process.poll() is not None), None)
+            if ended:
+                log, status = log_dir / f"airflow-{ended}.log", running[ended].poll()
+                sys.exit(f"Airflow's {ended} has ended (status {status}); {log} ends with:\n{tail(log)}")
     finally:
         _end(running)
 
@@ -258,11 +259,11 @@ def _migrate(over: threading.Event) -> None:
     if status is None:
         _end({"db migrate": migration})
     elif status:
-        sys.exit("Airflow's database can't be migrated; what Airflow said about it is above.")
+        sys.exit("Airflow's database can't be migrated; see Airflow's output above.")
 
 
 def _await_api_server(process: subprocess.Popen[bytes], over: threading.Event) -> None:
-    """Tasks report to the api-server: those that the scheduler starts before it listens fail."""
+    """Wait until the api-server listens: tasks report to it, and fail if the scheduler starts them before."""
     port = int(os.environ["AIRFLOW__API__PORT"])
     while process.poll() is None and not over.wait(0.2):
         if is_listening(port):
@@ -270,7 +271,7 @@ def _await_api_server(process: subprocess.Popen[bytes], over: threading.Event) -
 
 
 def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[bytes]:
-    """A component, in a process group of its own, which holds its task processes too."""
+    """A component in its own process group, which also contains its task processes."""
     command = (sys.executable, "-m", "airflow", *arguments)
     environment = dict(os.environ)
     if arguments[0] == "api-server":
@@ -291,7 +292,7 @@ def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[
 
 
 def _end(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    """Ends the components, the api-server last: the scheduler waits for its tasks, and those report to it."""
+    """End the components, the api-server last: the scheduler waits for its tasks, which report to the api-server."""
     reporting = [process for name, process in processes.items() if name != "api-server"]
     _end_together(reporting, STOP_TIMEOUT_S)
     _end_together([process for process in processes.values() if process not in reporting], API_SERVER_STOP_TIMEOUT_S)

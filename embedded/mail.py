@@ -1,7 +1,7 @@
-"""A mail catcher: an SMTP server on loopback that delivers to nobody and keeps every mail as a file.
+"""A mail catcher: an SMTP server on loopback that delivers no mail and keeps every one as a file.
 
-Run as a process of its own (`python -m embedded.mail FOLDER --port 1025`), it writes one `.eml` a mail, named so that
-the names sort by time, with the envelope in trace fields on top (RFC 5321, 4.4). `list_mails` reads them back.
+As a separate process (`python -m embedded.mail FOLDER --port 1025`) it writes one `.eml` file per mail. The names sort
+by time, and the envelope is in trace fields on top (RFC 5321, 4.4). `list_mails` reads the files.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ MAX_BYTES = 33_554_432
 
 @dataclass(frozen=True, slots=True)
 class CaughtMail:
-    """A mail that was caught."""
+    """A caught mail."""
 
     path: Path
     received_at: datetime
     envelope_from: str
     """Empty for a bounce."""
     envelope_to: tuple[str, ...]
-    """Whom the server was asked to deliver to, which the header fields need not say."""
+    """The recipients given to the server, which the header fields need not name."""
     subject: str
     sender: str
-    """The field From, as written."""
+    """The From field, as written."""
     reference: str
-    """Its Message-ID: what a delivery's outcome calls it."""
+    """Its Message-ID, which is also the reference in a delivery's outcome."""
     in_reply_to: str
-    """The Message-ID it answers; empty if none."""
+    """The Message-ID that it answers; empty if none."""
     text: str
     """The plain-text part; empty without one."""
     html: str
@@ -53,7 +53,7 @@ class CaughtMail:
 
 
 def list_mails(folder: Path) -> list[CaughtMail]:
-    """The mails caught in `folder`, oldest first; none where there is no such folder."""
+    """The mails caught in `folder`, oldest first; none if there is no such folder."""
     return [read_mail(path) for path in sorted(folder.glob("*.eml"))]
 
 
@@ -75,7 +75,7 @@ def read_mail(path: Path) -> CaughtMail:
 
 
 def start_mail_catcher(folder: Path, *, port: int, log_file: Path, data_dir: Path) -> Child:
-    """A mail catcher in a process of its own, once it takes connections on 127.0.0.1:`port`.
+    """A mail catcher in a separate process, once it accepts connections on 127.0.0.1:`port`.
 
     Raises:
         StackError: the port is taken, or it does not start.
@@ -98,7 +98,7 @@ class Catcher:
         self.folder = folder
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
-        """Answers 250 only once the mail is on the disk: from then on it is ours to keep (RFC 5321, 6.1)."""
+        """Answer 250 only when the mail is on the disk, because then we are responsible for it (RFC 5321, 6.1)."""
         now = datetime.now(UTC)
         content = envelope.original_content or b""
         try:
@@ -127,13 +127,13 @@ def _body(message: EmailMessage, kind: str) -> str:
     try:
         content = part.get_content()
     except LookupError:
-        # A character set that Python doesn't know: show what can be shown.
+        # Python doesn't know the character set: show the readable characters.
         content = bytes(part.get_payload(decode=True) or b"").decode("ascii", errors="replace")
     return str(content).replace("\r\n", "\n")
 
 
 async def serve(folder: Path, port: int, over: threading.Event) -> None:
-    """Catches mail on 127.0.0.1:`port` into `folder` until `over` is set."""
+    """Catch mails on 127.0.0.1:`port` into `folder` until `over` is set."""
     private.make_folder(folder)
     for unfinished in folder.glob("*.part"):
         unfinished.unlink()
@@ -147,7 +147,7 @@ async def serve(folder: Path, port: int, over: threading.Event) -> None:
 
 
 def main() -> None:
-    """The process: serves until its standard input ends or a signal asks it to."""
+    """The process: serves until its standard input ends or a signal asks it to end."""
     parser = argparse.ArgumentParser(description="Catch mail on loopback.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, required=True)

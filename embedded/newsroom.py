@@ -5,7 +5,7 @@
         …poll…
         newsroom.publish("coordinator-named")
 
-In a process of its own: `python -m embedded.newsroom --port 8931 --config FOLDER`. It is steered by requests then:
+As a separate process: `python -m embedded.newsroom --port 8931 --config FOLDER`. It is then controlled by requests:
 `POST /-/publish/SLUG`, `POST /-/correct/SLUG`, `POST /-/add` with a story as JSON, `GET /-/requests`.
 """
 
@@ -58,11 +58,11 @@ class RequestSeen:
 
 
 class Newsroom:
-    """The newsroom, served by a thread of its own from `__enter__` to `__exit__`.
+    """The newsroom, served by its own thread from `__enter__` to `__exit__`.
 
-    Stories are dated from the moment it opens (`minutes_ago` in their front matter), not 2017: an article older than
-    the retention, the time-line's default range or a near-duplicate's window would be dropped or hidden, and rightly.
-    A test that wants 2017 hands in that clock.
+    Stories are dated relative to its opening (`minutes_ago` in their front matter), not in 2017: older articles would
+    rightly be dropped by the retention, or hidden by the timeline's default range or a near-duplicate's window. A test
+    that wants 2017 passes a clock.
     """
 
     def __init__(self, port: int = 0, *, clock: Clock = utc_now) -> None:
@@ -75,11 +75,11 @@ class Newsroom:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    # ── what is asked of it ──
+    # ── questions ──
 
     @property
     def host_port(self) -> str:
-        """`127.0.0.1:PORT`: what `Settings.fetch_allow_hosts` must hold.
+        """`127.0.0.1:PORT`, which `Settings.fetch_allow_hosts` must contain.
 
         Raises:
             StackError: it is not open.
@@ -90,22 +90,22 @@ class Newsroom:
 
     @property
     def url(self) -> str:
-        """Its address, without a slash at the end; a list of all that is printed is served there."""
+        """Its address, without a slash at the end; it serves a list of everything that is printed."""
         return f"http://{self.host_port}"
 
     @property
     def feeds(self) -> tuple[Feed, ...]:
-        """Its feeds, the malformed and the dead one too, as newswatch is to be configured with them."""
+        """Its feeds for newswatch's configuration, including the malformed and the dead one."""
         return tuple(outlet.as_feed(self.url) for outlet in load_outlets())
 
     @property
     def stories(self) -> tuple[Story, ...]:
-        """All stories with what is expected of each, those that are held back too."""
+        """All stories with what is expected of each, including those that are held back."""
         return load_stories()
 
     @property
     def requests(self) -> list[RequestSeen]:
-        """What was asked for so far, in order."""
+        """The requests so far, in order."""
         with self._lock:
             return list(self._seen)
 
@@ -121,36 +121,36 @@ class Newsroom:
             OSError: it can't be written, or there is no default taxonomy.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        # Plain lists, no tuples: they are what the YAML of a hand-written file holds.
+        # Lists instead of tuples, as in the YAML of a hand-written file.
         feeds = [{**asdict(feed), "topics": list(feed.topics)} for feed in self.feeds]
         text = yaml.safe_dump({"feeds": feeds}, sort_keys=False, allow_unicode=True)
         (folder / "feeds.yaml").write_text(text, encoding="utf-8")
         shutil.copyfile(HERE / "alerts.yaml", folder / "alerts.yaml")
         shutil.copyfile(default_config_dir() / "taxonomy.yaml", folder / "taxonomy.yaml")
 
-    # ── what it is told ──
+    # ── changes ──
 
     def publish(self, slug: str) -> None:
         """Put a story that was held back into its outlet's feed, dated now.
 
         Raises:
-            NewswatchError: no story of that name is held back.
+            NewswatchError: no story with that name is held back.
         """
         self._change(lambda site: publish(site, slug, self._clock()))
 
     def add(self, story: Story) -> None:
-        """Print a story that is none of the files', dated now.
+        """Print a story that is not in the files, dated now.
 
         Raises:
-            NewswatchError: there is no such outlet, or a story of that name.
+            NewswatchError: there is no such outlet, or there is a story with that name.
         """
         self._change(lambda site: add(site, story, self._clock()))
 
     def correct(self, slug: str) -> None:
-        """Make the correction that stands ready in the story's file.
+        """Make the correction in the story's file.
 
         Raises:
-            NewswatchError: there is none, or the story is not printed.
+            NewswatchError: the file has none, or the story is not printed.
         """
         self._change(lambda site: correct(site, slug, self._clock()))
 
@@ -163,10 +163,10 @@ class Newsroom:
         replacements: Mapping[str, str] | None = None,
         note: str | None = None,
     ) -> None:
-        """Change a printed story: what is given replaces what stands there, `note` is printed below the text.
+        """Change a printed story: the given values replace the current ones, `note` is printed below the text.
 
         Raises:
-            NewswatchError: the story is not printed, or a text to be replaced does not stand in it.
+            NewswatchError: the story is not printed, or it does not contain a text to be replaced.
         """
         changes = {"title": title, "summary": summary, "note": note}
         self._change(lambda site: edit(site, slug, self._clock(), replacements=replacements, **changes))
@@ -214,10 +214,10 @@ class Newsroom:
             loop.close()
 
     def _app(self) -> web.Application:
-        app = web.Application(middlewares=[_obey_no_web_page])
-        app.router.add_get(CONTROL + "requests", self._tell_requests)
-        app.router.add_post(CONTROL + "publish/{slug}", self._steered(self.publish))
-        app.router.add_post(CONTROL + "correct/{slug}", self._steered(self.correct))
+        app = web.Application(middlewares=[_refuse_web_pages])
+        app.router.add_get(CONTROL + "requests", self._list_requests)
+        app.router.add_post(CONTROL + "publish/{slug}", self._controlled(self.publish))
+        app.router.add_post(CONTROL + "correct/{slug}", self._controlled(self.correct))
         app.router.add_post(CONTROL + "add", self._take_story)
         app.router.add_get("/{target:.*}", self._answer)
         return app
@@ -231,7 +231,7 @@ class Newsroom:
             self._seen.append(RequestSeen(request.path_qs, response.status, conditional))
         return response
 
-    async def _tell_requests(self, _: web.Request) -> web.Response:
+    async def _list_requests(self, _: web.Request) -> web.Response:
         return web.json_response([asdict(seen) for seen in self.requests])
 
     async def _take_story(self, request: web.Request) -> web.Response:
@@ -241,7 +241,7 @@ class Newsroom:
             return web.json_response({"error": str(error)}, status=400)
         return web.Response(status=204)
 
-    def _steered(self, act: Callable[[str], None]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _controlled(self, act: Callable[[str], None]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             try:
                 act(request.match_info["slug"])
@@ -253,21 +253,21 @@ class Newsroom:
 
 
 @web.middleware
-async def _obey_no_web_page(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses to be steered by a page in some browser: it may send requests here, and name a host that leads here.
+async def _refuse_web_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse control by a web page in some browser: it may send requests here, with a host name that leads here.
 
-    As the embedded Elasticsearch does (`java/src/newswatch/elasticsearch/Doorkeeper.java`).
+    Like the embedded Elasticsearch (`java/src/newswatch/elasticsearch/Doorkeeper.java`).
     """
     if request.path.startswith(CONTROL):
         fields = request.headers
         foreign = "Origin" in fields or fields.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
         if foreign or _host_of(fields.get("Host", "")) not in OUR_NAMES:
-            raise web.HTTPForbidden(text="The newsroom is steered by programs of this machine, not by web pages.\n")
+            raise web.HTTPForbidden(text="The newsroom is controlled by programs on this machine, not by web pages.\n")
     return await handler(request)
 
 
 def _host_of(field: str) -> str:
-    """The host in a field Host, in lower case; empty if there is none. Pure."""
+    """The host in a Host field, in lower case; empty if there is none. Pure."""
     try:
         return URL(f"http://{field}").host or "" if re.fullmatch(r"[\w.\-:\[\]]+", field) else ""
     except ValueError:
@@ -275,17 +275,17 @@ def _host_of(field: str) -> str:
 
 
 async def _listen(runner: web.AppRunner, port: int) -> int:
-    """Listen, and return the port: the one asked for, or one that is free for 0."""
+    """Listen, and return the port: the given one, or for 0 a free one."""
     await runner.setup()
     await web.TCPSite(runner, HOST, port).start()
     return int(runner.addresses[0][1])
 
 
 def respond(document: Document, request: web.BaseRequest) -> web.Response:
-    """`document` with its validators, compressed if the client takes that; 304 without a body if it has it already.
+    """`document` with its validators, compressed if the client accepts that; 304 without a body if the client has it.
 
-    If-None-Match is asked first and alone (RFC 9110 section 13.2.2). The entity tags are weak, since the compressed
-    bytes and the plain ones share them.
+    If-None-Match takes precedence (RFC 9110 section 13.2.2). The entity tags are weak, because compressed and plain
+    bytes share them.
     """
     response = web.Response(headers={"Vary": "Accept-Encoding", "Cache-Control": "max-age=0"})
     tag = ETag(hashlib.sha256(document.body).hexdigest()[:24], is_weak=True) if "etag" in document.validators else None

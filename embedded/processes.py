@@ -1,8 +1,8 @@
 """Child processes of the embedded stack: ports, log files, and making sure that none is left behind.
 
-A child lives as long as its standard input is open. We hold the other end, so a child ends when it is stopped, and
-also when the process that started it dies in whatever way: `kill -9` closes pipes too. Each child leads a process
-group of its own: Ctrl-C in the terminal reaches only us, and what a child started can be ended with it.
+A child lives as long as its standard input is open, and we hold the other end. So a child ends when it is stopped, and
+also when the process that started it dies in any way, because `kill -9` closes pipes too. Each child leads its own
+process group: Ctrl-C in the terminal reaches only us, and what a child started can be ended with it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from newswatch.errors import StackError
 
 LOOPBACK = "127.0.0.1"
 MARK = "NEWSWATCH_STACK"
-"""Environment variable of every child: the data folder it works for. Tells an orphan of ours from anything else."""
+"""Environment variable of every child, with its data folder. It distinguishes our orphans from other processes."""
 STOP_TIMEOUT_S = 30.0
-"""For a child to end in good order; Airflow waits for its tasks meanwhile."""
+"""Seconds for a child to end cleanly; Airflow waits for its tasks in that time."""
 END_TIMEOUT_S = 10.0
-"""For what an earlier stack has left."""
+"""Seconds for processes of an earlier stack to end."""
 LOG_BYTES = 10_000_000
-"""A log that is longer at a start is put aside."""
+"""A log that is larger at a start is renamed."""
 
 
 class Child:
-    """A running child process; `name` is what messages call it."""
+    """A running child process; messages use its `name`."""
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], log_file: Path, log_start: int) -> None:
         self.name = name
@@ -50,9 +50,9 @@ class Child:
         data_dir: Path,
         env: Mapping[str, str] | None = None,
     ) -> Child:
-        """Starts `command` with `env` added to the environment; what it prints is added to `log_file`.
+        """Start `command` with `env` added to the environment; its output is appended to `log_file`.
 
-        What it writes, its log too, is for its owner's eyes only.
+        The files it writes, including its log, are private to their owner.
 
         Raises:
             StackError: the log can't be written or the command can't be run.
@@ -77,7 +77,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its process group's too."""
+        """Its process id, which is also its process group's."""
         return self._process.pid
 
     def poll(self) -> int | None:
@@ -85,13 +85,13 @@ class Child:
         return self._process.poll()
 
     def log(self) -> str:
-        """What it has printed."""
+        """Its output so far."""
         with self.log_file.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode("utf-8", errors="replace")
 
     def stop(self) -> None:
-        """Ends it and its group: politely, then firmly, then for good. Harmless once it has ended."""
+        """End it and its group: by closing its input, then SIGTERM, then SIGKILL. Harmless if it has ended."""
         if self._process.stdin:
             self._process.stdin.close()
         for harder in (self._process.terminate, self._process.kill):
@@ -105,14 +105,14 @@ class Child:
 
 
 def make_room(log_file: Path) -> None:
-    """Makes a log file's folder, and puts a log that has grown long aside as `….1`, in place of an earlier one."""
+    """Create a log file's folder, and rename a large log to `….1`, replacing an earlier one."""
     private.make_folder(log_file.parent)
     if log_file.exists() and log_file.stat().st_size > LOG_BYTES:
         log_file.replace(log_file.with_name(f"{log_file.name}.1"))
 
 
 def end_group(group: int) -> None:
-    """Kills whatever is left of a process group whose leader has ended."""
+    """Kill what is left of a process group whose leader has ended."""
     try:
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -120,7 +120,7 @@ def end_group(group: int) -> None:
 
 
 def end_of_life() -> threading.Event:
-    """For a child: set once its standard input ends or a signal asks it to end. To be called in the main thread."""
+    """For a child: set when its standard input ends or a signal asks it to end. Call it in the main thread."""
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
@@ -135,7 +135,7 @@ def end_of_life() -> threading.Event:
 
 
 def of_stack(data_dir: Path) -> Iterator[psutil.Process]:
-    """Every process that was started to work for `data_dir` or a folder in it, this one aside."""
+    """Every process that was started for `data_dir` or a folder in it, except this one."""
     folder = data_dir.resolve()
     for process in psutil.process_iter():
         try:
@@ -143,12 +143,12 @@ def of_stack(data_dir: Path) -> Iterator[psutil.Process]:
             if mark and process.pid != os.getpid() and Path(mark).is_relative_to(folder):
                 yield process
         except psutil.Error:
-            # Another user's, or gone meanwhile.
+            # It belongs to another user, or has ended in the meantime.
             continue
 
 
 def end_all(processes: Sequence[psutil.Process]) -> None:
-    """Asks `processes` to end, and kills those that have not after a while."""
+    """Ask `processes` to end, and kill those that have not ended after a while."""
     for process in processes:
         _quietly(process.terminate)
     _, alive = psutil.wait_procs(processes, timeout=END_TIMEOUT_S)
@@ -165,15 +165,15 @@ def _quietly(action: Callable[[], None]) -> None:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on at the moment."""
+    """A port of 127.0.0.1 that is free at the moment."""
     with socket.create_server((LOOPBACK, 0)) as server:
         return int(server.getsockname()[1])
 
 
 def require_free(port: int, what: str, option: str = "") -> None:
-    """Raises StackError, with who holds it where that can be seen, unless `what` can listen on 127.0.0.1:`port`.
+    """Raise StackError unless `what` can listen on 127.0.0.1:`port`; the message names the present listener if it can.
 
-    `option` names what sets the port, for the message.
+    `option` is the option that sets the port, for the message.
     """
     other = f"another port ({option})" if option else "another port"
     try:
@@ -182,15 +182,15 @@ def require_free(port: int, what: str, option: str = "") -> None:
         raise StackError(f"{what} may not listen on port {port}; choose {other}, above 1023.") from error
     except OSError as error:
         raise StackError(
-            f"{what} can't listen on {LOOPBACK}:{port}, {_holder(port)} does already; stop that or choose {other}."
+            f"{what} can't listen on {LOOPBACK}:{port}, because {_holder(port)} does; stop that or choose {other}."
         ) from error
 
 
 def await_port(port: int, child: Child, timeout_s: float = 30) -> None:
-    """Returns once `child` takes connections on 127.0.0.1:`port`.
+    """Return once `child` accepts connections on 127.0.0.1:`port`.
 
     Raises:
-        StackError: it has ended, or doesn't within `timeout_s`.
+        StackError: it has ended, or does not accept them within `timeout_s`.
     """
     deadline = time.monotonic() + timeout_s
     while child.poll() is None and time.monotonic() < deadline:
@@ -203,7 +203,7 @@ def await_port(port: int, child: Child, timeout_s: float = 30) -> None:
 
 
 def is_listening(port: int) -> bool:
-    """Whether 127.0.0.1:`port` takes connections."""
+    """Whether 127.0.0.1:`port` accepts connections."""
     try:
         socket.create_connection((LOOPBACK, port), timeout=1).close()
     except OSError:
@@ -221,7 +221,7 @@ def _holder(port: int) -> str:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last `lines` lines of a log file, or what is to be said instead."""
+    """The last `lines` lines of a log file, or why it can't be read."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError as error:

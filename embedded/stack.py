@@ -1,12 +1,12 @@
-"""Elasticsearch, the mail catcher and Airflow as one: started together, stopped together, never left behind.
+"""Elasticsearch, the mail catcher and Airflow together: started together, stopped together, never left behind.
 
-`with Stack(settings) as stack:` starts them, waits until each can be used, and stops them at the end. Everything they
-write is in `settings.data_dir`:
+`with Stack(settings) as stack:` starts them, waits until each can be used, and stops them at the end. All their files
+are in `settings.data_dir`:
 
-    elasticsearch/  mails/  airflow/    what each part keeps
-    logs/                               what each part says
+    elasticsearch/  mails/  airflow/    the data of each part
+    logs/                               the log of each part
     stack.json                          what runs, for `status` and `down`
-    stack.lock                          held by the process that runs the stack, for as long as that lives
+    stack.lock                          held by the process that runs the stack, as long as it lives
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from newswatch.settings import Settings
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 5.0
-"""How long the children of a killed stack are given to notice that it is gone."""
+"""Seconds for the children of a killed stack to notice that it is gone."""
 DOWN_TIMEOUT_S = 120.0
 
 PRIVATE = ("mails", "airflow", "logs", "stack.json", "stack.lock", "secret-key")
-"""What of the data folder is shut to other users, file by file."""
+"""The files and folders in the data folder that are closed to other users, file by file."""
 
 PartName = Literal["elasticsearch", "mail", "airflow"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where each part listens on 127.0.0.1; 0 takes any free port."""
+    """The port of each part on 127.0.0.1; 0 takes any free port."""
 
     elasticsearch: int = 9200
     smtp: int = 1025
@@ -64,7 +64,7 @@ class Ports:
 
     @classmethod
     def of(cls, settings: Settings) -> Ports:
-        """The ports that the settings' addresses name."""
+        """The ports in the settings' addresses."""
         usual = cls()
         return cls(
             elasticsearch=urlsplit(settings.elasticsearch_urls[0]).port or usual.elasticsearch,
@@ -75,7 +75,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A running part, as the state file has it."""
+    """A running part, as in the state file."""
 
     name: PartName
     address: str
@@ -89,7 +89,7 @@ class State:
 
     pid: int
     created: float
-    """When that process was created, in seconds since the epoch: a process id alone may have been given anew."""
+    """When that process was created, in seconds since the epoch, because process ids are reused."""
     ready: bool
     started_at: str
     log_dir: str
@@ -97,19 +97,19 @@ class State:
 
     @classmethod
     def read(cls, path: Path) -> State | None:
-        """What the file says; None if there is none or it is no state file."""
+        """The content of the file; None if it is missing or is not a state file."""
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{**told, "parts": tuple(Part(**part) for part in told["parts"])})
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{**stored, "parts": tuple(Part(**part) for part in stored["parts"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def write(self, path: Path) -> None:
-        """Replaces the file at once."""
+        """Replace the file at once."""
         private.replace(path, json.dumps(asdict(self), indent=1).encode())
 
     def process(self) -> psutil.Process | None:
-        """The process that runs the stack, if it still does."""
+        """The process that runs the stack, if it is still running."""
         try:
             process = psutil.Process(self.pid)
             return process if abs(process.create_time() - self.created) < 1 else None
@@ -120,8 +120,8 @@ class State:
 class Stack:
     """The parts that run on this machine.
 
-    A part is left out where its argument says so, and, unless it says otherwise, where the settings point at a server
-    of the user's own: an Elasticsearch or a mail server that is elsewhere or wants credentials.
+    An argument decides whether a part runs. Without it, a part is left out if the settings name the user's own server:
+    an Elasticsearch or a mail server that is elsewhere or requires credentials.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Stack:
         console: Console | None = None,
     ) -> None:
         self.settings = settings
-        """As given, and once started with the addresses of the parts that run."""
+        """As given; after the start, with the addresses of the running parts."""
         self.ports = ports or Ports.of(settings)
         self._with_elasticsearch = is_embedded_elasticsearch(settings) if elasticsearch is None else elasticsearch
         self._with_mail = is_embedded_mail(settings) if mail is None else mail
@@ -153,12 +153,12 @@ class Stack:
 
     @property
     def data_dir(self) -> Path:
-        """Where everything is."""
+        """The folder of all files."""
         return self.settings.data_dir
 
     @property
     def log_dir(self) -> Path:
-        """Where every part logs."""
+        """The folder of all logs."""
         return self.data_dir / "logs"
 
     @property
@@ -179,11 +179,11 @@ class Stack:
         return self._airflow.api
 
     def mails(self) -> list[CaughtMail]:
-        """The mails caught so far, oldest first, those of earlier runs included."""
+        """The mails caught so far, oldest first, including those of earlier runs."""
         return list_mails(mail_folder(self.data_dir))
 
     def start(self) -> None:
-        """Starts every part and waits until it can be used; if one can't, stops those that were started.
+        """Start every part and wait until it can be used; if one can't, stop those that were started.
 
         Raises:
             StackError: another process runs this stack, a port is taken, or a part doesn't start.
@@ -192,7 +192,7 @@ class Stack:
         try:
             self._end_orphans()
             self._require_ports()
-            self._shut_out_others()
+            self._close_to_others()
             self._note(ready=False)
             if self._with_elasticsearch:
                 self._start_elasticsearch()
@@ -206,7 +206,7 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Stops every part, the last started first, and gives the data folder free; again, harmless."""
+        """Stop every part, the last started first, and release the data folder; harmless if repeated."""
         running = [child for child in (self._airflow and self._airflow.child, self._mail) if child]
         for child in [*running, *([self._node.child] if self._node else [])]:
             with self._step(f"Stopping {child.name}", "stopped"):
@@ -219,21 +219,22 @@ class Stack:
             self._lock = None
 
     def watch(self, over: threading.Event | None = None) -> None:
-        """Returns once `over` is set.
+        """Return once `over` is set.
 
         Raises:
             StackError: a part has ended by itself; the message names it and shows the end of its log.
         """
         over = over or threading.Event()
         while not over.wait(0.5):
-            if ended := next((child for child in self._children() if child.poll() is not None), None):
+            ended = next((child for child in self._children() if child.poll() is not None), None)
+            if ended:
                 raise StackError(
                     f"{ended.name} has ended by itself (status {ended.poll()}), so the rest is stopped; "
                     f"{ended.log_file} ends with:\n{tail(ended.log_file)}"
                 )
 
     def parts(self) -> list[Part]:
-        """What runs, and where."""
+        """The running parts and their addresses."""
         parts: list[Part] = []
         if self._node:
             parts.append(Part("elasticsearch", self._node.url, self._node.pid, str(self._node.child.log_file)))
@@ -259,7 +260,7 @@ class Stack:
         return [child for child in (node, self._mail, airflow) if child]
 
     def _require_ports(self) -> None:
-        """Asks for every port before anything starts: one that is taken should not cost half a minute to find."""
+        """Check every port before anything starts, so that a taken port does not cost half a minute."""
         wanted = (
             (self._with_elasticsearch, self.ports.elasticsearch, "Elasticsearch", "--elasticsearch-port"),
             (self._with_mail, self.ports.smtp, "The mail catcher", "--smtp-port"),
@@ -270,16 +271,16 @@ class Stack:
                 require_free(port, what, option)
 
     def _end_orphans(self) -> None:
-        """Ends what a killed stack has left, if it does not end by itself: its children notice within moments."""
+        """End the processes of a killed stack; most notice within moments and end by themselves."""
         _, orphans = psutil.wait_procs(list(of_stack(self.data_dir)), timeout=GRACE_S)
         if orphans:
             names = ", ".join(sorted({orphan.name() for orphan in orphans if orphan.is_running()}))
             with self._step(f"Ending what an earlier stack left running ({names})", "ended"):
                 end_all(orphans)
 
-    def _shut_out_others(self) -> None:
-        """Makes the data folder its owner's alone, and what an earlier version left open to others."""
-        open_still = shut_out_others(self.data_dir)
+    def _close_to_others(self) -> None:
+        """Make the data folder private to its owner, including files that an earlier version left open."""
+        open_still = close_to_others(self.data_dir)
         if open_still:
             first, more = open_still[0], f" and {len(open_still) - 1} more" if len(open_still) > 1 else ""
             self._console.print(
@@ -311,7 +312,7 @@ class Stack:
 
     def _start_airflow(self) -> None:
         port = self.ports.airflow or free_port()
-        # A public address that was stated may be a proxy's: it stands.
+        # A stated public address may be a proxy's, so it is kept.
         if "public_url" not in self.settings.model_fields_set:
             self._update(public_url=f"http://{LOOPBACK}:{port}")
         with self._step("Starting Airflow", "is ready"):
@@ -349,8 +350,8 @@ def is_embedded_elasticsearch(settings: Settings) -> bool:
     """Whether the settings mean the embedded node: one address, plain HTTP on this machine, without credentials."""
     url = urlsplit(settings.elasticsearch_urls[0])
     credentials = settings.elasticsearch_api_key or settings.elasticsearch_username
-    one = len(settings.elasticsearch_urls) == 1
-    return one and url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
+    is_single = len(settings.elasticsearch_urls) == 1
+    return is_single and url.scheme == "http" and url.hostname in LOCAL_HOSTS and not credentials
 
 
 def is_embedded_mail(settings: Settings) -> bool:
@@ -359,27 +360,27 @@ def is_embedded_mail(settings: Settings) -> bool:
 
 
 def mail_folder(data_dir: Path) -> Path:
-    """Where the mail catcher keeps its mails."""
+    """The folder of the mail catcher's mails."""
     return data_dir / "mails"
 
 
-def shut_out_others(data_dir: Path) -> list[Path]:
-    """Shuts other users out of the data folder and of what the stack keeps there; what could not be shut.
+def close_to_others(data_dir: Path) -> list[Path]:
+    """Make the data folder and the stack's files in it private to their owner; returns those that couldn't be changed.
 
-    Elasticsearch's own files are behind their folder. What else a user keeps in the data folder is not touched.
+    Elasticsearch's own files are protected by their folder. The user's other files in the data folder are not changed.
     """
     alone = [folder for folder in (data_dir, data_dir / "elasticsearch") if folder.exists()]
-    whole = [found for name in PRIVATE if (found := data_dir / name).exists()]
+    whole = [path for path in (data_dir / name for name in PRIVATE) if path.exists()]
     return [*private.tighten(*alone, inside=False), *private.tighten(*whole)]
 
 
 def state_file(data_dir: Path) -> Path:
-    """Where a running stack says what it runs."""
+    """The file in which a running stack records what it runs."""
     return data_dir / "stack.json"
 
 
 def _claim(data_dir: Path) -> IO[str]:
-    """The data folder's lock, which goes with this process however it ends."""
+    """The data folder's lock, which ends with this process, however it ends."""
     try:
         private.make_folder(data_dir)
         lock = private.open_file(data_dir / "stack.lock", "w")
@@ -394,7 +395,7 @@ def _claim(data_dir: Path) -> IO[str]:
         state = State.read(state_file(data_dir))
         by = f" (process {state.pid})" if state else ""
         raise StackError(
-            f"A stack runs in {data_dir} already{by}: see `newswatch status`, end it with `newswatch down`, "
+            f"A stack is already running in {data_dir}{by}: see `newswatch status`, end it with `newswatch down`, "
             "or set NEWSWATCH_DATA_DIR to another folder."
         ) from error
     return lock
@@ -405,7 +406,7 @@ def _claim(data_dir: Path) -> IO[str]:
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    """How a part is doing now."""
+    """The current state of a part."""
 
     name: PartName
     ok: bool
@@ -418,7 +419,7 @@ class PartStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the stack of a data folder is doing now."""
+    """The current state of the stack in a data folder."""
 
     state: Literal["running", "starting", "stopped"]
     data_dir: str
@@ -436,7 +437,7 @@ class Status:
 
 
 def status(data_dir: Path) -> Status:
-    """How the stack in `data_dir` is doing: each part is asked, not just its process looked for."""
+    """The current state of the stack in `data_dir`; asks each part instead of only looking for its process."""
     state = State.read(state_file(data_dir))
     if state is None or state.process() is None:
         return Status("stopped", str(data_dir))
@@ -454,7 +455,7 @@ def status(data_dir: Path) -> Status:
 
 
 def down(data_dir: Path) -> bool:
-    """Stops the stack in `data_dir`, and what a killed one has left; returns whether there was anything to stop.
+    """Stop the stack in `data_dir`, and the processes of a killed one; returns whether there was anything to stop.
 
     Raises:
         StackError: it does not end.

@@ -1,1 +1,1 @@
-"""Feeds to articles: fetch, parse, read the page, extract, assemble; and when a feed is polled again."""
+"""From feeds to articles: fetch, parse, read the page, extract, assemble; and when to poll a feed again."""

@@ -1,11 +1,11 @@
-"""Which entry is which where their links do not say it: several entries that lead to one page. Pure.
+"""Tells entries apart when their links do not: several entries that lead to one page. Pure.
 
 Alert pages, live blogs and single-page sites give many entries one link. Entries of one document that lead to one page
-and say different things are different articles. What tells them apart is, in this order, the fragment of the link, the
-feed's own id, the title, and at last the text. It becomes the entry's `part`, which the URL of its article ends in, so
-that the same entry is found again whether it comes in company or alone, and in whatever order.
+and have different content are different articles. They are told apart by, in this order, the fragment of the link, the
+feed's own id, the title, and finally the text. The distinguishing value becomes the entry's `part`, which the URL of
+its article ends in, so that the entry is recognised later whether or not others share its page, and in any order.
 
-The page of such an entry is not its text: it belongs to all of them.
+The page of such an entry is not its text, because it belongs to all of them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ingest.wording import words
 from newswatch.entry import Entry
 
 _MARK: Final = "newswatch-entry="
-"""How a part begins that is made of an id, a title or a text."""
+"""Prefix of a part that is made from an id, a title or a text."""
 _SAME_TITLE_WORDS: Final = 4
-"""So many words a headline must have to be told in a longer one of the same text."""
-_MORE_THAN_ONCE: Final = "stands more than once: the first counts"
+"""Minimum words of a headline that is recognised inside a longer headline of the same text."""
+_MORE_THAN_ONCE: Final = "occurs more than once: the first is kept"
 _NUMBER: Final = re.compile(r"\d+")
 
 
@@ -38,33 +38,33 @@ class Step:
 
 
 def page_of(url: str) -> str:
-    """The page that `url` leads to: its canonical URL, with a fragment only where that is an address (`#!/press/3`).
+    """The page that `url` leads to: its canonical URL, keeping a fragment only if it is an address (`#!/press/3`).
 
     Raises:
-        AddressError: it leads to none.
+        AddressError: `url` is not an address.
     """
     fragment = fragment_of(url)
     return part_url(url, fragment) if fragment.startswith("!") else canonicalize(url)
 
 
 def steps(entry: Entry) -> list[Step]:
-    """The names that `entry` may be known by, from its page alone to the most particular; none without a link."""
+    """The names that `entry` may be known by, from its page alone to the most specific; none without a link."""
     if entry.url is None:
         return []
     page, fragment = page_of(entry.url), fragment_of(entry.url)
     own = _own_id(entry, page)
     bang = (fragment,) if fragment.startswith("!") else ()
-    found = [Step(page, *bang or ("",))]
+    names = [Step(page, *bang or ("",))]
     if fragment and not bang:
-        found.append(Step(part_url(page, fragment), fragment))
+        names.append(Step(part_url(page, fragment), fragment))
     if own:
-        return [*found, Step(own, _mark(*bang, own))]
+        return [*names, Step(own, _mark(*bang, own))]
     title, whole = _mark(*bang, words(entry.title)), _mark(*bang, *_words(entry))
-    return [*found, Step(part_url(page, title), title), Step(part_url(page, whole), whole)]
+    return [*names, Step(part_url(page, title), title), Step(part_url(page, whole), whole)]
 
 
 def set_apart(entry: Entry, is_shared: Callable[[str], bool]) -> Entry:
-    """`entry` with the id and the part that it has where others lead to its page: the first name that no other has."""
+    """`entry` with the id and part for a page that it shares with others: its first name that no other entry has."""
     ladder = steps(entry)
     if not ladder:
         return entry
@@ -74,7 +74,7 @@ def set_apart(entry: Entry, is_shared: Callable[[str], bool]) -> Entry:
 
 
 def shared_names(entries: Iterable[Entry]) -> set[str]:
-    """The names that several entries of a document have, as far as their parts tell it."""
+    """The names that several entries of a document have, as far as their parts show."""
     return {
         step.name
         for entry in entries
@@ -85,43 +85,49 @@ def shared_names(entries: Iterable[Entry]) -> set[str]:
 
 
 def _before(ladder: Sequence[Step], part: str) -> Sequence[Step]:
-    at = next((number for number, step in enumerate(ladder) if step.part == part), 0)
-    return ladder[:at]
+    position = next((number for number, step in enumerate(ladder) if step.part == part), 0)
+    return ladder[:position]
 
 
 def named(entries: Sequence[Entry], site: str | None, hashes: Sequence[str]) -> tuple[list[Entry], list[str]]:
-    """The entries of a document with their ids and parts, duplicates left out; and what was left out.
+    """The entries of a document with their ids and parts, without duplicates; and notes on what was left out.
 
-    The `id` of each given entry is the feed's own, or empty; `site` is where the feed says that it belongs, and no
-    article; `hashes` are the ids of those that have neither id nor link.
+    The `id` of each given entry is the feed's own, or empty. `site` is the feed's own home page, which is not an
+    article. `hashes` are the ids for entries that have neither id nor link.
     """
     read = [_Read(entry, _page(entry), hash_) for entry, hash_ in zip(entries, hashes, strict=True)]
     kept, problems = _without_duplicates(read)
-    times = Counter(one.entry.id or one.page or one.hash for one in kept)
-    kept = [replace(one, entry=replace(one.entry, id="")) if times[one.entry.id] > 1 else one for one in kept]
-    kept = [
-        replace(one, hash=f"{one.hash}.{_mark(*_words(one.entry))}") if times[one.hash] > 1 else one for one in kept
-    ]
+    times = Counter(read_.entry.id or read_.page or read_.hash for read_ in kept)
+    kept = [_without_id(read_) if times[read_.entry.id] > 1 else read_ for read_ in kept]
+    kept = [_by_its_text(read_) if times[read_.hash] > 1 else read_ for read_ in kept]
     things = _things(kept)
     shared = _shared(things)
-    found = [
-        set_apart(one.entry, shared.__contains__) if one.page and len(things[one.page]) > 1 else _alone(one, site)
-        for one in kept
+    named_entries = [
+        set_apart(read_.entry, shared.__contains__) if _is_in_company(read_, things) else _alone(read_, site)
+        for read_ in kept
     ]
-    return _with_own_ids(found, problems)
+    return _with_own_ids(named_entries, problems)
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An entry, the page that it leads to, if any, and its id for want of anything else."""
+    """An entry, the page that it leads to, if any, and a hash as its id of last resort."""
 
     entry: Entry
     page: str
     hash: str
 
 
+def _without_id(read: _Read) -> _Read:
+    return replace(read, entry=replace(read.entry, id=""))
+
+
 def _by_its_text(read: _Read) -> _Read:
     return replace(read, hash=f"{read.hash}.{_mark(*_words(read.entry))}")
+
+
+def _is_in_company(read: _Read, things: dict[str, list[Entry]]) -> bool:
+    return bool(read.page) and len(things[read.page]) > 1
 
 
 def _page(entry: Entry) -> str:
@@ -129,42 +135,40 @@ def _page(entry: Entry) -> str:
 
 
 def _things(read: Iterable[_Read]) -> dict[str, list[Entry]]:
-    """What each page is the link of; versions of one article are one thing."""
+    """The articles that link to each page; versions of one article count once."""
     things: dict[str, list[Entry]] = defaultdict(list)
     titles: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for one in read:
-        if not one.page:
+    for item in read:
+        if not item.page:
             continue
-        if names_its_page(one.entry):
-            title, *texts = _words(one.entry)
-            known = titles[one.page, *texts]
-            is_version = any(texts) and any(_is_told_in(title, other) for other in known)
+        if names_its_page(item.entry):
+            title, *texts = _words(item.entry)
+            known = titles[item.page, *texts]
+            is_version = any(texts) and any(_is_contained(title, other) for other in known)
             known.append(title)
             if is_version:
                 continue
-        things[one.page].append(one.entry)
+        things[item.page].append(item.entry)
     return things
 
 
-def _is_told_in(one: str, other: str) -> bool:
-    """Whether one of two headlines stands whole in the other."""
-    title, longer = sorted((one, other), key=len)
+def _is_contained(first: str, second: str) -> bool:
+    """Whether one of two headlines contains the other whole."""
+    title, longer = sorted((first, second), key=len)
     return len(title.split()) >= _SAME_TITLE_WORDS and title in longer
 
 
 def _shared(things: dict[str, list[Entry]]) -> set[str]:
-    """Every name that more than one of the things on a page would have."""
-    return {
-        name
-        for group in things.values()
-        if len(group) > 1
-        for name, count in Counter(name for entry in group for name in {step.name for step in steps(entry)}).items()
-        if count > 1
-    }
+    """Every name that more than one of the articles on a page would have."""
+    shared: set[str] = set()
+    for group in things.values():
+        counts = Counter(name for entry in group for name in {step.name for step in steps(entry)})
+        shared |= {name for name, count in counts.items() if count > 1}
+    return shared
 
 
 def _alone(read: _Read, site: str | None) -> Entry:
-    """The entry that is the only thing on its page."""
+    """The entry, if it is the only article on its page."""
     entry, page = read.entry, read.page
     if not page:
         return entry if entry.id else replace(entry, id=read.hash)
@@ -177,7 +181,7 @@ def _alone(read: _Read, site: str | None) -> Entry:
 
 
 def _with_own_ids(entries: list[Entry], problems: list[str]) -> tuple[list[Entry], list[str]]:
-    """Without those whose id another has: then nothing at all tells them apart."""
+    """The entries without those whose id another entry has already: nothing distinguishes them."""
     by_id: dict[str, Entry] = {}
     for entry in entries:
         by_id.setdefault(entry.id, entry)
@@ -186,29 +190,29 @@ def _with_own_ids(entries: list[Entry], problems: list[str]) -> tuple[list[Entry
 
 
 def _without_duplicates(read: Sequence[_Read]) -> tuple[list[_Read], list[str]]:
-    """Entries of one link and the same words are one, unless both id and date say that they are two.
+    """Merge entries with one link and the same words, unless both id and date differ.
 
-    So are those of one id and link, to the fragment, whose titles are alike: a feed gives what it shows in two places
-    twice.
+    Also merge those with one id and link, including the fragment, and similar titles: a feed repeats an entry that its
+    site shows in two places.
     """
     first: dict[tuple[str, ...], list[Entry]] = {}
     titles: dict[tuple[str, str, str], str] = {}
     kept, problems = [], []
-    places = Counter(one.page or one.entry.id for one in read)
-    for one in read:
-        place, entry = one.page or one.entry.id, one.entry
+    places = Counter(item.page or item.entry.id for item in read)
+    for item in read:
+        place, entry = item.page or item.entry.id, item.entry
         if places[place] > 1:
             same = first.setdefault((place, *_words(entry)), [])
             is_same = bool(same) and not all(_differ_in_id_and_date(entry, other) for other in same)
-            if is_same or _is_told_twice(one, titles):
+            if is_same or _is_repeated(item, titles):
                 problems.append(f"entry {shown(entry.id or entry.url or entry.title)} {_MORE_THAN_ONCE}")
                 continue
             same.append(entry)
-        kept.append(one)
+        kept.append(item)
     return kept, problems
 
 
-def _is_told_twice(read: _Read, titles: dict[tuple[str, str, str], str]) -> bool:
+def _is_repeated(read: _Read, titles: dict[tuple[str, str, str], str]) -> bool:
     own, title = _own_id(read.entry, read.page), words(read.entry.title)
     place = (read.page, fragment_of(read.entry.url or ""), own)
     before = titles.setdefault(place, title) if own and read.page else title
@@ -219,9 +223,9 @@ def _words(entry: Entry) -> tuple[str, str, str]:
     return words(entry.title), words(entry.summary), words(entry.content)
 
 
-def _differ_in_id_and_date(one: Entry, other: Entry) -> bool:
-    dates_differ = bool(one.published and other.published and one.published != other.published)
-    return dates_differ and _own_name(one) != _own_name(other)
+def _differ_in_id_and_date(first: Entry, second: Entry) -> bool:
+    dates_differ = bool(first.published and second.published and first.published != second.published)
+    return dates_differ and _own_name(first) != _own_name(second)
 
 
 def _own_name(entry: Entry) -> tuple[str, str]:
@@ -229,7 +233,7 @@ def _own_name(entry: Entry) -> tuple[str, str]:
 
 
 def _own_id(entry: Entry, page: str) -> str:
-    """The feed's own id of the entry, where it says more than its link does."""
+    """The feed's own id of the entry, if it says more than the link."""
     fragment = fragment_of(entry.url or "")
     made = entry.id.startswith(f"{page}#{_MARK}") or (fragment and entry.id == part_url(page, fragment))
     return "" if made or entry.id in ("", page, entry.url) or _is_page(entry.id, page) else entry.id
@@ -239,12 +243,12 @@ def _is_page(text: str, page: str) -> bool:
     return "#" not in text and is_address(text) and _same(canonicalize(text), page)
 
 
-def _same(one: str, other: str) -> bool:
-    return one.partition("://")[2] == other.partition("://")[2]
+def _same(first: str, second: str) -> bool:
+    return first.partition("://")[2] == second.partition("://")[2]
 
 
 def _is_home(page: str, site: str | None) -> bool:
-    """Whether the page is no article's: the site's first, or where the feed itself says that it belongs."""
+    """Whether the page is a home page, which is not an article: the site's root, or the feed's own `link`."""
     is_first = page.partition("://")[2].count("/") == 1 and page.endswith("/")
     return is_first or bool(site and is_address(site) and _same(page, canonicalize(site)))
 
@@ -257,9 +261,9 @@ def _mark(*said: str) -> str:
 
 
 def names_its_page(entry: Entry) -> bool:
-    """Whether the feed's own id is the page's address with a number behind it: it counts the versions of one article.
+    """Whether the feed's own id is the page's address with a number appended, which counts the versions of one article.
 
-    The BBC's is `https://www.bbc.com/news/articles/cq59xvdzjv7o#3`.
+    The BBC's ids look like `https://www.bbc.com/news/articles/cq59xvdzjv7o#3`.
     """
     address, _, number = entry.id.partition("#")
     if not number or entry.url is None or fragment_of(entry.url):
@@ -268,10 +272,10 @@ def names_its_page(entry: Entry) -> bool:
 
 
 def is_edit(entry: Entry, title: str, summary: str, *, same_date: bool) -> bool:
-    """Whether an entry under a new id is an edit of what another id told at its link before.
+    """Whether an entry with a new id is an edit of what another id reported at the same link before.
 
-    It is where its words are the same in title or summary, where it has the same date, or where the titles have most
-    words and all numbers in common. "Warning 2" under an id and a date of its own is another than "Warning 1".
+    It is if its title or summary has the same words, if it has the same date, or if the titles share most words and all
+    numbers. "Warning 2" with its own id and date is not an edit of "Warning 1".
     """
     if names_its_page(entry) or same_date:
         return True
@@ -281,8 +285,8 @@ def is_edit(entry: Entry, title: str, summary: str, *, same_date: bool) -> bool:
     return are_alike(here, there)
 
 
-def are_alike(one: str, other: str) -> bool:
-    """Whether two titles have half of their words and all of their numbers in common."""
-    a, b = set(one.casefold().split()), set(other.casefold().split())
-    numbers = sorted(_NUMBER.findall(one)) == sorted(_NUMBER.findall(other))
+def are_alike(first: str, second: str) -> bool:
+    """Whether two titles share half of their words and all of their numbers."""
+    a, b = set(first.casefold().split()), set(second.casefold().split())
+    numbers = sorted(_NUMBER.findall(first)) == sorted(_NUMBER.findall(second))
     return bool(a and b) and numbers and 2 * len(a & b) >= len(a | b)

@@ -1,4 +1,4 @@
-"""Entry and page to an article: what the feed says and what the page says, weighed."""
+"""From entry and page to an article: weighs what the feed says against what the page says."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from newswatch.feed import Feed
 from newswatch.languages import is_dense
 
 SHORT_CHARS: Final = 1_200
-"""A feed's text below this is a teaser: the page is asked for."""
+"""A shorter feed text is a teaser, so the page is fetched."""
 SHORT_CHARS_DENSE: Final = 400
-"""In a language whose characters say much each."""
+"""The same in a language whose characters say more each."""
 SENTENCE_CHARS: Final = 40
-"""So much more than the feed a page must say before it is more than its summary and a prompt."""
+"""Minimum characters by which a page's text must exceed the feed's to be more than its summary and a prompt."""
 
 
 def wants_page(entry: Entry, feed: Feed) -> bool:
-    """Whether the article's page is to be fetched: as the feed is configured, in `auto` where its text is short.
+    """Whether to fetch the article's page: as the feed is configured; with `auto`, if the feed's text is short.
 
-    A page that several entries lead to is the text of none.
+    A page that several entries lead to is not the text of any of them.
     """
     if entry.url is None or entry.part or feed.full_text == "feed":
         return False
@@ -44,14 +44,14 @@ def assemble(
     final_url: str | None = None,
     known_url: str | None = None,
 ) -> Article:
-    """The article that `entry` of `feed` announces, seen first at `now`; `page` is None where none was fetched.
+    """The article of `entry` in `feed`, first seen at `now`; `page` is None if none was fetched.
 
-    `fetched_at` is when its newest part was fetched (default: `now`), `extractor` what read the page, `final_url` where
-    the page was served from. `known_url` is what the article is known by already, if it is: an article keeps its first
-    identity. Tags, entities, hashes and story are left for the transforms.
+    `fetched_at` is when its newest part was fetched (default: `now`), `extractor` names what extracted the page, and
+    `final_url` is where the page was served from. `known_url` is the URL that the article is already known by, if any,
+    because an article keeps its first identity. Tags, entities, hashes and story are left to the transforms.
 
     Raises:
-        ValueError: neither the entry nor the feed has a URL that the article could be known by.
+        ValueError: neither the entry nor the feed has a URL that can identify the article.
     """
     url = known_url or _url(entry, feed, page, final_url)
     body, status = _weigh(entry, page)
@@ -84,22 +84,22 @@ def source_of(feed: Feed, url: str) -> Source:
 
 
 def _url(entry: Entry, feed: Feed, page: Extracted | None, final_url: str | None) -> str:
-    """The article's canonical URL: the page's where it can be believed, else the entry's link.
+    """The article's canonical URL: the page's if it is credible, else the entry's link.
 
-    With a part, that is the page and the part; without a link, the feed's URL and the entry's id stand in.
+    With a part, it is the page's URL and the part. Without a link, it is made from the feed's URL and the entry's id.
     """
     if entry.url and entry.part:
         return part_url(entry.url, entry.part)
     if entry.url:
         return agreed_url(entry.url, final_url, page.canonical_url if page else None)
     own = absolute(f"?newswatch-entry={quote_plus(entry.id)}", feed.url)
-    if own is None:  # with so long an id it would be longer than any address may be
+    if own is None:  # the id is so long that the address would exceed the maximum
         own = absolute(f"?newswatch-entry={hashlib.sha256(entry.id.encode()).hexdigest()[:32]}", feed.url)
     return canonicalize(own or feed.url)
 
 
 def _link(entry: Entry, page: Extracted | None, final_url: str | None, url: str) -> str | None:
-    """The article's address as it was written by the feed, or else by the page; None where that is `url` itself."""
+    """The article's address as the feed, or else the page, wrote it; None if it equals `url`."""
     if not entry.url:
         return None
     stated = absolute(page.canonical_url, final_url or entry.url) if page else None
@@ -118,7 +118,7 @@ def _short(language: str | None) -> int:
 
 
 def _weigh(entry: Entry, page: Extracted | None) -> tuple[str, TextStatus]:
-    """The longer of the two texts; a wall's own text is none, and a page's beginning needs a sentence more."""
+    """The better of the two texts: a wall's text doesn't count, and a teaser must exceed the feed's by a sentence."""
     feed_text = _feed_text(entry)
     if page is None:
         return feed_text, "full" if len(feed_text) >= _short(entry.language) else "summary"

@@ -1,4 +1,4 @@
-"""The names of authors in what feeds put in their place: addresses, by-lines, markup."""
+"""Extracts the names of authors from what feeds put in author elements: addresses, by-lines, markup."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ingest import text
 from newswatch.languages import alternatives, gathered
 
 MAX_CHARS: Final = 1_000
-"""What is longer names nobody."""
+"""A longer text is not a name."""
 MAX_WORDS: Final = 5
-"""Of one person's name, with `van der` and the like."""
+"""Maximum words in one person's name, including `van der` and the like."""
 _ADDRESS: Final = r"[^\s@<>()\[\],;]{1,80}@[^\s@<>()\[\],;]{1,120}"
 _NAME_BEHIND: Final = re.compile(rf"(?:mailto:)?{_ADDRESS}\s*\({{1,3}}(?P<name>[^()]+)\){{1,3}}")
 _EMPTY: Final = re.compile(r"\(\s*\)")
 _ADDRESS_BEHIND: Final = re.compile(rf"(?<=\S)\s*[<(\[]\s*(?:mailto:)?{_ADDRESS}\s*[>)\]]")
 _ADDRESS_BARE: Final = re.compile(rf"(?:mailto:)?{_ADDRESS}\s+(?P<behind>[^\W\d_][^@]*)|(?P<before>[^@]+)\s{_ADDRESS}")
-"""A name beside an address without brackets. Two addresses are two people, of whom neither has a name."""
+"""A name beside an address without brackets. Two addresses are two people without names."""
 _NOBODY: Final = re.compile(
     r"(?:https?://|www\.)\S*|[\W\d_]*(?:null|none|undefined|n/?a|object object|author|author_?name)?[\W\d_]*",
     re.IGNORECASE,
 )
-"""What stands where no name was given: an address, a number, a template's blank."""
+"""Placeholders where no name was given: an address, a number, an empty template field."""
 _CDATA: Final = re.compile(r"^\s*<!\[CDATA\[(.*?)\]\]>\s*$", re.DOTALL)
 
 
@@ -44,16 +44,16 @@ def _and() -> re.Pattern[str]:
 
 @cache
 def _particles() -> frozenset[str]:
-    """Small words within people's names; any other, as in `Ministry of Defence`, is no person's."""
+    """Lower-case words within people's names; any other, as in `Ministry of Defence`, means that it is not a person."""
     return frozenset(gathered(lambda language: language.authors.particles))
 
 
 _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,8}")
-"""A name in a script that writes it as one word."""
+"""A name in a script without spaces."""
 
 
 def names_in(written: str) -> tuple[str, ...]:
-    """The names in one author element of a feed or a page; a mail address without a name stands for itself."""
+    """The names in one author element of a feed or a page; a mail address without a name is returned as it is."""
     if len(written) > MAX_CHARS:
         return ()
     cdata = _CDATA.match(written)
@@ -61,7 +61,7 @@ def names_in(written: str) -> tuple[str, ...]:
     plain = _ADDRESS_BEHIND.sub("", _NAME_BEHIND.sub(r"\g<name>", plain))
     if bare := _ADDRESS_BARE.fullmatch(plain):
         plain = bare["behind"] or bare["before"]
-    markup = plain if "<" in plain else plain.replace("\n", " · ")  # in HTML a line break is a blank
+    markup = plain if "<" in plain else plain.replace("\n", " · ")  # in HTML a line break is only a blank
     line = text.one_line(text.from_markup(markup)).strip(" ,;|·\"'").removeprefix("mailto:")
     by = _by().match(line)
     line = line[by.end() :] if by else line
@@ -69,7 +69,7 @@ def names_in(written: str) -> tuple[str, ...]:
 
 
 def _apart(line: str) -> tuple[str, ...]:
-    """Several people, where each part is written as a name is; `Roe, Jane` is one."""
+    """Several people, if each part looks like a name; `Roe, Jane` is one person."""
     parts = [part for part in _BETWEEN.split(line) if part]
     people = [name for part in parts for name in _and().split(part)]
     for names in (people, parts):

@@ -1,7 +1,7 @@
-"""What stands on an article page and is not the article: cut from the tree before extraction, from the text after.
+"""Removes what is not the article from an article page: from the tree before extraction, from the text after it.
 
-Every rule here is of the web, not of a publisher: lists of links, hidden elements, asides, prompts to read on. The
-words of prompts are in the languages' files (`newswatch.languages`).
+Every rule describes the web, not one publisher: lists of links, hidden elements, asides, prompts to read on. The words
+of prompts are in the languages' files (`newswatch.languages`).
 """
 
 from __future__ import annotations
@@ -36,42 +36,42 @@ _UNSEEN: Final = re.compile(
     r"(?:^|\s)(?:[\w-]+-)?(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|element-invisible|vh)(?:\s|$)",
     re.IGNORECASE,
 )
-"""Classes by which the web's style libraries hide what is only read aloud: `opens in a new window`."""
+"""Classes by which style libraries hide text that is only read aloud, such as `opens in a new window`."""
 _CAPTIONED: Final = re.compile(r"(?:^|[\s_-])(?:image|img|photo|picture|figure|caption)s?(?=$|[\s_-])", re.IGNORECASE)
-"""Classes of what holds a picture and the line below it."""
+"""Classes of containers of a picture and its caption."""
 PROSE_CHARS: Final = 100
-"""A paragraph of more that ends as a sentence does is prose, whatever its class."""
+"""A longer paragraph that ends like a sentence is prose, whatever its class."""
 CAPTION_CHARS: Final = 400
 CARD_CHARS: Final = 500
-"""Without blanks: a link around a heading and no more than that is another story's card."""
+"""Maximum characters, without blanks, of a link around a heading that counts as a card for another story."""
 _STOPS: Final = ".!?…。！？｡．।॥۔؟։።។။།"
-"""End a sentence; also in Hindi, Urdu and Arabic, Armenian, Amharic, Khmer, Burmese and Tibetan."""
+"""Characters that end a sentence; also in Hindi, Urdu and Arabic, Armenian, Amharic, Khmer, Burmese and Tibetan."""
 _CLOSERS: Final = "」』\"”“»«›‹’‘')）]"
 _ENDS: Final = tuple(f"{_STOPS}{_CLOSERS}:;؛：；")
 _UNSTOPPED: Final = re.compile(r"[\u0e00-\u0eff]")
-"""Thai and Lao, which end no sentence with a mark."""
+"""Thai and Lao, which have no mark at the end of a sentence."""
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 HIDDEN_PROSE: Final = 300
-"""Characters of paragraphs: a hidden element with more may be the article itself, shown by a script."""
+"""Characters of paragraphs. A hidden element with more may be the article itself, which a script shows."""
 ASIDE_SHARE: Final = 0.3
-"""Of the page's text: a larger aside is the article in the wrong element."""
+"""Share of the page's text. A larger aside is the article in the wrong element."""
 LINKED_CHARS: Final = 45
-"""Characters without blanks, one of CJK counted as three: a paragraph that is a link and a sentence is prose from
-that length on."""
+"""Minimum characters, without blanks and counting CJK characters three times, of a paragraph that is one link but still
+prose, if it is a sentence."""
 LEAD_CHARS: Final = 100
 TRAIL_CHARS: Final = 60
 PROMPT_CHARS: Final = 300
 MAX_CHILDREN: Final = 12
-"""Of a line: an element with more is a list or a page."""
+"""Maximum children of a line; an element with more is a list or a page."""
 LABEL_SHARE: Final = 0.3
-"""Of a line: where a link makes up so much, it is a label and a link."""
+"""Minimum share of a line that is a link for the line to count as a label with a link."""
 TITLE_LINES: Final = 6
-"""How far down in the text the page's title is looked for."""
+"""Number of lines at the start of the text in which the page's title is looked for."""
 
 
 @cache
 def _prompt() -> re.Pattern[str]:
-    """How prompts begin; what follows is no part of the article."""
+    """The beginnings of prompts; what follows is not part of the article."""
     credits = rf"(?:{alternatives(lambda language: language.prompts.credits)})s? ?(?:credit|source)? ?[:/]"
     begins = alternatives(lambda language: language.prompts.opening, credits, "©", r"\(c\) \d{4}")
     return re.compile(rf"^\W*(?:{begins})", re.IGNORECASE)
@@ -79,7 +79,7 @@ def _prompt() -> re.Pattern[str]:
 
 @cache
 def _slot() -> re.Pattern[str]:
-    """A line that says `advertisement` and nothing else, and a template's mark for one."""
+    """A line that says only `advertisement`, or a template's placeholder for one."""
     slots = alternatives(lambda language: language.prompts.slots)
     marks = r"(?:\$\$|\{\{|\[\[|%%|##)\s*\w+\s*(?:\$\$|\}\}|\]\]|%%|##)"
     return re.compile(rf"\W*(?:{slots})\W*|{marks}", re.IGNORECASE)
@@ -89,12 +89,12 @@ _LURES: Final = (
     "digital", "premium", "facebook", "instagram", "telegram", "whatsapp", "youtube", "twitter", "google", r"app\b",
     "[a-z]*newsletter", "e-?mail",
 )  # fmt: skip
-"""What an appeal to subscribe names in every language."""
+"""What appeals to subscribe name in every language."""
 
 
 @cache
 def _addressed() -> re.Pattern[str]:
-    """Words with which a page sells itself to its reader: with them even a sentence may be a prompt."""
+    """Words with which a page advertises to its reader; with them even a sentence may be a prompt."""
     ours = alternatives(lambda language: language.prompts.ours)
     yours = alternatives(lambda language: language.prompts.yours)
     subscribe = alternatives(lambda language: language.prompts.subscribe)
@@ -111,36 +111,36 @@ def _addressed() -> re.Pattern[str]:
 
 
 Path = tuple[tuple[str, str], ...]
-"""From an element up: each element's name and class."""
+"""Name and class of an element and of each ancestor, from the element up."""
 
 
 @dataclass(slots=True)
 class _Size:
-    """How much text an element holds, in characters without white space."""
+    """The amount of text in an element, in characters without white space."""
 
     text: int = 0
     links: int = 0
     prose: int = 0
-    """In paragraphs."""
+    """Characters in paragraphs."""
     has_block: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A paragraph of the page and where it stands."""
+    """A paragraph of the page and its position in the tree."""
 
     text: str
     path: Path
-    """Element and class of it and of each ancestor: alike for all paragraphs of one template slot."""
+    """Element and class of it and of each ancestor: the same for all paragraphs of one template slot."""
 
 
 def key(line: str) -> str:
-    """`line` by its letters and digits alone, to be compared."""
+    """The letters and digits of `line`, for comparison."""
     return _NO_LETTER.sub("", line.lower())
 
 
 def is_sentence(line: str) -> bool:
-    """Whether `line` ends as a sentence does, in brackets or quotation marks or not."""
+    """Whether `line` ends like a sentence, optionally followed by brackets or quotation marks."""
     return line.rstrip(_CLOSERS + " ").endswith(tuple(_STOPS))
 
 
@@ -153,7 +153,7 @@ def visible_text(element: etree._Element) -> str:
 
 
 def prune(tree: etree._Element) -> None:
-    """Takes out of `tree`, in place, what is hidden, set aside, or a list of links, and the links of linked prose."""
+    """Remove hidden elements, asides and lists of links from `tree`, in place, and unlink prose that is linked."""
     _flatten_ruby(tree)
     elements = [element for element in tree.iter() if isinstance(element.tag, str)]
     sizes = _measure(elements)
@@ -164,14 +164,14 @@ def prune(tree: etree._Element) -> None:
         _drop(element)
     _straighten(tree)
     for element in linked:
-        etree.strip_tags(element, "a")  # else the extractor takes it for a list of links
+        etree.strip_tags(element, "a")  # otherwise the extractor takes it for a list of links
 
 
 def _straighten(tree: etree._Element) -> None:
-    """Takes from elements what an extractor would misread.
+    """Remove what an extractor would misread.
 
-    An aside that is the article; a table that is the layout; the names of paragraphs of prose, as `comment-text` may be
-    what an editor's program calls each of them.
+    That is an aside that holds the article, tables used for layout, and classes of paragraphs of prose: some editors
+    call each of them `comment-text`.
     """
     for paragraph in tree.iter("p"):
         if paragraph.get("class") or paragraph.get("id"):
@@ -179,7 +179,7 @@ def _straighten(tree: etree._Element) -> None:
             if len(line) >= PROSE_CHARS and is_sentence(line) and not _is_of_picture(paragraph.get("class") or ""):
                 etree.strip_attributes(paragraph, "class", "id")
     for aside in list(tree.iter("aside")):
-        aside.tag = "div"  # what was aside is gone by now
+        aside.tag = "div"  # real asides have been removed by now
     for table in list(tree.iter("table")):
         if any(sum(1 for _ in cell.iter("p", "h1")) > 1 for cell in table.iter("td")):
             for part in table.iter("table", "tbody", "tr", "td"):
@@ -187,7 +187,7 @@ def _straighten(tree: etree._Element) -> None:
 
 
 def _flatten_ruby(tree: etree._Element) -> None:
-    """Japanese with its reading as plain text: in the brackets that `rp` gives for this, else without the reading.
+    """Turn Japanese ruby into plain text: with the reading in the brackets that `rp` gives, else without the reading.
 
     An extractor would take each `ruby` for the end of a paragraph.
     """
@@ -255,7 +255,7 @@ def _is_hidden(element: etree._Element) -> bool:
 
 @lru_cache(maxsize=2_048)
 def _is_unseen(names: str) -> bool:
-    """Whether classes say so; the same few stand on hundreds of elements of a page."""
+    """Whether the classes hide an element. Cached: the same few classes are on hundreds of elements of a page."""
     return _UNSEEN.search(names) is not None
 
 
@@ -265,13 +265,13 @@ def _is_of_picture(names: str) -> bool:
 
 
 def _is_card(element: etree._Element, size: _Size) -> bool:
-    """A link around a heading: another story's."""
+    """Whether the element is a link around a heading, which leads to another story."""
     holds = element.tag == "a" and size.has_block and size.text < CARD_CHARS
     return holds and any(heading.tag != "h1" for heading in element.iter(*HEADINGS))
 
 
 def _is_captioned(element: etree._Element, size: _Size) -> bool:
-    """A picture with the line below it, and nothing else."""
+    """Whether the element is a picture with its caption, and nothing else."""
     named = size.text < CAPTION_CHARS and element.tag != "a" and _is_of_picture(element.get("class") or "")
     if not named or not any(True for _ in element.iter("img", "picture", "video")):
         return False
@@ -287,7 +287,7 @@ def _is_link_list(element: etree._Element, size: _Size, sizes: dict[etree._Eleme
 
 
 def _is_link_line(element: etree._Element, size: _Size) -> bool:
-    """A line that is a link, or a label and a link, and no sentence."""
+    """Whether the line is a link, or a label with a link, and not a sentence."""
     if size.links < 0.5 * size.text:
         return False
     if size.links >= 0.9 * size.text and size.text >= 13:
@@ -296,7 +296,7 @@ def _is_link_line(element: etree._Element, size: _Size) -> bool:
 
 
 def _is_linked_paragraph(element: etree._Element, size: _Size) -> bool:
-    """A paragraph of the article of which most is a link; a headline ends without a stop."""
+    """Whether the element is a paragraph that is mostly a link but prose; headlines lack the full stop."""
     if element.tag != "p" or size.links < 0.5 * size.text:
         return False
     line = visible_text(element)
@@ -305,7 +305,7 @@ def _is_linked_paragraph(element: etree._Element, size: _Size) -> bool:
 
 
 def _drop(element: etree._Element) -> None:
-    """Takes `element` out and leaves the text behind it."""
+    """Remove `element` and keep the text behind it."""
     parent = element.getparent()
     if parent is None:
         return
@@ -318,11 +318,11 @@ def _drop(element: etree._Element) -> None:
     parent.remove(element)
 
 
-# ── between: what the extractor missed ───────────────────────────────────────────────────────────────────────────────
+# ── between: paragraphs that the extractor missed ────────────────────────────────────────────────────────────────────
 
 
 def lines_of(tree: etree._Element) -> list[str]:
-    """The innermost blocks of the page as lines, in their order."""
+    """The innermost blocks of the page as lines, in order."""
     elements = tree.iter("p", "div", "h2", "h3", "section", "header", "footer", "li", "span", "strong")
     return [visible_text(element) for element in elements if len(element) <= MAX_CHILDREN and not _holds_block(element)]
 
@@ -332,7 +332,7 @@ def _holds_block(element: etree._Element) -> bool:
 
 
 def paragraphs_of(tree: etree._Element) -> list[Paragraph]:
-    """The paragraphs of 40 characters and more that are no links, in their order."""
+    """The paragraphs of at least 40 characters that are not links, in order."""
     paragraphs = []
     for element in tree.iter("p"):
         text = visible_text(element)
@@ -351,21 +351,21 @@ def _path(element: etree._Element) -> Path:
 
 
 def complete(text: str, paragraphs: Sequence[Paragraph], at_least: int = 300) -> str:
-    """`text` with the paragraphs of the page that the extractor passed over.
+    """`text` with the paragraphs of the page that the extractor missed.
 
-    A page may break its article over several containers of one kind, to put advertisements in between; an extractor
-    that settles on one of them loses the rest. Paragraphs that stand where most of the extracted ones do belong to it,
-    and those directly around the container of these: the first ones before what only subscribers see at once.
+    A page may split its article over several similar containers, with advertisements in between, and an extractor that
+    chooses one of them loses the rest. So paragraphs in the same slot as most of the extracted ones are added, and also
+    those directly around that container: the free first paragraphs before those that only subscribers see.
     """
     lines = text.split("\n")
     where = {key(line): number for number, line in enumerate(lines)}
     whole = key(text)
-    found = Counter[Path]()
+    extracted = Counter[Path]()
     for paragraph in paragraphs:
         its_key = key(paragraph.text)
         if its_key in where or its_key in whole:
-            found[paragraph.path] += len(paragraph.text)
-    slots = {path for path, size in found.items() if size > 0.25 * found.total()}
+            extracted[paragraph.path] += len(paragraph.text)
+    slots = {path for path, size in extracted.items() if size > 0.25 * extracted.total()}
     around = {(slot[0], *slot[up:]) for slot in slots for up in (2, 3)}
     missing: defaultdict[int, list[str]] = defaultdict(list)
     last = -1
@@ -386,9 +386,9 @@ def complete(text: str, paragraphs: Sequence[Paragraph], at_least: int = 300) ->
 
 
 def with_standfirst(text: str, descriptions: Iterable[str], lines: Iterable[str]) -> str:
-    """`text` begun with the page's standfirst, where the extractor left it out.
+    """`text` preceded by the page's standfirst, if the extractor missed it.
 
-    The standfirst is the line of the page that says what the page's description says.
+    The standfirst is the line of the page that repeats the page's description.
     """
     openings = [opening for opening in (key(description)[:50] for description in descriptions) if len(opening) >= 25]
     if not openings:
@@ -408,7 +408,7 @@ def with_standfirst(text: str, descriptions: Iterable[str], lines: Iterable[str]
 
 
 def linked_lines(tree: etree._Element) -> frozenset[str]:
-    """The keys of the innermost blocks of the page of which a good part is a link."""
+    """The keys of the page's innermost blocks of which a large share is a link."""
     links = Counter[etree._Element]()
     for link in tree.iter("a"):
         block = next((each for each in link.iterancestors() if each.tag in BLOCKS), None)
@@ -419,7 +419,7 @@ def linked_lines(tree: etree._Element) -> frozenset[str]:
 
 
 def trim(text: str, titles: Iterable[str], linked: Container[str] = frozenset()) -> str:
-    """`text` without its title, by-lines and prompts, each line once; `linked` are the keys of lines with a link."""
+    """`text` without its title, by-lines, prompts and repeated lines; `linked` are the keys of lines with a link."""
     lines = _without_titles([line.strip() for line in text.split("\n") if line.strip()], titles)
     lines = _without_ends(lines)
     kept = [line for line in lines if not _is_prompt(line, linked)]
@@ -427,7 +427,7 @@ def trim(text: str, titles: Iterable[str], linked: Container[str] = frozenset())
 
 
 def _is_prompt(line: str, linked: Container[str]) -> bool:
-    """A label, a link or an appeal to the reader. What begins like one and is a sentence belongs to the article."""
+    """Whether the line is a label, a link or an appeal to the reader. A sentence that only begins like one is not."""
     if len(line) >= PROMPT_CHARS:
         return False
     if _slot().fullmatch(line):
@@ -451,11 +451,11 @@ def _is_title(line: str, titles: set[str]) -> bool:
 
 
 def _without_ends(lines: list[str]) -> list[str]:
-    """Without the short lines that are no sentences, before the first that is one and after the last."""
+    """The lines without short ones that are not sentences, before the first sentence and after the last."""
     first, last = 0, len(lines)
     while first < last - 1 and len(lines[first]) < LEAD_CHARS and not _ends(lines[first]):
         first += 1
-    if first >= 8:  # that many are a list or a poem, not a head
+    if first >= 8:  # so many are a list or a poem
         first = 0
     while last > first + 1 and len(lines[last - 1]) < TRAIL_CHARS and not _ends(lines[last - 1]):
         last -= 1
@@ -467,5 +467,5 @@ def _ends(line: str) -> bool:
 
 
 def _once(lines: Iterable[str]) -> list[str]:
-    """Each line once in a row; what an article says again later it means to say."""
+    """The lines without immediate repetitions; a later repetition is intended."""
     return [line for line, _ in groupby(lines)]

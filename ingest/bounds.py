@@ -1,9 +1,9 @@
-"""Bounds on what is read of one document: what is beyond them is left out, and told. Pure.
+"""Bounds on what is read of one document; what exceeds them is left out and reported. Pure.
 
-Three lines of defence, in the order in which a document meets them: a count of its bytes that proves a small one
-harmless (`is_harmless`), so that it needs no worker process; the cut of what is too long before it is parsed
-(`newest_entries`) and after (`bounded_feed`, `bounded_page`); and, for whatever else is in it, the limits on time and
-memory of `ingest.workers`. Addresses have their bound in `ingest.urls`.
+There are three lines of defence, in this order. A count of bytes proves that a small document is harmless
+(`is_harmless`), so that it needs no worker process. What is too long is cut before parsing (`newest_entries`) and after
+it (`bounded_feed`, `bounded_page`). For everything else there are the limits on time and memory in `ingest.workers`.
+`ingest.urls` bounds addresses.
 """
 
 from __future__ import annotations
@@ -23,46 +23,46 @@ from ingest.unpack import NotUnpackedError, unpacked
 from newswatch.entry import Entry
 
 FEED_S: Final = 4.0
-"""Seconds of CPU time for one feed document. A megabyte takes half a second."""
+"""Maximum seconds of CPU time for one feed document. A megabyte takes half a second."""
 PAGE_S: Final = 4.0
-"""Seconds of CPU time for one article page. Most take a tenth of one."""
+"""Maximum seconds of CPU time for one article page. Most take a tenth of a second."""
 MAX_FEEDS: Final = 20_000
-"""Feeds that a page names: the likeliest of them are tried (`ingest.discover`)."""
+"""Maximum number of feeds that a page may name; the likeliest of them are tried (`ingest.discover`)."""
 MAX_ENTRIES: Final = 1_000
-"""Entries of one feed document that are read: the newest. News sitemaps have at most that many."""
+"""Maximum number of entries that are read of one feed document, the newest. News sitemaps have at most that many."""
 TITLE_CHARS: Final = 1_000
 SUMMARY_CHARS: Final = 20_000
 TEXT_CHARS: Final = 500_000
-"""Characters of an article's text: a book. Elasticsearch highlights no text longer than a million."""
+"""Maximum characters of an article's text: a book. Elasticsearch highlights at most a million."""
 NAME_CHARS: Final = 200
-"""Characters of an author's name."""
+"""Maximum characters of an author's name."""
 MAX_AUTHORS: Final = 50
 ID_CHARS: Final = 2_000
-"""A longer id is replaced by its hash: Elasticsearch takes no keyword beyond 32,766 bytes."""
+"""A longer id is replaced by its hash: Elasticsearch accepts keywords of at most 32,766 bytes."""
 PROBLEM_CHARS: Final = 300
 MAX_PROBLEMS: Final = 50
-"""Of one feed, entry or page; how many more there were is told in one more."""
+"""Maximum problems of one feed, entry or page; one more says how many were left out."""
 MAX_TAGS: Final = 60_000
-"""Start tags of an article page. The longest live blogs have 20,000."""
+"""Maximum start tags of an article page. The longest live blogs have 20,000."""
 
 HARMLESS_BYTES: Final = 64_000
 HARMLESS_TAGS: Final = 1_600
-"""`<` in a document that is read without a worker: what is quadratic in elements stays below a tenth of a second."""
+"""Maximum `<` in a document that needs no worker: work quadratic in elements stays below a tenth of a second."""
 HARMLESS_EQUALS: Final = 800
-"""`=`, so attributes, in such a document."""
+"""Maximum `=`, and so attributes, in such a document."""
 HARMLESS_RUN: Final = 4_000
-"""Bytes without a `<` in such a document: what is quadratic in a text stays below a tenth of a second."""
+"""Maximum bytes without a `<` in such a document: work quadratic in a text stays below a tenth of a second."""
 HARMLESS_REFERENCES: Final = 2_000
-"""`&` in such a document."""
+"""Maximum `&` in such a document."""
 HARMLESS_HEAD: Final = 1_000
-"""Bytes before its first element: feedparser is quadratic in blank lines there."""
+"""Maximum bytes before its first element: feedparser is quadratic in blank lines there."""
 _ELEMENT: Final = re.compile(rb"<\w")
 
 
 def harmless(body: bytes) -> bytes | None:
-    """The bytes of a document that needs no worker, unpacked: they were counted. None for one that needs one.
+    """The unpacked bytes of a document that is so small that it needs no worker; None if it needs one.
 
-    No more than `HARMLESS_BYTES` are unpacked here.
+    At most `HARMLESS_BYTES` are unpacked here.
     """
     try:
         plain = unpacked(body, HARMLESS_BYTES) if len(body) <= HARMLESS_BYTES else body
@@ -72,7 +72,7 @@ def harmless(body: bytes) -> bytes | None:
 
 
 def is_harmless(body: bytes) -> bool:
-    """Whether a document is small in everything that a parser may be slow in: no worker is needed for it."""
+    """Whether a document is small in everything that can make a parser slow, so that it needs no worker."""
     return (
         len(body) <= HARMLESS_BYTES
         and body.count(b"<") <= HARMLESS_TAGS
@@ -85,7 +85,7 @@ def is_harmless(body: bytes) -> bool:
     )
 
 
-# ── before parsing: the newest entries of too many ───────────────────────────────────────────────────────────────────
+# ── before parsing: only the newest entries ──────────────────────────────────────────────────────────────────────────
 
 _MARK: Final = re.compile(rb"<!\[CDATA\[|<!--|<(/?)((?:[A-Za-z][\w.-]{0,30}:)?(?:item|entry|url))(?=[\s/>])")
 _CLOSED_BY: Final = {b"<![CDATA[": b"]]>", b"<!--": b"-->"}
@@ -97,16 +97,16 @@ _DATE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A document with no more entries than are read."""
+    """A document with at most as many entries as are read."""
 
     body: bytes
     left_out: int = 0
     by: str = ""
-    """Which were kept: "the newest", or "the first" where they have no dates."""
+    """Which entries were kept: "the newest", or "the first" if they have no dates."""
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What was left out, in a sentence."""
+        """What was left out, as a sentence."""
         if not self.left_out:
             return ()
         total = self.left_out + MAX_ENTRIES
@@ -114,7 +114,7 @@ class Cut:
 
 
 def newest_entries(body: bytes) -> Cut:
-    """An XML document cut down to its newest `MAX_ENTRIES` entries, byte for byte as they were, in their order."""
+    """An XML document cut down to its newest `MAX_ENTRIES` entries, byte for byte and in order."""
     if body.count(b"<") <= MAX_ENTRIES:
         return Cut(body)
     if max(body.count(b"<item"), body.count(b"<entry"), body.count(b"<url"), body.count(b":item")) <= MAX_ENTRIES:
@@ -123,45 +123,45 @@ def newest_entries(body: bytes) -> Cut:
     if len(spans) <= MAX_ENTRIES:
         return Cut(body)
     kept, by = newest([_written_date(body, span) for span in spans])
-    pieces, at = [], 0
+    pieces, position = [], 0
     for number, (start, end) in enumerate(spans):
         if number not in kept:
-            pieces.append(body[at:start])
-            at = end
-    pieces.append(body[at:])
+            pieces.append(body[position:start])
+            position = end
+    pieces.append(body[position:])
     return Cut(b"".join(pieces), len(spans) - MAX_ENTRIES, by)
 
 
 def _entry_spans(body: bytes) -> list[tuple[int, int]]:
-    """Where entries begin and end; in one pass, as text in CDATA and comments is stepped over."""
+    """Where entries begin and end; found in one pass that skips CDATA and comments."""
     spans: list[tuple[int, int]] = []
-    start, at = -1, 0
-    while mark := _MARK.search(body, at):
-        at = mark.end()
+    start, position = -1, 0
+    while mark := _MARK.search(body, position):
+        position = mark.end()
         if mark[2] is None:
-            at = body.find(_CLOSED_BY[mark[0]], at)
-            if at < 0:
+            position = body.find(_CLOSED_BY[mark[0]], position)
+            if position < 0:
                 break
         elif not mark[1]:
-            if start >= 0:  # the one before was not closed
+            if start >= 0:  # the previous entry was not closed
                 spans.append((start, mark.start()))
             start = mark.start()
         elif start >= 0:
-            at = body.find(b">", at) + 1 or len(body)
-            spans.append((start, at))
+            position = body.find(b">", position) + 1 or len(body)
+            spans.append((start, position))
             start = -1
     return spans
 
 
 def _written_date(body: bytes, span: tuple[int, int]) -> datetime | None:
-    found = _DATE.search(body, *span)
-    return read_date(found[1].decode("ascii", "replace").strip()) if found else None
+    match = _DATE.search(body, *span)
+    return read_date(match[1].decode("ascii", "replace").strip()) if match else None
 
 
 def read_date(written: str) -> datetime | None:
-    """The date in one of the two common formats, in which it is written with or without a zone; None: it is in another.
+    """The date in one of the two common formats, with or without a zone; None for any other format.
 
-    `ingest.dates.read` knows all of them, and takes fifty times as long, for each of 100,000.
+    `ingest.dates.read` knows all formats but takes fifty times as long, which is too slow for 100,000 dates.
     """
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
@@ -173,7 +173,9 @@ def read_date(written: str) -> datetime | None:
 
 
 def newest(dates: list[datetime | None]) -> tuple[set[int], str]:
-    """Which `MAX_ENTRIES` entries to keep, by their dates; where most have none, the first: feeds are newest first.
+    """Which `MAX_ENTRIES` entries to keep: the newest by date, or the first if most have no date.
+
+    Feeds begin with their newest entries.
 
     An entry without a date counts as old as the one before it.
     """
@@ -191,7 +193,7 @@ def newest(dates: list[datetime | None]) -> tuple[set[int], str]:
 
 
 def bounded_feed(feed: ParsedFeed, more: Iterable[str] = ()) -> ParsedFeed:
-    """`feed` with every text within its bound. What was cut is told in its problems, after `more`, or its entries'."""
+    """`feed` with every text within its bound. Cuts are reported in its problems, after `more`, or in its entries'."""
     left_out = [*feed.left_out, *more]
     entries = feed.entries
     if len(entries) > MAX_ENTRIES:
@@ -203,13 +205,13 @@ def bounded_feed(feed: ParsedFeed, more: Iterable[str] = ()) -> ParsedFeed:
         feed,
         title=title,
         entries=tuple(map(bounded_entry, entries)),
-        problems=told(problems),
+        problems=bounded_problems(problems),
         left_out=tuple(left_out),
     )
 
 
 def bounded_entry(entry: Entry) -> Entry:
-    """`entry` with every text within its bound; most are, and come back as they are."""
+    """`entry` with every text within its bound; most already are, and are returned unchanged."""
     problems = list(entry.problems)
     changed = {
         "id": _bounded_id(entry.id, problems),
@@ -218,9 +220,9 @@ def bounded_entry(entry: Entry) -> Entry:
         "content": cut(entry.content, TEXT_CHARS, "content", problems),
         "authors": bounded_names(entry.authors, problems),
     }
-    if len(problems) == len(entry.problems) and told(problems) == entry.problems:
+    if len(problems) == len(entry.problems) and bounded_problems(problems) == entry.problems:
         return entry
-    return replace(entry, **changed, problems=told(problems))  # type: ignore[arg-type]
+    return replace(entry, **changed, problems=bounded_problems(problems))  # type: ignore[arg-type]
 
 
 def bounded_page(page: Extracted) -> Extracted:
@@ -231,12 +233,12 @@ def bounded_page(page: Extracted) -> Extracted:
         title=cut(page.title, TITLE_CHARS, "the page's title", problems),
         text=cut(page.text, TEXT_CHARS, "the page's text", problems),
         authors=bounded_names(page.authors, problems),
-        problems=told(problems),
+        problems=bounded_problems(problems),
     )
 
 
 def bounded_refusal(refusal: NotAFeed) -> NotAFeed:
-    """`refusal` with a reason of one line and no more than `MAX_FEEDS` feeds."""
+    """`refusal` with a reason of one line and at most `MAX_FEEDS` feeds."""
     left_out = len(refusal.feeds) - MAX_FEEDS
     more = f"; it names {left_out:,} more feeds than are looked at" if left_out > 0 else ""
     return replace(refusal, reason=shortened(refusal.reason) + more, feeds=refusal.feeds[:MAX_FEEDS])
@@ -251,7 +253,7 @@ def cut(text: str, chars: int, what: str, problems: list[str]) -> str:
 
 
 def bounded_names(names: tuple[str, ...], problems: list[str]) -> tuple[str, ...]:
-    """No more names than `MAX_AUTHORS`, none longer than `NAME_CHARS`."""
+    """At most `MAX_AUTHORS` names of at most `NAME_CHARS` characters."""
     if len(names) > MAX_AUTHORS:
         problems.append(f"{len(names):,} authors: the first {MAX_AUTHORS} were kept")
     return tuple(cut(name, NAME_CHARS, "an author", problems) for name in names[:MAX_AUTHORS])
@@ -260,12 +262,12 @@ def bounded_names(names: tuple[str, ...], problems: list[str]) -> tuple[str, ...
 def _bounded_id(name: str, problems: list[str]) -> str:
     if len(name) <= ID_CHARS:
         return name
-    problems.append(f"the id has {len(name):,} characters, more than {ID_CHARS:,}: its hash stands in")
+    problems.append(f"the id has {len(name):,} characters, more than {ID_CHARS:,}: it is replaced by its hash")
     return f"sha256:{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
-def told(problems: Iterable[str]) -> tuple[str, ...]:
-    """The problems, each in one line and no more than `MAX_PROBLEMS`; how many more there were is one more."""
+def bounded_problems(problems: Iterable[str]) -> tuple[str, ...]:
+    """At most `MAX_PROBLEMS` problems, each on one line, and one more that says how many were left out."""
     all_ = list(problems)
     more = len(all_) - MAX_PROBLEMS
     last = [f"{more:,} more problems"] if more > 0 else []
@@ -273,7 +275,7 @@ def told(problems: Iterable[str]) -> tuple[str, ...]:
 
 
 def shortened(problem: str) -> str:
-    """One line of at most `PROBLEM_CHARS` characters; the middle of a longer one is left out, marked by "…"."""
+    """One line of at most `PROBLEM_CHARS` characters; the middle of a longer text is replaced by "…"."""
     if len(problem) <= PROBLEM_CHARS:
         return problem if "\n" not in problem else " ".join(problem.split())
     half = (PROBLEM_CHARS - 1) // 2

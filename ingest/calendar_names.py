@@ -1,6 +1,6 @@
-"""The names of months and days of the week, in the languages of the world's news: from CLDR, as `babel` has it.
+"""The names of months and days of the week in the languages of the world's news, from CLDR by `babel`.
 
-The languages' files (`newswatch.languages`) say which locales are read, and the names that CLDR lacks.
+The languages' files (`newswatch.languages`) list the locales to read, and the names that CLDR lacks.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _ENGLISH_DAYS: Final = (
 ENGLISH_MONTHS: Final = {name: number for number, names in enumerate(_ENGLISH, 1) for name in names}
 ENGLISH_WEEKDAYS: Final = {name: number for number, names in enumerate(_ENGLISH_DAYS) for name in names}
 SHORTENED: Final = 3
-"""So many letters of a month's name name it, where no other month begins so."""
+"""Minimum letters of an abbreviated month, if no other month begins with them."""
 
 Names = dict[str, dict[int, set[str]]]
-"""A name in its plain form → the numbers it stands for → the languages in which it does."""
+"""A name in its plain form → the numbers it can mean → the languages in which it does."""
 
 
 def plain(name: str) -> str:
-    """`name` to be compared: without case, dots, the accents of Latin, Greek and Cyrillic letters, and Arabic hamza.
+    """`name` for comparison: without case, dots, the accents of Latin, Greek and Cyrillic letters, and Arabic hamza.
 
-    Turkish has two letters i, which meet when it is written in capitals: KASIM is kasım.
+    The two Turkish letters i become one, because capitals don't distinguish them: KASIM is kasım.
     """
     apart = unicodedata.normalize("NFD", name.casefold().replace("ı", "i"))
     return unicodedata.normalize("NFC", "".join(c for c in apart if not _is_accent(c))).strip(" .॰")
@@ -46,26 +46,26 @@ def _is_accent(char: str) -> bool:
 
 
 def months(name: str, language: str | None) -> frozenset[int]:
-    """The months (1 to 12) that `name` may stand for: those of `language` where it has that name."""
+    """The months (1 to 12) that `name` may mean: those of `language` if it has that name."""
     key = plain(name)
     if key in ENGLISH_MONTHS:
         return frozenset((ENGLISH_MONTHS[key],))
-    found = _meanings(_months().get(key, {}), language)
-    return found or _begun(key)
+    meanings = _meanings(_months().get(key, {}), language)
+    return meanings or _begun(key)
 
 
 def weekdays(name: str, language: str | None) -> frozenset[int]:
-    """The days (0 for Monday) that `name` may stand for: those of `language` where it has that name."""
+    """The days (0 for Monday) that `name` may mean: those of `language` if it has that name."""
     key = plain(name)
     if key in ENGLISH_WEEKDAYS:
         return frozenset((ENGLISH_WEEKDAYS[key],))
     return _meanings(_weekdays().get(key, {}), language)
 
 
-def _meanings(found: Mapping[int, set[str]], language: str | None) -> frozenset[int]:
+def _meanings(numbers: Mapping[int, set[str]], language: str | None) -> frozenset[int]:
     code = known_as(language or "")
-    spoken = frozenset(number for number, spoken_in in found.items() if code in spoken_in)
-    return spoken or frozenset(found)
+    spoken = frozenset(number for number, spoken_in in numbers.items() if code in spoken_in)
+    return spoken or frozenset(numbers)
 
 
 def _begun(key: str) -> frozenset[int]:
@@ -98,7 +98,7 @@ def locales() -> dict[str, str]:
 
 
 def _of_locales(kind: str, widths: tuple[str, ...]) -> Names:
-    """Takes a second, once: read from `babel` when a name that is not English is met for the first time."""
+    """The names in all locales. Takes a second, once, when the first name that is not English is met."""
     from babel import Locale
 
     names: Names = {}

@@ -1,4 +1,4 @@
-"""Trying feeds out: whether each answers now, and with what. Nothing is stored."""
+"""Tries feeds: whether each answers now, and with what. Stores nothing."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from newswatch.feed import Feed
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a feed answered."""
+    """The result of trying a feed."""
 
     id: str
     title: str
     url: str
     ok: bool
-    """It is a feed, with at least one entry."""
+    """Whether it is a feed with at least one entry."""
     why: str
-    """What it is, or what is wrong, for a person."""
+    """The result, or what is wrong, in words."""
     status: int | None = None
     format: str | None = None
     entries: int = 0
     newest: datetime | None = None
     """The latest date among its entries."""
     moved_to: str | None = None
-    """Where permanent redirects lead: the list should say so."""
+    """Where permanent redirects lead; the list should be changed to it."""
     advertises: tuple[str, ...] = ()
-    """The feeds that the page there names, where it is no feed."""
+    """The feeds that the page names, if the address is a page."""
     elapsed_s: float = 0.0
     problems: tuple[str, ...] = ()
 
@@ -43,28 +43,28 @@ class Checked:
 async def check(
     fetcher: Fetcher, feeds: Sequence[Feed], *, now: datetime, progress: Callable[[Checked], None] = lambda _: None
 ) -> tuple[Checked, ...]:
-    """Fetch and read every one of the feeds, in their order; `progress` is told of each as it comes in."""
+    """Fetch and parse the feeds; returns the results in order, and calls `progress` with each as it arrives."""
 
-    async def one(feed: Feed) -> Checked:
+    async def checked(feed: Feed) -> Checked:
         outcome = await fetcher.fetch(Request(feed.url))
-        checked = await asyncio.to_thread(judge, feed, outcome, now)
-        progress(checked)
-        return checked
+        result = await asyncio.to_thread(judge, feed, outcome, now)
+        progress(result)
+        return result
 
-    return tuple(await asyncio.gather(*(one(feed) for feed in feeds)))
+    return tuple(await asyncio.gather(*(checked(feed) for feed in feeds)))
 
 
 def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
-    """What the outcome of an unconditional fetch says of the feed."""
+    """The verdict on a feed from the outcome of an unconditional fetch."""
 
-    def told(ok: bool, why: str, **facts: object) -> Checked:
+    def result(ok: bool, why: str, **facts: object) -> Checked:
         common = {"status": outcome.status, "elapsed_s": round(outcome.elapsed_s, 3), **facts}
         return Checked(feed.id, feed.title, feed.url, ok, why, **common)  # type: ignore[arg-type]
 
     if isinstance(outcome, FetchFailed):
-        return told(False, outcome.reason)
+        return result(False, outcome.reason)
     if not isinstance(outcome, Fetched):
-        return told(False, f"answered {outcome.status} to a request that asked for the whole feed")
+        return result(False, f"answered {outcome.status} to an unconditional request")
     moved = permanent_target(outcome)
     kind = outcome.headers.get("content-type")
     parsed = parse(outcome.body, url=outcome.final_url, content_type=kind, country=feed.country, now=now)
@@ -73,7 +73,7 @@ def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
         why = (
             f"{parsed.reason}; it names {len(parsed.feeds):,} feeds, {len(named)} are listed" if cut else parsed.reason
         )
-        return told(False, why, advertises=named, moved_to=moved)
+        return result(False, why, advertises=named, moved_to=moved)
     dates = [entry.published or entry.updated for entry in parsed.entries]
     facts = {
         "format": parsed.format,
@@ -83,5 +83,5 @@ def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
         "problems": parsed.problems,
     }
     if not parsed.entries:
-        return told(False, "a feed without any entry", **facts)
-    return told(True, "moved for good" if moved else "answers", **facts)
+        return result(False, "a feed without any entry", **facts)
+    return result(True, "moved for good" if moved else "answers", **facts)

@@ -1,7 +1,7 @@
-"""Dates that strangers give: how they are read, which are plausible, and what to do with one that is not.
+"""Reads the dates in feeds and pages, and decides which are plausible.
 
-`read` understands what is written whole, or gives no date: RFC 822 and ISO 8601 with what is made of them, dates in
-words of many languages, zones by name. What is left over, or may be read in two ways, makes it no date.
+`read` understands a date whole or not at all: RFC 822 and ISO 8601 with their common deviations, dates in words of many
+languages, zones by name. A text with a remainder or with two readings is not accepted as a date.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ingest.zones import NO_HINTS, Hints, is_zone_name, offset_of, zone_named
 from newswatch.languages import Dates, alternatives, gathered, known_as, languages
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-"""News on the web is younger; 1970 is a zero, 1900 a default."""
+"""Web news is younger; 1970 is a zero, 1900 a default."""
 LEEWAY: Final = timedelta(hours=26)
-"""A publisher who gives local time as UTC is at most 14 hours ahead; embargoed items stand a day ahead."""
+"""A publisher who gives local time as UTC is at most 14 hours ahead; embargoed items are dated a day ahead."""
 MAX_CHARS: Final = 120
-"""What is longer is no date; the longest that JavaScript writes has 70 characters."""
+"""A longer text is not a date; the longest that JavaScript writes has 70 characters."""
 
 
 def implausible(when: datetime, now: datetime) -> str | None:
-    """Why `when` can't be the date of an article that is seen at `now`; None when it can."""
+    """Why `when` can't be the date of an article seen at `now`; None if it can."""
     if when < EARLIEST:
         return f"{when:%Y-%m-%d} is before {EARLIEST:%Y}"
     if when > now + LEEWAY:
@@ -37,14 +37,14 @@ def implausible(when: datetime, now: datetime) -> str | None:
 
 
 def in_utc(when: datetime) -> datetime:
-    """`when` as an aware time in UTC; a naive one is taken for UTC."""
+    """`when` as an aware time in UTC; a naive time is taken as UTC."""
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
 def read(written: str, hints: Hints = NO_HINTS) -> datetime | str:
-    """The date in `written`, in UTC; or why it is none, to be put behind the date in a sentence.
+    """The date in `written`, in UTC; or why it is not one, phrased to follow the date in a sentence.
 
-    A date without a zone is taken for UTC, one without a time for midnight. `hints` say who wrote it.
+    A date without a zone is taken as UTC, one without a time as midnight. `hints` say who wrote it.
     """
     if len(written) > MAX_CHARS:
         return f"has more than {MAX_CHARS} characters"
@@ -53,25 +53,25 @@ def read(written: str, hints: Hints = NO_HINTS) -> datetime | str:
     except _NoDateError as error:
         return str(error)
     except (ValueError, OverflowError):
-        return "is no day or time of the calendar"
+        return "is not a day or time of the calendar"
 
 
 def _of_our_count(when: datetime, hints: Hints) -> datetime:
-    """`when` in the Gregorian calendar: software of some countries writes their own year into ISO dates.
+    """`when` in the Gregorian calendar: some countries' software writes the local year into ISO dates.
 
     Raises:
-        _NoDateError: the year is of a calendar that is not known, or not read.
+        _NoDateError: the year belongs to a calendar that is unknown or not supported.
     """
     is_buddhist = _language(hints).buddhist_years or hints.country in _BUDDHIST_PLACES
     if when.year in _BUDDHIST_YEARS and is_buddhist:
         return when.replace(year=when.year - _BUDDHIST)
     if any(when.year in years for years in (*_OTHER_YEARS, _BUDDHIST_YEARS)):
-        raise _NoDateError(f"has the year {when.year}, which is of another calendar")
+        raise _NoDateError(f"has the year {when.year}, which belongs to another calendar")
     return when
 
 
 class _NoDateError(Exception):
-    """Says why what is written is no date."""
+    """Says why a text is not a date."""
 
 
 # ── what nearly all feeds and pages write ────────────────────────────────────────────────────────────────────────────
@@ -85,30 +85,30 @@ _COMPACT_MINUTE: Final = re.compile(r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01
 
 
 def _common(written: str) -> datetime | None:
-    """ISO 8601 and RFC 822 as they are meant, without a look at anything else; None for all that needs one."""
+    """ISO 8601 and RFC 822 in their regular forms, read fast; None for everything else."""
     if _ISO.fullmatch(written):
         try:
             return in_utc(datetime.fromisoformat(written))
         except ValueError:
-            return None  # 24:00, which is a time, and others that are none
-    found = _RFC_822.fullmatch(written)
-    if not found or found[2].lower() not in calendar_names.ENGLISH_MONTHS or int(found[4]) > 23 or int(found[6]) > 59:
+            return None  # 24:00, which is a valid time, and others that are not
+    match = _RFC_822.fullmatch(written)
+    if not match or match[2].lower() not in calendar_names.ENGLISH_MONTHS or int(match[4]) > 23 or int(match[6]) > 59:
         return None
-    day, month, year = int(found[1]), calendar_names.ENGLISH_MONTHS[found[2].lower()], int(found[3])
-    zone = offset_of(found[7], found[8], found[9]) if found[7] else UTC
+    day, month, year = int(match[1]), calendar_names.ENGLISH_MONTHS[match[2].lower()], int(match[3])
+    zone = offset_of(match[7], match[8], match[9]) if match[7] else UTC
     if zone is None:
         return None
-    return datetime(year, month, day, int(found[4]), int(found[5]), int(found[6]), tzinfo=zone).astimezone(UTC)
+    return datetime(year, month, day, int(match[4]), int(match[5]), int(match[6]), tzinfo=zone).astimezone(UTC)
 
 
 def _epoch(written: str) -> datetime | None:
-    """Seconds or milliseconds since 1970, where the number can't be a date and time in digits."""
-    found = _EPOCH.fullmatch(written)
-    if not found:
+    """Seconds or milliseconds since 1970, unless the number can be a date and time in digits."""
+    match = _EPOCH.fullmatch(written)
+    if not match:
         return None
-    if not found[2] and _COMPACT_MINUTE.fullmatch(found[1]):
-        raise _NoDateError("may be seconds since 1970, or a date in digits")
-    return datetime.fromtimestamp(float(written) / (1_000 if found[2] else 1), UTC)
+    if not match[2] and _COMPACT_MINUTE.fullmatch(match[1]):
+        raise _NoDateError("can be seconds since 1970, or a date in digits")
+    return datetime.fromtimestamp(float(written) / (1_000 if match[2] else 1), UTC)
 
 
 # ── everything else ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,48 +152,48 @@ _GO_CLOCK: Final = re.compile(r" m=[+-][\d.]+$")
 _MINUS: Final = str.maketrans("−–—‐‑‒،؛", "------,,")
 _INVISIBLE: Final = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 _TIME: Final = "\x00"
-"""Stands where the time stood."""
+"""Placeholder for the time that was taken out."""
 _BEFORE_TIME: Final = re.compile("(?:T\\s?)?\x00", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\s,;/|·•\x00]+")
 _MARKS_ALONE: Final = frozenset("-':")
-"""Signs that stand between words and say nothing."""
+"""Signs that stand between words without a meaning."""
 _MONTH_FIRST_COUNTRIES: Final = frozenset({"US", "PH", "PA", "PR", "CA"})
 _REIWA: Final = 2018
-"""The year before the first of the Japanese emperor's reign."""
+"""The year before the reign of the present Japanese emperor."""
 _BUDDHIST: Final = 543
-"""Years by which the Thai count is ahead."""
+"""Years by which the Buddhist calendar is ahead."""
 _BUDDHIST_YEARS: Final = range(2_400, 2_700)
 _BUDDHIST_PLACES: Final = frozenset({"TH", "LA", "KH"})
 _OTHER_YEARS: Final = (range(80, 200), range(1_300, 1_500))
-"""Of Taiwan's count; of Iran's and Afghanistan's solar one and of the Islamic lunar one, which are not told apart."""
+"""Years of Taiwan's calendar; of the Iranian and Afghan solar and the Islamic lunar one, which look the same."""
 _LABEL: Final = re.compile(r"^[^\d:]{1,40}:\s*(?=\S)")
 """`Published: `, before the date."""
 _LAST_CENTURY: Final = 70
-"""From here on, two digits of a year belong to the twentieth century."""
+"""From here on, two-digit years belong to the twentieth century."""
 Day = tuple[int, int, int]
 """Year, month, day."""
 
 
 @dataclass(slots=True)
 class _Written:
-    """A date while it is read: what is understood is taken out of `rest`, until nothing is left."""
+    """A date while it is read: what is understood is removed from `rest`, until nothing is left."""
 
     rest: str
     hints: Hints
     days: list[Day] = field(default_factory=list)
-    """The days that may be meant."""
+    """The possible days."""
     sure_of_year: bool = True
     time: timedelta | None = None
     offsets: set[tzinfo] = field(default_factory=set)
     names: list[str] = field(default_factory=list)
-    """Of zones."""
+    """Names of zones."""
     weekdays: frozenset[int] = frozenset()
 
     def date(self) -> datetime:
         """The date in UTC.
 
         Raises:
-            _NoDateError: something is missing, is left over or may be meant in two ways.
+            _NoDateError: something is missing, left over or ambiguous.
             ValueError, OverflowError: there is no such day or time.
         """
         self.rest = _LABEL.sub("", _normal(self.rest))
@@ -209,29 +209,29 @@ class _Written:
         return local.replace(tzinfo=self._zone(local)).astimezone(UTC)
 
     def _take(self, pattern: re.Pattern[str], stand_in: str = " ") -> re.Match[str] | None:
-        """The first match of `pattern`, which `rest` then has no more."""
-        found = pattern.search(self.rest)
-        if found:
-            self.rest = f"{self.rest[: found.start()]}{stand_in}{self.rest[found.end() :]}"
-        return found
+        """The first match of `pattern`, which is removed from `rest`."""
+        match = pattern.search(self.rest)
+        if match:
+            self.rest = f"{self.rest[: match.start()]}{stand_in}{self.rest[match.end() :]}"
+        return match
 
     def _take_numeric_day(self) -> None:
-        if found := self._take(_EAST_ASIAN):
-            era, year, month, day = found.groups()
+        if match := self._take(_EAST_ASIAN):
+            era, year, month, day = match.groups()
             self.days = [(int(year) + (_REIWA if era else 0), int(month), int(day))]
-        elif found := self._take(_YEAR_FIRST):
-            self.days = [(int(found[1]), int(found[3]), int(found[4]))]
-        elif found := next(filter(None, map(self._take, _whole_days())), None):
-            self.days = [(int(found["year"]), int(found["month"]), int(found["day"]))]
-        elif found := self._take(_YEAR_LAST):
-            self.days = self._both_orders(int(found[1]), int(found[3]), int(found[4]), found[2])
-        elif found := self._take(_COMPACT):
-            self.days = [(int(found[1]), int(found[2]), int(found[3]))]
-            if found[4]:
-                self._set_time(int(found[4]), int(found[5]), int(found[6] or 0))
+        elif match := self._take(_YEAR_FIRST):
+            self.days = [(int(match[1]), int(match[3]), int(match[4]))]
+        elif match := next(filter(None, map(self._take, _whole_days())), None):
+            self.days = [(int(match["year"]), int(match["month"]), int(match["day"]))]
+        elif match := self._take(_YEAR_LAST):
+            self.days = self._both_orders(int(match[1]), int(match[3]), int(match[4]), match[2])
+        elif match := self._take(_COMPACT):
+            self.days = [(int(match[1]), int(match[2]), int(match[3]))]
+            if match[4]:
+                self._set_time(int(match[4]), int(match[5]), int(match[6] or 0))
 
     def _both_orders(self, first: int, second: int, year: int, separator: str) -> list[Day]:
-        """Day and month in the order of whoever wrote them: 06.07. is July everywhere, 06/07 is not."""
+        """Day and month in the possible orders: 06.07. is July everywhere, 06/07 is not."""
         day_first, month_first = (year, second, first), (year, first, second)
         if first > 12:
             return [day_first]
@@ -244,8 +244,8 @@ class _Written:
 
     def _take_time(self) -> None:
         for pattern in _clocks():
-            while found := self._take(pattern, _TIME):
-                self._set_time(*_clock(found))
+            while match := self._take(pattern, _TIME):
+                self._set_time(*_clock(match))
             if self.time is not None:
                 break
         self.rest = _BEFORE_TIME.sub(" ", self.rest)
@@ -254,7 +254,7 @@ class _Written:
         if self.time is not None:
             raise _NoDateError("has two times")
         if hours > 24 or minutes > 59 or seconds > 60 or (hours == 24 and (minutes or seconds)):
-            raise _NoDateError("is no time of a day")
+            raise _NoDateError("is not a time of a day")
         micros = int(part[:6].ljust(6, "0")) if part else 0
         self.time = timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=micros)
 
@@ -263,28 +263,28 @@ class _Written:
             if zone_named(area, datetime(2000, 1, 15, 12), self.hints) is not None:
                 self.names.append(area)
                 self.rest = self.rest.replace(area, " ", 1)
-        while found := self._take(_OFFSET):
-            zone = offset_of(found[1], found[2], found[3])
+        while match := self._take(_OFFSET):
+            zone = offset_of(match[1], match[2], match[3])
             if zone is None:
-                raise _NoDateError(f"has the time zone {found[0].strip()}, which is none")
+                raise _NoDateError(f"has the time zone {match[0].strip()}, which does not exist")
             self.offsets.add(zone)
 
     def _zone(self, local: datetime) -> tzinfo:
         zones = [zone_named(name, local, self.hints) for name in self.names]
-        if self.offsets:  # a number says what a name beside it means
+        if self.offsets:  # an offset decides what a name beside it means
             zones = [*self.offsets, *(zone for zone in zones if isinstance(zone, tzinfo))]
-        told = next((zone for zone in zones if isinstance(zone, str)), None)
-        if told or None in zones:
-            raise _NoDateError(f"is no date that can be read: {told or 'its time zone is unknown'}")
-        found = [zone for zone in zones if isinstance(zone, tzinfo)] or [UTC]
-        if len({zone.utcoffset(local) for zone in found}) > 1:
+        doubt = next((zone for zone in zones if isinstance(zone, str)), None)
+        if doubt or None in zones:
+            raise _NoDateError(f"can't be read as a date: {doubt or 'its time zone is unknown'}")
+        known = [zone for zone in zones if isinstance(zone, tzinfo)] or [UTC]
+        if len({zone.utcoffset(local) for zone in known}) > 1:
             raise _NoDateError("has two time zones")
-        return found[0]
+        return known[0]
 
     # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _take_words(self, rest: str) -> None:
-        """Months, days of the week, names of zones; a word that is none of these is one too many."""
+        """Months, days of the week, names of zones; any other word is an error."""
         numbers: list[str] = []
         months: list[tuple[str, frozenset[int]]] = []
         for word in _phrases(rest, self.hints.language):
@@ -296,44 +296,44 @@ class _Written:
             elif month := _month(word, self.hints.language):
                 months.append((word, month))
             elif not self._set_weekday(word) and not _is_filler(word):
-                raise _NoDateError(f"is no date that can be read: {word!r} is no part of a date")
+                raise _NoDateError(f"can't be read as a date: {word!r} is not part of a date")
         self._set_named_day(numbers, months)
 
     def _is_zone(self, word: str) -> bool:
-        """Whether a zone is meant: `pet` is a Friday in Croatia, `PET` is Peru's time."""
+        """Whether a zone is meant: `pet` is Friday in Croatian, `PET` is Peru's time zone."""
         if self.time is None or not is_zone_name(word):
             return word == "Z"
         return word == word.upper() or not weekdays(word, self.hints.language)
 
     def _set_weekday(self, word: str) -> bool:
-        found = weekdays(word, self.hints.language)
-        self.weekdays = (self.weekdays & found if self.weekdays else found) or self.weekdays
-        return bool(found)
+        days = weekdays(word, self.hints.language)
+        self.weekdays = (self.weekdays & days if self.weekdays else days) or self.weekdays
+        return bool(days)
 
     def _take_comments(self, comments: str) -> None:
-        """What stands in brackets behind a time without a zone; behind one with a zone it only repeats it."""
+        """Read the brackets behind a time without a zone; behind one with a zone they only repeat it."""
         self.rest = comments
         self._take_offsets()
         for word in _phrases(self.rest, self.hints.language):
             if is_zone_name(word):
                 self.names.append(word)
             elif not self._set_weekday(word):
-                raise _NoDateError(f"is no date that can be read: {word!r} is no part of a date")
+                raise _NoDateError(f"can't be read as a date: {word!r} is not part of a date")
 
     def _set_named_day(self, numbers: list[str], months: list[tuple[str, frozenset[int]]]) -> None:
         if not numbers and not months:
             return
         if self.days:
-            raise _NoDateError("is no date that can be read: there is more in it than one day")
+            raise _NoDateError("can't be read as a date: it contains more than one day")
         if len(months) > 1 and self._set_weekday(months[0][0]):
             months = months[1:]  # mar, 07 mar 2026: a Tuesday in March
         meant = frozenset(range(1, 13)).intersection(*(numbers_of for _, numbers_of in months)) if months else ()
         if len(numbers) != 2 or not meant:
-            raise _NoDateError("is no date that can be read: it needs a day, a month and a year")
+            raise _NoDateError("can't be read as a date: it needs a day, a month and a year")
         years = [number for number in numbers if len(number) == 4]
         day, year = (numbers[1], numbers[0]) if years[:1] == numbers[:1] else (numbers[0], numbers[1])
         if len(years) > 1 or len(day) > 2 or len(year) not in (2, 4):
-            raise _NoDateError("is no date that can be read: it needs a day, a month and a year")
+            raise _NoDateError("can't be read as a date: it needs a day, a month and a year")
         self.sure_of_year = len(year) == 4
         thai = any("\u0e00" <= char <= "\u0e7f" for word, _ in months for char in word)
         century = 0 if self.sure_of_year else 2_000 if int(year) < _LAST_CENTURY else 1_900
@@ -344,39 +344,39 @@ class _Written:
         self.days = [(full, month, int(day)) for month in meant]
 
     def _day(self) -> Day:
-        """The one day that is meant; the day of the week may tell which."""
+        """The one possible day; the day of the week may decide between several."""
         if not self.days:
-            raise _NoDateError("is no date that can be read")
+            raise _NoDateError("can't be read as a date")
         possible = list(dict.fromkeys(self.days))
         if self.weekdays and (len(possible) > 1 or not self.sure_of_year):
             possible = [day for day in possible if datetime(*day).weekday() in self.weekdays]
         if len(possible) != 1:
-            raise _NoDateError("may be more than one day" if possible else "names a day of the week that it isn't")
+            raise _NoDateError("can be more than one day" if possible else "names a day of the week that does not fit")
         return possible[0]
 
 
 def _normal(written: str) -> str:
-    """`written` with digits, signs and blanks of one kind, on one line.
+    """`written` with uniform digits, signs and blanks, on one line.
 
     Raises:
-        _NoDateError: some digits are raised, lowered or in circles, as footnotes are.
+        _NoDateError: some digits are superscripts, subscripts or circled, as footnotes are.
     """
     if any(char.isdigit() and not char.isdecimal() for char in written):
-        raise _NoDateError("is no date that can be read: it has digits of footnotes")
+        raise _NoDateError("can't be read as a date: it has digits of footnotes")
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", written).translate(_MINUS))
     digits = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in plain)
     split = _DASHED.sub(r"\1 \2 \3", _GO_CLOCK.sub("", " ".join(digits.split())))
-    clear = _COMPACT_TIME.sub(lambda found: " " + ":".join(part for part in found.groups() if part), split)
+    clear = _COMPACT_TIME.sub(lambda match: " " + ":".join(part for part in match.groups() if part), split)
     return _dropped().sub(" ", clear)
 
 
-def _clock(found: re.Match[str]) -> tuple[int, int, int, str]:
-    """Hours, minutes, seconds and their fraction; the hours of the half of the day that stands beside them."""
-    parts = found.groupdict()
+def _clock(match: re.Match[str]) -> tuple[int, int, int, str]:
+    """Hours (in 24), minutes, seconds and their fraction."""
+    parts = match.groupdict()
     hours = int(parts["hour"])
     morning, evening = parts.get("am1") or parts.get("am2"), parts.get("pm1") or parts.get("pm2")
     if (morning and hours > 12) or (evening == "晚上" and hours == 12) or (morning and evening):
-        raise _NoDateError("has a time that is in both halves of the day")
+        raise _NoDateError("has a time in both halves of the day")
     if morning:
         hours %= 12
     elif evening and hours < 12:
@@ -390,14 +390,14 @@ def _filler_words() -> frozenset[str]:
 
 
 def _is_filler(word: str) -> bool:
-    """Whether `word` says nothing. A capital by itself is a military zone, which RFC 2822 tells not to believe."""
+    """Whether `word` has no meaning. A single capital is a military zone, which RFC 2822 says to ignore."""
     return word.casefold().strip(".") in _filler_words() and not (len(word) == 1 and word.isascii() and word.isupper())
 
 
 def _month(word: str, language: str | None) -> frozenset[int]:
-    found = months(word, language)
+    numbers = months(word, language)
     prefix = next((p for p in _prefixes() if word.startswith(p)), "")
-    return found if found or not prefix else months(word.removeprefix(prefix), language)
+    return numbers if numbers or not prefix else months(word.removeprefix(prefix), language)
 
 
 @cache
@@ -425,18 +425,18 @@ _NO_LANGUAGE: Final = Dates()
 
 
 def _language(hints: Hints) -> Dates:
-    """What is special about dates in the language of whoever wrote one."""
+    """The special features of dates in the writer's language."""
     spoken = languages().get(known_as(hints.language or ""))
     return spoken.dates if spoken else _NO_LANGUAGE
 
 
 def _phrases(text: str, language: str | None) -> Iterator[str]:
-    """The words of `text`; two that are the name of a month or a day together are one."""
+    """The words of `text`; two words that together name a month or a day are one phrase."""
     words = _WORD.findall(text)
-    at = 0
-    while at < len(words):
-        pair = " ".join(words[at : at + 2])
-        both = len(words) > at + 1 and not words[at][0].isdigit() and not words[at + 1][0].isdigit()
+    position = 0
+    while position < len(words):
+        pair = " ".join(words[position : position + 2])
+        both = len(words) > position + 1 and not words[position][0].isdigit() and not words[position + 1][0].isdigit()
         together = both and bool(weekdays(pair, language) or months(pair, language))
-        yield pair if together else words[at]
-        at += 2 if together else 1
+        yield pair if together else words[position]
+        position += 2 if together else 1

@@ -1,4 +1,4 @@
-"""From a site to its feeds: those it advertises, else those it links to, else those where feeds usually are."""
+"""From a site to its feeds: the ones it advertises, else the ones it links to, else the usual addresses."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from ingest.fetch import Fetcher
 
 MOST_LINKS: Final = 12
-"""How many links that look like feeds are tried."""
+"""Maximum number of links that look like feeds that are tried."""
 MOST_CANDIDATES: Final = 30
-"""How many of the feeds that a page advertises are tried, the most likely ones first."""
+"""Maximum number of advertised feeds that are tried, the likeliest first."""
 AT_ONCE: Final = 4
-"""Candidates that are asked for at a time; the pace of each host holds besides."""
+"""Candidates that are requested at the same time; the pace of each host applies too."""
 _LESS_LIKELY: Final = re.compile(r"comment|/replies|[?&/](?:s|q|search)[=/]|/(?:tag|author|user)s?/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFeed:
-    """A feed that was found, fetched and read."""
+    """A feed that was fetched and parsed."""
 
     url: str
     title: str
@@ -42,19 +42,20 @@ class FoundFeed:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found at an address."""
+    """The result of looking for feeds at an address."""
 
     feeds: tuple[FoundFeed, ...] = ()
     failure: str | None = None
-    """Why the address itself could not be read, where that is so."""
+    """Why the address itself could not be read, if it could not."""
     cut: str | None = None
-    """How many addresses that the page names were not tried, where that is so."""
+    """How many of the page's addresses were not tried, if any."""
 
 
 def likeliest(candidates: Sequence[str], most: int) -> tuple[tuple[str, ...], str | None]:
-    """At most `most` of the candidates, and a sentence where that is not all of them. Pure.
+    """At most `most` of the candidates, and a sentence if some are left out. Pure.
 
-    Feeds of comments and of searches come last; else the page's own order holds, in which the main feed comes first.
+    Feeds of comments and of searches come last. Otherwise the page's own order applies, in which the main feed is
+    first.
     """
     ordered = sorted(candidates, key=lambda url: bool(_LESS_LIKELY.search(url)))
     left = len(ordered) - most
@@ -63,9 +64,9 @@ def likeliest(candidates: Sequence[str], most: int) -> tuple[tuple[str, ...], st
 
 
 async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
-    """The feeds of the site at `url`, each fetched and read; `url` itself, if it is one. Without any where none is.
+    """The feeds of the site at `url`, each fetched and parsed, or `url` itself if it is a feed; none if there is none.
 
-    Of what a page names, `MOST_CANDIDATES` advertised feeds are tried, else `MOST_LINKS` links; `cut` tells of others.
+    It tries at most `MOST_CANDIDATES` advertised feeds, else at most `MOST_LINKS` links; `cut` says if there were more.
     """
     outcome = await fetcher.fetch(Request(url))
     cuts: list[str] = []
@@ -79,18 +80,19 @@ async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
         for candidates, most in ((parsed.feeds, MOST_CANDIDATES), (links, MOST_LINKS)):
             tried, cut = likeliest(candidates, most)
             cuts += [cut] if cut else []
-            if found := await _those_that_are(fetcher, tried, now):
-                return Discovery(found, cut=cut)
+            feeds = await _feeds_among(fetcher, tried, now)
+            if feeds:
+                return Discovery(feeds, cut=cut)
     failure = outcome.reason if isinstance(outcome, FetchFailed) else None
-    if isinstance(outcome, FetchFailed) and outcome.status is None:  # who does not answer has no feeds elsewhere
+    if isinstance(outcome, FetchFailed) and outcome.status is None:  # a host that does not answer has no feeds
         return Discovery(failure=failure)
     home = read_address(url).origin
-    found = await _those_that_are(fetcher, [home + path for path in registry.usual_paths()], now)
-    return Discovery(found, failure, "; ".join(cuts) or None)
+    feeds = await _feeds_among(fetcher, [home + path for path in registry.usual_paths()], now)
+    return Discovery(feeds, failure, "; ".join(cuts) or None)
 
 
 def _linked_in_time(page: bytes, url: str) -> tuple[tuple[str, ...], str | None]:
-    """What `page` links to, and a sentence where it could not be read; one that may take long is read by a worker."""
+    """The links of `page`, and a sentence if it could not be read; a worker reads a page that may take long."""
     if bounds.is_harmless(page):
         return linked(page, url, registry.FORMATS), None
     from ingest.workers import OverBudgetError, confined
@@ -98,24 +100,24 @@ def _linked_in_time(page: bytes, url: str) -> tuple[tuple[str, ...], str | None]
     try:
         return confined(bounds.PAGE_S, linked, page, url, registry.FORMATS), None
     except OverBudgetError as error:
-        return (), f"its links were not looked at: reading it {error}"
+        return (), f"its links were not read: reading it {error}"
 
 
-async def _those_that_are(fetcher: Fetcher, candidates: Sequence[str], now: datetime) -> tuple[FoundFeed, ...]:
-    """Those of the candidates that are feeds, one a final address and content, in their order."""
+async def _feeds_among(fetcher: Fetcher, candidates: Sequence[str], now: datetime) -> tuple[FoundFeed, ...]:
+    """Those of the candidates that are feeds, in order; one for each final address and content."""
     room = asyncio.Semaphore(AT_ONCE)
     tried = await asyncio.gather(*(_tried(fetcher, candidate, now, room) for candidate in candidates))
-    found: dict[str, FoundFeed] = {}
-    for one in tried:
-        if one:
-            found.setdefault(*one)
-    return tuple(found.values())
+    feeds: dict[str, FoundFeed] = {}
+    for content_and_feed in tried:
+        if content_and_feed:
+            feeds.setdefault(*content_and_feed)
+    return tuple(feeds.values())
 
 
 async def _tried(
     fetcher: Fetcher, candidate: str, now: datetime, room: asyncio.Semaphore
 ) -> tuple[str, FoundFeed] | None:
-    """The hash of its content, and the feed; None where it is none."""
+    """The hash of its content, and the feed; None if it is not a feed."""
     async with room:
         outcome = await fetcher.fetch(Request(candidate))
         if not isinstance(outcome, Fetched):

@@ -1,7 +1,7 @@
-"""A page's bytes as text, by the label that its server or its head gives, read as browsers read labels.
+"""Decodes a page by the label in its header or its head, which is read as browsers read it.
 
-By the WHATWG's list `iso-8859-1` means windows-1252 and `iso-8859-9` windows-1254 (https://encoding.spec.whatwg.org):
-publishers who write these labels send the quotation marks of Windows, which ISO 8859 doesn't have.
+In the WHATWG's list `iso-8859-1` means windows-1252 and `iso-8859-9` windows-1254 (https://encoding.spec.whatwg.org):
+publishers with these labels send the quotation marks of Windows, which ISO 8859 does not have.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _MORE_LABELS: Final = {
     "x-mac-roman": "mac-roman",
     "x-gbk": "gb18030",
 }
-"""Of the WHATWG's list, not in w3lib's."""
+"""Labels of the WHATWG's list that w3lib lacks."""
 _NO_ENCODINGS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
-"""Python's codecs that no server means: they read escapes in the page's own words, or refuse everything."""
+"""Python codecs that no server means: they interpret escapes in the page's text, or refuse everything."""
 _WINDOWS: Final = {
     "iso8859-2": "cp1250",
     "iso8859-4": "cp1257",
@@ -34,33 +34,33 @@ _WINDOWS: Final = {
     "iso8859-13": "cp1257",
     "iso8859-15": "cp1252",
 }
-"""What Windows writes for the same languages: 0x80 to 0x9F are letters and marks in it, in ISO 8859 nothing."""
+"""The Windows encodings for the same languages. In them 0x80 to 0x9F are letters and marks; in ISO 8859, nothing."""
 _MARKS: Final = re.compile(r"[\x80-\x9f]")
 _TELLING: Final = {
     "iso8859-2": re.compile(rb"[\x8a\x8c-\x8f\x9a\x9c-\x9f]"),
     "iso8859-4": re.compile(rb"[\x80-\x9f]"),
     "iso8859-7": re.compile(rb"(?<![\xb8-\xfe])\xa2[\xe1-\xfe]"),
 }
-"""Bytes that only a text of Windows has: letters where ISO 8859 has none (Š Ś Ť Ž Ź) or a quotation mark (Ά), and all
-its marks where hardly a letter is the same."""
+"""Bytes that occur only in Windows text: letters where ISO 8859 has none (Š Ś Ť Ž Ź) or a quotation mark (Ά), and all
+marks of an encoding that shares hardly a letter with it."""
 _LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
 HEAD_BYTES: Final = 4_096
-"""In so many bytes of its beginning a page names its encoding."""
+"""Number of bytes at the beginning of a page in which its encoding is looked for."""
 _BEYOND_ASCII: Final = bytes(range(0x80, 0x100))
 BROKEN_SHARE: Final = 0.001
-"""Of a page's characters: so many may be broken where it says that it is UTF-8."""
+"""Maximum share of broken characters in a page that says it is UTF-8."""
 
 
 def charset_of(content_type: str | None) -> str | None:
-    """The label that a Content-Type gives, as it is written; None where it gives none."""
-    found = _CHARSET.search(content_type or "")
-    return found[1] if found else None
+    """The label in a Content-Type, as written; None if there is none."""
+    match = _CHARSET.search(content_type or "")
+    return match[1] if match else None
 
 
 def mostly_utf8(body: bytes) -> bytes | None:
-    """`body` if it is UTF-8, with U+FFFD for a few characters that are broken; None where it is something else.
+    """`body` if it is UTF-8, with U+FFFD for a few broken characters; None if it is another encoding.
 
-    Few are a quarter of those that are whole: in no other encoding do so many bytes stand as UTF-8 has them.
+    A few are at most a quarter of the valid ones: no other encoding contains so many valid UTF-8 sequences.
     """
     try:
         body.decode()
@@ -73,9 +73,10 @@ def mostly_utf8(body: bytes) -> bytes | None:
 
 
 def decoded(body: bytes, content_type: str | None) -> bytes | str:
-    """The page as text; as it is, for the parser to guess, where no label is given or none can be right."""
-    if (found := _as_unicode(body)) is not None:
-        return found
+    """The page as text; unchanged, for the parser to guess, if no label is given or none can be right."""
+    unicode_text = _as_unicode(body)
+    if unicode_text is not None:
+        return unicode_text
     for codec in _labels(body, content_type):
         text = _read(body, codec)
         if text is not None:
@@ -84,7 +85,7 @@ def decoded(body: bytes, content_type: str | None) -> bytes | str:
 
 
 def _as_unicode(body: bytes) -> str | None:
-    """Text that says by its bytes that it is Unicode: no other encoding makes valid UTF-8 by chance."""
+    """The text, if its bytes prove that it is Unicode: no other encoding is valid UTF-8 by chance."""
     if body.startswith(codecs.BOM_UTF8):
         return body.decode("utf-8-sig", "replace")
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -98,10 +99,10 @@ def _as_unicode(body: bytes) -> str | None:
 
 
 def _labels(body: bytes, content_type: str | None) -> Iterator[str]:
-    """The server's label, then the page's, as Python's codecs."""
+    """The server's label, then the page's, as Python codecs."""
     from w3lib.encoding import html_body_declared_encoding, resolve_encoding
 
-    stated = _CHARSET.search(body[:HEAD_BYTES].decode("latin-1"))  # w3lib passes over labels that it doesn't know
+    stated = _CHARSET.search(body[:HEAD_BYTES].decode("latin-1"))  # w3lib skips labels that it does not know
     inside = html_body_declared_encoding(body) or (stated[1] if stated else None)
     for label in (charset_of(content_type), inside):
         codec = _MORE_LABELS.get(label.lower()) or resolve_encoding(label) if label else None
@@ -110,7 +111,7 @@ def _labels(body: bytes, content_type: str | None) -> Iterator[str]:
 
 
 def _read(body: bytes, codec: str) -> str | None:
-    """`body` read by `codec`; None where the label can't be right."""
+    """`body` decoded by `codec`; None if the label can't be right."""
     if codec == "utf-8":
         text = body.decode(codec, "replace")
         return text if text.count("\ufffd") <= BROKEN_SHARE * len(text) else None
@@ -130,5 +131,5 @@ def _read(body: bytes, codec: str) -> str | None:
 
 
 def _oddity(text: str) -> int:
-    """How many words of `text` are written as no word is: with a capital behind a small letter."""
+    """Number of words in `text` that have a capital after a small letter, as no word has."""
     return sum(1 for word in _LETTERS.findall(text) if word[1:] != word[1:].lower() and word != word.upper())

@@ -1,8 +1,8 @@
-"""An article page to its title, text, authors, date and the rest.
+"""From an article page to its title, text, authors, date and the rest.
 
-`trafilatura` finds the text. Around it: the tree is pruned of what no article is (`boilerplate.prune`), paragraphs that
-it passed over are put back (`boilerplate.complete`), what the page says of itself in JSON-LD is weighed against it
-(`structured`), and walls in the article's place are recognised (`walls`).
+`trafilatura` extracts the text. Before that, the tree is pruned of what is not the article (`boilerplate.prune`). After
+it, missed paragraphs are added (`boilerplate.complete`), the page's JSON-LD is weighed against it (`structured`), and
+walls in place of the article are recognised (`walls`).
 """
 
 from __future__ import annotations
@@ -30,39 +30,39 @@ if TYPE_CHECKING:
     from lxml import etree
 
 for _library in ("trafilatura", "htmldate"):
-    # They log each page that gives no text; here that is a value, with its reason.
+    # They log each page without text; here that is a value with its reason.
     logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 MAX_BYTES: Final = 5_000_000
-"""No article page is longer; beyond it a page is refused unread."""
+"""Maximum size of an article page; a larger page is refused unread."""
 MAX_DEPTH: Final = 256
-"""How deep libxml2 reads elements in each other; what lies deeper it leaves out."""
+"""How deep libxml2 reads nested elements; it drops what lies deeper."""
 RULES_VERSION: Final = 3
-"""Of the rules here; another version may read another text from the same page."""
+"""Version of the rules here; another version may extract another text from the same page."""
 _TAG_BYTES: Final = re.compile(rb"<[A-Za-z]")
 _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
 _JOINERS: Final = "\u200c\u200d"
 _STAND_INS: Final = "\U00013000\U00013001"
-"""Two letters that no news is written in: trafilatura drops the joiners, without which Persian words are others."""
+"""Two letters that no news is written in. trafilatura drops the joiners, without which Persian words change."""
 DATED_ELEMENTS: Final = 30
-"""So many elements below the heading are looked at for the article's date."""
+"""Maximum number of elements below the heading in which the article's date is looked for."""
 SCRIPT_CHARS: Final = 2_000
-"""Of a script: so far from its beginning a blocker's names itself."""
+"""Maximum characters of a script that are searched for the name of a blocker."""
 LITERAL_CHARS: Final = 400
-"""A string in a script that holds an article is no shorter."""
+"""Minimum length of a string in a script that may hold an article."""
 
 
 def extractor_version() -> str:
-    """Name and version of what extracts, for an article's provenance."""
+    """Name and version of the extractor, for an article's provenance."""
     from importlib.metadata import version
 
     return f"trafilatura {version('trafilatura')} + newswatch rules {RULES_VERSION}"
 
 
 def extract(body: bytes | str, *, url: str, content_type: str | None = None, now: datetime) -> Extracted:
-    """What the page in `body`, served from `url`, says; `status` and `problems` tell what it doesn't. Never raises.
+    """The content of the page in `body`, served from `url`; `status` and `problems` say what is missing. Never raises.
 
-    A page that might take long is read by a worker, which is killed after `bounds.PAGE_S`.
+    A page that may take long is read by a worker, which is killed after `bounds.PAGE_S`.
     """
     if len(body) > MAX_BYTES:
         return _failed(f"the page has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
@@ -83,10 +83,10 @@ def extract(body: bytes | str, *, url: str, content_type: str | None = None, now
 
 
 def read_page(body: bytes | str, url: str, content_type: str | None, now: datetime) -> Extracted:
-    """The same of a page that is not packed, here and now, however long it takes.
+    """Like `extract`, for an unpacked page, in this process and without a time limit.
 
     Raises:
-        MemoryError: there was not enough.
+        MemoryError: there was not enough memory.
     """
     try:
         page = body if isinstance(body, str) else decoded(body, content_type)
@@ -98,7 +98,7 @@ def read_page(body: bytes | str, url: str, content_type: str | None, now: dateti
 
 
 def _tags(body: bytes | str) -> int:
-    """How many start tags there are, at most one too many; those in scripts count too."""
+    """The number of start tags, counted to at most one above the limit; those in scripts count too."""
     tags = _TAG_BYTES.finditer(body) if isinstance(body, bytes) else _TAG_TEXT.finditer(body)
     return sum(1 for _ in islice(tags, bounds.MAX_TAGS + 1))
 
@@ -112,7 +112,7 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
 
     tree = trafilatura.load_html(body)
     if tree is None:
-        return Extracted("", "", status="empty", problems=("it is no page of text",))
+        return Extracted("", "", status="empty", problems=("it is not a text page",))
     problems: list[str] = []
     if _depth(tree) >= MAX_DEPTH:
         problems.append(f"elements are nested {MAX_DEPTH} deep: what lies deeper was not read")
@@ -126,15 +126,15 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     published = _published(facts.published or _dated_line(tree, title, hints), now, hints, problems)
     shown, buttons = boilerplate.lines_of(tree), [boilerplate.visible_text(each) for each in tree.iter("button")]
     scripts = [f"{script.get('src') or ''} {script.text or ''}"[:SCRIPT_CHARS] for script in tree.iter("script")]
-    found = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
+    article_text = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
     everything = "\n".join([*shown, *buttons])
-    page = walls.Shown((title, facts.document_title), found, everything, tuple(scripts))
+    page = walls.Shown((title, facts.document_title), article_text, everything, tuple(scripts))
     status, why = walls.verdict(page, free=facts.free, words=facts.word_count)
     if walls.is_wall_text(page):
-        found = ""
+        article_text = ""
     return Extracted(
         title=text.one_line(title),
-        text=walls.without_gate(found) if status == "paywall" else found,
+        text=walls.without_gate(article_text) if status == "paywall" else article_text,
         authors=tuple(facts.authors),
         published=published,
         language=head.language,
@@ -159,7 +159,7 @@ def _depth(tree: etree._Element) -> int:
 
 
 def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], shown: list[str]) -> str:
-    """The article's text: as extracted from `tree` (which is pruned by it), or what JSON-LD or scripts hold of it."""
+    """The article's text: as extracted from `tree`, which this prunes, or as JSON-LD or scripts contain it."""
     import trafilatura
 
     scripts = [script.text or "" for script in tree.iter("script")]
@@ -170,16 +170,16 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
     document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
     raw = text.tidy((document.text if document else "") or "")
     raw = raw.translate(str.maketrans(_STAND_INS, _JOINERS)) if kept else raw
-    found = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
-    if len(found) < 0.5 * len(facts.article_body):
-        found = facts.article_body
-    if len(found) < walls.SHELL_CHARS:
-        found = max(found, _from_scripts(scripts), key=len)
-    return boilerplate.with_standfirst(found, facts.descriptions, shown) if found else ""
+    article_text = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
+    if len(article_text) < 0.5 * len(facts.article_body):
+        article_text = facts.article_body
+    if len(article_text) < walls.SHELL_CHARS:
+        article_text = max(article_text, _from_scripts(scripts), key=len)
+    return boilerplate.with_standfirst(article_text, facts.descriptions, shown) if article_text else ""
 
 
 def _with_stand_ins(tree: etree._Element) -> bool:
-    """Whether the joiners in `tree` have been replaced, in place, by letters that stay."""
+    """Replace the joiners in `tree`, in place, by letters that trafilatura keeps; whether there were any."""
     whole = "".join(map(str, tree.itertext()))
     if not any(joiner in whole for joiner in _JOINERS) or any(letter in whole for letter in _STAND_INS):
         return False
@@ -192,22 +192,22 @@ def _with_stand_ins(tree: etree._Element) -> bool:
 
 
 def _from_scripts(scripts: Iterable[str]) -> str:
-    """The longest piece of HTML that the page's scripts hold: pages built in the browser carry their article so."""
+    """The longest piece of HTML in the page's scripts: pages that are built in the browser carry their article so."""
     pieces = (literal for script in scripts for literal in _literals(script))
     markup = max((_unquoted(piece) for piece in pieces), key=lambda piece: piece.count("<p"), default="")
     return text.from_markup(markup) if markup.count("<p") >= 2 else ""
 
 
 def _literals(script: str) -> Iterator[str]:
-    """What stands between two neighbouring quotation marks, with them, and is long enough; in one pass."""
-    # Escapes are blanked out first, at their length, so that only quotation marks that are none of a text are left.
+    """The strings in the script that are long enough, with their quotation marks; found in one pass."""
+    # Escapes are replaced by blanks of the same length, so that only real quotation marks are left.
     plain = script.replace("\\\\", "  ").replace('\\"', "  ")
-    at = 0
+    start = 0
     for number, piece in enumerate(plain.split('"')):
-        end = at + len(piece)
+        end = start + len(piece)
         if number and len(piece) >= LITERAL_CHARS and end < len(plain):
-            yield script[at - 1 : end + 1]
-        at = end + 1
+            yield script[start - 1 : end + 1]
+        start = end + 1
 
 
 def _unquoted(literal: str) -> str:
@@ -241,24 +241,24 @@ class _Head:
 
 
 def _fill_up(facts: PageFacts, tree: etree._Element, url: str) -> None:
-    """Asks trafilatura, which looks into the page itself, for the date and the authors that the head doesn't give."""
+    """Add the date and authors that the head lacks, from trafilatura's search of the page."""
     if facts.published and facts.authors:
         return
     from trafilatura.metadata import extract_metadata
 
-    # An extensive search takes a day that the article tells of, or the year of the copyright, for its own.
+    # An extensive search would take a day in the article, or the copyright year, for its date.
     wanted: dict[str, Any] = {"original_date": True, "extensive_search": False, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
-    found = extract_metadata(tree, default_url=url, date_config=wanted, extensive=True)
-    if found.date and not facts.published:  # it would read a stated date that `dates` finds unsure
-        facts.published.append(found.date)
-    if not facts.authors and found.author:
-        facts.authors = list(dict.fromkeys(name for each in found.author.split(";") for name in names_in(each)))
+    metadata = extract_metadata(tree, default_url=url, date_config=wanted, extensive=True)
+    if metadata.date and not facts.published:  # trafilatura would accept stated dates that `dates` finds unsure
+        facts.published.append(metadata.date)
+    if not facts.authors and metadata.author:
+        facts.authors = list(dict.fromkeys(name for each in metadata.author.split(";") for name in names_in(each)))
 
 
 def _dated_line(tree: etree._Element, title: str, hints: Hints) -> list[str]:
-    """The line between the heading and the article's first paragraph that is a date and nothing else; or none.
+    """The line between the heading and the first paragraph that is only a date, if any.
 
-    What stands above the heading may be today's date.
+    A date above the heading may be today's.
     """
     wanted = boilerplate.key(title)
     seen = False
@@ -277,7 +277,7 @@ def _dated_line(tree: etree._Element, title: str, hints: Hints) -> list[str]:
 
 
 def _published(written: Iterable[str], now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
-    """The first of the dates that can be read and is plausible; what is passed over is noted."""
+    """The first of the dates that can be read and is plausible; rejected ones are noted in `problems`."""
     for each in dict.fromkeys(map(str.strip, written)):
         when = dates.read(each, hints)
         if isinstance(when, str):

@@ -1,4 +1,4 @@
-"""An article page, read."""
+"""The content of an article page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newswatch.article import TextStatus
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What an article page says."""
+    """The content of an article page."""
 
     title: str
     text: str

@@ -1,7 +1,7 @@
-"""Changing `feeds.yaml` as a careful editor would: feeds come and go, every comment and every other line stays.
+"""Changes `feeds.yaml` as a careful editor would: adds and removes feeds, and keeps every comment and other line.
 
-The file is edited as text, at the places that its YAML nodes name; a YAML library that writes would lay it out anew.
-What comes out is read and checked before it takes the file's place, in one step.
+The file is edited as text, at the positions of its YAML nodes, because a YAML library would reformat it. The result is
+read and checked before it replaces the file, in one step.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _ORDER = ("id", "title", "url", "site", "country", "language", "topics", "kind",
 
 
 def add_feeds(path: Path, specs: Iterable[FeedSpec]) -> tuple[Feed, ...]:
-    """Append the feeds to the file at `path`, but for those whose URL or id it has already; which were added.
+    """Append the feeds to the file at `path`, except those whose URL or id it already has; returns the added ones.
 
     Raises:
-        ConfigError: the file is wrong, or no list in block style; it was not changed.
+        ConfigError: the file is wrong, or its list is not in block style; it was not changed.
     """
     present = load_feeds(path)
     known = {article_id(feed.url) for feed in present} | {feed.id for feed in present}
@@ -42,24 +42,25 @@ def add_feeds(path: Path, specs: Iterable[FeedSpec]) -> tuple[Feed, ...]:
 
 
 def remove_feeds(path: Path, ids: Iterable[str]) -> tuple[Feed, ...]:
-    """Strike the feeds of these ids from the file at `path`; which were struck.
+    """Remove the feeds with these ids from the file at `path`; returns the removed ones.
 
     Raises:
-        ConfigError: the file is wrong, no list in block style, or would have no feed left; it was not changed.
+        ConfigError: the file is wrong, its list is not in block style, or it would have no feed left; it was not
+        changed.
     """
     unwanted = set(ids)
     feeds = load_feeds(path)
-    places = [at for at, feed in enumerate(feeds) if feed.id in unwanted]
+    places = [number for number, feed in enumerate(feeds) if feed.id in unwanted]
     if places:
-        _edit(path, lambda lines, items: _without(lines, [items[at] for at in places]))
-    return tuple(feeds[at] for at in places)
+        _edit(path, lambda lines, items: _without(lines, [items[number] for number in places]))
+    return tuple(feeds[number] for number in places)
 
 
 def written(spec: FeedSpec, indent: int) -> list[str]:
-    """The lines of the list's item for `spec`, without what is the default."""
+    """The lines of the list item for `spec`, without default values."""
     stated = spec.model_dump(exclude_defaults=True)
     lines = [_line(name, stated[name]) for name in _ORDER if name in stated]
-    return [f"{' ' * indent}{'- ' if at == 0 else '  '}{line}\n" for at, line in enumerate(lines)]
+    return [f"{' ' * indent}{'- ' if number == 0 else '  '}{line}\n" for number, line in enumerate(lines)]
 
 
 def _line(name: str, value: Any) -> str:
@@ -78,7 +79,7 @@ def _edit(path: Path, change: Callable[[list[str], Sequence[yaml.CollectionNode]
             load_feeds(draft)
             shutil.copymode(path, draft)
     except ConfigError as error:
-        raise ConfigError(path, None, f"was not changed, as it would be wrong then: {error}") from error
+        raise ConfigError(path, None, f"was not changed, because the result would be wrong: {error}") from error
 
 
 def _items(path: Path, text: str) -> Sequence[yaml.CollectionNode]:
@@ -87,7 +88,7 @@ def _items(path: Path, text: str) -> Sequence[yaml.CollectionNode]:
     listed = next(value for key, value in root.value if key.value == "feeds")
     if listed.flow_style:
         line = listed.start_mark.line + 1
-        raise ConfigError(path, line, "the list stands in brackets: write one feed per dash, so that it can be edited")
+        raise ConfigError(path, line, "the list is in brackets: write one feed per dash, so that it can be edited")
     items: list[yaml.CollectionNode] = listed.value
     return items
 
@@ -103,21 +104,21 @@ def _with_appended(lines: list[str], items: Sequence[yaml.CollectionNode], specs
 
 
 def _without(lines: list[str], items: Iterable[yaml.CollectionNode]) -> list[str]:
-    struck = {at for item in items for at in range(_first_line(lines, item), _end_line(lines, item))}
-    return [line for at, line in enumerate(lines) if at not in struck]
+    removed = {number for item in items for number in range(_first_line(lines, item), _end_line(lines, item))}
+    return [line for number, line in enumerate(lines) if number not in removed]
 
 
 def _first_line(lines: list[str], item: yaml.Node) -> int:
-    """The line of the item's dash, which may stand above its first key."""
-    at = int(item.start_mark.line)
-    while not lines[at].lstrip().startswith("-"):
-        at -= 1
-    return at
+    """The line of the item's dash, which may be above its first key."""
+    number = int(item.start_mark.line)
+    while not lines[number].lstrip().startswith("-"):
+        number -= 1
+    return number
 
 
 def _end_line(lines: list[str], item: yaml.CollectionNode) -> int:
-    """The line after the item; blank lines and comments that follow are the next one's."""
-    mark = item.end_mark  # in block style, it stands where the next item begins
+    """The line after the item; blank lines and comments after it belong to the next item."""
+    mark = item.end_mark  # in block style, the start of the next item
     ends_there = mark.line < len(lines) and (item.flow_style or not lines[mark.line][mark.column :].strip())
     end = min(len(lines), mark.line + (1 if ends_there and mark.column else 0))
     while end > item.start_mark.line + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):

@@ -28,18 +28,18 @@ Kind = Literal[
     "think tank",
     "ngo",
 ]
-"""What an outlet is: an international body; a ministry or government; armed forces; an agency or authority; a court or
+"""Kinds of outlets: an international body; a ministry or government; armed forces; an agency or authority; a court or
 prosecutor; a parliament; a newspaper or news site; a broadcaster; a news agency; trade and specialist press; a research
 institute; a non-governmental organisation."""
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
 def _is_url(url: str) -> str:
-    """An address as its user wrote it. Browsers drop a line break from a link; in a list it is a slip, and is told."""
+    """An address as its user wrote it. Browsers drop a line break from a link; in the list it is an error."""
     given = url.strip()
     read_address(given)
     if not given.isprintable():
-        raise ValueError(f"{shown(given)} holds a line break, or another character that can't be seen")
+        raise ValueError(f"{shown(given)} contains a line break or another invisible character")
     return given
 
 
@@ -65,13 +65,13 @@ class FeedSpec(BaseModel):
     enabled: bool = True
 
     def feed(self) -> Feed:
-        """This item as a `Feed`; without an `id` of its own its id is made of its URL."""
+        """This item as a `Feed`; without an `id`, its id is derived from its URL."""
         return Feed(**{**self.model_dump(), "id": self.id or feed_id(self.url)})
 
 
 def _not_empty(feeds: tuple[FeedSpec, ...]) -> tuple[FeedSpec, ...]:
     if not feeds:
-        raise ValueError("there is no feed in the list")
+        raise ValueError("the list contains no feed")
     return feeds
 
 
@@ -84,15 +84,15 @@ class FeedList(BaseModel):
 
 
 def feed_id(url: str) -> str:
-    """The id of a feed that was given none: 16 hex digits of its canonical URL's hash."""
+    """The id of a feed without a stated one: 16 hex digits of its canonical URL's hash."""
     return article_id(url)[:16]
 
 
 def load_feeds(path: Path) -> tuple[Feed, ...]:
-    """The feeds listed in the file at `path`, in its order, disabled ones too.
+    """The feeds in the file at `path`, in its order, including disabled ones.
 
     Raises:
-        ConfigError: the file can't be read, breaks the schema, or gives a URL or an id twice; it names the line.
+        ConfigError: the file can't be read, breaks the schema, or contains a URL or an id twice; it names the line.
     """
     feeds = tuple(spec.feed() for spec in config.load(path, FeedList).feeds)
     _refuse_duplicates(path, feeds, "URL", lambda feed: article_id(feed.url))
@@ -106,8 +106,8 @@ def _refuse_duplicates(path: Path, feeds: Iterable[Feed], what: str, key: Callab
         first = seen.setdefault(key(feed), index)
         if first != index:
             here, there = _line(path, index), _line(path, first)
-            told = feed.url if what == "URL" else feed.id
-            raise ConfigError(path, here, f"line {here}: the {what} {told} stands already in line {there}")
+            value = feed.url if what == "URL" else feed.id
+            raise ConfigError(path, here, f"line {here}: the {what} {value} is already in line {there}")
 
 
 def _line(path: Path, index: int) -> int:

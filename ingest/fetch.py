@@ -1,6 +1,6 @@
-"""The one module that speaks HTTP: a URL in, a `FetchResult` out, never an exception.
+"""The only module that speaks HTTP: a URL in, a `FetchResult` out, never an exception.
 
-Every hop of a redirect is a request of its own here: each passes the address guard, the host's pace and the caps.
+Each hop of a redirect is a separate request, which passes the address guard, the host's pace and the caps.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ log = logging.getLogger(__name__)
 
 MAX_HOPS: Final = 10
 SLOW_ROBOTS: Final = 20_000
-"""Bytes of a robots.txt beyond which it is read in a thread: half a megabyte of rules takes half a second."""
+"""Minimum bytes of a robots.txt that is read in a thread: half a megabyte of rules takes half a second."""
 MAX_CRAWL_DELAY_S: Final = 10.0
-"""A longer Crawl-delay would keep a batch beyond its lease; the standard (RFC 9309) doesn't know the rule at all."""
+"""A longer Crawl-delay would keep a batch beyond its lease; the standard (RFC 9309) does not have the rule."""
 ACCEPT_PAGE: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 ACCEPT_ROBOTS: Final = "text/plain, */*;q=0.1"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _WITHOUT_BODY: Final = frozenset({204, 205})
-"""Successes that bring no document (RFC 9110, 15.3.5): of a feed or a page, nothing to be read."""
+"""Success codes without a document (RFC 9110, 15.3.5), so there is nothing to parse."""
 
 
 def user_agent(contact: str) -> str:
-    """The User-Agent: who we are and where to complain."""
+    """The User-Agent: our name and where to complain."""
     return f"newswatch/{newswatch.__version__} (feed reader; +{contact})"
 
 
 class Fetcher:
-    """Fetches politely; one per batch, as an async context manager.
+    """Fetches politely; one per batch, used as an async context manager.
 
-    At most `fetch_host_concurrency` requests at once to a host, `fetch_host_delay_s` between two, `fetch_concurrency`
-    in all; a host that answered with Retry-After is left alone until then.
+    It makes at most `fetch_host_concurrency` simultaneous requests to a host, with `fetch_host_delay_s` between two,
+    and at most `fetch_concurrency` in total. It leaves a host that answered with Retry-After alone until then.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -85,8 +85,8 @@ class Fetcher:
                 sock_connect=settings.fetch_connect_timeout_s, sock_read=settings.fetch_read_timeout_s
             ),
             max_line_size=MAX_FIELD + 10,
-            max_field_size=MAX_FIELD + 10,  # of what is longer, mending leaves nothing
-            max_headers=MAX_FIELDS + 10,  # the status line, and the framing that mending adds
+            max_field_size=MAX_FIELD + 10,  # longer fields have been removed by mending
+            max_headers=MAX_FIELDS + 10,  # plus the status line, and the framing that mending adds
             auto_decompress=False,
         )
         return self
@@ -100,11 +100,11 @@ class Fetcher:
             await self._session.close()
 
     async def fetch(self, request: Request) -> FetchResult:
-        """What became of `request`; a value whatever a server, a network or a URL does."""
+        """The result of `request`; a value, whatever the server, the network or the URL does."""
         return await self._fetch(request, registry.accept())
 
     async def fetch_page(self, url: str) -> FetchResult:
-        """The article page at `url`, if its host's robots.txt lets us (RFC 9309); a refusal is a value too."""
+        """The article page at `url`, if its host's robots.txt allows it (RFC 9309); a refusal is a value too."""
         try:
             address = read_address(url)
             rules = await self._rules(address)
@@ -113,15 +113,15 @@ class Fetcher:
             why = await _matched(rules, address.url)
         except AddressError as error:
             return self._failed(url, FailureKind.REFUSED, str(error))
-        except Exception as error:  # a page that can't be asked for costs itself
-            log.exception("the robots.txt for %s could not be asked", shown(url))
-            return self._failed(url, FailureKind.TRANSIENT, f"robots.txt for {shown(url)}: {_told(error)}")
+        except Exception as error:  # a page that can't be requested costs only itself
+            log.exception("the robots.txt for %s could not be checked", shown(url))
+            return self._failed(url, FailureKind.TRANSIENT, f"robots.txt for {shown(url)}: {_reason(error)}")
         if why:
             return self._failed(url, FailureKind.REFUSED, f"robots.txt of {address.host} {why}")
         return await self._fetch(Request(url), ACCEPT_PAGE)
 
     async def answers(self, url: str) -> bool:
-        """Whether the host of `url` answers anything just now; asked for its robots.txt, which nobody minds."""
+        """Whether the host of `url` answers at all now; tested with its robots.txt, which any robot may fetch."""
         try:
             robots = _robots_txt(read_address(url))
         except AddressError:
@@ -132,7 +132,7 @@ class Fetcher:
     # ── robots.txt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _rules(self, address: Address) -> Rules | None:
-        """The rules of the host of an address, fetched once; None: unreachable, so nothing may be fetched."""
+        """The rules of the address's host, fetched once; None if unreachable: nothing may be fetched then."""
         if address.origin not in self._robots:
             self._robots[address.origin] = asyncio.create_task(self._load_rules(address))
         return await asyncio.shield(self._robots[address.origin])
@@ -155,7 +155,7 @@ class Fetcher:
     # ── one request and its redirects ────────────────────────────────────────────────────────────────────────────────
 
     async def _fetch(self, request: Request, accept: str, *, cut_at: int | None = None) -> FetchResult:
-        """`cut_at`: bytes after which no more of the body is read, and one more to tell; without, it is refused."""
+        """`cut_at`: read only so many bytes of the body, and one more to detect the cut; None: refuse a larger one."""
         chase = _Chase(request, accept, cut_at)
         try:
             chase.url = read_address(request.url).url
@@ -176,20 +176,22 @@ class Fetcher:
         except UnreadableAnswerError as error:
             return self._unreadable(chase, f"{chase.host} {error}")
         except aiohttp.ClientResponseError as error:  # the status in it is aiohttp's own
-            return self._unreadable(chase, f"{chase.host} sent what is no HTTP: {error.message.replace('^', '')}")
+            return self._unreadable(chase, f"{chase.host} sent what is not HTTP: {error.message.replace('^', '')}")
         except aiohttp.ClientPayloadError:
-            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} broke off: its answer is not whole")
+            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} broke off: its answer is incomplete")
         except aiohttp.InvalidURL as error:
-            return self._failed_at(chase, FailureKind.REFUSED, f"{shown(str(error.url))} is no URL that can be fetched")
+            return self._failed_at(
+                chase, FailureKind.REFUSED, f"{shown(str(error.url))} is not a URL that can be fetched"
+            )
         except aiohttp.ClientError as error:
-            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} broke off: {_told(error)}")
-        except Exception as error:  # what a hostile answer can raise in the libraries below has no list
-            log.exception("fetching %s failed in a way that is not foreseen", shown(chase.request.url))
-            return self._failed_at(chase, FailureKind.TRANSIENT, f"{shown(chase.request.url)}: {_told(error)}")
+            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} broke off: {_reason(error)}")
+        except Exception as error:  # there is no list of what hostile answers raise in the libraries below
+            log.exception("fetching %s failed unexpectedly", shown(chase.request.url))
+            return self._failed_at(chase, FailureKind.TRANSIENT, f"{shown(chase.request.url)}: {_reason(error)}")
 
     async def _hop(self, chase: _Chase) -> FetchResult | None:
-        """One request; None when another is to follow."""
-        url = URL(chase.url, encoded=True)  # else yarl would write it anew
+        """Make one request; None if another must follow."""
+        url = URL(chase.url, encoded=True)  # otherwise yarl would re-encode it
         if why := refusal(url, self._allowed):
             return self._failed_at(chase, FailureKind.REFUSED, why)
         host = chase.host = url.raw_host or ""
@@ -251,7 +253,7 @@ class Fetcher:
             return self._failed_at(chase, FailureKind.REFUSED, reason, status=response.status)
         if too_big:
             response.close()
-        if not body and chase.is_conditional:  # some answer 200 without a body where 304 is meant, or a cache lost it
+        if not body and chase.is_conditional:  # some servers answer 200 without a body instead of 304
             chase.ask_whole()
             return None
         digest, now = hashlib.sha256(body).hexdigest(), self._clock()
@@ -285,11 +287,11 @@ class Fetcher:
         )
 
     def _unreadable(self, chase: _Chase, reason: str) -> FetchFailed:
-        """Something came back: the fault is the server's, and no outage of ours."""
+        """A failure with an answer: the server is at fault, so it is not an outage of our network."""
         return replace(self._failed_at(chase, FailureKind.TRANSIENT, reason), answered=True)
 
     def _failed(self, url: str, kind: FailureKind, reason: str) -> FetchFailed:
-        """With the reason as one line that can be stored, at most `REASON_CHARS` long."""
+        """A failure whose reason is one storable line of at most `REASON_CHARS` characters."""
         return FetchFailed(url, kind, one_line(reason), self._clock(), 0.0)
 
 
@@ -311,22 +313,22 @@ class _Chase:
         return bool(self._validators)
 
     def ask_whole(self) -> None:
-        """From now on without what makes a request conditional."""
+        """Make the following requests unconditional."""
         self._validators = {}
 
     def headers(self, url: URL) -> dict[str, str]:
-        """What a request for `url` says."""
+        """The headers of a request for `url`."""
         cookies = self._cookies(url)
         return {"Accept": self._accept, **self._validators, **({"Cookie": cookies} if cookies else {})}
 
     def keep_cookies(self, response: aiohttp.ClientResponse) -> None:
-        """For this chase only: some publishers redirect without end whoever brings no cookie back."""
+        """Keep cookies for this chase only: some publishers redirect endlessly unless their cookie comes back."""
         if response.cookies:
             self._jar = self._jar or aiohttp.CookieJar(unsafe=True, quote_cookie=False)
             self._jar.update_cookies(response.cookies, response.url)
 
     def _cookies(self, url: URL) -> str:
-        """Each as it came; aiohttp would put `a=b==` in quotation marks, and publishers check what they signed."""
+        """Each cookie unchanged; aiohttp would quote `a=b==`, and publishers check what they signed."""
         if self._jar is None:
             return ""
         written = {(morsel.key, morsel.value): morsel.coded_value for morsel in self._jar}
@@ -339,14 +341,14 @@ def _robots_txt(address: Address) -> str:
 
 
 async def _matched(rules: Rules, url: str) -> str | None:
-    """Why the rules forbid `url`; off the event loop where that takes long."""
+    """Why the rules forbid `url`; computed in a thread if that takes long."""
     if rules.steps(url) > SLOW_STEPS:
         return await asyncio.to_thread(rules.refusal, url)
     return rules.refusal(url)
 
 
 async def _read_body(response: aiohttp.ClientResponse, unpacking: Unpacking, body: bytearray, most: int) -> bool:
-    """Read into `body`, unpacked, until it or what was sent is longer than `most` bytes; whether it is."""
+    """Read and unpack into `body` until it or the received data exceeds `most` bytes; whether it does."""
     async for chunk in response.content.iter_any():
         body += unpacking.feed(chunk, most)
         if max(len(body), response.content.total_bytes) > most:
@@ -356,11 +358,11 @@ async def _read_body(response: aiohttp.ClientResponse, unpacking: Unpacking, bod
 
 
 def _with_total(timeout: aiohttp.ClientTimeout, total_s: float) -> aiohttp.ClientTimeout:
-    """`timeout` with another limit for the request as a whole."""
+    """`timeout` with a different limit for the whole request."""
     return aiohttp.ClientTimeout(total=total_s, sock_connect=timeout.sock_connect, sock_read=timeout.sock_read)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return reason_of(error) if str(error) else type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a server, and what comes back."""
+"""Requests to servers, and their results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One URL to fetch, with what makes the GET conditional."""
+    """One URL to fetch, with the validators that make the GET conditional."""
 
     url: str
     etag: str | None = None
@@ -24,12 +24,12 @@ class Hop:
 
     status: int
     url: str
-    """Where it led to."""
+    """Where it led."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A body was received, whole."""
+    """A complete body was received."""
 
     url: str
     final_url: str
@@ -45,7 +45,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """Nothing new: a 304, or a body with the hash that is known already."""
+    """Nothing new: a 304, or a body with the known hash."""
 
     url: str
     final_url: str
@@ -57,7 +57,7 @@ class NotModified:
 
 
 class FailureKind(StrEnum):
-    """What kind of failure decides what happens next."""
+    """The kind of failure decides what happens next."""
 
     TRANSIENT = "transient"
     """Network, time-out, 5xx, 429: try again, with backoff."""
@@ -71,7 +71,7 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FetchFailed:
-    """No body: why, as a value."""
+    """There is no body; `reason` says why."""
 
     url: str
     kind: FailureKind
@@ -83,7 +83,7 @@ class FetchFailed:
     retry_after_s: float | None = None
     hops: tuple[Hop, ...] = ()
     answered: bool = False
-    """Something came back, though nothing that could be read. Where there is a `status`, it says so."""
+    """Something came back, although it could not be read. With a `status`, that is certain anyway."""
 
 
 FetchResult = Fetched | NotModified | FetchFailed

@@ -1,8 +1,8 @@
-"""The head of an HTTP response as a strict parser can read it. Pure.
+"""Mends the head of an HTTP response so that a strict parser can read it. Pure.
 
 aiohttp's parser refuses heads that browsers and curl read: `Server : x`, a line without a colon, a length given twice.
-A reader of feeds has nothing to fear from them, as it is not a proxy: what is smuggled past a client (RFC 9112, 11.2)
-reaches nobody behind it. So the faults are mended before the parser sees them, and lines that say nothing are left out.
+A feed reader is not a proxy, so such heads are harmless: a smuggled response (RFC 9112, 11.2) reaches nobody behind
+it. So faults are mended before the parser sees them, and lines without meaning are left out.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import re
 from typing import Final
 
 MAX_HEAD: Final = 1_000_000
-"""Bytes of a head, status line and fields together; one that goes on after them is refused."""
+"""Maximum bytes of a head, status line and fields together; a longer one is refused."""
 MAX_FIELD: Final = 65_536
-"""Bytes of one field; a longer one is left out. Nothing that is read here is so long, and browsers refuse cookies from
-4,096 bytes on."""
+"""Maximum bytes of one field; a longer one is left out. Nothing that is used here is so long, and browsers refuse
+cookies of more than 4,096 bytes."""
 MAX_FIELDS: Final = 2_000
-"""Fields of one head; those after them are left out. Browsers read as many as fit."""
+"""Maximum fields of one head; further ones are left out. Browsers read as many as fit."""
 MAX_REASON: Final = 200
-"""Bytes of the reason in a status line; nobody reads it."""
+"""Maximum bytes of the reason in a status line, which nothing reads."""
 _BLANKS_BEFORE: Final = 1_000
 _LONGEST_END: Final = 4
 _END: Final = re.compile(rb"\r?\n\r?\n")
@@ -37,47 +37,47 @@ Field = tuple[bytes, bytes]
 
 
 class HeadError(ValueError):
-    """A head that can't be mended; the message goes on after the host's name."""
+    """A head that can't be mended; the message continues the host's name."""
 
 
 def end_of_head(received: bytes | bytearray, seen: int = 0) -> int:
-    """Where the head that `received` begins with ends, its blank line included; -1 where more of it is to come.
+    """Where the head at the start of `received` ends, including its blank line; -1 if it is incomplete.
 
-    `seen`: so many bytes were looked at before. Blank lines before the status line are part of the head: some servers
-    end the response before with one too many.
+    `seen` bytes were examined before. Blank lines before the status line are part of the head: some servers end the
+    previous response with one too many.
     """
     start = len(received) - len(received.lstrip(b"\r\n")) if seen < _LONGEST_END else seen - _LONGEST_END
-    found = _END.search(received, start) if start < len(received) else None
-    return found.end() if found else -1
+    match = _END.search(received, start) if start < len(received) else None
+    return match.end() if match else -1
 
 
 def is_no_head(received: bytes | bytearray) -> bool:
-    """Whether `received` begins as no head does, as far as it has come."""
+    """Whether `received` can't be the beginning of a head, as far as it has arrived."""
     start = bytes(received[:_BLANKS_BEFORE]).lstrip()[:5].upper()
     return not any(begin.startswith(start[: len(begin)]) for begin in (b"HTTP/", b"ICY "))
 
 
 def length_of(head: bytes) -> int | None:
-    """The length that a mended head gives the body; None: it doesn't say."""
-    found = _MENDED_LENGTH.search(head)
-    return int(found[1]) if found else None
+    """The body's length according to a mended head; None if it gives none."""
+    match = _MENDED_LENGTH.search(head)
+    return int(match[1]) if match else None
 
 
 def is_interim(received: bytes | bytearray) -> bool:
-    """Whether `received` begins with a head after which another comes: 1xx, but for 101 (RFC 9110, 15.2)."""
-    found = _STATUS_LINE.match(received)
-    return found is not None and found[3].startswith(b"1") and found[3] != b"101"
+    """Whether `received` begins with a head that another follows: 1xx, except 101 (RFC 9110, 15.2)."""
+    match = _STATUS_LINE.match(received)
+    return match is not None and match[3].startswith(b"1") and match[3] != b"101"
 
 
 def mended(head: bytes) -> bytes:
-    """`head` with what is wrong in it put right, or without it; as it is where its first line is no status line.
+    """`head` with its faults corrected or removed; unchanged if its first line is not a status line.
 
-    Fields are written `Name: value`, folded ones in one line (RFC 9112, 5.2), without control characters. One whose
-    name is none, one beyond `MAX_FIELD` and those beyond `MAX_FIELDS` are left out. A length is given once, and left
-    out where it is no number or the body comes in chunks (RFC 9112, 6.3).
+    Fields are written as `Name: value`, folded ones on one line (RFC 9112, 5.2), without control characters. Fields
+    with an invalid name, longer than `MAX_FIELD` or beyond the first `MAX_FIELDS` are left out. The length is given
+    once, and left out if it is not a number or the body is chunked (RFC 9112, 6.3).
 
     Raises:
-        HeadError: it gives lengths that differ.
+        HeadError: it gives contradictory lengths.
     """
     lines = _LINE_END.split(head.strip(b"\r\n"))
     status = _STATUS_LINE.fullmatch(lines[0])
@@ -90,7 +90,7 @@ def mended(head: bytes) -> bytes:
 
 
 def _unfolded(lines: list[bytes]) -> list[bytes]:
-    """Each field in one line: one that begins with a blank goes on where the line before ended."""
+    """Each field on one line: a line that begins with a blank continues the one before."""
     whole: list[list[bytes]] = []
     for line in lines:
         if line[:1] in (b" ", b"\t") and whole:
@@ -109,14 +109,14 @@ def _field(line: bytes) -> Field | None:
 
 
 def _framed(fields: list[Field]) -> list[Field]:
-    """With one statement of where the body ends, at most."""
+    """The fields with at most one statement of where the body ends."""
     codings = [value for name, value in fields if name.lower() == _CODING]
     stated = [part.strip().lower() for value in codings for part in value.split(b",")]
     coding = list(dict.fromkeys(part for part in stated if part not in (b"", b"identity")))
     lengths = [part.strip() for name, value in fields if name.lower() == _LENGTH for part in value.split(b",")]
     length = [] if coding else list(dict.fromkeys(int(part) for part in lengths if part.isdigit() and len(part) < 19))
     if len(length) > 1:
-        raise HeadError("gives its answer lengths that differ")
+        raise HeadError("gives contradictory lengths for its answer")
     framing = [(b"Content-Length", b"%d" % size) for size in length]
     if coding:
         framing = [(b"Transfer-Encoding", b", ".join(coding))]

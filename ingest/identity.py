@@ -1,8 +1,8 @@
-"""Which address an article is known by, where the entry's link and the page's `rel=canonical` differ. Pure.
+"""Decides which address identifies an article when the entry's link and the page's `rel=canonical` differ. Pure.
 
-A canonical URL joins the AMP, mobile and tracked addresses of one article. A wrong one (a live-blog's, the section's,
-the home page's) would join two articles, and one of them would be lost: so it is believed only where it says the same
-name and the same numbers as an address that led to the page, on the same site.
+A canonical URL unites the AMP, mobile and tracked addresses of one article. A wrong one (of a live blog, a section, the
+home page) would merge two articles, and one of them would be lost. So it is accepted only if it has the same name and
+the same numbers as an address that led to the page, on the same site.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ingest.urls import absolute, canonicalize, host_of
 
 _FRONTS: Final = frozenset({"www", "m", "amp", "mobile", "wap", "touch", "edition"})
-"""First labels of host names that only say for which device, or for which readers, the same site is set."""
+"""First labels of host names that only select the device or the readers that a site is laid out for."""
 _MARKS: Final = frozenset({"amp", "mobile", "m", "print", "rss", "index.html", "index.htm", "index.php", "index.amp"})
-"""Segments of a path that say how a page is set, not which it is."""
+"""Segments of a path that say how a page is laid out, not which page it is."""
 _SUFFIX: Final = re.compile(r"(?:\.amp)?\.(?:html?|php|aspx?|jsp|amp)$", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\d+")
 _LONG_NUMBER: Final = re.compile(r"\d{4}")
 _TELLING_CHARS: Final = 15
-"""A name at least as long is an article's own: `index`, `article` and `news-story` are not."""
+"""Minimum length of a name that identifies an article; `index`, `article` and `news-story` do not."""
 
 
 def agreed_url(link: str, final_url: str | None, stated: str | None) -> str:
     """The canonical URL of the article that `link` led to: `stated`, which its page gives, or else `link`.
 
-    `final_url` is where redirects ended. Raises ValueError for a link that is no URL.
+    `final_url` is where redirects ended.
+
+    Raises:
+        ValueError: `link` is not a URL.
     """
     own = canonicalize(link)
     base = final_url or link
@@ -42,9 +45,9 @@ def agreed_url(link: str, final_url: str | None, stated: str | None) -> str:
 
 
 def may_be_renamed(old: str, new: str) -> bool:
-    """Whether `new` may be the address that the article at `old` was given later: on one site, with the same numbers.
+    """Whether `new` may be a later address of the article at `old`: on the same site, with the same numbers.
 
-    Many publishers make the address of the headline, so that an edited headline is another address.
+    Many publishers derive the address from the headline, so an edited headline changes the address.
     """
     return _site(old) == _site(new) and _numbers(old, _path(old)) == _numbers(new, _path(new))
 
@@ -64,7 +67,7 @@ def _same_article(claimed: str, led: str) -> bool:
 
 
 def _path(url: str) -> list[str]:
-    """The segments of the path that say which page it is, without their file suffix."""
+    """The segments of the path that identify the page, without their file suffix."""
     parts = [unquote(part) for part in urlsplit(url).path.split("/")]
     return [_SUFFIX.sub("", part).lower() for part in parts if part and part.lower() not in _MARKS]
 
@@ -74,7 +77,7 @@ def _query(url: str) -> list[tuple[str, str]]:
 
 
 def _numbers(url: str, path: list[str]) -> list[str]:
-    """Every number of the address: dates, ids, pages. Two articles of one name differ in one of them."""
+    """Every number in the address: dates, ids, pages. Two articles with one name differ in at least one of them."""
     values = [value for name, value in _query(url)]
     return sorted(_NUMBER.findall("/".join((*path, *values))))
 

@@ -1,7 +1,7 @@
-"""Subscription lists (OPML 2.0, http://opml.org/spec2.opml), in and out: nested ones, and ill-formed ones in.
+"""Reads and writes subscription lists (OPML 2.0, http://opml.org/spec2.opml); reads nested and ill-formed ones too.
 
-What OPML has no attribute for is kept in attributes of our own namespace, which the specification allows, so that a
-list that is written and read again is the same.
+Values that OPML has no attribute for are kept in attributes of our own namespace, which the specification allows, so
+that a list survives being written and read.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "id")
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """What a subscription list holds."""
+    """The content of a subscription list."""
 
     feeds: tuple[FeedSpec, ...]
-    """In the list's order, each URL once; the names of the folders that a feed stands in are its topics."""
+    """In the list's order, each URL once; the names of a feed's folders are its topics."""
     problems: tuple[str, ...]
-    """Outlines that are no feeds we can poll, and why."""
+    """Outlines that are not feeds we can poll, and why."""
 
 
 class _Outlines:
-    """Collects the feeds' outlines, with the folders they stand in."""
+    """Collects the outlines of feeds, with the folders that contain them."""
 
     def __init__(self) -> None:
         self._folders: list[str | None] = []
-        self.found: list[tuple[dict[str, str], tuple[str, ...]]] = []
+        self.feeds: list[tuple[dict[str, str], tuple[str, ...]]] = []
         self.others: list[str] = []
-        """Addresses of outlines that are links and other lists."""
+        """Addresses of outlines that are links or other lists."""
 
     def start(self, tag: str, attrib: dict[str, str]) -> None:
         if tag != "outline":
@@ -50,12 +50,12 @@ class _Outlines:
         attributes = {name.lower(): value.strip() for name, value in attrib.items()}
         kind = attributes.get("type", "").lower()
         if attributes.get("url") and not attributes.get("xmlurl"):
-            if kind in _FEEDS:  # some write `url` for `xmlUrl`
+            if kind in _FEEDS:  # some programs write `url` for `xmlUrl`
                 attributes["xmlurl"] = attributes["url"]
             else:
                 self.others.append(attributes["url"])
         if attributes.get("xmlurl"):
-            self.found.append((attributes, tuple(folder for folder in self._folders if folder)))
+            self.feeds.append((attributes, tuple(folder for folder in self._folders if folder)))
             self._folders.append(None)
         else:
             self._folders.append(attributes.get("text") or attributes.get("title"))
@@ -70,7 +70,7 @@ class _Outlines:
 
 
 def read_opml(document: bytes) -> Subscriptions:
-    """The feeds listed in `document`. It is read like HTML, so missing quotes, ampersands and end tags do no harm."""
+    """The feeds listed in `document`, read like HTML: missing quotes, ampersands and end tags do no harm."""
     outlines = _Outlines()
     target: Any = outlines
     text = _decoded(document)
@@ -80,14 +80,14 @@ def read_opml(document: bytes) -> Subscriptions:
         except (etree.LxmlError, ValueError) as error:
             return Subscriptions((), (f"the document can't be read: {error}",))
     feeds: dict[str, FeedSpec] = {}
-    problems = [] if outlines.found else ["the document lists no feed"]
-    problems += [f"{shown(url)}: an outline that is no feed" for url in outlines.others]
-    for attributes, folders in outlines.found:
+    problems = [] if outlines.feeds else ["the document lists no feed"]
+    problems += [f"{shown(url)}: the outline is not a feed" for url in outlines.others]
+    for attributes, folders in outlines.feeds:
         try:
             spec = _spec(attributes, folders)
         except ValidationError as error:
-            told = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-            problems.append(f"{shown(attributes['xmlurl'])}: {told}")
+            why = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            problems.append(f"{shown(attributes['xmlurl'])}: {why}")
             continue
         feeds.setdefault(spec.feed().id, spec)
     return Subscriptions(tuple(feeds.values()), tuple(problems))
@@ -104,7 +104,7 @@ def _decoded(document: bytes) -> str:
 
 
 def _spec(attributes: dict[str, str], folders: tuple[str, ...]) -> FeedSpec:
-    """The feed of an outline; what is optional and wrong is left out, the URL must be one."""
+    """The feed of an outline; invalid optional values are left out, but the URL must be valid."""
     given: dict[str, Any] = {
         "url": attributes["xmlurl"].replace("feed://", "http://", 1),
         "title": attributes.get("title") or attributes.get("text") or attributes["xmlurl"],
@@ -124,7 +124,7 @@ def _spec(attributes: dict[str, str], folders: tuple[str, ...]) -> FeedSpec:
 
 
 def write_opml(feeds: Iterable[Feed], title: str = "newswatch") -> bytes:
-    """The feeds as an OPML 2.0 document in UTF-8, in folders by their first topic; those without one in none."""
+    """The feeds as an OPML 2.0 document in UTF-8, in folders by their first topic; without a topic in none."""
     root = etree.Element("opml", {"version": "2.0"}, nsmap={"nw": NAMESPACE})
     etree.SubElement(etree.SubElement(root, "head"), "title").text = title
     body = etree.SubElement(root, "body")

@@ -1,4 +1,4 @@
-"""How fast one host is asked: so many requests at once, so long between two starts, a pause when it asks for one."""
+"""Paces the requests to a host: their number at once, the time between two starts, pauses that the host asks for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Lane:
 
 
 class Pacer:
-    """Takes turns at hosts, within one process; a plan gives all feeds of a host to one process.
+    """Gives out turns at hosts, within one process; a plan gives all feeds of a host to one process.
 
     All times are in seconds of the running loop's clock.
     """
@@ -28,7 +28,7 @@ class Pacer:
 
     @asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
-        """Waits until `host` may be asked again, and holds one of its slots meanwhile."""
+        """Wait until `host` may be asked, and hold one of its slots until the block ends."""
         lane = self._lanes[host]
         async with lane.slots:
             now = asyncio.get_running_loop().time()
@@ -38,16 +38,16 @@ class Pacer:
             yield
 
     def slow_down(self, host: str, delay_s: float) -> None:
-        """From now on at least `delay_s` between two starts (a robots.txt's Crawl-delay)."""
+        """Keep at least `delay_s` between two starts from now on (a robots.txt's Crawl-delay)."""
         lane = self._lanes[host]
         lane.delay_s = max(lane.delay_s, delay_s)
 
     def pause(self, host: str, seconds: float) -> None:
-        """The host asked for `seconds` of rest."""
+        """Note that the host asked for a pause of `seconds`."""
         lane = self._lanes[host]
         lane.paused_until = max(lane.paused_until, asyncio.get_running_loop().time() + seconds)
 
     def resting_s(self, host: str) -> float:
-        """For how many seconds `host` is still to be left alone; 0 when it may be asked."""
+        """Seconds for which `host` must still be left alone; 0 if it may be asked."""
         lane = self._lanes.get(host)
         return max(0.0, lane.paused_until - asyncio.get_running_loop().time()) if lane else 0.0

@@ -1,4 +1,4 @@
-"""The feeds that a page names: in its head, and by links that look like one. Pure."""
+"""The feeds that a page names, in its head or by links that look like feeds. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingest.urls import absolute
 
 
 class _Links:
-    """Collects `<link rel="alternate">`, links that look like feeds, and the page's base; needs no tree."""
+    """Collects `<link rel="alternate">`, links that look like feeds, and the page's base; builds no tree."""
 
     def __init__(self, formats: Sequence[Format]) -> None:
         self._formats, self._types = formats, feed_types(formats)
@@ -44,13 +44,13 @@ def _is_feed_link(attrib: dict[str, str], types: frozenset[str]) -> bool:
 
 
 def advertised(page: bytes | str, url: str | None, formats: Sequence[Format]) -> tuple[str, ...]:
-    """The feeds that `page` names in its head, absolute, in its order, each once; never raises."""
+    """The feeds that `page` names in its head: absolute, in order, each once. Never raises."""
     links = _read_links(page, formats)
     return _absolute(links.hrefs, links, url)
 
 
 def linked(page: bytes | str, url: str | None, formats: Sequence[Format]) -> tuple[str, ...]:
-    """What `page` links to that looks like a feed by its address; never raises."""
+    """The links of `page` whose address looks like a feed's. Never raises."""
     links = _read_links(page, formats)
     return _absolute(links.looking_like, links, url)
 
@@ -70,5 +70,5 @@ def _read_links(page: bytes | str, formats: Sequence[Format]) -> _Links:
 
 def _absolute(hrefs: Iterable[str], links: _Links, url: str | None) -> tuple[str, ...]:
     base = absolute(links.base, url) or url
-    found = (absolute(href, base) for href in hrefs)
-    return tuple(dict.fromkeys(link for link in found if link))
+    links_to = (absolute(href, base) for href in hrefs)
+    return tuple(dict.fromkeys(link for link in links_to if link))

@@ -1,13 +1,13 @@
-"""A feed document to typed entries, whichever of the formats in `ingest.formats` it is in.
+"""From a feed document to typed entries, in any of the formats in `ingest.formats`.
 
-An entry's id is stable from poll to poll, and is made by the first of these that the entry gives:
+An entry's id is stable from poll to poll. It is the first of these that the entry has:
 
 1. the feed's own id: `guid`, `atom:id`, `rdf:about`, JSON Feed `id`;
 2. the canonical URL of its link, with the fragment;
 3. a hash of its title and its date as written, `sha256:…`.
 
-Where one document gives the same id to several entries that say different things, the id says nothing, and 2 or 3 is
-taken. Where it gives them the same link, see `ingest.apart`.
+If a document gives the same id to several entries with different content, the id identifies nothing, and 2 or 3 is
+used. If it gives them the same link, see `ingest.apart`.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.unpack import NotUnpackedError, unpacked
 
 MAX_BYTES: Final = 50_000_000
-"""No feed is that long; beyond it a document is refused unread."""
+"""No feed is that long; a larger document is refused unread."""
 
 
 def parse(
     body: bytes, *, url: str | None, content_type: str | None = None, country: str | None = None, now: datetime
 ) -> ParsedFeed | NotAFeed:
-    """The feed in `body`, served from `url`; or why it is none, with the feeds it advertises. Never raises.
+    """The feed in `body`, served from `url`; or why it is not one, with the feeds it advertises. Never raises.
 
-    `now` decides which dates are plausible; `country` (ISO 3166) is the outlet's, and tells what zone a date means by
-    a name of several. What was wrong, and what was left out of too much, stands in `problems` of the feed and of its
-    entries. A document that might take long is read by a worker, which is killed after `bounds.FEED_S`.
+    `now` decides which dates are plausible. `country` (ISO 3166) is the outlet's, and decides which zone an ambiguous
+    name in a date means. The `problems` of the feed and of its entries say what was wrong and what was left out because
+    it was too much. A document that may take long is read by a worker, which is killed after `bounds.FEED_S`.
     """
     if len(body) > MAX_BYTES:
         return NotAFeed(url, f"the document has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
@@ -52,10 +52,10 @@ def parse(
 
 
 def read_feed(document: Document, formats: Sequence[Format]) -> ParsedFeed | NotAFeed:
-    """The feed in the document, here and now, however long it takes.
+    """The feed in the document, read in this process and without a time limit.
 
     Raises:
-        MemoryError: there was not enough.
+        MemoryError: there was not enough memory.
     """
     try:
         return _bounded(replace(document, body=unpacked(document.body, MAX_BYTES)), formats)
@@ -80,7 +80,7 @@ def _bounded(document: Document, formats: Sequence[Format]) -> ParsedFeed | NotA
 
 def _no_feed(document: Document, formats: Sequence[Format]) -> NotAFeed:
     feeds = advertised(document.body, document.url, formats)
-    reason = "it is a page, not a feed" if feeds or _is_html(document.body) else "it is no feed"
+    reason = "it is a page, not a feed" if feeds or _is_html(document.body) else "it is not a feed"
     return NotAFeed(document.url, reason, feeds)
 
 

@@ -1,4 +1,4 @@
-"""A feed document, read; or that it is none."""
+"""A parsed feed document, or the reason why it is not one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from newswatch.entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """A feed document, read."""
+    """A parsed feed document."""
 
     url: str | None
     format: str
@@ -20,17 +20,17 @@ class ParsedFeed:
     entries: tuple[Entry, ...]
     problems: tuple[str, ...] = ()
     ttl_s: int | None = None
-    """The least time between polls that the feed itself asks for (ttl, sy:updatePeriod)."""
+    """Minimum seconds between polls that the feed itself asks for (ttl, sy:updatePeriod)."""
     skip_hours: frozenset[int] = frozenset()
     skip_days: frozenset[int] = frozenset()
     """Monday is 0."""
     left_out: tuple[str, ...] = ()
-    """Those of the problems that tell of entries which were not read, as they were too many."""
+    """Those of the problems that report entries which were not read because there were too many."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotAFeed:
-    """The document is no feed; `feeds` are those it advertises, if it is a page."""
+    """The document is not a feed; `feeds` are those it advertises, if it is a page."""
 
     url: str | None
     reason: str

@@ -1,8 +1,8 @@
-"""A feed's bytes as they should have been sent: in the encoding that they say, without what stands before the XML,
-ampersands escaped, references and bases that lead somewhere. The one place where bytes are mended before a parser.
+"""Repairs the bytes of a feed before a parser sees them: encoding, text before the XML, raw ampersands, references and
+bases. All repairs of bytes before parsing are here.
 
-An XML parser gives up at the first such fault, and what reads on after it reads everything otherwise: `AT&T,` as
-`AT&T;,`, and the ids of all entries. So the fault is mended where it is, and the rest is read as ever.
+An XML parser stops at the first such fault, and a lenient parser that continues reads everything differently: `AT&T,`
+becomes `AT&T;,`, and the ids of all entries change. So each fault is repaired in place, and the rest is unaffected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingest.encodings import charset_of, mostly_utf8
 from ingest.urls import absolute, shown
 
 DECLARATION_WITHIN: Final = 4_096
-"""Bytes in which the XML declaration is looked for behind a warning, a comment or blank lines."""
+"""Bytes in which the XML declaration is looked for, behind a warning, a comment or blank lines."""
 _DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}\?>")
 _ENCODING: Final = re.compile(rb"(<\?xml\s[^>]{0,100}?encoding\s*=\s*[\"'])([A-Za-z0-9._:-]{1,40})")
 _HTML: Final = re.compile(rb"<!doctype\s+html|<html", re.IGNORECASE)
@@ -27,10 +27,10 @@ _SKIPPED: Final = (
     rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
     rb"|&(?:amp|lt|gt|quot|apos);|&#\d{1,7};|&#x[0-9a-fA-F]{1,6};|&#\d{8,}|&#[xX][0-9a-fA-F]{7,}"
 )
-"""What is no raw ampersand; references to characters that there are not are another fault."""
+"""What is not a raw ampersand. References to characters that don't exist are handled separately."""
 _FAULT: Final = re.compile(rb"(?P<kept>" + _SKIPPED + rb")|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&", re.DOTALL)
 CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
-"""What no XML document may hold."""
+"""Characters that no XML document may contain."""
 _ENTITY: Final = b"<!ENTITY"
 _BAD_REFERENCE: Final = re.compile(rb"&#(?:[0-8]|1[124-9]|2\d|3[01]|x(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));", re.IGNORECASE)
 _REFERENCE: Final = re.compile(rb"&#(?:[xX]0*(?P<hex>[0-9a-fA-F]{4,})|0*(?P<decimal>[0-9]{5,}));?")
@@ -50,7 +50,7 @@ _PREFIXES: Final = {
     b"video": b"http://www.google.com/schemas/sitemap-video/1.1",
     b"wfw": b"http://wellformedweb.org/CommentAPI/",
 }
-"""What the prefixes that feeds and sitemaps use mean where the document forgets to say it."""
+"""The usual meaning of prefixes in feeds and sitemaps, for documents that don't declare them."""
 _MORE_NAMESPACES: Final = (b"http://purl.org/rss/1.0/", b"http://www.sitemaps.org/schemas/sitemap/0.9")
 _DECLARED: Final = re.compile(rb"""(\bxmlns(?::[\w.-]{1,40})?\s*=\s*["'])\s*https?://([^"'\s<>]{1,200})(?=\s*["'])""")
 _PREFIXED: Final = re.compile(rb"<(" + rb"|".join(_PREFIXES) + rb"):")
@@ -65,23 +65,23 @@ _WIDE: Final = {
     "utf-16-le": re.compile(rb"(?:[\t\n\r ]\x00)*<\x00"),
     "utf-16-be": re.compile(rb"(?:\x00[\t\n\r ])*\x00<"),
 }
-"""How UTF-16 and UTF-32 begin, in which nothing here could be looked for byte by byte."""
+"""How UTF-16 and UTF-32 documents begin. Nothing here could be searched in them byte by byte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The bytes to read, and what was wrong with those that came."""
+    """The bytes to read, and what was wrong with the received ones."""
 
     body: bytes
     problems: tuple[str, ...] = ()
     charset: str | None = None
-    """What the bytes are in for certain, or by the server's label; None: the document says it."""
+    """The encoding of the bytes, certain or by the server's label; None: the document states it."""
 
 
 def repaired(body: bytes, *, url: str | None = None, content_type: str | None = None) -> Repaired:
-    """`body`, an XML document served from `url`, as a parser can read it; what it was helped with is in `problems`.
+    """`body`, an XML document served from `url`, in a form that a parser can read; `problems` lists the repairs.
 
-    A byte order mark and valid UTF-8 are believed before the server's label, and that before the document's.
+    A byte order mark and valid UTF-8 take precedence over the server's label, and that over the document's.
     """
     label = charset_of(content_type)
     problems: list[str] = []
@@ -90,7 +90,7 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
     body = _from_declaration(body, problems)
     as_utf8 = _as_utf8(body, label, problems)
     body, charset = (body, _known(label)) if as_utf8 is None else (as_utf8, "utf-8")
-    if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose letters look like anything
+    if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose bytes can look like any characters
         return Repaired(body, tuple(problems), charset)
     plain = body.translate(None, CONTROLS)
     if left_out := len(body) - len(plain):
@@ -104,7 +104,7 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
 
 
 def _named(address: bytes) -> bytes:
-    """An address of a namespace without what slips: its scheme, a slash or a hash sign at its end, capitals."""
+    """A namespace's address without the parts that are often wrong: scheme, final slash or hash sign, capitals."""
     return address.partition(b"://")[2].rstrip(b"/#").lower()
 
 
@@ -112,12 +112,12 @@ _BY_NAME: Final = {_named(address): address for address in (*_PREFIXES.values(),
 
 
 def _with_right_address(declared: re.Match[bytes]) -> bytes:
-    """A namespace is a name, and one with https is another: the feed's elements would be nobody's."""
+    """Correct a declared namespace: with another scheme it is another name, and its elements are unknown."""
     return declared[1] + _BY_NAME.get(_named(b"://" + declared[2]), declared[0][len(declared[1]) :])
 
 
 def _with_namespaces(body: bytes, problems: list[str]) -> bytes:
-    """A prefix that nobody declared breaks a strict parser off, and hides its elements from a lenient one."""
+    """Declare undeclared prefixes, at which a strict parser stops, and whose elements a lenient one ignores."""
     head = body[:DECLARATION_WITHIN]
     body = _DECLARED.sub(_with_right_address, head) + body[DECLARATION_WITHIN:] if b"xmlns" in head else body
     used = {prefix for prefix in set(_PREFIXED.findall(body)) if not re.search(rb"xmlns:" + prefix + rb"\s*=", body)}
@@ -131,7 +131,7 @@ def _with_namespaces(body: bytes, problems: list[str]) -> bytes:
 
 
 def _known(label: str | None) -> str | None:
-    """A label that names an encoding; `uft-8` names none."""
+    """The codec that a label names; None for a label such as `uft-8` that names none."""
     try:
         return codecs.lookup(label).name if label else None
     except (LookupError, ValueError):  # ValueError: a NUL in it
@@ -139,12 +139,12 @@ def _known(label: str | None) -> str | None:
 
 
 def _with_characters(body: bytes, problems: list[str]) -> bytes:
-    """A reference to a character that there is not costs feedparser the whole feed."""
-    wrong = sum(not _is_character(found) for found in _REFERENCE.finditer(body))
+    """Replace references to characters that don't exist, because feedparser would drop the whole feed."""
+    wrong = sum(not _is_character(reference) for reference in _REFERENCE.finditer(body))
     if not wrong:
         return body
-    problems.append(f"{wrong} references to characters that there are not: shown as \ufffd")
-    return _REFERENCE.sub(lambda found: found.group() if _is_character(found) else b"&#xFFFD;", body)
+    problems.append(f"{wrong} references to characters that don't exist: shown as \ufffd")
+    return _REFERENCE.sub(lambda reference: reference[0] if _is_character(reference) else b"&#xFFFD;", body)
 
 
 def _is_character(reference: re.Match[bytes]) -> bool:
@@ -154,56 +154,56 @@ def _is_character(reference: re.Match[bytes]) -> bool:
 
 
 def _whole_base(url: str | None, problems: list[str], attribute: re.Match[bytes]) -> bytes:
-    """An `xml:base` that is no address takes every link along."""
+    """Drop an `xml:base` that is not an address, because it would break every link."""
     given = unescape(attribute["base"].decode("utf-8", "replace"))
     if absolute(given or "/", url or "https://nowhere.invalid/"):
         return attribute.group()
-    problems.append(f"xml:base {shown(given)} is no http(s) URL: dropped")
+    problems.append(f"xml:base {shown(given)} is not an http(s) URL: dropped")
     return b""
 
 
 def _mended(body: bytes, problems: list[str]) -> bytes:
-    """With its references as they should be; without a declaration of entities that only so came about."""
-    found: list[str] = []
-    mended = _with_ampersands(_BAD_REFERENCE.sub(b"", body), found)
+    """Correct the references; but keep the body if that would create a declaration of entities."""
+    noted: list[str] = []
+    mended = _with_ampersands(_BAD_REFERENCE.sub(b"", body), noted)
     if mended.count(_ENTITY) > body.count(_ENTITY):
         return body
-    problems += found
+    problems += noted
     return mended
 
 
 def _from_declaration(body: bytes, problems: list[str]) -> bytes:
-    """What stands before the declaration would hide the encoding that it declares."""
-    found = _DECLARATION.search(body, 0, DECLARATION_WITHIN)
-    before = body[: found.start()] if found else b""
+    """Remove what precedes the declaration and would hide the encoding in it."""
+    declaration = _DECLARATION.search(body, 0, DECLARATION_WITHIN)
+    before = body[: declaration.start()] if declaration else b""
     if not before or before == b"\xef\xbb\xbf" or _HTML.search(before):
         return body
     if before.strip(b"\xef\xbb\xbf \t\r\n"):
-        problems.append(f"the document is ill-formed: {len(before):,} bytes stand before the XML declaration: left out")
+        problems.append(f"the document is ill-formed: {len(before):,} bytes before the XML declaration: left out")
     return body[len(before) :]
 
 
 def _narrowed(body: bytes, codec: str, problems: list[str]) -> bytes:
-    """A document in UTF-16 or UTF-32 in UTF-8, its declaration too, so that it is mended as all others are."""
+    """Convert a document from UTF-16 or UTF-32 to UTF-8, with its declaration, so that it is mended like others."""
     text = body.decode(codec, "replace")
     if broken := text.count("\ufffd"):
         problems.append(f"the document is ill-formed: broken characters ({broken:,}) are shown as \ufffd")
     narrow = text.encode()
-    found = _ENCODING.search(narrow, 0, DECLARATION_WITHIN)
-    return narrow[: found.start(2)] + b"utf-8" + narrow[found.end(2) :] if found else narrow
+    stated = _ENCODING.search(narrow, 0, DECLARATION_WITHIN)
+    return narrow[: stated.start(2)] + b"utf-8" + narrow[stated.end(2) :] if stated else narrow
 
 
 def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | None:
-    """`body` with a declaration that tells the truth; None where it is in no UTF-8.
+    """`body` with a correct declaration if it is UTF-8; None if it is another encoding.
 
-    No other encoding makes valid UTF-8 by chance, whatever the server (`label`) and the document say. A few broken
-    characters in it are shown as such: the whole document in another encoding would be the greater loss.
+    No other encoding is valid UTF-8 by chance, whatever the server (`label`) and the document state. A few broken
+    characters are shown as U+FFFD: reading the whole document in another encoding would be the greater loss.
     """
     declared = _ENCODING.match(body)
     stated = [name.lower() for name in (label, declared[2].decode() if declared else None) if name]
     if body.isascii():
         if not any(name.startswith(("utf-16", "utf16", "utf-32", "utf32", "ucs", "unicode")) for name in stated):
-            return None  # the same in all encodings that are left
+            return None  # the same in all remaining encodings
     elif (whole := mostly_utf8(body)) is None:
         return None
     elif whole is not body:
@@ -212,7 +212,7 @@ def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | Non
         body = whole
     if stated and _UTF_8.isdisjoint(stated):
         who = "server" if label else "document"
-        problems.append(f"the {who} says {stated[0]} and it is UTF-8: read as UTF-8")
+        problems.append(f"the {who} says {stated[0]}, but it is UTF-8: read as UTF-8")
     if declared and declared[2].decode().lower() not in _UTF_8:
         body = declared[1] + b"utf-8" + body[declared.end(2) :]
     return body
@@ -223,17 +223,17 @@ def _with_ampersands(body: bytes, problems: list[str]) -> bytes:
         return body
     faults = 0
 
-    def mend(found: re.Match[bytes]) -> bytes:
+    def mend(ampersand: re.Match[bytes]) -> bytes:
         nonlocal faults
-        if found["kept"] is not None:
-            return found[0]
-        named = html5.get(f"{found['name'].decode()};") if found["name"] else None
-        if named is not None:  # &nbsp; is HTML's, and XML knows five
+        if ampersand["kept"] is not None:
+            return ampersand[0]
+        named = html5.get(f"{ampersand['name'].decode()};") if ampersand["name"] else None
+        if named is not None:  # &nbsp; is defined in HTML; XML defines only five names
             return "".join(f"&#{ord(char)};" for char in named).encode()
         faults += 1
-        return b"&amp;" + found[0][1:]
+        return b"&amp;" + ampersand[0][1:]
 
     mended = _FAULT.sub(mend, body)
     if faults:
-        problems.append(f"the document is ill-formed: it has {faults:,} raw ampersands: read as they stand")
+        problems.append(f"the document is ill-formed: it has {faults:,} raw ampersands: read as ampersands")
     return mended

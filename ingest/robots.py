@@ -1,8 +1,8 @@
-"""The rules of one robots.txt (RFC 9309) for one reader, read and matched within bounds.
+"""The rules of one robots.txt (RFC 9309) for one reader, parsed and matched within bounds.
 
-Protego does both; but it gives every rule to every reader that the group names (30,000 rules for 200 readers: 48 s),
-and tries them one by one (42,000 rules with wildcards on one long address take a second). So it sees what is said to
-this reader only, and is not asked beyond `MAX_STEPS`.
+Protego does both, but it gives every rule to every reader that the group names (30,000 rules for 200 readers: 48 s) and
+tries them one by one (42,000 rules with wildcards on one long address: 1 s). So it gets only the rules for this reader,
+and is not used beyond `MAX_STEPS`.
 """
 
 from __future__ import annotations
@@ -16,49 +16,49 @@ from protego import Protego
 from ingest.urls import shown
 
 MAX_BYTES: Final = 512_000
-"""Bytes of a robots.txt that are read, 500 KiB as RFC 9309, 2.5 asks for at least; the rest is never asked for."""
+"""Maximum bytes of a robots.txt that are read: 500 KiB, the minimum in RFC 9309, 2.5. The rest is not requested."""
 MAX_STEPS: Final = 40_000_000
-"""Characters of an address times rules that are tried on it, a fifth of a second at worst. Beyond it the address is
-taken for forbidden."""
+"""Maximum product of an address's characters and the rules that are tried on it, at worst a fifth of a second. Beyond
+it the address counts as forbidden."""
 SLOW_STEPS: Final = 400_000
-"""With more, matching is to be left to a thread: it takes more than a millisecond."""
+"""With more steps, matching takes more than a millisecond and should run in a thread."""
 _AGENT: Final = re.compile(r"\s*user[- ]?agents?\s*[:\s](?P<name>.*)", re.IGNORECASE)
 _DIRECTIVE: Final = re.compile(r"\s*[A-Za-z][A-Za-z -]*[:\s]")
 _SITE_WIDE: Final = re.compile(r"\s*(?:site-?maps?|host)\s*[:\s]", re.IGNORECASE)
-"""They belong to no group, and end none."""
+"""These directives belong to no group, and don't end one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a robots.txt lets this reader do."""
+    """What a robots.txt allows this reader."""
 
     _rules: Protego
     _count: int
     cut: bool = False
-    """The file went on beyond `MAX_BYTES`."""
+    """The file is longer than `MAX_BYTES`."""
 
     def steps(self, url: str) -> int:
-        """How much work it is to match `url`: its characters times the rules."""
+        """The work to match `url`: its characters times the rules."""
         return self._count * len(url)
 
     def refusal(self, url: str) -> str | None:
-        """Why `url` may not be fetched, as what the file does ("forbids …"); None: it may be."""
+        """Why `url` may not be fetched, phrased to follow the file's name ("forbids …"); None if it may."""
         if self.steps(url) > MAX_STEPS:
             return f"has {self._count:,} rules, too many to try on an address of {len(url):,} characters: {shown(url)}"
         if self._rules.can_fetch(url, "*"):
             return None
-        return f"forbids {url}" + (f" (read were its first {MAX_BYTES:,} bytes)" if self.cut else "")
+        return f"forbids {url}" + (f" (only its first {MAX_BYTES:,} bytes were read)" if self.cut else "")
 
     @property
     def crawl_delay_s(self) -> float | None:
-        """The Crawl-delay that it asks for, in seconds."""
+        """The requested Crawl-delay, in seconds."""
         return self._rules.crawl_delay("*")
 
 
 def read_rules(body: bytes, agent: str) -> Rules:
-    """The rules of a robots.txt for the reader with this User-Agent; a line that `MAX_BYTES` cuts through is left out.
+    """The rules of a robots.txt for the reader with this User-Agent; a line that `MAX_BYTES` cuts is left out.
 
-    Never raises: what can't be read says nothing (RFC 9309, 2.2).
+    Never raises: unreadable lines have no effect (RFC 9309, 2.2).
     """
     cut = len(body) > MAX_BYTES
     if cut:
@@ -68,7 +68,7 @@ def read_rules(body: bytes, agent: str) -> Rules:
 
 
 def _own_lines(lines: list[str], token: str) -> list[str]:
-    """The lines of the groups that name this reader; where none does, of those for `*` (RFC 9309, 2.2.1)."""
+    """The lines of the groups that name this reader; if none does, of those for `*` (RFC 9309, 2.2.1)."""
     groups: dict[str, list[str]] = {token: [], "*": []}
     names: set[str] = set()
     is_named = is_head = False

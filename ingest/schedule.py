@@ -1,7 +1,7 @@
-"""What a poll's outcome means for the feed: when it is polled next and why, its health, what is remembered. Pure.
+"""Decides what a poll's outcome means for the feed: its next poll and why, its health, its stored state. Pure.
 
-Intervals adapt to how often a feed brings something new, within the settings' bounds and what the feed and its server
-ask for. Errors never end in giving up: the waits grow to a week and stay there. Only a 410 stops a feed.
+Intervals adapt to how often a feed brings something new, within the bounds of the settings and the wishes of the feed
+and its server. Errors never make a feed give up: the waits grow to a week and stay there. Only a 410 stops a feed.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ from newswatch.feed import Feed, FeedHealth, FeedState, Gap
 from newswatch.settings import Settings
 
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
-"""When a feed that is gone is polled next."""
+"""The next poll of a feed that is gone."""
 WEEK_S: Final = 604_800
 NEW_PER_POLL: Final = 0.1
-"""One poll in ten is to bring something new: twice as many polls would halve the delay, at twice the requests."""
+"""Target: one poll in ten brings something new. Twice as many polls would halve the delay, for twice the requests."""
 RATE_MEMORY_S: Final = 43_200
-"""How long the past weighs in the smoothed rate of new entries."""
+"""How long the past weighs in the smoothed rate of new entries, in seconds."""
 FAILING_AFTER: Final = 3
-"""Temporary failures in a row until a feed is shown as failing."""
+"""Number of temporary failures in a row after which a feed is shown as failing."""
 REVERT_AFTER: Final = 5
-"""Failures in a row at a URL that a redirect led to, until the configured one is tried again."""
+"""Number of failures in a row at a redirect's target after which the configured URL is tried again."""
 REDIRECTS_BELIEVED: Final = 3
-"""Polls in a row that must see a permanent redirect before it is taken over."""
+"""Number of polls in a row that must see a permanent redirect before it is adopted."""
 SLOW_S: Final = 10.0
 STALE_AT_LEAST_S: Final = 3 * 86_400
 STALE_FACTOR: Final = 10
 GAP_SHOWN_S: Final = 86_400
 GAPS_KEPT: Final = 50
-"""Of a feed: enough to see its habit. It is polled more often after each, so that hardly any has as many."""
+"""Maximum gaps kept per feed: enough to see its habit. It is polled more often after each, so few feeds reach it."""
 OUTAGE_HOSTS: Final = 3
-"""Where nobody can be asked, fewer hosts that all fail prove no outage of ours."""
+"""Without hosts to ask, fewer failing hosts than that don't prove an outage of our network."""
 WITNESSES: Final = 3
-"""Hosts that are asked whether the fault is ours. One that broke down by itself just then must not decide."""
+"""Number of hosts that are asked whether our network is down, so that a single broken one does not decide."""
 FIRST_WAIT_S: Final = {FailureKind.TRANSIENT: 60, FailureKind.PERMANENT: 3_600, FailureKind.REFUSED: 3_600}
-"""The wait after the first failure, doubled by each further one."""
+"""Seconds to wait after the first failure; doubled by each further one."""
 LAG_S: Final = 15
-"""By so much a poll may end after the minute it was planned for begins."""
+"""Maximum seconds by which a poll may end after the start of the minute for which it was planned."""
 NO_FEED_WAIT_S: Final = 900
 PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
-"""Before each further try at an article page that failed for a passing reason; after the last it is left."""
+"""Seconds before each further try at an article page that failed temporarily; after the last it is given up."""
 NOT_MODIFIED: Final = 304
 WHOLE_EVERY: Final = 24
-"""Polls of a feed that answers 304; one in so many asks for the whole feed."""
+"""Of the polls of a feed that answers 304, one in so many asks for the whole feed."""
 PAGE_REST_S: Final = 3_600
-"""Least time between two readings of the page of an entry that its feed keeps changing, doubled by each."""
+"""Minimum seconds between two reads of the page of an entry that its feed keeps changing; doubled by each."""
 PAGE_REST_MOST_S: Final = 86_400
 _PERMANENT_REDIRECTS: Final = frozenset({301, 308})
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
@@ -65,12 +65,12 @@ _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A time to wait, in seconds, and its reason for a person."""
+    """A time to wait, in seconds, and its reason in words."""
 
     seconds: float
     why: str
     asked: bool = False
-    """Whether somebody asked for it: then it is not cut short."""
+    """Whether the feed or its server asked for it; then it is not shortened."""
 
 
 def after_poll(
@@ -85,9 +85,9 @@ def after_poll(
     rng: random.Random,
     our_outage: bool = False,
 ) -> FeedState:
-    """`state` after a poll: `outcome` of the fetch, `parsed` where a body came, `new_entries` never seen before in it.
+    """`state` after a poll with this `outcome`; `parsed` is its body, `new_entries` the number of unseen entries.
 
-    `our_outage`: our own network was down (`is_our_outage`): silence says nothing of the feed.
+    `our_outage`: our own network was down (`is_our_outage`), so silence says nothing about the feed.
     """
     if isinstance(outcome, FetchFailed) and our_outage and is_silent(outcome):
         return _after_outage(state, outcome, now, settings, rng)
@@ -106,10 +106,10 @@ def after_poll(
 
 
 def request_of(state: FeedState) -> Request:
-    """What the next poll asks: conditionally, but one time in `WHOLE_EVERY` whole where 304 was the last answer.
+    """The next poll's request: conditional, but after a 304 one in `WHOLE_EVERY` asks for the whole feed.
 
-    Some servers answer 304 for ever once they have begun (Ranchero-Software/NetNewsWire#3191). The hash of the body
-    still tells that nothing is new.
+    Some servers answer 304 forever once they have started (Ranchero-Software/NetNewsWire#3191). The hash of the body
+    still shows when nothing is new.
     """
     if state.last_status == NOT_MODIFIED and state.polls % WHOLE_EVERY == 0:
         return Request(state.url, body_hash=state.body_hash)
@@ -117,38 +117,38 @@ def request_of(state: FeedState) -> Request:
 
 
 def is_silent(outcome: FetchResult) -> bool:
-    """Whether nothing came back at all: the host may be down, or our own network may be."""
+    """Whether nothing came back at all: the host or our own network may be down."""
     if not isinstance(outcome, FetchFailed) or outcome.kind is not FailureKind.TRANSIENT:
         return False
     return not answered(outcome) and outcome.retry_after_s is None
 
 
 def answered(outcome: FetchResult) -> bool:
-    """Whether a server said anything: then it is no outage of ours, whatever it said."""
+    """Whether a server answered anything; then our network is not down."""
     return not isinstance(outcome, FetchFailed) or outcome.status is not None or outcome.answered
 
 
 def last_answer(outcomes: Iterable[FetchResult]) -> datetime | None:
-    """When a server last answered anything; None: none did."""
+    """When a server last answered; None if none did."""
     return max((outcome.fetched_at for outcome in outcomes if answered(outcome)), default=None)
 
 
 def may_be_ours(outcome: FetchResult, heard_at: datetime | None) -> bool:
-    """Whether the failure may be the fault of our own network: nobody has answered since, `heard_at` being the last."""
+    """Whether our own network may have caused the failure: no server has answered since `heard_at`."""
     return is_silent(outcome) and (heard_at is None or heard_at < outcome.fetched_at)
 
 
 def is_our_outage(silent_hosts: Collection[str], witnesses: Collection[bool]) -> bool:
-    """Whether it was our own network that kept `silent_hosts` from answering.
+    """Whether our own network kept `silent_hosts` from answering.
 
-    `witnesses` says of each other host that was asked then, one known to be well, whether it answered. Where there is
-    none to ask, several hosts that fall silent together are proof enough, and one or two are not.
+    `witnesses` says of each other host that was asked, all known to be well, whether it answered. Without witnesses,
+    several hosts that fall silent together are sufficient proof; one or two are not.
     """
     return not any(witnesses) if witnesses else len(silent_hosts) >= OUTAGE_HOSTS
 
 
 def resting_hosts(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
-    """The hosts that asked for rest, and until when: none of their feeds is to be polled before."""
+    """The hosts that asked for a pause, and its end; none of their feeds may be polled before."""
     until: dict[str, datetime] = {}
     for state in states:
         if state.paused_until and state.paused_until > now and is_address(state.url):
@@ -159,19 +159,19 @@ def resting_hosts(states: Iterable[FeedState], now: datetime) -> Mapping[str, da
 
 @dataclass(frozen=True, slots=True)
 class Misaddressed:
-    """A feed that is stored with an address that can't be asked."""
+    """A feed whose stored address can't be requested."""
 
     state: FeedState
-    """What is to be remembered of it."""
+    """Its new state."""
     reason: str
-    """Why, and what was done about it."""
+    """Why, and how it was handled."""
 
 
 def misaddressed(state: FeedState, feed: Feed, now: datetime) -> Misaddressed | None:
-    """What becomes of a feed whose stored address is none; None where it is one.
+    """How to handle a feed whose stored address is invalid; None if it is valid.
 
-    A feed that a redirect led there goes back to its configured address, and is due at once. One whose own address is
-    none is shown as failing, and is looked at again after an hour, then two, at last every week: a corrected
+    If a redirect led there, the feed returns to its configured address and is due at once. If the configured address is
+    invalid, the feed is shown as failing and checked again after an hour, then two, finally every week; a corrected
     configuration makes it due at once.
     """
     reason = _no_address(state.url)
@@ -195,7 +195,7 @@ def _no_address(url: str) -> str | None:
 
 
 def retried(state: FeedState) -> FeedState:
-    """`state` due at once, as `newswatch feeds retry` wants it; its failures are forgotten, its history stays."""
+    """`state` due at once, for `newswatch feeds retry`; its failures are forgotten, its history stays."""
     return replace(
         state,
         next_poll_at=None,
@@ -204,7 +204,7 @@ def retried(state: FeedState) -> FeedState:
         etag=None,
         last_modified=None,
         body_hash=None,
-        interval_why="retry was asked for",
+        interval_why="a retry was requested",
         health=FeedHealth.NEW if state.health is FeedHealth.GONE else state.health,
     )
 
@@ -215,21 +215,21 @@ def retried(state: FeedState) -> FeedState:
 def _after_outage(
     state: FeedState, outcome: FetchFailed, now: datetime, settings: Settings, rng: random.Random
 ) -> FeedState:
-    wait = Wait(settings.poll_min_interval_s, "nothing could be reached: our own outage, not counted against the feed")
+    wait = Wait(settings.poll_min_interval_s, "no host was reachable: our own outage, not counted against the feed")
     return _due(replace(state, last_error=outcome.reason), wait, now, rng)
 
 
 def _after_no_turn(
     state: FeedState, outcome: FetchFailed, rest_s: float, now: datetime, rng: random.Random
 ) -> FeedState:
-    """The host asked for rest while the feed waited for its turn: it was not asked, so it can't have failed."""
+    """The host asked for a pause before the feed's turn came; it was not asked, so it did not fail."""
     return _due(state, Wait(min(max(rest_s, 1.0), WEEK_S), outcome.reason, asked=True), now, rng)
 
 
 def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: datetime, rng: random.Random) -> FeedState:
     state = replace(state, failures=state.failures + 1, last_status=outcome.status, last_error=outcome.reason)
     if outcome.kind is FailureKind.GONE:
-        why = "410 Gone: polled no more; `newswatch feeds retry` tries it again"
+        why = "410 Gone: not polled any more; `newswatch feeds retry` tries it again"
         state = replace(state, next_poll_at=NEVER, interval_why=why)
         return _shown(state, FeedHealth.GONE, why, now)
     if state.failures >= REVERT_AFTER and state.url != feed.url:
@@ -237,7 +237,7 @@ def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: date
     wait = backoff(FIRST_WAIT_S[outcome.kind], state.failures)
     if outcome.retry_after_s:
         seconds = min(max(outcome.retry_after_s, 1.0), WEEK_S)
-        more = "" if seconds >= outcome.retry_after_s else f", of which {durations.long(seconds)} are waited"
+        more = "" if seconds >= outcome.retry_after_s else f"; it waits {durations.long(seconds)}"
         wanted = durations.long(max(outcome.retry_after_s, 1.0))
         wait = Wait(seconds, f"the server asked to wait {wanted}{more}", asked=True)
         state = replace(state, paused_until=now + timedelta(seconds=seconds))
@@ -250,7 +250,7 @@ def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: date
 def _after_no_feed(
     state: FeedState, feed: Feed, parsed: NotAFeed | ParsedFeed | None, now: datetime, rng: random.Random
 ) -> FeedState:
-    """A body, but no feed: most often a passing maintenance page or a wall, so it counts as temporary."""
+    """A body that is not a feed: mostly a maintenance page or a wall for a while, so it counts as temporary."""
     reason = parsed.reason if isinstance(parsed, NotAFeed) else "it was not read"
     if isinstance(parsed, NotAFeed) and parsed.feeds:
         reason += f"; it advertises {parsed.feeds[0]}"
@@ -263,13 +263,13 @@ def _after_no_feed(
 
 
 def backoff(first_s: float, failures: int) -> Wait:
-    """How long to wait after `failures` in a row: doubling from `first_s` to a week, and no further."""
+    """The wait after `failures` in a row: doubles from `first_s` up to a week."""
     seconds = min(WEEK_S, first_s * 2 ** min(failures - 1, 20))
     return Wait(seconds, f"{failures} failure{'s' * (failures > 1)} in a row: next try in {durations.long(seconds)}")
 
 
 def _reverted(state: FeedState, feed: Feed) -> FeedState:
-    """Back to the configured URL: where the redirect led doesn't work any more."""
+    """`state` back at the configured URL, because the redirect's target does not work any more."""
     return replace(
         state,
         url=feed.url,
@@ -283,9 +283,9 @@ def _reverted(state: FeedState, feed: Feed) -> FeedState:
 
 
 def page_retry_s(outcome: FetchFailed, tries: int) -> float | None:
-    """In how many seconds a page that failed `tries` times is to be tried again; None: no more.
+    """Seconds until a page that failed `tries` times is tried again; None: never.
 
-    Only what passes is tried again (no network, a time-out, a 5xx or 429), and not before the server allows it.
+    Only temporary failures are tried again (no network, a time-out, a 5xx or 429), and not before the server allows it.
     """
     if outcome.kind is not FailureKind.TRANSIENT or tries > len(PAGE_WAITS_S):
         return None
@@ -293,9 +293,9 @@ def page_retry_s(outcome: FetchFailed, tries: int) -> float | None:
 
 
 def page_rest_s(changes: int) -> float:
-    """For how many seconds the page of an entry is left alone that was asked for `changes` times for a change.
+    """Seconds for which the page of an entry is left alone after it was fetched `changes` times for a change.
 
-    The first change is an edit, and its page is asked for at once; a feed that goes on changing it says little by it.
+    The first change is an edit, and the page is fetched at once; further changes by the same feed mean little.
     """
     return min(PAGE_REST_MOST_S, PAGE_REST_S * 2 ** min(changes - 1, 20)) if changes > 0 else 0.0
 
@@ -304,9 +304,9 @@ def page_rest_s(changes: int) -> float:
 
 
 def _with_redirects(state: FeedState, outcome: FetchResult) -> FeedState:
-    """Counts permanent redirects (301, 308) and takes one over that has stood long enough; others change nothing.
+    """Count permanent redirects (301, 308) and adopt one that has lasted long enough; ignore others.
 
-    Only where they lead to a feed: a site that sends all its old addresses to its home page moves no feed.
+    Only redirects to a feed count: a site that redirects all its old addresses to its home page has not moved a feed.
     """
     target = permanent_target(outcome)
     if target is None or target == state.url:
@@ -319,7 +319,7 @@ def _with_redirects(state: FeedState, outcome: FetchResult) -> FeedState:
 
 
 def permanent_target(outcome: FetchResult) -> str | None:
-    """Where the unbroken run of permanent redirects at the beginning leads; None where there is none."""
+    """The target of the unbroken run of permanent redirects at the beginning; None if there is none."""
     target = None
     for hop in outcome.hops:
         if hop.status not in _PERMANENT_REDIRECTS or not is_address(hop.url):
@@ -376,9 +376,9 @@ def _wait(
 
 
 def _rolled_over(before: Sequence[str], entries: Sequence[Entry], new_entries: int) -> bool:
-    """Whether nothing is left of the last poll's entries: some may have come and gone in between.
+    """Whether none of the last poll's entries is left, so that some may have come and gone in between.
 
-    Entries that were recognised, though under other ids, are left.
+    Entries that were recognised under other ids are left.
     """
     if not before or not entries or new_entries < len(entries):
         return False
@@ -399,7 +399,7 @@ def _with_rhythm(state: FeedState, entries: Sequence[Entry], new_entries: int, n
 
 
 def _first_rhythm(state: FeedState, entries: Sequence[Entry], now: datetime) -> FeedState:
-    """The rhythm as the dates of the first poll's entries tell it."""
+    """The rhythm according to the dates of the first poll's entries."""
     times = sorted(min(entry.published, now) for entry in entries if entry.published)
     if len(times) < 2:
         return replace(state, last_new_at=times[-1] if times else now if entries else None)
@@ -413,7 +413,7 @@ def _first_rhythm(state: FeedState, entries: Sequence[Entry], now: datetime) -> 
 
 
 def interval(state: FeedState, settings: Settings, rolled_over: bool = False) -> Wait:
-    """How long to wait by the feed's own rhythm, within the bounds of the settings."""
+    """The wait by the feed's own rhythm, within the bounds of the settings."""
     low, high = settings.poll_min_interval_s, settings.poll_max_interval_s
     wanted = NEW_PER_POLL / state.new_rate * 3600 if state.new_rate > 0 else high
     why = _rhythm(state.new_rate)
@@ -424,7 +424,7 @@ def interval(state: FeedState, settings: Settings, rolled_over: bool = False) ->
 
 
 def _rhythm(rate: float) -> str:
-    """`rate`, in new entries an hour, for a person."""
+    """`rate`, in new entries an hour, in words."""
     if rate >= 1:
         return f"{rate:.2g} new entries an hour"
     return f"a new entry {_every(3600 / rate)}" if rate > 1 / 8_760 else "hardly anything new in a year"
@@ -435,11 +435,11 @@ def _every(seconds: float) -> str:
 
 
 def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) -> Wait | None:
-    """What Cache-Control or else Expires (RFC 9111) ask for; beyond our longest interval neither is believed."""
+    """The wait in Cache-Control, or else Expires (RFC 9111), limited to our longest interval."""
     control = headers.get("cache-control", "").lower()
-    found = _MAX_AGE.search(control)
-    if found:
-        seconds: float | None = float(found[1]) - _age(headers)
+    max_age = _MAX_AGE.search(control)
+    if max_age:
+        seconds: float | None = float(max_age[1]) - _age(headers)
     elif "no-cache" in control or "no-store" in control:
         seconds = None
     else:
@@ -462,9 +462,9 @@ def _feed_wait(state: FeedState, settings: Settings) -> Wait | None:
 
 
 def _awake(state: FeedState) -> FeedState:
-    """Due at the first time that is in none of the hours and days (GMT) which the feed skips.
+    """Move the next poll out of the hours and days (GMT) that the feed skips.
 
-    A feed that skips everything means nothing by it.
+    A feed that skips everything is ignored.
     """
     due = state.next_poll_at
     for _ in range(24 * 8):
@@ -508,11 +508,12 @@ def _shown(state: FeedState, health: FeedHealth, why: str, now: datetime) -> Fee
 
 
 def _due(state: FeedState, wait: Wait, now: datetime, rng: random.Random) -> FeedState:
-    """Due after `wait`, a tenth earlier or later: feeds that were polled together shall not stay together.
+    """Due after `wait`, a tenth earlier or later, so that feeds which were polled together spread out.
 
-    Earlier where the wait is our own choice (a later one would miss every second run of a scheduler that plans each
-    minute), later where somebody asked for it. Our own waits are counted from the minute in which the poll was planned,
-    not from its end, for the same reason: a feed to be read every minute was read every second one.
+    It is earlier if the wait is our own choice, because a later one would miss every second run of a scheduler that
+    plans each minute; and later if the server or the feed asked for the wait. Our own waits count from the minute for
+    which the poll was planned, for the same reason: counted from its end, a one-minute feed was polled every second
+    minute.
     """
     if wait.asked:
         seconds = wait.seconds * rng.uniform(1.0, 1.1)

@@ -1,7 +1,7 @@
-"""Where the documents of feeds come from: `jobs.pull` asks a source for each feed of its batch, and has it read them.
+"""Sources of feed documents: `jobs.pull` asks a source for the document of each feed of its batch, and for its entries.
 
-`Polling` asks the publishers over HTTP. Another source may hand over what was pushed, or find the articles on a page
-that is no feed. All that they bring goes the same way from there.
+`Polling` requests them from the publishers over HTTP. Another source may take documents that were pushed, or extract
+articles from a page that is not a feed. Everything after that is the same.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from newswatch.feed import Feed, FeedState
 
 
 class DocumentSource(Protocol):
-    """Brings the documents of feeds and reads them."""
+    """Brings the documents of feeds and parses them."""
 
     async def bring(self, feed: Feed, state: FeedState) -> FetchResult:
-        """The feed's document as it is now; or that it is the one that `state` tells of, or why there is none.
+        """The feed's current document; or that it equals the one in `state`, or why there is none.
 
-        The feed's next poll is planned by it, whoever brought it.
+        The feed's next poll is planned by this result, whatever the source.
         """
         ...
 
     def read(self, answer: Fetched, feed: Feed, now: datetime) -> ParsedFeed | NotAFeed:
         """The entries of a document that was brought, or why there are none.
 
-        It is called on a thread, and is to bound the time and memory that it takes, as `ingest.parse.parse` does.
+        Called in a thread. It must bound its time and memory, as `ingest.parse.parse` does.
         """
         ...
 
 
 SourceOf = Callable[[Fetcher], DocumentSource]
-"""Makes the source of one batch; what it fetches by the batch's fetcher keeps the pace that hosts are owed."""
+"""Makes the source of one batch; requests by the batch's fetcher keep the pace of each host."""
 
 
 class Polling:
-    """Asks the publishers for their feeds, conditionally."""
+    """Polls the publishers with conditional requests."""
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
 
     async def bring(self, feed: Feed, state: FeedState) -> FetchResult:  # noqa: ARG002 - the state has the address
-        """What the feed's address answers."""
+        """The answer of the feed's address."""
         return await self._fetcher.fetch(request_of(state))
 
     def read(self, answer: Fetched, feed: Feed, now: datetime) -> ParsedFeed | NotAFeed:
-        """The feed in the answer, in whichever format it is."""
+        """The feed in the answer, in any format."""
         return parse(
             answer.body,
             url=answer.final_url,

@@ -1,4 +1,4 @@
-"""What an article page says about itself in its head: JSON-LD (schema.org), Open Graph, meta elements."""
+"""Reads an article page's metadata: JSON-LD (schema.org), Open Graph, meta elements."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ _DESCRIPTION: Final = ("og:description", "description", "twitter:description", "
 _ASIDE: Final = frozenset(
     {"itemListElement", "hasPart", "isRelatedTo", "relatedLink", "mentions", "citation", "isBasedOn", "significantLink"}
 )
-"""Properties whose values are other things than the page."""
+"""Properties whose values are not the page itself."""
 _PREFIX: Final = re.compile(r"^(?:schema:|https?://schema\.org/)")
 _BARE: Final = re.compile(r"^(?:https?:)?//(?:www\.)?")
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
 _UNSPACED: Final = re.compile(r"(?=([\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff]{2}))")
 STEM: Final = 4
-"""Letters by which two forms of a word are known as one."""
+"""Number of leading letters by which forms of a word are recognised as one."""
 MAX_DEPTH: Final = 40
 
 
 @dataclass(slots=True)
 class PageFacts:
-    """What was found, each in the order of trust; empty where nothing was."""
+    """The metadata, each list in order of trust; empty where the page has none."""
 
     headline: str = ""
-    """Of the page's own article, as JSON-LD gives it."""
+    """Headline of the page's own article in JSON-LD."""
     social_title: str = ""
     document_title: str = ""
     published: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ class PageFacts:
     article_body: str = ""
     word_count: int = 0
     free: bool = True
-    """Whether the page calls itself accessible without paying."""
+    """Whether the page says that it is accessible for free."""
 
 
 def read_facts(tree: etree._Element, url: str | None = None) -> PageFacts:
@@ -115,33 +115,33 @@ def _from_article(facts: PageFacts, article: dict[str, Any], named: Mapping[str,
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A piece of JSON-LD."""
+    """One object of the JSON-LD."""
 
     data: dict[str, Any]
     aside: bool
-    """It stands in a list, or as what another article is related to."""
+    """It is in a list, or something that another article is related to."""
     named: Mapping[str, Any]
-    """The nodes of the page that have a name, by their `@id`: others only point to them."""
+    """The named nodes of the page by `@id`; other nodes refer to them."""
 
 
 def _articles_of_page(tree: etree._Element, url: str | None) -> list[_Node]:
-    """The schema.org articles that are the page, the likeliest first; without those that it only points to.
+    """The schema.org articles that are the page itself, the likeliest first; without those that it only refers to.
 
-    Publishers put the stories of a sidebar into the same JSON-LD, and some put them first.
+    Publishers put the stories of a sidebar into the same JSON-LD, sometimes first.
     """
     named: dict[str, Any] = {}
     nodes = (node for script in _scripts(tree) for node in _walk(_loads(script), 0, named, aside=False))
-    found = [node for node in nodes if _is_article(node.data)]
-    if not found:
+    articles = [node for node in nodes if _is_article(node.data)]
+    if not articles:
         return []
     addresses = {_address(each, url) for each in (url, *_addresses(tree)) if each} - {""}
     titles = _titles(tree)
     ranks = []
-    for node in found:
+    for node in articles:
         stated = _stated(node.data, url)
         ranks.append((not addresses.isdisjoint(stated), _is_titled(node.data, titles), not node.aside, not stated))
     ranked = sorted(
-        zip(ranks, found, strict=True), key=lambda pair: (*pair[0], "headline" in pair[1].data), reverse=True
+        zip(ranks, articles, strict=True), key=lambda pair: (*pair[0], "headline" in pair[1].data), reverse=True
     )
     best = ranked[0][0]
     own = (node for rank, node in ranked if rank == best or rank[0] or rank[1])
@@ -153,10 +153,11 @@ def _articles_of_page(tree: etree._Element, url: str | None) -> list[_Node]:
 
 
 def _stated(node: dict[str, Any], url: str | None) -> list[str]:
-    """The addresses that an article gives of itself; those of other pages make it unlikely to be this one."""
+    """The addresses that an article states for itself; if they are other pages', it is probably not this one."""
     main = node.get("mainEntityOfPage")
     given = (node.get("url"), node.get("@id"), main.get("@id") if isinstance(main, dict) else main)
-    return [address for each in given if isinstance(each, str) and (address := _address(each, url))]
+    addresses = (_address(each, url) for each in given if isinstance(each, str))
+    return [address for address in addresses if address]
 
 
 def _is_titled(node: dict[str, Any], titles: list[str]) -> bool:
@@ -166,7 +167,7 @@ def _is_titled(node: dict[str, Any], titles: list[str]) -> bool:
 
 
 def _shares_a_word(node: dict[str, Any], tree: etree._Element) -> bool:
-    """Whether its headline has a word of the page's titles: one for search engines is another, on the same matter."""
+    """Whether its headline shares a word with the page's titles; one for search engines is worded differently."""
     given = _strings(node.get("headline")) or _strings(node.get("name"))
     headline, titles = _stems(_text(given[0]) if given else ""), _stems(" ".join(_shown_titles(tree)))
     return not headline or not titles or not headline.isdisjoint(titles)
@@ -177,7 +178,7 @@ def _stems(title: str) -> set[str]:
 
 
 def _titles(tree: etree._Element) -> list[str]:
-    return [name for each in _shown_titles(tree) if (name := key(each))]
+    return [name for name in map(key, _shown_titles(tree)) if name]
 
 
 def _shown_titles(tree: etree._Element) -> list[str]:
@@ -188,13 +189,13 @@ def _shown_titles(tree: etree._Element) -> list[str]:
 
 
 def _addresses(tree: etree._Element) -> list[str]:
-    """What the page calls its own addresses."""
+    """The addresses that the page states for itself."""
     links = [link.get("href") or "" for link in tree.iter("link") if (link.get("rel") or "").lower() == "canonical"]
     return [*links, *_metas(tree).get("og:url", ())]
 
 
 def _address(written: str, url: str | None) -> str:
-    """`written` on the page at `url`, to be compared: without scheme, `www.`, query and fragment; empty for a home."""
+    """`written` on the page at `url`, to compare: without scheme, `www.`, query, fragment; empty for a home page."""
     whole = (absolute(written, url) or "") if written.startswith(("/", ".")) else written
     bare = _BARE.sub("", whole.strip().lower())
     path = bare.partition("#")[0].partition("?")[0].rstrip("/")
@@ -208,9 +209,9 @@ def _scripts(tree: etree._Element) -> Iterator[str]:
 
 
 def _loads(source: str) -> Any:
-    """What a script of JSON-LD says: also where it stands in a comment, beside another, or is no JSON by a slip.
+    """The content of a JSON-LD script, even if it is in a comment, beside other content, or slightly invalid JSON.
 
-    Browsers run such scripts as data, so nobody is told that a comma is one too many.
+    Browsers treat such scripts as data, so nobody notices a superfluous comma.
     """
     for attempt in (source, _BAD_ESCAPE.sub("", _TRAILING_COMMA.sub(r"\1", html.unescape(source)))):
         if values := list(_values(attempt)):
@@ -219,29 +220,29 @@ def _loads(source: str) -> Any:
 
 
 def _values(source: str) -> Iterator[Any]:
-    """The JSON objects and lists in `source`, whatever stands around them; none behind one that is broken."""
-    at = _BRACKET.search(source)
-    while at:
+    """The JSON objects and lists in `source`, whatever surrounds them; none after a broken one."""
+    bracket = _BRACKET.search(source)
+    while bracket:
         try:
-            value, end = _DECODER.raw_decode(source, at.start())
+            value, end = _DECODER.raw_decode(source, bracket.start())
         except (ValueError, RecursionError):
             return
         yield value
-        at = _BRACKET.search(source, end)
+        bracket = _BRACKET.search(source, end)
 
 
 def _glimpsed(source: str) -> dict[str, Any]:
-    """Of an article in JSON that can't be read, what it says once: of two dates one is another story's."""
+    """The values that occur once in an article's unreadable JSON; of two dates one belongs to another story."""
     if not _ARTICLE_TYPE.search(source):
         return {}
-    found = {name: field.findall(source) for name, field in _GLIMPSES.items()}
+    matches = {name: field.findall(source) for name, field in _GLIMPSES.items()}
     authors = _AUTHOR_NAME.findall(source)
-    once = {name: values[0] for name, values in found.items() if len(values) == 1}
+    once = {name: values[0] for name, values in matches.items() if len(values) == 1}
     return {"@type": "Article", **once, **({"author": authors[0]} if len(authors) == 1 else {})}
 
 
 def _unprefixed(node: dict[str, Any]) -> Any:
-    """`node` with the plain names of schema.org's properties; the value alone of one that only gives it a type."""
+    """`node` with the plain names of schema.org's properties; for a typed value, the value itself."""
     if isinstance(node.get("@value"), str):
         return node["@value"]
     if not any(_PREFIX.match(name) for name in node):
@@ -253,7 +254,7 @@ _DECODER: Final = json.JSONDecoder(strict=False, object_hook=_unprefixed)
 
 
 def _walk(data: Any, depth: int, named: dict[str, Any], *, aside: bool) -> Iterator[_Node]:
-    """The nodes in `data`, which fills `named` by the way."""
+    """The nodes in `data`; fills `named` on the way."""
     if depth > MAX_DEPTH:
         return
     if isinstance(data, dict):
@@ -286,12 +287,12 @@ def _names(value: Any, named: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _text(value: Any) -> str:
-    """A string of JSON-LD as plain text: many publishers escape it once more, as HTML."""
+    """A string of JSON-LD as plain text: many publishers escape it again, as HTML."""
     return text.from_markup(html.unescape(value)) if isinstance(value, str) else ""
 
 
 def _people(written: Iterable[str]) -> list[str]:
-    """The names of people, each once; without what stands in a name's place: an account, the address of a node."""
+    """The distinct names of people, without placeholders such as an account or the address of a node."""
     names = (name for each in written for name in names_in(each))
     return list(dict.fromkeys(name for name in names if "://" not in name and not name.startswith(("@", "#"))))
 

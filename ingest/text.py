@@ -39,17 +39,17 @@ _KNOWN: Final = _BLOCKS | frozenset(
     }
 )
 # fmt: on
-"""Elements that are one without an end tag or an attribute."""
+"""Elements that count as such even without an end tag or an attribute."""
 
 
 class _Collector:
-    """Takes libxml2's events; needs no tree, so depth costs nothing."""
+    """Receives libxml2's events; builds no tree, so depth costs nothing."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Forget the text before."""
+        """Forget the previous text."""
         self._pieces: list[str] = []
         self._unseen = 0
 
@@ -74,7 +74,7 @@ class _Collector:
 
 
 class _Reader(threading.local):
-    """One a thread: to make a parser takes as long as to read a paragraph with it."""
+    """One per thread, because making a parser takes as long as reading a paragraph with it."""
 
     def __init__(self) -> None:
         from lxml import etree
@@ -94,7 +94,7 @@ def _reader() -> _Reader:
 
 
 def looks_like_markup(text: str) -> bool:
-    """Whether `text` holds a tag or a comment; `<We do not pay>` and `<a>` by itself are none."""
+    """Whether `text` contains a tag or a comment; `<We do not pay>` and a single `<a>` are not."""
     if "<" not in text:
         return False
     tags = list(_TAG.finditer(text))
@@ -104,7 +104,7 @@ def looks_like_markup(text: str) -> bool:
 
 
 def _is_tag(tag: re.Match[str], ends: Container[str]) -> bool:
-    """Whether it is HTML: a known element, or one with an end tag, an attribute or a name of its own kind."""
+    """Whether it is HTML: a known element, or one with an end tag, an attribute or a prefixed name."""
     name, rest = (tag["name"] or "").lower(), tag["rest"] or ""
     if not name or tag["end"] or name in _KNOWN or name in ends:
         return True
@@ -112,13 +112,13 @@ def _is_tag(tag: re.Match[str], ends: Container[str]) -> bool:
 
 
 def _without_false_tags(markup: str) -> str:
-    """`markup` with what only looks like a tag as the text that it is."""
+    """`markup` with everything that only looks like a tag escaped."""
     ends = {name.lower() for name in _END_TAG.findall(markup)}
     return _TAG.sub(lambda tag: tag[0] if _is_tag(tag, ends) else f"&lt;{tag[0][1:-1]}&gt;", markup)
 
 
 def from_markup(markup: str) -> str:
-    """The text that a reader of this piece of HTML sees: one line a block, no scripts, no markup."""
+    """The text that a reader of this piece of HTML sees: one line per block, without scripts and markup."""
     if "<" not in markup:
         return tidy(html.unescape(markup).replace("\n", " "))
     joined = _without_false_tags(" ".join(visible(markup).split()))
@@ -126,11 +126,11 @@ def from_markup(markup: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """`text` with its character references read; a lone ampersand stays."""
+    """`text` with its character references resolved; a lone ampersand stays."""
     return _ENTITY.sub(lambda match: html.unescape(match.group()), text) if "&" in text else text
 
 
 def language_of(tag: str | None) -> str | None:
-    """The primary subtag of a BCP 47 language tag, lower case; None where it is none."""
+    """The primary subtag of a BCP 47 language tag, in lower case; None if it is not one."""
     match = _LANGUAGE.match((tag or "").strip())
     return match[1].lower() if match else None

@@ -1,4 +1,4 @@
-"""Which of the titles that a page gives is the article's."""
+"""Chooses the article's title among the titles that a page gives."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Final
 from ingest.boilerplate import key
 
 MAX_PARTS: Final = 6
-"""How many separators of a title are looked at."""
+"""Maximum number of separators of a title that are examined."""
 MAX_INITIALS: Final = 5
 _SEPARATOR: Final = re.compile(r"\s+[-–—|·•«»‹›/<>:]+\s+|\s*[|：ㅣ｜]\s*")
 _OPENING: Final = re.compile(r"(.{2,60}?)(?:\s+[-–—|·•«»‹›/<>]+\s+|\s*[|：ㅣ｜]\s*|(?P<colon>:\s+))")
 _SECOND_LEVEL: Final = frozenset(
     {"ac", "co", "com", "edu", "gob", "gouv", "gov", "info", "ltd", "me", "ne", "net", "or", "org"}
 )
-"""Before a country's top-level domain these are no outlet's name."""
+"""Labels that, before a country's top-level domain, are not an outlet's name."""
 _SECTION: Final = re.compile(r"(?:\s-\s?|(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])-)\w{1,12}$")
-"""Before the outlet's name; without a blank only in scripts that have no hyphen: Karabakh-Armenia is a place."""
+"""A section before the outlet's name. Without a blank only in scripts without hyphens: Karabakh-Armenia is a place."""
 _KICKER: Final = re.compile(r"\s+[-–—|]\s+|:\s+")
 _CUT_OFF: Final = re.compile(r"\s*(?:…|\.\.\.)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Titles:
-    """The titles of a page; empty where it has none of a kind."""
+    """The titles of a page; empty if it has none of a kind."""
 
     headline: str = ""
-    """Of its article in JSON-LD."""
+    """Headline of its article in JSON-LD."""
     h1s: Sequence[str] = ()
     social: str = ""
     """`og:title`, else `twitter:title`."""
@@ -42,10 +42,10 @@ class Titles:
 def choose_title(titles: Titles, sites: Iterable[str]) -> str:
     """The article's title, without the outlet's name.
 
-    The JSON-LD headline, else the heading, else `og:title`, else the document's title. But where headline, heading and
-    document's title are one, they come from one field of the publisher's system, which is written for search engines;
-    `og:title` is then the other field, and of 131 pages of 60 publishers the right one twice as often. Not where it
-    only is that title's beginning.
+    It is the JSON-LD headline, else the heading, else `og:title`, else the document's title. But if headline, heading
+    and document's title are equal, they come from one field of the publisher's system, which is written for search
+    engines. Then `og:title` is the other field, and is used unless it is only the beginning of that title: on 131 pages
+    of 60 publishers it was the right one twice as often.
     """
     names = {key(site) for site in sites} - {""}
     said = Counter(key(title) for title in (titles.headline, titles.social, *dict.fromkeys(titles.h1s)))
@@ -54,7 +54,7 @@ def choose_title(titles: Titles, sites: Iterable[str]) -> str:
     social, document = _without_site(titles.social, names, sure), _without_site(titles.document, names, sure)
     headline = _whole(_without_site(titles.headline, names, sure), (*titles.h1s, social, document))
     if heading and headline.startswith(f"{heading} |"):
-        headline = heading  # it carries the section behind it
+        headline = heading  # the headline only adds the section
     best = headline or heading
     if best and social and _is_other_field(best, heading, social, document):
         best = _common_ending(best, social) or social
@@ -65,31 +65,31 @@ def choose_title(titles: Titles, sites: Iterable[str]) -> str:
 
 
 def _without_bar(title: str, others: Iterable[str]) -> str:
-    """`title` without what stands behind a bar, where another title of the page ends before the bar."""
+    """`title` without the part after a bar, if another title of the page ends before the bar."""
     before, bar, _ = title.rpartition(" | ")
     return before.strip() if bar and key(before) in {key(other) for other in others} else title
 
 
 def site_label(host: str) -> str:
-    """The part of a host that is the outlet's name: `courier` of `www.courier.co.uk`."""
+    """The part of a host that is the outlet's name: `courier` in `www.courier.co.uk`."""
     labels = host.split(".")
     of_country = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
     return next(iter(labels[-3:-2] if of_country else labels[-2:-1]), "")
 
 
 def _is_other_field(best: str, heading: str, social: str, document: str) -> bool:
-    one = {key(title) for title in (best, heading, document) if title}
+    distinct = {key(title) for title in (best, heading, document) if title}
     shortened = key(best).startswith(key(social))
-    if len(one) == 1:
+    if len(distinct) == 1:
         return not shortened
     # A kicker ("Unrest in Syria: …") before the title that `og:title` gives alone, or after another kicker.
     return key(best) == key(heading) and not shortened and bool(_common_ending(best, social))
 
 
-def _common_ending(one: str, other: str) -> str:
-    """What both say after a kicker, or one after a kicker and the other alone; empty where they share no half."""
-    endings = {key(ending): ending for ending in _endings(other) if len(ending) >= len(one) / 2}
-    return next((endings[key(ending)] for ending in _endings(one) if key(ending) in endings), "")
+def _common_ending(first: str, second: str) -> str:
+    """The ending that both share after at most one kicker each; empty if it is less than half of the first."""
+    endings = {key(ending): ending for ending in _endings(second) if len(ending) >= len(first) / 2}
+    return next((endings[key(ending)] for ending in _endings(first) if key(ending) in endings), "")
 
 
 def _endings(title: str) -> list[str]:
@@ -97,7 +97,7 @@ def _endings(title: str) -> list[str]:
 
 
 def _heading(titles: Titles, names: set[str]) -> str:
-    """The `h1` that the page's other titles speak of, where there are several."""
+    """The `h1` that the page's other titles repeat, if there are several."""
     real = [h1 for h1 in titles.h1s if key(h1) and key(h1) not in names]
     others = f"{titles.social} {titles.document} {titles.headline}"
     spoken = [h1 for h1 in real if key(h1) in key(others)]
@@ -107,7 +107,7 @@ def _heading(titles: Titles, names: set[str]) -> str:
 
 
 def _without_site(title: str, names: set[str], sure: Container[str]) -> str:
-    """`title` without the outlet's name, and the section before it, at its end; `sure` titles end as they mean to."""
+    """`title` without the outlet's name, and the section before it, at its end; `sure` titles are kept."""
     for separator in reversed(deque(_SEPARATOR.finditer(title), MAX_PARTS)):
         tail = title[separator.end() :]
         like = key(title) not in sure and any(_names_site(tail, name) for name in names)
@@ -117,9 +117,9 @@ def _without_site(title: str, names: set[str], sure: Container[str]) -> str:
 
 
 def _without_opening(title: str, names: set[str], others: set[str]) -> str:
-    """The document's title without the outlet's name before it; before a colon only where another title is the rest.
+    """The document's title without the outlet's name before it; before a colon only if another title equals the rest.
 
-    A colon may follow who the story is about: `NATO: …` at nato.int.
+    A colon may also follow the subject of the story: `NATO: …` at nato.int.
     """
     opening = _OPENING.match(title)
     rest = title[opening.end() :].strip() if opening else ""
@@ -139,7 +139,7 @@ def _names_site(tail: str, name: str) -> bool:
 
 
 def _whole(title: str, others: Iterable[str]) -> str:
-    """Where `title` was cut off with an ellipsis, the one among `others` that it was cut from."""
+    """If `title` was cut off with an ellipsis, the title among `others` that it was cut from."""
     stem = key(_CUT_OFF.sub("", title))
     if stem and _CUT_OFF.search(title):
         return next((other for other in others if len(key(other)) > len(stem) and key(other).startswith(stem)), title)

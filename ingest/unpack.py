@@ -1,8 +1,7 @@
-"""Bytes as they were before they were packed, by what they are more than by what they are called.
+"""Unpacks bytes by their first bytes rather than by their label.
 
-Servers declare `gzip` for what is none, call gzip `x-gzip` or nothing at all (`feed.xml.gz`), send it in several
-members or with bytes after its end. So what is packed tells by its first bytes how; a label is believed where they say
-nothing.
+Servers declare `gzip` for what is not packed, call gzip `x-gzip` or nothing at all (`feed.xml.gz`), send it in several
+members or with bytes after its end. So the first bytes decide the coding; the label is used only if they don't.
 """
 
 from __future__ import annotations
@@ -13,34 +12,34 @@ from typing import Final, Protocol
 GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
 MAX_MEMBERS: Final = 1_000
-"""Of one gzip file. Logs that are packed line by line have more, and feeds one or two."""
+"""Maximum members of one gzip file. Logs that are packed line by line have more; feeds have one or two."""
 MAX_CODINGS: Final = 3
-"""Content codings, one in the other."""
+"""Maximum nested content codings."""
 _CODINGS: Final = {
     "gzip": "gzip", "x-gzip": "gzip", "gz": "gzip", "deflate": "deflate", "x-deflate": "deflate", "zlib": "deflate",
     "br": "br", "brotli": "br", "zstd": "zstd", "zst": "zstd", "x-zstd": "zstd",
 }  # fmt: skip
 _PIECE: Final = 65_536
-"""Bytes that are unpacked at a time: what is left after the end of a member is copied."""
+"""Bytes that are unpacked at a time, because what remains after the end of a member is copied."""
 
 
 class NotUnpackedError(ValueError):
-    """What is packed is damaged, or larger than is read."""
+    """The packed data is damaged, or larger than is read."""
 
 
 class _Stage(Protocol):
-    """One coding, undone as bytes come."""
+    """Undoes one coding as bytes arrive."""
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """What `data` gives; of more than `most` bytes a little more than these, and the rest never.
+        """The unpacked bytes of `data`: all, or slightly more than `most` of them and no further ones.
 
         Raises:
-            Exception: it is damaged; the libraries have each their own.
+            Exception: the data is damaged; each library has its own exception.
         """
 
 
 def unpacked(body: bytes, limit: int) -> bytes:
-    """`body`, unzipped if it is a gzip file: `feed.xml.gz`. Of one that ends too early, what there is.
+    """`body`, unzipped if it is a gzip file (`feed.xml.gz`); of a truncated one, as much as there is.
 
     Raises:
         NotUnpackedError: it is damaged, or has more than `limit` bytes.
@@ -48,17 +47,17 @@ def unpacked(body: bytes, limit: int) -> bytes:
     if not body.startswith(GZIP):
         return body
     unpacking = Unpacking("gzip")
-    found = unpacking.feed(body, limit) + unpacking.end()
-    if len(found) > limit:
+    plain = unpacking.feed(body, limit) + unpacking.end()
+    if len(plain) > limit:
         raise NotUnpackedError(f"unpacked, it has more than {limit:,} bytes, which are not read")
-    return found
+    return plain
 
 
 class Unpacking:
-    """Undoes the codings of one body (RFC 9110, 8.4) as it comes."""
+    """Undoes the codings of one body (RFC 9110, 8.4) as it arrives."""
 
     def __init__(self, label: str | None) -> None:
-        """`label`: the Content-Encoding. What it names that is no coding ("utf-8", "none") says nothing.
+        """`label` is the Content-Encoding. Names that are not codings ("utf-8", "none") are ignored.
 
         Raises:
             NotUnpackedError: it names more codings than `MAX_CODINGS`.
@@ -66,11 +65,11 @@ class Unpacking:
         named = [part.strip().lower() for part in (label or "").split(",")]
         codings = [_CODINGS[name] for name in named if name in _CODINGS]
         if len(codings) > MAX_CODINGS:
-            raise NotUnpackedError(f"it is packed {len(codings)} times, one in the other")
+            raise NotUnpackedError(f"it is packed {len(codings)} times over")
         self._stages = [_Sniffed(coding) for coding in reversed(codings)]
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """What `data` gives; of more than `most` bytes a little more than these, and the rest never.
+        """The unpacked bytes of `data`: all, or slightly more than `most` of them and no further ones.
 
         Raises:
             NotUnpackedError: it is damaged.
@@ -80,7 +79,7 @@ class Unpacking:
         return data
 
     def end(self) -> bytes:
-        """What was held back, as too little had come to tell what it is."""
+        """The bytes that were held back because too few had arrived to recognise the coding."""
         held = b""
         for stage in self._stages:
             held = (stage.feed(held, len(held)) if held else b"") + stage.end()
@@ -88,12 +87,12 @@ class Unpacking:
 
 
 class _Sniffed:
-    """A coding that is known by its first bytes, or else by its label; what is neither is not packed at all."""
+    """A coding that is recognised by its first bytes, or else by its label; anything else is not packed."""
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
         self._held = b""
-        """What came before anything was made of it."""
+        """The bytes received before any were unpacked."""
         self._stage: _Stage | None = None
         self._is_plain = False
 
@@ -111,24 +110,24 @@ class _Sniffed:
         elif self._held:
             self._held = self._held + data if len(self._held) < _PIECE else b""
         try:
-            found = self._stage.feed(data, most)
+            plain = self._stage.feed(data, most)
         except NotUnpackedError:
             raise
-        except Exception as error:  # zlib's, brotli's and zstd's have nothing in common
+        except Exception as error:  # the exceptions of zlib, brotli and zstd have no common base
             if not self._held or self._held.startswith((GZIP, ZSTD)):
                 raise NotUnpackedError(f"it is {self._coding} that can't be unpacked: {error}") from error
-            found, self._is_plain = self._held, True
-        if found:
+            plain, self._is_plain = self._held, True
+        if plain:
             self._held = b""
-        return found
+        return plain
 
     def end(self) -> bytes:
-        """The first bytes of a body that has fewer than tell anything."""
+        """The bytes of a body that is too short to recognise its coding."""
         return self._held if self._stage is None and not self._is_plain else b""
 
 
 def _stage_of(start: bytes, coding: str) -> _Stage | None:
-    """What undoes the coding that a body begins with; None where it isn't packed."""
+    """The stage for the coding that a body begins with; None if it is not packed."""
     if start.startswith(GZIP):
         return _Gzip()
     if start.startswith(ZSTD):
@@ -140,7 +139,7 @@ def _stage_of(start: bytes, coding: str) -> _Stage | None:
 
 
 class _Gzip:
-    """All members of a gzip file (RFC 1952, 2.2); what stands after them and is none is left out, as gzip does."""
+    """Unpacks all members of a gzip file (RFC 1952, 2.2); like gzip, it ignores other data after them."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
@@ -149,19 +148,19 @@ class _Gzip:
         self._is_over = False
 
     def feed(self, data: bytes, most: int) -> bytes:
-        found = bytearray()
-        for at in range(0, len(data), _PIECE):
-            piece = data[at : at + _PIECE]
-            while piece and not self._is_over and len(found) <= most:
+        plain = bytearray()
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            while piece and not self._is_over and len(plain) <= most:
                 if self._member.eof and not self._next(piece):
                     break
                 piece, self._between = self._between + piece, b""
-                found += self._member.decompress(piece, most + 1 - len(found))
+                plain += self._member.decompress(piece, most + 1 - len(plain))
                 piece = self._member.unused_data
-        return bytes(found)
+        return bytes(plain)
 
     def _next(self, piece: bytes) -> bool:
-        """Whether another member begins, as far as `piece` tells."""
+        """Whether another member begins, as far as `piece` shows."""
         start = (self._between + piece)[:2]
         if len(start) < 2 and start == GZIP[:1]:
             self._between = start
@@ -177,7 +176,7 @@ class _Gzip:
 
 
 class _Deflate:
-    """The one coding of two formats: with zlib's header, as the standard has it, and without, as many send it."""
+    """One coding in two formats: with zlib's header, as the standard requires, and without, as many send it."""
 
     def __init__(self, wbits: int) -> None:
         self._inflate = zlib.decompressobj(wbits=wbits)
@@ -199,7 +198,7 @@ def _zstd() -> _Stage:
 
 
 class _Library:
-    """What aiohttp's decompressors do; they choose among the libraries that there are."""
+    """A decompressor of aiohttp, which chooses among the available libraries."""
 
     def __init__(self, decompress: _Decompress) -> None:
         self._decompress = decompress

@@ -1,11 +1,11 @@
-"""URLs as identities: an article is known by its canonical URL.
+"""URLs as identities: an article is identified by its canonical URL.
 
-`read_address` is the one rule for addresses. Whatever accepts, stores, follows or compares one goes through it, so that
-what one part of newswatch lets through, no other part chokes on: yarl and aiohttp, the guard, robots.txt, the store.
+`read_address` is the only rule for addresses. All code that accepts, stores, follows or compares one uses it, so that
+every part of newswatch (yarl and aiohttp, the guard, robots.txt, the store) can handle what another part accepts.
 
-An address is asked for as its publisher wrote it; only the canonical form, which is never asked for in its place where
-the other is known, spells equal addresses alike. `%2C` and `,` may be two addresses to a server, or one that redirects
-from either to the other for ever.
+An address is requested as its publisher wrote it. Only the canonical form spells equal addresses alike, and it is never
+requested if the original is known: `%2C` and `,` may be two addresses to a server, or one that redirects endlessly from
+each to the other.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from w3lib.url import canonicalize_url
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_CHARS: Final = 8_000
-"""Characters of an address, as written, as asked for and as its canonical form. RFC 9110, 4.1 asks servers to take that
-many at least, and longer ones are met in attacks only."""
+"""Maximum characters of an address, as written, as requested and in its canonical form. RFC 9110, 4.1 asks servers to
+accept at least that many; longer ones occur only in attacks."""
 MAX_HOST_CHARS: Final = 253
-"""Characters of a host in its ASCII form (RFC 1035: 255 bytes on the wire)."""
+"""Maximum characters of a host in its ASCII form (RFC 1035: 255 bytes on the wire)."""
 MAX_LABEL_CHARS: Final = 63
-"""Characters between two dots of a host (RFC 1035)."""
+"""Maximum characters between two dots of a host (RFC 1035)."""
 SHOWN_CHARS: Final = 400
-"""Characters of a text that is no address that an error or a note repeats; the rest is cut, and marked with "…"."""
+"""Maximum characters of an invalid address that an error or a note repeats; the rest is replaced by "…"."""
 _CACHED_CHARS: Final = 500
-"""Longer addresses are read anew each time: ten thousand of the longest would take a quarter of a gigabyte."""
+"""Longer addresses are not cached: ten thousand of the longest would take a quarter of a gigabyte."""
 
 # fmt: off
 _TRACKING_NAMES: Final = frozenset(
@@ -65,31 +65,31 @@ _LABEL: Final = re.compile(rf"[a-z0-9_-]{{1,{MAX_LABEL_CHARS}}}")
 _LOOKS_LIKE_IPV4: Final = re.compile(r"(?:\d+|0x[0-9a-f]*)")
 _TAB_OR_LINE: Final = re.compile(r"[\t\r\n]")
 _ENDS: Final = "".join(map(chr, range(0x21)))
-"""What browsers strip from the ends of an address: blanks and control characters."""
+"""Characters that browsers strip from the ends of an address: blanks and control characters."""
 _PATH_ENCODED: Final = re.compile(r"[^!$-;=@-\]_a-z|~]+")
 _QUERY_ENCODED: Final = re.compile(r"[^!$-&(-;=?-~]+")
 _FRAGMENT_ENCODED: Final = re.compile(r"[^!#-;=?-_a-~]+")
 _USER_ENCODED: Final = re.compile(r"[^A-Za-z0-9._~!$%&'()*+,-]+")
-"""What each part of an address may not hold as it is: the percent-encode sets of the WHATWG URL standard (1.3). `%`,
-`|` and brackets may stand in it; a server that is asked for `%7C` where it wrote `|` may not know the address."""
+"""Characters that each part of an address may not contain unencoded: the percent-encode sets of the WHATWG URL standard
+(1.3). `%`, `|` and brackets may stay: a server that wrote `|` may not know the address with `%7C`."""
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _BARE: Final = re.compile(r"[^\s/?#:@]+\.[^\s/?#:@]+(?::\d+)?(?:[/?#]|$)|localhost(?::\d+)?(?:[/?#]|$)")
-"""A host with a dot, and a port if any, where an address would begin with its scheme."""
+"""A host with a dot, and possibly a port, in place of the scheme."""
 _DOTS: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _PLAIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>(?=[a-z0-9.-]{1,253}[/?#]|[a-z0-9.-]{1,253}$)(?!xn--|[^/?#]*\.xn--)"
     r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*\.[a-z][a-z0-9-]{0,62})"
     r"(?P<path>(?:/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~,=:@&+-]*)*)(?:\?(?P<query>[A-Za-z0-9._~=&/,:@+-]+))?",
 )
-"""Most addresses there are, read without a look at what is wrong with others. A test holds it to the rule."""
+"""Most addresses, which need no closer check. A test compares it to the rule."""
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._~,=:@&+/-]*")
 _MANY_ROUNDS: Final = 8
 _IN_FRAGMENT: Final = "!$&'()*+,;=:@/?%-._~"
-"""What a fragment may hold beside letters and digits (RFC 3986, 3.5); a "%" is one that encodes already."""
+"""What a fragment may contain besides letters and digits (RFC 3986, 3.5); a "%" already encodes something."""
 
 
 class AddressError(ValueError):
-    """A text is no address; the message names it and says why."""
+    """A text is not an address; the message names it and says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,12 @@ class Address:
     """An absolute http(s) URL that newswatch works with."""
 
     url: str
-    """As it is asked for and stored: ASCII, its host encoded, everything else as it was written, percent-encoded only
-    where browsers would (WHATWG URL standard)."""
+    """As requested and stored: ASCII, its host encoded, everything else as written, percent-encoded only where browsers
+    would (WHATWG URL standard)."""
     host: str
     """In lower case and ASCII, an IPv6 address without brackets."""
     port: int | None
-    """As given; None where it is the scheme's own."""
+    """As given; None if it is the scheme's default."""
     scheme: str
     path: str
     query: str
@@ -115,17 +115,17 @@ class Address:
 
 
 def read_address(text: str) -> Address:
-    """`text` as an address; blanks around it, and line ends and tabs in it, are dropped as browsers do.
+    """`text` as an address; surrounding blanks, and line ends and tabs in it, are dropped as browsers do.
 
-    It must be absolute, http or https, have a host that is a name (RFC 1035; in other scripts by IDNA, UTS 46) or an IP
-    address in its usual form, a port from 1 to 65,535 if any, no characters that are halves of others, and keep within
+    It must be absolute, http or https, and have a host that is a name (RFC 1035; in other scripts by IDNA, UTS 46) or
+    an IP address in its usual form. A port must be from 1 to 65,535. It may contain no lone surrogates and not exceed
     `MAX_CHARS`, `MAX_HOST_CHARS` and `MAX_LABEL_CHARS`.
 
     Raises:
-        AddressError: it is none; the message names it, cut to `SHOWN_CHARS`, and says why.
+        AddressError: it is not one; the message names it, cut to `SHOWN_CHARS`, and says why.
     """
     if not isinstance(text, str):
-        raise AddressError(f"{shown(text)} is no URL: it is no text")
+        raise AddressError(f"{shown(text)} is not a URL: it is not text")
     return _cached(text) if len(text) <= _CACHED_CHARS else _read(text)
 
 
@@ -138,36 +138,39 @@ def is_address(text: str | None) -> bool:
 
 
 def with_scheme(text: str) -> str:
-    """An address as people type it, with the `https://` that it lacks; what has no host with a dot stays as it is."""
+    """An address as people type it, with the `https://` that it lacks; unchanged if it has no host with a dot."""
     bare = text.strip()
     return f"https://{bare}" if _BARE.match(bare) else text
 
 
 def shown(text: object) -> str:
-    """`text` for an error or a note: quoted, in one line, of at most `SHOWN_CHARS` characters."""
+    """`text` for an error or a note: quoted, on one line, at most `SHOWN_CHARS` characters."""
     quoted = repr(text[: SHOWN_CHARS + 1] if isinstance(text, str) else text)
     return quoted if len(quoted) <= SHOWN_CHARS else quoted[:SHOWN_CHARS] + "…"
 
 
 def canonicalize(url: str) -> str:
-    """The URL that an article is known by: the same for every spelling of one address.
+    """The URL that identifies an article: the same for every spelling of one address.
 
     Scheme and host in lower case, host in its ASCII form, no default port, no credentials, no fragment, no tracking
-    parameters or session ids, parameters sorted, percent-encoding as the WHATWG URL standard writes it, `/` for an
-    empty path. Only parameters that are *never* an address are dropped: merging two articles would lose one, while
-    keeping a parameter too many only shows one twice. The canonical form of a canonical URL is itself.
+    parameters or session ids, parameters sorted, percent-encoding as in the WHATWG URL standard, `/` for an empty path.
+    Only parameters that *never* distinguish pages are dropped: merging two articles would lose one, while a superfluous
+    parameter only shows one article twice. The canonical form of a canonical URL is itself.
 
     Raises:
-        AddressError: `url` is no address.
+        AddressError: `url` is not an address.
     """
     read_address(url)
     return _canonical_cached(url) if len(url) <= _CACHED_CHARS else _canonical(url)
 
 
 def untracked(url: str) -> str:
-    """The address as it is written but for its tracking parameters: what a reader is sent to.
+    """The address as written, without its tracking parameters: the one for readers.
 
-    A server may know its pages by one spelling alone, or have signed it. Raises AddressError.
+    A server may know its pages only by one spelling, or have signed it.
+
+    Raises:
+        AddressError: `url` is not an address.
     """
     read_address(url)
     address, mark, fragment = url.partition("#")
@@ -179,13 +182,13 @@ def untracked(url: str) -> str:
 def article_id(url: str) -> str:
     """The identity of the article at `url`: 32 hex digits of the SHA-256 of its canonical URL.
 
-    http and https are one: a publisher that moves to https doesn't publish its archive anew.
+    http and https are the same, because a publisher that moves to https doesn't publish its archive again.
     """
     return hashlib.sha256(canonicalize(url).partition("://")[2].encode()).hexdigest()[:32]
 
 
 def known_id(url: str) -> str:
-    """The identity of the article that is known by `url`: as `article_id`, but a fragment counts.
+    """The identity of the article that is known by `url`: like `article_id`, but a fragment counts.
 
     Only an article that is a part of a page is known by a URL with a fragment (`part_url`).
     """
@@ -196,27 +199,27 @@ def known_id(url: str) -> str:
 
 
 def is_part(url: str) -> bool:
-    """Whether `url`, which an article is known by, tells of a part of a page."""
+    """Whether `url`, which identifies an article, names a part of a page."""
     return "#" in url
 
 
 def part_url(url: str, part: str) -> str:
-    """What the article that is the part `part` of the page at `url` is known by: a browser shows that page.
+    """The URL that identifies the part `part` of the page at `url`; a browser shows the page.
 
     Raises:
-        AddressError: `url` is no address.
+        AddressError: `url` is not an address.
     """
     return f"{canonicalize(url)}#{quote(part, safe=_IN_FRAGMENT)}"
 
 
 def fragment_of(url: str) -> str:
-    """The fragment of `url` that may tell a part of its page; empty where it tracks (`#xtor=RSS-16`) or marks text."""
+    """The fragment of `url` that may name a part of its page; empty if it tracks (`#xtor=RSS-16`) or marks text."""
     fragment = url.partition("#")[2].partition(":~:")[0].strip()
     return "" if _is_tracking(fragment.partition("=")[0]) else quote(fragment, safe=_IN_FRAGMENT)
 
 
 def absolute(link: str | None, base: str | None) -> str | None:
-    """`link` as an address, read relative to `base` like a browser does; None where it is none."""
+    """`link` as an address, resolved against `base` as browsers do; None if it is not one."""
     try:
         return resolve(link, base).url if link else None
     except AddressError:
@@ -224,10 +227,10 @@ def absolute(link: str | None, base: str | None) -> str | None:
 
 
 def resolve(link: str, base: str | None) -> Address:
-    """`link` as an address, read relative to `base` like a browser does; a base that is no address is left aside.
+    """`link` as an address, resolved against `base` as browsers do; a `base` that is not an address is ignored.
 
     Raises:
-        AddressError: the two give none.
+        AddressError: the result is not an address.
     """
     link = _TAB_OR_LINE.sub("", link).strip(_ENDS)
     if len(link) > MAX_CHARS:
@@ -238,7 +241,7 @@ def resolve(link: str, base: str | None) -> Address:
 
 
 def _joined(link: str, base: Address) -> str:
-    """RFC 3986, 5.2, without a change to what is written: `urljoin` takes `//` in a path for a slip."""
+    """RFC 3986, 5.2, without changing what is written: `urljoin` takes `//` in a path for a mistake."""
     scheme = _SCHEME.match(link)
     if scheme and (scheme[0][:-1].lower() != base.scheme or link[scheme.end() :].startswith("//")):
         return link
@@ -260,26 +263,27 @@ def _joined(link: str, base: Address) -> str:
 
 
 def _until(text: str, marks: str) -> tuple[str, str, str]:
-    """`text` parted at the first of `marks` in it, like `str.partition`."""
-    at = min((found for mark in marks if (found := text.find(mark)) >= 0), default=len(text))
-    return text[:at], text[at : at + 1], text[at + 1 :]
+    """`text` split at the first of `marks` in it, like `str.partition`."""
+    places = (text.find(mark) for mark in marks)
+    first = min((place for place in places if place >= 0), default=len(text))
+    return text[:first], text[first : first + 1], text[first + 1 :]
 
 
 def host_of(url: str) -> str:
-    """The host of `url`, lower case; raises AddressError naming a URL that has none."""
+    """The host of `url`, in lower case; raises AddressError if `url` is not an address."""
     return read_address(url).host
 
 
 def site_of(url: str) -> str:
-    """The domain that the host of `url` was registered under, by the public suffix list: feeds.bbci.co.uk → bbci.co.uk.
+    """The registered domain of the host of `url`, by the public suffix list: feeds.bbci.co.uk → bbci.co.uk.
 
-    The host itself where it has none: an IP address, a name on one's own network.
+    The host itself if it has none: an IP address, a name in a private network.
     """
     return _site(host_of(url))
 
 
 def domain_of(url: str) -> str:
-    """The host as an outlet is known by: without a leading `www.`."""
+    """The host under which an outlet is known: without a leading `www.`."""
     return host_of(url).removeprefix("www.")
 
 
@@ -301,11 +305,11 @@ def _read(text: str) -> Address:
     if plain := _PLAIN.fullmatch(text):
         return _read_plain(text, plain)
     address = _read_any(text)
-    _refuse_what_others_refuse(address, text)
+    _refuse_what_yarl_refuses(address, text)
     return address
 
 
-_cached = lru_cache(maxsize=10_000)(_read)  # an entry's link is asked for several times on its way
+_cached = lru_cache(maxsize=10_000)(_read)  # an entry's link is read several times on its way
 
 
 def _read_plain(text: str, plain: re.Match[str]) -> Address:
@@ -322,7 +326,7 @@ def _read_any(text: str) -> Address:
     parts, port = _split(text)
     given, _, place = parts.netloc.rpartition("@")
     host = _host(parts.hostname or "", text, is_bracketed=place.startswith("["))
-    place = _authority(host, parts.port)  # the port as given: an entry whose link changes is read anew
+    place = _authority(host, parts.port)  # the port as given: an entry whose link changes is read again
     netloc = f"{_user(given)}@{place}" if given else place
     path, query = _encoded(_PATH_ENCODED, _direct(parts.path)), _encoded(_QUERY_ENCODED, parts.query)
     if query and not path:  # some servers would be asked for "?a=b"
@@ -337,17 +341,17 @@ def _read_any(text: str) -> Address:
 
 
 def _encoded(what: re.Pattern[str], part: str) -> str:
-    return what.sub(lambda found: quote(found[0], safe=""), part)
+    return what.sub(lambda run: quote(run[0], safe=""), part)
 
 
 def _user(given: str) -> str:
-    """User and password, as the authority may hold them."""
+    """User and password, encoded for the authority."""
     user, colon, password = given.partition(":")
     return _encoded(_USER_ENCODED, user) + colon + _encoded(_USER_ENCODED, password)
 
 
 def _direct(path: str) -> str:
-    """The path as browsers ask for it: a backslash is a slash, `.` and `..` lead where they point."""
+    """The path as browsers request it: a backslash is a slash, `.` and `..` are resolved."""
     path = path.replace("\\", "/")
     if not _DOTS.search(path):
         return path
@@ -365,28 +369,28 @@ def _direct(path: str) -> str:
 
 
 def _too_long(text: str, chars: int) -> str:
-    return f"{shown(text)} is no URL that is taken: it has {chars:,} characters, more than {MAX_CHARS:,}"
+    return f"{shown(text)} is not accepted as a URL: it has {chars:,} characters, more than {MAX_CHARS:,}"
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:
-    """The parts of `text`, and its port where that is not the scheme's own."""
+    """The parts of `text`, and its port unless that is the scheme's default."""
     try:
-        text.encode()  # lone surrogates are no text
+        text.encode()  # refuses lone surrogates
         parts = urlsplit(_TAB_OR_LINE.sub("", text.strip(_ENDS)))
         port, _ = parts.port, parts.hostname
     except ValueError as error:
-        raise AddressError(f"{shown(text)} is no URL: {error}") from error
+        raise AddressError(f"{shown(text)} is not a URL: {error}") from error
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-        raise AddressError(f"{shown(text)} is no absolute http(s) URL")
+        raise AddressError(f"{shown(text)} is not an absolute http(s) URL")
     if "\\" in parts.netloc:  # to browsers it is a slash: they would ask another host
-        raise AddressError(f"{shown(text)} is no URL: a backslash stands before its path")
+        raise AddressError(f"{shown(text)} is not a URL: there is a backslash before its path")
     if port == 0:
-        raise AddressError(f"{shown(text)} is no URL: there is no port 0")
+        raise AddressError(f"{shown(text)} is not a URL: there is no port 0")
     return parts, None if port == DEFAULT_PORTS[parts.scheme] else port
 
 
 def _host(given: str, text: str, *, is_bracketed: bool) -> str:
-    """The host in lower case and ASCII, an IPv6 address without brackets and at its shortest."""
+    """The host in lower case and ASCII; an IPv6 address without brackets and in its shortest form."""
     if is_bracketed:
         return _ipv6(given, text)
     given = given.removesuffix(".") if given.isascii() else given
@@ -395,25 +399,25 @@ def _host(given: str, text: str, *, is_bracketed: bool) -> str:
     name = (given if given.isascii() else _idna(given, text).removesuffix(".")).lower()
     labels = name.split(".")
     if len(name) > MAX_HOST_CHARS or not all(map(_LABEL.fullmatch, labels)):
-        why = f"labels of 1 to {MAX_LABEL_CHARS} letters, digits and hyphens, {MAX_HOST_CHARS} characters in all"
+        why = f"labels of 1 to {MAX_LABEL_CHARS} letters, digits and hyphens, {MAX_HOST_CHARS} characters in total"
         raise AddressError(f"{shown(text)} has no valid host name ({why})")
     if _LOOKS_LIKE_IPV4.fullmatch(labels[-1]) and not _is_ip(name):
-        # 127.1, 0x7f.1 and 2130706433 are 127.0.0.1 to some and a name to others.
-        raise AddressError(f"{shown(text)} has no valid host name: it ends in a number and is no IPv4 address")
+        # 127.1, 0x7f.1 and 2130706433 are 127.0.0.1 to some programs and names to others.
+        raise AddressError(f"{shown(text)} has no valid host name: it ends in a number but is not an IPv4 address")
     return name
 
 
 def _ipv6(given: str, text: str) -> str:
     try:
         if "%" in given:
-            raise ValueError("an address with a zone leads nowhere else")
+            raise ValueError("an address with a zone is valid only on one machine")
         return IPv6Address(given).compressed
     except ValueError as error:
         raise AddressError(f"{shown(text)} has no valid host: {error}") from error
 
 
 def _idna(given: str, text: str) -> str:
-    """The host as browsers and yarl encode it (UTS 46), or by the older standard, which knows signs such as ☃."""
+    """The host as browsers and yarl encode it (UTS 46), or by the older standard, which allows signs such as ☃."""
     import idna
 
     try:
@@ -426,24 +430,24 @@ def _idna(given: str, text: str) -> str:
         raise AddressError(f"{shown(text)} has no valid host name: {error}") from error
 
 
-def _refuse_what_others_refuse(address: Address, text: str) -> None:
-    """Asks yarl, by which pages are fetched: it decodes the host, where rubbish behind `xn--` is an error.
+def _refuse_what_yarl_refuses(address: Address, text: str) -> None:
+    """Check the address with yarl, which fetches pages: it decodes the host, and fails at invalid text after `xn--`.
 
     Raises:
-        AddressError: it can't take the address, or takes it for one of another host.
+        AddressError: yarl can't read the address, or reads another host.
     """
     from yarl import URL
 
     try:
-        url = URL(address.url, encoded=True)  # as it is asked for
+        url = URL(address.url, encoded=True)  # as it is requested
         _ = url.host
         same = url.raw_host == address.host and url.port == (address.port or DEFAULT_PORTS[address.scheme])
     except UnicodeError as error:
-        raise AddressError(f"{shown(text)} has no valid host name: what follows xn-- means nothing") from error
+        raise AddressError(f"{shown(text)} has no valid host name: what follows xn-- can't be decoded") from error
     except ValueError as error:
         raise AddressError(f"{shown(text)} has no valid host name: {error}") from error
     if not same:
-        raise AddressError(f"{shown(text)} is no URL: it is read as one of {shown(url.raw_host)} too")
+        raise AddressError(f"{shown(text)} is not a URL: it can also be read with the host {shown(url.raw_host)}")
 
 
 def _is_ip(host: str) -> bool:
@@ -470,7 +474,7 @@ _canonical_cached = lru_cache(maxsize=10_000)(_canonical)
 
 
 def _canonical_of(address: Address) -> str:
-    """The canonical form, made anew of itself until nothing changes: `%75tm_source=x` is a tracking parameter too."""
+    """The canonical form, repeated until nothing changes: `%75tm_source=x` is a tracking parameter too."""
     origin, path, query = address.origin, address.path, address.query
     for _ in range(_MANY_ROUNDS):
         before = path, query
@@ -493,7 +497,7 @@ def _canonical_query(query: str) -> str:
 
 
 def _param(param: str) -> str:
-    """One parameter, percent-encoded in one way; `?123` stays without the `=` that w3lib would add: servers differ."""
+    """One parameter in uniform percent-encoding; `?123` stays without the `=` that w3lib would add: servers differ."""
     return "=".join(quote_plus(unquote_to_bytes(part.replace("+", " "))) for part in param.split("=", 1))
 
 

@@ -1,9 +1,9 @@
-"""Pages that are served in an article's place: consent walls, paywalls, bot checks, empty shells.
+"""Recognises pages that are served in place of an article: consent walls, paywalls, bot checks, empty shells.
 
-A page is a wall only where several signs of the web come together that no article has: it speaks of its own cookies,
-addresses the reader and names the buttons. One word decides nothing, for articles are written about consent, captchas
-and subscribers. And where most of the text has no such sign, it is prose, and is kept. The words are in the languages'
-files (`newswatch.languages`); what blockers write in any language stands here.
+A page is a wall only if it combines several signs that no article has: it mentions its own cookies, addresses the
+reader and names the buttons. One word decides nothing, because articles are written about consent, captchas and
+subscribers. If most of the text has no such sign, it is prose, and is kept. The words are in the languages' files
+(`newswatch.languages`); what blockers write in any language is in this module.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from newswatch.article import TextStatus
 from newswatch.languages import Walls, alternatives
 
 SHELL_CHARS: Final = 80
-"""Less text than that is no article; half of it in scripts that need few characters."""
+"""Shorter texts are not articles. CJK characters count three times (see `_weight`)."""
 WALL_CHARS: Final = 1_500
-"""More text than that is an article, whatever stands around it."""
+"""A longer text is an article, whatever surrounds it."""
 PAID_SHARE: Final = 0.6
-"""Of the words a page says it has: with less, the rest is behind the wall."""
+"""Minimum share of the words that a page says it has; with less, the rest is behind the wall."""
 PROSE_SHARE: Final = 0.4
-"""Of a text: where so much stands in lines without a sign of the web, it is an article."""
+"""Minimum share of a text in lines without a sign of a wall; then it is an article."""
 PAID_CHARS: Final = 700
-"""More text than that is no mere beginning, unless the page calls itself paid."""
+"""A longer text is more than a beginning, unless the page says that it is paid."""
 BOX_CHARS: Final = 500
-"""Within so many characters the signs of one paywall stand."""
+"""Maximum characters between the signs of one paywall."""
 TRACE_CHARS: Final = 2_500
-"""No blocker's page shows more."""
+"""Maximum characters of a blocker's page."""
 NUMBERED_CHARS: Final = 1_000
-"""Nor one with the number of the request."""
+"""Maximum characters of a blocker's page with the number of the request."""
 MAX_BOXES: Final = 20
-"""So many gates are looked at; an article has one, and a list of teasers with more is no article's wall."""
+"""Maximum number of gates that are examined; a page with more is a list of teasers."""
 CHROME_CHARS: Final = 8_000
-"""A page that shows more is no wall."""
+"""A page with more visible text is not a wall."""
 
 
 def _signs(pattern: str) -> re.Pattern[str]:
@@ -49,13 +49,13 @@ ray id|incident id|reference ?(?:#|id|number)|support id|event id|request id|you
 incapsula|akamai|perimeterx|datadome|ddos.guard
 performance (?:&|and) security|contact the (?:site|website) (?:owner|administrator)
 """)
-"""What blockers write on their pages, whatever the language."""
+"""What blockers write on their pages in any language."""
 _Signs = Mapping[str, re.Pattern[str]]
 
 
 @cache
 def _consent() -> _Signs:
-    """Three kinds of signs, and a consent wall has all of them."""
+    """Three kinds of signs; a consent wall has all of them."""
     return {
         "topic": _of(lambda walls: walls.consent.topic),
         "address": _of(lambda walls: walls.consent.address),
@@ -69,7 +69,7 @@ def _of(part: Callable[[Walls], Iterable[str]], *more: str) -> re.Pattern[str]:
 
 @cache
 def _bot_title() -> re.Pattern[str]:
-    """A title that says so and nothing else; a headline goes on."""
+    """A title that says only that; a headline continues."""
     titles = alternatives(lambda language: language.walls.robots.title)
     return re.compile(rf"^\W*(?:{titles})\W*(?:\|.{{0,40}}|- cloudflare.*)?$", re.IGNORECASE)
 
@@ -88,18 +88,18 @@ _NUMBERED: Final = _signs(r"""
 \bray id:? *[0-9a-f]{16}\b|\breference #\d+\.[0-9a-f.]{10,}|\bincident id:? *\d[\d-]{15,}|\bsupport id:? *\d{12,}
 \brequest id:? *[0-9a-z_=-]{20,}
 """)
-"""The number of one request, by which a blocker can be asked about it: on no article."""
+"""The number of one request, for asking the blocker about it; no article has one."""
 _CHALLENGE: Final = _signs(r"""
 _cf_chl_opt|cf-chl-bypass|cdn-cgi/challenge-platform/h/\w+/orchestrate|(?:geo|ct)\.captcha-delivery\.com
 _Incapsula_Resource\?(?:CWUDNSAI|incident_id)|id=.?px-captcha|AwsWafIntegration|awswaf\.com/[^\s"']{1,80}/challenge\.js
 ddos-guard/js-challenge|sucuri_cloudproxy_js|_ab_challenge|/_sec/cp_challenge
 """)
-"""What blockers' scripts are called where they ask for a proof; not what they are called on pages they let through."""
+"""Names in blockers' scripts that demand a proof, not in those on pages that they let through."""
 
 
 @cache
 def _paid() -> _Signs:
-    """A wall says that there is more, and who may read it: a gate and another sign, in one box."""
+    """A wall says that there is more, and who may read it: a gate and another sign, close together."""
     return {
         "gate": _of(lambda walls: walls.paid.gate),
         "member": _of(lambda walls: walls.paid.member),
@@ -115,22 +115,22 @@ _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a page shows and runs."""
+    """What a page shows and which scripts it runs."""
 
     titles: tuple[str, ...]
-    """The one that was chosen and the document's."""
+    """The chosen title and the document's."""
     text: str
-    """What was extracted."""
+    """The extracted text."""
     whole: str
-    """All that is seen, buttons too."""
+    """All visible text, including buttons."""
     scripts: tuple[str, ...] = ()
-    """Each script's address and how its code begins."""
+    """Each script's address and the beginning of its code."""
 
 
 def verdict(page: Shown, *, free: bool, words: int) -> tuple[TextStatus, str | None]:
-    """What the page is, and the sentence that says so where it is no whole article.
+    """The status of the page, and a sentence about it unless it is a whole article.
 
-    `free` and `words` are what it says of itself.
+    `free` and `words` are the page's own metadata.
     """
     text, whole, length = page.text, page.whole, _weight(page.text)
     if length < WALL_CHARS:
@@ -139,19 +139,19 @@ def verdict(page: Shown, *, free: bool, words: int) -> tuple[TextStatus, str | N
         if _is_consent(text, whole):
             return "consent", "the page asks for consent in place of the article"
     if _is_paid(text, whole, length, free=free, words=words):
-        return "paywall", "the page shows the beginning only: the rest is for subscribers"
+        return "paywall", "the page shows only the beginning: the rest is for subscribers"
     if length < SHELL_CHARS:
         return "empty", "the page shows no article text"
     return "full", None
 
 
 def is_wall_text(page: Shown) -> bool:
-    """Whether its text is a wall's own, and nothing of an article: it must not stand for one."""
+    """Whether its text belongs to a wall, and contains nothing of an article, so that it must not be used."""
     return _weight(page.text) < WALL_CHARS and (_is_bot_check(page) or _is_consent(page.text, page.whole))
 
 
 def without_gate(text: str) -> str:
-    """`text` without the lines at its end by which a paywall says that there is more."""
+    """`text` without the lines at its end in which a paywall says that there is more."""
     lines = text.split("\n")
     while len(lines) > 1 and len(lines[-1]) <= BOX_CHARS and _is_gate(lines[-1]):
         lines.pop()
@@ -170,7 +170,7 @@ def _is_bot_check(page: Shown) -> bool:
 
 
 def _is_blocked(page: Shown) -> bool:
-    """Whether a short page is surely a blocker's, in whatever language: by its script, its number or its own title."""
+    """Whether a short page is certainly a blocker's, in any language: by its script, its number or its title."""
     if len(page.whole) > TRACE_CHARS:
         return False
     if any(_CHALLENGE.search(script) for script in page.scripts):
@@ -203,8 +203,8 @@ def _is_paid(text: str, whole: str, length: int, *, free: bool, words: int) -> b
 
 
 def _boxes(text: str, whole: str) -> list[str]:
-    """The surroundings of each gate that the page shows."""
-    spans = (found.span() for found in islice(_paid()["gate"].finditer(whole), MAX_BOXES))
+    """The surroundings of each gate on the page."""
+    spans = (gate.span() for gate in islice(_paid()["gate"].finditer(whole), MAX_BOXES))
     boxes = [whole[max(0, start - BOX_CHARS // 2) : end + BOX_CHARS // 2] for start, end in spans]
     last = text.rstrip().rpartition("\n")[2]
     end = whole.rfind(last) + len(last) if last and last in whole else -1
@@ -225,12 +225,12 @@ def _kinds(text: str, signs: Mapping[str, re.Pattern[str]]) -> set[str]:
 
 
 def _is_prose(text: str, signs: Mapping[str, re.Pattern[str]]) -> bool:
-    """Whether so much of `text` are sentences without a sign that it is an article's."""
+    """Whether enough of `text` is in sentences without a sign, so that it is an article's."""
     sentences = (sentence for sentence in _SENTENCE.findall(text) if not _kinds(sentence, signs))
     prose = sum(map(_weight, sentences))
     return prose >= SHELL_CHARS and prose >= PROSE_SHARE * _weight(text)
 
 
 def _weight(text: str) -> int:
-    """The length of `text`, a CJK character counted as three: that many letters a word of the same weight has."""
+    """The length of `text`; a CJK character counts three times, as a word has about three times as many letters."""
     return len(text) + 2 * len(_CJK.findall(text))

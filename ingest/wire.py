@@ -1,4 +1,4 @@
-"""Connections of aiohttp that read what browsers read: its parser sees heads that were mended (`ingest.heads`)."""
+"""aiohttp connections that accept what browsers do: heads are mended (`ingest.heads`) before aiohttp parses them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ingest.heads import MAX_HEAD, HeadError, end_of_head, is_interim, is_no_hea
 
 
 class UnreadableAnswerError(aiohttp.ClientError):
-    """What came back is no HTTP; the message goes on after the host's name: "sent a head of more than …"."""
+    """The answer is not HTTP; the message continues the host's name: "sent a head of more than …"."""
 
 
 class ForgivingConnector(aiohttp.TCPConnector):
-    """A connector whose connections mend heads. aiohttp has no public place for it: its parser's leniency is fixed."""
+    """A connector whose connections mend heads. aiohttp has no public hook for it: its parser's leniency is fixed."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -24,12 +24,12 @@ class ForgivingConnector(aiohttp.TCPConnector):
 
 
 class _Forgiving(ResponseHandler):
-    """A connection of one request at a time: from each request on, heads come until one is not 1xx, then the body."""
+    """A connection with one request at a time. After a request, heads follow until one is not 1xx, then the body."""
 
     _head: bytearray | None = None
-    """What has come of the head; None while no head is awaited."""
+    """The head received so far; None while no head is expected."""
     _left: int | None = None
-    """Bytes of the body that are still to come; None where the head doesn't say."""
+    """Remaining bytes of the body; None if the head does not give its length."""
 
     def set_response_params(self, **params: Any) -> None:
         self._head, self._left = bytearray(), None
@@ -44,15 +44,16 @@ class _Forgiving(ResponseHandler):
             super().data_received(head)
             if not data:
                 return
-        super().data_received(self._within_length(data))  # without data too: so aiohttp goes on where it paused
+        super().data_received(self._within_length(data))  # without data too, so that aiohttp resumes where it paused
         if self.exception() is not None and self._payload is not None and not self._payload.is_eof():
-            # What waits for the body would go on waiting: aiohttp tells of a broken chunk only who waits for a head.
+            # Otherwise the reader of the body would wait forever: aiohttp reports a broken chunk only to a reader of
+            # the head.
             self._payload.set_exception(UnreadableAnswerError("sent an answer in chunks that can't be read"))
 
     def _read_head(self, received: bytearray, data: bytes) -> tuple[bytes, bytes] | None:
-        """The head, mended, and what came of the body with it; None where more is to come, or it was refused.
+        """The mended head, and the beginning of the body; None if the head is incomplete or was refused.
 
-        1xx says that more is to come, and has nothing for a reader: it is stepped over.
+        1xx heads announce another head and carry nothing for a reader, so they are skipped.
         """
         seen = len(received)
         received += data
@@ -61,7 +62,7 @@ class _Forgiving(ResponseHandler):
             seen = 0
         try:
             if is_no_head(received):
-                raise HeadError(f"sent what is no HTTP: {bytes(received[:40])!r}")
+                raise HeadError(f"sent what is not HTTP: {bytes(received[:40])!r}")
             if max(end, len(received) if end < 0 else 0) > MAX_HEAD:
                 raise HeadError(f"sent a head of more than {MAX_HEAD:,} bytes")
             if end < 0:
@@ -74,7 +75,7 @@ class _Forgiving(ResponseHandler):
         return head, bytes(received[end:])
 
     def _within_length(self, data: bytes) -> bytes:
-        """`data` without what goes beyond the length of the body, which would be read as the next answer's head."""
+        """`data` without bytes beyond the length of the body, which would be taken for the next answer's head."""
         if self._left is None:
             return data
         if len(data) > self._left:

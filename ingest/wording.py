@@ -1,11 +1,11 @@
-"""The words of a text without what a site counts or times by itself. Pure.
+"""The words of a text without the counters and times that a site adds automatically. Pure.
 
 Sites put counters ("Comments (12)"), ages ("12 min ago") and stamps ("Updated 18:05") into titles and summaries. They
 change at every poll and mean nothing. A number in a sentence does: "12 killed" that becomes "14 killed" is an edit. So
-a number is left out only where nothing else is said beside it: in a segment of its own (between line breaks, bars,
-brackets, dashes or sentences) that consists of the number and of words for what is counted or timed. Beyond that, only
-an age in hours or less before or behind a headline is left out. What is in doubt stays: a counter too many costs a
-version, a number too few a correction. The words are in the languages' files (`newswatch.languages`).
+a number is removed only if nothing else is said with it: in a segment (between line breaks, bars, brackets, dashes or
+sentences) that consists of the number and of words for what is counted or timed. The only exception is an age in hours
+or less before or after a headline. Doubtful numbers stay: a counter too many costs a version, a number too few a
+correction. The words are in the languages' files (`newswatch.languages`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ingest.calendar_names import plain
 from newswatch.languages import Labels, languages
 
 LABEL_CHARS: Final = 60
-"""A longer segment is no counter or stamp."""
+"""A longer segment is not a counter or stamp."""
 LABEL_WORDS: Final = 6
-"""Words, the number included, of an age at the end of a headline."""
+"""Maximum words, including the number, of an age at the end of a headline."""
 
 _SEPARATOR: Final = re.compile(
     r"[\n\t|·•∙‧●▪()\[\]{}«»（）【】…–—]+"  # bars, brackets, dashes
@@ -41,7 +41,7 @@ _SIGNS: Final = frozenset("👍👎❤♥♡💬👁🔁🗨")
 """What sites count without a word."""
 _plain = lru_cache(maxsize=50_000)(plain)
 _GLUED: Final = re.compile(r"[前전]$|ที่แล้ว$|ที่ผ่านมา$")
-"""Where the number stands before one word that says both the unit and "ago"."""
+"""Words that combine the unit and "ago", after the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +88,29 @@ def _all(part: Callable[[Labels], Iterable[str]]) -> frozenset[str]:
 
 
 def words(text: str) -> str:
-    """What `text` says, blanks folded and without counters, ages and stamps: equal for texts that say the same."""
+    """The words of `text`: blanks folded, without counters, ages and stamps. Equal for texts with the same content."""
     if not text:
         return ""
-    if _COUNT_IN_BRACKETS.search(text):  # few texts have one, and to look for the word before it takes a millisecond
+    if _COUNT_IN_BRACKETS.search(text):  # few texts have one, and finding the word before it takes a millisecond
         text = _COUNT_BEHIND.sub(_without_count, text)
         text = _COUNT_IN_BRACKETS.sub(r" \1 ", text)
-    parts = (part for part in _SEPARATOR.split(text) if part and not part.isspace())
-    return " ".join(" ".join(said.split()) for part in parts if (said := _said(part)))
+    parts = (_said(part) for part in _SEPARATOR.split(text) if part and not part.isspace())
+    return " ".join(" ".join(said.split()) for said in parts if said)
 
 
-def _without_count(found: re.Match[str]) -> str:
-    """Nothing for "Comments (12)", wherever it stands: no sentence says it so."""
-    return "\n" if _is_counted(_plain(found[1])) else found[0]
+def _without_count(match: re.Match[str]) -> str:
+    """Nothing for "Comments (12)", at any position, because no sentence is worded so."""
+    return "\n" if _is_counted(_plain(match[1])) else match[0]
 
 
 def _said(segment: str) -> str:
-    """The segment without a counter, age or stamp: nothing where it is one."""
+    """The segment without a counter, age or stamp; empty if it is one."""
     if len(segment) <= LABEL_CHARS and _is_label(segment):
         return ""
     return _without_age(segment) if _DIGIT.search(segment) else segment
 
 
-@lru_cache(maxsize=10_000)  # the same few labels stand under all articles of a feed
+@lru_cache(maxsize=10_000)  # the same few labels accompany all articles of a feed
 def _is_label(segment: str) -> bool:
     said, known = list(_words_of(segment)), _known()
     has_number = bool(_DIGIT.search(segment))
@@ -121,8 +121,8 @@ def _is_label(segment: str) -> bool:
 
 
 def _tokens(segment: str) -> Iterator[str]:
-    for found in _TOKEN.finditer(segment):
-        yield _plain(found.group()) or found.group()
+    for match in _TOKEN.finditer(segment):
+        yield _plain(match.group()) or match.group()
 
 
 def _is_counter(said: list[str], has_number: bool) -> bool:
@@ -158,25 +158,25 @@ def _names_a_day(token: str) -> bool:
 
 
 def _without_age(segment: str) -> str:
-    """A headline without the age before or behind it: "12 min ago: …", "… in Brussels 12 min ago".
+    """A headline without the age before or after it: "12 min ago: …", "… in Brussels 12 min ago".
 
-    A sentence, which ends in a stop, stays as it is.
+    A sentence, which ends in a full stop, is unchanged.
     """
     first, colon, rest = segment.partition(": ")
     if colon and len(first) <= LABEL_CHARS and _DIGIT.search(first) and _is_age(list(_words_of(first))):
         segment = rest
-    at = max(0, len(segment) - LABEL_CHARS)
-    if not _DIGIT.search(segment, at):
+    start = max(0, len(segment) - LABEL_CHARS)
+    if not _DIGIT.search(segment, start):
         return segment
-    found = list(_TOKEN.finditer(segment, at))
-    last = _plain(found[-1].group())
+    tokens = list(_TOKEN.finditer(segment, start))
+    last = _plain(tokens[-1].group())
     is_abbreviated = last in _known().hours  # "vor 12 Min."
     if last not in _known().age and not _GLUED.search(last):
         return segment
-    if segment[found[-1].end() :].strip() not in ("", "." * is_abbreviated):
+    if segment[tokens[-1].end() :].strip() not in ("", "." * is_abbreviated):
         return segment
-    run = _age_at_the_end([_plain(token.group()) for token in found])
-    return segment[: found[-run].start()].rstrip(" ,;:-") if run else segment
+    run = _age_at_the_end([_plain(token.group()) for token in tokens])
+    return segment[: tokens[-run].start()].rstrip(" ,;:-") if run else segment
 
 
 def _words_of(segment: str) -> Iterator[str]:
@@ -184,7 +184,7 @@ def _words_of(segment: str) -> Iterator[str]:
 
 
 def _age_at_the_end(tokens: list[str]) -> int:
-    """How many of the last tokens are an age in seconds, minutes or hours; 0: none."""
+    """Number of tokens at the end that are an age in seconds, minutes or hours; 0 if there is none."""
     run, numbers = 0, 0
     for token in reversed(tokens[-LABEL_WORDS:]):
         is_number = token[:1].isdigit()

@@ -1,12 +1,12 @@
-"""Work on untrusted bytes in processes of their own, which are killed when they take too long or too much memory.
+"""Runs work on untrusted bytes in worker processes, which are killed when they take too long or too much memory.
 
-`confined` is all that others call. The pool (`pebble`) starts with the first call and serves the process that made it;
-a process that was forked from that one starts its own. A worker is a fresh interpreter (`spawn`): Airflow's and
-pytest's processes have threads, which a fork would copy amid whatever they hold.
+`confined` is the only function for others. The pool (`pebble`) starts with the first call and serves the process that
+made it; a process forked from that one starts its own. A worker is a fresh interpreter (`spawn`), because Airflow's and
+pytest's processes have threads, which a fork would copy together with the locks they hold.
 
-A worker ends when its owner does, however that ends: its pipe then gives end-of-file, and it looks every second whether
-its owner is still there. One that is stuck in C code notices neither, so the kernel ends it: by a timer of its CPU
-time, and by one that goes by the clock.
+A worker ends when its owner does, however that ends: its pipe then gives end-of-file, and every second it checks
+whether its owner is still there. A worker that is stuck in C code notices neither, so the kernel ends it, by a timer
+of its CPU time and one of wall-clock time.
 """
 
 from __future__ import annotations
@@ -34,27 +34,28 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WORKERS: Final = 2
-"""Processes of one pool. While a hostile document holds one until it is killed, the other serves the rest."""
+"""Processes of one pool. While a hostile document occupies one until it is killed, the other serves the rest."""
 MEMORY_BYTES: Final = 1_000_000_000
-"""Address space of a worker (RLIMIT_AS), of which 300 MB are the interpreter and the parsers themselves."""
+"""Address space of a worker (RLIMIT_AS); the interpreter and the parsers themselves take 300 MB of it."""
 TASKS: Final = 500
-"""After so many documents a worker is replaced, as parsers leak and memory is never given back whole."""
+"""Number of documents after which a worker is replaced, because parsers leak memory."""
 PATIENCE: Final = 4
-"""Times its limit of CPU seconds that a document may take by the clock: on a busy machine it waits for its turn."""
+"""Wall-clock limit of a document, as a multiple of its CPU limit: on a busy machine it waits for its turn."""
 GRACE_S: Final = 2.0
-"""So many seconds after that the kernel ends a worker whose owner has not done so."""
+"""Seconds after that in which the kernel ends a worker if its owner has not."""
 _LOOK_S: Final = 1.0
 _TRIES: Final = 3
 
 
 class OverBudgetError(Exception):
-    """A document took more than it may; the message goes on after "reading it": "took longer than 5 s"."""
+    """A document exceeded its limits; the message continues "reading it": "took longer than 5 s"."""
 
 
 def confined(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `work` gives, done in a worker process. Function, arguments, result and exceptions are pickled.
+    """The result of `work`, computed in a worker process. Function, arguments, result and exceptions are pickled.
 
-    `seconds` are of CPU time; by the clock it may take `PATIENCE` times as long, counted from when a worker takes it.
+    `seconds` is the limit of CPU time; the wall-clock limit is `PATIENCE` times as long, from when a worker starts on
+    it.
 
     Raises:
         OverBudgetError: it took longer than `seconds`, needed more than `MEMORY_BYTES`, or ended the worker.
@@ -67,10 +68,10 @@ def confined(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kw
         except WorkerTimeoutError:
             raise OverBudgetError(f"took longer than {PATIENCE * seconds:g} s") from None
         except ProcessExpired as expired:
-            # SIGTERM says nothing of the document: somebody else ended the worker.
+            # SIGTERM is not the document's fault: somebody else ended the worker.
             if expired.exitcode != -signal.SIGTERM or attempt == _TRIES:
                 raise OverBudgetError(_death(expired.exitcode, seconds)) from None
-        except (BrokenProcessPool, RuntimeError, OSError) as error:  # pebble's own: those of `work` are in the outcome
+        except (BrokenProcessPool, RuntimeError, OSError) as error:  # pebble's own; those of `work` are in the outcome
             _discard()
             if attempt == _TRIES:
                 raise OverBudgetError(f"found no worker process: {error}") from error
@@ -91,7 +92,7 @@ def _death(exitcode: int, seconds: float) -> str:
     if exitcode in (-signal.SIGPROF, -signal.SIGALRM):
         return f"took longer than {seconds:g} s"
     if exitcode == -signal.SIGKILL:
-        return "had the system kill the worker process, most likely for want of memory"
+        return "made the system kill the worker process, most likely for lack of memory"
     return f"ended the worker process (exit code {exitcode})"
 
 
@@ -99,7 +100,7 @@ def _death(exitcode: int, seconds: float) -> str:
 
 _lock = threading.Lock()
 _pools: dict[int, ProcessPool] = {}
-"""By the id of the process that owns it. What a forked process inherits belongs to its parent: it is left alone."""
+"""By the id of the owning process. A pool that a forked process inherits belongs to its parent and is left alone."""
 
 
 def _pool() -> ProcessPool:
@@ -124,15 +125,15 @@ def _discard() -> None:
 
 
 def _forget_lock() -> None:
-    """In a forked process: the parent's may have been held at that moment."""
+    """Replace the locks in a forked process, because the parent may have held them at that moment."""
     global _lock, _starting
     _lock, _starting = threading.Lock(), threading.Lock()
 
 
 class _Process(SpawnProcess):
-    """A worker: it need not import its owner's main module, and its owner may be a daemon.
+    """A worker: it does not import its owner's main module, and its owner may be a daemon.
 
-    `multiprocessing` forbids children to daemons, since they would be left behind; ours end by themselves.
+    `multiprocessing` forbids children to daemons, because they could be left behind; ours end by themselves.
     """
 
     _owner = 0
@@ -140,7 +141,7 @@ class _Process(SpawnProcess):
     def start(self) -> None:
         owner, main = multiprocessing.current_process(), sys.modules["__main__"]
         self._owner, is_daemon = os.getpid(), owner.daemon
-        self.daemon = True  # an owner that ends would wait for any other child, for ever
+        self.daemon = True  # otherwise its owner would wait for it forever when it ends
         with _starting:
             sys.modules["__main__"] = ModuleType("__main__")
             try:
@@ -153,7 +154,7 @@ class _Process(SpawnProcess):
                     owner.daemon = True
 
     def terminate(self) -> None:
-        if self._owner == os.getpid():  # and not in a process that was forked from the owner and is ending
+        if self._owner == os.getpid():  # not in a process that was forked from the owner and is ending
             super().terminate()
 
 
@@ -175,7 +176,7 @@ def _begin(owner: int, known: Mapping[str, Language]) -> None:
 
     hand_over(known)
 
-    # pebble ends a worker by SIGTERM; Python's own handler would wait for the end of the C code that is stuck.
+    # pebble ends a worker with SIGTERM; Python's own handler would wait until stuck C code returns.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for each in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(each, signal.SIG_DFL)
@@ -184,12 +185,12 @@ def _begin(owner: int, known: Mapping[str, Language]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
-    import feedparser  # noqa: F401 - once a worker, and not at the expense of its first document
+    import feedparser  # noqa: F401 - once per worker, not in the time of its first document
     import lxml.etree  # noqa: F401
 
 
 def _end_with(owner: int) -> None:
-    """End this process once its owner is gone: a child whose parent has died is given to another."""
+    """End this process when its owner is gone: a child whose parent has died gets another parent."""
     while os.getppid() == owner:
         time.sleep(_LOOK_S)
     os._exit(0)
@@ -197,7 +198,7 @@ def _end_with(owner: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome(Generic[T]):
-    """What came of the work; its exceptions travel so, to be told from those of the pool."""
+    """The result of the work; carries its exceptions, so that they differ from the pool's own."""
 
     value: T | None = None
     error: Exception | None = None

@@ -1,7 +1,7 @@
-"""What the names of time zones in written dates mean, as offsets from UTC.
+"""The names of time zones in written dates, as offsets from UTC.
 
-Names that mean several zones (IST: India, Israel, Ireland) are told apart by the country or language of who wrote
-them. Where that says nothing, they stay unread: hours wrong are worse than no date.
+Ambiguous names (IST: India, Israel, Ireland) are decided by the country or language of the writer. If that does not
+decide, they are not read: a time that is hours wrong is worse than no date.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ UTC-8     PST AKDT
 UTC-9     AKST
 UTC-10    HST
 """
-"""Names that mean one zone, or mean it wherever nothing speaks for another. RFC 822 fixes EST to PDT."""
+"""Names with one meaning, or with one default meaning. RFC 822 fixes EST to PDT."""
 
 _BY_PLACE: Final[Mapping[str, Mapping[str, str]]] = {
     "BST": {"": "+1", "BD": "+6", "PG": "?"},
@@ -73,10 +73,9 @@ _BY_PLACE: Final[Mapping[str, Mapping[str, str]]] = {
     "IDT": {"IN": "?"},
     "PYT": {"": "?"},
 }  # fmt: skip
-"""Offsets from UTC by country (ISO 3166, capitals), `""` without one; `?` says: not to be told.
+"""Offsets from UTC by country (ISO 3166, capitals); `""` for none; `?` if undecidable.
 
-What a name means to who writes in a language stands in the language's file (`zones`), and decides where the country
-doesn't."""
+A language's file (`zones`) gives the meanings for its writers, which count if the country does not decide."""
 
 _DAYLIGHT: Final = {
     "ET": "America/New_York",
@@ -94,7 +93,7 @@ MAX_OFFSET: Final = timedelta(hours=14)
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Who wrote a date: decides between the meanings of what is written."""
+    """Who wrote a date: decides between its possible meanings."""
 
     country: str | None = None
     """ISO 3166 in capitals."""
@@ -106,12 +105,12 @@ NO_HINTS: Final = Hints()
 
 
 def hints_of(language: str | None, url: str | None, country: str | None = None) -> Hints:
-    """Hints from a BCP 47 tag and an address: the country is the one given, else the tag's, else the domain's."""
+    """Hints from a BCP 47 tag and an address: the given country, else the tag's, else the domain's."""
     tag = (language or "").strip()
     region = _REGION.search(tag)
     domain = _TOP_LEVEL.search(_host(url))
-    found = country or (region[1] if region else None) or (domain[1] if domain else None)
-    code = found.upper() if found else None
+    named = country or (region[1] if region else None) or (domain[1] if domain else None)
+    code = named.upper() if named else None
     primary = re.split(r"[-_]", tag)[0].lower()
     return Hints("GB" if code == "UK" else code, primary or None)
 
@@ -124,7 +123,7 @@ def _host(url: str | None) -> str:
 
 
 def offset_of(sign: str, hours: str, minutes: str | None) -> tzinfo | None:
-    """The zone that a numeric offset names; None where no zone has that offset."""
+    """The zone with a numeric offset; None if no zone has it."""
     delta = timedelta(hours=int(hours), minutes=int(minutes or 0))
     if delta > MAX_OFFSET or int(minutes or 0) > 59:
         return None
@@ -132,9 +131,9 @@ def offset_of(sign: str, hours: str, minutes: str | None) -> tzinfo | None:
 
 
 def zone_named(name: str, when: datetime, hints: Hints) -> tzinfo | str | None:
-    """The zone that `name` stands for at `when`, a local time; a sentence where it may be several; None where none.
+    """The zone that `name` means at `when`, a local time; a sentence if it is ambiguous; None if it is not a zone.
 
-    `name` is an abbreviation or a name of the IANA database.
+    `name` is an abbreviation or a name in the IANA database.
     """
     upper = name.upper()
     if upper in _DAYLIGHT or "/" in name:
@@ -145,8 +144,8 @@ def zone_named(name: str, when: datetime, hints: Hints) -> tzinfo | str | None:
     offset = next((meaning for meaning in known if meaning), None) or _table().get(upper)
     if offset == "?":
         return f"the zone {upper} has several meanings"
-    found = _OFFSET.match(offset or "")
-    return offset_of(*found.groups()) if found else None
+    match = _OFFSET.match(offset or "")
+    return offset_of(*match.groups()) if match else None
 
 
 def is_zone_name(word: str) -> bool:
@@ -180,4 +179,4 @@ def _in_database(name: str, when: datetime) -> tzinfo | str | None:
         return None
     zone = zoneinfo.ZoneInfo(key)
     first, second = (when.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return zone if first == second else f"{when:%H:%M} was twice or never in {key} on that day"
+    return zone if first == second else f"{when:%H:%M} occurred twice or never in {key} on that day"

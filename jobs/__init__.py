@@ -1,1 +1,1 @@
-"""What a DAG task runs, one function per task. The command line calls the same functions."""
+"""The work of the DAG tasks, one function per task. The command line calls the same functions."""

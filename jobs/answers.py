@@ -1,4 +1,4 @@
-"""The answers of a batch's feeds, in windows, while further requests are under way."""
+"""The answers of a batch's feeds, in windows, while further requests are running."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from store.documents import Stored
 from store.feeds import FeedRecord
 
 WINDOW: Final = 200
-"""Feeds whose answers are worked on together: few round trips to Elasticsearch, bounded memory."""
+"""Feeds whose answers are processed together: few round trips to Elasticsearch, bounded memory."""
 LINGER_S: Final = 0.2
-"""How long a window waits to be full. Each costs a few writes that Elasticsearch brings to the disk one by one."""
+"""Seconds that a window waits to fill up. Each window costs several writes that Elasticsearch flushes one by one."""
 
 
 class Answers:
-    """Asks the source for the feeds. What may take long to parse is parsed here, and holds up nobody's window."""
+    """Fetches the feeds from the source. Slow parsing happens here too, so that it delays no window."""
 
     def __init__(
         self,
@@ -41,12 +41,12 @@ class Answers:
         self._source, self._lease, self._readers, self._clock = source, lease, readers, clock
         self._fetching, self._parsing = walls("fetch"), walls("parse")
         self._left = len(records)
-        # Bodies wait here to be worked on: the bound keeps them from piling up in memory.
+        # Bodies wait here until they are processed; the limit bounds the memory.
         self._queue: asyncio.Queue[Polled | None] = asyncio.Queue(maxsize=WINDOW)
         self._room = asyncio.Semaphore(WINDOW)
-        self._tasks = [asyncio.create_task(self._one(record)) for record in records]
+        self._tasks = [asyncio.create_task(self._fetch_and_parse(record)) for record in records]
 
-    async def _one(self, record: Stored[FeedRecord]) -> None:
+    async def _fetch_and_parse(self, record: Stored[FeedRecord]) -> None:
         async with self._room:
             if not self._lease.may_begin():
                 return await self._queue.put(None)  # it stays due
@@ -66,7 +66,7 @@ class Answers:
         return FetchFailed(state.url, FailureKind.PERMANENT, "fetching it failed: see the problems", self._clock(), 0.0)
 
     def parse(self, polled: Polled) -> None:
-        """Read the body of `polled`, which is given up then: what was read of it takes its place in memory."""
+        """Parse the body of `polled` and release it; the parsed feed takes its place in memory."""
         answer, record = polled.outcome, polled.record
         if not isinstance(answer, Fetched) or polled.parsed is not None:
             return
@@ -79,7 +79,7 @@ class Answers:
             self._parsing.note(Problem("feed", record.id, reason, "parse", answer.final_url, record.id))
 
     async def windows(self) -> AsyncIterator[list[Polled]]:
-        """What is there, at most `WINDOW`, until every feed has answered; feeds for which no time was left are out."""
+        """The answers that have arrived, at most `WINDOW` at a time, until all feeds are done or out of time."""
         while self._left:
             taken = [await self._queue.get()]
             await self._linger()
@@ -94,7 +94,7 @@ class Answers:
             await asyncio.sleep(LINGER_S / 10)
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Cancel the running requests."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

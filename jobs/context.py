@@ -30,49 +30,49 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Handed to every job; tests hand in their own clock."""
+    """Passed to every job; tests pass their own clock."""
 
     settings: Settings
     es: Client
     names: Names
     clock: Clock = utc_now
     fault: Fault = no_fault
-    """Breaks the work on chosen items, for tests."""
+    """Makes the work on chosen items fail, for tests."""
 
     def bulkhead(self, stage: str) -> Bulkhead:
         """The walls of one stage of a job."""
         return Bulkhead(stage, fault=self.fault)
 
-    def set_aside(self, bulkhead: Bulkhead) -> None:
-        """Keep the problems of a stage, where users see them.
+    def keep_problems(self, bulkhead: Bulkhead) -> None:
+        """Put the problems of a stage into quarantine, where users see them.
 
-        What the stage did stands, also if its problems can't be kept: they are logged, and come again.
+        If that fails, they are logged and reported again by the next run; the work of the stage is kept.
         """
         if not bulkhead.problems:
             return
         try:
             Quarantine(self.es, self.names).note(bulkhead.problems, now=self.clock())
         except (StoreError, *REFUSALS):
-            told = "; ".join(f"{problem.subject}: {problem.reason}" for problem in bulkhead.problems)
-            log.exception("%s: these problems could not be kept: %s", bulkhead.stage, told)
+            listed = "; ".join(f"{problem.subject}: {problem.reason}" for problem in bulkhead.problems)
+            log.exception("%s: these problems could not be kept: %s", bulkhead.stage, listed)
 
-    def settle(self, bulkhead: Bulkhead) -> None:
-        """As `set_aside`, for a stage that looks at everything each time: what it no longer meets is forgotten.
+    def replace_problems(self, bulkhead: Bulkhead) -> None:
+        """Like `keep_problems`, for a stage that checks everything each time: forgets problems that no longer occur.
 
-        If that fails, it is done at the next run.
+        If forgetting fails, the next run does it.
         """
-        self.set_aside(bulkhead)
+        self.keep_problems(bulkhead)
         try:
             Quarantine(self.es, self.names).settle(bulkhead.stage, bulkhead.problems)
         except (StoreError, *REFUSALS) as error:
-            log.warning("%s: problems that are mended could not be forgotten: %s", bulkhead.stage, error)
+            log.warning("%s: solved problems could not be forgotten: %s", bulkhead.stage, error)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Bulkhead]:
-        """The walls of a stage, around all that is read in it: its problems are kept, once, when it ends.
+        """The walls of a stage, also around everything that it reads; its problems are kept once, when it ends.
 
         Raises:
-            StoreError: what Elasticsearch refused everybody, in one sentence.
+            StoreError: Elasticsearch refused a request for a reason that affects all items.
         """
         bulkhead = self.bulkhead(name)
         try:
@@ -81,34 +81,34 @@ class Context:
         except REFUSALS as error:
             raise store_error(error) from error
         finally:
-            self.set_aside(bulkhead)
+            self.keep_problems(bulkhead)
 
     def restore(self, index: str) -> bool:
-        """Make an index that is missing anew, empty, and tell; False: it is none that is made beforehand."""
+        """Create a missing index again, empty, and report it. False: the index is not one that is created up front."""
         if index not in plain_indices(self.names):
             return False
-        self._tell_restored(set_up(self.es, self.names, self.settings))
+        self._report_restored(set_up(self.es, self.names, self.settings))
         return True
 
-    def _tell_restored(self, created: list[str]) -> None:
-        """Indices that had to be made in an installation that has others."""
+    def _report_restored(self, created: list[str]) -> None:
+        """Report indices that had to be created in an installation that has others."""
         if not created or len(created) == len(plain_indices(self.names)):
             return
         bulkhead = self.bulkhead("set up")
         for index in created:
             bulkhead.note(Problem("document", index, _RESTORED.format(index=index), bulkhead.stage))
             log.warning(_RESTORED.format(index=index))
-        self.set_aside(bulkhead)
+        self.keep_problems(bulkhead)
 
 
 _RESTORED = (
-    "The index {index} was missing and has been made anew, empty. If no upgrade has just added it, what it held is "
+    "The index {index} was missing and has been created again, empty. If no upgrade has just added it, its content is "
     "lost: restore it from a snapshot"
 )
 
 
 def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[Concatenate[Context, P], T]]:
-    """Makes a function a job: a stage of that name, which makes an index that is missing anew and then runs again."""
+    """Makes a function a job: a stage of that name, which recreates a missing index and then runs once more."""
 
     def made(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
         @wraps(work)
@@ -128,7 +128,7 @@ def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[
 
 
 def open_context(settings: Settings | None = None, *, clock: Clock | None = None) -> Context:
-    """A context on the Elasticsearch of the settings, its indices in place; its clock is Elasticsearch's.
+    """A context for the Elasticsearch of the settings, with its indices in place; its clock is Elasticsearch's.
 
     Raises:
         NewswatchError: what the settings say of a channel or of the operator can't be used.
@@ -142,13 +142,13 @@ def open_context(settings: Settings | None = None, *, clock: Clock | None = None
         created = set_up(es, names, settings)
     except REFUSALS as error:
         es.close()
-        # What tells of connections names every address itself.
-        at = "" if isinstance(error, UnreachableError | UnansweredError) else f" at {where(settings)}"
+        # Connection errors name every address themselves.
+        address = "" if isinstance(error, UnreachableError | UnansweredError) else f" at {where(settings)}"
         raise StoreError(
-            f"Elasticsearch{at} can't be used: {_short(error)}. "
+            f"Elasticsearch{address} can't be used: {_short(error)}. "
             "Start the embedded one with `newswatch up`, or set NEWSWATCH_ELASTICSEARCH_URL."
         ) from error
-    context._tell_restored(created)
+    context._report_restored(created)
     return context
 
 

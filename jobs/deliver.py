@@ -1,7 +1,7 @@
-"""`deliver`: the mails that are due are sent, whoever has waited longest first.
+"""`deliver`: sends the mails that are due, the recipient who has waited longest first.
 
-Apart from `jobs.match`, so that a channel that dawdles never holds up matching, and nothing that can't be matched
-holds up a mail.
+It is separate from `jobs.match`, so that a slow channel does not delay matching and a failing match does not delay
+mails.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from delivery.due import Due, look
 from jobs.context import Context, job
 
 LOOK_S = 2.0
-"""Seconds between two looks for new mails while one is held."""
+"""Seconds between two checks for new mails while one is held back."""
 
 
-def attend(context: Context, *, pause: Callable[[float], None] = time.sleep) -> DeliverReport:
-    """`deliver`, and then stay while mails are held that come due within the grouping time, to send them on time.
+def run(context: Context, *, pause: Callable[[float], None] = time.sleep) -> DeliverReport:
+    """`deliver`, then wait for mails that are held back and come due within the grouping time, and send them on time.
 
-    Else a mail that is held for a second would wait for the next poll, a minute. What else comes due meanwhile is sent
-    at once. It stays two grouping times at most: whatever comes later wakes the next run.
+    Otherwise a mail that is held back for a second would wait a minute for the next poll. Other mails that come due
+    in the meantime are sent at once. It waits for two grouping times at most; later mails wake the next run.
 
     Raises:
         StoreError: nothing is lost; run it again.
@@ -40,7 +40,7 @@ def attend(context: Context, *, pause: Callable[[float], None] = time.sleep) -> 
 
 
 def _await(context: Context, moment: datetime, pause: Callable[[float], None]) -> None:
-    """Wait until `moment`, or until somebody is due who is not due now."""
+    """Wait until `moment`, or until a mail to another recipient comes due."""
     known = set(_due(context).recipients)
     while (left := (moment - context.clock()).total_seconds()) > 0:
         pause(min(left, LOOK_S))
@@ -67,7 +67,7 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
 
 
 def mails_wait(context: Context) -> bool:
-    """Whether a mail is due to anybody who does not rest."""
+    """Whether a mail is due to a recipient who is not in a pause after a failure."""
     return bool(_due(context).recipients)
 
 

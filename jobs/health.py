@@ -1,7 +1,7 @@
-"""`health`: tells the operator which feeds broke, went silent or came back, and only that.
+"""`health`: mails the operator which feeds broke, went silent or recovered since the last such mail.
 
-The message is noted before it is sent and again after, so dying in between sends the same message once more, under the
-same key and name, and never loses one.
+The message is stored before it is sent and marked as sent afterwards. A crash in between sends the same message again,
+under the same key and reference, and never loses one.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ _SECTIONS: Final[tuple[tuple[str, _Tone, tuple[str, ...]], ...]] = (
 )
 _ADVICE: dict[str, str] = {
     FeedHealth.GONE: "Gone: its publisher has taken it down. Find its new address, or remove it from the list.",
-    FeedHealth.FAILING: "Failing: it is tried again by itself, ever more rarely, at least once a week.",
-    FeedHealth.STALE: "Stale: it answers and brings nothing new. Its publisher may have moved to another feed.",
-    FeedHealth.GAP: "Gap: it is polled sooner from now on. What was missed is not to be had from the feed any more.",
-    FeedHealth.SLOW: "Slow: nothing is lost by it.",
+    FeedHealth.FAILING: "Failing: it is tried again automatically, less and less often, but at least once a week.",
+    FeedHealth.STALE: "Stale: it answers but brings nothing new. Its publisher may have moved to another feed.",
+    FeedHealth.GAP: "Gap: it is polled more often from now on. The feed no longer contains what was missed.",
+    FeedHealth.SLOW: "Slow: nothing is lost.",
 }
 _WHOLE = 20
-"""Feeds of a section that are told in full; the others take a line each, as mail programs cut what is very long."""
+"""Feeds of a section that are shown in full; the others take one line each, because mail programs cut long mails."""
 _ORDER = (FeedHealth.GONE, FeedHealth.FAILING, FeedHealth.STALE, FeedHealth.GAP, FeedHealth.SLOW, WELL)
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What was told."""
+    """What was reported."""
 
     feeds: int
-    """That are polled."""
+    """Feeds that are polled."""
     ill: int
-    """Of them, those that are not simply well."""
+    """Of them, those with a problem."""
     changes: tuple[HealthChange, ...] = ()
     mailed: bool = False
 
 
 @job("health")
 def health(context: Context) -> HealthReport:
-    """Tell the operator what changed since the last message; without an operator, log it.
+    """Tell the operator what has changed since the last message; without an operator, log it.
 
     Raises:
         NewswatchError: the message could not be sent; the next run sends it.
@@ -65,17 +65,17 @@ def health(context: Context) -> HealthReport:
     """
     notices = NoticeStore(context.es, context.names)
     was = notices.read()
-    if was.pending:  # made by a run that did not come to its end
+    if was.pending:  # left by a run that did not finish
         _send(context, notices, was, was.pending)
         was = notices.read()
     records = [record for record in FeedStore(context.es, context.names).all() if record.feed.enabled]
-    changes, told = changed(records, was.told), state_of(records)
-    report = HealthReport(len(records), len(told), changes)
+    changes, states = changed(records, was.told), state_of(records)
+    report = HealthReport(len(records), len(states), changes)
     for change in changes:
         log.warning("feed %s: %s, was %s: %s", change.feed_id, change.state, change.before, change.why)
     if not changes or not context.settings.operator:
         return report
-    pending = Pending(key_of(changes, was), context.clock(), changes, told)
+    pending = Pending(key_of(changes, was), context.clock(), changes, states)
     message = message_of(pending, context.settings, context.settings.operator)
     pending = replace(pending, reference=reference_of(message, context.settings))
     if not notices.begin(was, pending):
@@ -95,28 +95,28 @@ def _send(context: Context, notices: NoticeStore, was: HealthNotice, pending: Pe
 
 
 def state_of(records: Sequence[FeedRecord]) -> dict[str, str]:
-    """Feed id → state, for those that are not simply well."""
+    """Feed id → state, for the feeds with a problem."""
     states = {record.feed.id: _state(record) for record in records}
     return {feed_id: state for feed_id, state in states.items() if state != WELL}
 
 
-def changed(records: Sequence[FeedRecord], told: Mapping[str, str]) -> tuple[HealthChange, ...]:
-    """What differs from what the operator was told, the worst first. A feed that nobody was told of was well."""
-    found = [
+def changed(records: Sequence[FeedRecord], reported: Mapping[str, str]) -> tuple[HealthChange, ...]:
+    """The differences from the states last reported to the operator, the worst first. Unreported feeds were well."""
+    changes = [
         HealthChange(
             record.feed.id,
             record.feed.title,
             record.state.url,
-            told.get(record.feed.id, WELL),
+            reported.get(record.feed.id, WELL),
             _state(record),
             record.state.health_since,
             record.state.health_why,
             record.state.last_success_at,
         )
         for record in records
-        if _state(record) != told.get(record.feed.id, WELL)
+        if _state(record) != reported.get(record.feed.id, WELL)
     ]
-    return tuple(sorted(found, key=lambda change: (_ORDER.index(change.state), change.title.casefold())))
+    return tuple(sorted(changes, key=lambda change: (_ORDER.index(change.state), change.title.casefold())))
 
 
 def _state(record: FeedRecord) -> str:
@@ -125,19 +125,19 @@ def _state(record: FeedRecord) -> str:
 
 
 def key_of(changes: Sequence[HealthChange], was: HealthNotice) -> str:
-    """The idempotency key: the same for the same changes after the same message, whoever makes it."""
-    said = repr((was.key, [(change.feed_id, change.before, change.state) for change in changes]))
-    return f"health.{hashlib.sha256(said.encode()).hexdigest()[:32]}"
+    """The idempotency key: the same for the same changes after the same message."""
+    content = repr((was.key, [(change.feed_id, change.before, change.state) for change in changes]))
+    return f"health.{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
 
-# ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the mail ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def message_of(pending: Pending, settings: Settings, operator: str) -> Message:
     """The message that tells the operator of the changes."""
     notice = Notice(
         sections=sections(pending.changes, settings),
-        hint='"newswatch feeds show FEED" tells all of one; "newswatch feeds retry FEED" tries it now.',
+        hint='"newswatch feeds show FEED" shows all details of a feed; "newswatch feeds retry FEED" polls it now.',
         more_text="See all feeds",
         more_url=safe_url(f"{settings.public_url.rstrip('/')}/news/feeds"),
     )
@@ -153,21 +153,21 @@ def message_of(pending: Pending, settings: Settings, operator: str) -> Message:
 
 
 def subject(changes: Sequence[HealthChange]) -> str:
-    """One line: how many feeds are in which new state."""
+    """One line: the number of feeds in each new state."""
     counts = {state: sum(change.state == state for change in changes) for state in _ORDER}
-    told = [f"{count} {'well again' if state == WELL else state}" for state, count in counts.items() if count]
-    return f"Feeds: {', '.join(told)}"
+    parts = [f"{count} {'well again' if state == WELL else state}" for state, count in counts.items() if count]
+    return f"Feeds: {', '.join(parts)}"
 
 
 def sections(changes: Sequence[HealthChange], settings: Settings) -> tuple[Section, ...]:
-    """The changes by what they ask of the operator, each with its heading and tone; the worst first."""
-    made = []
+    """The changes grouped by what the operator should do, each group with its heading and tone; the worst first."""
+    shown = []
     for heading, tone, states in _SECTIONS:
         rows = tuple(_row(change, settings) for change in changes if change.state in states)
         advice = tuple(_ADVICE[state] for state in states if _has(changes, state))
         if rows:
-            made.append(Section(heading, tone, rows[:_WHOLE], rows[_WHOLE:], advice))
-    return tuple(made)
+            shown.append(Section(heading, tone, rows[:_WHOLE], rows[_WHOLE:], advice))
+    return tuple(shown)
 
 
 def _has(changes: Sequence[HealthChange], state: str) -> bool:

@@ -1,8 +1,8 @@
-"""`match`: the batches that wait, against every saved search. What it owes is sent by `jobs.deliver`.
+"""`match`: matches the waiting batches against every saved search. `jobs.deliver` sends the mails it enqueues.
 
-A batch is marked as matched only after every delivery it owes stands in the outbox, so dying anywhere means that it
-is matched again, and the outbox takes each (saved search, story) once. A batch, a correction or a saved search that
-can't be worked on is set aside; a batch stays waiting, and the next run tries it again.
+A batch is marked as matched only after all its deliveries are in the outbox. After a crash it is matched again, and the
+outbox accepts each (saved search, story) once. A batch, a correction or a saved search that can't be processed goes
+into quarantine; a batch also stays waiting, and the next run tries it again.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from store.stories import Stories
 
 @dataclass(frozen=True, slots=True)
 class MatchedReport:
-    """What matching brought."""
+    """The result of matching."""
 
     batches: tuple[int, ...] = ()
     matches: int = 0
     owed: int = 0
-    """Deliveries that were not owed before."""
+    """New deliveries in the outbox."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Saved search → why it could not be run. The others were."""
+    """Saved search → why it could not be run. The others were run."""
     set_aside: int = 0
     """Batches, corrections and saved searches that could not be used (`newswatch problems` says why)."""
 
 
 @job("match")
 def match(context: Context) -> MatchedReport:
-    """Match every batch that waits, and owe the mails.
+    """Match every waiting batch, and enqueue the mails.
 
-    What is wrong with one saved search, or one item of `alerts.yaml`, costs that search alone and is set aside.
+    A fault in one saved search, or in one item of `alerts.yaml`, costs only that search; it goes into quarantine.
 
     Raises:
         StoreError: nothing is lost; run it again.
@@ -60,13 +60,13 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
     now, seeding = context.clock(), context.bulkhead("seed")
     searches = SavedSearches(context.es, context.names)
     searches.seed_from_file(context.settings.config_dir / "alerts.yaml", parse_address, seeding, now=now)
-    context.settle(seeding)
+    context.replace_problems(seeding)
     enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
     known = rests(context.es, context.names, enabled, now)
     report = MatchedReport()
 
     def with_batch(waiting: Stored[Batch], among: Sequence[SavedSearch]) -> MatchedReport:
-        """A batch that can't be matched keeps waiting and does not hold up the later ones."""
+        """Match a batch. If that fails, it keeps waiting and does not delay the later ones."""
         work = partial(_match_one, context, waiting, among, report, walls, known)
         return walls.attempt("batch", waiting.value.id, work) or report
 
@@ -76,8 +76,8 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
         again = [search for search in enabled if search.id in late.value.unmatched]
         if not again or any(search.id not in known.resting and search.id not in report.failed for search in again):
             report = with_batch(late, again)
-    told = events(context.es, context.names, enabled, now, bulkhead=walls, resting=known.resting)
-    owed = Outbox(context.es, context.names).owe_events(told, enabled, now, bulkhead=walls)
+    happened = events(context.es, context.names, enabled, now, bulkhead=walls, resting=known.resting)
+    owed = Outbox(context.es, context.names).owe_events(happened, enabled, now, bulkhead=walls)
     if report.batches:
         well = (search_id for search_id in known.tried_again if not walls.has("search", search_id))
         recovered(context.es, context.names, well)
@@ -92,26 +92,26 @@ def _match_one(
     walls: Bulkhead,
     known: Rests,
 ) -> MatchedReport:
-    """Place the batch's articles into their stories, find who watches them, owe the mails, and mark the batch."""
+    """Assign the batch's articles to stories, match the saved searches, enqueue the mails, and mark the batch."""
     window = timedelta(days=context.settings.story_window_days)
     Stories(context.es, context.names, window=window).place(waiting.value, now=context.clock())
-    # What failed on one batch of this run is not tried on the next: each try may cost seconds.
+    # A search that failed on one batch of this run is skipped on the next: each try may cost seconds.
     resting = {**known.resting, **report.failed}
-    found = match_batch(context.es, context.names, waiting.value, searches, bulkhead=walls, resting=resting)
-    owed = Outbox(context.es, context.names).owe(found.matches, searches, context.clock(), bulkhead=walls)
+    matched = match_batch(context.es, context.names, waiting.value, searches, bulkhead=walls, resting=resting)
+    owed = Outbox(context.es, context.names).owe(matched.matches, searches, context.clock(), bulkhead=walls)
     corrections = owe_corrections(context.es, context.names, waiting.value, context.clock(), bulkhead=walls)
-    # A search that could not be run must neither hold up the others nor miss the batch.
-    failed = {**owed.failed, **found.failed}
+    # A search that could not be run must neither delay the others nor miss the batch.
+    failed = {**owed.failed, **matched.failed}
     BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock(), unmatched=failed)
     return MatchedReport(
         batches=(*report.batches, waiting.value.number),
-        matches=report.matches + len(found.matches),
+        matches=report.matches + len(matched.matches),
         owed=report.owed + owed.created + corrections.created,
         failed={**report.failed, **failed},
     )
 
 
 def batch_waits(context: Context) -> bool:
-    """Whether `match` has anything to do: articles have come in that are not matched yet."""
+    """Whether `match` has something to do: articles have arrived that are not matched yet."""
     batches, now = BatchStore(context.es, context.names), context.clock()
     return bool(batches.waiting(now=now, limit=1) or batches.unmatched(now=now, limit=1))

@@ -1,4 +1,4 @@
-"""The article pages of a batch: each asked for once, read by a worker, within the lease."""
+"""The article pages of a batch: fetches each once and extracts it in a worker, within the lease."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from newswatch.clock import Clock
 from newswatch.problems import Bulkhead
 
 READERS: Final = 4
-"""Threads that wait for workers which parse and extract; Elasticsearch is written to by others."""
+"""Threads that wait for the workers which parse and extract; other threads write to Elasticsearch."""
 BODIES: Final = 64
-"""Pages that were fetched and wait to be read; with so many, no further one is asked for. Bounds the memory."""
+"""Fetched pages that may wait for extraction; at this number no further page is requested. Bounds the memory."""
 
 KEPT_PAGES: Final = 5_000
 KEPT_CHARS: Final = 50_000_000
-"""Pages of a batch that are kept for the next entry that links to them, and the characters of their texts."""
+"""Limits on the pages of a batch that are kept for further entries with the same link: their number, and the total
+characters of their texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page that was asked for, its body given up."""
+    """A requested page, its body released."""
 
     answer: FetchResult
     extracted: Extracted | None = None
 
 
 class Pages:
-    """Reads pages. Of two entries that link to one page, the second is given what the first was."""
+    """Reads pages. Two entries with the same link get the same page, fetched once."""
 
     def __init__(self, fetcher: Fetcher, *, readers: Executor, walls: Callable[[str], Bulkhead], clock: Clock) -> None:
         self._fetcher, self._readers, self._clock = fetcher, readers, clock
@@ -48,7 +49,7 @@ class Pages:
         self._eased = asyncio.Event()
 
     async def read(self, url: str) -> Page:
-        """The page at `url`; what fails is a value."""
+        """The page at `url`; a failure is a value."""
         if url not in self._asked:
             self._asked[url] = asyncio.create_task(self._read_once(url))
         return await asyncio.shield(self._asked[url])
@@ -59,7 +60,7 @@ class Pages:
         return page
 
     def _forget_oldest(self, url: str, page: Page) -> None:
-        """Keep what was read for the next that links to it, within `KEPT_CHARS`."""
+        """Keep the page for further entries with the same link, within `KEPT_CHARS` and `KEPT_PAGES`."""
         self._kept.append((url, len(page.extracted.text) if page.extracted else 0))
         self._chars += self._kept[-1][1]
         while self._chars > KEPT_CHARS or len(self._kept) > KEPT_PAGES:
@@ -68,7 +69,7 @@ class Pages:
             self._asked.pop(oldest, None)
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Cancel the running requests."""
         for task in self._asked.values():
             task.cancel()
         await asyncio.gather(*self._asked.values(), return_exceptions=True)
@@ -97,5 +98,5 @@ class Pages:
 
 
 def extracted(answer: Fetched, now: datetime) -> Extracted:
-    """What the page that was fetched says."""
+    """The content of the fetched page."""
     return extract(answer.body, url=answer.final_url, content_type=answer.headers.get("content-type"), now=now)

@@ -1,7 +1,7 @@
-"""`plan`: which feeds are due, and who polls them.
+"""`plan`: decides which feeds are due and which batch polls them.
 
-A feed that can't be asked is set aside and the others are planned; so it is with a wrong `feeds.yaml`, which keeps new
-feeds out and no known one from being polled.
+A feed that can't be requested goes into quarantine, and the others are planned. If `feeds.yaml` is wrong, no new feeds
+come in, but the known ones are polled.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ from store.documents import Stored
 from store.feeds import FeedRecord, FeedStore, Longest, SyncReport
 
 _WORTH_A_BATCH = 25
-"""Feeds. An Airflow task costs more than polling fewer than that one after the other."""
+"""Feeds. For fewer, an Airflow task costs more than polling them one after the other."""
 _MOST_DUE = 10_000
-"""Hits that Elasticsearch gives in one answer."""
+"""Maximum number of hits in one answer of Elasticsearch."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was handed out."""
+    """The batches that were created."""
 
     batches: tuple[int, ...]
     feeds: int
-    """How many feeds the batches hold together."""
+    """Total number of feeds in the batches."""
     reaped: tuple[int, ...]
-    """Batches whose worker was given up for dead."""
+    """Batches that were given up because their worker was presumed dead."""
     sync: SyncReport
     config_error: str | None = None
-    """Why `feeds.yaml` was not brought in, where it is wrong: the feeds known from before are polled."""
+    """Why `feeds.yaml` was not read, if it is wrong; the feeds known from before are polled."""
 
 
 @job("plan")
 def plan(context: Context) -> Plan:
-    """Bring the configured feeds in, give up dead batches, and lease the due feeds to new batches.
+    """Read the configured feeds, give up dead batches, and lease the due feeds to new batches.
 
     Raises:
         ConfigError: `feeds.yaml` is wrong, and no feed is known from before; nothing was changed.
-        StoreError: Elasticsearch is unavailable; what was leased already is due again when its lease runs out.
+        StoreError: Elasticsearch is unavailable; feeds that were already leased come due again when their lease ends.
     """
     settings, now, walls = context.settings, context.clock(), context.bulkhead("plan")
     feeds, batches = FeedStore(context.es, context.names), BatchStore(context.es, context.names)
     sync, config_error = _synced(context, feeds)
     reaped = batches.reap(now=now)
     due = _due(feeds, now, settings.feeds_per_poll, Longest.of(settings), walls)
-    context.set_aside(walls)  # before anything is leased: if it fails, the next run finds the same feeds due
+    context.keep_problems(walls)  # before leasing: if it fails, the next run finds the same feeds due
     numbers, leased = [], 0
     for group in divide(due, settings.batches_per_poll):
         batch = batches.open([feed.id for feed in group], now=now, lease_s=settings.lease_s)
@@ -73,10 +73,10 @@ def plan(context: Context) -> Plan:
 
 
 def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]:
-    """What bringing `feeds.yaml` in has changed; where it is wrong, nothing, and why.
+    """What reading `feeds.yaml` has changed; if the file is wrong, no change, and the reason.
 
-    It is one file, and is taken whole or not at all: half a list would disable the feeds of the other half. That a user
-    errs in it must not keep the feeds that are known from being polled, though.
+    The file is used whole or not at all, because half a list would disable the feeds of the other half. A mistake in it
+    must not keep the known feeds from being polled, though.
     """
     path, listing = context.settings.config_dir / "feeds.yaml", context.bulkhead("list feeds")
     report, wrong = SyncReport((), (), (), ()), None
@@ -88,15 +88,15 @@ def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]
         log.error("%s; the feeds known from before are polled", error)
         wrong = str(error)
         listing.note(Problem("feed", path.name, wrong, listing.stage))
-    context.settle(listing)
+    context.replace_problems(listing)
     return report, wrong
 
 
 def _due(feeds: FeedStore, now: datetime, limit: int, longest: Longest, walls: Bulkhead) -> list[Stored[FeedRecord]]:
-    """The feeds that are due, can be asked, and whose host is free to be.
+    """The feeds that are due, have a usable address, and whose host may be contacted.
 
-    A host that answered 429 is not asked for another feed while it rests; and a site that an earlier batch is still at
-    is left to that batch, or two workers would ask it side by side, each at the pace that it is to have in all.
+    A host that answered 429 is not contacted for any feed while it rests. A site that an earlier batch is still polling
+    is left to that batch: two workers, each at the permitted pace, would together exceed it.
     """
     due = feeds.due(now, limit, longest)
     resting = resting_hosts(feeds.resting(now, longest), now)
@@ -104,7 +104,7 @@ def _due(feeds: FeedStore, now: datetime, limit: int, longest: Longest, walls: B
     good = _addressed(feeds, due, now, walls)
     if not resting and not held and len(good) == len(due):
         return due
-    if len(due) == limit:  # those that wait stay due, and must not take the places of others
+    if len(due) == limit:  # feeds that must wait stay due, and must not take the places of others
         good = _addressed(feeds, feeds.due(now, _MOST_DUE, longest), now, walls)
     urls = ((feed, feed.value.state.url) for feed in good)
     return [feed for feed, url in urls if host_of(url) not in resting and site_of(url) not in held][:limit]
@@ -113,7 +113,7 @@ def _due(feeds: FeedStore, now: datetime, limit: int, longest: Longest, walls: B
 def _addressed(
     feeds: FeedStore, due: Sequence[Stored[FeedRecord]], now: datetime, walls: Bulkhead
 ) -> list[Stored[FeedRecord]]:
-    """Those of the feeds whose stored address can be asked; the others are set aside and put off (`misaddressed`)."""
+    """The feeds with a usable stored address; the others go into quarantine and are postponed (`misaddressed`)."""
     good: list[Stored[FeedRecord]] = []
     put_off: list[tuple[Stored[FeedRecord], FeedState]] = []
     for feed in due:
@@ -132,10 +132,10 @@ def _addressed(
 
 
 def divide(due: Sequence[Stored[FeedRecord]], parts: int) -> list[list[Stored[FeedRecord]]]:
-    """The feeds in at most `parts` groups of like size, the feeds of one site all in one group.
+    """The feeds in at most `parts` groups of similar size, with all feeds of a site in one group.
 
-    The requests to a host are paced by one worker that way, without workers having to talk to each other: those for its
-    article pages too, which mostly stand on another host of the feed's own site.
+    So one worker paces all requests to a site, without workers having to coordinate. That includes the site's article
+    pages, which are mostly on another host of the same site.
     """
     by_site: dict[str, list[Stored[FeedRecord]]] = defaultdict(list)
     for feed in due:

@@ -1,4 +1,4 @@
-"""A feed on its way through `pull`: what it answered, what of it is fresh, and what that became."""
+"""A feed on its way through `pull`: its answer, its fresh entries, and the articles made from them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from transforms.fingerprint import are_copies, fingerprint
 from transforms.fold import fold
 
 PAGE_NOT_READ = "page not read: "
-"""How the problem of an article begins whose page could not be fetched."""
+"""Prefix of the problem of an article whose page could not be fetched."""
 PAGES_PER_FEED: Final = 40
-"""Pages that are read for one feed in one poll. The others are read at its next polls; their articles have the feed's
-text until then. At half a second a page that is twenty seconds of one host."""
+"""Maximum number of pages that are read for one feed in one poll; further ones are read at its next polls, and their
+articles have the feed's text until then. At half a second per page that is twenty seconds of one host."""
 AGAIN_PER_FEED: Final = 10
-"""Of these, how many are kept for pages that wait from earlier polls, however much is new."""
+"""How many of these are reserved for pages that wait from earlier polls, however many are new."""
 
 
 @dataclass(slots=True)
@@ -40,31 +40,31 @@ class Polled:
     outcome: FetchResult
     parsed: ParsedFeed | NotAFeed | None = None
     fresh: list[Fresh] = field(default_factory=list)
-    settled: list[EntryRecord] = field(default_factory=list)
-    """What is to be remembered of entries that are not fresh."""
+    to_remember: list[EntryRecord] = field(default_factory=list)
+    """Records to store for entries that are not fresh."""
     renamed: list[tuple[Entry, EntryRecord]] = field(default_factory=list)
-    """Entries that say what they said under another address of the same article."""
+    """Entries with the same words under another address of the same article."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """What it brought, seen before or not."""
+        """All entries in the answer, seen before or not."""
         return self.parsed.entries if isinstance(self.parsed, ParsedFeed) else ()
 
     @property
     def unseen(self) -> int:
-        """How many of its entries were never seen before."""
+        """Number of entries that were never seen before."""
         return sum(fresh.record is None for fresh in self.fresh)
 
     def recognised_as(self, entries: Iterable[Entry]) -> None:
-        """Name its entries as they are remembered: what is told of the next poll goes by these names."""
+        """Give its entries the ids they are remembered by; the feed's state for the next poll uses these ids."""
         if isinstance(self.parsed, ParsedFeed):
             self.parsed = replace(self.parsed, entries=tuple(entries))
 
     def select(self, entry: Entry, record: EntryRecord | None, now: datetime) -> None:
-        """Keep the entry as fresh if it is new, or says something else than in its record.
+        """Keep the entry as fresh if it is new, or if its words differ from its record.
 
-        Only words count. Another link with the same words may be another article under one id, so its page is asked
-        for too, but as seldom as one that keeps changing.
+        Only words count. The same words with another link may be another article under the same id, so its page is
+        fetched too, but only as often as a page that keeps changing.
         """
         if record is None:
             self.fresh.append(Fresh(self, entry, None))
@@ -84,28 +84,30 @@ class Polled:
 
 
 def _rests_until(record: EntryRecord) -> datetime | None:
-    """Until when its page is not to be asked for again, however its words change; None: it may be at once."""
+    """Until when its page must not be fetched again, even if its words change; None: it may be fetched at once."""
     wait = page_rest_s(record.page_changes)
-    return record.page_asked_at + timedelta(seconds=wait) if record.page_asked_at and wait else None
+    if not wait or not record.page_asked_at:
+        return None
+    return record.page_asked_at + timedelta(seconds=wait)
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """An entry to be made an article: new, or changed, or one whose page is tried again."""
+    """An entry that becomes an article: it is new, has changed, or its page is tried again."""
 
     polled: Polled
     entry: Entry
     record: EntryRecord | None
     known_url: str | None = None
-    """What its article is known by already, where that is not the entry's own link."""
+    """The URL that its article is known by, if that is not the entry's own link."""
     again: bool = False
-    """The feed says nothing new of it, only its page is tried again."""
+    """The feed says nothing new about it; only its page is tried again."""
     rests_until: datetime | None = None
-    """When its page, which was asked for a short while ago, may be again; until then the feed's words stand alone."""
+    """When its page, fetched a short while ago, may be fetched again; until then only the feed's words are used."""
 
     @property
     def link_id(self) -> str | None:
-        """The article id that its link by itself would give, or the part of its page that it is."""
+        """The article id of its link, or of its part of the page if it shares the page."""
         if not self.entry.url:
             return None
         return known_id(part_url(self.entry.url, self.entry.part)) if self.entry.part else article_id(self.entry.url)
@@ -113,22 +115,22 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A fresh entry with its article; without one, `failure` says why it could not be made."""
+    """A fresh entry with its article; if there is none, `failure` says why."""
 
     fresh: Fresh
     article: Article | None
     page: FetchResult | None = None
     failure: str | None = None
     later: str | None = None
-    """Why its page is read at the next poll only."""
+    """Why its page is read only at the next poll."""
 
     @property
     def page_failed(self) -> bool:
-        """Whether its page was asked for and not had."""
+        """Whether fetching its page failed."""
         return isinstance(self.page, FetchFailed)
 
     def known_as(self, url: str) -> Candidate:
-        """With its article known by `url`, and not by what its page says."""
+        """The candidate with its article known by `url` instead of by what its page says."""
         if self.article is None or not is_address(url):  # the stored article was edited to nonsense
             return self
         was, name = self.article, known_id(url)
@@ -136,14 +138,14 @@ class Candidate:
         return replace(self, article=replace(was, id=name, url=url, story_id=story))
 
     def led_to(self, addresses: Mapping[str, str]) -> Candidate:
-        """With its article known by the URL that its link leads to; by link id, for links that lead elsewhere."""
+        """The candidate with its article known by the URL in `addresses` (link id → URL) that its link leads to."""
         url = addresses.get(self.fresh.link_id or "")
         return self if self.fresh.known_url or url is None else self.known_as(url)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What can be written of a feed by now; with the last part its state."""
+    """The part of a feed that can be written now; the last part also carries the feed's state."""
 
     polled: Polled
     candidates: tuple[Candidate, ...]
@@ -152,33 +154,33 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What of a feed is worked on in this poll, in the order of its entries."""
+    """The entries of a feed that this poll processes, in their order."""
 
     asked: tuple[Fresh, ...]
     """Their pages are read now."""
     plain: tuple[Fresh, ...]
-    """They need none."""
+    """They need no page."""
     later: tuple[Fresh, ...]
-    """They are new, and their pages are read at the next poll."""
+    """New entries whose pages are read at the next poll."""
 
 
 def share(fresh: Iterable[Fresh], needs_page: Callable[[Fresh], bool]) -> Share:
-    """Divide what is fresh of one feed, so that no more than `PAGES_PER_FEED` pages are read for it.
+    """Divide a feed's fresh entries so that at most `PAGES_PER_FEED` of its pages are read.
 
-    What waits from earlier polls and finds no place stays as it is, due: it is in none of the three.
+    Pages from earlier polls for which there is no room are in none of the three groups; they stay due.
     """
-    all_ = list(fresh)
-    new = [one for one in all_ if not one.again and needs_page(one)]
-    waiting = [one for one in all_ if one.again]
+    entries = list(fresh)
+    new = [entry for entry in entries if not entry.again and needs_page(entry)]
+    waiting = [entry for entry in entries if entry.again]
     places = max(AGAIN_PER_FEED, PAGES_PER_FEED - len(new))
     waiting = waiting[:places]
     room = PAGES_PER_FEED - len(waiting)
-    plain = tuple(one for one in all_ if not one.again and not needs_page(one))
+    plain = tuple(entry for entry in entries if not entry.again and not needs_page(entry))
     return Share((*new[:room], *waiting), plain, tuple(new[room:]))
 
 
 def again(polled: Polled, record: EntryRecord, article: Article, *, known_url: str | None) -> Fresh:
-    """The entry of `record` as its stored article tells it, for another try at its page."""
+    """The entry of `record`, rebuilt from its stored article, to try its page again."""
     entry = Entry(
         record.entry_id,
         record.url,
@@ -196,7 +198,7 @@ def again(polled: Polled, record: EntryRecord, article: Article, *, known_url: s
 
 
 def former_article(candidate: Candidate) -> str | None:
-    """The article that the entry led to when it was seen before, where it leads to another address now."""
+    """The article that the entry led to when it was seen before, if it leads to another address now."""
     fresh, article = candidate.fresh, candidate.article
     if article is None or fresh.known_url or fresh.record is None or fresh.record.article_id == article.id:
         return None
@@ -204,11 +206,12 @@ def former_article(candidate: Candidate) -> str | None:
 
 
 def is_same(seen: Article, was: Article, record: EntryRecord | None = None) -> bool:
-    """Whether an entry that has another link now still tells of the article it told of before.
+    """Whether an entry with a changed link still reports the same article.
 
-    Its text says so, or else an address with the same numbers and most words of the title. An entry id alone does not:
-    there are feeds that give one id to whatever is newest. On one page, which several entries share, the article is the
-    entry's if it has the title that the entry had (`record`), or nearly its title with the same numbers.
+    It does if the text is the same, or if the address has the same numbers and the title most of the same words. The
+    entry id alone proves nothing: some feeds give one id to whatever entry is newest. If several entries share one
+    page, the article is the entry's if it has the title that the entry had (`record`), or nearly that title with the
+    same numbers.
     """
     if _page(seen.url) == _page(was.url):
         return bool(record and has_title(record, was.title)) or are_alike(seen.title, was.title)
@@ -223,21 +226,22 @@ def _page(url: str) -> str:
 
 
 def moved(candidates: Iterable[Candidate]) -> dict[str, str]:
-    """Link id → URL, for the articles that are known by their page's canonical URL and not by the entry's link."""
-    return {
-        one.fresh.link_id: one.article.url
-        for one in candidates
-        if one.article and one.fresh.link_id and not one.fresh.known_url and one.article.id != one.fresh.link_id
-    }
+    """Link id → URL, for articles that are known by their page's canonical URL instead of the entry's link."""
+    urls: dict[str, str] = {}
+    for candidate in candidates:
+        link_id, article = candidate.fresh.link_id, candidate.article
+        if article and link_id and not candidate.fresh.known_url and article.id != link_id:
+            urls[link_id] = article.url
+    return urls
 
 
 def aliases(addresses: Mapping[str, str], now: datetime) -> list[EntryRecord]:
-    """The records that say where the links lead."""
+    """The records that store where the links lead."""
     return [alias_of(link_id, url, known_id(url), now) for link_id, url in addresses.items()]
 
 
 def next_try(candidate: Candidate, now: datetime) -> tuple[int, datetime | None]:
-    """How often its page has failed, and when it is to be tried again."""
+    """How often its page has failed, and when to try it again."""
     fresh, page = candidate.fresh, candidate.page
     if candidate.later:
         return fresh.record.page_tries if fresh.again and fresh.record else 0, now
@@ -252,7 +256,7 @@ def next_try(candidate: Candidate, now: datetime) -> tuple[int, datetime | None]
 
 
 def remembered(candidate: Candidate, now: datetime) -> EntryRecord:
-    """The entry's record once its article is acknowledged."""
+    """The entry's record, once Elasticsearch has acknowledged its article."""
     fresh, was = candidate.fresh, candidate.fresh.record
     tries, retry_at = next_try(candidate, now)
     is_asked = candidate.page is not None

@@ -1,15 +1,16 @@
-"""`pull`: one batch of feeds, from the request to the acknowledged documents.
+"""`pull`: processes one batch of feeds, from the requests to the acknowledged documents.
 
-The order of writes is what makes it safe to die anywhere: articles first; then, once Elasticsearch has acknowledged
-them, the entries as seen and the feeds' new state; then the batch as indexed. Whatever did not get that far is done
-again and finds its articles there already.
+The order of writes makes a crash safe at any point: first the articles; once Elasticsearch has acknowledged them, the
+entries as seen and the feeds' new states; then the batch as indexed. Whatever was not reached is repeated and finds its
+articles already there.
 
-Nobody waits for anybody else: what was read of a feed is written as soon as it is there (`jobs.pull_write`), while its
-further pages, other feeds and slow hosts are still under way. Whatever breaks is walled off (`newswatch.problems`): a
-feed, a page or an entry costs itself.
+Nothing waits for unrelated work: a feed's articles are written as soon as they are ready (`jobs.pull_write`), while its
+further pages, other feeds and slow hosts are still being fetched. Failures are contained (`newswatch.problems`): a
+feed, a page or an entry costs only itself.
 
-A window of feeds goes this way: `Answers` asks the batch's source for their documents, `Silence` holds back the silent
-ones, `Selection` finds what is fresh, `Assembly` makes it articles, `Writer` writes them.
+A window of feeds passes these steps: `Answers` fetches the documents from the batch's source, `Silence` holds back the
+feeds whose hosts are silent, `Selection` selects the fresh entries, `Assembly` makes them articles, `Writer` writes
+them.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ log = logging.getLogger(__name__)
 
 @job("pull")
 def pull(context: Context, number: int, *, source: SourceOf = Polling) -> PullReport:
-    """Index what the feeds of batch `number` bring, their documents from `source`. Doing it again does no harm.
+    """Index the articles of the feeds in batch `number`, with documents from `source`. Repeating it is harmless.
 
     Raises:
         StoreError: Elasticsearch is unavailable; run it again.
-        ConfigError: the taxonomy can't be read; what is new stays to be polled.
+        ConfigError: the taxonomy can't be read; new entries stay due.
     """
     batches = BatchStore(context.es, context.names)
     if batches.get(number).value.state != BatchState.PLANNED:
@@ -66,7 +67,7 @@ def pull(context: Context, number: int, *, source: SourceOf = Polling) -> PullRe
 
 
 class _Puller:
-    """Conducts one attempt: begins on the windows as they come, and ends within the lease."""
+    """Runs one attempt: processes the windows as they arrive, and ends within the lease."""
 
     def __init__(self, attempt: Attempt, source: SourceOf) -> None:
         self._attempt, self._source = attempt, source
@@ -103,18 +104,18 @@ class _Puller:
                 readers.shutdown(wait=False, cancel_futures=True)
 
     async def _within_lease(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
-        """Wait until everything is taken, the lease nears its end, or nothing can be written any more."""
+        """Wait until all windows are processed, the lease nears its end, or nothing can be written any more."""
         left_s = self._attempt.lease.seconds_left()
         await asyncio.wait({taking, writing}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         if taking.done():
             return taking.result()
         await _ended(taking, *self._with_pages)
         if not writing.done():
-            log.warning("batch %s: broken off, as its lease nears its end", self._attempt.batch.number)
+            log.warning("batch %s: stopped, because its lease nears its end", self._attempt.batch.number)
         return None
 
     async def _take(self, fetcher: Fetcher, answers: Answers, pages: Pages) -> None:
-        """Work on the windows as they come, at last on the feeds that were silent, and wait for the pages."""
+        """Process the windows as they arrive, then the feeds that were silent, and wait for the pages."""
         async for window in answers.windows():
             if ready := self._silence.pass_through(window):
                 await self._work(answers, pages, ready)
@@ -125,12 +126,12 @@ class _Puller:
             self._with_pages = {task for task in self._with_pages if not task.done() or task.result()}
 
     async def _work(self, answers: Answers, pages: Pages, window: list[Polled]) -> None:
-        """Hand the feeds that need no page to the writer, and begin on the others' pages."""
+        """Hand the feeds that need no page to the writer, and start reading the others' pages."""
         await asyncio.to_thread(self._read, answers, window)
         if any(polled.fresh for polled in window):
-            await asyncio.to_thread(self._attempt.tagger)  # before a page is asked for in vain
+            await asyncio.to_thread(self._attempt.tagger)  # if the taxonomy is wrong, fail before fetching pages
         shares = [(polled, self._assembly.share(polled)) for polled in window]
-        # To hand something to a thread costs as much as half an article: the plain ones go together.
+        # Handing work to a thread costs as much as half an article, so all feeds without pages go together.
         plain = [(polled, share) for polled, share in shares if not share.asked]
         parts = await asyncio.to_thread(lambda: [self._assembly.plain(*each, is_last=True) for each in plain])
         for polled, share in shares:
@@ -146,13 +147,13 @@ class _Puller:
         self._selection.select(window)
 
     async def _written(self, parts: list[Part]) -> None:
-        """Wait until the parts are written. Answers gather meanwhile: few large windows cost Elasticsearch less."""
+        """Wait until the parts are written. Meanwhile more answers gather; few large windows are cheaper to write."""
         written = await self._writer.hand_over(parts)
         await written.wait()
 
 
 async def _ended(*tasks: asyncio.Task[None]) -> None:
-    """Cancel the tasks and wait for their ends, whatever these are."""
+    """Cancel the tasks and wait for them to end, ignoring their results and exceptions."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

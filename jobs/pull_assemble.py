@@ -1,4 +1,4 @@
-"""From fresh entries to articles: the pages of one feed read, and its articles handed over part by part."""
+"""From fresh entries to articles: reads the pages of a feed and hands its articles over part by part."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from newswatch.article import Article
 from store.quarantine import entry_problem
 
 PAGES_AT_ONCE = 4
-"""Pages of one feed under way at once: those that are held up by their host leave room for others'."""
+"""Pages of one feed that are read at the same time; pages that a slow host delays leave room for other feeds'."""
 PART = 10
 """Articles of one feed that are written together while its further pages are read."""
 HAND_OVER_S = 10
-"""How long a feed that is broken off waits for the writer to take what was read of it."""
+"""Seconds that a cancelled feed waits for the writer to take what was already read."""
 
 HandOver = Callable[[list[Part]], Awaitable[object]]
 """Gives parts to the writer, and returns once it has taken them."""
 
 
 class Assembly:
-    """Makes articles of fresh entries."""
+    """Makes articles from fresh entries."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt, self._lease = attempt, attempt.lease
         self._extractor = extractor_version()
 
     def share(self, polled: Polled) -> Share:
-        """What of the feed has its page read now, needs none, or waits for the next poll."""
+        """The feed's entries whose page is read now, is not needed, or waits for the next poll."""
         return share(polled.fresh, _needs_page)
 
     def plain(self, polled: Polled, shared: Share, *, is_last: bool) -> Part:
-        """What of a feed needs no page, or gets it later."""
+        """The articles of a feed that need no page, or whose page is read later."""
         why = f"its feed had more than {PAGES_PER_FEED} new pages at once; it is read at the next poll"
         plain = [self._candidate(fresh, None) for fresh in shared.plain]
         later = [self._candidate(fresh, None, later=why) for fresh in shared.later]
@@ -61,7 +61,7 @@ class Assembly:
             read = tuple(task.result() for task in reading[handed_over:] if _is_done(task))
             for task in reading:
                 task.cancel()
-            if read:  # broken off: what was asked for is not to be asked for again
+            if read:  # cancelled: pages that were fetched must not be fetched again
                 await asyncio.wait_for(hand_over([Part(polled, read, is_last=False)]), HAND_OVER_S)
 
     async def _with_page(self, pages: Pages, room: asyncio.Semaphore, fresh: Fresh) -> Candidate:
@@ -77,7 +77,7 @@ class Assembly:
         return await asyncio.to_thread(self._candidate, fresh, page)
 
     def _candidate(self, fresh: Fresh, page: Page | None, *, later: str | None = None) -> Candidate:
-        """The entry as an article; one that our own code can't take is set aside, whole, with the reason."""
+        """The entry as an article; if our code fails on it, the whole entry goes into quarantine with the reason."""
         walls, feed_id = self._attempt.wall("assemble"), fresh.polled.record.id
         work = partial(self._article, fresh, page, later)
         article = walls.attempt("entry", fresh.entry.id, work, url=fresh.entry.url, feed_id=feed_id)
@@ -106,7 +106,7 @@ class Assembly:
         if why:
             article = replace(article, problems=(*article.problems, PAGE_NOT_READ + why))
         if later and article.text_status == "full":
-            article = replace(article, text_status="summary")  # or its page would never be asked for
+            article = replace(article, text_status="summary")  # otherwise its page would never be fetched
         return self._attempt.enriched(article)
 
 

@@ -33,12 +33,12 @@ class Attempt:
 
     @property
     def problems(self) -> dict[tuple[str, str], Problem]:
-        """What was set aside so far, by stage and the problem's id."""
-        stages = list(self._walls.items())  # other threads may add to it
+        """The problems so far, by stage and the problem's id."""
+        stages = list(self._walls.items())  # other threads may add a stage
         return {(stage, problem.id): problem for stage, walls in stages for problem in walls.problems}
 
     def tagger(self) -> Tagger:
-        """The tagger of the taxonomy as it stands.
+        """The tagger of the current taxonomy.
 
         Raises:
             ConfigError: it can't be read.
@@ -50,9 +50,9 @@ class Attempt:
         return enrich(article, self.tagger())
 
     def address_of(self, article: Article, link: str | None) -> str | None:
-        """The stored article's URL, or the link that it was found by if it was edited to what is no address."""
+        """The stored article's URL, or `link` if that URL was edited to something that is not an address."""
         if is_address(article.url):
             return article.url
-        reason = f"its url is no address: {shown(article.url)}"
+        reason = f"its url is not an address: {shown(article.url)}"
         self.wall("identify").note(Problem("document", f"articles/{article.id}", reason, "identify"))
         return link

@@ -1,4 +1,4 @@
-"""Which stored article a candidate is, whichever address it was read from this time."""
+"""Which stored article a candidate is, whatever address it was read from this time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newswatch.article import Article
 
 
 class Identities:
-    """Gives each article the identity it has already, if it has one."""
+    """Gives each article the identity that it already has, if any."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -19,14 +19,14 @@ class Identities:
     def identified(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The candidates in their order, each known by the URL that its article was first known by.
 
-        An article whose page once failed is known by the link, and stays so.
+        An article whose page once failed stays known by its link.
         """
         kept = self._as_before(candidates)
         addresses = self._where_links_lead(kept)
         return [candidate.led_to(addresses) for candidate in kept]
 
     def _as_before(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Give entries that were seen before, and have another link now, the article they had, if it still is that."""
+        """Entries with a changed link keep the article they had, if it is still the same article."""
         former = [former_article(candidate) for candidate in candidates]
         wanted = [name for name in former if name]
         stored = self._attempt.articles.get(wanted) if wanted else {}
@@ -41,9 +41,10 @@ class Identities:
         return candidate.known_as(before.url) if stays else candidate
 
     def _where_links_lead(self, candidates: Sequence[Candidate]) -> dict[str, str]:
-        """Link id → URL of the article, for the links that lead to another address.
+        """Link id → URL of the article, for links that lead to another address.
 
-        It is remembered before the articles are written: the next to follow the link may not get to see the page.
+        It is stored before the articles are written, because the next worker that follows the link may not get the
+        page.
         """
         addresses = moved(candidates)
         if not addresses:

@@ -1,4 +1,4 @@
-"""What a batch brought, in counts."""
+"""The result of a batch, in counts."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from dataclasses import dataclass, fields, replace
 
 @dataclass(frozen=True, slots=True)
 class PullReport:
-    """What a batch brought, in counts."""
+    """The result of a batch, in counts."""
 
     batch: int
     feeds: int = 0
     unchanged: int = 0
-    """Answered 304, or with the same body."""
+    """The feed answered 304, or with the same body."""
     failed: int = 0
     offline: int = 0
-    """Of the failures, those that our own network is to blame for; they count against no feed."""
+    """Failures that our own network caused; they count against no feed."""
     not_a_feed: int = 0
     entries: int = 0
-    """In the bodies read, seen before or not."""
+    """Entries in the parsed bodies, seen before or not."""
     new_entries: int = 0
     pages: int = 0
     pages_failed: int = 0
     pages_again: int = 0
-    """Pages of earlier polls that failed then, or had to wait, tried again."""
+    """Pages of earlier polls that had failed or had to wait, and were tried again."""
     pages_later: int = 0
-    """Pages that wait for the next poll, as their feed had too many or the batch too little time."""
+    """Pages that wait for the next poll, because their feed had too many or the batch too little time."""
     new: int = 0
     updated: int = 0
     carried: int = 0
     known: int = 0
     quarantined: int = 0
     set_aside: int = 0
-    """Feeds, pages and documents of Elasticsearch that broke the work on them."""
+    """Feeds, pages and stored documents in quarantine."""
     unfinished: int = 0
-    """Feeds that were not done with, as the lease ran out or somebody else took them; they stay due."""
+    """Feeds that were not finished, because the lease ended or another worker took them; they stay due."""
 
     def plus(self, **counts: int) -> PullReport:
-        """With the counts added."""
+        """The report with the counts added."""
         return replace(self, **{name: getattr(self, name) + count for name, count in counts.items()})
 
     def counts(self) -> dict[str, int]:
-        """All but the batch's number."""
+        """All counts, without the batch's number."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "batch"}

@@ -1,4 +1,4 @@
-"""What of a window of feeds is fresh: their entries recognised, those that say nothing new left out."""
+"""Selects the fresh entries in a window of feeds: recognises entries, and leaves out those with nothing new."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from store.feeds import FeedRecord
 
 
 class Selection:
-    """Finds what is new or changed in parsed feeds, and which pages are to be tried again."""
+    """Selects what is new or changed in parsed feeds, and the pages to try again."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt, self._clock = attempt, attempt.clock
@@ -29,7 +29,7 @@ class Selection:
         self._pages_due: dict[str, list[EntryRecord]] = {}
 
     def load_pages_due(self, records: Sequence[Stored[FeedRecord]]) -> None:
-        """Look up which pages of the batch's feeds wait for another try."""
+        """Look up the pages of the batch's feeds that wait for another try."""
         by_feed: dict[str, list[EntryRecord]] = defaultdict(list)
         ids = [feed.id for feed in records]
         for record in self._entries.pages_due(ids, now=self._clock(), per_feed=PAGES_PER_FEED):
@@ -37,7 +37,7 @@ class Selection:
         self._pages_due = by_feed
 
     def select(self, window: Sequence[Polled]) -> None:
-        """Note in each feed of the window what of it is fresh, and what is to be remembered of the rest."""
+        """Note in each feed of the window which entries are fresh, and which records to store for the rest."""
         walls = self._attempt.wall("select")
         for polled, recognised in self._recognised(window):
             for entry, record in recognised:
@@ -48,7 +48,7 @@ class Selection:
         self._add_due_pages([polled for polled in window if answered(polled.outcome)])
 
     def _recognised(self, window: Sequence[Polled]) -> list[tuple[Polled, list[Recognised]]]:
-        """The entries of each feed as they are remembered, with their records: what is to be looked at further."""
+        """The entries of each feed that need a closer look, under their remembered ids, with their records."""
         own = [entry_key(polled.record.id, entry.id) for polled in window for entry in polled.entries]
         known = dict(self._entries.known(own))
         more = self._more(window, known)
@@ -74,15 +74,15 @@ class Selection:
         memory = Memory(feed, known, articles, frozenset(more[feed.id]) if feed.id in more else None)
         work = partial(recognise, polled.entries, memory)
         recognised = self._attempt.wall("recognise").attempt("feed", feed.id, work, url=feed.url, feed_id=feed.id)
-        if recognised is None:  # our own fault: they are read as new, and find their articles there
+        if recognised is None:  # our own fault: the entries are read as new, and find their articles in the store
             recognised = [(entry, known.get(entry_key(feed.id, entry.id))) for entry in polled.entries]
-        polled.settled += [mark_shared(feed.id, name, self._clock()) for name in sorted(memory.newly_shared)]
-        polled.settled += [record for _, record in recognised if record and record.id not in known]
+        polled.to_remember += [mark_shared(feed.id, name, self._clock()) for name in sorted(memory.newly_shared)]
+        polled.to_remember += [record for _, record in recognised if record and record.id not in known]
         polled.recognised_as(entry for entry, _ in recognised)
         return leading(recognised)
 
     def _more(self, window: Sequence[Polled], known: Mapping[str, EntryRecord]) -> dict[str, list[str]]:
-        """Feed → what else is to be looked up of its entries. Of a feed that was never read there is nothing."""
+        """Feed → further keys to look up for its entries. A feed that was never read has nothing to look up."""
         return {
             polled.record.id: [
                 key
@@ -94,7 +94,7 @@ class Selection:
         }
 
     def _articles_of(self, entries: Iterable[Entry]) -> dict[str, Article]:
-        """Page's id → the article that its link leads to, for the entries that came under an id that is not known."""
+        """Page id → the article that its link leads to, for entries with an unknown id."""
         links = {known_id(page_of(entry.url)) for entry in entries if entry.url}
         if not links:
             return {}
@@ -104,7 +104,7 @@ class Selection:
         return {link: articles[name] for link, name in ids.items() if name in articles}
 
     def _note_renamed(self, window: Sequence[Polled]) -> None:
-        """Remember that the new links of entries which say what they said lead to the articles that these had."""
+        """Remember that the new links of renamed entries lead to the articles that these entries had."""
         renamed = [(polled, entry, record) for polled in window for entry, record in polled.renamed]
         if not renamed:
             return
@@ -113,26 +113,26 @@ class Selection:
             article = articles.get(record.article_id or "")
             if article and entry.url and is_address(article.url):
                 link = Fresh(polled, entry, record).link_id or ""
-                polled.settled.append(alias_of(link, article.url, article.id, self._clock()))
-            polled.settled.append(replace(record, url=entry.url, last_changed=self._clock()))
+                polled.to_remember.append(alias_of(link, article.url, article.id, self._clock()))
+            polled.to_remember.append(replace(record, url=entry.url, last_changed=self._clock()))
 
     def _note_known_urls(self, window: Sequence[Polled]) -> None:
-        """Note by which URLs the articles of fresh entries are known already, where those are not their links."""
+        """Note the URLs that the articles of fresh entries are known by, where they differ from the links."""
         links = {fresh.link_id for polled in window for fresh in polled.fresh}
         addresses = self._entries.articles_of_links(link for link in links if link)
         for polled in window:
             polled.fresh = [replace(fresh, known_url=addresses.get(fresh.link_id or "")) for fresh in polled.fresh]
 
     def _add_due_pages(self, window: Sequence[Polled]) -> None:
-        """Whether or not the feed has changed: a page that failed is tried again at the next polls of its feed."""
+        """Try pages that failed again at the next polls of their feed, whether or not the feed has changed."""
         due = [(polled, record) for polled in window for record in self._pages_due.pop(polled.record.id, ())]
         articles = self._articles.get(record.article_id for _, record in due if record.article_id)
         for polled, record in due:
             if record.id in {fresh.record.id for fresh in polled.fresh if fresh.record}:
-                continue  # the feed has changed it: its page is read anyway
+                continue  # the feed has changed the entry, so its page is read anyway
             article = articles.get(record.article_id or "")
             if article is None or (article.text_status == "full" and not record.reread):
-                polled.settled.append(replace(record, retry_page_at=None))  # another feed's reading was luckier
+                polled.to_remember.append(replace(record, retry_page_at=None))  # another feed got the page
             else:
                 known_url = self._attempt.address_of(article, record.url)
                 polled.fresh.append(again(polled, record, article, known_url=known_url))

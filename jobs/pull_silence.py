@@ -1,4 +1,4 @@
-"""Whose fault it is that a feed's host says nothing: its own, or our network's."""
+"""Decides why a feed's host does not answer: because of itself, or because of our network."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 
 class Silence:
-    """Holds back the feeds whose hosts were silent until somebody answers, or the batch is at its end.
+    """Holds back the feeds whose hosts were silent until another host answers, or the batch ends.
 
-    Where nobody has answered since a host was silent, the fault may be ours. Those feeds have no body, so holding them
+    If no host has answered since a host was silent, our network may be down. Those feeds have no body, so holding them
     costs nothing.
     """
 
@@ -29,12 +29,12 @@ class Silence:
         self._held: list[Polled] = []
         self._heard_at: datetime | None = None
         self._well: dict[str, str] = {}
-        """Host → address, of those that were read in this batch, the last one last."""
+        """Host → address of hosts that answered in this batch, the latest last."""
         self.is_ours = False
         """Our own network is down."""
 
     def pass_through(self, window: Sequence[Polled]) -> list[Polled]:
-        """Those of the window, and of the feeds held back before, that need not wait."""
+        """Those feeds, of the window and of the ones held back before, that need not wait."""
         answered_at = last_answer(polled.outcome for polled in window)
         if answered_at:
             self._heard_at = max(self._heard_at or answered_at, answered_at)
@@ -44,7 +44,7 @@ class Silence:
         return [polled for polled in waiting if not may_be_ours(polled.outcome, self._heard_at)]
 
     async def release(self, fetcher: Fetcher) -> list[Polled]:
-        """Those that are still held back, at the end of the batch; `is_ours` says then whose fault it was."""
+        """The feeds still held back at the end of the batch; afterwards `is_ours` says whether our network was down."""
         released, self._held = self._held, []
         if released:
             self.is_ours = await self._ask_others(fetcher, {host_of(polled.outcome.url) for polled in released})
@@ -57,7 +57,7 @@ class Silence:
                 self._well[host_of(polled.outcome.url)] = polled.outcome.url
 
     async def _ask_others(self, fetcher: Fetcher, silent: set[str]) -> bool:
-        """Ask others that are well, of this batch or else of the store, whether they can be reached."""
+        """Ask other hosts that are well, from this batch or from the store, whether they can be reached."""
         known = self._well
         if len(known.keys() - silent) < WITNESSES:
             stored = await asyncio.to_thread(self._attempt.feeds.well)

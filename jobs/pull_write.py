@@ -1,4 +1,4 @@
-"""Writes what was read of a batch's feeds as it comes: articles, then their entries, then the feeds that are done."""
+"""Writes what was read of a batch's feeds as it arrives: articles, then their entries, then the finished feeds."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from store.articles import Refused, WriteReport
 from store.quarantine import Quarantine, article_problem
 
 HANDED_OVER = 2
-"""Windows and parts that wait for the writer; then the readers wait for it, which bounds the memory."""
+"""Parts that may wait for the writer; beyond that the readers wait for it, which bounds the memory."""
 WRITTEN_AT_ONCE = 2_000
-"""Articles, about; what has piled up beyond them is written next."""
+"""Approximate number of articles in one write; the rest goes into the next."""
 _TRIED = 10
-"""Ingest numbers that one article may have used up before its writing failed; there are a million."""
+"""Ingest numbers that one article may have used up before its write failed; there are a million."""
 BROKEN_WAIT_S = 3_600
-"""A feed whose state our own code can't work out is polled again so much later."""
+"""Seconds until the next poll of a feed whose new state our own code fails to compute."""
 
 log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Writes the parts of feeds that are handed over to it, and counts what the batch brought."""
+    """Writes the parts of feeds that are handed over to it, and counts the results of the batch."""
 
     def __init__(self, attempt: Attempt, silence: Silence) -> None:
         self._attempt, self._silence = attempt, silence
         self._clock, self._number = attempt.clock, attempt.batch.number
         self._identities = Identities(attempt)
         self._seq = attempt.batch.seq_of_attempt
-        self._rng = random.Random()  # noqa: S311 - jitter, no secret
+        self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._ready: asyncio.Queue[tuple[list[Part], asyncio.Event] | None] = asyncio.Queue(maxsize=HANDED_OVER)
         self._noted: dict[tuple[str, str], Problem] = {}
         self.report = PullReport(attempt.batch.number)
 
     async def hand_over(self, parts: list[Part]) -> asyncio.Event:
-        """Give it the parts, once it has room for them; the event tells when they are written."""
+        """Hand over the parts once the writer has room for them; the event is set when they are written."""
         written = asyncio.Event()
         await self._ready.put((parts, written))
         return written
@@ -60,13 +60,13 @@ class Writer:
         """Write until everything is handed over (`finish`), or nothing may be written any more.
 
         Raises:
-            StoreError, ConfigError, elastic_transport's errors: nothing can be written; it is done again.
+            StoreError, ConfigError, elastic_transport's errors: nothing can be written; the work is repeated.
         """
         is_over = False
         while not is_over:
             ready, written, is_over = await self._take_ready()
             if ready and not await asyncio.to_thread(self._write_parts, ready):
-                log.warning("batch %s: its lease is over, or another attempt has it", self._number)
+                log.warning("batch %s: its lease has ended, or another attempt has taken it over", self._number)
                 return
             for event in written:
                 event.set()
@@ -75,21 +75,21 @@ class Writer:
         """Wait until `running`, the task of `run`, has written what was handed over; keep the last problems."""
         over = asyncio.create_task(self._ready.put(None))
         await asyncio.wait({over, running}, return_when=asyncio.FIRST_COMPLETED)
-        over.cancel()  # nobody takes it, where the writer has given up
+        over.cancel()  # if the writer has given up, nothing takes it
         await running
         await asyncio.to_thread(self._note_problems)
 
     async def _take_ready(self) -> tuple[list[Part], list[asyncio.Event], bool]:
-        """What is ready by now, at least something; whom to tell; and whether nothing more will come."""
+        """The parts that are ready, at least one; the events to set afterwards; whether nothing more will come."""
         ready: list[Part] = []
         written: list[asyncio.Event] = []
         handed = await self._ready.get()
         if handed and not all(part.is_last for part in handed[0]):
-            await asyncio.sleep(LINGER_S)  # pages come one by one, and each write waits for the disk
+            await asyncio.sleep(LINGER_S)  # pages arrive one by one, and each write waits for the disk
         while handed is not None:
             ready += handed[0]
             written.append(handed[1])
-            await asyncio.sleep(0)  # whoever waits to hand something over does so
+            await asyncio.sleep(0)  # let waiting tasks hand over their parts
             if self._ready.empty() or sum(len(part.candidates) for part in ready) > WRITTEN_AT_ONCE:
                 return ready, written, False
             handed = self._ready.get_nowait()
@@ -98,12 +98,12 @@ class Writer:
     # ── articles ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _write_parts(self, parts: list[Part]) -> bool:
-        """Write the articles, then remember their entries and the feeds that are done; False: the lease is over."""
+        """Write the articles, then record their entries and the finished feeds; False: the lease is over."""
         if not self._attempt.lease.holds():
             return False
         candidates = self._identities.identified([candidate for part in parts for candidate in part.candidates])
         written = self._write(candidates)
-        self._set_aside(candidates, written)
+        self._keep_problems(candidates, written)
         self._remember([part.polled for part in parts if part.is_last], candidates, written)
         return True
 
@@ -114,7 +114,7 @@ class Writer:
         except Exception as error:
             if is_trouble(error):
                 raise
-            log.exception("batch %s: writing failed; its articles are tried one by one", self._number)
+            log.exception("batch %s: the write failed; its articles are written one by one", self._number)
         return self._one_by_one(articles)
 
     def _write_articles(self, articles: Sequence[Article]) -> WriteReport:
@@ -123,9 +123,9 @@ class Writer:
         return written
 
     def _one_by_one(self, articles: Sequence[Article]) -> WriteReport:
-        """Write each by itself, for the sake of those beside the one that can't be written at all."""
+        """Write each article by itself, so that one that can't be written does not cost the others."""
         total, walls = WriteReport(), self._attempt.wall("write")
-        self._seq += _TRIED * len(articles)  # what was written together has used numbers up
+        self._seq += _TRIED * len(articles)  # the joint write has used numbers up
         for article in articles:
             feed_id, work = article.source.feed_id, partial(self._write_articles, [article])
             written = walls.attempt("article", article.id, work, url=article.url, feed_id=feed_id)
@@ -138,8 +138,8 @@ class Writer:
 
     # ── problems ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _set_aside(self, candidates: Sequence[Candidate], written: WriteReport) -> None:
-        """Keep what was set aside so far, before the entries are remembered: those are not read again."""
+    def _keep_problems(self, candidates: Sequence[Candidate], written: WriteReport) -> None:
+        """Keep the problems so far before the entries are recorded, because recorded entries are not read again."""
         for refused in written.refused:
             self._attempt.wall("index").note(article_problem(refused.article, refused.reason))
         failed = sum(candidate.failure is not None for candidate in candidates)
@@ -159,8 +159,8 @@ class Writer:
 
     def _remember(self, done: list[Polled], candidates: Sequence[Candidate], written: WriteReport) -> None:
         now = self._clock()
-        settled = [record for polled in done for record in polled.settled]
-        self._attempt.entries.save([*settled, *(remembered(candidate, now) for candidate in candidates)])
+        unchanged = [record for polled in done for record in polled.to_remember]
+        self._attempt.entries.save([*unchanged, *(remembered(candidate, now) for candidate in candidates)])
         lost = self._attempt.feeds.save([(polled.record, self._next_state(polled, now)) for polled in done])
         self.report = (
             self.report.plus(feeds=len(done) - len(lost))

@@ -1,7 +1,7 @@
-"""`recheck`: the articles that were mailed are read again after 1, 6 and 24 hours, as outlets correct themselves.
+"""`recheck`: reads mailed articles again after 1, 6 and 24 hours, because outlets correct their articles.
 
-One that shares its page with others is left: what the page says is not its text. What has changed becomes a new version
-in a batch of its own, so that `match` finds corrections there as in any other.
+An article that shares its page with others is left out, because the page's text is not its own. A change becomes a new
+version in a batch of its own, so that `match` handles its corrections like any other.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from transforms.taxonomy import load_taxonomy
 
 @dataclass(frozen=True, slots=True)
 class RecheckReport:
-    """What reading again brought."""
+    """The result of reading articles again."""
 
     noted: int = 0
     """Articles that were mailed since the last run."""
     read: int = 0
     failed: int = 0
-    """Pages that could not be read this time; there is a next one, but for the last."""
+    """Pages that could not be read this time. They are tried at the next of the three times, if there is one."""
     changed: int = 0
 
 
 @job("recheck")
 def recheck(context: Context) -> RecheckReport:
-    """Read again what is due. Doing it again does no harm.
+    """Read again what is due. Repeating it is harmless.
 
     Raises:
         StoreError, ConfigError: nothing is lost; run it again.
@@ -54,7 +54,7 @@ def recheck(context: Context) -> RecheckReport:
         return RecheckReport(noted)
     tagger = Tagger(load_taxonomy(context.settings.config_dir / "taxonomy.yaml"))
     store = ArticleStore(context.es, context.names, retag=lambda article: enrich(article, tagger))
-    mailed = store.get(found.value.article_id for found in due).values()
+    mailed = store.get(recheck.value.article_id for recheck in due).values()
     articles = [article for article in mailed if not is_part(article.url)]
     walls = context.bulkhead("recheck")
     pages = asyncio.run(_read_pages(context, articles, walls))
@@ -65,7 +65,7 @@ def recheck(context: Context) -> RecheckReport:
         if again is not None:
             seen.append(again)
     changed = _write(context, store, seen)
-    context.set_aside(walls)
+    context.keep_problems(walls)
     rechecks.done(due)
     return RecheckReport(noted, len(seen), len(articles) - len(seen), changed)
 
@@ -78,7 +78,7 @@ async def _read_pages(context: Context, articles: Sequence[Article], walls: Bulk
 
 
 def _seen(article: Article, page: Page, now: datetime, tagger: Tagger) -> Article | None:
-    """The article as its page has it now; None where the page can't be read, or says less than before."""
+    """The article as its page shows it now; None if the page can't be read or has no full text."""
     read = page.extracted
     if read is None or read.status != "full" or not read.text:
         return None

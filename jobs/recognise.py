@@ -1,8 +1,8 @@
-"""Which of the entries that were seen before an entry is. Pure; what it needs is asked for in three steps.
+"""Decides which known entry an entry is. Pure; it requests what it needs in three steps.
 
-Most entries come under the id they had: then nothing else is asked. One under a new id may still be known, by another
-of its names (`ingest.apart.steps`) or by the article that its link led to: feeds change their ids, and an entry that
-shares its page with others may come alone the next time.
+Most entries have the id they had before, so nothing else is needed. An entry with a new id may still be known by
+another of its names (`ingest.apart.steps`), or by the article that its link led to: feeds change their ids, and an
+entry that shares its page with others may come alone the next time.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from newswatch.feed import Feed
 from store.entries import EntryRecord, content_hash, entry_key, has_title, says_the_same, shared_by
 
 Recognised = tuple[Entry, EntryRecord | None]
-"""An entry under the id it is remembered by, with its record; None: it was never seen."""
+"""An entry under the id it is remembered by, with its record; None if it was never seen."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """What is remembered of a feed's entries."""
+    """What is remembered about a feed's entries."""
 
     feed: Feed
     records: Mapping[str, EntryRecord]
     """By their keys."""
     articles: Mapping[str, Article] = field(default_factory=dict)
-    """By the ids that the pages of links give, what those lead to now."""
+    """By the id of a link's page: the article that it leads to now."""
     asked: frozenset[str] | None = None
-    """The keys that were looked up beside the entries' own; None: there is nothing to be found."""
+    """Keys that were looked up in addition to the entries' own; None: there is nothing to look up."""
     shared: set[str] = field(default_factory=set)
     """Names that several entries of the document have."""
     newly_shared: set[str] = field(default_factory=set)
-    """Of these and of others found by the way, those that were not remembered as such yet."""
+    """Those of `shared` that were not remembered as shared yet."""
 
     ids_change: bool = False
-    """Whether the feed gives entries other ids while they say the same: then another id says nothing."""
+    """Whether the feed changes the ids of unchanged entries; then a different id proves nothing."""
 
     def record(self, name: str) -> EntryRecord | None:
-        """What is remembered under `name`."""
+        """The record stored under `name`."""
         return self.records.get(entry_key(self.feed.id, name))
 
     def is_shared(self, name: str) -> bool:
@@ -61,7 +61,7 @@ class Memory:
 
 
 def more_keys(entry: Entry, feed_id: str, record: EntryRecord | None) -> list[str]:
-    """What is to be looked up beside the entry's own id; nothing where that has told all."""
+    """Keys to look up in addition to the entry's own id; none if its record already decides."""
     ladder = steps(entry)
     if not ladder or (record and (says_the_same(record, entry) or entry.id != ladder[0].name)):
         return []
@@ -70,7 +70,7 @@ def more_keys(entry: Entry, feed_id: str, record: EntryRecord | None) -> list[st
 
 
 def recognise(entries: Iterable[Entry], memory: Memory) -> list[Recognised]:
-    """The entries in their order, as they are remembered."""
+    """The entries in their order, under the ids they are remembered by, with their records."""
     listed = list(entries)
     memory.share(shared_names(listed))
     memory.ids_change = any(_has_another_id(entry, memory) for entry in listed)
@@ -102,16 +102,17 @@ def _recognised(entry: Entry, memory: Memory) -> Recognised:
     if record and (entry.id != page or not is_shared or _has_words(record, entry)):
         return replace(entry, part=entry.part or _part_before(record, ladder)), record
     for step in reversed(ladder[1:]):
-        if not memory.is_shared(step.name) and (found := memory.record(step.name)):
-            return replace(entry, id=step.name, part=entry.part or (step.part if is_shared else "")), found
-    found = memory.record(page)
-    if found and _has_words(found, entry):
-        return replace(entry, id=page), found
-    return _by_its_page(entry, page, found, memory)
+        by_name = None if memory.is_shared(step.name) else memory.record(step.name)
+        if by_name:
+            return replace(entry, id=step.name, part=entry.part or (step.part if is_shared else "")), by_name
+    by_page = memory.record(page)
+    if by_page and _has_words(by_page, entry):
+        return replace(entry, id=page), by_page
+    return _by_its_page(entry, page, by_page, memory)
 
 
 def _part_before(record: EntryRecord, ladder: Sequence[Step]) -> str:
-    """The part that the entry was when others led to its page too, whether or not they still do."""
+    """The entry's part of the page when other entries shared that page, whether or not they still do."""
     page = ladder[0].name
     parts = (step.part for step in ladder if step.part)
     return next((part for part in parts if record.article_id == known_id(part_url(page, part))), "")
@@ -122,7 +123,7 @@ def _has_words(record: EntryRecord, entry: Entry) -> bool:
 
 
 def _by_its_page(entry: Entry, page: str, record: EntryRecord | None, memory: Memory) -> Recognised:
-    """An entry whose names tell nothing: it is what its link led to before, an edit of that, or new."""
+    """An entry whose names decide nothing: the article its link led to before, an edit of it, or a new one."""
     article = _article_at(page, memory)
     if article is None:
         return (set_apart(entry, memory.is_shared) if memory.is_shared(page) else entry), None
@@ -138,7 +139,7 @@ def _by_its_page(entry: Entry, page: str, record: EntryRecord | None, memory: Me
 
 
 def _record_of(article: Article, entry: Entry, page: str, feed: Feed) -> EntryRecord:
-    """The record of an entry that told the article under another id."""
+    """The record of an entry that reported the article under another id."""
     said = replace(entry, title=article.title, summary=article.summary)
     is_done = article.text_status == "full" or not wants_page(entry, feed)
     seen: datetime = article.first_seen
@@ -147,16 +148,16 @@ def _record_of(article: Article, entry: Entry, page: str, feed: Feed) -> EntryRe
 
 
 def leading(recognised: Sequence[Recognised]) -> list[Recognised]:
-    """Without those that are but another version of an article in the same document, whatever their order.
+    """The entries without duplicates: of several versions of one article in a document, one remains, in any order.
 
-    The one that says what it said before counts, else the one seen first, else the newest.
+    That is the one whose words are unchanged, else the one seen first, else the newest.
     """
     best: dict[str, Recognised] = {}
-    for one in recognised:
-        page = _whole_page(one[0])
-        if page and (page not in best or _rank(one) < _rank(best[page])):
-            best[page] = one
-    return [one for one in recognised if not (page := _whole_page(one[0])) or best[page] is one]
+    for candidate in recognised:
+        page = _whole_page(candidate[0])
+        if page and (page not in best or _rank(candidate) < _rank(best[page])):
+            best[page] = candidate
+    return [candidate for candidate in recognised if best.get(_whole_page(candidate[0]), candidate) is candidate]
 
 
 def _whole_page(entry: Entry) -> str:
@@ -171,7 +172,7 @@ def _rank(recognised: Recognised) -> tuple[bool, bool, float, str]:
 
 
 def leads_elsewhere(entry: Entry, record: EntryRecord) -> bool:
-    """Whether the entry has another link than when it was seen before."""
+    """Whether the entry's link differs from the one when it was seen before."""
     if not entry.url or not record.url:
         return entry.url != record.url
     return known_id(page_of(entry.url)) != known_id(page_of(record.url))

@@ -1,7 +1,7 @@
-"""`retag`: the archive tagged anew from its stored text, after the taxonomy has changed. Mails nobody anything.
+"""`retag`: tags the archive again from its stored text, after the taxonomy has changed. It enqueues no mails.
 
-Each article keeps its place in the ingest order, so no saved search sees it as new. An article that carries the
-taxonomy's version is done: whoever begins again, or does another month meanwhile, goes on where that one stopped.
+Each article keeps its place in the ingest order, so no saved search takes it for new. An article that carries the
+taxonomy's version is done, so a second run, or one for another month, continues where the first stopped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EXAMPLES = 3
 _TRIES = 10
 
 Progress = Callable[[int, int], None]
-"""Called with how many articles are done and how many there are."""
+"""Called with the number of articles done, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Example:
 
 @dataclass(slots=True)
 class RetagReport:
-    """Which tags articles gain and lose. A tag is "nato", or "nato (main)" where only the level changes."""
+    """Which tags articles gain and lose. A tag is "nato", or "nato (main)" if only the level changes."""
 
     taxonomy: str = ""
     articles: int = 0
@@ -50,11 +50,11 @@ class RetagReport:
     gained: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Example]] = field(default_factory=dict)
-    """"+nato" or "-nato" → a few of the articles."""
+    """"+nato" or "-nato" → some of the articles."""
 
 
 def slices(context: Context) -> list[str]:
-    """The monthly slices to retag, newest first: each can be done by a worker of its own."""
+    """The monthly slices to retag, newest first; different workers can retag different slices."""
     return ArticleStore(context.es, context.names).slices()
 
 
@@ -67,13 +67,13 @@ def retag(
     taxonomy: Path | None = None,
     progress: Progress | None = None,
 ) -> RetagReport:
-    """Retag what does not carry the taxonomy's version yet, in `indices` or everywhere.
+    """Retag the articles that do not carry the taxonomy's version, in `indices` or everywhere.
 
-    `taxonomy` is another file than the configured one: to see what it would change before it is put in force.
+    `taxonomy` is a file to use instead of the configured one, to see its effect before putting it in force.
 
     Raises:
         ConfigError: the taxonomy can't be read; nothing was changed.
-        StoreError: Elasticsearch is unavailable; run it again, and it goes on from there.
+        StoreError: Elasticsearch is unavailable; run it again, and it continues where it stopped.
     """
     tagger = Tagger(load_taxonomy(taxonomy or context.settings.config_dir / "taxonomy.yaml"))
     report = RetagReport(taxonomy=tagger.taxonomy.version)
@@ -98,11 +98,11 @@ class _Slice:
             overtaken = sum(self._do(page, dry_run=dry_run) for page in self._pages())
             return None if overtaken else True
 
-        told = f"Articles of {self._index} keep being changed by others: run it again."
-        until_written(attempt, lambda: told, tries=_TRIES)
+        message = f"Others keep changing articles of {self._index}: run it again."
+        until_written(attempt, lambda: message, tries=_TRIES)
 
     def _pages(self) -> Iterator[list[Stored[tuple[Article, Document]]]]:
-        """The outdated articles as they are at this moment, whatever is written while they are read."""
+        """The outdated articles as of this moment, whatever is written while they are read."""
         self._es.indices.refresh(index=self._index)
         total = int(self._es.count(index=self._index, query=self._outdated)["count"])
         done = 0
@@ -115,12 +115,13 @@ class _Slice:
                 self._progress(done, total)
 
     def _do(self, page: list[Stored[tuple[Article, Document]]], *, dry_run: bool) -> int:
-        """Retag a page; how many of it somebody else has written meanwhile."""
-        tagged = [(was, article) for was in page if (article := self._tag(was.value[0])) is not None]
+        """Retag a page; returns how many of its articles another writer has changed in the meantime."""
+        attempts = [(was, self._tag(was.value[0])) for was in page]
+        tagged = [(was, article) for was, article in attempts if article is not None]
         if dry_run:
             for was, article in tagged:
                 _note(self._report, was.value[0], article)
-            self._set_aside()
+            self._keep_problems()
             return 0
         topics = self._tagger.taxonomy.called
         actions = (bulk.replace(was, renewed(was.id, was.value[1], topics, article)) for was, article in tagged)
@@ -134,25 +135,25 @@ class _Slice:
                 self._walls.note(article_problem(article, result.reason, stage="retag"))
             else:
                 bulk.won(result)
-        self._set_aside()
+        self._keep_problems()
         if moved:
             await_writable(self._es, self._names)
         return overtaken
 
-    def _set_aside(self) -> None:
+    def _keep_problems(self) -> None:
         """Keep the problems of a page, each once."""
-        self._context.set_aside(self._walls)
+        self._context.keep_problems(self._walls)
         self._walls = self._context.bulkhead("retag")
 
     def _tag(self, article: Article) -> Article | None:
-        """The article tagged anew; None where that fails: it is set aside, and keeps the tags that it has."""
-        work = partial(tag_anew, article, self._tagger)
+        """The article tagged again; None if that fails: then it goes into quarantine and keeps its stored tags."""
+        work = partial(tag_again, article, self._tagger)
         return self._walls.attempt("article", article.id, work, url=article.url, feed_id=article.source.feed_id)
 
 
-def tag_anew(article: Article, tagger: Tagger) -> Article:
-    """The article with the tags and entities that `tagger` gives it; all else is as it was."""
-    found = tagger.tag(
+def tag_again(article: Article, tagger: Tagger) -> Article:
+    """The article with the tags and entities that `tagger` gives it; everything else is unchanged."""
+    tagged = tagger.tag(
         title=article.title,
         summary=article.summary,
         text=article.text,
@@ -160,7 +161,7 @@ def tag_anew(article: Article, tagger: Tagger) -> Article:
         date=article.published,
     )
     provenance = replace(article.provenance, taxonomy=tagger.taxonomy.version)
-    return replace(article, tags=found.tags, entities=found.entities, provenance=provenance)
+    return replace(article, tags=tagged.tags, entities=tagged.entities, provenance=provenance)
 
 
 def _note(report: RetagReport, was: Article, article: Article) -> None:
@@ -169,11 +170,11 @@ def _note(report: RetagReport, was: Article, article: Article) -> None:
     if before == after:
         return
     report.changed += 1
-    for told, names in (("+", after.keys() - before.keys()), ("-", before.keys() - after.keys())):
-        counts = report.gained if told == "+" else report.lost
+    for sign, names in (("+", after.keys() - before.keys()), ("-", before.keys() - after.keys())):
+        counts = report.gained if sign == "+" else report.lost
         for name in names:
             counts[name] += 1
-            examples = report.examples.setdefault(told + name, [])
+            examples = report.examples.setdefault(sign + name, [])
             if len(examples) < _EXAMPLES:
                 examples.append(Example(article.url, article.title))
 

@@ -1,4 +1,4 @@
-"""The tagger of the taxonomy as it stands, kept from job to job."""
+"""The tagger of the current taxonomy, cached between jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transforms.taxonomy import load_taxonomy
 
 
 def tagger_of(config_dir: Path) -> Tagger:
-    """The tagger of the taxonomy as it stands; made when a poll first brings something new, as it takes half a second.
+    """The tagger of the current taxonomy. It takes half a second to build, so it is built when a poll first needs it.
 
     Raises:
         ConfigError: it can't be read.
@@ -27,6 +27,6 @@ def tagger_of(config_dir: Path) -> Tagger:
 @lru_cache(maxsize=1)
 def _tagger(path: Path, _changed_ns: int, _size: int) -> Tagger:
     tagger = Tagger(load_taxonomy(path))
-    # It and what is imported live as long as the process: to look through them for garbage took a seventh of a poll.
+    # Both live as long as the process; the garbage collector's scans of them took a seventh of a poll.
     gc.freeze()
     return tagger

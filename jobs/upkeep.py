@@ -1,4 +1,4 @@
-"""`upkeep`: what is old goes, what is settled is packed."""
+"""`upkeep`: drops what is too old, and force-merges past months."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class UpkeepReport:
     """What was done."""
 
     dropped: tuple[str, ...]
-    """Slices that were past their time."""
+    """Slices that were past their retention."""
     superseded: tuple[str, ...]
     """Generations that an upgrade had replaced."""
     merged: tuple[str, ...]
@@ -25,7 +25,7 @@ class UpkeepReport:
 
 @job("upkeep")
 def upkeep(context: Context) -> UpkeepReport:
-    """Drop what is older than `retention_days` and `batch_retention_days` say; doing it again does no harm.
+    """Drop what is older than `retention_days` and `batch_retention_days`; repeating it is harmless.
 
     Raises:
         StoreError: Elasticsearch is unavailable; the next run does the rest.
@@ -36,7 +36,7 @@ def upkeep(context: Context) -> UpkeepReport:
     return UpkeepReport(
         dropped=tuple(retention.drop_old_slices(es, names, old)),
         superseded=tuple(retention.drop_superseded(es, names, now)),
-        # The entries last: while their article is there, they must be known.
+        # Entries last: they must be known as long as their article exists.
         entries=retention.forget_entries(es, names, old),
         batches=retention.forget_batches(es, names, done),
         quarantined=retention.forget_quarantine(es, names, old),

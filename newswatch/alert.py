@@ -11,7 +11,7 @@ from newswatch.article import Level, TextField
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """A tag that an article must carry; `level` "main" asks for main, "mention" takes either."""
+    """A tag that an article must carry. `level` "main" requires the level main; "mention" accepts both levels."""
 
     tag: str
     level: Level = "mention"
@@ -24,10 +24,10 @@ class SavedSearch:
     id: str
     name: str
     query: str
-    """Lucene query string; empty: everything that passes the filters."""
+    """Lucene query string; an empty one matches everything that passes the filters."""
     recipients: tuple[str, ...]
     tags: tuple[TagFilter, ...] = ()
-    """All must be there."""
+    """The article must carry all of them."""
     languages: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -37,21 +37,21 @@ class SavedSearch:
     note: str = ""
     version: int = 1
     kind: str = "query"
-    """What makes it mail: one of `alerts.kinds.KINDS`."""
+    """What triggers its mails: one of `alerts.kinds.KINDS`."""
     min_score: float = 0.0
-    """Least score, in [0, 1], that each of `tags` must have."""
+    """Minimum score, in [0, 1], of each of `tags`."""
     min_sources: int = 1
     """How many independent sources must report the story before it is mailed."""
     schedule: str = "instant"
     """`instant`, `hourly`, `daily at 07:00 Europe/Brussels`, `weekly on monday at 07:00 Europe/Brussels`."""
     throttle_s: int = 0
-    """Least time between two mails to one recipient; what matches meanwhile is held and goes together."""
+    """Minimum seconds between two mails to one recipient; matches in between are held back and mailed together."""
     mute_until: datetime | None = None
     expires_at: datetime | None = None
     updates: bool = False
     """Whether later articles on a story are mailed too, as replies."""
     silence_s: int = 86_400
-    """For kind `silence`: how long no article may match before it is told."""
+    """For kind `silence`: seconds without a matching article after which a mail is due."""
     owner: str = ""
 
 

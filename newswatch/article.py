@@ -1,4 +1,4 @@
-"""An article, and all that is said of it."""
+"""An article, and everything that is derived from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 TextStatus = Literal["full", "summary", "consent", "paywall", "empty", "failed"]
-"""What `Article.text` is: the whole text, or the feed's summary, and why no more than that."""
+"""What `Article.text` holds: the full text, or only the feed's summary, and why."""
 
 
 Level = Literal["main", "mention"]
@@ -18,7 +18,7 @@ TextField = Literal["title", "summary", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why: the characters `start:end` of the stored field, which read `text`."""
+    """The reason for a tag: the characters `start:end` of the stored field, which read `text`."""
 
     field: TextField
     start: int
@@ -47,12 +47,12 @@ class Entity:
     count: int
     wikidata: str | None = None
     aliases: tuple[str, ...] = ()
-    """Its other names, in every language: who searches for ISIS finds the article that says Daesh."""
+    """Its other names, in every language: a search for ISIS also matches an article that says Daesh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which outlet an article is from: its feed's facts, kept as they were when it was first seen."""
+    """The outlet of an article: the facts of its feed when the article was first seen."""
 
     feed_id: str
     name: str
@@ -73,12 +73,12 @@ class Provenance:
     taxonomy: str = ""
     """Version of the taxonomy that gave the tags."""
     body_hash: str | None = None
-    """Of what it was read from, as it was sent: the page, or else the feed."""
+    """Hash of the bytes it was read from: the page, or else the feed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Words that were replaced, taken out (`after` empty) or put in (`before` empty)."""
+    """Words that were replaced, removed (`after` is empty) or inserted (`before` is empty)."""
 
     field: TextField
     before: str
@@ -87,7 +87,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One state that an article was seen in."""
+    """One state of the article."""
 
     seen_at: datetime
     title: str
@@ -95,7 +95,7 @@ class Version:
     changed: tuple[str, ...]
     """Which fields differ from the version before; empty for the first."""
     edits: tuple[Edit, ...] = ()
-    """What the text says otherwise than in the version before; empty where it was rewritten."""
+    """The changed words since the version before; empty if the text was rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Article:
     id: str
     """`ingest.urls.known_id` of `url`."""
     url: str
-    """Canonical, as the article is known; with a fragment where it is one of several articles of a page."""
+    """Its canonical URL; with a fragment if it is one of several articles on a page."""
     title: str
     summary: str
     text: str
@@ -115,20 +115,20 @@ class Article:
     provenance: Provenance
     authors: tuple[str, ...] = ()
     published: datetime | None = None
-    """None: the feed and the page give no plausible date; `first_seen` stands in."""
+    """None: neither the feed nor the page gives a plausible date; use `first_seen` instead."""
     updated: datetime | None = None
     language: str | None = None
     image: str | None = None
     tags: tuple[Tag, ...] = ()
     entities: tuple[Entity, ...] = ()
     text_hash: str = ""
-    """Of title and text, white space folded: another hash is another version."""
+    """Of title and text, white space folded: a different hash means a new version."""
     story_id: str = ""
     """Its own id until another article shares the story."""
     duplicate_of: str | None = None
-    """The article whose text it shares, if it is a copy."""
+    """The article that it copies, if it is a copy."""
     placed_at: datetime | None = None
-    """When its story was decided on, which happens once; None: not yet."""
+    """When its story was decided, which happens once; None: not yet."""
     agency: str | None = None
     version: int = 1
     versions: tuple[Version, ...] = ()
@@ -136,9 +136,9 @@ class Article:
     """Every feed that carried it."""
     problems: tuple[str, ...] = ()
     link: str | None = None
-    """As it was published, where that differs from `url`: a server may know its pages by one spelling alone."""
+    """The URL as it was published, where it differs from `url`: a server may accept only that spelling."""
 
     @property
     def address(self) -> str:
-        """Where readers are sent, and where its page is asked for."""
+        """The URL for readers, and the one its page is fetched from."""
         return self.link or self.url

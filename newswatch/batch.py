@@ -22,7 +22,7 @@ SEQ_PER_BATCH = 100 * SEQ_PER_ATTEMPT
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The unit of work: some feeds to poll, and the range of ingest numbers that their articles carry."""
+    """The unit of work: some feeds to poll, and the range of ingest numbers for their articles."""
 
     number: int
     feed_ids: tuple[str, ...]
@@ -30,14 +30,14 @@ class Batch:
     created_at: datetime
     lease_until: datetime
     attempts: int = 0
-    """How often a worker has begun it; each attempt numbers its articles in a range of its own."""
+    """How many workers have started it; each attempt numbers its articles in its own range."""
     counts: Mapping[str, int] = field(default_factory=dict)
     indexed_at: datetime | None = None
     matched_at: datetime | None = None
     abandoned: bool = False
-    """Its worker was given up for dead; what it had written is matched all the same."""
+    """Its worker was presumed dead; the articles it had written are matched."""
     unmatched: tuple[str, ...] = ()
-    """Saved searches that could not be run against it; they are tried again, the others are done."""
+    """Saved searches that could not be run on it. Only these are tried again."""
 
     @property
     def id(self) -> str:
@@ -51,7 +51,7 @@ class Batch:
 
     @property
     def seq_to(self) -> int:
-        """First ingest number that is no longer of this batch."""
+        """First ingest number after this batch's range."""
         return (self.number + 1) * SEQ_PER_BATCH
 
     @property

@@ -1,4 +1,4 @@
-"""The time, as something that can be handed in."""
+"""Clocks that can be passed as arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 Clock = Callable[[], datetime]
 
 SKEW = timedelta(minutes=15)
-"""How far apart the clocks of two workers may be; a moment further in the future than it can lie is not believed."""
+"""How far apart the clocks of two workers may be. A time that lies further in the future is rejected."""
 
 
 def utc_now() -> datetime:
@@ -19,22 +19,22 @@ def utc_now() -> datetime:
 
 
 def monotonic_s() -> float:
-    """Seconds that only ever grow, while the machine sleeps too where the system counts that (CLOCK_BOOTTIME)."""
+    """Seconds that never go back; they include the machine's sleep where the system counts it (CLOCK_BOOTTIME)."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 def running_from(now: datetime, *, progress: Callable[[], float] = monotonic_s) -> Clock:
-    """A clock that stands at `now` and goes on from there, whatever happens to the machine's."""
+    """A clock that starts at `now` and runs on, whatever is done to the machine's clock."""
     started = progress()
     return lambda: now + timedelta(seconds=progress() - started)
 
 
 class SharedClock:
-    """A clock that is asked for elsewhere: the same for all who ask there, whatever their machines say.
+    """The clock of a server that all workers ask, so that they agree whatever their own clocks say.
 
-    It is asked again once the answer is `MEASURED_FOR_S` old; in between it goes on by a monotonic clock. Where asking
-    fails, what was measured before stands.
+    It asks again when the last answer is `MEASURED_FOR_S` old, and runs on by a monotonic clock in between. If asking
+    fails, it continues from the last answer.
     """
 
     MEASURED_FOR_S = 600.0
@@ -43,7 +43,7 @@ class SharedClock:
     def __init__(
         self, ask: Callable[[], datetime | None], *, progress: Callable[[], float] = monotonic_s, local: Clock = utc_now
     ) -> None:
-        """`ask` gives the time, or None where it can't be had; then it is `local`'s."""
+        """`ask` returns the time, or None if it is not available; then `local` is used."""
         self._ask, self._progress, self._local = ask, progress, local
         self._lock = threading.Lock()
         self._measured: tuple[float, datetime] | None = None
@@ -56,13 +56,13 @@ class SharedClock:
                 self._measure()
             if self._measured is None:
                 return self._local()
-            at, moment = self._measured
-            return moment + timedelta(seconds=self._progress() - at)
+            measured_s, moment = self._measured
+            return moment + timedelta(seconds=self._progress() - measured_s)
 
     def _measure(self) -> None:
         began = self._progress()
         moment = self._ask()
         self._looked = self._progress()
         if moment is not None:
-            # It was read somewhere between the question and the answer.
+            # The server read its clock at some time between the question and the answer.
             self._measured = ((began + self._looked) / 2, moment)

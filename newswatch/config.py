@@ -1,4 +1,4 @@
-"""Reading the YAML files that users edit: schema-checked, with the line in every error."""
+"""Reads the YAML files that users edit: checked by a schema, with the line in every error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ else:
 
 
 class _UniqueKeyLoader(_SafeLoader):
-    """YAML 1.2 forbids a key given twice; PyYAML would keep the last and lose the first in silence."""
+    """YAML 1.2 forbids a duplicate key; PyYAML would keep the last value and drop the first in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[object] = set()
@@ -39,7 +39,7 @@ def load(path: Path, model: type[Model], *, context: Mapping[str, Any] | None = 
     """The file at `path` as a `model`, whose validators are handed `context`.
 
     Raises:
-        ConfigError: the file is missing, no YAML, or breaks the schema; the message names the line and every fault.
+        ConfigError: the file is missing, is not YAML, or breaks the schema; the message names the line and every fault.
     """
     root, data = document(path)
     try:
@@ -70,10 +70,10 @@ def load_section(path: Path, key: str, model: type[Model]) -> Model:
 
 
 def document(path: Path) -> tuple[yaml.Node | None, Any]:
-    """The YAML file at `path`, as nodes that know their lines and as plain values.
+    """The YAML file at `path`: its nodes, which have line numbers, and its plain values.
 
     Raises:
-        ConfigError: the file is missing, too large, or no YAML; the message names the line.
+            ConfigError: the file is missing, too large, or not YAML; the message names the line.
     """
     return _parsed(path, _text(path))
 
@@ -82,7 +82,7 @@ def _text(path: Path) -> str:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise ConfigError(path, None, f"has {size:,} bytes; {MAX_BYTES:,} are the most that are read")
+            raise ConfigError(path, None, f"has {size:,} bytes; at most {MAX_BYTES:,} are read")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(path, None, f"can't be read: {error}") from error
@@ -96,44 +96,45 @@ def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
         return root, loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigError(path, line, error.problem or "is no YAML") from error
+        raise ConfigError(path, line, error.problem or "is not YAML") from error
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        # A date such as 2026-13-45, a character that YAML forbids, brackets a thousand deep: no line is known.
+        # A date such as 2026-13-45, a character that YAML forbids, brackets nested a thousand deep: the line is
+        # unknown.
         raise ConfigError(path, None, f"holds a value that can't be read: {error}") from error
     finally:
         if loader is not None:
             loader.dispose()
 
 
-def fault(path: Path, root: yaml.Node | None, error: ValidationError, at: tuple[int | str, ...] = ()) -> ConfigError:
-    """What is wrong with the part at `at` of the file, by pydantic's error: every field with its line."""
-    faults = [(line_of(root, (*at, *f["loc"])), f) for f in error.errors(include_url=False)]
+def fault(path: Path, root: yaml.Node | None, error: ValidationError, part: tuple[int | str, ...] = ()) -> ConfigError:
+    """The error for the part of the file at the path `part`: every field that pydantic rejects, with its line."""
+    faults = [(line_of(root, (*part, *f["loc"])), f) for f in error.errors(include_url=False)]
     first = min(line for line, _ in faults)
-    told = "; ".join(f"line {line}: {told_of(f, at)}" for line, f in faults[:_FAULTS])
+    listed = "; ".join(f"line {line}: {fault_text(f, part)}" for line, f in faults[:_FAULTS])
     more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
-    return ConfigError(path, first, told + more)
+    return ConfigError(path, first, listed + more)
 
 
 MAX_BYTES = 20_000_000
 """Of one file; the shipped ones have less than half a million."""
 _FAULTS = 20
-"""Faults of one file that are told one by one."""
+"""Faults of one file that the error lists one by one."""
 _GIVEN_CHARS = 60
 """Characters of a value that an error shows."""
 
 
-def told_of(found: ErrorDetails, at: tuple[int | str, ...] = ()) -> str:
-    """A fault that pydantic found: the field, what is wrong, and what was given, shortened."""
-    where, given = ".".join(map(str, (*at, *found["loc"]))), found["input"]
-    if found["type"] == "missing" or isinstance(given, dict | list | tuple | BaseModel):
-        return f"{where}: {found['msg']}"
+def fault_text(details: ErrorDetails, part: tuple[int | str, ...] = ()) -> str:
+    """A fault in the words of pydantic: the field, what is wrong, and the given value, shortened."""
+    field, given = ".".join(map(str, (*part, *details["loc"]))), details["input"]
+    if details["type"] == "missing" or isinstance(given, dict | list | tuple | BaseModel):
+        return f"{field}: {details['msg']}"
     text = repr(given if not isinstance(given, str) else given[: _GIVEN_CHARS + 1])
     text = text if len(text) <= _GIVEN_CHARS + 2 else f"{text[:_GIVEN_CHARS]}…"
-    return f"{where}: {found['msg']} (given: {text})"
+    return f"{field}: {details['msg']} (given: {text})"
 
 
 def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """The line (from 1) where `location`, a path of keys and indices, stands; as deep as the document goes."""
+    """The line (from 1) of `location`, a path of keys and indices; if it is missing, the line of its nearest parent."""
     if node is None:
         return 1
     if location:

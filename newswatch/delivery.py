@@ -1,4 +1,4 @@
-"""What is owed to the recipients of a saved search, and what became of it."""
+"""Deliveries: what the recipients of a saved search are to receive, and the outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a delivery for one of its recipients."""
+    """The outcome of a delivery for one of its recipients."""
 
     recipient: str
     state: DeliveryState = DeliveryState.PENDING
@@ -31,14 +31,14 @@ class Outcome:
     subject: str = ""
     """Of that message: a reply repeats it, so that its readers' programs keep the thread together."""
     at: datetime | None = None
-    """When it got this state."""
+    """When it entered this state."""
     attempts: int = 0
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A story owed to the recipients of a saved search: at most one for each saved search and story."""
+    """A story for the recipients of a saved search: at most one for each saved search and story."""
 
     alert_id: str
     alert_name: str
@@ -51,36 +51,36 @@ class Delivery:
     passages: tuple[Passage, ...] = ()
     not_before: datetime | None = None
     sent_at: datetime | None = None
-    """When the last of its recipients was served."""
+    """When its last recipient received it."""
     kind: str = "story"
-    """What is told: a `story`, `update`, `correction` or `retraction`, or an event of a kind of saved search."""
+    """What it reports: a `story`, `update`, `correction` or `retraction`, or an event of a kind of saved search."""
     schedule: str = "instant"
     version: int = 1
-    """Of the article, for a correction: each version is told once."""
+    """Of the article, for a correction: each version is reported once."""
     outcomes: tuple[Outcome, ...] = ()
     suppressed_by: str | None = None
     """Which rule kept it from being sent."""
     headline: str = ""
-    """For an event, which is about no article: the sentence that tells it."""
+    """For an event, which has no article: the sentence that reports it."""
     notice: str = ""
-    """Which correction the article already announced when it was mailed, as a hash; empty for none."""
+    """Hash of the correction note that the article already carried when it was mailed; empty if it had none."""
     published: datetime | None = None
     fetched_at: datetime | None = None
     indexed_at: datetime | None = None
 
     @property
     def id(self) -> str:
-        """The document id: the pair, so that a second one can't be created; what comes after the first says which."""
+        """`alert~story`, unique by construction. Later deliveries on the story append kind, article and version."""
         pair = f"{self.alert_id}~{self.story_id}"
         return pair if self.kind == "story" else f"{pair}~{self.kind}~{self.article_id}~{self.version}"
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Recipients who have neither got it nor been refused for good."""
+        """Recipients who have neither received it nor been refused for good."""
         if self.state is not DeliveryState.PENDING:
             return ()
-        settled = {o.recipient for o in self.outcomes if o.state is not DeliveryState.PENDING}
-        return tuple(r for r in self.recipients if r not in settled)
+        done = {o.recipient for o in self.outcomes if o.state is not DeliveryState.PENDING}
+        return tuple(r for r in self.recipients if r not in done)
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -89,5 +89,5 @@ class Delivery:
 
     @property
     def last_error(self) -> str | None:
-        """What a channel last said, if it was not a yes."""
+        """The last error that a channel answered, if any."""
         return next((o.error for o in reversed(self.outcomes) if o.error), None)

@@ -26,7 +26,7 @@ UNITS: Final = (
     Unit(604_800, "w", "week", "w"),
 )
 _TOLD: Final = UNITS[:-1]
-"""Weeks are typed, and told as days."""
+"""Weeks can be typed but are shown as days."""
 _TYPED: Final = re.compile(r"([0-9]{1,15}) ?([smhdw])")
 
 
@@ -42,24 +42,26 @@ def long(seconds: float) -> str:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """A past or coming moment: "3 min ago", "in 2 h"."""
+    """A past or future moment: "3 min ago", "in 2 h"."""
     seconds = (now - moment).total_seconds()
     return f"{short(seconds)} ago" if seconds >= 0 else f"in {short(-seconds)}"
 
 
 def in_words(count: int, unit: Unit) -> str:
-    """A number of units: "1 hour", "90 minutes"."""
+    """A count of units: "1 hour", "90 minutes"."""
     return f"{count} {unit.name}{'s' * (count != 1)}"
 
 
 def typed(text: str) -> tuple[int, Unit] | None:
-    """What `90s`, `30m`, `2h`, `7d` or `1w` says; None if it is no length of time."""
-    found = _TYPED.fullmatch(text.strip().lower())
-    return (int(found[1]), next(unit for unit in UNITS if unit.letter == found[2])) if found else None
+    """The count and unit in `90s`, `30m`, `2h`, `7d` or `1w`; None if the text is not a duration."""
+    parsed = _TYPED.fullmatch(text.strip().lower())
+    if parsed is None:
+        return None
+    return int(parsed[1]), next(unit for unit in UNITS if unit.letter == parsed[2])
 
 
 def exact(seconds: int) -> str:
-    """In the largest unit that leaves no rest, as `typed` reads it: 5400 → "90m"."""
+    """In the largest unit that divides it, as `typed` reads it: 5400 → "90m"."""
     unit = next((unit for unit in reversed(UNITS) if seconds and seconds % unit.seconds == 0), UNITS[0])
     return f"{seconds // unit.seconds}{unit.letter}"
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item of a feed. Has an `id` always, and a title or a link."""
+    """One item of a feed. It always has an `id`, and a title or a link."""
 
     id: str
     """Stable across polls; see `ingest.parse` for the rule."""
@@ -23,6 +23,6 @@ class Entry:
     language: str | None = None
     image: str | None = None
     problems: tuple[str, ...] = ()
-    """What was wrong and what was done about it: "published 3247-01-01 is implausible: dropped"."""
+    """What was wrong and how it was handled: "published 3247-01-01 is implausible: dropped"."""
     part: str = ""
-    """What tells it from others that lead to the same page, as a fragment (`ingest.apart`); empty: its link does."""
+    """Fragment that distinguishes it from other entries with the same link (`ingest.apart`); empty if its link does."""

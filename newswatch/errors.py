@@ -1,14 +1,14 @@
-"""What can go wrong in a way the user can act on.
+"""The errors that a user can act on.
 
     NewswatchError          every error of ours; its text is one sentence with the next step
     ├─ ConfigError          a file that a user edits is wrong: names file and line
-    ├─ QueryError           a search that can't be run: names the place in it
-    ├─ StoreError           Elasticsearch is not there, or refuses
-    │  └─ MissingIndexError an index that newswatch had made is gone
+    ├─ QueryError           a search that can't be run: names the position
+    ├─ StoreError           Elasticsearch is unreachable, or refuses
+    │  └─ MissingIndexError an index that newswatch created is missing
     ├─ DocumentError        one document in Elasticsearch can't be read: names it
     └─ StackError           the embedded stack can't start or stop
 
-A feed, a page or an article that is bad is a value (`FetchFailed`, `NotAFeed`, `problems`), never one of these.
+A bad feed, page or article is a value (`FetchFailed`, `NotAFeed`, `problems`), never one of these.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 class NewswatchError(Exception):
-    """Base of all; `exit_code` is what the command line ends with."""
+    """Base of all; `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
@@ -39,13 +39,13 @@ class QueryError(NewswatchError):
 
 
 class StoreError(NewswatchError):
-    """Elasticsearch can't be reached or refused what was asked."""
+    """Elasticsearch can't be reached, or refused the request."""
 
     exit_code = 4
 
 
 class MissingIndexError(StoreError):
-    """An index is gone; `index` is its name."""
+    """An index is missing; `index` is its name."""
 
     def __init__(self, index: str, message: str) -> None:
         self.index = index
@@ -53,7 +53,7 @@ class MissingIndexError(StoreError):
 
 
 class DocumentError(NewswatchError):
-    """A stored document can't be read: only what depends on it fails. `index`, `id` and `reason` say which and why."""
+    """A stored document can't be read; only work that needs it fails. `index`, `id` and `reason` say which and why."""
 
     exit_code = 4
 

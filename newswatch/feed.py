@@ -1,4 +1,4 @@
-"""A feed, and what is remembered of it between two polls."""
+"""A feed, and its state between two polls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 FullText = Literal["auto", "feed", "page"]
-"""Where an article's text comes from: the feed, the page, or the page only where the feed's text is short."""
+"""Where an article's text comes from: the feed, the page, or (auto) the page only if the feed's text is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,21 @@ class FeedHealth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time in which a feed may have shown items that nobody read."""
+    """A period in which a feed may have shown items that no poll read."""
 
     since: datetime
-    """The poll before, of whose entries none was left."""
+    """The poll before, none of whose entries was left."""
     until: datetime
-    """The poll that found so."""
+    """The poll that noticed it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """What is remembered of a feed between two polls."""
+    """The state of a feed between two polls."""
 
     feed_id: str
     url: str
-    """Where it is polled; differs from the configured URL once a permanent redirect has been taken over."""
+    """The polled URL; it differs from the configured one after a permanent redirect was adopted."""
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
@@ -78,7 +78,7 @@ class FeedState:
     last_status: int | None = None
     last_error: str | None = None
     entry_ids: tuple[str, ...] = ()
-    """The entry ids of the last successful poll: when none is left in the next, entries may have been missed."""
+    """The entry ids of the last successful poll. If the next poll has none of them, entries may have been missed."""
     redirect_to: str | None = None
     redirect_seen: int = 0
     """Polls in a row that answered with a permanent redirect to `redirect_to`."""
@@ -90,12 +90,12 @@ class FeedState:
     usual_silence_s: float | None = None
     """Time between two polls that brought something new, smoothed: the feed's own rhythm."""
     paused_until: datetime | None = None
-    """The feed's host asked for rest until then (Retry-After): all feeds of the host wait."""
+    """The feed's host asked for a pause until then (Retry-After): all feeds of the host wait."""
     asks_s: int | None = None
-    """The least time between polls that the feed itself asked for when it was last read."""
+    """Minimum seconds between polls that the feed itself asked for when it was last read."""
     skip_hours: tuple[int, ...] = ()
     skip_days: tuple[int, ...] = ()
     former_urls: tuple[str, ...] = ()
-    """Where it was polled before permanent redirects were taken over, oldest first."""
+    """URLs it was polled under before permanent redirects were adopted, oldest first."""
     gaps: tuple[Gap, ...] = ()
     """When it may have missed items, oldest first; the last `ingest.schedule.GAPS_KEPT` of them."""

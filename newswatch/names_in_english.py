@@ -10,25 +10,25 @@ from babel import Locale
 
 @lru_cache(1_000)
 def country(code: str | None) -> str:
-    """The name of the country of an ISO 3166 code; the code itself if it is none, nothing for nothing."""
+    """The name of the country with this ISO 3166 code; an unknown code itself; empty for None."""
     return str(_english().territories.get(code or "", code or ""))
 
 
 @lru_cache(1_000)
 def language(code: str | None) -> str:
-    """The name of the language of an ISO 639 code; the code itself if it is none, nothing for nothing."""
+    """The name of the language with this ISO 639 code; an unknown code itself; empty for None."""
     return str(_english().languages.get(code or "", code or ""))
 
 
 @cache
 def countries() -> Mapping[str, str]:
-    """Name in small letters → ISO 3166 code, without continents."""
+    """Lower-case name → ISO 3166 code, without continents."""
     return {str(name).casefold(): code for code, name in _english().territories.items() if len(code) == 2}
 
 
 @cache
 def languages() -> Mapping[str, str]:
-    """Name in small letters → ISO 639 code."""
+    """Lower-case name → ISO 639 code."""
     return {str(name).casefold(): code for code, name in _english().languages.items() if len(code) <= 3}
 
 

@@ -10,19 +10,19 @@ _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
     "\u00ad\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
 )
-"""Controls, halves of characters and characters that are none; soft hyphens, zero-width spaces and word joiners, which
-would cut words in two, though not the joiners that Persian needs; byte order marks and what turns the text around."""
+"""Controls, surrogates and noncharacters; soft hyphens, zero-width spaces and word joiners, which would split words
+(the joiners that Persian needs stay); byte order marks and direction overrides."""
 
 
 def visible(text: str) -> str:
-    """`text` without characters that nobody sees."""
+    """`text` without invisible characters."""
     return _UNSEEN.sub("", text)
 
 
 def tidy(text: str) -> str:
-    """`text` in Unicode's NFC, without characters that nobody sees, one blank between words, a newline per paragraph.
+    """`text` in Unicode's NFC, without invisible characters, one blank between words, one newline between paragraphs.
 
-    Doing it again changes nothing.
+    Idempotent.
     """
     seen = unicodedata.normalize("NFC", visible(text.replace("\r", "\n")))
     lines = (" ".join(line.split()) for line in seen.split("\n"))
@@ -30,5 +30,5 @@ def tidy(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` tidied, on one line."""
+    """`text` as `tidy` gives it, on one line."""
     return tidy(text).replace("\n", " ")

@@ -1,4 +1,4 @@
-"""Files that no other user of the machine may read: mails, logs, databases, keys."""
+"""Files that only their owner can read: mails, logs, databases, keys."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import IO, Any, Final
 FOLDER: Final = 0o700
 FILE: Final = 0o600
 UMASK: Final = 0o077
-"""Of the processes that are started: what they make is their owner's alone."""
+"""For processes that are started: the files they create are private to their owner."""
 _OTHERS: Final = 0o077
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder and what is missing above it, each for its owner alone; one that is there stays as it is.
+    """Create the folder and its missing parents, private to their owner. Existing folders keep their mode.
 
     Raises:
-        OSError: it can't be made.
+        OSError: it can't be created.
     """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
@@ -30,35 +30,35 @@ def make_folder(path: Path) -> None:
 
 
 def open_file(path: Path, mode: str, **options: Any) -> IO[Any]:
-    """`open`, but a file that it makes is its owner's alone."""
+    """Like `open`, but a file that it creates is private to its owner."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, FILE), **options)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file that is its owner's alone."""
+    """Write a file that is private to its owner."""
     with open_file(path, "w", encoding="utf-8") as file:
         file.write(text)
 
 
 def create(path: Path, text: str) -> None:
-    """Make a file that is its owner's alone, whole or not at all, also if the machine dies.
+    """Create a file that is private to its owner, completely or not at all, even if the machine crashes.
 
     Raises:
-        FileExistsError: it is there already, if only since a moment ago.
+        FileExistsError: it exists already, perhaps only since a moment ago.
     """
     with _draft(path, text.encode()) as draft:
         path.hardlink_to(draft)
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Give a file another content at once: whoever reads it has the old or the new one whole, also after a crash."""
+    """Replace a file's content at once: a reader sees the old or the new content complete, even after a crash."""
     with replacing(path, content):
         pass
 
 
 @contextmanager
 def replacing(path: Path, content: bytes) -> Iterator[Path]:
-    """As `replace`, with a look at the draft: it takes the file's place when the block ends well."""
+    """Like `replace`, but yields the draft first; it takes the file's place when the block ends without an error."""
     with _draft(path, content) as draft:
         yield draft
         draft.replace(path)
@@ -66,7 +66,7 @@ def replacing(path: Path, content: bytes) -> Iterator[Path]:
 
 @contextmanager
 def _draft(path: Path, content: bytes) -> Iterator[Path]:
-    """A file beside `path` that is on the disk, and gone when the block ends if it still bears its name."""
+    """A file beside `path`, flushed to disk; deleted when the block ends unless it was renamed."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
     draft = Path(name)
     try:
@@ -80,21 +80,22 @@ def _draft(path: Path, content: bytes) -> Iterator[Path]:
 
 
 def tighten(*paths: Path, inside: bool = True) -> list[Path]:
-    """Take from group and others what they may do with the paths and what is in them; which could not be tightened.
+    """Take from group and others all permissions on the paths and their content; return those that couldn't be changed.
 
-    Without `inside`, only with the paths themselves. Links are not followed, and a folder that belongs to everybody
-    (the sticky bit, such as /tmp) is left as it is.
+    Without `inside`, only the paths themselves are changed. Links are not followed, and a shared folder (with the
+    sticky bit, such as /tmp) stays as it is.
     """
     return [path for given in paths for path in _loose(given, inside=inside) if not _tightened(path)]
 
 
 def _loose(path: Path, *, inside: bool) -> Iterator[Path]:
-    """The path, and what is under it, where others may do something."""
+    """The path and what is under it, as far as others have permissions."""
     if _is_loose(path):
         yield path
     if inside and path.is_dir() and not path.is_symlink():
         for folder, folders, files in os.walk(path):
-            yield from (found for name in (*folders, *files) if _is_loose(found := Path(folder, name)))
+            inner = (Path(folder, name) for name in (*folders, *files))
+            yield from filter(_is_loose, inner)
 
 
 def _is_loose(path: Path) -> bool:

@@ -1,9 +1,9 @@
-"""What strangers or users wrote and could not be used: set aside as a value, so that it costs only itself.
+"""Input that can't be used becomes a value, so that it costs only itself.
 
 Every loop over entries, pages, feeds, stored documents, saved searches, recipients or mails passes the work on each
-item to `Bulkhead.attempt`. What the item breaks becomes a `Problem`, and the loop goes on; what is broken for all of
-them (Elasticsearch is away, a configuration file is wrong) is raised as before. `store.quarantine` keeps the
-problems, where the News page, `newswatch problems` and Kibana show them.
+item to `Bulkhead.attempt`. An exception for one item becomes a `Problem`, and the loop continues; an error that affects
+all items (Elasticsearch is away, a configuration file is wrong) is raised. `store.quarantine` keeps the problems; the
+News page, `newswatch problems` and Kibana show them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ProblemKind = Literal["article", "entry", "page", "feed", "document", "search", "recipient", "mail", "batch"]
-"""What it is that was set aside."""
+"""What kind of thing is in quarantine."""
 
 KINDS: Final[tuple[ProblemKind, ...]] = get_args(ProblemKind)
 
@@ -33,24 +33,24 @@ ADVICE: Final[Mapping[ProblemKind, str]] = {
     "entry": "The feed's other entries were read. Tell its publisher, or report the reason as a fault of newswatch.",
     "page": "The article keeps its feed's text. The page is tried again when the feed changes the entry.",
     "feed": "The other feeds are polled. Correct its address in `config/feeds.yaml`, or remove it.",
-    "document": "The document in Elasticsearch can't be read and is passed over. Correct it in Kibana, or delete it.",
-    "search": "It mails nobody until it is corrected: open the saved search and save it anew.",
-    "recipient": "The other recipients are served. Correct the address in the saved searches that name it.",
+    "document": "The document in Elasticsearch can't be read and is skipped. Correct it in Kibana, or delete it.",
+    "search": "It sends no mails until it is corrected: open the saved search and save it again.",
+    "recipient": "The other recipients get their mails. Correct the address in the saved searches that name it.",
     "mail": "The other mails are sent. This one stays in the outbox and is tried again.",
-    "batch": "The other batches are worked on. This one is tried again by the next run.",
+    "batch": "The other batches are processed. The next run tries this one again.",
 }
 """What to do about a problem, by its kind: one or two sentences."""
 
-NO_ADVICE: Final = "Another version of newswatch set it aside. If that is no longer used, forget it."
-"""For a kind that is not known here."""
+NO_ADVICE: Final = "Another version of newswatch put it into quarantine. If that version is gone, forget the problem."
+"""For a kind that this version does not know."""
 
 REASON_CHARS: Final = 1_000
-"""A reason longer than that is cut, and ends in "…"."""
+"""A longer reason is cut and ends in "…"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that was set aside."""
+    """One thing in quarantine."""
 
     kind: ProblemKind
     subject: str
@@ -62,11 +62,11 @@ class Problem:
     url: str | None = None
     feed_id: str | None = None
     document: Mapping[str, Any] | None = None
-    """What would be lost otherwise, whole."""
+    """The whole thing, where it is kept nowhere else."""
 
     @property
     def id(self) -> str:
-        """The same for the same thing, so that a problem met every minute is one with a count."""
+        """The same for the same thing, so that a problem that recurs every minute is one with a count."""
         return hashlib.sha256(f"{self.kind} {self.feed_id or ''} {self.subject}".encode()).hexdigest()[:32]
 
     @property
@@ -76,15 +76,15 @@ class Problem:
 
 
 Fault = Callable[[str, str], None]
-"""Called with kind and subject before the work on an item; a test's own raises in the place it wants to break."""
+"""Called with kind and subject before the work on an item; a test passes one that raises where it wants a failure."""
 
 
 def no_fault(_kind: str, _subject: str) -> None:
-    """The fault of a pipeline that is not being tested."""
+    """The `Fault` outside tests: does nothing."""
 
 
 class Bulkhead:
-    """The walls of one stage: collects what single items break, and lets pass what is broken for all of them."""
+    """The walls of one stage: collects the failures of single items, and raises errors that affect all of them."""
 
     def __init__(self, stage: str, *, fault: Fault = no_fault) -> None:
         self._stage, self._fault = stage, fault
@@ -92,7 +92,7 @@ class Bulkhead:
 
     @property
     def stage(self) -> str:
-        """What the stage is called."""
+        """The stage's name."""
         return self._stage
 
     def attempt(
@@ -104,10 +104,10 @@ class Bulkhead:
         url: str | None = None,
         feed_id: str | None = None,
     ) -> T | None:
-        """What `work` on one item gives; None if the item broke it, which is then among the problems.
+        """The result of `work` on one item; None if the item made it fail, which is then among the problems.
 
         Raises:
-            StoreError, ConfigError, elastic_transport's errors: what is wrong is not the item's (`is_trouble`).
+            StoreError, ConfigError, elastic_transport's errors: the item is not the cause (`is_trouble`).
         """
         try:
             self._fault(kind, subject)
@@ -125,10 +125,10 @@ class Bulkhead:
         url: str | None = None,
         feed_id: str | None = None,
     ) -> T | None:
-        """The same for work that is awaited; being cancelled is nobody's fault and goes through.
+        """The same for awaitable work; a cancellation passes through.
 
         Raises:
-            StoreError, ConfigError, elastic_transport's errors: what is wrong is not the item's (`is_trouble`).
+            StoreError, ConfigError, elastic_transport's errors: the item is not the cause (`is_trouble`).
         """
         try:
             self._fault(kind, subject)
@@ -140,25 +140,25 @@ class Bulkhead:
     def _judge(self, error: Exception, kind: ProblemKind, subject: str, url: str | None, feed_id: str | None) -> None:
         if is_trouble(error):
             raise error
-        log.error("%s: %s %s is set aside", self._stage, kind, subject, exc_info=error)
+        log.error("%s: %s %s goes into quarantine", self._stage, kind, subject, exc_info=error)
         self.note(Problem(kind, subject, reason_of(error), self._stage, url, feed_id))
 
     def note(self, problem: Problem) -> None:
-        """Set something aside that was found to be wrong without an exception."""
+        """Add a problem that was noticed without an exception."""
         self._problems[problem.id] = problem
 
     def has(self, kind: ProblemKind, subject: str, *, feed_id: str | None = None) -> bool:
-        """Whether that item was set aside."""
+        """Whether that item has a problem."""
         return Problem(kind, subject, "", feed_id=feed_id).id in self._problems
 
     def reason(self, kind: ProblemKind, subject: str, *, feed_id: str | None = None) -> str:
-        """Why that item was set aside; empty if it was not."""
-        found = self._problems.get(Problem(kind, subject, "", feed_id=feed_id).id)
-        return found.reason if found else ""
+        """The problem of that item; empty if it has none."""
+        problem = self._problems.get(Problem(kind, subject, "", feed_id=feed_id).id)
+        return problem.reason if problem else ""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What was set aside so far, the last word on each item."""
+        """The problems so far, the latest for each item."""
         return tuple(self._problems.values())
 
 
@@ -167,7 +167,7 @@ _collecting: ContextVar[Bulkhead | None] = ContextVar("collecting", default=None
 
 @contextmanager
 def collecting(bulkhead: Bulkhead) -> Iterator[Bulkhead]:
-    """Within the block, also in the threads of `asyncio.to_thread`, `set_aside` gives problems to `bulkhead`."""
+    """Within the block, also in the threads of `asyncio.to_thread`, `report_problem` gives problems to `bulkhead`."""
     token = _collecting.set(bulkhead)
     try:
         yield bulkhead
@@ -175,23 +175,23 @@ def collecting(bulkhead: Bulkhead) -> Iterator[Bulkhead]:
         _collecting.reset(token)
 
 
-def set_aside(problem: Problem) -> None:
-    """Report what was found to be wrong far below the stage that is running, such as a stored document.
+def report_problem(problem: Problem) -> None:
+    """Report a problem from code far below the running stage, such as the reader of stored documents.
 
-    Outside of a stage (a command, the News page) it is logged: the jobs meet it too, and keep it.
+    Outside a stage (in a command, on the News page) it is only logged: the jobs meet the problem too, and keep it.
     """
     bulkhead = _collecting.get()
     if bulkhead is None or not bulkhead.has(problem.kind, problem.subject, feed_id=problem.feed_id):
-        log.warning("%s %s is set aside: %s", problem.kind, problem.subject, problem.reason)
+        log.warning("%s %s goes into quarantine: %s", problem.kind, problem.subject, problem.reason)
     if bulkhead is not None:
         bulkhead.note(problem if problem.stage else replace(problem, stage=bulkhead.stage))
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether an error is nobody's in particular: the store is away or refuses everybody, the configuration is wrong.
+    """Whether an error has no single item as its cause: the store is away or refuses all, the configuration is wrong.
 
-    Elasticsearch answers 400 and 413 to what is wrong with the one request; anything else it says of itself. Only a
-    closed index is a 400 as well.
+    Elasticsearch answers 400 and 413 if the request is at fault; all its other errors are its own. A closed index is
+    the exception: it answers 400 too.
     """
     if isinstance(error, StoreError | ConfigError):
         return True

@@ -1,7 +1,7 @@
-"""Addresses of the servers that the settings name: checked, and parted from the user and password that stand in them.
+"""Addresses of the servers that the settings name: checks them and separates the user and password in them.
 
-An address is printed in errors, logs, pages and mails; a password in it would be too. No sentence made here repeats
-what could hold one.
+Addresses are printed in errors, logs, pages and mails, and a password in one would be printed too. No message made here
+repeats text that could hold one.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 _BETWEEN = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
-"""A comma with an address after it: one in a password parts nothing."""
+"""A comma followed by an address: a comma in a password doesn't separate."""
 _HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\\]+)(:\d+)?")
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:@/\[\]]+):(?P<port>\d+)")
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f]")
 _ENCODE = (
-    "in a user or a password write / ? # % and blanks percent-encoded (/ is %2F), or set them apart from the address"
+    "in a user or a password write / ? # % and blanks percent-encoded (/ is %2F), or set them in settings of their own"
 )
 
 WEB = ("http", "https")
@@ -36,30 +36,31 @@ class Login:
         return f"Login({self.username!r})"
 
     def __bool__(self) -> bool:
-        """Whether there is anything of it."""
+        """Whether either part is given."""
         return self.username is not None or self.password is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An address that may be shown to anybody, and what was taken out of it."""
+    """An address that anybody may see, and the login that was taken out of it."""
 
     url: str
     login: Login
 
 
 def addresses(text: str) -> tuple[str, ...]:
-    """The addresses in a setting that may name several, with commas between. Nothing is checked yet."""
+    """The addresses in a setting that may name several, separated by commas. Unchecked."""
     return tuple(part for part in _BETWEEN.split(text.strip().rstrip(",").rstrip()) if part)
 
 
 def addresses_of_hosts(stated: Iterable[object], *, scheme: str, port: int) -> list[str]:
-    """The addresses of hosts, as an Airflow connection states them: alone, in a list or with commas between.
+    """The addresses of hosts as an Airflow connection states them: one, a list, or several separated by commas.
 
-    Scheme and port stand in where a host has none. Nothing is checked but that a bare IPv6 address gets its brackets.
+    `scheme` and `port` apply to hosts without one. Unchecked; a bare IPv6 address gets its brackets.
     """
-    listed = (one if isinstance(one, list | tuple) else [one] for one in stated if one)
-    hosts = (host.strip() for some in listed for text in some for host in str(text).split(","))
+    lists = (value if isinstance(value, list | tuple) else [value] for value in stated if value)
+    texts = (str(text) for values in lists for text in values)
+    hosts = (host.strip() for text in texts for host in text.split(","))
     return [_address_of_host(host, scheme, port) for host in hosts if host]
 
 
@@ -73,10 +74,10 @@ def _address_of_host(host: str, scheme: str, port: int) -> str:
 
 
 def server(text: str) -> Server:
-    """The web address in `text` without the user and the password in it (RFC 3986, 3.2.1), which are decoded.
+    """The web address in `text` without its user and password (RFC 3986, 3.2.1), and these two decoded.
 
     Raises:
-        ValueError: it is no address of a web server; the sentence shows nothing of what could be a password.
+            ValueError: it is not the address of a web server; the message repeats nothing that could be a password.
     """
     split = _split(text.strip())
     if split.scheme not in WEB:
@@ -86,19 +87,19 @@ def server(text: str) -> Server:
 
 
 def servers(text: str) -> tuple[tuple[str, ...], Login]:
-    """The web addresses in `text`, and the one user and password for all of them.
+    """The web addresses in `text`, and the one login for all of them.
 
     Raises:
-        ValueError: one of them is wrong, and which; or they name different users.
+            ValueError: one of them is wrong (the message says which), or they name different users.
     """
-    found = addresses(text)
-    if not found:
+    named = addresses(text)
+    if not named:
         raise ValueError("it names no address")
-    read = [_numbered(part, number, found) for number, part in enumerate(found, 1)]
-    logins = list(dict.fromkeys((one.login.username, one.login.password) for one in read if one.login))
+    read = [_numbered(part, number, named) for number, part in enumerate(named, 1)]
+    logins = list(dict.fromkeys((node.login.username, node.login.password) for node in read if node.login))
     if len(logins) > 1:
         raise ValueError("its addresses name different users or passwords; one is used for all of them")
-    return tuple(one.url for one in read), Login(*logins[0]) if logins else Login()
+    return tuple(node.url for node in read), Login(*logins[0]) if logins else Login()
 
 
 def _numbered(part: str, number: int, among: tuple[str, ...]) -> Server:
@@ -113,13 +114,13 @@ def _numbered(part: str, number: int, among: tuple[str, ...]) -> Server:
 
 
 def _safely(part: str) -> str:
-    """The address in brackets if nothing in it can be a password, else nothing."""
+    """The address in brackets if no part of it can be a password, else nothing."""
     return f" ({part})" if re.fullmatch(r"[A-Za-z]+://[\w.-]+(:\d+)?/?", part) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """What a mail server's name says when it is written as an address."""
+    """The parts of a mail server's name that is written as an address."""
 
     host: str
     port: int | None
@@ -132,27 +133,27 @@ def mail_server(text: str) -> MailServer:
     """The mail server in `text`: a name, `host:port`, or an address such as `smtps://user:password@host:465`.
 
     Raises:
-        ValueError: it is none; the sentence shows nothing of what could be a password.
+            ValueError: it is not a mail server; the message repeats nothing that could be a password.
     """
     text = text.strip()
     if "://" not in text and "@" not in text:
-        found = _HOST_AND_PORT.fullmatch(text)
-        host, port = (found["host"].strip("[]"), int(found["port"])) if found else (text.strip("[]"), None)
+        named = _HOST_AND_PORT.fullmatch(text)
+        host, port = (named["host"].strip("[]"), int(named["port"])) if named else (text.strip("[]"), None)
         if not host or _NOT_PRINTED.search(host) or "/" in host or (port is not None and not 0 <= port <= 65_535):
             raise ValueError("it is neither a host nor host:port")
         return MailServer(host, port, tls=False, login=Login())
     split = _split(text if "://" in text else f"smtp://{text}")
     if split.scheme not in MAIL:
-        raise ValueError("an address of a mail server begins with smtp:// or smtps://")
+        raise ValueError("the address of a mail server begins with smtp:// or smtps://")
     _checked_host(split)
     if split.path.strip("/") or split.query or split.fragment:
-        raise ValueError(f"an address of a mail server ends with its port; {_ENCODE}")
+        raise ValueError(f"the address of a mail server ends with its port; {_ENCODE}")
     return MailServer(split.hostname or "", split.port, split.scheme == "smtps", _login(split))
 
 
 def _split(text: str) -> SplitResult:
     if _NOT_PRINTED.search(text):
-        raise ValueError(f"there is a blank or a control character in it; {_ENCODE}")
+        raise ValueError(f"it contains a blank or a control character; {_ENCODE}")
     try:
         return urlsplit(text)
     except ValueError:
@@ -162,16 +163,16 @@ def _split(text: str) -> SplitResult:
 def _checked_host(split: SplitResult) -> str:
     """Host and port as written, without user and password."""
     if "@" in split.path + split.query + split.fragment:
-        raise ValueError(f"there is an @ after its host; {_ENCODE}")
+        raise ValueError(f"it contains an @ after its host; {_ENCODE}")
     host = split.netloc.rpartition("@")[2]
     try:
         readable = bool(split.hostname) and (split.port is None or split.port > 0)
     except ValueError:
         readable = False
     if "," in host:
-        raise ValueError("each of several addresses begins with http:// or https://")
+        raise ValueError("each address in a list begins with http:// or https://")
     if not readable or not _HOST.fullmatch(host):
-        raise ValueError(f"it has no host, or a port that is no number from 1 to 65535; {_ENCODE}")
+        raise ValueError(f"it has no host, or its port is not a number from 1 to 65535; {_ENCODE}")
     return host
 
 
@@ -179,7 +180,7 @@ def _login(split: SplitResult) -> Login:
     try:
         return Login(_decoded(split.username), _decoded(split.password))
     except UnicodeDecodeError:
-        raise ValueError("its user or password is percent-encoded, and not in UTF-8") from None
+        raise ValueError("its user or password is percent-encoded, but not in UTF-8") from None
 
 
 def _decoded(text: str | None) -> str | None:

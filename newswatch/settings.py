@@ -2,8 +2,8 @@
 
 `NEWSWATCH_ELASTICSEARCH_URL=https://es:9200` sets `Settings.elasticsearch_url`, and so on for every field.
 
-A user and a password that stand in an address are taken out of it as it is read: they go to the fields for them, and
-every address here may be shown to anybody.
+The user and password in an address are moved to the fields for them when it is read, so every address here may be shown
+to anybody.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ log = logging.getLogger(__name__)
 
 PACKAGE = Path(newswatch.__file__).parent
 SMTPS_PORT = 465
-"""Of an address smtps:// that names none (RFC 8314, 3.3)."""
+"""The port of an address smtps:// without one (RFC 8314, 3.3)."""
 
 
 def default_config_dir() -> Path:
-    """`config/` of a checkout, or the copy that was installed with the package."""
+    """`config/` of a checkout, or the copy installed with the package."""
     checkout = PACKAGE.parent / "config"
     return checkout if checkout.is_dir() else PACKAGE / "config"
 
 
 LINE_CHARS = 200
-"""Of a setting that goes into a header."""
+"""Maximum length of a setting that goes into a header."""
 
 
 def _one_line(text: str) -> str:
-    """What fits into a header of a mail or of a request.
+    """`text`, stripped, if it fits into a header of a mail or of a request.
 
     Raises:
-        ValueError: it has another character than printable ones, or too many.
+        ValueError: it has unprintable characters, or too many characters.
     """
     plain = text.strip()
     if len(plain) > LINE_CHARS or not plain.isprintable():
-        raise ValueError(f"it is to be one line of at most {LINE_CHARS} printable characters")
+        raise ValueError(f"it must be one line of at most {LINE_CHARS} printable characters")
     return plain
 
 
@@ -56,13 +56,15 @@ Line = Annotated[str, AfterValidator(_one_line)]
 
 
 def _index_prefix(text: str) -> str:
-    """What an index's name may begin with (Elasticsearch's rules for names, and no dot, which means a hidden one).
+    """`text` if an index's name may begin with it (Elasticsearch's rules; no leading dot: it hides the index).
 
     Raises:
         ValueError: it may not.
     """
     if re.fullmatch(r"(?:[a-z0-9][a-z0-9._-]{0,99})?", text) is None:
-        raise ValueError("it is to be small letters, digits, dots, hyphens and underscores, a letter or digit first")
+        raise ValueError(
+            "it must be lower-case letters, digits, dots, hyphens and underscores, and start with a letter or digit"
+        )
     return text
 
 
@@ -86,21 +88,21 @@ class Settings(BaseSettings):
     """Holds feeds.yaml, taxonomy.yaml and alerts.yaml; what is in its `languages/` comes on top of the shipped ones."""
 
     elasticsearch_url: str = "http://127.0.0.1:9200"
-    """Where Elasticsearch is; `newswatch up` starts one here. Several nodes of one cluster with commas between."""
+    """Where Elasticsearch is; `newswatch up` starts one here. Several nodes of one cluster are separated by commas."""
     elasticsearch_api_key: SecretStr | None = None
-    """For logging in to it: an API key, or a name and a password."""
+    """API key for Elasticsearch; alternatively set a username and a password."""
     elasticsearch_username: str | None = None
-    """The name, where there is no API key."""
+    """Username for Elasticsearch, where there is no API key."""
     elasticsearch_password: SecretStr | None = None
-    """The password that goes with the name."""
+    """Password of that user."""
     elasticsearch_ca_certs: Path | None = None
-    """Certificate authority that its certificate is checked by, if not one of the system's."""
+    """File with the certificate authority of Elasticsearch's certificate, if the system does not know it."""
     index_prefix: IndexPrefix = ""
-    """Put before every index and alias name, so that several installations can share a cluster."""
+    """Prefix of every index and alias name, so that several installations can share a cluster."""
     number_of_shards: int = Field(default=1, ge=1, le=1_024)
-    """Of every index. On a cluster: one for each data node, so that all take part."""
+    """Shards of every index. On a cluster: one for each data node, so that all take part."""
     number_of_replicas: int = Field(default=0, ge=0, le=32)
-    """Of every index. On a cluster: 1, so that a node may fail."""
+    """Replicas of every index. On a cluster: 1, so that a node may fail."""
 
     smtp_host: str = "127.0.0.1"
     """The mail server; `newswatch up` starts a mail catcher here."""
@@ -109,71 +111,71 @@ class Settings(BaseSettings):
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     """How the connection to it is encrypted."""
     smtp_username: str | None = None
-    """The name to log in to it by, if it wants one."""
+    """Username for the mail server, if it requires a login."""
     smtp_password: SecretStr | None = None
-    """The password that goes with the name."""
+    """Password of that user."""
     mail_from: Line = "newswatch@localhost"
     """The sender's address."""
     mail_name: Line = "newswatch"
     """Shown as the sender, before the address."""
     mail_group_s: int = Field(default=60, ge=0, le=86_400)
-    """Least time between two instant mails to one recipient: what comes meanwhile goes together."""
+    """Minimum seconds between two instant mails to one recipient; what matches in between is mailed together."""
     mail_give_up_s: int = Field(default=5 * 86_400, ge=60, le=30 * 86_400)
-    """How long a recipient is tried whom the server keeps putting off."""
+    """Seconds after which a recipient is given up whom the server keeps refusing temporarily."""
     smtp_timeout_s: float = Field(default=30, gt=0, le=3_600, allow_inf_nan=False)
-    """Seconds for connecting and for each answer; the answer to the mail itself is awaited four times as long."""
+    """Seconds for connecting and for each answer; the answer to the mail itself may take four times as long."""
     smtp_deadline_s: float = Field(default=150, gt=0, le=200)
-    """Seconds for one mail as a whole, from connecting to the server's yes, however much it says meanwhile."""
+    """Seconds for one mail as a whole, from connecting to the server's final answer."""
     mail_run_s: int = Field(default=600, ge=1, le=600)
-    """Seconds after which a delivery run begins no more mails; the rest stays due for the next run."""
+    """Seconds after which a delivery run starts no more mails; the rest stays due for the next run."""
 
     operator: Annotated[Line | None, BeforeValidator(lambda text: text or None)] = None
-    """Address that is mailed, once a day, which feeds broke, went silent or came back. None: that is only logged."""
+    """Address that is mailed once a day which feeds broke, went silent or recovered. None: this is only logged."""
 
     contact: Line = "newswatch@localhost"
     """Address or page for publishers to complain to; part of the User-Agent."""
     fetch_connect_timeout_s: float = Field(default=10, gt=0, le=600, allow_inf_nan=False)
-    """Within how many seconds a publisher must take the connection."""
+    """Seconds within which a publisher must accept the connection."""
     fetch_read_timeout_s: float = Field(default=20, gt=0, le=600, allow_inf_nan=False)
-    """Within how many seconds it must send something more."""
+    """Seconds within which a publisher must send the next bytes."""
     fetch_total_timeout_s: float = Field(default=60, gt=0, le=3_600, allow_inf_nan=False)
-    """Within how many seconds it must have sent everything, redirects included."""
+    """Seconds within which a publisher must have sent everything, including redirects."""
     fetch_max_bytes: int = Field(default=20_000_000, ge=1_000, le=1_000_000_000)
-    """Cap on a body as sent and as unpacked."""
+    """Maximum size of a body in bytes, both as sent and as unpacked."""
     fetch_concurrency: int = Field(default=32, ge=1, le=1_000)
-    """Requests under way at once in one batch."""
+    """Simultaneous requests in one batch."""
     fetch_host_concurrency: int = Field(default=2, ge=1, le=100)
-    """Requests under way at once to one host."""
+    """Simultaneous requests to one host."""
     fetch_host_delay_s: float = Field(default=0.5, ge=0, le=3_600, allow_inf_nan=False)
-    """Least time between two requests to one host."""
+    """Minimum seconds between two requests to one host."""
     fetch_allow_hosts: tuple[str, ...] = ()
     """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
 
     poll_min_interval_s: int = Field(default=60, ge=1, le=30 * 86_400)
-    """The shortest interval between two polls of a feed."""
+    """Shortest interval between two polls of a feed, in seconds."""
     poll_max_interval_s: int = Field(default=86_400, ge=1, le=30 * 86_400)
-    """The longest while the feed is well; in between it follows how often the feed brings something new."""
+    """Longest interval of a well feed, in seconds. Below it, the interval follows how often the feed brings news."""
     batches_per_poll: int = Field(default=4, ge=1, le=8)
-    """Into how many batches a poll is divided at most, each an Airflow task."""
+    """Maximum number of batches in a poll, each an Airflow task."""
     feeds_per_poll: int = Field(default=1_000, ge=1, le=100_000)
-    """How many due feeds one poll takes; the rest stay due for the next."""
+    """Maximum number of due feeds in one poll; the rest stay due for the next."""
     lease_s: int = Field(default=600, ge=10, le=86_400)
-    """How long a batch may take before its feeds are given to another."""
+    """Seconds that a batch may take before its feeds are given to another."""
 
     retention_days: int = Field(default=400, ge=1, le=36_600)
-    """How long articles are kept, counted from the end of the month in which they were first seen."""
+    """Days to keep articles, counted from the end of the month in which they were first seen."""
     batch_retention_days: int = Field(default=30, ge=1, le=36_600)
-    """How long a batch is remembered after it was matched."""
+    """Days to remember a batch after it was matched."""
 
     story_window_days: int = Field(default=7, ge=1, le=366)
-    """Articles further apart are never of one story."""
+    """Articles that are more days apart never belong to one story."""
 
     public_url: str = "http://127.0.0.1:8080"
     """Where users reach Airflow's web server; for links in mails."""
     kibana_url: str | None = None
     """Where users reach Kibana; mails link to it if it is set."""
     secret_key: SecretStr | None = None
-    """Signs the links in mails; the same on every machine. None: one is made and kept in `data_dir`."""
+    """Signs the links in mails; the same on every machine. None: a random key is created and kept in `data_dir`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -186,7 +188,7 @@ class Settings(BaseSettings):
         return addresses(self.elasticsearch_url)
 
     def environment(self) -> dict[str, str]:
-        """The environment variables that give another process these settings: those that were set, not the defaults."""
+        """The environment variables that give another process these settings: those that were set, without defaults."""
         stated = {name: getattr(self, name) for name in self.model_fields_set}
         return {f"NEWSWATCH_{name.upper()}": _as_variable(value) for name, value in stated.items() if value is not None}
 
@@ -201,10 +203,10 @@ def _as_variable(value: object) -> str:
 
 
 def without_logins(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """What was stated, with every address checked, and its user and password in the fields for them.
+    """The stated settings, with every address checked and its user and password moved to their own fields.
 
     Raises:
-        ValidationError: an address is wrong, or says another user or password than the fields do; shows neither.
+        ValidationError: an address is wrong, or its login contradicts the fields; the message shows neither.
     """
     said = dict(stated)
     for name, parted in _PARTED.items():
@@ -225,32 +227,32 @@ def _elasticsearch(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _smtp(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    found = mail_server(said[name])
-    return {name: found.host, **_mail_fields(found, said), **_login_fields("smtp", found.login, said)}
+    server_said = mail_server(said[name])
+    return {name: server_said.host, **_mail_fields(server_said, said), **_login_fields("smtp", server_said.login, said)}
 
 
-def _mail_fields(found: MailServer, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Port and encryption, where the address says them."""
-    fields: dict[str, Any] = {"smtp_security": "tls"} if found.tls else {}
-    if found.port is not None:
-        fields["smtp_port"] = found.port
-    elif found.tls and not said.get("smtp_port"):
+def _mail_fields(server_said: MailServer, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Port and encryption, if the address states them."""
+    fields: dict[str, Any] = {"smtp_security": "tls"} if server_said.tls else {}
+    if server_said.port is not None:
+        fields["smtp_port"] = server_said.port
+    elif server_said.tls and not said.get("smtp_port"):
         fields["smtp_port"] = SMTPS_PORT
     for field, value in fields.items():
         if said.get(field) and str(said[field]) != str(value):
-            raise ValueError(f"it says {value}, and NEWSWATCH_{field.upper()} says something else: keep one of them")
+            raise ValueError(f"it says {value}, but NEWSWATCH_{field.upper()} says something else: keep one of them")
     return fields
 
 
 def _login_fields(server_name: str, login: Login, said: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that the login fills."""
+    """The fields that the login sets."""
     fields: dict[str, Any] = {}
     for part, value in (("username", login.username), ("password", login.password)):
         field = f"{server_name}_{part}"
         if value is None:
             continue
         if _plain(said.get(field)) not in ("", value):
-            raise ValueError(f"it holds another {part} than NEWSWATCH_{field.upper()}: keep one of them")
+            raise ValueError(f"its {part} differs from NEWSWATCH_{field.upper()}: keep one of them")
         fields[field] = SecretStr(value) if part == "password" else value
     return fields
 
@@ -260,12 +262,12 @@ def _plain(value: Any) -> str:
 
 
 def _link(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """An address that users and publishers are shown: nothing takes a user and a password there."""
-    found = server(said[name])
-    if found.login:
+    """An address that users and publishers see: a user and a password in it have no use and are removed."""
+    shown = server(said[name])
+    if shown.login:
         variable = f"NEWSWATCH_{name.upper()}"
-        log.warning("%s: the user and password in it are left out, as others get to see the address.", variable)
-    return {name: found.url}
+        log.warning("%s: its user and password are removed, because others see this address.", variable)
+    return {name: shown.url}
 
 
 def _link_if_any(name: str, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Texts of others, for a sentence of ours. Pure."""
+"""Other people's texts, shortened for our messages. Pure."""
 
 from __future__ import annotations
 
 
 def cut_short(text: str, most: int) -> str:
-    """`text`; where it is longer than `most` characters, its beginning and a "…", `most` characters together."""
+    """`text`; if it is longer than `most` characters, its beginning and "…", `most` characters in total."""
     return text if len(text) <= most else text[: most - 1] + "…"

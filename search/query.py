@@ -15,7 +15,7 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from newswatch.article import Article
 from newswatch.errors import QueryError
-from newswatch.problems import Problem, set_aside
+from newswatch.problems import Problem, report_problem
 from search import facets, highlight
 from search.asking import TIMEOUT, Answer, answering, ask, explain_refusal, impatient, refused, too_slow, verdict
 from search.facets import Facet, Timeline
@@ -465,7 +465,7 @@ def _picks(answer: Mapping[str, Any]) -> list[_Pick]:
         values = hit.get("fields", {})
         if not values.get("seq"):
             subject = f"{hit['_index']}/{hit.get('_id', 'one without a number')}"
-            set_aside(Problem("document", subject, "it has no ingest number (seq)"))
+            report_problem(Problem("document", subject, "it has no ingest number (seq)"))
             continue
         seq, language = values["seq"][0], values.get("language", (None,))[0]
         story = values.get("story_id", (f"of {seq}",))[0]  # an article without a story is its own

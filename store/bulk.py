@@ -17,7 +17,7 @@ from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
 from newswatch.errors import StoreError
-from newswatch.problems import Problem, set_aside
+from newswatch.problems import Problem, report_problem
 from store import faults
 from store.documents import Document, Stored
 
@@ -154,7 +154,7 @@ def won(written: Written) -> bool:
         return False
     if written.of_index:
         raise refusal(written)
-    set_aside(Problem("document", f"{written.index}/{written.id}", f"Elasticsearch refuses it: {written.reason}"))
+    report_problem(Problem("document", f"{written.index}/{written.id}", f"Elasticsearch refuses it: {written.reason}"))
     return False
 
 

@@ -19,7 +19,7 @@ from pydantic_core import SchemaValidator
 from newswatch.article import Article
 from newswatch.errors import DocumentError
 from newswatch.feed import Feed, FeedState
-from newswatch.problems import Problem, reason_of, set_aside
+from newswatch.problems import Problem, reason_of, report_problem
 from newswatch.topics import Topics
 from store.mapping import ANALYZERS, UNSTEMMED
 from transforms.story import Profile, profile
@@ -122,7 +122,7 @@ def readable(hits: Iterable[Hit], reads: Reads[T]) -> Iterator[tuple[Hit, T]]:
         try:
             value = read(hit, reads)
         except DocumentError as error:
-            set_aside(problem_of(error))
+            report_problem(problem_of(error))
         else:
             yield hit, value
 

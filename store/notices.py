@@ -10,7 +10,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.errors import DocumentError
-from newswatch.problems import set_aside
+from newswatch.problems import report_problem
 from store.compare_and_set import put
 from store.documents import Document, Stored, dump, load, problem_of, read, stored
 from store.names import Names
@@ -77,7 +77,7 @@ class NoticeStore:
         try:
             notice = read(hit, read_notice)
         except DocumentError as error:
-            set_aside(problem_of(error))
+            report_problem(problem_of(error))
             notice = HealthNotice()
         return replace(notice, place=stored(None, hit))
 

@@ -18,7 +18,7 @@ def test_the_demo_holds(tmp_path: Path) -> None:
         text=True,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "All of it holds" in run.stdout
+    assert "Every check passed" in run.stdout
     assert "✗" not in run.stdout
     for kind in ("instant", "grouped", "reply", "digest"):
         assert f"\n  {kind} " in run.stdout, f"it shows no {kind} mail"

@@ -96,7 +96,7 @@ def check(settings: Settings) -> None:
     """Check the sender's address.
 
     Raises:
-        ValueError: it is no mail address; names the environment variable.
+        ValueError: it is not a mail address; names the environment variable.
     """
     try:
         mail_address(settings.mail_from)

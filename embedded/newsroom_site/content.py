@@ -1,4 +1,4 @@
-"""The newsroom's outlets and stories, as they stand in the files, checked."""
+"""The newsroom's outlets and stories, read from files and checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Record(BaseModel):
 
 
 class Outlet(_Record):
-    """Who prints, in which template, at which paths."""
+    """An outlet: its template and its paths."""
 
     id: str
     name: str
@@ -36,10 +36,10 @@ class Outlet(_Record):
     kind: str
     feed: str
     format: str | None
-    """Template of the feed; None: the paper has closed, and its feed answers 404."""
+    """Template of the feed; None: the outlet has closed, and its feed answers 404."""
     page: str | None
     article: str
-    """Path of an article, with `{section}`, `{language}` and `{slug}` to be filled in."""
+    """Path of an article, with the placeholders `{section}`, `{language}` and `{slug}`."""
     encoding: str = "utf-8"
     validators: tuple[Literal["etag", "last-modified"], ...]
 
@@ -49,7 +49,7 @@ class Outlet(_Record):
         return f"https://{self.domain}/"
 
     def as_feed(self, base: str) -> Feed:
-        """This outlet's feed as newswatch is to be configured with it, on the server at `base`."""
+        """This outlet's feed for newswatch's configuration, on the server at `base`."""
         return Feed(
             id=self.id,
             url=base + self.feed,
@@ -67,24 +67,24 @@ class Expected(_Record):
     """What newswatch should make of a story."""
 
     tags: dict[str, Level]
-    """Topic → level; a topic that is not there must not be tagged at all."""
+    """Topic → level; a topic that is missing must not be tagged at all."""
     alerts: tuple[str, ...]
     """The demo's saved searches that match it."""
 
 
 class Correction(_Record):
-    """The correction that is ready to be made to a story."""
+    """A correction of a story, ready to be made."""
 
     note: str
     """Printed below the text."""
     replace: dict[str, str]
-    """What stands in the text → what should."""
+    """Text to replace → its replacement."""
     title: str | None = None
     summary: str | None = None
 
 
 class Story(_Record):
-    """One story: what is printed, how the feed announces it, and what is expected of newswatch."""
+    """One story: its printed form, its form in the feed, and what newswatch should make of it."""
 
     slug: str
     outlet: str
@@ -96,20 +96,20 @@ class Story(_Record):
     section: str
     language: str = "en"
     minutes_ago: int = Field(ge=0)
-    """Published that long before the newsroom opened."""
+    """Published so many minutes before the newsroom opened."""
     caption: str | None = None
     credit: str | None = None
-    """The agency it is from."""
+    """The agency that it comes from."""
     copy_of: str | None = None
     also_in: tuple[str, ...] = ()
-    """Other outlets whose feeds link to it too."""
+    """Other outlets whose feeds also link to it."""
     feed_link: Literal["plain", "tracking", "relative"] = "plain"
     feed_text: Literal["summary", "full"] = "summary"
     page: Literal["ok", "missing", "consent"] = "ok"
     held: bool = False
     """Not in the feed until it is published."""
     trap: str | None = None
-    """What a keyword search would fall for."""
+    """Why a keyword search would misjudge it."""
     short: str | None = None
     """Why it is shorter than the others."""
     correction: Correction | None = None
@@ -119,7 +119,7 @@ class Story(_Record):
     def _correction_fits(self) -> Story:
         for old in self.correction.replace if self.correction else ():
             if self.body.count(old) != 1:
-                raise ValueError(f"the correction replaces {old!r}, which stands {self.body.count(old)} times")
+                raise ValueError(f"the correction replaces {old!r}, which occurs {self.body.count(old)} times")
         return self
 
 
@@ -132,7 +132,7 @@ def load_outlets() -> tuple[Outlet, ...]:
     """The outlets of `outlets.yaml`.
 
     Raises:
-        ConfigError: the file is wrong; names the line.
+        ConfigError: the file is wrong; the message names the line.
     """
     return config.load(HERE / "outlets.yaml", _Outlets).outlets
 
@@ -142,7 +142,7 @@ def load_stories() -> tuple[Story, ...]:
     """The stories of `stories/`, the newest first.
 
     Raises:
-        ConfigError: a story is wrong; names the file.
+        ConfigError: a story is wrong; the message names the file.
     """
     stories = (read_story(path) for path in (HERE / "stories").glob("*.md"))
     return tuple(sorted(stories, key=lambda story: (story.minutes_ago, story.slug)))
@@ -152,7 +152,7 @@ def read_story(path: Path) -> Story:
     """The story in the file at `path`: YAML between two lines of `---`, then Markdown. Its slug is the file's name.
 
     Raises:
-        ConfigError: it is not so; names the file and, where there is one, the field.
+        ConfigError: the file has another form; the message names the file and the field, if there is one.
     """
     _, *parts = path.read_text(encoding="utf-8").split(FENCE, 2)
     if len(parts) != 2:
@@ -163,7 +163,7 @@ def read_story(path: Path) -> Story:
     except yaml.MarkedYAMLError as error:
         # The mark counts from the line after the first fence.
         line = error.problem_mark.line + 2 if error.problem_mark else None
-        raise ConfigError(path, line, error.problem or "is no YAML") from error
+        raise ConfigError(path, line, error.problem or "is not YAML") from error
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors(include_url=False))
-        raise ConfigError(path, None, told) from error
+        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors(include_url=False))
+        raise ConfigError(path, None, faults) from error

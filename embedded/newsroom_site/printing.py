@@ -1,4 +1,4 @@
-"""Site and path to the document that is served there. Pure: the same site gives the same bytes."""
+"""From site and path to the served document. Pure: the same site gives the same bytes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ROBOTS = b"User-agent: *\nDisallow: /-/\n"
 Validator = Literal["etag", "last-modified"]
 
 _markdown = MarkdownIt("commonmark").enable("table")
-# The files are wrapped for those who edit them; what is printed has a paragraph on one line, as content systems have.
+# The files are wrapped for editing; printed paragraphs are on one line, as content systems write them.
 _markdown.add_render_rule("softbreak", lambda *_: " ")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is answered to a GET."""
+    """The answer to a GET."""
 
     body: bytes
     content_type: str
@@ -44,12 +44,12 @@ def html_blocks(markdown: str) -> list[Markup]:
 
 
 def target_of(outlet: Outlet, story: Story) -> str:
-    """Path, and query where the outlet uses one, of the story's page."""
+    """The path of the story's page, with a query if the outlet uses one."""
     return outlet.article.format(section=quote(story.section.lower()), language=story.language, slug=story.slug)
 
 
 class Press:
-    """Prints what the server at `base` (no slash at its end) serves."""
+    """Prints the documents of the server at `base` (without a slash at its end)."""
 
     def __init__(self, base: str) -> None:
         self._base = base
@@ -60,14 +60,14 @@ class Press:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"rfc822": lambda at: format_datetime(at, usegmt=True), "day": _day}
+        self._templates.filters |= {"rfc822": lambda moment: format_datetime(moment, usegmt=True), "day": _day}
 
     def url(self, site: Site, story: Story) -> str:
         """The canonical URL of the story's page."""
         return self._base + target_of(site.outlets[story.outlet], story)
 
     def document(self, site: Site, target: str) -> Document:
-        """What is served at `target`, a path with or without a query; a page that says so, with 404, if nothing is."""
+        """The document at `target`, a path with or without a query; if there is none, an error page with 404."""
         asked = urlsplit(target)
         for path, printed in self._fixed(site):
             if path == asked.path:
@@ -95,7 +95,7 @@ class Press:
         name = "consent.html" if item.story.page == "consent" else outlet.page
         others = [other for other in site.printed_by(outlet) if other is not item]
         text = self._render(site, name, outlet=outlet, item=item, blocks=html_blocks(item.body), others=others)
-        # What doesn't fit into the outlet's encoding is written as a character reference, as content systems do.
+        # Characters that the outlet's encoding lacks are written as references, as content systems do.
         body = text.encode(outlet.encoding, errors="xmlcharrefreplace")
         # The page lists other stories, so it is as new as the newest of them.
         modified = max(i.updated for i in (item, *others))
@@ -146,5 +146,5 @@ class Press:
                 return f"{plain}{'&' if '?' in plain else '?'}{urlencode(TRACKING)}"
 
 
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y}"
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"

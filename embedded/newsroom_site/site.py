@@ -1,4 +1,4 @@
-"""The state of the newsroom's site, as values: opening it, publishing a story, correcting one."""
+"""The state of the newsroom's site as values: opening it, publishing, adding, correcting and editing stories."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newswatch.errors import NewswatchError
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A story as it is printed now."""
+    """A story in its current printed form."""
 
     story: Story
     title: str
@@ -22,12 +22,12 @@ class Item:
     updated: datetime
     """Equal to `published` until it is changed."""
     note: str | None = None
-    """A correction's note, below the text."""
+    """The note of a correction, below the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything that is printed, and what is held back. A change makes another `Site`."""
+    """Everything that is printed or held back. A change makes a new `Site`."""
 
     opened: datetime
     outlets: Mapping[str, Outlet]
@@ -40,7 +40,7 @@ class Site:
         return newest_first(item for item in self.items.values() if item.story.outlet == outlet.id)
 
     def fed_by(self, outlet: Outlet) -> list[Item]:
-        """The items in the outlet's feed, the newest first: its own and those of others that it links to."""
+        """The items in the outlet's feed, the newest first: its own, and those of others that it links to."""
         linked = (item for item in self.items.values() if outlet.id in (item.story.outlet, *item.story.also_in))
         return newest_first(linked)
 
@@ -51,7 +51,7 @@ def newest_first(items: Iterable[Item]) -> list[Item]:
 
 
 def open_site(outlets: Iterable[Outlet], stories: Iterable[Story], now: datetime) -> Site:
-    """The site at `now`: each story published `minutes_ago` before, those that are held kept back."""
+    """The site at `now`: stories are published `minutes_ago` before it, or held back."""
     stories = tuple(stories)
     return Site(
         opened=now,
@@ -61,15 +61,15 @@ def open_site(outlets: Iterable[Outlet], stories: Iterable[Story], now: datetime
     )
 
 
-def _print(story: Story, at: datetime) -> Item:
-    return Item(story, story.title, story.summary, story.body, published=at, updated=at)
+def _print(story: Story, moment: datetime) -> Item:
+    return Item(story, story.title, story.summary, story.body, published=moment, updated=moment)
 
 
 def publish(site: Site, slug: str, now: datetime) -> Site:
-    """The site with the story that was held back.
+    """The site with the story published that was held back.
 
     Raises:
-        NewswatchError: no story of that name is held back; names those that are.
+        NewswatchError: no story with that name is held back; the message names those that are.
     """
     if slug not in site.held:
         raise NewswatchError(f"No story {slug!r} is held back; held back are: {', '.join(sorted(site.held)) or 'none'}")
@@ -78,25 +78,25 @@ def publish(site: Site, slug: str, now: datetime) -> Site:
 
 
 def add(site: Site, story: Story, now: datetime) -> Site:
-    """The site with a story that is none of the files', printed now.
+    """The site with a story that is not in the files, printed now.
 
     Raises:
-        NewswatchError: there is no such outlet, or a story of that name.
+        NewswatchError: there is no such outlet, or there is a story with that name.
     """
     if story.outlet not in site.outlets:
         raise NewswatchError(f"There is no outlet {story.outlet!r}; there are: {', '.join(sorted(site.outlets))}")
     if story.slug in site.items or story.slug in site.held:
-        raise NewswatchError(f"There is a story {story.slug!r} already")
+        raise NewswatchError(f"There is already a story {story.slug!r}")
     return replace(site, items={**site.items, story.slug: _print(story, _moment(site, now))})
 
 
 def _moment(site: Site, now: datetime) -> datetime:
-    """When a change counts as made: HTTP dates have whole seconds, and a poll would miss a second change within one."""
+    """The time of a change: HTTP dates have whole seconds, so a poll would miss a second change within one."""
     return max(now, *(item.updated + timedelta(seconds=1) for item in site.items.values()))
 
 
 def correct(site: Site, slug: str, now: datetime) -> Site:
-    """The site with the correction made that stands ready in the story's file.
+    """The site with the correction in the story's file applied.
 
     Raises:
         NewswatchError: the story is not printed, or no correction is ready.
@@ -117,16 +117,16 @@ def edit(
     replacements: Mapping[str, str] | None = None,
     note: str | None = None,
 ) -> Site:
-    """The site with the printed story changed; what is not given stays.
+    """The site with the printed story changed; values that are not given stay.
 
     Raises:
-        NewswatchError: the story is not printed, or a text to be replaced does not stand in it.
+        NewswatchError: the story is not printed, or it does not contain a text to be replaced.
     """
     item = _printed(site, slug)
     body = item.body
     for old, new in (replacements or {}).items():
         if old not in body:
-            raise NewswatchError(f"{old!r} does not stand in the story {slug!r}")
+            raise NewswatchError(f"{old!r} does not occur in the story {slug!r}")
         body = body.replace(old, new)
     changed = replace(
         item,

@@ -1,5 +1,6 @@
-"""The formats that feeds come in: one module each, listed in `registry.FORMATS`.
+"""The formats of feeds: one module each, listed in `registry.FORMATS`.
 
-To add one, write a module with a `Format` (`format.py` says what it holds) and list it. What is asked for (`Accept`),
-what a page advertises, where feeds are looked for and how a document is recognised and read all derive from that list.
+To add a format, write a module with a `Format` (described in `format.py`) and list it. From that list derive the
+`Accept` header, the advertised feeds that are recognised, the usual addresses, and how documents are recognised and
+read.
 """

@@ -1,4 +1,4 @@
-"""What all formats share: from what an entry says to an `Entry` with an id, whatever it says."""
+"""What all formats share: makes an `Entry` with an id from what an entry says, however odd it is."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from newswatch.entry import Entry
 from newswatch.problems import Bulkhead, Fault, no_fault
 
 TITLE_CHARS: Final = 120
-"""How much of a summary becomes the title of an entry that has none."""
+"""Maximum characters of a summary that becomes the title of an entry without one."""
 _BROKEN_SCHEME: Final = re.compile(r"\s*https?//", re.IGNORECASE)
-"""A browser takes it for a path of the site, where no page is."""
+"""A browser takes it for a path of the site, which does not exist."""
 _BARE_HOST: Final = re.compile(
     r"\s*(?:www\.|(?:[a-z0-9-]+\.)+(?!(?:php\d?|[psx]?html?|aspx?|jspx?|cgi|cfm|do|pl|py|rb|dll|nsf)/)[a-z]{2,18}/)",
     re.IGNORECASE,
 )
-"""`paper.example/8`: read as a path it leads nowhere. `index.php/8` is a path."""
+"""`paper.example/8`: as a path it would lead nowhere. `index.php/8` is a path."""
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Draft:
 
 
 def authors_of(elements: Iterable[str], problems: list[str]) -> tuple[str, ...]:
-    """The names in the author elements of an entry, each once; one that is too long names nobody, with a note."""
+    """The distinct names in the author elements of an entry; one that is too long is dropped, with a note."""
     written = list(elements)
     if any(len(each) > MAX_AUTHOR_CHARS for each in written):
         problems.append(f"an author has more than {MAX_AUTHOR_CHARS:,} characters: dropped")
@@ -59,7 +59,7 @@ def authors_of(elements: Iterable[str], problems: list[str]) -> tuple[str, ...]:
 
 
 def dated(written: str, what: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
-    """The date in `written`, in UTC, or None with a note in `problems` where it can't be read or can't be right."""
+    """The date in `written`, in UTC; None with a note in `problems` if it can't be read or is implausible."""
     if not written.strip():
         return None
     when = dates.read(written.strip(), hints)
@@ -70,7 +70,7 @@ def dated(written: str, what: str, now: datetime, hints: Hints, problems: list[s
 
 
 def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> datetime | None:
-    """`when` in UTC, or None with a note in `problems` when it can't be right."""
+    """`when` in UTC; None with a note in `problems` if it is implausible."""
     when = dates.in_utc(when)
     if why := dates.implausible(when, now):
         problems.append(f"{what} {why}: dropped")
@@ -79,34 +79,34 @@ def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> 
 
 
 def link_of(given: str, base: str | None, what: str, problems: list[str]) -> str | None:
-    """`given` as an address, read relative to `base`; None with a note in `problems` where it is none."""
+    """`given` as an address, resolved against `base`; None with a note in `problems` if it is not one."""
     if not given.strip():
         return None
     if _BROKEN_SCHEME.match(given):
-        problems.append(f"{what} {shown(given.strip())} is no http(s) URL: dropped. Its scheme lacks the colon")
+        problems.append(f"{what} {shown(given.strip())} is not an http(s) URL: dropped. Its scheme lacks the colon")
         return None
     if _BARE_HOST.match(given):
         problems.append(
-            f"{what} {shown(given.strip())} is no http(s) URL: dropped. It begins with a host, not a scheme"
+            f"{what} {shown(given.strip())} is not an http(s) URL: dropped. It begins with a host, not a scheme"
         )
         return None
     try:
         return resolve(given, base).url
     except AddressError as error:
-        problems.append(f"{what} is no http(s) URL: dropped. {error}")
+        problems.append(f"{what} is not an http(s) URL: dropped. {error}")
         return None
 
 
 def drafted(
     items: Iterable[T], draft: Callable[[T], Draft], problems: list[str], *, fault: Fault = no_fault
 ) -> list[Draft]:
-    """Each item as a draft; one that breaks `draft` costs itself, and is told in `problems`."""
+    """Each item as a draft; an item on which `draft` fails costs only itself, and is reported in `problems`."""
     walls = Bulkhead("parse", fault=fault)
     made = [
         walls.attempt("entry", f"entry {number}", partial(draft, item)) for number, item in enumerate(items, start=1)
     ]
     problems += [f"{problem.subject} can't be read: {problem.reason}" for problem in walls.problems]
-    return [one for one in made if one is not None]
+    return [draft_ for draft_ in made if draft_ is not None]
 
 
 def finish(
@@ -119,8 +119,8 @@ def finish(
 ) -> dict[str, Any]:
     """The drafts as entries with ids, and the problems of the document: fields of a `ParsedFeed`.
 
-    `site` is where the feed says that it belongs: a link to it leads to no article. A draft that can't be made an entry
-    costs itself, and is told.
+    `site` is the feed's own home page: a link to it does not lead to an article. A draft that can't become an entry
+    costs only itself, and is reported.
     """
     walls, dropped = Bulkhead("parse", fault=fault), []
     kept: list[Draft] = []
@@ -147,11 +147,11 @@ def _title_from_summary(draft: Draft) -> None:
         return
     line = body.partition("\n")[0]
     draft.title = line if len(line) <= TITLE_CHARS else line[:TITLE_CHARS].rsplit(" ", 1)[0] + "…"
-    draft.problems.append("no title: the beginning of the text stands in")
+    draft.problems.append("no title: the beginning of the text is used")
 
 
 def _entry(draft: Draft, language: str | None) -> Entry:
-    """The entry, its id the feed's own as yet, or empty."""
+    """The entry; its id is still the feed's own, or empty."""
     link = draft.link if is_address(draft.link) else None
     return Entry(
         id=storable(draft.guid),
@@ -169,7 +169,7 @@ def _entry(draft: Draft, language: str | None) -> Entry:
 
 
 def storable(given: str, problems: list[str] | None = None) -> str:
-    """`given` with a "?" for each half of a character (lone surrogates, which no encoding of Unicode writes)."""
+    """`given` with a "?" for each lone surrogate, which no Unicode encoding can write."""
     try:
         given.encode()
     except UnicodeEncodeError:

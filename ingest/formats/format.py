@@ -1,4 +1,4 @@
-"""What a format is: how its documents are asked for, recognised, cut down, mended and read."""
+"""The interface of a format: how its documents are requested, recognised, cut, mended and read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import repaired
 
 HEAD_BYTES: Final = 8_192
-"""How much of a document a format sees to recognise it: what may stand before its first element, twice over."""
+"""Bytes of a document that a format sees to recognise it: twice what may precede its first element."""
 _BLANK_OR_BOM: Final = b"\xef\xbb\xbf\xff\xfe \t\r\n"
 
 
@@ -22,69 +22,69 @@ class Document:
 
     body: bytes
     url: str | None
-    """Where it was served: relative links are read by it."""
+    """Where it was served; the base of relative links."""
     content_type: str | None
-    """As the server said; often wrong."""
+    """As the server sent it; often wrong."""
     country: str | None
-    """The outlet's, ISO 3166: tells what zone a date means by a name of several."""
+    """The outlet's, ISO 3166: decides which zone an ambiguous name in a date means."""
     now: datetime
     """Decides which dates are plausible."""
     charset: str | None = None
-    """What the body is in for certain, or by the server's label; None: the document says it."""
+    """The encoding of the body, certain or by the server's label; None: the document states it."""
     problems: tuple[str, ...] = ()
-    """What was wrong with the bytes that came."""
+    """What was wrong with the received bytes."""
 
 
 class MediaType(NamedTuple):
-    """A media type that feeds of a format are served or advertised as."""
+    """A media type under which feeds of a format are served or advertised."""
 
     name: str
     weight: float = 1.0
-    """Its `q` in the Accept header (RFC 9110, 12.4.2); 0: recognised where a page advertises it, and not asked for."""
+    """Its `q` in the Accept header (RFC 9110, 12.4.2); 0: recognised in advertisements, but not requested."""
 
 
 def uncut(body: bytes) -> Cut:
-    """All of it: what has too many entries is cut after it was read."""
+    """All of it; too many entries are cut after reading."""
     return Cut(body)
 
 
 def as_sent(document: Document) -> Document:
-    """The document as it came."""
+    """The document unchanged."""
     return document
 
 
 def mended(document: Document) -> Document:
-    """A markup document as a parser can read it (`ingest.repair`), with what it was helped with in its problems."""
-    found = repaired(document.body, url=document.url, content_type=document.content_type)
-    return replace(document, body=found.body, charset=found.charset, problems=(*document.problems, *found.problems))
+    """A markup document in a form that a parser can read (`ingest.repair`), with the repairs in its problems."""
+    result = repaired(document.body, url=document.url, content_type=document.content_type)
+    return replace(document, body=result.body, charset=result.charset, problems=(*document.problems, *result.problems))
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of feeds. Its functions are module-level ones: worker processes are handed it."""
+    """A format of feeds. Its functions are module-level, because they are passed to worker processes."""
 
     name: str
-    """For people; a `ParsedFeed` names the version too."""
+    """For people; a `ParsedFeed` also names the version."""
     media_types: tuple[MediaType, ...]
     sniff: Callable[[bytes], bool]
-    """Whether a document that begins so (`head_of`) claims to be of the format."""
+    """Whether a document with this beginning (`head_of`) claims to be of the format."""
     read: Callable[[Document], ParsedFeed | NotAFeed | None]
-    """The feed in a document that was cut and mended, or why it is none; None: it is nothing of the kind.
+    """The feed in a document that was cut and mended, or why it is not one; None: the format can't read it at all.
 
-    It need not catch what hostile input provokes, nor bound lengths and times: `ingest.parse` does.
+    It need not handle hostile input, nor limit lengths and times: `ingest.parse` does.
     """
     cut: Callable[[bytes], Cut] = uncut
-    """The document without the entries that are too many; before it is read, as reading them is what takes long."""
+    """The document without the surplus entries; called before reading, because reading them is what takes long."""
     mend: Callable[[Document], Document] = as_sent
     usual_paths: tuple[str, ...] = ()
-    """Where sites keep their feeds of the format: they are tried where a page names none."""
+    """Addresses where sites keep feeds of the format; tried if a page names none."""
     address_words: tuple[str, ...] = ()
     """Regular expressions: a link with such a word in its address may lead to a feed."""
 
 
 def head_of(body: bytes) -> bytes:
-    """How a document begins, without byte order mark and blanks; empty for an empty document.
+    """The beginning of a document, without byte order mark and blanks; empty for an empty document.
 
-    Without NULs, so that markup in UTF-16 and UTF-32 reads as in ASCII.
+    NULs are removed, so that markup in UTF-16 and UTF-32 looks like ASCII.
     """
     return body.lstrip(_BLANK_OR_BOM)[:HEAD_BYTES].replace(b"\0", b"").lstrip(_BLANK_OR_BOM)

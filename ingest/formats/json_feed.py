@@ -17,16 +17,16 @@ from ingest.zones import Hints, hints_of
 
 _TEXTS: Final = ("id", "url", "title", "content_html", "content_text", "summary", "date_published", "date_modified")
 MAX_DIGITS: Final = 1_000
-"""Of a whole number; Python reads no more than 4,300, and would give up the document."""
+"""Maximum digits of a whole number; Python reads at most 4,300, and would reject the whole document."""
 
 
 def sniff(head: bytes) -> bool:
-    """Whether it is JSON: no other format is."""
+    """Whether it is JSON, which no other format is."""
     return head[:1] in (b"{", b"[")
 
 
 def cut(body: bytes) -> bounds.Cut:
-    """The JSON Feed in `body` cut down to its newest `bounds.MAX_ENTRIES` items; as it is where it has no more."""
+    """The JSON Feed in `body` cut down to its newest `bounds.MAX_ENTRIES` items; unchanged if it has no more."""
     try:
         data = json.loads(_decoded(body))
     except (ValueError, RecursionError):
@@ -47,24 +47,24 @@ def _written_date(item: Any) -> datetime | None:
 
 
 def read(document: Document) -> ParsedFeed | NotAFeed:
-    """The JSON Feed in the document, or why it is none."""
+    """The JSON Feed in the document, or why it is not one."""
     url = document.url
     try:
         data = json.loads(_decoded(document.body), parse_int=_whole)
     except (ValueError, RecursionError) as error:
-        return NotAFeed(url, f"it begins like JSON but is none: {error}")
+        return NotAFeed(url, f"it begins like JSON but is not JSON: {error}")
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
-        return NotAFeed(url, "it is JSON, but no JSON Feed: there is no list `items`")
+        return NotAFeed(url, "it is JSON, but not a JSON Feed: there is no list `items`")
     problems = [*document.problems]
     version = _str(data, "version")
     if "jsonfeed.org/version/" not in version:
-        problems.append("the document doesn't say which version of JSON Feed it is")
+        problems.append("the document does not state its version of JSON Feed")
     language = language_of(_str(data, "language"))
     site = absolute(_address(data, "home_page_url"), url)
     hints = hints_of(_str(data, "language"), url, document.country)
     items = [item for item in data["items"] if isinstance(item, dict)]
     if len(items) < len(data["items"]):
-        problems.append(f"{len(data['items']) - len(items)} items are no objects: dropped")
+        problems.append(f"{len(data['items']) - len(items)} items are not objects: dropped")
     drafts = drafted(items, lambda item: _draft(item, site or url, document.now, hints), problems)
     return ParsedFeed(
         url=url,
@@ -77,7 +77,7 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
 
 
 def _decoded(body: bytes) -> str:
-    """Its text; a JSON Feed is in UTF-8, and a few are in UTF-16. Broken characters are shown as such."""
+    """Its text; JSON Feeds are in UTF-8, a few in UTF-16. Broken characters become U+FFFD."""
     return body.decode(json.detect_encoding(body), "replace")
 
 
@@ -105,7 +105,7 @@ def _dicts(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _str(data: dict[str, Any], key: str) -> str:
-    """A string, or a number as one: JSON Feed 1.0 let ids be numbers."""
+    """A string, or a number as a string: JSON Feed 1.0 allowed numbers as ids."""
     value = _value(data, key)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
@@ -113,26 +113,26 @@ def _str(data: dict[str, Any], key: str) -> str:
 
 
 def _address(data: dict[str, Any], key: str) -> str:
-    """A string as it stands: with a "?" for what is no character it would be another address."""
+    """A string unchanged: with a "?" for a lone surrogate it would be another address."""
     value = _value(data, key)
     return value if isinstance(value, str) else ""
 
 
 def _value(data: dict[str, Any], key: str) -> Any:
-    """The value of `key`; of an object or a list with one string in it (WordPress's `{"rendered": …}`), that."""
+    """The value of `key`; for an object or list with one string in it (WordPress's `{"rendered": …}`), that string."""
     value = data.get(key)
     inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    strings = [one for one in inner if isinstance(one, str)]
+    strings = [item for item in inner if isinstance(item, str)]
     return strings[0] if len(strings) == 1 else value
 
 
 def _unreadable(data: dict[str, Any], keys: Iterable[str]) -> list[str]:
-    """Which of the keys have a value that is no text."""
-    return [f"{key} is no text: dropped" for key in keys if isinstance(_value(data, key), dict | list | bool)]
+    """A note for each of the keys whose value is not text."""
+    return [f"{key} is not text: dropped" for key in keys if isinstance(_value(data, key), dict | list | bool)]
 
 
 def _whole(digits: str) -> int | str:
-    """A whole number; one of so many digits that Python refuses to read it stays as it is written."""
+    """A whole number; with more digits than Python reads, the text as written."""
     return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 

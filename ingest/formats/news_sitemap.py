@@ -1,4 +1,4 @@
-"""Google News sitemaps (https://www.google.com/schemas/sitemap-news/0.9): the feed of outlets that have no feed."""
+"""Google News sitemaps (https://www.google.com/schemas/sitemap-news/0.9), for outlets without a feed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _ROOT: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:urlset|sitemapindex)(?=[\s/>]
 
 
 def sniff(head: bytes) -> bool:
-    """Whether a sitemap or an index of sitemaps begins in it, whatever stands before."""
+    """Whether it contains the start of a sitemap or an index of sitemaps."""
     return _ROOT.search(head) is not None
 
 
 def read(document: Document) -> ParsedFeed | NotAFeed:
-    """The news of the sitemap; a sitemap without news is no feed, an index names the sitemaps in it."""
+    """The news of the sitemap. A sitemap without news is not a feed; an index names its sitemaps."""
     from lxml import etree
 
     url = document.url
@@ -34,7 +34,7 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
         document.body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
     )
     if root is None:
-        return NotAFeed(url, "it begins like a sitemap but is no XML")
+        return NotAFeed(url, "it begins like a sitemap but is not XML")
     if _local_name(root) == "sitemapindex":
         locations = (absolute(loc.text, url) for loc in root.iter("{*}loc"))
         return NotAFeed(url, "it is an index of sitemaps, not a feed", tuple(link for link in locations if link))
@@ -58,7 +58,7 @@ def _news(item: etree._Element) -> etree._Element:
 
 
 def _text(news: etree._Element, name: str) -> str:
-    """What `news:name` says: a picture and a film in the same `url` have titles and dates of their own."""
+    """The text of `news:name`; a picture or film in the same `url` has its own title and date."""
     namespace = str(news.tag).removesuffix("news")
     return _inner(next(news.iter(namespace + name), None))
 
@@ -68,7 +68,7 @@ def _inner(found: etree._Element | None) -> str:
 
 
 def _title(written: str) -> str:
-    """A title as a browser would show it: many are escaped twice."""
+    """A title as a browser shows it: many are escaped twice."""
     return text.one_line(text.unescape(text.unescape(written)))
 
 

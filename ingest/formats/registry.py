@@ -13,38 +13,38 @@ from ingest.formats.news_sitemap import NEWS_SITEMAP
 from ingest.formats.rss_atom import RSS_AND_ATOM
 
 FORMATS: Sequence[Format] = (RSS_AND_ATOM, JSON_FEED, NEWS_SITEMAP)
-"""In the order of preference. What no format claims is read by the first: feedparser makes sense of more than its
-formats' names say."""
+"""In order of preference. The first format also reads what no format claims, because feedparser understands more than
+RSS and Atom."""
 
 _OTHERS: Final = (MediaType("text/html", 0.5), MediaType("*/*", 0.1))
-"""A page may name its feeds; and servers that call a feed anything else are to send it all the same."""
+"""A page may name its feeds; and servers that label a feed differently should still send it."""
 _GENERAL_WORDS: Final = ("feeds?",)
 
 
 def format_of(head: bytes, formats: Sequence[Format]) -> Format:
-    """The format of a document that begins so (`format.head_of`): the first that claims it, else the first of all."""
+    """The format of a document with this beginning (`format.head_of`): the first to claim it, else the first of all."""
     return next((each for each in formats if each.sniff(head)), formats[0])
 
 
 def accept() -> str:
-    """The Accept header of a request for a feed: the media types of all formats, those with more weight first."""
+    """The Accept header for a feed: the media types of all formats, the ones with more weight first."""
     asked = [*(media for each in FORMATS for media in each.media_types if media.weight), *_OTHERS]
     ranked = sorted(asked, key=lambda media: -media.weight)
     return ", ".join(dict.fromkeys(name if weight == 1 else f"{name};q={weight:g}" for name, weight in ranked))
 
 
 def feed_types(formats: Sequence[Format]) -> frozenset[str]:
-    """The media types by which a page advertises feeds."""
+    """The media types under which pages advertise feeds."""
     return frozenset(media.name for each in formats for media in each.media_types)
 
 
 def usual_paths() -> tuple[str, ...]:
-    """Where feeds usually are on a site, the likeliest first."""
+    """The usual addresses of feeds on a site, the likeliest first."""
     return tuple(dict.fromkeys(path for each in FORMATS for path in each.usual_paths))
 
 
 def looks_like_a_feed(address: str, formats: Sequence[Format]) -> bool:
-    """Whether an address has a word in it by which feeds are called."""
+    """Whether an address contains a word that is common in the addresses of feeds."""
     return _address_pattern(tuple(formats)).search(address) is not None
 
 

@@ -1,4 +1,4 @@
-"""RSS 0.9x to 2.0, RSS 1.0 and Atom, by feedparser, whose dicts never leave this module."""
+"""RSS 0.9x to 2.0, RSS 1.0 and Atom, read by feedparser, whose dicts never leave this module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ingest.urls import absolute, domain_of, is_address, read_address, shown
 from ingest.zones import Hints, hints_of
 
 LITERAL: Final = "text/literal"
-"""Of a text that says of itself that it is no markup; the type that feedparser gives may be a guess."""
+"""Type of a text that declares itself not to be markup; feedparser's own type may be a guess."""
 _PAGE_MARKUP: Final = re.compile(
     r"</(?:p|div|a|ul|table|span)>|<(?:br\s*/?|(?:p|div|img|a|ul|table|span)\s[^<>]*)>|\A\s*<p>.",
     re.IGNORECASE | re.DOTALL,
@@ -33,7 +33,7 @@ _ROOT: Final = re.compile(
     rb"(?>(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^<>]*>|\s)*)<(?:[\w.-]{1,40}:)?(?:rss|feed|RDF)(?=[\s/>])",
     re.IGNORECASE | re.DOTALL,
 )
-"""The first element, after what may stand before it."""
+"""The first element, after what may precede it."""
 
 
 def sniff(head: bytes) -> bool:
@@ -42,7 +42,7 @@ def sniff(head: bytes) -> bool:
 
 
 def read(document: Document) -> ParsedFeed | None:
-    """The feed that feedparser makes of the document; None: it makes nothing of it."""
+    """The feed that feedparser reads from the document; None if it finds neither a version nor entries."""
     parsed = bounded_feedparser.parse(document.body, document.charset)
     if not parsed.get("version") and not parsed.entries:
         return None
@@ -50,7 +50,7 @@ def read(document: Document) -> ParsedFeed | None:
     version = parsed.get("version") or ""
     if version == "atom10":
         _mark_literal(parsed.entries)
-    # Atom says what relative links are relative to (RFC 4287); in RSS they are meant as on the site.
+    # Atom defines the base of relative links (RFC 4287); in RSS they are relative to the site.
     site = absolute(_text(feed, "link"), url)
     base = url if version.startswith("atom") else site or url
     hints = hints_of(_text(feed, "language"), url, document.country)
@@ -86,7 +86,7 @@ def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hin
     draft = Draft(guid=_text(entry, "id").strip(), title=_plain(entry, "title"))
     draft.link = _entry_link(entry, base, draft.problems)
     if draft.link and _is_home(draft.link) and is_address(draft.guid) and _is_page_of(draft.guid, draft.link):
-        draft.problems.append(f"link {shown(draft.link)} is the site's home: the id is an address on it and taken")
+        draft.problems.append(f"link {shown(draft.link)} is the site's home: the id, an address on the site, is used")
         draft.link = read_address(draft.guid).url
     draft.summary = _plain(entry, "summary")
     contents = [_plain_detail(detail) for detail in _get(entry, "content") or () if _is_text(detail)]
@@ -101,7 +101,7 @@ def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hin
 
 
 def _get(data: Mapping[str, Any], key: str) -> Any:
-    """`data[key]` without the detours that feedparser's dict takes (`updated` for `published`)."""
+    """`data[key]` without the fallbacks of feedparser's dict (`updated` for `published`)."""
     return dict.get(data, key) if isinstance(data, dict) else None
 
 
@@ -117,9 +117,9 @@ def _plain(data: Mapping[str, Any], key: str) -> str:
 
 
 def _mark_literal(entries: Iterable[Mapping[str, Any]]) -> None:
-    """Atom says of each text whether it is markup (RFC 4287, 3.1): in a `type="text"`, `<b>` are three characters.
+    """Mark the texts that are declared as plain text (RFC 4287, 3.1): in a `type="text"`, `<b>` are three characters.
 
-    Not so where a summary or content has links or paragraphs: many leave out the type, and `text` is the default.
+    A summary or content with links or paragraphs is not marked: many feeds omit the type, and `text` is the default.
     """
     for entry in entries:
         title, summary = _get(entry, "title_detail"), _get(entry, "summary_detail")
@@ -130,7 +130,7 @@ def _mark_literal(entries: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _plain_detail(detail: Mapping[str, Any]) -> str:
-    """A text construct as plain text; RSS doesn't say whether its text is markup, so both are looked for."""
+    """A text construct as plain text. RSS doesn't say whether its text is markup, so that is detected."""
     value = _text(detail, "value")
     if _text(detail, "type") == LITERAL:
         return text.tidy(value)
@@ -144,17 +144,19 @@ def _is_text(detail: Mapping[str, Any]) -> bool:
 
 
 def _authors(entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
-    return authors_of((_text(one, "name") or _text(one, "email") for one in _get(entry, "authors") or ()), problems)
+    return authors_of(
+        (_text(author, "name") or _text(author, "email") for author in _get(entry, "authors") or ()), problems
+    )
 
 
 def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str]) -> str | None:
-    """The first of the addresses that the entry gives which is one; those before it are noted."""
+    """The first valid address among those that the entry gives; invalid ones before it are noted."""
     given = [_text(entry, "feedburner_origlink"), _own_link(entry)]
     if _get(entry, "guidislink") and given[1] == _text(entry, "id") and not _WEB.match(given[1]):
-        given[1] = ""  # `isPermaLink` is the default, so a bare number and a `urn:` pass for links
+        given[1] = ""  # `isPermaLink` is the default, so bare numbers and `urn:` ids are given as links
     if not any(link.strip() for link in given):
         given = [next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")]
-    if not any(link.strip() for link in given):  # Atom's content may stand elsewhere (RFC 4287, 4.1.3.2)
+    if not any(link.strip() for link in given):  # Atom's content may be elsewhere (RFC 4287, 4.1.3.2)
         given = [next((_text(e, "src") for e in _get(entry, "content") or () if "html" in _text(e, "type")), "")]
     links = (link_of(text.unescape(link), base, "link", problems) for link in given)
     return next((link for link in links if link), None)
@@ -166,12 +168,12 @@ def _is_home(url: str) -> bool:
 
 
 def _is_page_of(url: str, home: str) -> bool:
-    """Whether `url` is a page of the site at `home`, and not that itself."""
+    """Whether `url` is a page on the site at `home`, but not its home page."""
     return not _is_home(url) and domain_of(url) == domain_of(home)
 
 
 def _own_link(entry: Mapping[str, Any]) -> str:
-    """Where feedparser takes a translation of the entry for its link (it takes the last), the one that is none."""
+    """The entry's link that is not a translation; feedparser takes the last link, which may be one."""
     link = _text(entry, "link")
     pages = [e for e in _get(entry, "links") or () if _text(e, "rel") == "alternate" and "html" in _text(e, "type")]
     if not any(_text(page, "hreflang") and _text(page, "href") == link for page in pages):
@@ -180,7 +182,7 @@ def _own_link(entry: Mapping[str, Any]) -> str:
 
 
 def _date(entry: Mapping[str, Any], key: str, now: datetime, hints: Hints, problems: list[str]) -> datetime | None:
-    """Read from what is written: feedparser takes zones that it doesn't know for UTC."""
+    """The date as written: feedparser takes unknown zones as UTC."""
     return dated(_text(entry, key), key, now, hints, problems)
 
 
@@ -212,7 +214,7 @@ def _format(version: str) -> str:
 
 
 def _ttl(feed: Mapping[str, Any]) -> int | None:
-    """The longest of the waits that the feed asks for, in seconds: `ttl` and the syndication module's period."""
+    """The longest wait that the feed asks for, in seconds: `ttl` or the syndication module's period."""
     waits = []
     if (minutes := _text(feed, "ttl").strip()).isdecimal() and len(minutes) < 9:
         waits.append(int(minutes) * 60)

@@ -122,7 +122,7 @@ ONE = "alerts:\n  - id: a\n    name: A\n    recipients: [a@b.c]\n"
         (ONE + "    tags: [nato]\n", 5, "tags"),
         (ONE + "    tags: [{tag: nato, level: much}]\n", 5, "level"),
         (ONE + "  - id: b\n    name: B\n    recipients: []\n", 7, "recipients"),
-        (ONE + "  - id: b\n    name: B\n    recipients: ['a@b.c, d@e.f']\n", 7, "no mail address"),
+        (ONE + "  - id: b\n    name: B\n    recipients: ['a@b.c, d@e.f']\n", 7, "not a mail address"),
         (ONE + "  - id: A b\n    name: B\n    recipients: [a@b.c]\n", 5, "id"),
         (ONE + "  - id: a\n    name: Again\n    recipients: [a@b.c]\n", 5, "the id a is already used in line 2"),
         (ONE + "    name: Twice\n", 5, "given twice"),

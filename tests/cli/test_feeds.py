@@ -122,7 +122,7 @@ def test_a_name_must_mean_one_feed(press: Press, tmp_path: Path) -> None:
     press.feeds["main too"] = []
     press.feeds = {"a-main": [], "b-main": []}
     configure(tmp_path, press)
-    for name, told in (("main", "means 2 feeds"), ("nobody", "No feed is called")):
+    for name, told in (("main", "matches 2 feeds"), ("nobody", "No feed is called")):
         result = newswatch("remove", name)
         assert isinstance(result.exception, NewswatchError)
         assert told in str(result.exception)

@@ -42,11 +42,11 @@ def test_set_up_may_be_repeated(run: Run) -> None:
 def test_status_shows_the_slices(run: Run, names: Names) -> None:
     line = json.loads(run("status", "--json").stdout)
     assert (line["slice"]["index"], line["articles"]) == (f"{names.articles}-2026.03", 1)
-    assert "in force" in run("status").output
+    assert "in use" in run("status").output
 
 
 def test_upgrade_then_upkeep(run: Run, names: Names) -> None:
-    assert "Every slice is of this version" in run("upgrade").output
+    assert "Every slice has the current version" in run("upgrade").output
     done = json.loads(run("upgrade", "--all", "--json").stdout)
     assert (done["new"], done["articles"]) == (f"{names.articles}-2026.03-g2", 1)
     # The one before was replaced only now, and stays a day.

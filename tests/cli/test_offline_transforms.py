@@ -81,13 +81,16 @@ def test_a_published_article_is_tagged_as_of_its_day() -> None:
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        ("{not json\n", "is no JSON"),
-        ('{"title": "x", "text": "y", "published": "soon"}\n', "'published' is no ISO 8601 time"),
-        ('{"title": "x", "text": "y", "published": "9999-12-31T23:00:00-12:00"}\n', "'published' is no ISO 8601 time"),
-        ("[1]\n", "is no JSON object"),
+        ("{not json\n", "is not JSON"),
+        ('{"title": "x", "text": "y", "published": "soon"}\n', "'published' is not an ISO 8601 time"),
+        (
+            '{"title": "x", "text": "y", "published": "9999-12-31T23:00:00-12:00"}\n',
+            "'published' is not an ISO 8601 time",
+        ),
+        ("[1]\n", "is not a JSON object"),
         ('{"text": "x"}\n', "has no 'title'"),
-        ('{"title": 1, "text": "x"}\n', "'title' is no text"),
-        ('{"title": "x", "text": "y", "language": 3}\n', "'language' is no text"),
+        ('{"title": 1, "text": "x"}\n', "'title' is not a string"),
+        ('{"title": "x", "text": "y", "language": 3}\n', "'language' is not a string"),
     ],
 )
 def test_a_bad_line_is_named_and_the_rest_unharmed(bad: str, says: str) -> None:
@@ -163,8 +166,8 @@ def test_stories_are_written_in_the_order_of_the_lines() -> None:
     ("bad", "says"),
     [
         ({"title": "x", "text": "y"}, "'id' is missing"),
-        ({"id": "a", "title": "x", "text": "y"}, "id 'a' was there before"),
-        ({"id": "b", "title": "x", "text": "y", "published": "soon"}, "'published' is no ISO 8601 time"),
+        ({"id": "a", "title": "x", "text": "y"}, "id 'a' occurs twice"),
+        ({"id": "b", "title": "x", "text": "y", "published": "soon"}, "'published' is not an ISO 8601 time"),
     ],
 )
 def test_a_line_that_can_not_be_placed_is_named(bad: dict[str, str], says: str) -> None:

@@ -63,6 +63,6 @@ def test_a_mail_server_that_is_away_is_told_and_the_mail_stays(
     run("poll")
     monkeypatch.setenv("NEWSWATCH_SMTP_PORT", "1")
     told = run("match")
-    assert "Not all were sent:" in told.stderr
+    assert "Some mails were not sent:" in told.stderr
     assert "0 mails sent" in told.stdout
     assert not world.mailbox.mails

@@ -58,7 +58,7 @@ def test_what_was_set_aside_is_told_the_last_first(run: Run, quarantine: Quarant
     assert told.index("search nato") < told.index("entry guid-1") < told.index("feed ledger")
     assert "no [title]" in told
     assert "feed courier · parse · 1 h ago · 2 times since" in told
-    assert "→ It mails nobody until it is corrected" in told
+    assert "→ It sends no mails until it is corrected" in told
 
 
 @slow
@@ -73,7 +73,7 @@ def test_what_is_asked_for_alone_is_told(run: Run, quarantine: Quarantine) -> No
     assert subjects("--feed", "ledger") == ["ledger"]
     assert subjects("--limit", "1") == ["nato"]
     assert "… and 2 more: --limit 3" in run("problems", "--limit", "1").output
-    assert "No problem fits" in run("problems", "--kind", "mail").output
+    assert "No problem matches" in run("problems", "--kind", "mail").output
 
 
 @slow
@@ -97,7 +97,7 @@ def test_what_was_dealt_with_is_forgotten(run: Run, quarantine: Quarantine) -> N
     assert again.exit_code == 1
     assert "forgotten 1" in again.output
     assert f"There is no problem {first}" in again.output
-    assert "Nothing is set aside" in run("problems").output
+    assert "The quarantine is empty" in run("problems").output
     assert run("problems").exit_code == 0
     assert run("problems", "--json").stdout == ""
 
@@ -108,7 +108,7 @@ def test_a_feeds_own_problems_stand_with_the_feed(
 ) -> None:
     FeedStore(es, names).sync([a_feed("courier")])
     shown = " ".join(run("feeds", "show", "courier").output.split())
-    assert "set aside 1; see `newswatch problems --feed courier`" in shown
+    assert "in quarantine 1; see `newswatch problems --feed courier`" in shown
     assert "entry guid-1: no [title]" in shown
     (problem,) = json.loads(run("feeds", "show", "courier", "--json").stdout)["problems"]
     assert (problem["count"], problem["stage"]) == (2, "parse")

@@ -51,7 +51,7 @@ def test_a_dry_run_shows_what_the_file_that_is_given_would_change(run: Run, tmp_
     assert done.exit_code == 0, done.output
     assert "tagged by taxonomy my edit of" in done.output
     assert "+nato (main)" in done.output
-    assert f"Put {other} in force, then write it with newswatch retag." in done.output
+    assert f"Configure {other}, then apply the change with newswatch retag." in done.output
 
 
 def test_the_tags_that_an_edit_gives_are_counted_and_told_as_json(run: Run, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_the_tags_that_an_edit_gives_are_counted_and_told_as_json(run: Run, tmp_
 
 
 def test_what_a_dry_run_shows_is_then_written(run: Run, es: Elasticsearch, names: Names) -> None:
-    assert "Write it with newswatch retag." in run("--dry-run").output
+    assert "Apply the change with newswatch retag." in run("--dry-run").output
     written = run()
     assert "1 articles tagged" in written.output
     assert "1 changed." in written.output

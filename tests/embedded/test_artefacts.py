@@ -87,7 +87,7 @@ def test_a_file_that_is_not_the_locked_one_is_refused(tmp_path: Path, monkeypatc
         jar.path.write_bytes(b"something else")
     for address in serve(tmp_path / "forged"):
         monkeypatch.setattr(artefacts, "MAVEN_CENTRAL_URL", address)
-        with pytest.raises(StackError, match="is not the file that is locked"):
+        with pytest.raises(StackError, match="is not the locked file"):
             artefacts.class_path(tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.class"))
 

@@ -100,7 +100,7 @@ def test_a_taken_port_costs_no_start(tmp_path: Path) -> None:
     with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(
-            StackError, match=rf"^Elasticsearch can't listen on 127.0.0.1:{port}, process \d+ .*port\.$"
+            StackError, match=rf"^Elasticsearch can't listen on 127.0.0.1:{port}, because process \d+ .*port\.$"
         ):
             start(tmp_path, port)
     assert not list(tmp_path.iterdir())
@@ -129,12 +129,12 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         ),
         (
             "org.elasticsearch.http.BindHttpException: Failed to bind to 127.0.0.1:9200",
-            "Elasticsearch can't listen on its port, something else does already; stop that or choose another port.",
+            "Elasticsearch can't listen on its port, because something else does; stop that or choose another port.",
         ),
         (
             "Error occurred during initialization of VM\nCould not reserve enough space for 99999999KB object heap",
             "Elasticsearch can't run with the given heap (see /d/log); give it 256 MB or more, "
-            "and no more than is free.",
+            "but no more than is free.",
         ),
         (
             "java.io.IOException: No space left on device",

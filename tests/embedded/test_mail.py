@@ -87,5 +87,5 @@ def test_a_bounce_has_an_empty_sender(tmp_path: Path) -> None:
 
 def test_says_who_holds_its_port(catcher: tuple[int, Path], tmp_path: Path) -> None:
     port, _ = catcher
-    with pytest.raises(StackError, match=f"mail catcher can't listen on 127.0.0.1:{port}, process .* does already"):
+    with pytest.raises(StackError, match=f"mail catcher can't listen on 127.0.0.1:{port}, because process .* does"):
         start_mail_catcher(tmp_path, port=port, log_file=tmp_path / "log", data_dir=tmp_path)

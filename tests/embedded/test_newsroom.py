@@ -389,7 +389,7 @@ def test_changes_within_one_second_are_seen_by_a_poll_that_knows_only_dates(news
 
 
 def test_an_edit_that_fits_nothing_is_refused(newsroom: Newsroom) -> None:
-    with pytest.raises(NewswatchError, match="'Moonbase' does not stand in"):
+    with pytest.raises(NewswatchError, match="'Moonbase' does not occur in"):
         newsroom.edit("bataillon-litauen", replacements={"Moonbase": "Mars"})
     with pytest.raises(NewswatchError, match="No story 'moonbase' is printed"):
         newsroom.edit("moonbase", title="Moon")

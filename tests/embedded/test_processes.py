@@ -134,7 +134,7 @@ def test_a_taken_port_is_refused_with_its_holder_and_the_option() -> None:
         port = server.getsockname()[1]
         with pytest.raises(StackError) as refused:
             require_free(port, "Airflow", "--airflow-port")
-    assert f"Airflow can't listen on 127.0.0.1:{port}, process {os.getpid()} (" in str(refused.value)
+    assert f"Airflow can't listen on 127.0.0.1:{port}, because process {os.getpid()} (" in str(refused.value)
     assert str(refused.value).endswith("choose another port (--airflow-port).")
     require_free(port, "Airflow")
 

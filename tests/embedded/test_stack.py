@@ -200,7 +200,7 @@ def test_a_data_folder_that_stays_open_is_told(settings: Settings) -> None:
 
 
 def test_two_stacks_do_not_share_a_folder(settings: Settings) -> None:
-    with mail_only(settings), pytest.raises(StackError, match=rf"runs in .* already \(process {os.getpid()}\)"):
+    with mail_only(settings), pytest.raises(StackError, match=rf"is already running in .* \(process {os.getpid()}\)"):
         mail_only(settings).start()
     with mail_only(settings):
         pass
@@ -285,7 +285,7 @@ def test_the_command_runs_it_detached_and_ends_it(settings: Settings) -> None:
         assert json.loads(newswatch("mails", "--json").stdout)["subject"] == "to be listed"
         second = newswatch("up", "--no-elasticsearch", "--no-airflow")
         assert second.returncode == 5
-        assert "A stack runs in" in second.stderr
+        assert "A stack is already running in" in second.stderr
     finally:
         assert newswatch("down").stdout.strip() == "Stopped."
     time.sleep(0.1)

@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from ingest.assemble import assemble
-from ingest.bounds import ID_CHARS, MAX_PROBLEMS, told
+from ingest.bounds import ID_CHARS, MAX_PROBLEMS, bounded_problems
 from ingest.formats.drafts import Draft, drafted, finish
 from ingest.guard import refusal
 from ingest.parse import parse
@@ -37,9 +37,9 @@ class Case:
 
     body: Callable[[], bytes] | bytes
     told: str = ""
-    """What stands in the problems of the feed or of an entry, or in the reason why it is no feed."""
+    """What stands in the problems of the feed or of an entry, or in the reason why it is not a feed."""
     good: int = GOOD
-    """Good entries that are read; 0: it is no feed."""
+    """Good entries that are read; 0: it is not a feed."""
     odd: str | None = None
     """The link of the entry `Odd`, where it has one."""
     entries: int | None = None
@@ -101,7 +101,7 @@ def sitemap(odd: str) -> bytes:
     return f"<?xml version='1.0'?><urlset {names}>{one('Odd', odd)}{good}</urlset>".encode()
 
 
-NO_URL = "is no http(s) URL: dropped"
+NO_URL = "is not an http(s) URL: dropped"
 CASES: dict[str, Case] = {
     # ── the hosts of links
     "a host with an empty label": Case(link("http://a..b.example/x"), NO_URL),
@@ -213,8 +213,8 @@ CASES: dict[str, Case] = {
         NO_URL,
         odd="https://paper.example/o",
     ),
-    "JSON: an item that is a number": Case(feed_json(7), "no objects", entries=GOOD),
-    "JSON: an item that is a list": Case(feed_json([[]]), "no objects", entries=GOOD),
+    "JSON: an item that is a number": Case(feed_json(7), "not objects", entries=GOOD),
+    "JSON: an item that is a list": Case(feed_json([[]]), "not objects", entries=GOOD),
     "JSON: every field of another type": Case(
         feed_json(
             {"id": {}, "title": "Odd", "url": 7, "summary": [], "authors": "x", "image": {}, "date_published": True}
@@ -241,7 +241,7 @@ CASES: dict[str, Case] = {
     ),
     "JSON: items that are none": Case(feed_json({}, items={"0": {}}), "no list `items`", good=0),
     "JSON: nothing but brackets": Case(b"[" * 100_000, "", good=0),
-    "JSON: cut off": Case(feed_json({})[:-20], "none", good=0),
+    "JSON: cut off": Case(feed_json({})[:-20], "not JSON", good=0),
     # ── sitemaps
     "sitemap: a bad host": Case(sitemap("<loc>http://a..b.example/x</loc>"), NO_URL),
     "sitemap: no location": Case(sitemap("")),
@@ -345,7 +345,7 @@ def test_problems_without_end_are_counted() -> None:
     problems: list[str] = []
     drafted(range(1_000), draft, problems)
     assert len(problems) == 1_000
-    said = told(problems)
+    said = bounded_problems(problems)
     assert len(said) == MAX_PROBLEMS + 1
     assert said[-1] == f"{1_000 - MAX_PROBLEMS} more problems"
 

@@ -149,7 +149,7 @@ def test_a_stored_recipient_that_is_none_costs_itself(desk: Desk, office: PostOf
     assert desk.found(good).state is DeliveryState.SENT
     (problem,) = desk.walls.problems
     assert (problem.kind, problem.subject) == ("recipient", recipient)
-    assert "is no mail address" in problem.reason
+    assert "is not a mail address" in problem.reason
     assert desk.found(bad).state is DeliveryState.FAILED, "told where its saved search's mails are shown"
     assert desk.deliver() == DeliverReport(), "and not again"
 

@@ -185,7 +185,7 @@ def test_the_short_way_reads_as_the_long_one(
     whole = urls._read_any(whole_text)
     assert urls._read(whole_text) == whole
     assert canonicalize(text) == canonicalize_url(text)
-    urls._refuse_what_others_refuse(whole, whole_text)
+    urls._refuse_what_yarl_refuses(whole, whole_text)
 
 
 REFUSED = {

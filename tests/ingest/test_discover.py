@@ -110,4 +110,4 @@ def test_a_page_that_may_take_long_is_read_by_a_worker(monkeypatch: pytest.Monke
     monkeypatch.setattr("ingest.workers.confined", too_long)
     nothing = fetching(answers, lambda fetcher, publisher: discover(fetcher, publisher.url("/"), now=NOW))
     assert nothing.feeds == ()
-    assert nothing.cut == "its links were not looked at: reading it took longer than 4 s"
+    assert nothing.cut == "its links were not read: reading it took longer than 4 s"

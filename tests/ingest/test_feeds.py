@@ -62,12 +62,12 @@ def test_a_feed_without_an_id_keeps_one_through_spellings_of_its_url(tmp_path: P
         (
             "feeds:\n- {url: 'https://a.example/', title: A}\n\n- {url: 'http://a.example', title: B}\n",
             4,
-            "stands already in line 2",
+            "is already in line 2",
         ),
         (
             "feeds:\n- {url: 'https://a.example/', title: A, id: x}\n- {url: 'https://b.example', title: B, id: x}\n",
             3,
-            "the id x stands already in line 2",
+            "the id x is already in line 2",
         ),
         ("feeds: []\n", 1, "feeds"),
     ],

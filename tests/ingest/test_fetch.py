@@ -108,7 +108,7 @@ def test_what_is_larger_than_the_cap_is_refused_with_its_size_told(answer: bytes
     ("answer", "told"),
     [
         (b"", "broke off"),
-        (b"garbage\r\n\r\n", "sent what is no HTTP: b'garbage"),
+        (b"garbage\r\n\r\n", "sent what is not HTTP: b'garbage"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "broke off"),
         (response(gzip.compress(BODY)[:10] + b"\xff" * 20, headers={"Content-Encoding": "gzip"}), "can't be unpacked"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "chunks that can't be read"),

@@ -69,5 +69,5 @@ def test_one_that_could_join_two_articles_is_not(link: str, stated: str | None) 
 
 
 def test_a_link_that_is_no_url_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no absolute"):
+    with pytest.raises(ValueError, match="not an absolute"):
         agreed_url("mailto:a@b", None, None)

@@ -51,7 +51,7 @@ def test_an_address_with_a_line_break_in_it_is_told_and_left_out(break_: str) ->
         "<outline text='B' xmlUrl=' https://b.example/ '/></body></opml>".encode()
     )
     assert [spec.url for spec in found.feeds] == ["https://b.example/"]
-    assert "can't be seen" in found.problems[0]
+    assert "invisible" in found.problems[0]
     assert "\n" not in found.problems[0]
 
 

@@ -131,7 +131,7 @@ def test_json_feed() -> None:
     assert (entry.id, entry.url, entry.title) == ("7", "https://news.example/sieben", "Sieben & acht")
     assert (entry.content, entry.authors, entry.image) == ("Eins\nzwei", ("Eva",), "https://news.example/7.png")
     assert entry.published == datetime(2026, 1, 14, 6, tzinfo=UTC)
-    assert parsed.problems == ("1 items are no objects: dropped",)
+    assert parsed.problems == ("1 items are not objects: dropped",)
 
 
 def test_news_sitemap() -> None:
@@ -184,7 +184,7 @@ def test_an_entry_that_stands_twice_counts_once() -> None:
         ("Sun, 01 Jan 3247 00:00:00 GMT", "in the future"),
         ((NOW + timedelta(days=30)).strftime("%a, %d %b %Y %H:%M:%S GMT"), "in the future"),
         ("Thu, 01 Jan 1970 00:00:00 GMT", "before 1990"),
-        ("yesterday", "no date that can be read"),
+        ("yesterday", "can't be read as a date"),
     ],
 )
 def test_an_implausible_date_is_dropped_with_a_note(date: str, problem: str) -> None:
@@ -203,7 +203,7 @@ def test_a_date_a_few_hours_ahead_is_a_time_zone() -> None:
 def test_a_link_that_is_no_web_address_is_dropped_with_a_note(link: str) -> None:
     [entry] = feed(rss(f"<title>A</title><link>{link}</link>")).entries
     assert entry.url is None
-    assert "no http(s) URL" in entry.problems[0]
+    assert "not an http(s) URL" in entry.problems[0]
 
 
 def test_an_entry_without_a_title_takes_the_beginning_of_its_text() -> None:

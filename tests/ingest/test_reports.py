@@ -183,7 +183,7 @@ def test_json_that_wraps_its_texts() -> None:
     [entry] = found.entries
     assert (found.title, entry.id, entry.url) == ("C", "7", "https://courier.example/7")
     assert (entry.title, entry.content, entry.summary) == ("A & B", "Long", "")
-    assert entry.problems == ("summary is no text: dropped", "date_published is no text: dropped")
+    assert entry.problems == ("summary is not text: dropped", "date_published is not text: dropped")
 
 
 # ── subscription lists ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +202,7 @@ def test_lists_of_other_readers() -> None:
         ("https://y.example/rss", ()),
         ("https://x.example/rss", ()),
     ]
-    assert found.problems == ("'https://list.example/o': an outline that is no feed",)
+    assert found.problems == ("'https://list.example/o': the outline is not a feed",)
 
 
 # ── conditional requests ─────────────────────────────────────────────────────────────────────────────────────────────

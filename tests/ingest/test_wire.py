@@ -267,10 +267,10 @@ def test_one_connection_brings_several_answers() -> None:
 @pytest.mark.parametrize(
     ("raw", "told"),
     [
-        (OK + LENGTH + b"Content-Length: 6\r\n" + END, "gives its answer lengths that differ"),
-        (b"<rss>hello</rss>", "sent what is no HTTP: b'<rss>hello</rss>'"),
-        (b"SSH-2.0-x\r\n", "sent what is no HTTP"),
-        (b"HTTP/1.1 OK\r\n\r\n", "sent what is no HTTP"),
+        (OK + LENGTH + b"Content-Length: 6\r\n" + END, "gives contradictory lengths for its answer"),
+        (b"<rss>hello</rss>", "sent what is not HTTP: b'<rss>hello</rss>'"),
+        (b"SSH-2.0-x\r\n", "sent what is not HTTP"),
+        (b"HTTP/1.1 OK\r\n\r\n", "sent what is not HTTP"),
         (OK + b"X: y\r\n" * 300_000 + LENGTH + END, "sent a head of more than 1,000,000 bytes"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n<rss>hello", "in chunks that can't be read"),
     ],

@@ -12,7 +12,7 @@ import pytest
 
 from delivery.deliver import DeliverReport
 from delivery.mailbox import Mailboxes
-from jobs.deliver import LOOK_S, attend, deliver, mails_wait
+from jobs.deliver import LOOK_S, deliver, mails_wait, run
 from jobs.match import batch_waits, match
 from newswatch.article import Tag
 from store.batches import BatchStore
@@ -45,10 +45,10 @@ def subjects(world: World) -> list[str]:
     return [str(email.message_from_bytes(mail, policy=email.policy.default)["Subject"]) for mail in world.mailbox.mails]
 
 
-def match_and_attend(world: World, **how: Any) -> DeliverReport:
+def match_and_run(world: World, **how: Any) -> DeliverReport:
     """What the two DAGs do when a story has come in."""
     match(world.context)
-    return attend(world.context, **how)
+    return run(world.context, **how)
 
 
 def test_a_held_mail_goes_when_its_minute_is_over_with_what_came_meanwhile(world: World) -> None:
@@ -62,13 +62,13 @@ def test_a_held_mail_goes_when_its_minute_is_over_with_what_came_meanwhile(world
             assert match(world.context).owed == 1
 
     arrive(world, 1)
-    first = match_and_attend(world, pause=pause)
+    first = match_and_run(world, pause=pause)
     assert (first.sent, paused) == (1, []), "alone it goes at once, and nobody waits"
     sent_at = Mailboxes(world.context.es, world.context.names).get("analyst@example.org").last_sent_at
     assert sent_at
     world.wait(seconds=20)
     arrive(world, 2)
-    both = match_and_attend(world, pause=pause)
+    both = match_and_run(world, pause=pause)
     assert (both.sent, both.later) == (1, None)
     assert subjects(world)[1].startswith("2 stories: ")
     late = (world.now - sent_at - timedelta(seconds=60)).total_seconds()
@@ -79,11 +79,11 @@ def test_nobody_stays_for_a_mail_that_is_held_for_long(world: World) -> None:
     config = world.context.settings.config_dir / "alerts.yaml"
     config.write_text(config.read_text() + "    throttle: 2h\n")
     arrive(world, 1)
-    match_and_attend(world)
+    match_and_run(world)
     world.wait(seconds=30)
     assert not mails_wait(world.context)
     arrive(world, 2)
-    report = match_and_attend(world, pause=lambda _: pytest.fail("it stays"))
+    report = match_and_run(world, pause=lambda _: pytest.fail("it stays"))
     assert report.later
     assert report.later - NOW > timedelta(hours=2)
     assert not mails_wait(world.context), "who rests is not due, and wakes nobody"

@@ -205,7 +205,7 @@ def test_an_entry_with_a_bad_link_is_indexed_with_its_text_beside_twenty_good_on
     found = world.context.es.search(index=world.context.names.articles, query={"match": {"summary": "Its text stays"}})
     (hit,) = [hit["_source"] for hit in found["hits"]["hits"] if hit["_source"]["title"] == "Bad link"]
     assert hit["summary"] == "Its text stays."
-    assert any("is no http(s) URL: dropped" in problem for problem in hit["problems"])
+    assert any("is not an http(s) URL: dropped" in problem for problem in hit["problems"])
 
 
 def test_a_redirect_to_what_is_no_address_is_never_taken_over(world: World) -> None:

@@ -12,7 +12,7 @@ from elastic_transport import Transport
 from elasticsearch import Elasticsearch
 
 from jobs.context import Context
-from jobs.retag import retag, slices, tag_anew
+from jobs.retag import retag, slices, tag_again
 from newswatch.article import Provenance
 from newswatch.settings import Settings, default_config_dir
 from store.articles import ArticleStore
@@ -107,4 +107,4 @@ def test_an_old_article_is_tagged_by_what_was_true_when_it_appeared() -> None:
     tagger = shipped_tagger()
     crowd = an_article(title="Dozens flee", summary="", text="Crocus City Hall near Moscow was evacuated.")
     days = (datetime(2024, 3, 20, tzinfo=UTC), datetime(2024, 3, 23, tzinfo=UTC))
-    assert [len(tag_anew(replace(crowd, published=day), tagger).entities) for day in days] == [0, 1]
+    assert [len(tag_again(replace(crowd, published=day), tagger).entities) for day in days] == [0, 1]

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 import pytest
 from fastapi.testclient import TestClient
 
-from jobs.deliver import attend
+from jobs import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
@@ -78,7 +78,7 @@ def energetic(world: World) -> World:
     for number in plan(world.context).batches:
         pull(world.context, number)
     match(world.context)
-    attend(world.context)
+    deliver.run(world.context)
     return world
 
 

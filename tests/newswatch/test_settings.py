@@ -63,17 +63,17 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "second": ({"elasticsearch_url": f"http://a:9200,ftp://e:{SECRET}@b:9200"}, "address 2 of 2: an address begins"),
     "third": ({"elasticsearch_url": "http://a:9200,http://b,http://c:x"}, "address 3 of 3: it has no host"),
     "shown": ({"elasticsearch_url": "http://a:9200,ftp://b:9200"}, r"address 2 of 2 \(ftp://b:9200\)"),
-    "second without scheme": ({"elasticsearch_url": "http://a:9200,b:9200"}, "each of several addresses begins"),
+    "second without scheme": ({"elasticsearch_url": "http://a:9200,b:9200"}, "each address in a list begins"),
     "two users": ({"elasticsearch_url": f"http://e:{SECRET}@a,http://f:{SECRET}@b"}, "different users"),
     "nothing": ({"elasticsearch_url": " , "}, "no address"),
     "port": ({"elasticsearch_url": "http://a:0"}, "1 to 65535"),
     "another user": (
         {"elasticsearch_url": f"https://elastic:{SECRET}@es.example", "elasticsearch_username": "kim"},
-        "another username than NEWSWATCH_ELASTICSEARCH_USERNAME",
+        "its username differs from NEWSWATCH_ELASTICSEARCH_USERNAME",
     ),
     "another password": (
         {"elasticsearch_url": f"https://elastic:{SECRET}@es.example", "elasticsearch_password": SecretStr("Gehe1m2")},
-        "another password than NEWSWATCH_ELASTICSEARCH_PASSWORD",
+        "its password differs from NEWSWATCH_ELASTICSEARCH_PASSWORD",
     ),
     "a key too": (
         {"elasticsearch_url": f"https://elastic:{SECRET}@es.example", "elasticsearch_api_key": SecretStr("Gehe1m2")},
@@ -141,7 +141,7 @@ def test_the_same_said_twice_is_no_conflict() -> None:
 def test_what_is_left_out_of_a_link_is_told(caplog: pytest.LogCaptureFixture) -> None:
     settings = Settings(kibana_url=f"https://ann:{SECRET}@kibana.example/s/news")
     assert settings.kibana_url == "https://kibana.example/s/news"
-    assert "NEWSWATCH_KIBANA_URL: the user and password in it are left out" in caplog.text
+    assert "NEWSWATCH_KIBANA_URL: its user and password are removed" in caplog.text
 
 
 @pytest.mark.parametrize(("stated", "why"), WRONG.values(), ids=WRONG)

@@ -278,7 +278,7 @@ def test_a_try_shows_what_it_would_have_mailed_and_saves_nothing(page: Page, cli
     [
         ({"query": "AWACS AND"}, "can&#39;t be parsed"),
         ({"query": "tagz:nato"}, "tagz"),
-        ({"recipients": "not an address"}, "no mail address"),
+        ({"recipients": "not an address"}, "not a mail address"),
         ({"every": "now and then"}, "schedule"),
         ({"every": "daily", "zone": "Nowhere"}, "time zone"),
         ({"tag:nato": "huge"}, "main"),

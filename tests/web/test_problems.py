@@ -92,7 +92,7 @@ def test_what_was_set_aside_is_listed_the_last_first_with_what_to_do(page: Page,
     answer = client.get("/news/problems")
     assert subjects(answer) == ["nato", "guid-1"]
     shown = html.unescape(re.sub(r"<[^>]+>", " ", answer.text))
-    for told in ("still no title", "parse", "30 min ago", "2 h ago", "It mails nobody until it is corrected"):
+    for told in ("still no title", "parse", "30 min ago", "2 h ago", "It sends no mails until it is corrected"):
         assert told in shown
     assert 'href="/news/searches/nato"' in answer.text
     assert 'href="/news/feeds/courier"' in answer.text

@@ -97,7 +97,7 @@ def test_addresses(text: str, address: str) -> None:
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
 def test_no_addresses(text: str) -> None:
-    with pytest.raises(ValueError, match="is no mail address: ") as caught:
+    with pytest.raises(ValueError, match="is not a mail address: ") as caught:
         mail_address(text)
     assert len(str(caught.value)) < 2 * MOST_CHARS
     assert "\n" not in str(caught.value)
@@ -124,7 +124,7 @@ def allowed(text: str) -> str | None:
     try:
         return mail_address(text)
     except ValueError as error:
-        if "is no mail address" not in str(error):
+        if "is not a mail address" not in str(error):
             raise
         return None
 
@@ -147,7 +147,7 @@ def sent_and_read_again(address: str) -> None:
 @pytest.mark.parametrize("name", ["operator", "mail_from"])
 def test_settings_that_are_no_address_are_refused_before_anything_runs(name: str) -> None:
     wrong = Settings.model_validate({name: "newsroom <a@b.example>"})
-    with pytest.raises(NewswatchError, match=f"NEWSWATCH_{name.upper()}: .* is no mail address: "):
+    with pytest.raises(NewswatchError, match=f"NEWSWATCH_{name.upper()}: .* is not a mail address: "):
         registry.check(wrong)
     with pytest.raises(NewswatchError, match=f"NEWSWATCH_{name.upper()}: "):
         open_context(wrong)

@@ -61,12 +61,12 @@ def test_what_is_no_address_of_it_is_refused_in_its_words(tmp_path: Path) -> Non
     )
     searches, (fault,) = read_alerts(path, registry.parse_address)
     assert [search.recipients for search in searches] == [(LOFT,)]
-    assert "'x' is no mail address" in str(fault.error)
+    assert "'x' is not a mail address" in str(fault.error)
 
 
 def test_an_address_of_a_channel_that_is_not_listed_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "CHANNELS", (EMAIL,))
-    with pytest.raises(ValueError, match="is no mail address"):
+    with pytest.raises(ValueError, match="is not a mail address"):
         registry.parse_address(LOFT)
 
 
