@@ -15,9 +15,8 @@ from elasticsearch import Elasticsearch
 from embedded.artefacts import class_path
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.errors import StackError
-from newswatch.settings import Settings
-from store.client import set_up
 from store.names import Names
+from tests.pristine import Pristine, remove
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -27,7 +26,17 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
 
 
-LONG = ("tests/test_demo.py", "tests/jobs/test_crash.py", "tests/delivery/test_crashes.py", "tests/web/test_airflow.py")
+LONG = (
+    "tests/test_demo.py",
+    "tests/jobs/test_crash.py",
+    "tests/jobs/test_two_nodes.py",
+    "tests/jobs/test_blocked_indices.py",
+    "tests/hostile/test_one_batch.py",
+    "tests/delivery/test_crashes.py",
+    "tests/web/test_browser.py",
+    "tests/store/test_generations.py",
+    "tests/web/test_airflow.py",
+)
 """Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
 
 
@@ -76,23 +85,20 @@ def index_prefix(es: Elasticsearch) -> Iterator[str]:
     """A prefix that no other test has; what is named with it is removed after the test."""
     prefix = f"t{secrets.token_hex(4)}-"
     yield prefix
-    # Deletion by wildcard is off by default, here as on a cluster.
-    for index in es.indices.get(index=f"{prefix}*", expand_wildcards="all", features="settings"):
-        es.indices.delete(index=index)
-    for template in es.indices.get_index_template()["index_templates"]:
-        if template["name"].startswith(prefix):
-            es.indices.delete_index_template(name=template["name"])
-    for template in es.cluster.get_component_template()["component_templates"]:
-        if template["name"].startswith(prefix):
-            es.cluster.delete_component_template(name=template["name"])
+    remove(es, prefix)
+
+
+@pytest.fixture(scope="session")
+def pristine(es: Elasticsearch, elasticsearch_url: str) -> Pristine:
+    """Index names whose indices are in place and empty again for each test that asks."""
+    return Pristine(es, elasticsearch_url)
 
 
 @pytest.fixture
-def names(es: Elasticsearch, elasticsearch_url: str, index_prefix: str) -> Names:
+def names(pristine: Pristine) -> Iterator[Names]:
     """The index names of one test, its indices in place and empty."""
-    names = Names(index_prefix)
-    set_up(es, names, Settings(elasticsearch_url=elasticsearch_url, index_prefix=index_prefix))
-    return names
+    yield pristine.names()
+    pristine.clean()
 
 
 @pytest.fixture(scope="session")

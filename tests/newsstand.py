@@ -11,14 +11,12 @@ from elasticsearch import Elasticsearch
 
 from embedded.newsroom_site.content import Story, load_outlets, load_stories
 from newswatch.article import Article, Source
-from newswatch.settings import default_config_dir
 from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.names import Names
 from tests.factories import NOW, an_article
+from tests.taxonomies import shipped_tagger
 from transforms.enrich import enrich
-from transforms.tag import Tagger
-from transforms.taxonomy import load_taxonomy
 
 CANONICAL = "nato-joins-coalition"
 
@@ -30,7 +28,7 @@ def url_of(slug: str) -> str:
 
 def stories() -> list[Article]:
     """Every story of the newsroom, tagged by the default taxonomy; copies share the story of what they copy."""
-    tagger = Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
+    tagger = shipped_tagger()
     made = {story.slug: enrich(_article(story), tagger) for story in load_stories()}
     for story in load_stories():
         if story.copy_of:

@@ -11,8 +11,15 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli import offline_transforms
+from tests.taxonomies import made_once
 
 SHARED_NEWS = Path(__file__).resolve().parents[3] / "shared" / "data" / "news"
+
+
+@pytest.fixture(autouse=True)
+def tagger_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands import it when they run."""
+    made_once(monkeypatch, "transforms.tag", "transforms.taxonomy")
 
 
 def run(*arguments: str, text: str = "") -> Result:

@@ -17,6 +17,7 @@ from newswatch.settings import default_config_dir
 from store.articles import ArticleStore
 from store.names import Names
 from tests.factories import NOW, a_batch, an_article
+from tests.taxonomies import made_once
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +28,7 @@ ARTICLE = an_article(tags=(), entities=())
 @pytest.fixture
 def run(es: Elasticsearch, names: Names, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command on an archive of one article, which an older taxonomy gave no tags."""
+    made_once(monkeypatch, "jobs.retag")
     monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", elasticsearch_url)
     monkeypatch.setenv("NEWSWATCH_INDEX_PREFIX", names.prefix)
     monkeypatch.setattr(output.out, "width", 300)

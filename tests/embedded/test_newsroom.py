@@ -36,7 +36,7 @@ from ingest.parsed import ParsedFeed
 from newswatch.article import Level
 from newswatch.errors import ConfigError, NewswatchError, StackError
 from newswatch.feed import Feed
-from newswatch.settings import default_config_dir
+from tests.taxonomies import shipped_tagger
 from transforms.enrich import enrich
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
@@ -470,7 +470,7 @@ def test_it_runs_in_a_process_that_is_steered_by_requests_and_ends_on_term(tmp_p
 
 @pytest.fixture(scope="module")
 def tagger() -> Tagger:
-    return Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
+    return shipped_tagger()
 
 
 def topics_found(newsroom: Newsroom, feed: Feed, tagger: Tagger) -> dict[str, dict[str, Level]]:

@@ -21,6 +21,7 @@ from store.articles import ArticleStore
 from store.names import Names
 from tests.factories import NOW
 from tests.press import Press
+from tests.taxonomies import made_once
 
 ALERTS = """
 alerts:
@@ -85,8 +86,11 @@ def configure(folder: Path, press: Press, full_text: Mapping[str, FullText] | No
 
 
 @pytest.fixture
-def world(es: Elasticsearch, names: Names, elasticsearch_url: str, tmp_path: Path) -> Iterator[World]:
+def world(
+    es: Elasticsearch, names: Names, elasticsearch_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
     """Everything running, one feed configured, nothing polled yet."""
+    made_once(monkeypatch, "jobs.tagger", "jobs.recheck", "jobs.retag")
     mailbox = Mailbox()
     mailbox.port = free_port()
     controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port)

@@ -18,8 +18,7 @@ from newswatch.settings import Settings, default_config_dir
 from store.articles import ArticleStore
 from store.names import Names
 from tests.factories import NOW, a_batch, an_article
-from transforms.tag import Tagger
-from transforms.taxonomy import load_taxonomy
+from tests.taxonomies import shipped_tagger
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +104,7 @@ def test_the_taxonomy_is_read_from_the_configuration(context: Context, tmp_path:
 
 
 def test_an_old_article_is_tagged_by_what_was_true_when_it_appeared() -> None:
-    tagger = Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
+    tagger = shipped_tagger()
     crowd = an_article(title="Dozens flee", summary="", text="Crocus City Hall near Moscow was evacuated.")
     days = (datetime(2024, 3, 20, tzinfo=UTC), datetime(2024, 3, 23, tzinfo=UTC))
     assert [len(tag_again(replace(crowd, published=day), tagger).entities) for day in days] == [0, 1]

@@ -26,16 +26,14 @@ from newswatch.batch import Batch, BatchState
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.feed import FeedHealth, FeedState
 from newswatch.problems import Problem
-from newswatch.settings import default_config_dir
 from store import bulk
 from store.articles import ArticleStore
 from store.documents import Document, dump, feed_document
 from store.names import Names
 from store.quarantine import Quarantine, article_problem
 from tests.kibana.translate import Range, Translator, rows
+from tests.taxonomies import shipped_tagger
 from transforms.enrich import enrich
-from transforms.tag import Tagger
-from transforms.taxonomy import load_taxonomy
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +96,7 @@ class Archive:
 
 def newsroom() -> Iterator[Article]:
     """The demo's stories, tagged by the real tagger; and two of a week ago."""
-    tagger = Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
+    tagger = shipped_tagger()
     outlets = {outlet.id: outlet for outlet in load_outlets()}
     for story in load_stories():
         outlet = outlets[story.outlet]

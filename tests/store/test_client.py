@@ -19,6 +19,7 @@ from jobs.context import open_context
 from newswatch.errors import StoreError
 from newswatch.problems import is_trouble
 from newswatch.settings import Settings
+from store import nodes
 from store.client import connect
 from store.nodes import UnansweredError, UnreachableError, unreachable
 from tests.store.doors import Door, Mood, dropping, refusing
@@ -192,12 +193,15 @@ def test_where_none_can_be_reached_each_is_named_with_its_reason() -> None:
 
 
 @pytest.mark.slow
-def test_where_none_answers_the_wait_is_bounded(door: Callable[[Mood], Door]) -> None:
+def test_where_none_answers_the_wait_is_bounded(door: Callable[[Mood], Door], monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a tenth of the patience, so the bound is a tenth of 90 s."""
+    monkeypatch.setattr(nodes, "PATIENCE_S", nodes.PATIENCE_S / 10)
+    monkeypatch.setattr(nodes, "MOST_PATIENCE_S", nodes.MOST_PATIENCE_S / 10)
     hanging = door("silent").url
     begun = time.monotonic()
     with client(hanging) as es, pytest.raises(UnreachableError, match=f"^{hanging} can't be reached: no answer within"):
         es.info()
-    assert time.monotonic() - begun < 90
+    assert time.monotonic() - begun < 9
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -271,27 +271,26 @@ def test_a_writer_does_not_wait_for_ever_for_an_upgrade_that_died(
 # ── death ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def dying(killed_at: int, before: bool) -> Callable[..., Any]:
+def dying(killed_at: int) -> Callable[..., Any]:
     steps, original = count(), Transport.perform_request
 
     def perform(*args: Any, **kwargs: Any) -> Any:
-        step = next(steps)
-        if before and step == killed_at:
+        if next(steps) == killed_at:
             os._exit(KILLED)
-        answer = original(*args, **kwargs)
-        if not before and step == killed_at:
-            os._exit(KILLED)
-        return answer
+        return original(*args, **kwargs)
 
     return perform
 
 
-def upgrade_dies(names: Names, settings: Settings, killed_at: int, *, before: bool) -> bool:
-    """Run it in a process that is killed at its n-th request; False when it has no such request."""
+def upgrade_dies(names: Names, settings: Settings, killed_at: int) -> bool:
+    """Run it in a process that is killed before its n-th request; False when it has no such request.
+
+    Requests come one after the other, so that dying after one leaves what dying before the next one does.
+    """
     child = os.fork()
     if child == 0:
         try:
-            Transport.perform_request = dying(killed_at, before)  # type: ignore[method-assign]
+            Transport.perform_request = dying(killed_at)  # type: ignore[method-assign]
             upgrade(client.connect(settings), names, settings, everything=True)
         except BaseException:
             os._exit(1)
@@ -301,21 +300,15 @@ def upgrade_dies(names: Names, settings: Settings, killed_at: int, *, before: bo
     return code == KILLED
 
 
-def deaths() -> Iterator[tuple[int, bool]]:
-    for killed_at in range(200):
-        yield killed_at, True
-        yield killed_at, False
-
-
 @pytest.mark.timeout(600)
 def test_whatever_request_it_dies_at_it_is_done_by_running_it_again(
     es: Elasticsearch, names: Names, settings: Settings, store: ArticleStore
 ) -> None:
     write(store, some(3))
     written = 3
-    for killed_at, before in deaths():
-        died = upgrade_dies(names, settings, killed_at, before=before)
-        place = f"killed {'before' if before else 'after'} request {killed_at}"
+    for killed_at in range(200):
+        died = upgrade_dies(names, settings, killed_at)
+        place = f"killed before request {killed_at}"
         assert len(titles(es, names)) == written, f"a search sees too much or too little: {place}"
         upgrade(es, names, settings, everything=True)
         written += 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import cache
 from typing import NoReturn
 
 import pytest
 from elastic_transport import ApiError, ApiResponseMeta, ConnectionTimeout, HttpHeaders, NodeConfig
 from elastic_transport import ConnectionError as Unreachable
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from alerts.saved import UsageError
@@ -45,13 +47,21 @@ FAULTS: dict[str, tuple[Exception, int, str]] = {
 }
 
 
+_met: list[Exception] = []
+
+
+@cache
+def _app() -> FastAPI:
+    def context() -> NoReturn:
+        raise _met[-1]
+
+    return create_app(context, Visitor().access())
+
+
 def visited(error: Exception) -> TestClient:
     """A page that meets the error wherever it goes."""
-
-    def context() -> NoReturn:
-        raise error
-
-    return TestClient(create_app(context, Visitor().access()), follow_redirects=False)
+    _met[:] = [error]
+    return TestClient(_app(), follow_redirects=False)
 
 
 @pytest.mark.parametrize("name", FAULTS)

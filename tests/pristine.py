@@ -1,0 +1,112 @@
+"""Index names that one test after the other has, each finding the indices as if it were the first.
+
+To make all indices and templates takes Elasticsearch longer than most tests take. So what a test has not touched stays
+for the next one; what it wrote to, changed or made is deleted, and made anew by `set_up` as always. Nothing is emptied:
+an index that has ever held a document is a new one for the next test.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from newswatch.settings import Settings
+from store.client import set_up
+from store.mapping import article_template, plain_indices, plain_template
+from store.names import Names
+
+NEVER_WRITTEN = -1
+"""The sequence number of an index that has never taken a document, nor a deletion of one."""
+
+
+@dataclass(slots=True)
+class Pristine:
+    """The indices and templates of one prefix, and how they were made."""
+
+    es: Elasticsearch
+    url: str
+    _names: Names | None = None
+    _made_by: tuple[Any, ...] = ()
+    _indices: dict[str, Any] = field(default_factory=dict)
+    """Aliases, mappings and settings of each index as it was made."""
+    _templates: list[Any] = field(default_factory=list)
+
+    def names(self) -> Names:
+        """Names whose indices are in place and empty."""
+        if self._names and self._wanted(self._names) != self._made_by:
+            self._discard(self._names)
+        if self._names is None:
+            self._names = Names(f"t{secrets.token_hex(4)}-")
+            self._made_by = self._wanted(self._names)
+        prefix = self._names.prefix
+        set_up(self.es, self._names, self._settings(self._names))
+        self._indices, self._templates = indices(self.es, prefix), templates(self.es, prefix)
+        return self._names
+
+    def clean(self) -> None:
+        """Delete what is no longer as it was made: single indices, or everything if a template is another."""
+        if self._names is None:
+            return
+        prefix = self._names.prefix
+        if templates(self.es, prefix) != self._templates:
+            self._discard(self._names)
+            return
+        found = indices(self.es, prefix)
+        changed = {index for index, state in found.items() if state != self._indices.get(index)}
+        for index in changed | self._written(found.keys() - changed):
+            self.es.indices.delete(index=index)
+
+    def _discard(self, names: Names) -> None:
+        remove(self.es, names.prefix)
+        self._names = None
+
+    def _settings(self, names: Names) -> Settings:
+        return Settings(elasticsearch_url=self.url, index_prefix=names.prefix)
+
+    def _wanted(self, names: Names) -> tuple[Any, ...]:
+        """What `set_up` puts there: a test may have made its newswatch one of another version before it asked."""
+        settings = self._settings(names)
+        return article_template(names, settings), plain_template(names, settings), plain_indices(names)
+
+    def _written(self, names: set[str]) -> set[str]:
+        if not names:
+            return set()
+        stats = self.es.indices.stats(index=sorted(names), metric="docs", level="shards")["indices"]
+        return {name for name in names if not all(_is_unwritten(shard) for shard in _shards(stats.get(name)))}
+
+
+def _shards(stats: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Of one index; one that is not allocated has none, and counts as written."""
+    return [copy for copies in (stats or {}).get("shards", {}).values() for copy in copies] or [{}]
+
+
+def _is_unwritten(shard: dict[str, Any]) -> bool:
+    return bool(shard.get("seq_no", {}).get("max_seq_no") == NEVER_WRITTEN)
+
+
+def indices(es: Elasticsearch, prefix: str) -> dict[str, Any]:
+    """Each index of the prefix, with its aliases, mappings and settings."""
+    return dict(es.indices.get(index=f"{prefix}*", expand_wildcards="all"))
+
+
+def templates(es: Elasticsearch, prefix: str) -> list[Any]:
+    """The templates of the prefix, of whole indices and of their parts."""
+    patient = es.options(ignore_status=404)
+    whole = patient.indices.get_index_template(name=f"{prefix}*").body.get("index_templates", [])
+    parts = patient.cluster.get_component_template(name=f"{prefix}*").body.get("component_templates", [])
+    return sorted([*whole, *parts], key=lambda template: str(template["name"]))
+
+
+def remove(es: Elasticsearch, prefix: str) -> None:
+    """Delete every index and template of the prefix."""
+    # Deletion by wildcard is off by default, here as on a cluster.
+    for index in es.indices.get(index=f"{prefix}*", expand_wildcards="all", features="settings"):
+        es.indices.delete(index=index)
+    for template in templates(es, prefix):
+        if "index_template" in template:
+            es.indices.delete_index_template(name=template["name"])
+        else:
+            es.cluster.delete_component_template(name=template["name"])

@@ -1,0 +1,41 @@
+"""The tagger of each taxonomy that tests come by, made once: it takes a second, and every test has its own folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newswatch.settings import default_config_dir
+from transforms import tag, taxonomy
+
+_load, _Tagger = taxonomy.load_taxonomy, tag.Tagger
+_loaded: dict[bytes, taxonomy.Taxonomy] = {}
+_taggers: dict[str, tag.Tagger] = {}
+
+
+def load_once(path: Path) -> taxonomy.Taxonomy:
+    """What `load_taxonomy` says of the file; the same object for the same content."""
+    content = path.read_bytes() if path.is_file() else b""
+    if content not in _loaded:
+        _loaded[content] = _load(path)
+    return _loaded[content]
+
+
+def tagger_once(of: taxonomy.Taxonomy) -> tag.Tagger:
+    """The tagger of a taxonomy; the same object for the same content."""
+    if of.version not in _taggers:
+        _taggers[of.version] = _Tagger(of)
+    return _taggers[of.version]
+
+
+def shipped_tagger() -> tag.Tagger:
+    """The tagger of the taxonomy that newswatch comes with."""
+    return tagger_once(load_once(default_config_dir() / "taxonomy.yaml"))
+
+
+def made_once(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """For one test, what these modules call `load_taxonomy` and `Tagger` makes each taxonomy's once for all tests."""
+    for module in modules:
+        monkeypatch.setattr(f"{module}.load_taxonomy", load_once, raising=False)
+        monkeypatch.setattr(f"{module}.Tagger", tagger_once, raising=False)
