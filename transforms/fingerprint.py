@@ -180,7 +180,7 @@ _AGENCIES: dict[str, str] = {
 
 @cache
 def _agency_patterns() -> tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...]:
-    """Agency, pattern of its name, pattern of a credit. Searching for the name first usually skips the slow second one."""
+    """Agency, pattern of its name, pattern of a credit. Searching for the name first usually skips the slow second."""
     before = alternatives(lambda language: language.prompts.agency, "©").replace(" ", r"\ ")
     return tuple(
         (
