@@ -1,8 +1,8 @@
 """The short filters of the query language, one entry each. Pure data.
 
 What a query may say (`search.syntax`), what is counted beside the hits (`search.facets`), what a saved search keeps as
-its own (`search.lift`), the form's fields, the commands' options, the help and the table in docs/news-page.md derive
-from it.
+its own (`search.extract_filters`), the form's fields, the commands' options, the help and the table in
+docs/news-page.md derive from it.
 """
 
 from __future__ import annotations

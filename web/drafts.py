@@ -14,8 +14,8 @@ from newswatch.alert import SavedSearch
 from newswatch.durations import exact, in_words, typed
 from newswatch.names_in_english import countries, languages
 from newswatch.topics import Topics
+from search.extract_filters import ExtractedFilters
 from search.filters import SAVED
-from search.lift import ExtractedFilters
 from search.limits import shown
 from web.security import Form
 

@@ -31,8 +31,8 @@ from newswatch.alert import SavedSearch
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.problems import Problem
 from newswatch.topics import Topics
+from search.extract_filters import extract_filters
 from search.filters import SAVED, lists_of
-from search.lift import extract_filters
 from search.limits import MAX_CHARS, shown
 from search.syntax import parse
 from store.articles import ArticleStore, values_of

@@ -9,9 +9,9 @@ import pytest
 
 from cli.alerts import OPTIONS
 from newswatch.alert import SavedSearch
+from search.extract_filters import extract_filters
 from search.field_names import fields as names_of_fields
 from search.filters import FACETS, FILTERS, SAVED, as_markdown, fields_of, lists_of
-from search.lift import extract_filters
 from search.syntax import parse
 from web.drafts import Draft
 

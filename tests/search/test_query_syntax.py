@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from newswatch.alert import TagFilter
 from newswatch.errors import QueryError
-from search.lift import extract_filters
+from search.extract_filters import extract_filters
 from search.lucene import as_lucene
 from search.syntax import QuerySyntaxError, clauses, parse, parts, span, with_filter, without, written
 

@@ -12,7 +12,7 @@ from alerts.saved import Change, UsageError, with_fields
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.durations import exact
-from search.lift import extract_filters
+from search.extract_filters import extract_filters
 from search.syntax import parse
 from store.names import Names
 from web.drafts import Draft, changed, choices, draft_from, draft_of, spoken
