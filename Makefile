@@ -36,8 +36,8 @@ pictures: $(STAMP) ## renew the pictures of the News page and of the demo's mail
 evaluate: $(STAMP) ## measure tags, stories, extraction … on the labelled data and write docs/evaluation.md (LATENCY=FILE adds a run of benchmarks.latency)
 	@$(BIN)/python -m benchmarks.evaluate $(if $(LATENCY),--latency $(LATENCY))
 
-docs: $(STAMP) ## write docs/reference/ from the code
-	@$(BIN)/python -m tools.reference
+docs: $(STAMP) ## write docs/reference/ from the code, and the index of the decisions
+	@$(BIN)/python -m tools.reference && $(BIN)/python -m tools.decisions
 
 site: $(STAMP) ## build the documentation site in var/site (SERVE=1 shows it on 127.0.0.1:8000)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve,build --quiet) --strict
