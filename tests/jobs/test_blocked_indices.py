@@ -138,7 +138,7 @@ def test_a_missing_index_is_made_anew_as_it_was_and_told(world: World) -> None:
         assert len(set(ids)) == len(ids) == number, f"after {index} was deleted"
     quarantine = Quarantine(es, names)
     quarantine.refresh()
-    assert any("made anew" in kept.problem.reason for kept in quarantine.listed(kind="document", size=100).problems)
+    assert any("created again" in kept.problem.reason for kept in quarantine.listed(kind="document", size=100).problems)
 
 
 def test_an_index_with_a_guessed_mapping_is_recognised(world: World) -> None:
