@@ -1,4 +1,4 @@
-"""The News page: a FastAPI app that whoever serves it gives access rules and a context."""
+"""The News page: a FastAPI app; the server that mounts it provides access rules and a context."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -55,10 +55,10 @@ def _add_error_pages(app: FastAPI, access: Access, context: Callable[[], Context
         return told(request, Fault(400, "This address can't be understood", faults_of(error)))
 
     def failed(request: Request, error: Exception) -> Response:
-        """What Elasticsearch refuses is told in one sentence; a missing index is made anew for the next request."""
+        """One sentence on what Elasticsearch refuses; a missing index is created again for the next request."""
         cause = index_error(error) or error
         if isinstance(cause, MissingIndexError) and _restored(context, cause.index):
-            text = f"The index {cause.index} was missing and has been made anew, empty. Try again."
+            text = f"The index {cause.index} was missing and has been created again, empty. Try again."
             return told(request, Fault(503, "That did not work", text))
         return fault_page(request, cause)
 

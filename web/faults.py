@@ -33,7 +33,7 @@ _USER = re.compile(r"(?<=://)[^/\s@]+@")
 """User and password in an address."""
 _STEPS: Mapping[int, str] = {
     400: "Correct what was typed and try again.",
-    403: "Load the page again; if that doesn't help, ask whoever gives the rights in Airflow.",
+    403: "Load the page again; if that doesn't help, ask the person who grants rights in Airflow.",
     404: "Look for it from the search, or from the list it stood in.",
     405: "Follow a link or a button of the page instead.",
     413: "Send less at once.",

@@ -22,13 +22,13 @@ the simple one would grant them to every viewer.
 
 
 _LOOK_AGAIN_S = 60
-"""How old Airflow's connections may be that the page goes by: each task reads them anew."""
+"""Maximum age of the Airflow connections that the page uses; each task reads them again."""
 
 
 class _Opened:
     """The context of both apps: opened at the first request, not when Airflow starts, as Elasticsearch may come later.
 
-    Opened anew when Airflow's connections say something else than they did.
+    Opened again when Airflow's connections have changed.
     """
 
     def __init__(self) -> None:

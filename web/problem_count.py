@@ -15,7 +15,7 @@ PATIENCE_S = 2
 
 
 class ProblemCount:
-    """The number, counted anew every `COUNTED_FOR_S` seconds at most."""
+    """The number, counted again at most every `COUNTED_FOR_S` seconds."""
 
     def __init__(self) -> None:
         self._count: int | None = None
@@ -32,5 +32,5 @@ class ProblemCount:
         return self._count
 
     def forget(self) -> None:
-        """Count anew for the next page."""
+        """Count again for the next page."""
         self._counted = float("-inf")

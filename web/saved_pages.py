@@ -144,7 +144,7 @@ def switch_search(request: Request, here: Here, name: UserName, form: Posted, al
         raise UsageError(f"to: {shown(form.text('to'))} is none of on, off, catch-up")
     saved, on = _saved(here), form.text("to") in ("on", "catch-up")
     search = saved.save(replace(saved.get(alert_id), enabled=on), by=name, now=here.clock())
-    # Also if it is on by now: whoever asks again, as the first time broke off, is owed the rest, and nothing twice.
+    # Also if it is on by now: a user who repeats a request that broke off gets the rest, and nothing twice.
     since = off_since(saved.history(alert_id)) if form.text("to") == "catch-up" else None
     if since is not None:
         Outbox(here.es, here.names).enqueue(missed(here.es, here.names, search, since), [search], here.clock())

@@ -1,7 +1,8 @@
 """Who may see and change what, and what keeps others from doing it in their name.
 
-Reading and changing are decided by whoever mounts the page (`Access`): inside Airflow by its own log-in and roles. A
-change needs a form of ours besides: a token that is signed for the user, and a request that no other site caused.
+Reading and changing are decided by the server that mounts the page (`Access`): inside Airflow by its own log-in and
+roles. A change needs a form of ours besides: a token that is signed for the user, and a request that no other site
+caused.
 """
 
 import asyncio
@@ -185,7 +186,7 @@ async def read_form(request: Request) -> FormData:
     for name, value in fields:
         if _UNPRINTABLE.search(value):
             raise HTTPException(
-                400, f"{name[:100]} holds a control character: type the text anew instead of pasting it."
+                400, f"{name[:100]} holds a control character: type the text again instead of pasting it."
             )
     return FormData([*fields])
 
