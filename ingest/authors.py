@@ -8,6 +8,7 @@ from typing import Final
 
 from ingest import text
 from newswatch.languages import alternatives, gathered
+from newswatch.plain_text import one_line
 
 MAX_CHARS: Final = 1_000
 """A longer text is not a name."""
@@ -62,7 +63,7 @@ def names_in(written: str) -> tuple[str, ...]:
     if bare := _ADDRESS_BARE.fullmatch(plain):
         plain = bare["behind"] or bare["before"]
     markup = plain if "<" in plain else plain.replace("\n", " · ")  # in HTML a line break is only a blank
-    line = text.one_line(text.from_markup(markup)).strip(" ,;|·\"'").removeprefix("mailto:")
+    line = one_line(text.from_markup(markup)).strip(" ,;|·\"'").removeprefix("mailto:")
     by = _by().match(line)
     line = line[by.end() :] if by else line
     return () if _NOBODY.fullmatch(line) else _apart(line)

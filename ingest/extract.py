@@ -25,6 +25,7 @@ from ingest.titles import Titles, choose_title, site_label
 from ingest.unpack import NotUnpackedError, unpacked
 from ingest.urls import absolute, host_of
 from ingest.zones import Hints, hints_of
+from newswatch.plain_text import one_line, tidy
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -133,7 +134,7 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
     if walls.is_wall_text(page):
         article_text = ""
     return Extracted(
-        title=text.one_line(title),
+        title=one_line(title),
         text=walls.without_gate(article_text) if status == "paywall" else article_text,
         authors=tuple(facts.authors),
         published=published,
@@ -168,7 +169,7 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
     paragraphs = boilerplate.paragraphs_of(tree)
     kept = _with_stand_ins(tree)
     document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
-    raw = text.tidy((document.text if document else "") or "")
+    raw = tidy((document.text if document else "") or "")
     raw = raw.translate(str.maketrans(_STAND_INS, _JOINERS)) if kept else raw
     article_text = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
     if len(article_text) < 0.5 * len(facts.article_body):

@@ -15,6 +15,7 @@ from ingest import text
 from ingest.authors import names_in
 from ingest.boilerplate import key
 from ingest.urls import absolute
+from newswatch.plain_text import one_line
 
 _ARTICLE: Final = re.compile(r"(?:Article|Posting|Report|Review)$")
 _TRAILING_COMMA: Final = re.compile(r",(\s*[}\]])")
@@ -89,7 +90,7 @@ def read_facts(tree: etree._Element, url: str | None = None) -> PageFacts:
         facts.descriptions += _strings(article.data.get("description"))
     metas = _metas(tree)
     facts.social_title = next(iter([*metas.get("og:title", ()), *metas.get("twitter:title", ())]), "")
-    facts.document_title = next((text.one_line(title.text) for title in tree.iter("title") if title.text), "")
+    facts.document_title = next((one_line(title.text) for title in tree.iter("title") if title.text), "")
     facts.published += [value for name in _PUBLISHED for value in metas.get(name, ())]
     if not facts.authors:
         names = next((metas[name] for name in _AUTHOR if name in metas), [])
@@ -101,7 +102,7 @@ def read_facts(tree: etree._Element, url: str | None = None) -> PageFacts:
 
 def _from_article(facts: PageFacts, article: dict[str, Any], named: Mapping[str, Any]) -> None:
     given = _strings(article.get("headline")) or _strings(article.get("name"))
-    facts.headline = text.one_line(_text(given[0])) if given else ""
+    facts.headline = one_line(_text(given[0])) if given else ""
     facts.published = _strings(article.get("datePublished")) or _strings(article.get("dateCreated"))
     facts.authors = _people(_names(article.get("author"), named))
     facts.sites = list(_names(article.get("publisher"), named))
@@ -304,7 +305,7 @@ def _metas(tree: etree._Element) -> dict[str, list[str]]:
     metas: dict[str, list[str]] = {}
     for meta in tree.iter("meta"):
         name = (meta.get("property") or meta.get("name") or meta.get("itemprop") or "").strip().lower()
-        content = text.one_line(text.unescape(meta.get("content") or ""))
+        content = one_line(text.unescape(meta.get("content") or ""))
         if name and content:
             metas.setdefault(name, []).append(content)
     return metas

@@ -9,9 +9,7 @@ from collections.abc import Container
 from functools import cache
 from typing import Any, Final
 
-from newswatch.plain_text import one_line as one_line
-from newswatch.plain_text import tidy as tidy
-from newswatch.plain_text import visible
+from newswatch.plain_text import tidy, visible
 
 # fmt: off
 _BLOCKS: Final = frozenset(

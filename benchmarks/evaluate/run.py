@@ -153,13 +153,13 @@ def measured(data: Data, parts: Iterable[EvaluationPart] = PARTS) -> dict[str, F
 
 def report(data: Data, figures: Mapping[str, Figure], latency: Mapping[str, Any] | None) -> dict[str, Any]:
     """What `evaluation.json` holds: the figures, what they were measured on, and by which versions."""
-    judged_articles = judged(data)
-    known = {j.article.language for j in judged_articles} | {article.language for article in written()}
+    judged_articles, written_texts = judged(data), written()
+    known = {j.article.language for j in judged_articles} | {article.language for article in written_texts}
     return {
         "figures": as_json(figures),
         "counts": dict(sorted(Counter(j.article.origin for j in judged_articles).items())),
         "languages": _languages_of([j.article for j in judged_articles if j.article.origin != "before"]),
-        "written": _languages_of(written()),
+        "written": _languages_of(written_texts),
         "unseen": len(written(UNSEEN)),
         "unlabelled_languages": sorted(taxonomy().languages - known),
         "confusion": {

@@ -14,6 +14,7 @@ from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.text import language_of
 from ingest.urls import absolute
 from ingest.zones import Hints, hints_of
+from newswatch.plain_text import one_line, tidy
 
 _TEXTS: Final = ("id", "url", "title", "content_html", "content_text", "summary", "date_published", "date_modified")
 MAX_DIGITS: Final = 1_000
@@ -69,7 +70,7 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     return ParsedFeed(
         url=url,
         format=f"json feed {version.rpartition('/')[2] or '?'}",
-        title=text.one_line(_str(data, "title")),
+        title=one_line(_str(data, "title")),
         site=site,
         language=language,
         **finish(drafts, language, problems, site=site),
@@ -82,12 +83,12 @@ def _decoded(body: bytes) -> str:
 
 
 def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
-    draft = Draft(guid=_str(item, "id").strip(), title=text.one_line(text.unescape(_str(item, "title"))))
+    draft = Draft(guid=_str(item, "id").strip(), title=one_line(text.unescape(_str(item, "title"))))
     draft.link = link_of(_address(item, "url"), base, "url", draft.problems)
     draft.link = draft.link or link_of(_address(item, "external_url"), base, "external_url", draft.problems)
     markup = _str(item, "content_html")
-    draft.content = text.from_markup(markup) if markup else text.tidy(_str(item, "content_text"))
-    draft.summary = text.tidy(_str(item, "summary"))
+    draft.content = text.from_markup(markup) if markup else tidy(_str(item, "content_text"))
+    draft.summary = tidy(_str(item, "summary"))
     names = (_str(author, "name") for author in (*_dicts(item, "authors"), *_dicts(item, "author")))
     draft.authors = authors_of(names, draft.problems)
     draft.date_as_written = _str(item, "date_published") or _str(item, "date_modified")

@@ -13,6 +13,7 @@ from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.text import language_of
 from ingest.urls import absolute
 from ingest.zones import hints_of
+from newswatch.plain_text import one_line
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -64,12 +65,12 @@ def _text(news: etree._Element, name: str) -> str:
 
 
 def _inner(found: etree._Element | None) -> str:
-    return text.one_line("".join(map(str, found.itertext()))) if found is not None else ""
+    return one_line("".join(map(str, found.itertext()))) if found is not None else ""
 
 
 def _title(written: str) -> str:
     """A title as a browser shows it: many are escaped twice."""
-    return text.one_line(text.unescape(text.unescape(written)))
+    return one_line(text.unescape(text.unescape(written)))
 
 
 def _draft(item: etree._Element, document: Document) -> Draft:

@@ -16,6 +16,7 @@ from ingest.parsed import ParsedFeed
 from ingest.text import language_of
 from ingest.urls import absolute, domain_of, is_address, read_address, shown
 from ingest.zones import Hints, hints_of
+from newswatch.plain_text import one_line, tidy
 
 LITERAL: Final = "text/literal"
 """Type of a text that declares itself not to be markup; feedparser's own type may be a guess."""
@@ -133,10 +134,10 @@ def _plain_detail(detail: Mapping[str, Any]) -> str:
     """A text construct as plain text. RSS doesn't say whether its text is markup, so that is detected."""
     value = _text(detail, "value")
     if _text(detail, "type") == LITERAL:
-        return text.tidy(value)
+        return tidy(value)
     if "html" in _text(detail, "type") or text.looks_like_markup(value):
         value = text.from_markup(value)
-    return text.tidy(text.unescape(value))
+    return tidy(text.unescape(value))
 
 
 def _is_text(detail: Mapping[str, Any]) -> bool:
@@ -202,7 +203,7 @@ def _document_problems(parsed: Mapping[str, Any]) -> list[str]:
     error = _get(parsed, "bozo_exception")
     if not _get(parsed, "bozo") or error is None:
         return []
-    return [f"the document is ill-formed: {text.one_line(str(error))}"]
+    return [f"the document is ill-formed: {one_line(str(error))}"]
 
 
 def _format(version: str) -> str:

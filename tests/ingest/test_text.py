@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.text import from_markup, one_line, tidy, unescape
+from ingest.text import from_markup, unescape
+from newswatch.plain_text import one_line, tidy
 
 
 @pytest.mark.parametrize(
