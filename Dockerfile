@@ -18,6 +18,7 @@ COPY newswatch newswatch
 COPY cli cli
 COPY dags dags
 COPY jobs jobs
+COPY observe observe
 COPY ingest ingest
 COPY transforms transforms
 COPY store store

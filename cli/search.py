@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
+from time import sleep
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -245,6 +245,6 @@ def _watch(context: Context, query: str, every_s: float, as_json: bool) -> None:
                     sys.stdout.flush()
                 else:
                     _show(Hit(article, 0.0, {}))
-            time.sleep(every_s)
+            sleep(every_s)
     except KeyboardInterrupt:
         err.print()

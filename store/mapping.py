@@ -315,6 +315,22 @@ NOTICE: Json = {
 }
 """`told` are the feeds' states that the operator was mailed, `pending` a mail that may or may not have been sent."""
 
+PULSE: Json = {
+    "job": KEYWORD,
+    "started_at": DATE,
+    "ended_at": DATE,
+    "failed_at": DATE,
+    "failing_since": DATE,
+    "why": {"type": "text", "index": False},
+    "failures": {"type": "integer"},
+    "host": KEYWORD,
+    "last": UNINDEXED,
+    "totals": UNINDEXED,
+    "moments": UNINDEXED,
+    "reasons": UNINDEXED,
+}
+"""How a job has fared: one document per job."""
+
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
 node accepts the setting, and fails the shard as soon as it writes a segment."""
@@ -418,6 +434,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.mailboxes: MAILBOX,
         names.labels: LABEL,
         names.notices: NOTICE,
+        names.pulse: PULSE,
     }
 
 

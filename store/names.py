@@ -109,6 +109,11 @@ class Names:
         return f"{self.prefix}notices"
 
     @property
+    def pulse(self) -> str:
+        """How each job has fared: one document per job."""
+        return f"{self.prefix}pulse"
+
+    @property
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"

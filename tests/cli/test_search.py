@@ -90,7 +90,7 @@ def test_what_comes_in_is_shown_until_it_is_ended(
             raise KeyboardInterrupt
         stock(es, names, [an_article("https://a.example/3", title="Allies leave")])
 
-    monkeypatch.setattr("cli.search.time.sleep", one_comes)
+    monkeypatch.setattr("cli.search.sleep", one_comes)
     (line,) = run("allies", "--watch", "--json").stdout.splitlines()
     assert json.loads(line)["article"]["title"] == "Allies leave"
 

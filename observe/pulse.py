@@ -1,0 +1,101 @@
+"""The pulse of the pipeline: one reading of everything from which it follows whether all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from newswatch.pulse import JobPulse
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The feeds as they stand now."""
+
+    enabled: int = 0
+    states: Mapping[str, int] = field(default_factory=dict)
+    """Health (`FeedHealth`) → number of enabled feeds."""
+    due: int = 0
+    """Feeds whose poll is overdue by more than the shortest interval."""
+    reached_at: datetime | None = None
+    """When any publisher last answered."""
+    offline_since: datetime | None = None
+    """Since when none could be reached because of our own network; None: the last poll reached some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Work that was taken in and not finished."""
+
+    batches: int = 0
+    """Batches that are indexed and not matched."""
+    batch_since: datetime | None = None
+    """When the oldest of them was indexed."""
+    mails: int = 0
+    """Deliveries that are due and not sent."""
+    mail_since: datetime | None = None
+    """When the oldest of them came due."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailState:
+    """The mail server, as the last run of `deliver` found it."""
+
+    accepted_at: datetime | None = None
+    """When it last accepted a mail."""
+    down_since: datetime | None = None
+    """Since when no mail can be sent; None: it can."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A configuration file, as the jobs read it."""
+
+    name: str
+    wrong_since: datetime | None = None
+    """None: the version in force is the newest one."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailingSearch:
+    """A saved search that can't be run."""
+
+    id: str
+    name: str
+    since: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Elasticsearch itself."""
+
+    status: str = ""
+    """Its health: green, yellow or red."""
+    disk_free: float | None = None
+    """Smallest free share of a node's disk, from 0 to 1; None: unknown."""
+    read_only: tuple[str, ...] = ()
+    """Our indices that refuse writes (Elasticsearch sets that when a disk is full)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One reading."""
+
+    at: datetime
+    jobs: Mapping[str, JobPulse] = field(default_factory=dict)
+    reach: Reach = field(default_factory=Reach)
+    newest_article_at: datetime | None = None
+    """When the newest article was indexed."""
+    waiting: Waiting = field(default_factory=Waiting)
+    mail: MailState = field(default_factory=MailState)
+    files: tuple[FileState, ...] = ()
+    failing_searches: tuple[FailingSearch, ...] = ()
+    problems: int = 0
+    """Problems in quarantine."""
+    storage: Storage = field(default_factory=Storage)
+    watched_at: datetime | None = None
+    """When the watchman last looked; None: there never was one."""

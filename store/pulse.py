@@ -1,0 +1,50 @@
+"""Keeps how each job has fared: one document per job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from newswatch.pulse import JobPulse
+from store.compare_and_set import put, until_written
+from store.documents import Stored, dump, load, values
+from store.names import Names
+from store.reading import get_one
+
+
+class PulseStore:
+    """The pulse of one installation."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._index = es, names.pulse
+
+    def read(self, *, timeout_s: float | None = None) -> dict[str, JobPulse]:
+        """Job → how it has fared, as of the last refresh; jobs that never ran are missing.
+
+        Raises:
+            elasticsearch's errors: it can't be read within `timeout_s`.
+        """
+        es = self._es.options(request_timeout=timeout_s) if timeout_s else self._es
+        hits = es.search(index=self._index, size=1_000)["hits"]["hits"]
+        return {pulse.job: pulse for pulse in values(hits, read_pulse)}
+
+    def change(self, job: str, changed: Callable[[JobPulse], JobPulse]) -> JobPulse:
+        """Replace the job's pulse by what `changed` makes of it, whoever else writes; returns the new one.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+
+        def attempt() -> Stored[JobPulse] | None:
+            was = get_one(self._es, self._index, job, read_pulse)
+            pulse = changed(was.value if was else JobPulse(job))
+            return put(self._es, self._index, job, pulse, dump(pulse), was)
+
+        return until_written(attempt, lambda: f"The pulse of {job} could not be written.").value
+
+
+def read_pulse(document_id: str, document: Mapping[str, Any]) -> JobPulse:
+    """The pulse of a document. Pure."""
+    return load(JobPulse, {"job": document_id} | dict(document))
