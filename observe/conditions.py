@@ -107,7 +107,7 @@ def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG
             Severity.CRITICAL,
             f"The database refuses to store anything in {count} of its indices ({storage.read_only[0]}"
             f"{', …' * (count > 1)}): as a rule because its disk is full{free}.",
-            "Free disk space; Elasticsearch then accepts writes by itself. A block that somebody has set must be lifted.",
+            "Free disk space; Elasticsearch then accepts writes by itself. Lift a block that somebody has set.",
         )
     elif storage.disk in ("yellow", "red"):
         severity = Severity.CRITICAL if storage.disk == "red" else Severity.WARNING
