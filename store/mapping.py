@@ -333,6 +333,20 @@ PULSE: Json = {
 }
 """How a job has fared: one document per job."""
 
+CONFIGURATION: Json = {
+    "name": KEYWORD,
+    "hash": KEYWORD,
+    "changed_at": DATE,
+    "since": DATE,
+    "host": KEYWORD,
+    "path": KEYWORD,
+    "superseded": KEYWORD,
+    "wrong": UNINDEXED,
+    "text": {"type": "text", "index": False},
+}
+"""One document per configuration file, which says which version is in force and what is wrong with the file on which
+machine; and one per version, which has its text."""
+
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
 node accepts the setting, and fails the shard as soon as it writes a segment."""
@@ -437,6 +451,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.labels: LABEL,
         names.notices: NOTICE,
         names.pulse: PULSE,
+        names.configuration: CONFIGURATION,
     }
 
 
