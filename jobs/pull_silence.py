@@ -78,7 +78,6 @@ class Silence:
 
 def _record(window: Sequence[Polled], answered_at: datetime | None) -> None:
     """Record for the pulse whether anybody answers, because the batch may take long to end."""
-    noted("asked")
     if answered_at:
         noted("reached")
     for polled in window:

@@ -20,15 +20,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from newswatch.clock import Clock
-from newswatch.errors import ConfigError, NewswatchError
+from newswatch.errors import NewswatchError
 from newswatch.problems import reason_of
 from newswatch.pulse import JobPulse
 from newswatch.texts import cut_short
-from observe.reading import FILE
 from store.client import Client
 from store.faults import REFUSALS, store_error
 from store.names import Names
@@ -86,15 +84,6 @@ class _Pulled(Protocol):
     reached: int
     silent: int
     offline: int
-    new_entries: int
-
-
-def _after_plan(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
-    yield happened("planned")
-    if report.config_error:
-        yield lasts(f"{FILE}feeds.yaml", report.config_error)
-    else:
-        yield over(f"{FILE}feeds.yaml")
 
 
 def _after_pull(report: _Pulled, reasons: Mapping[str, str]) -> Iterator[Mark]:
@@ -108,13 +97,6 @@ def _after_pull(report: _Pulled, reasons: Mapping[str, str]) -> Iterator[Mark]:
         yield over("unanswered")
     elif report.silent:
         yield lasts("unanswered", reasons.get("silent", ""))
-    if report.new_entries:  # otherwise the taxonomy was not read
-        yield over(f"{FILE}taxonomy.yaml")
-
-
-def _after_match(_report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
-    yield happened("matched")
-    yield over(f"{FILE}alerts.yaml")
 
 
 def _after_deliver(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
@@ -127,21 +109,15 @@ def _after_deliver(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
         yield over("down")
 
 
-def _after_recheck(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
-    yield happened("rechecked")
-    if report.read:
-        yield over(f"{FILE}taxonomy.yaml")
-
-
 AFTER: Final[Mapping[str, Callable[[Any, Mapping[str, str]], Iterable[Mark]]]] = {
-    "plan": _after_plan,
+    "plan": lambda *_: (happened("planned"),),
     "pull": _after_pull,
-    "match": _after_match,
+    "match": lambda *_: (happened("matched"),),
     "deliver": _after_deliver,
-    "recheck": _after_recheck,
+    "recheck": lambda *_: (happened("rechecked"),),
     "upkeep": lambda *_: (happened("kept up"),),
     "health": lambda *_: (happened("checked"),),
-    "retag": lambda *_: (over(f"{FILE}taxonomy.yaml"),),
+    "retag": lambda *_: (happened("retagged"),),
 }
 """Job → the marks of a good run, given its report and the reasons that were noted meanwhile."""
 
@@ -189,9 +165,9 @@ def ended(was: JobPulse, now: datetime, last: Mapping[str, float], seconds: floa
     return marked(good, now, marks)
 
 
-def failed(was: JobPulse, now: datetime, why: str, seconds: float, marks: Iterable[Mark]) -> JobPulse:
+def failed(was: JobPulse, now: datetime, why: str, seconds: float) -> JobPulse:
     """The pulse after a run that ended in an error."""
-    bad = replace(
+    return replace(
         was,
         beat_at=now,
         failed_at=now,
@@ -200,7 +176,6 @@ def failed(was: JobPulse, now: datetime, why: str, seconds: float, marks: Iterab
         failures=was.failures + 1,
         totals=_sum(was.totals, {"runs": 1, "errors": 1, "seconds": seconds}),
     )
-    return marked(bad, now, marks)
 
 
 def dropped(was: JobPulse, now: datetime) -> JobPulse:
@@ -263,8 +238,7 @@ def recording(job: str, es: Client, names: Names, clock: Clock) -> Iterator[Run]
         recorder.note(dropped)
         raise
     except BaseException as error:
-        marks = [_of_file(error)] if isinstance(error, ConfigError) else []
-        recorder.note(partial(failed, why=sentence(error), seconds=recorder.seconds, marks=marks))
+        recorder.note(partial(failed, why=sentence(error), seconds=recorder.seconds))
         raise
     else:
         marks = list(AFTER[job](run.report, run.reasons)) if job in AFTER else []
@@ -278,10 +252,6 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, NewswatchError):
         return cut_short(" ".join(str(error).split()), _MOST_CHARS)
     return str(store_error(cast(Any, error))) if isinstance(error, REFUSALS) else reason_of(error)
-
-
-def _of_file(error: ConfigError) -> Mark:
-    return lasts(f"{FILE}{Path(error.path).name}", sentence(error))
 
 
 class _Recorder:
