@@ -17,6 +17,7 @@ from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
 from observe.pulse import FileState, Pulse
+from store.names import Names
 
 OFFLINE_AFTER: Final = timedelta(seconds=30)
 """After the first poll that found our network down. The next poll comes within a minute, so that an interruption of
@@ -61,11 +62,14 @@ Rule = Callable[[Pulse, Settings], Iterator[Condition]]
 def conditions(pulse: Pulse, settings: Settings) -> tuple[Condition, ...]:
     """What is wrong at `pulse.at`, the worst first; empty if all is well.
 
-    If Elasticsearch does not answer, that is the only condition, because nothing else is known.
+    If Elasticsearch does not answer, that is the only condition, because nothing else is known. If it takes no notes of
+    the jobs, because its disk is full, what they noted before says nothing about now.
     """
     if pulse.storage.away:
         return (_away(pulse),)
-    found = [condition for rule in RULES for condition in rule(pulse, settings)]
+    is_full = Names.of(settings).pulse in pulse.storage.read_only
+    rules = (_storage, _disk) if is_full else RULES
+    found = [condition for rule in rules for condition in rule(pulse, settings)]
     known: dict[str, Condition] = {}
     for condition in found:
         known.setdefault(condition.id, condition)
@@ -84,7 +88,7 @@ def _away(pulse: Pulse) -> Condition:
     )
 
 
-def _storage(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
+def _storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     if pulse.storage.status == "red":
         yield Condition(
             "elasticsearch",
@@ -101,7 +105,7 @@ def _storage(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: 
         )
 
 
-def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _disk(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     storage = pulse.storage
     free = "" if storage.disk_free is None else f", {storage.disk_free:.0%} of it is free"
     if storage.read_only:
@@ -110,8 +114,8 @@ def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG
             "disk",
             Severity.CRITICAL,
             f"The database refuses to store anything in {count} of its indices ({storage.read_only[0]}"
-            f"{', …' * (count > 1)}): as a rule because its disk is full{free}.",
-            "Free disk space; Elasticsearch then accepts writes by itself. Lift a block that somebody has set.",
+            f"{', …' * (count > 1)}), because its disk is full{free}.",
+            "Free disk space; Elasticsearch then accepts writes again by itself, and nothing is lost.",
         )
     elif storage.disk in ("yellow", "red"):
         severity = Severity.CRITICAL if storage.disk == "red" else Severity.WARNING
@@ -126,7 +130,7 @@ def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG
 # ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _network(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _network(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     reach = pulse.reach
     offline = _older(reach.offline_since, pulse.at, OFFLINE_AFTER)
     unanswered = _older(reach.unanswered_since, pulse.at, UNANSWERED_AFTER)
@@ -144,7 +148,7 @@ def _network(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: 
     )
 
 
-def _feeds(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _feeds(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     reach = pulse.reach
     failing = reach.states.get(FeedHealth.FAILING, 0) + reach.states.get(FeedHealth.GONE, 0)
     if reach.enabled and failing >= FAILING_SHARE * reach.enabled:
@@ -160,7 +164,7 @@ def _feeds(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: AR
 # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _polling(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _polling(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     plan, pull = _job(pulse, "plan"), _job(pulse, "pull")
     what = "No feed is polled, so no news comes in"
     yield from _broken(pulse, plan, "polling", what, FAILED_TRIES)
@@ -188,7 +192,7 @@ def _never(pulse: Pulse) -> Iterator[Condition]:
         yield Condition("polling", Severity.WARNING, "No feed has ever been polled.", _START, installed)
 
 
-def _matching(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _matching(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     match, waiting = _job(pulse, "match"), pulse.waiting
     what = "New articles are not matched with the saved searches, so no mail is sent about them"
     yield from _broken(pulse, match, "matching", what, FAILED_TRIES)
@@ -213,7 +217,7 @@ def _matching(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa:
         )
 
 
-def _other_jobs(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _other_jobs(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     for name, job in sorted(pulse.jobs.items()):
         if name in _WITH_RULES or job.failures < FAILED_RUNS or _is_of_file(pulse, job):
             continue
@@ -263,7 +267,7 @@ def _quiet(job: JobPulse, in_airflow: timedelta) -> timedelta:
 # ── mails ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _mail_server(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _mail_server(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     if pulse.mail.down_since:
         yield Condition(
             "mail-server",
@@ -304,7 +308,7 @@ def _mails(pulse: Pulse, settings: Settings) -> Iterator[Condition]:
 # ── configuration, saved searches ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _configuration(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _configuration(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     for file in pulse.files:
         if file.wrong_since is not None:
             yield Condition(
@@ -321,7 +325,7 @@ def _is_at_fault(file: FileState, job: JobPulse) -> bool:
     return bool(file.wrong_since and job.failures and f"{file.name}:" in job.why)
 
 
-def _searches(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _searches(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     for search in pulse.failing_searches:
         if _older(search.since, pulse.at, SEARCH_FAILED_AFTER):
             yield Condition(
@@ -333,7 +337,7 @@ def _searches(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa:
             )
 
 
-def _watchman(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _watchman(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     if pulse.watched_at and WATCHMAN_LOST <= pulse.at - pulse.watched_at < WATCHMAN_RETIRED:
         yield Condition(
             "watchman",

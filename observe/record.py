@@ -241,8 +241,7 @@ def recording(job: str, es: Client, names: Names, clock: Clock) -> Iterator[Run]
         recorder.note(partial(failed, why=sentence(error), seconds=recorder.seconds))
         raise
     else:
-        marks = list(AFTER[job](run.report, run.reasons)) if job in AFTER else []
-        recorder.note(partial(ended, last=counts(run.report), seconds=recorder.seconds, marks=marks))
+        recorder.note(partial(_good, run=run, seconds=recorder.seconds))
     finally:
         _run.reset(token)
 
@@ -252,6 +251,11 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, NewswatchError):
         return cut_short(" ".join(str(error).split()), _MOST_CHARS)
     return str(store_error(cast(Any, error))) if isinstance(error, REFUSALS) else reason_of(error)
+
+
+def _good(was: JobPulse, now: datetime, *, run: Run, seconds: float) -> JobPulse:
+    marks = AFTER[run.job](run.report, run.reasons) if run.job in AFTER else ()
+    return ended(was, now, counts(run.report), seconds, marks)
 
 
 class _Recorder:
@@ -300,7 +304,7 @@ class _Recorder:
         try:
             now = self._clock()
             self._store.change(self._run.job, lambda was: change(was, now))
-        except (NewswatchError, *REFUSALS) as error:
+        except Exception as error:  # whatever it is, the job's work is worth more than the note about it
             if not self._deaf:
                 log.warning("%s: how it fares could not be recorded: %s", self._run.job, sentence(error))
             self._deaf = True
