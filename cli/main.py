@@ -23,6 +23,7 @@ from cli import (
     search,
     settings,
     stack,
+    watch,
 )
 from cli.output import err, os_fault
 from newswatch import __version__
@@ -40,6 +41,7 @@ app = typer.Typer(
 for module in (
     demo,
     stack,
+    watch,
     search,
     feeds,
     problems,

@@ -1,8 +1,8 @@
 """What the watchman remembers, and what follows from a look: which conditions begin, grow worse and end, who is told.
 
-Everything here is pure and counts looks, not seconds, so that no jump of a clock begins or ends a condition. A condition
-must be seen in several looks in a row before it begins, and be away for several before it is over; each way of telling
-hears of each beginning and each end once, however long the way was closed.
+Everything here is pure and counts looks, not seconds, so that no jump of a clock begins or ends a condition. A
+condition must be seen in several looks in a row before it begins, and be away for several before it is over; each way
+of telling hears of each beginning and each end once, however long the way was closed.
 
     Look      what the probes have seen, and what they could not judge
     Episode   one condition from its beginning to its end, and which way has been told what of it
@@ -146,6 +146,8 @@ class Count:
     away: int = 0
     first_at: datetime | None = None
     """When the present row of looks began."""
+    sources: tuple[str, ...] = ()
+    """The probes that saw it last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def advance(memory: Memory, look: Look, rules: Rules, ways: Collection[str]) -> 
         count = memory.counts.get(condition_id, Count())
         sighting, episode = look.sightings.get(condition_id), standing.get(condition_id)
         if episode is None:
-            count = _counted(count, sighting, look, explained=_is_explained(condition_id, explained))
+            count = _counted(condition_id, count, sighting, look, explained)
             if sighting and count.seen >= rules.begin:
                 begun.append(_begun(sighting, count, look))
         else:
@@ -198,14 +200,15 @@ def advance(memory: Memory, look: Look, rules: Rules, ways: Collection[str]) -> 
     return tidied(known, ways)
 
 
-def _counted(count: Count, sighting: Sighting | None, look: Look, *, explained: bool) -> Count:
+def _counted(condition_id: str, count: Count, sighting: Sighting | None, look: Look, causes: frozenset[str]) -> Count:
     """The row of looks of a condition that has not begun."""
-    if explained:
+    if _is_explained(condition_id, causes):
         return Count()
     if sighting is None:
-        return count if look.unknown or look.blind else Count()
+        return count if look.doubts(condition_id, count.sources) else Count()
     is_critical = sighting.condition.severity is Severity.CRITICAL
-    return Count(count.seen + 1, count.critical + 1 if is_critical else 0, 0, count.first_at or look.at)
+    critical = count.critical + 1 if is_critical else 0
+    return Count(count.seen + 1, critical, 0, count.first_at or look.at, sighting.sources)
 
 
 def _begun(sighting: Sighting, count: Count, look: Look) -> Episode:
@@ -244,9 +247,7 @@ def _explained(memory: Memory, look: Look) -> frozenset[str]:
 
 
 def _critical(memory: Memory) -> set[str]:
-    return {
-        episode.condition.id for episode in memory.standing if episode.condition.severity is Severity.CRITICAL
-    }
+    return {episode.condition.id for episode in memory.standing if episode.condition.severity is Severity.CRITICAL}
 
 
 def _is_explained(condition_id: str, causes: frozenset[str]) -> bool:
