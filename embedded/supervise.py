@@ -100,6 +100,10 @@ def _as_json(trouble: Trouble) -> dict[str, Any]:
     return asdict(trouble) | {"since": trouble.since.isoformat()}
 
 
+TROUBLES: Final = "troubles.json"
+"""The file's name in Airflow's folder."""
+
+
 def stack_troubles(data_dir: Path) -> Path:
     """The file with the troubles of the stack's parts."""
     return data_dir / "stack-troubles.json"
@@ -107,7 +111,7 @@ def stack_troubles(data_dir: Path) -> Path:
 
 def airflow_troubles(data_dir: Path) -> Path:
     """The file with the troubles of Airflow's components."""
-    return data_dir / "airflow" / "troubles.json"
+    return data_dir / "airflow" / TROUBLES
 
 
 def troubles(data_dir: Path) -> tuple[Trouble, ...]:

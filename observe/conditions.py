@@ -329,6 +329,11 @@ def _searches(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa:
             )
 
 
+def _watched(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """What the jobs can't see: Airflow, certificates, and what has changed since their last run."""
+    yield from pulse.watched
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _storage,
     _disk,
@@ -341,6 +346,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _searches,
     _feeds,
     _other_jobs,
+    _watched,
 )
 """Each yields the conditions of its subject. Of several with one id the first counts."""
 

@@ -172,7 +172,8 @@ def _apprise(settings: Settings, url: str) -> Callable[[Draft], Result]:
     kinds = {Severity.CRITICAL: apprise.NotifyType.FAILURE, Severity.WARNING: apprise.NotifyType.WARNING}
 
     def send(draft: Draft) -> Result:
-        kind = kinds.get(_worst(draft), apprise.NotifyType.SUCCESS)
+        worst = _worst(draft)
+        kind = kinds[worst] if worst else apprise.NotifyType.SUCCESS
         text = plain_text(message_of(draft, settings, ""))
         try:
             done = service.notify(body=text, title=subject(draft), notify_type=kind, timeout=APPRISE_S)

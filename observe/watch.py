@@ -28,15 +28,18 @@ from observe.condition import Condition, Severity, worst_first
 from observe.memory_file import memory_file, read_memory, write_memory
 from observe.probes.airflow import airflow
 from observe.probes.certificates import certificates
-from observe.probes.configuration import configuration
+from observe.probes.configuration import READ_S, configuration
 from observe.probes.disk import disk
 from observe.probes.elasticsearch import elasticsearch
 from observe.probes.heartbeat import heartbeat
 from observe.probes.mail import channels
+from observe.probes.pipeline import NAME as PIPELINE
 from observe.probes.pipeline import pipeline
-from observe.probes.probe import Lookout, Probe, Report
+from observe.probes.probe import DEADLINE_S, Lookout, Probe, Report
 from observe.probes.stack import stack
+from observe.reading import PATIENCE_S
 from observe.tell import Outcome, Result, Way, ways
+from observe.watched import Watched
 from observe.watchman import (
     Change,
     Draft,
@@ -54,6 +57,7 @@ from observe.watchman import (
     tidied,
 )
 from store.client import connect
+from store.clock import store_clock
 from store.names import Names
 
 log = logging.getLogger(__name__)
@@ -107,6 +111,7 @@ class Watchman:
         self._lines = {way.id: _Line(way) for way in ways}
         self._outcomes: queue.SimpleQueue[tuple[str, Draft, Result]] = queue.SimpleQueue()
         self._unkept = ""
+        self._began_s = monotonic_s()
         self._memory = awake(tidied(read_memory(path), self._lines), self._rules)
         self.lookout = Lookout([*probes(self), Probe("memory", self._own)], clock=clock)
 
@@ -118,6 +123,11 @@ class Watchman:
         """Whether nothing critical stands."""
         return all(condition.severity is not Severity.CRITICAL for condition in self.standing())
 
+    def watched(self) -> Watched:
+        """What is written down for pages and other machines. What follows from the pulse follows for them too."""
+        own = (episode for episode in self._memory.standing if episode.sources != (PIPELINE,))
+        return Watched(tuple(e.condition for e in own), monotonic_s() - self._began_s, self._every_s)
+
     def run(self, over: threading.Event) -> None:
         """Look and tell until `over` is set."""
         looked_s = monotonic_s()
@@ -125,7 +135,7 @@ class Watchman:
             began_s = monotonic_s()
             if began_s - looked_s > ASLEEP_LOOKS * self._every_s + 30:
                 log.info("Nobody looked for %.0f s", began_s - looked_s)
-                self._memory = awake(self._memory, self._rules)
+                self._memory, self._began_s = awake(self._memory, self._rules), began_s
             looked_s = began_s
             self.look()
             self._tell_until(time.monotonic() + max(0.1, self._every_s - (monotonic_s() - began_s)), over)
@@ -243,30 +253,24 @@ def _short(item: Item) -> str:
 # ── with everything ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def all_probes(
-    settings: Settings,
-    *,
-    standing: Callable[[], tuple[Condition, ...]],
-    is_well: Callable[[], bool],
-    every_s: float,
-    only_look: bool = False,
-) -> list[Probe]:
-    """Every probe that the settings allow. With `only_look` nothing is written and nobody is called.
+def all_probes(settings: Settings, watchman: Watchman | None) -> list[Probe]:
+    """Every probe that the settings allow. Without a watchman nothing is written and no heartbeat sent.
 
     Raises:
         StoreError: an address of Elasticsearch can't be read.
     """
     es, names = connect(settings), Names.of(settings)
+    clock = store_clock(es.options(request_timeout=PATIENCE_S, max_retries=0))
     found = [
-        elasticsearch(settings, es, names, None if only_look else standing, every_s=every_s),
-        pipeline(settings, es, names),
+        elasticsearch(settings, es, names, clock, watchman.watched if watchman else None),
+        pipeline(settings, es, names, clock),
         airflow(settings),
         *channels(settings),
         *certificates(settings),
         disk(settings),
-        configuration(settings),
+        configuration(settings, DEADLINE_S if watchman else READ_S),
         stack(settings),
-        None if only_look else heartbeat(settings, is_well),
+        heartbeat(settings, watchman.is_well) if watchman else None,
     ]
     return [probe for probe in found if probe]
 
@@ -278,7 +282,7 @@ def watchman(settings: Settings, *, every_s: float = EVERY_S, rules: Rules | Non
         NewswatchError: a setting can't be used, or the data folder can't be written.
     """
     return Watchman(
-        lambda self: all_probes(settings, standing=self.standing, is_well=self.is_well, every_s=every_s),
+        lambda self: all_probes(settings, self),
         ways(settings),
         memory_file(settings.data_dir),
         every_s=every_s,
@@ -318,8 +322,7 @@ def look_once(settings: Settings) -> tuple[tuple[Condition, ...], tuple[str, ...
     Raises:
         NewswatchError: a setting can't be used.
     """
-    probes = all_probes(settings, standing=tuple, is_well=lambda: True, every_s=EVERY_S, only_look=True)
-    lookout = Lookout(probes)
+    lookout = Lookout(all_probes(settings, None))
     seen = lookout.look().sightings.values()
     return worst_first(tuple(sighting.condition for sighting in seen)), lookout.notes()
 
@@ -371,8 +374,13 @@ def _of_stack(over: threading.Event) -> Callable[[], str]:
         over.set()
 
     threading.Thread(target=read, daemon=True).start()
+
+    def asked(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's parameters
+        said.append("stop")
+        over.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (said.append("stop"), over.set()))
+        signal.signal(number, asked)
     return lambda: "" if "stop" in said else (said[-1] if said else "the process of newswatch up was killed")
 
 

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from newswatch.pulse import JobPulse
 from observe.condition import Condition, Severity
 
-WATCH: Final = "watch"
-"""The watchman's name among the jobs."""
+WATCHMAN: Final = "watchman"
+"""The watchman's name among the jobs: it began at `started_at` and last looked at `beat_at`."""
 _EVERY: Final = "every_s"
 _BETWEEN: Final = "\n"
 _MISSED: Final = 8
 """Looks that may be missing before what was seen is out of date."""
 
 
-def as_pulse(was: JobPulse, conditions: Iterable[Condition], every_s: float) -> JobPulse:
-    """The watchman's pulse with these conditions, which it has told or is about to tell."""
-    conditions = tuple(conditions)
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the watchman writes down at each look."""
+
+    conditions: tuple[Condition, ...]
+    """What it has found by itself, and told or is about to tell."""
+    began_s: float
+    """Seconds since it began to look."""
+    every_s: float
+    """Seconds between two looks."""
+
+
+def as_pulse(watched: Watched, now: datetime, host: str) -> JobPulse:
+    """The watchman's pulse at `now`."""
+    conditions = watched.conditions
     severities = {condition.id: float(condition.severity is Severity.CRITICAL) for condition in conditions}
-    return replace(
-        was,
-        last={_EVERY: every_s} | severities,
+    return JobPulse(
+        WATCHMAN,
+        started_at=now - timedelta(seconds=watched.began_s),
+        beat_at=now,
+        host=host,
+        last={_EVERY: watched.every_s} | severities,
         moments={condition.id: condition.since for condition in conditions if condition.since},
         reasons={c.id: f"{c.sentence}{_BETWEEN}{c.next_step}" for c in conditions},
     )
@@ -46,4 +60,4 @@ def _condition(condition_id: str, said: str, pulse: JobPulse) -> Condition:
 def is_watching(pulse: JobPulse, now: datetime) -> bool:
     """Whether the watchman has looked within the last two minutes, or longer if it looks more rarely."""
     every_s = max(15.0, pulse.last.get(_EVERY, 15.0))
-    return pulse.ended_at is not None and now - pulse.ended_at <= timedelta(seconds=_MISSED * every_s)
+    return pulse.beat_at is not None and now - pulse.beat_at <= timedelta(seconds=_MISSED * every_s)

@@ -28,8 +28,8 @@ Stamps = tuple[tuple[str, int, int], ...]
 """Name, time and size of every file: what shows that one has changed."""
 
 
-def configuration(settings: Settings) -> Probe:
-    """The probe of the files in `NEWSWATCH_CONFIG_DIR`."""
+def configuration(settings: Settings, deadline_s: float) -> Probe:
+    """The probe of the files in `NEWSWATCH_CONFIG_DIR`; a reading that takes longer counts at a later look."""
     kept: dict[Stamps, Report] = {}
 
     def run() -> Report:
@@ -42,7 +42,7 @@ def configuration(settings: Settings) -> Probe:
             kept[stamps] = report
         return kept[stamps]
 
-    return Probe("configuration", run)
+    return Probe("configuration", run, deadline_s)
 
 
 def stamps_of(folder: Path) -> Stamps:

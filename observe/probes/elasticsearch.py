@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import replace
+from datetime import datetime
 
-from newswatch.clock import Clock, utc_now
+from newswatch.clock import Clock
 from newswatch.errors import MissingIndexError, StoreError
-from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity
 from observe.probes.probe import DEADLINE_S, Probe, Report
-from observe.watched import WATCH, as_pulse
+from observe.watched import WATCHMAN, Watched, as_pulse
 from store.client import Client, where
 from store.faults import REFUSALS, index_error, store_error
 from store.names import Names
@@ -22,24 +21,18 @@ ID = "elasticsearch"
 ANSWER_S = 8.0
 """Seconds for each answer: less than the probe's deadline, so that the reason is Elasticsearch's own."""
 
-Standing = Callable[[], tuple[Condition, ...]]
-"""The conditions that stand, as they are written for pages and other machines."""
-
 
 def elasticsearch(
-    settings: Settings, es: Client, names: Names, standing: Standing | None, *, every_s: float, clock: Clock = utc_now
+    settings: Settings, es: Client, names: Names, clock: Clock, watched: Callable[[], Watched] | None
 ) -> Probe:
-    """The probe of the Elasticsearch of the settings. `every_s` is the time between two looks, which is written too.
-
-    Without `standing` it only asks, and writes nothing.
-    """
+    """The probe of the Elasticsearch of the settings. Without `watched` it only asks, and writes nothing."""
     hung = _away(settings, f"no answer within {DEADLINE_S:g} s")
 
     def run() -> Report:
         try:
             report = _health(es, settings)
-            if standing:
-                _write(es, names, standing(), every_s, clock)
+            if watched:
+                _write(es, names, watched(), clock())
         except MissingIndexError:
             # The next job creates it. If no job runs, other conditions say so.
             return Report()
@@ -60,25 +53,16 @@ def _health(es: Client, settings: Settings) -> Report:
     return Report((Condition(ID, Severity.CRITICAL, sentence, "Look at GET _cluster/allocation/explain."),))
 
 
-def _write(es: Client, names: Names, conditions: tuple[Condition, ...], every_s: float, clock: Clock) -> None:
+def _write(es: Client, names: Names, watched: Watched, now: datetime) -> None:
     """Note that somebody looked, and what is wrong.
 
     Raises:
         MissingIndexError, StoreError, elasticsearch's errors: it can't be written.
     """
     patient = es.options(request_timeout=ANSWER_S, max_retries=0)
-    now = clock()
-
-    def changed(was: JobPulse) -> JobPulse:
-        return replace(
-            as_pulse(was, conditions, every_s),
-            started_at=was.started_at or now,
-            ended_at=now,
-            host=socket.gethostname(),
-        )
-
+    pulse = as_pulse(watched, now, socket.gethostname())
     try:
-        PulseStore(patient, names).change(WATCH, changed)
+        PulseStore(patient, names).change(WATCHMAN, lambda _: pulse)
     except REFUSALS as error:
         raise index_error(error) or store_error(error) from error
 
