@@ -24,6 +24,7 @@ from cli import (
     search,
     settings,
     stack,
+    watch,
 )
 from cli.output import err, os_fault
 from newswatch import __version__
@@ -42,6 +43,7 @@ for module in (
     demo,
     stack,
     check,
+    watch,
     search,
     feeds,
     problems,
