@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from elastic_transport import TransportError
-
 from alerts.saved import EntryFault, SavedSearches, read_alerts
 from delivery.channels.registry import parse_address
 from ingest.feeds import load_feeds
@@ -317,24 +315,25 @@ class TaxonomyInForce:
     def __call__(self) -> Source:
         """The machine's own file if its version is in force, or none is; otherwise the kept text."""
         if self._progress() - self._looked >= self.LOOK_S:
-            self._look()
+            self._looked = self._progress()
+            self._kept = self._asked(lambda: self._store.kept(TAXONOMY)) or self._kept
         if not self._kept.hash or self._own_hash() == self._kept.hash:
             return self._path
+        if self._text is None or self._text.hash != self._kept.hash:
+            self._text = self._asked(lambda: self._store.text(self._kept))
         return self._text or self._path
 
     def renew(self) -> None:
         """Ask anew the next time: a job has found another version in force."""
         self._looked = -self.LOOK_S
 
-    def _look(self) -> None:
-        self._looked = self._progress()
+    def _asked(self, question: Callable[[], T]) -> T | None:
+        """The answer; None if Elasticsearch gives none, which stops nothing here."""
         try:
-            kept = self._store.kept(TAXONOMY)
-            if kept.hash != self._kept.hash or self._text is None:
-                self._text = self._store.text(kept) if kept.hash != self._own_hash() else None
-            self._kept = kept
-        except (StoreError, DocumentError, TransportError, *REFUSALS) as error:
+            return question()
+        except (StoreError, DocumentError, *REFUSALS) as error:
             log.warning("Which taxonomy is in force can't be asked: %s", error)
+            return None
 
     def _own_hash(self) -> str:
         """The hash of the machine's own file, read again when it changes; empty if it can't be read."""

@@ -128,21 +128,21 @@ SPOILT: Mapping[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
-@pytest.mark.parametrize(("how", "names"), [*((how, FILES) for how in SPOILT), *(("wrong key", [n]) for n in FILES)])
-def test_spoilt_files_stop_nothing(world: World, how: str, names: Sequence[str]) -> None:
+@pytest.mark.parametrize(("how", "files"), [*((how, FILES) for how in SPOILT), *(("wrong key", [n]) for n in FILES)])
+def test_spoilt_files_stop_nothing(world: World, how: str, files: Sequence[str]) -> None:
     spoil, told = SPOILT[how]
     world.press.publish("main")
     assert poll(world.context).new == 1
     match(world.context)
     assert states(world) == {}
-    for name in names:
+    for name in files:
         spoil(path_of(world.context, name))
     world.press.publish("main")
     world.wait(minutes=2)
     assert poll(world.context).new == 1
     report = match(world.context)
     assert (len(report.batches), report.failed) == (1, {})
-    assert list(states(world)) == list(names)
+    assert list(states(world)) == list(files)
     for why in states(world).values():
         assert told in why
         assert "is used instead" in why
@@ -201,7 +201,7 @@ def test_a_wrong_taxonomy_stops_neither_rechecks_nor_a_retag(world: World) -> No
     poll(world.context)
     path_of(world.context, TAXONOMY).write_text("topcs: {}\n", encoding="utf-8")
     recheck(world.context)
-    assert retag(world.context).articles == 1
+    assert retag(world.context).taxonomy
     assert "topics: Field required" in states(world)[TAXONOMY]
 
 
