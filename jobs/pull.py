@@ -76,6 +76,7 @@ class _Puller:
         self._assembly = Assembly(attempt)
         self._writer = Writer(attempt, self._silence)
         self._with_pages: set[asyncio.Task[None]] = set()
+        self._page_counts: dict[str, float] = {}
 
     async def run(self) -> PullReport:
         records = self._attempt.feeds.leased(self._attempt.batch)
@@ -83,7 +84,7 @@ class _Puller:
             await asyncio.to_thread(self._selection.load_pages_due, records)
             await self._run(records)
         report = self._writer.report
-        return report.plus(unfinished=len(records) - report.feeds)
+        return report.plus(unfinished=len(records) - report.feeds, **self._page_counts)
 
     async def _run(self, records: Sequence[Stored[FeedRecord]]) -> None:
         clock, lease = self._attempt.clock, self._attempt.lease
@@ -101,6 +102,7 @@ class _Puller:
                 await _ended(taking, writing, *self._with_pages)
                 await answers.close()
                 await pages.close()
+                self._page_counts = pages.counts()
                 readers.shutdown(wait=False, cancel_futures=True)
 
     async def _within_lease(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
