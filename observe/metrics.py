@@ -25,7 +25,7 @@ from newswatch.feed import FeedHealth
 from newswatch.latencies import buckets
 from newswatch.problems import KINDS
 from newswatch.pulse import JobPulse
-from observe.condition import Condition, Severity
+from observe.condition import Condition
 from observe.pulse import Pulse
 
 Sample = tuple[Sequence[str], float]
@@ -494,9 +494,3 @@ def run_counts(job: str, counts: Mapping[str, float]) -> dict[str, float]:
 
 def _dotted(name: str) -> str:
     return name.removesuffix("_total").replace("newswatch_", "newswatch.", 1)
-
-
-def severity_of(conditions: Iterable[Condition]) -> Severity | None:
-    """The worst severity; None if nothing is wrong. Pure."""
-    found = {condition.severity for condition in conditions}
-    return next((severity for severity in (Severity.CRITICAL, Severity.WARNING) if severity in found), None)
