@@ -78,7 +78,7 @@ class DeliverReport:
     """The limit that left them out."""
     set_aside: int = 0
     """Recipients, mails and documents that went into quarantine (`newswatch problems` says why)."""
-    latency: Latencies = Latencies()  # noqa: RUF009 - frozen
+    latency: Latencies = Latencies()
     """Seconds from reading a story to its instant mail's acceptance, once per recipient."""
 
     @property

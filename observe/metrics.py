@@ -21,6 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from newswatch import __version__
+from newswatch.delivery import DeliveryState
 from newswatch.feed import FeedHealth
 from newswatch.latencies import buckets
 from newswatch.problems import KINDS
@@ -120,6 +121,9 @@ class Histogram:
         return HistogramMetricFamily(self.name, self.help, buckets=bounds, sum_value=seconds)
 
 
+FILES: Final = ("alerts.yaml", "feeds.yaml", "taxonomy.yaml")
+"""The configuration files; `Pulse.files` has only those that are wrong."""
+
 Series = Counter | Gauge | JobCounter | Histogram
 
 
@@ -156,6 +160,15 @@ def _of_jobs(value: Callable[[JobPulse], float | datetime | None]) -> Callable[[
     return samples
 
 
+def _files(pulse: Pulse) -> Iterator[Sample]:
+    wrong = {file.name for file in pulse.files if file.wrong_since}
+    yield from (((name,), float(name not in wrong)) for name in sorted({*FILES, *wrong}))
+
+
+def _deliveries(pulse: Pulse) -> Iterator[Sample]:
+    yield from (((str(state),), float(pulse.mail.states.get(state, 0))) for state in DeliveryState)
+
+
 def _feeds(pulse: Pulse) -> Iterator[Sample]:
     yield from (((str(state),), float(pulse.reach.states.get(state, 0))) for state in FeedHealth)
 
@@ -186,6 +199,11 @@ GAUGES: Final[tuple[Gauge, ...]] = (
         "newswatch_offline",
         "1 while no publisher can be reached because of our own network.",
         lambda pulse: _number(pulse.reach.offline_since is not None),
+    ),
+    Gauge(
+        "newswatch_feeds_unanswered",
+        "1 while none of the feeds that are polled answers, for whatever reason.",
+        lambda pulse: _number(pulse.reach.unanswered_since is not None),
     ),
     Gauge(
         "newswatch_newest_article_timestamp_seconds",
@@ -229,11 +247,22 @@ GAUGES: Final[tuple[Gauge, ...]] = (
         "Saved searches that can't be run.",
         lambda pulse: _number(len(pulse.failing_searches)),
     ),
+    Gauge(
+        "newswatch_recipients_refused",
+        "Recipients whose mail server refuses mails for now.",
+        lambda pulse: _number(pulse.waiting.refused),
+    ),
+    Gauge("newswatch_deliveries", "Deliveries in the outbox by state.", _deliveries, ("state",)),
+    Gauge(
+        "newswatch_batch_matched_timestamp_seconds",
+        "When a batch was last matched.",
+        lambda pulse: _moment(pulse.waiting.matched_at),
+    ),
     # What it stands on
     Gauge(
         "newswatch_configuration_valid",
         "1 if the newest version of the file is in force, 0 while it is wrong and an older one is used.",
-        lambda pulse: (((file.name,), float(file.wrong_since is None)) for file in pulse.files),
+        _files,
         ("file",),
     ),
     Gauge(
@@ -274,6 +303,12 @@ GAUGES: Final[tuple[Gauge, ...]] = (
         "newswatch_job_succeeded_timestamp_seconds",
         "When the job last ended well.",
         _of_jobs(lambda job: job.ended_at),
+        ("job",),
+    ),
+    Gauge(
+        "newswatch_job_alive_timestamp_seconds",
+        "The last sign of life of the job: working, it gives one every few seconds.",
+        _of_jobs(lambda job: job.alive_at),
         ("job",),
     ),
     Gauge(
@@ -371,12 +406,8 @@ COUNTERS: Final[tuple[Counter, ...]] = (
         _outcomes("recheck", read="read", failed="failed"),
         "outcome",
     ),
-    Counter(
-        "newswatch_rechecks_changed_total", "Mailed articles found to have changed.", _count("recheck", "changed")
-    ),
-    Counter(
-        "newswatch_rechecks_noted_total", "Mailed articles noted for reading again.", _count("recheck", "noted")
-    ),
+    Counter("newswatch_rechecks_changed_total", "Mailed articles found to have changed.", _count("recheck", "changed")),
+    Counter("newswatch_rechecks_noted_total", "Mailed articles noted for reading again.", _count("recheck", "noted")),
     Counter(
         "newswatch_upkeep_deleted_total",
         "What was deleted for its age.",

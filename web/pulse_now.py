@@ -40,7 +40,9 @@ class Unread:
     next_step: str
 
 
-_AWAY = Unread("Elasticsearch does not answer", "Run `newswatch status`; it says whether Elasticsearch runs and why not.")
+_AWAY = Unread(
+    "Elasticsearch does not answer", "Run `newswatch status`; it says whether Elasticsearch runs and why not."
+)
 _FAULT = Unread("reading it fails", "Look into the log of Airflow's web server, and report what it says.")
 
 
@@ -107,8 +109,7 @@ def read_now(context: Context) -> Reading:
     """One reading of everything, with the conditions that follow from it.
 
     Raises:
-        StoreError, elasticsearch's errors: it can't be read.
+        StoreError, elasticsearch's errors: not even the clock can be read.
     """
-    es = context.es.options(request_timeout=PATIENCE_S, max_retries=0)
-    pulse = read_pulse(es, context.names, context.settings, utc_now())
-    return Reading(pulse, conditions(pulse, context.settings))
+    pulse = read_pulse(context.es, context.names, context.settings, context.clock())
+    return Reading(None if pulse.storage.away else pulse, conditions(pulse, context.settings))

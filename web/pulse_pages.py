@@ -97,4 +97,3 @@ def has_token(scope: Scope, token: Callable[[], str]) -> bool:
         return False
     wanted = token().encode()
     return bool(wanted) and hmac.compare_digest(credentials.strip(), wanted)
-

@@ -138,6 +138,7 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
         may_change = access.may_change(user)
         readable = may_change and catches(request.state.context.settings)
         request.state.problems = problems
+        reading = pulse.now(request.state.context)
         request.state.shell = {
             "user": name,
             "may_change": may_change,
@@ -145,8 +146,8 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
             "catches": readable,
             "problem_count": problems.now(request.state.context),
             "topics": request.state.context.names.shown_topics(),
-            "wrong": worst_first(pulse.now(request.state.context).conditions),
-            "looked_at": utc_now(),
+            "wrong": worst_first(reading.conditions),
+            "looked_at": reading.pulse.at if reading.pulse else utc_now(),
         }
 
     return shell
