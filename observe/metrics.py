@@ -1,10 +1,11 @@
 """The metrics: every series that newswatch exports, in one table, from the pulse to Prometheus' formats.
 
-Names follow https://prometheus.io/docs/practices/naming/: prefix `newswatch_`, base units, `_total` for what only grows.
-Counters come from the totals that the jobs keep (`JobPulse.totals`), so they are those of the whole installation and
-survive restarts. Moments are Unix timestamps. Only the two queues have an age, by Elasticsearch's clock: 0 if nothing waits.
+Names follow https://prometheus.io/docs/practices/naming/: prefix `newswatch_`, base units, `_total` for what only
+grows. Counters come from the totals that the jobs keep (`JobPulse.totals`), so they are those of the whole installation
+and survive restarts. Moments are Unix timestamps. Only the two queues have an age, by Elasticsearch's clock: 0 if
+nothing waits.
 
-A job's number that no series exports stands in `NOT_EXPORTED`, with the reason; a test holds both to the jobs' reports.
+A job's number that no series exports stands in `NOT_EXPORTED` with the reason; a test holds both to the jobs' reports.
 """
 
 from __future__ import annotations

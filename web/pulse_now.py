@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 READ_FOR_S = 15
 """How old a reading may be that is shown."""
 PATIENCE_S = 2
-"""How long a page waits for a reading before it says that there is none."""
+"""How long one page waits for a reading. The next ones don't wait for the same."""
+STALE_S = 60
+"""How old a reading may be that is shown because a newer one keeps pages waiting."""
 
 Read = Callable[[Context], Reading]
 
@@ -43,6 +45,7 @@ class Unread:
 _AWAY = Unread(
     "Elasticsearch does not answer", "Run `newswatch status`; it says whether Elasticsearch runs and why not."
 )
+_SLOW = Unread("Elasticsearch answers too slowly", _AWAY.next_step)
 _FAULT = Unread("reading it fails", "Look into the log of Airflow's web server, and report what it says.")
 
 
@@ -55,13 +58,21 @@ class PulseNow:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="pulse")
         self._running: Future[Reading | Unread] | None = None
         self._begun = float("-inf")
+        self._given_up: Future[Reading | Unread] | None = None
+        self._last: Reading | None = None
+        self._read_at = float("-inf")
         self._unread_since: datetime | None = None
 
     def now(self, context: Context) -> Reading:
-        """The reading; one with a condition only, if there is none within `PATIENCE_S`."""
+        """The reading; the one before if it takes longer than `PATIENCE_S`; else one that says that there is none."""
         running = self._current(context)
-        wait([running], PATIENCE_S)
-        return self._told(running.result() if running.done() else _AWAY)
+        wait([running], 0 if running is self._given_up else PATIENCE_S)
+        if running.done():
+            return self._told(running.result())
+        self._given_up = running
+        if self._last is not None and time.monotonic() - self._read_at <= STALE_S:
+            return self._last
+        return self._told(_SLOW)
 
     def forget(self) -> None:
         """Read again for the next page."""
@@ -86,7 +97,7 @@ class PulseNow:
 
     def _told(self, reading: Reading | Unread) -> Reading:
         if isinstance(reading, Reading):
-            self._unread_since = None
+            self._unread_since, self._last, self._read_at = None, reading, self._begun
             return reading
         self._unread_since = self._unread_since or utc_now()
         return unread(reading.why, reading.next_step, self._unread_since)

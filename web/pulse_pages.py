@@ -1,10 +1,8 @@
 """For machines that watch: `/health` says in one word whether all is well, `/metrics` in numbers.
 
-`/health` asks for no log-in, as probes have none, and tells states only. `/metrics` tells how much is read and mailed, so it
-needs the token of `NEWSWATCH_METRICS_TOKEN` as a bearer token, or a log-in that may read the News page.
+`/health` asks for no log-in, as probes have none, and tells states only. `/metrics` tells how much is read and mailed,
+so it needs the token of `NEWSWATCH_METRICS_TOKEN` as a bearer token, or a log-in that may read the News page.
 """
-
-from __future__ import annotations
 
 import hmac
 from collections.abc import Callable

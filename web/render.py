@@ -141,9 +141,9 @@ def when(moment: datetime | None, now: datetime) -> str:
 
 
 def since(moment: datetime, now: datetime) -> str:
-    """When something began and how long it has lasted: "since 14:05 UTC, for 50 min"; a day or more ago, with the date."""
+    """When something began and how long it has lasted: "since 14:05 UTC, for 50 min"; with the date if not today."""
     here, lasted = moment.astimezone(UTC), (now - moment).total_seconds()
-    date = f"{here.day} {here:%b}, " if lasted >= 86_400 or here.date() != now.astimezone(UTC).date() else ""
+    date = f"{here.day} {here:%b}, " if here.date() != now.astimezone(UTC).date() else ""
     return f"since {date}{here:%H:%M} UTC, for {durations.short(max(lasted, 0))}"
 
 
