@@ -41,7 +41,7 @@ def poll_feeds() -> None:
         return list(plan(task_context()).batches)
 
     @task(outlets=[BROUGHT], execution_timeout=timedelta(minutes=15))
-    def pull(batch: int, *, outlet_events: Any = None) -> dict[str, int]:
+    def pull(batch: int, *, outlet_events: Any = None) -> dict[str, float]:
         from dags.connections import task_context
         from jobs.pull import pull
 

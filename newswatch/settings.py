@@ -195,6 +195,10 @@ class Settings(BaseSettings):
     """Where users reach Airflow's web server; for links in mails."""
     kibana_url: str | None = None
     """Where users reach Kibana; mails link to it if it is set."""
+    metrics_token: Annotated[SecretStr | None, BeforeValidator(lambda text: text or None)] = Field(
+        default=None, min_length=16
+    )
+    """Bearer token with which Prometheus may read `/news/metrics`. None: only who is logged in to Airflow may."""
     secret_key: SecretStr | None = None
     """Signs the links in mails; the same on every machine. None: a random key is created and kept in `data_dir`."""
 
