@@ -54,7 +54,8 @@ FIXED_ENVIRONMENT = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-    "AIRFLOW__CORE__PARALLELISM": "8",
+    # Half of them are for pulls; the other half is enough for all other tasks at once (`dags.places`).
+    "AIRFLOW__CORE__PARALLELISM": "18",
     # The default asks the DNS for this machine's name, which hangs if no server answers.
     "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
@@ -65,6 +66,8 @@ FIXED_ENVIRONMENT = {
     "AIRFLOW__API__HOST": LOOPBACK,
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+    # The client logs every request that was answered, which was most of what tasks logged. Failed ones are warnings.
+    "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "elastic_transport=WARNING",
     # Airflow's defaults are for several users of one machine; here there is one.
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"{private.FOLDER:#o}",
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{private.FILE:#o}",
