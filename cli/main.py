@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from cli import (
     alerts,
+    clean,
     demo,
     feeds,
     index,
@@ -40,6 +41,7 @@ app = typer.Typer(
 for module in (
     demo,
     stack,
+    clean,
     search,
     feeds,
     problems,

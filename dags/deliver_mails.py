@@ -19,6 +19,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from dags.assets import MAILS
 from dags.defaults import EVERY_DAG, retried
+from dags.places import FIRST
 
 
 @dag(
@@ -32,7 +33,7 @@ def deliver_mails() -> None:
     """Due mails → e-mails."""
 
     # Longer than a run, plus the time for its last mail and for closing the connection.
-    @task(multiple_outputs=False, execution_timeout=timedelta(minutes=15))
+    @task(multiple_outputs=False, execution_timeout=timedelta(minutes=15), priority_weight=FIRST)
     def deliver() -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.deliver import run

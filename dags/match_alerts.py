@@ -17,6 +17,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 from dags.assets import ARTICLES, MAILS, OWED
 from dags.deadlines import in_time
 from dags.defaults import EVERY_DAG, retried
+from dags.places import FIRST
 
 
 @dag(
@@ -30,7 +31,7 @@ from dags.defaults import EVERY_DAG, retried
 def match_alerts() -> None:
     """Articles in the index → mails in the outbox."""
 
-    @task(outlets=[OWED], multiple_outputs=False, execution_timeout=timedelta(minutes=15))
+    @task(outlets=[OWED], multiple_outputs=False, execution_timeout=timedelta(minutes=15), priority_weight=FIRST)
     def match(*, outlet_events: Any = None) -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.match import match

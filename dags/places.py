@@ -1,15 +1,18 @@
-"""How many of Airflow's places (`core.parallelism`) pulls may take, so that the other tasks always find one.
+"""How Airflow's places (`core.parallelism`) are shared out, so that matching and mails never wait for slow publishers.
 
-Pulls wait for slow publishers, up to 15 minutes, and there may be as many as 32. Every other task runs once at a time
-(retagging twice), nine in all. With 18 places or more, half of which are free of pulls, none of them ever waits for a
-pull. With fewer, half of the places are free of pulls all the same.
+A pull waits for publishers, up to 15 minutes, and 32 may be due at once. All pulls together may take half of the
+places. Of the twelve that our stacks have, six are left: for match, deliver, recheck, two of retag, and one for the
+rest, which take seconds. Where places are scarce all the same, matching and mails come first.
 
-It is a limit of the task and no pool: a task whose pool was deleted, or never created, would never run.
+It is a limit of the task and not a pool: a task whose pool was deleted, or never created, would never run.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import conf
+
+FIRST = 10
+"""`priority_weight` of matching and mails; the other tasks have 1, and `plan` 3 with what follows it."""
 
 
 def places_for_pulls() -> int:

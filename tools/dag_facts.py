@@ -22,6 +22,8 @@ def facts(dag: Any) -> dict[str, Any]:
         "assets": sorted(asset.name for asset in condition.objects) if condition else [],
         "runs": dag.max_active_runs,
         "catchup": dag.catchup,
+        "tells": bool(dag.on_failure_callback),
+        "deadlines_s": [alert.interval.total_seconds() for alert in dag.deadline or ()],
         "parameters": [
             (name, json.dumps(dag.params[name]), dag.params.get_param(name).description or "") for name in dag.params
         ],
@@ -37,8 +39,17 @@ def _task(task: Any) -> dict[str, Any]:
         "retries": task.retries,
         "retry_delay": str(task.retry_delay),
         "limit": str(task.execution_timeout or ""),
+        "at_once": task.max_active_tis_per_dag,
+        "tells": bool(task.on_failure_callback),
+        "xcoms": "one" if not getattr(task, "multiple_outputs", None) and not _unrolls(task) else "many",
+        "weight": task.priority_weight,
         "announces": sorted(outlet.name for outlet in task.outlets),
     }
+
+
+def _unrolls(task: Any) -> bool:
+    """Whether a mapped task stores each key of its result as an XCom of its own."""
+    return bool(task.is_mapped and task.partial_kwargs.get("multiple_outputs", task.op_kwargs_expand_input is None))
 
 
 def main() -> None:
