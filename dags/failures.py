@@ -44,7 +44,9 @@ def run_failed(context: Mapping[str, Any]) -> None:
 def _note(context: Mapping[str, Any], why: str) -> None:
     ti = context.get("ti")
     job = JOB_OF_TASK.get(ti.task_id, ti.task_id) if ti else JOB_OF_DAG[context["dag"].dag_id]
-    note(job, why, began=ti and ti.start_date, host=(ti and getattr(ti, "hostname", "")) or "")
+    # In the DAG processor, which calls for tasks that were killed, the task has no start of its own.
+    began = getattr(ti, "start_date", None) or getattr(context.get("dag_run"), "start_date", None)
+    note(job, why, began=began, host=getattr(ti, "hostname", None) or "")
 
 
 def note(job: str, why: str, *, began: datetime | None = None, host: str = "") -> None:

@@ -72,8 +72,6 @@ FIXED_ENVIRONMENT = {
     "AIRFLOW__API__HOST": LOOPBACK,
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-    # The client logs every request that was answered, which was most of what tasks logged. Failed ones are warnings.
-    "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "elastic_transport=WARNING",
     # Airflow's defaults are for several users of one machine; here there is one.
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"{private.FOLDER:#o}",
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{private.FILE:#o}",

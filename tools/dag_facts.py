@@ -41,15 +41,10 @@ def _task(task: Any) -> dict[str, Any]:
         "limit": str(task.execution_timeout or ""),
         "at_once": task.max_active_tis_per_dag,
         "tells": bool(task.on_failure_callback),
-        "xcoms": "one" if not getattr(task, "multiple_outputs", None) and not _unrolls(task) else "many",
+        "unrolls": bool(getattr(task, "multiple_outputs", False)),
         "weight": task.priority_weight,
         "announces": sorted(outlet.name for outlet in task.outlets),
     }
-
-
-def _unrolls(task: Any) -> bool:
-    """Whether a mapped task stores each key of its result as an XCom of its own."""
-    return bool(task.is_mapped and task.partial_kwargs.get("multiple_outputs", task.op_kwargs_expand_input is None))
 
 
 def main() -> None:
