@@ -17,6 +17,7 @@ from dags.defaults import EVERY_DAG, retried
 @dag(
     schedule=CronTriggerTimetable("17 3 * * *", timezone="UTC"),
     max_active_runs=1,
+    dagrun_timeout=timedelta(hours=18),
     doc_md=__doc__,
     default_args=retried(3, timedelta(minutes=5)),
     **EVERY_DAG,

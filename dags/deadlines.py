@@ -1,7 +1,8 @@
 """Deadlines of runs: a run that does not end in time is recorded in the pulse while it still runs, or still waits.
 
 Time limits of tasks don't see a run whose tasks get no slot. The scheduler notices the deadline, the triggerer runs the
-callback, so neither needs a slot for it.
+callback, so neither needs a slot for it. Nor do they end a task whose process is stopped or hangs in C code, since they
+are a signal to that process; such a run is given up by the scheduler, and the task's supervisor kills the process.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import Any
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 
 
-def in_time(dag_id: str, limit: timedelta) -> DeadlineAlert:
-    """For `deadline`: records a run that has not ended `limit` after it was queued."""
-    late = {"dag_id": dag_id, "minutes": limit.total_seconds() / 60}
-    return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, limit, AsyncCallback(run_late, late))
+def in_time(dag_id: str, *, late: timedelta, given_up: timedelta) -> dict[str, Any]:
+    """Parameters of a DAG: a run is recorded `late` after it was queued, and failed `given_up` after it began."""
+    told = AsyncCallback(run_late, {"dag_id": dag_id, "minutes": late.total_seconds() / 60})
+    return {
+        "deadline": DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, late, told),
+        "dagrun_timeout": given_up,
+    }
 
 
 async def run_late(dag_id: str, minutes: float, context: Mapping[str, Any]) -> None:

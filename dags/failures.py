@@ -23,6 +23,12 @@ JOB_OF_DAG = {
     "retag_archive": "retag",
 }
 """DAG → the job that records what happens to the DAG as a whole."""
+WHY_RUNS_FAIL = {
+    "task_failure": "has failed without an error: a task was killed, or its worker died",
+    "timed_out": "hung and was given up",
+    "all_tasks_deadlocked": "has failed, as none of its tasks could start",
+}
+"""Airflow's reason for a failed run → the same in words."""
 
 
 def task_failed(context: Mapping[str, Any]) -> None:
@@ -36,9 +42,8 @@ def task_failed(context: Mapping[str, Any]) -> None:
 
 def run_failed(context: Mapping[str, Any]) -> None:
     """For `on_failure_callback` of DAGs: a run has failed, perhaps because a task died without a word."""
-    _note(
-        context, f"A run of {context['dag'].dag_id} has failed without an error: a task was killed, or its worker died"
-    )
+    why = WHY_RUNS_FAIL.get(str(context.get("reason")), "has failed")
+    _note(context, f"A run of {context['dag'].dag_id} {why}")
 
 
 def _note(context: Mapping[str, Any], why: str) -> None:

@@ -17,6 +17,7 @@ from dags.defaults import EVERY_DAG, retried
 @dag(
     schedule=CronTriggerTimetable("30 6 * * *", timezone="UTC"),
     max_active_runs=1,
+    dagrun_timeout=timedelta(hours=6),
     doc_md=__doc__,
     default_args=retried(5, timedelta(minutes=5)),
     **EVERY_DAG,

@@ -18,6 +18,7 @@ from dags.defaults import EVERY_DAG, retried
 @dag(
     schedule=CronTriggerTimetable("*/10 * * * *", timezone="UTC"),
     max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=15),
     doc_md=__doc__,
     default_args=retried(2, timedelta(minutes=1)),
     **EVERY_DAG,

@@ -19,6 +19,7 @@ from dags.defaults import EVERY_DAG, retried
     schedule=None,
     max_active_runs=1,
     max_active_tasks=2,
+    dagrun_timeout=timedelta(days=7),
     doc_md=__doc__,
     params={"dry_run": Param(True, type="boolean", description="Only show what would change.")},
     default_args=retried(3, timedelta(minutes=1)),

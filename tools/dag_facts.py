@@ -23,6 +23,7 @@ def facts(dag: Any) -> dict[str, Any]:
         "runs": dag.max_active_runs,
         "catchup": dag.catchup,
         "tells": bool(dag.on_failure_callback),
+        "given_up": str(dag.dagrun_timeout or ""),
         "deadlines_s": [alert.interval.total_seconds() for alert in dag.deadline or ()],
         "parameters": [
             (name, json.dumps(dag.params[name]), dag.params.get_param(name).description or "") for name in dag.params

@@ -62,7 +62,7 @@ def test_a_run_that_died_without_a_word_is_a_failure_unless_its_task_told(pulse:
 
     run = SimpleNamespace(start_date=NOW)
     killed = SimpleNamespace(task_id="pull")
-    run_failed({"dag": SimpleNamespace(dag_id="poll_feeds"), "ti": killed, "dag_run": run})
+    run_failed({"dag": SimpleNamespace(dag_id="poll_feeds"), "ti": killed, "dag_run": run, "reason": "task_failure"})
     assert pulse("pull").why.startswith("A run of poll_feeds has failed without an error")
     task_failed({"ti": attempt("deliver"), "exception": TIMED_OUT})
     told = SimpleNamespace(task_id="deliver")
@@ -75,6 +75,13 @@ def test_a_run_without_a_task_counts_for_the_dags_first_job(pulse: Any) -> None:
 
     run_failed({"dag": SimpleNamespace(dag_id="poll_feeds")})
     assert pulse("plan").failures == 1
+
+
+def test_a_run_that_hung_says_so(pulse: Any) -> None:
+    from dags.failures import run_failed
+
+    run_failed({"dag": SimpleNamespace(dag_id="match_alerts"), "reason": "timed_out"})
+    assert pulse("match").why == "A run of match_alerts hung and was given up"
 
 
 @pytest.mark.parametrize(("ended", "failures"), [(None, 1), (NOW.isoformat(), 0)])
