@@ -13,6 +13,7 @@ from rich.markup import escape
 from cli import (
     alerts,
     check,
+    clean,
     demo,
     feeds,
     index,
@@ -44,6 +45,7 @@ for module in (
     stack,
     check,
     watch,
+    clean,
     search,
     feeds,
     problems,
