@@ -76,12 +76,12 @@ def register(app: typer.Typer) -> None:
 def _open() -> tuple[Context, SavedSearches]:
     """A context, and the saved searches with the changes in the file applied."""
     from alerts.saved import SavedSearches
-    from delivery.channels.registry import parse_address
+    from jobs.configuration import seed_searches
     from jobs.context import open_context
 
     context = open_context()
     saved, seeding = SavedSearches(context.es, context.names), context.bulkhead("seed")
-    saved.seed_from_file(context.settings.config_dir / "alerts.yaml", parse_address, seeding, now=context.clock())
+    seed_searches(context, seeding)
     for problem in seeding.problems:
         err.print(f"[bold red]{escape(problem.subject)} is skipped.[/] {escape(problem.reason)}", soft_wrap=True)
     return context, saved
@@ -355,7 +355,7 @@ def _show_readings(context: Context, article: Article, search: SavedSearch) -> N
     topics = [*dict.fromkeys(wanted.tag.split("/")[0] for wanted in search.tags)]
     if not topics:
         return
-    tagger = tagger_of(context.settings.config_dir)
+    tagger = tagger_of(context, adopt=False)
     known = [topic for topic in topics if topic in tagger.taxonomy.topics]
     read = [
         *readings(

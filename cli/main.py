@@ -13,6 +13,7 @@ from rich.markup import escape
 from cli import (
     alerts,
     check,
+    clean,
     demo,
     feeds,
     index,
@@ -24,6 +25,7 @@ from cli import (
     search,
     settings,
     stack,
+    watch,
 )
 from cli.output import err, os_fault
 from newswatch import __version__
@@ -42,6 +44,8 @@ for module in (
     demo,
     stack,
     check,
+    watch,
+    clean,
     search,
     feeds,
     problems,

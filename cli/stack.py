@@ -47,10 +47,11 @@ def up(
     elasticsearch: Embedded = None,
     mail: Embedded = None,
     airflow: bool = True,
+    watchman: Annotated[bool, typer.Option(help="Tell the operator what is wrong (newswatch watch).")] = True,
     heap_mb: Annotated[int, typer.Option(min=128, help="Java heap of Elasticsearch.")] = 512,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up, and keep it running.")] = False,
 ) -> None:
-    """Start Elasticsearch, the mail catcher and Airflow on this machine; Ctrl-C stops them."""
+    """Start Elasticsearch, the mail catcher, Airflow and the watchman on this machine; Ctrl-C stops them."""
     if detach:
         _detach(Settings().data_dir)
         return
@@ -64,7 +65,14 @@ def up(
         airflow=stated.airflow if airflow_port is None else airflow_port,
     )
     stack = Stack(
-        settings, elasticsearch=elasticsearch, mail=mail, airflow=airflow, ports=ports, heap_mb=heap_mb, console=err
+        settings,
+        elasticsearch=elasticsearch,
+        mail=mail,
+        airflow=airflow,
+        watchman=watchman,
+        ports=ports,
+        heap_mb=heap_mb,
+        console=err,
     )
     _exit_cleanly_on_signals()
     with stack:
@@ -196,7 +204,7 @@ def _show_stack(stack: Stack) -> None:
 
     table = Table(box=None, show_header=False, padding=(0, 2))
     for part in stack.parts():
-        table.add_row(f"[bold]{TITLES[part.name]}[/]", f"[cyan]{escape(part.address)}[/]")
+        table.add_row(f"[bold]{TITLES[part.name]}[/]", f"[cyan]{escape(part.address or _tells(stack.settings))}[/]")
         if part.name == "airflow":
             table.add_row("", f"user [bold]{USER}[/], password [bold]{escape(password(stack.data_dir))}[/]")
         if part.name == "mail":
@@ -206,6 +214,14 @@ def _show_stack(stack: Stack) -> None:
     if hint := _for_other_commands(stack):
         out.print(f"Other commands find it with: [cyan]{escape(hint)}[/]", soft_wrap=True)
     out.print("Stop with Ctrl-C, or [cyan]newswatch down[/] in another terminal.")
+
+
+def _tells(settings: Settings) -> str:
+    """Whom the watchman tells."""
+    from observe.tell import ways
+
+    titles = ", ".join(way.title for way in ways(settings))
+    return f"tells by {titles}" if titles else "tells nobody: set NEWSWATCH_OPERATOR or NEWSWATCH_OPERATOR_URL"
 
 
 def _for_other_commands(stack: Stack) -> str:
@@ -234,4 +250,4 @@ def _show_status(stack_status: Status) -> None:
     out.print(f"Logs: {escape(str(stack_status.log_dir))}", soft_wrap=True)
 
 
-TITLES = {"elasticsearch": "Elasticsearch", "mail": "Mail catcher", "airflow": "Airflow"}
+TITLES = {"elasticsearch": "Elasticsearch", "mail": "Mail catcher", "airflow": "Airflow", "watchman": "Watchman"}

@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -44,6 +44,7 @@ from newswatch.alert import Passage, SavedSearch
 from newswatch.clock import running_from
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import NewswatchError
+from newswatch.latencies import Latencies
 from newswatch.problems import Bulkhead, Problem, collecting, is_trouble, reason_of
 from newswatch.settings import Settings
 from search.story_view import independent_sources
@@ -77,6 +78,8 @@ class DeliverReport:
     """The limit that left them out."""
     set_aside: int = 0
     """Recipients, mails and documents that went into quarantine (`newswatch problems` says why)."""
+    latency: Latencies = Latencies()
+    """Seconds from reading a story to its instant mail's acceptance, once per recipient."""
 
     @property
     def tried(self) -> bool:
@@ -95,7 +98,13 @@ class DeliverReport:
             self.left + other.left,
             other.stopped or self.stopped,
             self.set_aside + other.set_aside,
+            self.latency + other.latency,
         )
+
+    def counts(self) -> dict[str, float]:
+        """All numbers that may be added up over runs, those of `latency` by its bounds."""
+        plain = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), int)}
+        return {**plain, **self.latency.totals("latency")}
 
 
 def deliver(
@@ -391,7 +400,7 @@ class _Worker:
         if to in result.accepted:
             self._acknowledge(carried, mail, DeliveryState.SENT, None, reference=result.reference)
             saved_search_ids = tuple(d.alert_id for d in mail.deliveries)
-            return served(box, saved_search_ids, now), DeliverReport(sent=1)
+            return served(box, saved_search_ids, now), DeliverReport(sent=1, latency=latencies(mail, now))
         why, refusal = result.why_not(to), result.refused.get(to)
         if refusal and refusal.permanent:
             self._acknowledge(carried, mail, DeliveryState.FAILED, why)
@@ -432,6 +441,12 @@ class _Worker:
             return with_outcome(delivery, replace(was, state=state, at=now, error=error, key=key, reference=name))
 
         self._outbox.acknowledge(self._outbox.get(ids), acknowledged)
+
+
+def latencies(mail: Mail, now: datetime) -> Latencies:
+    """How long its stories took from being read until `now`. Digests and corrections wait on purpose. Pure."""
+    instant = [d for d in mail.deliveries if d.schedule == "instant" and d.kind == "story"]
+    return Latencies.of((now - d.fetched_at).total_seconds() for d in instant if d.fetched_at)
 
 
 def begun(delivery: Delivery, made: _Composed, mail: Mail) -> Delivery:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from delivery.channels import registry as channels
+from jobs.configuration import TaxonomyInForce
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
@@ -17,6 +18,7 @@ from newswatch.settings import Settings
 from observe.record import recording
 from store.client import Client, connect, set_up, where
 from store.clock import store_clock
+from store.configuration import TAXONOMY
 from store.faults import REFUSALS, store_error
 from store.mapping import plain_indices
 from store.names import Names
@@ -147,6 +149,7 @@ def open_context(settings: Settings | None = None, *, clock: Clock | None = None
     settings = settings or Settings()
     channels.check(settings)
     es, names = connect(settings), Names.of(settings)
+    names = replace(names, taxonomy=TaxonomyInForce(es, names, settings.config_dir / TAXONOMY))
     context = Context(settings, es, names, clock or store_clock(es))
     try:
         created = set_up(es, names, settings)

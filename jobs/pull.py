@@ -77,6 +77,7 @@ class _Puller:
         self._assembly = Assembly(attempt)
         self._writer = Writer(attempt, self._silence)
         self._with_pages: set[asyncio.Task[None]] = set()
+        self._page_counts: dict[str, float] = {}
 
     async def run(self) -> PullReport:
         records = self._attempt.feeds.leased(self._attempt.batch)
@@ -84,7 +85,7 @@ class _Puller:
             noted("asked")
             await asyncio.to_thread(self._selection.load_pages_due, records)
             await self._run(records)
-        report = self._writer.report.plus(reached=self._silence.witnesses)
+        report = self._writer.report.plus(reached=self._silence.witnesses, **self._page_counts)
         return report.plus(unfinished=len(records) - report.feeds)
 
     async def _run(self, records: Sequence[Stored[FeedRecord]]) -> None:
@@ -103,6 +104,7 @@ class _Puller:
                 await _ended(taking, writing, *self._with_pages)
                 await answers.close()
                 await pages.close()
+                self._page_counts = pages.counts()
                 readers.shutdown(wait=False, cancel_futures=True)
 
     async def _within_lease(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:

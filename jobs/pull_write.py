@@ -196,7 +196,7 @@ class Writer:
         return replace(record.state, next_poll_at=now + timedelta(seconds=BROKEN_WAIT_S), last_error=reason)
 
 
-def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, int]:
+def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, float]:
     return {
         "unchanged": sum(isinstance(polled.outcome, NotModified) for polled in done),
         "failed": sum(isinstance(polled.outcome, FetchFailed) for polled in done),
@@ -206,6 +206,8 @@ def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, i
         "not_a_feed": sum(isinstance(polled.parsed, NotAFeed) for polled in done),
         "entries": sum(len(polled.entries) for polled in done),
         "new_entries": sum(polled.unseen for polled in done),
+        "bytes": sum(polled.bytes for polled in done),
+        "parse_seconds": sum(polled.parse_s for polled in done),
     }
 
 

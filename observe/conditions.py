@@ -348,6 +348,11 @@ def _watchman(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         )
 
 
+def _watched(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """What the jobs can't see: Airflow, certificates, and what has changed since their last run."""
+    yield from pulse.watched
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _storage,
     _disk,
@@ -361,6 +366,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _feeds,
     _other_jobs,
     _watchman,
+    _watched,
 )
 """Each yields the conditions of its subject. Of several with one id the first counts."""
 

@@ -21,6 +21,7 @@ from newswatch.problems import Bulkhead, Problem, collecting
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
+from observe.watched import WATCHMAN, conditions_of
 from store.client import Client
 from store.configuration import ConfigurationStore
 from store.documents import Document, values
@@ -33,8 +34,6 @@ from store.times import moment_at
 
 PATIENCE_S: Final = 3.0
 """Time limit of each request. A page shows the pulse, and must not wait for it; the whole is some tens of ms."""
-WATCHMAN: Final = "watchman"
-"""The watchman's name among the jobs: it began at `started_at` and last looked at `beat_at`."""
 _MOST_FAILING: Final = 50
 """Maximum number of failing saved searches that are named."""
 _DENIED: Final = (400, 401, 403, 404, 405, 410)
@@ -108,6 +107,7 @@ class _Reader:
             problem_kinds=found.get("problem_kinds", {}),
             storage=storage,
             watched_at=watchman.beat_at,
+            watched=conditions_of(watchman, self._now),
             watch_began_at=watchman.started_at,
             unread=self._unread,
         )
