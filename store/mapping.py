@@ -290,6 +290,7 @@ MAILBOX: Json = {
     "last_error": KEYWORD,
     "unsubscribed": KEYWORD,
     "last_by_alert": UNINDEXED,
+    "last_digests": UNINDEXED,
     "muted": UNINDEXED,
     "acknowledged": UNINDEXED,
 }
@@ -330,6 +331,16 @@ PULSE: Json = {
     "reasons": UNINDEXED,
 }
 """How a job has fared: one document per job."""
+
+OUTAGES: Json = {
+    "cause": KEYWORD,
+    "since": DATE,
+    "until": DATE,
+    "outages": UNINDEXED,
+    "looked_at": DATE,
+}
+"""When newswatch itself stood still, one document per cause: `since` and `until` are those of its last outage.
+`looked_at` is in the document `digests`: up to when it was decided which digests without stories are due."""
 
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
@@ -435,6 +446,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.labels: LABEL,
         names.notices: NOTICE,
         names.pulse: PULSE,
+        names.outages: OUTAGES,
     }
 
 
