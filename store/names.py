@@ -114,6 +114,11 @@ class Names:
         return f"{self.prefix}pulse"
 
     @property
+    def configuration(self) -> str:
+        """The configuration files: which version of each is in force, its text, and what is wrong with others."""
+        return f"{self.prefix}configuration"
+
+    @property
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"
