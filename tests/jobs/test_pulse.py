@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -60,7 +61,7 @@ def test_a_network_that_is_gone_is_a_condition_until_somebody_answers(world: Wor
             poll(world)
             assert wrong(world).keys() == {"network"}
         assert pulse(world).reach.offline_since == began
-        assert "f0: " in wrong(world)["network"].sentence
+        assert re.search(r"comes in: f\d: \S+ can't be reached: ", wrong(world)["network"].sentence)
     with Press(address="127.0.0.3") as back:
         settings = world.context.settings.model_copy(update={"fetch_allow_hosts": (back.host,)})
         world.context = replace(world.context, settings=settings)
@@ -146,7 +147,10 @@ def test_a_day_in_figures(world: World) -> None:
     jobs = pulse(world).jobs
     assert (jobs["pull"].totals["new"], jobs["pull"].totals["reached"], jobs["plan"].totals["feeds"]) == (1, 1, 1)
     assert (jobs["match"].last["matches"], jobs["match"].last["batches"], jobs["deliver"].totals["sent"]) == (1, 1, 1)
-    assert (wrong(world), pulse(world).mail.accepted_at) == ({}, world.now)
+    accepted = pulse(world).mail.accepted_at
+    assert accepted
+    assert wrong(world) == {}
+    assert accepted - world.now < timedelta(minutes=1)
     assert not [job for job in jobs.values() if job.under_way]
 
 
@@ -187,7 +191,7 @@ def test_a_taxonomy_that_was_never_right_is_one_condition(world: World) -> None:
     (world.context.settings.config_dir / "taxonomy.yaml").write_text("tags: 7\n", encoding="utf-8")
     world.press.publish("one")
     for _ in range(3):
-        with pytest.raises(ConfigError, match="taxonomy.yaml"):
+        with pytest.raises(ConfigError, match=r"taxonomy\.yaml"):
             poll(world)
         world.wait(minutes=11)
     assert "taxonomy.yaml" in pulse(world).jobs["pull"].why
