@@ -35,6 +35,8 @@ BEAT_LOST: Final = timedelta(seconds=60)
 """A working run gives a sign of life every 15 s (`observe.record.BEAT_S`). Four missed ones are no coincidence."""
 BATCH_BEHIND: Final = timedelta(minutes=30)
 """20,000 articles are matched in minutes. What waits longer shows that the matching can't keep up."""
+BROKEN_AFTER: Final = timedelta(seconds=100)
+"""After the connection to the mail server first broke with a recipient. The next try comes after a minute."""
 MAILS_LATE: Final = timedelta(minutes=12)
 """Due mails are sent at once, and by a run every ten minutes if nothing woke it."""
 REFUSED_LATE: Final = timedelta(hours=1)
@@ -268,13 +270,15 @@ def _quiet(job: JobPulse, in_airflow: timedelta) -> timedelta:
 
 
 def _mail_server(pulse: Pulse, _: Settings) -> Iterator[Condition]:
-    if pulse.mail.down_since:
+    mail = pulse.mail
+    begun = [moment for moment in (mail.down_since, mail.broken_since) if moment]
+    if mail.down_since or _older(mail.broken_since, pulse.at, BROKEN_AFTER):
         yield Condition(
             "mail-server",
             Severity.CRITICAL,
-            f"No mail can be sent: {_reason(pulse.mail.why)}",
+            f"No mail can be sent: {_reason(mail.why)}",
             "Check the mail server and the settings NEWSWATCH_SMTP_…; the mails are kept until it accepts them.",
-            pulse.mail.down_since,
+            min(begun),
         )
 
 

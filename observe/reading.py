@@ -378,5 +378,6 @@ def _mail(jobs: Mapping[str, JobPulse], mail: MailState) -> MailState:
         mail,
         accepted_at=max(accepted, default=None),
         down_since=job.moments.get("down"),
-        why=job.reasons.get("down", ""),
+        broken_since=job.moments.get("broken"),
+        why=job.reasons.get("down") or job.reasons.get("broken", ""),
     )

@@ -107,6 +107,9 @@ def _after_deliver(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
         yield lasts("down", report.down)
     elif report.sent or report.failed or not (report.tried or report.left or report.later):
         yield over("down")
+        yield over("broken")
+    elif report.broken:
+        yield lasts("broken", report.broken)
 
 
 AFTER: Final[Mapping[str, Callable[[Any, Mapping[str, str]], Iterable[Mark]]]] = {

@@ -63,7 +63,8 @@ def test_a_network_that_is_gone_is_a_condition_until_somebody_answers(world: Wor
         assert pulse(world).reach.offline_since == began
         assert re.search(r"comes in: f\d: \S+ can't be reached: ", wrong(world)["network"].sentence)
     with Press(address="127.0.0.3") as back:
-        settings = world.context.settings.model_copy(update={"fetch_allow_hosts": (back.host,)})
+        hosts = (*world.context.settings.fetch_allow_hosts, back.host)
+        settings = world.context.settings.model_copy(update={"fetch_allow_hosts": hosts})
         world.context = replace(world.context, settings=settings)
         town.configure(f"{back.url}/main.xml", *urls)
         world.wait(minutes=2)

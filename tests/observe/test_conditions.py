@@ -16,6 +16,7 @@ from observe.condition import Condition, Severity
 from observe.conditions import (
     BATCH_BEHIND,
     BEAT_LOST,
+    BROKEN_AFTER,
     BY_HAND_QUIET,
     MATCH_QUIET,
     NEVER_POLLED,
@@ -112,6 +113,7 @@ WELL = {
     "very many mails": a_pulse(
         waiting=Waiting(mails=9_000, mail_since=before(hours=1)), mail=MailState(accepted_at=before(seconds=20))
     ),
+    "a connection that broke once": a_pulse(mail=MailState(broken_since=NOW - BROKEN_AFTER + SECOND)),
     "a greylisted recipient": a_pulse(waiting=Waiting(mails=1, refused=1, refused_since=before(minutes=50))),
     "a search that failed once": a_pulse(
         failing_searches=(FailingSearch("ice", "Ice", NOW - SEARCH_FAILED_AFTER + SECOND, "time-out"),)
@@ -209,6 +211,10 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
         ),
         {"mail-server": "critical"},
     ),
+    "a mail server that breaks off": (
+        a_pulse(mail=MailState(broken_since=NOW - BROKEN_AFTER, why="late")),
+        {"mail-server": "critical"},
+    ),
     "a stopped deliver": (a_pulse(a_job("deliver", **STOPPED)), {"mails-waiting": "critical"}),
     "mails that nobody sends": (
         a_pulse(waiting=Waiting(mails=2, mail_since=before(minutes=23))),
@@ -263,6 +269,7 @@ def test_each_rule_of_time_is_told_within_three_minutes() -> None:
         "polling": POLL_QUIET,
         "matching": MATCH_QUIET,
         "stopped": BEAT_LOST,
+        "a mail server that breaks off": BROKEN_AFTER,
         "search": minute + SEARCH_FAILED_AFTER,
     }
     assert {name: after for name, after in shown.items() if after + WATCHMAN_TAKES > TOLD_WITHIN} == {}

@@ -134,6 +134,8 @@ DOWN = JobPulse("deliver", moments={"down": NOW}, reasons={"down": "refused"})
         (DeliverReport(sent=1, postponed=1, down="gone"), {"accepted", "down"}),
         (DeliverReport(postponed=1, down="gone"), {"down"}),
         (DeliverReport(postponed=1), {"down"}),
+        (DeliverReport(postponed=1, broken="late"), {"down", "broken"}),
+        (DeliverReport(sent=1, postponed=1, broken="late"), {"accepted"}),
         (DeliverReport(failed=1), set()),
         (DeliverReport(later=NOW), {"down"}),
         (DeliverReport(left=1), {"down"}),
