@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from cli import (
     alerts,
+    configuration,
     demo,
     feeds,
     index,
@@ -47,6 +48,7 @@ for module in (
     index,
     retag,
     settings,
+    configuration,
     alerts,
     offline_ingest,
     offline_transforms,
@@ -62,11 +64,14 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback acts on it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """See `help` above, which Typer shows."""
+    if context.invoked_subcommand != configuration.NAME and "--help" not in sys.argv:
+        configuration.refuse_mistyped()
 
 
 def run() -> None:

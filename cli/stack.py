@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from cli.configuration import refuse_disagreements
 from cli.output import AsJson, emit_json, err, out
 from newswatch import private
 from newswatch.errors import StackError
@@ -48,6 +49,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up, and keep it running.")] = False,
 ) -> None:
     """Start Elasticsearch, the mail catcher and Airflow on this machine; Ctrl-C stops them."""
+    refuse_disagreements()
     if detach:
         _detach(Settings().data_dir)
         return

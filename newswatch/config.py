@@ -229,11 +229,14 @@ def fault(
 
     With the `model` of that part, a key that it doesn't know is told with the one that was meant.
     """
-    faults = [(line_of(root, (*part, *f["loc"])), f) for f in error.errors(include_url=False)]
+    faults = [
+        (line_of(root, (*part, *each["loc"])), fault_text(each, part, model=model))
+        for each in error.errors(include_url=False)
+    ]
     first = min(line for line, _ in faults)
-    listed = "; ".join(f"line {line}: {fault_text(f, part, model=model)}" for line, f in faults[:_FAULTS])
+    listed = "; ".join(f"line {line}: {text}" for line, text in faults[:_FAULTS])
     more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
-    return ConfigError(path, first, listed + more)
+    return ConfigError(path, first, listed + more, faults)
 
 
 MAX_BYTES = 20_000_000

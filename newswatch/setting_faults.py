@@ -46,7 +46,7 @@ def mistyped(environment: Iterable[str]) -> tuple[Finding, ...]:
     # Settings are read whatever their case.
     strange = (name for name in environment if name.upper().startswith(PREFIX))
     return tuple(
-        Finding((name,), f"there is no such setting{did_you_mean(name, known)}. `newswatch settings` lists them")
+        Finding((name,), f"no setting is called so, and nobody reads it{did_you_mean(name, known)}")
         for name in sorted(strange)
         if name.upper() not in known | OTHER_VARIABLES.keys()
     )
