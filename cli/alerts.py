@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from cli.check import show_banner
 from cli.output import AsJson, ago, emit_json, err, os_fault, out
 from search.filters import SAVED, lists_of
 
@@ -96,6 +97,7 @@ def list_alerts(as_json: AsJson = False) -> None:
     from alerts.bounds import unusable
     from alerts.resting import rests
 
+    show_banner(context)
     searches = saved.all()
     resting = rests(context.es, context.names, searches, context.clock()).resting
     broken = {search.id: why for search, why in ((search, unusable(search)) for search in searches) if why}

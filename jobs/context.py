@@ -15,6 +15,7 @@ from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
 from newswatch.settings import Settings
+from observe.record import recording
 from store.client import Client, connect, set_up, where
 from store.clock import store_clock
 from store.configuration import TAXONOMY
@@ -110,11 +111,13 @@ _RESTORED = (
 
 
 def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[Concatenate[Context, P], T]]:
-    """Makes a function a job: a stage of that name, which recreates a missing index and then runs once more."""
+    """Makes a function a job: a stage of that name, which recreates a missing index and then runs once more.
+
+    Each run is recorded in the pulse (`observe.record`).
+    """
 
     def made(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
-        @wraps(work)
-        def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        def tried(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
             try:
                 with context.stage(name):
                     return work(context, *args, **kwargs)
@@ -123,6 +126,13 @@ def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[
                     raise
             with context.stage(name):
                 return work(context, *args, **kwargs)
+
+        @wraps(work)
+        def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            with recording(name, context.es, context.names, context.clock) as recorded:
+                result = tried(context, *args, **kwargs)
+                recorded.report = result
+            return result
 
         return run
 

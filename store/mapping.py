@@ -291,6 +291,7 @@ MAILBOX: Json = {
     "last_error": KEYWORD,
     "unsubscribed": KEYWORD,
     "last_by_alert": UNINDEXED,
+    "last_digests": UNINDEXED,
     "muted": UNINDEXED,
     "acknowledged": UNINDEXED,
 }
@@ -319,12 +320,14 @@ NOTICE: Json = {
 PULSE: Json = {
     "job": KEYWORD,
     "started_at": DATE,
+    "beat_at": DATE,
     "ended_at": DATE,
     "failed_at": DATE,
     "failing_since": DATE,
     "why": {"type": "text", "index": False},
-    "failures": {"type": "integer"},
+    "failures": INTEGER,
     "host": KEYWORD,
+    "runner": KEYWORD,
     "last": UNINDEXED,
     "totals": UNINDEXED,
     "moments": UNINDEXED,
@@ -345,6 +348,16 @@ CONFIGURATION: Json = {
 }
 """One document per configuration file, which says which version is in force and what is wrong with the file on which
 machine; and one per version, which has its text."""
+
+OUTAGES: Json = {
+    "cause": KEYWORD,
+    "since": DATE,
+    "until": DATE,
+    "outages": UNINDEXED,
+    "looked_at": DATE,
+}
+"""When newswatch itself stood still, one document per cause: `since` and `until` are those of its last outage.
+`looked_at` is in the document `digests`: up to when it was decided which digests without stories are due."""
 
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
@@ -451,6 +464,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.notices: NOTICE,
         names.pulse: PULSE,
         names.configuration: CONFIGURATION,
+        names.outages: OUTAGES,
     }
 
 
