@@ -433,6 +433,8 @@ def remove(which: Which, store: InStore = False) -> None:
 def _removed(settings: Settings, which: str, *, store: bool) -> tuple[Feed, str]:
     from ingest.feed_file import remove_feeds
     from ingest.feeds import load_feeds
+    from jobs.configuration import answers, with_listed_feeds
+    from store.feeds import FeedStore
 
     path = _path(settings)
     if not store and _may_write(path):
@@ -446,9 +448,8 @@ def _removed(settings: Settings, which: str, *, store: bool) -> tuple[Feed, str]
             except OSError as error:
                 if error.errno not in READ_ONLY:
                     raise
-    from jobs.configuration import with_listed_feeds
-    from store.feeds import FeedStore
-
+        elif not answers(settings):
+            return _listed(which, listed), ""  # raises, and says what the file has
     context = with_listed_feeds(settings)
     feeds = FeedStore(context.es, context.names)
     feed = _stored(which, [record for record in feeds.all() if record.feed.enabled]).feed

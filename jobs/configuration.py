@@ -341,6 +341,18 @@ def stale(settings: Settings, path: Path) -> str:
         es.close()
 
 
+def answers(settings: Settings) -> bool:
+    """Whether Elasticsearch answers at once, for what can be done without it."""
+    es = connect(settings).options(request_timeout=_ASKED_S, max_retries=0)
+    try:
+        es.info()
+    except (StoreError, *REFUSALS):
+        return False
+    finally:
+        es.close()
+    return True
+
+
 _ASKED_S = 3
 """Seconds for asking which version is in force, before a file is edited that needs no server otherwise."""
 
