@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -220,7 +221,10 @@ def look_at_all(context: Context) -> None:
 
 def _examine_settings(context: Context) -> None:
     faults = [*mistyped(os.environ), *(each for each in disagreements(context.settings) if each.is_error)]
-    look = Look(HOST, "environment", None, "; ".join(map(str, faults)), is_usable=not faults)
+    why = "; ".join(map(str, faults))
+    # Processes of one machine have environments of their own, so that one that is well clears no other's fault.
+    path = f"environment {sha256(why.encode()).hexdigest()[:8]}" if why else "environment"
+    look = Look(HOST, path, None, why, is_usable=not why)
     _looked(context, ConfigurationStore(context.es, context.names), SETTINGS, look)
 
 

@@ -144,6 +144,9 @@ def test_a_mistyped_variable_stops_no_job_and_is_known(
     assert store.states()[-1].name == "settings"
     monkeypatch.delenv("NEWSWATCH_OPERATER")
     look_at_all(world.context)
+    assert store.states()[-1].wrong_since, "another process of this machine may still run with it"
+    world.wait(minutes=4)
+    look_at_all(world.context)
     assert not [state for state in store.states() if state.wrong_since]
 
 
