@@ -14,6 +14,7 @@ from cli import (
     alerts,
     check,
     clean,
+    configuration,
     demo,
     feeds,
     index,
@@ -53,6 +54,7 @@ for module in (
     index,
     retag,
     settings,
+    configuration,
     alerts,
     offline_ingest,
     offline_transforms,
@@ -68,11 +70,14 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback acts on it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """See `help` above, which Typer shows."""
+    if context.invoked_subcommand != configuration.NAME and "--help" not in sys.argv:
+        configuration.refuse_mistyped()
 
 
 def run() -> None:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.check import State, look, print_conditions, state_of, summary
+from cli.configuration import refuse_disagreements
 from cli.output import AsJson, ago, emit_json, err, out
 from newswatch import private
 from newswatch.as_json import as_object
@@ -52,6 +53,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up, and keep it running.")] = False,
 ) -> None:
     """Start Elasticsearch, the mail catcher, Airflow and the watchman on this machine; Ctrl-C stops them."""
+    refuse_disagreements()
     if detach:
         _detach(Settings().data_dir)
         return

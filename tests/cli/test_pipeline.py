@@ -52,7 +52,7 @@ def test_feeds_known_from_before_are_polled_though_the_list_is_wrong(run: Run, w
     done = run("poll", "--json")
     assert done.exit_code == 3
     assert "feeds.yaml:1" in json.loads(done.stdout)["config_error"]
-    assert "the list is wrong" in done.stderr
+    assert "list of feeds is not used" in done.stderr
 
 
 def test_a_mail_server_that_is_away_is_told_and_the_mail_stays(
