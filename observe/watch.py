@@ -113,6 +113,10 @@ class Watchman:
         self._unkept = ""
         self._began_s = monotonic_s()
         self._memory = awake(tidied(read_memory(path), self._lines), self._rules)
+        for line in self._lines.values():
+            if line.way.needs in {episode.condition.id for episode in self._memory.standing}:
+                # It was closed when the last run ended: what is over by then is told in the same message.
+                line.failures, line.tried_s = 1, self._began_s
         self.lookout = Lookout([*probes(self), Probe("memory", self._own)], clock=clock)
 
     def standing(self) -> tuple[Condition, ...]:
