@@ -13,13 +13,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import AsJson, emit_json, err, out
+from cli.check import State, look, print_conditions, state_of, summary
+from cli.output import AsJson, ago, emit_json, err, out
 from newswatch import private
+from newswatch.as_json import as_object
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
 if TYPE_CHECKING:
     from embedded.stack import Stack, Status
+    from observe.pulse import Pulse
 
 START_TIMEOUT_S = 600.0
 
@@ -87,17 +90,48 @@ def down() -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show which parts of the stack run, and whether they are well. Exits with 0 only if all are."""
+    """Show which parts of the stack run, whether they are well, and what the pipeline did last.
+
+    Exits with 0 only if all is well. Where the parts run elsewhere, it shows the pipeline as Elasticsearch knows it.
+    """
     from embedded.stack import status as ask
+    from store.client import where
 
     stack_status = ask(Settings().data_dir)
+    pulse, found = look()
+    works = bool(pulse.jobs)
+    ok = (stack_status.ok or (stack_status.state == "stopped" and works)) and state_of(found) < State.CRITICAL
     if as_json:
-        emit_json(stack_status)
-    elif stack_status.state == "stopped":
-        out.print(f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/].")
-    else:
+        pipeline = {"elasticsearch": where(Settings()), "last": summary(pulse), "conditions": found} if works else None
+        emit_json(as_object(stack_status) | {"ok": ok, "pipeline": pipeline})
+        raise typer.Exit(0 if ok else 1)
+    if stack_status.state != "stopped":
         _show_status(stack_status)
-    raise typer.Exit(0 if stack_status.ok else 1)
+    elif not works:
+        out.print(f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/].")
+        if not pulse.storage.away:
+            out.print(f"Elasticsearch at {escape(where(Settings()))} answers, and newswatch has not run there yet.")
+        raise typer.Exit(1)
+    else:
+        out.print(f"The pipeline works with Elasticsearch at [cyan]{escape(where(Settings()))}[/].", soft_wrap=True)
+    if works:
+        out.print(_pipeline(pulse))
+    print_conditions(found, pulse.at)
+    raise typer.Exit(0 if ok else 1)
+
+
+def _pipeline(pulse: Pulse) -> Table:
+    """What the pipeline did last, and how long ago."""
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_row("Feeds", f"{pulse.reach.enabled}, {', '.join(_states(pulse))}" if pulse.reach.enabled else "none yet")
+    for name, moment in summary(pulse).items():
+        table.add_row(f"Last {name}" if name != "newest article" else "Newest article", ago(moment, pulse.at))
+    return table
+
+
+def _states(pulse: Pulse) -> list[str]:
+    return [f"{count} {escape(state)}" for state, count in pulse.reach.states.items()]
 
 
 def mails(as_json: AsJson = False) -> None:

@@ -122,7 +122,9 @@ class Pulse:
     problems: int = 0
     """Problems in quarantine."""
     problem_kinds: Mapping[str, int] = field(default_factory=dict)
-    """Kind of problem → number."""
+    """The same by kind (`newswatch.problems.KINDS`)."""
+    certificates: Mapping[str, datetime] = field(default_factory=dict)
+    """Server → when its certificate ends; those that are known."""
     storage: Storage = field(default_factory=Storage)
     watched_at: datetime | None = None
     """When the watchman last looked; None: there never was one."""
