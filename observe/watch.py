@@ -70,6 +70,8 @@ CLOSED_S: Final = 600.0
 """The same while a probe says that the way can't work."""
 LAST_S: Final = 25.0
 """Seconds for telling that the stack has ended."""
+ENDED: Final = "ended: "
+"""Begins the line by which the stack says why it has ended."""
 ASLEEP_LOOKS: Final = 6
 """If so many looks are missing, the machine was asleep."""
 
@@ -385,7 +387,9 @@ def _of_stack(over: threading.Event) -> Callable[[], str]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, asked)
-    return lambda: "" if "stop" in said else (said[-1] if said else "the process of newswatch up was killed")
+    return lambda: (
+        "" if "stop" in said else (said[-1].removeprefix(ENDED) if said else "the process of newswatch up was killed")
+    )
 
 
 def main() -> None:

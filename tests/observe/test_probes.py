@@ -192,6 +192,12 @@ def test_a_reading_with_gaps_is_doubtful() -> None:
     assert pipeline.judge(Pulse(NOW, unread={"feeds": "closed"}), Settings()).blind
 
 
+def test_a_watchman_that_does_not_look_is_told_by_all_but_itself() -> None:
+    pulse = Pulse(NOW, watched_at=NOW - timedelta(minutes=4))
+    assert [c.id for c in conditions(pulse, Settings())] == ["watchman"]
+    assert ids(pipeline.judge(pulse, Settings())) == []
+
+
 def test_what_was_seen_long_ago_is_not_shown() -> None:
     pulse = as_pulse(Watched((condition("airflow"),), 600, 15), NOW, "here")
     assert [found.id for found in conditions_of(pulse, NOW + timedelta(seconds=110))] == ["airflow"]
