@@ -15,11 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
+from embedded.watchman import LOCK
 from newswatch import private
 from newswatch.clock import Clock, monotonic_s, utc_now
 from newswatch.errors import NewswatchError
@@ -144,6 +145,8 @@ class Watchman:
                 self._memory, self._began_s = awake(self._memory, self._rules), began_s
             looked_s = began_s
             self.look()
+            with suppress(OSError):
+                lock_file(self._path.parent).touch()
             self._tell_until(time.monotonic() + max(0.1, self._every_s - (monotonic_s() - began_s)), over)
 
     def look(self) -> None:
@@ -296,6 +299,11 @@ def watchman(settings: Settings, *, every_s: float = EVERY_S, rules: Rules | Non
     )
 
 
+def lock_file(data_dir: Path) -> Path:
+    """The watchman's lock; its time is that of the last look."""
+    return data_dir / LOCK
+
+
 def claim(data_dir: Path) -> IO[str]:
     """The lock of the data folder's only watchman, which ends with this process.
 
@@ -304,7 +312,7 @@ def claim(data_dir: Path) -> IO[str]:
     """
     try:
         private.make_folder(data_dir)
-        lock = private.open_file(data_dir / "watch.lock", "a+")
+        lock = private.open_file(lock_file(data_dir), "a+")
     except OSError as error:
         raise NewswatchError(
             f"The data folder {data_dir} can't be written ({error.strerror}); set NEWSWATCH_DATA_DIR to another."
