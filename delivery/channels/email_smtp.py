@@ -213,4 +213,5 @@ def _answer(code: int, text: bytes | str) -> str:
 def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error.smtp_code, error.smtp_error)
-    return cut_short(" ".join(str(error).split()) or type(error).__name__, ANSWER_CHARS)
+    said = (isinstance(error, OSError) and error.strerror) or str(error)  # without "[Errno 111]"
+    return cut_short(" ".join(said.split()) or type(error).__name__, ANSWER_CHARS)
