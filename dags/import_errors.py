@@ -12,6 +12,9 @@ from threading import Thread
 
 from airflow.listeners import hookimpl
 
+MOST = 3
+"""Attempts that a file which can't be imported counts as: none will succeed before it is corrected."""
+
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +39,10 @@ def record(filename: str, stacktrace: str) -> None:
         return
     reason = next((line for line in reversed(stacktrace.splitlines()) if line.strip()), "no reason was given").strip()
     try:
-        note(JOB_OF_DAG[path.stem], f"The DAG file {path.name} can't be imported, so nothing in it runs: {reason}")
+        note(
+            JOB_OF_DAG[path.stem],
+            f"The DAG file {path.name} can't be imported, so nothing in it runs: {reason}",
+            attempts=MOST,
+        )
     except Exception:
         log.exception("%s can't be imported (%s), and this could not be recorded", path.name, reason)

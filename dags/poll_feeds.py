@@ -26,7 +26,7 @@ from dags.places import places_for_pulls
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
     max_active_runs=4,
     doc_md=__doc__,
-    **in_time("poll_feeds", late=timedelta(minutes=15), given_up=timedelta(minutes=40)),
+    **in_time("poll_feeds", "pull", late=timedelta(minutes=15), given_up=timedelta(minutes=40)),
     default_args=retried(2, timedelta(seconds=10)),
     **EVERY_DAG,
 )

@@ -7,8 +7,8 @@ don't count against the limits of a run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -37,6 +37,22 @@ class Due:
     """Number of resting recipients."""
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is due and not sent. Grouped and throttled mails are not due."""
+
+    mails: int = 0
+    """Number of deliveries."""
+    since: datetime | None = None
+    """When the oldest of them came due, without those that their channel refuses for now."""
+    refused: int = 0
+    """Number of recipients whose channel refuses mails for now."""
+    refused_since: datetime | None = None
+    """When the first of those refusals began."""
+    why: str = ""
+    """The answer to the recipient who has been refused longest."""
+
+
 LEASE = timedelta(minutes=5)
 """Minimum time that a worker holds a recipient for one mail; after the lease another worker takes over."""
 
@@ -52,16 +68,64 @@ def look(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhea
     Raises:
         StoreError: Elasticsearch is in trouble.
     """
-    outbox = Outbox(es, names)
-    outbox.refresh()
+    Outbox(es, names).refresh()
+    moments: dict[str, datetime] = {}
+    lease = lease_of(settings)
+    for recipient, box, usable, _ in _waiting(es, names, settings, now, bulkhead):
+        if box is None:
+            moments[recipient] = min(usable)
+            continue
+        due = bulkhead.attempt("recipient", recipient, partial(due_at, box, usable, now, lease))
+        if due:
+            moments[recipient] = due
+    return sorted_out(moments, now)
+
+
+def owed(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhead: Bulkhead) -> Owed:
+    """What is due and not sent, as of the last refresh.
+
+    Raises:
+        StoreError: Elasticsearch is in trouble.
+    """
+    total, lease = Owed(), lease_of(settings)
+    for _, box, usable, count in _waiting(es, names, settings, now, bulkhead):
+        since = min(usable, default=None)
+        if since is not None and since <= now:
+            total = plus(total, box, since, count, held=bool(box and is_held(box, now, lease)))
+    return total
+
+
+def plus(total: Owed, box: Mailbox | None, since: datetime, count: int, *, held: bool) -> Owed:
+    """`total` with a recipient's `count` deliveries, due `since`. A recipient who is being served (`held`) is not
+    counted as refused: the try is noted as a refusal until it is over. Pure."""
+    total = replace(total, mails=total.mails + count)
+    if box is None or held or not (box.failures and box.failing_since):
+        return replace(total, since=min(since, total.since or since))
+    longest = total.refused_since is None or box.failing_since < total.refused_since
+    return replace(
+        total,
+        refused=total.refused + 1,
+        refused_since=box.failing_since if longest else total.refused_since,
+        why=(box.last_error or "") if longest else total.why,
+    )
+
+
+def _waiting(
+    es: Client, names: Names, settings: Settings, now: datetime, bulkhead: Bulkhead
+) -> Iterator[tuple[str, Mailbox | None, list[datetime], int]]:
+    """Each recipient with deliveries, the mailbox, when the deliveries may be sent, and their number.
+
+    A recipient whose mailbox can't be read is missing. Without an address there is no mailbox.
+    """
     waiting: dict[str, list[Waiting]] = {}
-    for entry in outbox.due(now):
+    for entry in Outbox(es, names).due(now):
         waiting.setdefault(entry.recipient, []).append(entry)
     searches = SavedSearches(es, names).of(w.alert_id for ws in waiting.values() for w in ws)
-    group, lease = timedelta(seconds=settings.mail_group_s), lease_of(settings)
+    group = timedelta(seconds=settings.mail_group_s)
     # Elasticsearch refuses an empty id. An empty address is reported once it is served.
-    addresses = [recipient for recipient in waiting if recipient]
-    moments: dict[str, datetime] = {"": _first(waiting[""])} if "" in waiting else {}
+    if nameless := waiting.pop("", None):
+        yield "", None, [_first(nameless)], sum(entry.count for entry in nameless)
+    addresses = list(waiting)
     for recipient, stored in zip(addresses, Mailboxes(es, names).many(addresses), strict=True):
         if stored is None:
             continue
@@ -70,11 +134,8 @@ def look(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhea
             bulkhead.attempt("search", entry.alert_id, partial(moment_of, box, entry, searches, group, now))
             for entry in waiting[recipient]
         )
-        usable = [moment for moment in of_searches if moment]
-        due = bulkhead.attempt("recipient", recipient, partial(due_at, box, usable, now, lease))
-        if due:
-            moments[recipient] = due
-    return sorted_out(moments, now)
+        count = sum(entry.count for entry in waiting[recipient])
+        yield recipient, box, [moment for moment in of_searches if moment], count
 
 
 def due_at(box: Mailbox, moments: Sequence[datetime], now: datetime, lease: timedelta = LEASE) -> datetime | None:

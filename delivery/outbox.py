@@ -70,6 +70,8 @@ class Waiting:
     schedule: str
     since: datetime
     """When the first of them became due."""
+    count: int = 1
+    """Number of deliveries."""
 
 
 KINDS: Final = ("retraction", "correction", *(kind.name for kind in EVENT_KINDS), "story", "update")
@@ -199,7 +201,8 @@ class Outbox:
             aggs = {"r": {"composite": composite, "aggs": {"since": {"min": {"field": "not_before"}}}}}
             page = self._es.search(index=self._index, size=0, query=due, aggs=aggs)["aggregations"]["r"]
             waiting += [
-                Waiting(**bucket["key"], since=moment_at(bucket["since"]["value"])) for bucket in page["buckets"]
+                Waiting(**bucket["key"], since=moment_at(bucket["since"]["value"]), count=bucket["doc_count"])
+                for bucket in page["buckets"]
             ]
             if "after_key" not in page:
                 return waiting

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, is_dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -35,26 +42,66 @@ class _UniqueKeyLoader(_SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path, model: type[Model], *, context: Mapping[str, Any] | None = None) -> Model:
-    """The file at `path` as a `model`, whose validators are handed `context`.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A configuration file as it was read once, so that what was checked is what is used."""
+
+    path: Path
+    """Where it was read; errors name it."""
+    text: str = field(repr=False)
+    changed_at: datetime
+    """When it was last changed, by the clock of the machine that holds it."""
+    hash: str = ""
+    """Of `text`; the same text has the same hash on every machine."""
+
+    def __post_init__(self) -> None:
+        if not self.hash:
+            digest = hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+            object.__setattr__(self, "hash", digest[:32])
+
+
+Source = Path | Written
+"""A configuration file: where it is, or what was read there."""
+
+
+def written(source: Source) -> Written:
+    """The file's text, read now if it was not read yet.
+
+    Raises:
+        ConfigError: it can't be read, is no file, is too large, or is not UTF-8; the message says what to do.
+    """
+    return source if isinstance(source, Written) else _read(source)
+
+
+def load(source: Source, model: type[Model], *, context: Mapping[str, Any] | None = None) -> Model:
+    """The file as a `model`, whose validators are handed `context`.
 
     Raises:
         ConfigError: the file is missing, is not YAML, or breaks the schema; the message names the line and every fault.
     """
-    root, data = document(path)
+    return load_with_root(source, model, context=context)[0]
+
+
+def load_with_root(
+    source: Source, model: type[Model], *, context: Mapping[str, Any] | None = None
+) -> tuple[Model, yaml.Node | None]:
+    """`load`, with the file's nodes, of which `line_of` knows the lines."""
+    file = written(source)
+    root, data = document(file)
     try:
-        return model.model_validate(data, context=context)
+        return model.model_validate(data, context=context), root
     except ValidationError as error:
-        raise fault(path, root, error) from error
+        raise fault(file.path, root, error, model=model) from error
 
 
-def load_section(path: Path, key: str, model: type[Model]) -> Model:
-    """The one field `key` of the file at `path` as a `model` that has it: the rest of a large file costs nothing.
+def load_section(source: Source, key: str, model: type[Model]) -> Model:
+    """The one field `key` of the file as a `model` that has it: the rest of a large file costs nothing.
 
     Raises:
         ConfigError: the file is missing or no YAML, or the section breaks the schema; the message names the line.
     """
-    text = _text(path)
+    file = written(source)
+    path, text = file.path, file.text
     section = re.search(rf"^{re.escape(key)}:(?=\s).*\n(?:(?:(?:[ \t#\]}}]|-\s).*)?\n)*", text + "\n", re.MULTILINE)
     lines_before = "\n" * text.count("\n", 0, section.start()) if section else ""
     try:
@@ -66,26 +113,49 @@ def load_section(path: Path, key: str, model: type[Model]) -> Model:
     try:
         return model.model_validate({key: data[key]})
     except ValidationError as error:
-        raise fault(path, root, error) from error
+        raise fault(path, root, error, model=model) from error
 
 
-def document(path: Path) -> tuple[yaml.Node | None, Any]:
-    """The YAML file at `path`: its nodes, which have line numbers, and its plain values.
+def document(source: Source) -> tuple[yaml.Node | None, Any]:
+    """The YAML file: its nodes, which have line numbers, and its plain values.
 
     Raises:
-            ConfigError: the file is missing, too large, or not YAML; the message names the line.
+        ConfigError: the file is missing, too large, or not YAML; the message names the line.
     """
-    return _parsed(path, _text(path))
+    file = written(source)
+    return _parsed(file.path, file.text)
 
 
-def _text(path: Path) -> str:
+def _read(path: Path) -> Written:
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ConfigError(path, None, f"has {size:,} bytes; at most {MAX_BYTES:,} are read")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, None, f"can't be read: {error}") from error
+        with open(path, "rb", opener=_without_waiting) as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise ConfigError(path, None, "is not a file")
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(path, None, f"can't be read: {error.strerror or error}") from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(path, None, f"has {max(about.st_size, len(content)):,} bytes; at most {MAX_BYTES:,} are read")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(path, line, "is not UTF-8: save it as UTF-8, which every editor offers") from error
+    return Written(path, text.replace("\r\n", "\n").replace("\r", "\n"), _moment(about.st_mtime))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens the file; a pipe that nobody writes to would be waited for without end."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _moment(seconds: float) -> datetime:
+    """A file's time. One that no date can hold is the nearest end of what dates can."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=UTC) if seconds > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
@@ -93,6 +163,8 @@ def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     try:
         loader = _UniqueKeyLoader(text)
         root = loader.get_single_node()
+        if root is not None and _ANCHOR.search(text):
+            _refuse_expansion(path, root)
         return root, loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
@@ -106,11 +178,60 @@ def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
             loader.dispose()
 
 
-def fault(path: Path, root: yaml.Node | None, error: ValidationError, part: tuple[int | str, ...] = ()) -> ConfigError:
-    """The error for the part of the file at the path `part`: every field that pydantic rejects, with its line."""
+_ANCHOR = re.compile(r"(?:^|[\s\[{,:-])&[^\s&]", re.MULTILINE)
+"""A value may be given a name here, under which it is repeated elsewhere."""
+MAX_VALUES = 1_000_000
+"""Of one file, once every repeated value is written out; the shipped ones have less than a tenth."""
+
+
+def _refuse_expansion(path: Path, root: yaml.Node) -> None:
+    """Raise a ConfigError if the values repeated by their names are too many when they are written out, or endless.
+
+    Ten lines can name a billion values. They would be read in no time, as they are shared, and checked for hours.
+    """
+    sizes: dict[int, int] = {}
+    entered: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        parts = _parts(node)
+        if id(node) in sizes:
+            stack.pop()
+        elif id(node) not in entered:
+            entered.add(id(node))
+            for part in parts:
+                if id(part) in entered and id(part) not in sizes:
+                    raise ConfigError(path, part.start_mark.line + 1, "contains itself, by an alias")
+            stack += [part for part in parts if id(part) not in sizes]
+        else:
+            stack.pop()
+            sizes[id(node)] = 1 + sum(sizes[id(part)] for part in parts)
+            if sizes[id(node)] > MAX_VALUES:
+                line = node.start_mark.line + 1
+                raise ConfigError(path, line, f"has more than {MAX_VALUES:,} values, with its aliases written out")
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def fault(
+    path: Path,
+    root: yaml.Node | None,
+    error: ValidationError,
+    part: tuple[int | str, ...] = (),
+    *,
+    model: Any = None,
+) -> ConfigError:
+    """The error for the part of the file at the path `part`: every field that pydantic rejects, with its line.
+
+    With the `model` of that part, a key that it doesn't know is told with the one that was meant.
+    """
     faults = [(line_of(root, (*part, *f["loc"])), f) for f in error.errors(include_url=False)]
     first = min(line for line, _ in faults)
-    listed = "; ".join(f"line {line}: {fault_text(f, part)}" for line, f in faults[:_FAULTS])
+    listed = "; ".join(f"line {line}: {fault_text(f, part, model=model)}" for line, f in faults[:_FAULTS])
     more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
     return ConfigError(path, first, listed + more)
 
@@ -123,14 +244,76 @@ _GIVEN_CHARS = 60
 """Characters of a value that an error shows."""
 
 
-def fault_text(details: ErrorDetails, part: tuple[int | str, ...] = ()) -> str:
-    """A fault in the words of pydantic: the field, what is wrong, and the given value, shortened."""
+def fault_text(details: ErrorDetails, part: tuple[int | str, ...] = (), *, model: Any = None) -> str:
+    """A fault in the words of pydantic: the field, what is wrong, the given value, shortened, and what was meant."""
     field, given = ".".join(map(str, (*part, *details["loc"]))), details["input"]
+    if details["type"] == "extra_forbidden":
+        return f"{field}: there is no such key{_meant_key(details['loc'], model)}"
     if details["type"] == "missing" or isinstance(given, dict | list | tuple | BaseModel):
         return f"{field}: {details['msg']}"
     text = repr(given if not isinstance(given, str) else given[: _GIVEN_CHARS + 1])
     text = text if len(text) <= _GIVEN_CHARS + 2 else f"{text[:_GIVEN_CHARS]}…"
-    return f"{field}: {details['msg']} (given: {text})"
+    return f"{field}: {details['msg']} (given: {text}){_meant_value(details)}"
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The known word nearest to `given`, as the end of a message: "; did you mean 'title'?". Empty: none is near."""
+    names = {name.casefold(): name for name in known}
+    near = get_close_matches(given.casefold(), names, 1, _NEAR)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
+
+
+_NEAR = 0.6
+"""Similarity from 0 to 1 (`difflib`) above which a word may have been meant."""
+
+
+def _meant_key(location: tuple[int | str, ...], model: Any) -> str:
+    known = [key for kind in _kinds_at(model, location[:-1]) for key in _keys(kind)]
+    return did_you_mean(str(location[-1]), known)
+
+
+def _meant_value(details: ErrorDetails) -> str:
+    """Of several values that are allowed, the nearest one."""
+    if details["type"] != "literal_error" or not isinstance(details["input"], str):
+        return ""
+    return did_you_mean(details["input"], re.findall(r"'([^']*)'", details["msg"]))
+
+
+def _kinds_at(kind: Any, location: tuple[int | str, ...]) -> list[Any]:
+    """The types that a value at `location` within a value of type `kind` may have. Words that are no key are skipped.
+
+    Pydantic puts the names of a union's members into a location, which are no part of the file.
+    """
+    if not location:
+        return _plain_kinds(kind)
+    step, rest = location[0], location[1:]
+    found: list[Any] = []
+    for plain in _plain_kinds(kind):
+        arguments = get_args(plain)
+        if isinstance(step, str) and step in (fields := _keys(plain)):
+            found += _kinds_at(fields[step], rest)
+        elif arguments and isinstance(step, int):
+            found += _kinds_at(arguments[0], rest)
+        elif arguments:
+            found += _kinds_at(arguments[-1], rest)
+    return found or ([] if isinstance(step, int) else _kinds_at(kind, rest))
+
+
+def _plain_kinds(kind: Any) -> list[Any]:
+    """The members of a union, without annotations."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _plain_kinds(get_args(kind)[0])
+    if origin in (Union, UnionType):
+        return [plain for member in get_args(kind) for plain in _plain_kinds(member)]
+    return [kind]
+
+
+def _keys(kind: Any) -> Mapping[str, Any]:
+    """The keys of a model or a dataclass, with their types."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {name: each.annotation for name, each in kind.model_fields.items()}
+    return get_type_hints(kind, include_extras=True) if isinstance(kind, type) and is_dataclass(kind) else {}
 
 
 def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:

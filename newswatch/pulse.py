@@ -15,6 +15,8 @@ class JobPulse:
     """Its name as in `@job`, such as "plan", "pull", "match" or "deliver"."""
     started_at: datetime | None = None
     """When the last run began."""
+    beat_at: datetime | None = None
+    """The last sign of life of a run: its start, its end, and every few seconds while it works."""
     ended_at: datetime | None = None
     """When a run last ended without an error."""
     failed_at: datetime | None = None
@@ -27,6 +29,8 @@ class JobPulse:
     """Errors since the last good run."""
     host: str = ""
     """The machine of the last run."""
+    runner: str = ""
+    """What started the last run: "airflow", or empty for a command."""
     last: Mapping[str, float] = field(default_factory=dict)
     """The counts of the last good run."""
     totals: Mapping[str, float] = field(default_factory=dict)
@@ -35,3 +39,15 @@ class JobPulse:
     """When something last happened that no count tells, such as `reached`; see `observe.record`."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a moment came about, under the moment's name."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the run that began last has neither ended nor failed."""
+        over = [moment for moment in (self.ended_at, self.failed_at) if moment]
+        return self.started_at is not None and all(moment < self.started_at for moment in over)
+
+    @property
+    def alive_at(self) -> datetime | None:
+        """The last sign of life of any run, also of a failed one."""
+        signs = (self.started_at, self.beat_at, self.ended_at, self.failed_at)
+        return max((moment for moment in signs if moment), default=None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from newswatch.pulse import JobPulse
+from observe.condition import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,12 @@ class Reach:
     """When any publisher last answered."""
     offline_since: datetime | None = None
     """Since when none could be reached because of our own network; None: the last poll reached some."""
+    unanswered_since: datetime | None = None
+    """Since when the feeds that were polled have not answered, for whatever reason; None: one has answered since."""
+    why: str = ""
+    """An example: which feed was not reached, and why."""
+    failing_since: datetime | None = None
+    """When the middle one of the failing feeds began to fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,18 @@ class Waiting:
     """Batches that are indexed and not matched."""
     batch_since: datetime | None = None
     """When the oldest of them was indexed."""
+    matched_at: datetime | None = None
+    """When a batch was last matched."""
     mails: int = 0
     """Deliveries that are due and not sent."""
     mail_since: datetime | None = None
-    """When the oldest of them came due."""
+    """When the oldest of them came due, without those that the recipient's server refuses for now."""
+    refused: int = 0
+    """Recipients whose server refuses mails for now."""
+    refused_since: datetime | None = None
+    """When the first of those refusals began."""
+    refused_why: str = ""
+    """The server's answer to the recipient who has been refused longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,8 @@ class MailState:
     down_since: datetime | None = None
     """Since when no mail can be sent; None: it can."""
     why: str = ""
+    states: Mapping[str, int] = field(default_factory=dict)
+    """State (`DeliveryState`) → number of deliveries in the outbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +90,20 @@ class FailingSearch:
 class Storage:
     """Elasticsearch itself."""
 
+    away: str = ""
+    """Why it does not answer; empty: it does. Then nothing else of the reading is known."""
     status: str = ""
-    """Its health: green, yellow or red."""
+    """The health of our indices: green, yellow or red."""
     disk_free: float | None = None
     """Smallest free share of a node's disk, from 0 to 1; None: unknown."""
+    disk: str = ""
+    """Elasticsearch's own judgement of its disks by its watermarks: green, yellow or red; empty: unknown."""
+    disk_why: str = ""
+    """The same in its words."""
     read_only: tuple[str, ...] = ()
     """Our indices that refuse writes (Elasticsearch sets that when a disk is full)."""
+    installed_at: datetime | None = None
+    """When the index of the pulse was created; None: there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +121,14 @@ class Pulse:
     failing_searches: tuple[FailingSearch, ...] = ()
     problems: int = 0
     """Problems in quarantine."""
+    problem_kinds: Mapping[str, int] = field(default_factory=dict)
+    """Kind of problem → number."""
     storage: Storage = field(default_factory=Storage)
     watched_at: datetime | None = None
     """When the watchman last looked; None: there never was one."""
+    watched: tuple[Condition, ...] = ()
+    """What the watchman has found by itself at its last look; empty if that is long ago."""
+    watch_began_at: datetime | None = None
+    """When the watchman was started."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Part of the reading that could not be read → why. Its fields have their defaults."""

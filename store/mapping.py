@@ -318,18 +318,34 @@ NOTICE: Json = {
 PULSE: Json = {
     "job": KEYWORD,
     "started_at": DATE,
+    "beat_at": DATE,
     "ended_at": DATE,
     "failed_at": DATE,
     "failing_since": DATE,
     "why": {"type": "text", "index": False},
-    "failures": {"type": "integer"},
+    "failures": INTEGER,
     "host": KEYWORD,
+    "runner": KEYWORD,
     "last": UNINDEXED,
     "totals": UNINDEXED,
     "moments": UNINDEXED,
     "reasons": UNINDEXED,
 }
 """How a job has fared: one document per job."""
+
+CONFIGURATION: Json = {
+    "name": KEYWORD,
+    "hash": KEYWORD,
+    "changed_at": DATE,
+    "since": DATE,
+    "host": KEYWORD,
+    "path": KEYWORD,
+    "superseded": KEYWORD,
+    "wrong": UNINDEXED,
+    "text": {"type": "text", "index": False},
+}
+"""One document per configuration file, which says which version is in force and what is wrong with the file on which
+machine; and one per version, which has its text."""
 
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
@@ -435,6 +451,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.labels: LABEL,
         names.notices: NOTICE,
         names.pulse: PULSE,
+        names.configuration: CONFIGURATION,
     }
 
 

@@ -37,7 +37,7 @@ def test_what_is_right_is_read(tmp_path: Path) -> None:
     [
         ("things:\n  - name: a\n    size: big\n", 3, "valid integer"),
         ("things:\n  - name: a\n  - size: 2\n", 3, "Field required"),
-        ("things:\n  - name: a\n    colour: red\n", 3, "Extra inputs"),
+        ("things:\n  - name: a\n    colour: red\n", 3, "no such key"),
         ("things:\n  - name: a\n    name: b\n", 3, "given twice"),
         ("things:\n  - name: [a\n", 3, "expected"),
         ("", 1, "valid dictionary"),

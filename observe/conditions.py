@@ -1,0 +1,398 @@
+"""Decides from a reading of the pulse what is wrong: a table of rules. Pure.
+
+The thresholds are such that the operator is told within three minutes of a fault: the watchman looks every 15 s and
+tells what it has seen three times, which takes up to 45 s. So a fault must show in the reading within 135 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from newswatch import durations
+from newswatch.feed import FeedHealth
+from newswatch.pulse import JobPulse
+from newswatch.settings import Settings
+from newswatch.texts import cut_short
+from observe.condition import Condition, Severity, worst_first
+from observe.pulse import FileState, Pulse
+from observe.record import LATE
+
+OFFLINE_AFTER: Final = timedelta(seconds=30)
+"""After the first poll that found our network down. The next poll comes within a minute, so that an interruption of
+less than that is over before the watchman has seen it three times."""
+UNANSWERED_AFTER: Final = timedelta(seconds=60)
+"""After the start of the first poll in which nobody answered. It is more than one slow host takes to time out
+(`fetch_total_timeout_s`), after which other hosts are asked."""
+POLL_QUIET: Final = timedelta(seconds=120)
+"""Airflow plans a poll every minute. A run that comes late under load comes within two."""
+MATCH_QUIET: Final = timedelta(seconds=120)
+"""Airflow starts the matching seconds after articles have come; under load within two minutes."""
+BY_HAND_QUIET: Final = timedelta(hours=2)
+"""The same for jobs that commands run: a crontab runs them once an hour at least."""
+BEAT_LOST: Final = timedelta(seconds=60)
+"""A working run gives a sign of life every 15 s (`observe.record.BEAT_S`). Four missed ones are no coincidence."""
+BATCH_BEHIND: Final = timedelta(minutes=30)
+"""20,000 articles are matched in minutes. What waits longer shows that the matching can't keep up."""
+MAILS_LATE: Final = timedelta(minutes=12)
+"""Due mails are sent at once, and by a run every ten minutes if nothing woke it."""
+REFUSED_LATE: Final = timedelta(hours=1)
+"""A server that greylists unknown senders accepts them within the hour."""
+FAILED_TRIES: Final = 2
+"""Errors in a row of a job that runs all the time. A single one is repaired by Airflow's next try after 10 s."""
+FAILED_RUNS: Final = 3
+"""Errors in a row of any other job: Airflow has tried three times and does so no more before the next run."""
+FAILING_SHARE: Final = 0.5
+"""Share of the enabled feeds that fail. Of a long list some always do, and the daily mail on feeds says which."""
+SEARCH_FAILED_AFTER: Final = timedelta(seconds=45)
+"""After the first failure of a saved search. A time-out under load is over with the next batch, a minute later."""
+NEVER_POLLED: Final = timedelta(minutes=15)
+"""After the installation. `newswatch up` polls in its first minute; by hand it takes longer."""
+WATCHMAN_LOST: Final = timedelta(minutes=3)
+"""The watchman looks every 15 s, and a look takes half a minute at most."""
+WATCHMAN_RETIRED: Final = timedelta(days=7)
+"""An installation whose watchman has been gone for so long works without one on purpose."""
+REASON_CHARS: Final = 400
+"""Maximum number of characters of a reason in a sentence."""
+
+Rule = Callable[[Pulse, Settings], Iterator[Condition]]
+
+
+def conditions(pulse: Pulse, settings: Settings) -> tuple[Condition, ...]:
+    """What is wrong at `pulse.at`, the worst first; empty if all is well.
+
+    If Elasticsearch does not answer, that is the only condition, because nothing else is known.
+    """
+    if pulse.storage.away:
+        return (_away(pulse),)
+    found = [condition for rule in RULES for condition in rule(pulse, settings)]
+    known: dict[str, Condition] = {}
+    for condition in found:
+        known.setdefault(condition.id, condition)
+    return worst_first(tuple(known.values()))
+
+
+# ── Elasticsearch ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _away(pulse: Pulse) -> Condition:
+    return Condition(
+        "elasticsearch",
+        Severity.CRITICAL,
+        f"The database does not answer, so no news can be stored, found or mailed: {_reason(pulse.storage.away)}",
+        "Start Elasticsearch again (`newswatch up`, or your cluster); its log says why it stopped.",
+    )
+
+
+def _storage(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
+    if pulse.storage.status == "red":
+        yield Condition(
+            "elasticsearch",
+            Severity.CRITICAL,
+            "A part of the database can't be used (its state is red), so articles are missing from searches and mails.",
+            "Start the nodes of Elasticsearch that are missing, or restore the lost indices from a snapshot.",
+        )
+    for part, why in pulse.unread.items():
+        yield Condition(
+            "elasticsearch",
+            Severity.WARNING,
+            f"Whether all is well can't be told in full: the database does not show the {part}: {_reason(why)}",
+            "Look at the indices in Elasticsearch; `newswatch check --json` shows what can't be read.",
+        )
+
+
+def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    storage = pulse.storage
+    free = "" if storage.disk_free is None else f", {storage.disk_free:.0%} of it is free"
+    if storage.read_only:
+        count = len(storage.read_only)
+        yield Condition(
+            "disk",
+            Severity.CRITICAL,
+            f"The database refuses to store anything in {count} of its indices ({storage.read_only[0]}"
+            f"{', …' * (count > 1)}): as a rule because its disk is full{free}.",
+            "Free disk space; Elasticsearch then accepts writes by itself. Lift a block that somebody has set.",
+        )
+    elif storage.disk in ("yellow", "red"):
+        severity = Severity.CRITICAL if storage.disk == "red" else Severity.WARNING
+        yield Condition(
+            "disk",
+            severity,
+            f"The disk of the database is nearly full{free}. {_reason(storage.disk_why)}".rstrip(),
+            "Free disk space, or give Elasticsearch a larger disk, before it refuses to store new articles.",
+        )
+
+
+# ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _network(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    reach = pulse.reach
+    offline = _older(reach.offline_since, pulse.at, OFFLINE_AFTER)
+    unanswered = _older(reach.unanswered_since, pulse.at, UNANSWERED_AFTER)
+    begun = [moment for moment in (reach.offline_since, reach.unanswered_since) if moment]
+    if not reach.enabled or not (offline or unanswered):
+        return
+    feeds = "The only feed can't" if reach.enabled == 1 else f"None of {reach.enabled} feeds can"
+    yield Condition(
+        "network",
+        Severity.CRITICAL,
+        f"{feeds} be reached, so no news comes in{f': {_reason(reach.why)}' if reach.why else '.'}",
+        "Check this machine's connection to the internet, its DNS, proxy and firewall. What is missed is read later, "
+        "as far as the feeds still contain it.",
+        min(begun),
+    )
+
+
+def _feeds(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    reach = pulse.reach
+    failing = reach.states.get(FeedHealth.FAILING, 0) + reach.states.get(FeedHealth.GONE, 0)
+    if reach.enabled and failing >= FAILING_SHARE * reach.enabled:
+        yield Condition(
+            "feeds-failing",
+            Severity.WARNING,
+            f"{failing} of {reach.enabled} feeds can't be read, so their news is missing.",
+            "`newswatch feeds list --health failing` says why each fails.",
+            reach.failing_since,
+        )
+
+
+# ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _polling(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    plan, pull = _job(pulse, "plan"), _job(pulse, "pull")
+    what = "No feed is polled, so no news comes in"
+    yield from _broken(pulse, plan, "polling", what, FAILED_TRIES)
+    yield from _hung(pulse, plan, "polling", what)
+    if plan.alive_at is None:
+        yield from _never(pulse)
+        return
+    signs = (plan.alive_at, pull.alive_at, pulse.watch_began_at)
+    last = max(moment for moment in signs if moment)
+    if pulse.at - last > _quiet(plan, POLL_QUIET):
+        yield Condition("polling", Severity.CRITICAL, f"{what}: nothing has asked for it.", _START, plan.alive_at)
+    yield from _broken(pulse, pull, "polling", "Feeds are polled, but their news can't be stored", FAILED_RUNS)
+    yield from _hung(pulse, pull, "polling", "A poll of feeds has stopped, and its feeds wait", Severity.WARNING)
+
+
+_START = (
+    "Start the scheduler: `newswatch up`, or the DAG in Airflow if it is paused; without Airflow run `newswatch poll` "
+    "and `newswatch match` from a crontab."
+)
+
+
+def _never(pulse: Pulse) -> Iterator[Condition]:
+    installed = pulse.storage.installed_at
+    if installed and pulse.at - installed > NEVER_POLLED:
+        yield Condition("polling", Severity.WARNING, "No feed has ever been polled.", _START, installed)
+
+
+def _matching(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    match, waiting = _job(pulse, "match"), pulse.waiting
+    what = "New articles are not matched with the saved searches, so no mail is sent about them"
+    yield from _broken(pulse, match, "matching", what, FAILED_TRIES)
+    yield from _hung(pulse, match, "matching", what)
+    if waiting.batch_since is None:
+        return
+    signs = (waiting.batch_since, match.alive_at, pulse.watch_began_at)
+    last = max(moment for moment in signs if moment)
+    by = match if match.alive_at else _job(pulse, "plan")
+    if pulse.at - last > _quiet(by, MATCH_QUIET):
+        yield Condition(
+            "matching", Severity.CRITICAL, f"{what}: nothing has asked for it.", _START, waiting.batch_since
+        )
+    elif match.alive_at and match.under_way and pulse.at - waiting.batch_since > BATCH_BEHIND:
+        behind = durations.long((pulse.at - waiting.batch_since).total_seconds())
+        yield Condition(
+            "matching",
+            Severity.WARNING,
+            f"Mails come late: articles have waited {behind} to be matched with the saved searches.",
+            "Give the machine more processors, or have fewer and simpler saved searches.",
+            waiting.batch_since,
+        )
+
+
+def _other_jobs(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    for name, job in sorted(pulse.jobs.items()):
+        if name in _WITH_RULES or job.failures < FAILED_RUNS or _is_of_file(pulse, job):
+            continue
+        yield Condition(
+            f"job:{name}",
+            Severity.WARNING,
+            f"{_PURPOSES.get(name, f'The job {name} has failed')}: {_reason(job.why)}",
+            "It is tried again by itself; if it keeps failing, its log in Airflow says more.",
+            job.failing_since,
+        )
+
+
+def _late(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """Runs that Airflow has begun, or queued, and that do not end. One that hangs has a condition of its own."""
+    for name, job in sorted(pulse.jobs.items()):
+        if LATE in job.moments and not (job.under_way and _older(job.alive_at, pulse.at, BEAT_LOST)):
+            yield Condition(
+                f"job:{name}",
+                Severity.WARNING,
+                f"Airflow is behind with its work: {_reason(job.reasons.get(LATE, ''))}",
+                "Look at the run in Airflow: a queued one waits for a free place (`core.parallelism`) or a worker.",
+                job.moments[LATE],
+            )
+
+
+_WITH_RULES: Final = frozenset({"plan", "pull", "match", "deliver"})
+_PURPOSES: Final = {
+    "recheck": "Articles that were mailed are not read again, so corrections are missed",
+    "health": "The daily mail on broken feeds could not be made or sent",
+    "upkeep": "Old articles could not be removed",
+    "retag": "The archive could not be tagged anew",
+    "announce": "Mails that have come due, and batches that were left over, wait for the next hour",
+    "clean": "Old rows of Airflow's database or old logs could not be removed",
+}
+
+
+def _broken(pulse: Pulse, job: JobPulse, id_: str, what: str, tries: int) -> Iterator[Condition]:
+    """The condition of a job whose last runs ended in errors. A wrong file is a condition of its own."""
+    if job.failures >= tries and not _is_of_file(pulse, job):
+        steps = "It is tried again by itself. Do what the reason says; the job's log has more."
+        yield Condition(id_, Severity.CRITICAL, f"{what}: {_reason(job.why)}", steps, job.failing_since)
+
+
+def _hung(
+    pulse: Pulse, job: JobPulse, id_: str, what: str, severity: Severity = Severity.CRITICAL
+) -> Iterator[Condition]:
+    """The condition of a job that began and gives no sign of life: it was stopped, or its machine is gone."""
+    if job.under_way and _older(job.alive_at, pulse.at, BEAT_LOST):
+        on = f" on {job.host}" if job.host else ""
+        step = f"End the job `{job.job}`{on} (in Airflow: clear its task); it is then run again, and nothing is lost."
+        yield Condition(id_, severity, f"{what}: the job that does it gives no sign of life{on}.", step, job.alive_at)
+
+
+def _is_of_file(pulse: Pulse, job: JobPulse) -> bool:
+    return any(_is_at_fault(file, job) for file in pulse.files)
+
+
+def _quiet(job: JobPulse, in_airflow: timedelta) -> timedelta:
+    return in_airflow if job.runner == "airflow" else BY_HAND_QUIET
+
+
+# ── mails ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _mail_server(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    if pulse.mail.down_since:
+        yield Condition(
+            "mail-server",
+            Severity.CRITICAL,
+            f"No mail can be sent: {_reason(pulse.mail.why)}",
+            "Check the mail server and the settings NEWSWATCH_SMTP_…; the mails are kept until it accepts them.",
+            pulse.mail.down_since,
+        )
+
+
+def _mails(pulse: Pulse, settings: Settings) -> Iterator[Condition]:
+    deliver, waiting = _job(pulse, "deliver"), pulse.waiting
+    what = "Mails that are due are not sent"
+    yield from _broken(pulse, deliver, "mails-waiting", what, FAILED_TRIES)
+    yield from _hung(pulse, deliver, "mails-waiting", what)
+    late = MAILS_LATE if deliver.runner == "airflow" else BY_HAND_QUIET
+    late += timedelta(seconds=settings.mail_run_s)
+    served = max((m for m in (waiting.mail_since, pulse.mail.accepted_at, pulse.watch_began_at) if m), default=None)
+    if waiting.mail_since and not pulse.mail.down_since and _older(served, pulse.at, late):
+        yield Condition(
+            "mails-waiting",
+            Severity.CRITICAL,
+            f"{waiting.mails} notices are due and not sent.",
+            "Look at the DAG `deliver_mails` in Airflow, or run `newswatch deliver`.",
+            waiting.mail_since,
+        )
+    if waiting.refused and not pulse.mail.down_since and _older(waiting.refused_since, pulse.at, REFUSED_LATE):
+        who = "A recipient gets" if waiting.refused == 1 else f"{waiting.refused} recipients get"
+        yield Condition(
+            "mails-waiting",
+            Severity.WARNING,
+            f"{who} no mail, as the mail server refuses it for now: {_reason(waiting.refused_why)}",
+            "Correct the recipient's address, or ask the mail server's operator. It is tried again by itself.",
+            waiting.refused_since,
+        )
+
+
+# ── configuration, saved searches ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _configuration(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    for file in pulse.files:
+        if file.wrong_since is not None:
+            yield Condition(
+                f"configuration:{file.name}",
+                Severity.CRITICAL if any(_is_at_fault(file, job) for job in pulse.jobs.values()) else Severity.WARNING,
+                f"{file.name} is wrong, so its changes are not in force: {_reason(file.why)}",
+                f"Correct {file.name}; it is read again by itself.",
+                file.wrong_since,
+            )
+
+
+def _is_at_fault(file: FileState, job: JobPulse) -> bool:
+    """Whether the job has failed because of the file: it names it (`newswatch.errors.ConfigError`)."""
+    return bool(file.wrong_since and job.failures and f"{file.name}:" in job.why)
+
+
+def _searches(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    for search in pulse.failing_searches:
+        if _older(search.since, pulse.at, SEARCH_FAILED_AFTER):
+            yield Condition(
+                f"search:{search.id}",
+                Severity.WARNING,
+                f'The saved search "{search.name}" can\'t be run, so nothing is mailed for it: {_reason(search.why)}',
+                "Correct its query on the News page; it is then run on what came in during the last day.",
+                search.since,
+            )
+
+
+def _watchman(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    if pulse.watched_at and WATCHMAN_LOST <= pulse.at - pulse.watched_at < WATCHMAN_RETIRED:
+        yield Condition(
+            "watchman",
+            Severity.WARNING,
+            "Nobody is told when something breaks: the watchman gives no sign of life.",
+            "Start it again: `newswatch up`, or `newswatch watch` where it runs by itself.",
+            pulse.watched_at,
+        )
+
+
+def _watched(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """What the jobs can't see: Airflow, certificates, and what has changed since their last run."""
+    yield from pulse.watched
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    _storage,
+    _disk,
+    _network,
+    _configuration,
+    _polling,
+    _matching,
+    _mail_server,
+    _mails,
+    _searches,
+    _feeds,
+    _other_jobs,
+    _late,
+    _watchman,
+    _watched,
+)
+"""Each yields the conditions of its subject. Of several with one id the first counts."""
+
+
+def _job(pulse: Pulse, name: str) -> JobPulse:
+    return pulse.jobs.get(name) or JobPulse(name)
+
+
+def _older(moment: datetime | None, now: datetime, than: timedelta) -> bool:
+    return moment is not None and now - moment >= than
+
+
+def _reason(why: str) -> str:
+    """A reason as the end of a sentence, on one line."""
+    text = cut_short(" ".join(why.split()), REASON_CHARS)
+    return text if text.endswith((".", "…", "!", "?")) else f"{text}." if text else "the reason is unknown."
