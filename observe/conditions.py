@@ -12,12 +12,11 @@ from typing import Final
 
 from newswatch import durations
 from newswatch.feed import FeedHealth
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
 from observe.pulse import FileState, Pulse
-from observe.record import LATE
 
 OFFLINE_AFTER: Final = timedelta(seconds=30)
 """After the first poll that found our network down. The next poll comes within a minute, so that an interruption of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from newswatch.pulse import JobPulse
-from observe.record import LATE, lasts, marked
+from newswatch.pulse import LATE, JobPulse
+from observe.record import lasts, marked
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from typing import Any, Final, Protocol, cast
 from newswatch.clock import Clock
 from newswatch.errors import NewswatchError
 from newswatch.problems import reason_of
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.texts import cut_short
 from store.client import Client
 from store.faults import REFUSALS, store_error
@@ -41,8 +41,6 @@ PATIENCE_S: Final = 5.0
 SILENT_AFTER_S: Final = 30.0
 """Seconds after which a poll in which nobody has answered yet is recorded as such, before its requests time out."""
 AIRFLOW: Final = "airflow"
-LATE: Final = "late"
-"""The moment since when a run of the job is late; Airflow notes it (`observe.lost_runs`), and a good run ends it."""
 _MOST_CHARS: Final = 1_000
 """Maximum length of a reason."""
 _NO_COUNTS: Final = frozenset({"batch"})
