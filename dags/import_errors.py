@@ -18,13 +18,13 @@ MOST = 3
 log = logging.getLogger(__name__)
 
 
-@hookimpl  # type: ignore[untyped-decorator]  # Airflow is not followed by mypy
+@hookimpl
 def on_new_dag_import_error(filename: str, stacktrace: str) -> None:
     """Record that a file can't be imported."""
     Thread(target=record, args=(filename, stacktrace), daemon=True).start()
 
 
-@hookimpl  # type: ignore[untyped-decorator]
+@hookimpl
 def on_existing_dag_import_error(filename: str, stacktrace: str) -> None:
     """The same at each later attempt, in case that the pulse could not be written before."""
     Thread(target=record, args=(filename, stacktrace), daemon=True).start()

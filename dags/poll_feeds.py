@@ -32,7 +32,7 @@ from dags.places import places_for_pulls
 )
 def poll_feeds() -> None:
     """Feeds → articles in the index."""
-    limited = {"max_active_tis_per_dag": places_for_pulls()}
+    limited: dict[str, Any] = {"max_active_tis_per_dag": places_for_pulls()}
 
     @task(execution_timeout=timedelta(minutes=5))
     def plan() -> list[int]:
