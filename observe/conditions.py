@@ -12,7 +12,7 @@ from typing import Final
 
 from newswatch import durations
 from newswatch.feed import FeedHealth
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
@@ -232,12 +232,27 @@ def _other_jobs(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         )
 
 
+def _late(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """Runs that Airflow has begun, or queued, and that do not end. One that hangs has a condition of its own."""
+    for name, job in sorted(pulse.jobs.items()):
+        if LATE in job.moments and not (job.under_way and _older(job.alive_at, pulse.at, BEAT_LOST)):
+            yield Condition(
+                f"job:{name}",
+                Severity.WARNING,
+                f"Airflow is behind with its work: {_reason(job.reasons.get(LATE, ''))}",
+                "Look at the run in Airflow: a queued one waits for a free place (`core.parallelism`) or a worker.",
+                job.moments[LATE],
+            )
+
+
 _WITH_RULES: Final = frozenset({"plan", "pull", "match", "deliver"})
 _PURPOSES: Final = {
     "recheck": "Articles that were mailed are not read again, so corrections are missed",
     "health": "The daily mail on broken feeds could not be made or sent",
     "upkeep": "Old articles could not be removed",
     "retag": "The archive could not be tagged anew",
+    "announce": "Mails that have come due, and batches that were left over, wait for the next hour",
+    "clean": "Old rows of Airflow's database or old logs could not be removed",
 }
 
 
@@ -369,6 +384,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _searches,
     _feeds,
     _other_jobs,
+    _late,
     _watchman,
     _watched,
 )

@@ -25,7 +25,7 @@ from typing import Any, Final, Protocol, cast
 from newswatch.clock import Clock
 from newswatch.errors import NewswatchError
 from newswatch.problems import reason_of
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.texts import cut_short
 from store.client import Client
 from store.faults import REFUSALS, store_error
@@ -161,7 +161,7 @@ def ended(was: JobPulse, now: datetime, last: Mapping[str, float], seconds: floa
     good = replace(
         was, beat_at=now, ended_at=now, failing_since=None, why="", failures=0, last=dict(last), totals=totals
     )
-    return marked(good, now, marks)
+    return marked(good, now, (over(LATE), *marks))
 
 
 def failed(was: JobPulse, now: datetime, why: str, seconds: float) -> JobPulse:
