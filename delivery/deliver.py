@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -100,11 +100,6 @@ class DeliverReport:
             self.set_aside + other.set_aside,
             self.latency + other.latency,
         )
-
-    def counts(self) -> dict[str, float]:
-        """All numbers that may be added up over runs, those of `latency` by its bounds."""
-        plain = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), int)}
-        return {**plain, **self.latency.totals("latency")}
 
 
 def deliver(

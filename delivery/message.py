@@ -143,6 +143,8 @@ class Row:
     """Shown as text, not as a link."""
     link: str | None = None
     """The News page with more on it."""
+    todo: str = ""
+    """What to do about it, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 As a separate process (`python -m embedded.airflow LOG_DIR`) it does what `airflow standalone` does: migrates the
 database and runs api-server, scheduler, dag-processor and triggerer. In contrast to that, it opens no log servers
-(which listen on every interface), keeps one log file per component, ends when one of them dies, and ends all of them
-when it ends. `embedded.airflow_api` is a client for its REST API.
+(which listen on every interface), keeps one log file per component, starts a component that dies again, and ends all
+of them when it ends. `embedded.airflow_api` is a client for its REST API.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from embedded.airflow_api import AirflowApi
 from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, make_room, require_free, tail
+from embedded.supervise import TROUBLES, Supervisor
 from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
@@ -237,19 +238,40 @@ def main() -> None:
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         _migrate(over)
-        for name, options in COMPONENTS.items():
+        for name in COMPONENTS:
             if over.is_set():
                 return
-            running[name] = _airflow(name, *options, log_file=log_dir / f"airflow-{name}.log")
+            running[name] = _component(name, log_dir)
             if name == "api-server":
                 _await_api_server(running[name], over)
-        while not over.wait(0.5):
-            ended = next((name for name, process in running.items() if process.poll() is not None), None)
-            if ended:
-                log, status = log_dir / f"airflow-{ended}.log", running[ended].poll()
-                sys.exit(f"Airflow's {ended} has ended (status {status}); {log} ends with:\n{tail(log)}")
+        _supervise(running, log_dir, over)
     finally:
         _end(running)
+
+
+def _component(name: str, log_dir: Path) -> subprocess.Popen[bytes]:
+    return _airflow(name, *COMPONENTS[name], log_file=_log(name, log_dir))
+
+
+def _log(name: str, log_dir: Path) -> Path:
+    return log_dir / f"airflow-{name}.log"
+
+
+def _supervise(running: dict[str, subprocess.Popen[bytes]], log_dir: Path, over: threading.Event) -> None:
+    """Start components that die again, until `over` is set. Exits if one dies too often."""
+    supervisor = Supervisor(Path(os.environ["AIRFLOW_HOME"]) / TROUBLES)
+    while not over.wait(0.5):
+        for name, process in running.items():
+            if process.poll() is None or supervisor.is_waiting(name):
+                continue
+            end_group(process.pid)
+            log, why = _log(name, log_dir), f"status {process.poll()}"
+            if not supervisor.ended(name, f"Airflow's {name}", why, log):
+                sys.exit(f"Airflow's {name} has ended too often ({why}); {log} ends with:\n{tail(log)}")
+        for name in supervisor.due():
+            running[name] = _component(name, log_dir)
+            supervisor.started(name)
+        supervisor.forgive()
 
 
 def _migrate(over: threading.Event) -> None:

@@ -16,9 +16,9 @@ from alerts.events import events
 from alerts.match import match_batch
 from alerts.resting import Rests, recovered, rests
 from alerts.saved import SavedSearches
-from delivery.channels.registry import parse_address
 from delivery.corrections import enqueue_corrections
 from delivery.outbox import Outbox
+from jobs.configuration import seed_searches
 from jobs.context import Context, job
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
@@ -59,7 +59,7 @@ def match(context: Context) -> MatchedReport:
 def _match(context: Context, walls: Bulkhead) -> MatchedReport:
     now, seeding = context.clock(), context.bulkhead("seed")
     searches = SavedSearches(context.es, context.names)
-    searches.seed_from_file(context.settings.config_dir / "alerts.yaml", parse_address, seeding, now=now)
+    seed_searches(context, seeding)
     context.replace_problems(seeding)
     enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
     known = rests(context.es, context.names, enabled, now)

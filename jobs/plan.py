@@ -1,7 +1,7 @@
 """`plan`: decides which feeds are due and which batch polls them.
 
-A feed that can't be requested goes into quarantine, and the others are planned. If `feeds.yaml` is wrong, no new feeds
-come in, but the known ones are polled.
+A feed that can't be requested goes into quarantine, and the others are planned. If `feeds.yaml` is wrong, the version
+in force is used; without one, no new feeds come in, but the known ones are polled.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from datetime import datetime
 from functools import partial
 from math import ceil
 
-from ingest.feeds import load_feeds
 from ingest.schedule import misaddressed, resting_hosts
 from ingest.urls import host_of, is_address, site_of
+from jobs.configuration import feeds_in_force, look_at_all
 from jobs.context import Context, job
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedState
 from newswatch.problems import Bulkhead, Problem
 from store.batches import BatchStore
+from store.configuration import FEEDS
 from store.documents import Stored
 from store.feeds import FeedRecord, FeedStore, Longest, SyncReport
 
@@ -45,7 +46,7 @@ class Plan:
     """Batches that were given up because their worker was presumed dead."""
     sync: SyncReport
     config_error: str | None = None
-    """Why `feeds.yaml` was not read, if it is wrong; the feeds known from before are polled."""
+    """What is wrong with `feeds.yaml` on this machine; the feeds of the version in force are polled."""
 
 
 @job("plan")
@@ -53,11 +54,13 @@ def plan(context: Context) -> Plan:
     """Read the configured feeds, give up dead batches, and lease the due feeds to new batches.
 
     Raises:
-        ConfigError: `feeds.yaml` is wrong, and no feed is known from before; nothing was changed.
+        ConfigError: `feeds.yaml` is wrong, no version of it is kept, and no feed is known from before; nothing was
+        changed.
         StoreError: Elasticsearch is unavailable; feeds that were already leased come due again when their lease ends.
     """
     settings, now, walls = context.settings, context.clock(), context.bulkhead("plan")
     feeds, batches = FeedStore(context.es, context.names), BatchStore(context.es, context.names)
+    look_at_all(context)
     sync, config_error = _synced(context, feeds)
     reaped = batches.reap(now=now)
     due = _due(feeds, now, settings.feeds_per_poll, Longest.of(settings), walls)
@@ -73,23 +76,26 @@ def plan(context: Context) -> Plan:
 
 
 def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]:
-    """What reading `feeds.yaml` has changed; if the file is wrong, no change, and the reason.
+    """What the version of `feeds.yaml` in force has changed, and what is wrong with this machine's file.
 
-    The file is used whole or not at all, because half a list would disable the feeds of the other half. A mistake in it
-    must not keep the known feeds from being polled, though.
+    A version is used whole or not at all, because half a list would disable the feeds of the other half. A mistake in
+    it must not keep the known feeds from being polled, though.
     """
-    path, listing = context.settings.config_dir / "feeds.yaml", context.bulkhead("list feeds")
-    report, wrong = SyncReport((), (), (), ()), None
+    listing, report = context.bulkhead("list feeds"), SyncReport((), (), (), ())
     try:
-        report = feeds.sync(load_feeds(path))
+        listed = feeds_in_force(context)
+        wrong = listed.wrong
+        if listed.is_in_force:
+            report = feeds.sync(listed.value)
     except ConfigError as error:
         if not feeds.all():
             raise
-        log.error("%s; the feeds known from before are polled", error)
         wrong = str(error)
-        listing.note(Problem("feed", path.name, wrong, listing.stage))
+    if wrong:
+        log.error("%s; the feeds known from before are polled", wrong)
+        listing.note(Problem("feed", FEEDS, wrong, listing.stage))
     context.replace_problems(listing)
-    return report, wrong
+    return report, wrong or None
 
 
 def _due(feeds: FeedStore, now: datetime, limit: int, longest: Longest, walls: Bulkhead) -> list[Stored[FeedRecord]]:

@@ -38,6 +38,7 @@ from jobs.pull_select import Selection
 from jobs.pull_silence import Silence
 from jobs.pull_write import Writer
 from newswatch.batch import BatchState
+from observe.record import noted
 from store.batches import BatchStore
 from store.documents import Stored
 from store.feeds import FeedRecord
@@ -80,10 +81,11 @@ class _Puller:
 
     async def run(self) -> PullReport:
         records = self._attempt.feeds.leased(self._attempt.batch)
-        if self._attempt.lease.may_begin():
+        if records and self._attempt.lease.may_begin():
+            noted("asked")
             await asyncio.to_thread(self._selection.load_pages_due, records)
             await self._run(records)
-        report = self._writer.report
+        report = self._writer.report.plus(reached=self._silence.witnesses)
         return report.plus(unfinished=len(records) - report.feeds, **self._page_counts)
 
     async def _run(self, records: Sequence[Stored[FeedRecord]]) -> None:

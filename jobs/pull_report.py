@@ -14,8 +14,12 @@ class PullReport:
     unchanged: int = 0
     """The feed answered 304, or with the same body."""
     failed: int = 0
+    silent: int = 0
+    """Failures in which nothing at all came back from the feed's host."""
     offline: int = 0
     """Failures that our own network caused; they count against no feed."""
+    reached: int = 0
+    """Feeds whose host answered anything, and other hosts that did when asked: our network works."""
     not_a_feed: int = 0
     entries: int = 0
     """Entries in the parsed bodies, seen before or not."""

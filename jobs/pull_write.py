@@ -12,7 +12,7 @@ from functools import partial
 
 from ingest.fetched import FetchFailed, NotModified
 from ingest.parsed import NotAFeed
-from ingest.schedule import after_poll, is_silent
+from ingest.schedule import after_poll, answered, is_silent
 from jobs.answers import LINGER_S
 from jobs.polled import Candidate, Part, Polled, remembered
 from jobs.pull_attempt import Attempt
@@ -200,6 +200,8 @@ def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, f
     return {
         "unchanged": sum(isinstance(polled.outcome, NotModified) for polled in done),
         "failed": sum(isinstance(polled.outcome, FetchFailed) for polled in done),
+        "silent": sum(is_silent(polled.outcome) for polled in done),
+        "reached": sum(answered(polled.outcome) for polled in done),
         "offline": sum(our_outage and is_silent(polled.outcome) for polled in done),
         "not_a_feed": sum(isinstance(polled.parsed, NotAFeed) for polled in done),
         "entries": sum(len(polled.entries) for polled in done),
