@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -78,7 +78,7 @@ class DeliverReport:
     """The limit that left them out."""
     set_aside: int = 0
     """Recipients, mails and documents that went into quarantine (`newswatch problems` says why)."""
-    latency: Latencies = Latencies()
+    latency: Latencies = field(default_factory=Latencies)
     """Seconds from reading a story to its instant mail's acceptance, once per recipient."""
 
     @property
