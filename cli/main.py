@@ -13,6 +13,7 @@ from rich.markup import escape
 from cli import (
     alerts,
     check,
+    clean,
     demo,
     feeds,
     index,
@@ -44,6 +45,7 @@ for module in (
     stack,
     check,
     watch,
+    clean,
     search,
     feeds,
     problems,
@@ -77,9 +79,9 @@ def run() -> None:
     """Run the command line.
 
     Exit codes: 0 done; 1 failed; 2 wrong usage, a query that can't be parsed, or not a feed; 3 a configuration file is
-    wrong; 4 Elasticsearch is unreachable; 5 the embedded stack can't start; 6 nothing could be done, because no feed can
-    be reached or the mail server takes no mail; 130 interrupted. `newswatch check` has a monitoring plugin's: 0 ok, 1
-    warning, 2 critical, 3 unknown.
+    wrong; 4 Elasticsearch is unreachable; 5 the embedded stack can't start; 6 nothing could be done, because no feed
+    can be reached or the mail server takes no mail; 130 interrupted. `newswatch check` has a monitoring plugin's: 0 ok,
+    1 warning, 2 critical, 3 unknown.
     """
     try:
         app()

@@ -21,11 +21,13 @@ from jobs.configuration import feeds_in_force, look_at_all
 from jobs.context import Context, job
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedState
+from newswatch.outages import WORTH_TELLING, Cause, added
 from newswatch.problems import Bulkhead, Problem
 from store.batches import BatchStore
 from store.configuration import FEEDS
 from store.documents import Stored
 from store.feeds import FeedRecord, FeedStore, Longest, SyncReport
+from store.outages import OutageStore
 
 _WORTH_A_BATCH = 25
 """Feeds. For fewer, an Airflow task costs more than polling them one after the other."""
@@ -64,6 +66,7 @@ def plan(context: Context) -> Plan:
     sync, config_error = _synced(context, feeds)
     reaped = batches.reap(now=now)
     due = _due(feeds, now, settings.feeds_per_poll, Longest.of(settings), walls)
+    _note_standstill(context, feeds, due, now, walls)
     context.keep_problems(walls)  # before leasing: if it fails, the next run finds the same feeds due
     numbers, leased = [], 0
     for group in divide(due, settings.batches_per_poll):
@@ -73,6 +76,21 @@ def plan(context: Context) -> Plan:
         if got:
             numbers.append(batch.number)
     return Plan(tuple(numbers), leased, tuple(reaped), sync, config_error)
+
+
+def _note_standstill(
+    context: Context, feeds: FeedStore, due: Sequence[Stored[FeedRecord]], now: datetime, walls: Bulkhead
+) -> None:
+    """Record that feeds were due and nothing was polled: the scheduler stood still, or the machine slept."""
+    states = [feed.value.state for feed in due]
+    first = min((state.next_poll_at for state in states if state.next_poll_at), default=now)
+    if now - first < WORTH_TELLING:
+        return
+    # What waits for its host's pause or was just put off is no standstill, nor is a backlog that is being worked off.
+    resumed = [state.paused_until for state in states if state.paused_until and state.paused_until <= now]
+    since = max(filter(None, (first, feeds.last_polled(now), *resumed)))
+    outages, stood = OutageStore(context.es, context.names), partial(added, since=since, until=now)
+    walls.attempt("document", f"{Cause.POLLING} outages", partial(outages.change, Cause.POLLING, stood))
 
 
 def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]:

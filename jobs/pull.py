@@ -85,8 +85,8 @@ class _Puller:
             noted("asked")
             await asyncio.to_thread(self._selection.load_pages_due, records)
             await self._run(records)
-        report = self._writer.report.plus(reached=self._silence.witnesses)
-        return report.plus(unfinished=len(records) - report.feeds, **self._page_counts)
+        report = self._writer.report.plus(reached=self._silence.witnesses, **self._page_counts)
+        return report.plus(unfinished=len(records) - report.feeds)
 
     async def _run(self, records: Sequence[Stored[FeedRecord]]) -> None:
         clock, lease = self._attempt.clock, self._attempt.lease

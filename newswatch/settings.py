@@ -187,6 +187,12 @@ class Settings(BaseSettings):
     """Days to keep articles, counted from the end of the month in which they were first seen."""
     batch_retention_days: int = Field(default=30, ge=1, le=36_600)
     """Days to remember a batch after it was matched."""
+    airflow_retention_days: int = Field(default=30, ge=1, le=36_600)
+    """Days to keep runs, tasks and events in Airflow's database."""
+    log_retention_days: int = Field(default=14, ge=1, le=36_600)
+    """Days to keep logs of tasks, DAG files and the embedded stack."""
+    log_max_bytes: int = Field(default=1_000_000_000, ge=10_000_000, le=1_000_000_000_000)
+    """Bytes that all logs together may take; beyond it the oldest are deleted sooner."""
 
     story_window_days: int = Field(default=7, ge=1, le=366)
     """Articles that are more days apart never belong to one story."""

@@ -123,6 +123,11 @@ class Names:
         return f"{self.prefix}configuration"
 
     @property
+    def outages(self) -> str:
+        """When newswatch itself stood still: one document per cause."""
+        return f"{self.prefix}outages"
+
+    @property
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"
