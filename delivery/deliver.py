@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -105,11 +105,6 @@ class DeliverReport:
             self.latency + other.latency,
             self.broken or other.broken,
         )
-
-    def counts(self) -> dict[str, float]:
-        """All numbers that may be added up over runs, those of `latency` by its bounds."""
-        plain = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), int)}
-        return {**plain, **self.latency.totals("latency")}
 
 
 def deliver(
