@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -33,6 +31,7 @@ from alerts.query import check
 from newswatch import config
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Level
+from newswatch.config import Source
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.problems import Bulkhead, Problem, reason_of, report_problem
 from search.asking import HeavySearchError, SlowSearchError
@@ -187,19 +186,21 @@ class UsageError(NewswatchError):
     exit_code = 2
 
 
-def load_alerts(path: Path, recipient: AddressRule) -> tuple[SavedSearch, ...]:
-    """The saved searches listed in the file at `path`, in its order, disabled ones too.
+def load_alerts(source: Source, recipient: AddressRule) -> tuple[SavedSearch, ...]:
+    """The saved searches listed in the file, in its order, disabled ones too.
 
     Raises:
         ConfigError: the file can't be read, does not fit the schema, or repeats an id; the message names the line.
     """
-    searches = tuple(spec.search() for spec in config.load(path, AlertList, context={"recipient": recipient}).alerts)
+    file = config.written(source)
+    listed, root = config.load_with_root(file, AlertList, context={"recipient": recipient})
+    searches = tuple(spec.search() for spec in listed.alerts)
     seen: dict[str, int] = {}
     for index, search in enumerate(searches):
         first = seen.setdefault(search.id, index)
         if first != index:
-            here, there = _line(path, index), _line(path, first)
-            raise ConfigError(path, here, f"line {here}: the id {search.id} is already used in line {there}")
+            here, there = (config.line_of(root, ("alerts", number)) for number in (index, first))
+            raise ConfigError(file.path, here, f"line {here}: the id {search.id} is already used in line {there}")
     return searches
 
 
@@ -212,22 +213,24 @@ class EntryFault:
     error: ConfigError
 
 
-def read_alerts(path: Path, recipient: AddressRule) -> tuple[tuple[SavedSearch, ...], tuple[EntryFault, ...]]:
+def read_alerts(source: Source, recipient: AddressRule) -> tuple[tuple[SavedSearch, ...], tuple[EntryFault, ...]]:
     """The file's valid saved searches, and the faults of the others.
 
     Raises:
         ConfigError: the file can't be read, is not YAML, or has no list of alerts.
     """
-    root, data = config.document(path)
+    file = config.written(source)
+    path, (root, data) = file.path, config.document(file)
     if not isinstance(data, dict) or not isinstance(data.get("alerts"), list) or len(data) > 1:
-        config.load(path, AlertList, context={"recipient": recipient})  # raises an error that says what is wrong
+        config.load(file, AlertList, context={"recipient": recipient})  # raises an error that says what is wrong
     searches: dict[str, SavedSearch] = {}
     faults: list[EntryFault] = []
     for index, item in enumerate(data["alerts"]):
         try:
             search = AlertSpec.model_validate(item, context={"recipient": recipient}).search()
         except ValidationError as error:
-            faults.append(EntryFault(_subject(item, index), config.fault(path, root, error, ("alerts", index))))
+            wrong = config.fault(path, root, error, ("alerts", index), model=AlertSpec)
+            faults.append(EntryFault(_subject(item, index), wrong))
             continue
         if search.id in searches:
             line = config.line_of(root, ("alerts", index))
@@ -242,10 +245,6 @@ def _subject(item: Any, index: int) -> str:
     if isinstance(search_id, str) and re.fullmatch(ID, search_id):
         return search_id
     return f"alerts.yaml, item {index + 1}"
-
-
-def _line(path: Path, index: int) -> int:
-    return config.line_of(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), ("alerts", index))
 
 
 # ── the store ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -267,22 +266,19 @@ class SavedSearches:
     def __init__(self, es: Client, names: Names) -> None:
         self._es, self._names, self._index = es, names, names.searches
 
-    def seed_from_file(
-        self, path: Path, recipient: AddressRule, bulkhead: Bulkhead, *, now: datetime | None = None
+    def seed_items(
+        self,
+        searches: Iterable[SavedSearch],
+        faults: Iterable[EntryFault],
+        bulkhead: Bulkhead,
+        *,
+        now: datetime | None = None,
     ) -> int:
-        """`seed` from the file at `path`, item by item; an invalid item becomes a problem, and the others are seeded.
-
-        If the whole file is invalid, every saved search stays as stored. Returns how many were written.
+        """`seed`, item by item; an item at fault becomes a problem. Returns how many were written.
 
         Raises:
             StoreError, elastic_transport's errors: Elasticsearch is unavailable.
         """
-        try:
-            searches, faults = read_alerts(path, recipient)
-        except ConfigError as error:
-            log.error("The saved searches stay as stored: %s", error)
-            bulkhead.note(Problem("search", path.name, reason_of(error), "seed"))
-            return 0
         for fault in faults:
             log.error("An item of the file is skipped: %s", fault.error)
             bulkhead.note(Problem("search", fault.subject, reason_of(fault.error), "seed"))

@@ -89,6 +89,19 @@ def next_due(schedule: Schedule, moment: datetime) -> datetime:
     return min(slot for slot in slots if slot > moment)
 
 
+def previous_due(schedule: Schedule, moment: datetime) -> datetime:
+    """The last slot of a digest that is not later than `moment`, in UTC; `moment` itself for instant."""
+    moment = moment.astimezone(UTC)
+    if schedule.every == "instant":
+        return moment
+    if schedule.every == "hourly":
+        return moment.replace(minute=0, second=0, microsecond=0)
+    slot = next_due(schedule, moment - timedelta(days=9))
+    while (later := next_due(schedule, slot)) <= moment:
+        slot = later
+    return slot
+
+
 def after(moment: datetime, seconds: int) -> datetime:
     """The moment `seconds` later; the latest possible moment if that overflows, as with an unchecked stored value."""
     try:

@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from cli.check import show_banner
 from cli.output import AsJson, ago, emit_json, err, os_fault, out
 from search.filters import SAVED, lists_of
 
@@ -75,12 +76,12 @@ def register(app: typer.Typer) -> None:
 def _open() -> tuple[Context, SavedSearches]:
     """A context, and the saved searches with the changes in the file applied."""
     from alerts.saved import SavedSearches
-    from delivery.channels.registry import parse_address
+    from jobs.configuration import seed_searches
     from jobs.context import open_context
 
     context = open_context()
     saved, seeding = SavedSearches(context.es, context.names), context.bulkhead("seed")
-    saved.seed_from_file(context.settings.config_dir / "alerts.yaml", parse_address, seeding, now=context.clock())
+    seed_searches(context, seeding)
     for problem in seeding.problems:
         err.print(f"[bold red]{escape(problem.subject)} is skipped.[/] {escape(problem.reason)}", soft_wrap=True)
     return context, saved
@@ -96,6 +97,7 @@ def list_alerts(as_json: AsJson = False) -> None:
     from alerts.bounds import unusable
     from alerts.resting import rests
 
+    show_banner(context)
     searches = saved.all()
     resting = rests(context.es, context.names, searches, context.clock()).resting
     broken = {search.id: why for search, why in ((search, unusable(search)) for search in searches) if why}
@@ -353,7 +355,7 @@ def _show_readings(context: Context, article: Article, search: SavedSearch) -> N
     topics = [*dict.fromkeys(wanted.tag.split("/")[0] for wanted in search.tags)]
     if not topics:
         return
-    tagger = tagger_of(context.settings.config_dir)
+    tagger = tagger_of(context, adopt=False)
     known = [topic for topic in topics if topic in tagger.taxonomy.topics]
     read = [
         *readings(

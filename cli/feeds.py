@@ -16,6 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from cli.check import show_banner
 from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
 from cli.problems import problem_json
 from newswatch import durations
@@ -55,6 +56,7 @@ def list_feeds(
     from store.feeds import FeedStore
 
     context = open_context()
+    show_banner(context)
     everything = FeedStore(context.es, context.names).all()
     records = [record for record in everything if not health or (record.feed.enabled and record.state.health in health)]
     if as_json:

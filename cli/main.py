@@ -12,6 +12,8 @@ from rich.markup import escape
 
 from cli import (
     alerts,
+    check,
+    clean,
     demo,
     feeds,
     index,
@@ -23,6 +25,7 @@ from cli import (
     search,
     settings,
     stack,
+    watch,
 )
 from cli.output import err, os_fault
 from newswatch import __version__
@@ -40,6 +43,9 @@ app = typer.Typer(
 for module in (
     demo,
     stack,
+    check,
+    watch,
+    clean,
     search,
     feeds,
     problems,
@@ -73,7 +79,9 @@ def run() -> None:
     """Run the command line.
 
     Exit codes: 0 done; 1 failed; 2 wrong usage, a query that can't be parsed, or not a feed; 3 a configuration file is
-    wrong; 4 Elasticsearch is unreachable; 5 the embedded stack can't start; 130 interrupted.
+    wrong; 4 Elasticsearch is unreachable; 5 the embedded stack can't start; 6 nothing could be done, because no feed
+    can be reached or the mail server takes no mail; 130 interrupted. `newswatch check` has a monitoring plugin's: 0 ok,
+    1 warning, 2 critical, 3 unknown.
     """
     try:
         app()

@@ -12,11 +12,13 @@ from newswatch.as_json import as_object
 from newswatch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from delivery.deliver import DeliverReport
+    from jobs.match import MatchedReport
     from jobs.plan import Plan
     from jobs.pull import PullReport
 
-if TYPE_CHECKING:
-    from delivery.deliver import DeliverReport
+NOTHING_DONE = 6
+"""Exit code: the work was tried, and nothing could be done."""
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 
 def poll(as_json: AsJson = False) -> None:
-    """Poll the feeds that are due and index their articles: runs the DAG `poll_feeds` once."""
+    """Poll the feeds that are due and index their articles: runs the DAG `poll_feeds` once.
+
+    Exits with 6 if feeds were due and no publisher could be reached.
+    """
     from jobs.context import open_context
     from jobs.plan import plan
     from jobs.pull import PullReport, pull
@@ -47,6 +52,11 @@ def poll(as_json: AsJson = False) -> None:
         )
     else:
         _print_polled(planned, total)
+    if total.silent and not total.reached:
+        told = "The feed can't be reached." if total.feeds == 1 else f"None of {total.feeds} feeds can be reached."
+        step = "Check this machine's connection to the internet; [cyan]newswatch feeds list[/] says why."
+        err.print(f"[red]{told}[/] {step}", soft_wrap=True)
+        raise typer.Exit(NOTHING_DONE)
     if planned.config_error:
         raise typer.Exit(ConfigError.exit_code)
 
@@ -70,7 +80,7 @@ def _print_polled(planned: Plan, total: PullReport) -> None:
 def match(as_json: AsJson = False) -> None:
     """Match new articles against the saved searches and send the mails: runs `match_alerts` and `deliver_mails` once.
 
-    A failed match does not keep mails from being sent.
+    A failed match does not keep mails from being sent. Exits with 6 if the mail server takes no mail.
     """
     from jobs.context import open_context
     from jobs.deliver import deliver as send
@@ -83,16 +93,24 @@ def match(as_json: AsJson = False) -> None:
         sent = send(context)
     if as_json:
         emit_json(as_object(report) | {"delivered": sent})
-        return
+    else:
+        _print_matched(report)
+        _print_sent(sent)
+    _exit(sent)
+
+
+def _print_matched(report: MatchedReport) -> None:
     out.print(f"[bold]{len(report.batches)}[/] batches matched: {report.matches} matches, {report.owed} new.")
     for saved_search_id, reason in report.failed.items():
         err.print(f"[red]Saved search {escape(saved_search_id)} could not be run:[/] {escape(reason)}")
     _print_quarantined(report.set_aside)
-    _print_sent(sent)
 
 
 def deliver(as_json: AsJson = False) -> None:
-    """Send the mails that are due, the recipient who has waited longest first: runs the DAG `deliver_mails` once."""
+    """Send the mails that are due, the recipient who has waited longest first: runs the DAG `deliver_mails` once.
+
+    Exits with 6 if the mail server takes no mail.
+    """
     from jobs.context import open_context
     from jobs.deliver import deliver as send
 
@@ -100,8 +118,15 @@ def deliver(as_json: AsJson = False) -> None:
         sent = send(open_context())
     if as_json:
         emit_json(sent)
-        return
-    _print_sent(sent)
+    else:
+        _print_sent(sent)
+    _exit(sent)
+
+
+def _exit(sent: DeliverReport) -> None:
+    """End with `NOTHING_DONE` if a channel can't send; its mails are kept for the next run."""
+    if sent.down:
+        raise typer.Exit(NOTHING_DONE)
 
 
 def _print_sent(sent: DeliverReport) -> None:

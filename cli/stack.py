@@ -13,13 +13,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import AsJson, emit_json, err, out
+from cli.check import State, look, print_conditions, state_of, summary
+from cli.output import AsJson, ago, emit_json, err, out
 from newswatch import private
+from newswatch.as_json import as_object
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
 if TYPE_CHECKING:
     from embedded.stack import Stack, Status
+    from observe.pulse import Pulse
 
 START_TIMEOUT_S = 600.0
 
@@ -44,10 +47,11 @@ def up(
     elasticsearch: Embedded = None,
     mail: Embedded = None,
     airflow: bool = True,
+    watchman: Annotated[bool, typer.Option(help="Tell the operator what is wrong (newswatch watch).")] = True,
     heap_mb: Annotated[int, typer.Option(min=128, help="Java heap of Elasticsearch.")] = 512,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up, and keep it running.")] = False,
 ) -> None:
-    """Start Elasticsearch, the mail catcher and Airflow on this machine; Ctrl-C stops them."""
+    """Start Elasticsearch, the mail catcher, Airflow and the watchman on this machine; Ctrl-C stops them."""
     if detach:
         _detach(Settings().data_dir)
         return
@@ -61,7 +65,14 @@ def up(
         airflow=stated.airflow if airflow_port is None else airflow_port,
     )
     stack = Stack(
-        settings, elasticsearch=elasticsearch, mail=mail, airflow=airflow, ports=ports, heap_mb=heap_mb, console=err
+        settings,
+        elasticsearch=elasticsearch,
+        mail=mail,
+        airflow=airflow,
+        watchman=watchman,
+        ports=ports,
+        heap_mb=heap_mb,
+        console=err,
     )
     _exit_cleanly_on_signals()
     with stack:
@@ -79,17 +90,48 @@ def down() -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show which parts of the stack run, and whether they are well. Exits with 0 only if all are."""
+    """Show which parts of the stack run, whether they are well, and what the pipeline did last.
+
+    Exits with 0 only if all is well. Where the parts run elsewhere, it shows the pipeline as Elasticsearch knows it.
+    """
     from embedded.stack import status as ask
+    from store.client import where
 
     stack_status = ask(Settings().data_dir)
+    pulse, found = look()
+    works = bool(pulse.jobs)
+    ok = (stack_status.ok or (stack_status.state == "stopped" and works)) and state_of(found) < State.CRITICAL
     if as_json:
-        emit_json(stack_status)
-    elif stack_status.state == "stopped":
-        out.print(f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/].")
-    else:
+        pipeline = {"elasticsearch": where(Settings()), "last": summary(pulse), "conditions": found} if works else None
+        emit_json(as_object(stack_status) | {"ok": ok, "pipeline": pipeline})
+        raise typer.Exit(0 if ok else 1)
+    if stack_status.state != "stopped":
         _show_status(stack_status)
-    raise typer.Exit(0 if stack_status.ok else 1)
+    elif not works:
+        out.print(f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/].")
+        if not pulse.storage.away:
+            out.print(f"Elasticsearch at {escape(where(Settings()))} answers, and newswatch has not run there yet.")
+        raise typer.Exit(1)
+    else:
+        out.print(f"The pipeline works with Elasticsearch at [cyan]{escape(where(Settings()))}[/].", soft_wrap=True)
+    if works:
+        out.print(_pipeline(pulse))
+    print_conditions(found, pulse.at)
+    raise typer.Exit(0 if ok else 1)
+
+
+def _pipeline(pulse: Pulse) -> Table:
+    """What the pipeline did last, and how long ago."""
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_row("Feeds", f"{pulse.reach.enabled}, {', '.join(_states(pulse))}" if pulse.reach.enabled else "none yet")
+    for name, moment in summary(pulse).items():
+        table.add_row(f"Last {name}" if name != "newest article" else "Newest article", ago(moment, pulse.at))
+    return table
+
+
+def _states(pulse: Pulse) -> list[str]:
+    return [f"{count} {escape(state)}" for state, count in pulse.reach.states.items()]
 
 
 def mails(as_json: AsJson = False) -> None:
@@ -162,7 +204,7 @@ def _show_stack(stack: Stack) -> None:
 
     table = Table(box=None, show_header=False, padding=(0, 2))
     for part in stack.parts():
-        table.add_row(f"[bold]{TITLES[part.name]}[/]", f"[cyan]{escape(part.address)}[/]")
+        table.add_row(f"[bold]{TITLES[part.name]}[/]", f"[cyan]{escape(part.address or _tells(stack.settings))}[/]")
         if part.name == "airflow":
             table.add_row("", f"user [bold]{USER}[/], password [bold]{escape(password(stack.data_dir))}[/]")
         if part.name == "mail":
@@ -172,6 +214,14 @@ def _show_stack(stack: Stack) -> None:
     if hint := _for_other_commands(stack):
         out.print(f"Other commands find it with: [cyan]{escape(hint)}[/]", soft_wrap=True)
     out.print("Stop with Ctrl-C, or [cyan]newswatch down[/] in another terminal.")
+
+
+def _tells(settings: Settings) -> str:
+    """Whom the watchman tells."""
+    from observe.tell import ways
+
+    titles = ", ".join(way.title for way in ways(settings))
+    return f"tells by {titles}" if titles else "tells nobody: set NEWSWATCH_OPERATOR or NEWSWATCH_OPERATOR_URL"
 
 
 def _for_other_commands(stack: Stack) -> str:
@@ -200,4 +250,4 @@ def _show_status(stack_status: Status) -> None:
     out.print(f"Logs: {escape(str(stack_status.log_dir))}", soft_wrap=True)
 
 
-TITLES = {"elasticsearch": "Elasticsearch", "mail": "Mail catcher", "airflow": "Airflow"}
+TITLES = {"elasticsearch": "Elasticsearch", "mail": "Mail catcher", "airflow": "Airflow", "watchman": "Watchman"}

@@ -9,23 +9,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
+
+from dags.defaults import EVERY_DAG, retried
 
 
 @dag(
     schedule=CronTriggerTimetable("17 3 * * *", timezone="UTC"),
-    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
-    catchup=False,
     max_active_runs=1,
+    dagrun_timeout=timedelta(hours=18),
     doc_md=__doc__,
-    tags=["newswatch"],
-    default_args={"retries": 3, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": 2.0},
+    default_args=retried(3, timedelta(minutes=5)),
+    **EVERY_DAG,
 )
 def daily_upkeep() -> None:
     """Keeps the index in shape."""
 
-    @task(execution_timeout=timedelta(hours=4))
+    @task(multiple_outputs=False, execution_timeout=timedelta(hours=4))
     def upkeep() -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.upkeep import upkeep

@@ -15,26 +15,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from dags.assets import MAILS
+from dags.defaults import EVERY_DAG, retried
+from dags.places import FIRST
 
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/10 * * * *", timezone="UTC"), assets=[MAILS]),
-    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
-    catchup=False,
     max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=20),
     doc_md=__doc__,
-    tags=["newswatch"],
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0},
+    default_args=retried(2, timedelta(seconds=10)),
+    **EVERY_DAG,
 )
 def deliver_mails() -> None:
     """Due mails → e-mails."""
 
     # Longer than a run, plus the time for its last mail and for closing the connection.
-    @task(execution_timeout=timedelta(minutes=15))
+    @task(multiple_outputs=False, execution_timeout=timedelta(minutes=15), priority_weight=FIRST)
     def deliver() -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.deliver import run

@@ -9,32 +9,32 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
+
+from dags.defaults import EVERY_DAG, retried
 
 
 @dag(
     schedule=CronTriggerTimetable("30 6 * * *", timezone="UTC"),
-    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
-    catchup=False,
     max_active_runs=1,
+    dagrun_timeout=timedelta(hours=6),
     doc_md=__doc__,
-    tags=["newswatch"],
-    default_args={"retries": 5, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": 2.0},
+    default_args=retried(5, timedelta(minutes=5)),
+    **EVERY_DAG,
 )
 def feed_health() -> None:
     """The feeds' states → one mail, if any state has changed."""
 
-    @task(execution_timeout=timedelta(minutes=10))
-    def tell() -> dict[str, Any]:
+    @task(multiple_outputs=False, execution_timeout=timedelta(minutes=10))
+    def health() -> dict[str, Any]:
         from dags.connections import task_context
-        from jobs.health import health
+        from jobs import health as job
         from newswatch.as_json import as_object
 
-        report = as_object(health(task_context()))
+        report = as_object(job.health(task_context()))
         return report | {"changes": len(report["changes"])}
 
-    tell()
+    health()
 
 
 feed_health()

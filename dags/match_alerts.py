@@ -12,25 +12,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from dags.assets import ARTICLES, MAILS, OWED
+from dags.deadlines import in_time
+from dags.defaults import EVERY_DAG, retried
+from dags.places import FIRST
 
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("7 * * * *", timezone="UTC"), assets=[ARTICLES]),
-    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
-    catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
-    tags=["newswatch"],
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0},
+    **in_time("match_alerts", late=timedelta(minutes=2), given_up=timedelta(minutes=1)),
+    default_args=retried(2, timedelta(seconds=10)),
+    **EVERY_DAG,
 )
 def match_alerts() -> None:
     """Articles in the index → mails in the outbox."""
 
-    @task(outlets=[OWED], execution_timeout=timedelta(minutes=15))
+    @task(outlets=[OWED], multiple_outputs=False, execution_timeout=timedelta(minutes=15), priority_weight=FIRST)
     def match(*, outlet_events: Any = None) -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.match import match

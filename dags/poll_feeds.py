@@ -5,9 +5,8 @@ Every minute, `plan` leases the feeds that are due and divides them into a few b
 batches. `announce` wakes `match_alerts` for batches that were waiting already, such as one whose worker died, and
 `deliver_mails` for mails that have come due.
 
-A batch with a slow host may take longer than a minute. The next run starts all the same and leaves alone the feeds and
-sites that the batch is still polling. A task that dies half-way loses nothing: its feeds come due again when their
-lease ends, and the articles it had indexed are matched.
+A batch with a slow host may take longer than a minute; the next run starts all the same, without its feeds and sites. A
+task that dies half-way loses nothing: its feeds come due again when their lease ends, and what it indexed is matched.
 """
 
 from __future__ import annotations
@@ -15,33 +14,35 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
 from dags.assets import ARTICLES, BROUGHT, MAILS, OWED
+from dags.deadlines import in_time
+from dags.defaults import EVERY_DAG, retried
+from dags.places import places_for_pulls
 
 
 @dag(
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
-    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
-    catchup=False,
     max_active_runs=4,
     doc_md=__doc__,
-    tags=["newswatch"],
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0},
+    **in_time("poll_feeds", late=timedelta(minutes=15), given_up=timedelta(minutes=40)),
+    default_args=retried(2, timedelta(seconds=10)),
+    **EVERY_DAG,
 )
 def poll_feeds() -> None:
     """Feeds → articles in the index."""
+    limited = {"max_active_tis_per_dag": places_for_pulls()}
 
-    @task
+    @task(execution_timeout=timedelta(minutes=5))
     def plan() -> list[int]:
         from dags.connections import task_context
         from jobs.plan import plan
 
         return list(plan(task_context()).batches)
 
-    @task(outlets=[BROUGHT], execution_timeout=timedelta(minutes=15))
-    def pull(batch: int, *, outlet_events: Any = None) -> dict[str, int]:
+    @task(outlets=[BROUGHT], multiple_outputs=False, execution_timeout=timedelta(minutes=15), **limited)
+    def pull(batch: int, *, outlet_events: Any = None) -> dict[str, float]:
         from dags.connections import task_context
         from jobs.pull import pull
 
@@ -50,16 +51,15 @@ def poll_feeds() -> None:
             outlet_events[BROUGHT].add(ARTICLES)
         return counts
 
-    @task(outlets=[BROUGHT, OWED], trigger_rule="all_done")
+    @task(outlets=[BROUGHT, OWED], trigger_rule="all_done", execution_timeout=timedelta(minutes=5))
     def announce(*, outlet_events: Any = None) -> None:
         from dags.connections import task_context
-        from jobs.deliver import mails_wait
-        from jobs.match import batch_waits
+        from jobs.announce import announce
 
-        context = task_context()
-        if batch_waits(context):
+        waits = announce(task_context())
+        if waits.batch:
             outlet_events[BROUGHT].add(ARTICLES)
-        if mails_wait(context):
+        if waits.mails:
             outlet_events[OWED].add(MAILS)
 
     planned = plan()

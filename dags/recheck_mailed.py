@@ -10,23 +10,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
+
+from dags.defaults import EVERY_DAG, retried
 
 
 @dag(
     schedule=CronTriggerTimetable("*/10 * * * *", timezone="UTC"),
-    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
-    catchup=False,
     max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=15),
     doc_md=__doc__,
-    tags=["newswatch"],
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    default_args=retried(2, timedelta(minutes=1)),
+    **EVERY_DAG,
 )
 def recheck_mailed() -> None:
     """Mailed articles → their later versions."""
 
-    @task(execution_timeout=timedelta(minutes=9))
+    @task(multiple_outputs=False, execution_timeout=timedelta(minutes=9))
     def recheck() -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.recheck import recheck

@@ -10,32 +10,32 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import Param, dag, task
+
+from dags.defaults import EVERY_DAG, retried
 
 
 @dag(
     schedule=None,
-    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
-    catchup=False,
     max_active_runs=1,
     max_active_tasks=2,
+    dagrun_timeout=timedelta(days=7),
     doc_md=__doc__,
-    tags=["newswatch"],
     params={"dry_run": Param(True, type="boolean", description="Only show what would change.")},
-    default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": 2.0},
+    default_args=retried(3, timedelta(minutes=1)),
+    **EVERY_DAG,
 )
 def retag_archive() -> None:
     """The archive under today's taxonomy."""
 
-    @task
+    @task(execution_timeout=timedelta(minutes=10))
     def slices() -> list[str]:
         from dags.connections import task_context
         from jobs.retag import slices
 
         return slices(task_context())
 
-    @task(execution_timeout=timedelta(hours=12))
+    @task(multiple_outputs=False, execution_timeout=timedelta(hours=12))
     def retag(index: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         from dags.connections import task_context
         from jobs.retag import retag

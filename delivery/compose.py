@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from alerts import schedule
 from delivery.mailbox import Mailbox
 from delivery.message import MessageKind
-from delivery.outbox import KINDS, Sent, mute_rule, outcome_for
+from delivery.outbox import ABOUT_SEARCHES, COVERAGE, KINDS, NOTICES, Sent, mute_rule, outcome_for
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 
@@ -66,11 +66,23 @@ class Mail:
     again: bool = False
     """The mail was begun before and may have been accepted, so it stays unchanged until the channel accepts or refuses
     it."""
+    notices: tuple[Delivery, ...] = ()
+    """What it says besides its stories, or without any: of kinds `NOTICES`."""
+    watched_since: datetime | None = None
+    """For a digest: it says what was watched since then."""
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
         """All deliveries that this mail carries."""
-        return tuple(d for item in self.items for d in item.deliveries)
+        return (*self.matched, *(d for d in self.notices if d.kind in ABOUT_SEARCHES))
+
+    @property
+    def matched(self) -> tuple[Delivery, ...]:
+        """Its deliveries without those that report on a saved search itself."""
+        return (
+            *(d for item in self.items for d in item.deliveries),
+            *(d for d in self.notices if d.kind not in ABOUT_SEARCHES),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,8 @@ def plan(
     Due stories are grouped into one mail. Other deliveries on the same story join it, so that a recipient gets one mail
     on a story that names every saved search. News on a story that was sent before replies in its thread if the channel
     has `threads`; otherwise it is sent like other stories. A mail that was begun (its deliveries carry its key) is made
-    again unchanged.
+    again unchanged. What is to be said of a saved search itself joins the next mail, whatever that is about, and goes
+    alone once it is due.
     """
     rules = ((d.id, _rule(box, d, searches, now)) for d in waiting)
     suppressed = {delivery_id: rule for delivery_id, rule in rules if rule}
@@ -111,8 +124,12 @@ def plan(
     due, later = _due(box, fresh, searches, now, group)
     stories = {d.story_id for d in due}
     with_them = [d for d in fresh if d.story_id in stories]
+    if due:
+        joining = [d for d in fresh if d.kind in ABOUT_SEARCHES and d not in with_them]
+        with_them += joining
     mails = [*_resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
-    return MailPlan(tuple(mails), suppressed, min(later, default=None))
+    since = _SinceLast(box, now)
+    return MailPlan(tuple(map(since.dated, mails)), suppressed, min(later, default=None))
 
 
 def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime) -> str | None:
@@ -124,6 +141,9 @@ def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch],
         return f"muted by the recipient until {muted:%Y-%m-%d %H:%M} UTC"
     if delivery.story_id in box.acknowledged and delivery.kind in ("story", "update"):
         return "the recipient has acknowledged the story"
+    told = box.last_digests.get(delivery.alert_id)
+    if delivery.kind == COVERAGE and told and told >= (delivery.not_before or delivery.created_at):
+        return "a digest has said it meanwhile"
     search = searches.get(delivery.alert_id)
     return mute_rule(search, now) if search else None
 
@@ -161,7 +181,9 @@ def _due_at(
     digest = schedule.parse(delivery.schedule).digest
     start = delivery.not_before or delivery.created_at
     # An instant mail never waits: a start in the future was written before the clock was set back.
-    moments = [start if digest else min(start, now), throttled_until(box, delivery.alert_id, searches)]
+    moments = [start if digest else min(start, now)]
+    if delivery.kind not in ABOUT_SEARCHES:
+        moments.append(throttled_until(box, delivery.alert_id, searches))
     if box.last_sent_at and not digest:
         moments.append(box.last_sent_at + group)
     return max(moments)
@@ -189,6 +211,28 @@ def try_out(
 
 
 def _mails(recipient: str, deliveries: Sequence[Delivery], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
+    mails = _with_stories(recipient, [d for d in deliveries if d.kind not in NOTICES], sent)
+    mails = _joined(recipient, mails, "digest", tuple(d for d in deliveries if d.kind == COVERAGE))
+    return _joined(recipient, mails, "notice", tuple(d for d in deliveries if d.kind in ABOUT_SEARCHES))
+
+
+def _joined(
+    recipient: str, mails: Sequence[Mail], kind: Literal["digest", "notice"], notices: tuple[Delivery, ...]
+) -> list[Mail]:
+    """The mails, of which the first that fits says the notices too; if none does, with one more.
+
+    What a digest says goes into a digest; other notices into any mail.
+    """
+    if not notices:
+        return list(mails)
+    fitting = next((mail for mail in mails if kind in ("notice", mail.kind)), None)
+    carrier = fitting or Mail(recipient, kind, (), "")
+    whole = replace(carrier, notices=(*carrier.notices, *notices))
+    whole = replace(whole, key=_key(recipient, whole.deliveries))
+    return [whole if mail is fitting else mail for mail in mails] + ([] if fitting else [whole])
+
+
+def _with_stories(recipient: str, deliveries: Sequence[Delivery], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
     items = _items(deliveries)
     replies = [item for item in items if sent.get(item.story_id)]
     if len(replies) > _REPLIES:
@@ -221,26 +265,59 @@ def _is_digest(item: MailItem) -> bool:
 
 
 def _mail(recipient: str, kind: MessageKind, items: Sequence[MailItem], sent: Mapping[str, Sequence[Sent]]) -> Mail:
-    ids = sorted(d.id for item in items for d in item.deliveries)
-    key = hashlib.sha256("\n".join((recipient, *ids)).encode()).hexdigest()[:32]
+    key = _key(recipient, (d for item in items for d in item.deliveries))
     return _threaded(Mail(recipient, kind, tuple(items), key), sent)
+
+
+def _key(recipient: str, deliveries: Iterable[Delivery]) -> str:
+    ids = sorted(d.id for d in deliveries)
+    return hashlib.sha256("\n".join((recipient, *ids)).encode()).hexdigest()[:32]
 
 
 def _resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
     mails = []
     for key, deliveries in begun.items():
-        items = _items(deliveries)
+        items = _items([d for d in deliveries if d.kind not in NOTICES])
+        notices = tuple(d for d in deliveries if d.kind in NOTICES)
         kind: MessageKind = "digest" if all(_is_digest(item) for item in items) else "group"
         if len(items) == 1 and kind == "group":
             kind = "reply" if sent.get(items[0].story_id) else "story"
+        if not items and all(d.kind in ABOUT_SEARCHES for d in notices):
+            kind = "notice"
         reference = outcome_for(deliveries[0], recipient).reference
-        mails.append(_threaded(Mail(recipient, kind, tuple(items), key, reference, again=True), sent))
+        mail = Mail(recipient, kind, tuple(items), key, reference, again=True, notices=notices)
+        mails.append(_threaded(mail, sent))
     return mails
+
+
+@dataclass(frozen=True, slots=True)
+class _SinceLast:
+    """Says of a digest since when it has to say what was watched."""
+
+    box: Mailbox
+    now: datetime
+
+    def dated(self, mail: Mail) -> Mail:
+        """The mail with the time; unchanged if it is no digest."""
+        if mail.kind != "digest":
+            return mail
+        return replace(mail, watched_since=min(self._since(d) for d in mail.matched))
+
+    def _since(self, delivery: Delivery) -> datetime:
+        """Since the search's last digest to the recipient; for its first one, since the slot before the last."""
+        told = self.box.last_digests.get(delivery.alert_id)
+        if told:
+            return told
+        times = schedule.parse(delivery.schedule)
+        last = schedule.previous_due(times, self.now)
+        return schedule.previous_due(times, last - timedelta(microseconds=1))
 
 
 def _threaded(mail: Mail, sent: Mapping[str, Sequence[Sent]]) -> Mail:
     """A reply with its thread; any other mail unchanged."""
+    if mail.kind != "reply":
+        return mail
     thread = [former for former in sent.get(mail.items[0].story_id, ()) if former.reference]
-    if mail.kind != "reply" or not thread:
+    if not thread:
         return mail
     return replace(mail, thread=tuple(former.reference for former in thread), thread_subject=thread[0].subject)

@@ -22,10 +22,11 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from alerts.coverage import Coverage, coverage
 from alerts.highlight import highlights
 from alerts.query import marking_query
 from alerts.saved import SavedSearches
@@ -39,11 +40,12 @@ from delivery.links import Links
 from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from delivery.outbox import Outbox, outcome_for, with_outcome
 from delivery.story_views import MailStory
-from delivery.writing import message_of
+from delivery.writing import lateness, message_of, watch_of
 from newswatch.alert import Passage, SavedSearch
 from newswatch.clock import running_from
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import NewswatchError
+from newswatch.latencies import Latencies
 from newswatch.problems import Bulkhead, Problem, collecting, is_trouble, reason_of
 from newswatch.settings import Settings
 from search.story_view import independent_sources
@@ -51,6 +53,7 @@ from store.articles import ArticleStore
 from store.client import Client
 from store.documents import Stored
 from store.names import Names
+from store.watched import Watched, read_watched
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +80,8 @@ class DeliverReport:
     """The limit that left them out."""
     set_aside: int = 0
     """Recipients, mails and documents that went into quarantine (`newswatch problems` says why)."""
+    latency: Latencies = field(default_factory=Latencies)
+    """Seconds from reading a story to its instant mail's acceptance, once per recipient."""
 
     @property
     def tried(self) -> bool:
@@ -95,7 +100,13 @@ class DeliverReport:
             self.left + other.left,
             other.stopped or self.stopped,
             self.set_aside + other.set_aside,
+            self.latency + other.latency,
         )
+
+    def counts(self) -> dict[str, float]:
+        """All numbers that may be added up over runs, those of `latency` by its bounds."""
+        plain = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), int)}
+        return {**plain, **self.latency.totals("latency")}
 
 
 def deliver(
@@ -137,6 +148,8 @@ class _Composed:
     """Article → key of its current correction notice."""
     passages: Mapping[str, tuple[Passage, ...]]
     """Delivery id → where its saved search matches."""
+    seen_until: datetime | None = None
+    """Up to when it says what was watched; None: it does not."""
 
 
 class _Worker:
@@ -159,6 +172,10 @@ class _Worker:
         self._searches: dict[str, SavedSearch | None] = {}
         self._begun = ""
         """Key of the mail that was begun last."""
+        self._watched: Watched | None = None
+        """Read for the first digest of the run, and again for one that came due since."""
+        self._last_errors: dict[str, str | None] = {}
+        """Recipient → what the channel answered last time."""
 
     def run(self, limit: int, until: datetime) -> DeliverReport:
         due = look(self._es, self._names, self._settings, now=self._clock(), bulkhead=self._walls)
@@ -211,6 +228,7 @@ class _Worker:
     def _serve(self, held: Stored[Mailbox], until: datetime) -> DeliverReport:
         """Send what waits for `held`, and release the mailbox."""
         box = held.value
+        self._last_errors[box.address] = box.last_error
         waiting = {stored.id: stored for stored in self._usable(box, self._outbox.waiting_for(box.address))}
         planned = self._plan(box, [stored.value for stored in waiting.values()])
         report = self._suppress(planned, waiting, box.address) + DeliverReport(later=planned.later)
@@ -301,11 +319,16 @@ class _Worker:
         try:
             return self._compose(mail)
         except Exception as error:
-            if is_trouble(error) or len(mail.items) == 1:
+            if is_trouble(error) or len(mail.items) + bool(mail.notices) <= 1:
                 raise
             log.warning("%s can't be composed (%s): trying its stories separately", mail.key, reason_of(error))
-        sound = tuple(self._sound_items(mail, mail.items))
-        return self._compose(replace(mail, items=sound)) if sound else (None, ())
+        sound = tuple(self._sound_items(replace(mail, notices=()), mail.items))
+        notices = tuple(notice for notice in mail.notices if self._is_sound(notice, mail))
+        return self._compose(replace(mail, items=sound, notices=notices))
+
+    def _is_sound(self, notice: Delivery, mail: Mail) -> bool:
+        alone = partial(self._compose, replace(mail, items=(), notices=(notice,)))
+        return bool(self._walls.attempt("mail", notice.id, alone))
 
     def _sound_items(self, mail: Mail, items: Sequence[MailItem]) -> Iterator[MailItem]:
         """The items that can be composed, found by bisection; the others go into quarantine."""
@@ -327,16 +350,39 @@ class _Worker:
 
     def _compose(self, mail: Mail) -> tuple[_Composed | None, tuple[str, ...]]:
         stories, gone = self._stories(mail)
-        if not stories:
+        if not stories and not mail.notices:
             return None, tuple(gone)
         passages = self._passages(stories)
         stories = [with_passages(story, passages) for story in stories]
-        message = message_of(mail, stories, self._settings, self._links, self._names.shown_topics(), now=self._clock())
+        # A fault in what is said of the watch must not keep the stories from being told.
+        seen = self._walls.attempt("mail", f"{mail.key} coverage", partial(self._coverage, mail))
+        watch = watch_of(seen, self._lateness(mail)) if seen else None
+        topics, now = self._names.shown_topics(), self._clock()
+        message = message_of(mail, stories, self._settings, self._links, topics, now=now, watch=watch)
         rendered = channel_of(mail.recipient).render(message, self._settings)
         announcements = {s.article.id: announced(s.article) for s in stories if s.article}
         notices = {article_id: notice.key for article_id, notice in announcements.items() if notice}
-        carried = tuple(d.id for story in stories for d in story.item.deliveries)
-        return _Composed(rendered, message.subject, carried, notices, passages), tuple(gone)
+        carried = tuple(d.id for d in (*(d for s in stories for d in s.item.deliveries), *mail.notices))
+        seen_until = seen.until if seen else None
+        return _Composed(rendered, message.subject, carried, notices, passages, seen_until), tuple(gone)
+
+    def _coverage(self, mail: Mail) -> Coverage | None:
+        """What was watched since the last digest; None for a mail that is no digest."""
+        if mail.watched_since is None:
+            return None
+        due = max(d.not_before or d.created_at for d in mail.matched)
+        if self._watched is None or self._watched.at < due:
+            self._watched = read_watched(self._es, self._names, self._clock())
+        wanted = dict.fromkeys(d.alert_id for d in mail.matched)
+        searches = [search for alert_id in wanted if (search := self._searches.get(alert_id))]
+        return coverage(self._watched, searches, mail.watched_since)
+
+    def _lateness(self, mail: Mail) -> str:
+        """A line that says how late the mail comes; empty if it is on time, or held back by a throttle."""
+        searches = (self._searches.get(d.alert_id) for d in mail.matched)
+        if any(search and search.throttle_s for search in searches):
+            return ""
+        return lateness(mail, self._clock(), self._last_errors.get(mail.recipient))
 
     def _stories(self, mail: Mail) -> tuple[list[MailStory], list[str]]:
         """The stories of the mail, and the deliveries whose article is gone.
@@ -390,8 +436,9 @@ class _Worker:
         now, carried = self._clock(), made.carried
         if to in result.accepted:
             self._acknowledge(carried, mail, DeliveryState.SENT, None, reference=result.reference)
-            saved_search_ids = tuple(d.alert_id for d in mail.deliveries)
-            return served(box, saved_search_ids, now), DeliverReport(sent=1)
+            saved_search_ids = tuple(d.alert_id for d in mail.matched)
+            digests = dict.fromkeys(saved_search_ids, made.seen_until) if made.seen_until else {}
+            return served(box, saved_search_ids, now, digests), DeliverReport(sent=1, latency=latencies(mail, now))
         why, refusal = result.why_not(to), result.refused.get(to)
         if refusal and refusal.permanent:
             self._acknowledge(carried, mail, DeliveryState.FAILED, why)
@@ -432,6 +479,12 @@ class _Worker:
             return with_outcome(delivery, replace(was, state=state, at=now, error=error, key=key, reference=name))
 
         self._outbox.acknowledge(self._outbox.get(ids), acknowledged)
+
+
+def latencies(mail: Mail, now: datetime) -> Latencies:
+    """How long its stories took from being read until `now`. Digests and corrections wait on purpose. Pure."""
+    instant = [d for d in mail.deliveries if d.schedule == "instant" and d.kind == "story"]
+    return Latencies.of((now - d.fetched_at).total_seconds() for d in instant if d.fetched_at)
 
 
 def begun(delivery: Delivery, made: _Composed, mail: Mail) -> Delivery:

@@ -17,7 +17,7 @@ from alerts.saved import SavedSearches
 from delivery.channels.registry import longest_s
 from delivery.compose import throttled_until
 from delivery.mailbox import Mailbox, Mailboxes, believed, is_held
-from delivery.outbox import Outbox, Waiting
+from delivery.outbox import ABOUT_SEARCHES, Outbox, Waiting
 from newswatch.alert import SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
@@ -159,7 +159,8 @@ def moment_of(
     moments = [waiting.since if digest else min(waiting.since, now)]
     if box.last_sent_at and not digest:
         moments.append(box.last_sent_at + group)
-    moments.append(throttled_until(box, waiting.alert_id, searches))
+    if waiting.kind not in ABOUT_SEARCHES:
+        moments.append(throttled_until(box, waiting.alert_id, searches))
     return max(moments)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from newswatch.clock import SKEW
@@ -43,17 +44,27 @@ class Mailbox:
     """Saved searches from which the recipient has unsubscribed; `*` means all."""
     last_by_alert: Mapping[str, datetime] = field(default_factory=dict)
     """Saved search → time of its last mail to the recipient; for throttling."""
+    last_digests: Mapping[str, datetime] = field(default_factory=dict)
+    """Saved search → up to when its last digest to the recipient said what was watched; the next goes on from there."""
     muted: Mapping[str, datetime] = field(default_factory=dict)
     """Saved search → end of the recipient's mute."""
     acknowledged: Mapping[str, datetime] = field(default_factory=dict)
     """Story → when the recipient asked for no more mails on it. Corrections are still sent."""
 
 
-def served(box: Mailbox, alert_ids: tuple[str, ...], now: datetime) -> Mailbox:
-    """The mailbox after its channel accepted a mail. Pure."""
-    last = {**box.last_by_alert, **dict.fromkeys(alert_ids, now)}
+def served(
+    box: Mailbox, alert_ids: tuple[str, ...], now: datetime, digests: Mapping[str, datetime] = MappingProxyType({})
+) -> Mailbox:
+    """The mailbox after its channel accepted a mail; `digests` as in `Mailbox.last_digests`. Pure."""
     return replace(
-        box, last_sent_at=now, last_by_alert=last, failures=0, failing_since=None, retry_at=None, last_error=None
+        box,
+        last_sent_at=now,
+        last_by_alert={**box.last_by_alert, **dict.fromkeys(alert_ids, now)},
+        last_digests={**box.last_digests, **digests},
+        failures=0,
+        failing_since=None,
+        retry_at=None,
+        last_error=None,
     )
 
 
@@ -75,9 +86,17 @@ def seen_at(box: Mailbox, now: datetime) -> Mailbox:
     """
     last = box.last_sent_at and min(box.last_sent_at, now)
     by_alert = {search_id: min(moment, now) for search_id, moment in box.last_by_alert.items()}
+    digests = {search_id: min(moment, now) for search_id, moment in box.last_digests.items()}
     since = box.failing_since and min(box.failing_since, now)
     retry_at = box.retry_at and min(box.retry_at, now + _LAST_RETRY)
-    return replace(box, last_sent_at=last, last_by_alert=by_alert, failing_since=since, retry_at=retry_at)
+    return replace(
+        box,
+        last_sent_at=last,
+        last_by_alert=by_alert,
+        last_digests=digests,
+        failing_since=since,
+        retry_at=retry_at,
+    )
 
 
 def believed(box: Mailbox, now: datetime) -> Mailbox:

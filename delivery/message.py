@@ -13,7 +13,8 @@ from typing import Literal
 
 from newswatch.languages import Direction
 
-MessageKind = Literal["story", "group", "digest", "reply"]
+MessageKind = Literal["story", "group", "digest", "reply", "notice"]
+"""A notice has no story: it is about saved searches themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,27 @@ class WatchedBy:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchNotice:
+    """What is to be said of a saved search itself: that it can't be run, or that it can again."""
+
+    label: str
+    text: str
+    is_bad: bool
+    edit_url: str | None
+    """The saved search's page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What was watched, and what was not."""
+
+    since: str
+    summary: str
+    lines: tuple[str, ...]
+    """What was not seen, the worst first; none if everything was."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoryList:
     """The body of a message to a reader: stories, and the saved searches that they match."""
 
@@ -129,6 +151,9 @@ class StoryList:
     """Unsubscribes from these saved searches."""
     stop_all_url: str
     """Unsubscribes from all saved searches."""
+    notices: tuple[SearchNotice, ...] = ()
+    watch: Watch | None = None
+    """For a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +168,8 @@ class Row:
     """Shown as text, not as a link."""
     link: str | None = None
     """The News page with more on it."""
+    todo: str = ""
+    """What to do about it, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from delivery.channels.channel import SendResult
 from delivery.channels.registry import channel_of
 from delivery.message import Message
 from newswatch.errors import NewswatchError
@@ -26,10 +27,19 @@ def notify(message: Message, settings: Settings) -> None:
         NewswatchError: it was not accepted, or the outcome is unknown.
         ValueError: the recipient is not an address.
     """
+    address, result = offer(message, settings)
+    if address not in result.accepted:
+        raise NewswatchError(f"“{message.subject}” to {address} could not be sent: {result.why_not(address)}")
+
+
+def offer(message: Message, settings: Settings) -> tuple[str, SendResult]:
+    """Offer the message, once: the recipient's canonical address, and the outcome.
+
+    Raises:
+        ValueError: the recipient is not an address.
+    """
     channel = channel_of(message.recipient)
     address = channel.parse(message.recipient)
     rendered = channel.render(message, settings)
     with closing(channel.open(settings)) as line:
-        result = line.send(rendered.content, [address])
-    if address not in result.accepted:
-        raise NewswatchError(f"“{message.subject}” to {address} could not be sent: {result.why_not(address)}")
+        return address, line.send(rendered.content, [address])

@@ -72,9 +72,17 @@ class Waiting:
     """When the first of them became due."""
     count: int = 1
     """Number of deliveries."""
+    kind: str | None = "story"
+    """None in documents from before there were kinds."""
 
 
-KINDS: Final = ("retraction", "correction", *(kind.name for kind in EVENT_KINDS), "story", "update")
+ABOUT_SEARCHES: Final = ("failing", "working")
+"""Kinds of deliveries that report on the saved search itself: it can't be run, or it can again."""
+COVERAGE: Final = "coverage"
+"""Kind of the delivery that makes a digest due without a story, because the watch was poor (`alerts.coverage`)."""
+NOTICES: Final = (*ABOUT_SEARCHES, COVERAGE)
+"""Kinds of deliveries without a story."""
+KINDS: Final = ("retraction", "correction", *(kind.name for kind in EVENT_KINDS), "story", "update", *NOTICES)
 """The kinds of deliveries, the gravest first."""
 
 
@@ -193,7 +201,8 @@ class Outbox:
     def due(self, now: datetime) -> list[Waiting]:
         """Everything that is due by schedule, sorted by recipient, as of the last refresh."""
         due = _due(now)
-        sources = [{name: {"terms": {"field": field}}} for name, field in _WAITING.items()]
+        sources: list[dict[str, Any]] = [{name: {"terms": {"field": field}}} for name, field in _WAITING.items()]
+        sources.append({"kind": {"terms": {"field": "kind", "missing_bucket": True}}})
         waiting: list[Waiting] = []
         after: dict[str, Any] = {}
         while True:
@@ -244,6 +253,12 @@ class Outbox:
             about = {"terms": {"article_id": list(article_ids[start : start + _PAGE])}}
             news = {"terms": {"kind": ["story", "update"]}}
             yield from self._as_indexed({"bool": {"filter": [about, news]}})
+
+    def about_searches(self, since: datetime) -> list[Stored[Delivery]]:
+        """What was enqueued since then on saved searches that fail or work again; oldest first, in real time."""
+        kinds, recent = {"terms": {"kind": ABOUT_SEARCHES}}, {"range": {"created_at": {"gte": since.isoformat()}}}
+        found = self._as_now({"bool": {"filter": [kinds, recent]}})
+        return sorted(found, key=lambda stored: (stored.value.created_at, stored.id))
 
     def _of_stories(self, story_ids: Sequence[str], recipient: str) -> Iterator[Delivery]:
         for start in range(0, len(story_ids), _PAGE):
@@ -362,6 +377,16 @@ def match_delivery(match: Match, search: SavedSearch, now: datetime) -> Delivery
 def event_delivery(event: Event, search: SavedSearch, now: datetime) -> Delivery:
     """The delivery of an event, due by the search's schedule; suppressed while the search is muted. Pure."""
     return replace(_new_delivery(search, event.id, "", now), kind=event.kind, headline=event.headline)
+
+
+def notice_delivery(search: SavedSearch, kind: str, about: str, text: str, now: datetime, due: datetime) -> Delivery:
+    """A delivery of a kind of `NOTICES`, due at `due`; suppressed while the search is muted. Pure.
+
+    `about` is the same for as long as the notice is about the same thing, so that it is enqueued once.
+    """
+    # A digest's schedule, because an instant delivery waits for nothing, not even for its time.
+    times = search.schedule if kind == COVERAGE else "hourly"
+    return replace(_new_delivery(search, about, "", now), kind=kind, headline=text, schedule=times, not_before=due)
 
 
 def _new_delivery(search: SavedSearch, story_id: str, article_id: str, now: datetime) -> Delivery:

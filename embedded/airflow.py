@@ -2,8 +2,8 @@
 
 As a separate process (`python -m embedded.airflow LOG_DIR`) it does what `airflow standalone` does: migrates the
 database and runs api-server, scheduler, dag-processor and triggerer. In contrast to that, it opens no log servers
-(which listen on every interface), keeps one log file per component, ends when one of them dies, and ends all of them
-when it ends. `embedded.airflow_api` is a client for its REST API.
+(which listen on every interface), keeps one log file per component, runs `newswatch clean` every hour, starts a
+component that dies again, and ends all of them when it ends. `embedded.airflow_api` is a client for its REST API.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from embedded.airflow_api import AirflowApi
 from embedded.processes import LOOPBACK, Child, end_group, end_of_life, is_listening, make_room, require_free, tail
+from embedded.supervise import TROUBLES, Supervisor
 from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
@@ -44,6 +45,12 @@ STOP_TIMEOUT_S = 15.0
 """Seconds for running tasks to finish; unfinished ones are repeated after the next start."""
 API_SERVER_STOP_TIMEOUT_S = 2.0
 """Seconds; by then it has answered all requests, but its process lingers."""
+CLEAN = ("-c", "from cli.main import run; run()", "clean", "--logs")
+"""Python's arguments for `newswatch clean`, which the folder of the logs follows."""
+CLEAN_EVERY_S = 3_600.0
+"""Seconds between two cleanings. It decides itself what is due."""
+CLEAN_FIRST_S = 300.0
+"""Seconds from the start to the first, which must not slow the start down."""
 DATABASE_PATIENCE_S = 30
 """Seconds to wait for SQLite's single writer before giving up."""
 API_SERVER_DATABASE_PATIENCE_S = 2
@@ -54,7 +61,8 @@ FIXED_ENVIRONMENT = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-    "AIRFLOW__CORE__PARALLELISM": "8",
+    # Pulls take at most half of them (`dags.places`). Each costs 43 MB, used or not.
+    "AIRFLOW__CORE__PARALLELISM": "12",
     # The default asks the DNS for this machine's name, which hangs if no server answers.
     "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
@@ -235,21 +243,58 @@ def main() -> None:
     over = end_of_life()
     log_dir = Path(sys.argv[1])
     running: dict[str, subprocess.Popen[bytes]] = {}
+    cleaning: dict[str, subprocess.Popen[bytes]] = {}
     try:
         _migrate(over)
-        for name, options in COMPONENTS.items():
+        for name in COMPONENTS:
             if over.is_set():
                 return
-            running[name] = _airflow(name, *options, log_file=log_dir / f"airflow-{name}.log")
+            running[name] = _component(name, log_dir)
             if name == "api-server":
                 _await_api_server(running[name], over)
-        while not over.wait(0.5):
-            ended = next((name for name, process in running.items() if process.poll() is not None), None)
-            if ended:
-                log, status = log_dir / f"airflow-{ended}.log", running[ended].poll()
-                sys.exit(f"Airflow's {ended} has ended (status {status}); {log} ends with:\n{tail(log)}")
+        _supervise(running, cleaning, log_dir, over)
     finally:
-        _end(running)
+        _end(cleaning | running)
+
+
+def _clean(cleaning: dict[str, subprocess.Popen[bytes]], log_dir: Path) -> None:
+    """Start a cleaning, unless one is running. If it fails, its pulse says so; Airflow goes on."""
+    if all(process.poll() is not None for process in cleaning.values()):
+        cleaning["clean"] = _start((sys.executable, *CLEAN, str(log_dir)), dict(os.environ), log_dir / "clean.log")
+
+
+def _component(name: str, log_dir: Path) -> subprocess.Popen[bytes]:
+    return _airflow(name, *COMPONENTS[name], log_file=_log(name, log_dir))
+
+
+def _log(name: str, log_dir: Path) -> Path:
+    return log_dir / f"airflow-{name}.log"
+
+
+def _supervise(
+    running: dict[str, subprocess.Popen[bytes]],
+    cleaning: dict[str, subprocess.Popen[bytes]],
+    log_dir: Path,
+    over: threading.Event,
+) -> None:
+    """Start components that die again, and clean up every hour, until `over` is set. Exits if one dies too often."""
+    clean_at = time.monotonic() + CLEAN_FIRST_S
+    supervisor = Supervisor(Path(os.environ["AIRFLOW_HOME"]) / TROUBLES)
+    while not over.wait(0.5):
+        if time.monotonic() >= clean_at:
+            clean_at += CLEAN_EVERY_S
+            _clean(cleaning, log_dir)
+        for name, process in running.items():
+            if process.poll() is None or supervisor.is_waiting(name):
+                continue
+            end_group(process.pid)
+            log, why = _log(name, log_dir), f"status {process.poll()}"
+            if not supervisor.ended(name, f"Airflow's {name}", why, log):
+                sys.exit(f"Airflow's {name} has ended too often ({why}); {log} ends with:\n{tail(log)}")
+        for name in supervisor.due():
+            running[name] = _component(name, log_dir)
+            supervisor.started(name)
+        supervisor.forgive()
 
 
 def _migrate(over: threading.Event) -> None:
@@ -272,10 +317,15 @@ def _await_api_server(process: subprocess.Popen[bytes], over: threading.Event) -
 
 def _airflow(*arguments: str, log_file: Path | None = None) -> subprocess.Popen[bytes]:
     """A component in its own process group, which also contains its task processes."""
-    command = (sys.executable, "-m", "airflow", *arguments)
     environment = dict(os.environ)
     if arguments[0] == "api-server":
         environment[DATABASE] = database(Path(environment["AIRFLOW_HOME"]), API_SERVER_DATABASE_PATIENCE_S)
+    return _start((sys.executable, "-m", "airflow", *arguments), environment, log_file)
+
+
+def _start(
+    command: Sequence[str], environment: Mapping[str, str], log_file: Path | None = None
+) -> subprocess.Popen[bytes]:
     with contextlib.ExitStack() as stack:
         if log_file:
             make_room(log_file)

@@ -7,6 +7,7 @@ process group: Ctrl-C in the terminal reaches only us, and what a child started 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -90,10 +91,18 @@ class Child:
             log.seek(self._log_start)
             return log.read().decode("utf-8", errors="replace")
 
+    def say(self, line: str) -> None:
+        """Write a line to its standard input; nothing happens if it has ended."""
+        if self._process.stdin and not self._process.stdin.closed:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(f"{line}\n".encode())
+                self._process.stdin.flush()
+
     def stop(self) -> None:
         """End it and its group: by closing its input, then SIGTERM, then SIGKILL. Harmless if it has ended."""
         if self._process.stdin:
-            self._process.stdin.close()
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
         for harder in (self._process.terminate, self._process.kill):
             try:
                 self._process.wait(STOP_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Elasticsearch, the mail catcher and Airflow together: started together, stopped together, never left behind.
+"""Elasticsearch, the mail catcher, Airflow and the watchman: started together, stopped together, never left behind.
 
 `with Stack(settings) as stack:` starts them, waits until each can be used, and stops them at the end. All their files
 are in `settings.data_dir`:
@@ -6,6 +6,8 @@ are in `settings.data_dir`:
     elasticsearch/  mails/  airflow/    the data of each part
     logs/                               the log of each part
     stack.json                          what runs, for `status` and `down`
+    stack-troubles.json                 what has ended by itself lately, for the watchman
+    watch.json  watch.lock              the watchman's memory
     stack.lock                          held by the process that runs the stack, as long as it lives
 """
 
@@ -39,6 +41,8 @@ from embedded.airflow_api import AirflowApi
 from embedded.elasticsearch import Node, start_elasticsearch
 from embedded.mail import CaughtMail, list_mails, start_mail_catcher
 from embedded.processes import LOOPBACK, Child, end_all, free_port, of_stack, require_free, tail
+from embedded.supervise import Supervisor, airflow_troubles, stack_troubles
+from embedded.watchman import TITLE, start_watchman
 from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
@@ -48,10 +52,16 @@ GRACE_S = 5.0
 """Seconds for the children of a killed stack to notice that it is gone."""
 DOWN_TIMEOUT_S = 120.0
 
-PRIVATE = ("mails", "airflow", "logs", "stack.json", "stack.lock", "secret-key")
+PRIVATE = ("mails", "airflow", "logs", "stack.json", "stack.lock", "stack-troubles.json", "watch.json", "secret-key")
 """The files and folders in the data folder that are closed to other users, file by file."""
 
-PartName = Literal["elasticsearch", "mail", "airflow"]
+PartName = Literal["elasticsearch", "mail", "airflow", "watchman"]
+
+
+_IN_PEACE: tuple[PartName, ...] = ("watchman", "airflow", "mail", "elasticsearch")
+"""The order in which parts are stopped: the watchman first, so that it takes none of it for a fault."""
+_LAST_WORDS: tuple[PartName, ...] = ("airflow", "elasticsearch", "watchman", "mail")
+"""The same if the end was not asked for: the watchman tells it, and the mail catcher still takes mails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,7 @@ class Stack:
         elasticsearch: bool | None = None,
         mail: bool | None = None,
         airflow: bool = True,
+        watchman: bool = False,
         ports: Ports | None = None,
         heap_mb: int = 512,
         fast: bool = False,
@@ -142,6 +153,7 @@ class Stack:
         self._with_elasticsearch = is_embedded_elasticsearch(settings) if elasticsearch is None else elasticsearch
         self._with_mail = is_embedded_mail(settings) if mail is None else mail
         self._with_airflow = airflow
+        self._with_watchman = watchman
         self._heap_mb = heap_mb
         self._fast = fast
         self._console = console or Console(stderr=True, quiet=True)
@@ -150,6 +162,7 @@ class Stack:
         self._node: Node | None = None
         self._mail: Child | None = None
         self._airflow: Airflow | None = None
+        self._watchman: Child | None = None
 
     @property
     def data_dir(self) -> Path:
@@ -200,38 +213,79 @@ class Stack:
                 self._start_mail()
             if self._with_airflow:
                 self._start_airflow()
+            if self._with_watchman:
+                self._start_watchman()
             self._note(ready=True)
         except BaseException:
             self.stop()
             raise
 
-    def stop(self) -> None:
-        """Stop every part, the last started first, and release the data folder; harmless if repeated."""
-        running = [child for child in (self._airflow and self._airflow.child, self._mail) if child]
-        for child in [*running, *([self._node.child] if self._node else [])]:
+    def stop(self, why: str = "") -> None:
+        """Stop every part, and release the data folder; harmless if repeated.
+
+        With a reason the end was not asked for: then the watchman tells it, while the mail catcher still takes mails.
+        """
+        running = self._children()
+        order = _LAST_WORDS if why else _IN_PEACE
+        for name, child in sorted(running.items(), key=lambda part: order.index(part[0])):
             with self._step(f"Stopping {child.name}", "stopped"):
+                if name == "watchman":
+                    child.say(f"ended: {' '.join(why.split())}" if why else "stop")
                 child.stop()
-        self._airflow = self._mail = self._node = None
+        self._airflow = self._mail = self._node = self._watchman = None
         if self._lock:
             end_all(list(of_stack(self.data_dir)))
-            state_file(self.data_dir).unlink(missing_ok=True)
+            for file in (state_file, stack_troubles, airflow_troubles):
+                file(self.data_dir).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
     def watch(self, over: threading.Event | None = None) -> None:
-        """Return once `over` is set.
+        """Return once `over` is set. A part that ends by itself is started again, with growing pauses.
 
         Raises:
-            StackError: a part has ended by itself; the message names it and shows the end of its log.
+            StackError: a part has ended too often; the message names it and shows the end of its log.
         """
         over = over or threading.Event()
+        supervisor = Supervisor(stack_troubles(self.data_dir))
         while not over.wait(0.5):
-            ended = next((child for child in self._children() if child.poll() is not None), None)
-            if ended:
-                raise StackError(
-                    f"{ended.name} has ended by itself (status {ended.poll()}), so the rest is stopped; "
-                    f"{ended.log_file} ends with:\n{tail(ended.log_file)}"
-                )
+            for name, child in self._children().items():
+                if child.poll() is not None and not supervisor.is_waiting(name):
+                    self._ended(supervisor, name, child)
+            for name in self._children():
+                if name in supervisor.due():
+                    self._start_again(supervisor, name)
+            supervisor.forgive()
+
+    def _ended(self, supervisor: Supervisor, name: PartName, child: Child) -> None:
+        """A part has ended by itself: it is started again, or given up, and with it all but the watchman."""
+        why = f"status {child.poll()}"
+        if supervisor.ended(name, child.name, why, child.log_file):
+            self._console.print(f"[yellow]![/] {escape(child.name)} has ended by itself ({why}); it is started again")
+        elif name != "watchman":
+            raise StackError(
+                f"{child.name} has ended by itself too often ({why}), so the rest is stopped; "
+                f"{child.log_file} ends with:\n{tail(child.log_file)}"
+            )
+        else:
+            self._watchman, self._with_watchman = None, False
+            self._console.print(f"[red]![/] {TITLE} has ended too often: nobody is told any more what goes wrong")
+
+    def _start_again(self, supervisor: Supervisor, name: PartName) -> None:
+        start = {
+            "elasticsearch": self._start_elasticsearch,
+            "mail": self._start_mail,
+            "airflow": lambda: self._start_airflow(wait=False),
+            "watchman": self._start_watchman,
+        }[name]
+        supervisor.started(name)
+        try:
+            self._child(name).stop()
+            start()
+        except StackError as error:
+            self._console.print(f"[red]![/] {escape(str(error))}", soft_wrap=True)
+            self._ended(supervisor, name, self._child(name))
+        self._note(ready=True)
 
     def parts(self) -> list[Part]:
         """The running parts and their addresses."""
@@ -243,6 +297,8 @@ class Stack:
         if self._airflow:
             child = self._airflow.child
             parts.append(Part("airflow", self._airflow.api.url, child.pid, str(child.log_file)))
+        if self._watchman:
+            parts.append(Part("watchman", "", self._watchman.pid, str(self._watchman.log_file)))
         return parts
 
     def __enter__(self) -> Self:
@@ -252,12 +308,20 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        is_asked = error is None or isinstance(error, SystemExit | KeyboardInterrupt)
+        self.stop("" if is_asked else str(error).partition("\n")[0])
 
-    def _children(self) -> list[Child]:
-        node = self._node.child if self._node else None
-        airflow = self._airflow.child if self._airflow else None
-        return [child for child in (node, self._mail, airflow) if child]
+    def _children(self) -> dict[PartName, Child]:
+        found: dict[PartName, Child | None] = {
+            "elasticsearch": self._node.child if self._node else None,
+            "mail": self._mail,
+            "airflow": self._airflow.child if self._airflow else None,
+            "watchman": self._watchman,
+        }
+        return {name: child for name, child in found.items() if child}
+
+    def _child(self, name: PartName) -> Child:
+        return self._children()[name]
 
     def _require_ports(self) -> None:
         """Check every port before anything starts, so that a taken port does not cost half a minute."""
@@ -295,7 +359,8 @@ class Stack:
         with self._step("Starting Elasticsearch", "is ready"):
             self._node = start_elasticsearch(
                 self.data_dir / "elasticsearch",
-                port=self.ports.elasticsearch,
+                # Started again, it must be where the others look for it.
+                port=urlsplit(self._node.url).port or 0 if self._node else self.ports.elasticsearch,
                 heap_mb=self._heap_mb,
                 log_file=self.log_dir / "elasticsearch.log",
                 fast=self._fast,
@@ -303,22 +368,30 @@ class Stack:
         self._update(elasticsearch_url=self._node.url)
 
     def _start_mail(self) -> None:
-        port = self.ports.smtp or free_port()
+        port = self.smtp_port if self._mail else self.ports.smtp or free_port()
         with self._step("Starting the mail catcher", "is ready"):
             self._mail = start_mail_catcher(
                 mail_folder(self.data_dir), port=port, log_file=self.log_dir / "mail.log", data_dir=self.data_dir
             )
         self._update(smtp_host=LOOPBACK, smtp_port=port, smtp_security="none")
 
-    def _start_airflow(self) -> None:
-        port = self.ports.airflow or free_port()
+    def _start_airflow(self, *, wait: bool = True) -> None:
+        was = self._airflow and urlsplit(self._airflow.api.url).port
+        port = was or self.ports.airflow or free_port()
         # A stated public address may be a proxy's, so it is kept.
         if "public_url" not in self.settings.model_fields_set:
             self._update(public_url=f"http://{LOOPBACK}:{port}")
         with self._step("Starting Airflow", "is ready"):
             self._airflow = start_airflow(self.settings, port=port, log_dir=self.log_dir)
             self._note(ready=False)
-            await_healthy(self._airflow)
+            if wait:
+                await_healthy(self._airflow)
+
+    def _start_watchman(self) -> None:
+        airflow_url = self._airflow.api.url if self._airflow else None
+        with self._step(f"Starting {TITLE[0].lower()}{TITLE[1:]}", "is ready"):
+            self._watchman = start_watchman(self.settings, airflow_url, self.log_dir / "watchman.log")
+        self._note(ready=False)
 
     def _update(self, **changed: object) -> None:
         self.settings = self.settings.model_copy(update=changed)
@@ -478,7 +551,8 @@ def down(data_dir: Path) -> bool:
 
 
 def _ask(part: Part) -> PartStatus:
-    ok, state = {"elasticsearch": _ask_elasticsearch, "mail": _ask_mail, "airflow": _ask_airflow}[part.name](part)
+    asks = {"elasticsearch": _ask_elasticsearch, "mail": _ask_mail, "airflow": _ask_airflow, "watchman": _ask_watchman}
+    ok, state = asks[part.name](part)
     return PartStatus(part.name, ok, state, part.address, part.pid, part.log)
 
 
@@ -506,3 +580,9 @@ def _ask_airflow(part: Part) -> tuple[bool, str]:
         return False, "does not answer"
     ill = [f"{name} {state}" for name, state in health.items() if state not in ("healthy", "None")]
     return not ill, ", ".join(ill) or "healthy"
+
+
+def _ask_watchman(part: Part) -> tuple[bool, str]:
+    if not psutil.pid_exists(part.pid):
+        return False, "has ended"
+    return True, "watching"

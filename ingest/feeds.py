@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from ingest.urls import article_id, read_address, shown
 from newswatch import config
+from newswatch.config import Source
 from newswatch.errors import ConfigError
 from newswatch.feed import Feed, FullText
 
@@ -88,27 +89,27 @@ def feed_id(url: str) -> str:
     return article_id(url)[:16]
 
 
-def load_feeds(path: Path) -> tuple[Feed, ...]:
-    """The feeds in the file at `path`, in its order, including disabled ones.
+def load_feeds(source: Source) -> tuple[Feed, ...]:
+    """The feeds in the file, in its order, including disabled ones.
 
     Raises:
         ConfigError: the file can't be read, breaks the schema, or contains a URL or an id twice; it names the line.
     """
-    feeds = tuple(spec.feed() for spec in config.load(path, FeedList).feeds)
-    _refuse_duplicates(path, feeds, "URL", lambda feed: article_id(feed.url))
-    _refuse_duplicates(path, feeds, "id", lambda feed: feed.id)
+    file = config.written(source)
+    listed, root = config.load_with_root(file, FeedList)
+    feeds = tuple(spec.feed() for spec in listed.feeds)
+    _refuse_duplicates(file.path, root, feeds, "URL", lambda feed: article_id(feed.url))
+    _refuse_duplicates(file.path, root, feeds, "id", lambda feed: feed.id)
     return feeds
 
 
-def _refuse_duplicates(path: Path, feeds: Iterable[Feed], what: str, key: Callable[[Feed], str]) -> None:
+def _refuse_duplicates(
+    path: Path, root: yaml.Node | None, feeds: Iterable[Feed], what: str, key: Callable[[Feed], str]
+) -> None:
     seen: dict[str, int] = {}
     for index, feed in enumerate(feeds):
         first = seen.setdefault(key(feed), index)
         if first != index:
-            here, there = _line(path, index), _line(path, first)
+            here, there = (config.line_of(root, ("feeds", number)) for number in (index, first))
             value = feed.url if what == "URL" else feed.id
             raise ConfigError(path, here, f"line {here}: the {what} {value} is already in line {there}")
-
-
-def _line(path: Path, index: int) -> int:
-    return config.line_of(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), ("feeds", index))

@@ -21,6 +21,7 @@ from ingest.urls import AddressError, host_of, is_address, read_address
 from newswatch import durations
 from newswatch.entry import Entry
 from newswatch.feed import Feed, FeedHealth, FeedState, Gap
+from newswatch.outages import begun, ended
 from newswatch.settings import Settings
 
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -180,7 +181,7 @@ def misaddressed(state: FeedState, feed: Feed, now: datetime) -> Misaddressed | 
     if state.url != feed.url and is_address(feed.url):
         reason += f". It is polled at its configured address again, {feed.url}"
         return Misaddressed(replace(_reverted(state, feed), next_poll_at=None, last_error=reason), reason)
-    state = replace(state, failures=state.failures + 1, last_status=None, last_error=reason)
+    state = replace(unread(state, reason, now), failures=state.failures + 1, last_status=None, last_error=reason)
     wait = backoff(FIRST_WAIT_S[FailureKind.REFUSED], state.failures)
     state = replace(state, next_poll_at=now + timedelta(seconds=wait.seconds), interval_why=wait.why)
     return Misaddressed(_shown(state, FeedHealth.FAILING, reason, now), reason)
@@ -226,7 +227,15 @@ def _after_no_turn(
     return _due(state, Wait(min(max(rest_s, 1.0), WEEK_S), outcome.reason, asked=True), now, rng)
 
 
+def unread(state: FeedState, why: str, now: datetime) -> FeedState:
+    """`state` after a poll at `now` that could not read the feed; it is out of reach until a poll can."""
+    # Failures that were counted before outages were kept: it has been out of reach since it was last read.
+    since = state.last_success_at if state.failures and state.last_success_at else now
+    return replace(state, outages=begun(state.outages, since, why))
+
+
 def _after_failure(state: FeedState, feed: Feed, outcome: FetchFailed, now: datetime, rng: random.Random) -> FeedState:
+    state = unread(state, outcome.reason, now)
     state = replace(state, failures=state.failures + 1, last_status=outcome.status, last_error=outcome.reason)
     if outcome.kind is FailureKind.GONE:
         why = "410 Gone: not polled any more; `newswatch feeds retry` tries it again"
@@ -254,7 +263,7 @@ def _after_no_feed(
     reason = parsed.reason if isinstance(parsed, NotAFeed) else "it was not read"
     if isinstance(parsed, NotAFeed) and parsed.feeds:
         reason += f"; it advertises {parsed.feeds[0]}"
-    state = replace(state, failures=state.failures + 1, last_error=reason)
+    state = replace(unread(state, reason, now), failures=state.failures + 1, last_error=reason)
     if state.failures >= REVERT_AFTER and state.url != feed.url:
         state = _reverted(state, feed)
     if state.failures >= FAILING_AFTER or state.health is FeedHealth.FAILING:
@@ -355,6 +364,7 @@ def _after_success(
         body_hash=outcome.body_hash if isinstance(outcome, Fetched) else state.body_hash,
         entry_ids=tuple(entry.id for entry in parsed.entries) if parsed and parsed.entries else state.entry_ids,
         new_articles=state.new_articles + new_entries,
+        outages=ended(state.outages, now),
     )
     if parsed:
         state = replace(

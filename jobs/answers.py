@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -51,9 +52,11 @@ class Answers:
             if not self._lease.may_begin():
                 return await self._queue.put(None)  # it stays due
             polled = Polled(record, await self._fetch(record))
-            if isinstance(polled.outcome, Fetched) and harmless(polled.outcome.body) is None:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._readers, self.parse, polled)
+            if isinstance(polled.outcome, Fetched):
+                polled.bytes = len(polled.outcome.body)
+                if harmless(polled.outcome.body) is None:
+                    loop = asyncio.get_running_loop()
+                    await loop.run_in_executor(self._readers, self.parse, polled)
             return await self._queue.put(polled)
 
     async def _fetch(self, record: Stored[FeedRecord]) -> FetchResult:
@@ -70,11 +73,11 @@ class Answers:
         answer, record = polled.outcome, polled.record
         if not isinstance(answer, Fetched) or polled.parsed is not None:
             return
-        feed, now = record.value.feed, self._clock()
+        feed, now, started = record.value.feed, self._clock(), time.perf_counter()
         polled.parsed = self._parsing.attempt(
             "feed", record.id, lambda: self._source.read(answer, feed, now), url=answer.final_url, feed_id=record.id
         ) or NotAFeed(answer.final_url, "reading it failed: see the problems")
-        polled.outcome = replace(answer, body=b"")
+        polled.outcome, polled.parse_s = replace(answer, body=b""), time.perf_counter() - started
         for reason in polled.parsed.left_out if isinstance(polled.parsed, ParsedFeed) else ():
             self._parsing.note(Problem("feed", record.id, reason, "parse", answer.final_url, record.id))
 

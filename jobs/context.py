@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from delivery.channels import registry as channels
+from jobs.configuration import TaxonomyInForce
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
 from newswatch.settings import Settings
+from observe.record import recording
 from store.client import Client, connect, set_up, where
 from store.clock import store_clock
+from store.configuration import TAXONOMY
 from store.faults import REFUSALS, store_error
 from store.mapping import plain_indices
 from store.names import Names
@@ -108,11 +111,13 @@ _RESTORED = (
 
 
 def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[Concatenate[Context, P], T]]:
-    """Makes a function a job: a stage of that name, which recreates a missing index and then runs once more."""
+    """Makes a function a job: a stage of that name, which recreates a missing index and then runs once more.
+
+    Each run is recorded in the pulse (`observe.record`).
+    """
 
     def made(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
-        @wraps(work)
-        def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        def tried(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
             try:
                 with context.stage(name):
                     return work(context, *args, **kwargs)
@@ -121,6 +126,13 @@ def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[
                     raise
             with context.stage(name):
                 return work(context, *args, **kwargs)
+
+        @wraps(work)
+        def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            with recording(name, context.es, context.names, context.clock) as recorded:
+                result = tried(context, *args, **kwargs)
+                recorded.report = result
+            return result
 
         return run
 
@@ -137,6 +149,7 @@ def open_context(settings: Settings | None = None, *, clock: Clock | None = None
     settings = settings or Settings()
     channels.check(settings)
     es, names = connect(settings), Names.of(settings)
+    names = replace(names, taxonomy=TaxonomyInForce(es, names, settings.config_dir / TAXONOMY))
     context = Context(settings, es, names, clock or store_clock(es))
     try:
         created = set_up(es, names, settings)

@@ -10,11 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from delivery import deliver as mails
 from delivery.deliver import DeliverReport
+from delivery.digests import enqueue_coverage
 from delivery.due import Due, look
 from jobs.context import Context, job
+from newswatch.outages import Cause, begun, ended
+from newswatch.problems import Bulkhead
+from store.outages import OutageStore
 
 LOOK_S = 2.0
 """Seconds between two checks for new mails while one is held back."""
@@ -56,7 +61,9 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
         StoreError: nothing is lost; run it again.
     """
     with context.stage("deliver") as walls:
-        return mails.deliver(
+        deciding = partial(enqueue_coverage, context.es, context.names, context.clock(), bulkhead=walls)
+        walls.attempt("document", "digests", deciding)
+        report = mails.deliver(
             context.es,
             context.names,
             context.settings,
@@ -64,6 +71,20 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
             until=until,
             bulkhead=walls,
         )
+        _note_outage(context, report, walls)
+        return report
+
+
+def _note_outage(context: Context, report: DeliverReport, walls: Bulkhead) -> None:
+    """Record that no mail can be sent, or can again."""
+    if not report.tried:
+        return
+    if report.down and not report.sent:
+        changed = partial(begun, at=context.clock(), why=report.down)
+    else:
+        changed = partial(ended, at=context.clock())
+    outages = OutageStore(context.es, context.names)
+    walls.attempt("document", f"{Cause.MAIL} outages", partial(outages.change, Cause.MAIL, changed))
 
 
 def mails_wait(context: Context) -> bool:

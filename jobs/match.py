@@ -16,15 +16,18 @@ from alerts.events import events
 from alerts.match import match_batch
 from alerts.resting import Rests, recovered, rests
 from alerts.saved import SavedSearches
-from delivery.channels.registry import parse_address
 from delivery.corrections import enqueue_corrections
 from delivery.outbox import Outbox
+from delivery.search_notices import enqueue_notices
+from jobs.configuration import seed_searches
 from jobs.context import Context, job
 from newswatch.alert import SavedSearch
-from newswatch.batch import Batch
+from newswatch.batch import Batch, BatchState
+from newswatch.outages import WORTH_TELLING, Cause, added
 from newswatch.problems import Bulkhead
 from store.batches import BatchStore
 from store.documents import Stored
+from store.outages import OutageStore
 from store.stories import Stories
 
 
@@ -53,13 +56,16 @@ def match(context: Context) -> MatchedReport:
     """
     with context.stage("match") as walls:
         report = _match(context, walls)
-    return replace(report, set_aside=len(walls.problems))
+    with context.stage("owe") as owing:  # after the problems of matching are kept, which say what has failed
+        notices = enqueue_notices(context.es, context.names, context.clock(), bulkhead=owing)
+    owed = report.owed + notices.created
+    return replace(report, owed=owed, set_aside=len(walls.problems) + len(owing.problems))
 
 
 def _match(context: Context, walls: Bulkhead) -> MatchedReport:
     now, seeding = context.clock(), context.bulkhead("seed")
     searches = SavedSearches(context.es, context.names)
-    searches.seed_from_file(context.settings.config_dir / "alerts.yaml", parse_address, seeding, now=now)
+    seed_searches(context, seeding)
     context.replace_problems(seeding)
     enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
     known = rests(context.es, context.names, enabled, now)
@@ -72,6 +78,7 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
 
     for waiting in batches.waiting(now=now):
         report = with_batch(waiting, enabled)
+        _note_lateness(context, waiting.value, report, walls)
     for late in batches.unmatched(now=now):
         again = [search for search in enabled if search.id in late.value.unmatched]
         if not again or any(search.id not in known.resting and search.id not in report.failed for search in again):
@@ -82,6 +89,16 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
         well = (search_id for search_id in known.tried_again if not walls.has("search", search_id))
         recovered(context.es, context.names, well)
     return replace(report, owed=report.owed + owed.created)
+
+
+def _note_lateness(context: Context, batch: Batch, report: MatchedReport, walls: Bulkhead) -> None:
+    """Record that the articles of a batch that was matched now had waited for too long."""
+    now = context.clock()
+    since = batch.indexed_at or now
+    if batch.state is BatchState.INDEXED and batch.number in report.batches and now - since >= WORTH_TELLING:
+        late = partial(added, since=since, until=now)
+        outages = OutageStore(context.es, context.names)
+        walls.attempt("document", f"{Cause.MATCHING} outages", partial(outages.change, Cause.MATCHING, late))
 
 
 def _match_one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -47,6 +48,7 @@ class Pages:
         self._chars = 0
         self._waiting = 0
         self._eased = asyncio.Event()
+        self._bytes, self._fetch_s, self._extract_s = 0, 0.0, 0.0
 
     async def read(self, url: str) -> Page:
         """The page at `url`; a failure is a value."""
@@ -68,6 +70,10 @@ class Pages:
             self._chars -= chars
             self._asked.pop(oldest, None)
 
+    def counts(self) -> dict[str, float]:
+        """What the pages so far have cost, under the names of `PullReport`."""
+        return {"bytes": self._bytes, "page_seconds": self._fetch_s, "extract_seconds": self._extract_s}
+
     async def close(self) -> None:
         """Cancel the running requests."""
         for task in self._asked.values():
@@ -78,11 +84,15 @@ class Pages:
         while self._waiting >= BODIES:
             self._eased.clear()
             await self._eased.wait()
+        started = time.perf_counter()
         answer = await self._fetching.attempt_async("page", url, lambda: self._fetcher.fetch_page(url), url=url)
+        fetched = time.perf_counter()
+        self._fetch_s += fetched - started
         if answer is None:
             return Page(FetchFailed(url, FailureKind.PERMANENT, "fetching it failed", self._clock(), 0.0))
         if not isinstance(answer, Fetched):
             return Page(answer)
+        self._bytes += len(answer.body)
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
@@ -90,6 +100,7 @@ class Pages:
         finally:
             self._waiting -= 1
             self._eased.set()
+            self._extract_s += time.perf_counter() - fetched
         return Page(replace(answer, body=b""), extracted)
 
     def _extract(self, answer: Fetched) -> Extracted:

@@ -1,7 +1,7 @@
 """`plan`: decides which feeds are due and which batch polls them.
 
-A feed that can't be requested goes into quarantine, and the others are planned. If `feeds.yaml` is wrong, no new feeds
-come in, but the known ones are polled.
+A feed that can't be requested goes into quarantine, and the others are planned. If `feeds.yaml` is wrong, the version
+in force is used; without one, no new feeds come in, but the known ones are polled.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from datetime import datetime
 from functools import partial
 from math import ceil
 
-from ingest.feeds import load_feeds
 from ingest.schedule import misaddressed, resting_hosts
 from ingest.urls import host_of, is_address, site_of
+from jobs.configuration import feeds_in_force, look_at_all
 from jobs.context import Context, job
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedState
+from newswatch.outages import WORTH_TELLING, Cause, added
 from newswatch.problems import Bulkhead, Problem
 from store.batches import BatchStore
+from store.configuration import FEEDS
 from store.documents import Stored
 from store.feeds import FeedRecord, FeedStore, Longest, SyncReport
+from store.outages import OutageStore
 
 _WORTH_A_BATCH = 25
 """Feeds. For fewer, an Airflow task costs more than polling them one after the other."""
@@ -45,7 +48,7 @@ class Plan:
     """Batches that were given up because their worker was presumed dead."""
     sync: SyncReport
     config_error: str | None = None
-    """Why `feeds.yaml` was not read, if it is wrong; the feeds known from before are polled."""
+    """What is wrong with `feeds.yaml` on this machine; the feeds of the version in force are polled."""
 
 
 @job("plan")
@@ -53,14 +56,17 @@ def plan(context: Context) -> Plan:
     """Read the configured feeds, give up dead batches, and lease the due feeds to new batches.
 
     Raises:
-        ConfigError: `feeds.yaml` is wrong, and no feed is known from before; nothing was changed.
+        ConfigError: `feeds.yaml` is wrong, no version of it is kept, and no feed is known from before; nothing was
+        changed.
         StoreError: Elasticsearch is unavailable; feeds that were already leased come due again when their lease ends.
     """
     settings, now, walls = context.settings, context.clock(), context.bulkhead("plan")
     feeds, batches = FeedStore(context.es, context.names), BatchStore(context.es, context.names)
+    look_at_all(context)
     sync, config_error = _synced(context, feeds)
     reaped = batches.reap(now=now)
     due = _due(feeds, now, settings.feeds_per_poll, Longest.of(settings), walls)
+    _note_standstill(context, feeds, due, now, walls)
     context.keep_problems(walls)  # before leasing: if it fails, the next run finds the same feeds due
     numbers, leased = [], 0
     for group in divide(due, settings.batches_per_poll):
@@ -72,24 +78,42 @@ def plan(context: Context) -> Plan:
     return Plan(tuple(numbers), leased, tuple(reaped), sync, config_error)
 
 
-def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]:
-    """What reading `feeds.yaml` has changed; if the file is wrong, no change, and the reason.
+def _note_standstill(
+    context: Context, feeds: FeedStore, due: Sequence[Stored[FeedRecord]], now: datetime, walls: Bulkhead
+) -> None:
+    """Record that feeds were due and nothing was polled: the scheduler stood still, or the machine slept."""
+    states = [feed.value.state for feed in due]
+    first = min((state.next_poll_at for state in states if state.next_poll_at), default=now)
+    if now - first < WORTH_TELLING:
+        return
+    # What waits for its host's pause or was just put off is no standstill, nor is a backlog that is being worked off.
+    resumed = [state.paused_until for state in states if state.paused_until and state.paused_until <= now]
+    since = max(filter(None, (first, feeds.last_polled(now), *resumed)))
+    outages, stood = OutageStore(context.es, context.names), partial(added, since=since, until=now)
+    walls.attempt("document", f"{Cause.POLLING} outages", partial(outages.change, Cause.POLLING, stood))
 
-    The file is used whole or not at all, because half a list would disable the feeds of the other half. A mistake in it
-    must not keep the known feeds from being polled, though.
+
+def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]:
+    """What the version of `feeds.yaml` in force has changed, and what is wrong with this machine's file.
+
+    A version is used whole or not at all, because half a list would disable the feeds of the other half. A mistake in
+    it must not keep the known feeds from being polled, though.
     """
-    path, listing = context.settings.config_dir / "feeds.yaml", context.bulkhead("list feeds")
-    report, wrong = SyncReport((), (), (), ()), None
+    listing, report = context.bulkhead("list feeds"), SyncReport((), (), (), ())
     try:
-        report = feeds.sync(load_feeds(path))
+        listed = feeds_in_force(context)
+        wrong = listed.wrong
+        if listed.is_in_force:
+            report = feeds.sync(listed.value)
     except ConfigError as error:
         if not feeds.all():
             raise
-        log.error("%s; the feeds known from before are polled", error)
         wrong = str(error)
-        listing.note(Problem("feed", path.name, wrong, listing.stage))
+    if wrong:
+        log.error("%s; the feeds known from before are polled", wrong)
+        listing.note(Problem("feed", FEEDS, wrong, listing.stage))
     context.replace_problems(listing)
-    return report, wrong
+    return report, wrong or None
 
 
 def _due(feeds: FeedStore, now: datetime, limit: int, longest: Longest, walls: Bulkhead) -> list[Stored[FeedRecord]]:

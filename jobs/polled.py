@@ -44,6 +44,10 @@ class Polled:
     """Records to store for entries that are not fresh."""
     renamed: list[tuple[Entry, EntryRecord]] = field(default_factory=list)
     """Entries with the same words under another address of the same article."""
+    bytes: int = 0
+    """Size of the fetched document; its body is released once it is parsed."""
+    parse_s: float = 0.0
+    """Seconds that parsing it took."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:

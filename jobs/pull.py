@@ -38,6 +38,7 @@ from jobs.pull_select import Selection
 from jobs.pull_silence import Silence
 from jobs.pull_write import Writer
 from newswatch.batch import BatchState
+from observe.record import noted
 from store.batches import BatchStore
 from store.documents import Stored
 from store.feeds import FeedRecord
@@ -76,13 +77,15 @@ class _Puller:
         self._assembly = Assembly(attempt)
         self._writer = Writer(attempt, self._silence)
         self._with_pages: set[asyncio.Task[None]] = set()
+        self._page_counts: dict[str, float] = {}
 
     async def run(self) -> PullReport:
         records = self._attempt.feeds.leased(self._attempt.batch)
-        if self._attempt.lease.may_begin():
+        if records and self._attempt.lease.may_begin():
+            noted("asked")
             await asyncio.to_thread(self._selection.load_pages_due, records)
             await self._run(records)
-        report = self._writer.report
+        report = self._writer.report.plus(reached=self._silence.witnesses, **self._page_counts)
         return report.plus(unfinished=len(records) - report.feeds)
 
     async def _run(self, records: Sequence[Stored[FeedRecord]]) -> None:
@@ -101,6 +104,7 @@ class _Puller:
                 await _ended(taking, writing, *self._with_pages)
                 await answers.close()
                 await pages.close()
+                self._page_counts = pages.counts()
                 readers.shutdown(wait=False, cancel_futures=True)
 
     async def _within_lease(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:

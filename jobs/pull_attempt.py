@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from ingest.urls import is_address, shown
 from jobs.context import Context
 from jobs.lease import Lease
@@ -22,6 +24,8 @@ class Attempt:
     def __init__(self, context: Context, batch: Batch, lease: Lease) -> None:
         self.context, self.batch, self.lease = context, batch, lease
         self.settings, self.clock = context.settings, context.clock
+        self._tagger: Tagger | None = None
+        self._tagging = Lock()
         self._walls: dict[str, Bulkhead] = {}
         self.articles = ArticleStore(context.es, context.names, retag=self.enriched)
         self.entries = EntryStore(context.es, context.names, walls=self.wall("entries"))
@@ -38,12 +42,15 @@ class Attempt:
         return {(stage, problem.id): problem for stage, walls in stages for problem in walls.problems}
 
     def tagger(self) -> Tagger:
-        """The tagger of the current taxonomy.
+        """The tagger of the taxonomy in force, the same one for the whole attempt.
 
         Raises:
-            ConfigError: it can't be read.
+            ConfigError: no version of the taxonomy can be used.
         """
-        return tagger_of(self.settings.config_dir)
+        with self._tagging:
+            if self._tagger is None:
+                self._tagger = tagger_of(self.context)
+            return self._tagger
 
     def enriched(self, article: Article) -> Article:
         """The article cleaned and tagged."""

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from ingest.fetch import Fetcher
 from ingest.fetched import FetchFailed
-from ingest.schedule import WITNESSES, is_our_outage, last_answer, may_be_ours
+from ingest.schedule import WITNESSES, is_our_outage, is_silent, last_answer, may_be_ours
 from ingest.urls import host_of, is_address
 from jobs.polled import Polled
 from jobs.pull_attempt import Attempt
+from observe.record import noted
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ class Silence:
         """Host → address of hosts that answered in this batch, the latest last."""
         self.is_ours = False
         """Our own network is down."""
+        self.witnesses = 0
+        """Other hosts that answered when asked."""
 
     def pass_through(self, window: Sequence[Polled]) -> list[Polled]:
         """Those feeds, of the window and of the ones held back before, that need not wait."""
@@ -39,6 +42,7 @@ class Silence:
         if answered_at:
             self._heard_at = max(self._heard_at or answered_at, answered_at)
         self._note_witnesses(window)
+        _record(window, answered_at)
         waiting = [*self._held, *window]
         self._held = [polled for polled in waiting if may_be_ours(polled.outcome, self._heard_at)]
         return [polled for polled in waiting if not may_be_ours(polled.outcome, self._heard_at)]
@@ -63,8 +67,20 @@ class Silence:
             stored = await asyncio.to_thread(self._attempt.feeds.well)
             known = {host_of(url): url for url in reversed(stored) if is_address(url)} | known
         urls = [url for host, url in reversed(known.items()) if host not in silent][:WITNESSES]
-        is_ours = is_our_outage(silent, await asyncio.gather(*(fetcher.answers(url) for url in urls)))
+        answers = await asyncio.gather(*(fetcher.answers(url) for url in urls))
+        self.witnesses += sum(answers)
+        is_ours = is_our_outage(silent, answers)
         if is_ours:
             number = self._attempt.batch.number
             log.warning("batch %s: our own network is down; %s hosts were not reached", number, len(silent))
         return is_ours
+
+
+def _record(window: Sequence[Polled], answered_at: datetime | None) -> None:
+    """Record for the pulse whether anybody answers, because the batch may take long to end."""
+    if answered_at:
+        noted("reached")
+    for polled in window:
+        if isinstance(polled.outcome, FetchFailed) and is_silent(polled.outcome):
+            noted("silent", f"{polled.record.value.feed.title}: {polled.outcome.reason}")
+            return

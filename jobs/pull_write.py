@@ -12,11 +12,12 @@ from functools import partial
 
 from ingest.fetched import FetchFailed, NotModified
 from ingest.parsed import NotAFeed
-from ingest.schedule import after_poll, is_silent
+from ingest.schedule import after_poll, answered, is_silent, unread
 from jobs.answers import LINGER_S
 from jobs.polled import Candidate, Part, Polled, remembered
 from jobs.pull_attempt import Attempt
 from jobs.pull_identify import Identities
+from jobs.pull_reach import Reach
 from jobs.pull_report import PullReport
 from jobs.pull_silence import Silence
 from newswatch.article import Article
@@ -44,6 +45,7 @@ class Writer:
         self._attempt, self._silence = attempt, silence
         self._clock, self._number = attempt.clock, attempt.batch.number
         self._identities = Identities(attempt)
+        self._reach = Reach(attempt)
         self._seq = attempt.batch.seq_of_attempt
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._ready: asyncio.Queue[tuple[list[Part], asyncio.Event] | None] = asyncio.Queue(maxsize=HANDED_OVER)
@@ -161,6 +163,8 @@ class Writer:
         now = self._clock()
         unchanged = [record for polled in done for record in polled.to_remember]
         self._attempt.entries.save([*unchanged, *(remembered(candidate, now) for candidate in candidates)])
+        # Before the feeds' states: if the worker dies in between, the feeds are polled again, and this is noted again.
+        self._reach.note([polled.outcome for polled in done], now, our_outage=self._silence.is_ours)
         lost = self._attempt.feeds.save([(polled.record, self._next_state(polled, now)) for polled in done])
         self.report = (
             self.report.plus(feeds=len(done) - len(lost))
@@ -193,17 +197,22 @@ class Writer:
         if state is not None:
             return state
         reason = walls.reason("feed", feed_id, feed_id=feed_id)
-        return replace(record.state, next_poll_at=now + timedelta(seconds=BROKEN_WAIT_S), last_error=reason)
+        state = unread(record.state, reason, now)
+        return replace(state, next_poll_at=now + timedelta(seconds=BROKEN_WAIT_S), last_error=reason)
 
 
-def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, int]:
+def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, float]:
     return {
         "unchanged": sum(isinstance(polled.outcome, NotModified) for polled in done),
         "failed": sum(isinstance(polled.outcome, FetchFailed) for polled in done),
+        "silent": sum(is_silent(polled.outcome) for polled in done),
+        "reached": sum(answered(polled.outcome) for polled in done),
         "offline": sum(our_outage and is_silent(polled.outcome) for polled in done),
         "not_a_feed": sum(isinstance(polled.parsed, NotAFeed) for polled in done),
         "entries": sum(len(polled.entries) for polled in done),
         "new_entries": sum(polled.unseen for polled in done),
+        "bytes": sum(polled.bytes for polled in done),
+        "parse_seconds": sum(polled.parse_s for polled in done),
     }
 
 

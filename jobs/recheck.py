@@ -18,6 +18,7 @@ from ingest.fetch import Fetcher
 from ingest.urls import is_part
 from jobs.context import Context, job
 from jobs.pages import READERS, Page, Pages
+from jobs.tagger import tagger_of
 from newswatch.article import Article
 from newswatch.problems import Bulkhead
 from store.articles import ArticleStore
@@ -25,7 +26,6 @@ from store.batches import BatchStore
 from store.rechecks import Rechecks
 from transforms.enrich import enrich
 from transforms.tag import Tagger
-from transforms.taxonomy import load_taxonomy
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def recheck(context: Context) -> RecheckReport:
     due = rechecks.due(now=context.clock())
     if not due:
         return RecheckReport(noted)
-    tagger = Tagger(load_taxonomy(context.settings.config_dir / "taxonomy.yaml"))
+    tagger = tagger_of(context)
     store = ArticleStore(context.es, context.names, retag=lambda article: enrich(article, tagger))
     mailed = store.get(recheck.value.article_id for recheck in due).values()
     articles = [article for article in mailed if not is_part(article.url)]

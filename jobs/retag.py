@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from jobs.context import Context, job
+from jobs.tagger import tagger_of
 from newswatch.article import Article, Level
 from store import bulk
 from store.articles import ArticleStore
@@ -75,7 +76,7 @@ def retag(
         ConfigError: the taxonomy can't be read; nothing was changed.
         StoreError: Elasticsearch is unavailable; run it again, and it continues where it stopped.
     """
-    tagger = Tagger(load_taxonomy(taxonomy or context.settings.config_dir / "taxonomy.yaml"))
+    tagger = Tagger(load_taxonomy(taxonomy)) if taxonomy else tagger_of(context)
     report = RetagReport(taxonomy=tagger.taxonomy.version)
     for index in slices(context) if indices is None else indices:
         _Slice(context, index, tagger, report, progress).run(dry_run=dry_run)

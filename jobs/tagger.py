@@ -1,32 +1,32 @@
-"""The tagger of the current taxonomy, cached between jobs."""
+"""The tagger of the taxonomy in force, cached between jobs."""
 
 from __future__ import annotations
 
 import gc
 from functools import lru_cache
-from pathlib import Path
 
+from jobs.configuration import in_force
+from jobs.context import Context
+from newswatch.config import Source
+from store.configuration import TAXONOMY
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
 
-def tagger_of(config_dir: Path) -> Tagger:
-    """The tagger of the current taxonomy. It takes half a second to build, so it is built when a poll first needs it.
+def tagger_of(context: Context, *, adopt: bool = True) -> Tagger:
+    """The tagger of the taxonomy in force. It takes half a second to build, so it is built when a poll first needs it.
+
+    `adopt` as in `jobs.configuration.in_force`.
 
     Raises:
-        ConfigError: it can't be read.
+        ConfigError: the machine's taxonomy can't be used, and no version is kept that can be.
     """
-    path = config_dir / "taxonomy.yaml"
-    try:
-        stat = path.stat()
-    except OSError:
-        return Tagger(load_taxonomy(path))  # which says what is wrong
-    return _tagger(path, stat.st_mtime_ns, stat.st_size)
+    return in_force(context, TAXONOMY, _tagger, adopt=adopt).value
 
 
-@lru_cache(maxsize=1)
-def _tagger(path: Path, _changed_ns: int, _size: int) -> Tagger:
-    tagger = Tagger(load_taxonomy(path))
+@lru_cache(maxsize=2)  # the machine's own, and the one in force
+def _tagger(source: Source) -> Tagger:
+    tagger = Tagger(load_taxonomy(source))
     # Both live as long as the process; the garbage collector's scans of them took a seventh of a poll.
     gc.freeze()
     return tagger

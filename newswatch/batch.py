@@ -31,7 +31,7 @@ class Batch:
     lease_until: datetime
     attempts: int = 0
     """How many workers have started it; each attempt numbers its articles in its own range."""
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int | float] = field(default_factory=dict)
     indexed_at: datetime | None = None
     matched_at: datetime | None = None
     abandoned: bool = False

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from newswatch.outages import Outage
+
 FullText = Literal["auto", "feed", "page"]
 """Where an article's text comes from: the feed, the page, or (auto) the page only if the feed's text is short."""
 
@@ -99,3 +101,5 @@ class FeedState:
     """URLs it was polled under before permanent redirects were adopted, oldest first."""
     gaps: tuple[Gap, ...] = ()
     """When it may have missed items, oldest first; the last `ingest.schedule.GAPS_KEPT` of them."""
+    outages: tuple[Outage, ...] = ()
+    """When it could not be read, oldest first (`newswatch.outages`); our own outages are not among them."""

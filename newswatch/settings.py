@@ -71,6 +71,21 @@ def _index_prefix(text: str) -> str:
 IndexPrefix = Annotated[str, AfterValidator(_index_prefix)]
 
 
+def _secret_url(value: Any) -> Any:
+    """The address, stripped; None if it is empty.
+
+    Raises:
+        ValueError: it is not an address. The message does not repeat it, because such addresses hold keys.
+    """
+    stated = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(stated, str):
+        return stated
+    address = stated.strip()
+    if address and (not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]", address) or not address.isprintable()):
+        raise ValueError("it must be an address, such as https://… or ntfy://…")
+    return SecretStr(address) if address else None
+
+
 class Settings(BaseSettings):
     """Everything that differs from one installation to another."""
 
@@ -130,7 +145,13 @@ class Settings(BaseSettings):
     """Seconds after which a delivery run starts no more mails; the rest stays due for the next run."""
 
     operator: Annotated[Line | None, BeforeValidator(lambda text: text or None)] = None
-    """Address that is mailed once a day which feeds broke, went silent or recovered. None: this is only logged."""
+    """Address that is mailed what is wrong and when it is over, and once a day which feeds broke. None: only logged."""
+    operator_url: Annotated[SecretStr | None, BeforeValidator(_secret_url)] = None
+    """Second way to tell the operator, which needs no mail server: an address that takes a JSON POST, or Apprise's."""
+    heartbeat_url: Annotated[SecretStr | None, BeforeValidator(_secret_url)] = None
+    """Address that is called once a minute while all is well, as healthchecks.io takes it: its silence is an alarm."""
+    airflow_url: Annotated[str | None, BeforeValidator(lambda text: text or None)] = None
+    """Where this machine reaches Airflow's web server, for the watchman. None: Airflow is not watched."""
 
     contact: Line = "newswatch@localhost"
     """Address or page for publishers to complain to; part of the User-Agent."""
@@ -166,6 +187,12 @@ class Settings(BaseSettings):
     """Days to keep articles, counted from the end of the month in which they were first seen."""
     batch_retention_days: int = Field(default=30, ge=1, le=36_600)
     """Days to remember a batch after it was matched."""
+    airflow_retention_days: int = Field(default=30, ge=1, le=36_600)
+    """Days to keep runs, tasks and events in Airflow's database."""
+    log_retention_days: int = Field(default=14, ge=1, le=36_600)
+    """Days to keep logs of tasks, DAG files and the embedded stack."""
+    log_max_bytes: int = Field(default=1_000_000_000, ge=10_000_000, le=1_000_000_000_000)
+    """Bytes that all logs together may take; beyond it the oldest are deleted sooner."""
 
     story_window_days: int = Field(default=7, ge=1, le=366)
     """Articles that are more days apart never belong to one story."""
@@ -174,6 +201,10 @@ class Settings(BaseSettings):
     """Where users reach Airflow's web server; for links in mails."""
     kibana_url: str | None = None
     """Where users reach Kibana; mails link to it if it is set."""
+    metrics_token: Annotated[SecretStr | None, BeforeValidator(lambda text: text or None)] = Field(
+        default=None, min_length=16
+    )
+    """Bearer token with which Prometheus may read `/news/metrics`. None: only who is logged in to Airflow may."""
     secret_key: SecretStr | None = None
     """Signs the links in mails; the same on every machine. None: a random key is created and kept in `data_dir`."""
 
@@ -283,6 +314,7 @@ _PARTED: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
     "smtp_host": _smtp,
     "public_url": _link,
     "kibana_url": _link_if_any,
+    "airflow_url": _link_if_any,
     "contact": _contact,
 }
 

@@ -10,13 +10,13 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from newswatch import config
 from newswatch.colours import require_legible
+from newswatch.config import Source, Written
 from newswatch.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -92,37 +92,42 @@ class Topics(BaseModel):
         return topic.subtopics.get(part) if topic and part else topic
 
 
-def read_topics(path: Path) -> Topics:
-    """The topics of the taxonomy at `path`, kept until the file changes.
+def read_topics(source: Source) -> Topics:
+    """The topics of the taxonomy; those of a path are kept until the file changes.
 
     Raises:
         ConfigError: the file can't be read, or what it says of a topic's name, colour or words breaks the schema.
     """
+    if isinstance(source, Written):
+        return _raised(_read(source))
     try:
-        stat = path.stat()
+        stat = source.stat()
     except OSError:
-        return config.load_section(path, "topics", Topics)  # which says what is wrong
-    read = _read(path, stat.st_mtime_ns, stat.st_size)
-    if isinstance(read, ConfigError):
-        raise read
-    return read
+        return config.load_section(source, "topics", Topics)  # which says what is wrong
+    return _raised(_read(source, stat.st_mtime_ns, stat.st_size))
 
 
-def topics_to_show(path: Path) -> Topics:
-    """`read_topics` for pages and mails: a slip in the taxonomy, which stops the polling, doesn't stop them.
+def topics_to_show(source: Source) -> Topics:
+    """`read_topics` for pages and mails: a slip in the first taxonomy of an installation doesn't stop them.
 
     While the taxonomy can't be read, there are no topics, so that tags go by their ids; the log says why.
     """
     try:
-        return read_topics(path)
+        return read_topics(source)
     except ConfigError as error:
         log.warning("Topics are shown by their ids, without colours: %s", error)
         return Topics()
 
 
+def _raised(read: Topics | ConfigError) -> Topics:
+    if isinstance(read, ConfigError):
+        raise read
+    return read
+
+
 @lru_cache(maxsize=4)
-def _read(path: Path, _changed_ns: int, _size: int) -> Topics | ConfigError:
+def _read(source: Source, _changed_ns: int = 0, _size: int = 0) -> Topics | ConfigError:
     try:
-        return config.load_section(path, "topics", Topics)
+        return config.load_section(source, "topics", Topics)
     except ConfigError as error:
         return error

@@ -16,7 +16,7 @@ from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
-from observe.pulse import Pulse
+from observe.pulse import FileState, Pulse
 
 OFFLINE_AFTER: Final = timedelta(seconds=30)
 """After the first poll that found our network down. The next poll comes within a minute, so that an interruption of
@@ -48,7 +48,11 @@ SEARCH_FAILED_AFTER: Final = timedelta(seconds=45)
 """After the first failure of a saved search. A time-out under load is over with the next batch, a minute later."""
 NEVER_POLLED: Final = timedelta(minutes=15)
 """After the installation. `newswatch up` polls in its first minute; by hand it takes longer."""
-SUSPECT: Final = 400
+WATCHMAN_LOST: Final = timedelta(minutes=3)
+"""The watchman looks every 15 s, and a look takes half a minute at most."""
+WATCHMAN_RETIRED: Final = timedelta(days=7)
+"""An installation whose watchman has been gone for so long works without one on purpose."""
+REASON_CHARS: Final = 400
 """Maximum number of characters of a reason in a sentence."""
 
 Rule = Callable[[Pulse, Settings], Iterator[Condition]]
@@ -107,7 +111,7 @@ def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG
             Severity.CRITICAL,
             f"The database refuses to store anything in {count} of its indices ({storage.read_only[0]}"
             f"{', …' * (count > 1)}): as a rule because its disk is full{free}.",
-            "Free disk space; Elasticsearch then accepts writes by itself. A block that somebody has set must be lifted.",
+            "Free disk space; Elasticsearch then accepts writes by itself. Lift a block that somebody has set.",
         )
     elif storage.disk in ("yellow", "red"):
         severity = Severity.CRITICAL if storage.disk == "red" else Severity.WARNING
@@ -249,7 +253,7 @@ def _hung(
 
 
 def _is_of_file(pulse: Pulse, job: JobPulse) -> bool:
-    return any(state.why and state.why == job.why for state in pulse.files)
+    return any(_is_at_fault(file, job) for file in pulse.files)
 
 
 def _quiet(job: JobPulse, in_airflow: timedelta) -> timedelta:
@@ -305,16 +309,16 @@ def _configuration(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # 
         if file.wrong_since is not None:
             yield Condition(
                 f"configuration:{file.name}",
-                Severity.WARNING if _works_without(pulse, file.why) else Severity.CRITICAL,
+                Severity.CRITICAL if any(_is_at_fault(file, job) for job in pulse.jobs.values()) else Severity.WARNING,
                 f"{file.name} is wrong, so its changes are not in force: {_reason(file.why)}",
                 f"Correct {file.name}; it is read again by itself.",
                 file.wrong_since,
             )
 
 
-def _works_without(pulse: Pulse, why: str) -> bool:
-    """Whether no job has failed because of the file."""
-    return not any(job.failures and job.why == why for job in pulse.jobs.values())
+def _is_at_fault(file: FileState, job: JobPulse) -> bool:
+    """Whether the job has failed because of the file: it names it (`newswatch.errors.ConfigError`)."""
+    return bool(file.wrong_since and job.failures and f"{file.name}:" in job.why)
 
 
 def _searches(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
@@ -329,6 +333,22 @@ def _searches(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa:
             )
 
 
+def _watchman(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    if pulse.watched_at and WATCHMAN_LOST <= pulse.at - pulse.watched_at < WATCHMAN_RETIRED:
+        yield Condition(
+            "watchman",
+            Severity.WARNING,
+            "Nobody is told when something breaks: the watchman gives no sign of life.",
+            "Start it again: `newswatch up`, or `newswatch watch` where it runs by itself.",
+            pulse.watched_at,
+        )
+
+
+def _watched(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """What the jobs can't see: Airflow, certificates, and what has changed since their last run."""
+    yield from pulse.watched
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _storage,
     _disk,
@@ -341,6 +361,8 @@ RULES: Final[tuple[Rule, ...]] = (
     _searches,
     _feeds,
     _other_jobs,
+    _watchman,
+    _watched,
 )
 """Each yields the conditions of its subject. Of several with one id the first counts."""
 
@@ -355,5 +377,5 @@ def _older(moment: datetime | None, now: datetime, than: timedelta) -> bool:
 
 def _reason(why: str) -> str:
     """A reason as the end of a sentence, on one line."""
-    text = cut_short(" ".join(why.split()), SUSPECT)
+    text = cut_short(" ".join(why.split()), REASON_CHARS)
     return text if text.endswith((".", "…", "!", "?")) else f"{text}." if text else "the reason is unknown."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from newswatch.pulse import JobPulse
+from observe.condition import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,14 @@ class Pulse:
     problems: int = 0
     """Problems in quarantine."""
     problem_kinds: Mapping[str, int] = field(default_factory=dict)
-    """Kind of problem → number."""
+    """The same by kind (`newswatch.problems.KINDS`)."""
+    certificates: Mapping[str, datetime] = field(default_factory=dict)
+    """Server → when its certificate ends; those that are known."""
     storage: Storage = field(default_factory=Storage)
     watched_at: datetime | None = None
     """When the watchman last looked; None: there never was one."""
+    watched: tuple[Condition, ...] = ()
+    """What the watchman has found by itself at its last look; empty if that is long ago."""
     watch_began_at: datetime | None = None
     """When the watchman was started."""
     unread: Mapping[str, str] = field(default_factory=dict)

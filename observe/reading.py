@@ -21,7 +21,9 @@ from newswatch.problems import Bulkhead, Problem, collecting
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
+from observe.watched import WATCHMAN, conditions_of
 from store.client import Client
+from store.configuration import ConfigurationStore
 from store.documents import Document, values
 from store.faults import REFUSALS, store_error
 from store.mapping import plain_indices
@@ -32,10 +34,6 @@ from store.times import moment_at
 
 PATIENCE_S: Final = 3.0
 """Time limit of each request. A page shows the pulse, and must not wait for it; the whole is some tens of ms."""
-FILE: Final = "configuration:"
-"""Prefix of the moment at which a job found a configuration file to be wrong, before the file's name."""
-WATCHMAN: Final = "watchman"
-"""The watchman's name among the jobs: it began at `started_at` and last looked at `beat_at`."""
 _MOST_FAILING: Final = 50
 """Maximum number of failing saved searches that are named."""
 _DENIED: Final = (400, 401, 403, 404, 405, 410)
@@ -83,6 +81,7 @@ class _Reader:
     def read(self) -> Pulse:
         storage = self._attempt("storage", self._storage) or Storage()
         found = self._searched()
+        files = self._attempt("configuration", self._files) or ()
         late = self._attempt("mails", self._owed) or Owed()
         jobs: Mapping[str, JobPulse] = found.get("jobs", {})
         waiting = replace(
@@ -102,12 +101,13 @@ class _Reader:
             newest_article_at=found.get("newest_article_at"),
             waiting=waiting,
             mail=_mail(jobs, found.get("mail", MailState())),
-            files=_files(jobs),
+            files=files,
             failing_searches=failing,
             problems=sum(found.get("problem_kinds", {}).values()),
             problem_kinds=found.get("problem_kinds", {}),
             storage=storage,
             watched_at=watchman.beat_at,
+            watched=conditions_of(watchman, self._now),
             watch_began_at=watchman.started_at,
             unread=self._unread,
         )
@@ -178,6 +178,10 @@ class _Reader:
         }
 
     # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _files(self) -> tuple[FileState, ...]:
+        states = ConfigurationStore(self._es, self._names).states()
+        return tuple(FileState(state.name, state.wrong_since, state.why) for state in states)
 
     def _owed(self) -> Owed:
         walls = Bulkhead("observe")
@@ -375,16 +379,3 @@ def _mail(jobs: Mapping[str, JobPulse], mail: MailState) -> MailState:
         down_since=job.moments.get("down"),
         why=job.reasons.get("down", ""),
     )
-
-
-def _files(jobs: Mapping[str, JobPulse]) -> tuple[FileState, ...]:
-    """The configuration files that a job found to be wrong, each once, by name."""
-    wrong: dict[str, FileState] = {}
-    for job in jobs.values():
-        for name, since in job.moments.items():
-            if name.startswith(FILE):
-                file = name.removeprefix(FILE)
-                known = wrong.get(file)
-                if known is None or (known.wrong_since or since) > since:
-                    wrong[file] = FileState(file, since, job.reasons.get(name, ""))
-    return tuple(wrong[file] for file in sorted(wrong))

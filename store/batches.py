@@ -108,7 +108,7 @@ class BatchStore:
         """Record another attempt at the batch. Each attempt numbers its articles in a range of its own."""
         return self._change(number, lambda batch: replace(batch, attempts=batch.attempts + 1))
 
-    def mark_indexed(self, number: int, *, counts: Mapping[str, int], now: datetime) -> Batch:
+    def mark_indexed(self, number: int, *, counts: Mapping[str, float], now: datetime) -> Batch:
         """Record that the batch's articles are in the index and wait to be matched.
 
         Also if the batch was abandoned meanwhile, because what was written after that must be matched too.
@@ -185,7 +185,7 @@ def _given_up(batch: Batch, now: datetime) -> Batch:
     return replace(batch, state=BatchState.INDEXED, indexed_at=now, abandoned=True)
 
 
-def _sum(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
     return {name: left.get(name, 0) + right.get(name, 0) for name in (*left, *right)}
 
 

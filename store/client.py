@@ -25,7 +25,7 @@ from store.mapping import (
     plain_template,
 )
 from store.names import Names
-from store.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode
+from store.nodes import LEFT_OUT_S, MOST_LEFT_OUT_S, REQUEST_TIMEOUT_S, RETRIES, NamingTransport, ProbedNode, Spent
 
 Client = Elasticsearch
 """The client type, for modules that only pass it on. Its errors are in `store.faults`."""
@@ -81,6 +81,12 @@ def connect(settings: Settings) -> Elasticsearch:
         serializers={serializer.mimetype: serializer() for serializer in (_Json, _CompatibleJson)},
         **options,
     )
+
+
+def spent(es: Elasticsearch) -> Spent:
+    """What the requests of this client and of those made from it by `options` have taken; nothing for a foreign one."""
+    transport = es.transport
+    return transport.spent if isinstance(transport, NamingTransport) else Spent()
 
 
 def where(settings: Settings) -> str:

@@ -36,6 +36,8 @@ FORGOTTEN_AFTER: Final = timedelta(minutes=15)
 """Age at which a machine's fault is dropped by another machine: it is gone, as containers are that were replaced."""
 SUPERSEDED_KEPT: Final = 500
 """Former versions that are known to be former ones."""
+TEXTS_KEPT: Final = 10
+"""Former versions whose text is kept too."""
 _WHY_CHARS: Final = 4_000
 
 
@@ -107,7 +109,41 @@ def judge(kept: Kept, file: Written, now: datetime) -> Verdict:
     return Verdict.REPLACES if changed_at >= kept.changed_at else Verdict.OLDER
 
 
-def in_force(kept: Kept, file: Written, host: str, now: datetime) -> Kept:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one machine finds when it reads its file."""
+
+    host: str
+    path: str
+    file: Written | None
+    """None: it can't be read."""
+    why: str = ""
+    """Why it can't be used, or what in it can't be; empty: it is good."""
+    is_usable: bool = True
+    """Whether it can be used, at least in part."""
+
+
+def observed(kept: Kept, look: Look, now: datetime) -> Kept:
+    """What is known of a file after a machine has looked at its own: the version in force, what is wrong there. Pure.
+
+    Unchanged if there is nothing new.
+    """
+    file, why = look.file, look.why
+    if file is not None and look.is_usable:
+        verdict = judge(kept, file, now)
+        if verdict is Verdict.REPLACES:
+            kept = put_in_force(kept, file, look.host, now)
+        elif verdict is Verdict.SAME:
+            kept = _touched(kept, file, now)
+        else:
+            why = older(kept, file)
+    elif kept.hash and kept.since:
+        why = f"{why}. The version in force since {_told(kept.since)} is used instead"
+    file_hash = file.hash if file else ""
+    return _with_fault(kept, look, why, file_hash, now) if why else _without_fault(kept, look, now)
+
+
+def put_in_force(kept: Kept, file: Written, host: str, now: datetime) -> Kept:
     """The same, with the file's version in force from now on. Pure."""
     former = [known for known in kept.superseded if known not in (kept.hash, file.hash)]
     superseded = (*former, *([kept.hash] if kept.hash and kept.hash != file.hash else []))[-SUPERSEDED_KEPT:]
@@ -122,30 +158,44 @@ def in_force(kept: Kept, file: Written, host: str, now: datetime) -> Kept:
     )
 
 
-def touched(kept: Kept, file: Written, now: datetime) -> Kept:
-    """The same, with the time of a file that has the version in force, if it is later. Pure.
+def older(kept: Kept, file: Written) -> str:
+    """Why a good file is not used: a newer version is in force. Pure."""
+    assert kept.changed_at, "nothing is in force that could be newer"
+    assert kept.since
+    return (
+        f"{file.path}: was last changed on {_told(file.changed_at)}; a version of {_told(kept.changed_at)} "
+        f"({kept.path} on {kept.host}) is in force since {_told(kept.since)} and is used instead. Update this file, or "
+        f"put it in force with `newswatch config use {file.path}`"
+    )
 
-    Otherwise a former version on another machine, touched before this one, would count as the newer. A time in the
+
+def _told(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _touched(kept: Kept, file: Written, now: datetime) -> Kept:
+    """The same, with the time of a file that has the version in force, if it is later.
+
+    Otherwise a former version that is touched on another machine, before this one, would count as newer. A time in the
     future says nothing.
     """
     is_later = file.changed_at <= now and (kept.changed_at is None or file.changed_at > kept.changed_at)
     return replace(kept, changed_at=file.changed_at) if is_later else kept
 
 
-def with_fault(kept: Kept, host: str, path: Path | str, why: str, file_hash: str, now: datetime) -> Kept:
-    """The same, with what is wrong on one machine; unchanged if that was noted a moment ago. Pure."""
-    mine, others = _mine(kept, host, path)
+def _with_fault(kept: Kept, look: Look, why: str, file_hash: str, now: datetime) -> Kept:
+    mine, others = _mine(kept, look.host, look.path)
     why = cut_short(why, _WHY_CHARS)
     is_known = mine is not None and (mine.why, mine.hash) == (why, file_hash)
     if is_known and mine is not None and now - mine.seen_at < CONFIRMED_AFTER:
         return kept
-    noted = Wrong(host, str(path), why, mine.since if mine else now, now, file_hash)
+    noted = Wrong(look.host, look.path, why, mine.since if mine else now, now, file_hash)
     return replace(kept, wrong=(*others, noted))
 
 
-def without_fault(kept: Kept, host: str, path: Path | str, now: datetime) -> Kept:
-    """The same, with that machine's file well, and without machines that have not been heard of. Pure."""
-    _, others = _mine(kept, host, path)
+def _without_fault(kept: Kept, look: Look, now: datetime) -> Kept:
+    """The same, with that machine's file well, and without machines that have not been heard of for long."""
+    _, others = _mine(kept, look.host, look.path)
     return replace(kept, wrong=tuple(wrong for wrong in others if now - wrong.seen_at < FORGOTTEN_AFTER))
 
 
@@ -217,6 +267,11 @@ class ConfigurationStore:
         """Keep the text of a version. Call it before the version is in force."""
         document = {"name": name, "hash": file.hash, "text": file.text}
         self._es.index(index=self._index, id=_text_id(name, file.hash), document=document)
+
+    def drop_text(self, kept: Kept) -> None:
+        """Delete the text of the version that is now too old to be kept."""
+        for file_hash in kept.superseded[: -TEXTS_KEPT or None][-1:]:
+            self._es.options(ignore_status=404).delete(index=self._index, id=_text_id(kept.name, file_hash))
 
     def change(self, name: str, changed: Callable[[Kept], Kept]) -> Kept:
         """Replace what is known of a file by what `changed` makes of it, whoever else writes; returns the new value.

@@ -18,6 +18,7 @@ from store import bulk
 from store.documents import Document, Stored, dump, feed_document, feed_from_document, load, require_id, values
 from store.names import Names
 from store.reading import every, find, get_stored
+from store.times import moment_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,13 @@ class FeedStore:
         )
         return [record.value.state.url for record in records]
 
+    def last_polled(self, now: datetime) -> datetime | None:
+        """When any feed was last polled, as of the last refresh; None: never. A time after `now` is a wrong clock's."""
+        so_far = {"range": {"last_poll_at": {"lte": now.isoformat()}}}
+        aggs = {"last": {"max": {"field": "last_poll_at"}}}
+        last = self._es.search(index=self._index, size=0, query=so_far, aggs=aggs)["aggregations"]["last"]["value"]
+        return None if last is None else moment_at(last)
+
     def lease(self, feeds: Sequence[Stored[FeedRecord]], batch: Batch) -> list[str]:
         """Lease the feeds to the batch; the ids of those it got. A feed that another worker took first is missing.
 
@@ -211,8 +219,12 @@ def _leased_document(record: FeedRecord) -> Document:
 
 
 def _reconfigured(record: FeedRecord, feed: Feed) -> Document:
-    """The document under a new configuration. The state is kept unless the URL changed, which makes it meaningless."""
+    """The document under a new configuration. The state is kept unless the URL changed, which makes it meaningless.
+
+    What was not read of the feed is kept in any case: its readers have missed it.
+    """
     moved = record.feed.url != feed.url
-    state = FeedState(feed.id, feed.url) if moved else record.state
+    history = {"gaps": record.state.gaps, "outages": record.state.outages}
+    state = FeedState(feed.id, feed.url, **history) if moved else record.state
     lease: dict[str, Any] = {k: v for k, v in _leased_document(record).items() if k.startswith("lease_")}
     return feed_document(feed, state) | lease

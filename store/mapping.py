@@ -290,6 +290,7 @@ MAILBOX: Json = {
     "last_error": KEYWORD,
     "unsubscribed": KEYWORD,
     "last_by_alert": UNINDEXED,
+    "last_digests": UNINDEXED,
     "muted": UNINDEXED,
     "acknowledged": UNINDEXED,
 }
@@ -346,6 +347,16 @@ CONFIGURATION: Json = {
 }
 """One document per configuration file, which says which version is in force and what is wrong with the file on which
 machine; and one per version, which has its text."""
+
+OUTAGES: Json = {
+    "cause": KEYWORD,
+    "since": DATE,
+    "until": DATE,
+    "outages": UNINDEXED,
+    "looked_at": DATE,
+}
+"""When newswatch itself stood still, one document per cause: `since` and `until` are those of its last outage.
+`looked_at` is in the document `digests`: up to when it was decided which digests without stories are due."""
 
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
@@ -452,6 +463,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.notices: NOTICE,
         names.pulse: PULSE,
         names.configuration: CONFIGURATION,
+        names.outages: OUTAGES,
     }
 
 

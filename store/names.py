@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from newswatch.config import Source
 from newswatch.settings import Settings, default_config_dir
 from newswatch.topics import Topics, read_topics, topics_to_show
 
@@ -20,8 +21,8 @@ class Names:
     """
 
     prefix: str = ""
-    taxonomy: Path = field(default_factory=lambda: default_config_dir() / "taxonomy.yaml")
-    """The file that says what the topics are called."""
+    taxonomy: Source | Callable[[], Source] = field(default_factory=lambda: default_config_dir() / "taxonomy.yaml")
+    """The file that says what the topics are called, or who knows which version of it is in force."""
 
     @classmethod
     def of(cls, settings: Settings) -> Names:
@@ -34,11 +35,14 @@ class Names:
         Raises:
             ConfigError: it can't be read.
         """
-        return read_topics(self.taxonomy)
+        return read_topics(self._taxonomy())
 
     def shown_topics(self) -> Topics:
         """`topics` for pages and mails: none while the taxonomy can't be read, so that tags go by their ids."""
-        return topics_to_show(self.taxonomy)
+        return topics_to_show(self._taxonomy())
+
+    def _taxonomy(self) -> Source:
+        return self.taxonomy() if callable(self.taxonomy) else self.taxonomy
 
     @property
     def articles(self) -> str:
@@ -117,6 +121,11 @@ class Names:
     def configuration(self) -> str:
         """The configuration files: which version of each is in force, its text, and what is wrong with others."""
         return f"{self.prefix}configuration"
+
+    @property
+    def outages(self) -> str:
+        """When newswatch itself stood still: one document per cause."""
+        return f"{self.prefix}outages"
 
     @property
     def quarantine(self) -> str:

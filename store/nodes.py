@@ -10,8 +10,10 @@ that fails is left out for a while (`elastic_transport.NodePool`), and used only
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import urllib3
@@ -39,6 +41,21 @@ MOST_PATIENCE_S: Final = 8.0
 LEFT_OUT_S: Final = 10.0
 """How long a failed node is left out; doubles after each failure, up to `MOST_LEFT_OUT_S`."""
 MOST_LEFT_OUT_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What requests have taken."""
+
+    requests: int = 0
+    seconds: float = 0.0
+    """Until their answers were there, over all requests, also of those made side by side."""
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.requests + other.requests, self.seconds + other.seconds)
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.requests - other.requests, self.seconds - other.seconds)
 
 
 class UnreachableError(ConnectionError):
@@ -134,7 +151,18 @@ class ProbedNode(Urllib3HttpNode):
 
 
 class NamingTransport(Transport):
-    """Reports why each address failed; elastic_transport reports only the last one."""
+    """Reports why each address failed; elastic_transport reports only the last one. Counts what its requests took."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._counting = threading.Lock()
+        self._spent = Spent()
+
+    @property
+    def spent(self) -> Spent:
+        """What all requests so far have taken."""
+        with self._counting:
+            return self._spent
 
     def perform_request(self, *args: Any, **kwargs: Any) -> TransportApiResponse:
         """The answer of the first node that answers.
@@ -142,6 +170,15 @@ class NamingTransport(Transport):
         Raises:
             UnreachableError, UnansweredError: no node answers.
         """
+        started = time.perf_counter()
+        try:
+            return self._perform(*args, **kwargs)
+        finally:
+            taken = Spent(1, time.perf_counter() - started)
+            with self._counting:
+                self._spent += taken
+
+    def _perform(self, *args: Any, **kwargs: Any) -> TransportApiResponse:
         try:
             return super().perform_request(*args, **kwargs)
         except UnreachableError as error:

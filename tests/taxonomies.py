@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from newswatch.config import Source, written
 from newswatch.settings import default_config_dir
 from transforms import tag, taxonomy
 
 _load, _Tagger = taxonomy.load_taxonomy, tag.Tagger
-_loaded: dict[bytes, taxonomy.Taxonomy] = {}
+_loaded: dict[str, taxonomy.Taxonomy] = {}
 _taggers: dict[str, tag.Tagger] = {}
 
 
-def load_once(path: Path) -> taxonomy.Taxonomy:
+def load_once(source: Source) -> taxonomy.Taxonomy:
     """What `load_taxonomy` says of the file; the same object for the same content."""
-    content = path.read_bytes() if path.is_file() else b""
+    content = written(source).hash
     if content not in _loaded:
-        _loaded[content] = _load(path)
+        _loaded[content] = _load(source)
     return _loaded[content]
 
 

@@ -22,6 +22,9 @@ def facts(dag: Any) -> dict[str, Any]:
         "assets": sorted(asset.name for asset in condition.objects) if condition else [],
         "runs": dag.max_active_runs,
         "catchup": dag.catchup,
+        "tells": bool(dag.on_failure_callback),
+        "given_up": str(dag.dagrun_timeout or ""),
+        "deadlines_s": [alert.interval.total_seconds() for alert in dag.deadline or ()],
         "parameters": [
             (name, json.dumps(dag.params[name]), dag.params.get_param(name).description or "") for name in dag.params
         ],
@@ -37,6 +40,10 @@ def _task(task: Any) -> dict[str, Any]:
         "retries": task.retries,
         "retry_delay": str(task.retry_delay),
         "limit": str(task.execution_timeout or ""),
+        "at_once": task.max_active_tis_per_dag,
+        "tells": bool(task.on_failure_callback),
+        "unrolls": bool(getattr(task, "multiple_outputs", False)),
+        "weight": task.priority_weight,
         "announces": sorted(outlet.name for outlet in task.outlets),
     }
 

@@ -20,12 +20,12 @@ from datetime import date
 from functools import cached_property
 from itertools import combinations
 from math import prod
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from newswatch import config
+from newswatch.config import Source
 from newswatch.languages import languages
 from newswatch.topics import Called, TopicCalled, Topics, Word
 
@@ -398,13 +398,13 @@ class Taxonomy(_Part):
         return self._groups()
 
 
-def load_taxonomy(path: Path) -> Taxonomy:
-    """The taxonomy in the file at `path`.
+def load_taxonomy(source: Source) -> Taxonomy:
+    """The taxonomy in the file.
 
     Raises:
         ConfigError: the file can't be read or breaks the schema; the message names the line.
     """
-    return config.load(path, Taxonomy)
+    return config.load(source, Taxonomy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,23 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError
 from store.faults import REFUSALS, index_error
-from web import delivery_pages, feed_pages, mail_pages, problem_pages, saved_pages, search_pages
+from web import delivery_pages, feed_pages, mail_pages, problem_pages, pulse_pages, saved_pages, search_pages
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
+from web.pulse_now import PulseNow, Read, read_now
 from web.render import STATIC
 from web.security import Access, form_of, protect, shell_of
 
 
-def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
-    """The app. `context` is called for each request and may cache; each route is behind one of `access`'s rules."""
+def create_app(context: Callable[[], Context], access: Access, *, read: Read = read_now) -> FastAPI:
+    """The app. `context` is called for each request and may cache; each route but `/health` is behind one of `access`'s
+    rules. `read` gives what is wrong now.
+    """
     app = FastAPI(title="News", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(protect)
 
-    shell = shell_of(context, access)
+    pulse = PulseNow(read)
+    pulse_pages.add(app, context, access, pulse)
+    shell = shell_of(context, access, pulse)
     form = form_of(access, shell)
     for pages in (search_pages, saved_pages, feed_pages, delivery_pages, problem_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
@@ -37,6 +42,10 @@ def create_app(context: Callable[[], Context], access: Access) -> FastAPI:
     return app
 
 
+def _is_for_people(request: Request) -> bool:
+    return request.method == "GET" and not wants_json(request) and not pulse_pages.is_for_machines(request)
+
+
 def _restored(context: Callable[[], Context], index: str) -> bool:
     with suppress(NewswatchError, *REFUSALS):
         return context().restore(index)
@@ -46,7 +55,7 @@ def _restored(context: Callable[[], Context], index: str) -> bool:
 def _add_error_pages(app: FastAPI, access: Access, context: Callable[[], Context]) -> None:
     @app.exception_handler(StarletteHTTPException)
     def refused(request: Request, error: StarletteHTTPException) -> Response:
-        if error.status_code == HTTPStatus.UNAUTHORIZED and request.method == "GET" and not wants_json(request):
+        if error.status_code == HTTPStatus.UNAUTHORIZED and _is_for_people(request):
             return RedirectResponse(access.login_url(str(request.url)), 303)
         return told(request, Fault(error.status_code, phrase(error.status_code), str(error.detail)), error.headers)
 

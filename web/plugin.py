@@ -1,4 +1,4 @@
-"""What newswatch adds to Airflow's own web server: the News page, and the answers to the links in mails.
+"""What newswatch adds to Airflow: the News page, the answers to the links in mails, a listener for import errors.
 
 Every process of Airflow loads its plugins, each task's too. Only the web server needs the apps, so they are imported
 when the first request comes.
@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+
+from dags import import_errors
 
 NEWS = "news"
 """Where the page is under Airflow's address; in its navigation it is `/plugin/news`."""
@@ -43,9 +45,10 @@ class LateApp:
 
 
 class NewswatchPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow is not followed by mypy
-    """The News page in Airflow's navigation, and the signed links of the mails."""
+    """The News page in Airflow's navigation, the signed links of the mails, and who notices unreadable DAG files."""
 
     name = "newswatch"
+    listeners = [import_errors]  # noqa: RUF012
     fastapi_apps = [  # noqa: RUF012
         {"app": LateApp("news"), "url_prefix": f"/{NEWS}", "name": "newswatch news page"},
         {"app": LateApp("mail_links"), "url_prefix": f"/{MAIL_LINKS}", "name": "newswatch mail links"},

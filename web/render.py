@@ -14,6 +14,7 @@ from babel import Locale, UnknownLocaleError
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from ingest.urls import is_address
 from newswatch import durations
@@ -28,7 +29,16 @@ from web import marks
 from web.topic_styles import topic_class, version
 
 STATIC = Path(__file__).parent / "static"
-NO_SHELL = {"user": None, "may_change": False, "token": "", "catches": False, "problem_count": None, "topics": Topics()}
+NO_SHELL: Mapping[str, Any] = {
+    "user": None,
+    "may_change": False,
+    "token": "",
+    "catches": False,
+    "problem_count": None,
+    "topics": Topics(),
+    "wrong": (),
+    "looked_at": None,
+}
 """What every page shows, where it isn't known who asks."""
 _JUST_S = 5
 
@@ -49,6 +59,8 @@ def environment() -> Environment:
         "step": step_label,
         "topic": topic_class,
         "duration": duration,
+        "since": since,
+        "with_code": with_code,
     }
     env.globals |= {
         "marks": marks,
@@ -126,6 +138,23 @@ def when(moment: datetime | None, now: datetime) -> str:
     if abs(seconds) < _JUST_S:
         return "just now"
     return durations.ago(moment, now)
+
+
+def since(moment: datetime, now: datetime) -> str:
+    """When something began and how long it has lasted: "since 14:05 UTC, for 50 min"; with the date if not today."""
+    here, lasted = moment.astimezone(UTC), (now - moment).total_seconds()
+    date = f"{here.day} {here:%b}, " if here.date() != now.astimezone(UTC).date() else ""
+    return f"since {date}{here:%H:%M} UTC, for {durations.short(max(lasted, 0))}"
+
+
+def with_code(text: str) -> Markup:
+    """The text, escaped, with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick that is alone is one
+        return escape(text)
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
 
 
 def duration(seconds: float | timedelta | None) -> str:

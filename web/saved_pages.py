@@ -20,12 +20,13 @@ from alerts.catch_up import missed, off_since
 from alerts.kinds import KINDS
 from alerts.query import check
 from alerts.resting import rests
-from alerts.saved import Change, SavedSearches, UsageError, read_alerts, with_fields
+from alerts.saved import Change, SavedSearches, UsageError, with_fields
 from delivery.channels.registry import parse_address
 from delivery.feedback import Quality, labelled, quality
 from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
+from jobs.configuration import alerts_in_force, seed_searches
 from jobs.context import Context
 from newswatch.alert import SavedSearch
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
@@ -57,7 +58,7 @@ Done = Annotated[str, Query(max_length=100)]
 def list_searches(request: Request, here: Here, done: Done = "") -> Response:
     saved, seeding = _saved(here), here.bulkhead("seed")
     # What the file lists is there before the first match has run.
-    saved.seed_from_file(here.settings.config_dir / "alerts.yaml", parse_address, seeding, now=here.clock())
+    seed_searches(here, seeding)
     trouble = "\n".join(problem.reason for problem in seeding.problems)
     searches = sorted(saved.all(), key=lambda search: search.name.casefold())
     qualities = {q.alert_id: q for q in quality(here.es, here.names, [search.id for search in searches])}
@@ -167,7 +168,7 @@ _STAYS = (
 def _listed(here: Context, alert_id: str) -> bool:
     """Whether the file lists it; one that can't be read lists nothing that could come back."""
     try:
-        listed, _ = read_alerts(here.settings.config_dir / "alerts.yaml", parse_address)
+        listed, _ = alerts_in_force(here, adopt=False).value
         return any(search.id == alert_id for search in listed)
     except ConfigError:
         return False

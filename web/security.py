@@ -19,9 +19,12 @@ from starlette.datastructures import FormData
 
 from delivery.links import signing_key
 from jobs.context import Context
+from newswatch.clock import utc_now
+from observe.condition import worst_first
 from web.catcher import catches
 from web.faults import fault_page
 from web.problem_count import ProblemCount
+from web.pulse_now import PulseNow
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
 TOKEN_AGE_S = 12 * 3_600
@@ -118,7 +121,7 @@ def _signer(context: Context) -> URLSafeTimedSerializer:
 # ── what routes ask for ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
+def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) -> Dependency:
     """The dependency of every route: lets through who may see, and notes what every page shows."""
     problems = ProblemCount()
 
@@ -135,6 +138,7 @@ def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
         may_change = access.may_change(user)
         readable = may_change and catches(request.state.context.settings)
         request.state.problems = problems
+        reading = pulse.now(request.state.context)
         request.state.shell = {
             "user": name,
             "may_change": may_change,
@@ -142,6 +146,8 @@ def shell_of(context: Callable[[], Context], access: Access) -> Dependency:
             "catches": readable,
             "problem_count": problems.now(request.state.context),
             "topics": request.state.context.names.shown_topics(),
+            "wrong": worst_first(reading.conditions),
+            "looked_at": reading.pulse.at if reading.pulse else utc_now(),
         }
 
     return shell

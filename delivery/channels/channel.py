@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from html import escape
 from typing import Any, Protocol
 
@@ -84,6 +85,23 @@ def a_minute(settings: Settings) -> float:  # noqa: ARG001 - as a channel's dead
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What a trial of the channel found, without a message."""
+
+    why: str = ""
+    """Why no message can be sent now; empty: one can."""
+    host: str = ""
+    """The other side's host, if it showed a certificate."""
+    expires_at: datetime | None = None
+    """When that certificate expires."""
+
+
+def untried(settings: Settings, seconds: float) -> Trial:  # noqa: ARG001 - as a channel's trial
+    """The trial of a channel that can't be tried without a message."""
+    return Trial()
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """A means of sending messages to people."""
 
@@ -110,5 +128,7 @@ class Channel:
     """Raises a ValueError that names the first wrong setting of the channel."""
     deadline_s: Callable[[Settings], float] = a_minute
     """Maximum seconds that `Line.send` takes for one message."""
+    try_out: Callable[[Settings, float], Trial] = untried
+    """Goes as far as possible towards sending without a message, in at most so many seconds in all."""
     preview: Callable[[Message, Settings], str] = as_plain_html
     """Returns the message as an HTML page, as its readers see it."""

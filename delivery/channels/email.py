@@ -12,7 +12,7 @@ from jinja2 import Environment
 
 from delivery.channels.channel import Channel, Rendered
 from delivery.channels.email_address import mail_address
-from delivery.channels.email_smtp import Mailer
+from delivery.channels.email_smtp import Mailer, try_out
 from delivery.message import Message, Notice, StoryList
 from delivery.plain_text import environment, plain_text, shown
 from delivery.words import one_line
@@ -113,5 +113,6 @@ EMAIL = Channel(
     threads=True,
     check=check,
     deadline_s=lambda settings: settings.smtp_deadline_s,
+    try_out=try_out,
     preview=html,
 )

@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -143,6 +144,13 @@ class Connection(smtplib.SMTP):
         assert isinstance(self.sock, _TlsSocket)
         self.sock.dialogue = self._dialogue
         return answer
+
+    def certificate_expires_at(self) -> datetime | None:
+        """When the server's certificate expires; None if the connection is not encrypted."""
+        if not isinstance(self.sock, ssl.SSLSocket):
+            return None
+        until = (self.sock.getpeercert() or {}).get("notAfter")
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) if isinstance(until, str) else None
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:  # noqa: ARG002 - `smtplib` calls it
         addresses = within(

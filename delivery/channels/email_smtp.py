@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from types import TracebackType
 from typing import Final
 
-from delivery.channels.channel import Refusal, SendResult
+from delivery.channels.channel import Refusal, SendResult, Trial
 from delivery.channels.email_address import mail_address
 from delivery.channels.email_connection import Connection, Dialogue, Lookup
 from newswatch.settings import Settings
@@ -78,6 +78,20 @@ class Mailer:
         except Exception:
             self._drop()
             raise
+
+    def try_out(self, seconds: float) -> Trial:
+        """Everything up to a mail, in at most `seconds` in all; whether the server would take one."""
+        self._dialogue.begin(seconds)
+        try:
+            smtp = self._smtp or self._connect()
+            smtp.ehlo_or_helo_if_needed()
+            code, answer = smtp.noop()
+            expires_at = smtp.certificate_expires_at()
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            self._drop()
+            return Trial(self._fault(error), self._settings.smtp_host)
+        why = "" if _is_yes(code) else f"{self._server} refuses to work: {_answer(code, answer)}"
+        return Trial(why, self._settings.smtp_host, expires_at)
 
     @property
     def _server(self) -> str:
@@ -169,6 +183,16 @@ class Mailer:
             self._drop()
         reason = Refusal(_answer(code, answer), _is_no(code))
         return SendResult(refused=refused | dict.fromkeys(accepted, reason), broken=code == _BUSY)
+
+
+def try_out(settings: Settings, seconds: float, *, lookup: Lookup = socket.getaddrinfo) -> Trial:
+    """Connect, encrypt, greet, log in and say NOOP, as for a mail, in at most `seconds` in all."""
+    bounded = settings.model_copy(update={"smtp_timeout_s": min(settings.smtp_timeout_s, seconds)})
+    try:
+        with Mailer(bounded, lookup=lookup) as mailer:
+            return mailer.try_out(seconds)
+    except ValueError as error:
+        return Trial(f"NEWSWATCH_MAIL_FROM: {error}")
 
 
 def _is_yes(code: int) -> bool:

@@ -14,7 +14,7 @@ from alerts.events import events
 from alerts.formula import query_of
 from alerts.match import match_batch
 from alerts.resting import recovered, rests
-from alerts.saved import SavedSearches
+from alerts.saved import SavedSearches, read_alerts
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
@@ -191,15 +191,11 @@ def test_the_file_is_taken_item_by_item(press: Press, tmp_path: Path) -> None:
     one = "  - {{id: {}, name: A, query: '{}', recipients: [a@b.c]{}}}\n"
     path.write_text("alerts:\n" + one.format("a", "x", "") + one.format("b", "x", ", throttle: 9999999d"))
     walls = Bulkhead("seed")
-    assert saved.seed_from_file(path, parse_address, walls, now=NOW) == 1
+    assert saved.seed_items(*read_alerts(path, parse_address), walls, now=NOW) == 1
     assert [(p.subject, "31d at most" in p.reason, f"{path}:3" in p.reason) for p in walls.problems] == [
         ("b", True, True)
     ]
-    path.write_text("alerts: [\n")
-    walls = Bulkhead("seed")
-    assert saved.seed_from_file(path, parse_address, walls, now=NOW) == 0
-    assert [p.subject for p in walls.problems] == ["alerts.yaml"]
-    assert [search.id for search in saved.all()] == ["a"], "what is stored stays"
+    assert [search.id for search in saved.all()] == ["a"]
 
 
 def test_a_document_that_breaks_seeding_costs_its_own_item(press: Press, tmp_path: Path) -> None:
@@ -209,5 +205,5 @@ def test_a_document_that_breaks_seeding_costs_its_own_item(press: Press, tmp_pat
     press.es.index(index=press.names.searches, id="a", document={}, refresh=True)
     walls = Bulkhead("seed")
     with collecting(walls):
-        assert saved.seed_from_file(path, parse_address, walls, now=NOW) == 1
+        assert saved.seed_items(*read_alerts(path, parse_address), walls, now=NOW) == 1
     assert [p.subject for p in walls.problems] == [f"{press.names.searches}/a"]

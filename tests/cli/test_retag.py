@@ -28,7 +28,7 @@ ARTICLE = an_article(tags=(), entities=())
 @pytest.fixture
 def run(es: Elasticsearch, names: Names, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command on an archive of one article, which an older taxonomy gave no tags."""
-    made_once(monkeypatch, "jobs.retag")
+    made_once(monkeypatch, "jobs.retag", "jobs.tagger")
     monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", elasticsearch_url)
     monkeypatch.setenv("NEWSWATCH_INDEX_PREFIX", names.prefix)
     monkeypatch.setattr(output.out, "width", 300)

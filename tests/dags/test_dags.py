@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from embedded.airflow import FIXED_ENVIRONMENT
 from tools.reference import read_dags
 
 pytestmark = pytest.mark.slow
@@ -52,3 +55,39 @@ def test_matching_and_delivery_each_wait_for_what_they_work_on(
     assert edges(dag) == {task: []}
     assert outlets(dag) == announced
     assert dag["assets"]
+
+
+def test_every_task_ends_in_time_and_keeps_one_result(read: dict[str, Any]) -> None:
+    for name, dag in read.items():
+        assert dag["given_up"], f"{name}: its time limits do not end a process that is stopped"
+        for task in dag["tasks"]:
+            assert task["limit"], f"{name}.{task['id']} may hang for ever"
+            assert not task["unrolls"], f"{name}.{task['id']} stores an XCom for each key of its result"
+
+
+def test_every_failure_reaches_the_pulse(read: dict[str, Any]) -> None:
+    for name, dag in read.items():
+        assert dag["tells"], name
+        assert all(task["tells"] for task in dag["tasks"]), name
+    assert {name: dag["deadlines_s"] for name, dag in read.items() if dag["deadlines_s"]} == {
+        "poll_feeds": [900.0],
+        "match_alerts": [120.0],
+    }
+
+
+def test_a_task_has_the_name_of_its_job(read: dict[str, Any]) -> None:
+    from dags.failures import JOB_OF_DAG, JOB_OF_TASK
+
+    jobs = set(re.findall(r'^@job\("(\w+)"\)', "\n".join(map(Path.read_text, Path("jobs").glob("*.py"))), re.MULTILINE))
+    tasks = {task["id"] for dag in read.values() for task in dag["tasks"]}
+    assert {JOB_OF_TASK.get(task, task) for task in tasks} | set(JOB_OF_DAG.values()) <= jobs
+    assert JOB_OF_DAG.keys() == read.keys()
+
+
+def test_pulls_leave_half_of_the_places_to_the_tasks_that_may_take_long(read: dict[str, Any]) -> None:
+    tasks = {task["id"]: task for dag in read.values() for task in dag["tasks"]}
+    assert tasks["pull"]["at_once"] == 16, "half of Airflow's default of 32"
+    ours = int(FIXED_ENVIRONMENT["AIRFLOW__CORE__PARALLELISM"])
+    match, deliver, recheck, retag, one_more = 1, 1, 1, 2, 1
+    assert ours // 2 >= match + deliver + recheck + retag + one_more
+    assert min(tasks[name]["weight"] for name in ("match", "deliver")) > tasks["plan"]["weight"] + 2

@@ -90,7 +90,7 @@ def world(
     es: Elasticsearch, names: Names, elasticsearch_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """Everything running, one feed configured, nothing polled yet."""
-    made_once(monkeypatch, "jobs.tagger", "jobs.recheck", "jobs.retag")
+    made_once(monkeypatch, "jobs.tagger", "jobs.configuration", "jobs.recheck", "jobs.retag")
     mailbox = Mailbox()
     mailbox.port = free_port()
     controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port)

@@ -71,7 +71,7 @@ def test_a_day_loses_nothing_and_repeats_nothing(world: World, seed: int) -> Non
     rng, context, press = random.Random(seed), world.context, world.press
     press.feeds = {name: [] for name in FEEDS}
     configure(context.settings.config_dir, press)
-    tagger_of(context.settings.config_dir)  # the processes that die inherit it
+    tagger_of(context)  # the processes that die inherit it
     published: set[str] = set()
     fate = Fate(rng)
     for at in range(STEPS):
@@ -133,7 +133,7 @@ def test_a_day_of_captured_feeds_loses_nothing_and_repeats_nothing(
     configure(
         world.context.settings.config_dir, newsstand, full_text={name: text_from(name) for name in newsstand.sheets}
     )
-    tagger_of(world.context.settings.config_dir)
+    tagger_of(world.context)
     rng = random.Random(seed)
     fate = Fate(rng)
     steps, minutes = (96, 15) if WHOLE_DAY else (20, 60)

@@ -1,0 +1,125 @@
+"""Says in words what was watched and what was not, for mails, pages and the command line alike. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from alerts.coverage import Coverage, Gapped, Missing
+from delivery.words import one_line, shortened
+from newswatch import durations
+from newswatch.outages import Cause, History, Outage
+
+FEEDS_TOLD: Final = 5
+"""Feeds that get a line of their own; the others are counted. A mail is about stories."""
+PERIODS_TOLD: Final = 3
+_TITLE: Final = 60
+_WHY: Final = 80
+_OWN: Final = {
+    Cause.NETWORK: "none of {feeds} feeds could be reached: our own network was down",
+    Cause.POLLING: "none of {feeds} feeds was polled: newswatch stood still",
+    Cause.MATCHING: "articles waited to be matched, so that mails came late",
+    Cause.MAIL: "no mail could be sent, so that mails came late",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageText:
+    """What was watched: one sentence, and a line for each thing that was not seen."""
+
+    summary: str
+    lines: tuple[str, ...] = ()
+    """The worst first; none if everything was seen."""
+
+
+def told(seen: Coverage) -> CoverageText:
+    """The coverage in words."""
+    return CoverageText(_summary(seen), tuple(_lines(seen)))
+
+
+def _summary(seen: Coverage) -> str:
+    if not seen.feeds:
+        return "None of the feeds that are polled is of the outlets that it is narrowed to, so nothing is watched."
+    polled = f"{seen.polled:,} of {seen.feeds:,} {'feed' if seen.feeds == 1 else 'feeds'} polled"
+    missing = len(seen.missing)
+    out = "none was" if not missing else f"{missing:,} {'was' if missing == 1 else 'were'}"
+    new = f"; {seen.new:,} {'is' if seen.new == 1 else 'are'} new and not polled yet" if seen.new else ""
+    return f"{polled}; {out} out of reach{' for a time' if _recovered(seen) else ''}{new}."
+
+
+def _recovered(seen: Coverage) -> bool:
+    return bool(seen.missing) and all(one.outages[-1].until for one in seen.missing)
+
+
+def _lines(seen: Coverage) -> Iterator[str]:
+    for cause, outages in seen.own.items():
+        yield f"{_sentence(_periods(outages, seen.until))} {_OWN[cause].format(feeds=f'{seen.feeds:,}')}."
+    yield from _feeds([_out(one, seen.until) for one in seen.missing if not one.all_along], "were out of reach too")
+    yield from _feeds([_gap(one) for one in seen.gapped], "may have shown items that nobody read, too")
+    if before := [one for one in seen.missing if one.all_along]:
+        names = ", ".join(f"{_name(one.title)} (since {_day(one.outages[-1].since)})" for one in before[:FEEDS_TOLD])
+        more = f" and {len(before) - FEEDS_TOLD:,} more" if len(before) > FEEDS_TOLD else ""
+        yield f"Not reached all this time: {names}{more}."
+
+
+def _feeds(lines: list[str], others: str) -> Iterator[str]:
+    yield from lines[:FEEDS_TOLD]
+    if (more := len(lines) - FEEDS_TOLD) > 0:
+        yield f"{more:,} more {others.replace('were', 'was') if more == 1 else others}."
+
+
+def _out(one: Missing, now: datetime) -> str:
+    why = one_line(one.outages[-1].why)
+    reason = f": {shortened(why, _WHY)}" if why else ""
+    return f"{_name(one.title)}: not reached {_periods(one.outages, now)}{reason}"
+
+
+def _gap(one: Gapped) -> str:
+    shown = [f"between {moment(gap.since)} and {moment(gap.until)}" for gap in one.gaps[-PERIODS_TOLD:]]
+    return f"{_name(one.title)}: items may have been missed {_and(shown)}{_more(len(one.gaps))}"
+
+
+def _periods(outages: History, now: datetime) -> str:
+    """The latest periods: "from Tue 3 Mar, 02:10 to 04:10 UTC (2 hours)"."""
+    shown = [_period(one, now) for one in outages[-PERIODS_TOLD:]]
+    return _and(shown) + _more(len(outages))
+
+
+def _period(one: Outage, now: datetime) -> str:
+    lasted = durations.long(one.lasted(now).total_seconds())
+    if one.until is None:
+        return f"since {moment(one.since)} ({lasted})"
+    same_day = one.until.astimezone(UTC).date() == one.since.astimezone(UTC).date()
+    end = f"{one.until.astimezone(UTC):%H:%M} UTC" if same_day else moment(one.until)
+    return f"from {moment(one.since).removesuffix(' UTC') if same_day else moment(one.since)} to {end} ({lasted})"
+
+
+def _and(parts: Iterable[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _more(count: int) -> str:
+    more = count - PERIODS_TOLD
+    return "" if more <= 0 else f", and {more} time{'s' * (more != 1)} before"
+
+
+def _name(title: str) -> str:
+    return shortened(one_line(title), _TITLE) or "(no title)"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def moment(at: datetime) -> str:
+    """Day and time: "Tue 3 Mar, 02:10 UTC"."""
+    here = at.astimezone(UTC)
+    return f"{here:%a} {here.day} {here:%b}, {here:%H:%M} UTC"
+
+
+def _day(at: datetime) -> str:
+    here = at.astimezone(UTC)
+    return f"{here.day} {here:%b %Y}"

@@ -1,0 +1,29 @@
+"""`announce`: finds work that waits and that no other task has announced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.context import Context, job
+from jobs.deliver import mails_wait
+from jobs.match import batch_waits
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What waits."""
+
+    batch: bool
+    """A batch waits to be matched, for example one whose worker died."""
+    mails: bool
+    """Mails have come due."""
+
+
+@job("announce")
+def announce(context: Context) -> Waits:
+    """What waits now.
+
+    Raises:
+        StoreError: nothing was changed; run it again.
+    """
+    return Waits(batch=batch_waits(context), mails=mails_wait(context))

@@ -1,0 +1,352 @@
+"""The configuration files as jobs, pages and commands use them: the version in force, whatever lies on this machine.
+
+`in_force` is the one way to a file. It reads the machine's own, keeps it as the version in force if it is good and not
+older than that one (`store.configuration.judge`), and otherwise gives the version in force and notes what is wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from alerts.saved import EntryFault, SavedSearches, read_alerts
+from delivery.channels.registry import parse_address
+from ingest.feeds import load_feeds
+from newswatch import config
+from newswatch.alert import SavedSearch
+from newswatch.config import Source, Written
+from newswatch.errors import ConfigError, DocumentError, MissingIndexError, StoreError
+from newswatch.problems import Bulkhead, Problem, report_problem
+from store.client import Client
+from store.configuration import (
+    ALERTS,
+    FEEDS,
+    TAXONOMY,
+    ConfigurationStore,
+    Kept,
+    Look,
+    Verdict,
+    fault_of,
+    judge,
+    observed,
+    put_in_force,
+)
+from store.documents import problem_of
+from store.faults import REFUSALS, store_error
+from store.names import Names
+from transforms.taxonomy import load_taxonomy
+
+if TYPE_CHECKING:
+    from jobs.context import Context
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+HOST: Final = socket.gethostname()
+"""What this machine is called in what is noted of its files."""
+
+Alerts = tuple[tuple[SavedSearch, ...], tuple[EntryFault, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce(Generic[T]):
+    """A configuration file as it is to be used."""
+
+    value: T
+    source: Written
+    wrong: str = ""
+    """What is wrong with this machine's file: it is not used, or not whole. Empty: it is the version in force."""
+    is_in_force: bool = True
+    """False: it is this machine's file, because the version in force can't be read here. Nothing that it no longer
+    names may be dropped."""
+
+
+def read_saved_searches(source: Source) -> Alerts:
+    """The saved searches of `alerts.yaml`, and the faults of its other items.
+
+    Raises:
+        ConfigError: the file as a whole can't be used.
+    """
+    return read_alerts(source, parse_address)
+
+
+def faults_among(read: Alerts) -> str:
+    """What is wrong with items of `alerts.yaml`; empty if nothing is. Pure."""
+    return "; ".join(str(fault.error) for fault in read[1])
+
+
+def _no_faults(_value: Any) -> str:
+    return ""
+
+
+def in_force(
+    context: Context,
+    name: str,
+    parse: Callable[[Source], T],
+    *,
+    partly: Callable[[T], str] = _no_faults,
+    adopt: bool = True,
+) -> InForce[T]:
+    """The configuration file `name` in the version in force, read by `parse`, which raises ConfigErrors.
+
+    `partly` says what in a good file can't be used. With `adopt`, a newer file of this machine is put in force, and
+    what is wrong with it is noted. Otherwise nothing is written.
+
+    Raises:
+        ConfigError: this machine's file can't be used, and no version is kept that can be.
+        MissingIndexError: the index of the configuration is missing.
+    """
+    store, path = ConfigurationStore(context.es, context.names), context.settings.config_dir / name
+    own = _own(path, parse)
+    look = Look(HOST, str(path), own.file, own.told(partly), own.value is not None)
+    kept = _looked(context, store, name, look) if adopt else _kept(store, name)
+    if kept is None:
+        return InForce(own.require(), own.require_file(), is_in_force=False)
+    # The same whether or not it was noted.
+    mine = fault_of(observed(kept, look, context.clock()), look.host, look.path)
+    wrong = mine.why if mine else ""
+    if own.value is not None and (not kept.hash or own.require_file().hash == kept.hash):
+        return InForce(own.value, own.require_file(), wrong)
+    text = store.text(kept)
+    if text is not None:
+        try:
+            return InForce(parse(text), text, wrong)
+        except ConfigError as error:
+            log.error("%s in force since %s can't be used by this version of newswatch: %s", name, kept.since, error)
+    return InForce(own.require(), own.require_file(), wrong, is_in_force=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own(Generic[T]):
+    """This machine's file."""
+
+    file: Written | None
+    value: T | None
+    error: ConfigError | None
+
+    def told(self, partly: Callable[[T], str]) -> str:
+        return str(self.error) if self.value is None else partly(self.value)
+
+    def require(self) -> T:
+        if self.value is None:
+            assert self.error is not None
+            raise self.error
+        return self.value
+
+    def require_file(self) -> Written:
+        assert self.file is not None, "what has a value was read"
+        return self.file
+
+
+def _own(path: Path, parse: Callable[[Source], T]) -> _Own[T]:
+    file = None
+    try:
+        file = config.written(path)
+        return _Own(file, parse(file), None)
+    except ConfigError as error:
+        return _Own(file, None, error)
+
+
+def _kept(store: ConfigurationStore, name: str) -> Kept | None:
+    """What is known of the file; None: it can't be read, which is told and does not stop the work."""
+    try:
+        return store.kept(name)
+    except DocumentError as error:
+        report_problem(problem_of(error))
+    except MissingIndexError:
+        raise
+    except StoreError as error:
+        log.error("The version of %s in force can't be read: %s", name, error)
+    return None
+
+
+def _looked(context: Context, store: ConfigurationStore, name: str, look: Look) -> Kept | None:
+    """What is known of the file after this machine's look; None: that can't be read or written."""
+    now, before = context.clock(), _kept(store, name)
+    if before is None:
+        return None
+
+    def changed(kept: Kept) -> Kept:
+        if look.file and look.is_usable and judge(kept, look.file, now) is Verdict.REPLACES:
+            store.keep_text(name, look.file)  # before the version is in force, so that it can always be read
+        return observed(kept, look, now)
+
+    if changed(before) == before:
+        return before
+    try:
+        after = store.change(name, changed)
+        if after.hash != before.hash:
+            log.info("%s: the version of %s on %s is in force", name, after.path, after.host)
+            store.drop_text(after)
+    except MissingIndexError:
+        raise
+    except (StoreError, DocumentError, *REFUSALS) as error:
+        if isinstance(error, REFUSALS) and isinstance(store_error(error), MissingIndexError):
+            raise
+        log.error("What is known of %s could not be written: %s", name, error)
+        return before
+    _renew(context)
+    return after
+
+
+# ── each file ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def look_at_all(context: Context) -> None:
+    """Look at the files that only some jobs read, so that a new version and a fault are known within a minute.
+
+    A file that is the version in force is not parsed. What is wrong is noted, and raised by the job that needs it.
+    """
+    for name, parse, partly in _RARELY_READ:
+        try:
+            _examine(context, name, parse, partly)
+        except ConfigError as error:
+            log.error("%s", error)
+
+
+_RARELY_READ: Final[tuple[tuple[str, Callable[[Source], Any], Callable[[Any], str]], ...]] = (
+    (ALERTS, read_saved_searches, faults_among),
+    (TAXONOMY, lambda source: load_taxonomy(source), _no_faults),  # so that tests can replace it
+)
+
+
+def _examine(context: Context, name: str, parse: Callable[[Source], Any], partly: Callable[[Any], str]) -> None:
+    store, path = ConfigurationStore(context.es, context.names), context.settings.config_dir / name
+    kept = _kept(store, name)
+    with_file = _own(path, lambda file: file)
+    if kept is None or with_file.file is None or with_file.file.hash != kept.hash:
+        in_force(context, name, parse, partly=partly)
+        return
+    mine = fault_of(kept, HOST, path)
+    # The version in force may have faults of its own, such as an item that can't be used.
+    why = mine.why if mine is not None and mine.hash == kept.hash else ""
+    _looked(context, store, name, Look(HOST, str(path), with_file.file, why))
+
+
+def feeds_in_force(context: Context) -> InForce[Any]:
+    """The feeds of `feeds.yaml` in force.
+
+    Raises:
+        ConfigError: see `in_force`.
+    """
+    return in_force(context, FEEDS, load_feeds)
+
+
+def alerts_in_force(context: Context, *, adopt: bool = True) -> InForce[Alerts]:
+    """The saved searches of `alerts.yaml` in force, and the faults of its other items.
+
+    Raises:
+        ConfigError: see `in_force`.
+    """
+    return in_force(context, ALERTS, read_saved_searches, partly=faults_among, adopt=adopt)
+
+
+def seed_searches(context: Context, seeding: Bulkhead) -> int:
+    """Seed the saved searches of `alerts.yaml` in force; what is wrong with it, or with an item, becomes a problem.
+
+    If no version can be used, every saved search stays as stored. Returns how many were written.
+
+    Raises:
+        StoreError, elastic_transport's errors: Elasticsearch is unavailable.
+    """
+    try:
+        found = alerts_in_force(context)
+    except ConfigError as error:
+        log.error("The saved searches stay as stored: %s", error)
+        seeding.note(Problem("search", ALERTS, str(error), seeding.stage))
+        return 0
+    searches, faults = found.value
+    if found.wrong != faults_among(found.value):
+        seeding.note(Problem("search", ALERTS, found.wrong, seeding.stage))
+    stored = SavedSearches(context.es, context.names)
+    return stored.seed_items(searches, faults, seeding, now=context.clock())
+
+
+def use(context: Context, path: Path, name: str) -> Kept:
+    """Put the file at `path` in force as `name`, whatever its time; returns what is known of it then.
+
+    Raises:
+        ConfigError: it can't be used.
+        StoreError: Elasticsearch is unavailable.
+    """
+    file, now = config.written(path), context.clock()
+    PARSERS[name](file)
+    store = ConfigurationStore(context.es, context.names)
+    store.keep_text(name, file)
+    # In force from now on: a version that is newer than this file's own time is older than this decision.
+    decided = Written(file.path, file.text, now)
+    after = store.change(name, lambda kept: put_in_force(kept, decided, HOST, now))
+    store.drop_text(after)
+    return after
+
+
+PARSERS: Final[dict[str, Callable[[Source], Any]]] = {
+    FEEDS: load_feeds,
+    ALERTS: read_saved_searches,
+    TAXONOMY: load_taxonomy,
+}
+"""File → what reads it, and raises a ConfigError if it can't be used."""
+
+
+# ── the topics ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TaxonomyInForce:
+    """Which taxonomy says what the topics are called: the version in force. For `store.names.Names`.
+
+    Pages ask many times, so that what is in force is asked for at most every `LOOK_S` seconds.
+    """
+
+    LOOK_S = 10.0
+
+    def __init__(self, es: Client, names: Names, path: Path, *, progress: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._path, self._progress = ConfigurationStore(es, names), path, progress
+        self._looked = -self.LOOK_S
+        self._kept = Kept(TAXONOMY)
+        self._text: Written | None = None
+        self._file: tuple[tuple[int, int], str] | None = None
+
+    def __call__(self) -> Source:
+        """The machine's own file if its version is in force, or none is; otherwise the kept text."""
+        if self._progress() - self._looked >= self.LOOK_S:
+            self._looked = self._progress()
+            self._kept = self._asked(lambda: self._store.kept(TAXONOMY)) or self._kept
+        if not self._kept.hash or self._own_hash() == self._kept.hash:
+            return self._path
+        if self._text is None or self._text.hash != self._kept.hash:
+            self._text = self._asked(lambda: self._store.text(self._kept))
+        return self._text or self._path
+
+    def renew(self) -> None:
+        """Ask anew the next time: a job has found another version in force."""
+        self._looked = -self.LOOK_S
+
+    def _asked(self, question: Callable[[], T]) -> T | None:
+        """The answer; None if Elasticsearch gives none, which stops nothing here."""
+        try:
+            return question()
+        except (StoreError, DocumentError, *REFUSALS) as error:
+            log.warning("Which taxonomy is in force can't be asked: %s", error)
+            return None
+
+    def _own_hash(self) -> str:
+        """The hash of the machine's own file, read again when it changes; empty if it can't be read."""
+        try:
+            about = self._path.stat()
+            state = (about.st_mtime_ns, about.st_size)
+            if self._file is None or self._file[0] != state:
+                self._file = (state, config.written(self._path).hash)
+            return self._file[1]
+        except (OSError, ConfigError):
+            return ""
+
+
+def _renew(context: Context) -> None:
+    if isinstance(context.names.taxonomy, TaxonomyInForce):
+        context.names.taxonomy.renew()

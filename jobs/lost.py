@@ -1,0 +1,26 @@
+"""Records runs of jobs that Airflow has lost: what its callbacks call."""
+
+from __future__ import annotations
+
+from newswatch.pulse import JobPulse
+from newswatch.settings import Settings
+from observe.lost_runs import LostRun, with_lost_run
+from store.client import connect
+from store.clock import store_clock
+from store.names import Names
+from store.pulse import PulseStore
+
+TIMEOUT_S = 10.0
+"""Seconds for a request. Callbacks run inside Airflow's own processes, which must not wait for Elasticsearch."""
+
+
+def note_lost_run(settings: Settings, lost: LostRun) -> JobPulse:
+    """Record the failure in the job's pulse, unless the job did that itself; returns the pulse.
+
+    Raises:
+        StoreError, elasticsearch's errors: it could not be written. The watchman reports Elasticsearch then.
+    """
+    with connect(settings) as client:
+        es = client.options(request_timeout=TIMEOUT_S, max_retries=0)
+        clock = store_clock(es)
+        return PulseStore(es, Names.of(settings)).change(lost.job, lambda pulse: with_lost_run(pulse, lost, clock()))

@@ -1,0 +1,47 @@
+"""The states that a probe sees: no numbers, no names, no sentences, because it asks without a log-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from observe.condition import Condition, Severity
+
+KINDS: Final = (
+    "network",
+    "feeds-failing",
+    "polling",
+    "matching",
+    "mail-server",
+    "mails-waiting",
+    "elasticsearch",
+    "disk",
+    "airflow",
+    "scheduler",
+    "dag-processor",
+    "watchman",
+    "configuration",
+    "search",
+    "job",
+    "certificate",
+)
+"""What may be wrong. What follows a colon in a condition's id names a file, a search or a host, and is left out."""
+
+OK: Final = "ok"
+UNKNOWN: Final = "unknown"
+
+
+def states(conditions: Iterable[Condition], *, known: bool) -> Mapping[str, str]:
+    """Kind → ok, warning or critical, the worst of its conditions; without `known`, all others are unknown. Pure."""
+    states = dict.fromkeys(KINDS, OK if known else UNKNOWN)
+    for condition in conditions:
+        kind = condition.id.partition(":")[0]
+        if states.get(kind) != Severity.CRITICAL:
+            states[kind] = str(condition.severity)
+    return states
+
+
+def worst(conditions: Iterable[Condition]) -> str:
+    """ok, warning or critical. Pure."""
+    found = {condition.severity for condition in conditions}
+    return next((str(severity) for severity in (Severity.CRITICAL, Severity.WARNING) if severity in found), OK)

@@ -1,0 +1,528 @@
+"""The metrics: every series that newswatch exports, in one table, from the pulse to Prometheus' formats.
+
+Names follow https://prometheus.io/docs/practices/naming/: prefix `newswatch_`, base units, `_total` for what only
+grows. Counters come from the totals that the jobs keep (`JobPulse.totals`), so they are those of the whole installation
+and survive restarts. Moments are Unix timestamps. Only the two queues have an age, by Elasticsearch's clock: 0 if
+nothing waits.
+
+A job's number that no series exports stands in `NOT_EXPORTED` with the reason; a test holds both to the jobs' reports.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from newswatch import __version__
+from newswatch.delivery import DeliveryState
+from newswatch.feed import FeedHealth
+from newswatch.latencies import buckets
+from newswatch.problems import KINDS
+from newswatch.pulse import JobPulse
+from observe.condition import Condition
+from observe.pulse import Pulse
+
+Sample = tuple[Sequence[str], float]
+"""The values of the labels, in their order, and the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A number among a job's totals, less others that are contained in it."""
+
+    job: str
+    name: str
+    less: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[tuple[str, str]]:
+        """The numbers it is made of, as (job, name)."""
+        return frozenset((self.job, name) for name in (self.name, *self.less))
+
+    def of(self, counts: Mapping[str, float]) -> float:
+        """Its value among the counts of its job; 0 where they lack it, as before the job's first run."""
+        return counts.get(self.name, 0.0) - sum(counts.get(name, 0.0) for name in self.less)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A series that only grows, one value for each term."""
+
+    name: str
+    help: str
+    terms: Mapping[str, Term]
+    """The label's value → the number; of a series without a label, the only key is empty."""
+    label: str = ""
+
+    def family(self, pulse: Pulse) -> Metric:
+        """The series with its values."""
+        family = CounterMetricFamily(self.name, self.help, labels=[self.label] if self.label else [])
+        for value, term in self.terms.items():
+            job = pulse.jobs.get(term.job)
+            family.add_metric([value] if self.label else [], term.of(job.totals if job else {}))
+        return family
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A series that goes up and down, or a moment."""
+
+    name: str
+    help: str
+    samples: Callable[[Pulse], Iterable[Sample]]
+    labels: tuple[str, ...] = ()
+
+    def family(self, pulse: Pulse) -> Metric:
+        """The series with its values."""
+        family = GaugeMetricFamily(self.name, self.help, labels=self.labels)
+        for values, number in self.samples(pulse):
+            family.add_metric(values, number)
+        return family
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounter:
+    """A number that every job keeps, one value for each job."""
+
+    name: str
+    help: str
+    total: str
+    """Its name among the totals."""
+
+    def family(self, pulse: Pulse) -> Metric:
+        """The series with its values."""
+        family = CounterMetricFamily(self.name, self.help, labels=["job"])
+        for job in _jobs(pulse):
+            family.add_metric([job.job], job.totals.get(self.total, 0.0))
+        return family
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Durations, by upper bounds."""
+
+    name: str
+    help: str
+    job: str
+    total: str
+    """The name of its `Latencies` in the job's report."""
+
+    def family(self, pulse: Pulse) -> Metric:
+        """The series with its values."""
+        job = pulse.jobs.get(self.job)
+        bounds, seconds = buckets(job.totals if job else {}, self.total)
+        return HistogramMetricFamily(self.name, self.help, buckets=bounds, sum_value=seconds)
+
+
+FILES: Final = ("alerts.yaml", "feeds.yaml", "taxonomy.yaml")
+"""The configuration files; `Pulse.files` has only those that are wrong."""
+
+Series = Counter | Gauge | JobCounter | Histogram
+
+
+def _number(number: float | None) -> Iterator[Sample]:
+    if number is not None:
+        yield (), float(number)
+
+
+def _moment(moment: datetime | None) -> Iterator[Sample]:
+    yield from _number(moment.timestamp() if moment else None)
+
+
+def _age(since: datetime | None, pulse: Pulse) -> Iterator[Sample]:
+    yield from _number(max(0.0, (pulse.at - since).total_seconds()) if since else 0.0)
+
+
+def _one_of(chosen: str, known: Iterable[str]) -> Iterator[Sample]:
+    """A state as Prometheus has it: 1 for the one that is, 0 for the others; none of them if it is unknown."""
+    if chosen:
+        yield from (((name,), float(name == chosen)) for name in known)
+
+
+def _jobs(pulse: Pulse) -> list[JobPulse]:
+    return [pulse.jobs[name] for name in sorted(pulse.jobs)]
+
+
+def _of_jobs(value: Callable[[JobPulse], float | datetime | None]) -> Callable[[Pulse], Iterator[Sample]]:
+    def samples(pulse: Pulse) -> Iterator[Sample]:
+        for job in _jobs(pulse):
+            number = value(job)
+            if number is not None:
+                yield (job.job,), number.timestamp() if isinstance(number, datetime) else float(number)
+
+    return samples
+
+
+def _files(pulse: Pulse) -> Iterator[Sample]:
+    wrong = {file.name for file in pulse.files if file.wrong_since}
+    yield from (((name,), float(name not in wrong)) for name in sorted({*FILES, *wrong}))
+
+
+def _deliveries(pulse: Pulse) -> Iterator[Sample]:
+    yield from (((str(state),), float(pulse.mail.states.get(state, 0))) for state in DeliveryState)
+
+
+def _feeds(pulse: Pulse) -> Iterator[Sample]:
+    yield from (((str(state),), float(pulse.reach.states.get(state, 0))) for state in FeedHealth)
+
+
+def _problems(pulse: Pulse) -> Iterator[Sample]:
+    kinds = {**dict.fromkeys(KINDS, 0), **pulse.problem_kinds}
+    yield from (((kind,), float(number)) for kind, number in kinds.items())
+
+
+def _count(job: str, name: str, *less: str) -> Mapping[str, Term]:
+    return {"": Term(job, name, less)}
+
+
+def _outcomes(job: str, **names: str) -> Mapping[str, Term]:
+    return {outcome: Term(job, name) for outcome, name in names.items()}
+
+
+GAUGES: Final[tuple[Gauge, ...]] = (
+    # What comes in
+    Gauge("newswatch_feeds", "Enabled feeds by state.", _feeds, ("state",)),
+    Gauge("newswatch_feeds_due", "Feeds whose poll is overdue.", lambda pulse: _number(pulse.reach.due)),
+    Gauge(
+        "newswatch_publisher_reached_timestamp_seconds",
+        "When any publisher last answered.",
+        lambda pulse: _moment(pulse.reach.reached_at),
+    ),
+    Gauge(
+        "newswatch_offline",
+        "1 while no publisher can be reached because of our own network.",
+        lambda pulse: _number(pulse.reach.offline_since is not None),
+    ),
+    Gauge(
+        "newswatch_feeds_unanswered",
+        "1 while none of the feeds that are polled answers, for whatever reason.",
+        lambda pulse: _number(pulse.reach.unanswered_since is not None),
+    ),
+    Gauge(
+        "newswatch_newest_article_timestamp_seconds",
+        "When the newest article was indexed.",
+        lambda pulse: _moment(pulse.newest_article_at),
+    ),
+    Gauge("newswatch_problems", "What is in quarantine, by kind.", _problems, ("kind",)),
+    # What waits
+    Gauge(
+        "newswatch_batches_waiting",
+        "Batches of articles that are indexed and not matched yet.",
+        lambda pulse: _number(pulse.waiting.batches),
+    ),
+    Gauge(
+        "newswatch_batches_waiting_age_seconds",
+        "How long the oldest of them has waited.",
+        lambda pulse: _age(pulse.waiting.batch_since, pulse),
+    ),
+    Gauge(
+        "newswatch_mails_waiting",
+        "Deliveries that are due and not sent.",
+        lambda pulse: _number(pulse.waiting.mails),
+    ),
+    Gauge(
+        "newswatch_mails_waiting_age_seconds",
+        "How long the oldest of them has been due.",
+        lambda pulse: _age(pulse.waiting.mail_since, pulse),
+    ),
+    Gauge(
+        "newswatch_mail_server_up",
+        "0 since the mail server was last found unable to take mails.",
+        lambda pulse: _number(pulse.mail.down_since is None),
+    ),
+    Gauge(
+        "newswatch_mail_accepted_timestamp_seconds",
+        "When the mail server last accepted a mail.",
+        lambda pulse: _moment(pulse.mail.accepted_at),
+    ),
+    Gauge(
+        "newswatch_saved_searches_failing",
+        "Saved searches that can't be run.",
+        lambda pulse: _number(len(pulse.failing_searches)),
+    ),
+    Gauge(
+        "newswatch_recipients_refused",
+        "Recipients whose mail server refuses mails for now.",
+        lambda pulse: _number(pulse.waiting.refused),
+    ),
+    Gauge("newswatch_deliveries", "Deliveries in the outbox by state.", _deliveries, ("state",)),
+    Gauge(
+        "newswatch_batch_matched_timestamp_seconds",
+        "When a batch was last matched.",
+        lambda pulse: _moment(pulse.waiting.matched_at),
+    ),
+    # What it stands on
+    Gauge(
+        "newswatch_configuration_valid",
+        "1 if the newest version of the file is in force, 0 while it is wrong and an older one is used.",
+        _files,
+        ("file",),
+    ),
+    Gauge(
+        "newswatch_elasticsearch_status",
+        "Elasticsearch's health: 1 for the colour that it has.",
+        lambda pulse: _one_of(pulse.storage.status, ("green", "yellow", "red")),
+        ("color",),
+    ),
+    Gauge(
+        "newswatch_elasticsearch_disk_free_ratio",
+        "Smallest free share of a node's disk, from 0 to 1.",
+        lambda pulse: _number(pulse.storage.disk_free),
+    ),
+    Gauge(
+        "newswatch_elasticsearch_indices_read_only",
+        "Indices that refuse writes, as a full disk makes them.",
+        lambda pulse: _number(len(pulse.storage.read_only)),
+    ),
+    Gauge(
+        "newswatch_certificate_expiry_timestamp_seconds",
+        "When the certificate of a server that newswatch uses ends.",
+        lambda pulse: (((host,), end.timestamp()) for host, end in pulse.certificates.items()),
+        ("server",),
+    ),
+    # Who works
+    Gauge(
+        "newswatch_watchman_seen_timestamp_seconds",
+        "When the watchman last looked.",
+        lambda pulse: _moment(pulse.watched_at),
+    ),
+    Gauge(
+        "newswatch_job_started_timestamp_seconds",
+        "When the job last began.",
+        _of_jobs(lambda job: job.started_at),
+        ("job",),
+    ),
+    Gauge(
+        "newswatch_job_succeeded_timestamp_seconds",
+        "When the job last ended well.",
+        _of_jobs(lambda job: job.ended_at),
+        ("job",),
+    ),
+    Gauge(
+        "newswatch_job_alive_timestamp_seconds",
+        "The last sign of life of the job: working, it gives one every few seconds.",
+        _of_jobs(lambda job: job.alive_at),
+        ("job",),
+    ),
+    Gauge(
+        "newswatch_job_failures",
+        "Errors of the job since it last ended well.",
+        _of_jobs(lambda job: job.failures),
+        ("job",),
+    ),
+)
+
+COUNTERS: Final[tuple[Counter, ...]] = (
+    # plan
+    Counter("newswatch_feeds_planned_total", "Feeds given to batches.", _count("plan", "feeds")),
+    # pull
+    Counter("newswatch_feed_polls_total", "Feeds polled.", _count("pull", "feeds")),
+    Counter(
+        "newswatch_feed_polls_unchanged_total",
+        "Polls whose answer was that nothing is new.",
+        _count("pull", "unchanged"),
+    ),
+    Counter(
+        "newswatch_feed_poll_failures_total",
+        "Polls that brought no feed, by cause: the publisher, our own network, or a document that is no feed.",
+        {
+            "publisher": Term("pull", "failed", ("offline",)),
+            "network": Term("pull", "offline"),
+            "not_a_feed": Term("pull", "not_a_feed"),
+        },
+        "cause",
+    ),
+    Counter(
+        "newswatch_feed_polls_unfinished_total",
+        "Polls that the end of their batch's lease broke off; the feeds stay due.",
+        _count("pull", "unfinished"),
+    ),
+    Counter(
+        "newswatch_fetched_bytes_total", "Size of the documents and pages fetched, unpacked.", _count("pull", "bytes")
+    ),
+    Counter("newswatch_parse_seconds_total", "Time spent on parsing feeds.", _count("pull", "parse_seconds")),
+    Counter("newswatch_entries_total", "Entries in the feeds read, seen before or not.", _count("pull", "entries")),
+    Counter("newswatch_entries_new_total", "Entries that were never seen before.", _count("pull", "new_entries")),
+    Counter(
+        "newswatch_pages_total",
+        "Article pages: read, failed, or put off to the next poll.",
+        _outcomes("pull", read="pages", failed="pages_failed", put_off="pages_later"),
+        "outcome",
+    ),
+    Counter(
+        "newswatch_pages_retried_total",
+        "Pages that had failed or been put off, and were tried again.",
+        _count("pull", "pages_again"),
+    ),
+    Counter("newswatch_page_fetch_seconds_total", "Time spent on fetching pages.", _count("pull", "page_seconds")),
+    Counter(
+        "newswatch_page_extract_seconds_total",
+        "Time spent on extracting the texts of pages.",
+        _count("pull", "extract_seconds"),
+    ),
+    Counter(
+        "newswatch_articles_total",
+        "Articles by what became of them: new, a new version, carried from another address, known, or in quarantine.",
+        _outcomes("pull", new="new", updated="updated", carried="carried", known="known", quarantined="quarantined"),
+        "outcome",
+    ),
+    Counter(
+        "newswatch_set_aside_total",
+        "What a stage could not use, apart from articles and entries.",
+        {job: Term(job, "set_aside") for job in ("pull", "match", "deliver")},
+        "stage",
+    ),
+    # match
+    Counter("newswatch_matches_total", "Articles that matched a saved search.", _count("match", "matches")),
+    Counter("newswatch_deliveries_enqueued_total", "New deliveries in the outbox.", _count("match", "owed")),
+    # deliver
+    Counter(
+        "newswatch_mails_total",
+        "Mails by what became of them.",
+        _outcomes("deliver", sent="sent", postponed="postponed", failed="failed"),
+        "outcome",
+    ),
+    Counter(
+        "newswatch_deliveries_suppressed_total",
+        "Deliveries that a rule suppressed, such as a mute.",
+        _count("deliver", "suppressed"),
+    ),
+    Counter(
+        "newswatch_recipients_left_total",
+        "Due recipients whom the limits of a run left to the next.",
+        _count("deliver", "left"),
+    ),
+    # the others
+    Counter(
+        "newswatch_rechecks_total",
+        "Mailed articles whose page was read again, or could not be.",
+        _outcomes("recheck", read="read", failed="failed"),
+        "outcome",
+    ),
+    Counter("newswatch_rechecks_changed_total", "Mailed articles found to have changed.", _count("recheck", "changed")),
+    Counter("newswatch_rechecks_noted_total", "Mailed articles noted for reading again.", _count("recheck", "noted")),
+    Counter(
+        "newswatch_upkeep_deleted_total",
+        "What was deleted for its age.",
+        _outcomes("upkeep", entries="entries", batches="batches", problems="quarantined"),
+        "kind",
+    ),
+    Counter("newswatch_retag_articles_total", "Articles that were tagged anew.", _count("retag", "articles")),
+    Counter("newswatch_retag_changed_total", "Of these, articles whose tags changed.", _count("retag", "changed")),
+)
+
+JOB_COUNTERS: Final[tuple[JobCounter, ...]] = (
+    JobCounter("newswatch_job_runs_total", "Runs of the job, those that failed too.", "runs"),
+    JobCounter("newswatch_job_errors_total", "Runs of the job that ended in an error.", "errors"),
+    JobCounter("newswatch_job_seconds_total", "Time that the job's runs took.", "seconds"),
+    JobCounter(
+        "newswatch_job_elasticsearch_requests_total",
+        "Requests to Elasticsearch in the job's runs.",
+        "elasticsearch_requests",
+    ),
+    JobCounter(
+        "newswatch_job_elasticsearch_seconds_total",
+        "Time that these requests took, also of those made side by side.",
+        "elasticsearch_seconds",
+    ),
+)
+
+HISTOGRAMS: Final[tuple[Histogram, ...]] = (
+    Histogram(
+        "newswatch_delivery_latency_seconds",
+        "From reading a story to its instant mail's acceptance, once per recipient.",
+        "deliver",
+        "latency",
+    ),
+)
+
+SERIES: Final[tuple[Series, ...]] = (*GAUGES, *COUNTERS, *JOB_COUNTERS, *HISTOGRAMS)
+
+NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
+    ("health", "feeds"): "a state, not a count: newswatch_feeds has it",
+    ("health", "ill"): "a state, not a count: newswatch_feeds has it by state",
+}
+"""Numbers of the jobs' reports without a series → why."""
+
+READ_ANYWAY: Final = ("newswatch_up", "newswatch_build_info", "newswatch_condition")
+"""Series that are there even if the pulse can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the metrics are made of."""
+
+    pulse: Pulse | None
+    """None: it can't be read."""
+    conditions: tuple[Condition, ...] = field(default=())
+
+
+class PulseCollector(Collector):
+    """One reading as Prometheus' metric families."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def collect(self) -> Iterator[Metric]:
+        """Every series of the table; if the pulse can't be read, those of `READ_ANYWAY`."""
+        pulse = self._reading.pulse
+        up = "1 if the state of newswatch could be read from Elasticsearch."
+        yield GaugeMetricFamily("newswatch_up", up, float(pulse is not None))
+        yield _build_info()
+        yield _conditions(self._reading.conditions)
+        if pulse is not None:
+            yield from (series.family(pulse) for series in SERIES)
+
+
+def _build_info() -> Metric:
+    family = GaugeMetricFamily("newswatch_build_info", "Version of newswatch; always 1.", labels=["version", "python"])
+    family.add_metric([__version__, platform.python_version()], 1)
+    return family
+
+
+def _conditions(conditions: Iterable[Condition]) -> Metric:
+    family = GaugeMetricFamily("newswatch_condition", "1 for everything that is wrong.", labels=["id", "severity"])
+    for condition in conditions:
+        family.add_metric([condition.id, str(condition.severity)], 1)
+    return family
+
+
+def exposition(reading: Reading, accept: str = "") -> tuple[bytes, str]:
+    """The metrics and their media type: Prometheus' text, or OpenMetrics where the header `accept` asks for it."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(PulseCollector(reading))
+    encode, media_type = choose_encoder(accept)
+    return encode(registry), media_type
+
+
+def exported_names() -> frozenset[str]:
+    """Names of all series as queries have them: a histogram's with its endings."""
+    names = {*READ_ANYWAY, *(series.name for series in (*GAUGES, *COUNTERS, *JOB_COUNTERS))}
+    endings = ("_bucket", "_sum", "_count")
+    return frozenset(names | {series.name + ending for series in HISTOGRAMS for ending in endings})
+
+
+def run_counts(job: str, counts: Mapping[str, float]) -> dict[str, float]:
+    """The counts of one run under names for StatsD and OpenTelemetry: `newswatch.articles.new`. Pure.
+
+    The label's value is part of the name, because plain StatsD has no labels and would mix the outcomes.
+    """
+    named = {
+        ".".join(filter(None, (_dotted(series.name), value))): term.of(counts)
+        for series in COUNTERS
+        for value, term in series.terms.items()
+        if term.job == job
+    }
+    return {name: number for name, number in named.items() if number > 0}
+
+
+def _dotted(name: str) -> str:
+    return name.removesuffix("_total").replace("newswatch_", "newswatch.", 1)

@@ -1,0 +1,397 @@
+"""The watchman looks, remembers and tells; for that it needs neither Airflow nor Elasticsearch.
+
+As a separate process of the embedded stack (`python -m observe.watch`) it lives as long as its standard input is open.
+A line "stop" there asks it to end; without one, the stack has ended by itself, and that is the last thing it tells.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Final
+
+from newswatch import private
+from newswatch.clock import Clock, monotonic_s, utc_now
+from newswatch.errors import NewswatchError
+from newswatch.settings import Settings
+from observe.condition import Condition, Severity, worst_first
+from observe.memory_file import memory_file, read_memory, write_memory
+from observe.probes.airflow import airflow
+from observe.probes.certificates import certificates
+from observe.probes.configuration import READ_S, configuration
+from observe.probes.disk import disk
+from observe.probes.elasticsearch import elasticsearch
+from observe.probes.heartbeat import heartbeat
+from observe.probes.mail import channels
+from observe.probes.pipeline import NAME as PIPELINE
+from observe.probes.pipeline import pipeline
+from observe.probes.probe import DEADLINE_S, Lookout, Probe, Report
+from observe.probes.stack import stack
+from observe.reading import PATIENCE_S
+from observe.tell import Outcome, Result, Way, ways
+from observe.watched import Watched
+from observe.watchman import (
+    Change,
+    Draft,
+    Episode,
+    Item,
+    Look,
+    Memory,
+    Rules,
+    advance,
+    awake,
+    delivered,
+    drafted,
+    news,
+    refused,
+    tidied,
+)
+from store.client import connect
+from store.clock import store_clock
+from store.names import Names
+
+log = logging.getLogger(__name__)
+
+EVERY_S: Final = 15.0
+"""Seconds between two looks."""
+PAUSES_S: Final = (15.0, 30.0, 60.0, 120.0)
+"""Seconds until a way that failed is tried again; the last one from then on."""
+CLOSED_S: Final = 600.0
+"""The same while a probe says that the way can't work."""
+LAST_S: Final = 25.0
+"""Seconds for telling that the stack has ended."""
+ASLEEP_LOOKS: Final = 6
+"""If so many looks are missing, the machine was asleep."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """A way, and when it may be tried."""
+
+    way: Way
+    failures: int = 0
+    tried_s: float = float("-inf")
+    sending: bool = False
+
+    def is_open(self, now_s: float, *, is_closed: bool) -> bool:
+        """Whether it may be tried now; `is_closed` if a probe says that it can't work."""
+        if self.sending:
+            return False
+        if not self.failures:
+            return True
+        pause = CLOSED_S if is_closed else PAUSES_S[min(self.failures, len(PAUSES_S)) - 1]
+        return now_s - self.tried_s >= pause
+
+
+class Watchman:
+    """Looks every few seconds and tells what has changed, by every way there is."""
+
+    def __init__(
+        self,
+        probes: Callable[[Watchman], Iterable[Probe]],
+        ways: Sequence[Way],
+        path: Path,
+        *,
+        every_s: float = EVERY_S,
+        rules: Rules | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """`path` is the file of its memory. `probes` are handed the watchman, whose memory some of them need."""
+        self._every_s, self._rules, self._clock, self._path = every_s, rules or Rules(), clock, path
+        self._lines = {way.id: _Line(way) for way in ways}
+        self._outcomes: queue.SimpleQueue[tuple[str, Draft, Result]] = queue.SimpleQueue()
+        self._unkept = ""
+        self._began_s = monotonic_s()
+        self._memory = awake(tidied(read_memory(path), self._lines), self._rules)
+        self.lookout = Lookout([*probes(self), Probe("memory", self._own)], clock=clock)
+
+    def standing(self) -> tuple[Condition, ...]:
+        """The conditions that stand, the worst first."""
+        return worst_first(tuple(episode.condition for episode in self._memory.standing))
+
+    def is_well(self) -> bool:
+        """Whether nothing critical stands."""
+        return all(condition.severity is not Severity.CRITICAL for condition in self.standing())
+
+    def watched(self) -> Watched:
+        """What is written down for pages and other machines. What follows from the pulse follows for them too."""
+        own = (episode for episode in self._memory.standing if episode.sources != (PIPELINE,))
+        return Watched(tuple(e.condition for e in own), monotonic_s() - self._began_s, self._every_s)
+
+    def run(self, over: threading.Event) -> None:
+        """Look and tell until `over` is set."""
+        looked_s = monotonic_s()
+        while not over.is_set():
+            began_s = monotonic_s()
+            if began_s - looked_s > ASLEEP_LOOKS * self._every_s + 30:
+                log.info("Nobody looked for %.0f s", began_s - looked_s)
+                self._memory, self._began_s = awake(self._memory, self._rules), began_s
+            looked_s = began_s
+            self.look()
+            self._tell_until(time.monotonic() + max(0.1, self._every_s - (monotonic_s() - began_s)), over)
+
+    def look(self) -> None:
+        """Look once, and note what follows."""
+        look = self.lookout.look()
+        was = self._memory
+        self._memory = advance(was, look, self._rules, self._lines)
+        self._log(was, look)
+        self._keep(was)
+
+    def end(self, why: str, seconds: float = LAST_S) -> None:
+        """Tell at once that the stack has ended by itself; what can't be told in time is told at the next start."""
+        now = self._clock()
+        condition = Condition(
+            "stack",
+            Severity.CRITICAL,
+            f"newswatch has ended by itself: {why}. Nothing is polled, matched or mailed.",
+            "Start it with newswatch up; the logs in its data folder say more.",
+            now,
+        )
+        was = self._memory
+        known = [episode for episode in was.episodes if episode.condition.id != "stack" or episode.over_at]
+        self._memory = replace(was, episodes=(*known, Episode(condition, now, ("stack",))))
+        self._keep(was)
+        for line in self._lines.values():
+            line.failures = 0
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and any(news(self._memory, way) for way in self._lines):
+            self._tell_until(min(until, time.monotonic() + 1), threading.Event())
+
+    def _tell_until(self, until: float, over: threading.Event) -> None:
+        """Begin to tell what there is to tell, and take note of outcomes, for the time until the next look."""
+        self._begin()
+        while not over.is_set() and (left := until - time.monotonic()) > 0:
+            try:
+                way, draft, result = self._outcomes.get(timeout=min(left, 0.5))
+            except queue.Empty:
+                continue
+            self._note(way, draft, result)
+            self._begin()
+
+    def _begin(self) -> None:
+        """Start telling by every way that has something to tell and may be tried."""
+        standing = {condition.id for condition in self.standing()}
+        for way_id, line in self._lines.items():
+            if not line.is_open(monotonic_s(), is_closed=line.way.needs in standing):
+                continue
+            was = self._memory
+            self._memory, draft = drafted(was, way_id, self._clock())
+            if draft is None:
+                continue
+            # Kept before it is sent: a repetition after a crash has the same key.
+            self._keep(was)
+            line.sending, line.tried_s = True, monotonic_s()
+            threading.Thread(target=self._send, args=(line.way, draft), daemon=True, name=f"tell {way_id}").start()
+
+    def _send(self, way: Way, draft: Draft) -> None:
+        try:
+            result = way.send(draft)
+        except Exception:
+            log.exception("Telling by %s failed", way.title)
+            result = Result(Outcome.REFUSED, "see the log")
+        self._outcomes.put((way.id, draft, result))
+
+    def _note(self, way_id: str, draft: Draft, result: Result) -> None:
+        line, was = self._lines[way_id], self._memory
+        line.sending = False
+        if result.outcome is Outcome.ACCEPTED:
+            line.failures = 0
+            self._memory = delivered(was, way_id, self._lines)
+            log.info("Told by %s: %s", line.way.title, ", ".join(_short(item) for item in draft.items))
+        else:
+            line.failures += 1
+            if result.outcome is Outcome.REFUSED:
+                self._memory = refused(was, way_id)
+            log.warning("Could not tell by %s: %s", line.way.title, result.why)
+        self._keep(was)
+
+    def _keep(self, was: Memory) -> None:
+        """Write the memory if what is kept of it has changed. Without a disk it goes on."""
+        now = self._memory
+        if (now.episodes, now.drafts) == (was.episodes, was.drafts) and not self._unkept:
+            return
+        try:
+            write_memory(self._path, now)
+        except OSError as error:
+            if not self._unkept:
+                log.error("%s can't be written: %s", self._path, error)
+            self._unkept = error.strerror or str(error)
+        else:
+            self._unkept = ""
+
+    def _own(self) -> Report:
+        if not self._unkept:
+            return Report()
+        sentence = f"The watchman can't write {self._path}: {self._unkept}. After a restart it tells everything again."
+        return Report((Condition("watchman", Severity.WARNING, sentence, "Let it write there, or free some space."),))
+
+    def _log(self, was: Memory, look: Look) -> None:
+        before = {episode.key: episode for episode in was.episodes}
+        for episode in self._memory.episodes:
+            if episode.key not in before:
+                log.warning("%s: %s", episode.condition.id, episode.condition.sentence)
+        over = {episode.key for episode in was.standing} - {episode.key for episode in self._memory.standing}
+        for condition_id, _ in sorted(over):
+            log.info("%s is over at %s", condition_id, look.at)
+
+
+def _short(item: Item) -> str:
+    return f"{item.episode.condition.id} {item.change}"
+
+
+# ── with everything ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def all_probes(settings: Settings, watchman: Watchman | None) -> list[Probe]:
+    """Every probe that the settings allow. Without a watchman nothing is written and no heartbeat sent.
+
+    Raises:
+        StoreError: an address of Elasticsearch can't be read.
+    """
+    es, names = connect(settings), Names.of(settings)
+    clock = store_clock(es.options(request_timeout=PATIENCE_S, max_retries=0))
+    found = [
+        elasticsearch(settings, es, names, clock, watchman.watched if watchman else None),
+        pipeline(settings, es, names, clock),
+        airflow(settings),
+        *channels(settings),
+        *certificates(settings),
+        disk(settings),
+        configuration(settings, DEADLINE_S if watchman else READ_S),
+        stack(settings),
+        heartbeat(settings, watchman.is_well) if watchman else None,
+    ]
+    return [probe for probe in found if probe]
+
+
+def watchman(settings: Settings, *, every_s: float = EVERY_S, rules: Rules | None = None) -> Watchman:
+    """The watchman of the settings.
+
+    Raises:
+        NewswatchError: a setting can't be used, or the data folder can't be written.
+    """
+    return Watchman(
+        lambda self: all_probes(settings, self),
+        ways(settings),
+        memory_file(settings.data_dir),
+        every_s=every_s,
+        rules=rules,
+    )
+
+
+def claim(data_dir: Path) -> IO[str]:
+    """The lock of the data folder's only watchman, which ends with this process.
+
+    Raises:
+        NewswatchError: another one runs, or the folder can't be written.
+    """
+    try:
+        private.make_folder(data_dir)
+        lock = private.open_file(data_dir / "watch.lock", "a+")
+    except OSError as error:
+        raise NewswatchError(
+            f"The data folder {data_dir} can't be written ({error.strerror}); set NEWSWATCH_DATA_DIR to another."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise NewswatchError(
+            f"A watchman runs in {data_dir} already (newswatch up starts one); end it, or use another data folder."
+        ) from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def look_once(settings: Settings) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
+    """What is wrong now, the worst first, and what could not be looked at. Nobody is told and nothing is kept.
+
+    Raises:
+        NewswatchError: a setting can't be used.
+    """
+    lookout = Lookout(all_probes(settings, None))
+    seen = lookout.look().sightings.values()
+    return worst_first(tuple(sighting.condition for sighting in seen)), lookout.notes()
+
+
+def try_ways(settings: Settings, *, clock: Clock = utc_now) -> list[tuple[Way, Result]]:
+    """Send a message by every way at once; what became of each.
+
+    Raises:
+        NewswatchError: a setting can't be used.
+    """
+    now = clock()
+    condition = Condition(
+        "test",
+        Severity.WARNING,
+        "This is a test: nothing is wrong, and the watchman can reach you by this way.",
+        "Nothing.",
+        now,
+    )
+    draft = Draft(f"watch.test.{int(now.timestamp())}", now, (Item(Change.NEW, Episode(condition, now)),))
+    outcomes: dict[str, Result] = {}
+    there = ways(settings)
+    threads = [threading.Thread(target=lambda way=way: outcomes.update({way.id: way.send(draft)})) for way in there]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [(way, outcomes[way.id]) for way in there]
+
+
+def run(settings: Settings, over: threading.Event, *, every_s: float = EVERY_S, why: Callable[[], str] = str) -> None:
+    """Watch until `over` is set; then tell what `why` returns, if it is not empty.
+
+    Raises:
+        NewswatchError: a setting can't be used, or another watchman runs.
+    """
+    with closing(claim(settings.data_dir)):
+        there = watchman(settings, every_s=every_s)
+        there.run(over)
+        if reason := why():
+            there.end(reason)
+
+
+def _of_stack(over: threading.Event) -> Callable[[], str]:
+    """Watch the standard input, which the stack holds; returns what says why the stack has ended, "" if asked to."""
+    said: list[str] = []
+
+    def read() -> None:
+        said.extend(line.strip() for line in sys.stdin)
+        over.set()
+
+    threading.Thread(target=read, daemon=True).start()
+
+    def asked(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's parameters
+        said.append("stop")
+        over.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    return lambda: "" if "stop" in said else (said[-1] if said else "the process of newswatch up was killed")
+
+
+def main() -> None:
+    """The process in the embedded stack."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+    over = threading.Event()
+    why = _of_stack(over)
+    run(Settings(), over, why=why)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What the watchman last saw, as it stands in Elasticsearch for pages, `newswatch check` and other machines. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from newswatch.pulse import JobPulse
+from observe.condition import Condition, Severity
+
+WATCHMAN: Final = "watchman"
+"""The watchman's name among the jobs: it began at `started_at` and last looked at `beat_at`."""
+_EVERY: Final = "every_s"
+_BETWEEN: Final = "\n"
+_MISSED: Final = 8
+"""Looks that may be missing before what was seen is out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the watchman writes down at each look."""
+
+    conditions: tuple[Condition, ...]
+    """What it has found by itself, and told or is about to tell."""
+    began_s: float
+    """Seconds since it began to look."""
+    every_s: float
+    """Seconds between two looks."""
+
+
+def as_pulse(watched: Watched, now: datetime, host: str) -> JobPulse:
+    """The watchman's pulse at `now`."""
+    conditions = watched.conditions
+    severities = {condition.id: float(condition.severity is Severity.CRITICAL) for condition in conditions}
+    return JobPulse(
+        WATCHMAN,
+        started_at=now - timedelta(seconds=watched.began_s),
+        beat_at=now,
+        host=host,
+        last={_EVERY: watched.every_s} | severities,
+        moments={condition.id: condition.since for condition in conditions if condition.since},
+        reasons={c.id: f"{c.sentence}{_BETWEEN}{c.next_step}" for c in conditions},
+    )
+
+
+def conditions_of(pulse: JobPulse | None, now: datetime) -> tuple[Condition, ...]:
+    """What the watchman found wrong, if it looked lately; nothing if it did not, because that may be over."""
+    if pulse is None or not is_watching(pulse, now):
+        return ()
+    return tuple(_condition(condition_id, said, pulse) for condition_id, said in pulse.reasons.items())
+
+
+def _condition(condition_id: str, said: str, pulse: JobPulse) -> Condition:
+    sentence, _, next_step = said.partition(_BETWEEN)
+    severity = Severity.CRITICAL if pulse.last.get(condition_id) else Severity.WARNING
+    return Condition(condition_id, severity, sentence, next_step, pulse.moments.get(condition_id))
+
+
+def is_watching(pulse: JobPulse, now: datetime) -> bool:
+    """Whether the watchman has looked within the last two minutes, or longer if it looks more rarely."""
+    every_s = max(15.0, pulse.last.get(_EVERY, 15.0))
+    return pulse.beat_at is not None and now - pulse.beat_at <= timedelta(seconds=_MISSED * every_s)

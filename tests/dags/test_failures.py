@@ -1,0 +1,129 @@
+"""Airflow's callbacks, with what Airflow gives them, into the real pulse."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from newswatch.pulse import JobPulse
+from newswatch.settings import Settings
+from store.names import Names
+from store.pulse import PulseStore
+from tests.factories import NOW
+
+pytestmark = pytest.mark.slow
+
+TIMED_OUT = TimeoutError("Timeout, PID: 7")
+
+
+@pytest.fixture
+def settings(names: Names, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    settings = Settings(elasticsearch_url=elasticsearch_url, index_prefix=names.pulse.removesuffix("pulse"))
+    monkeypatch.setattr("dags.connections.airflow_settings", lambda: settings)
+    return settings
+
+
+@pytest.fixture
+def pulse(es: Elasticsearch, names: Names, settings: Settings) -> Any:
+    def of(job: str) -> JobPulse:
+        es.indices.refresh(index=names.pulse)
+        return PulseStore(es, names).read().get(job, JobPulse(job))
+
+    return of
+
+
+def attempt(task_id: str) -> SimpleNamespace:
+    return SimpleNamespace(task_id=task_id, start_date=NOW, hostname="worker-1")
+
+
+def test_a_task_that_timed_out_is_a_failure_of_its_job(pulse: Any) -> None:
+    from dags.failures import task_failed
+
+    task_failed({"ti": attempt("match"), "exception": TIMED_OUT})
+    assert pulse("match").why == "The task match has failed: TimeoutError: Timeout, PID: 7"
+    assert (pulse("match").failures, pulse("match").host) == (1, "worker-1")
+
+
+def test_a_task_that_is_no_job_counts_for_the_job_it_belongs_to(pulse: Any) -> None:
+    from dags.failures import task_failed
+
+    task_failed({"ti": attempt("slices"), "exception": TIMED_OUT})
+    assert pulse("retag").failures == 1
+
+
+def test_a_run_that_died_without_a_word_is_a_failure_unless_its_task_told(pulse: Any) -> None:
+    from dags.failures import run_failed, task_failed
+
+    run = SimpleNamespace(start_date=NOW)
+    killed = SimpleNamespace(task_id="pull")
+    run_failed({"dag": SimpleNamespace(dag_id="poll_feeds"), "ti": killed, "dag_run": run, "reason": "task_failure"})
+    assert pulse("pull").why.startswith("A run of poll_feeds has failed without an error")
+    task_failed({"ti": attempt("deliver"), "exception": TIMED_OUT})
+    told = SimpleNamespace(task_id="deliver")
+    run_failed({"dag": SimpleNamespace(dag_id="deliver_mails"), "ti": told, "dag_run": run})
+    assert (pulse("deliver").failures, pulse("deliver").why[:8]) == (1, "The task")
+
+
+def test_a_run_without_a_task_counts_for_the_dags_first_job(pulse: Any) -> None:
+    from dags.failures import run_failed
+
+    run_failed({"dag": SimpleNamespace(dag_id="poll_feeds")})
+    assert pulse("plan").failures == 1
+
+
+def test_a_run_that_hung_says_so(pulse: Any) -> None:
+    from dags.failures import run_failed
+
+    run_failed({"dag": SimpleNamespace(dag_id="match_alerts"), "reason": "timed_out"})
+    assert pulse("match").why == "A run of match_alerts hung and was given up"
+
+
+@pytest.mark.parametrize(("ended", "failures"), [(None, 1), (NOW.isoformat(), 0)])
+def test_only_a_run_that_has_not_ended_is_late(pulse: Any, ended: str | None, failures: int) -> None:
+    from dags.deadlines import run_late
+
+    run = {"end_date": ended, "state": "running", "queued_at": (NOW - timedelta(minutes=2)).isoformat()}
+    asyncio.run(run_late("match_alerts", 2, context={"dag_run": run}))
+    assert pulse("match").failures == failures
+    assert not failures or pulse("match").why == "A run of match_alerts has not ended within 2 minutes; it is running"
+
+
+def test_a_dag_file_of_ours_that_cannot_be_imported_is_a_failure(pulse: Any) -> None:
+    import dags.match_alerts
+    from dags.import_errors import on_existing_dag_import_error, on_new_dag_import_error
+
+    trace = "Traceback (most recent call last):\n  …\nSyntaxError: invalid syntax\n"
+    for hook in (on_new_dag_import_error, on_existing_dag_import_error):
+        hook(dags.match_alerts.__file__, trace)
+        wait_for_threads()
+    hook("/elsewhere/poll_feeds.py", trace)
+    wait_for_threads()
+    assert pulse("match").why.endswith(
+        "match_alerts.py can't be imported, so nothing in it runs: SyntaxError: invalid syntax"
+    )
+    assert pulse("match").failures == 1
+    assert pulse("plan").failures == 0
+
+
+def wait_for_threads() -> None:
+    for thread in threading.enumerate():
+        if "(record)" in thread.name:
+            thread.join(20)
+
+
+def test_without_elasticsearch_an_unreadable_file_is_logged(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import dags.match_alerts
+    from dags.import_errors import record
+
+    away = settings.model_copy(update={"elasticsearch_url": "http://127.0.0.1:9"})
+    monkeypatch.setattr("dags.connections.airflow_settings", lambda: away)
+    record(dags.match_alerts.__file__, "SyntaxError: invalid syntax")
+    assert "match_alerts.py can't be imported (SyntaxError: invalid syntax)" in caplog.text
