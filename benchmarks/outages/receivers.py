@@ -3,6 +3,8 @@
 They are real servers on fixed ports that can be closed, be silent, or misbehave, and open again.
 """
 
+# ruff: noqa: ARG002 - the signatures of handlers are aiosmtpd's
+
 from __future__ import annotations
 
 import asyncio
@@ -72,8 +74,9 @@ async def _cancel_all() -> None:
 # ── the mail server ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-MailMode = Literal["taking", "dead", "silent", "tarpit", "refusing"]
-"""Takes mails; refuses connections; accepts them and says nothing; sends one octet a second; greets with 554."""
+MailMode = Literal["taking", "dead", "silent", "tarpit", "refusing", "no-sender", "no-answer"]
+"""Takes mails; refuses connections; accepts them and says nothing; sends one octet a second; greets with 554; refuses
+every sender; never answers to a recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +145,40 @@ class MailServer:
             self._server = await asyncio.get_running_loop().create_server(self._session, LOOPBACK, self.port)
 
     def _session(self) -> asyncio.Protocol:
-        if self.mode != "taking":
+        if self.mode in ("silent", "tarpit", "refusing"):
             return _Unkind(self.mode, self._connections)
         session: asyncio.Protocol = _Kind(self._connections, self, tls_context=self.certificate)
         return session
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
+    async def handle_MAIL(  # noqa: N802
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Take the sender, or refuse it."""
+        if self.mode == "no-sender":
+            return "553 5.7.1 nobody sends mails here"
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Take the recipient, or never answer."""
+        if self.mode == "no-answer":
+            await asyncio.sleep(3_600)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep the mail."""
         message = email.message_from_bytes(envelope.original_content or b"", policy=email.policy.default)
         self.taken.append(TakenMail(datetime.now(UTC), tuple(envelope.rcpt_tos), message))
