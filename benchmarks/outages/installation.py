@@ -167,7 +167,7 @@ class Installation:
         except (requests.RequestException, ValueError, AttributeError):
             return {}
 
-    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Elasticsearch's answer."""
         answer = requests.request(method, f"{self.elasticsearch}/{path}", json=body, timeout=PAGE_S)
         answer.raise_for_status()
