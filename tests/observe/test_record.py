@@ -248,6 +248,21 @@ def test_elasticsearch_that_is_away_costs_a_job_no_minutes(context: Context) -> 
 
 
 @slow
+def test_an_end_is_recorded_though_elasticsearch_was_busy(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "END_PAUSE_S", 0.0)
+    change, calls = PulseStore.change, iter(range(99))
+
+    def busy(*arguments: Any) -> JobPulse:
+        if next(calls) in (1, 2):
+            raise StoreError("busy")
+        return change(*arguments)
+
+    monkeypatch.setattr(PulseStore, "change", busy)
+    work(context)
+    assert not pulse(context).under_way
+
+
+@slow
 def test_a_long_run_gives_signs_of_life(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "BEAT_S", 0.05)
     ticks = iter(range(1_000))
