@@ -85,8 +85,8 @@ def run() -> None:
 
     Exit codes: 0 done; 1 failed; 2 wrong usage, a query that can't be parsed, or not a feed; 3 a configuration file is
     wrong; 4 Elasticsearch is unreachable; 5 the embedded stack can't start; 6 nothing could be done, because no feed
-    can be reached or the mail server takes no mail; 130 interrupted. `newswatch check` has a monitoring plugin's: 0 ok,
-    1 warning, 2 critical, 3 unknown.
+    can be reached or the mail server takes no mail; 130 interrupted. `newswatch check` has those of a monitoring
+    plugin: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
     try:
         app()

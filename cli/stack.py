@@ -110,9 +110,11 @@ def status(as_json: AsJson = False) -> None:
     if stack_status.state != "stopped":
         _show_status(stack_status)
     elif not works:
-        out.print(f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/].")
+        nothing = f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/]."
+        out.print(nothing, soft_wrap=True)
         if not pulse.storage.away:
-            out.print(f"Elasticsearch at {escape(where(Settings()))} answers, and newswatch has not run there yet.")
+            address = escape(where(Settings()))
+            out.print(f"Elasticsearch at {address} answers, and newswatch has not run there yet.", soft_wrap=True)
         raise typer.Exit(1)
     else:
         out.print(f"The pipeline works with Elasticsearch at [cyan]{escape(where(Settings()))}[/].", soft_wrap=True)
