@@ -17,6 +17,7 @@ from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
 from observe.pulse import FileState, Pulse
+from store.configuration import SETTINGS
 from store.names import Names
 
 OFFLINE_AFTER: Final = timedelta(seconds=30)
@@ -341,10 +342,20 @@ def _configuration(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             yield Condition(
                 f"configuration:{file.name}",
                 Severity.CRITICAL if any(_is_at_fault(file, job) for job in pulse.jobs.values()) else Severity.WARNING,
-                f"{file.name} is wrong, so its changes are not in force: {_reason(file.why)}",
-                f"Correct {file.name}; it is read again by itself.",
+                *_told_of(file),
                 file.wrong_since,
             )
+
+
+def _told_of(file: FileState) -> tuple[str, str]:
+    """What is wrong with a file, or with the settings, and the next step."""
+    if file.name == SETTINGS:
+        step = "Correct the variable where the process is started, and restart it; `newswatch config check` names all."
+        return f"The settings of a process are wrong: {_reason(file.why)}", step
+    return (
+        f"{file.name} is wrong, so its changes are not in force: {_reason(file.why)}",
+        f"Correct {file.name}; it is read again by itself. `newswatch config check` names every fault.",
+    )
 
 
 def _is_at_fault(file: FileState, job: JobPulse) -> bool:

@@ -244,6 +244,10 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
         a_pulse(files=(FileState("feeds.yaml", before(hours=1), "feeds.yaml:3: no"),)),
         {"configuration:feeds.yaml": "warning"},
     ),
+    "a mistyped variable": (
+        a_pulse(files=(FileState("settings", before(hours=1), "NEWSWATCH_X: no setting is called so"),)),
+        {"configuration:settings": "warning"},
+    ),
     "a wrong file that stops a job": (
         a_pulse(
             a_job("match", failures=9, why="/etc/newswatch/alerts.yaml:3: no"),
