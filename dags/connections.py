@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from dags import statistics
 from jobs.context import Context, open_context
 from newswatch.servers import addresses_of_hosts
 from newswatch.settings import Settings
@@ -17,8 +19,9 @@ ELASTICSEARCH, SMTP = "newswatch_elasticsearch", "newswatch_smtp"
 
 
 def task_context() -> Context:
-    """The context of a task."""
-    return open_context(airflow_settings())
+    """The context of a task; its runs' counts go where Airflow sends its own metrics."""
+    context = open_context(airflow_settings())
+    return replace(context, after_run=statistics.send) if statistics.are_on() else context
 
 
 def airflow_settings() -> Settings:

@@ -15,7 +15,7 @@ from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
 from newswatch.settings import Settings
-from observe.record import recording
+from observe.record import Run, recording
 from store.client import Client, connect, set_up, where
 from store.clock import store_clock
 from store.configuration import TAXONOMY
@@ -41,6 +41,8 @@ class Context:
     clock: Clock = utc_now
     fault: Fault = no_fault
     """Makes the work on chosen items fail, for tests."""
+    after_run: Callable[[Run], None] = lambda _run: None
+    """Called after each run of a job, also of one that failed (its `report` is None then). It must not raise."""
 
     def bulkhead(self, stage: str) -> Bulkhead:
         """The walls of one stage of a job."""
@@ -129,9 +131,13 @@ def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[
 
         @wraps(work)
         def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            with recording(name, context.es, context.names, context.clock) as recorded:
-                result = tried(context, *args, **kwargs)
-                recorded.report = result
+            recorded: Run | None = None
+            try:
+                with recording(name, context.es, context.names, context.clock) as recorded:
+                    recorded.report = result = tried(context, *args, **kwargs)
+            finally:
+                if recorded is not None:
+                    context.after_run(recorded)
             return result
 
         return run

@@ -323,6 +323,20 @@ GAUGES: Final[tuple[Gauge, ...]] = (
 COUNTERS: Final[tuple[Counter, ...]] = (
     # plan
     Counter("newswatch_feeds_planned_total", "Feeds given to batches.", _count("plan", "feeds")),
+    Counter("newswatch_batches_planned_total", "Batches of feeds.", _count("plan", "batches")),
+    Counter(
+        "newswatch_batches_reaped_total",
+        "Batches that were given up because their worker was presumed dead.",
+        _count("plan", "reaped"),
+    ),
+    Counter(
+        "newswatch_feed_list_changes_total",
+        "Feeds that a reading of the list changed.",
+        _outcomes(
+            "plan", added="sync_added", changed="sync_changed", disabled="sync_disabled", postponed="sync_postponed"
+        ),
+        "change",
+    ),
     # pull
     Counter("newswatch_feed_polls_total", "Feeds polled.", _count("pull", "feeds")),
     Counter(
@@ -339,6 +353,16 @@ COUNTERS: Final[tuple[Counter, ...]] = (
             "not_a_feed": Term("pull", "not_a_feed"),
         },
         "cause",
+    ),
+    Counter(
+        "newswatch_feed_polls_silent_total",
+        "Polls in which nothing at all came back from the feed's host.",
+        _count("pull", "silent"),
+    ),
+    Counter(
+        "newswatch_publishers_reached_total",
+        "Feeds whose host answered anything, and other hosts that did when asked whether our network works.",
+        _count("pull", "reached"),
     ),
     Counter(
         "newswatch_feed_polls_unfinished_total",
@@ -383,6 +407,12 @@ COUNTERS: Final[tuple[Counter, ...]] = (
     # match
     Counter("newswatch_matches_total", "Articles that matched a saved search.", _count("match", "matches")),
     Counter("newswatch_deliveries_enqueued_total", "New deliveries in the outbox.", _count("match", "owed")),
+    Counter("newswatch_batches_matched_total", "Batches matched with the saved searches.", _count("match", "batches")),
+    Counter(
+        "newswatch_saved_search_failures_total",
+        "Saved searches that a run could not match.",
+        _count("match", "failed"),
+    ),
     # deliver
     Counter(
         "newswatch_mails_total",
@@ -415,6 +445,18 @@ COUNTERS: Final[tuple[Counter, ...]] = (
         _outcomes("upkeep", entries="entries", batches="batches", problems="quarantined"),
         "kind",
     ),
+    Counter(
+        "newswatch_upkeep_indices_total",
+        "Indices dropped for their age, dropped as an upgrade has replaced them, or packed.",
+        _outcomes("upkeep", dropped="dropped", superseded="superseded", merged="merged"),
+        "action",
+    ),
+    Counter(
+        "newswatch_feed_health_changes_total",
+        "Changes of feeds' health that the daily mail reported.",
+        _count("health", "changes"),
+    ),
+    Counter("newswatch_feed_health_mails_total", "Daily mails on feeds' health.", _count("health", "mailed")),
     Counter("newswatch_retag_articles_total", "Articles that were tagged anew.", _count("retag", "articles")),
     Counter("newswatch_retag_changed_total", "Of these, articles whose tags changed.", _count("retag", "changed")),
 )
@@ -449,6 +491,9 @@ SERIES: Final[tuple[Series, ...]] = (*GAUGES, *COUNTERS, *JOB_COUNTERS, *HISTOGR
 NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("health", "feeds"): "a state, not a count: newswatch_feeds has it",
     ("health", "ill"): "a state, not a count: newswatch_feeds has it by state",
+    ("retag", "gained"): "how many different tags were gained, which can't be added up over runs",
+    ("retag", "lost"): "how many different tags were lost, which can't be added up over runs",
+    ("retag", "examples"): "examples for a person",
 }
 """Numbers of the jobs' reports without a series → why."""
 

@@ -24,12 +24,14 @@ from typing import Any, Final, Protocol, cast
 
 from newswatch.clock import Clock
 from newswatch.errors import NewswatchError
+from newswatch.latencies import Latencies
 from newswatch.problems import reason_of
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.texts import cut_short
-from store.client import Client
+from store.client import Client, spent
 from store.faults import REFUSALS, store_error
 from store.names import Names
+from store.nodes import Spent
 from store.pulse import PulseStore
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ SILENT_AFTER_S: Final = 30.0
 AIRFLOW: Final = "airflow"
 _MOST_CHARS: Final = 1_000
 """Maximum length of a reason."""
+NOTHING_SPENT: Final = Spent()
 _NO_COUNTS: Final = frozenset({"batch"})
 """Fields of reports that hold a number which counts nothing."""
 
@@ -107,19 +110,18 @@ def _after_deliver(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
         yield lasts("down", report.down)
     elif report.sent or report.failed or not (report.tried or report.left or report.later):
         yield over("down")
+        yield over("broken")
+    elif report.broken:
+        yield lasts("broken", report.broken)
 
 
 AFTER: Final[Mapping[str, Callable[[Any, Mapping[str, str]], Iterable[Mark]]]] = {
-    "plan": lambda *_: (happened("planned"),),
     "pull": _after_pull,
-    "match": lambda *_: (happened("matched"),),
     "deliver": _after_deliver,
-    "recheck": lambda *_: (happened("rechecked"),),
-    "upkeep": lambda *_: (happened("kept up"),),
-    "health": lambda *_: (happened("checked"),),
-    "retag": lambda *_: (happened("retagged"),),
 }
-"""Job → the marks of a good run, given its report and the reasons that were noted meanwhile."""
+"""Job → the marks of a good run, given its report and the reasons that were noted meanwhile.
+
+Of the other jobs, `ended_at` and the counts tell all."""
 
 
 def counts(report: object) -> dict[str, float]:
@@ -136,6 +138,8 @@ def counts(report: object) -> dict[str, float]:
             continue
         if isinstance(value, int | float):
             found[each.name] = float(value)
+        elif isinstance(value, Latencies):
+            found |= value.totals(each.name)
         elif isinstance(value, tuple | list | Mapping):
             found[each.name] = float(len(value))
         else:
@@ -156,16 +160,23 @@ def beaten(was: JobPulse, now: datetime, marks: Iterable[Mark] = ()) -> JobPulse
     return marked(replace(was, beat_at=now), now, marks)
 
 
-def ended(was: JobPulse, now: datetime, last: Mapping[str, float], seconds: float, marks: Iterable[Mark]) -> JobPulse:
+def ended(
+    was: JobPulse,
+    now: datetime,
+    last: Mapping[str, float],
+    seconds: float,
+    marks: Iterable[Mark],
+    spent: Spent = NOTHING_SPENT,
+) -> JobPulse:
     """The pulse after a good run with these counts."""
-    totals = _sum(was.totals, {**last, "runs": 1, "seconds": seconds})
+    totals = _sum(was.totals, {**last, "runs": 1, "seconds": seconds, **_cost(spent)})
     good = replace(
         was, beat_at=now, ended_at=now, failing_since=None, why="", failures=0, last=dict(last), totals=totals
     )
-    return marked(good, now, marks)
+    return marked(good, now, (over(LATE), *marks))
 
 
-def failed(was: JobPulse, now: datetime, why: str, seconds: float) -> JobPulse:
+def failed(was: JobPulse, now: datetime, why: str, seconds: float, spent: Spent = NOTHING_SPENT) -> JobPulse:
     """The pulse after a run that ended in an error."""
     return replace(
         was,
@@ -174,7 +185,7 @@ def failed(was: JobPulse, now: datetime, why: str, seconds: float) -> JobPulse:
         failing_since=was.failing_since or now,
         why=why,
         failures=was.failures + 1,
-        totals=_sum(was.totals, {"runs": 1, "errors": 1, "seconds": seconds}),
+        totals=_sum(was.totals, {"runs": 1, "errors": 1, "seconds": seconds, **_cost(spent)}),
     )
 
 
@@ -198,6 +209,10 @@ def marked(was: JobPulse, now: datetime, marks: Iterable[Mark]) -> JobPulse:
     return replace(was, moments=moments, reasons=reasons)
 
 
+def _cost(spent: Spent) -> dict[str, float]:
+    return {"elasticsearch_requests": spent.requests, "elasticsearch_seconds": spent.seconds}
+
+
 def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
     return {name: left.get(name, 0.0) + right.get(name, 0.0) for name in (*left, *right)}
 
@@ -214,6 +229,8 @@ class Run:
     """What it returned; set before its end."""
     reasons: dict[str, str] = field(default_factory=dict)
     """What was noted during the run → why."""
+    seconds: float = 0.0
+    """How long it took; set at its end."""
 
 
 _run: ContextVar[Run | None] = ContextVar("run", default=None)
@@ -229,7 +246,7 @@ def noted(name: str, why: str = "") -> None:
 def recording(job: str, es: Client, names: Names, clock: Clock) -> Iterator[Run]:
     """Record a run of `job`: the caller sets the `report`; an error that passes through is recorded and raised."""
     run = Run(job)
-    recorder = _Recorder(run, PulseStore(es.options(request_timeout=PATIENCE_S, max_retries=0), names), clock)
+    recorder = _Recorder(run, es, names, clock)
     token = _run.set(run)
     try:
         with recorder.beating():
@@ -238,12 +255,12 @@ def recording(job: str, es: Client, names: Names, clock: Clock) -> Iterator[Run]
         recorder.note(dropped)
         raise
     except BaseException as error:
-        recorder.note(partial(failed, why=sentence(error), seconds=recorder.seconds))
+        recorder.note(partial(failed, why=sentence(error), seconds=recorder.seconds, spent=recorder.spent))
         raise
     else:
-        marks = list(AFTER[job](run.report, run.reasons)) if job in AFTER else []
-        recorder.note(partial(ended, last=counts(run.report), seconds=recorder.seconds, marks=marks))
+        recorder.note(partial(_good, run=run, seconds=recorder.seconds, spent=recorder.spent))
     finally:
+        run.seconds = recorder.seconds
         _run.reset(token)
 
 
@@ -254,11 +271,18 @@ def sentence(error: BaseException) -> str:
     return str(store_error(cast(Any, error))) if isinstance(error, REFUSALS) else reason_of(error)
 
 
+def _good(was: JobPulse, now: datetime, *, run: Run, seconds: float, spent: Spent) -> JobPulse:
+    marks = AFTER[run.job](run.report, run.reasons) if run.job in AFTER else ()
+    return ended(was, now, counts(run.report), seconds, marks, spent)
+
+
 class _Recorder:
     """Writes the pulse of one run."""
 
-    def __init__(self, run: Run, store: PulseStore, clock: Clock) -> None:
-        self._run, self._store, self._clock = run, store, clock
+    def __init__(self, run: Run, es: Client, names: Names, clock: Clock) -> None:
+        self._run, self._es, self._clock = run, es, clock
+        self._store = PulseStore(es.options(request_timeout=PATIENCE_S, max_retries=0), names)
+        self._spent = spent(es)
         self._over = threading.Event()
         self._began, self._began_at = time.monotonic(), clock()
         self._deaf = False
@@ -268,6 +292,11 @@ class _Recorder:
     def seconds(self) -> float:
         """How long the run has taken."""
         return time.monotonic() - self._began
+
+    @property
+    def spent(self) -> Spent:
+        """What its requests to Elasticsearch have taken."""
+        return spent(self._es) - self._spent
 
     @contextmanager
     def beating(self) -> Iterator[None]:
@@ -300,7 +329,7 @@ class _Recorder:
         try:
             now = self._clock()
             self._store.change(self._run.job, lambda was: change(was, now))
-        except (NewswatchError, *REFUSALS) as error:
+        except Exception as error:  # whatever it is, the job's work is worth more than the note about it
             if not self._deaf:
                 log.warning("%s: how it fares could not be recorded: %s", self._run.job, sentence(error))
             self._deaf = True

@@ -22,6 +22,7 @@ from tests.factories import NOW, a_feed
 from tests.newsstand import stock, stories
 from tests.web.chromium import browser
 from web.app import create_app
+from web.pulse_now import read_now
 from web.security import Access
 
 __all__ = ["browser"]
@@ -97,5 +98,5 @@ def page(es: Elasticsearch, names: Names, newsstand: list[Article], tmp_path: Pa
     context = Context(settings, es, names, clock)
     visitor = Visitor()
     airflow = FastAPI()
-    airflow.mount("/news", create_app(lambda: context, visitor.access()))
+    airflow.mount("/news", create_app(lambda: context, visitor.access(), read=lambda here: read_now(here)))
     return Page(airflow, context, visitor, newsstand)

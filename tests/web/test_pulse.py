@@ -51,7 +51,7 @@ class Office:
 
     def __init__(self, **settings: Any) -> None:
         self.reading = Reading(Pulse(NOW))
-        self.visitor = Visitor(address="ann@example.org")
+        self.visitor = Visitor()
         self.error: Exception | None = None
         self.looks = 0
         stated = {"secret_key": SecretStr("for tests"), "metrics_token": SecretStr(TOKEN)} | settings
@@ -73,10 +73,10 @@ class Office:
     def wrong(self, *conditions: Condition) -> None:
         self.reading = replace(self.reading, conditions=conditions)
 
-    def banner(self, path: str = "/news/searches/new") -> str:
-        """The banner's HTML; empty if there is none. This page asks Elasticsearch nothing."""
+    def banner(self, path: str = "/news/problems?offset=-1") -> str:
+        """The banner's HTML; empty if there is none. A page that refuses its address asks Elasticsearch nothing."""
         answer = self.client.get(path)
-        assert answer.status_code == 200
+        assert answer.status_code == 400
         found = re.search(r'<div class="banner.*?(?=<main)', answer.text, re.DOTALL)
         return found[0] if found else ""
 
@@ -148,8 +148,8 @@ def test_a_pulse_that_cannot_be_read_is_said_and_breaks_no_page(office: Office) 
     for error in (StoreError("http://elastic:s3cret@es:9200 is away"), ZeroDivisionError("s3cret")):
         office.reading = error  # type: ignore[assignment]
         app = create_app(office.opened, office.visitor.access(), read=_raising(error))
-        answer = TestClient(app).get("/searches/new")
-        assert answer.status_code == 200
+        answer = TestClient(app).get("/problems?offset=-1")
+        assert answer.status_code == 400
         assert "Whether all is well can&#39;t be told" in answer.text
         assert "s3cret" not in answer.text
 
