@@ -100,7 +100,12 @@ def test_it_tells_by_every_way_and_remembers(house: House, tmp_path: Path) -> No
 
 def test_a_way_that_hangs_holds_up_no_other(house: House, tmp_path: Path) -> None:
     hold = threading.Event()
-    hanging, other = Recorder(lambda: hold.wait(20) and ACCEPTED), Recorder()
+
+    def wait() -> Result:
+        hold.wait(20)
+        return ACCEPTED
+
+    hanging, other = Recorder(wait), Recorder()
     house.wrong = {"disk"}
     with Running(house, tmp_path, hanging.way("a"), other.way("b")):
         wait_until(lambda: other.told)
