@@ -37,7 +37,7 @@ RUN --mount=type=cache,target=/cache \
 FROM python:3.12.12-slim-bookworm
 # Group 0, as Elasticsearch's and Airflow's images do, so that any user id may be given at run time.
 RUN useradd --uid 50000 --gid 0 --home-dir /opt/airflow --create-home --shell /bin/bash newswatch \
-    && install -d -o 50000 -g 0 -m 0770 /opt/airflow/logs /opt/airflow/auth
+    && install -d -o 50000 -g 0 -m 0770 /opt/airflow/logs /opt/airflow/auth /opt/airflow/watch
 COPY --from=build /opt/newswatch /opt/newswatch
 ENV PATH=/opt/newswatch/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.check import show_banner
-from cli.output import AsJson, ago, emit_json, err, os_fault, out
+from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
+from newswatch import durations
 from search.filters import SAVED, lists_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from newswatch.delivery import Delivery
 
 alerts_app = typer.Typer(help="The saved searches, and the mails they send.", no_args_is_help=True)
+
+_LINE = 2_000
+"""Maximum characters of a line on what was watched."""
 
 SavedSearchId = Annotated[str, typer.Argument(help="Id of the saved search.", metavar="ALERT")]
 Days = Annotated[int, typer.Option(min=1, max=3_650, help="How many days back.")]
@@ -112,6 +116,17 @@ def list_alerts(as_json: AsJson = False) -> None:
     out.print(table)
     for saved_search_id, why in problems.items():
         err.print(f"[bold red]{escape(saved_search_id)} can't be run.[/] {escape(why)}", soft_wrap=True)
+    _show_watch(context, (), days=1)
+
+
+def _show_watch(context: Context, searches: Sequence[SavedSearch], *, days: int) -> None:
+    """Show what was watched for these searches; none stand for all feeds."""
+    from delivery.watching import watching
+
+    text = watching(context.es, context.names, searches, days=days, now=context.clock())
+    out.print(f"In the last {durations.long(days * 86_400)}: {escape(printable(text.summary, _LINE))}", soft_wrap=True)
+    for line in text.lines:
+        out.print(f"  {escape(printable(line, _LINE))}", soft_wrap=True)
 
 
 def _state(search: SavedSearch, context: Context, broken: bool) -> str:
@@ -155,6 +170,7 @@ def show(saved_search_id: SavedSearchId, as_json: AsJson = False) -> None:
     out.print(f"{escape(_state(search, context, False))} → {escape(', '.join(search.recipients))}")
     if search.note:
         out.print(f"[dim]{escape(search.note)}[/]", soft_wrap=True)
+    _show_watch(context, [search], days=7)
     for change in reversed(history):
         edit = f"{change.replaced_at:%d %b %Y %H:%M} {change.replaced_by} changed {', '.join(change.fields)}"
         out.print(f"  version {change.search.version} until {escape(edit)}", soft_wrap=True)

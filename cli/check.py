@@ -108,8 +108,9 @@ def lines(pulse: Pulse, found: Sequence[Condition]) -> Iterable[str]:
 def _well(pulse: Pulse) -> str:
     if not pulse.reach.enabled:
         return "no feed is known yet"
+    feeds = "1 feed" if pulse.reach.enabled == 1 else f"{pulse.reach.enabled} feeds"
     last = pulse.reach.reached_at
-    return f"{pulse.reach.enabled} feeds" + (f", last reached {ago(last, pulse.at)}" if last else ", none polled yet")
+    return f"{feeds}, last reached {ago(last, pulse.at)}" if last else f"{feeds}, none reached yet"
 
 
 def performance(pulse: Pulse) -> Iterable[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -21,7 +23,7 @@ from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
 from cli.problems import problem_json
 from newswatch import durations
 from newswatch.errors import NewswatchError
-from newswatch.feed import Feed, FeedHealth, Gap
+from newswatch.feed import Feed, FeedHealth, Gap, Origin
 
 if TYPE_CHECKING:
     from ingest.check import Checked
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The polled feeds: list, states, changes.", no_args_is_help=True)
 
 NO_FEED = 2
+InStore = Annotated[bool, typer.Option("--store", help="In Elasticsearch, even if the file can be written.")]
 Which = Annotated[str, typer.Argument(metavar="FEED", help="Its id, its URL, or a part of its title.")]
 
 
@@ -72,7 +75,8 @@ def list_feeds(
 
 
 def _table(records: Sequence[FeedRecord], now: datetime) -> Table:
-    table = Table("Feed", "State", "Since", "Why", "Last poll", "Next", "Articles", box=None, header_style="bold")
+    heads = ("Feed", "State", "Since", "Why", "Last poll", "Next", "Articles", "Listed in")
+    table = Table(*heads, box=None, header_style="bold")
     for record in records:
         feed, state = record.feed, record.state
         table.add_row(
@@ -83,8 +87,17 @@ def _table(records: Sequence[FeedRecord], now: datetime) -> Table:
             ago(state.last_poll_at, now),
             "never" if state.health is FeedHealth.GONE else ago(state.next_poll_at, now),
             str(state.new_articles),
+            LISTED_IN[feed.origin],
         )
     return table
+
+
+LISTED_IN: dict[Origin, str] = {
+    "file": "feeds.yaml",
+    "store": "Elasticsearch",
+    "removed": "feeds.yaml, removed in Elasticsearch",
+}
+"""Where a feed is listed, in words."""
 
 
 def _shown(record: FeedRecord) -> Text:
@@ -137,6 +150,7 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
     rows: list[tuple[str, str | Text | None]] = [
         ("id", feed.id),
         ("url", feed.url),
+        ("listed in", LISTED_IN[feed.origin]),
         ("polled at", state.url if state.url != feed.url else None),
         ("before that at", ", ".join(state.former_urls) or None),
         ("state", _shown(history.record).append(f" since {ago(state.health_since, now)}: {state.health_why}")),
@@ -289,11 +303,13 @@ def add(
     kind: Annotated[str, typer.Option(help="Kind of outlet; see config/feeds.yaml.")] = "press",
     owner: Annotated[str | None, typer.Option(help="Who controls the outlet.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Add every feed of the site, if it has several.")] = False,
+    store: InStore = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the feed at an address and add it to config/feeds.yaml; the next poll includes it."""
-    from ingest.feed_file import add_feeds
+    """Find the feed at an address and add it to config/feeds.yaml; the next poll includes it.
 
+    Where the file is read-only or missing, the feed is listed in Elasticsearch, beside the file.
+    """
     settings = _settings()
     url = url if "://" in url else f"https://{url}"
     discovered = _discover(settings, url)
@@ -314,7 +330,8 @@ def add(
     stated = {"country": country, "language": language, "topics": tuple(topic or ()), "kind": kind, "owner": owner}
     site = url if all(feed.url != url for feed in feeds) else None
     specs = [_spec(feed, title, site, stated) for feed in feeds]
-    _print_added(specs, add_feeds(_path(settings), specs), as_json)
+    added, where = _added(settings, specs, store=store)
+    _print_added(specs, added, where, as_json)
 
 
 def _discover(settings: Settings, url: str) -> Discovery:
@@ -345,14 +362,56 @@ def _spec(feed: FoundFeed, title: str | None, site: str | None, stated: dict[str
         raise typer.BadParameter(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
 
 
-def _print_added(wanted: Sequence[FeedSpec], added: Sequence[Feed], as_json: bool) -> None:
+def _added(settings: Settings, specs: Sequence[FeedSpec], *, store: bool) -> tuple[tuple[Feed, ...], str]:
+    """The added feeds, and where they were added: to the file, or to the list in Elasticsearch."""
+    from ingest.feed_file import add_feeds
+
+    path = _path(settings)
+    if not store and _may_write(path):
+        _refuse_stale(settings, path)
+        try:
+            return add_feeds(path, specs), "config/feeds.yaml"
+        except OSError as error:
+            if error.errno not in READ_ONLY:
+                raise
+    from jobs.configuration import with_listed_feeds
+    from store.feeds import FeedStore
+
+    context = with_listed_feeds(settings)
+    return FeedStore(context.es, context.names).add(spec.feed() for spec in specs), "the list in Elasticsearch"
+
+
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
+"""What the system answers where a file can't be replaced: by its permissions, a read-only mount, a mount of its own."""
+
+
+def _may_write(path: Path) -> bool:
+    """Whether the file is there and meant to be changed. The administrator, who may write any file, obeys its mode."""
+    try:
+        return bool(path.stat().st_mode & 0o222) and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    except OSError:
+        return False
+
+
+def _refuse_stale(settings: Settings, path: Path) -> None:
+    """Raise a NewswatchError if the file is older than the version in force: edited, it would replace a newer one.
+
+    Without Elasticsearch that can't be known, and the file is edited all the same.
+    """
+    from jobs.configuration import stale
+
+    if why := stale(settings, path):
+        raise NewswatchError(f"{why}. Or add --store, which lists the feed in Elasticsearch beside any version.")
+
+
+def _print_added(wanted: Sequence[FeedSpec], added: Sequence[Feed], where: str, as_json: bool) -> None:
     ids = {feed.id for feed in added}
     known = [spec for spec in wanted if spec.feed().id not in ids]
     if as_json:
-        emit_json({"added": added, "already_there": [spec.url for spec in known]})
+        emit_json({"added": added, "already_there": [spec.url for spec in known], "to": where})
     else:
         for feed in added:
-            out.print(f"[green]added[/] {escape(feed.title)} [dim]{escape(feed.url)}[/]", soft_wrap=True)
+            out.print(f"[green]added[/] {escape(feed.title)} [dim]{escape(feed.url)}[/] to {where}", soft_wrap=True)
         for spec in known:
             out.print(f"[yellow]already there[/] {escape(spec.title)} [dim]{escape(spec.url)}[/]", soft_wrap=True)
     if not added:
@@ -360,24 +419,54 @@ def _print_added(wanted: Sequence[FeedSpec], added: Sequence[Feed], as_json: boo
 
 
 @app.command()
-def remove(which: Which) -> None:
-    """Remove a feed from config/feeds.yaml. Its articles stay; the next poll leaves it out."""
+def remove(which: Which, store: InStore = False) -> None:
+    """Remove a feed from config/feeds.yaml. Its articles stay; the next poll leaves it out.
+
+    Where the file is read-only or missing, or does not name the feed, it is removed in Elasticsearch. That lasts while
+    the file names it; `newswatch feeds add` brings it back.
+    """
+    settings = _settings()
+    feed, where = _removed(settings, which, store=store)
+    out.print(f"[green]removed[/] {escape(feed.title)} [dim]{escape(feed.url)}[/] from {where}", soft_wrap=True)
+
+
+def _removed(settings: Settings, which: str, *, store: bool) -> tuple[Feed, str]:
     from ingest.feed_file import remove_feeds
     from ingest.feeds import load_feeds
+    from jobs.configuration import answers, with_listed_feeds
+    from store.feeds import FeedStore
 
-    path = _path(_settings())
-    feed = _listed(which, load_feeds(path))
-    remove_feeds(path, [feed.id])
-    out.print(f"[green]removed[/] {escape(feed.title)} [dim]{escape(feed.url)}[/]", soft_wrap=True)
+    path = _path(settings)
+    if not store and _may_write(path):
+        listed = load_feeds(path)
+        if _named(which, listed):
+            feed = _listed(which, listed)
+            _refuse_stale(settings, path)
+            try:
+                remove_feeds(path, [feed.id])
+                return feed, "config/feeds.yaml"
+            except OSError as error:
+                if error.errno not in READ_ONLY:
+                    raise
+        elif not answers(settings):
+            return _listed(which, listed), ""  # raises, and says what the file has
+    context = with_listed_feeds(settings)
+    feeds = FeedStore(context.es, context.names)
+    feed = _stored(which, [record for record in feeds.all() if record.feed.enabled]).feed
+    feeds.remove(feed.id)
+    return feed, "the list in Elasticsearch"
 
 
 @app.command("import")
 def import_opml(
     file: Annotated[Path, typer.Argument(metavar="FILE|-", allow_dash=True, help="An OPML list; - is standard input.")],
+    store: InStore = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add the feeds of an OPML list to config/feeds.yaml; feeds that are already in it stay unchanged."""
-    from ingest.feed_file import add_feeds
+    """Add the feeds of an OPML list to config/feeds.yaml; feeds that are already in it stay unchanged.
+
+    Where the file is read-only or missing, they are listed in Elasticsearch, beside the file.
+    """
     from ingest.opml import read_opml
 
     try:
@@ -388,19 +477,22 @@ def import_opml(
         err.print(f"[yellow]left out[/] {escape(problem)}", soft_wrap=True)
     if not subscriptions.feeds:
         raise typer.Exit(NO_FEED)
-    added = add_feeds(_path(_settings()), subscriptions.feeds)
+    added, where = _added(_settings(), subscriptions.feeds, store=store)
     if as_json:
-        emit_json({"added": added, "problems": subscriptions.problems})
+        emit_json({"added": added, "problems": subscriptions.problems, "to": where})
     else:
         there = len(subscriptions.feeds) - len(added)
-        out.print(f"Added [bold]{len(added)}[/] of {len(subscriptions.feeds)} feeds; {there} were already in the list.")
+        out.print(
+            f"Added [bold]{len(added)}[/] of {len(subscriptions.feeds)} feeds to {where}; "
+            f"{there} were already in the list."
+        )
 
 
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(metavar="[FILE|-]", allow_dash=True)] = Path("-"),
 ) -> None:
-    """Write the list as OPML 2.0, which any feed reader can import."""
+    """Write the list in config/feeds.yaml as OPML 2.0, which any feed reader can import."""
     from ingest.feeds import load_feeds
     from ingest.opml import write_opml
 
@@ -437,11 +529,15 @@ def _listed(which: str, feeds: Sequence[Feed]) -> Feed:
     Raises:
         NewswatchError: it names no feed, or several.
     """
-    exact = [feed for feed in feeds if which in (feed.id, feed.url)]
-    named = exact or [feed for feed in feeds if which.casefold() in feed.title.casefold()]
+    named = _named(which, feeds)
     if len(named) == 1:
         return named[0]
     if not named:
         raise NewswatchError(f"No feed is called {which!r}. See `newswatch feeds list`.")
     several = ", ".join(f"{feed.title} ({feed.id})" for feed in named[:5])
     raise NewswatchError(f"{which!r} matches {len(named)} feeds; give the id of one: {several}.")
+
+
+def _named(which: str, feeds: Sequence[Feed]) -> list[Feed]:
+    exact = [feed for feed in feeds if which in (feed.id, feed.url)]
+    return exact or [feed for feed in feeds if which.casefold() in feed.title.casefold()]

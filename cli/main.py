@@ -14,6 +14,7 @@ from cli import (
     alerts,
     check,
     clean,
+    configuration,
     demo,
     feeds,
     index,
@@ -53,6 +54,7 @@ for module in (
     index,
     retag,
     settings,
+    configuration,
     alerts,
     offline_ingest,
     offline_transforms,
@@ -68,11 +70,14 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback acts on it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """See `help` above, which Typer shows."""
+    if context.invoked_subcommand != configuration.NAME and "--help" not in sys.argv:
+        configuration.refuse_mistyped()
 
 
 def run() -> None:
@@ -80,8 +85,8 @@ def run() -> None:
 
     Exit codes: 0 done; 1 failed; 2 wrong usage, a query that can't be parsed, or not a feed; 3 a configuration file is
     wrong; 4 Elasticsearch is unreachable; 5 the embedded stack can't start; 6 nothing could be done, because no feed
-    can be reached or the mail server takes no mail; 130 interrupted. `newswatch check` has a monitoring plugin's: 0 ok,
-    1 warning, 2 critical, 3 unknown.
+    can be reached or the mail server takes no mail; 130 interrupted. `newswatch check` has those of a monitoring
+    plugin: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
     try:
         app()

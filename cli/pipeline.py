@@ -40,7 +40,7 @@ def poll(as_json: AsJson = False) -> None:
     context = open_context()
     planned = plan(context)
     if planned.config_error:
-        err.print(f"[red]The known feeds are polled, but the list is wrong:[/] {escape(planned.config_error)}")
+        err.print(f"[red]This machine's list of feeds is not used:[/] {escape(planned.config_error)}")
     total = PullReport(0)
     for done, number in enumerate(planned.batches, 1):
         with err.status(f"Polling batch {done} of {len(planned.batches)} ({planned.feeds} feeds in all) …"):

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.check import State, look, print_conditions, state_of, summary
+from cli.configuration import refuse_disagreements
 from cli.output import AsJson, ago, emit_json, err, out
 from newswatch import private
 from newswatch.as_json import as_object
@@ -52,6 +53,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up, and keep it running.")] = False,
 ) -> None:
     """Start Elasticsearch, the mail catcher, Airflow and the watchman on this machine; Ctrl-C stops them."""
+    refuse_disagreements()
     if detach:
         _detach(Settings().data_dir)
         return
@@ -108,9 +110,11 @@ def status(as_json: AsJson = False) -> None:
     if stack_status.state != "stopped":
         _show_status(stack_status)
     elif not works:
-        out.print(f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/].")
+        nothing = f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/]."
+        out.print(nothing, soft_wrap=True)
         if not pulse.storage.away:
-            out.print(f"Elasticsearch at {escape(where(Settings()))} answers, and newswatch has not run there yet.")
+            address = escape(where(Settings()))
+            out.print(f"Elasticsearch at {address} answers, and newswatch has not run there yet.", soft_wrap=True)
         raise typer.Exit(1)
     else:
         out.print(f"The pipeline works with Elasticsearch at [cyan]{escape(where(Settings()))}[/].", soft_wrap=True)

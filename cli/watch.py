@@ -30,7 +30,7 @@ def watch(
     test: Annotated[
         bool, typer.Option("--test", help="Send a test message by every way, and say what became of it.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.")] = 15.0,
+    every: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two looks.")] = 15.0,
 ) -> None:
     """Watch everything, and tell the operator once what is wrong and once when it is over, by every way there is.
 

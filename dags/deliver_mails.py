@@ -25,7 +25,7 @@ from dags.places import FIRST
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/10 * * * *", timezone="UTC"), assets=[MAILS]),
     max_active_runs=1,
-    dagrun_timeout=timedelta(minutes=20),
+    dagrun_timeout=timedelta(minutes=16),
     doc_md=__doc__,
     default_args=retried(2, timedelta(seconds=10)),
     **EVERY_DAG,

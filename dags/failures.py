@@ -8,7 +8,6 @@ not end in time (`dags.deadlines`); a DAG file that can't be imported (`dags.imp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 JOB_OF_TASK = {"slices": "retag"}
@@ -51,13 +50,13 @@ def _note(context: Mapping[str, Any], why: str) -> None:
     job = JOB_OF_TASK.get(ti.task_id, ti.task_id) if ti else JOB_OF_DAG[context["dag"].dag_id]
     # In the DAG processor, which calls for tasks that were killed, the task has no start of its own.
     began = getattr(ti, "start_date", None) or getattr(context.get("dag_run"), "start_date", None)
-    note(job, why, began=began, host=getattr(ti, "hostname", None) or "")
+    note(job, why, began=began, attempts=getattr(ti, "try_number", 1), host=getattr(ti, "hostname", None) or "")
 
 
-def note(job: str, why: str, *, began: datetime | None = None, host: str = "") -> None:
-    """Record a lost run of the job, with the settings that its tasks have."""
+def note(job: str, why: str, **more: Any) -> None:
+    """Record a lost run of the job (`observe.lost_runs.LostRun`), with the settings that its tasks have."""
     from dags.connections import airflow_settings
     from jobs.lost import note_lost_run
     from observe.lost_runs import LostRun
 
-    note_lost_run(airflow_settings(), LostRun(job, why, began, host))
+    note_lost_run(airflow_settings(), LostRun(job, why, **more))

@@ -12,16 +12,19 @@ from threading import Thread
 
 from airflow.listeners import hookimpl
 
+MOST = 3
+"""Attempts that a file which can't be imported counts as: none will succeed before it is corrected."""
+
 log = logging.getLogger(__name__)
 
 
-@hookimpl  # type: ignore[untyped-decorator]  # Airflow is not followed by mypy
+@hookimpl
 def on_new_dag_import_error(filename: str, stacktrace: str) -> None:
     """Record that a file can't be imported."""
     Thread(target=record, args=(filename, stacktrace), daemon=True).start()
 
 
-@hookimpl  # type: ignore[untyped-decorator]
+@hookimpl
 def on_existing_dag_import_error(filename: str, stacktrace: str) -> None:
     """The same at each later attempt, in case that the pulse could not be written before."""
     Thread(target=record, args=(filename, stacktrace), daemon=True).start()
@@ -36,6 +39,10 @@ def record(filename: str, stacktrace: str) -> None:
         return
     reason = next((line for line in reversed(stacktrace.splitlines()) if line.strip()), "no reason was given").strip()
     try:
-        note(JOB_OF_DAG[path.stem], f"The DAG file {path.name} can't be imported, so nothing in it runs: {reason}")
+        note(
+            JOB_OF_DAG[path.stem],
+            f"The DAG file {path.name} can't be imported, so nothing in it runs: {reason}",
+            attempts=MOST,
+        )
     except Exception:
         log.exception("%s can't be imported (%s), and this could not be recorded", path.name, reason)

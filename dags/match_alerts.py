@@ -24,7 +24,7 @@ from dags.places import FIRST
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("7 * * * *", timezone="UTC"), assets=[ARTICLES]),
     max_active_runs=1,
     doc_md=__doc__,
-    **in_time("match_alerts", late=timedelta(minutes=2), given_up=timedelta(minutes=1)),
+    **in_time("match_alerts", "match", late=timedelta(minutes=2), given_up=timedelta(minutes=16)),
     default_args=retried(2, timedelta(seconds=10)),
     **EVERY_DAG,
 )

@@ -26,13 +26,13 @@ from dags.places import places_for_pulls
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
     max_active_runs=4,
     doc_md=__doc__,
-    **in_time("poll_feeds", late=timedelta(minutes=15), given_up=timedelta(minutes=40)),
+    **in_time("poll_feeds", "pull", late=timedelta(minutes=15), given_up=timedelta(minutes=40)),
     default_args=retried(2, timedelta(seconds=10)),
     **EVERY_DAG,
 )
 def poll_feeds() -> None:
     """Feeds → articles in the index."""
-    limited = {"max_active_tis_per_dag": places_for_pulls()}
+    limited: dict[str, Any] = {"max_active_tis_per_dag": places_for_pulls()}
 
     @task(execution_timeout=timedelta(minutes=5))
     def plan() -> list[int]:

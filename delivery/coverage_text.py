@@ -18,8 +18,8 @@ PERIODS_TOLD: Final = 3
 _TITLE: Final = 60
 _WHY: Final = 80
 _OWN: Final = {
-    Cause.NETWORK: "none of {feeds} feeds could be reached: our own network was down",
-    Cause.POLLING: "none of {feeds} feeds was polled: newswatch stood still",
+    Cause.NETWORK: "{none} could be reached: our own network was down",
+    Cause.POLLING: "{none} was polled: newswatch stood still",
     Cause.MATCHING: "articles waited to be matched, so that mails came late",
     Cause.MAIL: "no mail could be sent, so that mails came late",
 }
@@ -54,8 +54,9 @@ def _recovered(seen: Coverage) -> bool:
 
 
 def _lines(seen: Coverage) -> Iterator[str]:
+    none = f"none of {seen.feeds:,} feeds" if seen.feeds != 1 else "not one feed"
     for cause, outages in seen.own.items():
-        yield f"{_sentence(_periods(outages, seen.until))} {_OWN[cause].format(feeds=f'{seen.feeds:,}')}."
+        yield f"{_sentence(_periods(outages, seen.until))} {_OWN[cause].format(none=none)}."
     yield from _feeds([_out(one, seen.until) for one in seen.missing if not one.all_along], "were out of reach too")
     yield from _feeds([_gap(one) for one in seen.gapped], "may have shown items that nobody read, too")
     if before := [one for one in seen.missing if one.all_along]:

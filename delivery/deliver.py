@@ -82,6 +82,8 @@ class DeliverReport:
     """Recipients, mails and documents that went into quarantine (`newswatch problems` says why)."""
     latency: Latencies = field(default_factory=Latencies)
     """Seconds from reading a story to its instant mail's acceptance, once per recipient."""
+    broken: str | None = None
+    """Why the line to a channel broke with a recipient; with several in a row the channel is `down`."""
 
     @property
     def tried(self) -> bool:
@@ -101,6 +103,7 @@ class DeliverReport:
             other.stopped or self.stopped,
             self.set_aside + other.set_aside,
             self.latency + other.latency,
+            self.broken or other.broken,
         )
 
 
@@ -442,7 +445,8 @@ class _Worker:
         self._acknowledge(carried, mail, DeliveryState.PENDING, why, forget=result.unknown is None and not mail.again)
         if result.down:
             return replace(box, last_error=why), DeliverReport(postponed=1, down=result.down)
-        return self._put_off(mail, carried, put_off(box, why, now), why)
+        later, report = self._put_off(mail, carried, put_off(box, why, now), why)
+        return later, replace(report, broken=why) if result.broken else report
 
     def _put_off(self, mail: Mail, carried: Sequence[str], later: Mailbox, why: str) -> tuple[Mailbox, DeliverReport]:
         down = self._lines.down(channel_of(mail.recipient))

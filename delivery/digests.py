@@ -81,7 +81,7 @@ def _poor(
     searches: Iterable[SavedSearch], watched: Watched, looked_at: datetime, walls: Bulkhead
 ) -> Iterator[Delivery]:
     for search in searches:
-        made = walls.attempt("search", search.id, partial(_digest, search, watched, looked_at))
+        made = walls.attempt("mail", f"{search.id} coverage", partial(_digest, search, watched, looked_at))
         if made:
             yield made
 

@@ -386,7 +386,8 @@ def notice_delivery(search: SavedSearch, kind: str, about: str, text: str, now: 
     """
     # A digest's schedule, because an instant delivery waits for nothing, not even for its time.
     times = search.schedule if kind == COVERAGE else "hourly"
-    return replace(_new_delivery(search, about, "", now), kind=kind, headline=text, schedule=times, not_before=due)
+    made = _new_delivery(replace(search, schedule=times), about, "", now)
+    return replace(made, kind=kind, headline=text, not_before=due)
 
 
 def _new_delivery(search: SavedSearch, story_id: str, article_id: str, now: datetime) -> Delivery:

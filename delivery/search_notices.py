@@ -62,7 +62,7 @@ def _failures(
     waiting = {(d.alert_id, d.story_id) for d in known if d.kind == "failing" and d.state is DeliveryState.PENDING}
     for one in failures:
         if (one.search.id, episode(one.since)) not in waiting:
-            made = walls.attempt("search", one.search.id, partial(failure_notice, one, now))
+            made = walls.attempt("mail", f"{one.search.id} fails", partial(failure_notice, one, now))
             if made is not None:
                 yield made
 
@@ -105,7 +105,7 @@ def _recoveries(
     for (alert_id, about), recipients in told.items():
         if recipients and alert_id in on:
             work = partial(_recovery, on[alert_id], about, tuple(recipients), now)
-            made = walls.attempt("search", alert_id, work)
+            made = walls.attempt("mail", f"{alert_id} works again", work)
             if made is not None:
                 yield made
 

@@ -42,7 +42,7 @@ from embedded.elasticsearch import Node, start_elasticsearch
 from embedded.mail import CaughtMail, list_mails, start_mail_catcher
 from embedded.processes import LOOPBACK, Child, end_all, free_port, of_stack, require_free, tail
 from embedded.supervise import Supervisor, airflow_troubles, stack_troubles
-from embedded.watchman import TITLE, start_watchman
+from embedded.watchman import LOCK, TITLE, start_watchman
 from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
@@ -51,6 +51,8 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 5.0
 """Seconds for the children of a killed stack to notice that it is gone."""
 DOWN_TIMEOUT_S = 120.0
+WATCHED_S = 120.0
+"""Seconds without a look after which the watchman is not well."""
 
 PRIVATE = ("mails", "airflow", "logs", "stack.json", "stack.lock", "stack-troubles.json", "watch.json", "secret-key")
 """The files and folders in the data folder that are closed to other users, file by file."""
@@ -585,4 +587,8 @@ def _ask_airflow(part: Part) -> tuple[bool, str]:
 def _ask_watchman(part: Part) -> tuple[bool, str]:
     if not psutil.pid_exists(part.pid):
         return False, "has ended"
-    return True, "watching"
+    try:
+        quiet_s = time.time() - (Path(part.log).parent.parent / LOCK).stat().st_mtime
+    except OSError:
+        return False, "has not looked yet"
+    return quiet_s < WATCHED_S, "watching" if quiet_s < WATCHED_S else f"has not looked for {quiet_s:.0f} s"

@@ -10,6 +10,8 @@ from embedded.processes import Child
 from newswatch.settings import Settings
 
 TITLE: Final = "The watchman"
+LOCK: Final = "watch.lock"
+"""Its lock in the data folder; the file's time is that of its last look."""
 
 
 def start_watchman(settings: Settings, airflow_url: str | None, log_file: Path) -> Child:

@@ -7,10 +7,12 @@ older than that one (`store.configuration.judge`), and otherwise gives the versi
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -19,13 +21,16 @@ from delivery.channels.registry import parse_address
 from ingest.feeds import load_feeds
 from newswatch import config
 from newswatch.alert import SavedSearch
+from newswatch.clock import utc_now
 from newswatch.config import Source, Written
 from newswatch.errors import ConfigError, DocumentError, MissingIndexError, StoreError
 from newswatch.problems import Bulkhead, Problem, report_problem
-from store.client import Client
+from newswatch.setting_faults import disagreements, mistyped
+from store.client import Client, connect
 from store.configuration import (
     ALERTS,
     FEEDS,
+    SETTINGS,
     TAXONOMY,
     ConfigurationStore,
     Kept,
@@ -34,6 +39,7 @@ from store.configuration import (
     fault_of,
     judge,
     observed,
+    older,
     put_in_force,
 )
 from store.documents import problem_of
@@ -43,6 +49,7 @@ from transforms.taxonomy import load_taxonomy
 
 if TYPE_CHECKING:
     from jobs.context import Context
+    from newswatch.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -201,13 +208,24 @@ def _looked(context: Context, store: ConfigurationStore, name: str, look: Look) 
 def look_at_all(context: Context) -> None:
     """Look at the files that only some jobs read, so that a new version and a fault are known within a minute.
 
-    A file that is the version in force is not parsed. What is wrong is noted, and raised by the job that needs it.
+    A file that is the version in force is not parsed. What is wrong is noted, and raised by the job that needs it. The
+    settings are looked at too: a fault that does not stop the work must not stay unknown.
     """
+    _examine_settings(context)
     for name, parse, partly in _RARELY_READ:
         try:
             _examine(context, name, parse, partly)
         except ConfigError as error:
             log.error("%s", error)
+
+
+def _examine_settings(context: Context) -> None:
+    faults = [*mistyped(os.environ), *(each for each in disagreements(context.settings) if each.is_error)]
+    why = "; ".join(map(str, faults))
+    # Processes of one machine have environments of their own, so that one that is well clears no other's fault.
+    path = f"environment {sha256(why.encode()).hexdigest()[:8]}" if why else "environment"
+    look = Look(HOST, path, None, why, is_usable=not why)
+    _looked(context, ConfigurationStore(context.es, context.names), SETTINGS, look)
 
 
 _RARELY_READ: Final[tuple[tuple[str, Callable[[Source], Any], Callable[[Any], str]], ...]] = (
@@ -292,6 +310,55 @@ PARSERS: Final[dict[str, Callable[[Source], Any]]] = {
     TAXONOMY: load_taxonomy,
 }
 """File → what reads it, and raises a ConfigError if it can't be used."""
+
+
+def with_listed_feeds(settings: Settings) -> Context:
+    """A context of an installation whose feeds of `feeds.yaml` are stored, so that the lists can be compared.
+
+    Raises:
+        StoreError: Elasticsearch can't be reached.
+    """
+    from jobs.context import open_context
+    from store.feeds import FeedStore
+
+    context = open_context(settings)
+    try:
+        listed = feeds_in_force(context)
+        if listed.is_in_force:
+            FeedStore(context.es, context.names).sync(listed.value)
+    except ConfigError as error:
+        log.info("No version of %s is in force: %s", FEEDS, error)
+    return context
+
+
+def stale(settings: Settings, path: Path) -> str:
+    """Why the file at `path` must not be edited: a newer version is in force. Empty: it may be, or nobody knows."""
+    es = connect(settings).options(request_timeout=_ASKED_S, max_retries=0)
+    try:
+        kept = ConfigurationStore(es, Names.of(settings)).kept(path.name)
+        file = config.written(path)
+        return older(kept, file) if judge(kept, file, utc_now()) is Verdict.OLDER else ""
+    except (ConfigError, StoreError, DocumentError, *REFUSALS) as error:
+        log.info("Which version of %s is in force can't be asked: %s", path.name, error)
+        return ""
+    finally:
+        es.close()
+
+
+def answers(settings: Settings) -> bool:
+    """Whether Elasticsearch answers at once, for what can be done without it."""
+    es = connect(settings).options(request_timeout=_ASKED_S, max_retries=0)
+    try:
+        es.info()
+    except (StoreError, *REFUSALS):
+        return False
+    finally:
+        es.close()
+    return True
+
+
+_ASKED_S = 3
+"""Seconds for asking which version is in force, before a file is edited that needs no server otherwise."""
 
 
 # ── the topics ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,10 +1,13 @@
-"""Records runs of jobs that Airflow has lost: what its callbacks call."""
+"""Records runs of jobs that Airflow has lost, or that are late: what its callbacks call."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
-from observe.lost_runs import LostRun, with_lost_run
+from observe.lost_runs import LostRun, with_late_run, with_lost_run
 from store.client import connect
 from store.clock import store_clock
 from store.names import Names
@@ -20,7 +23,20 @@ def note_lost_run(settings: Settings, lost: LostRun) -> JobPulse:
     Raises:
         StoreError, elasticsearch's errors: it could not be written. The watchman reports Elasticsearch then.
     """
+    return _change(settings, lost.job, lambda pulse, now: with_lost_run(pulse, lost, now))
+
+
+def note_late_run(settings: Settings, job: str, why: str) -> JobPulse:
+    """Record that a run of the job is late; returns the pulse. The next good run ends it.
+
+    Raises:
+        StoreError, elasticsearch's errors: it could not be written.
+    """
+    return _change(settings, job, lambda pulse, now: with_late_run(pulse, why, now))
+
+
+def _change(settings: Settings, job: str, change: Callable[[JobPulse, datetime], JobPulse]) -> JobPulse:
     with connect(settings) as client:
         es = client.options(request_timeout=TIMEOUT_S, max_retries=0)
         clock = store_clock(es)
-        return PulseStore(es, Names.of(settings)).change(lost.job, lambda pulse: with_lost_run(pulse, lost, clock()))
+        return PulseStore(es, Names.of(settings)).change(job, lambda pulse: change(pulse, clock()))

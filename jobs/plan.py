@@ -108,9 +108,9 @@ def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]
     except ConfigError as error:
         if not feeds.all():
             raise
-        wrong = str(error)
+        wrong = f"{error}. The feeds known from before are polled"
     if wrong:
-        log.error("%s; the feeds known from before are polled", wrong)
+        log.error("%s", wrong)
         listing.note(Problem("feed", FEEDS, wrong, listing.stage))
     context.replace_problems(listing)
     return report, wrong or None

@@ -76,7 +76,7 @@ def retag(
         ConfigError: the taxonomy can't be read; nothing was changed.
         StoreError: Elasticsearch is unavailable; run it again, and it continues where it stopped.
     """
-    tagger = Tagger(load_taxonomy(taxonomy)) if taxonomy else tagger_of(context)
+    tagger = Tagger(load_taxonomy(taxonomy)) if taxonomy else tagger_of(context, adopt=not dry_run)
     report = RetagReport(taxonomy=tagger.taxonomy.version)
     for index in slices(context) if indices is None else indices:
         _Slice(context, index, tagger, report, progress).run(dry_run=dry_run)

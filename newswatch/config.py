@@ -229,11 +229,14 @@ def fault(
 
     With the `model` of that part, a key that it doesn't know is told with the one that was meant.
     """
-    faults = [(line_of(root, (*part, *f["loc"])), f) for f in error.errors(include_url=False)]
+    faults = [
+        (line_of(root, (*part, *each["loc"])), fault_text(each, part, model=model))
+        for each in error.errors(include_url=False)
+    ]
     first = min(line for line, _ in faults)
-    listed = "; ".join(f"line {line}: {fault_text(f, part, model=model)}" for line, f in faults[:_FAULTS])
+    listed = "; ".join(f"line {line}: {text}" for line, text in faults[:_FAULTS])
     more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
-    return ConfigError(path, first, listed + more)
+    return ConfigError(path, first, listed + more, faults)
 
 
 MAX_BYTES = 20_000_000
@@ -247,7 +250,7 @@ _GIVEN_CHARS = 60
 def fault_text(details: ErrorDetails, part: tuple[int | str, ...] = (), *, model: Any = None) -> str:
     """A fault in the words of pydantic: the field, what is wrong, the given value, shortened, and what was meant."""
     field, given = ".".join(map(str, (*part, *details["loc"]))), details["input"]
-    if details["type"] == "extra_forbidden":
+    if details["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{field}: there is no such key{_meant_key(details['loc'], model)}"
     if details["type"] == "missing" or isinstance(given, dict | list | tuple | BaseModel):
         return f"{field}: {details['msg']}"

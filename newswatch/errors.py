@@ -13,6 +13,7 @@ A bad feed, page or article is a value (`FetchFailed`, `NotAFeed`, `problems`), 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -23,12 +24,18 @@ class NewswatchError(Exception):
 
 
 class ConfigError(NewswatchError):
-    """A configuration file is wrong; the message begins with `file:line:`."""
+    """A configuration file is wrong; the message begins with `file:line:`.
+
+    `faults` are all faults that were found, each with its line; the message may name only the first of many.
+    """
 
     exit_code = 3
 
-    def __init__(self, path: Path | str, line: int | None, message: str) -> None:
+    def __init__(
+        self, path: Path | str, line: int | None, message: str, faults: Sequence[tuple[int | None, str]] = ()
+    ) -> None:
         self.path, self.line = str(path), line
+        self.faults = tuple(faults) or ((line, message),)
         super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
 
 

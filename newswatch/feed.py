@@ -13,9 +13,14 @@ FullText = Literal["auto", "feed", "page"]
 """Where an article's text comes from: the feed, the page, or (auto) the page only if the feed's text is short."""
 
 
+Origin = Literal["file", "store", "removed"]
+"""Where a feed is listed: in `feeds.yaml`; only in Elasticsearch (`newswatch feeds add` where the file can't be
+written); or in the file, and removed in Elasticsearch, until the file no longer names it or somebody adds it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed as an analyst configured it (`config/feeds.yaml`)."""
+    """A feed as an analyst configured it (`config/feeds.yaml`, or beside it in Elasticsearch)."""
 
     id: str
     url: str
@@ -31,6 +36,7 @@ class Feed:
     """Who controls the outlet: two feeds of one owner are not two independent sources."""
     full_text: FullText = "auto"
     enabled: bool = True
+    origin: Origin = "file"
 
 
 class FeedHealth(StrEnum):

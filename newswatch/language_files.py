@@ -46,6 +46,23 @@ def load_languages(*folders: Path) -> Mapping[str, Language]:
     return found
 
 
+def language_faults(*folders: Path) -> list[ConfigError]:
+    """What is wrong with each file in these folders; where every file is good by itself, how they don't agree."""
+    files = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
+    faults: list[ConfigError] = []
+    for path in files:
+        try:
+            _load(path.stem, path)
+        except ConfigError as error:
+            faults.append(error)
+    if not faults:
+        try:
+            load_languages(*folders)
+        except ConfigError as error:
+            faults.append(error)
+    return faults
+
+
 Fault = tuple[str, str]
 """Path of what is wrong in the file, and what is wrong with it."""
 
@@ -62,11 +79,11 @@ def _load(code: str, path: Path) -> Language:
     try:
         language = _schema().validate_python(data)
     except ValidationError as error:
-        raise config.fault(path, root, error) from error
+        raise config.fault(path, root, error, model=Language) from error
     if faults := [*_not_whole(language), *_wrong_values(language)]:
         lines = [config.line_of(root, tuple(where.split("."))) for where, _ in faults]
-        told = (f"line {line}: {where}: {what}" for line, (where, what) in zip(lines, faults, strict=True))
-        raise ConfigError(path, min(lines), "; ".join(told))
+        told = [(line, f"{where}: {what}") for line, (where, what) in zip(lines, faults, strict=True)]
+        raise ConfigError(path, min(lines), "; ".join(f"line {line}: {text}" for line, text in told), told)
     return language
 
 

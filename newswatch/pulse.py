@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
+
+LATE: Final = "late"
+"""The moment since when a run of a job is late, with its reason: Airflow notes it, and a good run ends it."""
 
 
 @dataclass(frozen=True, slots=True)

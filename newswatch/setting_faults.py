@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from newswatch.config import did_you_mean
@@ -46,7 +46,7 @@ def mistyped(environment: Iterable[str]) -> tuple[Finding, ...]:
     # Settings are read whatever their case.
     strange = (name for name in environment if name.upper().startswith(PREFIX))
     return tuple(
-        Finding((name,), f"there is no such setting{did_you_mean(name, known)}. `newswatch settings` lists them")
+        Finding((name,), f"no setting is called so, and nobody reads it{did_you_mean(name, known)}")
         for name in sorted(strange)
         if name.upper() not in known | OTHER_VARIABLES.keys()
     )
@@ -117,10 +117,6 @@ def _domain_is_here(address: str) -> bool:
 
 def _has_login(settings: Settings) -> bool:
     return bool(settings.elasticsearch_api_key or settings.elasticsearch_password)
-
-
-def _second_way(settings: Settings) -> Any:
-    return getattr(settings, "operator_url", None)
 
 
 def _cluster_elsewhere(settings: Settings) -> bool:
@@ -299,15 +295,21 @@ _RULES: Final[tuple[_Rule, ...]] = (
     # ── the operator
     _Rule(
         ("operator", "operator_url"),
-        lambda s: not s.operator and not _second_way(s),
+        lambda s: not s.operator and not s.operator_url,
         "nobody is told when something breaks. Set an address",
         is_error=False,
     ),
     _Rule(
         ("operator", "smtp_host"),
-        lambda s: bool(s.operator) and not _second_way(s) and not _mails_leave(s) and s.smtp_port == 1025,
+        lambda s: bool(s.operator) and not s.operator_url and not _mails_leave(s) and s.smtp_port == 1025,
         "what is mailed to the operator stays in the mail catcher of this machine. Name a mail server, or set "
         "NEWSWATCH_OPERATOR_URL",
+        is_error=False,
+    ),
+    _Rule(
+        ("operator_url",),
+        lambda s: bool(s.operator) and not s.operator_url and _mails_leave(s),
+        "when the mail server itself fails, nobody is told. Set a second way, such as a webhook or ntfy",
         is_error=False,
     ),
     # ── folders

@@ -12,11 +12,12 @@ from typing import Final
 
 from newswatch import durations
 from newswatch.feed import FeedHealth
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
 from observe.pulse import FileState, Pulse
+from store.names import Names
 
 OFFLINE_AFTER: Final = timedelta(seconds=30)
 """After the first poll that found our network down. The next poll comes within a minute, so that an interruption of
@@ -34,6 +35,8 @@ BEAT_LOST: Final = timedelta(seconds=60)
 """A working run gives a sign of life every 15 s (`observe.record.BEAT_S`). Four missed ones are no coincidence."""
 BATCH_BEHIND: Final = timedelta(minutes=30)
 """20,000 articles are matched in minutes. What waits longer shows that the matching can't keep up."""
+BROKEN_AFTER: Final = timedelta(seconds=100)
+"""After the connection to the mail server first broke with a recipient. The next try comes after a minute."""
 MAILS_LATE: Final = timedelta(minutes=12)
 """Due mails are sent at once, and by a run every ten minutes if nothing woke it."""
 REFUSED_LATE: Final = timedelta(hours=1)
@@ -61,11 +64,14 @@ Rule = Callable[[Pulse, Settings], Iterator[Condition]]
 def conditions(pulse: Pulse, settings: Settings) -> tuple[Condition, ...]:
     """What is wrong at `pulse.at`, the worst first; empty if all is well.
 
-    If Elasticsearch does not answer, that is the only condition, because nothing else is known.
+    If Elasticsearch does not answer, that is the only condition, because nothing else is known. If it takes no notes of
+    the jobs, because its disk is full, what they noted before says nothing about now.
     """
     if pulse.storage.away:
         return (_away(pulse),)
-    found = [condition for rule in RULES for condition in rule(pulse, settings)]
+    is_full = Names.of(settings).pulse in pulse.storage.read_only
+    rules = (_storage, _disk) if is_full else RULES
+    found = [condition for rule in rules for condition in rule(pulse, settings)]
     known: dict[str, Condition] = {}
     for condition in found:
         known.setdefault(condition.id, condition)
@@ -84,7 +90,7 @@ def _away(pulse: Pulse) -> Condition:
     )
 
 
-def _storage(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
+def _storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     if pulse.storage.status == "red":
         yield Condition(
             "elasticsearch",
@@ -101,7 +107,7 @@ def _storage(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: 
         )
 
 
-def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _disk(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     storage = pulse.storage
     free = "" if storage.disk_free is None else f", {storage.disk_free:.0%} of it is free"
     if storage.read_only:
@@ -110,8 +116,8 @@ def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG
             "disk",
             Severity.CRITICAL,
             f"The database refuses to store anything in {count} of its indices ({storage.read_only[0]}"
-            f"{', …' * (count > 1)}): as a rule because its disk is full{free}.",
-            "Free disk space; Elasticsearch then accepts writes by itself. Lift a block that somebody has set.",
+            f"{', …' * (count > 1)}), because its disk is full{free}.",
+            "Free disk space; Elasticsearch then accepts writes again by itself, and nothing is lost.",
         )
     elif storage.disk in ("yellow", "red"):
         severity = Severity.CRITICAL if storage.disk == "red" else Severity.WARNING
@@ -126,7 +132,7 @@ def _disk(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG
 # ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _network(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _network(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     reach = pulse.reach
     offline = _older(reach.offline_since, pulse.at, OFFLINE_AFTER)
     unanswered = _older(reach.unanswered_since, pulse.at, UNANSWERED_AFTER)
@@ -144,7 +150,7 @@ def _network(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: 
     )
 
 
-def _feeds(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _feeds(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     reach = pulse.reach
     failing = reach.states.get(FeedHealth.FAILING, 0) + reach.states.get(FeedHealth.GONE, 0)
     if reach.enabled and failing >= FAILING_SHARE * reach.enabled:
@@ -160,7 +166,7 @@ def _feeds(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: AR
 # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _polling(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _polling(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     plan, pull = _job(pulse, "plan"), _job(pulse, "pull")
     what = "No feed is polled, so no news comes in"
     yield from _broken(pulse, plan, "polling", what, FAILED_TRIES)
@@ -188,7 +194,7 @@ def _never(pulse: Pulse) -> Iterator[Condition]:
         yield Condition("polling", Severity.WARNING, "No feed has ever been polled.", _START, installed)
 
 
-def _matching(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _matching(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     match, waiting = _job(pulse, "match"), pulse.waiting
     what = "New articles are not matched with the saved searches, so no mail is sent about them"
     yield from _broken(pulse, match, "matching", what, FAILED_TRIES)
@@ -213,7 +219,7 @@ def _matching(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa:
         )
 
 
-def _other_jobs(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _other_jobs(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     for name, job in sorted(pulse.jobs.items()):
         if name in _WITH_RULES or job.failures < FAILED_RUNS or _is_of_file(pulse, job):
             continue
@@ -226,12 +232,27 @@ def _other_jobs(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noq
         )
 
 
+def _late(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """Runs that Airflow has begun, or queued, and that do not end. One that hangs has a condition of its own."""
+    for name, job in sorted(pulse.jobs.items()):
+        if LATE in job.moments and not (job.under_way and _older(job.alive_at, pulse.at, BEAT_LOST)):
+            yield Condition(
+                f"job:{name}",
+                Severity.WARNING,
+                f"Airflow is behind with its work: {_reason(job.reasons.get(LATE, ''))}",
+                "Look at the run in Airflow: a queued one waits for a free place (`core.parallelism`) or a worker.",
+                job.moments[LATE],
+            )
+
+
 _WITH_RULES: Final = frozenset({"plan", "pull", "match", "deliver"})
 _PURPOSES: Final = {
     "recheck": "Articles that were mailed are not read again, so corrections are missed",
     "health": "The daily mail on broken feeds could not be made or sent",
     "upkeep": "Old articles could not be removed",
     "retag": "The archive could not be tagged anew",
+    "announce": "Mails that have come due, and batches that were left over, wait for the next hour",
+    "clean": "Old rows of Airflow's database or old logs could not be removed",
 }
 
 
@@ -263,14 +284,16 @@ def _quiet(job: JobPulse, in_airflow: timedelta) -> timedelta:
 # ── mails ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _mail_server(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
-    if pulse.mail.down_since:
+def _mail_server(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    mail = pulse.mail
+    begun = [moment for moment in (mail.down_since, mail.broken_since) if moment]
+    if mail.down_since or _older(mail.broken_since, pulse.at, BROKEN_AFTER):
         yield Condition(
             "mail-server",
             Severity.CRITICAL,
-            f"No mail can be sent: {_reason(pulse.mail.why)}",
+            f"No mail can be sent: {_reason(mail.why)}",
             "Check the mail server and the settings NEWSWATCH_SMTP_…; the mails are kept until it accepts them.",
-            pulse.mail.down_since,
+            min(begun),
         )
 
 
@@ -304,7 +327,7 @@ def _mails(pulse: Pulse, settings: Settings) -> Iterator[Condition]:
 # ── configuration, saved searches ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _configuration(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _configuration(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     for file in pulse.files:
         if file.wrong_since is not None:
             yield Condition(
@@ -321,7 +344,7 @@ def _is_at_fault(file: FileState, job: JobPulse) -> bool:
     return bool(file.wrong_since and job.failures and f"{file.name}:" in job.why)
 
 
-def _searches(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _searches(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     for search in pulse.failing_searches:
         if _older(search.since, pulse.at, SEARCH_FAILED_AFTER):
             yield Condition(
@@ -333,7 +356,7 @@ def _searches(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa:
             )
 
 
-def _watchman(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+def _watchman(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     if pulse.watched_at and WATCHMAN_LOST <= pulse.at - pulse.watched_at < WATCHMAN_RETIRED:
         yield Condition(
             "watchman",
@@ -361,6 +384,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _searches,
     _feeds,
     _other_jobs,
+    _late,
     _watchman,
     _watched,
 )

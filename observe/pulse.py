@@ -61,6 +61,8 @@ class MailState:
     """When it last accepted a mail."""
     down_since: datetime | None = None
     """Since when no mail can be sent; None: it can."""
+    broken_since: datetime | None = None
+    """Since when the connection breaks with every recipient, too few to be sure after one run; None: it does not."""
     why: str = ""
     states: Mapping[str, int] = field(default_factory=dict)
     """State (`DeliveryState`) → number of deliveries in the outbox."""

@@ -205,13 +205,13 @@ class _Reader:
     def _storage(self) -> Storage:
         present = self._es.indices.get_settings(
             index=[*plain_indices(self._names), self._names.slices],
-            name="index.blocks.*,index.creation_date",
+            name="index.blocks.read_only_allow_delete,index.creation_date",
             flat_settings=True,
             ignore_unavailable=True,
         ).body
         created = present.get(self._names.pulse, {}).get("settings", {}).get("index.creation_date")
         storage = Storage(
-            read_only=tuple(sorted(index for index, told in present.items() if _is_blocked(told["settings"]))),
+            read_only=tuple(sorted(index for index, told in present.items() if _is_full(told["settings"]))),
             installed_at=moment_at(float(created)) if created else None,
         )
         asking = self._es.options(ignore_status=_DENIED)
@@ -239,8 +239,9 @@ def _reason(error: Any) -> str:
     return str(error.get("reason") or error.get("type")) if isinstance(error, Mapping) else str(error)
 
 
-def _is_blocked(settings: Answer) -> bool:
-    return any(name.startswith("index.blocks.") and str(value) == "true" for name, value in settings.items())
+def _is_full(settings: Answer) -> bool:
+    """Whether Elasticsearch has blocked the index because of its disk. An upgrade sets blocks of another kind."""
+    return str(settings.get("index.blocks.read_only_allow_delete")) == "true"
 
 
 def _disks(nodes: Answer) -> Iterator[Answer]:
@@ -377,5 +378,6 @@ def _mail(jobs: Mapping[str, JobPulse], mail: MailState) -> MailState:
         mail,
         accepted_at=max(accepted, default=None),
         down_since=job.moments.get("down"),
-        why=job.reasons.get("down", ""),
+        broken_since=job.moments.get("broken"),
+        why=job.reasons.get("down") or job.reasons.get("broken", ""),
     )

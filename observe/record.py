@@ -26,7 +26,7 @@ from newswatch.clock import Clock
 from newswatch.errors import NewswatchError
 from newswatch.latencies import Latencies
 from newswatch.problems import reason_of
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.texts import cut_short
 from store.client import Client, spent
 from store.faults import REFUSALS, store_error
@@ -110,19 +110,18 @@ def _after_deliver(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
         yield lasts("down", report.down)
     elif report.sent or report.failed or not (report.tried or report.left or report.later):
         yield over("down")
+        yield over("broken")
+    elif report.broken:
+        yield lasts("broken", report.broken)
 
 
 AFTER: Final[Mapping[str, Callable[[Any, Mapping[str, str]], Iterable[Mark]]]] = {
-    "plan": lambda *_: (happened("planned"),),
     "pull": _after_pull,
-    "match": lambda *_: (happened("matched"),),
     "deliver": _after_deliver,
-    "recheck": lambda *_: (happened("rechecked"),),
-    "upkeep": lambda *_: (happened("kept up"),),
-    "health": lambda *_: (happened("checked"),),
-    "retag": lambda *_: (happened("retagged"),),
 }
-"""Job → the marks of a good run, given its report and the reasons that were noted meanwhile."""
+"""Job → the marks of a good run, given its report and the reasons that were noted meanwhile.
+
+Of the other jobs, `ended_at` and the counts tell all."""
 
 
 def counts(report: object) -> dict[str, float]:
@@ -174,7 +173,7 @@ def ended(
     good = replace(
         was, beat_at=now, ended_at=now, failing_since=None, why="", failures=0, last=dict(last), totals=totals
     )
-    return marked(good, now, marks)
+    return marked(good, now, (over(LATE), *marks))
 
 
 def failed(was: JobPulse, now: datetime, why: str, seconds: float, spent: Spent = NOTHING_SPENT) -> JobPulse:
@@ -259,9 +258,7 @@ def recording(job: str, es: Client, names: Names, clock: Clock) -> Iterator[Run]
         recorder.note(partial(failed, why=sentence(error), seconds=recorder.seconds, spent=recorder.spent))
         raise
     else:
-        marks = list(AFTER[job](run.report, run.reasons)) if job in AFTER else []
-        took = {"seconds": recorder.seconds, "spent": recorder.spent}
-        recorder.note(partial(ended, last=counts(run.report), marks=marks, **took))
+        recorder.note(partial(_good, run=run, seconds=recorder.seconds, spent=recorder.spent))
     finally:
         run.seconds = recorder.seconds
         _run.reset(token)
@@ -272,6 +269,11 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, NewswatchError):
         return cut_short(" ".join(str(error).split()), _MOST_CHARS)
     return str(store_error(cast(Any, error))) if isinstance(error, REFUSALS) else reason_of(error)
+
+
+def _good(was: JobPulse, now: datetime, *, run: Run, seconds: float, spent: Spent) -> JobPulse:
+    marks = AFTER[run.job](run.report, run.reasons) if run.job in AFTER else ()
+    return ended(was, now, counts(run.report), seconds, marks, spent)
 
 
 class _Recorder:
@@ -327,7 +329,7 @@ class _Recorder:
         try:
             now = self._clock()
             self._store.change(self._run.job, lambda was: change(was, now))
-        except (NewswatchError, *REFUSALS) as error:
+        except Exception as error:  # whatever it is, the job's work is worth more than the note about it
             if not self._deaf:
                 log.warning("%s: how it fares could not be recorded: %s", self._run.job, sentence(error))
             self._deaf = True

@@ -15,11 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
+from embedded.watchman import LOCK
 from newswatch import private
 from newswatch.clock import Clock, monotonic_s, utc_now
 from newswatch.errors import NewswatchError
@@ -70,6 +71,8 @@ CLOSED_S: Final = 600.0
 """The same while a probe says that the way can't work."""
 LAST_S: Final = 25.0
 """Seconds for telling that the stack has ended."""
+ENDED: Final = "ended: "
+"""Begins the line by which the stack says why it has ended."""
 ASLEEP_LOOKS: Final = 6
 """If so many looks are missing, the machine was asleep."""
 
@@ -113,6 +116,10 @@ class Watchman:
         self._unkept = ""
         self._began_s = monotonic_s()
         self._memory = awake(tidied(read_memory(path), self._lines), self._rules)
+        for line in self._lines.values():
+            if line.way.needs in {episode.condition.id for episode in self._memory.standing}:
+                # It was closed when the last run ended: what is over by then is told in the same message.
+                line.failures, line.tried_s = 1, self._began_s
         self.lookout = Lookout([*probes(self), Probe("memory", self._own)], clock=clock)
 
     def standing(self) -> tuple[Condition, ...]:
@@ -138,6 +145,8 @@ class Watchman:
                 self._memory, self._began_s = awake(self._memory, self._rules), began_s
             looked_s = began_s
             self.look()
+            with suppress(OSError):
+                lock_file(self._path.parent).touch()
             self._tell_until(time.monotonic() + max(0.1, self._every_s - (monotonic_s() - began_s)), over)
 
     def look(self) -> None:
@@ -290,6 +299,11 @@ def watchman(settings: Settings, *, every_s: float = EVERY_S, rules: Rules | Non
     )
 
 
+def lock_file(data_dir: Path) -> Path:
+    """The watchman's lock; its time is that of the last look."""
+    return data_dir / LOCK
+
+
 def claim(data_dir: Path) -> IO[str]:
     """The lock of the data folder's only watchman, which ends with this process.
 
@@ -298,7 +312,7 @@ def claim(data_dir: Path) -> IO[str]:
     """
     try:
         private.make_folder(data_dir)
-        lock = private.open_file(data_dir / "watch.lock", "a+")
+        lock = private.open_file(lock_file(data_dir), "a+")
     except OSError as error:
         raise NewswatchError(
             f"The data folder {data_dir} can't be written ({error.strerror}); set NEWSWATCH_DATA_DIR to another."
@@ -381,7 +395,9 @@ def _of_stack(over: threading.Event) -> Callable[[], str]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, asked)
-    return lambda: "" if "stop" in said else (said[-1] if said else "the process of newswatch up was killed")
+    return lambda: (
+        "" if "stop" in said else (said[-1].removeprefix(ENDED) if said else "the process of newswatch up was killed")
+    )
 
 
 def main() -> None:

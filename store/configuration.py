@@ -30,10 +30,12 @@ FILES: Final = (FEEDS, ALERTS, TAXONOMY)
 SETTINGS: Final = "settings"
 """The name under which faults of the settings are kept, beside the files'."""
 
-CONFIRMED_AFTER: Final = timedelta(minutes=5)
+CONFIRMED_AFTER: Final = timedelta(seconds=50)
 """Age at which a fault that persists is noted again."""
 FORGOTTEN_AFTER: Final = timedelta(minutes=15)
 """Age at which a machine's fault is dropped by another machine: it is gone, as containers are that were replaced."""
+FORGOTTEN_HERE_AFTER: Final = timedelta(minutes=4)
+"""Age at which it is dropped by another process of the same machine, which has another folder or environment."""
 SUPERSEDED_KEPT: Final = 500
 """Former versions that are known to be former ones."""
 TEXTS_KEPT: Final = 10
@@ -194,9 +196,11 @@ def _with_fault(kept: Kept, look: Look, why: str, file_hash: str, now: datetime)
 
 
 def _without_fault(kept: Kept, look: Look, now: datetime) -> Kept:
-    """The same, with that machine's file well, and without machines that have not been heard of for long."""
+    """The same, with that machine's file well, and without faults that have not been confirmed for long."""
     _, others = _mine(kept, look.host, look.path)
-    return replace(kept, wrong=tuple(wrong for wrong in others if now - wrong.seen_at < FORGOTTEN_AFTER))
+    patience = {look.host: FORGOTTEN_HERE_AFTER}
+    recent = (wrong for wrong in others if now - wrong.seen_at < patience.get(wrong.host, FORGOTTEN_AFTER))
+    return replace(kept, wrong=tuple(recent))
 
 
 def fault_of(kept: Kept, host: str, path: Path | str) -> Wrong | None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from ingest.schedule import WEEK_S
+from ingest.urls import article_id
 from newswatch.batch import Batch
 from newswatch.clock import SKEW
 from newswatch.feed import Feed, FeedHealth, FeedState
 from newswatch.settings import Settings
 from store import bulk
+from store.compare_and_set import until_written
 from store.documents import Document, Stored, dump, feed_document, feed_from_document, load, require_id, values
 from store.names import Names
-from store.reading import every, find, get_stored
+from store.reading import every, find, get_one, get_stored
 from store.times import moment_at
 
 
@@ -58,6 +61,9 @@ class SyncReport:
     """Another worker wrote the feed meanwhile; the next poll applies the change."""
 
 
+_BUSY = "Feed {} keeps being changed by others: try again."
+
+
 class FeedStore:
     """The feeds of one installation."""
 
@@ -73,7 +79,9 @@ class FeedStore:
     def sync(self, feeds: Iterable[Feed]) -> SyncReport:
         """Apply the configuration `feeds` to the store; a feed that it no longer lists is disabled and keeps its state.
 
-        A feed whose document can't be read stays unchanged, and is quarantined.
+        The file wins for the feeds that it names. Feeds that are listed only in Elasticsearch stay beside it, unless
+        the file has one of the same address. Feeds that were removed in Elasticsearch stay disabled while the file
+        names them. A feed whose document can't be read stays unchanged, and is quarantined.
 
         Raises:
             StoreError: the index can't be written to.
@@ -86,15 +94,74 @@ class FeedStore:
             if feed_id not in present:
                 document = feed_document(feed, FeedState(feed_id, feed.url))
                 plan.append(("added", feed_id, bulk.create(self._index, feed_id, document)))
-        changed = [name for name, was in present.items() if name in wanted and was != dump(wanted[name])]
-        dropped = [name for name, was in present.items() if name not in wanted and was.get("enabled", True)]
-        for was in self._get([*changed, *dropped]):
-            if was.id in wanted:
-                plan.append(("changed", was.id, bulk.replace(was, _reconfigured(was.value, wanted[was.id]))))
-            else:
-                document = _leased_document(was.value) | {"enabled": False}
-                plan.append(("disabled", was.id, bulk.replace(was, document)))
+        outcome = _compared(present, wanted)
+        for was in self._get(list(outcome)):
+            kind, feed = outcome[was.id], was.value.feed
+            if kind == "disabled":
+                document = _record_document(replace(was.value, feed=replace(feed, enabled=False)))
+            else:  # what the file no longer names is removed for good
+                document = _reconfigured(was.value, wanted.get(was.id) or replace(feed, origin="file"))
+            plan.append((kind, was.id, bulk.replace(was, document)))
         return self._carry_out(plan)
+
+    def add(self, feeds: Iterable[Feed]) -> tuple[Feed, ...]:
+        """List feeds in Elasticsearch, beside those of the file; returns those that were not listed already.
+
+        A feed that was removed, here or from the file, is polled again.
+
+        Raises:
+            DocumentError: a feed's document can't be read.
+            StoreError: others keep writing it, or the index can't be written to.
+        """
+        self._es.indices.refresh(index=self._index)
+        listed = {_address(was): feed_id for feed_id, was in self._configurations().items() if was.get("enabled", True)}
+        added: list[Feed] = []
+        for feed in feeds:
+            if listed.setdefault(article_id(feed.url), feed.id) != feed.id:
+                continue
+            if until_written(partial(self._add, feed), partial(_BUSY.format, feed.id)):
+                added.append(feed)
+        self._es.indices.refresh(index=self._index)
+        return tuple(added)
+
+    def _add(self, feed: Feed) -> bool | None:
+        """Whether the feed was not listed already; None: another worker wrote it first."""
+        was = get_one(self._es, self._index, feed.id, read_feed)
+        if was is None:
+            document = feed_document(replace(feed, origin="store"), FeedState(feed.id, feed.url))
+            action = bulk.create(self._index, feed.id, document)
+        elif was.value.feed.enabled:
+            return False
+        elif was.value.feed.origin == "removed":
+            restored = replace(was.value.feed, origin="file", enabled=True)
+            action = bulk.replace(was, _reconfigured(was.value, restored))
+        else:
+            action = bulk.replace(was, _reconfigured(was.value, replace(feed, origin="store", enabled=True)))
+        (result,) = bulk.write(self._es, [action])
+        return True if bulk.require(result) else None
+
+    def remove(self, feed_id: str) -> bool:
+        """Remove a feed from the list in Elasticsearch; False: it is not listed.
+
+        Its state and articles stay. While the file names it, it stays disabled.
+
+        Raises:
+            DocumentError: the feed's document can't be read.
+            StoreError: others keep writing it, or the index can't be written to.
+        """
+
+        def attempt() -> bool | None:
+            was = get_one(self._es, self._index, feed_id, read_feed)
+            if was is None or not was.value.feed.enabled:
+                return False
+            feed = was.value.feed
+            gone = replace(feed, enabled=False, origin="removed" if feed.origin == "file" else feed.origin)
+            (result,) = bulk.write(self._es, [bulk.replace(was, _record_document(replace(was.value, feed=gone)))])
+            return True if bulk.require(result) else None
+
+        done = until_written(attempt, partial(_BUSY.format, feed_id))
+        self._es.indices.refresh(index=self._index)
+        return done
 
     def _configurations(self) -> dict[str, Document]:
         """Feed id → stored configuration, without the state, which `sync` rarely needs: most polls change nothing."""
@@ -211,7 +278,33 @@ def _until(field: str, bound: str, now: datetime, most: timedelta | None) -> Doc
     return {"range": {field: {bound: now.isoformat(), **near}}}
 
 
-def _leased_document(record: FeedRecord) -> Document:
+def _compared(present: Mapping[str, Document], wanted: Mapping[str, Feed]) -> dict[str, str]:
+    """Stored feed → what the file changes of it: "changed" or "disabled"; the others are missing. Pure."""
+    beside = any(was.get("origin") == "store" for was in present.values())
+    addresses = {article_id(feed.url) for feed in wanted.values()} if beside else set()
+    outcome: dict[str, str] = {}
+    for feed_id, was in present.items():
+        origin, enabled = was.get("origin", "file"), was.get("enabled", True)
+        if feed_id in wanted:
+            if origin != "removed" and {"origin": "file"} | was != dump(wanted[feed_id]):
+                outcome[feed_id] = "changed"
+        elif origin == "removed":
+            outcome[feed_id] = "changed"
+        elif enabled and (origin == "file" or _address(was) in addresses):
+            outcome[feed_id] = "disabled"
+    return outcome
+
+
+def _address(was: Mapping[str, Any]) -> str:
+    """What tells two addresses apart; the address itself if it was edited to something that is none."""
+    url = str(was.get("url", ""))
+    try:
+        return article_id(url)
+    except ValueError:
+        return url
+
+
+def _record_document(record: FeedRecord) -> Document:
     document = feed_document(record.feed, record.state)
     if record.lease_until is not None:
         document |= {"lease_batch": record.lease_batch, "lease_until": record.lease_until.isoformat()}
@@ -224,7 +317,7 @@ def _reconfigured(record: FeedRecord, feed: Feed) -> Document:
     What was not read of the feed is kept in any case: its readers have missed it.
     """
     moved = record.feed.url != feed.url
-    history = {"gaps": record.state.gaps, "outages": record.state.outages}
-    state = FeedState(feed.id, feed.url, **history) if moved else record.state
-    lease: dict[str, Any] = {k: v for k, v in _leased_document(record).items() if k.startswith("lease_")}
+    afresh = FeedState(feed.id, feed.url, gaps=record.state.gaps, outages=record.state.outages)
+    state = afresh if moved else record.state
+    lease: dict[str, Any] = {k: v for k, v in _record_document(record).items() if k.startswith("lease_")}
     return feed_document(feed, state) | lease

@@ -174,6 +174,7 @@ FEED: Json = {
     "owner": KEYWORD,
     "full_text": KEYWORD,
     "enabled": {"type": "boolean"},
+    "origin": KEYWORD,
     "next_poll_at": DATE,
     "paused_until": DATE,
     "health": KEYWORD,
@@ -191,7 +192,7 @@ FEED: Json = {
     "lease_batch": {"type": "long"},
     "lease_until": DATE,
 }
-"""The fields between `enabled` and `state` repeat parts of the state, for Kibana and for the search for due feeds."""
+"""The fields between `origin` and `state` repeat parts of the state, for Kibana and for the search for due feeds."""
 
 BATCH: Json = {
     "number": {"type": "long"},

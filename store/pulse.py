@@ -7,11 +7,12 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from newswatch.errors import DocumentError
 from newswatch.pulse import JobPulse
 from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, values
+from store.documents import Stored, dump, load, read, stored, values
 from store.names import Names
-from store.reading import get_one
+from store.reading import get_hit
 
 
 class PulseStore:
@@ -33,16 +34,27 @@ class PulseStore:
     def change(self, job: str, changed: Callable[[JobPulse], JobPulse]) -> JobPulse:
         """Replace the job's pulse by what `changed` makes of it, whoever else writes; returns the new one.
 
+        A document that was edited to nonsense is written over: it is only a memory.
+
         Raises:
             StoreError: it could not be written.
         """
 
         def attempt() -> Stored[JobPulse] | None:
-            was = get_one(self._es, self._index, job, read_pulse)
+            was = self._get(job)
             pulse = changed(was.value if was else JobPulse(job))
             return put(self._es, self._index, job, pulse, dump(pulse), was)
 
         return until_written(attempt, lambda: f"The pulse of {job} could not be written.").value
+
+    def _get(self, job: str) -> Stored[JobPulse] | None:
+        hit = get_hit(self._es, self._index, job)
+        if hit is None:
+            return None
+        try:
+            return stored(read(hit, read_pulse), hit)
+        except DocumentError:
+            return stored(JobPulse(job), hit)
 
 
 def read_pulse(document_id: str, document: Mapping[str, Any]) -> JobPulse:

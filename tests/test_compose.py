@@ -28,6 +28,7 @@ from embedded.elasticsearch import NODE_SETTINGS
 from kibana.load import Target
 from newswatch import __version__
 from newswatch.settings import Settings
+from observe.tell import ways
 from store.names import Names
 
 ROOT = Path(__file__).parent.parent
@@ -219,7 +220,7 @@ def test_the_example_has_the_defaults_of_the_file_and_no_secret() -> None:
 
 
 def test_a_new_env_has_every_secret_and_each_its_own(dotenv: dict[str, str]) -> None:
-    may_be_empty = {"SMTP_USERNAME", "SMTP_PASSWORD", "OPERATOR"}
+    may_be_empty = {"SMTP_USERNAME", "SMTP_PASSWORD", "OPERATOR", "OPERATOR_URL", "HEARTBEAT_URL"}
     secrets = {name: dotenv[name] for name, value in EXAMPLE.items() if value == "" and name not in may_be_empty}
     assert len(secrets) == 11
     assert len(set(secrets.values())) == len(secrets)
@@ -252,6 +253,24 @@ def test_every_newswatch_variable_is_a_setting_and_has_a_fitting_value(
     assert settings.elasticsearch_password is not None
     assert settings.elasticsearch_password.get_secret_value() == dotenv["NEWSWATCH_ELASTICSEARCH_PASSWORD"]
     assert (settings.smtp_host, settings.smtp_port, settings.smtp_security) == ("mailpit", 1025, "none")
+
+
+def test_the_watchman_waits_for_nobody_and_knows_where_everything_is(
+    dotenv: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service = SERVICES["watchman"]
+    assert "depends_on" not in service, "what does not start is what it tells of"
+    for name, value in environment_of("watchman", dotenv | {"OPERATOR_URL": "https://hooks.example/x"}).items():
+        if name.startswith("NEWSWATCH_"):
+            monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.airflow_url == "http://airflow-api-server:8080"
+    assert (settings.operator, settings.heartbeat_url) == (None, None)
+    assert [way.title for way in ways(settings)] == ["POST to hooks.example"]
+    assert f"watchman:{settings.data_dir}" in service["volumes"]
+    assert str(settings.data_dir) in DOCKERFILE
+    *_, check = service["healthcheck"]["test"]
+    assert str(settings.data_dir / "watch.lock") in check
 
 
 def test_no_index_comes_back_by_itself() -> None:

@@ -26,6 +26,7 @@ from delivery.feedback import Quality, labelled, quality
 from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
+from delivery.watching import watching
 from jobs.configuration import alerts_in_force, seed_searches
 from jobs.context import Context
 from newswatch.alert import SavedSearch
@@ -46,6 +47,7 @@ from web.render import render
 from web.security import Form, Here, Posted, UserAddress, UserName
 
 TRIAL_DAYS = 30
+WATCHED_DAYS = 7
 MUTES = {"1 hour": 3_600, "1 day": 86_400, "1 week": 7 * 86_400}
 
 router = APIRouter()
@@ -302,6 +304,8 @@ def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
         "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
         "refusals": _refusals(here, search),
         "listed": _listed(here, search.id),
+        "watch": watching(here.es, here.names, [search], days=WATCHED_DAYS, now=here.clock()),
+        "watched_days": WATCHED_DAYS,
     }
 
 

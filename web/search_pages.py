@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from delivery.corrections import announced
+from delivery.watching import watching
 from jobs.context import Context
 from newswatch.article import Article
 from newswatch.as_json import json_line
@@ -30,6 +31,8 @@ from web.security import Here
 from web.topic_styles import topic_styles
 
 PAGE = 20
+WATCHED_DAYS = 1
+"""Days for which the page of a story, where mails lead to, says what was watched."""
 Rows = Literal["stories", "articles"]
 RANGES = (("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"), ("1 year", "1y"))
 
@@ -77,6 +80,8 @@ def story(
         "mails": mails,
         "stopped": stopped(here, recipients_of(mails), story_id),
         "done": done,
+        "watch": watching(here.es, here.names, (), days=WATCHED_DAYS, now=here.clock()),
+        "watched_days": WATCHED_DAYS,
     }
     return render(request, "story.html.j2", q=q, now=here.clock(), most=MOST, **values)
 

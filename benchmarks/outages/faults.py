@@ -102,6 +102,10 @@ def _elasticsearch(installation: Installation) -> list[psutil.Process]:
     return installation.processes(lambda line: MAIN_CLASS in line)
 
 
+def _airflow(installation: Installation) -> list[psutil.Process]:
+    return installation.processes(lambda line: "-m embedded.airflow" in line)
+
+
 def _watchman(installation: Installation) -> list[psutil.Process]:
     return installation.processes(lambda line: "observe.watch" in line)
 
@@ -288,6 +292,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault("mail-tarpit", "mail server a tarpit, one octet a second", _of(_mail, "tarpit"), _ids("mail-server"), _CHAT),
     Fault("mail-silent", "mail server accepts and says nothing", _of(_mail, "silent"), _ids("mail-server"), _CHAT),
     Fault("mail-refusing", "mail server greets with 554", _of(_mail, "refusing"), _ids("mail-server"), _CHAT),
+    Fault("mail-no-sender", "mail server refuses every sender", _of(_mail, "no-sender"), _ids("mail-server"), _CHAT),
+    Fault(
+        "mail-no-answer",
+        "mail server never answers to a recipient",
+        _of(_mail, "no-answer"),
+        _ids("mail-server", "mails-waiting"),
+        _CHAT,
+    ),
     Fault(
         "elasticsearch-stopped",
         "Elasticsearch stopped (SIGSTOP)",
@@ -338,6 +350,13 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "api-server-killed",
         "Airflow's web server killed once (SIGKILL)",
         _of(_killed, _component("api-server")),
+        _ids("airflow"),
+        heals=True,
+    ),
+    Fault(
+        "airflow-killed",
+        "the process that runs Airflow's components killed (SIGKILL)",
+        _of(_killed, _airflow),
         _ids("airflow"),
         heals=True,
     ),

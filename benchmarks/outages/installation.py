@@ -33,6 +33,9 @@ COMMAND_S: Final = 120.0
 START_S: Final = 600.0
 PAGE_S: Final = 30.0
 
+_CONDITION: Final = re.compile(r"^(?:CRITICAL|WARNING) (\S+): ", re.MULTILINE)
+"""A condition in the output of `newswatch check`."""
+
 ALERTS: Final = f"""\
 alerts:
   - id: nato
@@ -55,10 +58,10 @@ class Said:
 class Checked:
     """What `newswatch check` and the News page say at one moment."""
 
-    code: int | None
-    """The exit status of `newswatch check`; None: there is no such command."""
+    code: int
+    """The exit status of `newswatch check`."""
     ids: frozenset[str]
-    """Of the conditions that `newswatch check --json` names."""
+    """Of the conditions that it names."""
     line: str
     """The first line of `newswatch check`."""
     banner: str
@@ -130,13 +133,12 @@ class Installation:
 
     def check(self) -> Checked:
         """What the command and the page say now."""
-        told = self.command("check", "--json")
-        plain = self.command("check")
+        told = self.command("check")
         status, banner = self._banner()
         return Checked(
-            code=None if "No such command" in told.err else told.code,
-            ids=frozenset(_ids(told.out)),
-            line=next(iter((plain.out or plain.err).strip().splitlines()), ""),
+            code=told.code,
+            ids=frozenset(_CONDITION.findall(told.out)),
+            line=next(iter((told.out or told.err).strip().splitlines()), ""),
             banner=banner,
             page=status,
             health=self._health(),
@@ -165,7 +167,7 @@ class Installation:
         except (requests.RequestException, ValueError, AttributeError):
             return {}
 
-    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Elasticsearch's answer."""
         answer = requests.request(method, f"{self.elasticsearch}/{path}", json=body, timeout=PAGE_S)
         answer.raise_for_status()
@@ -196,29 +198,6 @@ class Installation:
         with suppress(OSError):
             return (self.data / "logs" / name).read_text(encoding="utf-8", errors="replace")[-4_000:]
         return ""
-
-
-def _ids(text: str) -> Iterator[str]:
-    """The ids of conditions in JSON, whatever holds them: a line each, a list, or an object with such a list."""
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text):
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except ValueError:
-            at += 1
-            continue
-        yield from _ids_in(value)
-
-
-def _ids_in(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        if "severity" in value and isinstance(value.get("id"), str):
-            yield value["id"]
-        for inner in value.values():
-            yield from _ids_in(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _ids_in(inner)
 
 
 # ── starting and stopping ────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,11 @@ class Outcome:
     """What did not go as it must; empty: all did."""
 
 
+def note(what: str) -> None:
+    """Say on the standard error how far it is."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
+
+
 def measure(fault: Fault, installation: Installation) -> Outcome:
     """Break, wait, mend, wait, judge."""
     problems: list[str] = []
@@ -59,12 +65,15 @@ def measure(fault: Fault, installation: Installation) -> Outcome:
     def begun() -> dict[str, datetime]:
         return _first(fault, installation, began, BEGINS)
 
+    note(f"{fault.name}: broken")
     with fault.made(installation):
         made = datetime.now(UTC)
         await_true(lambda: fault.ways <= set(begun()), PATIENCE_S)
+        note(f"{fault.name}: told by {', '.join(begun()) or 'nobody'}")
         during = agreement(fault, installation)
         time.sleep(fault.hold_s)
     mended = datetime.now(UTC)
+    note(f"{fault.name}: mended")
     await_true(lambda: hearers(fault, set(begun())) <= set(_first(fault, installation, began, ENDS)), END_S)
     after = await_well(installation)
     items = told(installation.outside, began, datetime.now(UTC), fault.ids)
@@ -126,7 +135,7 @@ def await_quiet(installation: Installation) -> str:
     deadline = time.monotonic() + QUIET_S
     while True:
         said = installation.check()
-        if said.code in (0, None):
+        if said.code == 0:
             return ""
         if time.monotonic() > deadline:
             return f"{said.line} {sorted(said.ids)}"

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from observe.notice import title
-
 from benchmarks.outages.faults import CHAT, HEARTBEAT, MAIL
 from benchmarks.outages.installation import OPERATOR
 from benchmarks.outages.receivers import Beat, Outside, Posted, TakenMail
+from observe.notice import title
 
 HEARTBEAT_GRACE: Final = timedelta(seconds=120)
 """How long a heartbeat service waits for a call that is due each minute, before it raises alarm: one may be lost."""

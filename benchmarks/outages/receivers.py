@@ -3,12 +3,15 @@
 They are real servers on fixed ports that can be closed, be silent, or misbehave, and open again.
 """
 
+# ruff: noqa: ARG002 - the signatures of handlers are aiosmtpd's
+
 from __future__ import annotations
 
 import asyncio
 import email
 import email.policy
 import json
+import logging
 import random
 import ssl
 import threading
@@ -22,7 +25,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from html import escape
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -72,8 +75,9 @@ async def _cancel_all() -> None:
 # ── the mail server ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-MailMode = Literal["taking", "dead", "silent", "tarpit", "refusing"]
-"""Takes mails; refuses connections; accepts them and says nothing; sends one octet a second; greets with 554."""
+MailMode = Literal["taking", "dead", "silent", "tarpit", "refusing", "no-sender", "no-answer"]
+"""Takes mails; refuses connections; accepts them and says nothing; sends one octet a second; greets with 554; refuses
+every sender; never answers to a recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +98,13 @@ class TakenMail:
 class _Unkind(asyncio.Protocol):
     """A server that greets nobody."""
 
-    def __init__(self, mode: MailMode, connections: weakref.WeakSet[asyncio.BaseTransport]) -> None:
-        self._mode, self._connections = mode, connections
+    def __init__(self, mode: MailMode) -> None:
+        self._mode = mode
+        self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._connections.add(transport)
+        self.transport = transport
         if self._mode == "refusing":
             transport.write(b"554 5.3.2 no mail is taken here\r\n")
             transport.close()
@@ -124,7 +129,7 @@ class MailServer:
         self.taken: list[TakenMail] = []
         self._loop = loop
         self._server: asyncio.Server | None = None
-        self._connections: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
+        self._sessions: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def change(self, mode: MailMode) -> None:
         """From now on it behaves like this; open connections are cut."""
@@ -134,36 +139,52 @@ class MailServer:
         if self._server:
             self._server.close()
             self._server = None
-        for transport in list(self._connections):
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
+        for session in list(self._sessions):
+            if session.transport:
+                session.transport.abort()
         self.mode = mode
         if mode != "dead":
             self._server = await asyncio.get_running_loop().create_server(self._session, LOOPBACK, self.port)
 
     def _session(self) -> asyncio.Protocol:
-        if self.mode != "taking":
-            return _Unkind(self.mode, self._connections)
-        session: asyncio.Protocol = _Kind(self._connections, self, tls_context=self.certificate)
-        return session
+        is_unkind = self.mode in ("silent", "tarpit", "refusing")
+        session: Any = _Unkind(self.mode) if is_unkind else SMTP(self, tls_context=self.certificate, hostname="outages")
+        self._sessions.add(session)
+        return cast(asyncio.Protocol, session)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
+    async def handle_MAIL(  # noqa: N802
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Take the sender, or refuse it."""
+        if self.mode == "no-sender":
+            return "553 5.7.1 nobody sends mails here"
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Take the recipient, or never answer."""
+        if self.mode == "no-answer":
+            await asyncio.sleep(3_600)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep the mail."""
         message = email.message_from_bytes(envelope.original_content or b"", policy=email.policy.default)
         self.taken.append(TakenMail(datetime.now(UTC), tuple(envelope.rcpt_tos), message))
         return "250 2.0.0 OK: taken"
-
-
-class _Kind(SMTP):
-    """A session of aiosmtpd that can be cut."""
-
-    def __init__(self, connections: weakref.WeakSet[asyncio.BaseTransport], *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, hostname="outages", **options)
-        self._ours = connections
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._ours.add(transport)
-        super().connection_made(transport)
 
 
 class Authority:
@@ -390,6 +411,8 @@ class Outside:
 @contextmanager
 def open_outside(folder: Path) -> Iterator[Outside]:
     """All of them, open and well, until the block ends."""
+    # It logs each session that ends in an error, and here many do.
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     loop = Loop()
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -80,17 +80,18 @@ class Mailer:
             raise
 
     def try_out(self, seconds: float) -> Trial:
-        """Everything up to a mail, in at most `seconds` in all; whether the server would take one."""
+        """Everything up to the first recipient, in at most `seconds` in all; whether the server would take a mail."""
         self._dialogue.begin(seconds)
         try:
             smtp = self._smtp or self._connect()
             smtp.ehlo_or_helo_if_needed()
-            code, answer = smtp.noop()
+            code, answer = smtp.mail(self._sender)
+            smtp.rset()
             expires_at = smtp.certificate_expires_at()
         except (smtplib.SMTPException, OSError, ValueError) as error:
             self._drop()
             return Trial(self._fault(error), self._settings.smtp_host)
-        why = "" if _is_yes(code) else f"{self._server} refuses to work: {_answer(code, answer)}"
+        why = "" if _is_yes(code) else f"{self._server} refuses the sender: {_answer(code, answer)}"
         return Trial(why, self._settings.smtp_host, expires_at)
 
     @property
@@ -186,7 +187,7 @@ class Mailer:
 
 
 def try_out(settings: Settings, seconds: float, *, lookup: Lookup = socket.getaddrinfo) -> Trial:
-    """Connect, encrypt, greet, log in and say NOOP, as for a mail, in at most `seconds` in all."""
+    """Connect, encrypt, greet, log in and name the sender, as for a mail, in at most `seconds` in all."""
     bounded = settings.model_copy(update={"smtp_timeout_s": min(settings.smtp_timeout_s, seconds)})
     try:
         with Mailer(bounded, lookup=lookup) as mailer:
@@ -213,4 +214,5 @@ def _answer(code: int, text: bytes | str) -> str:
 def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _answer(error.smtp_code, error.smtp_error)
-    return cut_short(" ".join(str(error).split()) or type(error).__name__, ANSWER_CHARS)
+    said = (isinstance(error, OSError) and error.strerror) or str(error)  # without "[Errno 111]"
+    return cut_short(" ".join(said.split()) or type(error).__name__, ANSWER_CHARS)

@@ -42,6 +42,6 @@ def _down(channel: Channel, why: str) -> Condition:
     return Condition(
         condition_id(channel),
         Severity.CRITICAL,
-        f"No {channel.name} can be sent: {why.rstrip('.')}. Mails wait and are sent when it works again.",
+        f"No {channel.name} can be sent: {why.rstrip('.')}. Mails wait until it works again.",
         "Look at the mail server and at the settings NEWSWATCH_SMTP_…; newswatch watch --test tries it.",
     )

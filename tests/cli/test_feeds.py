@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -155,3 +157,78 @@ def test_list_show_and_retry(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     assert newswatch("retry", "--failing").exit_code == 0
     assert plan(world.context).feeds == 1
     assert newswatch("retry").exit_code == 2
+
+
+# ── the list in Elasticsearch ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stated(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+    """Have the commands use the world's settings; returns the path of its list."""
+    for name, value in world.context.settings.environment().items():
+        monkeypatch.setenv(name, value)
+    return world.context.settings.config_dir / "feeds.yaml"
+
+
+def listed_in(world: World) -> dict[str, tuple[str, bool]]:  # noqa: F811
+    records = FeedStore(world.context.es, world.context.names).all()
+    return {record.feed.title: (record.feed.origin, record.feed.enabled) for record in records}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["read-only", "missing", "mounted"])
+def test_the_list_is_changed_where_the_file_cannot_be(
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    world.press.publish("two", feed="second")
+    path = stated(world, monkeypatch)
+    plan(world.context)
+    before = path.read_bytes()
+    if how == "read-only":
+        path.chmod(0o444)
+    elif how == "missing":
+        path.unlink()
+    else:  # a file that is a mount of its own can be written but not replaced
+
+        def busy(*_: object) -> None:
+            raise OSError(errno.EBUSY, "Device or resource busy", str(path))
+
+        monkeypatch.setattr("newswatch.private.replacing", busy)
+    result = newswatch("add", f"{world.press.url}/second.xml")
+    assert result.exit_code == 0, result.output
+    assert "to the list in Elasticsearch" in " ".join(result.output.split())
+    assert listed_in(world) == {"main": ("file", True), "second": ("store", True)}
+    assert plan(world.context).sync.disabled == ()
+    assert newswatch("add", f"{world.press.url}/second.xml").exit_code == 1, "it is there already"
+    assert newswatch("add", f"{world.press.url}/main.xml").exit_code == 1
+    shown = newswatch("list").output
+    assert "Elasticsearch" in shown
+    assert "feeds.yaml" in shown
+    for name in ("second", "main"):
+        assert newswatch("remove", name).exit_code == 0
+    assert plan(world.context).sync.changed == ()
+    assert listed_in(world) == {"main": ("removed", False), "second": ("store", False)}
+    assert path.read_bytes() == before if how != "missing" else not path.exists()
+
+
+@pytest.mark.slow
+def test_an_older_file_is_not_edited_to_replace_a_newer_one(
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world.press.publish("two", feed="second")
+    path = stated(world, monkeypatch)
+    plan(world.context)
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before.replace("title: main", "title: Main"), encoding="utf-8")
+    plan(world.context)
+    path.write_text(before, encoding="utf-8")
+    os.utime(path, (0, 0))
+    result = newswatch("add", f"{world.press.url}/second.xml")
+    assert isinstance(result.exception, NewswatchError)
+    assert "newswatch config use" in str(result.exception)
+    assert "--store" in str(result.exception)
+    assert path.read_text(encoding="utf-8") == before
+    assert newswatch("add", f"{world.press.url}/second.xml", "--store").exit_code == 0
+    assert listed_in(world) == {"Main": ("file", True), "second": ("store", True)}

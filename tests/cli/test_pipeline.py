@@ -52,7 +52,7 @@ def test_feeds_known_from_before_are_polled_though_the_list_is_wrong(run: Run, w
     done = run("poll", "--json")
     assert done.exit_code == 3
     assert "feeds.yaml:1" in json.loads(done.stdout)["config_error"]
-    assert "the list is wrong" in done.stderr
+    assert "list of feeds is not used" in done.stderr
 
 
 def test_a_mail_server_that_is_away_is_told_and_the_mail_stays(
@@ -63,6 +63,20 @@ def test_a_mail_server_that_is_away_is_told_and_the_mail_stays(
     run("poll")
     monkeypatch.setenv("NEWSWATCH_SMTP_PORT", "1")
     told = run("match")
+    assert told.exit_code == 6
     assert "Some mails were not sent:" in told.stderr
     assert "0 mails sent" in told.stdout
     assert not world.mailbox.mails
+    assert run("deliver").exit_code == 6
+    monkeypatch.setenv("NEWSWATCH_SMTP_PORT", str(world.mailbox.port))
+    assert (run("deliver").exit_code, len(world.mailbox.mails)) == (0, 1)
+
+
+def test_a_poll_that_reaches_nobody_ends_in_an_error(run: Run, world: World) -> None:  # noqa: F811
+    world.press.close()
+    for arguments in (("poll",), ("feeds", "retry", "main"), ("poll", "--json")):
+        told = run(*arguments)
+        assert told.exit_code == (6 if "poll" in arguments else 0)
+    assert "The feed can't be reached." in told.stderr
+    assert json.loads(told.stdout)["silent"] == 1
+    assert run("poll").exit_code == 0, "no feed is due"

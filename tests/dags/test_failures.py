@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.settings import Settings
 from store.names import Names
 from store.pulse import PulseStore
@@ -39,7 +39,7 @@ def pulse(es: Elasticsearch, names: Names, settings: Settings) -> Any:
 
 
 def attempt(task_id: str) -> SimpleNamespace:
-    return SimpleNamespace(task_id=task_id, start_date=NOW, hostname="worker-1")
+    return SimpleNamespace(task_id=task_id, start_date=NOW, try_number=3, hostname="worker-1")
 
 
 def test_a_task_that_timed_out_is_a_failure_of_its_job(pulse: Any) -> None:
@@ -47,14 +47,14 @@ def test_a_task_that_timed_out_is_a_failure_of_its_job(pulse: Any) -> None:
 
     task_failed({"ti": attempt("match"), "exception": TIMED_OUT})
     assert pulse("match").why == "The task match has failed: TimeoutError: Timeout, PID: 7"
-    assert (pulse("match").failures, pulse("match").host) == (1, "worker-1")
+    assert (pulse("match").failures, pulse("match").host) == (3, "worker-1")
 
 
 def test_a_task_that_is_no_job_counts_for_the_job_it_belongs_to(pulse: Any) -> None:
     from dags.failures import task_failed
 
     task_failed({"ti": attempt("slices"), "exception": TIMED_OUT})
-    assert pulse("retag").failures == 1
+    assert pulse("retag").failures == 3
 
 
 def test_a_run_that_died_without_a_word_is_a_failure_unless_its_task_told(pulse: Any) -> None:
@@ -67,7 +67,7 @@ def test_a_run_that_died_without_a_word_is_a_failure_unless_its_task_told(pulse:
     task_failed({"ti": attempt("deliver"), "exception": TIMED_OUT})
     told = SimpleNamespace(task_id="deliver")
     run_failed({"dag": SimpleNamespace(dag_id="deliver_mails"), "ti": told, "dag_run": run})
-    assert (pulse("deliver").failures, pulse("deliver").why[:8]) == (1, "The task")
+    assert (pulse("deliver").failures, pulse("deliver").why[:8]) == (3, "The task")
 
 
 def test_a_run_without_a_task_counts_for_the_dags_first_job(pulse: Any) -> None:
@@ -84,19 +84,21 @@ def test_a_run_that_hung_says_so(pulse: Any) -> None:
     assert pulse("match").why == "A run of match_alerts hung and was given up"
 
 
-@pytest.mark.parametrize(("ended", "failures"), [(None, 1), (NOW.isoformat(), 0)])
-def test_only_a_run_that_has_not_ended_is_late(pulse: Any, ended: str | None, failures: int) -> None:
+@pytest.mark.parametrize(
+    ("ended", "why"),
+    [(None, "A run of match_alerts has not ended within 2 minutes; it is running"), (NOW.isoformat(), None)],
+)
+def test_only_a_run_that_has_not_ended_is_late(pulse: Any, ended: str | None, why: str | None) -> None:
     from dags.deadlines import run_late
 
     run = {"end_date": ended, "state": "running", "queued_at": (NOW - timedelta(minutes=2)).isoformat()}
-    asyncio.run(run_late("match_alerts", 2, context={"dag_run": run}))
-    assert pulse("match").failures == failures
-    assert not failures or pulse("match").why == "A run of match_alerts has not ended within 2 minutes; it is running"
+    asyncio.run(run_late("match_alerts", "match", 2, context={"dag_run": run}))
+    assert pulse("match").reasons.get(LATE) == why
 
 
 def test_a_dag_file_of_ours_that_cannot_be_imported_is_a_failure(pulse: Any) -> None:
     import dags.match_alerts
-    from dags.import_errors import on_existing_dag_import_error, on_new_dag_import_error
+    from dags.import_errors import MOST, on_existing_dag_import_error, on_new_dag_import_error
 
     trace = "Traceback (most recent call last):\n  …\nSyntaxError: invalid syntax\n"
     for hook in (on_new_dag_import_error, on_existing_dag_import_error):
@@ -107,7 +109,7 @@ def test_a_dag_file_of_ours_that_cannot_be_imported_is_a_failure(pulse: Any) -> 
     assert pulse("match").why.endswith(
         "match_alerts.py can't be imported, so nothing in it runs: SyntaxError: invalid syntax"
     )
-    assert pulse("match").failures == 1
+    assert pulse("match").failures == MOST
     assert pulse("plan").failures == 0
 
 

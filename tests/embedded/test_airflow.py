@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from embedded import airflow
 from embedded.airflow import (
     COMPONENTS,
     dags_folder,
@@ -277,3 +279,23 @@ def test_airflows_database_and_logs_are_its_owners_alone(settings: Settings) -> 
     made = [path for folder in (log_dir, settings.data_dir / "airflow") for path in (folder, *folder.rglob("*"))]
     assert {"airflow.db", "airflow.log", "airflow.cfg", "secrets.json"} <= {path.name for path in made}
     assert [str(path) for path in made if path.lstat().st_mode & 0o077] == []
+
+
+def test_a_cleaning_runs_with_the_folder_of_the_logs_and_never_twice_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow, "CLEAN", ("-c", "import sys, time; print(sys.argv[1], flush=True); time.sleep(60)"))
+    cleaning: dict[str, subprocess.Popen[bytes]] = {}
+    airflow._clean(cleaning, tmp_path)
+    first = cleaning["clean"]
+    airflow._clean(cleaning, tmp_path)
+    assert cleaning["clean"] is first
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "clean.log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "clean.log").read_text() == f"{tmp_path}\n"
+    first.kill()
+    first.wait()
+    airflow._clean(cleaning, tmp_path)
+    assert cleaning["clean"] is not first
+    airflow._end(cleaning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -34,6 +35,7 @@ from embedded.stack import (
     state_file,
     status,
 )
+from embedded.supervise import troubles
 from newswatch.errors import StackError
 from newswatch.settings import Settings
 
@@ -206,11 +208,64 @@ def test_two_stacks_do_not_share_a_folder(settings: Settings) -> None:
         pass
 
 
-def test_a_part_that_ends_by_itself_is_named_with_its_log(settings: Settings) -> None:
+def watching(stack: Stack, over: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=stack.watch, args=(over,), daemon=True)
+    thread.start()
+    return thread
+
+
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_part_that_ends_by_itself_is_started_again_where_it_was(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedded.supervise.PAUSES_S", (0.0, 0.0, 0.0))
+    over = threading.Event()
+    with mail_only(settings) as stack:
+        port, pid = stack.smtp_port, stack.parts()[0].pid
+        thread = watching(stack, over)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: [trouble.runs for trouble in troubles(settings.data_dir)] == [True])
+        wait_until(lambda: status(settings.data_dir).ok)
+        assert stack.smtp_port == port
+        send(port, "again")
+        (trouble,) = troubles(settings.data_dir)
+        assert (trouble.part, trouble.title, trouble.why) == ("mail", "The mail catcher", "status -9")
+        over.set()
+        thread.join(10)
+    assert troubles(settings.data_dir) == ()
+
+
+def test_a_part_that_ends_too_often_is_named_with_its_log(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedded.supervise.PAUSES_S", ())
     with mail_only(settings) as stack:
         os.kill(stack.parts()[0].pid, signal.SIGKILL)
-        with pytest.raises(StackError, match=r"The mail catcher has ended by itself \(status -9\), .*ends with:"):
+        with pytest.raises(StackError, match=r"The mail catcher has .* too often \(status -9\), .*ends with:"):
             stack.watch()
+
+
+@slow
+def test_the_watchman_is_the_last_to_leave_and_tells_why(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mail catcher still takes its mail; at an end that was asked for there is none."""
+    own = settings.model_copy(update={"operator": "op@example.org", "elasticsearch_url": "http://127.0.0.1:9"})
+    for error in (None, StackError("The database has ended by itself too often (status 1), so the rest is stopped")):
+        stack = Stack(own, elasticsearch=False, airflow=False, watchman=True, ports=ANY)
+        with contextlib.suppress(StackError), stack:
+            log = stack.log_dir / "watchman.log"
+            wait_until(lambda log=log: (settings.data_dir / "watch.lock").exists() and log.exists())
+            assert [part.name for part in status(settings.data_dir).parts] == ["mail", "watchman"]
+            time.sleep(3)
+            if error:
+                raise error
+        assert not list(of_stack(settings.data_dir))
+    subjects = [mail.subject for mail in stack.mails()]
+    assert len(subjects) == 1
+    assert subjects[0].startswith("Critical: newswatch has ended by itself: The database has ended by itself too often")
 
 
 def test_watching_ends_when_told(settings: Settings) -> None:

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from delivery.channels.channel import SendResult
 from delivery.channels.email_connection import MOST_HEARD
-from delivery.channels.email_smtp import ANSWER_CHARS, Mailer
+from delivery.channels.email_smtp import ANSWER_CHARS, Mailer, try_out
 from embedded.processes import free_port
 from newswatch.settings import Settings
 from tests.hostile.rogue import (
@@ -154,6 +154,22 @@ def test_a_mail_has_its_time_and_the_next_recipient_is_served(case: Case, tmp_pa
             if towards:
                 assert mailer.send(a_message(), [GOOD]).accepted == (GOOD,), "the one beside it"
         assert time.monotonic() - began < BOUND_S
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.outcome == "down"], ids=lambda case: case.name)
+def test_what_is_down_for_every_mail_is_found_without_one(case: Case, tmp_path: Path) -> None:
+    with open_rogue(Rogue(case.step, case.misdeed)) as rogue:
+        began = time.monotonic()
+        why = try_out(to(rogue, tmp_path), DEADLINE_S).why
+        assert why
+        assert case.told in why
+        assert time.monotonic() - began < BOUND_S
+
+
+def test_a_trial_names_no_recipient_and_sends_nothing(tmp_path: Path) -> None:
+    with open_rogue(Rogue("never", hang)) as rogue:
+        assert try_out(to(rogue, tmp_path), DEADLINE_S).why == ""
+        assert (rogue.asked, rogue.taken) == ([], [])
 
 
 @pytest.mark.parametrize("how", ["silent", "drips"])

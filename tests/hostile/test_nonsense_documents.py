@@ -136,11 +136,17 @@ def kinds() -> list[Kind]:
         Kind(lambda w: w.context.names.mailboxes, box.address, dump(box)),
         Kind(lambda w: w.context.names.rechecks, "r", dump(Recheck("r", NOW, NOW))),
         Kind(lambda w: w.context.names.notices, "feed-health", {"kind": "feed-health", "told": {"x": "gone"}}),
+        Kind(lambda w: w.context.names.outages, "network", _outages("network")),
+        Kind(lambda w: w.context.names.outages, "digests", {"looked_at": NOW.isoformat()}),
         Kind(lambda w: w.context.names.labels, "l", dump(Label("nato", "s", "a", "reader@example.org", True, NOW))),
         Kind(lambda w: w.context.names.entries, entry.id, dump(entry)),
         Kind(lambda w: w.context.names.quarantine, "q", {"what": "feed", "id": "x", "at": NOW.isoformat(), "count": 2}),
         Kind(_slice, stored_article(url="https://x.example/e").id, article),
     ]
+
+
+def _outages(cause: str) -> Json:
+    return {"cause": cause, "outages": [{"since": NOW.isoformat(), "why": "nobody answered"}]}
 
 
 def _slice(world: World) -> str:

@@ -61,7 +61,7 @@ def test_a_log_of_a_task_that_may_still_run_stays_however_large() -> None:
     [(None, True), ((28, 23), True), ((29, 2, 59), True), ((29, 3, 1), False), ((29, 12), False)],
 )
 def test_the_database_is_cleaned_once_a_night(cleaned_at: tuple[int, ...] | None, due: bool) -> None:
-    moment = cleaned_at and datetime(2026, 11, *cleaned_at, tzinfo=UTC)  # type: ignore[misc,arg-type]
+    moment = datetime(2026, 11, *cleaned_at, tzinfo=UTC) if cleaned_at else None  # type: ignore[misc,arg-type]
     assert database_is_due(moment, datetime(2026, 11, 29, 12, tzinfo=UTC)) is due
 
 

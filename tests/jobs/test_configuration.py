@@ -121,7 +121,7 @@ SPOILT: Mapping[str, tuple[Callable[[Path], None], str]] = {
     "Latin-1": (as_bytes("# ok\n# Zürich".encode("latin-1")), ":2: is not UTF-8"),
     "empty": (as_bytes(b""), "valid dictionary"),
     "no YAML": (as_bytes(b"feeds: [\nalerts: {"), ":3: "),
-    "deep": (as_bytes(b"[" * 100_000), "ca"),
+    "deep": (as_bytes(b"[" * 100_000), "nesting"),
     "aliases": (as_bytes(bomb()), "with its aliases written out"),
     "itself": (as_bytes(b"feeds: &all [*all]\nalerts: *all\n"), "contains itself"),
     "wrong key": (as_bytes(b"feds: []\nallerts: []\ntopcs: {}\n"), "no such key"),

@@ -82,11 +82,11 @@ def test_a_stored_address_that_is_none_costs_its_feed_one_poll(world: World, url
 def test_a_feed_whose_own_address_is_none_is_shown_and_put_off(world: World) -> None:
     three_feeds(world)
     poll(world)
-    spoil(world, BAD[0], "second", url=BAD[0])
+    spoil(world, BAD[0], "second", url=BAD[0], origin="store")
     feeds = FeedStore(world.context.es, world.context.names)
     (bad,) = [found for found in feeds.due(world.now + timedelta(days=1), 9) if found.id == "second"]
-    configured = world.context.settings.config_dir / "feeds.yaml"
-    configured.write_text("feeds: nonsense\n", encoding="utf-8")  # else it would be corrected from there
+    del world.press.feeds["second"]
+    configure(world.context.settings.config_dir, world.press)  # else it would be corrected from there
     world.wait(minutes=10)
     planned, polled = poll(world)
     assert (planned.feeds, polled.feeds) == (2, 2)

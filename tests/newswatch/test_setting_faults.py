@@ -20,6 +20,7 @@ ELSEWHERE: dict[str, Any] = {
     "mail_from": "news@example.org",
     "contact": "news@example.org",
     "operator": "ops@example.org",
+    "operator_url": SecretStr("https://chat.example.org/hook"),
     "public_url": "https://news.example.org",
     "elasticsearch_url": "https://es.example.org:9200",
     "secret_key": SecretStr("0123456789abcdef"),
@@ -103,8 +104,9 @@ BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...], bool]] = {
     "kibana": ({"kibana_url": "http://localhost:5601"}, ("kibana_url", "public_url"), False),
     "no key": ({"secret_key": None}, ("secret_key",), False),
     "short key": ({"secret_key": SecretStr("abc")}, ("secret_key",), False),
-    "nobody": ({"operator": None}, ("operator", "operator_url"), False),
-    "catcher": ({"smtp_host": "127.0.0.1", "smtp_port": 1025}, ("operator", "smtp_host"), False),
+    "nobody": ({"operator": None, "operator_url": None}, ("operator", "operator_url"), False),
+    "second way": ({"operator_url": None}, ("operator_url",), False),
+    "catcher": ({"smtp_host": "127.0.0.1", "smtp_port": 1025, "operator_url": None}, ("operator", "smtp_host"), False),
     "folder": ({"config_dir": Path("/nowhere")}, ("config_dir",), True),
 }
 

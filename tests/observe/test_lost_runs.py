@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from newswatch.pulse import JobPulse
-from observe.lost_runs import LostRun, with_lost_run
+from newswatch.pulse import LATE, JobPulse
+from newswatch.settings import Settings
+from observe.conditions import conditions
+from observe.lost_runs import LostRun, with_late_run, with_lost_run
+from observe.pulse import Pulse
+from observe.record import begun, ended
 from tests.factories import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -39,3 +43,33 @@ def test_a_file_that_stays_unreadable_is_one_failure() -> None:
     once = with_lost_run(WELL, unreadable, NOW)
     assert with_lost_run(once, unreadable, NOW + MINUTE) == once
     assert with_lost_run(once, LostRun("match", "for another reason"), NOW + MINUTE).failures == 2
+
+
+def test_every_attempt_counts() -> None:
+    lost = LostRun("match", "killed", began=NOW, attempts=3)
+    assert with_lost_run(WELL, lost, NOW + MINUTE).failures == 3
+
+
+def test_a_late_run_has_not_failed_and_a_good_run_ends_it() -> None:
+    late = with_late_run(WELL, "it is queued", NOW)
+    assert (late.failures, late.failed_at, late.moments[LATE]) == (0, None, NOW)
+    assert with_late_run(late, "it is queued still", NOW + MINUTE).moments[LATE] == NOW
+    good = ended(late, NOW + MINUTE, {}, 1.0, ())
+    assert (LATE in good.moments, LATE in good.reasons) == (False, False)
+
+
+def shown(job: JobPulse) -> list[str]:
+    return [one.id for one in conditions(Pulse(NOW + MINUTE, {job.job: job}), Settings())]
+
+
+def test_a_lost_run_and_a_late_one_are_conditions() -> None:
+    assert shown(WELL) == []
+    assert shown(with_late_run(WELL, "it is queued", NOW)) == ["job:match"]
+    assert shown(with_lost_run(WELL, LostRun("match", "killed", attempts=3), NOW)) == ["matching"]
+    lost = LostRun("announce", "killed", attempts=3)
+    assert shown(with_lost_run(JobPulse("announce"), lost, NOW)) == ["job:announce"]
+
+
+def test_a_late_run_that_hangs_is_one_condition() -> None:
+    working = begun(replace(WELL, ended_at=NOW - 3 * MINUTE), NOW - 2 * MINUTE, host="a", runner="airflow")
+    assert shown(with_late_run(working, "it is running", NOW)) == ["matching"]

@@ -16,6 +16,7 @@ from newswatch.errors import DocumentError
 from store.configuration import (
     CONFIRMED_AFTER,
     FORGOTTEN_AFTER,
+    FORGOTTEN_HERE_AFTER,
     SUPERSEDED_KEPT,
     TEXTS_KEPT,
     ConfigurationStore,
@@ -108,6 +109,15 @@ def test_a_machine_that_is_gone_is_forgotten() -> None:
     later = now + FORGOTTEN_AFTER
     assert state_of(observed(kept, a_look(a_file("one"), "b"), later - timedelta(seconds=1))).wrong_since == now
     assert state_of(observed(kept, a_look(a_file("one"), "b"), later)).wrong_since is None
+
+
+def test_another_folder_of_the_same_machine_is_forgotten_sooner() -> None:
+    now = NOW + LATER
+    elsewhere = Look("a", "/old/feeds.yaml", None, "can't be read", is_usable=False)
+    kept = observed(kept_after(a_file("one")), elsewhere, now)
+    later = now + FORGOTTEN_HERE_AFTER
+    assert state_of(observed(kept, a_look(a_file("one"), "b"), later)).wrong_since == now
+    assert state_of(observed(kept, a_look(a_file("one"), "a"), later)).wrong_since is None
 
 
 def test_several_versions_are_told_with_the_machines_and_the_next_step() -> None:

@@ -1,0 +1,166 @@
+"""Checks everything that users configure at once: the settings, the three files, and the languages' own files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from delivery.channels import registry as channels
+from ingest.feeds import load_feeds
+from jobs.configuration import read_saved_searches
+from newswatch.config import Source
+from newswatch.errors import ConfigError, NewswatchError
+from newswatch.language_files import folders, language_faults
+from newswatch.setting_faults import PREFIX, disagreements, mistyped
+from newswatch.settings import Settings, default_config_dir
+from store.client import connect
+from store.configuration import ALERTS, FEEDS, TAXONOMY, ConfigurationStore
+from store.faults import REFUSALS
+from store.names import Names
+from transforms.taxonomy import check_taxonomy, load_taxonomy
+
+_ASKED_S = 3
+"""Seconds for asking Elasticsearch, without which all else can be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFault:
+    """One thing that is wrong."""
+
+    where: str
+    """A variable, or a file with its line: "config/feeds.yaml:3"."""
+    message: str
+    is_error: bool = True
+    """False: it works, but hardly as intended."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReport:
+    """What was checked, and every fault, errors first."""
+
+    checked: tuple[str, ...]
+    """What was looked at, with what it holds: "config/feeds.yaml: 309 feeds"."""
+    faults: tuple[ConfigFault, ...]
+    asked: bool
+    """Whether Elasticsearch could be asked about its nodes and about other machines."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings are none."""
+        return not any(fault.is_error for fault in self.faults)
+
+
+def check_everything(environment: Mapping[str, str] = os.environ) -> ConfigReport:
+    """Check the settings in the environment, the files that they name, and what other machines have found.
+
+    It raises nothing for what is wrong: that is the result.
+    """
+    settings, faults = _settings(environment)
+    checked = [f"settings: {sum(name.upper().startswith(PREFIX) for name in environment)} variables"]
+    folder = settings.config_dir if settings else _folder(environment)
+    for name, read in _READERS.items():
+        held, found = read(folder / name)
+        checked.append(f"{folder / name}: {held}")
+        faults += found
+    checked += [f"{own}: {len([*own.glob('*.yaml')])} languages" for own in folders()]
+    faults += [each for error in language_faults(*folders()) for each in _faults_of(error)]
+    nodes, elsewhere = _asked(settings) if settings else (None, [])
+    agree = disagreements(settings, nodes=nodes) if settings else ()
+    faults += [ConfigFault(", ".join(each.variables), each.message, each.is_error) for each in agree]
+    # A wrong language is met by whoever reads the taxonomy, too.
+    unique = sorted(dict.fromkeys(faults + elsewhere), key=lambda fault: not fault.is_error)
+    return ConfigReport(tuple(checked), tuple(unique), asked=nodes is not None)
+
+
+def _folder(environment: Mapping[str, str]) -> Path:
+    stated = environment.get(f"{PREFIX}CONFIG_DIR")
+    return Path(stated) if stated else default_config_dir()
+
+
+# ── the settings ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[ConfigFault]]:
+    """The settings; None if a value is wrong."""
+    faults = [ConfigFault(", ".join(each.variables), each.message) for each in mistyped(environment)]
+    try:
+        settings = Settings()
+        channels.check(settings)
+    except ValidationError as error:
+        return None, faults + [ConfigFault(_variable(f["loc"]), f["msg"]) for f in error.errors(include_url=False)]
+    except SettingsError as error:
+        return None, [*faults, ConfigFault("settings", f"{error}. Lists are written as JSON")]
+    except NewswatchError as error:
+        where, _, message = str(error).partition(": ")
+        faults.append(ConfigFault(where, message))
+    return settings, faults
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return PREFIX + ".".join(map(str, location)).upper() if location else "settings"
+
+
+def _asked(settings: Settings) -> tuple[int | None, list[ConfigFault]]:
+    """The number of Elasticsearch's data nodes, and what is wrong on other machines; None: it does not answer."""
+    try:
+        es = connect(settings).options(request_timeout=_ASKED_S, max_retries=0)
+    except NewswatchError as error:
+        where, _, message = str(error).partition(": ")
+        return None, [ConfigFault(where, message)]
+    try:
+        nodes = int(es.cluster.health()["number_of_data_nodes"])
+        states = ConfigurationStore(es, Names.of(settings)).states()
+    except (NewswatchError, *REFUSALS):
+        return None, []
+    finally:
+        es.close()
+    return nodes, [ConfigFault(f"in force: {s.name}", s.why, is_error=False) for s in states if s.wrong_since]
+
+
+# ── the files ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_Read = tuple[str, list[ConfigFault]]
+"""What a file holds, in words, and its faults."""
+
+
+def _faults_of(error: ConfigError) -> Iterator[ConfigFault]:
+    for line, message in error.faults:
+        yield ConfigFault(f"{error.path}:{line}" if line else error.path, message)
+
+
+def _feeds(source: Source) -> _Read:
+    try:
+        return f"{len(load_feeds(source))} feeds", []
+    except ConfigError as error:
+        return "wrong", [*_faults_of(error)]
+
+
+def _alerts(source: Source) -> _Read:
+    try:
+        searches, faults = read_saved_searches(source)
+    except ConfigError as error:
+        return "wrong", [*_faults_of(error)]
+    return f"{len(searches)} saved searches", [each for fault in faults for each in _faults_of(fault.error)]
+
+
+def _taxonomy(source: Source) -> _Read:
+    try:
+        taxonomy = load_taxonomy(source)
+    except ConfigError as error:
+        return "wrong", [*_faults_of(error)]
+    findings = [
+        ConfigFault(f"{source}: {found.place}", f"{found.kind} {found.form!r}: {found.message}", is_error=False)
+        for found in check_taxonomy(taxonomy)
+    ]
+    return f"version {taxonomy.version}, {len(taxonomy.topics)} topics", findings
+
+
+_READERS = {FEEDS: _feeds, ALERTS: _alerts, TAXONOMY: _taxonomy}

@@ -1,0 +1,305 @@
+"""Each rule: what it finds wrong, from when on, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from newswatch.feed import FeedHealth
+from newswatch.pulse import JobPulse
+from newswatch.settings import Settings
+from observe.condition import Condition, Severity
+from observe.conditions import (
+    BATCH_BEHIND,
+    BEAT_LOST,
+    BROKEN_AFTER,
+    BY_HAND_QUIET,
+    MATCH_QUIET,
+    NEVER_POLLED,
+    OFFLINE_AFTER,
+    POLL_QUIET,
+    REFUSED_LATE,
+    SEARCH_FAILED_AFTER,
+    UNANSWERED_AFTER,
+    WATCHMAN_LOST,
+    WATCHMAN_RETIRED,
+    conditions,
+)
+from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
+from tests.factories import NOW
+
+SETTINGS = Settings()
+SECOND = timedelta(seconds=1)
+TOLD_WITHIN = timedelta(minutes=3)
+WATCHMAN_TAKES = timedelta(seconds=45)
+"""Three looks, 15 s apart, the first of them up to 15 s late."""
+
+
+def before(**delta: float) -> Any:
+    return NOW - timedelta(**delta)
+
+
+def a_job(name: str, **changes: Any) -> JobPulse:
+    """A job that Airflow ran well a few seconds ago."""
+    ran = JobPulse(
+        name,
+        started_at=before(seconds=20),
+        beat_at=before(seconds=10),
+        ended_at=before(seconds=10),
+        host="worker-1",
+        runner="airflow",
+    )
+    return replace(ran, **changes)
+
+
+def a_pulse(*changed: JobPulse, **changes: Any) -> Pulse:
+    """A pipeline at work, in which all is well."""
+    jobs = {name: a_job(name) for name in ("plan", "pull", "match", "deliver")} | {job.job: job for job in changed}
+    well = Pulse(
+        NOW,
+        jobs=jobs,
+        reach=Reach(enabled=309, states={"ok": 290, "failing": 19}, due=4, reached_at=before(seconds=10)),
+        newest_article_at=before(minutes=1),
+        storage=Storage(status="green", disk="green", disk_free=0.4, installed_at=before(days=30)),
+    )
+    return replace(well, **changes)
+
+
+def found(pulse: Pulse) -> dict[str, Condition]:
+    return {condition.id: condition for condition in conditions(pulse, SETTINGS)}
+
+
+def severities(pulse: Pulse) -> Mapping[str, str]:
+    return {condition.id: str(condition.severity) for condition in conditions(pulse, SETTINGS)}
+
+
+# ── what is no fault ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+LONG_POLL = {
+    name: a_job(name, started_at=before(minutes=14), ended_at=before(minutes=30), beat_at=before(seconds=12))
+    for name in ("pull", "match")
+}
+"""The first poll of 300 feeds: four runs are under way, so that Airflow starts no more plans."""
+WELL = {
+    "at work": a_pulse(),
+    "just installed": Pulse(NOW, storage=Storage("", "green", installed_at=before(minutes=1))),
+    "nothing installed": Pulse(NOW),
+    "the first poll": a_pulse(
+        a_job("plan", started_at=before(minutes=13), beat_at=before(minutes=13), ended_at=before(minutes=13)),
+        LONG_POLL["pull"],
+        LONG_POLL["match"],
+        waiting=Waiting(batches=3, batch_since=before(minutes=9)),
+    ),
+    "quiet at night": a_pulse(
+        a_job("match", started_at=before(hours=9), beat_at=before(hours=9), ended_at=before(hours=9))
+    ),
+    "a late plan": a_pulse(
+        *(
+            a_job(name, started_at=NOW - POLL_QUIET, beat_at=NOW - POLL_QUIET, ended_at=NOW - POLL_QUIET)
+            for name in ("plan", "pull")
+        )
+    ),
+    "one error": a_pulse(a_job("plan", failures=1, failing_since=before(seconds=9), why="Elasticsearch is busy")),
+    "two errors of a daily job": a_pulse(a_job("health", failures=2, failing_since=before(seconds=9), why="no answer")),
+    "a short interruption": a_pulse(reach=Reach(309, offline_since=NOW - OFFLINE_AFTER + SECOND)),
+    "a slow host alone": a_pulse(reach=Reach(309, unanswered_since=NOW - UNANSWERED_AFTER + SECOND)),
+    "no feeds": a_pulse(reach=Reach(0, offline_since=before(days=3))),
+    "a batch has just come": a_pulse(waiting=Waiting(batches=1, batch_since=NOW - MATCH_QUIET)),
+    "a mail waits for its group": a_pulse(waiting=Waiting(mails=3, mail_since=before(minutes=10))),
+    "very many mails": a_pulse(
+        waiting=Waiting(mails=9_000, mail_since=before(hours=1)), mail=MailState(accepted_at=before(seconds=20))
+    ),
+    "a connection that broke once": a_pulse(mail=MailState(broken_since=NOW - BROKEN_AFTER + SECOND)),
+    "a greylisted recipient": a_pulse(waiting=Waiting(mails=1, refused=1, refused_since=before(minutes=50))),
+    "a search that failed once": a_pulse(
+        failing_searches=(FailingSearch("ice", "Ice", NOW - SEARCH_FAILED_AFTER + SECOND, "time-out"),)
+    ),
+    "files in force": a_pulse(files=(FileState("feeds.yaml"), FileState("alerts.yaml"))),
+    "a cluster with a node less": a_pulse(storage=Storage(status="yellow", disk="green")),
+    "disks that are not told": a_pulse(storage=Storage()),
+    "polled from a crontab": a_pulse(
+        *(
+            a_job(
+                name, runner="", started_at=before(minutes=59), beat_at=before(minutes=59), ended_at=before(minutes=59)
+            )
+            for name in ("plan", "pull", "match", "deliver")
+        ),
+        waiting=Waiting(batches=4, batch_since=before(minutes=59), mails=1, mail_since=before(minutes=59)),
+    ),
+    "started after a night": a_pulse(
+        *(
+            a_job(name, started_at=before(hours=9), beat_at=before(hours=9), ended_at=before(hours=9))
+            for name in ("plan", "pull", "match", "deliver")
+        ),
+        waiting=Waiting(batches=1, batch_since=before(hours=9), mails=1, mail_since=before(hours=9)),
+        watch_began_at=before(seconds=90),
+        watched_at=before(seconds=5),
+    ),
+    "a watchman that looks": a_pulse(watched_at=NOW - WATCHMAN_LOST + SECOND),
+    "no watchman any more": a_pulse(watched_at=NOW - WATCHMAN_RETIRED),
+}
+
+
+@pytest.mark.parametrize("what", list(WELL))
+def test_ordinary_work_raises_nothing(what: str) -> None:
+    assert severities(WELL[what]) == {}
+
+
+# ── what is ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+STOPPED = {"ended_at": before(minutes=9), "started_at": before(minutes=5), "beat_at": NOW - BEAT_LOST}
+GONE = {
+    "started_at": NOW - POLL_QUIET - SECOND,
+    "beat_at": NOW - POLL_QUIET - SECOND,
+    "ended_at": NOW - POLL_QUIET - SECOND,
+}
+FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
+    "Elasticsearch is away": (a_pulse(storage=Storage(away="refused")), {"elasticsearch": "critical"}),
+    "a lost shard": (a_pulse(storage=Storage(status="red")), {"elasticsearch": "critical"}),
+    "an unreadable part": (a_pulse(unread={"feeds": "closed"}), {"elasticsearch": "warning"}),
+    "a full disk": (a_pulse(storage=Storage(read_only=("articles-2026.03", "feeds"))), {"disk": "critical"}),
+    "a full disk, nothing noted": (
+        a_pulse(a_job("plan", **GONE), a_job("pull", **GONE), storage=Storage(read_only=("feeds", "pulse"))),
+        {"disk": "critical"},
+    ),
+    "a disk past the flood stage": (a_pulse(storage=Storage(disk="red")), {"disk": "critical"}),
+    "a disk nearly full": (a_pulse(storage=Storage(disk="yellow")), {"disk": "warning"}),
+    "no network": (a_pulse(reach=Reach(309, offline_since=NOW - OFFLINE_AFTER)), {"network": "critical"}),
+    "nobody answers": (a_pulse(reach=Reach(309, unanswered_since=NOW - UNANSWERED_AFTER)), {"network": "critical"}),
+    "half of the feeds": (
+        a_pulse(reach=Reach(10, {FeedHealth.FAILING: 3, FeedHealth.GONE: 2})),
+        {"feeds-failing": "warning"},
+    ),
+    "the scheduler": (a_pulse(a_job("plan", **GONE), a_job("pull", **GONE)), {"polling": "critical"}),
+    "a stopped plan": (a_pulse(a_job("plan", **STOPPED)), {"polling": "critical"}),
+    "a stopped pull": (a_pulse(a_job("pull", **STOPPED)), {"polling": "warning"}),
+    "a failing plan": (a_pulse(a_job("plan", failures=2, why="a closed index")), {"polling": "critical"}),
+    "failing pulls": (a_pulse(a_job("pull", failures=3, why="a closed index")), {"polling": "critical"}),
+    "never polled": (
+        Pulse(NOW, storage=Storage(installed_at=NOW - NEVER_POLLED - SECOND)),
+        {"polling": "warning"},
+    ),
+    "a forgotten crontab": (
+        a_pulse(*(a_job(n, runner="", **dict.fromkeys(GONE, NOW - BY_HAND_QUIET - SECOND)) for n in ("plan", "pull"))),
+        {"polling": "critical"},
+    ),
+    "a stopped match": (a_pulse(a_job("match", **STOPPED)), {"matching": "critical"}),
+    "a match that nobody starts": (
+        a_pulse(a_job("match", **GONE), waiting=Waiting(batches=2, batch_since=NOW - MATCH_QUIET - SECOND)),
+        {"matching": "critical"},
+    ),
+    "a match that never ran": (
+        a_pulse(JobPulse("match"), waiting=Waiting(batches=2, batch_since=NOW - MATCH_QUIET - SECOND)),
+        {"matching": "critical"},
+    ),
+    "a match too slow": (
+        a_pulse(
+            a_job("match", started_at=before(minutes=40), ended_at=before(minutes=41)),
+            waiting=Waiting(batches=2, batch_since=NOW - BATCH_BEHIND - SECOND),
+        ),
+        {"matching": "warning"},
+    ),
+    "a failing match": (a_pulse(a_job("match", failures=2, why="a closed index")), {"matching": "critical"}),
+    "no mail server": (
+        a_pulse(
+            mail=MailState(down_since=before(seconds=1), why="refused"),
+            waiting=Waiting(mails=2, mail_since=before(days=1)),
+        ),
+        {"mail-server": "critical"},
+    ),
+    "a mail server that breaks off": (
+        a_pulse(mail=MailState(broken_since=NOW - BROKEN_AFTER, why="late")),
+        {"mail-server": "critical"},
+    ),
+    "a stopped deliver": (a_pulse(a_job("deliver", **STOPPED)), {"mails-waiting": "critical"}),
+    "mails that nobody sends": (
+        a_pulse(waiting=Waiting(mails=2, mail_since=before(minutes=23))),
+        {"mails-waiting": "critical"},
+    ),
+    "a recipient out of reach": (
+        a_pulse(waiting=Waiting(mails=2, refused=1, refused_since=NOW - REFUSED_LATE)),
+        {"mails-waiting": "warning"},
+    ),
+    "a search that fails": (
+        a_pulse(failing_searches=(FailingSearch("ice", "Ice", NOW - SEARCH_FAILED_AFTER, "too many clauses"),)),
+        {"search:ice": "warning"},
+    ),
+    "a wrong file": (
+        a_pulse(files=(FileState("feeds.yaml", before(hours=1), "feeds.yaml:3: no"),)),
+        {"configuration:feeds.yaml": "warning"},
+    ),
+    "a wrong file that stops a job": (
+        a_pulse(
+            a_job("match", failures=9, why="/etc/newswatch/alerts.yaml:3: no"),
+            files=(FileState("alerts.yaml", before(hours=1), "/etc/newswatch/alerts.yaml:3: no"),),
+        ),
+        {"configuration:alerts.yaml": "critical"},
+    ),
+    "a failing daily job": (a_pulse(a_job("health", failures=3, why="no answer")), {"job:health": "warning"}),
+    "a job of another version": (a_pulse(a_job("vacuum", failures=3, why="no answer")), {"job:vacuum": "warning"}),
+    "a dead watchman": (a_pulse(watched_at=NOW - WATCHMAN_LOST), {"watchman": "warning"}),
+}
+
+
+@pytest.mark.parametrize("what", list(FAULTS))
+def test_each_fault_is_one_condition(what: str) -> None:
+    pulse, expected = FAULTS[what]
+    assert severities(pulse) == expected
+
+
+@pytest.mark.parametrize("what", list(FAULTS))
+def test_each_condition_is_told_in_sentences(what: str) -> None:
+    for condition in found(FAULTS[what][0]).values():
+        assert "\n" not in condition.sentence
+        assert condition.sentence[-1] in ".…"
+        assert condition.next_step[-1] == "."
+        assert condition.since is None or condition.since <= NOW
+
+
+def test_each_rule_of_time_is_told_within_three_minutes() -> None:
+    """From the fault to the reading that shows it; polls come once a minute, and a refused one takes ten seconds."""
+    minute, poll = timedelta(minutes=1), timedelta(seconds=10)
+    shown = {
+        "network, refused": minute + poll + OFFLINE_AFTER,
+        "network, silent": minute + UNANSWERED_AFTER,
+        "polling": POLL_QUIET,
+        "matching": MATCH_QUIET,
+        "stopped": BEAT_LOST,
+        "a mail server that breaks off": BROKEN_AFTER,
+        "search": minute + SEARCH_FAILED_AFTER,
+    }
+    assert {name: after for name, after in shown.items() if after + WATCHMAN_TAKES > TOLD_WITHIN} == {}
+
+
+def test_the_worst_comes_first_and_nothing_else_is_known_without_elasticsearch() -> None:
+    pulse = a_pulse(
+        a_job("match", **STOPPED), watched_at=NOW - WATCHMAN_LOST, reach=Reach(309, offline_since=before(hours=1))
+    )
+    assert list(found(pulse)) == ["network", "matching", "watchman"]
+    assert list(found(replace(pulse, storage=Storage(away="refused")))) == ["elasticsearch"]
+
+
+def test_a_condition_is_told_with_its_reason_and_since_when() -> None:
+    reach = Reach(309, offline_since=before(hours=1), unanswered_since=before(hours=2), why="The Herald: no such name")
+    network = found(a_pulse(reach=reach))["network"]
+    assert network == Condition(
+        "network",
+        Severity.CRITICAL,
+        "None of 309 feeds can be reached, so no news comes in: The Herald: no such name.",
+        "Check this machine's connection to the internet, its DNS, proxy and firewall. What is missed is read later, "
+        "as far as the feeds still contain it.",
+        before(hours=2),
+    )
+    alone = found(a_pulse(reach=Reach(1, unanswered_since=before(hours=2))))["network"]
+    assert alone.sentence == "The only feed can't be reached, so no news comes in."
+
+
+def test_a_long_reason_is_cut_and_on_one_line() -> None:
+    sentence = found(a_pulse(mail=MailState(down_since=NOW, why="no\n" * 1_000)))["mail-server"].sentence
+    assert len(sentence) < 500
+    assert sentence.endswith("…")
+    assert "\n" not in sentence
