@@ -139,7 +139,12 @@ class Watchman:
     def watched(self) -> Watched:
         """What is written down for pages and other machines. What follows from the pulse follows for them too."""
         own = (episode for episode in self._memory.standing if episode.sources != (PIPELINE,))
-        return Watched(tuple(e.condition for e in own), monotonic_s() - self._began_s, self._every_s)
+        return Watched(
+            tuple(e.condition for e in own),
+            monotonic_s() - self._began_s,
+            self._every_s,
+            self.lookout.certificates(),
+        )
 
     def run(self, over: threading.Event) -> None:
         """Look and tell until `over` is set."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +13,8 @@ from observe.condition import Condition, Severity
 WATCHMAN: Final = "watchman"
 """The watchman's name among the jobs: it began at `started_at` and last looked at `beat_at`."""
 _EVERY: Final = "every_s"
+_ENDS: Final = "ends:"
+"""Prefix of the moment at which a certificate ends, before its server."""
 _BETWEEN: Final = "\n"
 _MISSED: Final = 8
 """Looks that may be missing before what was seen is out of date."""
@@ -27,6 +30,8 @@ class Watched:
     """Seconds since it began to look."""
     every_s: float
     """Seconds between two looks."""
+    certificates: Mapping[str, datetime] = field(default_factory=dict)
+    """Server → when its certificate ends."""
 
 
 def as_pulse(watched: Watched, now: datetime, host: str) -> JobPulse:
@@ -39,7 +44,8 @@ def as_pulse(watched: Watched, now: datetime, host: str) -> JobPulse:
         beat_at=now,
         host=host,
         last={_EVERY: watched.every_s} | severities,
-        moments={condition.id: condition.since for condition in conditions if condition.since},
+        moments={condition.id: condition.since for condition in conditions if condition.since}
+        | {_ENDS + server: ends for server, ends in watched.certificates.items()},
         reasons={c.id: f"{c.sentence}{_BETWEEN}{c.next_step}" for c in conditions},
     )
 
@@ -49,6 +55,12 @@ def conditions_of(pulse: JobPulse | None, now: datetime) -> tuple[Condition, ...
     if pulse is None or not is_watching(pulse, now):
         return ()
     return tuple(_condition(condition_id, said, pulse) for condition_id, said in pulse.reasons.items())
+
+
+def certificates_of(pulse: JobPulse | None) -> dict[str, datetime]:
+    """Server → when its certificate ends, as the watchman saw it last."""
+    moments = pulse.moments if pulse else {}
+    return {name.removeprefix(_ENDS): moment for name, moment in moments.items() if name.startswith(_ENDS)}
 
 
 def _condition(condition_id: str, said: str, pulse: JobPulse) -> Condition:

@@ -42,7 +42,7 @@ def _probe(host: str, port: int, clock: Clock) -> Probe:
             # Whether the server can be reached is other probes' matter.
             note = f"certificate of {host}:{port}: can't be read ({getattr(error, 'strerror', None) or error})"
             return Report(blind=True, note=note)
-        return Report(expiry(host, until, clock(), f"connections to {host}"))
+        return Report(expiry(host, until, clock(), f"connections to {host}"), certificates={f"{host}:{port}": until})
 
     return Probe(f"certificate {host}:{port}", run, every_s=EVERY_S)
 

@@ -32,7 +32,8 @@ def _probe(channel: Channel, settings: Settings, clock: Clock) -> Probe:
         expiring = expiry(trial.host, trial.expires_at, clock(), "mails")
         # Without a connection nothing is known of the certificate.
         unknown = frozenset({f"certificate:{trial.host}"}) if trial.why and not expiring else frozenset()
-        return Report((*down, *expiring), unknown=unknown)
+        seen = {trial.host: trial.expires_at} if trial.expires_at else {}
+        return Report((*down, *expiring), unknown=unknown, certificates=seen)
 
     late = Report((_down(channel, f"no end of the dialogue within {DEADLINE_S:g} s"),))
     return Probe(channel.name, run, late=late)

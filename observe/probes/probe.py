@@ -31,6 +31,8 @@ class Report:
     """Ids of conditions that it could not judge."""
     note: str = ""
     """What it could not look at and why, for `newswatch watch --once`."""
+    certificates: Mapping[str, datetime] = field(default_factory=dict)
+    """Server → when its certificate ends."""
 
 
 BLIND = Report(blind=True)
@@ -84,6 +86,10 @@ class Lookout:
     def notes(self) -> tuple[str, ...]:
         """What could not be looked at, as of the last look."""
         return tuple(post.report.note for post in self._posts if post.report.note)
+
+    def certificates(self) -> Mapping[str, datetime]:
+        """When the certificates end that were seen, as of the last look."""
+        return {server: ends for post in self._posts for server, ends in post.report.certificates.items()}
 
     def _begin(self) -> list[_Post]:
         """Start the probes whose time has come; returns them and those that were begun before and have not ended."""

@@ -26,6 +26,7 @@ from newswatch.batch import Batch, BatchState
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.feed import FeedHealth, FeedState
 from newswatch.problems import Problem
+from newswatch.pulse import JobPulse
 from store import bulk
 from store.articles import ArticleStore
 from store.documents import Document, dump, feed_document
@@ -73,6 +74,10 @@ PREDICATES: dict[str, Callable[[Json], bool]] = {
     "enabled:true AND last_error:*": lambda doc: doc["enabled"] and "last_error" in doc,
     "state:sent": lambda doc: doc["state"] == "sent",
     "state:sent AND lag_s:*": lambda doc: doc["state"] == "sent" and "lag_s" in doc,
+    "state:pending": lambda doc: doc["state"] == "pending",
+    "state:indexed": lambda doc: doc["state"] == "indexed",
+    "enabled:true AND health:(failing OR gone)": lambda doc: doc["enabled"] and doc["health"] in ("failing", "gone"),
+    "failing_since:*": lambda doc: "failing_since" in doc,
     "state:failed": lambda doc: doc["state"] == "failed",
 }
 """What each query of the definition means, said once more by somebody who doesn't know Lucene's syntax."""
@@ -139,11 +144,19 @@ def feed_documents() -> Iterator[tuple[str, Document]]:
 
 def batch_documents() -> Iterator[tuple[str, Document]]:
     for number in range(1, 9):
-        state = BatchState.MATCHED if number < 7 else BatchState.PLANNED
+        state = (BatchState.MATCHED, BatchState.INDEXED, BatchState.PLANNED)[(number >= 5) + (number >= 7)]
         counts = PullReport(number, new=number, updated=1, quarantined=number % 2).counts()
         when = NOW - timedelta(hours=number)
         batch = Batch(number, ("a",), state, when, when, counts=counts)
         yield batch.id, dump(batch)
+
+
+def pulse_documents() -> Iterator[tuple[str, Document]]:
+    for job in ("plan", "pull", "match"):
+        well = replace(JobPulse(job), started_at=NOW, beat_at=NOW, ended_at=NOW, host="a", totals={"runs": 3.0})
+        yield job, dump(well)
+    broken = replace(JobPulse("deliver"), started_at=NOW, beat_at=NOW, failed_at=NOW, host="b", failures=4)
+    yield "deliver", dump(replace(broken, failing_since=NOW - timedelta(hours=1), why="the mail server is away"))
 
 
 def delivery_documents(articles: list[Article]) -> Iterator[tuple[str, Document]]:
@@ -187,6 +200,7 @@ def archive(es: Elasticsearch, module_names: Names) -> Archive:
             (names.feeds, feed_documents()),
             (names.batches, batch_documents()),
             (names.deliveries, delivery_documents(tagged)),
+            (names.pulse, pulse_documents()),
         )
         for name, document in documents
     ]
@@ -366,8 +380,7 @@ def measure(column: Json, docs: list[Json]) -> Any:
         case "sum":
             return sum(values)
         case "max":
-            moments = [datetime.fromisoformat(value).timestamp() * 1000 for value in values]
-            return max(moments, default=None)
+            return max(map(as_number, values), default=None)
         case "percentile":
             return percentile(sorted(values), column["params"]["percentile"])
         case "last_value":
@@ -375,6 +388,11 @@ def measure(column: Json, docs: list[Json]) -> Any:
             return newest[column["sourceField"]]
         case other:
             raise AssertionError(other)
+
+
+def as_number(value: Any) -> float:
+    """A number, or a moment in milliseconds."""
+    return datetime.fromisoformat(value).timestamp() * 1000 if isinstance(value, str) else float(value)
 
 
 def percentile(ordered: list[float], share: float) -> float | None:

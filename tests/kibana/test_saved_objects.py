@@ -15,6 +15,7 @@ import yaml
 
 from delivery.story_views import KIBANA_ARTICLES
 from jobs.pull import PullReport
+from kibana import lens as lenses
 from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, search_id, view_id
 from kibana.definition import load
 from newswatch.errors import ConfigError
@@ -258,3 +259,18 @@ def test_a_slip_in_the_definition_is_told_with_its_line(tmp_path: Path, old: str
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ConfigError, match=rf"definition\.yaml:\d+: .*{told}"):
         load(Names().topics(), path)
+
+
+def test_a_column_of_moments_is_shown_as_moments() -> None:
+    """Lens shows the maximum of a date as a number of milliseconds, unless its column says otherwise."""
+    for dashboard in DEFINITION.dashboards.values():
+        for panel in dashboard.panels:
+            if not panel.data_view:
+                continue
+            view = DEFINITION.data_views[panel.data_view]
+            attributes = lenses.attributes("place", panel, view.time)
+            layer = next(iter(attributes["state"]["datasourceStates"]["formBased"]["layers"].values()))
+            for column in layer["columns"].values():
+                if column["operationType"] == "max":
+                    is_date = (mapped(view.index, column["sourceField"]) or {})["type"] == "date"
+                    assert (column["dataType"] == "date") == is_date, f"{panel.id}: {column['sourceField']}"

@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter as Tally
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ from observe.metrics import (
     run_counts,
 )
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
+from observe.watched import Watched, as_pulse, certificates_of, conditions_of
 from store.feeds import SyncReport
 from store.nodes import Spent
 from tests.factories import NOW
@@ -95,7 +97,9 @@ def test_every_number_of_a_report_is_exported_or_says_why_not() -> None:
 
 
 def test_every_job_has_its_report_here() -> None:
-    assert set(REPORTS) == set(record.AFTER)
+    jobs = Path(__file__).parents[2] / "jobs"
+    named = {name for path in jobs.glob("*.py") for name in re.findall(r'^@job\("(\w+)"\)', path.read_text(), re.M)}
+    assert set(REPORTS) == named
 
 
 def test_every_series_is_there_once_and_has_a_value_in_a_whole_reading() -> None:
@@ -203,3 +207,12 @@ def test_promtool_finds_nothing_to_complain_of() -> None:
     text = exposition(Reading(WHOLE, (Condition("network", Severity.CRITICAL, "", ""),)))[0]
     run = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
     assert (run.returncode, run.stderr.decode()) == (0, "")
+
+
+def test_the_ends_of_certificates_come_from_the_watchman() -> None:
+    ends = NOW + timedelta(days=9)
+    down = Condition("mail-server", Severity.CRITICAL, "No mail.", "Look.", NOW)
+    pulse = as_pulse(Watched((down,), 60, 15, {"mail.example:465": ends}), NOW, "a")
+    assert certificates_of(pulse) == {"mail.example:465": ends}
+    assert conditions_of(pulse, NOW) == (down,), "an end is no condition"
+    assert certificates_of(None) == {}

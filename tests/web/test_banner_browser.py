@@ -26,16 +26,17 @@ pytestmark = [pytest.mark.slow, needs_chromium]
 NETWORK = Condition(
     "network",
     Severity.CRITICAL,
-    "None of 309 feeds can be reached, so no news comes in: herald: Cannot connect to host herald.example:443 ssl:default "
-    "[Temporary failure in name resolution].",
-    "Check this machine's connection to the internet, its DNS, proxy and firewall. What is missed is read later, as far "
-    "as the feeds still contain it.",
+    "None of 309 feeds can be reached, so no news comes in: herald: Cannot connect to host herald.example:443 "
+    "ssl:default [Temporary failure in name resolution].",
+    "Check this machine's connection to the internet, its DNS, proxy and firewall. What is missed is read later, as "
+    "far as the feeds still contain it.",
     NOW - timedelta(minutes=50),
 )
 CONFIGURATION = Condition(
     "configuration:feeds.yaml",
     Severity.WARNING,
-    "feeds.yaml is wrong, so its changes are not in force: feeds.yaml:12: there is no key `contry`; did you mean `country`?",
+    "feeds.yaml is wrong, so its changes are not in force: feeds.yaml:12: there is no key `contry`; did you mean "
+    "`country`?",
     "Correct feeds.yaml; it is read again by itself. `newswatch config check` checks it.",
     NOW - timedelta(days=3),
 )
@@ -43,9 +44,7 @@ HARD = (
     NETWORK,
     replace(NETWORK, id="elasticsearch", sentence=LONG * 3, next_step=LONG, since=None),
     CONFIGURATION,
-    Condition(
-        "search:a", Severity.WARNING, f'The saved search "{ARABIC[0]}" can\'t be run: <b>北约</b>', ARABIC[1], NOW
-    ),
+    Condition("search:a", Severity.WARNING, f'The search "{ARABIC[0]}" can\'t be run: <b>北约</b>', ARABIC[1], NOW),
 )
 
 
