@@ -118,6 +118,7 @@ TWO_HOURS = Outage(NOW - 9 * HOUR, NOW - 7 * HOUR)
         (many(300), {Cause.NETWORK: (Outage(NOW - 9 * DAY, NOW - 8 * DAY),)}, {}, False),
         (many(300), {Cause.MATCHING: (Outage(NOW - HOUR, NOW - HOUR / 2),)}, {}, True),
         (many(3), {}, {"sources": ("nobody.example",)}, True),
+        ([], {}, {}, False),
     ],
     ids=[
         "one of ten",
@@ -132,6 +133,7 @@ TWO_HOURS = Outage(NOW - 9 * HOUR, NOW - 7 * HOUR)
         "our network long ago",
         "matching was late",
         "none of its sources is polled",
+        "nothing is set up yet",
     ],
 )
 def test_when_a_digest_without_stories_is_due(

@@ -10,6 +10,7 @@ from delivery.coverage_text import FEEDS_TOLD, told
 from newswatch.feed import Gap
 from newswatch.outages import Cause, Outage
 from store.watched import Watched, WatchedFeed
+from tests.alerts.press import a_search
 from tests.alerts.test_coverage import DAY, HOUR, a_watched, many
 from tests.factories import NOW
 
@@ -70,7 +71,10 @@ def test_what_strangers_wrote_stays_on_one_line_and_short() -> None:
 
 
 def test_a_search_that_nothing_is_polled_for() -> None:
-    assert "nothing is watched" in said()[0]
+    watched = Watched(NOW, (a_watched("a"),))
+    seen = coverage(watched, [a_search("s", sources=("nobody.example",))], NOW - DAY)
+    assert "nothing is watched" in told(seen).summary
+    assert said() == ["No feed is polled yet."]
 
 
 def test_a_period_over_midnight_names_both_days() -> None:
