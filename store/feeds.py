@@ -224,7 +224,7 @@ def _reconfigured(record: FeedRecord, feed: Feed) -> Document:
     What was not read of the feed is kept in any case: its readers have missed it.
     """
     moved = record.feed.url != feed.url
-    history = {"gaps": record.state.gaps, "outages": record.state.outages}
-    state = FeedState(feed.id, feed.url, **history) if moved else record.state
+    afresh = FeedState(feed.id, feed.url, gaps=record.state.gaps, outages=record.state.outages)
+    state = afresh if moved else record.state
     lease: dict[str, Any] = {k: v for k, v in _leased_document(record).items() if k.startswith("lease_")}
     return feed_document(feed, state) | lease

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from alerts.coverage import coverage
 from delivery.coverage_text import FEEDS_TOLD, told
 from newswatch.feed import Gap
-from newswatch.outages import Cause, Outage
+from newswatch.outages import Cause, History, Outage
 from store.watched import Watched, WatchedFeed
 from tests.alerts.press import a_search
 from tests.alerts.test_coverage import DAY, HOUR, a_watched, many
 from tests.factories import NOW
 
 
-def said(*feeds: WatchedFeed, own: dict[Cause, tuple[Outage, ...]] | None = None) -> list[str]:
+def said(*feeds: WatchedFeed, own: Mapping[Cause, History] | None = None) -> list[str]:
     text = told(coverage(Watched(NOW, feeds, own or {}), (), NOW - DAY))
     return [text.summary, *text.lines]
 

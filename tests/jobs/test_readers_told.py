@@ -357,8 +357,8 @@ def test_killed_anywhere_each_digest_without_stories_comes_once(world: World) ->
     outages = OutageStore(world.context.es, world.context.names)
     for step in range(1, 60):
         world.now = world.now.replace(minute=0, second=1) + timedelta(hours=1)
-        late = {"since": world.now - timedelta(minutes=40), "until": world.now - timedelta(minutes=20)}
-        outages.change(Cause.MATCHING, partial(added, **late))
+        since, until = world.now - timedelta(minutes=40), world.now - timedelta(minutes=20)
+        outages.change(Cause.MATCHING, partial(added, since=since, until=until))
         died = dies(deliver, world.context, step)
         for _ in range(2):
             world.wait(minutes=20)
