@@ -64,6 +64,8 @@ class Coverage:
     """The longest lost first; those that were out of reach all along come last."""
     gapped: tuple[Gapped, ...] = ()
     own: Mapping[Cause, History] = field(default_factory=dict)
+    is_empty: bool = False
+    """There is no feed at all, whatever the searches are narrowed to."""
 
     @property
     def is_whole(self) -> bool:
@@ -91,6 +93,7 @@ def coverage(watched: Watched, searches: Iterable[SavedSearch], since: datetime)
         missing=tuple(sorted(missing, key=lambda one: (one.all_along, -one.lost, one.title.casefold()))),
         gapped=tuple(sorted(gapped, key=lambda one: _longest_gap(one.gaps), reverse=True)),
         own=own,
+        is_empty=not watched.feeds,
     )
 
 
@@ -160,7 +163,9 @@ def is_poor(seen: Coverage, search: SavedSearch) -> bool:
     when it begins and when it is over, not every morning. A search all of whose sources are out of reach is told each
     time, because its silence then says nothing at all.
     """
-    if not seen.feeds or not seen.polled:
+    if seen.is_empty:
+        return False  # nothing is set up yet
+    if not seen.polled:
         return True
     if any(_is_news(one, WORTH_TELLING, seen) for outages in seen.own.values() for one in outages):
         return True

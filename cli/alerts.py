@@ -16,7 +16,6 @@ from rich.table import Table
 
 from cli.check import show_banner
 from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
-from newswatch import durations
 from search.filters import SAVED, lists_of
 
 if TYPE_CHECKING:
@@ -124,7 +123,8 @@ def _show_watch(context: Context, searches: Sequence[SavedSearch], *, days: int)
     from delivery.watching import watching
 
     text = watching(context.es, context.names, searches, days=days, now=context.clock())
-    out.print(f"In the last {durations.long(days * 86_400)}: {escape(printable(text.summary, _LINE))}", soft_wrap=True)
+    span = "day" if days == 1 else f"{days} days"
+    out.print(f"In the last {span}: {escape(printable(text.summary, _LINE))}", soft_wrap=True)
     for line in text.lines:
         out.print(f"  {escape(printable(line, _LINE))}", soft_wrap=True)
 

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    once: Annotated[bool, typer.Option("--once", help="Look once, show what is wrong, tell nobody.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once and tell nobody; --json implies it.")] = False,
     as_json: AsJson = False,
     test: Annotated[
         bool, typer.Option("--test", help="Send a test message by every way, and say what became of it.")
@@ -38,7 +38,7 @@ def watch(
     """
     if test:
         _test(as_json)
-    elif once:
+    elif once or as_json:
         _look_once(as_json)
     else:
         _run(every)

@@ -40,6 +40,8 @@ def told(seen: Coverage) -> CoverageText:
 
 
 def _summary(seen: Coverage) -> str:
+    if seen.is_empty:
+        return "No feed is polled yet."
     if not seen.feeds:
         return "None of the feeds that are polled is of the outlets that it is narrowed to, so nothing is watched."
     polled = f"{seen.polled:,} of {seen.feeds:,} {'feed' if seen.feeds == 1 else 'feeds'} polled"

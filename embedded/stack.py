@@ -283,6 +283,8 @@ class Stack:
         supervisor.started(name)
         try:
             self._child(name).stop()
+            if name == "airflow":
+                end_all(list(self._components()))
             start()
         except StackError as error:
             self._console.print(f"[red]![/] {escape(str(error))}", soft_wrap=True)
@@ -321,6 +323,14 @@ class Stack:
             "watchman": self._watchman,
         }
         return {name: child for name, child in found.items() if child}
+
+    def _components(self) -> Iterator[psutil.Process]:
+        """Airflow's components, which outlive its process if that is killed, and keep its port."""
+        home = str(self.data_dir.resolve() / "airflow")
+        for process in of_stack(self.data_dir):
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("AIRFLOW_HOME") == home:
+                    yield process
 
     def _child(self, name: PartName) -> Child:
         return self._children()[name]

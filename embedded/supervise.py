@@ -14,7 +14,7 @@ from newswatch import private
 
 PAUSES_S: Final = (1.0, 5.0, 15.0, 30.0, 60.0)
 """Seconds before each try; after the last one in vain the part is given up."""
-RECOVERED_S: Final = 300.0
+RECOVERED_S: Final = 120.0
 """Seconds after which a part that runs is well again, and its tries count anew."""
 
 

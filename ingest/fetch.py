@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -170,7 +171,7 @@ class Fetcher:
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, ForbiddenAddressError):
                 return self._failed_at(chase, FailureKind.REFUSED, str(error.os_error))
-            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} can't be reached: {error}")
+            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} can't be reached: {_refusal(error)}")
         except NotUnpackedError as error:
             return self._unreadable(chase, f"{chase.host} sent what can't be unpacked: {error}")
         except UnreadableAnswerError as error:
@@ -360,6 +361,16 @@ async def _read_body(response: aiohttp.ClientResponse, unpacking: Unpacking, bod
 def _with_total(timeout: aiohttp.ClientTimeout, total_s: float) -> aiohttp.ClientTimeout:
     """`timeout` with a different limit for the whole request."""
     return aiohttp.ClientTimeout(total=total_s, sock_connect=timeout.sock_connect, sock_read=timeout.sock_read)
+
+
+def _refusal(error: aiohttp.ClientConnectorError) -> str:
+    """Why there is no connection, in the operating system's words; aiohttp's repeat host, port and TLS settings."""
+    fault = error.os_error
+    if isinstance(error, aiohttp.ClientSSLError):
+        return str(error)
+    if isinstance(error, aiohttp.ClientConnectorDNSError) or not fault.errno:
+        return fault.strerror or str(fault)
+    return os.strerror(fault.errno).lower()
 
 
 def _reason(error: Exception) -> str:

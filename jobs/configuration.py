@@ -120,7 +120,7 @@ def in_force(
     wrong = mine.why if mine else ""
     if own.value is not None and (not kept.hash or own.require_file().hash == kept.hash):
         return InForce(own.value, own.require_file(), wrong)
-    text = store.text(kept)
+    text = _text(store, kept)
     if text is not None:
         try:
             return InForce(parse(text), text, wrong)
@@ -171,6 +171,15 @@ def _kept(store: ConfigurationStore, name: str) -> Kept | None:
     except StoreError as error:
         log.error("The version of %s in force can't be read: %s", name, error)
     return None
+
+
+def _text(store: ConfigurationStore, kept: Kept) -> Written | None:
+    """The version in force; None: its text is lost, or can't be read, which is told and does not stop the work."""
+    try:
+        return store.text(kept)
+    except StoreError as error:
+        log.error("The text of %s in force can't be read: %s", kept.name, error)
+        return None
 
 
 def _looked(context: Context, store: ConfigurationStore, name: str, look: Look) -> Kept | None:

@@ -17,6 +17,7 @@ from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
 from observe.pulse import FileState, Pulse
+from store.configuration import SETTINGS
 from store.names import Names
 
 OFFLINE_AFTER: Final = timedelta(seconds=30)
@@ -37,8 +38,10 @@ BATCH_BEHIND: Final = timedelta(minutes=30)
 """20,000 articles are matched in minutes. What waits longer shows that the matching can't keep up."""
 BROKEN_AFTER: Final = timedelta(seconds=100)
 """After the connection to the mail server first broke with a recipient. The next try comes after a minute."""
-MAILS_LATE: Final = timedelta(minutes=12)
-"""Due mails are sent at once, and by a run every ten minutes if nothing woke it."""
+MAIL_QUIET: Final = timedelta(minutes=3)
+"""Airflow starts the sending when mails are owed, and again with the next poll, a minute later."""
+MAILS_LATE: Final = timedelta(minutes=30)
+"""A run sends for ten minutes (`mail_run_s`), and waits for the claims of a dead worker for five."""
 REFUSED_LATE: Final = timedelta(hours=1)
 """A server that greylists unknown senders accepts them within the hour."""
 FAILED_TRIES: Final = 2
@@ -176,7 +179,7 @@ def _polling(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         return
     signs = (plan.alive_at, pull.alive_at, pulse.watch_began_at)
     last = max(moment for moment in signs if moment)
-    if pulse.at - last > _quiet(plan, POLL_QUIET):
+    if pulse.at - last > _quiet(pulse, plan, POLL_QUIET):
         yield Condition("polling", Severity.CRITICAL, f"{what}: nothing has asked for it.", _START, plan.alive_at)
     yield from _broken(pulse, pull, "polling", "Feeds are polled, but their news can't be stored", FAILED_RUNS)
     yield from _hung(pulse, pull, "polling", "A poll of feeds has stopped, and its feeds wait", Severity.WARNING)
@@ -203,8 +206,7 @@ def _matching(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         return
     signs = (waiting.batch_since, match.alive_at, pulse.watch_began_at)
     last = max(moment for moment in signs if moment)
-    by = match if match.alive_at else _job(pulse, "plan")
-    if pulse.at - last > _quiet(by, MATCH_QUIET):
+    if pulse.at - last > _quiet(pulse, match, MATCH_QUIET):
         yield Condition(
             "matching", Severity.CRITICAL, f"{what}: nothing has asked for it.", _START, waiting.batch_since
         )
@@ -277,8 +279,10 @@ def _is_of_file(pulse: Pulse, job: JobPulse) -> bool:
     return any(_is_at_fault(file, job) for file in pulse.files)
 
 
-def _quiet(job: JobPulse, in_airflow: timedelta) -> timedelta:
-    return in_airflow if job.runner == "airflow" else BY_HAND_QUIET
+def _quiet(pulse: Pulse, job: JobPulse, in_airflow: timedelta) -> timedelta:
+    """How long the job may wait to be started. Airflow starts all jobs, or none: a run by hand changes nothing."""
+    plan = _job(pulse, "plan")
+    return in_airflow if (plan if plan.alive_at else job).runner == "airflow" else BY_HAND_QUIET
 
 
 # ── mails ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -297,19 +301,16 @@ def _mail_server(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         )
 
 
-def _mails(pulse: Pulse, settings: Settings) -> Iterator[Condition]:
+def _mails(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     deliver, waiting = _job(pulse, "deliver"), pulse.waiting
     what = "Mails that are due are not sent"
     yield from _broken(pulse, deliver, "mails-waiting", what, FAILED_TRIES)
     yield from _hung(pulse, deliver, "mails-waiting", what)
-    late = MAILS_LATE if deliver.runner == "airflow" else BY_HAND_QUIET
-    late += timedelta(seconds=settings.mail_run_s)
-    served = max((m for m in (waiting.mail_since, pulse.mail.accepted_at, pulse.watch_began_at) if m), default=None)
-    if waiting.mail_since and not pulse.mail.down_since and _older(served, pulse.at, late):
+    if waiting.mail_since and not pulse.mail.down_since and _is_late(pulse, deliver, waiting.mail_since):
         yield Condition(
             "mails-waiting",
             Severity.CRITICAL,
-            f"{waiting.mails} notices are due and not sent.",
+            f"{what}: {waiting.mails} {'notice waits' if waiting.mails == 1 else 'notices wait'}.",
             "Look at the DAG `deliver_mails` in Airflow, or run `newswatch deliver`.",
             waiting.mail_since,
         )
@@ -324,6 +325,14 @@ def _mails(pulse: Pulse, settings: Settings) -> Iterator[Condition]:
         )
 
 
+def _is_late(pulse: Pulse, deliver: JobPulse, due: datetime) -> bool:
+    """Whether nothing has tried to send since mails came due, or nothing was sent although it was tried."""
+    started = max(moment for moment in (due, deliver.alive_at, pulse.watch_began_at) if moment)
+    served = max(moment for moment in (due, pulse.mail.accepted_at, pulse.watch_began_at) if moment)
+    quiet = _quiet(pulse, deliver, MAIL_QUIET)
+    return pulse.at - started > quiet or pulse.at - served > max(quiet, MAILS_LATE)
+
+
 # ── configuration, saved searches ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -333,10 +342,20 @@ def _configuration(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             yield Condition(
                 f"configuration:{file.name}",
                 Severity.CRITICAL if any(_is_at_fault(file, job) for job in pulse.jobs.values()) else Severity.WARNING,
-                f"{file.name} is wrong, so its changes are not in force: {_reason(file.why)}",
-                f"Correct {file.name}; it is read again by itself.",
+                *_told_of(file),
                 file.wrong_since,
             )
+
+
+def _told_of(file: FileState) -> tuple[str, str]:
+    """What is wrong with a file, or with the settings, and the next step."""
+    if file.name == SETTINGS:
+        step = "Correct the variable where the process is started, and restart it; `newswatch config check` names all."
+        return f"The settings of a process are wrong: {_reason(file.why)}", step
+    return (
+        f"{file.name} is wrong, so its changes are not in force: {_reason(file.why)}",
+        f"Correct {file.name}; it is read again by itself. `newswatch config check` names every fault.",
+    )
 
 
 def _is_at_fault(file: FileState, job: JobPulse) -> bool:

@@ -42,6 +42,9 @@ PATIENCE_S: Final = 5.0
 """Time limit of each request. The job must not wait long for a note about it."""
 SILENT_AFTER_S: Final = 30.0
 """Seconds after which a poll in which nobody has answered yet is recorded as such, before its requests time out."""
+END_TRIES: Final = 3
+END_PAUSE_S: Final = 1.0
+"""Seconds between two tries to record the end of a run."""
 AIRFLOW: Final = "airflow"
 _MOST_CHARS: Final = 1_000
 """Maximum length of a reason."""
@@ -254,13 +257,13 @@ def recording(job: str, es: Client, names: Names, clock: Clock) -> Iterator[Run]
         with recorder.beating():
             yield run
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
-        recorder.note(dropped)
+        recorder.note_end(dropped)
         raise
     except BaseException as error:
-        recorder.note(partial(failed, why=sentence(error), seconds=recorder.seconds, spent=recorder.spent))
+        recorder.note_end(partial(failed, why=sentence(error), seconds=recorder.seconds, spent=recorder.spent))
         raise
     else:
-        recorder.note(partial(_good, run=run, seconds=recorder.seconds, spent=recorder.spent))
+        recorder.note_end(partial(_good, run=run, seconds=recorder.seconds, spent=recorder.spent))
     finally:
         run.seconds = recorder.seconds
         _run.reset(token)
@@ -326,8 +329,15 @@ class _Recorder:
         asked = "asked" in self._run.reasons and self.seconds >= SILENT_AFTER_S
         return [lasts("unanswered", self._run.reasons.get("silent", ""), since=self._began_at)] if asked else []
 
-    def note(self, change: Callable[..., JobPulse]) -> None:
-        """Write the changed pulse; if that fails, log it."""
+    def note_end(self, change: Callable[..., JobPulse]) -> None:
+        """Write the changed pulse, with several tries: an end that is not recorded looks like a run that hangs."""
+        for left in reversed(range(END_TRIES)):
+            if self.note(change) or not left:
+                return
+            time.sleep(END_PAUSE_S)
+
+    def note(self, change: Callable[..., JobPulse]) -> bool:
+        """Write the changed pulse; if that fails, log it and return False."""
         try:
             now = self._clock()
             self._store.change(self._run.job, lambda was: change(was, now))
@@ -335,3 +345,5 @@ class _Recorder:
             if not self._deaf:
                 log.warning("%s: how it fares could not be recorded: %s", self._run.job, sentence(error))
             self._deaf = True
+            return False
+        return True

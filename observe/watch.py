@@ -69,6 +69,10 @@ PAUSES_S: Final = (15.0, 30.0, 60.0, 120.0)
 """Seconds until a way that failed is tried again; the last one from then on."""
 CLOSED_S: Final = 600.0
 """The same while a probe says that the way can't work."""
+STUCK_S: Final = 180.0
+"""Seconds after which telling is given up: longer than any way takes that keeps to its own limits."""
+MOST_STUCK: Final = 5
+"""Threads of one way that may be given up before it is not tried any more."""
 LAST_S: Final = 25.0
 """Seconds for telling that the stack has ended."""
 ENDED: Final = "ended: "
@@ -85,6 +89,8 @@ class _Line:
     failures: int = 0
     tried_s: float = float("-inf")
     sending: bool = False
+    stuck: int = 0
+    """Threads that were given up, because they have not come back."""
 
     def is_open(self, now_s: float, *, is_closed: bool) -> bool:
         """Whether it may be tried now; `is_closed` if a probe says that it can't work."""
@@ -193,8 +199,16 @@ class Watchman:
             self._note(way, draft, result)
             self._begin()
 
+    def _give_up(self) -> None:
+        """Let go of threads that have not come back. Whether they told it is unknown: it is told under the same key."""
+        for line in self._lines.values():
+            if line.sending and line.stuck < MOST_STUCK and monotonic_s() - line.tried_s > STUCK_S:
+                line.sending, line.stuck, line.failures = False, line.stuck + 1, line.failures + 1
+                log.warning("Telling by %s has not come to an end within %.0f s", line.way.title, STUCK_S)
+
     def _begin(self) -> None:
         """Start telling by every way that has something to tell and may be tried."""
+        self._give_up()
         standing = {condition.id for condition in self.standing()}
         for way_id, line in self._lines.items():
             if not line.is_open(monotonic_s(), is_closed=line.way.needs in standing):
@@ -218,6 +232,8 @@ class Watchman:
 
     def _note(self, way_id: str, draft: Draft, result: Result) -> None:
         line, was = self._lines[way_id], self._memory
+        if was.drafts.get(way_id) != draft:
+            return  # it was given up, and another thread has told it meanwhile
         line.sending = False
         if result.outcome is Outcome.ACCEPTED:
             line.failures = 0

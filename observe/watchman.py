@@ -87,7 +87,7 @@ class Episode:
     """One condition from its beginning to its end."""
 
     condition: Condition
-    """As last seen, with the worst severity that has been confirmed."""
+    """As last seen, with the severity that has been confirmed."""
     began_at: datetime
     sources: tuple[str, ...] = ()
     over_at: datetime | None = None
@@ -143,6 +143,8 @@ class Count:
     seen: int = 0
     critical: int = 0
     """Looks in a row in which it was critical."""
+    mild: int = 0
+    """Looks in a row in which it was seen and was not critical."""
     away: int = 0
     first_at: datetime | None = None
     """When the present row of looks began."""
@@ -208,7 +210,7 @@ def _counted(condition_id: str, count: Count, sighting: Sighting | None, look: L
         return count if look.doubts(condition_id, count.sources) else Count()
     is_critical = sighting.condition.severity is Severity.CRITICAL
     critical = count.critical + 1 if is_critical else 0
-    return Count(count.seen + 1, critical, 0, count.first_at or look.at, sighting.sources)
+    return Count(count.seen + 1, critical, first_at=count.first_at or look.at, sources=sighting.sources)
 
 
 def _begun(sighting: Sighting, count: Count, look: Look) -> Episode:
@@ -229,15 +231,23 @@ def _continued(
         if count.away < rules.end:
             return count, episode
         return Count(), replace(episode, over_at=count.first_at or look.at)
-    seen = sighting.condition
-    count = Count(count.seen + 1, count.critical + 1 if seen.severity is Severity.CRITICAL else 0)
-    was = episode.condition
-    confirmed = was.severity is Severity.CRITICAL or count.critical >= rules.begin
-    severity = Severity.CRITICAL if confirmed else was.severity
-    # The words stay those of the worst that was seen: a warning's words with "critical" would confuse.
-    words = seen if seen.severity is severity else was
-    condition = replace(words, severity=severity, since=was.since)
+    is_critical = sighting.condition.severity is Severity.CRITICAL
+    critical, mild = (count.critical + 1, 0) if is_critical else (0, count.mild + 1)
+    count = Count(count.seen + 1, critical, mild=mild)
+    condition = _severity_confirmed(episode.condition, sighting.condition, count, rules)
     return count, replace(episode, condition=condition, sources=sighting.sources)
+
+
+def _severity_confirmed(was: Condition, seen: Condition, count: Count, rules: Rules) -> Condition:
+    """The condition with the severity that enough looks have seen, in the words that were seen with it.
+
+    One that has become milder is told to nobody, but pages show it, and it explains no other any more.
+    """
+    if seen.severity is not was.severity:
+        is_confirmed = count.critical >= rules.begin or count.mild >= rules.end
+        if not is_confirmed:
+            return was
+    return replace(seen, since=was.since)
 
 
 def _explained(memory: Memory, look: Look) -> frozenset[str]:

@@ -13,12 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
+from newswatch.clock import SKEW
 from newswatch.config import Written
 from newswatch.texts import cut_short
 from store.compare_and_set import put, until_written
 from store.documents import Stored, dump, load, require_id, values
+from store.faults import store_error
 from store.names import Names
 from store.reading import get_hits, get_one
 
@@ -103,7 +105,7 @@ def judge(kept: Kept, file: Written, now: datetime) -> Verdict:
     """
     if file.hash == kept.hash:
         return Verdict.SAME
-    if not kept.hash or kept.changed_at is None:
+    if not kept.hash or kept.changed_at is None or kept.changed_at > now + SKEW:  # edited by hand
         return Verdict.REPLACES
     changed_at = min(file.changed_at, now)
     if file.hash in kept.superseded:
@@ -257,13 +259,19 @@ class ConfigurationStore:
         return was.value if was else Kept(name)
 
     def text(self, kept: Kept) -> Written | None:
-        """The version in force; None: there is none, or its text is lost."""
+        """The version in force; None: there is none, or its text is lost.
+
+        Raises:
+            StoreError: the index can't be read.
+        """
         if not kept.hash or kept.changed_at is None:
             return None
         try:
             source = self._es.get(index=self._index, id=_text_id(kept.name, kept.hash))["_source"]
         except NotFoundError:
             return None
+        except ApiError as error:
+            raise store_error(error) from error
         file = Written(Path(kept.path), str(source.get("text", "")), kept.changed_at)
         return file if file.hash == kept.hash else None
 

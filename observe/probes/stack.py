@@ -24,6 +24,6 @@ def condition_of(trouble: Trouble) -> Condition:
         _IDS.get(trouble.part, trouble.part),
         Severity.WARNING if trouble.runs else Severity.CRITICAL,
         f"{trouble.title} has ended by itself {times} ({trouble.why}). {now}.",
-        f"See {trouble.log}; this is over when it has run for five minutes.",
+        f"See {trouble.log}; this is over when it has run for two minutes.",
         trouble.since,
     )

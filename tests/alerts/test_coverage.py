@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from alerts.coverage import LONGEST, Coverage, coverage, feeds_of, is_poor
 from newswatch.feed import Gap
-from newswatch.outages import Cause, Outage
+from newswatch.outages import Cause, History, Outage
 from store.watched import Watched, WatchedFeed
 from tests.alerts.press import a_search
 from tests.factories import NOW
@@ -22,7 +23,7 @@ def a_watched(name: str, *outages: Outage, **changes: Any) -> WatchedFeed:
     return WatchedFeed(name, name.title(), f"https://{name}.example/rss", **(whole | changes))
 
 
-def seen(*feeds: WatchedFeed, own: dict[Cause, tuple[Outage, ...]] | None = None, back: timedelta = DAY) -> Coverage:
+def seen(*feeds: WatchedFeed, own: Mapping[Cause, History] | None = None, back: timedelta = DAY) -> Coverage:
     return coverage(Watched(NOW, feeds, own or {}), (), NOW - back)
 
 
@@ -118,6 +119,7 @@ TWO_HOURS = Outage(NOW - 9 * HOUR, NOW - 7 * HOUR)
         (many(300), {Cause.NETWORK: (Outage(NOW - 9 * DAY, NOW - 8 * DAY),)}, {}, False),
         (many(300), {Cause.MATCHING: (Outage(NOW - HOUR, NOW - HOUR / 2),)}, {}, True),
         (many(3), {}, {"sources": ("nobody.example",)}, True),
+        ([], {}, {}, False),
     ],
     ids=[
         "one of ten",
@@ -132,10 +134,11 @@ TWO_HOURS = Outage(NOW - 9 * HOUR, NOW - 7 * HOUR)
         "our network long ago",
         "matching was late",
         "none of its sources is polled",
+        "nothing is set up yet",
     ],
 )
 def test_when_a_digest_without_stories_is_due(
-    feeds: list[WatchedFeed], own: dict[Cause, tuple[Outage, ...]], changes: dict[str, Any], poor: bool
+    feeds: list[WatchedFeed], own: Mapping[Cause, History], changes: dict[str, Any], poor: bool
 ) -> None:
     search = a_search("s", **changes)
     found = coverage(Watched(NOW, tuple(feeds), own), [search], NOW - DAY)

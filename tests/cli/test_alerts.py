@@ -22,9 +22,10 @@ from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from newswatch.alert import TagFilter
 from newswatch.article import Tag
+from store.feeds import FeedStore
 from store.names import Names
 from tests.alerts.press import Press, a_story
-from tests.factories import a_source
+from tests.factories import a_feed, a_source
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +67,14 @@ def test_list(run: Run) -> None:
     assert "ice The ice glacier instant ann@reader.example" in lines(run("alerts", "list"))
     (search,) = json.loads(run("alerts", "list", "--json").stdout)
     assert (search["id"], search["recipients"]) == ("ice", ["ann@reader.example"])
+
+
+def test_list_and_show_say_what_was_watched(run: Run, es: Elasticsearch, names: Names) -> None:
+    assert "In the last day: No feed is polled yet." in lines(run("alerts", "list"))
+    FeedStore(es, names).sync([a_feed("courier"), a_feed("ledger", country="LV")])
+    told = "2 feeds polled; none was out of reach; 2 are new and not polled yet."
+    assert f"In the last day: 0 of {told}" in lines(run("alerts", "list"))
+    assert f"In the last 7 days: 0 of {told}" in lines(run("alerts", "show", "ice"))
 
 
 def test_add_edit_show_mute_remove(run: Run, es: Elasticsearch, names: Names) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from alerts.coverage import coverage
 from delivery.coverage_text import FEEDS_TOLD, told
 from newswatch.feed import Gap
-from newswatch.outages import Cause, Outage
+from newswatch.outages import Cause, History, Outage
 from store.watched import Watched, WatchedFeed
+from tests.alerts.press import a_search
 from tests.alerts.test_coverage import DAY, HOUR, a_watched, many
 from tests.factories import NOW
 
 
-def said(*feeds: WatchedFeed, own: dict[Cause, tuple[Outage, ...]] | None = None) -> list[str]:
+def said(*feeds: WatchedFeed, own: Mapping[Cause, History] | None = None) -> list[str]:
     text = told(coverage(Watched(NOW, feeds, own or {}), (), NOW - DAY))
     return [text.summary, *text.lines]
 
@@ -54,13 +57,14 @@ def test_many_are_counted() -> None:
 def test_many_periods_of_one_feed() -> None:
     outages = [Outage(NOW - n * HOUR, NOW - n * HOUR + HOUR / 2) for n in range(9, 2, -1)]
     (_, line) = said(a_watched("a", *outages))
-    assert line.count(" from ") == 1
+    assert line.count(" from ") == 3
     assert line.count("minutes)") == 3
     assert line.endswith(", and 4 times before")
 
 
 def test_what_strangers_wrote_stays_on_one_line_and_short() -> None:
-    feed = a_watched("a", Outage(NOW - HOUR, None, "no\n\nway " + "x" * 500), title="T\n\u202e" + "y" * 500)
+    outage = Outage(NOW - HOUR, None, "no\n\nway " + "x" * 500)
+    feed = replace(a_watched("a", outage), title="T\n\u202e" + "y" * 500)
     (_, line) = said(feed)
     assert "\n" not in line
     assert "\u202e" not in line
@@ -68,7 +72,10 @@ def test_what_strangers_wrote_stays_on_one_line_and_short() -> None:
 
 
 def test_a_search_that_nothing_is_polled_for() -> None:
-    assert "nothing is watched" in said()[0]
+    watched = Watched(NOW, (a_watched("a"),))
+    seen = coverage(watched, [a_search("s", sources=("nobody.example",))], NOW - DAY)
+    assert "nothing is watched" in told(seen).summary
+    assert said() == ["No feed is polled yet."]
 
 
 def test_a_period_over_midnight_names_both_days() -> None:

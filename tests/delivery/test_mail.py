@@ -17,13 +17,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from alerts.failing import Failing
 from delivery.channels.email import EMAIL, header
 from delivery.compose import Mail, MailItem
 from delivery.links import Links
+from delivery.message import Watch
+from delivery.outbox import notice_delivery
+from delivery.search_notices import failure_notice
 from delivery.story_views import MailStory, in_context
 from delivery.words import one_line, safe_url, shortened, when
 from delivery.writing import message_of
-from newswatch.alert import Passage
+from newswatch.alert import Passage, SavedSearch
 from newswatch.article import Article, Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
@@ -266,3 +270,75 @@ def test_small_words() -> None:
     assert shortened("one two three", 9) == "one two …"
     assert shortened("one two", 9) == "one two"
     assert one_line(" a\u202e\tb\n\x07c \ud800") == "a b c ?"
+
+
+# ── what is said besides stories ─────────────────────────────────────────────────────────────────────────────────────
+
+WATCH = Watch(
+    since="Tue 3 Mar 2026, 07:00 UTC",
+    summary="309 of 309 feeds polled; 1 was out of reach for a time.",
+    lines=("Le Monde: not reached from Wed 4 Mar, 01:06 to 03:06 UTC (2 hours): <b>503</b>",),
+)
+GOLDEN_DIGEST = """\
+Daily digest · no stories
+Wed 4 Mar 2026, 05:06 UTC
+
+A SAVED SEARCH CAN'T BE RUN
+
+“Ice” has not been run since Wed 4 Mar 2026, 03:06 UTC: too slow. Nothing
+was matched for it since then. It is tried again by itself, and then run on
+what came in during the day before.
+Change it: https://news.example/news/searches/ice
+
+------------------------------------------------------------------------
+
+WHAT WAS WATCHED
+
+Since Tue 3 Mar 2026, 07:00 UTC: 309 of 309 feeds polled; 1 was out of reach
+for a time.
+
+  Le Monde: not reached from Wed 4 Mar, 01:06 to 03:06 UTC (2 hours):
+  <b>503</b>
+
+--"""
+
+
+def a_digest(*, watch: Watch | None = WATCH) -> EmailMessage:
+    """A digest without stories that also says of its search that it failed."""
+    search = SavedSearch("ice", "Ice", "", (ANN,), schedule="daily at 07:00 UTC")
+    failed = failure_notice(Failing(search, NOW - timedelta(hours=2), "too slow"), NOW)
+    poor = notice_delivery(search, "coverage", "coverage-1", "", NOW, NOW)
+    mail = Mail(ANN, "digest", (), "one", notices=(failed, poor))
+    message = message_of(mail, [], SETTINGS, LINKS, TOPICS, now=NOW, watch=watch)
+    content = EMAIL.render(message, SETTINGS).content
+    assert isinstance(content, EmailMessage)
+    return email.message_from_bytes(content.as_bytes(), policy=email.policy.default)
+
+
+def test_a_digest_without_stories() -> None:
+    mail = a_digest()
+    assert mail["Subject"] == "Daily digest, no stories: Ice"
+    assert part(mail, "plain").startswith(GOLDEN_DIGEST)
+    seen = Tags(part(mail, "html"))
+    for words in (WATCH.summary, WATCH.lines[0], "“Ice” has not been run since"):
+        assert words in seen.text
+    assert "https://news.example/news/searches/ice" in [a.get("href") for _, a in seen.elements]
+    assert "b" not in {tag for tag, _ in seen.elements}, "a stranger's markup"
+
+
+def test_what_was_watched_comes_after_the_stories() -> None:
+    article = an_article()
+    delivery = a_delivery(article, schedule="daily at 07:00 UTC")
+    item = MailItem(article.story_id, (delivery,))
+    mail = Mail(ANN, "digest", (item,), "one")
+    message = message_of(mail, [MailStory(item, article, 1)], SETTINGS, LINKS, TOPICS, now=NOW, watch=WATCH)
+    content = EMAIL.render(message, SETTINGS).content
+    assert isinstance(content, EmailMessage)
+    assert content["Subject"] == "Daily digest, 1 story: Ice"
+    for kind in ("plain", "html"):
+        text = part(content, kind)
+        assert text.index(article.title) < text.lower().index("what was watched") < text.index("Stop all mails")
+
+
+def test_an_instant_mail_says_nothing_of_the_watch() -> None:
+    assert "watched" not in part(told(an_article()), "plain").lower()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
+from functools import partial
 
 import pytest
 
@@ -19,7 +20,7 @@ from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
 from newswatch.alert import SavedSearch
-from newswatch.outages import Cause
+from newswatch.outages import Cause, added
 from store.feeds import FeedStore
 from store.outages import OutageStore
 from tests.jobs.conftest import World, configure
@@ -342,6 +343,28 @@ def test_killed_anywhere_each_notice_comes_once(desk: World, job: Callable[[Cont
         assert len(set(told)) == 1, f"killed after step {step}: {told}"
         assert len(told) <= 2
         saved.delete(search_id)
+        if not died:
+            return
+    pytest.fail("it never came to its end")
+
+
+@pytest.mark.timeout(600)
+def test_killed_anywhere_each_digest_without_stories_comes_once(world: World) -> None:
+    """For each step of `deliver`: it dies there, is run again, and each poor hour has been told by one mail."""
+    start(world, "one")
+    save(world, schedule="hourly")
+    deliver(world.context)
+    outages = OutageStore(world.context.es, world.context.names)
+    for step in range(1, 60):
+        world.now = world.now.replace(minute=0, second=1) + timedelta(hours=1)
+        since, until = world.now - timedelta(minutes=40), world.now - timedelta(minutes=20)
+        outages.change(Cause.MATCHING, partial(added, since=since, until=until))
+        died = dies(deliver, world.context, step)
+        for _ in range(2):
+            world.wait(minutes=20)
+            deliver(world.context)
+        told = {mail["Message-ID"] for mail in mails(world) if "no stories" in mail["Subject"]}
+        assert len(told) == step, f"killed after step {step}"
         if not died:
             return
     pytest.fail("it never came to its end")

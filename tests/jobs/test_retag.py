@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 
 from jobs.context import Context
 from jobs.retag import retag, slices, tag_again
+from jobs.tagger import tagger_of
 from newswatch.article import Provenance
 from newswatch.settings import Settings, default_config_dir
 from store.articles import ArticleStore
@@ -76,10 +77,11 @@ def test_one_slice_alone(context: Context) -> None:
 
 def test_whoever_dies_is_followed_by_one_who_goes_on(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.retag._PAGE", 1)
+    tagger_of(context)  # which puts the taxonomy in force
     whole, calls = Transport.perform_request, iter(range(100))
 
     def failing(*args: object, **kwargs: object) -> object:
-        if next(calls) == 8:
+        if next(calls) == 9:
             raise KeyboardInterrupt
         return whole(*args, **kwargs)  # type: ignore[arg-type]
 

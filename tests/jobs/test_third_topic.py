@@ -6,6 +6,7 @@ import email
 import email.policy
 from dataclasses import replace
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -137,6 +138,7 @@ def test_it_is_in_kibanas_build(energetic: World) -> None:
 
 def test_a_taxonomy_that_can_not_be_read_keeps_nobody_from_reading(energetic: World) -> None:
     names = energetic.context.names
+    assert isinstance(names.taxonomy, Path)
     names.taxonomy.write_text("topics: {nato: {name: [}}", encoding="utf-8")
     with pytest.raises(ConfigError):
         names.topics()

@@ -18,6 +18,8 @@ from observe.conditions import (
     BEAT_LOST,
     BROKEN_AFTER,
     BY_HAND_QUIET,
+    MAIL_QUIET,
+    MAILS_LATE,
     MATCH_QUIET,
     NEVER_POLLED,
     OFFLINE_AFTER,
@@ -84,6 +86,7 @@ LONG_POLL = {
     for name in ("pull", "match")
 }
 """The first poll of 300 feeds: four runs are under way, so that Airflow starts no more plans."""
+NIGHT = {"started_at": before(hours=9), "beat_at": before(hours=9), "ended_at": before(hours=9)}
 WELL = {
     "at work": a_pulse(),
     "just installed": Pulse(NOW, storage=Storage("", "green", installed_at=before(minutes=1))),
@@ -109,7 +112,8 @@ WELL = {
     "a slow host alone": a_pulse(reach=Reach(309, unanswered_since=NOW - UNANSWERED_AFTER + SECOND)),
     "no feeds": a_pulse(reach=Reach(0, offline_since=before(days=3))),
     "a batch has just come": a_pulse(waiting=Waiting(batches=1, batch_since=NOW - MATCH_QUIET)),
-    "a mail waits for its group": a_pulse(waiting=Waiting(mails=3, mail_since=before(minutes=10))),
+    "a mail has come due": a_pulse(a_job("deliver", **NIGHT), waiting=Waiting(mails=3, mail_since=NOW - MAIL_QUIET)),
+    "a mail that is tried": a_pulse(waiting=Waiting(mails=3, mail_since=NOW - MAILS_LATE)),
     "very many mails": a_pulse(
         waiting=Waiting(mails=9_000, mail_since=before(hours=1)), mail=MailState(accepted_at=before(seconds=20))
     ),
@@ -217,8 +221,16 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
     ),
     "a stopped deliver": (a_pulse(a_job("deliver", **STOPPED)), {"mails-waiting": "critical"}),
     "mails that nobody sends": (
-        a_pulse(waiting=Waiting(mails=2, mail_since=before(minutes=23))),
+        a_pulse(a_job("deliver", **NIGHT), waiting=Waiting(mails=2, mail_since=NOW - MAIL_QUIET - SECOND)),
         {"mails-waiting": "critical"},
+    ),
+    "mails that are tried in vain": (
+        a_pulse(waiting=Waiting(mails=1, mail_since=NOW - MAILS_LATE - SECOND)),
+        {"mails-waiting": "critical"},
+    ),
+    "a match that was last run by hand": (
+        a_pulse(a_job("match", runner="", **NIGHT), waiting=Waiting(batches=2, batch_since=NOW - MATCH_QUIET - SECOND)),
+        {"matching": "critical"},
     ),
     "a recipient out of reach": (
         a_pulse(waiting=Waiting(mails=2, refused=1, refused_since=NOW - REFUSED_LATE)),
@@ -231,6 +243,10 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
     "a wrong file": (
         a_pulse(files=(FileState("feeds.yaml", before(hours=1), "feeds.yaml:3: no"),)),
         {"configuration:feeds.yaml": "warning"},
+    ),
+    "a mistyped variable": (
+        a_pulse(files=(FileState("settings", before(hours=1), "NEWSWATCH_X: no setting is called so"),)),
+        {"configuration:settings": "warning"},
     ),
     "a wrong file that stops a job": (
         a_pulse(

@@ -386,13 +386,18 @@ def test_a_file_is_read_again_only_after_it_has_changed(tmp_path: Path, monkeypa
     (wrong,) = probe.run().conditions
     assert (wrong.id, wrong.severity) == ("configuration:alerts.yaml", Severity.WARNING)
     assert "alerts.yaml:" in wrong.sentence
-    asked = []
-    monkeypatch.setattr(configuration, "_ask", lambda _: asked.append(1) or Report())
+    asked: list[Settings] = []
+
+    def ask(settings: Settings) -> Report:
+        asked.append(settings)
+        return Report()
+
+    monkeypatch.setattr(configuration, "_ask", ask)
     assert probe.run().conditions == (wrong,)
     assert asked == []
     (tmp_path / "alerts.yaml").unlink()
     assert probe.run() == Report()
-    assert asked == [1]
+    assert len(asked) == 1
 
 
 def test_the_heartbeat_goes_to_its_address(receiver: Receiver) -> None:

@@ -127,7 +127,7 @@ def test_a_mail_says_it_in_text_and_html(office: PostOffice) -> None:
     (mail,) = office.to("op@example.org")
     assert mail["Subject"] == "Critical: No e-mail can be sent: refused"
     assert mail["Message-ID"] == "<watch.abc@localhost>"
-    text, html = (part.get_content() for part in mail.iter_parts())  # type: ignore[attr-defined]  # of a multipart
+    text, html = (part.get_content() for part in mail.iter_parts())
     for body in (text, html):
         assert "Look at it." in body
         assert "since Sun 1 Mar 2026, 12:00 UTC" in body

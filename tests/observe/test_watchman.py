@@ -131,6 +131,18 @@ def test_grown_worse_is_told_once_and_only_after_three_looks() -> None:
     assert (episode.condition.severity, episode.condition.sentence) == (CRITICAL, "disk is critical.")
 
 
+def test_grown_milder_is_told_to_nobody_and_explains_nothing_any_more() -> None:
+    watch = Watch()
+    watch.see_and_tell(3, "scheduler", "polling")
+    watch.see_and_tell(RULES.end, condition("scheduler", WARNING), "polling")
+    (episode,) = watch.memory.standing
+    assert (episode.condition.severity, episode.condition.sentence) == (WARNING, "scheduler is warning.")
+    watch.see_and_tell(RULES.settle + RULES.begin, condition("scheduler", WARNING), "polling")
+    assert watch.told[MAIL] == [("new", "scheduler"), ("new", "polling")]
+    watch.see_and_tell(5, "scheduler")
+    assert watch.told[MAIL] == [("new", "scheduler"), ("new", "polling"), ("over", "polling")]
+
+
 def test_what_can_not_be_seen_is_not_over() -> None:
     watch = Watch()
     watch.see_and_tell(3, "polling")
@@ -346,16 +358,17 @@ looks = st.tuples(
     st.sets(st.sampled_from(("pipeline", "disk", "mail-server")), max_size=2),
 )
 outcomes = st.sampled_from(("accepted", "refused", "unknown", "crash", "asleep", "not tried"))
-steps = st.lists(st.tuples(looks, st.integers(1, 5), outcomes, outcomes), max_size=30)
+Step = tuple[tuple[dict[str, Severity], set[str]], int, str, str]
+steps: st.SearchStrategy[list[Step]] = st.lists(st.tuples(looks, st.integers(1, 5), outcomes, outcomes), max_size=30)
 
 
 @settings(max_examples=300, deadline=None)
 @given(steps)
-def test_never_told_twice_without_an_end_between_and_no_end_is_lost(happenings: list[tuple[object, ...]]) -> None:
+def test_never_told_twice_without_an_end_between_and_no_end_is_lost(happenings: list[Step]) -> None:
     watch = Watch()
     accepted: dict[str, list[tuple[str, str]]] = {way: [] for way in WAYS}
     received: dict[str, set[str]] = {way: set() for way in WAYS}
-    for (seen, blind), times, *outcome in happenings:  # type: ignore[misc]  # as drawn above
+    for (seen, blind), times, *outcome in happenings:
         for _ in range(times):
             watch.see(*(condition(id_, severity) for id_, severity in seen.items()), blind=list(blind))
         for way, what in zip(WAYS, outcome, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -79,6 +80,11 @@ def test_machines_that_keep_their_files_end_with_one_version(files: list[tuple[s
             kept = observed(kept, a_look(a_file(text, timedelta(minutes=minutes)), str(host)), now)
             seen.append(kept.hash)
     assert set(seen[len(files) :]) == {kept.hash}
+
+
+def test_a_time_that_was_edited_to_the_far_future_shuts_nobody_out() -> None:
+    kept = replace(kept_after(a_file("one")), changed_at=NOW + timedelta(days=9_999))
+    assert judge(kept, a_file("two", EARLIER), NOW + LATER) is Verdict.REPLACES
 
 
 def test_a_touched_file_keeps_a_former_version_out() -> None:

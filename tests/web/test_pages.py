@@ -7,7 +7,7 @@ import io
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.routing import APIRoute
@@ -25,6 +25,7 @@ from embedded.stack import mail_folder
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState, Outcome
+from newswatch.outages import Outage
 from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
@@ -564,3 +565,19 @@ def test_how_times_places_and_addresses_are_written() -> None:
         "",
     ]
     assert slug("NATO: Baltic áir!") == "nato-baltic-air"
+
+
+# ── what was watched ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_pages_of_a_story_and_a_search_say_what_was_not_seen(client: TestClient, page: Page) -> None:
+    store = FeedStore(page.context.es, page.context.names)
+    (ledger,) = [found for found in store.due(NOW, 9) if found.id == "ledger"]
+    out = replace(ledger.value.state, last_poll_at=NOW, outages=(Outage(NOW - timedelta(hours=5), None, "<i>503</i>"),))
+    store.save([(ledger, out)])
+    client.get("/news/searches")
+    story = f"/news/story/{page.articles[0].story_id}"
+    for path, days in ((story, "the last day:"), ("/news/searches/nato", "the last 7 days:")):
+        html = client.get(path).text
+        assert f"In {days} 1 of 2 feeds polled; 1 was out of reach; 1 is new and not polled yet." in html
+        assert "not reached since Wed 4 Mar, 00:06 UTC (5 hours): &lt;i&gt;503&lt;/i&gt;" in html
