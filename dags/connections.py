@@ -25,7 +25,7 @@ def task_context() -> Context:
 def airflow_settings() -> Settings:
     """The settings that apply inside Airflow. Where a connection does not exist, the environment's settings apply.
 
-    Whoever asks is going to use Elasticsearch, so its client's log is reduced here to failed requests: the line for each
+    Whoever asks is going to use Elasticsearch, so its client's log is reduced here to failed requests: a line for each
     other one was three quarters of what tasks logged. Airflow's `logging.namespace_levels` reaches structlog's only.
     """
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
