@@ -193,9 +193,7 @@ def a_search_always_fails(scene: Scene) -> Iterator[None]:
 
 
 FAULTS: Mapping[str, tuple[Made, str, set[str]]] = {
-    "mail server dead": (mail("dead"), "mail-server", {CHAT}),
     "mail server a tarpit": (mail("tarpit"), "mail-server", {CHAT}),
-    "mail server silent": (mail("silent"), "mail-server", {CHAT}),
     "mail server refuses every sender": (mail("no-sender"), "mail-server", {CHAT}),
     "certificate ends": (certificate_ends_in_5_days, "certificate:localhost", {CHAT, MAIL}),
     "indices read-only": (read_only, "disk", {CHAT, MAIL}),
