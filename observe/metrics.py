@@ -175,7 +175,7 @@ def _feeds(pulse: Pulse) -> Iterator[Sample]:
 
 
 def _problems(pulse: Pulse) -> Iterator[Sample]:
-    kinds = {**dict.fromkeys(KINDS, 0), **pulse.problem_kinds}
+    kinds: dict[str, int] = dict.fromkeys(KINDS, 0) | dict(pulse.problem_kinds)
     yield from (((kind,), float(number)) for kind, number in kinds.items())
 
 
@@ -561,7 +561,8 @@ def exposition(reading: Reading, accept: str = "") -> tuple[bytes, str]:
 
 def exported_names() -> frozenset[str]:
     """Names of all series as queries have them: a histogram's with its endings."""
-    names = {*READ_ANYWAY, *(series.name for series in (*GAUGES, *COUNTERS, *JOB_COUNTERS))}
+    plain: tuple[Series, ...] = (*GAUGES, *COUNTERS, *JOB_COUNTERS)
+    names = {*READ_ANYWAY, *(series.name for series in plain)}
     endings = ("_bucket", "_sum", "_count")
     return frozenset(names | {series.name + ending for series in HISTOGRAMS for ending in endings})
 

@@ -71,7 +71,7 @@ def test_every_series_that_is_asked_for_exists_with_its_labels(place: str) -> No
 
 
 def test_every_counter_is_asked_for_by_its_growth() -> None:
-    counters = {series.name for series in (*COUNTERS, *JOB_COUNTERS)}
+    counters = {series.name for series in COUNTERS} | {series.name for series in JOB_COUNTERS}
     for place, query in queries().items():
         for name in set(NAME.findall(query)) & counters:
             assert re.search(rf"(rate|increase)\({name}", query), place

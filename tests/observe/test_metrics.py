@@ -115,8 +115,8 @@ def test_every_series_is_there_once_and_has_a_value_in_a_whole_reading() -> None
 
 
 def test_names_follow_the_conventions() -> None:
-    for series in (*COUNTERS, *JOB_COUNTERS):
-        assert series.name.endswith("_total"), series.name
+    for name in [series.name for series in COUNTERS] + [series.name for series in JOB_COUNTERS]:
+        assert name.endswith("_total"), name
     for gauge in GAUGES:
         assert not re.search(r"_(total|count|sum|bucket)$", gauge.name), gauge.name
     for each in SERIES:
