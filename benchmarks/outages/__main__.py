@@ -32,7 +32,8 @@ def main() -> int:
         return 0
     # A signal takes the usual way out, which ends the stack.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    faults = [fault for fault in FAULTS if not options.only or fault.name in options.only]
+    named = {fault.name: fault for fault in FAULTS}
+    faults = [named[name] for name in options.only or named]
     home = options.folder or Path(gettempdir()) / "newswatch-outages"
     with (
         open_outside(home / "outside") as outside,
@@ -49,7 +50,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[fault.name for fault in FAULTS])
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", choices=[fault.name for fault in FAULTS], help="in this order"
+    )
     parser.add_argument("--list", action="store_true", help="name the faults and end")
     parser.add_argument("--minutes", type=float, default=0, help="ordinary work before the first fault: raises nothing")
     parser.add_argument("--folder", type=Path, help="where the stack is (default: in the folder for temporary files)")
