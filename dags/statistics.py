@@ -8,6 +8,7 @@ documentation, "Metrics Configuration".
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
 
 if TYPE_CHECKING:
+    from jobs.context import Context
     from observe.record import Run
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,11 @@ SWITCHES = ("otel_on", "statsd_on", "statsd_datadog_enabled")
 def are_on() -> bool:
     """Whether Airflow sends metrics anywhere."""
     return any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES)
+
+
+def followed(context: Context) -> Context:
+    """The context, with the counts of its runs sent if Airflow sends any metrics."""
+    return replace(context, after_run=send) if are_on() else context
 
 
 def send(run: Run) -> None:

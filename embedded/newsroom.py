@@ -123,6 +123,8 @@ class Newsroom:
         folder.mkdir(parents=True, exist_ok=True)
         # Lists instead of tuples, as in the YAML of a hand-written file.
         feeds = [{**asdict(feed), "topics": list(feed.topics)} for feed in self.feeds]
+        for feed in feeds:
+            del feed["origin"]  # which list it is in, and no key of the list
         text = yaml.safe_dump({"feeds": feeds}, sort_keys=False, allow_unicode=True)
         (folder / "feeds.yaml").write_text(text, encoding="utf-8")
         shutil.copyfile(HERE / "alerts.yaml", folder / "alerts.yaml")

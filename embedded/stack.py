@@ -393,7 +393,7 @@ class Stack:
         # A stated public address may be a proxy's, so it is kept.
         if "public_url" not in self.settings.model_fields_set:
             self._update(public_url=f"http://{LOOPBACK}:{port}")
-        with self._step("Starting Airflow", "is ready"):
+        with self._step("Starting Airflow", "is ready" if wait else "is started"):
             self._airflow = start_airflow(self.settings, port=port, log_dir=self.log_dir)
             self._note(ready=False)
             if wait:

@@ -39,6 +39,8 @@ class MatchedReport:
     matches: int = 0
     owed: int = 0
     """New deliveries in the outbox."""
+    notices: int = 0
+    """Besides these, what is to be said of saved searches that fail or work again."""
     failed: dict[str, str] = field(default_factory=dict)
     """Saved search → why it could not be run. The others were run."""
     set_aside: int = 0
@@ -58,8 +60,7 @@ def match(context: Context) -> MatchedReport:
         report = _match(context, walls)
     with context.stage("owe") as owing:  # after the problems of matching are kept, which say what has failed
         notices = enqueue_notices(context.es, context.names, context.clock(), bulkhead=owing)
-    owed = report.owed + notices.created
-    return replace(report, owed=owed, set_aside=len(walls.problems) + len(owing.problems))
+    return replace(report, notices=notices.created, set_aside=len(walls.problems) + len(owing.problems))
 
 
 def _match(context: Context, walls: Bulkhead) -> MatchedReport:

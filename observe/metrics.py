@@ -457,6 +457,16 @@ COUNTERS: Final[tuple[Counter, ...]] = (
         _count("health", "changes"),
     ),
     Counter("newswatch_feed_health_mails_total", "Daily mails on feeds' health.", _count("health", "mailed")),
+    Counter(
+        "newswatch_clean_logs_total",
+        "Logs deleted for their age, or emptied while they were open.",
+        _outcomes("clean", deleted="logs_deleted", emptied="logs_emptied"),
+        "action",
+    ),
+    Counter("newswatch_clean_logs_bytes_total", "Size of the logs deleted.", _count("clean", "bytes_deleted")),
+    Counter(
+        "newswatch_clean_databases_total", "Times that Airflow's database was cleaned.", _count("clean", "database")
+    ),
     Counter("newswatch_retag_articles_total", "Articles that were tagged anew.", _count("retag", "articles")),
     Counter("newswatch_retag_changed_total", "Of these, articles whose tags changed.", _count("retag", "changed")),
 )
@@ -491,6 +501,7 @@ SERIES: Final[tuple[Series, ...]] = (*GAUGES, *COUNTERS, *JOB_COUNTERS, *HISTOGR
 NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("health", "feeds"): "a state, not a count: newswatch_feeds has it",
     ("health", "ill"): "a state, not a count: newswatch_feeds has it by state",
+    ("announce", "mails"): "a state, not a count: newswatch_mails_waiting has it",
     ("retag", "gained"): "how many different tags were gained, which can't be added up over runs",
     ("retag", "lost"): "how many different tags were lost, which can't be added up over runs",
     ("retag", "examples"): "examples for a person",

@@ -213,6 +213,8 @@ def marked(was: JobPulse, now: datetime, marks: Iterable[Mark]) -> JobPulse:
 
 
 def _cost(spent: Spent) -> dict[str, float]:
+    if spent == NOTHING_SPENT:
+        return {}
     return {"elasticsearch_requests": spent.requests, "elasticsearch_seconds": spent.seconds}
 
 

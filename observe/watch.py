@@ -26,7 +26,7 @@ from newswatch.clock import Clock, monotonic_s, utc_now
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity, worst_first
-from observe.memory_file import memory_file, read_memory, write_memory
+from observe.memory_file import Keeper, memory_file, read_memory
 from observe.probes.airflow import airflow
 from observe.probes.certificates import certificates
 from observe.probes.configuration import READ_S, configuration
@@ -73,6 +73,10 @@ STUCK_S: Final = 180.0
 """Seconds after which telling is given up: longer than any way takes that keeps to its own limits."""
 MOST_STUCK: Final = 5
 """Threads of one way that may be given up before it is not tried any more."""
+KEEP_S: Final = 3.0
+"""Seconds that the disk has for the memory before the watchman goes on without it."""
+GOODBYE_S: Final = 5.0
+"""Seconds for messages that are under way when the watchman is asked to end."""
 LAST_S: Final = 25.0
 """Seconds for telling that the stack has ended."""
 ENDED: Final = "ended: "
@@ -119,7 +123,7 @@ class Watchman:
         self._every_s, self._rules, self._clock, self._path = every_s, rules or Rules(), clock, path
         self._lines = {way.id: _Line(way) for way in ways}
         self._outcomes: queue.SimpleQueue[tuple[str, Draft, Result]] = queue.SimpleQueue()
-        self._unkept = ""
+        self._keeper = Keeper(path)
         self._began_s = monotonic_s()
         self._memory = awake(tidied(read_memory(path), self._lines), self._rules)
         for line in self._lines.values():
@@ -159,6 +163,14 @@ class Watchman:
             with suppress(OSError):
                 lock_file(self._path.parent).touch()
             self._tell_until(time.monotonic() + max(0.1, self._every_s - (monotonic_s() - began_s)), over)
+        self._hear_out(GOODBYE_S)
+
+    def _hear_out(self, seconds: float) -> None:
+        """Take note of what is being told, so that a restart does not repeat it; what takes longer is repeated."""
+        until = time.monotonic() + seconds
+        while any(line.sending for line in self._lines.values()) and (left := until - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                self._note(*self._outcomes.get(timeout=left))
 
     def look(self) -> None:
         """Look once, and note what follows."""
@@ -249,21 +261,18 @@ class Watchman:
     def _keep(self, was: Memory) -> None:
         """Write the memory if what is kept of it has changed. Without a disk it goes on."""
         now = self._memory
-        if (now.episodes, now.drafts) == (was.episodes, was.drafts) and not self._unkept:
+        if (now.episodes, now.drafts) == (was.episodes, was.drafts) and not self._keeper.fault:
             return
-        try:
-            write_memory(self._path, now)
-        except OSError as error:
-            if not self._unkept:
-                log.error("%s can't be written: %s", self._path, error)
-            self._unkept = error.strerror or str(error)
-        else:
-            self._unkept = ""
+        was_unkept = self._keeper.fault
+        self._keeper.keep(now, KEEP_S)
+        if self._keeper.fault and not was_unkept:
+            log.error("%s can't be written: %s", self._path, self._keeper.fault)
 
     def _own(self) -> Report:
-        if not self._unkept:
+        fault = self._keeper.fault
+        if not fault:
             return Report()
-        sentence = f"The watchman can't write {self._path}: {self._unkept}. After a restart it tells everything again."
+        sentence = f"The watchman can't write {self._path}: {fault}. After a restart it tells everything again."
         return Report((Condition("watchman", Severity.WARNING, sentence, "Let it write there, or free some space."),))
 
     def _log(self, was: Memory, look: Look) -> None:

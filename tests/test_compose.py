@@ -222,7 +222,7 @@ def test_the_example_has_the_defaults_of_the_file_and_no_secret() -> None:
 def test_a_new_env_has_every_secret_and_each_its_own(dotenv: dict[str, str]) -> None:
     may_be_empty = {"SMTP_USERNAME", "SMTP_PASSWORD", "OPERATOR", "OPERATOR_URL", "HEARTBEAT_URL"}
     secrets = {name: dotenv[name] for name, value in EXAMPLE.items() if value == "" and name not in may_be_empty}
-    assert len(secrets) == 11
+    assert len(secrets) == 12
     assert len(set(secrets.values())) == len(secrets)
     assert len(secrets["AIRFLOW_FERNET_KEY"]) == 44
     for name, value in secrets.items():

@@ -103,8 +103,9 @@ def poll(run: Run, world: World) -> None:  # noqa: F811
 def offline(world: World) -> None:  # noqa: F811
     """No feed has been reached for a while."""
     since = utc_now() - timedelta(minutes=5)
-    state = {"moments": {"unanswered": since, "offline": since}, "reasons": {"offline": "The Herald: refused"}}
-    PulseStore(world.context.es, world.context.names).change("pull", lambda was: replace(was, **state))
+    moments, reasons = {"unanswered": since, "offline": since}, {"offline": "The Herald: refused"}
+    store = PulseStore(world.context.es, world.context.names)
+    store.change("pull", lambda was: replace(was, moments=moments, reasons=reasons))
     world.context.es.indices.refresh(index=world.context.names.pulse)
 
 

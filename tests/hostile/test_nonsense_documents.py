@@ -79,7 +79,7 @@ def spoilt(rng: random.Random, document: Json) -> Json:
         if rng.random() < 0.25:
             del holder[key]
         else:
-            holder[key] = rng.choice(NONSENSE)
+            holder[key] = _copy(rng.choice(NONSENSE))
     return made
 
 
@@ -136,12 +136,12 @@ def kinds() -> list[Kind]:
         Kind(lambda w: w.context.names.mailboxes, box.address, dump(box)),
         Kind(lambda w: w.context.names.rechecks, "r", dump(Recheck("r", NOW, NOW))),
         Kind(lambda w: w.context.names.notices, "feed-health", {"kind": "feed-health", "told": {"x": "gone"}}),
-        Kind(lambda w: w.context.names.outages, "network", _outages("network")),
-        Kind(lambda w: w.context.names.outages, "digests", {"looked_at": NOW.isoformat()}),
         Kind(lambda w: w.context.names.labels, "l", dump(Label("nato", "s", "a", "reader@example.org", True, NOW))),
         Kind(lambda w: w.context.names.entries, entry.id, dump(entry)),
         Kind(lambda w: w.context.names.quarantine, "q", {"what": "feed", "id": "x", "at": NOW.isoformat(), "count": 2}),
         Kind(_slice, stored_article(url="https://x.example/e").id, article),
+        Kind(lambda w: w.context.names.outages, "network", _outages("network")),
+        Kind(lambda w: w.context.names.outages, "digests", {"looked_at": NOW.isoformat()}),
     ]
 
 

@@ -24,7 +24,6 @@ from store.feeds import FeedStore
 from store.mapping import plain_indices
 from tests.jobs.conftest import World
 from tests.jobs.test_pull import Town, in_town, nowhere, poll, town
-from tests.press import Press
 
 pytestmark = pytest.mark.slow
 __all__ = ["town"]
@@ -63,13 +62,12 @@ def test_a_network_that_is_gone_is_a_condition_until_somebody_answers(world: Wor
         assert pulse(world).reach.offline_since == began
         why = {"refuse": "connection refused", "no name": "Domain name not found"}[dead]
         assert re.search(rf"comes in: f\d: \S+ can't be reached: {why}\.", wrong(world)["network"].sentence)
-    with Press(address="127.0.0.3") as back:
-        hosts = (*world.context.settings.fetch_allow_hosts, back.host)
-        settings = world.context.settings.model_copy(update={"fetch_allow_hosts": hosts})
-        world.context = replace(world.context, settings=settings)
-        town.configure(f"{back.url}/main.xml", *urls)
-        world.wait(minutes=2)
-        poll(world)
+    hosts = (*world.context.settings.fetch_allow_hosts, world.press.host)
+    settings = world.context.settings.model_copy(update={"fetch_allow_hosts": hosts})
+    world.context = replace(world.context, settings=settings)
+    town.configure(f"{world.press.url}/main.xml", *urls)
+    world.wait(minutes=2)
+    poll(world)
     assert wrong(world) == {}
     assert pulse(world).reach.reached_at is not None
 

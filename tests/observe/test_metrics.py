@@ -15,6 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from delivery.deliver import DeliverReport
+from jobs.announce import Waits
+from jobs.clean import Cleaned
 from jobs.health import HealthReport
 from jobs.match import MatchedReport
 from jobs.plan import Plan
@@ -53,6 +55,8 @@ REPORTS: dict[str, Any] = {
     "recheck": RecheckReport(),
     "upkeep": UpkeepReport((), (), (), 0, 0, 0),
     "health": HealthReport(0, 0),
+    "announce": Waits(batch=False, mails=False),
+    "clean": Cleaned(),
     "retag": RetagReport(),
 }
 """A report of each job."""

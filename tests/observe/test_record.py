@@ -123,7 +123,7 @@ def test_nobody_answers_though_it_may_not_be_our_network() -> None:
 @pytest.mark.parametrize("fields", [{}, {"feeds": 3}, {"feeds": 2, "failed": 2}])
 def test_a_poll_that_asked_nobody_says_nothing(fields: dict[str, int]) -> None:
     was = JobPulse("pull", moments={"reached": NOW, "offline": NOW}, reasons={"offline": "refused"})
-    assert pulled(was, NOW + MINUTE, **fields) == was
+    assert pulled(was, NOW + MINUTE, "", **fields) == was
 
 
 DOWN = JobPulse("deliver", moments={"down": NOW}, reasons={"down": "refused"})
@@ -336,7 +336,7 @@ def test_a_document_that_was_edited_to_nonsense_is_only_a_memory(context: Contex
 def test_a_fault_in_recording_costs_no_job(
     context: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(AFTER, "tested", lambda *_: [][0])  # type: ignore[misc]
+    monkeypatch.setitem(AFTER, "tested", lambda *_: [][0])
     assert work(context) == Report()
     assert "could not be recorded" in caplog.text
 

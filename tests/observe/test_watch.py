@@ -55,7 +55,7 @@ class Recorder:
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -180,6 +180,20 @@ def test_a_memory_that_can_not_be_written_is_told(house: House, tmp_path: Path) 
         folder.mkdir()
         wait_until(lambda: ("over", "watchman") in way.told)
     assert way.told[0] == ("new", "disk")
+
+
+def test_a_disk_that_does_not_answer_keeps_nobody_from_being_told(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, way = threading.Event(), Recorder()
+    monkeypatch.setattr(watch, "KEEP_S", 0.1)
+    monkeypatch.setattr("observe.memory_file.write_memory", lambda *_: hold.wait(60))
+    house.wrong = {"heartbeat"}
+    with Running(house, tmp_path, way.way("a")):
+        wait_until(lambda: ("new", "watchman") in way.told)
+        hold.set()
+        wait_until(lambda: ("over", "watchman") in way.told)
+    assert way.told[0] == ("new", "heartbeat")
 
 
 def test_the_last_word_is_told_at_once_or_at_the_next_start(house: House, tmp_path: Path) -> None:

@@ -344,7 +344,8 @@ def test_metrics_while_elasticsearch_is_away(office: Office) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_installation_is_read(page: Page) -> None:
+def test_a_real_installation_is_read(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse_now, "PATIENCE_S", 60)  # other tests may keep the machine busy
     read = read_now(page.context)
     assert read.pulse is not None
     assert read.pulse.reach.enabled == 2
