@@ -366,6 +366,12 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _of(_stopped, _task("match_alerts")),
         _ids("matching"),
     ),
+    Fault(
+        "sending-stopped",
+        "sending mails stuck (SIGSTOP of its task)",
+        _of(_stopped, _task("deliver_mails")),
+        _ids("mails-waiting"),
+    ),
     Fault("polling-paused", "the DAG poll_feeds paused", _of(_paused, "poll_feeds"), _ids("polling")),
     Fault("disk-full", "disk at flood stage", _full_disk, _ids("disk")),
     Fault("feeds-unreadable", "feeds.yaml is no YAML", _of(_edited, "feeds.yaml", _unclosed), _file("feeds.yaml")),

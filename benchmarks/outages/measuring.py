@@ -142,10 +142,10 @@ def await_quiet(installation: Installation) -> str:
         time.sleep(10)
 
 
-def await_true(is_so: Callable[[], bool], seconds: float) -> bool:
+def await_true(is_so: Callable[[], object], seconds: float) -> bool:
     """Wait until it is so, at most that long; whether it is."""
     deadline = time.monotonic() + seconds
-    while not (so := is_so()) and time.monotonic() < deadline:
+    while not (so := bool(is_so())) and time.monotonic() < deadline:
         time.sleep(LOOK_S)
     return so
 

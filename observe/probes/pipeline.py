@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from newswatch.clock import Clock
@@ -30,6 +31,12 @@ def judge(pulse: Pulse, settings: Settings) -> Report:
 
 
 def _unprobed(mail: MailState, settings: Settings) -> MailState:
-    """The mail server as the jobs found it, but not as down if it has a probe of its own, which knows sooner."""
-    is_probed = f"{settings.smtp_host}:{settings.smtp_port}" in mail.why
-    return replace(mail, down_since=None, why="") if is_probed else mail
+    """The mail server as the jobs found it, but not as down if its own probe would see that, which knows sooner.
+
+    A probe goes as far as the sender. What jobs find beyond that (the line breaks with each recipient) only they know.
+    """
+    server = f"Mail server {settings.smtp_host}:{settings.smtp_port}"
+    is_probed = re.match(rf"{re.escape(server)}\b", mail.why)
+    if not (mail.down_since and is_probed):
+        return mail
+    return replace(mail, down_since=None, why=mail.why if mail.broken_since else "")

@@ -187,6 +187,23 @@ def test_a_mail_server_with_a_probe_of_its_own_is_not_judged_by_the_last_run() -
     assert "mail-server" in ids(pipeline.judge(Pulse(NOW, mail=other), settings))
 
 
+@pytest.mark.parametrize(
+    "mail",
+    [
+        MailState(
+            down_since=NOW - timedelta(minutes=1),
+            why="the line broke with 3 recipients in a row, the last time: Mail server 127.0.0.1:1025: no answer",
+        ),
+        MailState(broken_since=NOW - timedelta(hours=1), why="Mail server 127.0.0.1:1025: no answer within 30 s"),
+        MailState(down_since=NOW - timedelta(minutes=1), why="Mail server 127.0.0.1:10250: connection refused"),
+    ],
+)
+def test_what_no_probe_can_see_of_the_mail_server_is_told_by_the_jobs(mail: MailState) -> None:
+    (told,) = pipeline.judge(Pulse(NOW, mail=mail), Settings()).conditions
+    assert told.id == "mail-server"
+    assert mail.why in told.sentence
+
+
 def test_a_reading_with_gaps_is_doubtful() -> None:
     assert pipeline.judge(Pulse(NOW, storage=Storage(away="gone")), Settings()) == Report(blind=True)
     assert pipeline.judge(Pulse(NOW, unread={"feeds": "closed"}), Settings()).blind
