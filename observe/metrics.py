@@ -407,6 +407,11 @@ COUNTERS: Final[tuple[Counter, ...]] = (
     # match
     Counter("newswatch_matches_total", "Articles that matched a saved search.", _count("match", "matches")),
     Counter("newswatch_deliveries_enqueued_total", "New deliveries in the outbox.", _count("match", "owed")),
+    Counter(
+        "newswatch_search_notices_enqueued_total",
+        "Notices to readers that a saved search fails, or works again.",
+        _count("match", "notices"),
+    ),
     Counter("newswatch_batches_matched_total", "Batches matched with the saved searches.", _count("match", "batches")),
     Counter(
         "newswatch_saved_search_failures_total",
