@@ -54,8 +54,6 @@ SEARCH_FAILED_AFTER: Final = timedelta(seconds=45)
 """After the first failure of a saved search. A time-out under load is over with the next batch, a minute later."""
 NEVER_POLLED: Final = timedelta(minutes=15)
 """After the installation. `newswatch up` polls in its first minute; by hand it takes longer."""
-WATCHMAN_LOST: Final = timedelta(minutes=3)
-"""The watchman looks every 15 s, and a look takes half a minute at most."""
 WATCHMAN_RETIRED: Final = timedelta(days=7)
 """An installation whose watchman has been gone for so long works without one on purpose."""
 REASON_CHARS: Final = 400
@@ -376,7 +374,8 @@ def _searches(pulse: Pulse, _: Settings) -> Iterator[Condition]:
 
 
 def _watchman(pulse: Pulse, _: Settings) -> Iterator[Condition]:
-    if pulse.watched_at and WATCHMAN_LOST <= pulse.at - pulse.watched_at < WATCHMAN_RETIRED:
+    until = pulse.watched_until
+    if until and until < pulse.at < until + WATCHMAN_RETIRED:
         yield Condition(
             "watchman",
             Severity.WARNING,

@@ -130,6 +130,8 @@ class Pulse:
     storage: Storage = field(default_factory=Storage)
     watched_at: datetime | None = None
     """When the watchman last looked; None: there never was one."""
+    watched_until: datetime | None = None
+    """Until when that look counts. Later, what it saw may be over, and the watchman is taken for dead."""
     watched: tuple[Condition, ...] = ()
     """What the watchman has found by itself at its last look; empty if that is long ago."""
     watch_began_at: datetime | None = None

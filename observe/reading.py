@@ -21,7 +21,7 @@ from newswatch.problems import Bulkhead, Problem, collecting
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
-from observe.watched import WATCHMAN, certificates_of, conditions_of
+from observe.watched import WATCHMAN, certificates_of, conditions_of, valid_until
 from store.client import Client
 from store.configuration import ConfigurationStore
 from store.documents import Document, values
@@ -107,6 +107,7 @@ class _Reader:
             problem_kinds=found.get("problem_kinds", {}),
             storage=storage,
             watched_at=watchman.beat_at,
+            watched_until=valid_until(watchman),
             watched=conditions_of(watchman, self._now),
             certificates=certificates_of(watchman),
             watch_began_at=watchman.started_at,

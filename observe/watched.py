@@ -52,7 +52,8 @@ def as_pulse(watched: Watched, now: datetime, host: str) -> JobPulse:
 
 def conditions_of(pulse: JobPulse | None, now: datetime) -> tuple[Condition, ...]:
     """What the watchman found wrong, if it looked lately; nothing if it did not, because that may be over."""
-    if pulse is None or not is_watching(pulse, now):
+    until = valid_until(pulse) if pulse else None
+    if pulse is None or until is None or now > until:
         return ()
     return tuple(_condition(condition_id, said, pulse) for condition_id, said in pulse.reasons.items())
 
@@ -69,7 +70,7 @@ def _condition(condition_id: str, said: str, pulse: JobPulse) -> Condition:
     return Condition(condition_id, severity, sentence, next_step, pulse.moments.get(condition_id))
 
 
-def is_watching(pulse: JobPulse, now: datetime) -> bool:
-    """Whether the watchman has looked within the last two minutes, or longer if it looks more rarely."""
+def valid_until(pulse: JobPulse) -> datetime | None:
+    """Until when the watchman's last look counts: two minutes, or longer if it looks rarely; None: it never looked."""
     every_s = max(15.0, pulse.last.get(_EVERY, 15.0))
-    return pulse.beat_at is not None and now - pulse.beat_at <= timedelta(seconds=_MISSED * every_s)
+    return pulse.beat_at and pulse.beat_at + timedelta(seconds=_MISSED * every_s)

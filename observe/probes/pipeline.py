@@ -26,7 +26,7 @@ def judge(pulse: Pulse, settings: Settings) -> Report:
     """What follows from a reading, without what the watchman itself has written: it would never be over. Pure."""
     if pulse.storage.away:
         return BLIND
-    found = conditions(replace(pulse, watched=(), watched_at=None, mail=_unprobed(pulse.mail, settings)), settings)
+    found = conditions(replace(pulse, watched=(), watched_until=None, mail=_unprobed(pulse.mail, settings)), settings)
     return Report(found, blind=bool(pulse.unread))
 
 

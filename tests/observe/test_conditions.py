@@ -27,7 +27,6 @@ from observe.conditions import (
     REFUSED_LATE,
     SEARCH_FAILED_AFTER,
     UNANSWERED_AFTER,
-    WATCHMAN_LOST,
     WATCHMAN_RETIRED,
     conditions,
 )
@@ -142,9 +141,10 @@ WELL = {
         waiting=Waiting(batches=1, batch_since=before(hours=9), mails=1, mail_since=before(hours=9)),
         watch_began_at=before(seconds=90),
         watched_at=before(seconds=5),
+        watched_until=NOW + timedelta(seconds=115),
     ),
-    "a watchman that looks": a_pulse(watched_at=NOW - WATCHMAN_LOST + SECOND),
-    "no watchman any more": a_pulse(watched_at=NOW - WATCHMAN_RETIRED),
+    "a watchman that looks": a_pulse(watched_until=NOW),
+    "no watchman any more": a_pulse(watched_until=NOW - WATCHMAN_RETIRED),
 }
 
 
@@ -257,7 +257,7 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
     ),
     "a failing daily job": (a_pulse(a_job("health", failures=3, why="no answer")), {"job:health": "warning"}),
     "a job of another version": (a_pulse(a_job("vacuum", failures=3, why="no answer")), {"job:vacuum": "warning"}),
-    "a dead watchman": (a_pulse(watched_at=NOW - WATCHMAN_LOST), {"watchman": "warning"}),
+    "a dead watchman": (a_pulse(watched_at=before(minutes=3), watched_until=NOW - SECOND), {"watchman": "warning"}),
 }
 
 
@@ -293,7 +293,7 @@ def test_each_rule_of_time_is_told_within_three_minutes() -> None:
 
 def test_the_worst_comes_first_and_nothing_else_is_known_without_elasticsearch() -> None:
     pulse = a_pulse(
-        a_job("match", **STOPPED), watched_at=NOW - WATCHMAN_LOST, reach=Reach(309, offline_since=before(hours=1))
+        a_job("match", **STOPPED), watched_until=NOW - SECOND, reach=Reach(309, offline_since=before(hours=1))
     )
     assert list(found(pulse)) == ["network", "matching", "watchman"]
     assert list(found(replace(pulse, storage=Storage(away="refused")))) == ["elasticsearch"]

@@ -210,7 +210,7 @@ def test_a_reading_with_gaps_is_doubtful() -> None:
 
 
 def test_a_watchman_that_does_not_look_is_told_by_all_but_itself() -> None:
-    pulse = Pulse(NOW, watched_at=NOW - timedelta(minutes=4))
+    pulse = Pulse(NOW, watched_at=NOW - timedelta(minutes=4), watched_until=NOW - timedelta(minutes=2))
     assert [c.id for c in conditions(pulse, Settings())] == ["watchman"]
     assert ids(pipeline.judge(pulse, Settings())) == []
 
@@ -220,6 +220,8 @@ def test_what_was_seen_long_ago_is_not_shown() -> None:
     assert [found.id for found in conditions_of(pulse, NOW + timedelta(seconds=110))] == ["airflow"]
     assert conditions_of(pulse, NOW + timedelta(seconds=130)) == ()
     assert conditions_of(None, NOW) == conditions_of(JobPulse(WATCHMAN), NOW) == ()
+    rare = as_pulse(Watched((condition("airflow"),), 600, 300), NOW, "here")
+    assert conditions_of(rare, NOW + timedelta(minutes=39)), "a watchman that looks rarely is not taken for dead"
 
 
 # ── Airflow ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -126,6 +126,7 @@ def test_what_the_jobs_recorded(client: Client, names: Names, settings: Settings
     )
     assert (mail.accepted_at, mail.down_since, mail.why) == (down["accepted"], down["down"], "refused")
     assert (pulse.watch_began_at, pulse.watched_at) == (before(days=1), before(seconds=9))
+    assert pulse.watched_until == NOW + timedelta(seconds=111), "then what it saw is dropped, and itself taken for dead"
 
 
 def test_the_batches_that_wait_and_the_newest_article(client: Client, names: Names, settings: Settings) -> None:
