@@ -195,18 +195,20 @@ def _never(pulse: Pulse) -> Iterator[Condition]:
         yield Condition("polling", Severity.WARNING, "No feed has ever been polled.", _START, installed)
 
 
+NOT_MATCHED: Final = "New articles are not matched with the saved searches, so no mail is sent about them"
+
+
 def _matching(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     match, waiting = _job(pulse, "match"), pulse.waiting
-    what = "New articles are not matched with the saved searches, so no mail is sent about them"
-    yield from _broken(pulse, match, "matching", what, FAILED_TRIES)
-    yield from _hung(pulse, match, "matching", what)
+    yield from _broken(pulse, match, "matching", NOT_MATCHED, FAILED_TRIES)
+    yield from _hung(pulse, match, "matching", NOT_MATCHED)
     if waiting.batch_since is None:
         return
     signs = (waiting.batch_since, match.alive_at, pulse.watch_began_at)
     last = max(moment for moment in signs if moment)
     if pulse.at - last > _quiet(pulse, match, MATCH_QUIET):
         yield Condition(
-            "matching", Severity.CRITICAL, f"{what}: nothing has asked for it.", _START, waiting.batch_since
+            "matching", Severity.CRITICAL, f"{NOT_MATCHED}: nothing has asked for it.", _START, waiting.batch_since
         )
     elif match.alive_at and match.under_way and pulse.at - waiting.batch_since > BATCH_BEHIND:
         behind = durations.long((pulse.at - waiting.batch_since).total_seconds())
@@ -232,19 +234,27 @@ def _other_jobs(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         )
 
 
-def _late(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
-    """Runs that Airflow has begun, or queued, and that do not end. One that hangs has a condition of its own."""
+def _late(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    """Runs that Airflow has queued or begun and whose job does not work.
+
+    A run that hangs has a condition of its own. One that works has none: the articles of a first poll take long.
+    """
     for name, job in sorted(pulse.jobs.items()):
-        if LATE in job.moments and not (job.under_way and _older(job.alive_at, pulse.at, BEAT_LOST)):
-            yield Condition(
-                f"job:{name}",
-                Severity.WARNING,
-                f"Airflow is behind with its work: {_reason(job.reasons.get(LATE, ''))}",
-                "Look at the run in Airflow: a queued one waits for a free place (`core.parallelism`) or a worker.",
-                job.moments[LATE],
-            )
+        if LATE not in job.moments or job.under_way:
+            continue
+        id_, severity, what = _LATE.get(name, (f"job:{name}", Severity.WARNING, "Airflow is behind with its work"))
+        yield Condition(
+            id_,
+            severity,
+            f"{what}: {_reason(job.reasons.get(LATE, ''))}",
+            "Look at the run in Airflow. A queued one waits for a free place (`core.parallelism`) or a worker; "
+            "one that runs is given up by itself.",
+            job.moments[LATE],
+        )
 
 
+_LATE: Final = {"match": ("matching", Severity.CRITICAL, NOT_MATCHED)}
+"""Job → the condition that its late run belongs to, so that one fault is told as one."""
 _WITH_RULES: Final = frozenset({"plan", "pull", "match", "deliver"})
 _PURPOSES: Final = {
     "recheck": "Articles that were mailed are not read again, so corrections are missed",
@@ -395,6 +405,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _disk,
     _network,
     _configuration,
+    _late,
     _polling,
     _matching,
     _mail_server,
@@ -402,7 +413,6 @@ RULES: Final[tuple[Rule, ...]] = (
     _searches,
     _feeds,
     _other_jobs,
-    _late,
     _watchman,
     _watched,
 )

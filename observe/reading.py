@@ -12,19 +12,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from alerts.saved import read_search
 from delivery.due import Owed, owed
 from newswatch.batch import BatchState
 from newswatch.delivery import DeliveryState
-from newswatch.errors import MissingIndexError, NewswatchError
+from newswatch.errors import DocumentError, MissingIndexError, NewswatchError
 from newswatch.feed import FeedHealth
-from newswatch.problems import Bulkhead, Problem, collecting
+from newswatch.problems import Bulkhead, Problem, ProblemKind, collecting
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from observe.watched import WATCHMAN, certificates_of, conditions_of, valid_until
 from store.client import Client
 from store.configuration import ConfigurationStore
-from store.documents import Document, values
+from store.documents import Document, read, values
 from store.faults import REFUSALS, store_error
 from store.mapping import plain_indices
 from store.names import Names
@@ -93,6 +94,7 @@ class _Reader:
             refused_why=late.why,
         )
         failing = self._attempt("searches", partial(self._named, found.get("failing", ()))) or ()
+        failing = (*found.get("unrunnable", ()), *failing)
         watchman = jobs.get(WATCHMAN, JobPulse(WATCHMAN))
         return Pulse(
             at=self._now,
@@ -159,7 +161,8 @@ class _Reader:
         yield "articles", _Part(names.articles, newest, lambda a: {"newest_article_at": _moment(a, "newest")})
         yield "batches", _Part(names.batches, _OF_BATCHES, _read_batches)
         yield "outbox", _Part(names.deliveries, _OF_DELIVERIES, _read_deliveries)
-        yield "problems", _Part(names.quarantine, _OF_PROBLEMS, _read_problems)
+        yield "problems", _Part(names.quarantine, _of_problems(names), partial(_read_problems, names))
+        yield "saved searches", _Part(names.searches, _OF_SEARCHES, _read_searches)
 
     def _of_feeds(self) -> Document:
         """Feeds count as due once they are overdue by the shortest interval, and no batch holds them."""
@@ -194,12 +197,12 @@ class _Reader:
         """The failing searches under their names, without those that are gone, disabled, or saved since they failed."""
         if not failing:
             return ()
-        wanted = ["name", "enabled", "changed_at"]
+        wanted = ["name", "enabled", "changed_at", "definition"]
         ids = [failed.search.id for failed in failing]
         docs = self._es.mget(index=self._names.searches, ids=ids, source_includes=wanted)["docs"]
-        stored = {doc["_id"]: doc["_source"] for doc in docs if doc.get("found")}
+        stored = {doc["_id"]: doc for doc in docs if doc.get("found")}
         return tuple(
-            replace(failed.search, name=str(stored[failed.search.id].get("name") or failed.search.id))
+            replace(failed.search, name=str(stored[failed.search.id]["_source"].get("name") or failed.search.id))
             for failed in failing
             if failed.search.id in stored and _still_fails(failed, stored[failed.search.id])
         )
@@ -272,14 +275,27 @@ _OF_DELIVERIES: Final[Document] = {
         "states": {"terms": {"field": "state", "size": len(DeliveryState)}},
     },
 }
-_OF_PROBLEMS: Final[Document] = {
+_OF_SEARCHES: Final[Document] = {
     "size": _MOST_FAILING,
     "track_total_hits": False,
-    "post_filter": {"bool": {"filter": [{"term": {"what": "search"}}, {"term": {"stage": "match"}}]}},
-    "sort": [{"at": {"order": "desc", "unmapped_type": "date"}}],
-    "_source": ["id", "at", "first_at", "reason"],
-    "aggs": {"kinds": {"terms": {"field": "what", "size": 100}}},
+    "query": {"bool": {"filter": [{"exists": {"field": "problem"}}, {"term": {"enabled": True}}]}},
+    "_source": ["name", "problem", "changed_at"],
 }
+"""The searches of alerts.yaml whose query can't be run: they are stored, and never matched."""
+
+
+def _of_problems(names: Names) -> Document:
+    """The kinds of problems, and the problems of saved searches: they fail in matching, or can't be read."""
+    failed = {"bool": {"filter": [{"term": {"what": "search"}}, {"term": {"stage": "match"}}]}}
+    unreadable = {"bool": {"filter": [{"term": {"what": "document"}}, {"prefix": {"id": f"{names.searches}/"}}]}}
+    return {
+        "size": _MOST_FAILING,
+        "track_total_hits": False,
+        "post_filter": {"bool": {"should": [failed, unreadable]}},
+        "sort": [{"at": {"order": "desc", "unmapped_type": "date"}}],
+        "_source": ["what", "id", "at", "first_at", "reason"],
+        "aggs": {"kinds": {"terms": {"field": "what", "size": 100}}},
+    }
 
 
 def _read_jobs(answer: Answer) -> dict[str, Any]:
@@ -314,8 +330,24 @@ def _read_deliveries(answer: Answer) -> dict[str, Any]:
     return {"mail": MailState(accepted_at=_moment(answer, "sent"), states=states)}
 
 
-def _read_problems(answer: Answer) -> dict[str, Any]:
-    failing = (_failed(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
+def _read_searches(answer: Answer) -> dict[str, Any]:
+    sources = ((hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
+    unrunnable = (
+        FailingSearch(id_, str(source.get("name") or id_), _moment_or_none(source.get("changed_at")), source["problem"])
+        for id_, source in sources
+    )
+    return {"unrunnable": tuple(unrunnable)}
+
+
+def _moment_or_none(value: object) -> datetime | None:
+    try:
+        return moment(str(value))
+    except _NONSENSE:
+        return None
+
+
+def _read_problems(names: Names, answer: Answer) -> dict[str, Any]:
+    failing = (_failed(names, hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
     kinds = _counts(answer.get("aggregations", {}).get("kinds", {}))
     return {"problem_kinds": kinds, "failing": tuple(failed for failed in failing if failed)}
 
@@ -327,28 +359,44 @@ class _Failed:
     search: FailingSearch
     at: datetime
     """When it failed last."""
+    unreadable: bool = False
+    """Its document can't be read, so it is not even run."""
 
 
-def _failed(problem_id: str, document: Answer) -> _Failed | None:
+def _failed(names: Names, problem_id: str, document: Answer) -> _Failed | None:
     """The failing search of a problem; None if its document was edited to nonsense, or is of something else."""
     try:
-        search_id, last = str(document["id"]), moment(document["at"])
+        kind: ProblemKind = "document" if document["what"] == "document" else "search"
+        subject, last = str(document["id"]), moment(document["at"])
         since = moment(document["first_at"]) if document.get("first_at") else last
     except _NONSENSE:
         return None
-    if Problem("search", search_id, "").id != problem_id:
+    if Problem(kind, subject, "").id != problem_id:
         return None
-    return _Failed(FailingSearch(search_id, search_id, since, str(document.get("reason", ""))), last)
+    search_id = subject.removeprefix(f"{names.searches}/")
+    failing = FailingSearch(search_id, search_id, since, str(document.get("reason", "")))
+    return _Failed(failing, last, unreadable=kind == "document")
 
 
-def _still_fails(failed: _Failed, stored: Answer) -> bool:
-    """Whether the search is run, and was not saved since it failed."""
+def _still_fails(failed: _Failed, hit: Answer) -> bool:
+    """Whether the search is to be run, and was not corrected since it failed."""
+    stored = hit["_source"]
     if not stored.get("enabled", True):
         return False
+    if failed.unreadable:
+        return not _is_readable(hit)
     try:
         return moment(stored["changed_at"]) <= failed.at
     except _NONSENSE:
         return True
+
+
+def _is_readable(hit: Answer) -> bool:
+    try:
+        read(hit, read_search)
+    except DocumentError:
+        return False
+    return True
 
 
 def _counts(terms: Answer) -> dict[str, int]:

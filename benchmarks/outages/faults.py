@@ -16,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from benchmarks.outages.installation import OPERATOR, READER, Installation
+from benchmarks.outages.installation import OPERATOR, Installation
 from benchmarks.outages.receivers import MailMode, PaperMode
 from embedded.airflow import USER, password
 from embedded.airflow_api import AirflowApi
@@ -192,8 +192,9 @@ def _full_disk(installation: Installation) -> Iterator[None]:
 @contextmanager
 def _broken_search(installation: Installation) -> Iterator[None]:
     """A saved search whose query can't be run, as an older version or another program may have stored it."""
-    answer = installation.ask("GET", "saved-searches/_doc/nato")
-    document = answer["_source"] | {"name": "Broken", "query": "title:[a TO", "recipients": [READER]}
+    source = installation.ask("GET", "saved-searches/_doc/nato")["_source"]
+    changed = {"id": "broken", "name": "Broken", "query": "title:[a TO"}
+    document = source | changed | {"definition": source["definition"] | changed}
     installation.ask("PUT", "saved-searches/_doc/broken?refresh=true", document)
     try:
         yield

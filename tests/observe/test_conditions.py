@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from newswatch.feed import FeedHealth
-from newswatch.pulse import JobPulse
+from newswatch.pulse import LATE, JobPulse
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity
 from observe.conditions import (
@@ -144,6 +144,9 @@ WELL = {
         watched_until=NOW + timedelta(seconds=115),
     ),
     "a watchman that looks": a_pulse(watched_until=NOW),
+    "a late match that works": a_pulse(
+        a_job("match", started_at=before(minutes=9), ended_at=before(minutes=10), moments={LATE: before(minutes=7)})
+    ),
     "no watchman any more": a_pulse(watched_until=NOW - WATCHMAN_RETIRED),
 }
 
@@ -207,6 +210,15 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
         ),
         {"matching": "warning"},
     ),
+    "a late match": (a_pulse(a_job("match", moments={LATE: before(minutes=1)})), {"matching": "critical"}),
+    "a late match, and articles that wait": (
+        a_pulse(
+            a_job("match", **GONE, moments={LATE: before(minutes=1)}),
+            waiting=Waiting(batches=2, batch_since=NOW - MATCH_QUIET - SECOND),
+        ),
+        {"matching": "critical"},
+    ),
+    "a late recheck": (a_pulse(a_job("recheck", moments={LATE: before(minutes=1)})), {"job:recheck": "warning"}),
     "a failing match": (a_pulse(a_job("match", failures=2, why="a closed index")), {"matching": "critical"}),
     "no mail server": (
         a_pulse(

@@ -211,6 +211,25 @@ def test_the_searches_that_fail_by_their_names(client: Client, names: Names, set
     assert (pulse.problems, pulse.problem_kinds) == (6, {"search": 5, "feed": 1})
 
 
+def test_searches_that_are_not_even_run_fail_too(client: Client, names: Names, settings: Settings) -> None:
+    """One whose query in alerts.yaml can't be run, and one whose document can't be read."""
+    saved, quarantine = SavedSearches(client, names), Quarantine(client, names)
+    saved.seed([search(id="unclosed", name="Unclosed", query="(ice"), search(id="edited")], now=before(hours=1))
+    well = client.get(index=names.searches, id="edited")["_source"]
+    client.index(index=names.searches, id="edited", document=well | {"definition": {"id": "edited", "recipients": 3}})
+    quarantine.note([Problem("document", f"{names.searches}/edited", "recipients: 3", "match")], now=before(minutes=9))
+    quarantine.note([Problem("document", f"{names.mailboxes}/x", "no", "match")], now=before(minutes=9))
+    pulse = read(client, names, settings)
+    assert {failing.id: (failing.name, failing.since) for failing in pulse.failing_searches} == {
+        "unclosed": ("Unclosed", before(hours=1)),
+        "edited": ("Ice in the north", before(minutes=9)),
+    }
+    assert all(failing.why for failing in pulse.failing_searches)
+    client.index(index=names.searches, id="edited", document=well)
+    client.update(index=names.searches, id="unclosed", doc={"enabled": False})
+    assert read(client, names, settings).failing_searches == ()
+
+
 def test_documents_of_nonsense_cost_only_themselves(client: Client, names: Names, settings: Settings) -> None:
     PulseStore(client, names).change("plan", lambda was: replace(was, ended_at=NOW))
     client.index(index=names.pulse, id="pull", document={"last": "three"})
