@@ -425,7 +425,6 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "the watchman killed once (SIGKILL)",
         _of(_killed, _watchman),
         _ids("watchman"),
-        frozenset((HEARTBEAT,)),
         heals=True,
     ),
     Fault("stack-killed", "`newswatch up` killed (SIGKILL)", _stack_killed, _ids("stack"), page=False),

@@ -96,11 +96,8 @@ def first(items: Sequence[Told], ids: frozenset[str], changes: Sequence[str]) ->
 
 
 def hearers(fault: Fault, told: set[str]) -> set[str]:
-    """The ways that must hear of the end: those that can tell, also the one that was broken; none if it healed untold.
-
-    Pure.
-    """
-    if fault.heals and not told:
+    """The ways that must hear of the end of what was told: those that can tell, also the one that was broken. Pure."""
+    if not told:
         return set()
     return {MAIL, CHAT} | told if fault.ways & {MAIL, CHAT} else set(fault.ways)
 
