@@ -81,6 +81,8 @@ LAST_S: Final = 25.0
 """Seconds for telling that the stack has ended."""
 ENDED: Final = "ended: "
 """Begins the line by which the stack says why it has ended."""
+IN_VAIN_S: Final = 300.0
+"""Seconds after which a way that nothing can be told by, for no reason that is known, is a condition itself."""
 ASLEEP_LOOKS: Final = 6
 """If so many looks are missing, the machine was asleep."""
 
@@ -91,6 +93,10 @@ class _Line:
 
     way: Way
     failures: int = 0
+    failing_s: float | None = None
+    """When the first of these failures was; None: there are none."""
+    why: str = ""
+    """Of the last failure."""
     tried_s: float = float("-inf")
     sending: bool = False
     stuck: int = 0
@@ -248,11 +254,12 @@ class Watchman:
             return  # it was given up, and another thread has told it meanwhile
         line.sending = False
         if result.outcome is Outcome.ACCEPTED:
-            line.failures = 0
+            line.failures, line.failing_s = 0, None
             self._memory = delivered(was, way_id, self._lines)
             log.info("Told by %s: %s", line.way.title, ", ".join(_short(item) for item in draft.items))
         else:
-            line.failures += 1
+            line.failures, line.why = line.failures + 1, result.why
+            line.failing_s = line.failing_s or monotonic_s()
             if result.outcome is Outcome.REFUSED:
                 self._memory = refused(was, way_id)
             log.warning("Could not tell by %s: %s", line.way.title, result.why)
@@ -269,11 +276,15 @@ class Watchman:
             log.error("%s can't be written: %s", self._path, self._keeper.fault)
 
     def _own(self) -> Report:
-        fault = self._keeper.fault
-        if not fault:
-            return Report()
-        sentence = f"The watchman can't write {self._path}: {fault}. After a restart it tells everything again."
-        return Report((Condition("watchman", Severity.WARNING, sentence, "Let it write there, or free some space."),))
+        """What is wrong with the watchman itself."""
+        standing, now_s = {condition.id for condition in self.standing()}, monotonic_s()
+        mute = [line for line in self._lines.values() if line.way.needs not in standing and _is_in_vain(line, now_s)]
+        conditions = tuple(map(_mute, mute))
+        if fault := self._keeper.fault:
+            sentence = f"The watchman can't write {self._path}: {fault}. After a restart it tells everything again."
+            todo = "Let it write there, or free some space."
+            conditions = (Condition("watchman", Severity.WARNING, sentence, todo), *conditions)
+        return Report(conditions)
 
     def _log(self, was: Memory, look: Look) -> None:
         before = {episode.key: episode for episode in was.episodes}
@@ -283,6 +294,17 @@ class Watchman:
         over = {episode.key for episode in was.standing} - {episode.key for episode in self._memory.standing}
         for condition_id, _ in sorted(over):
             log.info("%s is over at %s", condition_id, look.at)
+
+
+def _is_in_vain(line: _Line, now_s: float) -> bool:
+    return line.failing_s is not None and now_s - line.failing_s >= IN_VAIN_S
+
+
+def _mute(line: _Line) -> Condition:
+    """The condition of a way by which nothing can be told. The other ways tell it."""
+    sentence = f"The operator can't be told by {line.way.title}: {line.why.rstrip('.') or 'the reason is not known'}."
+    todo = "Correct NEWSWATCH_OPERATOR or NEWSWATCH_OPERATOR_URL; `newswatch watch --test` tries every way."
+    return Condition(f"telling:{line.way.id}", Severity.WARNING, sentence, todo)
 
 
 def _short(item: Item) -> str:

@@ -171,6 +171,35 @@ def test_a_way_that_a_probe_calls_closed_is_tried_once_and_then_when_it_opens(
     assert mail.told == [("passed", "mail-server")]
 
 
+def test_a_way_that_fails_in_vain_is_told_by_the_other(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong address would else be noticed when it is needed most."""
+    monkeypatch.setattr(watch, "PAUSES_S", (0.1,))
+    monkeypatch.setattr(watch, "IN_VAIN_S", 0.5)
+    answers = [REFUSED]
+    good, bad = Recorder(), Recorder(lambda: answers[0])
+    house.wrong = {"disk"}
+    with Running(house, tmp_path, good.way("a"), bad.way("b")):
+        wait_until(lambda: ("new", "telling:b") in good.told)
+        answers[0] = ACCEPTED
+        wait_until(lambda: ("over", "telling:b") in good.told and len(bad.told) == 3)
+    assert bad.told[0] == ("new", "disk")
+    assert good.told[0] == ("new", "disk")
+
+
+def test_a_way_that_a_probe_calls_closed_does_not_fail_in_vain(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "CLOSED_S", 0.1)
+    monkeypatch.setattr(watch, "IN_VAIN_S", 0.2)
+    chat, mail = Recorder(), Recorder(lambda: REFUSED)
+    house.wrong = {"mail-server"}
+    with Running(house, tmp_path, chat.way("a"), mail.way("b", "mail-server")):
+        wait_until(lambda: len(mail.keys) > 5)
+    assert chat.told == [("new", "mail-server")]
+
+
 def test_a_memory_that_can_not_be_written_is_told(house: House, tmp_path: Path) -> None:
     way = Recorder()
     folder = tmp_path / "gone"
