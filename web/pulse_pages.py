@@ -56,7 +56,7 @@ def health_answer(reading: Reading) -> Response:
     """200 while all is well or only warnings stand, 503 once something is critical. Pure."""
     status = worst(reading.conditions)
     code = HTTPStatus.SERVICE_UNAVAILABLE if status == "critical" else HTTPStatus.OK
-    checks = states(reading.conditions, known=reading.pulse is not None)
+    checks = states(reading.conditions, reading.pulse)
     return JSONResponse({"status": status, "checks": checks}, code, headers=_NO_STORE)
 
 
