@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from alerts.saved import EntryFault, SavedSearches, read_alerts
+from delivery.channels import registry as channels
 from delivery.channels.registry import parse_address
 from ingest.feeds import load_feeds
 from newswatch import config
@@ -28,6 +29,7 @@ from newswatch.errors import ConfigError, DocumentError, MissingIndexError, News
 from newswatch.feed import Feed
 from newswatch.problems import Bulkhead, Problem, report_problem
 from newswatch.setting_faults import disagreements, mistyped
+from newswatch.settings_in_part import wrong_settings
 from store.client import Client, connect
 from store.configuration import (
     ALERTS,
@@ -222,7 +224,7 @@ def look_at_all(context: Context) -> None:
     A file that is the version in force is not parsed. What is wrong is noted, and raised by the job that needs it. The
     settings are looked at too: a fault that does not stop the work must not stay unknown.
     """
-    _examine_settings(context)
+    examine_settings(context)
     for name, parse, partly in _RARELY_READ:
         try:
             _examine(context, name, parse, partly)
@@ -230,13 +232,25 @@ def look_at_all(context: Context) -> None:
             log.error("%s", error)
 
 
-def _examine_settings(context: Context) -> None:
-    faults = [*mistyped(os.environ), *(each for each in disagreements(context.settings) if each.is_error)]
-    why = "; ".join(map(str, faults))
+def examine_settings(context: Context) -> None:
+    """Note what is wrong with the settings of this process, or that nothing is."""
+    settings = context.settings
+    faults = [*mistyped(os.environ), *(each for each in disagreements(settings) if each.is_error)]
+    wrong = [f"{variable}: {why}" for variable, why in wrong_settings(settings).items()]
+    why = "; ".join([*wrong, *_of_channels(settings), *map(str, faults)])
     # Processes of one machine have environments of their own, so that one that is well clears no other's fault.
     path = f"environment {sha256(why.encode()).hexdigest()[:8]}" if why else "environment"
     look = Look(HOST, path, None, why, is_usable=not why)
     _looked(context, ConfigurationStore(context.es, context.names), SETTINGS, look)
+
+
+def _of_channels(settings: Settings) -> Iterator[str]:
+    try:
+        channels.check(settings)
+    except ConfigError:
+        return  # a setting is wrong by itself, which is told as such
+    except NewswatchError as error:
+        yield str(error)
 
 
 _RARELY_READ: Final[tuple[tuple[str, Callable[[Source], Any], Callable[[Any], str]], ...]] = (

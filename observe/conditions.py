@@ -6,6 +6,7 @@ tells what it has seen three times, which takes up to 45 s. So a fault must show
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -381,8 +382,14 @@ def _told_of(file: FileState) -> tuple[str, str]:
 
 
 def _is_at_fault(file: FileState, job: JobPulse) -> bool:
-    """Whether the job has failed because of the file: it names it (`newswatch.errors.ConfigError`)."""
-    return bool(file.wrong_since and job.failures and f"{file.name}:" in job.why)
+    """Whether the job has failed because of the file, or of a setting: it names it (`newswatch.errors.ConfigError`)."""
+    if not (file.wrong_since and job.failures):
+        return False
+    named = _VARIABLE.findall(file.why) if file.name == SETTINGS else [file.name]
+    return any(f"{name}:" in job.why for name in named)
+
+
+_VARIABLE: Final = re.compile(r"\bNEWSWATCH_[A-Z_]+")
 
 
 def _searches(pulse: Pulse, _: Settings) -> Iterator[Condition]:
