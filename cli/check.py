@@ -70,8 +70,12 @@ def look(settings: Settings | None = None) -> tuple[Pulse, tuple[Condition, ...]
     """The pulse of the installation that the settings name, and what is wrong with it. It creates nothing there.
 
     Raises:
-        ValidationError, SettingsError, NewswatchError: the settings are wrong.
+        ValidationError, NewswatchError: the settings are wrong.
     """
+    from store import lean
+
+    lean.load()  # monitoring systems call it every minute or so
+
     from newswatch.settings import Settings
     from observe.conditions import conditions
     from observe.reading import PATIENCE_S, read_pulse

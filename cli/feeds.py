@@ -242,11 +242,13 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch and parse the feeds of the list now, and show which work. Needs no server; exits with 1 if any fails."""
-    from ingest.feeds import load_feeds
+    """Fetch and parse the feeds of the list now, and show which work. Exits with 1 if any fails.
 
+    The list is the one that the next poll uses: config/feeds.yaml, or the version in force, and the feeds that are
+    listed in Elasticsearch. Needs no server: without Elasticsearch it is the file.
+    """
     settings = _settings()
-    listed = load_feeds(_path(settings))
+    listed = _to_poll(settings)
     feeds = [_listed(name, listed) for name in which] if which else [feed for feed in listed if feed.enabled]
     checked = _check(settings, feeds, quiet=as_json)
     if as_json:
@@ -492,11 +494,10 @@ def import_opml(
 def export(
     file: Annotated[Path, typer.Argument(metavar="[FILE|-]", allow_dash=True)] = Path("-"),
 ) -> None:
-    """Write the list in config/feeds.yaml as OPML 2.0, which any feed reader can import."""
-    from ingest.feeds import load_feeds
+    """Write the list of feeds, as `newswatch feeds check` takes it, as OPML 2.0, which any feed reader can import."""
     from ingest.opml import write_opml
 
-    document = write_opml(load_feeds(_path(_settings())))
+    document = write_opml(_to_poll(_settings()))
     if str(file) == "-":
         sys.stdout.buffer.write(document)
     else:
@@ -514,6 +515,16 @@ def _settings() -> Settings:
 
 def _path(settings: Settings) -> Path:
     return settings.config_dir / "feeds.yaml"
+
+
+def _to_poll(settings: Settings) -> tuple[Feed, ...]:
+    """The feeds that the next poll will list; on standard error, why they are not those of the file."""
+    from jobs.configuration import foreseen_feeds
+
+    listed = foreseen_feeds(settings)
+    if listed.note:
+        err.print(f"[yellow]{escape(listed.note)}[/]", soft_wrap=True)
+    return listed.value
 
 
 def _stored(which: str, records: Sequence[FeedRecord]) -> FeedRecord:

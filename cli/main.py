@@ -7,7 +7,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.markup import escape
 
 from cli import (
@@ -95,8 +94,6 @@ def run() -> None:
     except ValidationError as error:
         faults = "; ".join(f"NEWSWATCH_{'.'.join(map(str, f['loc'])).upper()}: {f['msg']}" for f in error.errors())
         _fail(f"A setting is wrong: {faults}", ConfigError.exit_code)
-    except SettingsError as error:
-        _fail(f"A setting is wrong: {error}. Lists are written as JSON.", ConfigError.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

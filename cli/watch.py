@@ -45,6 +45,10 @@ def watch(
 
 
 def _run(every_s: float) -> None:
+    from store import lean
+
+    lean.load()
+
     from observe.tell import ways
     from observe.watch import run
 

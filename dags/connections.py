@@ -13,17 +13,20 @@ from dags import statistics
 from jobs.context import Context, open_context
 from newswatch.servers import addresses_of_hosts
 from newswatch.settings import Settings
+from newswatch.settings_in_part import settings_in_part
 
 ELASTICSEARCH, SMTP = "newswatch_elasticsearch", "newswatch_smtp"
 
 
 def task_context() -> Context:
     """The context of a task, whose runs' counts go where Airflow sends its own metrics."""
-    return statistics.followed(open_context(airflow_settings()))
+    return statistics.followed(open_context(airflow_settings(), check_channels=False))
 
 
 def airflow_settings() -> Settings:
     """The settings that apply inside Airflow. Where a connection does not exist, the environment's settings apply.
+
+    One that is wrong stops only those who need it (`newswatch.settings_in_part`).
 
     Whoever asks is going to use Elasticsearch, so its client's log is reduced here to failed requests: a line for each
     other one was three quarters of what tasks logged. Airflow's `logging.namespace_levels` reaches structlog's only.
@@ -34,7 +37,7 @@ def airflow_settings() -> Settings:
         overrides |= elasticsearch_settings(Connection.get(ELASTICSEARCH))
     with suppress(AirflowNotFoundException):
         overrides |= smtp_settings(Connection.get(SMTP))
-    return Settings(**overrides)
+    return settings_in_part(**overrides)
 
 
 def elasticsearch_settings(connection: Connection) -> dict[str, Any]:

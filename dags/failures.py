@@ -32,10 +32,10 @@ WHY_RUNS_FAIL = {
 
 def task_failed(context: Mapping[str, Any]) -> None:
     """For `on_failure_callback` of tasks: the last attempt has failed."""
-    from newswatch.problems import reason_of
+    from observe.record import sentence
 
     error = context.get("exception")
-    reason = reason_of(error) if isinstance(error, BaseException) else str(error or "no error was reported")
+    reason = sentence(error) if isinstance(error, BaseException) else str(error or "no error was reported")
     _note(context, f"The task {context['ti'].task_id} has failed: {reason}")
 
 

@@ -10,6 +10,7 @@ from embedded.processes import Child
 from newswatch.settings import Settings
 
 TITLE: Final = "The watchman"
+_MAIN: Final = "from store.lean import load; load(); from observe.watch import main; main()"
 LOCK: Final = "watch.lock"
 """Its lock in the data folder; the file's time is that of its last look."""
 
@@ -23,4 +24,4 @@ def start_watchman(settings: Settings, airflow_url: str | None, log_file: Path) 
     environment = settings.environment() | {"NEWSWATCH_DATA_DIR": str(settings.data_dir.resolve())}
     if airflow_url and not settings.airflow_url:
         environment["NEWSWATCH_AIRFLOW_URL"] = airflow_url
-    return Child.start(TITLE, (sys.executable, "-m", "observe.watch"), log_file, settings.data_dir, environment)
+    return Child.start(TITLE, (sys.executable, "-c", _MAIN), log_file, settings.data_dir, environment)

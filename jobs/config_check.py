@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from delivery.channels import registry as channels
 from ingest.feeds import load_feeds
@@ -96,8 +95,6 @@ def _settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Con
         channels.check(settings)
     except ValidationError as error:
         return None, faults + [ConfigFault(_variable(f["loc"]), f["msg"]) for f in error.errors(include_url=False)]
-    except SettingsError as error:
-        return None, [*faults, ConfigFault("settings", f"{error}. Lists are written as JSON")]
     except NewswatchError as error:
         where, _, message = str(error).partition(": ")
         faults.append(ConfigFault(where, message))

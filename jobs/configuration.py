@@ -10,22 +10,26 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from alerts.saved import EntryFault, SavedSearches, read_alerts
+from delivery.channels import registry as channels
 from delivery.channels.registry import parse_address
 from ingest.feeds import load_feeds
 from newswatch import config
 from newswatch.alert import SavedSearch
 from newswatch.clock import utc_now
 from newswatch.config import Source, Written
-from newswatch.errors import ConfigError, DocumentError, MissingIndexError, StoreError
+from newswatch.errors import ConfigError, DocumentError, MissingIndexError, NewswatchError, StoreError
+from newswatch.feed import Feed
 from newswatch.problems import Bulkhead, Problem, report_problem
 from newswatch.setting_faults import disagreements, mistyped
+from newswatch.settings_in_part import wrong_settings
 from store.client import Client, connect
 from store.configuration import (
     ALERTS,
@@ -220,7 +224,7 @@ def look_at_all(context: Context) -> None:
     A file that is the version in force is not parsed. What is wrong is noted, and raised by the job that needs it. The
     settings are looked at too: a fault that does not stop the work must not stay unknown.
     """
-    _examine_settings(context)
+    examine_settings(context)
     for name, parse, partly in _RARELY_READ:
         try:
             _examine(context, name, parse, partly)
@@ -228,13 +232,25 @@ def look_at_all(context: Context) -> None:
             log.error("%s", error)
 
 
-def _examine_settings(context: Context) -> None:
-    faults = [*mistyped(os.environ), *(each for each in disagreements(context.settings) if each.is_error)]
-    why = "; ".join(map(str, faults))
+def examine_settings(context: Context) -> None:
+    """Note what is wrong with the settings of this process, or that nothing is."""
+    settings = context.settings
+    faults = [*mistyped(os.environ), *(each for each in disagreements(settings) if each.is_error)]
+    wrong = [f"{variable}: {why}" for variable, why in wrong_settings(settings).items()]
+    why = "; ".join([*wrong, *_of_channels(settings), *map(str, faults)])
     # Processes of one machine have environments of their own, so that one that is well clears no other's fault.
     path = f"environment {sha256(why.encode()).hexdigest()[:8]}" if why else "environment"
     look = Look(HOST, path, None, why, is_usable=not why)
     _looked(context, ConfigurationStore(context.es, context.names), SETTINGS, look)
+
+
+def _of_channels(settings: Settings) -> Iterator[str]:
+    try:
+        channels.check(settings)
+    except ConfigError:
+        return  # a setting is wrong by itself, which is told as such
+    except NewswatchError as error:
+        yield str(error)
 
 
 _RARELY_READ: Final[tuple[tuple[str, Callable[[Source], Any], Callable[[Any], str]], ...]] = (
@@ -352,6 +368,81 @@ def stale(settings: Settings, path: Path) -> str:
         return ""
     finally:
         es.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen(Generic[T]):
+    """What the next job will use, found out without changing anything."""
+
+    value: T
+    source: Written
+    note: str = ""
+    """Why it is not this machine's file, or why Elasticsearch could not be asked; empty: it was, and it is."""
+
+
+def foreseen(settings: Settings, name: str, parse: Callable[[Source], T]) -> Foreseen[T]:
+    """The configuration file `name` as the next job of this machine will use it: its file, or the version in force.
+
+    Without an answer from Elasticsearch it is the file.
+
+    Raises:
+        ConfigError: the file can't be used, and no version is in force.
+    """
+    with _asking(settings) as es:
+        return _foreseen(ConfigurationStore(es, Names.of(settings)), settings.config_dir / name, parse)
+
+
+def foreseen_feeds(settings: Settings) -> Foreseen[tuple[Feed, ...]]:
+    """The feeds as the next plan will list them: `foreseen`, and beside it the list in Elasticsearch.
+
+    Raises:
+        ConfigError: as `foreseen`.
+    """
+    from store.feeds import FeedStore, listed_beside
+
+    with _asking(settings) as es:
+        names = Names.of(settings)
+        file = _foreseen(ConfigurationStore(es, names), settings.config_dir / FEEDS, load_feeds)
+        try:
+            stored = [record.feed for record in FeedStore(es, names).all()]
+        except (StoreError, *REFUSALS) as error:
+            if isinstance(fault := _fault(error), MissingIndexError):
+                return file
+            return file if file.note else replace(file, note=_unasked("feeds are listed in Elasticsearch", fault))
+    return replace(file, value=listed_beside(file.value, stored))
+
+
+def _foreseen(store: ConfigurationStore, path: Path, parse: Callable[[Source], T]) -> Foreseen[T]:
+    own = _own(path, parse)
+    try:
+        kept = store.kept(path.name)
+        mine = own.value is not None and judge(kept, own.require_file(), utc_now()) is not Verdict.OLDER
+        text = None if mine or not kept.hash else store.text(kept)
+    except (StoreError, DocumentError, *REFUSALS) as error:
+        fault = _fault(error)
+        note = "" if isinstance(fault, MissingIndexError) else _unasked(f"version of {path.name} is in force", fault)
+        return Foreseen(own.require(), own.require_file(), note)
+    if text is None:
+        return Foreseen(own.require(), own.require_file())
+    try:
+        return Foreseen(parse(text), text, str(own.error) if own.error else older(kept, own.require_file()))
+    except ConfigError as error:  # written for another version of newswatch
+        return Foreseen(own.require(), own.require_file(), str(error))
+
+
+def _fault(error: Exception) -> NewswatchError:
+    return error if isinstance(error, NewswatchError) else store_error(error)  # type: ignore[arg-type]  # REFUSALS
+
+
+def _unasked(what: str, why: NewswatchError) -> str:
+    return f"Which {what} can't be asked, so this machine's file alone is used: {why}"
+
+
+@contextmanager
+def _asking(settings: Settings) -> Iterator[Client]:
+    """A client that is not kept waiting, for what can be done without a server."""
+    with connect(settings) as client:
+        yield client.options(request_timeout=_ASKED_S, max_retries=0)
 
 
 def answers(settings: Settings) -> bool:

@@ -145,15 +145,21 @@ def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[
     return made
 
 
-def open_context(settings: Settings | None = None, *, clock: Clock | None = None) -> Context:
+def open_context(
+    settings: Settings | None = None, *, clock: Clock | None = None, check_channels: bool = True
+) -> Context:
     """A context for the Elasticsearch of the settings, with its indices in place; its clock is Elasticsearch's.
+
+    Without `check_channels`, only jobs that send mails are stopped by settings with which none can be sent.
 
     Raises:
         NewswatchError: what the settings say of a channel or of the operator can't be used.
+        ConfigError: a setting that is needed for Elasticsearch is wrong.
         StoreError: Elasticsearch can't be reached, or refuses the mapping.
     """
     settings = settings or Settings()
-    channels.check(settings)
+    if check_channels:
+        channels.check(settings)
     es, names = connect(settings), Names.of(settings)
     names = replace(names, taxonomy=TaxonomyInForce(es, names, settings.config_dir / TAXONOMY))
     context = Context(settings, es, names, clock or store_clock(es))

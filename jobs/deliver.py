@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from delivery import deliver as mails
+from delivery.channels import registry as channels
 from delivery.deliver import DeliverReport
 from delivery.digests import enqueue_coverage
 from delivery.due import Due, look
 from jobs.context import Context, job
 from newswatch.outages import Cause, begun, ended
 from newswatch.problems import Bulkhead
+from newswatch.settings import Settings
 from store.outages import OutageStore
 
 LOOK_S = 2.0
@@ -59,7 +61,9 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
 
     Raises:
         StoreError: nothing is lost; run it again.
+        NewswatchError: with these settings no mail can be sent, and none was tried.
     """
+    require_settings(context.settings)
     with context.stage("deliver") as walls:
         deciding = partial(enqueue_coverage, context.es, context.names, context.clock(), bulkhead=walls)
         walls.attempt("document", "digests", deciding)
@@ -73,6 +77,17 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
         )
         _note_outage(context, report, walls)
         return report
+
+
+def require_settings(settings: Settings) -> None:
+    """Find out before the first mail is begun whether all settings are there that it needs.
+
+    Raises:
+        NewswatchError: one is wrong; the message names the environment variable.
+    """
+    channels.check(settings)
+    for name in ("public_url", "kibana_url", "secret_key"):
+        getattr(settings, name)
 
 
 def _note_outage(context: Context, report: DeliverReport, walls: Bulkhead) -> None:

@@ -17,6 +17,7 @@ from delivery.message import Message, Notice, Row, Section
 from delivery.notify import notify, reference_of
 from delivery.words import safe_url, when
 from jobs.context import Context, job
+from jobs.deliver import require_settings
 from newswatch.feed import FeedHealth
 from newswatch.settings import Settings
 from store.feeds import FeedRecord, FeedStore
@@ -63,6 +64,7 @@ def health(context: Context) -> HealthReport:
         NewswatchError: the message could not be sent; the next run sends it.
         StoreError: Elasticsearch is unavailable.
     """
+    require_settings(context.settings)
     notices = NoticeStore(context.es, context.names)
     was = notices.read()
     if was.pending:  # left by a run that did not finish

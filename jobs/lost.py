@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from jobs.configuration import examine_settings
+from jobs.context import Context
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
+from newswatch.settings_in_part import wrong_settings
 from observe.lost_runs import LostRun, with_late_run, with_lost_run
 from store.client import connect
 from store.clock import store_clock
@@ -36,7 +39,11 @@ def note_late_run(settings: Settings, job: str, why: str) -> JobPulse:
 
 
 def _change(settings: Settings, job: str, change: Callable[[JobPulse, datetime], JobPulse]) -> JobPulse:
+    """The changed pulse. What is wrong with the settings is noted too: the job may have failed of that."""
     with connect(settings) as client:
-        es = client.options(request_timeout=TIMEOUT_S, max_retries=0)
-        clock = store_clock(es)
-        return PulseStore(es, Names.of(settings)).change(job, lambda pulse: change(pulse, clock()))
+        es, names = client.options(request_timeout=TIMEOUT_S, max_retries=0), Names.of(settings)
+        context = Context(settings, es, names, store_clock(es))
+        changed = PulseStore(es, names).change(job, lambda pulse: change(pulse, context.clock()))
+        if wrong_settings(settings):
+            examine_settings(context)
+        return changed

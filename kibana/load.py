@@ -1,9 +1,10 @@
 """Loads the saved objects into Kibana: run `python -m kibana.load` once, and again after an update.
 
 It reads the address and the login from the environment: KIBANA_URL, KIBANA_USERNAME and KIBANA_PASSWORD,
-KIBANA_CA_CERTS, KIBANA_SPACE, NEWSWATCH_INDEX_PREFIX, and NEWSWATCH_CONFIG_DIR for the topics. It replaces objects with
-the same ids. Objects that analysts have created have other ids and stay. It does not change settings that a user has
-set.
+KIBANA_CA_CERTS and KIBANA_SPACE. The topics are those of the taxonomy in force, for which it asks the Elasticsearch of
+the settings (`NEWSWATCH_ELASTICSEARCH_URL` …); if that does not answer, it says so and takes this machine's file. It
+replaces objects with the same ids. Objects that analysts have created have other ids and stay. It does not change
+settings that a user has set.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from urllib.parse import quote
 import requests
 from pydantic import ValidationError
 
+from jobs.configuration import foreseen
 from kibana.build import build, ndjson, view_id
 from kibana.definition import Definition, load
 from newswatch.errors import NewswatchError
 from newswatch.servers import server
 from newswatch.settings import Settings
-from store.names import Names
+from newswatch.topics import read_topics
+from store.configuration import TAXONOMY
+from transforms.taxonomy import load_taxonomy
 
 Json = dict[str, Any]
 DEFAULT_SPACE = "default"
@@ -167,8 +171,11 @@ def main() -> None:
         target = Target.from_environment(os.environ)
         loader = Loader(target)
         loader.await_ready()
-        names = Names.of(Settings())
-        count = loader.load(load(names.topics()), names.prefix)
+        settings = Settings()
+        taxonomy = foreseen(settings, TAXONOMY, load_taxonomy)
+        if taxonomy.note:
+            sys.stderr.write(f"{taxonomy.note}\n")
+        count = loader.load(load(read_topics(taxonomy.source)), settings.index_prefix)
     except (NewswatchError, ValidationError) as error:
         sys.exit(str(error))
     sys.stdout.write(f"{count} objects are in Kibana: {target.root}/app/dashboards\n")

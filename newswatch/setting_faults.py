@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from newswatch.config import did_you_mean
+from newswatch.errors import ConfigError
 from newswatch.settings import SMTPS_PORT, Settings
 
 PREFIX: Final = "NEWSWATCH_"
@@ -64,18 +65,28 @@ class _Rule:
 
 def disagreements(settings: Settings, *, nodes: int | None = None) -> tuple[Finding, ...]:
     """What does not agree, errors first. `nodes` is the number of Elasticsearch's data nodes, if that is known."""
-    broken = [rule for rule in _RULES if rule.is_broken(settings)]
+    broken = [rule for rule in _RULES if _is_broken(rule, settings)]
     findings = [Finding(_variables(rule.names), rule.message, rule.is_error) for rule in broken]
     return tuple(sorted([*findings, *_of_nodes(settings, nodes)], key=lambda finding: not finding.is_error))
 
 
+def _is_broken(rule: _Rule, settings: Settings) -> bool:
+    """Whether the settings break the rule. Those that are wrong by themselves have no value that could."""
+    try:
+        return rule.is_broken(settings)
+    except ConfigError:
+        return False
+
+
 def _of_nodes(settings: Settings, nodes: int | None) -> Iterable[Finding]:
+    if nodes is None:
+        return
     names, replicas = _variables(("number_of_replicas",)), settings.number_of_replicas
-    if nodes is not None and replicas >= nodes:
+    if replicas >= nodes:
         if replicas:
             wanted = f"{replicas} replicas need {replicas + 1} data nodes, and Elasticsearch has {nodes}"
             yield Finding(names, f"{wanted}: its state stays yellow. Set it to {max(0, nodes - 1)}", is_error=False)
-    elif nodes is not None and nodes > 1 and not replicas:
+    elif nodes > 1 and not replicas:
         message = f"Elasticsearch has {nodes} data nodes, and no article has a copy: if a node fails, articles are away"
         yield Finding(names, f"{message}. Set it to 1", is_error=False)
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from platformdirs import user_data_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 import newswatch
 from newswatch.servers import Login, MailServer, addresses, mail_server, server, servers
@@ -84,6 +84,23 @@ def _secret_url(value: Any) -> Any:
     if address and (not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]", address) or not address.isprintable()):
         raise ValueError("it must be an address, such as https://… or ntfy://…")
     return SecretStr(address) if address else None
+
+
+def _list(value: Any) -> Any:
+    """The list that a variable states as JSON.
+
+    Raises:
+        ValueError: it is no JSON list.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        stated = json.loads(value)
+    except ValueError:
+        stated = None
+    if not isinstance(stated, list):
+        raise ValueError('it must be a list in JSON, such as ["news.internal:80"]')
+    return stated
 
 
 class Settings(BaseSettings):
@@ -169,7 +186,7 @@ class Settings(BaseSettings):
     """Simultaneous requests to one host."""
     fetch_host_delay_s: float = Field(default=0.5, ge=0, le=3_600, allow_inf_nan=False)
     """Minimum seconds between two requests to one host."""
-    fetch_allow_hosts: tuple[str, ...] = ()
+    fetch_allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
     """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
 
     poll_min_interval_s: int = Field(default=60, ge=1, le=30 * 86_400)
@@ -221,7 +238,12 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """The environment variables that give another process these settings: those that were set, without defaults."""
         stated = {name: getattr(self, name) for name in self.model_fields_set}
-        return {f"NEWSWATCH_{name.upper()}": _as_variable(value) for name, value in stated.items() if value is not None}
+        return {variable_of(name): _as_variable(value) for name, value in stated.items() if value is not None}
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"NEWSWATCH_{name.upper()}"
 
 
 def _as_variable(value: object) -> str:

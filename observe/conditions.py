@@ -6,6 +6,7 @@ tells what it has seen three times, which takes up to 45 s. So a fault must show
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +19,6 @@ from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
 from observe.pulse import FileState, Pulse
 from store.configuration import SETTINGS
-from store.names import Names
 
 OFFLINE_AFTER: Final = timedelta(seconds=30)
 """After the first poll that found our network down. The next poll comes within a minute, so that an interruption of
@@ -48,6 +48,8 @@ FAILED_TRIES: Final = 2
 """Errors in a row of a job that runs all the time. A single one is repaired by Airflow's next try after 10 s."""
 FAILED_RUNS: Final = 3
 """Errors in a row of any other job: Airflow has tried three times and does so no more before the next run."""
+CLEAN_QUIET: Final = timedelta(hours=26)
+"""`newswatch clean` runs hourly, and must have cleaned the database once a night."""
 FAILING_SHARE: Final = 0.5
 """Share of the enabled feeds that fail. Of a long list some always do, and the daily mail on feeds says which."""
 SEARCH_FAILED_AFTER: Final = timedelta(seconds=45)
@@ -66,12 +68,12 @@ def conditions(pulse: Pulse, settings: Settings) -> tuple[Condition, ...]:
     """What is wrong at `pulse.at`, the worst first; empty if all is well.
 
     If Elasticsearch does not answer, that is the only condition, because nothing else is known. If it takes no notes of
-    the jobs, because its disk is full, what they noted before says nothing about now.
+    the jobs, because its disk is full, what they noted before says nothing about now; what the watchman found by itself
+    stands as long as its last look is fresh.
     """
     if pulse.storage.away:
         return (_away(pulse),)
-    is_full = Names.of(settings).pulse in pulse.storage.read_only
-    rules = (_storage, _disk) if is_full else RULES
+    rules = RULES if pulse.storage.takes_notes else RULES_WITHOUT_NOTES
     found = [condition for rule in rules for condition in rule(pulse, settings)]
     known: dict[str, Condition] = {}
     for condition in found:
@@ -234,6 +236,27 @@ def _other_jobs(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         )
 
 
+def _cleaning(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    """`clean` runs beside Airflow, so nothing but its silence shows that it is no longer started.
+
+    It is missed only where it ran before: an Airflow that is run by others is cleaned by them.
+    """
+    plan, clean = _job(pulse, "plan"), _job(pulse, "clean")
+    if plan.runner != "airflow" or clean.alive_at is None:
+        return
+    last = max(moment for moment in (clean.alive_at, pulse.watch_began_at) if moment)
+    if pulse.at - last > CLEAN_QUIET:
+        ago = durations.long((pulse.at - clean.alive_at).total_seconds())
+        yield Condition(
+            "job:clean",
+            Severity.WARNING,
+            f"Airflow's database and the logs grow without end: they were last cleaned {ago} ago.",
+            "Start it again: `newswatch up` and docker compose run it hourly; elsewhere run `newswatch clean` from a "
+            "crontab.",
+            clean.alive_at,
+        )
+
+
 def _late(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     """Runs that Airflow has queued or begun and whose job does not work.
 
@@ -367,8 +390,14 @@ def _told_of(file: FileState) -> tuple[str, str]:
 
 
 def _is_at_fault(file: FileState, job: JobPulse) -> bool:
-    """Whether the job has failed because of the file: it names it (`newswatch.errors.ConfigError`)."""
-    return bool(file.wrong_since and job.failures and f"{file.name}:" in job.why)
+    """Whether the job has failed because of the file, or of a setting: it names it (`newswatch.errors.ConfigError`)."""
+    if not (file.wrong_since and job.failures):
+        return False
+    named = _VARIABLE.findall(file.why) if file.name == SETTINGS else [file.name]
+    return any(f"{name}:" in job.why for name in named)
+
+
+_VARIABLE: Final = re.compile(r"\bNEWSWATCH_[A-Z_]+")
 
 
 def _searches(pulse: Pulse, _: Settings) -> Iterator[Condition]:
@@ -400,6 +429,8 @@ def _watched(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: 
     yield from pulse.watched
 
 
+RULES_WITHOUT_NOTES: Final[tuple[Rule, ...]] = (_storage, _disk, _watched)
+"""Those that need no recent note of a job."""
 RULES: Final[tuple[Rule, ...]] = (
     _storage,
     _disk,
@@ -413,6 +444,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _searches,
     _feeds,
     _other_jobs,
+    _cleaning,
     _watchman,
     _watched,
 )

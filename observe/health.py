@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from observe.condition import Condition, Severity
+from observe.pulse import Pulse
 
 KINDS: Final = (
     "network",
@@ -31,13 +32,17 @@ KINDS: Final = (
 )
 """What may be wrong. What follows a colon in a condition's id names a file, a search or a host, and is left out."""
 
+WITHOUT_NOTES: Final = frozenset({"elasticsearch", "disk"})
+"""What can be judged while the jobs can't record how they fare, because Elasticsearch's disk is full."""
+
 OK: Final = "ok"
 UNKNOWN: Final = "unknown"
 
 
-def states(conditions: Iterable[Condition], *, known: bool) -> Mapping[str, str]:
-    """Kind → ok, warning or critical, the worst of its conditions; without `known`, all others are unknown. Pure."""
-    states = dict.fromkeys(KINDS, OK if known else UNKNOWN)
+def states(conditions: Iterable[Condition], pulse: Pulse | None) -> Mapping[str, str]:
+    """Kind → ok, warning or critical, the worst of its conditions; unknown if `pulse` can't tell. Pure."""
+    judged = frozenset[str]() if pulse is None else frozenset(KINDS) if pulse.storage.takes_notes else WITHOUT_NOTES
+    states = {kind: OK if kind in judged else UNKNOWN for kind in KINDS}
     for condition in conditions:
         kind = condition.id.partition(":")[0]
         if states.get(kind) != Severity.CRITICAL:

@@ -104,6 +104,8 @@ class Storage:
     """The same in its words."""
     read_only: tuple[str, ...] = ()
     """Our indices that refuse writes (Elasticsearch sets that when a disk is full)."""
+    takes_notes: bool = True
+    """False: the index of the pulse is one of them, so what jobs and watchman noted there is of an earlier time."""
     installed_at: datetime | None = None
     """When the index of the pulse was created; None: there is none yet."""
 

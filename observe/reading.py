@@ -215,8 +215,10 @@ class _Reader:
             ignore_unavailable=True,
         ).body
         created = present.get(self._names.pulse, {}).get("settings", {}).get("index.creation_date")
+        full = sorted(index for index, told in present.items() if _is_full(told["settings"]))
         storage = Storage(
-            read_only=tuple(sorted(index for index, told in present.items() if _is_full(told["settings"]))),
+            read_only=tuple(full),
+            takes_notes=self._names.pulse not in full,
             installed_at=moment_at(float(created)) if created else None,
         )
         asking = self._es.options(ignore_status=_DENIED)

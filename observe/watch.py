@@ -1,6 +1,6 @@
 """The watchman looks, remembers and tells; for that it needs neither Airflow nor Elasticsearch.
 
-As a separate process of the embedded stack (`python -m observe.watch`) it lives as long as its standard input is open.
+As a separate process of the embedded stack (`embedded.watchman`) it lives as long as its standard input is open.
 A line "stop" there asks it to end; without one, the stack has ended by itself, and that is the last thing it tells.
 """
 

@@ -295,6 +295,19 @@ def _compared(present: Mapping[str, Document], wanted: Mapping[str, Feed]) -> di
     return outcome
 
 
+def listed_beside(file: Iterable[Feed], stored: Iterable[Feed]) -> tuple[Feed, ...]:
+    """The feeds that are listed after a `sync` of the file: some were removed in Elasticsearch, some added. Pure."""
+    stored = tuple(stored)
+    removed = {feed.id for feed in stored if feed.origin == "removed"}
+    named = tuple(file)
+    ids, addresses = {feed.id for feed in named}, {article_id(feed.url) for feed in named}
+    beside = (feed for feed in stored if feed.origin == "store" and feed.enabled and feed.id not in ids)
+    return (
+        *(feed for feed in named if feed.id not in removed),
+        *(feed for feed in beside if article_id(feed.url) not in addresses),
+    )
+
+
 def _address(was: Mapping[str, Any]) -> str:
     """What tells two addresses apart; the address itself if it was edited to something that is none."""
     url = str(was.get("url", ""))

@@ -15,7 +15,7 @@ from threading import Lock
 
 from jobs.context import Context
 from newswatch.clock import utc_now
-from newswatch.errors import NewswatchError
+from newswatch.errors import ConfigError, NewswatchError
 from observe.condition import Condition, Severity
 from observe.conditions import conditions
 from observe.metrics import Reading
@@ -89,6 +89,8 @@ class PulseNow:
     def _attempt(self, context: Context) -> Reading | Unread:
         try:
             return self._read(context)
+        except ConfigError as error:
+            return Unread(str(error), "Correct the setting of Airflow's web server, and restart it.")
         except (NewswatchError, *REFUSALS):
             return _AWAY
         except Exception:  # the pages must not break because of what is said about them

@@ -16,8 +16,8 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from jobs.context import Context
-from newswatch.errors import NewswatchError
-from newswatch.settings import Settings
+from newswatch.errors import ConfigError, NewswatchError
+from newswatch.settings_in_part import settings_in_part
 from observe.health import states, worst
 from observe.metrics import Reading, exposition
 from store.faults import REFUSALS
@@ -56,7 +56,7 @@ def health_answer(reading: Reading) -> Response:
     """200 while all is well or only warnings stand, 503 once something is critical. Pure."""
     status = worst(reading.conditions)
     code = HTTPStatus.SERVICE_UNAVAILABLE if status == "critical" else HTTPStatus.OK
-    checks = states(reading.conditions, known=reading.pulse is not None)
+    checks = states(reading.conditions, reading.pulse)
     return JSONResponse({"status": status, "checks": checks}, code, headers=_NO_STORE)
 
 
@@ -70,8 +70,12 @@ def _token(context: Callable[[], Context]) -> str:
     try:
         settings = context().settings
     except (NewswatchError, *REFUSALS):
-        settings = Settings()
-    return settings.metrics_token.get_secret_value() if settings.metrics_token else ""
+        settings = settings_in_part()
+    try:
+        token = settings.metrics_token
+    except ConfigError:  # a token that is wrong admits nobody
+        return ""
+    return token.get_secret_value() if token else ""
 
 
 def _behind_token(token: Callable[[], str]) -> type[APIRoute]:

@@ -93,11 +93,15 @@ def _environment() -> Environment:
 
 
 def check(settings: Settings) -> None:
-    """Check the sender's address.
+    """Check the sender's address, and that every setting of mails has a value.
 
     Raises:
         ValueError: it is not a mail address; names the environment variable.
+        ConfigError: a setting is wrong (`newswatch.settings_in_part`).
     """
+    for name in Settings.model_fields:
+        if name.startswith(("smtp_", "mail_")):
+            getattr(settings, name)
     try:
         mail_address(settings.mail_from)
     except ValueError as error:

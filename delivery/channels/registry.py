@@ -31,7 +31,8 @@ def check(settings: Settings) -> None:
     """Check the settings of all channels and the operator's address.
 
     Raises:
-        NewswatchError: a setting is wrong; the message names the environment variable.
+        NewswatchError: a setting can't be used; the message names the environment variable.
+        ConfigError: one has no value, because what the environment says is wrong (`newswatch.settings_in_part`).
     """
     try:
         for channel in CHANNELS:

@@ -1,8 +1,9 @@
-"""Airflow's health, by its own page: does the web server answer, do scheduler and DAG processor report."""
+"""Airflow's health, by its own page: does the web server answer, do scheduler, DAG processor and triggerer report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,16 +17,36 @@ from observe.web import why_not
 
 ID: Final = "airflow"
 ANSWER_S: Final = 8.0
-PARTS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "scheduler": ("scheduler", "Airflow's scheduler", "nothing is polled, matched or mailed"),
-    "dag_processor": (
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of Airflow that says how it is."""
+
+    id: str
+    """The condition's id."""
+    title: str
+    consequence: str
+    """What follows if it does not run."""
+    severity: Severity = Severity.CRITICAL
+
+
+PARTS: Final[Mapping[str, Part]] = {
+    "scheduler": Part("scheduler", "Airflow's scheduler", "nothing is polled, matched or mailed"),
+    "dag_processor": Part(
         "dag-processor",
         "Airflow's DAG processor",
         "changes of DAGs are not read, and within minutes nothing is polled, matched or mailed",
     ),
+    "triggerer": Part(
+        "triggerer",
+        "Airflow's triggerer",
+        "news and mails go on, but nobody is told of runs that come late (deadlines)",
+        Severity.WARNING,
+    ),
 }
-"""Airflow's name → condition id, our name, and what follows."""
-_UNKNOWN: Final = frozenset(condition_id for condition_id, _, _ in PARTS.values())
+"""Airflow's name → the part."""
+_UNKNOWN: Final = frozenset(part.id for part in PARTS.values())
 _RESTART: Final = "Start it again and see its log; `newswatch up` and docker compose do so by themselves."
 
 
@@ -69,10 +90,10 @@ def _status(health: Mapping[str, Any], name: str) -> str:
 
 
 def _ill(name: str, health: Mapping[str, Any]) -> Condition:
-    condition_id, title, consequence = PARTS[name]
+    part = PARTS[name]
     beat = health[name].get(f"latest_{name}_heartbeat") if isinstance(health.get(name), Mapping) else None
-    sentence = f"{title} does not run: {consequence}."
-    return Condition(condition_id, Severity.CRITICAL, sentence, _RESTART, _moment(beat))
+    sentence = f"{part.title} does not run: {part.consequence}."
+    return Condition(part.id, part.severity, sentence, _RESTART, _moment(beat))
 
 
 def _moment(text: object) -> datetime | None:

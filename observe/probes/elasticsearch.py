@@ -29,6 +29,7 @@ def elasticsearch(
     hung = _away(settings, f"no answer within {DEADLINE_S:g} s")
 
     def run() -> Report:
+        report = Report()
         try:
             report = _health(es, settings)
             if watched:
@@ -37,7 +38,7 @@ def elasticsearch(
             # The next job creates it. If no job runs, other conditions say so.
             return Report()
         except (StoreError, *REFUSALS) as error:
-            return _refused(settings, error)
+            return Report((*report.conditions, *_refused(settings, error).conditions))
         return report
 
     return Probe(ID, run, late=Report((hung,)))

@@ -23,11 +23,14 @@ def pipeline(settings: Settings, es: Client, names: Names, clock: Clock) -> Prob
 
 
 def judge(pulse: Pulse, settings: Settings) -> Report:
-    """What follows from a reading, without what the watchman itself has written: it would never be over. Pure."""
+    """What follows from a reading, without what the watchman itself has written: it would never be over. Pure.
+
+    While the jobs can't record how they fare, what they reported before has neither ended nor not.
+    """
     if pulse.storage.away:
         return BLIND
     found = conditions(replace(pulse, watched=(), watched_until=None, mail=_unprobed(pulse.mail, settings)), settings)
-    return Report(found, blind=bool(pulse.unread))
+    return Report(found, blind=bool(pulse.unread) or not pulse.storage.takes_notes)
 
 
 def _unprobed(mail: MailState, settings: Settings) -> MailState:

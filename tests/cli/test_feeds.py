@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -210,6 +211,48 @@ def test_the_list_is_changed_where_the_file_cannot_be(
     assert plan(world.context).sync.changed == ()
     assert listed_in(world) == {"main": ("removed", False), "second": ("store", False)}
     assert path.read_bytes() == before if how != "missing" else not path.exists()
+
+
+def exported() -> dict[str, str]:
+    """Title → address, of the feeds that `export` writes and `check` asks."""
+    answer = newswatch("export")
+    assert answer.exit_code == 0, answer.output
+    feeds = {str(o.get("text")): str(o.get("xmlUrl")) for o in etree.fromstring(answer.stdout_bytes).iter("outline")}
+    checked = [json.loads(line) for line in newswatch("check", "--json").stdout.splitlines() if line.startswith("{")]
+    assert sorted(result["title"] for result in checked) == sorted(feeds)
+    return feeds
+
+
+@pytest.mark.slow
+def test_the_list_is_the_one_that_the_next_poll_uses(
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world.press.publish("two", feed="second")
+    path = stated(world, monkeypatch)
+    assert list(exported()) == ["main"], "nothing is stored yet"
+    plan(world.context)
+    assert newswatch("add", f"{world.press.url}/second.xml", "--store").exit_code == 0
+    assert set(exported()) == {"main", "second"}
+    good = path.read_text(encoding="utf-8")
+    path.write_text(good.replace("title: main", "title: Main"), encoding="utf-8")
+    assert set(exported()) == {"Main", "second"}, "the next poll takes the changed file"
+    plan(world.context)
+    path.write_text(good, encoding="utf-8")
+    os.utime(path, (0, 0))
+    assert set(exported()) == {"Main", "second"}, "another machine's file is in force"
+    assert "newswatch config use" in newswatch("export").stderr
+    path.write_text("feeds: [", encoding="utf-8")
+    assert set(exported()) == {"Main", "second"}
+    assert "feeds.yaml" in newswatch("export").stderr
+    path.write_text(good.replace("title: main", "title: Main"), encoding="utf-8")
+    assert newswatch("remove", "Main", "--store").exit_code == 0
+    assert set(exported()) == {"second"}
+    monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", "http://127.0.0.1:9")
+    answer = newswatch("export")
+    assert answer.exit_code == 0
+    assert b"Main" in answer.stdout_bytes
+    assert "can't be asked, so this machine's file alone is used" in " ".join(answer.stderr.split())
 
 
 @pytest.mark.slow

@@ -9,10 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowNotFoundException
 from elasticsearch import Elasticsearch
 
+from cli.check import look
+from newswatch.errors import ConfigError
 from newswatch.pulse import LATE, JobPulse
 from newswatch.settings import Settings
+from newswatch.settings_in_part import settings_in_part
 from store.names import Names
 from store.pulse import PulseStore
 from tests.factories import NOW
@@ -48,6 +52,54 @@ def test_a_task_that_timed_out_is_a_failure_of_its_job(pulse: Any) -> None:
     task_failed({"ti": attempt("match"), "exception": TIMED_OUT})
     assert pulse("match").why == "The task match has failed: TimeoutError: Timeout, PID: 7"
     assert (pulse("match").failures, pulse("match").host) == (3, "worker-1")
+
+
+@pytest.fixture
+def worker(names: Names, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A worker's environment, in which the test sets something wrong; Airflow has no connections of ours."""
+
+    def none(_: str) -> None:
+        raise AirflowNotFoundException("none")
+
+    monkeypatch.setattr("dags.connections.Connection", SimpleNamespace(get=none))
+    monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", elasticsearch_url)
+    monkeypatch.setenv("NEWSWATCH_INDEX_PREFIX", names.prefix)
+    return monkeypatch
+
+
+def test_a_wrong_setting_that_stops_a_task_is_recorded_and_named(
+    es: Elasticsearch, names: Names, worker: pytest.MonkeyPatch
+) -> None:
+    from dags.connections import task_context
+    from dags.failures import task_failed
+
+    worker.setenv("NEWSWATCH_NUMBER_OF_REPLICAS", "many")
+    worker.setenv("NEWSWATCH_SMTP_PORT", "abc")
+    with pytest.raises(ConfigError, match=r"^NEWSWATCH_NUMBER_OF_REPLICAS: ") as error:
+        task_context()
+    task_failed({"ti": attempt("plan"), "exception": error.value})
+    assert (
+        PulseStore(es, names)
+        .change("plan", lambda was: was)
+        .why.startswith("The task plan has failed: NEWSWATCH_NUMBER_OF_REPLICAS: ")
+    )
+    es.indices.refresh(index=names.pulse)
+    pulse, found = look(settings_in_part(number_of_replicas=0, smtp_port=1025))
+    told = {condition.id: condition for condition in found}
+    assert told["configuration:settings"].severity == "critical"
+    assert "NEWSWATCH_SMTP_PORT: " in told["configuration:settings"].sentence
+    assert "polling" not in told, "it is one fault, told once"
+    assert pulse.jobs["plan"].failures == 3
+
+
+def test_a_worker_that_does_not_know_where_its_indices_are_writes_nowhere(worker: pytest.MonkeyPatch) -> None:
+    from dags.connections import task_context
+    from dags.failures import task_failed
+
+    worker.setenv("NEWSWATCH_INDEX_PREFIX", "Desk*")
+    for attempted in (task_context, lambda: task_failed({"ti": attempt("plan"), "exception": TIMED_OUT})):
+        with pytest.raises(ConfigError, match=r"^NEWSWATCH_INDEX_PREFIX: "):
+            attempted()
 
 
 def test_a_task_that_is_no_job_counts_for_the_job_it_belongs_to(pulse: Any) -> None:

@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 from elasticsearch import BadRequestError
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from alerts.saved import SavedSearches
+from cli.check import lines, look, summary
 from delivery.feedback import Label
 from delivery.mailbox import Mailbox, Mailboxes
 from delivery.outbox import document as delivery_document
@@ -32,8 +35,13 @@ from newswatch.batch import Batch, BatchState
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import DocumentError
 from newswatch.feed import FeedState
+from newswatch.pulse import JobPulse
+from observe.condition import Condition, Severity
+from observe.watched import Watched, as_pulse
+from store.configuration import FILES, SETTINGS, Kept, Wrong
 from store.documents import dump, feed_document, to_document
 from store.entries import EntryRecord
+from store.feeds import FeedStore
 from store.mapping import plain_indices
 from store.names import Names
 from store.notices import NoticeStore
@@ -43,6 +51,8 @@ from tests.factories import NOW, a_feed, stored_article
 from tests.jobs.conftest import World
 from tests.jobs.conftest import world as world
 from tests.jobs.test_crash import publish_another
+from tests.web.conftest import Visitor
+from web.app import create_app
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -142,6 +152,27 @@ def kinds() -> list[Kind]:
         Kind(_slice, stored_article(url="https://x.example/e").id, article),
         Kind(lambda w: w.context.names.outages, "network", _outages("network")),
         Kind(lambda w: w.context.names.outages, "digests", {"looked_at": NOW.isoformat()}),
+        *_observed(),
+    ]
+
+
+def _observed() -> list[Kind]:
+    """What is kept of the configuration and of the jobs: a file's head and text, a job's pulse, the watchman's."""
+    wrong = Wrong("worker-1", "/etc/newswatch/feeds.yaml", "no", NOW, NOW)
+    head = Kept("feeds.yaml", "a" * 64, NOW, NOW, "worker-1", "/etc/newswatch/feeds.yaml", ("b" * 64,), (wrong,))
+    heads = [replace(head, name=name) for name in (*FILES, SETTINGS)]
+    text = {"name": "feeds.yaml", "hash": "a" * 64, "text": "feeds: []\n"}
+    ran = JobPulse(
+        "pull", NOW, NOW, NOW, NOW, NOW, "away", 2, "worker-1", "airflow", {"feeds": 1}, {"runs": 3},
+        {"offline": NOW, "late": NOW}, {"offline": "refused", "late": "queued"},
+    )  # fmt: skip
+    pulses = [replace(ran, job=job) for job in ("plan", "pull", "match", "deliver", "clean", "health", "unknown")]
+    found = Condition("scheduler", Severity.CRITICAL, "It does not run.", "Start it.", NOW)
+    watchman = as_pulse(Watched((found,), 60, 15, {"mail.example": NOW}), NOW, "worker-1")
+    return [
+        *(Kind(lambda w: w.context.names.configuration, kept.name, dump(kept)) for kept in heads),
+        Kind(lambda w: w.context.names.configuration, f"feeds.yaml~{'a' * 64}", text),
+        *(Kind(lambda w: w.context.names.pulse, pulse.job, dump(pulse)) for pulse in (*pulses, watchman)),
     ]
 
 
@@ -203,6 +234,56 @@ def publish_and_expect_mail(world: World, number: int) -> None:
     assert mails_to(world, "analyst@example.org") == before + 1, f"the mail on story {number} did not go out"
 
 
+def look_round(world: World) -> None:
+    """Command, page, probe and metrics say something, whatever stands in the pulse."""
+    pulse, found = look(world.context.settings)
+    told = [*lines(pulse, found)]
+    assert told[0].startswith("NEWSWATCH ")
+    assert summary(pulse)
+    app = FastAPI()
+    app.mount("/news", create_app(lambda: world.context, Visitor().access()))
+    client = TestClient(app)
+    assert client.get("/news/health").status_code in (200, 503)
+    assert "newswatch_up 1.0" in client.get("/news/metrics").text
+    assert client.get("/news/").status_code == 200
+
+
+def _spoiling() -> Iterator[list[tuple[Kind, Json]]]:
+    """Rounds, each with one field of every document replaced; together every field by nonsense of every type."""
+    rng = random.Random(17)
+    observed = _observed()
+    places = {kind.id: list(_places(_copy(kind.document))) for kind in observed}
+    for turn in range(max(map(len, places.values()))):
+        made = []
+        for kind in observed:
+            document = _copy(kind.document)
+            holder, key = list(_places(document))[turn % len(places[kind.id])]
+            holder[key] = _copy(rng.choice(NONSENSE))
+            made.append((kind, document))
+        yield made
+
+
+def test_nonsense_in_what_is_kept_of_jobs_and_configuration_stops_neither_them_nor_who_looks(world: World) -> None:
+    run(world)
+    good = {kind.id: world.context.es.get(index=kind.index(world), id=kind.id, source=True) for kind in _observed()[:3]}
+    written = 0
+    for made in _spoiling():
+        for kind, document in made:
+            written += put(world, kind.index(world), kind.id, document)
+        look_round(world)
+        for number in plan(world.context).batches:
+            pull(world.context, number)
+        deliver(world.context)
+        look_round(world)
+    assert written > 100
+    for kind_id, was in good.items():
+        assert put(world, world.context.names.configuration, kind_id, was["_source"])
+    publish_and_expect_mail(world, 1)
+    assert {feed.feed.id for feed in FeedStore(world.context.es, world.context.names).all() if feed.feed.enabled} == {
+        "main"
+    }, "no feed was dropped by nonsense"
+
+
 def test_an_empty_document_in_every_index_costs_only_itself(world: World) -> None:
     run(world)
     for index in plain_indices(world.context.names):
@@ -227,6 +308,7 @@ def test_nonsense_beside_good_documents(world: World) -> None:
                 document_id = kind.id if n == 0 else f"{kind.id}{seed}{n}"
                 written += put(world, kind.index(world), document_id, spoilt(rng, kind.document))
         publish_and_expect_mail(world, seed)
+        look_round(world)
     assert written > 100
     assert len(problems(world)) > 20
 

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from cli.check import look
 from jobs.configuration import TaxonomyInForce, alerts_in_force, use
 from jobs.context import Context, open_context
+from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import PullReport, pull
 from jobs.recheck import recheck
 from jobs.retag import retag
 from jobs.tagger import tagger_of
-from newswatch.errors import ConfigError
-from store.configuration import ALERTS, FEEDS, FILES, TAXONOMY, ConfigurationStore
+from newswatch.errors import ConfigError, NewswatchError
+from newswatch.settings_in_part import settings_in_part
+from store.configuration import ALERTS, FEEDS, FILES, SETTINGS, TAXONOMY, ConfigurationStore
 from store.feeds import FeedStore
 from tests.jobs.conftest import ALERTS as A_SEARCH
 from tests.jobs.conftest import World
@@ -304,6 +307,41 @@ def test_who_only_looks_changes_nothing(world: World) -> None:
     path_of(world.context, ALERTS).write_text("alerts: []\n", encoding="utf-8")
     assert [search.id for search in alerts_in_force(world.context, adopt=False).value[0]] == ["nato"]
     assert ConfigurationStore(world.context.es, world.context.names).all() == before
+
+
+# ── a wrong setting ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_wrong_setting_of_mails_stops_mails_and_no_poll(world: World) -> None:
+    good = world.context.settings
+    stated = {name: getattr(good, name) for name in good.model_fields_set}
+    world.context = replace(world.context, settings=settings_in_part(**stated | {"smtp_port": "abc"}))
+    world.press.publish("main")
+    assert poll(world.context).new == 1
+    assert match(world.context).owed == 1
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"^NEWSWATCH_SMTP_PORT: "):
+            deliver(world.context)
+    assert list(states(world)) == [SETTINGS]
+    world.context.es.indices.refresh(index=world.context.names.pulse)
+    told = {condition.id: condition.severity for condition in look(good)[1]}
+    assert told["configuration:settings"] == "critical"
+    assert "mails-waiting" not in told, "the setting is told, not what follows"
+    world.context = replace(world.context, settings=good)
+    assert deliver(world.context).sent == 1, "nothing was begun, so nobody rests"
+
+
+def test_a_sender_that_is_no_address_stops_mails_and_no_poll(world: World) -> None:
+    settings = world.context.settings.model_copy(update={"mail_from": "nonsense"})
+    context = open_context(settings, clock=world.clock, check_channels=False)
+    world.press.publish("main")
+    assert poll(context).new == 1
+    assert "NEWSWATCH_MAIL_FROM" in states(world)[SETTINGS]
+    with pytest.raises(NewswatchError, match="NEWSWATCH_MAIL_FROM"):
+        deliver(context)
+    context.es.close()
+    with pytest.raises(NewswatchError, match="NEWSWATCH_MAIL_FROM"):
+        open_context(settings)
 
 
 # ── what is kept is damaged ──────────────────────────────────────────────────────────────────────────────────────────

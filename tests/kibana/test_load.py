@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from jobs.plan import plan
 from kibana.build import build, view_id
 from kibana.definition import load
 from kibana.load import KibanaError, Loader, Target, main
+from store.configuration import TAXONOMY
 from store.names import Names
+from tests.jobs.conftest import World, world  # noqa: F401 - a fixture
 
 DEFINITION = load(Names().topics())
 
@@ -158,3 +162,43 @@ def test_the_command_ends_with_where_to_look(
     kibana.answers["/api/saved_objects/_import?overwrite=true"] = 500, {}
     with pytest.raises(SystemExit, match="refused with 500"):
         main()
+
+
+@pytest.mark.slow
+def test_the_topics_are_those_of_the_taxonomy_in_force(
+    kibana: StandIn,
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in world.context.settings.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KIBANA_URL", kibana.url)
+    path = world.context.settings.config_dir / TAXONOMY
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before.replace("name: NATO", "name: Atlantic pact", 1), encoding="utf-8")
+    main()
+    assert loaded(kibana, "Atlantic pact"), "no version is in force yet: the next job takes the file"
+    plan(world.context)
+    path.write_text(before, encoding="utf-8")
+    os.utime(path, (0, 0))
+    main()
+    assert loaded(kibana, "Atlantic pact")
+    assert "newswatch config use" in capsys.readouterr().err
+    path.unlink()
+    main()
+    assert loaded(kibana, "Atlantic pact")
+    assert str(path) in capsys.readouterr().err
+    monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", "http://127.0.0.1:9")
+    with pytest.raises(SystemExit, match=TAXONOMY):
+        main()
+    path.write_text(before, encoding="utf-8")
+    main()
+    assert not loaded(kibana, "Atlantic pact")
+    assert "taxonomy.yaml is in force can't be asked" in capsys.readouterr().err
+
+
+def loaded(kibana: StandIn, text: str) -> bool:
+    """Whether the text stands in what was imported last."""
+    imported = [body for _, path, body, _ in kibana.asked if "_import" in path]
+    return text.encode() in imported[-1]

@@ -18,6 +18,7 @@ from observe.conditions import (
     BEAT_LOST,
     BROKEN_AFTER,
     BY_HAND_QUIET,
+    CLEAN_QUIET,
     MAIL_QUIET,
     MAILS_LATE,
     MATCH_QUIET,
@@ -85,6 +86,7 @@ LONG_POLL = {
     for name in ("pull", "match")
 }
 """The first poll of 300 feeds: four runs are under way, so that Airflow starts no more plans."""
+IDLE = ("started_at", "beat_at", "ended_at")
 NIGHT = {"started_at": before(hours=9), "beat_at": before(hours=9), "ended_at": before(hours=9)}
 WELL = {
     "at work": a_pulse(),
@@ -148,6 +150,14 @@ WELL = {
         a_job("match", started_at=before(minutes=9), ended_at=before(minutes=10), moments={LATE: before(minutes=7)})
     ),
     "no watchman any more": a_pulse(watched_until=NOW - WATCHMAN_RETIRED),
+    "a cleaning of last night": a_pulse(a_job("clean", runner="", **dict.fromkeys(IDLE, NOW - CLEAN_QUIET))),
+    "an Airflow that others clean": a_pulse(JobPulse("clean")),
+    "a cleaning by hand, without Airflow": a_pulse(
+        a_job("plan", runner=""), a_job("clean", runner="", **dict.fromkeys(IDLE, before(days=9)))
+    ),
+    "a cleaning after a holiday": a_pulse(
+        a_job("clean", runner="", **dict.fromkeys(IDLE, before(days=9))), watch_began_at=before(minutes=5)
+    ),
 }
 
 
@@ -170,8 +180,19 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
     "an unreadable part": (a_pulse(unread={"feeds": "closed"}), {"elasticsearch": "warning"}),
     "a full disk": (a_pulse(storage=Storage(read_only=("articles-2026.03", "feeds"))), {"disk": "critical"}),
     "a full disk, nothing noted": (
-        a_pulse(a_job("plan", **GONE), a_job("pull", **GONE), storage=Storage(read_only=("feeds", "pulse"))),
+        a_pulse(a_job("plan", **GONE), a_job("pull", **GONE), storage=Storage(read_only=("feeds",), takes_notes=False)),
         {"disk": "critical"},
+    ),
+    "a full disk, and what the watchman found by itself": (
+        a_pulse(
+            a_job("plan", **GONE),
+            storage=Storage(read_only=("feeds",), takes_notes=False),
+            watched=(
+                Condition("certificate:a.example", Severity.WARNING, "It expires.", "Renew it."),
+                Condition("disk", Severity.WARNING, "The disk has 0.9 GB left.", "Free some."),
+            ),
+        ),
+        {"disk": "critical", "certificate:a.example": "warning"},
     ),
     "a disk past the flood stage": (a_pulse(storage=Storage(disk="red")), {"disk": "critical"}),
     "a disk nearly full": (a_pulse(storage=Storage(disk="yellow")), {"disk": "warning"}),
@@ -269,6 +290,10 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
     ),
     "a failing daily job": (a_pulse(a_job("health", failures=3, why="no answer")), {"job:health": "warning"}),
     "a job of another version": (a_pulse(a_job("vacuum", failures=3, why="no answer")), {"job:vacuum": "warning"}),
+    "a cleaning that nobody starts": (
+        a_pulse(a_job("clean", runner="", **dict.fromkeys(GONE, NOW - CLEAN_QUIET - SECOND))),
+        {"job:clean": "warning"},
+    ),
     "a dead watchman": (a_pulse(watched_at=before(minutes=3), watched_until=NOW - SECOND), {"watchman": "warning"}),
 }
 

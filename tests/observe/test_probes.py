@@ -209,6 +209,12 @@ def test_a_reading_with_gaps_is_doubtful() -> None:
     assert pipeline.judge(Pulse(NOW, unread={"feeds": "closed"}), Settings()).blind
 
 
+def test_what_was_wrong_is_not_over_because_the_disk_is_full() -> None:
+    full = Pulse(NOW, storage=Storage(read_only=("pulse",), takes_notes=False))
+    report = pipeline.judge(full, Settings())
+    assert (ids(report), report.blind) == (["disk"], True)
+
+
 def test_a_watchman_that_does_not_look_is_told_by_all_but_itself() -> None:
     pulse = Pulse(NOW, watched_at=NOW - timedelta(minutes=4), watched_until=NOW - timedelta(minutes=2))
     assert [c.id for c in conditions(pulse, Settings())] == ["watchman"]
@@ -228,7 +234,7 @@ def test_what_was_seen_long_ago_is_not_shown() -> None:
 
 
 def health(**parts: str | None) -> dict[str, object]:
-    states = {"metadatabase": "healthy", "scheduler": "healthy", "dag_processor": "healthy", "triggerer": None} | parts
+    states = dict.fromkeys(("metadatabase", "scheduler", "dag_processor", "triggerer"), "healthy") | parts
     beats = {name: {f"latest_{name}_heartbeat": "2026-03-01T11:58:00+00:00"} for name in states}
     return {name: {"status": status, **beats[name]} for name, status in states.items()}
 
@@ -248,10 +254,14 @@ def test_airflow_says_how_it_is(receiver: Receiver) -> None:
     assert dead.since == datetime(2026, 3, 1, 11, 58, tzinfo=UTC)
     receiver.body = json.dumps(health(dag_processor=None)).encode()
     assert ids(airflow.ask(receiver.url)) == ["dag-processor"]
+    for missed in ("unhealthy", None):
+        receiver.body = json.dumps(health(triggerer=missed)).encode()
+        (deadlines,) = airflow.ask(receiver.url).conditions
+        assert (deadlines.id, deadlines.severity) == ("triggerer", Severity.WARNING)
     receiver.body = json.dumps(health(metadatabase="unhealthy", scheduler=None)).encode()
     broken = airflow.ask(receiver.url)
     assert ids(broken) == ["airflow"]
-    assert broken.unknown == {"scheduler", "dag-processor"}
+    assert broken.unknown == {"scheduler", "dag-processor", "triggerer"}
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"metadatabase": null}', b"null"])
@@ -259,7 +269,7 @@ def test_what_is_no_answer_of_airflow_is_told(receiver: Receiver, body: bytes) -
     receiver.body = body
     report = airflow.ask(receiver.url)
     assert ids(report) == ["airflow"]
-    assert report.unknown == {"scheduler", "dag-processor"}
+    assert report.unknown == {"scheduler", "dag-processor", "triggerer"}
 
 
 def test_airflow_that_is_away_or_redirects(receiver: Receiver) -> None:

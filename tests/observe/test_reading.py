@@ -272,7 +272,16 @@ def test_a_disk_at_flood_stage(client: Client, names: Names, settings: Settings)
     for index in (names.feeds, names.batches):
         client.indices.put_settings(index=index, settings={block: None, "index.blocks.write": None})
     assert pulse.storage.read_only == (names.feeds,)
+    assert pulse.storage.takes_notes
     assert [condition.id for condition in conditions(pulse, settings)] == ["disk"]
+
+
+def test_a_full_disk_takes_no_notes(client: Client, names: Names, settings: Settings) -> None:
+    block = "index.blocks.read_only_allow_delete"
+    client.indices.put_settings(index=names.pulse, settings={block: True})
+    pulse = read(client, names, settings)
+    client.indices.put_settings(index=names.pulse, settings={block: None})
+    assert not pulse.storage.takes_notes
 
 
 def test_elasticsearch_that_refuses_or_hangs_is_told_in_seconds(elasticsearch_url: str) -> None:

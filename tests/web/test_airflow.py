@@ -20,17 +20,23 @@ from playwright.sync_api import Browser
 from delivery.links import PATH
 from embedded import airflow as embedded_airflow
 from embedded.processes import end_group, free_port
+from newswatch.clock import utc_now
+from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from store.client import set_up
 from store.names import Names
+from store.pulse import PulseStore
 from tests.newsstand import stock, stories
 from tests.web.chromium import keep, needs_chromium
 from tests.web.conftest import ALERTS, clock
+from web.pulse_now import READ_FOR_S
 
 pytestmark = pytest.mark.slow
 
 USERS = "admin:admin,viewer:viewer"
+METRICS_TOKEN = "scraped by Prometheus only"
 START_S = 180
+PREFIX = "airflow-test-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,7 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
     """Only the web server and its database: who runs the DAGs makes no difference to a page."""
     folder, port = tmp_path_factory.mktemp("airflow"), free_port()
     (folder / "alerts.yaml").write_text(ALERTS)
-    settings = Settings(
-        data_dir=folder, config_dir=folder, elasticsearch_url=elasticsearch_url, index_prefix="airflow-test-"
-    )
+    settings = Settings(data_dir=folder, config_dir=folder, elasticsearch_url=elasticsearch_url, index_prefix=PREFIX)
     names = Names(settings.index_prefix)
     set_up(es, names, settings)
     stock(es, names, stories(), now=clock())
@@ -62,6 +66,7 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
     env = {**os.environ, **stated, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
     # Nothing is there: as for tasks, Airflow's connection goes before the variable.
     env["NEWSWATCH_ELASTICSEARCH_URL"] = "http://127.0.0.1:9"
+    env["NEWSWATCH_METRICS_TOKEN"] = METRICS_TOKEN
     command = [sys.executable, "-m", "airflow"]
     with (folder / "airflow.log").open("wb") as log:
         subprocess.run([*command, "db", "migrate"], env=env, stdout=log, stderr=log, check=True)
@@ -123,6 +128,66 @@ def test_the_links_in_mails_are_answered_without_a_log_in(server: Server) -> Non
     answer = httpx.get(f"{server.url}{PATH}/forged", timeout=60)
     assert answer.status_code == 400
     assert "can't be used" in answer.text.replace("&#39;", "'")
+
+
+def test_a_probe_needs_no_log_in(server: Server) -> None:
+    answer = httpx.get(f"{server.url}/news/health", timeout=60)
+    assert answer.status_code in (200, 503)
+    told = answer.json()
+    assert told["status"] in ("ok", "warning", "critical")
+    assert told["checks"]["elasticsearch"] == "ok"
+    assert httpx.head(f"{server.url}/news/health", timeout=60).status_code == answer.status_code
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+def test_prometheus_reads_the_metrics_by_its_token(server: Server, scheme: str) -> None:
+    answer = httpx.get(f"{server.url}/news/metrics", headers=_by(METRICS_TOKEN, scheme), timeout=60)
+    assert answer.status_code == 200
+    assert "newswatch_up 1.0" in answer.text
+
+
+def test_the_metrics_are_shown_to_nobody_else(server: Server) -> None:
+    path = f"{server.url}/news/metrics"
+    for headers in ({}, _by("another token"), _by(""), {"Authorization": "Basic bmV3czp3YXRjaA=="}):
+        answer = httpx.get(path, headers=headers, timeout=60)
+        assert answer.status_code in (401, 403), "Airflow answers 403 to a bearer token that is not its own"
+        assert "newswatch_" not in answer.text
+    with server.client("viewer") as viewer:
+        assert "newswatch_up 1.0" in viewer.get("/news/metrics").text
+
+
+def test_the_metrics_token_opens_nothing_else(server: Server) -> None:
+    for path in ("/news/", "/news/searches", "/api/v2/dags"):
+        assert httpx.get(server.url + path, headers=_by(METRICS_TOKEN), timeout=60).status_code in (303, 401, 403), path
+
+
+def _by(token: str, scheme: str = "Bearer") -> dict[str, str]:
+    return {"Authorization": f"{scheme} {token}".strip()}
+
+
+def test_a_page_says_what_is_wrong(server: Server, es: Elasticsearch) -> None:
+    failing = JobPulse("upkeep", failures=3, failing_since=utc_now(), why="a month is <closed>")
+    PulseStore(es, Names(PREFIX)).change("upkeep", lambda _: failing)
+    es.indices.refresh(index=Names(PREFIX).pulse)
+    deadline, banner = time.monotonic() + 3 * READ_FOR_S, ""
+    with server.client("viewer") as viewer, server.client("admin") as admin:
+        # Where nothing but the web server runs, other things are wrong too.
+        while "a month is &lt;closed&gt;" not in banner and time.monotonic() < deadline:
+            time.sleep(1)
+            banner = _banner(viewer.get("/news/").text)
+        assert "Old articles could not be removed: a month is &lt;closed&gt;." in banner, (
+            "a reading is at most that old"
+        )
+        assert "It is tried again by itself" not in banner, "a viewer can do nothing about it"
+        assert "It is tried again by itself" in _banner(admin.get("/news/").text)
+    health = httpx.get(f"{server.url}/news/health", timeout=60).json()
+    assert (health["checks"]["job"], "closed" in str(health)) == ("warning", False)
+
+
+def _banner(page: str) -> str:
+    """The banner of a page; empty if it has none."""
+    found = re.search(r'<div class="banner .*?(?=<main)', page, re.DOTALL)
+    return found[0] if found else ""
 
 
 def test_every_process_loads_the_plugin_and_only_the_web_server_its_apps() -> None:

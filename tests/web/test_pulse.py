@@ -25,7 +25,7 @@ from newswatch.topics import Topics
 from observe.condition import Condition, Severity
 from observe.health import KINDS
 from observe.metrics import Reading
-from observe.pulse import FailingSearch, FileState, Pulse
+from observe.pulse import FailingSearch, FileState, Pulse, Storage
 from store.faults import REFUSALS
 from tests.factories import NOW
 from tests.web.conftest import Page, Visitor
@@ -263,6 +263,14 @@ def test_a_probe_is_answered_while_elasticsearch_is_away(office: Office) -> None
     assert answer.status_code == 503
     assert answer.json()["checks"] == dict.fromkeys(KINDS, "unknown") | {"elasticsearch": "critical"}
     assert "9200" not in answer.text
+
+
+def test_a_probe_is_not_told_that_all_is_well_while_nothing_can_be_noted(office: Office) -> None:
+    office.reading = Reading(Pulse(NOW, storage=Storage(read_only=("pulse",), takes_notes=False)))
+    office.wrong(replace(NETWORK, id="disk"), replace(FILE, id="certificate:a.example"))
+    checks = office.client.get("/news/health").json()["checks"]
+    known = {"elasticsearch": "ok", "disk": "critical", "certificate": "warning"}
+    assert checks == dict.fromkeys(KINDS, "unknown") | known
 
 
 # ── /metrics ─────────────────────────────────────────────────────────────────────────────────────────────────────────
