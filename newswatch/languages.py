@@ -250,7 +250,7 @@ class Language:
     dense: bool = False
     """Whether few characters say much, as in Chinese."""
     function_words: Words = ()
-    """Articles, prepositions, pronouns, auxiliaries, question words: a search in this language does not require them."""
+    """Articles, prepositions, pronouns, auxiliaries, question words: searches in the language do not require them."""
     analyzer: Annotated[Analyzer | SharedAnalyzer | None, NEEDED] = None
     zones: Mapping[str, str] = field(default_factory=dict)
     """Name of a time zone → what it means to who writes in this language: offset from UTC, `?` for several."""

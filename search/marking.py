@@ -13,7 +13,15 @@ from search.highlight import searched_fields, unmarked
 from search.lucene import as_lucene
 from search.ranking import loosely
 from search.syntax import Parsed, parts
-from search.words import beginning, is_dense, pieces, tokens_of, wording
+from search.words import (
+    Wording,
+    beginning,
+    is_dense,
+    is_small_acronym,
+    pieces,
+    tokens_of,
+    wording,
+)
 from transforms.fold import fold
 
 Json = dict[str, Any]
@@ -39,10 +47,15 @@ def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False) -> list[Json]
     """
     fields = searched_fields(analyzer)
     if parsed.words:
-        words = wording(parsed.words).words
+        words = [word for word in wording(parsed.words).words if not is_small_acronym(word)]
         strict = [_as_written(f'"{word}"' if is_dense(word) else word, fields) for word in words]
         return strict + ([clause for word in words for clause in loosely(word, fields)] if loose else [])
     return [_as_written(part, fields) for part in parts(as_lucene(parsed.text))[:_PARTS]]
+
+
+def acronyms(parsed: Parsed) -> list[str]:
+    """The words that must be marked by their capitals, because the index has them as function words: IS."""
+    return [word for word in wording(parsed.words).words if is_small_acronym(word)]
 
 
 def _as_written(part: str, fields: Sequence[str]) -> Json:
@@ -61,20 +74,20 @@ def _as_written(part: str, fields: Sequence[str]) -> Json:
 
 
 def stand_ins(
-    words: Sequence[str], article: Article, topics: Topics, marks: Mapping[str, Sequence[str]]
+    asked: Wording, article: Article, topics: Topics, marks: Mapping[str, Sequence[str]]
 ) -> tuple[StandIn, ...]:
     """The names of entities and topics by which the article matches the words that it does not have.
 
     `marks` are the article's marked texts: most words are found there, so that few texts have to be searched.
     """
     marked = {token for whole in marks.values() for text in whole for token in _marked_tokens(text)}
-    words = [part for word in words for part in (pieces(word) or [word])]
+    words = [part for word in asked.words for part in (pieces(word) or [word])]
     absent = [word for word in words if not _is_said(word, marked)]
     if not absent:
         return ()
     text = fold(f"{article.title}\n{article.summary}\n{article.text}").text
-    absent = [word for word in absent if fold(word).text not in text]
-    found = (StandIn(name, word) for word in absent for name in _names_for(word, article, topics))
+    absent = [word for word in absent if is_small_acronym(word) or fold(word).text not in text]
+    found = (StandIn(name, word) for word in absent for name in _names_for(word, asked, article, topics))
     return tuple(dict.fromkeys(found))
 
 
@@ -103,10 +116,11 @@ def _is_form(token: str, word: str) -> bool:
     return token == word or (start is not None and token.startswith(start)) or token.endswith(word)
 
 
-def _names_for(word: str, article: Article, topics: Topics) -> Iterator[str]:
+def _names_for(word: str, asked: Wording, article: Article, topics: Topics) -> Iterator[str]:
     """The first entity and the first topic of the article that is called by the word."""
+    meant = asked.senses[word].entities if word in asked.senses else ()
     for entity in article.entities:
-        if any(_is_named(word, alias) for alias in (entity.name, *entity.aliases)):
+        if entity.id in meant or any(_is_named(word, alias) for alias in (entity.name, *entity.aliases)):
             yield entity.name
             break
     for tag in article.tags:

@@ -22,10 +22,11 @@ from search.highlight import MARK_END, MARK_START
 from search.limits import check_cost, check_length
 from search.lucene import as_lucene
 from search.marking import StandIn, stand_ins
-from search.ranking import any_word, scores
+from search.ranking import any_word, means, scores
+from search.senses import senses_of
 from search.story_view import further_sources, independent_sources, source_counts, sources_search
 from search.syntax import Parsed, clauses, parse
-from search.words import is_dense, wording
+from search.words import Wording, is_dense, wording
 from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
 from store.mapping import DEFAULT_FIELDS, fields_of
@@ -52,6 +53,8 @@ _NEWER = 0.1
 """Bonus for a new article over a very old one, and for an original over a copy, among those that have the words."""
 _NEWER_ALONE = 1.0
 """The same where a query has no words, so that only tags tell articles apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One article in the results; with one row per story, it stands for its story."""
@@ -128,20 +131,30 @@ def most_words(words: Sequence[str], fields: Sequence[str] = DEFAULT_FIELDS) -> 
     return {"multi_match": query | {"operator": "or", "minimum_should_match": "1<1 2<2 5<40%"}}
 
 
-def required(parsed: Parsed, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
+def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
     """The clause for what a typed query requires: plain words without function words, all else as it is written.
 
-    A word in a script without spaces must occur as it is written: 伊斯兰国家 ("Islamic countries") contains 伊斯兰国.
+    A word that means an entity (`search.senses`) asks for articles that name it. Another word in a script without
+    spaces must occur as it is written: 伊斯兰国家 ("Islamic countries") is not 伊斯兰国 and 国家 somewhere.
     """
     if not parsed.words:
         return text_query(parsed.text, fields)
-    return text_query(" ".join(f'"{word}"' if is_dense(word) else word for word in wording(parsed.words).words), fields)
+    asked = wording_of(parsed, names)
+    words = [f'"{word}"' if is_dense(word) else word for word in asked.words if word not in asked.senses]
+    clause = text_query(" ".join(words), fields)
+    entities = [means(sense) for sense in asked.senses.values()]
+    return {"bool": {"must": [clause] if words else [], "filter": entities}} if entities else clause
 
 
-def to_query(parsed: Parsed, now: datetime, text: Json | None = None) -> Json:
-    """The whole query: its words (or the clause `text` instead) and its short filters."""
+def wording_of(parsed: Parsed, names: Names) -> Wording:
+    """What the plain words of a query ask for."""
+    return wording(parsed.words, senses_of(parsed.words, names.taxonomy))
+
+
+def to_query(parsed: Parsed, now: datetime, text: Json) -> Json:
+    """The whole query: the clause for its words (`required`) and its short filters."""
     must, must_not = clauses(parsed, now)
-    return {"bool": {"must": [text or required(parsed)], "filter": must, "must_not": must_not}}
+    return {"bool": {"must": [text], "filter": must, "must_not": must_not}}
 
 
 def order(sort: Sort) -> list[Json]:
@@ -155,7 +168,8 @@ def ranked(parsed: Parsed, query: Json, now: datetime) -> Json:
         return _newer_first(query, now, _NEWER)
     tags = [value.lower() for filter_ in parsed.of("tag") if not filter_.negated for value in filter_.values]
     if tags:
-        query = _function_score(query, [{"field_value_factor": {"field": f"scores.{tag}", "missing": 0}} for tag in tags])
+        factors = [{"field_value_factor": {"field": f"scores.{tag}", "missing": 0}} for tag in tags]
+        query = _function_score(query, factors)
     return _newer_first(query, now, _NEWER_ALONE)
 
 
@@ -214,7 +228,8 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     this = {"bool": {"filter": [{"ids": {"values": [article.id]}}]}}
     marks = highlight.marking(clauses, analyzer)
     hits = ask(es, names.articles, query, query=this, source=False, **marks)["hits"]["hits"]
-    return highlight.marked(hits[0]) if hits else {}
+    texts = {"title": article.title, "summary": article.summary, "text": article.text}
+    return highlight.with_acronyms(highlight.marked(hits[0]) if hits else {}, texts, marking.acronyms(parsed))
 
 
 Request = tuple[str | Sequence[str], Json]
@@ -254,8 +269,8 @@ class _Page:
         fields = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
         if not self.parsed.words:
             return self._read(text_query(self.parsed.text, fields))
-        asked = wording(self.parsed.words)
-        clause = required(self.parsed, fields)
+        asked = wording_of(self.parsed, self.names)
+        clause = required(self.parsed, self.names, fields)
         scored = replace(self, scores=tuple(scores(asked, fields, self.names.shown_topics())))
         results = scored._read(clause)
         if results.total == 0 and len(asked.words) > 1:
@@ -362,9 +377,7 @@ class _Page:
         unscored = {**query["bool"], "should": []}
         return self.names.articles, {"query": {"bool": unscored}, "size": 0, "track_total_hits": True, "aggs": aggs}
 
-    def _completed(
-        self, results: Results, picks: Sequence[_Pick], query: Json, counts: Mapping[str, Any]
-    ) -> Results:
+    def _completed(self, results: Results, picks: Sequence[_Pick], query: Json, counts: Mapping[str, Any]) -> Results:
         """The results with marked articles, and with sizes and sources of stories and the timeline, if requested."""
         stories = sorted({pick.story for pick in picks})
         range_ = facets.time_range(counts) if self.with_facets else None
@@ -439,15 +452,21 @@ class _Page:
         for pick in picks:
             if pick.seq in articles:
                 hit, article = articles[pick.seq]
-                marked, story = highlight.marked(hit), pick.story
+                marked, story = self._marked(hit, article), pick.story
                 counts = sizes.get(story, 1), sources.get(story, 1)
-                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, self._stand_ins(article, marked)))
+                names = self._stand_ins(article, marked)
+                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, names))
         return tuple(hits)
+
+    def _marked(self, hit: StoredHit, article: Article) -> highlight.Marks:
+        texts = {"title": article.title, "summary": article.summary, "text": article.text}
+        return highlight.with_acronyms(highlight.marked(hit), texts, marking.acronyms(self.parsed))
 
     def _stand_ins(self, article: Article, marked: highlight.Marks) -> tuple[StandIn, ...]:
         if not self.parsed.words:
             return ()
-        return stand_ins(wording(self.parsed.words).words, article, self.names.shown_topics(), marked)
+        asked = wording_of(self.parsed, self.names)
+        return stand_ins(asked, article, self.names.shown_topics(), marked)
 
     def _sizes_search(self, stories: Sequence[str], query: Json) -> Request:
         """The search for the number of each story's matching articles; inner hits would cost a search per story."""

@@ -1,11 +1,11 @@
 """How plain words find and rank articles. Pure.
 
 An article matches if it has all words (`search.query`), and ranks by this score. Each word counts once, by the field
-that says it best: literally in the title or the text, or by its stem. Each `stemmed` field has its own statistics, where
-a word of another language is rare and would therefore weigh the most; so such a field weighs as much as its language is
-likely for the query. Names of topics weigh as much as the share of the query that they make up: `терроризм` is the
+that says it best: literally in the title or the text, or by its stem. Each `stemmed` field has statistics of its own,
+in which a word of another language is rare and would weigh the most; so such a field weighs as much as its language is
+likely for the query. A topic's name weighs as much as the share of the query that it makes up: `терроризм` is the
 topic, `summit` in a longer query is a hint. The numbers were chosen on one half of the judged queries in
-tests/search/judged and confirmed on the other (`python -m benchmarks.ranking`).
+tests/search/judged and checked on the other (`python -m benchmarks.ranking`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from newswatch.topics import Topics
 from search.highlight import analyzer_of
-from search.words import Wording, beginning, is_compound, is_dense, pairs, pieces, tokens_of
+from search.words import Sense, Wording, beginning, is_compound, is_dense, is_small_acronym, pairs, pieces, tokens_of
 from store.mapping import UNSTEMMED
 
 Json = dict[str, Any]
@@ -36,6 +36,8 @@ _DENSE_PHRASE: Final = 0.2
 _OF_PAIRS: Final = f"stemmed.{analyzer_of('zh')}"
 """The field whose terms are pairs of characters."""
 _BEGINNING: Final = {"title": 1.0, "text": 0.5}
+_NAMED: Final = 6.0
+"""For a word that means an entity, which the article names."""
 _TOPIC: Final = 16.0
 _HINT: Final = 0.3
 """Share of `_TOPIC` for a topic that is named among many other words."""
@@ -47,18 +49,31 @@ def scores(wording: Wording, fields: Sequence[str], topics: Topics) -> list[Json
     """The `should` clauses whose sum is an article's score; `fields` are those that the articles have."""
     names = [field.partition("^")[0] for field in fields]
     weights = {name: _weight(name, wording) for name in names}
-    clauses = [_word(word, weights) for word in wording.words]
+    clauses = [_word(_literal(word, wording), weights) for word in wording.words]
     clauses += [clause for word in wording.words for clause in (*_dense(word), *_beginning(word))]
+    clauses += [_constant(means(sense), _NAMED) for sense in wording.senses.values()]
     if len(wording.words) > 1:
         clauses.append(_phrase("title", wording.text, _TITLE_PHRASE, _SLOP))
     return [*clauses, *_topics(wording, topics)]
 
 
+def _literal(word: str, wording: Wording) -> str:
+    """The word, or the entity's name for one that the index has as a function word: "Islamic State" for IS."""
+    sense = wording.senses.get(word)
+    return sense.name if sense and is_small_acronym(word) else word
+
+
 def any_word(wording: Wording, fields: Sequence[str]) -> Json:
     """The clause for articles with at least one of the words, in any form."""
     names = [field.partition("^")[0] for field in fields]
-    clauses = [clause for word in wording.words for clause in loosely(word, names)]
+    words = [word for word in wording.words if not is_small_acronym(word)] or wording.words
+    clauses = [clause for word in words for clause in loosely(word, names)] + [*map(means, wording.senses.values())]
     return {"bool": {"should": clauses, "minimum_should_match": 1}}
+
+
+def means(sense: Sense) -> Json:
+    """The clause for articles that name the entity."""
+    return {"terms": {"entity_ids": list(sense.entities)}}
 
 
 def loosely(word: str, fields: Sequence[str]) -> list[Json]:

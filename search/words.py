@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 from newswatch.languages import languages
@@ -29,6 +30,16 @@ _SHORT_STEM: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Sense:
+    """The entity that a word means: see `search.senses`."""
+
+    entities: tuple[str, ...]
+    """Ids; any of them."""
+    name: str
+    """Of the first one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """A query of plain words."""
 
@@ -36,6 +47,8 @@ class Wording:
     """Without function words, unless there are no others."""
     languages: Mapping[str, float]
     """Language → its likelihood, relative to the likeliest one, which has 1."""
+    senses: Mapping[str, Sense] = field(default_factory=dict)
+    """Word → the entity that it means."""
 
     @property
     def text(self) -> str:
@@ -43,14 +56,15 @@ class Wording:
         return " ".join(self.words)
 
 
-def wording(words: Sequence[str]) -> Wording:
-    """What a query of these words asks for, and in which languages."""
+def wording(words: Sequence[str], senses: Mapping[str, Sense] = MappingProxyType({})) -> Wording:
+    """What a query of these words asks for, and in which languages; `senses` are the words that mean entities."""
     spoken = _languages_of(" ".join(words))
     small = {word for code, share in spoken.items() if share >= _LIKELY for word in _function_words(code)}
     shouted = len(words) > 2 and all(word == word.upper() for word in words)
     bare = [_ELISION.sub("", word) for word in words]
     content = [word for word in bare if (is_acronym(word) and not shouted) or word.lower() not in small]
-    return Wording(tuple(content or bare), spoken)
+    wanted = tuple(content or bare)
+    return Wording(wanted, spoken, {word: sense for word, sense in senses.items() if word in wanted})
 
 
 def is_acronym(word: str) -> bool:
@@ -58,9 +72,9 @@ def is_acronym(word: str) -> bool:
     return len(word) > 1 and word.isupper()
 
 
-def is_function_word(word: str) -> bool:
-    """Whether the word is a function word of any language, in whatever case."""
-    return word.lower() in _every_function_word()
+def is_small_acronym(word: str) -> bool:
+    """Whether the word is in capitals, and a function word of some language without them: `IS`, `EI`."""
+    return is_acronym(word) and word.lower() in _every_function_word()
 
 
 def is_dense(word: str) -> bool:
