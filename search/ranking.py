@@ -25,6 +25,8 @@ _LITERAL: Final = {"title": 1.5, "summary": 1.0, "text": 1.0}
 _STEMMED: Final = 1.5
 _OTHER_LANGUAGE: Final = 0.5
 """Minimum weight of a language: cross-language matches, by names and topics, come after those in the query's own."""
+_PIECES: Final = 0.5
+"""Weight of a part of a compound: `NATO` and `Beitritt` of `NATO-Beitritt`."""
 _TIE: Final = 0.3
 """Weight of the other fields that have a word too."""
 _TITLE_PHRASE: Final = 2.0
@@ -51,6 +53,8 @@ def scores(wording: Wording, fields: Sequence[str], topics: Topics) -> list[Json
     weights = {name: _weight(name, wording) for name in names}
     clauses = [_word(_literal(word, wording), weights) for word in wording.words]
     clauses += [clause for word in wording.words for clause in (*_dense(word), *_beginning(word))]
+    parts = {name: _PIECES * weight for name, weight in weights.items()}
+    clauses += [_word(piece, parts) for word in wording.words for piece in pieces(word)]
     clauses += [_constant(means(sense), _NAMED) for sense in wording.senses.values()]
     if len(wording.words) > 1:
         clauses.append(_phrase("title", wording.text, _TITLE_PHRASE, _SLOP))
