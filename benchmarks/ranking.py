@@ -7,9 +7,9 @@ They go into an embedded Elasticsearch as newswatch writes them, tagged; then ea
     required      only the articles that have all of the words, as saved searches and `--export` do
     BM25          any of the words, in title and text, as a plain index would rank them
 
-The table gives nDCG@10 (gain 2^grade - 1) by half and language. An article that was not judged counts as irrelevant; a
-column tells how many there were. A query belongs to the unseen half if the first byte of its SHA-256 is odd: weights were
-searched on the other half. With `--queries`, each query's own figure is printed too.
+The table gives nDCG@10 (gain 2^grade - 1) by half and language. An article that was not judged counts as irrelevant;
+a column tells how many there were. A query belongs to the unseen half if the first byte of its SHA-256 is odd: weights
+were searched on the other half. With `--queries`, each query's own figure is printed too.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ _HALF_LIFE = "30d"
 """Age at which half of the bonus for recency is gone."""
 _NEWER = 0.1
 """Bonus for a new article over a very old one, and for an original over a copy, among those that have the words."""
-_NEWER_ALONE = 1.0
+_NEWER_ALONE = 3.0
 """The same where a query has no words, so that only tags tell articles apart."""
 
 
