@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,9 @@ from elasticsearch import Elasticsearch
 
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.errors import QueryError
+from newswatch.languages import languages
 from search.asking import answering, ask, impatient
+from search.hints import like
 from search.limits import TooCostlyError, shown
 from search.lucene import as_lucene
 from search.query import text_query
@@ -20,6 +23,8 @@ from store.names import Names
 
 Query = dict[str, Any]
 
+_VALUES = 2_000
+"""Number of values, the most frequent ones, that are known to exist."""
 _UNMAPPED = re.compile(r"unmapped fields? \[([^\]]+)\]|failed to find field \[([^\]]+)\]", re.IGNORECASE)
 
 
@@ -80,6 +85,49 @@ def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
     for explanation in answer.get("explanations", []):
         if unmapped := _UNMAPPED.search(str(explanation)):
             raise QueryError(_unknown_field(search.query, unmapped[1] or unmapped[2]))
+
+
+def check_values(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
+    """Check that what the search asks for exists: a misspelt topic, language or outlet would match nothing, silently.
+
+    What an article carries exists, too: a topic may have left the taxonomy. An outlet that resembles none may come yet.
+
+    Raises:
+        QueryError: a value does not exist; the message says which one was probably meant.
+        StoreError: Elasticsearch is unavailable.
+    """
+    topics = names.shown_topics().paths
+    asked = (
+        ("topic", "tags", [tag.tag for tag in search.tags], topics, bool(topics)),
+        ("language", "language", search.languages, (*languages(),), True),
+        ("outlet", "source.domain", search.sources, (), False),
+    )
+    for kind, field, values, known, is_complete in asked:
+        unknown = [value for value in values if value not in known]
+        if unknown:
+            _check_known(es, names, kind, field, unknown, known, is_complete=is_complete)
+
+
+def _check_known(
+    es: Elasticsearch,
+    names: Names,
+    kind: str,
+    field: str,
+    values: Sequence[str],
+    known: Sequence[str],
+    *,
+    is_complete: bool,
+) -> None:
+    _some_slice(es, names)
+    count = {"values": {"terms": {"field": field, "size": _VALUES}}}
+    with answering(es, names.articles, ", ".join(values)):
+        answer = impatient(es).search(index=names.articles, size=0, aggs=count)
+    carried = [str(bucket["key"]) for bucket in answer["aggregations"]["values"]["buckets"]]
+    for value in values:
+        meant = like([value], dict.fromkeys((*known, *carried)))
+        if value not in carried and not any(one.endswith(f".{value}") for one in carried) and (meant or is_complete):
+            question = f": did you mean {' or '.join(meant)}?" if meant else "."
+            raise QueryError(f"There is no {kind} {shown(value)}{question}")
 
 
 def _some_slice(es: Elasticsearch, names: Names) -> None:

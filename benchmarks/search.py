@@ -38,7 +38,7 @@ from elasticsearch.helpers import bulk
 from benchmarks.synthetic_articles import Synthesizer
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.settings import Settings
-from search.query import Sort, find, to_query
+from search.query import Sort, find, required, to_query
 from search.syntax import parse
 from store.client import connect, set_up
 from store.documents import to_document
@@ -219,7 +219,8 @@ def counts_of(suffix: str) -> Json:
 
 def our_query(question: Question, now: datetime) -> Json:
     """The search that newswatch sends."""
-    return to_query(parse(question.query), now)
+    parsed = parse(question.query)
+    return to_query(parsed, now, required(parsed, NAMES))
 
 
 def plain_query(question: Question, now: datetime) -> Json:

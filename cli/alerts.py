@@ -445,11 +445,12 @@ def edit(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
 
 def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: dict[str, Any], yes: bool) -> None:
     from alerts.backtest import MANY, backtest
-    from alerts.query import check
+    from alerts.query import check, check_values
     from alerts.saved import with_fields
     from delivery.channels.registry import parse_address
 
     changed = with_fields(search, fields, parse_address)
+    check_values(context.es, context.names, changed)
     check(context.es, context.names, changed)
     result = backtest(context.es, context.names, changed, days=30, now=context.clock())
     if result.per_day > MANY and not yes:
@@ -457,6 +458,8 @@ def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: d
         typer.confirm(question, abort=True, err=True)
     kept = saved.save(changed, by=_who(), now=context.clock())
     out.print(f"Saved [bold]{escape(kept.id)}[/], version {kept.version}: about {result.per_day:.1f} mails a day.")
+    if not result.articles:
+        err.print("[yellow]Nothing of the last 30 days matches it. Check its words and filters.[/]")
 
 
 def _who() -> str:

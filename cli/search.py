@@ -118,14 +118,23 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
     if results.relaxed:
         err.print("[yellow]No article has all of these words. These have most of them:[/]")
     if as_json:
-        for hit in results.hits:
+        for place, hit in enumerate(results.hits):
             emit_json(
-                {"score": hit.score, "highlights": hit.highlights, "article": hit.article, "matching": hit.matching}
+                {
+                    "score": hit.score,
+                    "highlights": hit.highlights,
+                    "stand_ins": hit.stand_ins,
+                    "has_all_words": results.filled is None or place < results.filled,
+                    "article": hit.article,
+                    "matching": hit.matching,
+                }
             )
         if facets:
             emit_json({"facets": results.facets})
         return
-    for hit in results.hits:
+    for place, hit in enumerate(results.hits):
+        if place == results.filled and not results.relaxed:
+            err.print("[yellow]These have only some of the words:[/]")
         _show(hit)
     if not results.total:
         _show_hints(context, query)
@@ -143,6 +152,8 @@ def _show(hit: Hit) -> None:
     out.print(Text(f"{article.source.name} · {when} · {tags}{more}", style="dim"), soft_wrap=True)
     for fragment in hit.highlights.get("text", ())[:1]:
         out.print(_marked(" ".join(fragment.split()), ""), soft_wrap=True)
+    for one in hit.stand_ins:
+        out.print(Text(f"{one.name} ← {one.word}", style="dim"), soft_wrap=True)
     out.print(Text(article.address, style="cyan"), soft_wrap=True)
     out.print()
 

@@ -249,6 +249,8 @@ class Language:
     """Other codes of the same language."""
     dense: bool = False
     """Whether few characters say much, as in Chinese."""
+    function_words: Words = ()
+    """Articles, prepositions, pronouns, auxiliaries, question words: searches in the language do not require them."""
     analyzer: Annotated[Analyzer | SharedAnalyzer | None, NEEDED] = None
     zones: Mapping[str, str] = field(default_factory=dict)
     """Name of a time zone → what it means to who writes in this language: offset from UTC, `?` for several."""

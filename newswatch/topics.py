@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -70,6 +70,11 @@ class Topics(BaseModel):
     def names(self) -> tuple[str, ...]:
         """The topics' names."""
         return tuple(topic.name for topic in self.topics.values())
+
+    @cached_property
+    def called(self) -> tuple[tuple[str, str], ...]:
+        """(word, tag) for every word that people call a topic or sub-topic, in every language."""
+        return tuple((word, tag) for tag in self.paths for word in self.words([tag]))
 
     def name(self, tag: str) -> str:
         """A topic or sub-topic as people write it; one that the taxonomy no longer has, by its id."""

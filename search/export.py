@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
 from search.asking import TIMEOUT, Answer, answering, impatient, too_slow
-from search.query import Sort, text_query, to_query, with_recency
+from search.query import Sort, ranked, required, to_query
 from search.syntax import parse
 from store.documents import from_document, readable
 from store.names import Names
@@ -40,8 +40,8 @@ def every(
         StoreError: Elasticsearch is unavailable.
     """
     parsed, now = parse(query), now or datetime.now(UTC)
-    asked = to_query(parsed, now, text_query(parsed.text))
-    whole = with_recency(asked, now) if sort == "relevance" else asked
+    asked = to_query(parsed, now, required(parsed, names))
+    whole = ranked(parsed, asked, now) if sort == "relevance" else asked
     order: list[Any] = [{"_score": "desc"}] if sort == "relevance" else [{"time": "desc"}]
 
     def search(**body: Any) -> Answer:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from store.mapping import ANALYZERS, UNSTEMMED
-from transforms.fold import INVISIBLE
+from transforms import sentences
+from transforms.fold import INVISIBLE, fold
 
 MARK_START, MARK_END = "\ue000", "\ue001"
 """Around a highlighted term: private-use characters, which publishers' texts hardly ever contain."""
@@ -16,11 +17,19 @@ _SET = f"[{re.escape(INVISIBLE)}]+"
 _AT_EDGES = re.compile(f"(?P<start>{MARK_START})(?P<first>{_SET})|(?P<last>{_SET})(?P<end>{MARK_END})")
 _FIELDS = ("title", "summary", "text")
 _CHARACTERS = 220
-"""Characters of a fragment, about two lines; it ends with a sentence."""
+"""Characters of a passage, about two lines; it ends with a sentence."""
+_LONGEST = 300
+"""Characters of a passage whose first sentence is longer."""
+_LONG_WORD = 40
+_FRAGMENTS = 2
+_PARTS = re.compile(r"[,;:،؛，；：—–]\s*|\s[-(]")
+"""Where a part of a sentence begins."""
 _ANALYSED = 900_000
 """Characters of a text to highlight. Beyond a million, Elasticsearch would refuse the whole request."""
 
 Spans = tuple[tuple[int, int], ...]
+Marks = dict[str, tuple[str, ...]]
+"""Field → its marked text, or its marked passages."""
 
 
 def analyzer_of(language: str | None) -> str:
@@ -45,20 +54,103 @@ def highlighting(analyzer: str, *, whole: bool = False) -> dict[str, Any]:
     return {"type": "unified", "fields": fields, **marks, **shape}
 
 
-def marking(query: Mapping[str, Any], analyzer: str, *, whole: bool = False) -> dict[str, Any]:
-    """The part of a search that marks the matches of `query` in articles of this analyzer."""
-    return {"highlight": {**highlighting(analyzer, whole=whole), "highlight_query": narrowed(query, analyzer)}}
+def marking(clauses: Sequence[Mapping[str, Any]], analyzer: str) -> dict[str, Any]:
+    """The part of a search that marks what each of the clauses finds, in full texts of this analyzer.
+
+    Each clause is marked by itself: a text that has only one of two words is marked too.
+    """
+    query = {"bool": {"should": [*clauses]}}
+    return {"highlight": {**highlighting(analyzer, whole=True), "highlight_query": query}}
 
 
-def narrowed(query: Mapping[str, Any], analyzer: str) -> dict[str, Any]:
-    """The query, limited to the fields that articles of this analyzer have: the others can't match, but take time."""
-    fields = {"fields": [*_FIELDS, f"stemmed.{analyzer}"]}
-    return {kind: {**clause, **fields} if "fields" in clause else {**clause} for kind, clause in query.items()}
+def searched_fields(analyzer: str) -> list[str]:
+    """The fields that have the words of an article of this analyzer."""
+    return [*_FIELDS, f"stemmed.{analyzer}"]
 
 
 def marked(hit: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Field → its fragments."""
     return {name: tuple(map(tight, parts)) for name, parts in hit.get("highlight", {}).items()}
+
+
+def with_acronyms(marks: Mapping[str, tuple[str, ...]], texts: Mapping[str, str], acronyms: Sequence[str]) -> Marks:
+    """The marks of full texts, with every acronym marked that stands there in capitals. Pure."""
+    if not acronyms:
+        return dict(marks)
+    written = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, acronyms)) + r")(?!\w)")
+    result = dict(marks)
+    for field, text in texts.items():
+        plain, spans = unmarked(marks[field][0]) if marks.get(field) else (text, ())
+        if found := [match.span() for match in written.finditer(plain)]:
+            result[field] = (with_marks(plain, joined([*spans, *found])),)
+    return result
+
+
+def with_marks(plain: str, spans: Spans) -> str:
+    """The inverse of `unmarked`. Pure."""
+    pieces, end = [], 0
+    for start, stop in spans:
+        pieces += [plain[end:start], MARK_START, plain[start:stop], MARK_END]
+        end = stop
+    return "".join([*pieces, plain[end:]])
+
+
+def fragments(whole: str) -> tuple[str, ...]:
+    """The two passages of a marked text that show most of its marks, in their order; none without marks. Pure.
+
+    A passage begins with a sentence and goes on to the end of one, as far as there is room. Where the first mark is too
+    far into a long sentence, the passage begins at the part of the sentence that has it.
+    """
+    plain, spans = unmarked(whole)
+    if not spans:
+        return ()
+    bounds = [*_bounds(plain)]
+    best: list[tuple[int, int, int]] = []  # negative number of different words, start, end
+    for start, end in bounds:
+        words = {plain[a:b].casefold() for a, b in spans if start <= a < end}
+        if words:
+            best.append((-len(words), start, end))
+    chosen: list[tuple[int, int]] = []
+    for _, start, _ in sorted(best):
+        passage = _passage(plain, spans, bounds, start)
+        if all(passage[1] <= a or b <= passage[0] for a, b in chosen):
+            chosen.append(passage)
+        if len(chosen) == _FRAGMENTS:
+            break
+    return tuple(_between(plain, spans, start, end) for start, end in sorted(chosen))
+
+
+def _bounds(plain: str) -> Iterator[tuple[int, int]]:
+    """The places of the text's sentences."""
+    folded = fold(plain)
+    for start, end in sentences.spans(folded.text):
+        yield folded.original(start, end)
+
+
+def _passage(plain: str, spans: Spans, bounds: Sequence[tuple[int, int]], start: int) -> tuple[int, int]:
+    """Start and end of a passage that begins with the sentence from `start`."""
+    number = next(n for n, bound in enumerate(bounds) if bound[0] == start)
+    end = bounds[number][1]
+    while number + 1 < len(bounds) and bounds[number + 1][1] - start <= _CHARACTERS and plain[end - 1] != "\n":
+        number += 1
+        end = bounds[number][1]
+    if end - start > _LONGEST:
+        mark = next(a for a, b in spans if a >= start)
+        if mark - start > _CHARACTERS:
+            parts = [part.end() for part in _PARTS.finditer(plain, start, mark) if mark - part.end() <= _CHARACTERS]
+            start = parts[0] if parts else plain.rfind(" ", start, mark - _CHARACTERS // 2) + 1
+        end = min(end, _word_end(plain, start + _LONGEST))
+    return start, start + len(plain[start:end].rstrip())
+
+
+def _word_end(plain: str, place: int) -> int:
+    blank = plain.find(" ", place)
+    return blank if 0 <= blank < place + _LONG_WORD else min(place, len(plain))
+
+
+def _between(plain: str, spans: Spans, start: int, end: int) -> str:
+    inside = tuple((max(a, start) - start, min(b, end) - start) for a, b in spans if a < end and b > start)
+    return with_marks(plain[start:end], inside)
 
 
 def tight(fragment: str) -> str:

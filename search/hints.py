@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 from search.asking import TIMEOUT, answering, impatient
 from search.filters import FILTERS
-from search.query import to_query
+from search.query import required, to_query
 from search.syntax import Filter, parse
 from store.names import Names
 
@@ -48,8 +48,12 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime) -> tuple[H
     asked = []
     for filter_ in parsed.filters:
         others = tuple(other for other in parsed.filters if other is not filter_)
-        asked += [replace(parsed, text="", filters=(filter_,)), replace(parsed, filters=others)]
-    lines = [line for part in asked for line in ({"index": names.articles}, _counting(to_query(part, now)))]
+        asked += [replace(parsed, text="", words=(), filters=(filter_,)), replace(parsed, filters=others)]
+    lines = [
+        line
+        for part in asked
+        for line in ({"index": names.articles}, _counting(to_query(part, now, required(part, names))))
+    ]
     with answering(es, names.articles, query):
         answers = impatient(es).msearch(searches=lines)["responses"]
     counted = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,14 +15,18 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Problem, report_problem
-from search import facets, highlight
+from search import facets, highlight, marking
 from search.asking import TIMEOUT, Answer, answering, ask, explain_refusal, impatient, refused, too_slow, verdict
 from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
 from search.limits import check_cost, check_length
 from search.lucene import as_lucene
+from search.marking import StandIn, stand_ins
+from search.ranking import any_word, means, scores
+from search.senses import senses_of
 from search.story_view import further_sources, independent_sources, source_counts, sources_search
 from search.syntax import Parsed, clauses, parse
+from search.words import Wording, is_dense, wording
 from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
 from store.mapping import DEFAULT_FIELDS, fields_of
@@ -42,19 +45,14 @@ _ARTICLES_A_STORY = 6
 """Articles requested for each row: few stories have more among the first articles."""
 _AT_ONCE = 10
 """Articles of a page in one search: each search uses one thread per slice, and most articles are in one slice."""
+_FILLED_UP_TO = 20
+"""Rows up to which a short list is filled up."""
 _HALF_LIFE = "30d"
-"""Age at which half of the bonus for recency is gone; a very old article scores half of a new one."""
-_ELISION = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
-_SMALL = """
-    a an and at by for from in into of off on or over that the to under with against is are was as
-    à au aux avec ce ces contre dans de des du en et la le les leur par pour sur un une
-    als am an auf aus bei das dem den der des die ein eine einem einen einer für gegen im in ist mit nach und vom von
-    zu zum zur al con contra de del el en los las por para que se una y
-    alla allo che col con contro da dal dei del della delle di gli il lo nel nella per su un una
-    ao aos com da das do dos em na nas no nos o os pela pelo een het met op te tegen tot van voor
-"""
-_FUNCTION_WORDS = frozenset(_SMALL.split())
-"""Lower case only, because IS is a group and "is" a word."""
+"""Age at which half of the bonus for recency is gone."""
+_NEWER = 0.1
+"""Bonus for a new article over a very old one, and for an original over a copy, among those that have the words."""
+_NEWER_ALONE = 3.0
+"""The same where a query has no words, so that only tags tell articles apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +62,15 @@ class Hit:
     article: Article
     score: float
     highlights: Mapping[str, tuple[str, ...]]
-    """Field → fragments with the matching terms between `MARK_START` and `MARK_END`."""
+    """Field → the whole title, or passages, with the matching terms between `MARK_START` and `MARK_END`."""
     seq: int = 0
     """Its ingest number."""
     matching: int = 1
     """Number of the story's articles that the query finds, if one row per story was requested."""
     sources: int = 1
     """Number of the story's independent sources, if requested."""
+    stand_ins: tuple[StandIn, ...] = ()
+    """What stands in the article for words of the query that it does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,8 @@ class Results:
     """Number of their stories, if requested: nearly exact up to 3,000, then within a few percent."""
     relaxed: bool = False
     """No article has all the words; these have most of them."""
+    filled: int | None = None
+    """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
     facets: tuple[Facet, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
 
@@ -124,25 +126,35 @@ def filled_fields(es: Elasticsearch, names: Names, parsed: Parsed) -> list[str]:
 
 
 def most_words(words: Sequence[str], fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
-    """The clause for articles with at least two of the words, or 40 % of many.
+    """The clause for articles with at least two of three or more words, or 40 % of many; of two, with any."""
+    query = {"query": " ".join(words), "fields": list(fields)}
+    return {"multi_match": query | {"operator": "or", "minimum_should_match": "1<1 2<2 5<40%"}}
 
-    Function words don't count, in any language, because each analyzer knows only those of its own language.
+
+def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
+    """The clause for what a typed query requires: plain words without function words, all else as it is written.
+
+    A word that means an entity (`search.senses`) asks for articles that name it. Another word in a script without
+    spaces must occur as it is written: 伊斯兰国家 ("Islamic countries") is not 伊斯兰国 and 国家 somewhere.
     """
-    bare = [_ELISION.sub("", word) for word in words]
-    content = [word for word in bare if word not in _FUNCTION_WORDS]
-    query = {"query": " ".join(content or bare), "fields": list(fields)}
-    return {"multi_match": query | {"operator": "or", "minimum_should_match": "2<2 5<40%"}}
+    if not parsed.words:
+        return text_query(parsed.text, fields)
+    asked = wording_of(parsed, names)
+    words = [f'"{word}"' if is_dense(word) else word for word in asked.words if word not in asked.senses]
+    clause = text_query(" ".join(words), fields)
+    entities = [means(sense) for sense in asked.senses.values()]
+    return {"bool": {"must": [clause] if words else [], "filter": entities}} if entities else clause
 
 
-def _pieces(words: Sequence[str]) -> list[str]:
-    """The words, with compounds split: for "Anti-IS-Koalition" an article without "anti" is good enough."""
-    return [piece for word in words for piece in word.split("-") if piece]
+def wording_of(parsed: Parsed, names: Names) -> Wording:
+    """What the plain words of a query ask for."""
+    return wording(parsed.words, senses_of(parsed.words, names.taxonomy))
 
 
-def to_query(parsed: Parsed, now: datetime, text: Json | None = None) -> Json:
-    """The whole query: its words (or the clause `text` instead) and its short filters."""
+def to_query(parsed: Parsed, now: datetime, text: Json) -> Json:
+    """The whole query: the clause for its words (`required`) and its short filters."""
     must, must_not = clauses(parsed, now)
-    return {"bool": {"must": [text or text_query(parsed.text)], "filter": must, "must_not": must_not}}
+    return {"bool": {"must": [text], "filter": must, "must_not": must_not}}
 
 
 def order(sort: Sort) -> list[Json]:
@@ -150,11 +162,24 @@ def order(sort: Sort) -> list[Json]:
     return [{"time": "desc"}, {"seq": "desc"}] if sort == "time" else [{"_score": "desc"}, {"time": "desc"}]
 
 
-def with_recency(query: Json, now: datetime) -> Json:
-    """The query with scores that decrease with age, and a bonus of a quarter for originals."""
+def ranked(parsed: Parsed, query: Json, now: datetime) -> Json:
+    """The query with scores that decrease with age; without words, by the score of the tags that are asked for too."""
+    if parsed.text.strip():
+        return _newer_first(query, now, _NEWER)
+    tags = [value.lower() for filter_ in parsed.of("tag") if not filter_.negated for value in filter_.values]
+    if tags:
+        factors = [{"field_value_factor": {"field": f"scores.{tag}", "missing": 0}} for tag in tags]
+        query = _function_score(query, factors)
+    return _newer_first(query, now, _NEWER_ALONE)
+
+
+def _newer_first(query: Json, now: datetime, bonus: float) -> Json:
     decay = {"exp": {"time": {"origin": now.isoformat(), "offset": "1d", "scale": _HALF_LIFE, "decay": 0.5}}}
-    own = {"filter": {"bool": {"must_not": [{"exists": {"field": "duplicate_of"}}]}}, "weight": 0.25}
-    functions = [{"weight": 0.5}, decay | {"weight": 0.5}, own]
+    own = {"filter": {"bool": {"must_not": [{"exists": {"field": "duplicate_of"}}]}}, "weight": bonus / 2}
+    return _function_score(query, [{"weight": 1.0}, decay | {"weight": bonus}, own])
+
+
+def _function_score(query: Json, functions: list[Json]) -> Json:
     return {"function_score": {"query": query, "functions": functions, "score_mode": "sum", "boost_mode": "multiply"}}
 
 
@@ -173,7 +198,8 @@ def find(
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
 
-    If no article has all of three or more plain words, those with most of them are returned: see `relaxed`.
+    If no article has all of the plain words, those with most of them are returned: see `relaxed`. A first page that is
+    not full, best first, is filled up with those that have some: see `filled`.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
@@ -195,19 +221,15 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     Raises:
         QueryError: the query can't be parsed; the message says where.
     """
-    parsed = parse(query)
-    if not parsed.text.strip():
+    parsed, analyzer = parse(query), highlight.analyzer_of(article.language)
+    clauses = marking.clauses(parsed, analyzer, loose=True) if parsed.text.strip() else []
+    if not clauses:
         return {}
-    words, analyzer = _pieces(parsed.words), highlight.analyzer_of(article.language)
-    this = {"ids": {"values": [article.id]}}
-    texts = [text_query(parsed.text), *([most_words(words)] if len(words) > 2 else [])]
-    for text in texts:
-        asked = {"bool": {"filter": [this], "must": [highlight.narrowed(text, analyzer)]}}
-        marks = highlight.marking(text, analyzer, whole=True)
-        hits = ask(es, names.articles, query, query=asked, source=False, **marks)["hits"]["hits"]
-        if hits:
-            return highlight.marked(hits[0])
-    return {}
+    this = {"bool": {"filter": [{"ids": {"values": [article.id]}}]}}
+    marks = highlight.marking(clauses, analyzer)
+    hits = ask(es, names.articles, query, query=this, source=False, **marks)["hits"]["hits"]
+    texts = {"title": article.title, "summary": article.summary, "text": article.text}
+    return highlight.with_acronyms(highlight.marked(hits[0]) if hits else {}, texts, marking.acronyms(parsed))
 
 
 Request = tuple[str | Sequence[str], Json]
@@ -238,18 +260,53 @@ class _Page:
     by_story: bool
     with_facets: bool
     with_sources: bool
+    scores: tuple[Json, ...] = ()
+    """What gives articles their score, if not the query itself."""
+    except_: tuple[Json, ...] = ()
+    """What is already on the page."""
 
     def find(self) -> Results:
         fields = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
-        results = self._read(text_query(self.parsed.text, fields))
-        words = _pieces(self.parsed.words)
-        if results.total > 0 or len(words) <= 2:
+        if not self.parsed.words:
+            return self._read(text_query(self.parsed.text, fields))
+        asked = wording_of(self.parsed, self.names)
+        clause = required(self.parsed, self.names, fields)
+        scored = replace(self, scores=tuple(scores(asked, fields, self.names.shown_topics())))
+        results = scored._read(clause)
+        if results.total == 0 and len(asked.words) > 1:
+            clause = most_words(asked.words, fields)
+            results = scored._read(clause)
+            results = replace(results, relaxed=results.total > 0, filled=0 if results.total else None)
+        return scored._filled_up(results, clause, any_word(asked, fields))
+
+    def _filled_up(self, results: Results, has: Json, some: Json) -> Results:
+        """A first page that is not full, best first, with articles below that `has` does not find and `some` does."""
+        lacking = min(self.size, _FILLED_UP_TO) - len(results.hits)
+        if self.offset or lacking <= 0 or self.sort != "relevance":
             return results
-        results = self._read(most_words(words, fields))
-        return replace(results, relaxed=results.total > 0)
+        others = replace(self, with_facets=False, except_=(has, *self._shown_stories(results)))
+        more = replace(others, size=lacking)._read(some).hits
+        if not more:
+            return results
+        place = len(results.hits) if results.filled is None else results.filled
+        return replace(results, hits=results.hits + more, filled=place)
+
+    def _shown_stories(self, results: Results) -> list[Json]:
+        if not self.by_story or not results.hits:
+            return []
+        return [{"terms": {"story_id": sorted({hit.article.story_id for hit in results.hits})}}]
+
+    def _query(self, text: Json) -> Json:
+        """The whole query; if plain words give the score, what they require only filters."""
+        query = to_query(self.parsed, self.now, text)
+        clauses = query["bool"]
+        clauses["must_not"] = [*clauses["must_not"], *self.except_]
+        if self.scores and self.sort == "relevance":
+            clauses |= {"must": [], "filter": [*clauses["must"], *clauses["filter"]], "should": [*self.scores]}
+        return query
 
     def _read(self, text: Json) -> Results:
-        query = to_query(self.parsed, self.now, text)
+        query = self._query(text)
         picking = self.by_story and self.offset + self.size <= _PICKED
         requests = [self._first(query) if picking else self._page(query)]
         if aggs := self._aggregations():
@@ -266,7 +323,7 @@ class _Page:
             counts["stories"]["value"] if self.by_story else None,
             facets=facets.read(counts) if self.with_facets else (),
         )
-        return self._completed(results, picks, query, text, counts)
+        return self._completed(results, picks, query, counts)
 
     def _first(self, query: Json) -> Request:
         """The search for the first articles, from which `_stories` picks.
@@ -288,7 +345,7 @@ class _Page:
         unread = {"_source": False, "stored_fields": "_none_", "docvalue_fields": ["seq", "story_id", "language"]}
         by_score = self.sort == "relevance"
         return {
-            "query": with_recency(query, self.now) if by_score else query,
+            "query": ranked(self.parsed, query, self.now) if by_score else query,
             "sort": order(self.sort),
             "track_total_hits": not (self.with_facets or self.by_story),  # those counts include the total
             "track_scores": by_score,
@@ -317,17 +374,16 @@ class _Page:
 
     def _counts(self, query: Json, aggs: Json) -> Request:
         """A search without hits: Elasticsearch caches its answer for each month that does not change."""
-        return self.names.articles, {"query": query, "size": 0, "track_total_hits": True, "aggs": aggs}
+        unscored = {**query["bool"], "should": []}
+        return self.names.articles, {"query": {"bool": unscored}, "size": 0, "track_total_hits": True, "aggs": aggs}
 
-    def _completed(
-        self, results: Results, picks: Sequence[_Pick], query: Json, text: Json, counts: Mapping[str, Any]
-    ) -> Results:
+    def _completed(self, results: Results, picks: Sequence[_Pick], query: Json, counts: Mapping[str, Any]) -> Results:
         """The results with marked articles, and with sizes and sources of stories and the timeline, if requested."""
         stories = sorted({pick.story for pick in picks})
         range_ = facets.time_range(counts) if self.with_facets else None
         scale = facets.scale(range_, self.parsed, self.now) if range_ else None
         extras = self._extras(stories, query, scale)
-        reading = self._reading(picks, None if "match_all" in text else text)
+        reading = self._reading(picks)
         answers = self._search([*reading, *extras.values()], optional=len(reading)) if reading or extras else []
         by_name = dict(zip(extras, answers[len(reading) :], strict=True))
         articles = self._found(reading, answers[: len(reading)])
@@ -357,11 +413,12 @@ class _Page:
         steps = by_name["line"]["aggregations"]["timeline"] if "line" in by_name else counts["days"]
         return facets.timeline(steps["buckets"], scale, total)
 
-    def _reading(self, picks: Sequence[_Pick], text: Json | None) -> list[Request]:
-        """The searches that read the picked articles and mark the matches of `text`, each for one analyzer."""
+    def _reading(self, picks: Sequence[_Pick]) -> list[Request]:
+        """The searches that read the picked articles and mark what the query says, each for one analyzer."""
         groups: dict[str, list[_Pick]] = defaultdict(list)
+        has_words = bool(self.parsed.text.strip())
         for pick in picks:
-            groups[pick.analyzer if text else ""].append(pick)
+            groups[pick.analyzer if has_words else ""].append(pick)
         requests: list[Request] = []
         for analyzer, group in groups.items():
             at_once = max(_AT_ONCE, len(group) // _AT_ONCE)  # for a thousand, ten requests rather than a hundred
@@ -369,7 +426,8 @@ class _Page:
                 some = group[start : start + at_once]
                 these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
                 body = {"query": these, "size": len(some), "track_total_hits": False}
-                marks = highlight.marking(text, analyzer) if text else {}
+                clauses = marking.clauses(self.parsed, analyzer, loose=bool(self.except_)) if has_words else []
+                marks = highlight.marking(clauses, analyzer) if clauses else {}
                 requests.append((sorted({pick.index_name for pick in some}), body | marks))
         return requests
 
@@ -394,9 +452,21 @@ class _Page:
         for pick in picks:
             if pick.seq in articles:
                 hit, article = articles[pick.seq]
-                marked, story = highlight.marked(hit), pick.story
-                hits.append(Hit(article, pick.score, marked, pick.seq, sizes.get(story, 1), sources.get(story, 1)))
+                marked, story = self._marked(hit, article), pick.story
+                counts = sizes.get(story, 1), sources.get(story, 1)
+                names = self._stand_ins(article, marked)
+                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, names))
         return tuple(hits)
+
+    def _marked(self, hit: StoredHit, article: Article) -> highlight.Marks:
+        texts = {"title": article.title, "summary": article.summary, "text": article.text}
+        return highlight.with_acronyms(highlight.marked(hit), texts, marking.acronyms(self.parsed))
+
+    def _stand_ins(self, article: Article, marked: highlight.Marks) -> tuple[StandIn, ...]:
+        if not self.parsed.words:
+            return ()
+        asked = wording_of(self.parsed, self.names)
+        return stand_ins(asked, article, self.names.shown_topics(), marked)
 
     def _sizes_search(self, stories: Sequence[str], query: Json) -> Request:
         """The search for the number of each story's matching articles; inner hits would cost a search per story."""
@@ -453,6 +523,12 @@ def _complete(answer: Answer) -> Answer:
     if not answer.get("timed_out"):
         return answer
     return {"status": int(HTTPStatus.GATEWAY_TIMEOUT), "error": {"type": "timeout", "reason": "it took too long"}}
+
+
+def _shown(marked: highlight.Marks) -> highlight.Marks:
+    """The whole title, and passages of the other fields."""
+    shown = {field: whole if field == "title" else highlight.fragments(whole[0]) for field, whole in marked.items()}
+    return {field: parts for field, parts in shown.items() if parts}
 
 
 def _without_highlight(body: Json) -> Json:

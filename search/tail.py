@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 from newswatch.article import Article
 from newswatch.batch import SEQ_PER_BATCH
 from search.asking import ask
-from search.query import to_query
+from search.query import required, to_query
 from search.syntax import Parsed, parse
 from store.batches import MOST
 from store.documents import from_document, values
@@ -85,7 +85,7 @@ class Tail:
         return (int(last[0]["sort"][0]) + 1 if last else 0) * SEQ_PER_BATCH
 
     def _hits(self, now: datetime) -> Iterator[dict[str, Any]]:
-        query = to_query(self.parsed, now)
+        query = to_query(self.parsed, now, required(self.parsed, self.names))
         query["bool"]["filter"] = [*query["bool"]["filter"], {"range": {"seq": {"gte": self.settled}}}]
         after: dict[str, Any] = {}
         try:

@@ -44,9 +44,18 @@ def detect(text: str, *, stated: Sequence[str] = ()) -> str | None:
     return next(iter(backed or claims), None)
 
 
-def _guesses(sample: str) -> dict[str, float]:
-    """The three most likely languages with their probabilities."""
-    guesses = _detector().detect(sample, model="lite", k=3)
+def likelihoods(text: str, most: int = 5) -> dict[str, float]:
+    """The `most` likely languages of a short text, as that of a query, with their probabilities; none without letters.
+
+    A few words decide little: compare the probabilities, or use them as weights.
+    """
+    sample = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())[:SAMPLE]
+    return _guesses(sample, most) if any(c.isalpha() for c in sample) else {}
+
+
+def _guesses(sample: str, most: int = 3) -> dict[str, float]:
+    """The most likely languages with their probabilities."""
+    guesses = _detector().detect(sample, model="lite", k=most)
     return {known_as(g["lang"]): float(g["score"]) for g in reversed(guesses)}
 
 

@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 from newswatch.article import Article, TextField
 from search.highlight import unmarked
+from transforms import sentences
+from transforms.fold import fold
 from web.topic_styles import topic_class
 
 _SNIPPET = 220
@@ -135,13 +137,20 @@ def _fragment(article: Article, field: TextField, fragment: str) -> Markup:
 
 
 def _around(text: str, start: int, end: int) -> tuple[int, int]:
-    """The sentence or so around `start:end`, cut between words."""
+    """The sentence or so around `start:end`; a long sentence is cut between words."""
     line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", end)
     line_end = len(text) if line_end < 0 else line_end
-    first = max(line_start, start - _SNIPPET // 2)
+    first = max(line_start, _sentence_start(text, line_start, start))
+    if start - first > _SNIPPET:
+        first = text.find(" ", start - _SNIPPET // 2, start) + 1 or start - _SNIPPET // 2
     last = min(line_end, max(end, first + _SNIPPET))
-    if first > line_start:
-        first = text.find(" ", first, start) + 1 or first
     if last < line_end:
         last = max(text.rfind(" ", end, last), end) if " " in text[end:last] else last
     return first, last
+
+
+def _sentence_start(text: str, line_start: int, place: int) -> int:
+    """Where the sentence begins that has the character at `place`."""
+    folded = fold(text[line_start:place])
+    starts = [folded.original(*span)[0] for span in sentences.spans(folded.text + "x")]
+    return line_start + (starts[-1] if starts else 0)

@@ -18,7 +18,7 @@ from alerts.backtest import MANY, Backtest, Difference, backtest, compare
 from alerts.bounds import unusable
 from alerts.catch_up import missed, off_since
 from alerts.kinds import KINDS
-from alerts.query import check
+from alerts.query import check, check_values
 from alerts.resting import rests
 from alerts.saved import Change, SavedSearches, UsageError, with_fields
 from delivery.channels.registry import parse_address
@@ -100,12 +100,17 @@ def new_search(
 
 @router.get("/searches/{alert_id}")
 def show_search(
-    request: Request, here: Here, alert_id: str, done: Done = "", version: Annotated[int, Query(ge=0, le=1_000_000)] = 0
+    request: Request,
+    here: Here,
+    alert_id: str,
+    done: Done = "",
+    idle: Done = "",
+    version: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Response:
     """`version` puts an earlier version's fields into the form."""
     search = _saved(here).get(alert_id)
     if not version or version == search.version:
-        return _form_page(request, here, draft_of(search), search=search, done=done)
+        return _form_page(request, here, draft_of(search), search=search, done=done, idle=bool(idle))
     old = next((c.search for c in _saved(here).history(alert_id) if c.search.version == version), None)
     if old is None:
         raise HTTPException(404, f"{search.name} has no version {version}.")
@@ -210,6 +215,11 @@ class Tried:
     """What it would see now, as a sentence; empty where its kind has none."""
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing in the archive's last days matches what waits for articles."""
+        return self.search.kind == "query" and not self.trial.articles
+
+    @property
     def many(self) -> bool:
         """Whether it would send more mails than anybody reads; one that watches a volume sends few."""
         return self.search.kind == "query" and self.trial.per_day > MANY
@@ -227,7 +237,8 @@ def _tried_or_saved(
         kept = _saved(here).save(tried.search, by=user, now=here.clock())
     except NewswatchError as error:
         return _form_page(request, here, draft, search=known, fault=str(error))
-    return _back(request, f"/searches/{kept.id}", "created" if new else "saved")
+    done = "created" if new else "saved"
+    return _back(request, f"/searches/{kept.id}", done, **({"idle": "yes"} if tried.is_idle else {}))
 
 
 def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | None, *, trying: bool) -> Tried:
@@ -235,6 +246,7 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
     if trying:  # nobody needs to be mailed by what is only tried, nor need it have a name
         fields |= {"recipients": fields["recipients"] or ["nobody@localhost"], "name": fields["name"] or "try"}
     changed, now = with_fields(search, fields, parse_address), here.clock()
+    check_values(here.es, here.names, changed)
     check(here.es, here.names, changed)
     preview = KINDS[changed.kind].preview
     found = backtest(here.es, here.names, changed, days=TRIAL_DAYS, now=now)
@@ -258,6 +270,7 @@ def _form_page(
     search: SavedSearch | None = None,
     fault: str = "",
     done: str = "",
+    idle: bool = False,
     dropped: tuple[str, ...] = (),
     tried: Tried | None = None,
     confirm: bool = False,
@@ -268,6 +281,7 @@ def _form_page(
         "search": search,
         "fault": fault,
         "done": done,
+        "idle": idle,
         "dropped": dropped,
         "tried": tried,
         "confirm": confirm,
@@ -390,5 +404,5 @@ def _saved(here: Context) -> SavedSearches:
     return SavedSearches(here.es, here.names)
 
 
-def _back(request: Request, path: str, done: str) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}?{urlencode({'done': done})}", 303)
+def _back(request: Request, path: str, done: str, **more: str) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}?{urlencode({'done': done, **more})}", 303)

@@ -81,6 +81,7 @@ def test_add_edit_show_mute_remove(run: Run, es: Elasticsearch, names: Names) ->
     saved = SavedSearches(es, names)
     added = run("alerts", "add", "oak", "--to", "bob@reader.example", "--tag", "nato:main", "--query", "oak*")
     assert "Saved oak, version 1: about 0.0 mails a day." in lines(added)
+    assert "Nothing of the last 30 days matches it. Check its words and filters." in lines(added)
     assert saved.get("oak").tags == (TagFilter("nato", "main"),)
     assert "Saved oak, version 2: about 0.0 mails a day." in lines(run("alerts", "edit", "oak", "--schedule", "hourly"))
     assert (saved.get("oak").schedule, saved.get("oak").query) == ("hourly", "oak*")
@@ -103,6 +104,7 @@ REFUSED = [
     ("add oak", "recipients"),
     ("add oak --to a@b.c --query (oak", "can't be parsed"),
     ("add oak --to a@b.c --query tree:oak", "don't have"),
+    ("add oak --to a@b.c --language xx", "no language 'xx'"),
     ("edit ice --schedule soon", "not a schedule"),
     ("edit oak --note x", "no saved search 'oak'"),
     ("mute ice --for ever", "not a duration"),

@@ -69,6 +69,16 @@ def test_what_is_found_is_shown_and_counted(run: Run) -> None:
 
 
 @pytest.mark.slow
+def test_where_the_filled_part_begins_is_said(run: Run) -> None:
+    told = run("allies glacier").output
+    assert "No article has all of these words" in told
+    (one,) = map(json.loads, run("allies glacier", "--json").stdout.splitlines())
+    assert (one["has_all_words"], one["stand_ins"]) == (False, [])
+    assert json.loads(run("allies", "--json").stdout)["has_all_words"] is True
+    assert "NATO ← OTAN" in run("OTAN", "-n", "1").output
+
+
+@pytest.mark.slow
 def test_everything_found_is_exported(run: Run, tmp_path: Path) -> None:
     lines = run("", "--export", "jsonl").stdout.splitlines()
     assert {json.loads(line)["title"] for line in lines} == {"Allies meet", "Gales"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.highlight import MARK_END, MARK_START, joined, unmarked
+from search.highlight import MARK_END, MARK_START, fragments, joined, unmarked, with_acronyms
 from transforms.fold import INVISIBLE
 
 S, E = MARK_START, MARK_END
@@ -51,3 +51,37 @@ def test_joined_spans_cover_the_same_and_dont_touch(marks: list[tuple[int, int]]
     covered = {n for start, end in spans for n in range(start, end)}
     assert covered == {n for start, end in marks for n in range(start, end)}
     assert all(before[1] < after[0] for before, after in pairwise(spans))
+
+
+def test_passages_begin_at_sentences_and_show_most_words() -> None:
+    text = f"Ministers met. {S}NATO{E} said no. " + "It rained. " * 30 + f"{S}NATO{E} and {S}ISIS{E} were discussed."
+    assert fragments(text) == (
+        f"{S}NATO{E} said no. " + ("It rained. " * 18).strip(),
+        f"{S}NATO{E} and {S}ISIS{E} were discussed.",
+    )
+    assert fragments("no mark") == ()
+
+
+def test_a_long_sentence_begins_at_the_part_that_has_the_mark() -> None:
+    text = "word " * 100 + "; then the " + f"{S}AWACS{E} flew " + "word " * 100
+    (passage,) = fragments(text)
+    assert passage.startswith(f"then the {S}AWACS{E} flew word")
+    assert len(passage) < 350
+
+
+@given(st.lists(st.tuples(st.text(st.characters(exclude_characters=S + E + INVISIBLE)), st.booleans())))
+def test_passages_are_pieces_of_the_text(parts: list[tuple[str, bool]]) -> None:
+    whole = "".join(f"{S}{text}{E}" if marked else text for text, marked in parts)
+    plain, spans = unmarked(whole)
+    passages = [unmarked(passage) for passage in fragments(whole)]
+    assert all(text in plain for text, _ in passages)
+    assert bool(passages) == bool(spans)
+
+
+def test_acronyms_are_marked_by_their_capitals() -> None:
+    texts = {"title": "IS is gone", "text": "This is IS."}
+    assert with_acronyms({"title": (f"IS is {S}gone{E}",)}, texts, ["IS"]) == {
+        "title": (f"{S}IS{E} is {S}gone{E}",),
+        "text": (f"This is {S}IS{E}.",),
+    }
+    assert with_acronyms({}, texts, []) == {}

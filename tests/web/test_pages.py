@@ -168,7 +168,23 @@ def test_a_search_shows_stories_facets_and_marks(page: Page, client: TestClient)
     assert 'class="ev ev-counter-terrorism"' in html
     assert "3 articles, 1 independent source" in html
     assert "q=AWACS+Daesh+lang%3Aen" in html
-    assert html.count('class="hit-item"') == 1
+    assert html.partition('class="notice filled"')[0].count('class="hit-item"') == 1
+
+
+def test_a_search_says_where_the_filled_part_begins_and_what_stands_for_a_word(page: Page, client: TestClient) -> None:
+    html = client.get("/news/", params={"q": "AWACS Daesh"}).text
+    before, said, below = html.partition("those below have only some")
+    assert said
+    assert before.count('class="hit-item"') == 1
+    assert below.count('class="hit-item"') >= 1
+    assert "<bdi>Islamic State</bdi> ← <bdi>ISIL</bdi>" in client.get("/news/", params={"q": "AWACS ISIL"}).text
+
+
+def test_one_that_finds_nothing_in_the_archive_is_saved_and_it_is_told(page: Page, client: TestClient) -> None:
+    fields = {"name": "Quiet", "query": "zeppelin", "recipients": "ann@example.org"}
+    saved = post(client, "/news/searches/new", do="save", **fields)
+    assert "idle=yes" in saved.headers["location"]
+    assert "Nothing of the last 30 days" in client.get(saved.headers["location"]).text
 
 
 def test_a_query_that_cannot_be_understood_shows_its_place(client: TestClient) -> None:

@@ -1,0 +1,271 @@
+"""How well search ranks, on judged queries over real articles: `python -m benchmarks.ranking [--data FOLDER]`.
+
+The queries and their judgements are in tests/search/judged, the articles in the development data beside the project.
+They go into an embedded Elasticsearch as newswatch writes them, tagged; then each query is put to several systems:
+
+    newswatch     `find`, as the page and the command line use it
+    required      only the articles that have all of the words, as saved searches and `--export` do
+    BM25          any of the words, in title and text, as a plain index would rank them
+
+The table gives nDCG@10 (gain 2^grade - 1) by half and language. An article that was not judged counts as irrelevant;
+a column tells how many there were. A query belongs to the unseen half if the first byte of its SHA-256 is odd: weights
+were searched on the other half. With `--queries`, each query's own figure is printed too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import math
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import bulk
+
+from embedded.elasticsearch import start_elasticsearch
+from ingest.urls import article_id
+from newswatch.article import Article, Provenance, Source
+from newswatch.settings import Settings, default_config_dir
+from search.query import find
+from store.client import connect, set_up
+from store.documents import to_document
+from store.generations import create_slice
+from store.names import Names
+from transforms.enrich import enrich
+from transforms.tag import Tagger
+from transforms.taxonomy import load_taxonomy
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+DATA: Final = ROOT.parent / "shared" / "data"
+JUDGED: Final = ROOT / "tests" / "search" / "judged" / "queries.jsonl"
+NOW: Final = datetime(2026, 11, 1, tzinfo=UTC)
+"""When the queries are put."""
+_UNDATED: Final = NOW - timedelta(days=400)
+_SITE: Final = "https://judged.example/"
+_DEPTH: Final = 10
+_SETS: Final[Mapping[str, int | None]] = {
+    "recent_dev.jsonl.gz": None,
+    "labelled_dev.jsonl": None,
+    "recent_labelled_dev.jsonl": None,
+    "stories_dev/articles.jsonl": None,
+    "ant_multi_dev.jsonl.gz": 1_000,
+    "abp_dev.jsonl.gz": 1_500,
+    "agnews_test_dev.jsonl.gz": 400,
+    "re3d_dev.jsonl.gz": None,
+    "muc3_dev.jsonl.gz": 300,
+}
+"""File → how many of its first lines; None: all."""
+NO_DATA: Final = 2
+
+Grades = Mapping[str, int]
+"""Article's id in the data → 0 (no answer) to 3 (what was asked for)."""
+System = Callable[[str], list[str]]
+"""Query → ids of the first articles, in the data."""
+Row = Mapping[str, Any]
+
+
+# ── queries ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuery:
+    """A query with its judgements."""
+
+    query: str
+    language: str
+    grades: Grades
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the ranking was chosen without it."""
+        return hashlib.sha256(self.query.encode()).digest()[0] % 2 == 1
+
+
+def judged_queries(file: Path = JUDGED) -> list[JudgedQuery]:
+    """The queries that have an answer among the articles."""
+    lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+    queries = [JudgedQuery(line["query"], line["language"], line["grades"]) for line in lines]
+    return [query for query in queries if any(query.grades.values())]
+
+
+def ndcg(ids: Sequence[str], grades: Grades) -> float:
+    """nDCG@10 of a list: its discounted gain relative to the best possible list's (Järvelin, Kekäläinen 2002)."""
+    return _dcg([grades.get(id_, 0) for id_ in ids]) / _dcg(sorted(grades.values(), reverse=True))
+
+
+def _dcg(grades: Sequence[int]) -> float:
+    return sum((2**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:_DEPTH]))
+
+
+# ── articles ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rows(news: Path) -> Iterator[Row]:
+    """The data's articles, each once."""
+    seen: set[tuple[str, str]] = set()
+    ids: set[str] = set()
+    for name, most in _SETS.items():
+        for number, row in enumerate(_lines(news / name)):
+            if number == most:
+                break
+            title, text = _text(row, "title"), _text(row, "text")
+            if (title or text) and (title, text[:200]) not in seen and row["id"] not in ids:
+                seen.add((title, text[:200]))
+                ids.add(row["id"])
+                yield row
+
+
+def _lines(file: Path) -> Iterator[Row]:
+    data = file.read_bytes()
+    text = (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8")
+    return (json.loads(line) for line in text.split("\n") if line)
+
+
+def _text(row: Row, name: str) -> str:
+    return (row.get(name) or "").strip()
+
+
+def article_of(row: Row) -> Article:
+    """The article of a row, as a feed would bring it."""
+    url = _SITE + quote(row["id"], safe="")
+    published = _published(row.get("published") or row.get("date") or "")
+    seen = published or _UNDATED
+    return Article(
+        id=article_id(url),
+        url=url,
+        title=_text(row, "title"),
+        summary="",
+        text=_text(row, "text"),
+        text_status="full",
+        source=Source("judged", str(row.get("source") or "unknown")[:100], "judged.example"),
+        first_seen=seen,
+        provenance=Provenance(seen, page_fetched=False, extractor="none"),
+        published=published,
+        language=(row.get("lang") or row.get("language") or "")[:2] or None,
+        feeds=("judged",),
+    )
+
+
+def _published(stated: str) -> datetime | None:
+    """When it was published; None for a date that is only a year, or lies ahead."""
+    try:
+        moment = datetime.fromisoformat(stated.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment < NOW else None
+
+
+def fill(es: Elasticsearch, names: Names, articles: Iterable[Article]) -> int:
+    """Tag the articles and write them to a slice; how many. `es` has newswatch's templates."""
+    create_slice(es, names, f"{NOW:%Y.%m}")
+    index = next(iter(es.indices.get_alias(name=names.articles)))
+    tagger = Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
+
+    def actions() -> Iterator[dict[str, Any]]:
+        for number, article in enumerate(articles, 1):
+            tagged = replace(enrich(article, tagger), duplicate_of=None)
+            document = to_document(tagged, names.topics(), batch_id="000000000001", seq=number, indexed_at=NOW)
+            yield {"_index": index, "_id": article.id, "_source": document}
+
+    written, _ = bulk(es, actions(), chunk_size=500)
+    es.indices.forcemerge(index=index, max_num_segments=1)
+    es.indices.refresh(index=index)
+    return written
+
+
+# ── systems ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def systems(es: Elasticsearch, names: Names) -> dict[str, System]:
+    """Name → system."""
+
+    def ours(query: str) -> list[str]:
+        return [id_of(hit.article.url) for hit in find(es, names, query, size=_DEPTH, now=NOW).hits]
+
+    def required(query: str) -> list[str]:
+        results = find(es, names, query, size=_DEPTH, now=NOW)
+        return [id_of(hit.article.url) for hit in results.hits[: results.filled]]
+
+    def bm25(query: str) -> list[str]:
+        any_word = {"combined_fields": {"query": query, "fields": ["title", "text"], "operator": "or"}}
+        hits = es.search(index=names.articles, query=any_word, size=_DEPTH, source=["url"])["hits"]["hits"]
+        return [id_of(hit["_source"]["url"]) for hit in hits]
+
+    return {"newswatch": ours, "required": required, "BM25": bm25}
+
+
+def id_of(url: str) -> str:
+    """The id that the data have for the article."""
+    return unquote(url.removeprefix(_SITE))
+
+
+# ── reporting ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def figures(system: System, queries: Sequence[JudgedQuery]) -> dict[str, float]:
+    """Mean nDCG@10 under "all", "seen", "unseen" and each language; under "unjudged", articles without a judgement."""
+    by_group: dict[str, list[float]] = defaultdict(list)
+    unjudged = 0
+    for query in queries:
+        ids = system(query.query)
+        unjudged += sum(id_ not in query.grades for id_ in ids)
+        for group in ("all", "unseen" if query.is_unseen else "seen", query.language):
+            by_group[group].append(ndcg(ids, query.grades))
+    return {group: fmean(values) for group, values in by_group.items()} | {"unjudged": unjudged}
+
+
+def report(found: Mapping[str, System], queries: Sequence[JudgedQuery]) -> Iterator[str]:
+    """A row for each system."""
+    languages = [*dict.fromkeys(query.language for query in queries)]
+    yield f"{'nDCG@10':12}" + "".join(f"{name:>9}" for name in ("all", "seen", "unseen", "unjudged", *languages))
+    for name, system in found.items():
+        each = figures(system, queries)
+        values = "".join(f"{each[group]:9.3f}" for group in ("all", "seen", "unseen"))
+        by_language = "".join(f"{each[language]:9.2f}" for language in languages)
+        yield f"{name:12}{values}{each['unjudged']:9.0f}{by_language}"
+
+
+def _each(found: Mapping[str, System], queries: Sequence[JudgedQuery]) -> Iterator[str]:
+    for query in queries:
+        values = "  ".join(f"{name} {ndcg(system(query.query), query.grades):.2f}" for name, system in found.items())
+        yield f"{'unseen' if query.is_unseen else 'seen':7}{values}  {query.language} {query.query}"
+
+
+def main() -> int:
+    """Index, ask, print. Returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA, help="the development data (default: ../shared/data)")
+    parser.add_argument("--queries", action="store_true", help="print each query's figures too")
+    options = parser.parse_args()
+    news = options.data / "news"
+    if missing := [name for name in _SETS if not (news / name).is_file()]:
+        print(f"Nothing was measured: {', '.join(missing)} is missing in {news}.", file=sys.stderr)
+        return NO_DATA
+    with (
+        tempfile.TemporaryDirectory(prefix="newswatch-ranking-") as folder,
+        start_elasticsearch(Path(folder), port=0, heap_mb=1_024) as node,
+        connect(settings := Settings(elasticsearch_url=node.url)) as es,
+    ):
+        set_up(es, names := Names(), settings)
+        queries = judged_queries()
+        print(f"{fill(es, names, map(article_of, rows(news))):,} articles, {len(queries)} queries")
+        found = systems(es, names)
+        for line in (*report(found, queries), *(_each(found, queries) if options.queries else ())):
+            print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

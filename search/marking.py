@@ -1,0 +1,135 @@
+"""What of a query is marked in the articles it finds, and what stands for the words that are not there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from newswatch.article import Article
+from newswatch.topics import Topics
+from search.highlight import searched_fields, unmarked
+from search.lucene import as_lucene
+from search.ranking import loosely
+from search.syntax import Parsed, parts
+from search.words import (
+    Wording,
+    beginning,
+    is_dense,
+    is_small_acronym,
+    pieces,
+    tokens_of,
+    wording,
+)
+from transforms.fold import fold
+
+Json = dict[str, Any]
+
+_PARTS: Final = 100
+"""Maximum parts of a query that are marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A name by which an article matches a word that it does not have."""
+
+    name: str
+    """Of an entity or topic: "Islamic State"."""
+    word: str
+    """Of the query: "Daesh"."""
+
+
+def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False) -> list[Json]:
+    """A clause for each part of the query, for `highlight.marking`; empty for a query without words.
+
+    With `loose`, words that merely begin alike are marked too, and parts of compounds.
+    """
+    fields = searched_fields(analyzer)
+    if parsed.words:
+        words = [word for word in wording(parsed.words).words if not is_small_acronym(word)]
+        strict = [_as_written(f'"{word}"' if is_dense(word) else word, fields) for word in words]
+        return strict + ([clause for word in words for clause in loosely(word, fields)] if loose else [])
+    return [_as_written(part, fields) for part in parts(as_lucene(parsed.text))[:_PARTS]]
+
+
+def acronyms(parsed: Parsed) -> list[str]:
+    """The words that must be marked by their capitals, because the index has them as function words: IS."""
+    return [word for word in wording(parsed.words).words if is_small_acronym(word)]
+
+
+def _as_written(part: str, fields: Sequence[str]) -> Json:
+    return {
+        "query_string": {
+            "query": part,
+            "fields": list(fields),
+            "default_operator": "AND",
+            "analyze_wildcard": True,
+            "lenient": True,
+        }
+    }
+
+
+# ── stand-ins ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stand_ins(
+    asked: Wording, article: Article, topics: Topics, marks: Mapping[str, Sequence[str]]
+) -> tuple[StandIn, ...]:
+    """The names of entities and topics by which the article matches the words that it does not have.
+
+    `marks` are the article's marked texts: most words are found there, so that few texts have to be searched.
+    """
+    marked = {token for whole in marks.values() for text in whole for token in _marked_tokens(text)}
+    words = [part for word in asked.words for part in (pieces(word) or [word])]
+    absent = [word for word in words if not _is_said(word, marked)]
+    if not absent:
+        return ()
+    text = fold(f"{article.title}\n{article.summary}\n{article.text}").text
+    absent = [word for word in absent if is_small_acronym(word) or fold(word).text not in text]
+    found = (StandIn(name, word) for word in absent for name in _names_for(word, asked, article, topics))
+    return tuple(dict.fromkeys(found))
+
+
+def _marked_tokens(text: str) -> Iterator[str]:
+    plain, spans = unmarked(text)
+    for start, end in spans:
+        yield from tokens_of(plain[start:end])
+
+
+def _is_said(word: str, said: Collection[str]) -> bool:
+    wanted = _tokens(word)
+    if is_dense(word):
+        return any(token in "".join(wanted) or "".join(wanted) in token for token in said)
+    return all(any(_is_form(token, one) for token in said) for one in wanted)
+
+
+@lru_cache(maxsize=50_000)
+def _tokens(name: str) -> tuple[str, ...]:
+    """`tokens_of`, kept: the same names stand in most articles."""
+    return tuple(tokens_of(name))
+
+
+def _is_form(token: str, word: str) -> bool:
+    """Whether both may be forms of one word."""
+    start = beginning(word)
+    return token == word or (start is not None and token.startswith(start)) or token.endswith(word)
+
+
+def _names_for(word: str, asked: Wording, article: Article, topics: Topics) -> Iterator[str]:
+    """The first entity and the first topic of the article that is called by the word."""
+    meant = asked.senses[word].entities if word in asked.senses else ()
+    for entity in article.entities:
+        if entity.id in meant or any(_is_named(word, alias) for alias in (entity.name, *entity.aliases)):
+            yield entity.name
+            break
+    for tag in article.tags:
+        if any(_is_named(word, called) for called in topics.words([tag.tag])):
+            yield topics.path(tag.tag)
+            break
+
+
+def _is_named(word: str, name: str) -> bool:
+    if is_dense(word):
+        return fold(name).text in fold(word).text or fold(word).text in fold(name).text
+    return _is_said(word, _tokens(name))

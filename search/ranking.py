@@ -1,0 +1,167 @@
+"""How plain words find and rank articles. Pure.
+
+An article matches if it has all words (`search.query`), and ranks by this score. Each word counts once, by the field
+that says it best: literally in the title or the text, or by its stem. Each `stemmed` field has statistics of its own,
+in which a word of another language is rare and would weigh the most; so such a field weighs as much as its language is
+likely for the query. A topic's name weighs as much as the share of the query that it makes up: `терроризм` is the
+topic, `summit` in a longer query is a hint. The numbers were chosen on one half of the judged queries in
+tests/search/judged and checked on the other (`python -m benchmarks.ranking`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from newswatch.topics import Topics
+from search.highlight import analyzer_of
+from search.words import Sense, Wording, beginning, is_compound, is_dense, is_small_acronym, pairs, pieces, tokens_of
+from store.mapping import UNSTEMMED
+
+Json = dict[str, Any]
+
+_LITERAL: Final = {"title": 1.5, "summary": 1.0, "text": 1.0}
+_STEMMED: Final = 1.5
+_OTHER_LANGUAGE: Final = 0.5
+"""Minimum weight of a language: cross-language matches, by names and topics, come after those in the query's own."""
+_PIECES: Final = 0.5
+"""Weight of a part of a compound: `NATO` and `Beitritt` of `NATO-Beitritt`."""
+_TIE: Final = 0.3
+"""Weight of the other fields that have a word too."""
+_TITLE_PHRASE: Final = 2.0
+_SLOP: Final = 6
+"""Positions that the words of a title may be apart to be the query's phrase."""
+_PAIR: Final = 2.0
+"""For two neighbouring characters of a dense word in the title, whose field knows single characters only."""
+_DENSE_PHRASE: Final = 0.2
+_OF_PAIRS: Final = f"stemmed.{analyzer_of('zh')}"
+"""The field whose terms are pairs of characters."""
+_BEGINNING: Final = {"title": 1.0, "text": 0.5}
+_NAMED: Final = 6.0
+"""For a word that means an entity, which the article names."""
+_TOPIC: Final = 16.0
+_HINT: Final = 0.3
+"""Share of `_TOPIC` for a topic that is named among many other words."""
+_MENTION: Final = 0.5
+"""Weight of a tag that is not the main subject."""
+
+
+def scores(wording: Wording, fields: Sequence[str], topics: Topics) -> list[Json]:
+    """The `should` clauses whose sum is an article's score; `fields` are those that the articles have."""
+    names = [field.partition("^")[0] for field in fields]
+    weights = {name: _weight(name, wording) for name in names}
+    clauses = [_word(_literal(word, wording), weights) for word in wording.words]
+    clauses += [clause for word in wording.words for clause in (*_dense(word), *_beginning(word))]
+    parts = {name: _PIECES * weight for name, weight in weights.items()}
+    clauses += [_word(piece, parts) for word in wording.words for piece in pieces(word)]
+    clauses += [_constant(means(sense), _NAMED) for sense in wording.senses.values()]
+    if len(wording.words) > 1:
+        clauses.append(_phrase("title", wording.text, _TITLE_PHRASE, _SLOP))
+    return [*clauses, *_topics(wording, topics)]
+
+
+def _literal(word: str, wording: Wording) -> str:
+    """The word, or the entity's name for one that the index has as a function word: "Islamic State" for IS."""
+    sense = wording.senses.get(word)
+    return sense.name if sense and is_small_acronym(word) else word
+
+
+def any_word(wording: Wording, fields: Sequence[str]) -> Json:
+    """The clause for articles with at least one of the words, in any form."""
+    names = [field.partition("^")[0] for field in fields]
+    words = [word for word in wording.words if not is_small_acronym(word)] or wording.words
+    clauses = [clause for word in words for clause in loosely(word, names)] + [*map(means, wording.senses.values())]
+    return {"bool": {"should": clauses, "minimum_should_match": 1}}
+
+
+def means(sense: Sense) -> Json:
+    """The clause for articles that name the entity."""
+    return {"terms": {"entity_ids": list(sense.entities)}}
+
+
+def loosely(word: str, fields: Sequence[str]) -> list[Json]:
+    """The clauses for the word in any form: as it is, by the parts of a compound, by how its forms begin."""
+    clauses = [_match(word, field) for field in fields]
+    clauses += [{"match": {field: piece}} for piece in pieces(word) for field in fields]
+    return clauses + [clause["constant_score"]["filter"] for clause in _beginning(word)]
+
+
+def _weight(field: str, wording: Wording) -> float:
+    """The weight of a word in a field."""
+    if not field.startswith("stemmed."):
+        return _LITERAL.get(field, 1.0)
+    analyzer = field.removeprefix("stemmed.")
+    share = max((share for code, share in wording.languages.items() if analyzer_of(code) == analyzer), default=0.0)
+    if analyzer == UNSTEMMED:  # also of languages that were not recognised
+        share = max(share, _OTHER_LANGUAGE)
+    return _STEMMED * max(share, _OTHER_LANGUAGE)
+
+
+def _word(word: str, weights: dict[str, float]) -> Json:
+    return {
+        "dis_max": {
+            "queries": [_match(word, name, weight) for name, weight in weights.items()],
+            "tie_breaker": _TIE,
+        }
+    }
+
+
+def _match(word: str, field: str, weight: float = 1.0) -> Json:
+    """The word in a field: a compound as a phrase, a dense one as a phrase where single characters are indexed."""
+    if is_compound(word) or (is_dense(word) and field != _OF_PAIRS):
+        return _phrase(field, word, weight)
+    return {"match": {field: {"query": word, "boost": weight}}}
+
+
+def _phrase(field: str, text: str, weight: float, slop: int = 0) -> Json:
+    return {"match_phrase": {field: {"query": text, "boost": weight, "slop": slop}}}
+
+
+def _dense(word: str) -> Iterator[Json]:
+    if is_dense(word):
+        yield _phrase("text", word, _DENSE_PHRASE)
+        yield _phrase("title", word, _TITLE_PHRASE)
+        for pair in pairs(word):
+            yield _constant({"match_phrase": {"title": pair}}, _PAIR)
+
+
+def _beginning(word: str) -> Iterator[Json]:
+    if start := beginning(word):
+        for field, weight in _BEGINNING.items():
+            yield _constant({"prefix": {field: start}}, weight)
+
+
+def _constant(clause: Json, weight: float) -> Json:
+    return {"constant_score": {"filter": clause, "boost": weight}}
+
+
+# ── topics ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _topics(wording: Wording, topics: Topics) -> Iterator[Json]:
+    text = " ".join(tokens_of(wording.text))
+    named = {words: tags for words, tags in _names(topics.called).items() if _says(text, words)}
+    said = {token for words in named for token in words.split()}
+    share = min(1.0, len(said) / max(1, len(text.split())))
+    best: dict[str, int] = {}
+    for words, tags in named.items():
+        for tag in tags:
+            best[tag] = max(best.get(tag, 0), len(words.split()))
+    for tag, length in best.items():
+        weight = _TOPIC * (_HINT + (1 - _HINT) * share**2) * length**0.5
+        yield _constant({"term": {"tags_main": tag}}, weight)
+        yield _constant({"term": {"tags": tag}}, _MENTION * weight)
+
+
+def _says(text: str, words: str) -> bool:
+    return f" {words} " in f" {text} " or (is_dense(words) and words in text)
+
+
+@lru_cache(maxsize=4)
+def _names(called: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, ...]]:
+    """Folded name → the topics and sub-topics that people call so."""
+    named: dict[str, list[str]] = {}
+    for word, tag in called:
+        named.setdefault(" ".join(tokens_of(word)), []).append(tag)
+    return {words: tuple(tags) for words, tags in named.items()}

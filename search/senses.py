@@ -1,0 +1,92 @@
+"""Words that mean an entity, though the index can't tell them from others: `IS` from "is", القاعدة from "the rule".
+
+The taxonomy says so itself: such a name counts only in a telling context (`needs`), or it is a function word but for
+its capitals. The tagger has looked at the context of each, so the query asks for articles that name the entity. In
+scripts without spaces a name may also be the beginning of another word (伊斯兰国 of 伊斯兰国家, "Islamic countries").
+In quotation marks a word is looked for as it is written.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, Field
+
+from newswatch import config
+from newswatch.errors import ConfigError
+from search.words import Sense, is_acronym, is_dense, is_small_acronym
+from transforms.fold import ARABIC, fold
+
+log = logging.getLogger(__name__)
+
+_ARABIC: Final = re.compile(f"[{ARABIC}]")
+
+
+Senses = Mapping[str, Sense]
+"""Word of a query → its meaning."""
+
+
+class _Forms(BaseModel):
+    terms: dict[str, tuple[str, ...]]
+    cancels: bool = False
+    needs: tuple[str, ...] = ()
+
+
+class _Entity(BaseModel):
+    name: str
+    names: tuple[_Forms, ...] = ()
+
+
+class _Gazetteer(BaseModel):
+    entities: dict[str, _Entity] = Field(default_factory=dict)
+
+
+def senses_of(words: Sequence[str], taxonomy: Path) -> Senses:
+    """The words that the taxonomy says mean an entity. Reads the taxonomy only for words that may be such a name.
+
+    While the taxonomy can't be read, words are only words; the log says why.
+    """
+    candidates = [word for word in words if _may_be_a_name(word)]
+    if not candidates:
+        return {}
+    try:
+        known = _known(taxonomy, taxonomy.stat().st_mtime_ns)
+    except (OSError, ConfigError) as error:
+        log.warning("Words are not taken for names of entities: %s", error)
+        return {}
+    return {word: known[_key(word)] for word in candidates if _key(word) in known}
+
+
+def _may_be_a_name(word: str) -> bool:
+    return is_dense(word) or _ARABIC.search(word) is not None or is_small_acronym(word)
+
+
+def _key(word: str) -> str:
+    """The word as it is compared: acronyms by their capitals."""
+    return word if is_acronym(word) else fold(word).text
+
+
+@lru_cache(maxsize=4)
+def _known(path: Path, _changed_ns: int) -> Mapping[str, Sense]:
+    known: dict[str, Sense] = {}
+    for key, entity in config.load_section(path, "entities", _Gazetteer).entities.items():
+        for word in dict.fromkeys(map(_key, _guarded(entity))):
+            before = known.get(word, Sense((), entity.name))
+            known[word] = Sense((*before.entities, key), before.name)
+    return known
+
+
+def _guarded(entity: _Entity) -> Iterator[str]:
+    """The names of the entity that are single words and mean something else in another context."""
+    from transforms.taxonomy import expand  # takes time to load
+
+    for group in entity.names:
+        for form in (one for forms in group.terms.values() for given in forms for one in expand(given)):
+            is_guarded = group.needs or is_dense(form) or is_small_acronym(form)
+            if is_guarded and not group.cancels and re.fullmatch(r"\w+", form):
+                yield form

@@ -1,0 +1,131 @@
+"""The words of a query that say what is looked for, and the languages it may be written in. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from newswatch.languages import languages
+from transforms.fold import fold
+from transforms.language import likelihoods
+
+_ELISION: Final = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"\w+")
+_DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{2,}")
+"""Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
+_LIKELY: Final = 0.5
+"""From this share of the best guess's likelihood, a language's function words are dropped."""
+_PIECE: Final = 3
+"""Minimum letters of a compound's part that is worth looking for: `Koalition`, not the `F` of `F-16`."""
+_STEM: Final = 0.6
+"""Share of a long word that its inflections and compounds begin with: `ракет` of `ракетный`."""
+_LONG: Final = 6
+"""Minimum letters of a word that is also looked for by its beginning."""
+_SHORT_STEM: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """The entity that a word means: see `search.senses`."""
+
+    entities: tuple[str, ...]
+    """Ids; any of them."""
+    name: str
+    """Of the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A query of plain words."""
+
+    words: tuple[str, ...]
+    """Without function words, unless there are no others."""
+    languages: Mapping[str, float]
+    """Language → its likelihood, relative to the likeliest one, which has 1."""
+    senses: Mapping[str, Sense] = field(default_factory=dict)
+    """Word → the entity that it means."""
+
+    @property
+    def text(self) -> str:
+        """The words, separated by blanks."""
+        return " ".join(self.words)
+
+
+def wording(words: Sequence[str], senses: Mapping[str, Sense] = MappingProxyType({})) -> Wording:
+    """What a query of these words asks for, and in which languages; `senses` are the words that mean entities."""
+    spoken = _languages_of(" ".join(words))
+    small = {word for code, share in spoken.items() if share >= _LIKELY for word in _function_words(code)}
+    shouted = len(words) > 2 and all(word == word.upper() for word in words)
+    bare = [_ELISION.sub("", word) for word in words]
+    content = [word for word in bare if (is_acronym(word) and not shouted) or word.lower() not in small]
+    wanted = tuple(content or bare)
+    return Wording(wanted, spoken, {word: sense for word, sense in senses.items() if word in wanted})
+
+
+def is_acronym(word: str) -> bool:
+    """Whether the word is in capitals: `IS` is a group, "is" a verb."""
+    return len(word) > 1 and word.isupper()
+
+
+def is_small_acronym(word: str) -> bool:
+    """Whether the word is in capitals, and a function word of some language without them: `IS`, `EI`."""
+    return is_acronym(word) and word.lower() in _every_function_word()
+
+
+def is_dense(word: str) -> bool:
+    """Whether the word is written in a script without spaces."""
+    return _DENSE.search(word) is not None
+
+
+def is_compound(word: str) -> bool:
+    """Whether the index has several words for it: `F-16`, `al-Qaeda`."""
+    return not is_dense(word) and len(_TOKEN.findall(word)) > 1
+
+
+def pieces(word: str) -> list[str]:
+    """The parts of a compound that mean something alone; none for a simple word."""
+    return [part for part in word.split("-") if len(part) >= _PIECE] if "-" in word else []
+
+
+def pairs(word: str) -> list[str]:
+    """Each two neighbouring characters of a dense word."""
+    return [run[n : n + 2] for run in _DENSE.findall(word) for n in range(len(run) - 1)]
+
+
+def beginning(word: str) -> str | None:
+    """How inflections and compounds of a long word begin, folded; None for a word that is short or not a single one.
+
+    It stands in for a stemmer where a language has none, and reaches compounds, which stemmers don't.
+    """
+    tokens = tokens_of(word)
+    if is_dense(word) or len(tokens) != 1 or len(tokens[0]) < _LONG:
+        return None
+    return tokens[0][: max(_SHORT_STEM, math.ceil(_STEM * len(tokens[0])))]
+
+
+def tokens_of(text: str) -> list[str]:
+    """The words of a text as the index has them in the fields that are not stemmed."""
+    return _TOKEN.findall(fold(text).text.lower())
+
+
+def _languages_of(text: str) -> dict[str, float]:
+    """Language → likelihood relative to the best, for the likeliest few; empty for a text without letters."""
+    guesses = likelihoods(text)
+    best = max(guesses.values(), default=0.0)
+    return {code: share / best for code, share in guesses.items()} if best else {}
+
+
+@cache
+def _function_words(code: str) -> frozenset[str]:
+    known = languages().get(code)
+    return frozenset(known.function_words) if known else frozenset()
+
+
+@cache
+def _every_function_word() -> frozenset[str]:
+    return frozenset().union(*map(_function_words, languages()))

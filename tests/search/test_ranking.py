@@ -1,0 +1,125 @@
+"""What comes first, what a short list is filled up with, what is marked: on the real server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from newswatch.article import Article, Entity, Tag
+from search.export import every
+from search.highlight import unmarked
+from search.marking import StandIn
+from search.query import Results, find
+from store.names import Names
+from tests.factories import NOW, an_article
+from tests.newsstand import stock
+
+pytestmark = pytest.mark.slow
+TERRORISM = Tag("counter-terrorism", "main", 0.9, ())
+
+
+def _article(name: str, title: str, text: str = "", language: str = "en", **changes: Any) -> Article:
+    url = f"https://a.example/{name}"
+    plain = {"summary": "", "tags": (), "entities": ()}
+    article = an_article(url, title=title, text=text or title, language=language, **(plain | changes))
+    return replace(article, story_id=article.id)
+
+
+def _names(results: Results) -> list[str]:
+    return [hit.article.url.rpartition("/")[2] for hit in results.hits]
+
+
+def _marked(results: Results, field: str) -> list[str]:
+    texts = (text for hit in results.hits for text in hit.highlights.get(field, ()))
+    return [plain[start:end] for text in texts for plain, spans in [unmarked(text)] for start, end in spans]
+
+
+def test_a_short_list_is_filled_up_below_those_that_have_all_words(es: Elasticsearch, names: Names) -> None:
+    scattered = "Ankara was sunny. " + "Nothing else happened. " * 50 + "A summit of NATO was far."
+    stock(
+        es,
+        names,
+        [
+            _article("partly", "NATO summit in Turkey", "The NATO summit has begun."),
+            _article("all", "Weather report", scattered),
+            _article("other", "Rain in Bergen"),
+        ],
+    )
+    found = find(es, names, "NATO summit Ankara", now=NOW)
+    assert (_names(found), found.total, found.filled, found.relaxed) == (["all", "partly"], 1, 1, False)
+    assert _names(find(es, names, "NATO summit Ankara", offset=1, now=NOW)) == []
+    assert find(es, names, "NATO summit Ankara", sort="time", now=NOW).filled is None
+    assert find(es, names, "NATO AND summit AND Ankara", now=NOW).filled is None
+    assert len(list(every(es, names, "NATO summit Ankara", now=NOW))) == 1
+
+
+def test_rows_that_fill_up_are_of_other_stories(es: Elasticsearch, names: Names) -> None:
+    all_words, some_words = _article("all", "PKK ceasefire"), _article("some", "PKK congress")
+    stock(es, names, [all_words, replace(some_words, story_id=all_words.id), _article("else", "A ceasefire")])
+    found = find(es, names, "PKK ceasefire", by_story=True, now=NOW)
+    assert (_names(found), found.filled, found.stories) == (["all", "else"], 1, 1)
+
+
+def test_two_words_that_no_article_has_are_relaxed_and_it_is_said(es: Elasticsearch, names: Names) -> None:
+    stock(es, names, [_article("pkk", "PKK congress"), _article("truce", "A ceasefire holds")])
+    found = find(es, names, "PKK ceasefire", now=NOW)
+    assert (found.relaxed, found.total, found.filled) == (True, 2, 0)
+
+
+def test_words_of_a_question_are_not_required(es: Elasticsearch, names: Names) -> None:
+    stock(es, names, [_article("leader", "Leader of al-Qaeda killed"), _article("rain", "Who is the king of rain")])
+    found = find(es, names, "who is the leader of al-Qaeda", now=NOW)
+    assert (_names(found), found.total) == (["leader"], 1)
+
+
+def test_a_title_that_says_it_comes_before_scattered_words(es: Elasticsearch, names: Names) -> None:
+    filler = "The committee met again and adjourned without a result. " * 40
+    scattered = f"A drone was seen. {filler} The airspace is large. {filler} It was a violation of the rules."
+    stock(
+        es,
+        names,
+        [
+            _article("scattered", "Committee adjourns", scattered),
+            _article("title", "Drone in airspace violation", "A drone crossed the border.", published=NOW),
+        ],
+    )
+    assert _names(find(es, names, "drone airspace violation", now=NOW)) == ["title", "scattered"]
+
+
+def test_literal_hits_in_the_querys_language_come_before_those_by_a_topics_name(
+    es: Elasticsearch, names: Names
+) -> None:
+    german = _article("german", "Anschlag in Berlin", "Ein Anschlag hat Berlin erschüttert.", "de", tags=(TERRORISM,))
+    english = [
+        _article(f"english{n}", f"Terrorism attack number {n}", "A terrorism attack.", tags=(TERRORISM,))
+        for n in range(3)
+    ]
+    stock(es, names, [german, *english])
+    found = find(es, names, "terrorism attack", now=NOW)
+    assert {*_names(found)[:3]} == {"english0", "english1", "english2"}
+    (stood,) = [hit.stand_ins for hit in find(es, names, "terrorism", now=NOW).hits if hit.article.language == "de"]
+    assert stood == (StandIn("Counter-terrorism", "terrorism"),)
+
+
+def test_each_word_is_marked_wherever_it_stands(es: Elasticsearch, names: Names) -> None:
+    group = Entity("islamic-state", "Islamic State", "group", 1, aliases=("ISIS", "Daesh"))
+    stock(es, names, [_article("one", "NATO meets", "It spoke of the Islamic State.", entities=(group,))])
+    found = find(es, names, "NATO ISIS", now=NOW)
+    assert _marked(found, "title") == ["NATO"]
+    assert found.hits[0].stand_ins == (StandIn("Islamic State", "ISIS"),)
+    assert find(es, names, "NATO AND meets", now=NOW).hits[0].stand_ins == ()
+
+
+def test_tags_alone_rank_by_score_and_time(es: Elasticsearch, names: Names) -> None:
+    def tagged(name: str, score: float, days: int) -> Article:
+        published = NOW - timedelta(days=days)
+        tag = replace(TERRORISM, score=score)
+        return _article(name, name, tags=(tag,), published=published, first_seen=published)
+
+    stock(es, names, [tagged("weak", 0.5, 0), tagged("old", 0.9, 300), tagged("new", 0.9, 0)])
+    assert _names(find(es, names, "tag:counter-terrorism", now=NOW)) == ["new", "weak", "old"]
+    assert _names(find(es, names, "tag:counter-terrorism since:30d", now=NOW)) == ["new", "weak"]

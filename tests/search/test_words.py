@@ -1,0 +1,68 @@
+"""Which words of a query count, in which language, and what they may begin like."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.words import Sense, beginning, is_compound, is_dense, pairs, pieces, wording
+
+
+@pytest.mark.parametrize(
+    ("query", "content"),
+    [
+        ("who is the leader of al-Qaeda", "leader al-Qaeda"),
+        ("why does Turkey block Sweden from joining NATO", "Turkey block Sweden joining NATO"),
+        ("Wat zei Rutte over Oekraïne", "Rutte Oekraïne"),
+        ("Leopard Panzer für die Ukraine", "Leopard Panzer Ukraine"),
+        ("cumbre de la OTAN", "cumbre OTAN"),
+        ("l'OTAN rejoint la coalition", "OTAN rejoint coalition"),
+        ("теракт в Крокусе", "теракт Крокусе"),
+        ("صاروخ باليستي حوثي على السعودية", "صاروخ باليستي حوثي السعودية"),
+        # A word of one language is a function word of another.
+        ("war in Ukraine", "war Ukraine"),
+        ("men in Kabul", "men Kabul"),
+        # Capitals tell a group from a verb, unless all is in capitals.
+        ("IS Mosul", "IS Mosul"),
+        ("WHO IS THE LEADER OF THE PKK", "LEADER PKK"),
+        # Nothing is left but function words.
+        ("who is who", "who is who"),
+    ],
+)
+def test_function_words_of_the_querys_language_are_not_required(query: str, content: str) -> None:
+    assert wording(query.split()).text == content
+
+
+def test_languages_weigh_by_their_likelihood() -> None:
+    assert max(wording(["aanslag", "Berlijn", "verdachte"]).languages.items(), key=lambda pair: pair[1]) == ("nl", 1)
+    assert wording(["2026"]).languages == {}
+
+
+def test_only_words_that_count_keep_their_sense() -> None:
+    sense = Sense(("islamic-state",), "Islamic State")
+    assert wording(["IS", "Mosul"], {"IS": sense, "is": sense}).senses == {"IS": sense}
+
+
+@pytest.mark.parametrize(
+    ("word", "start"),
+    [
+        ("Natotoppmöte", "natotopp"),
+        ("ракетний", "ракет"),
+        ("NATO", None),
+        ("F-16", None),
+        ("莫斯科音乐厅袭击", None),
+    ],
+)
+def test_long_words_are_also_looked_for_by_how_they_begin(word: str, start: str | None) -> None:
+    assert beginning(word) == start
+
+
+def test_compounds_and_dense_words() -> None:
+    assert [is_compound(word) for word in ("F-16", "al-Qaeda", "NATO", "莫斯科恐袭")] == [True, True, False, False]
+    assert [pieces(word) for word in ("F-16", "NATO-Beitritt", "Anti-IS-Koalition", "NATO")] == [
+        [],
+        ["NATO", "Beitritt"],
+        ["Anti", "Koalition"],
+        [],
+    ]
+    assert is_dense("北约")
+    assert pairs("莫斯科") == ["莫斯", "斯科"]
