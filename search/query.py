@@ -148,7 +148,7 @@ def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELD
 
 def wording_of(parsed: Parsed, names: Names) -> Wording:
     """What the plain words of a query ask for."""
-    return wording(parsed.words, senses_of(parsed.words, names.taxonomy))
+    return wording(parsed.words, senses_of(parsed.words, names.taxonomy_in_force()))
 
 
 def to_query(parsed: Parsed, now: datetime, text: Json) -> Json:

@@ -12,12 +12,12 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, Field
 
 from newswatch import config
+from newswatch.config import Source, Written
 from newswatch.errors import ConfigError
 from search.words import Sense, is_acronym, is_dense, is_small_acronym
 from transforms.fold import ARABIC, fold
@@ -46,7 +46,7 @@ class _Gazetteer(BaseModel):
     entities: dict[str, _Entity] = Field(default_factory=dict)
 
 
-def senses_of(words: Sequence[str], taxonomy: Path) -> Senses:
+def senses_of(words: Sequence[str], taxonomy: Source) -> Senses:
     """The words that the taxonomy says mean an entity. Reads the taxonomy only for words that may be such a name.
 
     While the taxonomy can't be read, words are only words; the log says why.
@@ -55,7 +55,7 @@ def senses_of(words: Sequence[str], taxonomy: Path) -> Senses:
     if not candidates:
         return {}
     try:
-        known = _known(taxonomy, taxonomy.stat().st_mtime_ns)
+        known = _known(taxonomy, 0 if isinstance(taxonomy, Written) else taxonomy.stat().st_mtime_ns)
     except (OSError, ConfigError) as error:
         log.warning("Words are not taken for names of entities: %s", error)
         return {}
@@ -72,9 +72,9 @@ def _key(word: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _known(path: Path, _changed_ns: int) -> Mapping[str, Sense]:
+def _known(source: Source, _changed_ns: int) -> Mapping[str, Sense]:
     known: dict[str, Sense] = {}
-    for key, entity in config.load_section(path, "entities", _Gazetteer).entities.items():
+    for key, entity in config.load_section(source, "entities", _Gazetteer).entities.items():
         for word in dict.fromkeys(map(_key, _guarded(entity))):
             before = known.get(word, Sense((), entity.name))
             known[word] = Sense((*before.entities, key), before.name)

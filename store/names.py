@@ -35,13 +35,14 @@ class Names:
         Raises:
             ConfigError: it can't be read.
         """
-        return read_topics(self._taxonomy())
+        return read_topics(self.taxonomy_in_force())
 
     def shown_topics(self) -> Topics:
         """`topics` for pages and mails: none while the taxonomy can't be read, so that tags go by their ids."""
-        return topics_to_show(self._taxonomy())
+        return topics_to_show(self.taxonomy_in_force())
 
-    def _taxonomy(self) -> Source:
+    def taxonomy_in_force(self) -> Source:
+        """The taxonomy that applies now: a file, or the text of the version in force."""
         return self.taxonomy() if callable(self.taxonomy) else self.taxonomy
 
     @property
