@@ -292,7 +292,8 @@ def test_services_are_called_by_their_names(dotenv: dict[str, str]) -> None:
 def test_tasks_and_command_line_use_the_same_servers(dotenv: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import Connection
 
-    from dags.connections import ELASTICSEARCH, SMTP, elasticsearch_settings, smtp_settings
+    from dags.connection_settings import elasticsearch_settings, smtp_settings
+    from dags.connections import ELASTICSEARCH, SMTP
 
     given = environment_of("airflow-scheduler", dotenv)
     for name, value in given.items():

@@ -45,7 +45,7 @@ pytestmark = pytest.mark.slow  # imports Airflow
 def test_elasticsearch(stated: dict[str, Any], understood: dict[str, Any]) -> None:
     from airflow.sdk import Connection
 
-    from dags.connections import elasticsearch_settings
+    from dags.connection_settings import elasticsearch_settings
 
     said = json.dumps(elasticsearch_connection(Settings(**stated)))
     assert elasticsearch_settings(Connection.from_json(said, "x")) == understood
@@ -67,7 +67,7 @@ def test_elasticsearch(stated: dict[str, Any], understood: dict[str, Any]) -> No
 def test_several_nodes_in_one_connection(stated: dict[str, object], urls: str | None) -> None:
     from airflow.sdk import Connection
 
-    from dags.connections import elasticsearch_settings
+    from dags.connection_settings import elasticsearch_settings
 
     connection = Connection.from_json(json.dumps({"conn_type": "elasticsearch", **stated}), "x")
     assert elasticsearch_settings(connection).get("elasticsearch_url") == urls
@@ -76,7 +76,7 @@ def test_several_nodes_in_one_connection(stated: dict[str, object], urls: str | 
 def test_several_nodes_in_a_connection_written_as_an_address() -> None:
     from airflow.sdk import Connection
 
-    from dags.connections import elasticsearch_settings
+    from dags.connection_settings import elasticsearch_settings
 
     connection = Connection.from_uri("elasticsearch://u:p@es1,es2:9201/https", "x")
     found = Settings(**elasticsearch_settings(connection))
@@ -87,7 +87,7 @@ def test_several_nodes_in_a_connection_written_as_an_address() -> None:
 def test_smtp(security: str) -> None:
     from airflow.sdk import Connection
 
-    from dags.connections import smtp_settings
+    from dags.connection_settings import smtp_settings
 
     stated: dict[str, Any] = {
         "smtp_host": "smtp.example",
