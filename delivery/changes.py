@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 from delivery.message import Change, Piece
@@ -38,7 +39,7 @@ def changes_since(article: Article, mailed: datetime | None, note: str) -> Chang
         return Changes()
     before = article.versions[article.versions.index(later[0]) - 1]
     edits = [edit for version in later for edit in version.edits if not _is_told(edit, note)]
-    found = [*_title(before, article), *(_change(edit, article) for edit in edits)]
+    found = [*_title(before, article), *_in_text(edits, article.text)]
     return Changes(tuple(found[:SHOWN]), " ".join(_rest(later, len(found) - SHOWN)))
 
 
@@ -57,7 +58,7 @@ def _is_told(edit: Edit, note: str) -> bool:
 def _title(before: Version, article: Article) -> Iterator[Change]:
     old, new = one_line(before.title), one_line(article.title)
     if old != new:
-        diff = [(kind, text) for kind, text in word_diff(old, new)]
+        diff = word_diff(old, new)
         yield Change(
             "title",
             tuple(Piece(text, kind == "removed") for kind, text in diff if kind != "added"),
@@ -65,29 +66,70 @@ def _title(before: Version, article: Article) -> Iterator[Change]:
         )
 
 
-def _change(edit: Edit, article: Article) -> Change:
-    head, tail = _around(edit.after, article.text)
+def _in_text(edits: Sequence[Edit], text: str) -> Iterator[Change]:
+    """The edits, those that stand near each other as one change; those that can't be found in `text` alone."""
+    where = ((text.index(e.after), e) for e in edits if e.after and text.count(e.after) == 1)
+    placed = sorted(where, key=itemgetter(0))
+    group: list[tuple[int, Edit]] = []
+    for start, edit in placed:
+        if group and not _is_near(_end(group[-1]), start, text):
+            yield _placed(group, text)
+            group = []
+        group.append((start, edit))
+    if group:
+        yield _placed(group, text)
+    found = [edit for _, edit in placed]
+    for edit in edits:
+        if edit not in found:
+            yield Change("text", _marked(edit.before), _marked(edit.after))
 
-    def side(words: str) -> tuple[Piece, ...]:
-        pieces = (Piece(head, marked=False), Piece(_flat(words), marked=True), Piece(tail, marked=False))
-        return tuple(piece for piece in pieces if piece.text) if words else ()
 
-    return Change("text", side(edit.before), side(edit.after))
+def _is_near(end: int, start: int, text: str) -> bool:
+    return start - end <= _CONTEXT and "\n" not in text[end:start]
 
 
-def _around(words: str, text: str) -> tuple[str, str]:
-    """The words before and after `words` in their paragraph; none if they occur there never, or more than once."""
-    if not words or text.count(words) != 1:
-        return "", ""
-    start = text.index(words)
-    end = start + len(words)
-    before = text[:start].rpartition("\n")[2]
-    after = text[end:].partition("\n")[0]
-    if len(before) > _CONTEXT:
-        before = f"… {before[-_CONTEXT:].partition(' ')[2] or before[-_CONTEXT:]}"
-    if len(after) > _CONTEXT:
-        after = f"{after[:_CONTEXT].rpartition(' ')[0] or after[:_CONTEXT]} …"
-    return _flat(before), _flat(after)
+def _end(placed: tuple[int, Edit]) -> int:
+    start, edit = placed
+    return start + len(edit.after)
+
+
+def _placed(group: Sequence[tuple[int, Edit]], text: str) -> Change:
+    """The edits with the words before, between and after them."""
+    start, end = group[0][0], _end(group[-1])
+    before, after = [*_plain(_head(text[:start]))], [*_plain(_head(text[:start]))]
+    position = start
+    for at, edit in group:
+        between = _plain(text[position:at])
+        before += [*between, *_marked(edit.before)]
+        after += [*between, *_marked(edit.after)]
+        position = at + len(edit.after)
+    tail = _plain(_tail(text[end:]))
+    is_new = len(group) == 1 and not group[0][1].before
+    return Change("text", () if is_new else (*before, *tail), (*after, *tail))
+
+
+def _head(text: str) -> str:
+    """The last words of the paragraph that `text` ends in."""
+    line = text.rpartition("\n")[2]
+    if len(line) <= _CONTEXT:
+        return line
+    return f"… {line[-_CONTEXT:].partition(' ')[2] or line[-_CONTEXT:]}"
+
+
+def _tail(text: str) -> str:
+    """The first words of the paragraph that `text` begins with."""
+    line = text.partition("\n")[0]
+    if len(line) <= _CONTEXT:
+        return line
+    return f"{line[:_CONTEXT].rpartition(' ')[0] or line[:_CONTEXT]} …"
+
+
+def _plain(text: str) -> tuple[Piece, ...]:
+    return (Piece(_flat(text), marked=False),) if text else ()
+
+
+def _marked(text: str) -> tuple[Piece, ...]:
+    return (Piece(_flat(text), marked=True),) if text else ()
 
 
 def _flat(text: str) -> str:

@@ -59,10 +59,14 @@ def _lines(seen: Coverage, zone: tzinfo) -> Iterator[str]:
     none = f"none of {seen.feeds:,} feeds" if seen.feeds != 1 else "not one feed"
     for cause, outages in seen.own.items():
         yield f"{_sentence(_periods(outages, seen.until, zone))} {_OWN[cause].format(none=none)}."
-    yield from _feeds([_out(one, seen.until, zone) for one in seen.missing if not one.all_along], "were out of reach too")
+    yield from _feeds(
+        [_out(one, seen.until, zone) for one in seen.missing if not one.all_along], "were out of reach too"
+    )
     yield from _feeds([_gap(one, zone) for one in seen.gapped], "may have shown items that nobody read, too")
     if before := [one for one in seen.missing if one.all_along]:
-        names = ", ".join(f"{_name(one.title)} (since {_day(one.outages[-1].since, zone)})" for one in before[:FEEDS_TOLD])
+        names = ", ".join(
+            f"{_name(one.title)} (since {_day(one.outages[-1].since, zone)})" for one in before[:FEEDS_TOLD]
+        )
         more = f" and {len(before) - FEEDS_TOLD:,} more" if len(before) > FEEDS_TOLD else ""
         yield f"Not reached all this time: {names}{more}."
 

@@ -357,7 +357,9 @@ class _Worker:
         zone = zone_of(mail, self._settings)
         watch = watch_of(seen, zone, self._lateness(mail, zone)) if seen else None
         topics, now = self._names.shown_topics(), self._clock()
-        message = message_of(mail, stories, self._settings, self._links, topics, now=now, watch=watch, languages=self._languages(mail))
+        message = message_of(
+            mail, stories, self._settings, self._links, topics, now=now, watch=watch, languages=self._languages(mail)
+        )
         rendered = channel_of(mail.recipient).render(message, self._settings)
         announcements = {s.article.id: announced(s.article) for s in stories if s.article}
         notices = {article_id: notice.key for article_id, notice in announcements.items() if notice}

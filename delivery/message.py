@@ -61,7 +61,7 @@ class TopicView:
 
     name: str
     role: str
-    """"main topic" or "mentioned"."""
+    """"main subject" or "mentioned"."""
     parts: tuple[str, ...]
     """Its sub-topics in the article, the strongest first."""
     because: tuple[str, ...]

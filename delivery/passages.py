@@ -28,9 +28,10 @@ def clipped(pieces: Sequence[Piece], columns: int) -> tuple[Piece, ...]:
         return tuple(pieces)
     first = _first_mark(pieces)
     if width(text[:first]) > columns * _BEFORE:
-        start = _word_start(text, max(0, first - len(_head(text[:first][::-1], int(columns * _BEFORE)))), first)
-    end = start + len(_head(text[start:], columns))
-    end = _word_end(text, start, end)
+        # As much as may stand before the mark; more if what comes after it is short.
+        wanted = first - len(_head(text[:first][::-1], int(columns * _BEFORE)))
+        start = _word_start(text, min(wanted, len(text) - len(_head(text[::-1], columns))), first)
+    end = _word_end(text, start, start + len(_head(text[start:], columns)))
     cut = list(_between(pieces, start, end))
     before = [Piece("… ", marked=False)] if start else []
     after = [Piece(" …", marked=False)] if end < len(text) else []

@@ -107,7 +107,9 @@ def _quotes(passages: Sequence[Passage], title: str, *, alone: bool) -> tuple[Qu
     quotes: list[Quote] = []
     for passage in passages:
         new = Quote(passage.field, clipped(_pieces(passage), _LONG if alone else _SHORT))
-        if passage.field != "title" and not any(repeats(new.text, known) for known in (title, *(q.text for q in quotes))):
+        if passage.field != "title" and not any(
+            repeats(new.text, known) for known in (title, *(q.text for q in quotes))
+        ):
             quotes = [*(q for q in quotes if not repeats(q.text, new.text)), new]
     return tuple(quotes[: _QUOTES if alone else 1])
 
@@ -128,9 +130,7 @@ def _title(title: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
     return _pieces(marked) if marked else (Piece(title, marked=False),)
 
 
-def _about(
-    article: Article, item: MailItem, settings: Settings, topics: Topics, zone: tzinfo, *, lead: str
-) -> About:
+def _about(article: Article, item: MailItem, settings: Settings, topics: Topics, zone: tzinfo, *, lead: str) -> About:
     return About(
         url=safe_url(article.address),
         language=article.language or "",
@@ -198,12 +198,14 @@ def topic_views(tags: Sequence[Tag], topics: Topics) -> tuple[TopicView, ...]:
 
 def _topic(topic: str, tags: Sequence[Tag], topics: Topics) -> TopicView:
     is_main = any(tag.level == "main" for tag in tags)
-    words = {e.text.casefold(): one_line(e.text) for tag in tags[::-1] for e in tag.evidence[::-1]}
+    words: dict[str, str] = {}
+    for text in (one_line(evidence.text) for tag in tags for evidence in tag.evidence):
+        words.setdefault(text.casefold(), shortened(text, _WORDS))
     return TopicView(
         name=topics.name(topic),
-        role="main topic" if is_main else "mentioned",
+        role="main subject" if is_main else "mentioned",
         parts=tuple(topics.name(tag.tag) for tag in tags if tag.tag != topic),
-        because=tuple(shortened(text, _WORDS) for text in list(words.values())[::-1][:_EVIDENCE] if text),
+        because=tuple([text for text in words.values() if text][:_EVIDENCE]),
     )
 
 

@@ -94,7 +94,7 @@ def _notice(delivery: Delivery, settings: Settings) -> SearchNotice:
 
 
 def zone_of(mail: Mail, settings: Settings) -> tzinfo:
-    """The zone of the times in the mail: that of its first schedule with a time of day, otherwise the installation's."""
+    """The zone of the times in the mail: that of its first schedule with a time of day, else the installation's."""
     schedules = (schedule.parse(d.schedule) for d in mail.deliveries)
     stated = (times.zone for times in schedules if times.every in ("daily", "weekly"))
     return next(stated, ZoneInfo(settings.time_zone))

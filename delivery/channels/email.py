@@ -46,7 +46,9 @@ _LAYOUTS = (
     _Layout(3, 10, 10),
     _Layout(1, 0, 5),
 )
-"""The fullest first."""
+"""For messages to readers, the fullest first."""
+_NOTICE_LAYOUTS = tuple(_Layout(*most, 0) for most in ((_ALL, _ALL), (20, 200), (20, 100), (10, 50), (5, 20), (2, 0)))
+"""For messages to the operator, per section: rows in full, and rows on a line each."""
 _LINK = 900
 """Maximum octets of a link in a header: a line may have 998, and a link can't be folded (RFC 5322 section 2.1.1)."""
 
@@ -111,22 +113,26 @@ def header(text: str) -> str:
 
 
 def html(message: Message, settings: Settings) -> str:  # noqa: ARG001 - as a channel's preview
-    """The HTML part, below `HTML_BYTES`: the fullest of `_LAYOUTS` that fits. What it leaves out, it counts."""
-    if isinstance(message.body, Notice):
-        return _environment().get_template("notice.html.j2").render(**shown(message))
-    for layout in _LAYOUTS:
-        page = _laid_out(message, layout)
+    """The HTML part, below `HTML_BYTES`: in the fullest layout that fits. What it leaves out, it counts."""
+    is_notice = isinstance(message.body, Notice)
+    for layout in _NOTICE_LAYOUTS if is_notice else _LAYOUTS:
+        page = _notice(message, layout) if is_notice else _stories(message, layout)
         if encoded_size(page) < HTML_BYTES:
             break
     return page
 
 
-def _laid_out(message: Message, layout: _Layout) -> str:
+def _stories(message: Message, layout: _Layout) -> str:
     variables = shown(message, layout.cards)
     rows = variables["rows"]
     assert isinstance(rows, tuple)
     fitting = {"rows": rows[: layout.rows], "left_out": len(rows[layout.rows :]), "footed": layout.footed}
     return _environment().get_template("email.html.j2").render(**(variables | fitting))
+
+
+def _notice(message: Message, layout: _Layout) -> str:
+    template = _environment().get_template("notice.html.j2")
+    return template.render(**shown(message), in_full=layout.cards, in_brief=layout.rows)
 
 
 def encoded_size(page: str) -> int:
