@@ -309,7 +309,7 @@ class Demo:
             return "reply"
         if DIGEST in mail.envelope_to:
             return "digest"
-        return "grouped" if re.match(r"\d+ stories: ", mail.subject) else "instant"
+        return "grouped" if re.search(r" and \d+ more$", mail.subject) else "instant"
 
     # ── expectations ──
 

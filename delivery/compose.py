@@ -29,6 +29,8 @@ class MailItem:
 
     story_id: str
     deliveries: tuple[Delivery, ...]
+    mailed: Mapping[str, datetime] = field(default_factory=dict)
+    """Article → when a mail last told the recipient of it."""
 
     @property
     def kind(self) -> str:
@@ -61,8 +63,6 @@ class Mail:
     """The channel's name for the mail from an earlier attempt; empty on the first attempt."""
     thread: tuple[str, ...] = ()
     """References of the mails on the story, oldest first; the mail replies to the last."""
-    thread_subject: str = ""
-    """Subject of the first mail of the thread."""
     again: bool = False
     """The mail was begun before and may have been accepted, so it stays unchanged until the channel accepts or refuses
     it."""
@@ -129,7 +129,8 @@ def plan(
         with_them += joining
     mails = [*_resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
     since = _SinceLast(box, now)
-    return MailPlan(tuple(map(since.dated, mails)), suppressed, min(later, default=None))
+    dated = (_with_mailed(since.dated(mail), sent) for mail in mails)
+    return MailPlan(tuple(dated), suppressed, min(later, default=None))
 
 
 def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime) -> str | None:
@@ -320,4 +321,15 @@ def _threaded(mail: Mail, sent: Mapping[str, Sequence[Sent]]) -> Mail:
     thread = [former for former in sent.get(mail.items[0].story_id, ()) if former.reference]
     if not thread:
         return mail
-    return replace(mail, thread=tuple(former.reference for former in thread), thread_subject=thread[0].subject)
+    return replace(mail, thread=tuple(former.reference for former in thread))
+
+
+def _with_mailed(mail: Mail, sent: Mapping[str, Sequence[Sent]]) -> Mail:
+    """The mail, whose items know when their articles were mailed before."""
+    if not sent:
+        return mail
+    return replace(mail, items=tuple(replace(i, mailed=_mailed(sent.get(i.story_id, ()))) for i in mail.items))
+
+
+def _mailed(mails: Sequence[Sent]) -> dict[str, datetime]:
+    return {article_id: mail.at for mail in mails for article_id in mail.article_ids}

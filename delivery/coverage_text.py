@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from alerts.coverage import Coverage, Gapped, Missing
-from delivery.words import one_line, shortened
+from delivery.words import one_line, shortened, zone_name
 from newswatch import durations
 from newswatch.outages import Cause, History, Outage
 
@@ -34,9 +34,9 @@ class CoverageText:
     """The worst first; none if everything was seen."""
 
 
-def told(seen: Coverage) -> CoverageText:
-    """The coverage in words."""
-    return CoverageText(_summary(seen), tuple(_lines(seen)))
+def told(seen: Coverage, zone: tzinfo = UTC) -> CoverageText:
+    """The coverage in words, with times in `zone`."""
+    return CoverageText(_summary(seen), tuple(_lines(seen, zone)))
 
 
 def _summary(seen: Coverage) -> str:
@@ -55,14 +55,18 @@ def _recovered(seen: Coverage) -> bool:
     return bool(seen.missing) and all(one.outages[-1].until for one in seen.missing)
 
 
-def _lines(seen: Coverage) -> Iterator[str]:
+def _lines(seen: Coverage, zone: tzinfo) -> Iterator[str]:
     none = f"none of {seen.feeds:,} feeds" if seen.feeds != 1 else "not one feed"
     for cause, outages in seen.own.items():
-        yield f"{_sentence(_periods(outages, seen.until))} {_OWN[cause].format(none=none)}."
-    yield from _feeds([_out(one, seen.until) for one in seen.missing if not one.all_along], "were out of reach too")
-    yield from _feeds([_gap(one) for one in seen.gapped], "may have shown items that nobody read, too")
+        yield f"{_sentence(_periods(outages, seen.until, zone))} {_OWN[cause].format(none=none)}."
+    yield from _feeds(
+        [_out(one, seen.until, zone) for one in seen.missing if not one.all_along], "were out of reach too"
+    )
+    yield from _feeds([_gap(one, zone) for one in seen.gapped], "may have shown items that nobody read, too")
     if before := [one for one in seen.missing if one.all_along]:
-        names = ", ".join(f"{_name(one.title)} (since {_day(one.outages[-1].since)})" for one in before[:FEEDS_TOLD])
+        names = ", ".join(
+            f"{_name(one.title)} (since {_day(one.outages[-1].since, zone)})" for one in before[:FEEDS_TOLD]
+        )
         more = f" and {len(before) - FEEDS_TOLD:,} more" if len(before) > FEEDS_TOLD else ""
         yield f"Not reached all this time: {names}{more}."
 
@@ -73,30 +77,31 @@ def _feeds(lines: list[str], others: str) -> Iterator[str]:
         yield f"{more:,} more {others.replace('were', 'was') if more == 1 else others}."
 
 
-def _out(one: Missing, now: datetime) -> str:
+def _out(one: Missing, now: datetime, zone: tzinfo) -> str:
     why = one_line(one.outages[-1].why)
     reason = f": {shortened(why, _WHY)}" if why else ""
-    return f"{_name(one.title)}: not reached {_periods(one.outages, now)}{reason}"
+    return f"{_name(one.title)}: not reached {_periods(one.outages, now, zone)}{reason}"
 
 
-def _gap(one: Gapped) -> str:
-    shown = [f"between {moment(gap.since)} and {moment(gap.until)}" for gap in one.gaps[-PERIODS_TOLD:]]
+def _gap(one: Gapped, zone: tzinfo) -> str:
+    shown = [f"between {moment(gap.since, zone)} and {moment(gap.until, zone)}" for gap in one.gaps[-PERIODS_TOLD:]]
     return f"{_name(one.title)}: items may have been missed {_and(shown)}{_more(len(one.gaps))}"
 
 
-def _periods(outages: History, now: datetime) -> str:
+def _periods(outages: History, now: datetime, zone: tzinfo) -> str:
     """The latest periods: "from Tue 3 Mar, 02:10 to 04:10 UTC (2 hours)"."""
-    shown = [_period(one, now) for one in outages[-PERIODS_TOLD:]]
+    shown = [_period(one, now, zone) for one in outages[-PERIODS_TOLD:]]
     return _and(shown) + _more(len(outages))
 
 
-def _period(one: Outage, now: datetime) -> str:
+def _period(one: Outage, now: datetime, zone: tzinfo) -> str:
     lasted = durations.long(one.lasted(now).total_seconds())
     if one.until is None:
-        return f"since {moment(one.since)} ({lasted})"
-    same_day = one.until.astimezone(UTC).date() == one.since.astimezone(UTC).date()
-    end = f"{one.until.astimezone(UTC):%H:%M} UTC" if same_day else moment(one.until)
-    return f"from {moment(one.since).removesuffix(' UTC') if same_day else moment(one.since)} to {end} ({lasted})"
+        return f"since {moment(one.since, zone)} ({lasted})"
+    start, end = one.since.astimezone(zone), one.until.astimezone(zone)
+    if (start.date(), start.utcoffset()) == (end.date(), end.utcoffset()):
+        return f"from {_day_and_time(start)} to {end:%H:%M} {zone_name(end)} ({lasted})"
+    return f"from {moment(start, zone)} to {moment(end, zone)} ({lasted})"
 
 
 def _and(parts: Iterable[str]) -> str:
@@ -117,12 +122,16 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def moment(at: datetime) -> str:
-    """Day and time: "Tue 3 Mar, 02:10 UTC"."""
-    here = at.astimezone(UTC)
-    return f"{here:%a} {here.day} {here:%b}, {here:%H:%M} UTC"
+def moment(at: datetime, zone: tzinfo = UTC) -> str:
+    """Day and time in `zone`: "Tue 3 Mar, 02:10 UTC"."""
+    here = at.astimezone(zone)
+    return f"{_day_and_time(here)} {zone_name(here)}"
 
 
-def _day(at: datetime) -> str:
-    here = at.astimezone(UTC)
+def _day_and_time(here: datetime) -> str:
+    return f"{here:%a} {here.day} {here:%b}, {here:%H:%M}"
+
+
+def _day(at: datetime, zone: tzinfo) -> str:
+    here = at.astimezone(zone)
     return f"{here.day} {here:%b %Y}"

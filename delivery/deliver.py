@@ -23,7 +23,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 
 from alerts.coverage import Coverage, coverage
@@ -40,7 +40,7 @@ from delivery.links import Links
 from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from delivery.outbox import Outbox, outcome_for, with_outcome
 from delivery.story_views import MailStory
-from delivery.writing import lateness, message_of, watch_of
+from delivery.writing import lateness, message_of, watch_of, zone_of
 from newswatch.alert import Passage, SavedSearch
 from newswatch.clock import running_from
 from newswatch.delivery import Delivery, DeliveryState, Outcome
@@ -354,9 +354,12 @@ class _Worker:
         stories = [with_passages(story, passages) for story in stories]
         # A fault in what is said of the watch must not keep the stories from being told.
         seen = self._walls.attempt("mail", f"{mail.key} coverage", partial(self._coverage, mail))
-        watch = watch_of(seen, self._lateness(mail)) if seen else None
+        zone = zone_of(mail, self._settings)
+        watch = watch_of(seen, zone, self._lateness(mail, zone)) if seen else None
         topics, now = self._names.shown_topics(), self._clock()
-        message = message_of(mail, stories, self._settings, self._links, topics, now=now, watch=watch)
+        message = message_of(
+            mail, stories, self._settings, self._links, topics, now=now, watch=watch, languages=self._languages(mail)
+        )
         rendered = channel_of(mail.recipient).render(message, self._settings)
         announcements = {s.article.id: announced(s.article) for s in stories if s.article}
         notices = {article_id: notice.key for article_id, notice in announcements.items() if notice}
@@ -375,12 +378,17 @@ class _Worker:
         searches = [search for alert_id in wanted if (search := self._searches.get(alert_id))]
         return coverage(self._watched, searches, mail.watched_since)
 
-    def _lateness(self, mail: Mail) -> str:
+    def _languages(self, mail: Mail) -> frozenset[str]:
+        """The reader's languages: those that the mail's saved searches are narrowed to."""
+        searches = (self._searches.get(d.alert_id) for d in mail.deliveries)
+        return frozenset(language for search in searches if search for language in search.languages)
+
+    def _lateness(self, mail: Mail, zone: tzinfo) -> str:
         """A line that says how late the mail comes; empty if it is on time, or held back by a throttle."""
         searches = (self._searches.get(d.alert_id) for d in mail.matched)
         if any(search and search.throttle_s for search in searches):
             return ""
-        return lateness(mail, self._clock(), self._last_errors.get(mail.recipient))
+        return lateness(mail, self._clock(), self._last_errors.get(mail.recipient), zone)
 
     def _stories(self, mail: Mail) -> tuple[list[MailStory], list[str]]:
         """The stories of the mail, and the deliveries whose article is gone.

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
+from newswatch.article import TextField
 from newswatch.languages import Direction
 
 MessageKind = Literal["story", "group", "digest", "reply", "notice"]
@@ -29,8 +30,13 @@ class Piece:
 class Quote:
     """A passage: its field and its pieces."""
 
-    where: str
+    field: TextField
     pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """The passage without marks."""
+        return "".join(piece.text for piece in self.pieces)
 
     @property
     def plain(self) -> str:
@@ -39,13 +45,27 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class TagView:
-    """A tag with its evidence."""
+class Change:
+    """A change in an article since it was mailed, with the changed words marked."""
+
+    where: Literal["title", "text"]
+    before: tuple[Piece, ...]
+    """Empty if the words were added."""
+    after: tuple[Piece, ...]
+    """Empty if the words were removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicView:
+    """A topic that the article is about, on one line."""
 
     name: str
-    level: str
-    score: str
-    quotes: tuple[Quote, ...]
+    role: str
+    """"main subject" or "mentioned"."""
+    parts: tuple[str, ...]
+    """Its sub-topics in the article, the strongest first."""
+    because: tuple[str, ...]
+    """The words of the article that are evidence for it, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +89,11 @@ class About:
     published: str = ""
     lead: str = ""
     """Shown if there are no quotes."""
-    tags: tuple[TagView, ...] = ()
+    topics: tuple[TopicView, ...] = ()
+    why_url: str | None = None
+    """The article's page, which marks all evidence."""
     news_url: str | None = None
+    """The story's page."""
     kibana_url: str | None = None
 
     @property
@@ -103,6 +126,10 @@ class StoryView:
     alerts: tuple[str, ...]
     quotes: tuple[Quote, ...]
     others: tuple[OtherView, ...]
+    changes: tuple[Change, ...]
+    """For a correction: what changed since the article was mailed."""
+    more_changes: str
+    """A sentence on the changes that are not shown; empty if all are."""
     about: About
     answers: AnswerLinks
 
@@ -154,6 +181,8 @@ class StoryList:
     notices: tuple[SearchNotice, ...] = ()
     watch: Watch | None = None
     """For a digest."""
+    mails_url: str | None = None
+    """The page with everything that was mailed to the recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +237,8 @@ class Message:
     sender: str
     """The installation's name."""
     body: StoryList | Notice
+    zone: tzinfo = UTC
+    """Of the times in the message."""
     reference: str = ""
     """The channel's name for the message from an earlier attempt; empty on the first attempt, or if there is none."""
     thread: tuple[str, ...] = field(default=())

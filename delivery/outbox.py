@@ -58,7 +58,8 @@ class Sent:
     reference: str
     """The channel's name for the mail; empty if it gives none."""
     at: datetime
-    subject: str = ""
+    article_ids: frozenset[str] = frozenset()
+    """The articles on the story that it told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +233,9 @@ class Outbox:
         for delivery in self._of_stories(list(story_ids), recipient):
             for outcome in delivery.outcomes:
                 if outcome.recipient == recipient and outcome.state is DeliveryState.SENT and outcome.at:
-                    sent = Sent(outcome.reference, outcome.at, outcome.subject)
-                    by_story.setdefault(delivery.story_id, {}).setdefault(outcome.key, sent)
+                    mails = by_story.setdefault(delivery.story_id, {})
+                    sent = mails.get(outcome.key) or Sent(outcome.reference, outcome.at)
+                    mails[outcome.key] = replace(sent, article_ids=sent.article_ids | {delivery.article_id})
         return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in by_story.items()}
 
     def about(self, alert_id: str, story_id: str) -> list[Delivery]:

@@ -54,4 +54,6 @@ def sample(
     # Signed with a throw-away key, so that the links of a sample do nothing.
     unsigned = Links(settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
     topics = names.shown_topics()
-    return channel_of(mail.recipient).preview(message_of(mail, stories, settings, unsigned, topics, now=now), settings)
+    return channel_of(mail.recipient).preview(
+        message_of(mail, stories, settings, unsigned, topics, now=now, languages=search.languages), settings
+    )

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from urllib.parse import quote
 
 from alerts.kinds import EVENT_KINDS
+from delivery.changes import Changes, changes_since
 from delivery.compose import MailItem
 from delivery.links import Action, Link, Links
-from delivery.message import About, AnswerLinks, OtherView, Piece, Quote, StoryView, TagView
+from delivery.message import About, AnswerLinks, OtherView, Piece, Quote, StoryView, TopicView
+from delivery.passages import clipped, repeats, text_of
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
-from newswatch.article import Article, Evidence, Tag
+from newswatch.article import Article, Tag
 from newswatch.settings import Settings
 from newswatch.topics import Topics
 from search.highlight import joined
 
 _HEADLINE = 1_000
 """Maximum characters of a headline; a longer one is cut and ends in "…"."""
+_QUOTES = 4
+"""Maximum passages of a story that has a mail for itself."""
+_LONG = 480
 _LEAD = 280
-_CONTEXT = 60
-"""Maximum characters shown on either side of a tag's evidence."""
+_SHORT = 150
+"""Maximum columns of a passage; `_SHORT` among other stories, where it takes four lines of a phone."""
+_EVIDENCE = 3
+_WORDS = 40
+"""Maximum pieces of evidence shown for a topic, and characters of each."""
+_OF_MAILED = ("correction", "retraction")
+"""Kinds that report changes in an article which was mailed before."""
 KIBANA_ARTICLES = "19f5d989-7741-577c-8665-2b2331a991da"
 """Id of the articles' data view, as in `kibana.build`; without it Discover opens the last used data view."""
 LABELS = {
@@ -47,23 +58,60 @@ class MailStory:
     """Further articles on the story that the same mail shows."""
 
 
-def story_view(story: MailStory, recipient: str, settings: Settings, links: Links, topics: Topics) -> StoryView:
-    """The story as `recipient` sees it, with links signed for that recipient."""
+def story_view(
+    story: MailStory,
+    recipient: str,
+    settings: Settings,
+    links: Links,
+    topics: Topics,
+    zone: tzinfo,
+    *,
+    alone: bool,
+) -> StoryView:
+    """The story as `recipient` sees it, with links signed for that recipient and times in `zone`.
+
+    Among others (not `alone`) it has one short passage, so that the mail can be read at a glance.
+    """
     item, article, title = story.item, story.article, headline(story)
     passages = _passages(item)
-    quotes = tuple(_quote(passage) for passage in passages if passage.field != "title")
+    quotes = _quotes(passages, title, alone=alone)
+    about = About()
+    if article:
+        length = _LEAD if alone else _SHORT
+        about = _about(article, item, settings, topics, zone, lead=_lead(article, length) if not quotes else "")
+    changes = _changes(item, article, passages)
     return StoryView(
         title=_title(title, passages),
         headline=title,
         label=LABELS[item.kind],
-        found=when(story.article.first_seen if story.article else item.deliveries[0].created_at),
+        found=when(article.first_seen if article else item.deliveries[0].created_at, zone),
         sources="one source" if story.sources == 1 else f"{story.sources} independent sources",
         alerts=tuple(dict.fromkeys(one_line(d.alert_name) for d in item.deliveries)),
         quotes=quotes,
         others=tuple(_other(article) for article in story.others),
-        about=_about(article, item.story_id, settings, topics, with_lead=not quotes) if article else About(),
+        changes=changes.shown,
+        more_changes=changes.rest,
+        about=about,
         answers=_answers(item, recipient, links),
     )
+
+
+def _changes(item: MailItem, article: Article | None, passages: Sequence[Passage]) -> Changes:
+    if article is None or item.kind not in _OF_MAILED:
+        return Changes()
+    return changes_since(article, item.mailed.get(article.id), " ".join(p.text for p in passages))
+
+
+def _quotes(passages: Sequence[Passage], title: str, *, alone: bool) -> tuple[Quote, ...]:
+    """The first passages that say more than the title and each other, cut around what matched."""
+    quotes: list[Quote] = []
+    for passage in passages:
+        new = Quote(passage.field, clipped(_pieces(passage), _LONG if alone else _SHORT))
+        if passage.field != "title" and not any(
+            repeats(new.text, known) for known in (title, *(q.text for q in quotes))
+        ):
+            quotes = [*(q for q in quotes if not repeats(q.text, new.text)), new]
+    return tuple(quotes[: _QUOTES if alone else 1])
 
 
 def headline(story: MailStory) -> str:
@@ -82,18 +130,20 @@ def _title(title: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
     return _pieces(marked) if marked else (Piece(title, marked=False),)
 
 
-def _about(article: Article, story_id: str, settings: Settings, topics: Topics, *, with_lead: bool) -> About:
+def _about(article: Article, item: MailItem, settings: Settings, topics: Topics, zone: tzinfo, *, lead: str) -> About:
     return About(
         url=safe_url(article.address),
         language=article.language or "",
         direction=languages.direction(article.language),
         outlet=one_line(article.source.name),
         place=names_in_english.country(article.source.country),
-        published=when(article.published) if article.published else "",
-        lead=_lead(article) if with_lead else "",
-        tags=tuple(_tag(tag, article, topics) for tag in _ordered(article.tags)),
-        news_url=_news_url(story_id, settings),
-        kibana_url=_kibana_url(story_id, settings),
+        published=when(article.published, zone) if article.published else "",
+        lead=lead,
+        # Whoever gets later news on a story knows what it is about.
+        topics=topic_views(article.tags, topics) if item.kind == "story" else (),
+        why_url=_page_url("article", article.id, settings),
+        news_url=_page_url("story", item.story_id, settings),
+        kibana_url=_kibana_url(item.story_id, settings),
     )
 
 
@@ -121,10 +171,6 @@ def _passages(item: MailItem) -> list[Passage]:
     return [Passage(p.field, p.text, joined(marks[key])) for key, p in texts.items()]
 
 
-def _quote(passage: Passage) -> Quote:
-    return Quote("" if passage.field == "text" else f"in the {passage.field}", _pieces(passage))
-
-
 def _pieces(passage: Passage) -> tuple[Piece, ...]:
     pieces, position = [], 0
     for start, end in passage.marks:
@@ -137,40 +183,34 @@ def _pieces(passage: Passage) -> tuple[Piece, ...]:
     return tuple(piece for piece in pieces if piece.text)
 
 
-def _lead(article: Article) -> str:
-    return shortened(one_line(article.summary or article.text), _LEAD)
+def _lead(article: Article, columns: int) -> str:
+    lead = one_line(article.summary or article.text)
+    return "" if repeats(lead, _shown(article.title)) else text_of(clipped((Piece(lead, marked=False),), columns))
 
 
-def _ordered(tags: Sequence[Tag]) -> list[Tag]:
-    """The tags sorted: `main` first, then by score, a topic before its sub-topics."""
-    return sorted(tags, key=lambda tag: (tag.level != "main", -tag.score, tag.tag))
+def topic_views(tags: Sequence[Tag], topics: Topics) -> tuple[TopicView, ...]:
+    """One line for each topic of the tags: main topics first, then by score. Pure."""
+    by_topic: dict[str, list[Tag]] = {}
+    for tag in sorted(tags, key=lambda tag: (tag.level != "main", -tag.score, tag.tag)):
+        by_topic.setdefault(tag.tag.partition("/")[0], []).append(tag)
+    return tuple(_topic(topic, of_topic, topics) for topic, of_topic in by_topic.items())
 
 
-def _tag(tag: Tag, article: Article, topics: Topics) -> TagView:
-    shown: dict[str, Evidence] = {}
-    for evidence in tag.evidence:
-        shown.setdefault(evidence.text.casefold(), evidence)
-    quotes = (in_context(evidence, article) for evidence in list(shown.values())[:2])
-    return TagView(topics.path(tag.tag), tag.level, f"{tag.score:.2f}", tuple(_quote(p) for p in quotes))
+def _topic(topic: str, tags: Sequence[Tag], topics: Topics) -> TopicView:
+    is_main = any(tag.level == "main" for tag in tags)
+    words: dict[str, str] = {}
+    for text in (one_line(evidence.text) for tag in tags for evidence in tag.evidence):
+        words.setdefault(text.casefold(), shortened(text, _WORDS))
+    return TopicView(
+        name=topics.name(topic),
+        role="main subject" if is_main else "mentioned",
+        parts=tuple(topics.name(tag.tag) for tag in tags if tag.tag != topic),
+        because=tuple([text for text in words.values() if text][:_EVIDENCE]),
+    )
 
 
-def in_context(evidence: Evidence, article: Article) -> Passage:
-    """The evidence with some words of context on either side; without context if the article has changed since."""
-    text: str = getattr(article, evidence.field)
-    if text[evidence.start : evidence.end] != evidence.text:
-        return Passage(evidence.field, evidence.text, ((0, len(evidence.text)),))
-    start, end = max(evidence.start - _CONTEXT, 0), min(evidence.end + _CONTEXT, len(text))
-    if start:
-        start = evidence.start - len(text[start : evidence.start].partition(" ")[2])
-    if end < len(text):
-        end = evidence.end + len(text[evidence.end : end].rpartition(" ")[0])
-    before = ("… " if start else "") + text[start : evidence.start].replace("\n", " ")
-    after = text[evidence.end : end].replace("\n", " ") + (" …" if end < len(text) else "")
-    return Passage(evidence.field, before + evidence.text + after, ((len(before), len(before) + len(evidence.text)),))
-
-
-def _news_url(story_id: str, settings: Settings) -> str | None:
-    return safe_url(f"{settings.public_url.rstrip('/')}/news/story/{quote(visible(story_id), safe='')}")
+def _page_url(page: str, name: str, settings: Settings) -> str | None:
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/{page}/{quote(visible(name), safe='')}")
 
 
 def _kibana_url(story_id: str, settings: Settings) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from urllib.parse import quote
 
 from ingest.urls import is_address
@@ -36,6 +36,13 @@ def safe_url(url: str) -> str | None:
     return quote(url, safe="%/:=&?~#+!$,;'@()*[]") if is_address(url) else None
 
 
-def when(moment: datetime) -> str:
-    """The time in UTC, formatted for readers."""
-    return f"{moment.astimezone(UTC):%a} {moment.astimezone(UTC).day} {moment.astimezone(UTC):%b %Y, %H:%M} UTC"
+def when(moment: datetime, zone: tzinfo = UTC) -> str:
+    """The time in `zone`, with the zone's name: "Wed 4 Mar 2026, 06:06 CET"."""
+    here = moment.astimezone(zone)
+    return f"{here:%a} {here.day} {here:%b %Y, %H:%M} {zone_name(here)}"
+
+
+def zone_name(here: datetime) -> str:
+    """The short name of the zone of `here` at that time; its offset, "UTC+04:00", where the zone has no name."""
+    name, offset = here.tzname() or "", f"{here:%z}"
+    return name if name.isalpha() else f"UTC{offset[:3]}:{offset[3:5]}"

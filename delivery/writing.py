@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, tzinfo
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from alerts import schedule
 from alerts.coverage import Coverage
@@ -13,7 +14,8 @@ from delivery.coverage_text import told
 from delivery.links import Action, Link, Links
 from delivery.message import Message, SearchNotice, StoryList, Watch, WatchedBy
 from delivery.outbox import ABOUT_SEARCHES
-from delivery.story_views import MailStory, headline, story_view
+from delivery.passages import told_once
+from delivery.story_views import LABELS, MailStory, headline, story_view
 from delivery.words import one_line, safe_url, shortened, when
 from newswatch import durations
 from newswatch.delivery import Delivery
@@ -34,12 +36,14 @@ def message_of(
     *,
     now: datetime,
     watch: Watch | None = None,
+    languages: Collection[str] = (),
 ) -> Message:
     """The message with `stories`, which are the sendable stories of `mail`; it has the mail's key.
 
-    A digest ends with `watch`, what was watched.
+    A digest ends with `watch`, what was watched. The subject is a headline in one of `languages`, the reader's, if any
+    story has one.
     """
-    ordered = sorted(stories, key=_by_weight) if mail.kind == "digest" else list(stories)
+    ordered, zone = sorted(stories, key=_by_weight), zone_of(mail, settings)
     names = _names(mail)
 
     def url(action: Action, saved_search_ids: str) -> str:
@@ -48,20 +52,27 @@ def message_of(
     body = StoryList(
         kind=mail.kind,
         heading=_heading(mail, len(ordered)),
-        stories=tuple(story_view(story, mail.recipient, settings, links, topics) for story in ordered),
+        stories=told_once(
+            [
+                story_view(story, mail.recipient, settings, links, topics, zone, alone=len(ordered) == 1)
+                for story in ordered
+            ]
+        ),
         watched_by={key: WatchedBy(name, url("unsubscribe", key), url("mute", key)) for key, name in names.items()},
         stop_these_url=url("unsubscribe", ",".join(names)),
         stop_all_url=url("unsubscribe", "*"),
         notices=tuple(_notice(d, settings) for d in mail.notices if d.kind in ABOUT_SEARCHES),
         watch=watch,
+        mails_url=safe_url(f"{settings.public_url.rstrip('/')}/news/deliveries?to={quote(mail.recipient)}"),
     )
     return Message(
         key=mail.key,
         recipient=mail.recipient,
-        subject=subject(mail, ordered),
+        subject=subject(mail, ordered, languages),
         at=now,
         sender=settings.mail_name,
         body=body,
+        zone=zone,
         reference=mail.reference,
         thread=mail.thread,
     )
@@ -82,37 +93,61 @@ def _notice(delivery: Delivery, settings: Settings) -> SearchNotice:
     )
 
 
-def watch_of(seen: Coverage, late: str = "") -> Watch:
-    """What was watched, as a message says it; `late` is a line that comes first."""
-    text = told(seen)
-    return Watch(when(seen.since), text.summary, (*((late,) if late else ()), *text.lines))
+def zone_of(mail: Mail, settings: Settings) -> tzinfo:
+    """The zone of the times in the mail: that of its first schedule with a time of day, else the installation's."""
+    schedules = (schedule.parse(d.schedule) for d in mail.deliveries)
+    stated = (times.zone for times in schedules if times.every in ("daily", "weekly"))
+    return next(stated, ZoneInfo(settings.time_zone))
 
 
-def lateness(mail: Mail, now: datetime, why: str | None) -> str:
+def watch_of(seen: Coverage, zone: tzinfo, late: str = "") -> Watch:
+    """What was watched, as a message says it with times in `zone`; `late` is a line that comes first."""
+    text = told(seen, zone)
+    return Watch(when(seen.since, zone), text.summary, (*((late,) if late else ()), *text.lines))
+
+
+def lateness(mail: Mail, now: datetime, why: str | None, zone: tzinfo) -> str:
     """A line that says how late a digest comes; empty if it comes on time. `why` is the channel's last answer."""
     due = max((d.not_before or d.created_at for d in mail.matched), default=now)
     if now - due < WORTH_TELLING:
         return ""
     reason = f": {shortened(one_line(why), _SUBJECT)}" if why else "."
-    return f"This mail was due {when(due)} and comes {durations.long((now - due).total_seconds())} late{reason}"
+    return f"This mail was due {when(due, zone)} and comes {durations.long((now - due).total_seconds())} late{reason}"
 
 
-def subject(mail: Mail, stories: Sequence[MailStory]) -> str:
-    """One line that says what the mail is about."""
+def subject(mail: Mail, stories: Sequence[MailStory], languages: Collection[str] = ()) -> str:
+    """One line that says what the mail is about: its best headline, and what else is in it.
+
+    The best headline is the first one in one of `languages`, or else the first one. `stories` are sorted by weight. A
+    correction or retraction comes before both, as its reader has to know it first.
+    """
     if not stories:
         return shortened(_subject_without_stories(mail), _SUBJECT)
-    first = stories[0]
-    title = headline(first)
-    if mail.kind == "reply":
-        former = mail.thread_subject or shortened(title, _SUBJECT)
-        return former if former.startswith("Re: ") else f"Re: {former}"
-    if mail.kind == "story":
-        return shortened(title, _SUBJECT)
-    names = ", ".join(_names(mail).values())
-    count = f"{len(stories)} {'story' if len(stories) == 1 else 'stories'}"
+    best = _best(stories, languages)
+    title, rest = _labelled(best, mail), _besides(mail, len(stories) - 1)
+    return f"{shortened(title, max(_SUBJECT - len(rest), _SUBJECT // 2))}{shortened(rest, _SUBJECT // 2)}"
+
+
+def _best(stories: Sequence[MailStory], languages: Collection[str]) -> MailStory:
+    if _gravity(stories[0]):
+        return stories[0]
+    own = (story for story in stories if story.article and story.article.language in languages)
+    return next(own, stories[0])
+
+
+def _labelled(story: MailStory, mail: Mail) -> str:
+    """The headline after what kind of news it is: "Correction: …". A reply without a kind is marked as a reply."""
+    title, label = headline(story), LABELS[story.item.kind] if story.article else ""
+    label = label or ("Re" if mail.kind == "reply" else "")
+    return title if not label or title.casefold().startswith(f"{label.casefold()}:") else f"{label}: {title}"
+
+
+def _besides(mail: Mail, others: int) -> str:
+    """What the subject says after the headline: the number of other stories, and the digest's name."""
+    more = f" and {others} more" if others else ""
     if mail.kind == "digest":
-        return shortened(f"{_period(mail)} digest, {count}: {names}", _SUBJECT)
-    return shortened(f"{count}: {title}", _SUBJECT)
+        return f"{more} · {_period(mail).lower()} digest: {', '.join(_names(mail).values())}"
+    return more
 
 
 def _subject_without_stories(mail: Mail) -> str:
@@ -140,9 +175,14 @@ def _period(mail: Mail) -> str:
     return next((word.title() for word in ("weekly", "daily", "hourly") if word in every), "News")
 
 
-def _by_weight(story: MailStory) -> tuple[int, float]:
-    """Sort key: stories with most sources first, then the newest."""
+def _gravity(story: MailStory) -> int:
+    """How much the story must come before others: retractions most, then corrections; 0 for all other news."""
+    return {"retraction": 2, "correction": 1}.get(story.item.kind, 0)
+
+
+def _by_weight(story: MailStory) -> tuple[int, int, float]:
+    """Sort key: retractions and corrections first, then stories with most sources, then the newest."""
     moment = (
         story.article.published or story.article.first_seen if story.article else story.item.deliveries[0].created_at
     )
-    return (-story.sources, -moment.timestamp())
+    return (-_gravity(story), -story.sources, -moment.timestamp())

@@ -29,7 +29,7 @@ class Outcome:
     reference: str = ""
     """What the channel calls that message, so that later ones can follow it; empty where it has no names."""
     subject: str = ""
-    """Of that message: a reply repeats it, so that its readers' programs keep the thread together."""
+    """Of that message."""
     at: datetime | None = None
     """When it entered this state."""
     attempts: int = 0

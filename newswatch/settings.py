@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -69,6 +70,18 @@ def _index_prefix(text: str) -> str:
 
 
 IndexPrefix = Annotated[str, AfterValidator(_index_prefix)]
+
+
+def _zone(text: str) -> str:
+    """`text` if it is the name of a time zone.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    try:
+        return ZoneInfo(text.strip()).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("it must be the name of a time zone, such as Europe/Brussels") from error
 
 
 def _secret_url(value: Any) -> Any:
@@ -150,6 +163,8 @@ class Settings(BaseSettings):
     """The sender's address."""
     mail_name: Line = "newswatch"
     """Shown as the sender, before the address."""
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Zone of the times in mails, such as Europe/Brussels. A digest has the zone of its schedule."""
     mail_group_s: int = Field(default=60, ge=0, le=86_400)
     """Minimum seconds between two instant mails to one recipient; what matches in between is mailed together."""
     mail_give_up_s: int = Field(default=5 * 86_400, ge=60, le=30 * 86_400)

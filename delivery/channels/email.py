@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import quopri
+from dataclasses import dataclass
 from datetime import UTC
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -14,12 +16,39 @@ from delivery.channels.channel import Channel, Rendered
 from delivery.channels.email_address import mail_address
 from delivery.channels.email_smtp import Mailer, try_out
 from delivery.message import Message, Notice, StoryList
-from delivery.plain_text import environment, plain_text, shown
+from delivery.plain_text import CARDS, environment, plain_text, shown
 from delivery.words import one_line
 from newswatch.settings import Settings
 
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=998)
 """7-bit clean, so that every server accepts it. Long header lines are still folded, as RFC 2047 encoded words."""
+HTML_BYTES = 100_000
+"""Maximum octets of the HTML part as it is sent: Gmail shows the first 102 kB of a mail and clips the rest
+(https://github.com/hteumeuleu/email-bugs/issues/41)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How much of a message its HTML shows."""
+
+    cards: int
+    """Stories in full."""
+    rows: int
+    """Further stories, on a line each."""
+    footed: int
+    """Saved searches that are named at the end."""
+
+
+_ALL = 10_000
+_LAYOUTS = (
+    *(_Layout(CARDS, rows, 20) for rows in (_ALL, 100, 50)),
+    *(_Layout(6, rows, 20) for rows in (_ALL, 100, 50, 25)),
+    _Layout(3, 10, 10),
+    _Layout(1, 0, 5),
+)
+"""For messages to readers, the fullest first."""
+_NOTICE_LAYOUTS = tuple(_Layout(*most, 0) for most in ((_ALL, _ALL), (20, 200), (20, 100), (10, 50), (5, 20), (2, 0)))
+"""For messages to the operator, per section: rows in full, and rows on a line each."""
 _LINK = 900
 """Maximum octets of a link in a header: a line may have 998, and a link can't be folded (RFC 5322 section 2.1.1)."""
 
@@ -52,8 +81,10 @@ def written(message: Message, settings: Settings) -> EmailMessage:
         mail["References"] = " ".join(message.thread)
     if isinstance(message.body, StoryList):
         _list_headers(mail, message.body, _domain(sender))
-    mail.set_content(plain_text(message), charset="utf-8")
-    mail.add_alternative(html(message, settings), subtype="html", charset="utf-8")
+    text = plain_text(message)
+    mail.set_content(text, charset="utf-8", cte=_encoding(text))
+    page = html(message, settings)
+    mail.add_alternative(page, subtype="html", charset="utf-8", cte=_encoding(page))
     return mail
 
 
@@ -82,9 +113,42 @@ def header(text: str) -> str:
 
 
 def html(message: Message, settings: Settings) -> str:  # noqa: ARG001 - as a channel's preview
-    """The HTML part."""
-    name = "notice.html.j2" if isinstance(message.body, Notice) else "email.html.j2"
-    return _environment().get_template(name).render(**shown(message))
+    """The HTML part, below `HTML_BYTES`: in the fullest layout that fits. What it leaves out, it counts."""
+    is_notice = isinstance(message.body, Notice)
+    for layout in _NOTICE_LAYOUTS if is_notice else _LAYOUTS:
+        page = _notice(message, layout) if is_notice else _stories(message, layout)
+        if encoded_size(page) < HTML_BYTES:
+            break
+    return page
+
+
+def _stories(message: Message, layout: _Layout) -> str:
+    variables = shown(message, layout.cards)
+    rows = variables["rows"]
+    assert isinstance(rows, tuple)
+    fitting = {"rows": rows[: layout.rows], "left_out": len(rows[layout.rows :]), "footed": layout.footed}
+    return _environment().get_template("email.html.j2").render(**(variables | fitting))
+
+
+def _notice(message: Message, layout: _Layout) -> str:
+    template = _environment().get_template("notice.html.j2")
+    return template.render(**shown(message), in_full=layout.cards, in_brief=layout.rows)
+
+
+def encoded_size(page: str) -> int:
+    """The size of the HTML part in octets as it is sent, which is more than in UTF-8."""
+    return min(_sizes(page).values())
+
+
+def _encoding(text: str) -> str | None:
+    """The shorter encoding of a part. Python goes by its first ten lines, which are English in every HTML part."""
+    sizes = _sizes(text)
+    return None if text.isascii() else min(sizes, key=lambda name: sizes[name])
+
+
+def _sizes(text: str) -> dict[str, int]:
+    octets = text.encode()
+    return {"quoted-printable": len(quopri.encodestring(octets)), "base64": -(-len(octets) // 57) * 78}
 
 
 @cache
