@@ -18,6 +18,7 @@ from cli import (
     demo,
     feeds,
     index,
+    mails,
     offline_ingest,
     offline_transforms,
     pipeline,
@@ -44,6 +45,7 @@ app = typer.Typer(
 for module in (
     demo,
     stack,
+    mails,
     check,
     watch,
     clean,
