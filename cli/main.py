@@ -17,6 +17,7 @@ from cli import (
     demo,
     feeds,
     index,
+    mails,
     offline_ingest,
     offline_transforms,
     pipeline,
@@ -43,6 +44,7 @@ app = typer.Typer(
 for module in (
     demo,
     stack,
+    mails,
     check,
     watch,
     clean,

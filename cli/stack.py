@@ -1,4 +1,4 @@
-"""`newswatch up`, `down`, `status` and `mails`: the embedded stack."""
+"""`newswatch up`, `down` and `status`: the embedded stack."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Run")(up)
     app.command(rich_help_panel="Run")(down)
     app.command(rich_help_panel="Run")(status)
-    app.command(rich_help_panel="Run")(mails)
 
 
 def up(
@@ -136,25 +135,6 @@ def _pipeline(pulse: Pulse) -> Table:
 
 def _states(pulse: Pulse) -> list[str]:
     return [f"{count} {escape(state)}" for state, count in pulse.reach.states.items()]
-
-
-def mails(as_json: AsJson = False) -> None:
-    """List the mails in the mail catcher, oldest first."""
-    from embedded.mail import list_mails
-    from embedded.stack import mail_folder
-
-    folder = mail_folder(Settings().data_dir)
-    caught = list_mails(folder)
-    if as_json:
-        for mail in caught:
-            emit_json(mail)
-        return
-    table = Table("received", "to", "subject", "file", box=None)
-    for mail in caught:
-        recipients = ", ".join(mail.envelope_to)
-        received = f"{mail.received_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(received, escape(recipients), escape(mail.subject), escape(mail.path.name))
-    out.print(table if caught else f"No mail in {escape(str(folder))}.")
 
 
 def _exit_cleanly_on_signals() -> None:

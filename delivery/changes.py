@@ -29,12 +29,13 @@ class Changes:
 
 
 def changes_since(article: Article, mailed: datetime | None, note: str) -> Changes:
-    """The changes of the article in versions later than `mailed`; without that time, in its last version.
+    """The changes of the article in versions later than `mailed`; without such versions, in its last one.
 
-    Words that are part of `note`, the outlet's own announcement, are left out, because the mail quotes it.
+    A version may have been read before the mail and stored after it. Words that are part of `note`, the outlet's own
+    announcement, are left out, because the mail quotes it.
     """
-    later = [version for version in article.versions[1:] if mailed is None or version.seen_at > mailed]
-    later = later if mailed else later[-1:]
+    edited = article.versions[1:]
+    later = [version for version in edited if mailed and version.seen_at > mailed] or edited[-1:]
     if not later:
         return Changes()
     before = article.versions[article.versions.index(later[0]) - 1]

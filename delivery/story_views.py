@@ -31,7 +31,7 @@ _SHORT = 150
 """Maximum columns of a passage; `_SHORT` among other stories, where it takes four lines of a phone."""
 _EVIDENCE = 3
 _WORDS = 40
-"""Maximum pieces of evidence shown for a topic, and characters of each."""
+"""Maximum pieces of evidence shown for a topic, and columns of each."""
 _OF_MAILED = ("correction", "retraction")
 """Kinds that report changes in an article which was mailed before."""
 KIBANA_ARTICLES = "19f5d989-7741-577c-8665-2b2331a991da"
@@ -185,7 +185,11 @@ def _pieces(passage: Passage) -> tuple[Piece, ...]:
 
 def _lead(article: Article, columns: int) -> str:
     lead = one_line(article.summary or article.text)
-    return "" if repeats(lead, _shown(article.title)) else text_of(clipped((Piece(lead, marked=False),), columns))
+    return "" if repeats(lead, _shown(article.title)) else _clipped(lead, columns)
+
+
+def _clipped(text: str, columns: int) -> str:
+    return text_of(clipped((Piece(text, marked=False),), columns))
 
 
 def topic_views(tags: Sequence[Tag], topics: Topics) -> tuple[TopicView, ...]:
@@ -200,7 +204,7 @@ def _topic(topic: str, tags: Sequence[Tag], topics: Topics) -> TopicView:
     is_main = any(tag.level == "main" for tag in tags)
     words: dict[str, str] = {}
     for text in (one_line(evidence.text) for tag in tags for evidence in tag.evidence):
-        words.setdefault(text.casefold(), shortened(text, _WORDS))
+        words.setdefault(text.casefold(), _clipped(text, _WORDS))
     return TopicView(
         name=topics.name(topic),
         role="main subject" if is_main else "mentioned",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -22,6 +22,10 @@ from tests.factories import NOW
 ANN, BOB = "ann@reader.example", "bob@reader.example"
 HOUR = timedelta(hours=1)
 NOTE = "Correction: an earlier version of this article gave a wrong year."
+
+
+def fetched(article: Article, at: datetime) -> Article:
+    return replace(article, first_seen=at, provenance=replace(article.provenance, fetched_at=at))
 
 
 def test_announcements() -> None:
@@ -46,7 +50,7 @@ def test_correction_goes_to_those_who_got_it(
 
     def run(article: Article, hours: int) -> EnqueueReport:
         now = NOW + hours * HOUR
-        batch = press.publish(article, now=now)
+        batch = press.publish(fetched(article, now), now=now)
         outbox.enqueue(match_batch(es, names, batch, searches).matches, searches, now)
         report = enqueue_corrections(es, names, batch, now)
         assert enqueue_corrections(es, names, batch, now).created == 0
@@ -63,12 +67,41 @@ def test_correction_goes_to_those_who_got_it(
     original, reply = office.messages
     assert reply["To"] == ANN
     assert reply["In-Reply-To"] == original["Message-ID"]
-    assert reply["Subject"] == f"Re: {original['Subject']}"
+    assert reply["Subject"] == f"Correction: {first.title}"
     text = reply.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "CORRECTION" in text
     assert "  | Correction: an earlier version of this article gave a wrong year." in text.replace("\r\n", "\n")
+    assert "  in the text, added: *The price is not known.*" in text.replace("\r\n", "\n"), "since it was mailed"
     assert run(replace(corrected, text=f"{corrected.text}\nMore soon."), 3).created == 0, "told already"
     assert len(office.taken) == 2
+
+
+@pytest.mark.slow
+def test_correction_of_a_story_that_was_mailed_among_others(
+    es: Elasticsearch, names: Names, posted: Settings, office: PostOffice
+) -> None:
+    press, outbox, searches = Press(es, names), Outbox(es, names), [a_search("all")]
+    stories = [a_story(n, text=f"Story {n} was told in the year 2023, they said.") for n in range(1, 4)]
+    batch = press.publish(*stories)
+    outbox.enqueue(match_batch(es, names, batch, searches).matches, searches, NOW)
+    deliver(es, names, posted, now=NOW)
+    corrected = replace(
+        stories[1], title="A new orchard is agreed", text=f"Story 2 was told in the year 2024, they said.\n{NOTE}"
+    )
+    enqueue_corrections(es, names, press.publish(fetched(corrected, NOW + HOUR), now=NOW + HOUR), NOW + HOUR)
+    deliver(es, names, posted, now=NOW + HOUR)
+    group, reply = office.messages
+    assert reply["Subject"] == "Correction: A new orchard is agreed"
+    assert reply["In-Reply-To"] == reply["References"] == group["Message-ID"]
+    text = reply.get_body(("plain",)).get_content().replace("\r\n", "\n")  # type: ignore[union-attr]
+    for line in (
+        f"  | {NOTE}",
+        "  in the title, before: A new orchard is agreed*, plan 2*",
+        "  in the title, now: A new orchard is agreed",
+        "  in the text, before: Story 2 was told in the year *2023*, they said.",
+        "  in the text, now: Story 2 was told in the year *2024*, they said.",
+    ):
+        assert line in text.splitlines()
 
 
 @pytest.mark.slow

@@ -146,4 +146,4 @@ def test_a_thread_begun_before_goes_on(press: Press, posted: Settings, office: P
     Outbox(press.es, press.names).add([owed_on(press, 11, kind="update")])
     assert deliver(press.es, press.names, posted, now=NOW + timedelta(hours=1)).sent == 1
     (reply,) = office.messages
-    assert (reply["In-Reply-To"], reply["Subject"]) == (FORMER, "Re: As it was called")
+    assert (reply["In-Reply-To"], reply["Subject"]) == (FORMER, f"Update: {a_story(11).title}")

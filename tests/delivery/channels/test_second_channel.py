@@ -147,7 +147,7 @@ def test_a_later_message_follows_the_first_by_the_name_that_the_channel_gave_it(
     assert desk.deliver(NOW + HOUR).sent == 1
     one, two = desk.arrived
     assert (one["thread"], two["thread"]) == ([], ["ring-1"])
-    assert two["subject"] == f"Re: {one['subject']}"
+    assert two["subject"] == f"Update: {later.title}"
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ def test_a_channel_without_threads_is_told_as_of_any_story(desk: Desk, monkeypat
     desk.owe(later, LOFT, now=NOW + HOUR, kind="update")
     desk.deliver(NOW + HOUR)
     two = desk.arrived[1]
-    assert (two["thread"], two["subject"]) == ([], later.title)
+    assert (two["thread"], two["subject"]) == ([], f"Update: {later.title}")
     assert "UPDATE" in two["text"]
 
 
