@@ -64,7 +64,7 @@ def shown(job: JobPulse) -> list[str]:
 
 def test_a_lost_run_and_a_late_one_are_conditions() -> None:
     assert shown(WELL) == []
-    assert shown(with_late_run(WELL, "it is queued", NOW)) == ["job:match"]
+    assert shown(with_late_run(WELL, "it is queued", NOW)) == ["matching"]
     assert shown(with_lost_run(WELL, LostRun("match", "killed", attempts=3), NOW)) == ["matching"]
     lost = LostRun("announce", "killed", attempts=3)
     assert shown(with_lost_run(JobPulse("announce"), lost, NOW)) == ["job:announce"]
