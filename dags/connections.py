@@ -24,13 +24,9 @@ def task_context() -> Context:
 
 
 def airflow_settings() -> Settings:
-    """The settings that apply inside Airflow. Where a connection does not exist, the environment's settings apply.
-
-    One that is wrong stops only those who need it (`newswatch.settings_in_part`).
-
-    Whoever asks is going to use Elasticsearch, so its client's log is reduced here to failed requests: a line for each
-    other one was three quarters of what tasks logged. Airflow's `logging.namespace_levels` reaches structlog's only.
-    """
+    """The settings inside Airflow: the environment's where there is no connection; a wrong one stops only who needs it."""
+    # Who asks is going to use Elasticsearch. Its client's log of requests that went well was three quarters of what
+    # tasks logged. Airflow's `logging.namespace_levels` reaches structlog's loggers only.
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
     overrides: dict[str, Any] = {}
     with suppress(AirflowNotFoundException):
@@ -41,9 +37,9 @@ def airflow_settings() -> Settings:
 
 
 def elasticsearch_settings(connection: Connection) -> dict[str, Any]:
-    """The settings in an Airflow connection to Elasticsearch; `ca_certs` and `api_key` are in its extra.
+    """The settings in a connection to Elasticsearch; `ca_certs` and `api_key` are in its extra.
 
-    Several nodes are given in the host, separated by commas, or in the extra as `hosts`; each may have its own port.
+    Several nodes stand in its host, separated by commas, or in its extra as `hosts`; each may have a port of its own.
     """
     extra = connection.extra_dejson
     hosts = (connection.host, extra.get("hosts"))
