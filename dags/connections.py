@@ -24,7 +24,7 @@ def task_context() -> Context:
 
 
 def airflow_settings() -> Settings:
-    """The settings inside Airflow: the environment's where there is no connection; a wrong one stops only who needs it."""
+    """The settings inside Airflow: the environment's where there is no connection; a wrong one stops who needs it."""
     # Who asks is going to use Elasticsearch. Its client's log of requests that went well was three quarters of what
     # tasks logged. Airflow's `logging.namespace_levels` reaches structlog's loggers only.
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
