@@ -113,7 +113,7 @@ def test_a_correction_shows_before_and_after_and_no_tags() -> None:
     delivery = a_delivery(article, kind="correction", passages=(Passage("text", note, ()),))
     sent = {article.story_id: [Sent("<a@x>", NOW, frozenset((article.id,)))]}
     (mail,) = plan(Mailbox(ANN), [delivery], sent, {}, now=NOW + 2 * HOUR, group=HOUR).mails
-    assert (mail.kind, mail.thread) == ("reply", ("<a@x>",))
+    assert (mail.kind, mail.thread, mail.items[0].mailed) == ("reply", ("<a@x>",), {article.id: NOW})
     story = MailStory(mail.items[0], article, 1)
     text = plain_text(message_of(mail, [story], SETTINGS, LINKS, TOPICS, now=NOW))
     for line in (

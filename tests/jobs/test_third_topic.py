@@ -103,7 +103,10 @@ def test_it_is_matched_and_mailed_under_the_names_that_the_analyst_gave(energeti
     message = email.message_from_bytes(mail, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     assert message["X-Newswatch-Alerts"] == "energy, words", "it is matched by its tag, and by what people call it"
-    for kind, name in (("plain", "Energy security: Pipes & cables"), ("html", "Energy security: Pipes &amp; cables")):
+    for kind, name in (
+        ("plain", "Energy security (main subject): Pipes & cables"),
+        ("html", ">Energy security</strong>, main subject: Pipes &amp; cables"),
+    ):
         body = message.get_body((kind,))
         assert body
         assert name in body.get_content()
