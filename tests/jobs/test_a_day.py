@@ -26,7 +26,7 @@ from newswatch.feed import FullText
 from store.documents import from_document
 from tests.jobs.conftest import World, configure
 from tests.jobs.newsstand import SYLLABLES, Newsstand, identity
-from tests.jobs.test_crash import dies, is_write, poll_only
+from tests.jobs.test_crash import dies, poll_only
 from tests.press import Story
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ class Fate:
         steps = self._rng.randint(1, WRITES)
         if self._in_a_row == DEATHS_IN_A_ROW:
             steps = 1_000_000
-        died = dies(poll_only, context, steps, is_write)
+        died = dies(poll_only, context, steps)
         self._in_a_row = self._in_a_row + 1 if died else 0
         self.deaths += died
 
