@@ -352,8 +352,7 @@ class _Worker:
             return None, tuple(gone)
         passages = self._passages(stories)
         stories = [with_passages(story, passages) for story in stories]
-        # A fault in what is said of the watch must not keep the stories from being told.
-        seen = self._walls.attempt("mail", f"{mail.key} coverage", partial(self._coverage, mail))
+        seen = self._seen(mail)
         zone = zone_of(mail, self._settings)
         watch = watch_of(seen, zone, self._lateness(mail, zone)) if seen else None
         topics, now = self._names.shown_topics(), self._clock()
@@ -367,16 +366,23 @@ class _Worker:
         seen_until = seen.until if seen else None
         return _Composed(rendered, message.subject, carried, notices, passages, seen_until), tuple(gone)
 
-    def _coverage(self, mail: Mail) -> Coverage | None:
-        """What was watched since the last digest; None for a mail that is no digest."""
+    def _seen(self, mail: Mail) -> Coverage | None:
+        """What was watched since the last digest; None for a mail that is no digest, or if it can't be said.
+
+        A fault in it must not keep the stories from being told.
+        """
         if mail.watched_since is None:
             return None
+        work = partial(self._coverage, mail, mail.watched_since)
+        return self._walls.attempt("mail", f"{mail.key} coverage", work)
+
+    def _coverage(self, mail: Mail, since: datetime) -> Coverage:
         due = max(d.not_before or d.created_at for d in mail.matched)
         if self._watched is None or self._watched.at < due:
             self._watched = read_watched(self._es, self._names, self._clock())
         wanted = dict.fromkeys(d.alert_id for d in mail.matched)
         searches = [search for alert_id in wanted if (search := self._searches.get(alert_id))]
-        return coverage(self._watched, searches, mail.watched_since)
+        return coverage(self._watched, searches, since)
 
     def _languages(self, mail: Mail) -> frozenset[str]:
         """The reader's languages: those that the mail's saved searches are narrowed to."""

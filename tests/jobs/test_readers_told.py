@@ -138,7 +138,7 @@ def test_a_feed_out_of_reach_is_named_with_its_hours_once(world: World) -> None:
     live(world, 13)
     (mail,) = digest(world)
     assert "2 of 2 feeds polled; 1 was out of reach for a time." in text_of(mail)
-    assert "two: not reached from Wed 4 Mar, 05:32 to 07:29 UTC (2 hours): 503" in text_of(mail)
+    assert "two: not reached from Wed 4 Mar, 05:32 to 07:29 UTC (2 hours): 127.0.0.1 answered 503" in text_of(mail)
     publish(world, "third", "one")
     live(world, 13)
     (mail,) = digest(world)
