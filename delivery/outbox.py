@@ -87,6 +87,11 @@ KINDS: Final = ("retraction", "correction", *(kind.name for kind in EVENT_KINDS)
 """The kinds of deliveries, the gravest first."""
 
 
+def _since(milliseconds: float | None, now: datetime) -> datetime:
+    """When the first of them became due; now, if no document says so."""
+    return now if milliseconds is None else moment_at(milliseconds)
+
+
 class RefusedError(NewswatchError):
     """Elasticsearch refuses a delivery because of its content; others are not affected."""
 
@@ -211,7 +216,7 @@ class Outbox:
             aggs = {"r": {"composite": composite, "aggs": {"since": {"min": {"field": "not_before"}}}}}
             page = self._es.search(index=self._index, size=0, query=due, aggs=aggs)["aggregations"]["r"]
             waiting += [
-                Waiting(**bucket["key"], since=moment_at(bucket["since"]["value"]), count=bucket["doc_count"])
+                Waiting(**bucket["key"], since=_since(bucket["since"]["value"], now), count=bucket["doc_count"])
                 for bucket in page["buckets"]
             ]
             if "after_key" not in page:
