@@ -1,7 +1,8 @@
 """The process is killed between any two steps of `plan`, `pull` and `match`, and everything comes right by itself.
 
 Every step that leaves a trace is a write to Elasticsearch or a mail handed over, so dying after the n-th of them, for
-every n from none on, is dying everywhere. What a job notes of its own runs (the pulse) is no work, and is left out. Each death is a real one: a forked child ends by `os._exit`.
+every n from none on, is dying everywhere. What a job notes of its own runs (the pulse) is no work, and is left out.
+Each death is a real one: a forked child ends by `os._exit`.
 """
 
 from __future__ import annotations
