@@ -85,7 +85,7 @@ def test_a_feed_whose_own_address_is_none_is_shown_and_put_off(world: World) -> 
     spoil(world, BAD[0], "second", url=BAD[0], origin="store")
     feeds = FeedStore(world.context.es, world.context.names)
     (bad,) = [found for found in feeds.due(world.now + timedelta(days=1), 9) if found.id == "second"]
-    del world.press.feeds["second"]
+    second = world.press.feeds.pop("second")
     configure(world.context.settings.config_dir, world.press)  # else it would be corrected from there
     world.wait(minutes=10)
     planned, polled = poll(world)
@@ -98,6 +98,7 @@ def test_a_feed_whose_own_address_is_none_is_shown_and_put_off(world: World) -> 
     problem = problems(world)["second"]
     assert (problem.kind, problem.stage, problem.url) == ("feed", "plan", BAD[0])
     assert "no valid host name" in problem.reason
+    world.press.feeds["second"] = second
     configure(world.context.settings.config_dir, world.press)
     planned, polled = poll(world)
     assert polled.feeds == 1, "a corrected configuration makes it due at once"
