@@ -76,8 +76,12 @@ def visible(query: str) -> str:
     return query if query.isascii() else _INVISIBLE.sub(r"\1", query)
 
 
+_READINGS: Final = 4
+"""As a rule the second reading changes nothing."""
+
+
 def as_lucene(query: str) -> str:
-    """The query in Lucene's syntax, with the length of `visible`'s result, so that places stay the same. Idempotent.
+    """The query in Lucene's syntax, with the length of `visible`'s result, so that places stay the same.
 
     Paired quotation marks become straight ones, and a mark inside a word is not a quotation mark. A name before a colon
     that is not a field becomes words of the query. A name that resembles a field stays, so that Elasticsearch or
@@ -85,7 +89,16 @@ def as_lucene(query: str) -> str:
     """
     if _NOTABLE.search(query) is None:
         return query  # the common case, with up to 100,000 saved searches
-    query = visible(query)
+    read = visible(query)
+    # What has become a plain sign may change what its neighbours are: a backslash no longer guards a quotation mark.
+    for _ in range(_READINGS):
+        before, read = read, _read(read)
+        if read == before:
+            break
+    return read
+
+
+def _read(query: str) -> str:
     return _with_fields(_with_quotes(query) if _MARKED.search(query) else query)
 
 

@@ -214,8 +214,8 @@ def test_a_fault_is_told_once_and_so_is_its_end(scene: Scene, fault: str) -> Non
         scene.until_told(since, condition, {"new"}, ways)
     scene.until_told(since, condition, {"over", "passed"}, {CHAT, MAIL})
     time.sleep(2)
-    told_by_mail = ["new", "over"] if MAIL in ways else ["passed"]
-    expected = [(CHAT, "new"), (CHAT, "over"), *((MAIL, change) for change in told_by_mail)]
-    assert sorted((item.way, item.change, item.id) for item in scene.told(since, condition)) == [
-        (way, change, condition) for way, change in expected
-    ], "each once, and nothing else besides"
+    told = [(item.way, item.change) for item in scene.told(since, condition)]
+    assert sorted(change for way, change in told if way == CHAT) == ["new", "over"], "each once"
+    # A mail that was begun while its server failed may arrive when it is well again.
+    by_mail = sorted(change for way, change in told if way == MAIL)
+    assert by_mail == ["new", "over"] or (MAIL not in ways and by_mail == ["passed"]), "each once"
