@@ -13,7 +13,7 @@ from newswatch.alert import SavedSearch
 from store.client import Client
 from store.documents import Hit
 from store.names import Names
-from store.quarantine import moment
+from store.quarantine import FAILED_IN_MATCHING, LATEST_FIRST, moment
 from store.reading import every
 
 _MOST: Final = 1_000
@@ -63,9 +63,9 @@ def _failed(es: Client, names: Names) -> _Found:
     es.indices.refresh(index=names.quarantine)
     hits = es.search(
         index=names.quarantine,
-        query={"bool": {"filter": [{"term": {"what": "search"}}, {"term": {"stage": "match"}}]}},
+        query=FAILED_IN_MATCHING,
         size=_MOST,
-        sort=[{"at": {"order": "desc", "unmapped_type": "date"}}],
+        sort=LATEST_FIRST,
         source_includes=["id", "first_at", "at", "reason"],
     )["hits"]["hits"]
     return _read(hits, ("first_at", "at"), "reason", needs_edit=False)

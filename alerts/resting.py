@@ -18,7 +18,7 @@ from elasticsearch import ApiError, Elasticsearch
 from newswatch.alert import SavedSearch
 from newswatch.problems import Problem
 from store.names import Names
-from store.quarantine import Quarantine, moment
+from store.quarantine import FAILED_IN_MATCHING, LATEST_FIRST, Quarantine, moment
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +53,12 @@ def rests(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now:
 
 def _rests(es: Elasticsearch, names: Names, searches: Iterable[SavedSearch], now: datetime) -> Rests:
     wanted = {Problem("search", search.id, "").id: search.id for search in searches}
-    failed: list[dict[str, Any]] = [{"term": {"what": "search"}}, {"term": {"stage": "match"}}]
     es.indices.refresh(index=names.quarantine)
     hits = es.search(
         index=names.quarantine,
-        query={"bool": {"filter": failed}},
+        query=FAILED_IN_MATCHING,
         size=_PAGE,
-        sort=[{"at": {"order": "desc", "unmapped_type": "date"}}],
+        sort=LATEST_FIRST,
     )["hits"]["hits"]
     known = {wanted[hit["_id"]]: _until(hit["_source"]) for hit in hits if hit["_id"] in wanted}
     changed = _changed(es, names, list(known))

@@ -14,7 +14,6 @@ are in `settings.data_dir`:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -467,22 +466,18 @@ def state_file(data_dir: Path) -> Path:
 def _claim(data_dir: Path) -> IO[str]:
     """The data folder's lock, which ends with this process, however it ends."""
     try:
-        private.make_folder(data_dir)
-        lock = private.open_file(data_dir / "stack.lock", "w")
+        lock = private.lock(data_dir / "stack.lock")
     except OSError as error:
         raise StackError(
             f"The data folder {data_dir} can't be written ({error.strerror}); set NEWSWATCH_DATA_DIR to another."
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
+    if lock is None:
         state = State.read(state_file(data_dir))
         by = f" (process {state.pid})" if state else ""
         raise StackError(
             f"A stack is already running in {data_dir}{by}: see `newswatch status`, end it with `newswatch down`, "
             "or set NEWSWATCH_DATA_DIR to another folder."
-        ) from error
+        )
     return lock
 
 

@@ -358,16 +358,14 @@ def with_listed_feeds(settings: Settings) -> Context:
 
 def stale(settings: Settings, path: Path) -> str:
     """Why the file at `path` must not be edited: a newer version is in force. Empty: it may be, or nobody knows."""
-    es = connect(settings).options(request_timeout=_ASKED_S, max_retries=0)
-    try:
-        kept = ConfigurationStore(es, Names.of(settings)).kept(path.name)
-        file = config.written(path)
-        return older(kept, file) if judge(kept, file, utc_now()) is Verdict.OLDER else ""
-    except (ConfigError, StoreError, DocumentError, *REFUSALS) as error:
-        log.info("Which version of %s is in force can't be asked: %s", path.name, error)
-        return ""
-    finally:
-        es.close()
+    with asking(settings) as es:
+        try:
+            kept = ConfigurationStore(es, Names.of(settings)).kept(path.name)
+            file = config.written(path)
+            return older(kept, file) if judge(kept, file, utc_now()) is Verdict.OLDER else ""
+        except (ConfigError, StoreError, DocumentError, *REFUSALS) as error:
+            log.info("Which version of %s is in force can't be asked: %s", path.name, error)
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +386,7 @@ def foreseen(settings: Settings, name: str, parse: Callable[[Source], T]) -> For
     Raises:
         ConfigError: the file can't be used, and no version is in force.
     """
-    with _asking(settings) as es:
+    with asking(settings) as es:
         return _foreseen(ConfigurationStore(es, Names.of(settings)), settings.config_dir / name, parse)
 
 
@@ -400,7 +398,7 @@ def foreseen_feeds(settings: Settings) -> Foreseen[tuple[Feed, ...]]:
     """
     from store.feeds import FeedStore, listed_beside
 
-    with _asking(settings) as es:
+    with asking(settings) as es:
         names = Names.of(settings)
         file = _foreseen(ConfigurationStore(es, names), settings.config_dir / FEEDS, load_feeds)
         try:
@@ -439,22 +437,20 @@ def _unasked(what: str, why: NewswatchError) -> str:
 
 
 @contextmanager
-def _asking(settings: Settings) -> Iterator[Client]:
-    """A client that is not kept waiting, for what can be done without a server."""
+def asking(settings: Settings) -> Iterator[Client]:
+    """A client that is not kept waiting, for what can be done without a server; closed at the end."""
     with connect(settings) as client:
         yield client.options(request_timeout=_ASKED_S, max_retries=0)
 
 
 def answers(settings: Settings) -> bool:
     """Whether Elasticsearch answers at once, for what can be done without it."""
-    es = connect(settings).options(request_timeout=_ASKED_S, max_retries=0)
-    try:
-        es.info()
-    except (StoreError, *REFUSALS):
-        return False
-    finally:
-        es.close()
-    return True
+    with asking(settings) as es:
+        try:
+            es.info()
+        except (StoreError, *REFUSALS):
+            return False
+        return True
 
 
 _ASKED_S = 3

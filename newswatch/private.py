@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
@@ -32,6 +33,24 @@ def make_folder(path: Path) -> None:
 def open_file(path: Path, mode: str, **options: Any) -> IO[Any]:
     """Like `open`, but a file that it creates is private to its owner."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, FILE), **options)
+
+
+def lock(path: Path) -> IO[str] | None:
+    """The file, created with its folder if need be, and locked until it is closed or this process ends.
+
+    None: another process holds the lock.
+
+    Raises:
+        OSError: the folder or the file can't be written.
+    """
+    make_folder(path.parent)
+    file: IO[str] = open_file(path, "a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
 
 
 def write_text(path: Path, text: str) -> None:

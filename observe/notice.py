@@ -23,7 +23,8 @@ _TITLES: Final[Mapping[str, str]] = {
     "configuration": "Configuration",
     "search": "Saved search",
 }
-_BEGUN: Final = (Change.NEW, Change.WORSE)
+BEGUN: Final = (Change.NEW, Change.WORSE)
+"""The changes to what is wrong now; the others are to what is over."""
 
 
 def title(condition_id: str) -> str:
@@ -54,8 +55,8 @@ def message_of(draft: Draft, settings: Settings, recipient: str) -> Message:
 
 def subject(draft: Draft) -> str:
     """One line: the worst of what began, or else what is over."""
-    begun = worst_first(tuple(item.episode.condition for item in draft.items if item.change in _BEGUN))
-    ended = [item for item in draft.items if item.change not in _BEGUN]
+    begun = worst_first(tuple(item.episode.condition for item in draft.items if item.change in BEGUN))
+    ended = [item for item in draft.items if item.change not in BEGUN]
     if begun:
         first = begun[0]
         more = f" (and {len(begun) - 1} more)" if len(begun) > 1 else ""
@@ -71,7 +72,7 @@ def _in_short(sentence: str) -> str:
 
 def sections(draft: Draft) -> tuple[Section, ...]:
     """What began, worst first; what is over; what still stands."""
-    begun = [item for item in draft.items if item.change in _BEGUN]
+    begun = [item for item in draft.items if item.change in BEGUN]
     bad = [item for item in begun if item.episode.condition.severity is Severity.CRITICAL]
     odd = [item for item in begun if item.episode.condition.severity is Severity.WARNING]
     over = [item for item in draft.items if item.change is Change.OVER]
@@ -127,7 +128,7 @@ def _standing(condition: Condition) -> Row:
 
 def as_json(draft: Draft, settings: Settings, text: str) -> dict[str, Any]:
     """The document that an address of one's own is sent; docs/operations.md describes its fields."""
-    begun = [item.episode.condition.severity for item in draft.items if item.change in _BEGUN]
+    begun = [item.episode.condition.severity for item in draft.items if item.change in BEGUN]
     worst = [*begun, *(condition.severity for condition in draft.standing)]
     return {
         "version": VERSION,

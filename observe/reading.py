@@ -30,7 +30,7 @@ from store.faults import REFUSALS, store_error
 from store.mapping import plain_indices
 from store.names import Names
 from store.pulse import read_pulse as read_job
-from store.quarantine import moment
+from store.quarantine import FAILED_IN_MATCHING, LATEST_FIRST, moment
 from store.times import moment_at
 
 PATIENCE_S: Final = 3.0
@@ -288,13 +288,12 @@ _OF_SEARCHES: Final[Document] = {
 
 def _of_problems(names: Names) -> Document:
     """The kinds of problems, and the problems of saved searches: they fail in matching, or can't be read."""
-    failed = {"bool": {"filter": [{"term": {"what": "search"}}, {"term": {"stage": "match"}}]}}
     unreadable = {"bool": {"filter": [{"term": {"what": "document"}}, {"prefix": {"id": f"{names.searches}/"}}]}}
     return {
         "size": _MOST_FAILING,
         "track_total_hits": False,
-        "post_filter": {"bool": {"should": [failed, unreadable]}},
-        "sort": [{"at": {"order": "desc", "unmapped_type": "date"}}],
+        "post_filter": {"bool": {"should": [FAILED_IN_MATCHING, unreadable]}},
+        "sort": LATEST_FIRST,
         "_source": ["what", "id", "at", "first_at", "reason"],
         "aggs": {"kinds": {"terms": {"field": "what", "size": 100}}},
     }

@@ -24,9 +24,9 @@ from newswatch.as_json import json_line
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 from observe.condition import Severity
-from observe.notice import as_json, message_of, subject
+from observe.notice import BEGUN, as_json, message_of, subject
 from observe.probes.mail import condition_id
-from observe.watchman import Change, Draft
+from observe.watchman import Draft
 from observe.web import was_sent, why_not
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ def _apprise(settings: Settings, url: str) -> Callable[[Draft], Result]:
 
 
 def _worst(draft: Draft) -> Severity | None:
-    begun = [i.episode.condition.severity for i in draft.items if i.change in (Change.NEW, Change.WORSE)]
+    begun = [i.episode.condition.severity for i in draft.items if i.change in BEGUN]
     return Severity.CRITICAL if Severity.CRITICAL in begun else next(iter(begun), None)
 
 

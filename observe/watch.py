@@ -6,7 +6,6 @@ A line "stop" there asks it to end; without one, the stack has ended by itself, 
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import queue
@@ -363,19 +362,15 @@ def claim(data_dir: Path) -> IO[str]:
         NewswatchError: another one runs, or the folder can't be written.
     """
     try:
-        private.make_folder(data_dir)
-        lock = private.open_file(lock_file(data_dir), "a+")
+        lock = private.lock(lock_file(data_dir))
     except OSError as error:
         raise NewswatchError(
             f"The data folder {data_dir} can't be written ({error.strerror}); set NEWSWATCH_DATA_DIR to another."
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
+    if lock is None:
         raise NewswatchError(
             f"A watchman runs in {data_dir} already (newswatch up starts one); end it, or use another data folder."
-        ) from error
+        )
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()

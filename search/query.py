@@ -137,9 +137,11 @@ def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELD
     A word that means an entity (`search.senses`) asks for articles that name it. Another word in a script without
     spaces must occur as it is written: 伊斯兰国家 ("Islamic countries") is not 伊斯兰国 and 国家 somewhere.
     """
-    if not parsed.words:
-        return text_query(parsed.text, fields)
-    asked = wording_of(parsed, names)
+    return has_all(wording_of(parsed, names), fields) if parsed.words else text_query(parsed.text, fields)
+
+
+def has_all(asked: Wording, fields: Sequence[str]) -> Json:
+    """The clause for articles with all of the plain words: see `required`."""
     words = [f'"{word}"' if is_dense(word) else word for word in asked.words if word not in asked.senses]
     clause = text_query(" ".join(words), fields)
     entities = [means(sense) for sense in asked.senses.values()]
@@ -270,7 +272,7 @@ class _Page:
         if not self.parsed.words:
             return self._read(text_query(self.parsed.text, fields))
         asked = wording_of(self.parsed, self.names)
-        clause = required(self.parsed, self.names, fields)
+        clause = has_all(asked, fields)
         scored = replace(self, scores=tuple(scores(asked, fields, self.names.shown_topics())))
         results = scored._read(clause)
         if results.total == 0 and len(asked.words) > 1:

@@ -28,6 +28,9 @@ _SETTLED = 1_000
 """Problems of a stage that one call of `settle` checks; the next run checks the rest."""
 _UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
 """What reading a document with invalid fields may raise."""
+FAILED_IN_MATCHING: dict[str, Any] = {"bool": {"filter": [{"term": {"what": "search"}}, {"term": {"stage": "match"}}]}}
+"""The query for the problems of saved searches that could not be run."""
+LATEST_FIRST: list[dict[str, Any]] = [{"at": {"order": "desc", "unmapped_type": "date"}}]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """The date of a problem whose document has no readable one."""
 
