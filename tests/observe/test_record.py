@@ -309,11 +309,13 @@ def test_a_poll_tells_before_its_end_whether_anybody_answers(
     def pull(context: Context) -> PullReport:
         for note in notes:
             noted(note, "why")
-        began = pulse(context, "pull").beat_at
-        for _ in range(100):
+        beats = set()
+        for _ in range(400):
             threading.Event().wait(0.05)
-            seen.update(pulse(context, "pull").moments)
-            if "unanswered" in seen or pulse(context, "pull").beat_at != began:
+            told = pulse(context, "pull")
+            seen.update(told.moments)
+            beats.add(told.beat_at)
+            if len(beats) > 3:  # the first may have been worked out before the notes
                 break
         return PullReport(1)
 
