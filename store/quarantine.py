@@ -133,18 +133,13 @@ class Quarantine:
         kinds = {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["kinds"]["buckets"]}
         return Listed(kept, answer["hits"]["total"]["value"], kinds)
 
-    def total(self, *, timeout_s: float = 5) -> int:
-        """The number of problems, as of the last refresh. One small request without retries."""
-        es = self._es.options(request_timeout=timeout_s, max_retries=0)
-        return int(es.count(index=self._index)["count"])
-
     def get(self, problem_id: str) -> Kept | None:
         """A problem with its document, in real time; None: no problem has that id."""
         answer = self._es.options(ignore_status=404).get(index=self._index, id=problem_id)
         return _kept(answer["_id"], answer["_source"]) if answer.get("found") else None
 
     def refresh(self) -> None:
-        """Make the stored problems visible to `listed` and `total`."""
+        """Make the stored problems visible to `listed`."""
         self._es.indices.refresh(index=self._index)
 
     def dismiss(self, problem_id: str) -> bool:

@@ -111,7 +111,7 @@ def dismiss(request: Request, here: Here, form: Posted, problem_id: ProblemId) -
 
 
 def _dismissed(request: Request, kind: str, count: int) -> Response:
-    request.state.problems.forget()
+    request.state.pulse.forget()
     asked = urlencode({"kind": kind, "done": count} if kind in KINDS else {"done": count})
     return RedirectResponse(f"{request.scope.get('root_path', '')}/problems?{asked}", 303)
 

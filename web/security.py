@@ -23,7 +23,6 @@ from newswatch.clock import utc_now
 from observe.condition import worst_first
 from web.catcher import catches
 from web.faults import fault_page
-from web.problem_count import ProblemCount
 from web.pulse_now import PulseNow
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
@@ -123,7 +122,6 @@ def _signer(context: Context) -> URLSafeTimedSerializer:
 
 def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) -> Dependency:
     """The dependency of every route: lets through who may see, and notes what every page shows."""
-    problems = ProblemCount()
 
     def shell(
         request: Request,
@@ -137,14 +135,14 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
         token = new_token(request.state.context, name)
         may_change = access.may_change(user)
         readable = may_change and catches(request.state.context.settings)
-        request.state.problems = problems
+        request.state.pulse = pulse
         reading = pulse.now(request.state.context)
         request.state.shell = {
             "user": name,
             "may_change": may_change,
             "token": token,
             "catches": readable,
-            "problem_count": problems.now(request.state.context),
+            "problem_count": reading.pulse.problems if reading.pulse else None,
             "topics": request.state.context.names.shown_topics(),
             "wrong": worst_first(reading.conditions),
             "looked_at": reading.pulse.at if reading.pulse else utc_now(),

@@ -264,7 +264,7 @@ def test_what_was_dealt_with_is_forgotten_and_comes_back_if_met_again(page: Page
     assert again.headers["location"] == "/news/problems?done=0"
     assert "It was forgotten already" in client.get(again.headers["location"]).text
     note(page, problem)
-    assert quarantine.total() == 2
+    assert quarantine.listed().total == 2
 
 
 def test_only_who_may_change_forgets(page: Page, client: TestClient) -> None:
@@ -284,7 +284,7 @@ def test_only_who_may_change_forgets(page: Page, client: TestClient) -> None:
     for path in ("", f"/{problem.id}", f"/{problem.id}/document"):
         assert client.get(f"/news/problems{path}").status_code == 303
     quarantine.refresh()
-    assert quarantine.total() == 1
+    assert quarantine.listed().total == 1
 
 
 # ── where else it shows ──────────────────────────────────────────────────────────────────────────────────────────────
