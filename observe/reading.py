@@ -162,7 +162,7 @@ class _Reader:
         yield "batches", _Part(names.batches, _OF_BATCHES, _read_batches)
         yield "outbox", _Part(names.deliveries, _OF_DELIVERIES, _read_deliveries)
         yield "problems", _Part(names.quarantine, _of_problems(names), partial(_read_problems, names))
-        yield "saved searches", _Part(names.searches, _OF_SEARCHES, _read_searches)
+        yield "saved searches", _Part(names.searches, _of_searches(self._now), _read_searches)
 
     def _of_feeds(self) -> Document:
         """Feeds count as due once they are overdue by the shortest interval, and no batch holds them."""
@@ -194,17 +194,18 @@ class _Reader:
             return owed(self._es, self._names, self._settings, now=self._now, bulkhead=walls)
 
     def _named(self, failing: Sequence[_Failed]) -> tuple[FailingSearch, ...]:
-        """The failing searches under their names, without those that are gone, disabled, or saved since they failed."""
+        """The failing searches under their names, without those that are gone, disabled, expired, or
+        saved since they failed."""
         if not failing:
             return ()
-        wanted = ["name", "enabled", "changed_at", "definition"]
+        wanted = ["name", "enabled", "expires_at", "changed_at", "definition"]
         ids = [failed.search.id for failed in failing]
         docs = self._es.mget(index=self._names.searches, ids=ids, source_includes=wanted)["docs"]
         stored = {doc["_id"]: doc for doc in docs if doc.get("found")}
         return tuple(
             replace(failed.search, name=str(stored[failed.search.id]["_source"].get("name") or failed.search.id))
             for failed in failing
-            if failed.search.id in stored and _still_fails(failed, stored[failed.search.id])
+            if failed.search.id in stored and _still_fails(failed, stored[failed.search.id], self._now)
         )
 
     def _storage(self) -> Storage:
@@ -277,13 +278,18 @@ _OF_DELIVERIES: Final[Document] = {
         "states": {"terms": {"field": "state", "size": len(DeliveryState)}},
     },
 }
-_OF_SEARCHES: Final[Document] = {
-    "size": _MOST_FAILING,
-    "track_total_hits": False,
-    "query": {"bool": {"filter": [{"exists": {"field": "problem"}}, {"term": {"enabled": True}}]}},
-    "_source": ["name", "problem", "changed_at"],
-}
-"""The searches of alerts.yaml whose query can't be run: they are stored, and never matched."""
+
+
+def _of_searches(now: datetime) -> Document:
+    """The searches of alerts.yaml whose query can't be run: they are stored, and never matched."""
+    expired = {"range": {"expires_at": {"lte": now.isoformat()}}}
+    on = {"filter": [{"exists": {"field": "problem"}}, {"term": {"enabled": True}}], "must_not": expired}
+    return {
+        "size": _MOST_FAILING,
+        "track_total_hits": False,
+        "query": {"bool": on},
+        "_source": ["name", "problem", "changed_at"],
+    }
 
 
 def _of_problems(names: Names) -> Document:
@@ -379,10 +385,11 @@ def _failed(names: Names, problem_id: str, document: Answer) -> _Failed | None:
     return _Failed(failing, last, unreadable=kind == "document")
 
 
-def _still_fails(failed: _Failed, hit: Answer) -> bool:
+def _still_fails(failed: _Failed, hit: Answer, now: datetime) -> bool:
     """Whether the search is to be run, and was not corrected since it failed."""
     stored = hit["_source"]
-    if not stored.get("enabled", True):
+    expires_at = _moment_or_none(stored.get("expires_at"))
+    if not stored.get("enabled", True) or (expires_at is not None and expires_at <= now):
         return False
     if failed.unreadable:
         return not _is_readable(hit)

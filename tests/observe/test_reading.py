@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from alerts.failing import failing
 from alerts.saved import SavedSearches
 from delivery.mailbox import Mailbox, Mailboxes
 from delivery.outbox import Outbox
@@ -228,6 +229,22 @@ def test_searches_that_are_not_even_run_fail_too(client: Client, names: Names, s
     client.index(index=names.searches, id="edited", document=well)
     client.update(index=names.searches, id="unclosed", doc={"enabled": False})
     assert read(client, names, settings).failing_searches == ()
+
+
+def test_readers_and_the_operator_are_told_of_the_same_searches(
+    client: Client, names: Names, settings: Settings
+) -> None:
+    """Two ways lead to them: one request among the pulse's, and the repositories, for what mails say."""
+    wanted = {"on": None, "later": NOW + timedelta(days=1), "now": NOW, "past": before(days=1)}
+    saved = SavedSearches(client, names)
+    for name, expires_at in wanted.items():
+        saved.save(search(id=name, expires_at=expires_at), by="ann", now=before(days=2))
+    unclosed = [search(id=f"{name}-wrong", query="(ice", expires_at=at) for name, at in wanted.items()]
+    saved.seed(unclosed, now=before(days=2))
+    failed = [Problem("search", name, "too many clauses", "match") for name in wanted]
+    Quarantine(client, names).note(failed, now=before(hours=1))
+    told = {each.id for each in read(client, names, settings).failing_searches}
+    assert told == {"on", "later", "on-wrong", "later-wrong"} == set(failing(client, names, NOW))
 
 
 def test_documents_of_nonsense_cost_only_themselves(client: Client, names: Names, settings: Settings) -> None:
