@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -95,6 +93,7 @@ def _table(records: Sequence[FeedRecord], now: datetime) -> Table:
 LISTED_IN: dict[Origin, str] = {
     "file": "feeds.yaml",
     "store": "Elasticsearch",
+    "edited": "feeds.yaml, edited in Elasticsearch",
     "removed": "feeds.yaml, removed in Elasticsearch",
 }
 """Where a feed is listed, in words."""
@@ -367,43 +366,23 @@ def _spec(feed: FoundFeed, title: str | None, site: str | None, stated: dict[str
 def _added(settings: Settings, specs: Sequence[FeedSpec], *, store: bool) -> tuple[tuple[Feed, ...], str]:
     """The added feeds, and where they were added: to the file, or to the list in Elasticsearch."""
     from ingest.feed_file import add_feeds
+    from jobs import feed_list
 
-    path = _path(settings)
-    if not store and _may_write(path):
-        _refuse_stale(settings, path)
-        try:
-            return add_feeds(path, specs), "config/feeds.yaml"
-        except OSError as error:
-            if error.errno not in READ_ONLY:
-                raise
+    path = feed_list.path_of(settings)
+    is_file = not store and feed_list.may_write(path)
+    if is_file:
+        feed_list.refuse_stale(settings, path)
+    return feed_list.in_file_or_store(
+        lambda: add_feeds(path, specs), lambda: _added_in_store(settings, specs), file=is_file
+    )
+
+
+def _added_in_store(settings: Settings, specs: Sequence[FeedSpec]) -> tuple[Feed, ...]:
     from jobs.configuration import with_listed_feeds
     from store.feeds import FeedStore
 
     context = with_listed_feeds(settings)
-    return FeedStore(context.es, context.names).add(spec.feed() for spec in specs), "the list in Elasticsearch"
-
-
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
-"""What the system answers where a file can't be replaced: by its permissions, a read-only mount, a mount of its own."""
-
-
-def _may_write(path: Path) -> bool:
-    """Whether the file is there and meant to be changed. The administrator, who may write any file, obeys its mode."""
-    try:
-        return bool(path.stat().st_mode & 0o222) and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    except OSError:
-        return False
-
-
-def _refuse_stale(settings: Settings, path: Path) -> None:
-    """Raise a NewswatchError if the file is older than the version in force: edited, it would replace a newer one.
-
-    Without Elasticsearch that can't be known, and the file is edited all the same.
-    """
-    from jobs.configuration import stale
-
-    if why := stale(settings, path):
-        raise NewswatchError(f"{why}. Or add --store, which lists the feed in Elasticsearch beside any version.")
+    return FeedStore(context.es, context.names).add(spec.feed() for spec in specs)
 
 
 def _print_added(wanted: Sequence[FeedSpec], added: Sequence[Feed], where: str, as_json: bool) -> None:
@@ -435,28 +414,34 @@ def remove(which: Which, store: InStore = False) -> None:
 def _removed(settings: Settings, which: str, *, store: bool) -> tuple[Feed, str]:
     from ingest.feed_file import remove_feeds
     from ingest.feeds import load_feeds
-    from jobs.configuration import answers, with_listed_feeds
+    from jobs import feed_list
+    from jobs.configuration import answers
+
+    path = feed_list.path_of(settings)
+    is_file = not store and feed_list.may_write(path)
+    if is_file:
+        listed = load_feeds(path)
+        if not (is_file := bool(_named(which, listed))) and not answers(settings):
+            _listed(which, listed)  # raises, and says what the file has
+    if is_file:
+        _listed(which, listed)
+        feed_list.refuse_stale(settings, path)
+    return feed_list.in_file_or_store(
+        lambda: remove_feeds(path, [_listed(which, load_feeds(path)).id])[0],
+        lambda: _removed_in_store(settings, which),
+        file=is_file,
+    )
+
+
+def _removed_in_store(settings: Settings, which: str) -> Feed:
+    from jobs.configuration import with_listed_feeds
     from store.feeds import FeedStore
 
-    path = _path(settings)
-    if not store and _may_write(path):
-        listed = load_feeds(path)
-        if _named(which, listed):
-            feed = _listed(which, listed)
-            _refuse_stale(settings, path)
-            try:
-                remove_feeds(path, [feed.id])
-                return feed, "config/feeds.yaml"
-            except OSError as error:
-                if error.errno not in READ_ONLY:
-                    raise
-        elif not answers(settings):
-            return _listed(which, listed), ""  # raises, and says what the file has
     context = with_listed_feeds(settings)
     feeds = FeedStore(context.es, context.names)
     feed = _stored(which, [record for record in feeds.all() if record.feed.enabled]).feed
     feeds.remove(feed.id)
-    return feed, "the list in Elasticsearch"
+    return feed
 
 
 @app.command("import")

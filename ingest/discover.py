@@ -24,6 +24,8 @@ MOST_LINKS: Final = 12
 """Maximum number of links that look like feeds that are tried."""
 MOST_CANDIDATES: Final = 30
 """Maximum number of advertised feeds that are tried, the likeliest first."""
+SHOWN: Final = 5
+"""Entries whose titles are told of each feed found."""
 AT_ONCE: Final = 4
 """Candidates that are requested at the same time; the pace of each host applies too."""
 _LESS_LIKELY: Final = re.compile(r"comment|/replies|[?&/](?:s|q|search)[=/]|/(?:tag|author|user)s?/", re.IGNORECASE)
@@ -38,6 +40,10 @@ class FoundFeed:
     format: str
     entries: int
     language: str | None
+    newest: datetime | None = None
+    """The latest date among its entries."""
+    titles: tuple[str, ...] = ()
+    """Of its first `SHOWN` entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +134,7 @@ async def _tried(
 
 
 def _found(url: str, parsed: ParsedFeed) -> FoundFeed:
-    return FoundFeed(url, parsed.title, parsed.format, len(parsed.entries), parsed.language)
+    dates = [date for entry in parsed.entries if (date := entry.published or entry.updated)]
+    titles = tuple(entry.title for entry in parsed.entries[:SHOWN])
+    newest = max(dates, default=None)
+    return FoundFeed(url, parsed.title, parsed.format, len(parsed.entries), parsed.language, newest, titles)

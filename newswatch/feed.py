@@ -13,9 +13,9 @@ FullText = Literal["auto", "feed", "page"]
 """Where an article's text comes from: the feed, the page, or (auto) the page only if the feed's text is short."""
 
 
-Origin = Literal["file", "store", "removed"]
-"""Where a feed is listed: in `feeds.yaml`; only in Elasticsearch (`newswatch feeds add` where the file can't be
-written); or in the file, and removed in Elasticsearch, until the file no longer names it or somebody adds it again."""
+Origin = Literal["file", "store", "edited", "removed"]
+"""Where a feed is listed: in `feeds.yaml`; only in Elasticsearch (added where the file can't be written); or in the
+file, and edited or removed in Elasticsearch, until the file says the same, or no longer names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,16 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, Field
-
-from newswatch import config
 from newswatch.config import Source, Written
 from newswatch.errors import ConfigError
+from search.gazetteer import entities
 from search.words import Sense, is_acronym, is_dense, is_small_acronym
 from transforms.fold import ARABIC, fold
+
+if TYPE_CHECKING:
+    from transforms.taxonomy import GazetteerEntity
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +30,6 @@ _ARABIC: Final = re.compile(f"[{ARABIC}]")
 
 Senses = Mapping[str, Sense]
 """Word of a query → its meaning."""
-
-
-class _Forms(BaseModel):
-    terms: dict[str, tuple[str, ...]]
-    cancels: bool = False
-    needs: tuple[str, ...] = ()
-
-
-class _Entity(BaseModel):
-    name: str
-    names: tuple[_Forms, ...] = ()
-
-
-class _Gazetteer(BaseModel):
-    entities: dict[str, _Entity] = Field(default_factory=dict)
 
 
 def senses_of(words: Sequence[str], taxonomy: Source) -> Senses:
@@ -74,14 +60,14 @@ def _key(word: str) -> str:
 @lru_cache(maxsize=4)
 def _known(source: Source, _changed_ns: int) -> Mapping[str, Sense]:
     known: dict[str, Sense] = {}
-    for key, entity in config.load_section(source, "entities", _Gazetteer).entities.items():
+    for key, entity in entities(source).items():
         for word in dict.fromkeys(map(_key, _guarded(entity))):
             before = known.get(word, Sense((), entity.name))
             known[word] = Sense((*before.entities, key), before.name)
     return known
 
 
-def _guarded(entity: _Entity) -> Iterator[str]:
+def _guarded(entity: GazetteerEntity) -> Iterator[str]:
     """The names of the entity that are single words and mean something else in another context."""
     from transforms.taxonomy import expand  # takes time to load
 

@@ -76,12 +76,21 @@ class FeedStore:
         records = values(every(self._es, self._index), read_feed)
         return sorted(records, key=lambda record: record.feed.title.casefold())
 
+    def get(self, feed_id: str) -> FeedRecord | None:
+        """The feed, in real time; None if it does not exist.
+
+        Raises:
+            DocumentError: its document can't be read.
+        """
+        stored = get_one(self._es, self._index, feed_id, read_feed)
+        return stored.value if stored else None
+
     def sync(self, feeds: Iterable[Feed]) -> SyncReport:
         """Apply the configuration `feeds` to the store; a feed that it no longer lists is disabled and keeps its state.
 
-        The file wins for the feeds that it names. Feeds that are listed only in Elasticsearch stay beside it, unless
-        the file has one of the same address. Feeds that were removed in Elasticsearch stay disabled while the file
-        names them. A feed whose document can't be read stays unchanged, and is quarantined.
+        The file wins for the feeds that it names, save those that were edited or removed in Elasticsearch, which stay
+        so while the file names them. Feeds that are listed only in Elasticsearch stay beside it, unless the file has
+        one of the same address. A feed whose document can't be read stays unchanged, and is quarantined.
 
         Raises:
             StoreError: the index can't be written to.
@@ -98,7 +107,8 @@ class FeedStore:
         for was in self._get(list(outcome)):
             kind, feed = outcome[was.id], was.value.feed
             if kind == "disabled":
-                document = _record_document(replace(was.value, feed=replace(feed, enabled=False)))
+                origin = "file" if feed.origin == "edited" else feed.origin
+                document = _record_document(replace(was.value, feed=replace(feed, enabled=False, origin=origin)))
             else:  # what the file no longer names is removed for good
                 document = _reconfigured(was.value, wanted.get(was.id) or replace(feed, origin="file"))
             plan.append((kind, was.id, bulk.replace(was, document)))
@@ -140,6 +150,28 @@ class FeedStore:
         (result,) = bulk.write(self._es, [action])
         return True if bulk.require(result) else None
 
+    def edit(self, was: Feed, feed: Feed) -> Feed | None:
+        """Change `was` to `feed`, which has the same id, in Elasticsearch; returns the feed as it is then.
+
+        A feed of the file stays edited while the file names it. None: `was` is not what is listed any more.
+
+        Raises:
+            DocumentError: the feed's document can't be read.
+            StoreError: others keep writing it, or the index can't be written to.
+        """
+
+        def attempt() -> tuple[Feed | None] | None:
+            stored = get_one(self._es, self._index, was.id, read_feed)
+            if stored is None or stored.value.feed != was:
+                return (None,)
+            edited = replace(feed, id=was.id, origin="store" if was.origin == "store" else "edited")
+            (result,) = bulk.write(self._es, [bulk.replace(stored, _reconfigured(stored.value, edited))])
+            return (edited,) if bulk.require(result) else None
+
+        (done,) = until_written(attempt, partial(_BUSY.format, was.id))
+        self._es.indices.refresh(index=self._index)
+        return done
+
     def remove(self, feed_id: str) -> bool:
         """Remove a feed from the list in Elasticsearch; False: it is not listed.
 
@@ -155,7 +187,7 @@ class FeedStore:
             if was is None or not was.value.feed.enabled:
                 return False
             feed = was.value.feed
-            gone = replace(feed, enabled=False, origin="removed" if feed.origin == "file" else feed.origin)
+            gone = replace(feed, enabled=False, origin="store" if feed.origin == "store" else "removed")
             (result,) = bulk.write(self._es, [bulk.replace(was, _record_document(replace(was.value, feed=gone)))])
             return True if bulk.require(result) else None
 
@@ -286,24 +318,27 @@ def _compared(present: Mapping[str, Document], wanted: Mapping[str, Feed]) -> di
     for feed_id, was in present.items():
         origin, enabled = was.get("origin", "file"), was.get("enabled", True)
         if feed_id in wanted:
-            if origin != "removed" and {"origin": "file"} | was != dump(wanted[feed_id]):
+            as_in_file = was | {"origin": "file"} == dump(wanted[feed_id])
+            # What was edited in Elasticsearch is the file's again once the file says the same.
+            if {"file": not as_in_file, "store": True, "edited": as_in_file, "removed": False}[origin]:
                 outcome[feed_id] = "changed"
-        elif origin == "removed":
+        elif origin == "removed" or (origin == "edited" and not enabled):
             outcome[feed_id] = "changed"
-        elif enabled and (origin == "file" or _address(was) in addresses):
+        elif enabled and (origin in ("file", "edited") or _address(was) in addresses):
             outcome[feed_id] = "disabled"
     return outcome
 
 
 def listed_beside(file: Iterable[Feed], stored: Iterable[Feed]) -> tuple[Feed, ...]:
-    """The feeds that are listed after a `sync` of the file: some were removed in Elasticsearch, some added. Pure."""
+    """The feeds that are listed after a `sync` of the file: Elasticsearch removed, edited or added some. Pure."""
     stored = tuple(stored)
     removed = {feed.id for feed in stored if feed.origin == "removed"}
+    edited = {feed.id: feed for feed in stored if feed.origin == "edited"}
     named = tuple(file)
     ids, addresses = {feed.id for feed in named}, {article_id(feed.url) for feed in named}
     beside = (feed for feed in stored if feed.origin == "store" and feed.enabled and feed.id not in ids)
     return (
-        *(feed for feed in named if feed.id not in removed),
+        *(edited.get(feed.id, feed) for feed in named if feed.id not in removed),
         *(feed for feed in beside if article_id(feed.url) not in addresses),
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from alerts.saved import SavedSearches
 from delivery.feedback import apply_link
 from delivery.links import Link
 from delivery.listing import Deliveries, deliveries
@@ -21,6 +23,7 @@ from web.render import pages, render
 from web.security import Here, Posted
 
 PAGE = 50
+_DATE = r"^(\d{4}-\d\d-\d\d)?$"
 
 router = APIRouter()
 changes = APIRouter()
@@ -33,13 +36,58 @@ def list_deliveries(
     state: Literal["", "pending", "sent", "failed", "suppressed"] = "",
     alert: Annotated[str, Query(max_length=100)] = "",
     to: Annotated[str, Query(max_length=300)] = "",
+    since: Annotated[str, Query(max_length=10, pattern=_DATE)] = "",
+    until: Annotated[str, Query(max_length=10, pattern=_DATE)] = "",
     offset: Annotated[int, Query(ge=0, le=MAX_WINDOW - PAGE)] = 0,
 ) -> Response:
-    found = deliveries(here.es, here.names, state=state, alert_id=alert, recipient=to, size=PAGE, offset=offset)
+    begin, last = _day("since", since), _day("until", until)
+    found = deliveries(
+        here.es,
+        here.names,
+        state=state,
+        alert_id=alert,
+        recipient=to.strip(),
+        since=begin,
+        until=last + timedelta(days=1) if last else None,
+        size=PAGE,
+        offset=offset,
+    )
     titles = ArticleStore(here.es, here.names).get(d.article_id for d in found.page if d.article_id)
     caught = caught_names(here, (o.reference for d in found.page for o in d.outcomes if o.reference))
     values = {"found": found, "titles": titles, "caught": caught, "pages": pages(offset, PAGE, found.total, MAX_WINDOW)}
-    return render(request, "deliveries.html.j2", state=state, alert=alert, to=to, now=here.clock(), legs=legs, **values)
+    chosen = {"state": state, "alert": alert, "to": to.strip(), "since": since, "until": until}
+    known = _searches(here, found, alert)
+    return render(
+        request,
+        "deliveries.html.j2",
+        chosen=chosen,
+        searches=known,
+        now=here.clock(),
+        legs=legs,
+        deepest=MAX_WINDOW,
+        **values,
+    )
+
+
+def _day(name: str, text: str) -> datetime | None:
+    """The beginning of the day, in UTC.
+
+    Raises:
+        HTTPException: 400: there is no such day.
+    """
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC) if text else None
+    except ValueError as error:
+        raise HTTPException(400, f"{name}: {text!r} is no day. Write it like 2026-03-31.") from error
+
+
+def _searches(here: Context, found: Deliveries, alert: str) -> list[tuple[str, str]]:
+    """Id and name of the saved searches to choose from: all there are, and those of the deliveries shown."""
+    names = {d.alert_id: d.alert_name or d.alert_id for d in found.page}
+    names |= {search.id: search.name for search in SavedSearches(here.es, here.names).all()}
+    if alert:
+        names.setdefault(alert, alert)
+    return sorted(names.items(), key=lambda one: one[1].casefold())
 
 
 @changes.post("/story/{story_id}/mails")

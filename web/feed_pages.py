@@ -18,6 +18,15 @@ from web.security import Here
 HISTORY_DAYS = 30
 TROUBLE = ("failing", "gone", "gap", "stale", "slow", "new", "ok", "disabled")
 """States, worst first."""
+_SOON = "the next run of `poll_feeds` takes it, within a minute"
+DONE = {
+    "retry": f"It is due now: {_SOON}.",
+    "added": f"It is in the list: {_SOON}.",
+    "saved": "It is saved, and holds from the next poll on.",
+    "on": f"It is switched on: {_SOON}.",
+    "off": "It is switched off. What it has brought stays.",
+}
+"""What was done → a sentence on it."""
 
 router = APIRouter()
 changes = APIRouter()
@@ -43,7 +52,7 @@ def show_feed(request: Request, here: Here, feed_id: str, done: str = "") -> Res
     now = here.clock()
     history = read_history(here.es, here.names, feed_id, days=HISTORY_DAYS, now=now)
     values = {"history": history, "bars": bars(history.days), "state": state_of(history.record), **SHOWN}
-    return render(request, "feed.html.j2", now=now, done=done == "retry", days=HISTORY_DAYS, **values)
+    return render(request, "feed.html.j2", now=now, done=DONE.get(done, ""), days=HISTORY_DAYS, **values)
 
 
 @changes.post("/feeds/{feed_id}/retry")

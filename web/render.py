@@ -24,7 +24,7 @@ from newswatch.names_in_english import country, language
 from newswatch.topics import Topics
 from search.facets import FacetValue
 from search.story_view import published
-from search.syntax import with_filter
+from search.syntax import with_filter, written
 from web import marks
 from web.topic_styles import topic_class, version
 
@@ -67,6 +67,7 @@ def environment() -> Environment:
         "published": published,
         "safe_url": safe_url,
         "tagged": tagged,
+        "written": written,
         "main_tags": main_tags,
         "language_tag": language_tag,
         "repeats_summary": repeats_summary,

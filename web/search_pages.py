@@ -26,6 +26,7 @@ from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
 from web.delivery_pages import recipients_of, stopped, story_mails
+from web.entity_pages import named_in
 from web.render import pages, render
 from web.security import Here
 from web.topic_styles import topic_styles
@@ -78,6 +79,7 @@ def story(
         "versions": [(a, changes(a)) for a in found.articles if a.version > 1],
         "announced": {a.id: told for a in found.articles if (told := announced(a))},
         "mails": mails,
+        "named": named_in(found.articles),
         "stopped": stopped(here, recipients_of(mails), story_id),
         "done": done,
         "watch": watching(here.es, here.names, (), days=WATCHED_DAYS, now=here.clock()),

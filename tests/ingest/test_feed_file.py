@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from ingest.feed_file import add_feeds, remove_feeds
+from ingest.feed_file import add_feeds, edit_feed, remove_feeds
 from ingest.feeds import FeedSpec, load_feeds
 from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir
@@ -112,3 +113,59 @@ def test_the_project_s_own_list_can_be_edited(tmp_path: Path) -> None:
     assert load_feeds(file) == (*before, NEW.feed())
     remove_feeds(file, [before[7].id, before[8].id])
     assert load_feeds(file) == (*before[:7], *before[9:], NEW.feed())
+
+
+def lines_changed(path: Path) -> tuple[list[str], list[str]]:
+    """The lines that are gone, and those that are new."""
+    before, after = TEXT.splitlines(), path.read_text(encoding="utf-8").splitlines()
+    return [line for line in before if line not in after], [line for line in after if line not in before]
+
+
+@pytest.mark.parametrize(
+    ("at", "changes", "gone", "new"),
+    [
+        (0, {"title": "A2"}, ["    title: A"], ["    title: A2"]),
+        (0, {"enabled": False}, [], ["    enabled: false"]),
+        (
+            0,
+            {"url": "https://z.example/rss"},
+            ["  - url: https://a.example/rss   # moved in May"],
+            ["  - url: https://z.example/rss   # moved in May", "    id: {id}"],
+        ),
+        (1, {"topics": ()}, ["    topics: [nato]"], []),
+        (1, {"title": "B"}, ['  - title: "B: with a colon"'], ["  - title: B"]),
+        (2, {"language": "no", "kind": "court"}, [], ["    language: 'no'", "    kind: court"]),
+        (2, {}, [], []),
+    ],
+)
+def test_only_the_lines_of_what_differs_are_changed(
+    path: Path, at: int, changes: dict[str, object], gone: list[str], new: list[str]
+) -> None:
+    was = load_feeds(path)[at]
+    spec = FeedSpec(url=was.url, title=was.title, topics=was.topics).model_copy(update=changes)
+    changed = edit_feed(path, was, spec)
+    assert changed == load_feeds(path)[at]
+    assert changed is not None
+    assert changed.id == was.id
+    assert lines_changed(path) == (gone, [line.format(id=was.id) for line in new])
+
+
+def test_a_feed_that_others_have_changed_meanwhile_stays(path: Path) -> None:
+    was = load_feeds(path)[0]
+    edit_feed(path, was, FeedSpec(url=was.url, title="Theirs"))
+    assert edit_feed(path, was, FeedSpec(url=was.url, title="Ours")) is None
+    assert load_feeds(path)[0].title == "Theirs"
+
+
+def test_an_address_that_another_feed_has_is_refused(path: Path) -> None:
+    first, second, _ = load_feeds(path)
+    with pytest.raises(ConfigError, match="already in line"):
+        edit_feed(path, first, FeedSpec(url=second.url, title="A"))
+    assert path.read_text(encoding="utf-8") == TEXT
+
+
+def test_two_editors_lose_nothing(path: Path) -> None:
+    specs = [FeedSpec(url=f"https://n{n}.example/rss", title=f"N{n}") for n in range(8)]
+    with ThreadPoolExecutor(8) as editors:
+        list(editors.map(lambda spec: add_feeds(path, [spec]), specs))
+    assert len(load_feeds(path)) == 3 + len(specs)

@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 
 from ingest.feeds import feed_id
 from newswatch.feed import Feed
-from store.feeds import FeedStore
+from store.feeds import FeedStore, listed_beside
 from store.names import Names
 from tests.factories import NOW, a_feed
 
@@ -114,3 +114,30 @@ def test_an_address_edited_to_nonsense_stops_nothing(feeds: FeedStore, es: Elast
     es.update(index=names.feeds, id="file", doc={"url": "http://["}, refresh=True)
     assert feeds.add([BESIDE]) == ()
     assert feeds.sync([FILE]).changed == ("file",)
+
+
+def test_what_is_edited_stays_edited_while_the_file_names_it(feeds: FeedStore) -> None:
+    moved = replace(FILE, url="https://moved.example/rss", title="Moved")
+    edited = feeds.edit(FILE, moved)
+    assert edited == replace(moved, origin="edited")
+    assert feeds.edit(FILE, replace(FILE, title="From an old page")) is None
+    assert feeds.sync([FILE]).changed == ()
+    assert listed_beside([FILE], [record.feed for record in feeds.all()]) == (edited,)
+    assert feeds.sync([moved]).changed == ("file",)  # the file says the same
+    assert feeds.all()[0].feed == moved
+    assert feeds.sync([FILE]).changed == ("file",)
+
+
+def test_what_is_switched_off_and_on_again_keeps_its_place(feeds: FeedStore) -> None:
+    off = feeds.edit(FILE, replace(FILE, enabled=False))
+    assert off is not None
+    feeds.sync([FILE])
+    assert feeds.due(NOW, 10) == []
+    on = feeds.edit(off, replace(off, enabled=True))
+    assert on is not None
+    assert listed(feeds) == {"file": ("edited", True)}
+    feeds.sync([])
+    assert listed(feeds) == {"file": ("file", False)}
+    feeds.add([BESIDE])
+    (beside,) = [record.feed for record in feeds.all() if record.feed.id == BESIDE.id]
+    assert feeds.edit(beside, replace(beside, title="Other")) == replace(beside, title="Other")

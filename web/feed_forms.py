@@ -1,0 +1,152 @@
+"""The form of a feed: what its user typed, as a feed of the list; what is wrong is said beside the field."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final, get_args
+
+from pydantic import ValidationError
+
+from ingest.discover import FoundFeed
+from ingest.feeds import KINDS, FeedSpec
+from ingest.urls import read_address, with_scheme
+from newswatch.feed import Feed, FullText
+from newswatch.names_in_english import countries, languages
+from web.security import Form
+
+TITLE_CHARS: Final = 200
+"""Maximum length of a title, of an owner, and of each topic."""
+TOPICS: Final = 20
+TEXTS: Final[tuple[str, ...]] = get_args(FullText)
+LABELS: Final[Mapping[str, str]] = {
+    "url": "Address of the feed",
+    "title": "Title",
+    "site": "Home page of the outlet",
+    "country": "Country of the outlet",
+    "language": "Language",
+    "topics": "What it writes about",
+    "kind": "Kind of outlet",
+    "owner": "Owner",
+    "full_text": "Text from",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDraft:
+    """The fields of the form, as typed."""
+
+    url: str = ""
+    title: str = ""
+    site: str = ""
+    country: str = ""
+    language: str = ""
+    topics: str = ""
+    kind: str = "press"
+    owner: str = ""
+    full_text: str = "auto"
+
+    @classmethod
+    def read(cls, form: Form) -> FeedDraft:
+        """The form's fields; one that was not sent is as on a new form."""
+        return cls(**{one.name: form.text(one.name) for one in fields(cls) if one.name in form})
+
+    @classmethod
+    def of(cls, feed: Feed) -> FeedDraft:
+        """The form of a listed feed."""
+        return cls(
+            feed.url,
+            feed.title,
+            feed.site or "",
+            feed.country or "",
+            feed.language or "",
+            ", ".join(feed.topics),
+            feed.kind,
+            feed.owner or "",
+            feed.full_text,
+        )
+
+    def filled_in(self, found: FoundFeed) -> FeedDraft:
+        """With the address of a feed that was found, and its title and language where nothing was typed."""
+        is_code = found.language is not None and len(found.language) in (2, 3)
+        return replace(
+            self,
+            url=found.url,
+            title=self.title or found.title.strip()[:TITLE_CHARS],
+            site=self.site or (self.url if self.url != found.url else ""),
+            language=self.language or (str(found.language) if is_code else ""),
+        )
+
+    @property
+    def spec_url(self) -> str:
+        """The address with the `https://` that people leave out."""
+        return with_scheme(self.url)
+
+    def spec(self, *, enabled: bool = True) -> FeedSpec | Mapping[str, str]:
+        """The feed of the list; or what is wrong with it: field → a sentence."""
+        read: dict[str, Callable[[], Any]] = {
+            "url": lambda: _address(self.url),
+            "title": lambda: _line(self.title) or _refuse("A feed needs a title."),
+            "site": lambda: _address(self.site) if self.site else None,
+            "country": lambda: _code(self.country, "country", countries(), str.upper),
+            "language": lambda: _code(self.language, "language", languages(), str.lower),
+            "topics": lambda: _topics(self.topics),
+            "kind": lambda: self.kind if self.kind in KINDS else _refuse(f"Choose one of: {', '.join(KINDS)}."),
+            "owner": lambda: _line(self.owner) or None,
+            "full_text": lambda: self.full_text if self.full_text in TEXTS else _refuse("Choose one of the list."),
+        }
+        values: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
+        for name, value in read.items():
+            try:
+                values[name] = value()
+            except ValueError as error:
+                wrong[name] = _sentence(str(error))
+        if wrong:
+            return wrong
+        try:
+            return FeedSpec(**values, enabled=enabled)
+        except ValidationError as error:
+            return {str(each["loc"][0]): _sentence(each["msg"]) for each in error.errors(include_url=False)}
+
+
+def fingerprint(feed: Feed) -> str:
+    """What a form carries of the feed that it was made for, so that it can't undo what others changed since."""
+    return hashlib.sha256(json.dumps(asdict(feed), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _refuse(why: str) -> Any:
+    raise ValueError(why)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _address(text: str) -> str:
+    if not text:
+        _refuse("Give an address, such as https://outlet.example/rss.")
+    address = with_scheme(text)
+    read_address(address)
+    return address if address.isprintable() else _refuse("It has a line break or another invisible character.")
+
+
+def _line(text: str) -> str:
+    if len(text) > TITLE_CHARS or not text.isprintable():
+        _refuse(f"It must be one line of at most {TITLE_CHARS} characters.")
+    return text
+
+
+def _topics(text: str) -> tuple[str, ...]:
+    topics = tuple(dict.fromkeys(_line(topic) for part in text.split(",") if (topic := part.strip())))
+    return topics if len(topics) <= TOPICS else _refuse(f"Give at most {TOPICS}, with commas between.")
+
+
+def _code(text: str, what: str, by_name: Mapping[str, str], case: Callable[[str], str]) -> str | None:
+    """The code of a country or a language, given by code or by English name."""
+    if not text:
+        return None
+    code = by_name.get(text.casefold(), case(text))
+    return code if code in by_name.values() else _refuse(f"{text[:60]!r} is no {what}: its English name or its code")
