@@ -78,6 +78,25 @@ class OtherView:
 
 
 @dataclass(frozen=True, slots=True)
+class NewsFrom:
+    """What an article of an update says that the reader was not mailed before."""
+
+    outlet: str
+    url: str | None
+    language: str
+    direction: Direction
+    sentences: tuple[tuple[Piece, ...], ...]
+    """In order, with the new numbers marked; none if it says nothing new."""
+    more: str
+    """A sentence on those that are not shown; empty if all are."""
+
+    @property
+    def align(self) -> str:
+        """As `About.align`."""
+        return "right" if self.direction == "rtl" else "left"
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """Facts on a story's article; all empty for an event, which has no article."""
 
@@ -130,6 +149,8 @@ class StoryView:
     """For a correction: what changed since the article was mailed."""
     more_changes: str
     """A sentence on the changes that are not shown; empty if all are."""
+    news: tuple[NewsFrom, ...]
+    """For an update: what each of its articles says that is new, in place of quotes."""
     about: About
     answers: AnswerLinks
 

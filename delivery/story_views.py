@@ -11,8 +11,9 @@ from alerts.kinds import EVENT_KINDS
 from delivery.changes import Changes, changes_since
 from delivery.compose import MailItem
 from delivery.links import Action, Link, Links
-from delivery.message import About, AnswerLinks, OtherView, Piece, Quote, StoryView, TopicView
+from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, StoryView, TopicView
 from delivery.passages import clipped, repeats, text_of
+from delivery.updates import adds_nothing, news_of
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
@@ -56,6 +57,8 @@ class MailStory:
     """Number of independent sources."""
     others: tuple[Article, ...] = ()
     """Further articles on the story that the same mail shows."""
+    mailed: tuple[Article, ...] = ()
+    """For an update: the articles on the story that were mailed to the recipient before."""
 
 
 def story_view(
@@ -74,11 +77,13 @@ def story_view(
     """
     item, article, title = story.item, story.article, headline(story)
     passages = _passages(item)
-    quotes = _quotes(passages, title, alone=alone)
+    news = _news(story, alone=alone)
+    quotes = () if news else _quotes(passages, title, alone=alone)
     about = About()
     if article:
         length = _LEAD if alone else _SHORT
-        about = _about(article, item, settings, topics, zone, lead=_lead(article, length) if not quotes else "")
+        lead = "" if quotes or news else _lead(article, length)
+        about = _about(article, item, settings, topics, zone, lead=lead)
     changes = _changes(item, article, passages)
     return StoryView(
         title=_title(title, passages),
@@ -91,9 +96,24 @@ def story_view(
         others=tuple(_other(article) for article in story.others),
         changes=changes.shown,
         more_changes=changes.rest,
+        news=news,
         about=about,
         answers=_answers(item, recipient, links),
     )
+
+
+def _news(story: MailStory, *, alone: bool) -> tuple[NewsFrom, ...]:
+    """What an update says that is new; empty for other kinds, and if nothing that was mailed is stored any more."""
+    if story.article is None or story.item.kind != "update" or not story.mailed:
+        return ()
+    return news_of((story.article, *story.others), story.mailed, story.item.mailed, alone=alone)
+
+
+def repeats_only(story: MailStory) -> bool:
+    """Whether it is an update that says, word for word, only what its reader was mailed."""
+    articles = (story.article, *story.others) if story.article else ()
+    is_update = story.item.kind == "update" and bool(articles and story.mailed)
+    return is_update and adds_nothing(articles, story.mailed, story.item.mailed)
 
 
 def _changes(item: MailItem, article: Article | None, passages: Sequence[Passage]) -> Changes:
