@@ -164,24 +164,32 @@ def _in_order(numbers: Sequence[Number], known: Sequence[Number]) -> bool:
 
 
 def _said(sentence: str, language: str | None) -> _Said:
-    return _Said(frozenset(stems(sentence)) - _function_stems(language), numbers(sentence, language))
+    tokens = _read(sentence, language)
+    return _Said(frozenset(chain.from_iterable(words for _, words in tokens)), tuple(_numbers(tokens)))
 
 
 def numbers(text: str, language: str | None) -> tuple[Number, ...]:
     """The numbers of the text in order, in digits or in words of the language, each in one form: 5,000 as "5000"."""
-    tokens = [(value, ()) if (value := _value(t, language)) else ("", _content(t, language)) for t in _tokens(text)]
-    return tuple(
-        Number(value, frozenset((*_nearest(tokens[:at][::-1], -1), *_nearest(tokens[at + 1 :], 1))))
-        for at, (value, _) in enumerate(tokens)
-        if value
-    )
+    return tuple(_numbers(_read(text, language)))
 
 
-def _tokens(text: str) -> list[str]:
-    return NUMBER.findall(fold(text).text)
+_Token = tuple[str, tuple[str, ...]]
+"""The value of a number, or the stems of a word that is no function word."""
 
 
-def _nearest(tokens: Sequence[tuple[str, Sequence[str]]], step: int) -> list[str]:
+def _read(text: str, language: str | None) -> list[_Token]:
+    found = NUMBER.findall(fold(text).text)
+    return [(value, ()) if (value := _value(t, language)) else ("", _content(t, language)) for t in found]
+
+
+def _numbers(tokens: Sequence[_Token]) -> Iterator[Number]:
+    for at, (value, _) in enumerate(tokens):
+        if value:
+            beside = (*_nearest(tokens[:at][::-1], -1), *_nearest(tokens[at + 1 :], 1))
+            yield Number(value, frozenset(beside))
+
+
+def _nearest(tokens: Sequence[_Token], step: int) -> list[str]:
     """The first stems in `tokens`; of a run without blanks those at its end if `step` is -1."""
     found = chain.from_iterable(words[::step] for _, words in tokens[:_NEAR])
     return list(islice(found, _BESIDE))
