@@ -10,7 +10,7 @@ from urllib.parse import quote
 from alerts.kinds import EVENT_KINDS
 from delivery.changes import Changes, changes_since
 from delivery.compose import MailItem
-from delivery.links import Action, Link, Links
+from delivery.links import STORY_KEY, Action, Link, Links
 from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, StoryView, TopicView
 from delivery.passages import clipped, repeats, text_of
 from delivery.updates import adds_nothing, news_of
@@ -82,8 +82,8 @@ def story_view(
     about = About()
     if article:
         length = _LEAD if alone else _SHORT
-        lead = "" if quotes or news else _lead(article, length)
-        about = _about(article, item, settings, topics, zone, lead=lead)
+        lead = "" if quotes or news else lead_of(article, length)
+        about = _about(article, item, settings, links, topics, zone, lead=lead)
     changes = _changes(item, article, passages)
     return StoryView(
         title=_title(title, passages),
@@ -137,10 +137,11 @@ def _quotes(passages: Sequence[Passage], title: str, *, alone: bool) -> tuple[Qu
 def headline(story: MailStory) -> str:
     """The story's title on one line, or the headline of its event; never empty."""
     event = next((d.headline for d in story.item.deliveries if d.headline), "")
-    return _shown(event or (story.article.title if story.article else "")) or "(no title)"
+    return shown_title(event or (story.article.title if story.article else "")) or "(no title)"
 
 
-def _shown(title: str) -> str:
+def shown_title(title: str) -> str:
+    """The title on one line, in at most `_HEADLINE` characters."""
     return shortened(one_line(title), _HEADLINE)
 
 
@@ -150,7 +151,17 @@ def _title(title: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
     return _pieces(marked) if marked else (Piece(title, marked=False),)
 
 
-def _about(article: Article, item: MailItem, settings: Settings, topics: Topics, zone: tzinfo, *, lead: str) -> About:
+def _about(
+    article: Article,
+    item: MailItem,
+    settings: Settings,
+    links: Links,
+    topics: Topics,
+    zone: tzinfo,
+    *,
+    lead: str,
+) -> About:
+    key = links.story_token(item.story_id)
     return About(
         url=safe_url(article.address),
         language=article.language or "",
@@ -161,14 +172,14 @@ def _about(article: Article, item: MailItem, settings: Settings, topics: Topics,
         lead=lead,
         # Whoever gets later news on a story knows what it is about.
         topics=topic_views(article.tags, topics) if item.kind == "story" else (),
-        why_url=_page_url("article", article.id, settings),
-        news_url=_page_url("story", item.story_id, settings),
+        why_url=page_url("article", article.id, settings, key),
+        news_url=page_url("story", item.story_id, settings, key),
         kibana_url=_kibana_url(item.story_id, settings),
     )
 
 
 def _other(article: Article) -> OtherView:
-    return OtherView(_shown(article.title), one_line(article.source.name), safe_url(article.address))
+    return OtherView(shown_title(article.title), one_line(article.source.name), safe_url(article.address))
 
 
 def _answers(item: MailItem, recipient: str, links: Links) -> AnswerLinks:
@@ -203,9 +214,10 @@ def _pieces(passage: Passage) -> tuple[Piece, ...]:
     return tuple(piece for piece in pieces if piece.text)
 
 
-def _lead(article: Article, columns: int) -> str:
+def lead_of(article: Article, columns: int) -> str:
+    """The first sentences in about `columns` columns; empty if they only repeat the title."""
     lead = one_line(article.summary or article.text)
-    return "" if repeats(lead, _shown(article.title)) else _clipped(lead, columns)
+    return "" if repeats(lead, shown_title(article.title)) else _clipped(lead, columns)
 
 
 def _clipped(text: str, columns: int) -> str:
@@ -233,8 +245,10 @@ def _topic(topic: str, tags: Sequence[Tag], topics: Topics) -> TopicView:
     )
 
 
-def _page_url(page: str, name: str, settings: Settings) -> str | None:
-    return safe_url(f"{settings.public_url.rstrip('/')}/news/{page}/{quote(visible(name), safe='')}")
+def page_url(page: str, name: str, settings: Settings, key: str) -> str | None:
+    """The News page on the story or article; `key` opens the story's own page to a reader without an account."""
+    opened = f"?{STORY_KEY}={key}" if key else ""
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/{page}/{quote(visible(name), safe='')}{opened}")
 
 
 def _kibana_url(story_id: str, settings: Settings) -> str | None:

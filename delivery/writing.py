@@ -11,7 +11,7 @@ from alerts import schedule
 from alerts.coverage import Coverage
 from delivery.compose import Mail
 from delivery.coverage_text import told
-from delivery.links import Action, Link, Links
+from delivery.links import ACCOUNT, Action, Link, Links
 from delivery.message import Message, SearchNotice, StoryList, Watch, WatchedBy
 from delivery.outbox import ABOUT_SEARCHES
 from delivery.passages import told_once
@@ -63,7 +63,9 @@ def message_of(
         stop_all_url=url("unsubscribe", "*"),
         notices=tuple(_notice(d, settings) for d in mail.notices if d.kind in ABOUT_SEARCHES),
         watch=watch,
-        mails_url=safe_url(f"{settings.public_url.rstrip('/')}/news/deliveries?to={quote(mail.recipient)}"),
+        mails_url=safe_url(
+            f"{settings.public_url.rstrip('/')}/news/deliveries?to={quote(mail.recipient)}&{ACCOUNT}=mail"
+        ),
     )
     return Message(
         key=mail.key,
@@ -89,8 +91,15 @@ def _notice(delivery: Delivery, settings: Settings) -> SearchNotice:
         label="A saved search can't be run" if is_bad else "A saved search works again",
         text=one_line(delivery.headline),
         is_bad=is_bad,
-        edit_url=safe_url(f"{settings.public_url.rstrip('/')}/news/searches/{quote(delivery.alert_id, safe='')}"),
+        edit_url=safe_url(
+            f"{settings.public_url.rstrip('/')}/news/searches/{quote(delivery.alert_id, safe='')}?{ACCOUNT}=mail"
+        ),
     )
+
+
+def _account_url(address: str, settings: Settings) -> str | None:
+    """A page for people with an account, which says so to others. `address` ends where a parameter may follow."""
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/{address}{ACCOUNT}=mail")
 
 
 def zone_of(mail: Mail, settings: Settings) -> tzinfo:
