@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 
 from alerts.coverage import Coverage, coverage
 from alerts.highlight import highlights
 from alerts.query import marking_query
+from delivery.briefing import REPORTS, Moved, changed, is_briefing
+from delivery.briefing_pdf import briefing_pdf
 from delivery.channels.channel import Rendered
 from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailItem
 from delivery.corrections import announced
 from delivery.links import Links
+from delivery.message import Message, StoryList
+from delivery.outbox import Outbox
 from delivery.story_views import MailStory, repeats_only
 from delivery.updates import latest_mailed
 from delivery.writing import lateness, message_of, watch_of, zone_of
@@ -25,12 +29,14 @@ from newswatch.delivery import Delivery
 from newswatch.errors import NewswatchError
 from newswatch.problems import Bulkhead, is_trouble, reason_of
 from newswatch.settings import Settings
-from search.story_view import independent_sources
+from search.story_view import first_reports, independent_sources, reports_since
 from store.articles import ArticleStore
 from store.client import Client
 from store.names import Names
 from store.watched import Watched, read_watched
 
+_EARLIER = timedelta(days=7)
+"""How long before the last briefing a story may have been mailed that is named because it goes on."""
 log = logging.getLogger(__name__)
 
 
@@ -127,19 +133,65 @@ class Composer:
             return None, left_out
         passages = self._passages(stories)
         stories = [with_passages(story, passages) for story in stories]
+        changes: tuple[str, ...] = ()
+        if is_briefing(mail):
+            stories = self._with_reports(stories)
+            changes = self._changed(mail)
         seen = self._seen(mail)
         zone = zone_of(mail, self._settings)
         watch = watch_of(seen, zone, self._lateness(mail, zone)) if seen else None
         topics, now = self._names.shown_topics(), self._clock()
         message = message_of(
-            mail, stories, self._settings, self._links, topics, now=now, watch=watch, languages=self._languages(mail)
+            mail,
+            stories,
+            self._settings,
+            self._links,
+            topics,
+            now=now,
+            watch=watch,
+            languages=self._languages(mail),
+            changed=changes,
         )
+        if is_briefing(mail):
+            message = self._with_pdf(message, mail)
         rendered = channel_of(mail.recipient).render(message, self._settings)
         announcements = {s.article.id: announced(s.article) for s in stories if s.article}
         notices = {article_id: notice.key for article_id, notice in announcements.items() if notice}
         carried = tuple(d.id for d in (*(d for s in stories for d in s.item.deliveries), *mail.notices))
         seen_until = seen.until if seen else None
         return Composed(rendered, message.subject, carried, notices, passages, seen_until), left_out
+
+    def _with_reports(self, stories: Sequence[MailStory]) -> list[MailStory]:
+        """The stories with their first original articles; with their own at least."""
+        found = first_reports(self._es, self._names.articles, [s.item.story_id for s in stories if s.article], REPORTS)
+        return [replace(s, reports=found.get(s.item.story_id, ()) or (s.article,)) if s.article else s for s in stories]
+
+    def _changed(self, mail: Mail) -> tuple[str, ...]:
+        """What changed since the last briefing; stories of the last `_EARLIER` that go on are named."""
+        since = mail.watched_since or self._clock()
+        searches = list(dict.fromkeys(d.alert_id for d in mail.matched))
+        earlier = Outbox(self._es, self._names).mailed_between(
+            mail.recipient, searches, since - _EARLIER, self._clock()
+        )
+        for item in mail.items:
+            earlier.pop(item.story_id, None)
+        reports = reports_since(self._es, self._names.articles, list(earlier), since)
+        articles = self._articles.get({earlier[story].article_id for story in reports})
+        moved = [
+            Moved(articles[earlier[story].article_id].title, count)
+            for story, count in sorted(reports.items(), key=lambda one: (-one[1], one[0]))
+            if earlier[story].article_id in articles
+        ]
+        return changed(mail.items, moved, since, zone_of(mail, self._settings))
+
+    def _with_pdf(self, message: Message, mail: Mail) -> Message:
+        """The message with its PDF; a fault in making it must not keep the stories from being told."""
+        made = self._walls.attempt("mail", f"{mail.key} pdf", partial(briefing_pdf, message))
+        if made is not None:
+            return replace(message, attachments=(made,))
+        assert isinstance(message.body, StoryList)
+        told = (*message.body.changed, "This briefing’s PDF could not be made; its operator sees why.")
+        return replace(message, body=replace(message.body, changed=told))
 
     def _seen(self, mail: Mail) -> Coverage | None:
         """What was watched since the last digest; None for a mail that is no digest, or if it can't be said.

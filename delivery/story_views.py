@@ -8,12 +8,13 @@ from datetime import tzinfo
 from urllib.parse import quote
 
 from alerts.kinds import EVENT_KINDS
+from delivery.briefing import said_of
 from delivery.changes import Changes, changes_since
 from delivery.compose import MailItem
 from delivery.links import STORY_KEY, Action, Link, Links
-from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, StoryView, TopicView
-from delivery.passages import clipped, repeats, text_of
-from delivery.updates import adds_nothing, news_of
+from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, Said, StoryView, TopicView
+from delivery.passages import clipped, pieces_of, repeats, text_of
+from delivery.updates import adds_nothing, news_of, texts_mailed
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
@@ -59,6 +60,8 @@ class MailStory:
     """Further articles on the story that the same mail shows."""
     mailed: tuple[Article, ...] = ()
     """For an update: the articles on the story that were mailed to the recipient before."""
+    reports: tuple[Article, ...] = ()
+    """For a briefing: the first original articles on the story."""
 
 
 def story_view(
@@ -77,12 +80,13 @@ def story_view(
     """
     item, article, title = story.item, story.article, headline(story)
     passages = _passages(item)
-    news = _news(story, alone=alone)
-    quotes = () if news else _quotes(passages, title, alone=alone)
+    said = _said(story, zone)
+    news = () if said else _news(story, alone=alone)
+    quotes = () if news or said else _quotes(passages, title, alone=alone)
     about = About()
     if article:
         length = _LEAD if alone else _SHORT
-        lead = "" if quotes or news else lead_of(article, length)
+        lead = "" if quotes or news or said else lead_of(article, length)
         about = _about(article, item, settings, links, topics, zone, lead=lead)
     changes = _changes(item, article, passages)
     return StoryView(
@@ -97,9 +101,18 @@ def story_view(
         changes=changes.shown,
         more_changes=changes.rest,
         news=news,
+        said=said,
         about=about,
         answers=_answers(item, recipient, links),
     )
+
+
+def _said(story: MailStory, zone: tzinfo) -> tuple[Said, ...]:
+    """For a briefing, what the story says; empty for other mails and for events."""
+    if story.article is None or not story.reports:
+        return ()
+    known = texts_mailed(story.mailed, story.item.mailed) if story.item.kind == "update" else ()
+    return said_of(story.article, story.reports, known, zone)
 
 
 def _news(story: MailStory, *, alone: bool) -> tuple[NewsFrom, ...]:
@@ -203,15 +216,7 @@ def _passages(item: MailItem) -> list[Passage]:
 
 
 def _pieces(passage: Passage) -> tuple[Piece, ...]:
-    pieces, position = [], 0
-    for start, end in passage.marks:
-        pieces += [
-            Piece(visible(passage.text[position:start]), marked=False),
-            Piece(visible(passage.text[start:end]), marked=True),
-        ]
-        position = end
-    pieces.append(Piece(visible(passage.text[position:]), marked=False))
-    return tuple(piece for piece in pieces if piece.text)
+    return pieces_of(passage.text, passage.marks)
 
 
 def lead_of(article: Article, columns: int) -> str:

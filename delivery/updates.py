@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from delivery.message import NewsFrom, Piece
-from delivery.passages import clipped
-from delivery.words import one_line, safe_url, visible
+from delivery.message import NewsFrom
+from delivery.passages import clipped, pieces_of
+from delivery.words import one_line, safe_url
 from newswatch import languages
 from newswatch.article import Article
 from transforms.fold import fold
@@ -31,7 +31,7 @@ def news_of(
     `times` has when each article was mailed: what was edited into it since is not known. The headline counts as
     said, since the mail shows it. An article that says nothing new has no sentences.
     """
-    known = [as_mailed(article, times.get(article.id)) for article in mailed]
+    known = texts_mailed(mailed, times)
     told = []
     for article in sorted(articles, key=_age):
         new = new_sentences(_body(article), [*known, article.title], article.language)
@@ -47,8 +47,13 @@ def latest_mailed(mailed: Mapping[str, datetime]) -> tuple[str, ...]:
 
 def adds_nothing(articles: Iterable[Article], mailed: Sequence[Article], times: Mapping[str, datetime]) -> bool:
     """Whether the mailed articles hold each sentence of the `articles`, headlines included, word for word."""
-    known = {_folded(s) for other in mailed for s in sentences(as_mailed(other, times.get(other.id)))}
+    known = {_folded(s) for text in texts_mailed(mailed, times) for s in sentences(text)}
     return all(_folded(s) in known for article in articles for s in sentences(f"{article.title}\n{_body(article)}"))
+
+
+def texts_mailed(mailed: Sequence[Article], times: Mapping[str, datetime]) -> list[str]:
+    """The texts of the mailed articles, as `as_mailed`."""
+    return [as_mailed(article, times.get(article.id)) for article in mailed]
 
 
 def as_mailed(article: Article, mailed: datetime | None) -> str:
@@ -79,24 +84,9 @@ def _news(article: Article, new: Sequence[NewSentence], most: int) -> NewsFrom:
         url=safe_url(article.address),
         language=article.language or "",
         direction=languages.direction(article.language),
-        sentences=tuple(clipped(tuple(_pieces(sentence)), _LONG) for sentence in new[:most]),
+        sentences=tuple(clipped(pieces_of(sentence.text, sentence.marks), _LONG) for sentence in new[:most]),
         more=f"{left} more new {'sentence' if left == 1 else 'sentences'} in the article." if left > 0 else "",
     )
-
-
-def _pieces(sentence: NewSentence) -> Iterator[Piece]:
-    """The sentence with its new numbers marked."""
-    position = 0
-    for start, end in sentence.marks:
-        yield from _piece(sentence.text[position:start], marked=False)
-        yield from _piece(sentence.text[start:end], marked=True)
-        position = end
-    yield from _piece(sentence.text[position:], marked=False)
-
-
-def _piece(text: str, *, marked: bool) -> Iterator[Piece]:
-    if shown := visible(text.replace("\n", " ")):
-        yield Piece(shown, marked)
 
 
 def _age(article: Article) -> datetime:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from alerts import schedule
 from alerts.coverage import Coverage
+from delivery.briefing import is_briefing
 from delivery.compose import Mail
 from delivery.coverage_text import told
 from delivery.links import ACCOUNT, Action, Link, Links
@@ -37,11 +38,12 @@ def message_of(
     now: datetime,
     watch: Watch | None = None,
     languages: Collection[str] = (),
+    changed: tuple[str, ...] = (),
 ) -> Message:
     """The message with `stories`, which are the sendable stories of `mail`; it has the mail's key.
 
-    A digest ends with `watch`, what was watched. The subject is a headline in one of `languages`, the reader's, if any
-    story has one.
+    A digest ends with `watch`, what was watched; a briefing begins with what `changed` since the last one. The subject
+    is a headline in one of `languages`, the reader's, if any story has one.
     """
     ordered, zone = sorted(stories, key=_by_weight), zone_of(mail, settings)
     names = _names(mail)
@@ -63,6 +65,7 @@ def message_of(
         stop_all_url=url("unsubscribe", "*"),
         notices=tuple(_notice(d, settings) for d in mail.notices if d.kind in ABOUT_SEARCHES),
         watch=watch,
+        changed=changed,
         mails_url=safe_url(
             f"{settings.public_url.rstrip('/')}/news/deliveries?to={quote(mail.recipient)}&{ACCOUNT}=mail"
         ),
@@ -155,14 +158,14 @@ def _besides(mail: Mail, others: int) -> str:
     """What the subject says after the headline: the number of other stories, and the digest's name."""
     more = f" and {others} more" if others else ""
     if mail.kind == "digest":
-        return f"{more} · {_period(mail).lower()} digest: {', '.join(_names(mail).values())}"
+        return f"{more} · {_period(mail).lower()} {_form(mail)}: {', '.join(_names(mail).values())}"
     return more
 
 
 def _subject_without_stories(mail: Mail) -> str:
     names = ", ".join(_names(mail).values())
     if mail.kind == "digest":
-        return f"{_period(mail)} digest, no stories: {names}"
+        return f"{_period(mail)} {_form(mail)}, no stories: {names}"
     failing = any(d.kind == "failing" for d in mail.notices)
     return f"{'Saved search fails' if failing else 'Saved search works again'}: {names}"
 
@@ -171,12 +174,16 @@ def _heading(mail: Mail, count: int) -> str:
     if mail.kind == "notice":
         return "About your saved searches"
     if mail.kind == "digest" and not count:
-        return f"{_period(mail)} digest · no stories"
+        return f"{_period(mail)} {_form(mail)} · no stories"
     if mail.kind == "digest":
-        return f"{_period(mail)} digest · {count} {'story' if count == 1 else 'stories'}"
+        return f"{_period(mail)} {_form(mail)} · {count} {'story' if count == 1 else 'stories'}"
     if mail.kind == "group":
         return f"{count} new {'story' if count == 1 else 'stories'}"
     return "On a story you have been mailed" if mail.kind == "reply" else ""
+
+
+def _form(mail: Mail) -> str:
+    return "briefing" if is_briefing(mail) else "digest"
 
 
 def _period(mail: Mail) -> str:
