@@ -1,4 +1,7 @@
-"""Schedules of saved searches: `instant`, `hourly`, `daily at 07:00 Europe/Brussels`, `weekly on monday at …`. Pure."""
+"""Schedules of saved searches: `instant`, `hourly`, `daily at 07:00 Europe/Brussels`, `weekly on monday at …`. Pure.
+
+`daily briefing at …` and `weekly briefing on monday at …` are digests in another form (`delivery.briefing`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from search.limits import shown
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _FORM = re.compile(
-    rf"(?P<every>daily|weekly(?: on (?P<day>{'|'.join(DAYS)}))?) at "
+    rf"(?P<every>daily|weekly)(?P<briefing> briefing)?(?: on (?P<day>{'|'.join(DAYS)}))? at "
     r"(?P<hour>[0-9][0-9]?):(?P<minute>[0-9][0-9]) (?P<zone>\S+)"
 )
 
@@ -26,6 +29,8 @@ class Schedule:
     time_of_day: time = time()
     zone: tzinfo = UTC
     weekday: int | None = None
+    briefing: bool = False
+    """Whether the digest comes as a briefing."""
 
     @property
     def digest(self) -> bool:
@@ -43,15 +48,16 @@ def parse(text: str) -> Schedule:
     if folded.lower() in ("instant", "hourly"):
         return Schedule("instant" if folded.lower() == "instant" else "hourly")
     parts = _FORM.fullmatch(folded) or _FORM.fullmatch(folded[:1].lower() + folded[1:])
-    if not parts:
+    if not parts or (parts["day"] and parts["every"] == "daily"):
         raise ValueError(
             f"{shown(text)} is not a schedule: write instant, hourly, 'daily at 07:00 Europe/Brussels' "
-            "or 'weekly on monday at 07:00 Europe/Brussels'"
+            "or 'weekly on monday at 07:00 Europe/Brussels'; 'daily briefing at …' adds a PDF"
         )
     time_of_day, zone = _time(parts["hour"], parts["minute"]), _zone(parts["zone"])
+    briefing = bool(parts["briefing"])
     if parts["every"] == "daily":
-        return Schedule("daily", time_of_day, zone)
-    return Schedule("weekly", time_of_day, zone, DAYS.index(parts["day"] or "monday"))
+        return Schedule("daily", time_of_day, zone, briefing=briefing)
+    return Schedule("weekly", time_of_day, zone, DAYS.index(parts["day"] or "monday"), briefing)
 
 
 def _time(hour: str, minute: str) -> time:

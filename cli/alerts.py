@@ -44,7 +44,10 @@ OPTIONS: Mapping[str, tuple[str, Any]] = {
     "to": ("recipients", Annotated[list[str] | None, typer.Option(help="Recipient; may be repeated.")]),
     "schedule": (
         "schedule",
-        Annotated[str | None, typer.Option(help="instant, hourly, or: daily at 07:00 Europe/Brussels.")],
+        Annotated[
+            str | None,
+            typer.Option(help="instant, hourly, or: daily at 07:00 Europe/Brussels; a PDF: daily briefing at …"),
+        ],
     ),
     **{
         saved.option: (saved.field, Annotated[list[str] | None, typer.Option(help=saved.help)])

@@ -21,39 +21,29 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from functools import partial
 
-from alerts.coverage import Coverage, coverage
-from alerts.highlight import highlights
-from alerts.query import marking_query
 from alerts.saved import SavedSearches
-from delivery.channels.channel import Rendered, SendResult
+from delivery.channels.channel import SendResult
 from delivery.channels.lines import Lines
 from delivery.channels.registry import channel_of
-from delivery.compose import Mail, MailItem, MailPlan, plan, try_out
-from delivery.corrections import announced
+from delivery.compose import Mail, MailPlan, plan, try_out
+from delivery.composing import Composed, Composer
 from delivery.due import lease_of, look
-from delivery.links import Links
 from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from delivery.outbox import Outbox, outcome_for, with_outcome
-from delivery.story_views import MailStory
-from delivery.writing import lateness, message_of, watch_of, zone_of
-from newswatch.alert import Passage, SavedSearch
+from newswatch.alert import SavedSearch
 from newswatch.clock import running_from
 from newswatch.delivery import Delivery, DeliveryState, Outcome
-from newswatch.errors import NewswatchError
 from newswatch.latencies import Latencies
-from newswatch.problems import Bulkhead, Problem, collecting, is_trouble, reason_of
+from newswatch.problems import Bulkhead, Problem, collecting
 from newswatch.settings import Settings
-from search.story_view import independent_sources
-from store.articles import ArticleStore
 from store.client import Client
 from store.documents import Stored
 from store.names import Names
-from store.watched import Watched, read_watched
 
 log = logging.getLogger(__name__)
 
@@ -134,22 +124,6 @@ def deliver(
     return replace(report, set_aside=len(walls.problems) - before)
 
 
-@dataclass(frozen=True, slots=True)
-class _Composed:
-    """A mail ready to be sent, and what its deliveries record about it."""
-
-    rendered: Rendered
-    subject: str
-    carried: tuple[str, ...]
-    """Ids of the deliveries in the mail."""
-    notices: Mapping[str, str]
-    """Article → key of its current correction notice."""
-    passages: Mapping[str, tuple[Passage, ...]]
-    """Delivery id → where its saved search matches."""
-    seen_until: datetime | None = None
-    """Up to when it says what was watched; None: it does not."""
-
-
 class _Worker:
     def __init__(
         self,
@@ -162,16 +136,14 @@ class _Worker:
     ) -> None:
         self._es, self._names, self._settings, self._clock, self._lines = es, names, settings, clock, lines
         self._outbox, self._boxes, self._saved = Outbox(es, names), Mailboxes(es, names), SavedSearches(es, names)
-        self._articles, self._links = ArticleStore(es, names), Links(settings)
         self._walls = walls
         self._id = uuid.uuid4().hex
         self._group = timedelta(seconds=settings.mail_group_s)
         self._lease = lease_of(settings)
         self._searches: dict[str, SavedSearch | None] = {}
+        self._composer = Composer(es, names, settings, clock, self._searches, walls)
         self._begun = ""
         """Key of the mail that was begun last."""
-        self._watched: Watched | None = None
-        """Read for the first digest of the run, and again for one that came due since."""
         self._last_errors: dict[str, str | None] = {}
         """Recipient → what the channel answered last time."""
 
@@ -258,8 +230,8 @@ class _Worker:
     def _usable(self, box: Mailbox, waiting: Sequence[Stored[Delivery]]) -> list[Stored[Delivery]]:
         """The waiting deliveries that can be planned. A document that a user's edit made invalid stays unchanged."""
         unknown = {stored.value.alert_id for stored in waiting} - self._searches.keys()
-        self._searches |= dict.fromkeys(unknown)
-        self._searches |= self._saved.of(unknown)
+        self._searches.update(dict.fromkeys(unknown))
+        self._searches.update(self._saved.of(unknown))
         searches = self._known()
 
         def can_be_planned(stored: Stored[Delivery]) -> bool:
@@ -299,139 +271,26 @@ class _Worker:
         return DeliverReport(suppressed=len(planned.suppressed))
 
     def _send(self, mail: Mail, box: Mailbox) -> tuple[Mailbox, DeliverReport]:
-        made, gone = self._composable(mail)
-        if gone:
-            self._acknowledge(gone, mail, DeliveryState.FAILED, "its article is no longer in the index")
+        made, left_out = self._composer.compose(mail, self._last_errors.get(mail.recipient))
+        suppressed = DeliverReport(suppressed=len(left_out.repeated))
+        for ids, state, why in (
+            (left_out.gone, DeliveryState.FAILED, "its article is no longer in the index"),
+            (left_out.repeated, DeliveryState.SUPPRESSED, "it says only what was mailed, word for word"),
+        ):
+            if ids:
+                self._acknowledge(ids, mail, state, why)
         if made is None:
-            return box, DeliverReport(failed=1 if gone else 0)
+            return box, suppressed + DeliverReport(failed=1 if left_out.gone else 0)
         self._begun = mail.key
         if not self._begin(made, mail):
-            return box, DeliverReport()
+            return box, suppressed
         channel = channel_of(mail.recipient)
         to = channel.parse(mail.recipient)
         result = self._lines.send(channel, made.rendered, to)
-        return self._record(result, mail, to, made, box)
+        later, report = self._record(result, mail, to, made, box)
+        return later, suppressed + report
 
-    def _composable(self, mail: Mail) -> tuple[_Composed | None, tuple[str, ...]]:
-        """The mail without the stories that can't be composed, and the deliveries whose article is gone."""
-        try:
-            return self._compose(mail)
-        except Exception as error:
-            if is_trouble(error) or len(mail.items) + bool(mail.notices) <= 1:
-                raise
-            log.warning("%s can't be composed (%s): trying its stories separately", mail.key, reason_of(error))
-        sound = tuple(self._sound_items(replace(mail, notices=()), mail.items))
-        notices = tuple(notice for notice in mail.notices if self._is_sound(notice, mail))
-        return self._compose(replace(mail, items=sound, notices=notices))
-
-    def _is_sound(self, notice: Delivery, mail: Mail) -> bool:
-        alone = partial(self._compose, replace(mail, items=(), notices=(notice,)))
-        return bool(self._walls.attempt("mail", notice.id, alone))
-
-    def _sound_items(self, mail: Mail, items: Sequence[MailItem]) -> Iterator[MailItem]:
-        """The items that can be composed, found by bisection; the others go into quarantine."""
-        part = replace(mail, items=tuple(items))
-        if len(items) == 1:
-            alone = self._walls.attempt("mail", items[0].deliveries[0].id, partial(self._compose, part))
-            yield from items if alone else ()
-            return
-        try:
-            self._compose(part)
-        except Exception as error:
-            if is_trouble(error):
-                raise
-            middle = len(items) // 2
-            yield from self._sound_items(mail, items[:middle])
-            yield from self._sound_items(mail, items[middle:])
-        else:
-            yield from items
-
-    def _compose(self, mail: Mail) -> tuple[_Composed | None, tuple[str, ...]]:
-        stories, gone = self._stories(mail)
-        if not stories and not mail.notices:
-            return None, tuple(gone)
-        passages = self._passages(stories)
-        stories = [with_passages(story, passages) for story in stories]
-        seen = self._seen(mail)
-        zone = zone_of(mail, self._settings)
-        watch = watch_of(seen, zone, self._lateness(mail, zone)) if seen else None
-        topics, now = self._names.shown_topics(), self._clock()
-        message = message_of(
-            mail, stories, self._settings, self._links, topics, now=now, watch=watch, languages=self._languages(mail)
-        )
-        rendered = channel_of(mail.recipient).render(message, self._settings)
-        announcements = {s.article.id: announced(s.article) for s in stories if s.article}
-        notices = {article_id: notice.key for article_id, notice in announcements.items() if notice}
-        carried = tuple(d.id for d in (*(d for s in stories for d in s.item.deliveries), *mail.notices))
-        seen_until = seen.until if seen else None
-        return _Composed(rendered, message.subject, carried, notices, passages, seen_until), tuple(gone)
-
-    def _seen(self, mail: Mail) -> Coverage | None:
-        """What was watched since the last digest; None for a mail that is no digest, or if it can't be said.
-
-        A fault in it must not keep the stories from being told.
-        """
-        if mail.watched_since is None:
-            return None
-        work = partial(self._coverage, mail, mail.watched_since)
-        return self._walls.attempt("mail", f"{mail.key} coverage", work)
-
-    def _coverage(self, mail: Mail, since: datetime) -> Coverage:
-        due = max(d.not_before or d.created_at for d in mail.matched)
-        if self._watched is None or self._watched.at < due:
-            self._watched = read_watched(self._es, self._names, self._clock())
-        wanted = dict.fromkeys(d.alert_id for d in mail.matched)
-        searches = [search for alert_id in wanted if (search := self._searches.get(alert_id))]
-        return coverage(self._watched, searches, since)
-
-    def _languages(self, mail: Mail) -> frozenset[str]:
-        """The reader's languages: those that the mail's saved searches are narrowed to."""
-        searches = (self._searches.get(d.alert_id) for d in mail.deliveries)
-        return frozenset(language for search in searches if search for language in search.languages)
-
-    def _lateness(self, mail: Mail, zone: tzinfo) -> str:
-        """A line that says how late the mail comes; empty if it is on time, or held back by a throttle."""
-        searches = (self._searches.get(d.alert_id) for d in mail.matched)
-        if any(search and search.throttle_s for search in searches):
-            return ""
-        return lateness(mail, self._clock(), self._last_errors.get(mail.recipient), zone)
-
-    def _stories(self, mail: Mail) -> tuple[list[MailStory], list[str]]:
-        """The stories of the mail, and the deliveries whose article is gone.
-
-        Raises:
-            NewswatchError: an article exists but can't be read. It may be repaired, so its mail stays due.
-        """
-        wanted = {d.article_id for d in mail.deliveries if d.article_id}
-        articles = self._articles.get(wanted)
-        lacking = wanted - articles.keys()
-        if lacking and (unreadable := self._articles.exist(lacking)):
-            raise NewswatchError(f"its article {min(unreadable)} can't be read in Elasticsearch")
-        counts = independent_sources(self._es, self._names.articles, [item.story_id for item in mail.items])
-        stories, gone = [], []
-        for item in mail.items:
-            article = articles.get(item.article_id)
-            if article is None and item.article_id:
-                gone += [d.id for d in item.deliveries]
-            else:
-                others = tuple(articles[other] for other in item.other_article_ids if other in articles)
-                stories.append(MailStory(item, article, counts[item.story_id], others))
-        return stories, gone
-
-    def _passages(self, stories: Sequence[MailStory]) -> dict[str, tuple[Passage, ...]]:
-        """Delivery → where its saved search matches, for deliveries without passages."""
-        wanted = {}
-        for story in stories:
-            for delivery in story.item.deliveries:
-                search, article = self._searches.get(delivery.alert_id), story.article
-                if search and article and article.id == delivery.article_id and not delivery.passages:
-                    wanted[delivery.id] = (search.id, marking_query(search), article.language, article.id)
-        passages = highlights(self._es, self._names, wanted.values())
-        return {
-            name: passages.get((search_id, article_id), ()) for name, (search_id, _, _, article_id) in wanted.items()
-        }
-
-    def _begin(self, made: _Composed, mail: Mail) -> bool:
+    def _begin(self, made: Composed, mail: Mail) -> bool:
         """Write the mail's key into its deliveries, so that a worker that finds them makes the same mail.
 
         False if another worker took over one of the deliveries, assuming that we had died. Then don't send the mail.
@@ -443,7 +302,7 @@ class _Worker:
         return all(outcome_for(delivery, mail.recipient).key == mail.key for delivery in written)
 
     def _record(
-        self, result: SendResult, mail: Mail, to: str, made: _Composed, box: Mailbox
+        self, result: SendResult, mail: Mail, to: str, made: Composed, box: Mailbox
     ) -> tuple[Mailbox, DeliverReport]:
         now, carried = self._clock(), made.carried
         if to in result.accepted:
@@ -500,7 +359,7 @@ def latencies(mail: Mail, now: datetime) -> Latencies:
     return Latencies.of((now - d.fetched_at).total_seconds() for d in instant if d.fetched_at)
 
 
-def begun(delivery: Delivery, made: _Composed, mail: Mail) -> Delivery:
+def begun(delivery: Delivery, made: Composed, mail: Mail) -> Delivery:
     """The delivery with the key of its mail, before sending; unchanged if another worker has taken it over. Pure.
 
     It also stores its article's current correction notice, so that the notice is not sent again as a correction.
@@ -520,9 +379,3 @@ def begun(delivery: Delivery, made: _Composed, mail: Mail) -> Delivery:
 def is_ours(outcome: Outcome, mail: Mail) -> bool:
     """Whether no other mail to the recipient was sent or begun with this delivery. Pure."""
     return outcome.state is DeliveryState.PENDING and outcome.key in ("", mail.key)
-
-
-def with_passages(story: MailStory, passages: Mapping[str, tuple[Passage, ...]]) -> MailStory:
-    """The story with the passages of its deliveries. Pure."""
-    deliveries = tuple(replace(d, passages=passages.get(d.id, d.passages)) for d in story.item.deliveries)
-    return replace(story, item=replace(story.item, deliveries=deliveries))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
@@ -16,6 +17,13 @@ from newswatch.settings import Settings
 
 PATH = "/newswatch/mail"
 """Path of the links below `Settings.public_url`."""
+STORY: Final = "story"
+"""What stands before the token of a story's page in the path of its link."""
+ACCOUNT: Final = "from"
+"""Parameter of links in mails to pages for which an account is needed, so that they say so instead of only asking for
+a login."""
+STORY_KEY: Final = "k"
+"""Parameter of links to the News page: the token that opens the story's page for a reader without an account."""
 MAX_AGE_S = 180 * 86_400
 Action = Literal["unsubscribe", "subscribe", "relevant", "not-relevant", "mute", "unmute", "ack"]
 
@@ -36,12 +44,24 @@ class Link:
     article_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SharedStory:
+    """A story that a link opens for whoever has the link."""
+
+    story_id: str
+    until: datetime
+    """When the link ends."""
+
+
 class Links:
     """Signs and verifies the links of one installation."""
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.public_url.rstrip("/") + PATH
-        self._signer = URLSafeTimedSerializer(signing_key(settings), salt="newswatch mail links")
+        key = signing_key(settings)
+        self._signer = URLSafeTimedSerializer(key, salt="newswatch mail links")
+        self._story_signer = URLSafeTimedSerializer(key, salt="newswatch story pages")
+        self._story_age = timedelta(days=settings.mail_story_days)
 
     def url(self, link: Link) -> str:
         """The URL of the link; a POST to it performs the action."""
@@ -66,6 +86,30 @@ class Links:
         if action not in get_args(Action):
             raise LinkError("This link was made by another version of newswatch: use a link in a newer mail.")
         return Link(action, *rest)
+
+    def story_token(self, story_id: str) -> str:
+        """The permission to see the story without an account, as a token; empty if nobody may.
+
+        It names no recipient, since a mail may be passed on.
+        """
+        return self._story_signer.dumps(story_id) if self._story_age else ""
+
+    def read_story(self, token: str) -> SharedStory:
+        """The story that a token opens.
+
+        Raises:
+            LinkError: its signature is invalid, or older than `Settings.mail_story_days`.
+        """
+        if not self._story_age:
+            raise LinkError("Stories are open only to people with an account here.")
+        try:
+            most = self._story_age.total_seconds()
+            story_id, signed = self._story_signer.loads(token, max_age=int(most), return_timestamp=True)
+        except SignatureExpired as error:
+            raise LinkError(f"This link was open for {self._story_age.days} days, which are over.") from error
+        except BadData as error:
+            raise LinkError("This link is not valid: perhaps it was cut when it was copied.") from error
+        return SharedStory(str(story_id), signed + self._story_age)
 
 
 def signing_key(settings: Settings) -> str:

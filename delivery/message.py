@@ -78,6 +78,47 @@ class OtherView:
 
 
 @dataclass(frozen=True, slots=True)
+class NewsFrom:
+    """What an article of an update says that the reader was not mailed before."""
+
+    outlet: str
+    url: str | None
+    language: str
+    direction: Direction
+    sentences: tuple[tuple[Piece, ...], ...]
+    """In order, with the new numbers marked; none if it says nothing new."""
+    more: str
+    """A sentence on those that are not shown; empty if all are."""
+
+    @property
+    def align(self) -> str:
+        """As `About.align`."""
+        return "right" if self.direction == "rtl" else "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence of an article, verbatim, with its source and time."""
+
+    pieces: tuple[Piece, ...]
+    outlet: str
+    at: str
+    url: str | None
+    language: str
+    direction: Direction
+
+    @property
+    def align(self) -> str:
+        """As `About.align`."""
+        return "right" if self.direction == "rtl" else "left"
+
+    @property
+    def text(self) -> str:
+        """The sentence without marks."""
+        return "".join(piece.text for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """Facts on a story's article; all empty for an event, which has no article."""
 
@@ -130,6 +171,10 @@ class StoryView:
     """For a correction: what changed since the article was mailed."""
     more_changes: str
     """A sentence on the changes that are not shown; empty if all are."""
+    news: tuple[NewsFrom, ...]
+    """For an update: what each of its articles says that is new, in place of quotes."""
+    said: tuple[Said, ...]
+    """For a briefing: what its articles say, in place of quotes."""
     about: About
     answers: AnswerLinks
 
@@ -181,6 +226,8 @@ class StoryList:
     notices: tuple[SearchNotice, ...] = ()
     watch: Watch | None = None
     """For a digest."""
+    changed: tuple[str, ...] = ()
+    """For a briefing: what changed since the last one, a sentence each."""
     mails_url: str | None = None
     """The page with everything that was mailed to the recipient."""
 
@@ -226,6 +273,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message, on channels that carry files."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message to one recipient, independent of the channel."""
 
@@ -241,5 +297,6 @@ class Message:
     """Of the times in the message."""
     reference: str = ""
     """The channel's name for the message from an earlier attempt; empty on the first attempt, or if there is none."""
+    attachments: tuple[Attachment, ...] = ()
     thread: tuple[str, ...] = field(default=())
     """References of the previous messages in the thread, oldest first; the message replies to the last."""

@@ -243,6 +243,25 @@ class Outbox:
                     mails[outcome.key] = replace(sent, article_ids=sent.article_ids | {delivery.article_id})
         return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in by_story.items()}
 
+    def mailed_between(
+        self, recipient: str, alert_ids: Sequence[str], start: datetime, end: datetime
+    ) -> dict[str, Delivery]:
+        """Story → its first delivery of these saved searches that `recipient` got in that time, as of the last
+        refresh; at most a thousand."""
+        filters = [
+            {"terms": {"alert_id": list(alert_ids)}},
+            {"term": {"recipients": recipient}},
+            {"term": {"kind": "story"}},
+            {"range": {"sent_at": {"gt": start.isoformat(), "lte": end.isoformat()}}},
+        ]
+        answer = self._es.search(
+            index=self._index, query={"bool": {"filter": filters}}, size=_PAGE, sort=[{"created_at": "asc"}]
+        )
+        found: dict[str, Delivery] = {}
+        for delivery in values(answer["hits"]["hits"], read_delivery):
+            found.setdefault(delivery.story_id, delivery)
+        return found
+
     def about(self, alert_id: str, story_id: str) -> list[Delivery]:
         """All deliveries of a saved search on a story, oldest first, as of the last refresh."""
         both = [{"term": {"alert_id": alert_id}}, {"term": {"story_id": story_id}}]

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from wcwidth import width
 
 from delivery.message import Piece, StoryView
+from delivery.words import visible
 
 _BEFORE: Final = 0.3
 """Share of the columns that stand before the first marked words."""
 _SAME: Final = 30
 """Minimum columns of a text that counts as repeated because another one contains it."""
+
+
+def pieces_of(text: str, marks: Iterable[tuple[int, int]]) -> tuple[Piece, ...]:
+    """The text on one line in pieces, without invisible characters; the spans in `marks`, in order, are marked."""
+    found, position = [], 0
+    for start, end in (*marks, (len(text), len(text))):
+        found += [Piece(_shown(text[position:start]), marked=False), Piece(_shown(text[start:end]), marked=True)]
+        position = end
+    return tuple(piece for piece in found if piece.text)
+
+
+def _shown(text: str) -> str:
+    return visible(text.replace("\n", " "))
 
 
 def text_of(pieces: Sequence[Piece]) -> str:

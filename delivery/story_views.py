@@ -8,11 +8,13 @@ from datetime import tzinfo
 from urllib.parse import quote
 
 from alerts.kinds import EVENT_KINDS
+from delivery.briefing import said_of
 from delivery.changes import Changes, changes_since
 from delivery.compose import MailItem
-from delivery.links import Action, Link, Links
-from delivery.message import About, AnswerLinks, OtherView, Piece, Quote, StoryView, TopicView
-from delivery.passages import clipped, repeats, text_of
+from delivery.links import STORY_KEY, Action, Link, Links
+from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, Said, StoryView, TopicView
+from delivery.passages import clipped, pieces_of, repeats, text_of
+from delivery.updates import adds_nothing, news_of, texts_mailed
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
@@ -56,6 +58,10 @@ class MailStory:
     """Number of independent sources."""
     others: tuple[Article, ...] = ()
     """Further articles on the story that the same mail shows."""
+    mailed: tuple[Article, ...] = ()
+    """For an update: the articles on the story that were mailed to the recipient before."""
+    reports: tuple[Article, ...] = ()
+    """For a briefing: the first original articles on the story."""
 
 
 def story_view(
@@ -74,11 +80,14 @@ def story_view(
     """
     item, article, title = story.item, story.article, headline(story)
     passages = _passages(item)
-    quotes = _quotes(passages, title, alone=alone)
+    said = _said(story, zone)
+    news = () if said else _news(story, alone=alone)
+    quotes = () if news or said else _quotes(passages, title, alone=alone)
     about = About()
     if article:
         length = _LEAD if alone else _SHORT
-        about = _about(article, item, settings, topics, zone, lead=_lead(article, length) if not quotes else "")
+        lead = "" if quotes or news or said else lead_of(article, length)
+        about = _about(article, item, settings, links, topics, zone, lead=lead)
     changes = _changes(item, article, passages)
     return StoryView(
         title=_title(title, passages),
@@ -91,9 +100,33 @@ def story_view(
         others=tuple(_other(article) for article in story.others),
         changes=changes.shown,
         more_changes=changes.rest,
+        news=news,
+        said=said,
         about=about,
         answers=_answers(item, recipient, links),
     )
+
+
+def _said(story: MailStory, zone: tzinfo) -> tuple[Said, ...]:
+    """For a briefing, what the story says; empty for other mails and for events."""
+    if story.article is None or not story.reports:
+        return ()
+    known = texts_mailed(story.mailed, story.item.mailed) if story.item.kind == "update" else ()
+    return said_of(story.article, story.reports, known, zone)
+
+
+def _news(story: MailStory, *, alone: bool) -> tuple[NewsFrom, ...]:
+    """What an update says that is new; empty for other kinds, and if nothing that was mailed is stored any more."""
+    if story.article is None or story.item.kind != "update" or not story.mailed:
+        return ()
+    return news_of((story.article, *story.others), story.mailed, story.item.mailed, alone=alone)
+
+
+def repeats_only(story: MailStory) -> bool:
+    """Whether it is an update that says, word for word, only what its reader was mailed."""
+    articles = (story.article, *story.others) if story.article else ()
+    is_update = story.item.kind == "update" and bool(articles and story.mailed)
+    return is_update and adds_nothing(articles, story.mailed, story.item.mailed)
 
 
 def _changes(item: MailItem, article: Article | None, passages: Sequence[Passage]) -> Changes:
@@ -117,10 +150,11 @@ def _quotes(passages: Sequence[Passage], title: str, *, alone: bool) -> tuple[Qu
 def headline(story: MailStory) -> str:
     """The story's title on one line, or the headline of its event; never empty."""
     event = next((d.headline for d in story.item.deliveries if d.headline), "")
-    return _shown(event or (story.article.title if story.article else "")) or "(no title)"
+    return shown_title(event or (story.article.title if story.article else "")) or "(no title)"
 
 
-def _shown(title: str) -> str:
+def shown_title(title: str) -> str:
+    """The title on one line, in at most `_HEADLINE` characters."""
     return shortened(one_line(title), _HEADLINE)
 
 
@@ -130,7 +164,17 @@ def _title(title: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
     return _pieces(marked) if marked else (Piece(title, marked=False),)
 
 
-def _about(article: Article, item: MailItem, settings: Settings, topics: Topics, zone: tzinfo, *, lead: str) -> About:
+def _about(
+    article: Article,
+    item: MailItem,
+    settings: Settings,
+    links: Links,
+    topics: Topics,
+    zone: tzinfo,
+    *,
+    lead: str,
+) -> About:
+    key = links.story_token(item.story_id)
     return About(
         url=safe_url(article.address),
         language=article.language or "",
@@ -141,14 +185,14 @@ def _about(article: Article, item: MailItem, settings: Settings, topics: Topics,
         lead=lead,
         # Whoever gets later news on a story knows what it is about.
         topics=topic_views(article.tags, topics) if item.kind == "story" else (),
-        why_url=_page_url("article", article.id, settings),
-        news_url=_page_url("story", item.story_id, settings),
+        why_url=page_url("article", article.id, settings, key),
+        news_url=page_url("story", item.story_id, settings, key),
         kibana_url=_kibana_url(item.story_id, settings),
     )
 
 
 def _other(article: Article) -> OtherView:
-    return OtherView(_shown(article.title), one_line(article.source.name), safe_url(article.address))
+    return OtherView(shown_title(article.title), one_line(article.source.name), safe_url(article.address))
 
 
 def _answers(item: MailItem, recipient: str, links: Links) -> AnswerLinks:
@@ -172,20 +216,13 @@ def _passages(item: MailItem) -> list[Passage]:
 
 
 def _pieces(passage: Passage) -> tuple[Piece, ...]:
-    pieces, position = [], 0
-    for start, end in passage.marks:
-        pieces += [
-            Piece(visible(passage.text[position:start]), marked=False),
-            Piece(visible(passage.text[start:end]), marked=True),
-        ]
-        position = end
-    pieces.append(Piece(visible(passage.text[position:]), marked=False))
-    return tuple(piece for piece in pieces if piece.text)
+    return pieces_of(passage.text, passage.marks)
 
 
-def _lead(article: Article, columns: int) -> str:
+def lead_of(article: Article, columns: int) -> str:
+    """The first sentences in about `columns` columns; empty if they only repeat the title."""
     lead = one_line(article.summary or article.text)
-    return "" if repeats(lead, _shown(article.title)) else _clipped(lead, columns)
+    return "" if repeats(lead, shown_title(article.title)) else _clipped(lead, columns)
 
 
 def _clipped(text: str, columns: int) -> str:
@@ -213,8 +250,10 @@ def _topic(topic: str, tags: Sequence[Tag], topics: Topics) -> TopicView:
     )
 
 
-def _page_url(page: str, name: str, settings: Settings) -> str | None:
-    return safe_url(f"{settings.public_url.rstrip('/')}/news/{page}/{quote(visible(name), safe='')}")
+def page_url(page: str, name: str, settings: Settings, key: str) -> str | None:
+    """The News page on the story or article; `key` opens the story's own page to a reader without an account."""
+    opened = f"?{STORY_KEY}={key}" if key else ""
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/{page}/{quote(visible(name), safe='')}{opened}")
 
 
 def _kibana_url(story_id: str, settings: Settings) -> str | None:

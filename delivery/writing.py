@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from alerts import schedule
 from alerts.coverage import Coverage
+from delivery.briefing import is_briefing
 from delivery.compose import Mail
 from delivery.coverage_text import told
-from delivery.links import Action, Link, Links
+from delivery.links import ACCOUNT, Action, Link, Links
 from delivery.message import Message, SearchNotice, StoryList, Watch, WatchedBy
 from delivery.outbox import ABOUT_SEARCHES
 from delivery.passages import told_once
@@ -37,11 +38,12 @@ def message_of(
     now: datetime,
     watch: Watch | None = None,
     languages: Collection[str] = (),
+    changed: tuple[str, ...] = (),
 ) -> Message:
     """The message with `stories`, which are the sendable stories of `mail`; it has the mail's key.
 
-    A digest ends with `watch`, what was watched. The subject is a headline in one of `languages`, the reader's, if any
-    story has one.
+    A digest ends with `watch`, what was watched; a briefing begins with what `changed` since the last one. The subject
+    is a headline in one of `languages`, the reader's, if any story has one.
     """
     ordered, zone = sorted(stories, key=_by_weight), zone_of(mail, settings)
     names = _names(mail)
@@ -63,7 +65,10 @@ def message_of(
         stop_all_url=url("unsubscribe", "*"),
         notices=tuple(_notice(d, settings) for d in mail.notices if d.kind in ABOUT_SEARCHES),
         watch=watch,
-        mails_url=safe_url(f"{settings.public_url.rstrip('/')}/news/deliveries?to={quote(mail.recipient)}"),
+        changed=changed,
+        mails_url=safe_url(
+            f"{settings.public_url.rstrip('/')}/news/deliveries?to={quote(mail.recipient)}&{ACCOUNT}=mail"
+        ),
     )
     return Message(
         key=mail.key,
@@ -89,8 +94,15 @@ def _notice(delivery: Delivery, settings: Settings) -> SearchNotice:
         label="A saved search can't be run" if is_bad else "A saved search works again",
         text=one_line(delivery.headline),
         is_bad=is_bad,
-        edit_url=safe_url(f"{settings.public_url.rstrip('/')}/news/searches/{quote(delivery.alert_id, safe='')}"),
+        edit_url=safe_url(
+            f"{settings.public_url.rstrip('/')}/news/searches/{quote(delivery.alert_id, safe='')}?{ACCOUNT}=mail"
+        ),
     )
+
+
+def _account_url(address: str, settings: Settings) -> str | None:
+    """A page for people with an account, which says so to others. `address` ends where a parameter may follow."""
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/{address}{ACCOUNT}=mail")
 
 
 def zone_of(mail: Mail, settings: Settings) -> tzinfo:
@@ -146,14 +158,14 @@ def _besides(mail: Mail, others: int) -> str:
     """What the subject says after the headline: the number of other stories, and the digest's name."""
     more = f" and {others} more" if others else ""
     if mail.kind == "digest":
-        return f"{more} · {_period(mail).lower()} digest: {', '.join(_names(mail).values())}"
+        return f"{more} · {_period(mail).lower()} {_form(mail)}: {', '.join(_names(mail).values())}"
     return more
 
 
 def _subject_without_stories(mail: Mail) -> str:
     names = ", ".join(_names(mail).values())
     if mail.kind == "digest":
-        return f"{_period(mail)} digest, no stories: {names}"
+        return f"{_period(mail)} {_form(mail)}, no stories: {names}"
     failing = any(d.kind == "failing" for d in mail.notices)
     return f"{'Saved search fails' if failing else 'Saved search works again'}: {names}"
 
@@ -162,12 +174,16 @@ def _heading(mail: Mail, count: int) -> str:
     if mail.kind == "notice":
         return "About your saved searches"
     if mail.kind == "digest" and not count:
-        return f"{_period(mail)} digest · no stories"
+        return f"{_period(mail)} {_form(mail)} · no stories"
     if mail.kind == "digest":
-        return f"{_period(mail)} digest · {count} {'story' if count == 1 else 'stories'}"
+        return f"{_period(mail)} {_form(mail)} · {count} {'story' if count == 1 else 'stories'}"
     if mail.kind == "group":
         return f"{count} new {'story' if count == 1 else 'stories'}"
     return "On a story you have been mailed" if mail.kind == "reply" else ""
+
+
+def _form(mail: Mail) -> str:
+    return "briefing" if is_briefing(mail) else "digest"
 
 
 def _period(mail: Mail) -> str:

@@ -251,6 +251,9 @@ class Language:
     """Whether few characters say much, as in Chinese."""
     function_words: Words = ()
     """Articles, prepositions, pronouns, auxiliaries, question words: searches in the language do not require them."""
+    numbers: Mapping[int, Words] = field(default_factory=dict)
+    """Number → its words, in every form but those that are articles too: another number is news. Without them only the
+    same words count as said before (`transforms.novelty`)."""
     analyzer: Annotated[Analyzer | SharedAnalyzer | None, NEEDED] = None
     zones: Mapping[str, str] = field(default_factory=dict)
     """Name of a time zone → what it means to who writes in this language: offset from UTC, `?` for several."""

@@ -169,6 +169,8 @@ class Settings(BaseSettings):
     """Minimum seconds between two instant mails to one recipient; what matches in between is mailed together."""
     mail_give_up_s: int = Field(default=5 * 86_400, ge=60, le=30 * 86_400)
     """Seconds after which a recipient is given up whom the server keeps refusing temporarily."""
+    mail_story_days: int = Field(default=30, ge=0, le=180)
+    """Days for which a mail's link to a story opens for people without an account; 0: for nobody, from now on."""
     smtp_timeout_s: float = Field(default=30, gt=0, le=3_600, allow_inf_nan=False)
     """Seconds for connecting and for each answer; the answer to the mail itself may take four times as long."""
     smtp_deadline_s: float = Field(default=150, gt=0, le=200)

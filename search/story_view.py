@@ -134,18 +134,57 @@ def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str])
     return counts
 
 
+def first_reports(es: Elasticsearch, index: str, story_ids: Sequence[str], most: int) -> dict[str, tuple[Article, ...]]:
+    """The first original articles of each of many stories, at most `most` of each, oldest first.
+
+    `index` is the articles' alias. An article that can't be read is left out, and reported.
+    """
+    found: dict[str, tuple[Article, ...]] = {}
+    order = [{"time": "asc"}, {"seq": "asc"}]
+    inner = {"name": "reports", "size": most, "sort": order}
+    for start in range(0, len(story_ids), 100):
+        page = story_ids[start : start + 100]
+        collapse = {"field": "story_id", "inner_hits": inner, "max_concurrent_group_searches": 4}
+        answer = es.search(
+            index=index, query=_originals(page), size=len(page), sort=order, source=False, collapse=collapse
+        )
+        for hit in answer["hits"]["hits"]:
+            reports = tuple(values(hit["inner_hits"]["reports"]["hits"]["hits"], from_document))
+            found |= {report.story_id: reports for report in reports[:1]}
+    return found
+
+
+def reports_since(es: Elasticsearch, index: str, story_ids: Sequence[str], since: datetime) -> dict[str, int]:
+    """The number of original articles on each story that were first seen after `since`; stories without are missing."""
+    if not story_ids:
+        return {}
+    query = _originals(story_ids)
+    query["bool"]["filter"].append({"range": {"first_seen": {"gt": since.isoformat()}}})
+    aggs = {"stories": {"terms": {"field": "story_id", "size": len(story_ids)}}}
+    answer = es.search(index=index, size=0, query=query, aggs=aggs)
+    return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["stories"]["buckets"]}
+
+
+def _originals(story_ids: Sequence[str]) -> dict[str, Any]:
+    """Matches the articles of the stories that are no copies."""
+    own = {"terms": {"story_id": [*story_ids]}}
+    return {"bool": {"filter": [own], "must_not": [{"exists": {"field": "duplicate_of"}}]}}
+
+
 def sources_search(story_ids: Sequence[str], after: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The search for the original sources of some stories; `further_sources` says whether the answer is complete."""
-    own = {
-        "bool": {"filter": [{"terms": {"story_id": [*story_ids]}}], "must_not": [{"exists": {"field": "duplicate_of"}}]}
-    }
     sources: list[dict[str, Any]] = [
         {"story": {"terms": {"field": "story_id"}}},
         {"owner": {"terms": {"field": "source.owner", "missing_bucket": True}}},
         {"domain": {"terms": {"field": "source.domain", "missing_bucket": True}}},
     ]
     composite = {"size": _BUCKETS, "sources": sources} | ({"after": after} if after else {})
-    return {"query": own, "size": 0, "track_total_hits": False, "aggs": {"sources": {"composite": composite}}}
+    return {
+        "query": _originals(story_ids),
+        "size": 0,
+        "track_total_hits": False,
+        "aggs": {"sources": {"composite": composite}},
+    }
 
 
 def further_sources(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:

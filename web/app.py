@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
+from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from delivery.links import ACCOUNT, PATH, STORY, STORY_KEY
 from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError
 from store.faults import REFUSALS, index_error
@@ -26,6 +28,7 @@ from web import (
     situation_pages,
 )
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
+from web.mail_page import page
 from web.pulse_now import PulseNow, Read, read_now
 from web.render import STATIC
 from web.security import Access, form_of, protect, shell_of
@@ -60,6 +63,12 @@ def _is_for_people(request: Request) -> bool:
     return request.method == "GET" and not wants_json(request) and not pulse_pages.is_for_machines(request)
 
 
+def _needs_account(login_url: str) -> Response:
+    """In place of a login that a reader of mails may not have."""
+    text = "It is on the saved searches and mails of this installation, which only people with an account see."
+    return page("needs_account.html.j2", title="This page needs an account", text=text, login_url=login_url, status=401)
+
+
 def _restored(context: Callable[[], Context], index: str) -> bool:
     with suppress(NewswatchError, *REFUSALS):
         return context().restore(index)
@@ -69,6 +78,13 @@ def _restored(context: Callable[[], Context], index: str) -> bool:
 def _add_error_pages(app: FastAPI, access: Access, context: Callable[[], Context]) -> None:
     @app.exception_handler(StarletteHTTPException)
     def refused(request: Request, error: StarletteHTTPException) -> Response:
+        if error.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and _is_for_people(request):
+            if key := request.query_params.get(STORY_KEY):
+                base = context().settings.public_url.rstrip("/") + PATH
+                article = quote(str(request.path_params.get("article_id", "")), safe="")
+                return RedirectResponse(f"{base}/{STORY}/{quote(key, safe='')}{article and f'#{article}'}", 303)
+            if ACCOUNT in request.query_params:
+                return _needs_account(access.login_url(str(request.url)))
         if error.status_code == HTTPStatus.UNAUTHORIZED and _is_for_people(request):
             return RedirectResponse(access.login_url(str(request.url)), 303)
         return told(request, Fault(error.status_code, phrase(error.status_code), str(error.detail)), error.headers)

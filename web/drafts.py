@@ -48,6 +48,7 @@ class Draft:
     zone: str = "Europe/Brussels"
     throttle: str = "0s"
     silence: str = "1d"
+    briefing: bool = False
     updates: bool = False
     expires_at: str = ""
     note: str = ""
@@ -57,14 +58,15 @@ class Draft:
         """The form's fields; one that was not sent is as on a new form."""
         texts = {name: form.text(name) for name in _TEXTS if name in form}
         tags = {tag: level for tag, level in form.beginning(TAG_FIELD).items() if level}
-        return cls(**texts, tags=tags, updates="updates" in form)
+        return cls(**texts, tags=tags, updates="updates" in form, briefing="briefing" in form)
 
     @property
     def schedule(self) -> str:
         """As `alerts.yaml` writes it."""
+        form = " briefing" if self.briefing else ""
         if self.every == "daily":
-            return f"daily at {self.at} {self.zone}"
-        return f"weekly on {self.day} at {self.at} {self.zone}" if self.every == "weekly" else self.every
+            return f"daily{form} at {self.at} {self.zone}"
+        return f"weekly{form} on {self.day} at {self.at} {self.zone}" if self.every == "weekly" else self.every
 
     @property
     def narrowed(self) -> bool:
@@ -121,6 +123,7 @@ def draft_of(search: SavedSearch) -> Draft:
         min_score=f"{search.min_score:g}",
         recipients="\n".join(search.recipients),
         every=sends.every,
+        briefing=sends.briefing,
         day=schedule.DAYS[sends.weekday or 0],
         throttle=exact(search.throttle_s),
         silence=exact(search.silence_s),

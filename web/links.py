@@ -7,31 +7,26 @@ POST does it, which is also what a mail program sends for RFC 8058's one-click u
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from functools import cache
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from elastic_transport import ApiError, TransportError
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from alerts.saved import SavedSearches
 from delivery.feedback import DONE, UNDO, WILL, apply_link
 from delivery.links import Link, LinkError, Links
+from delivery.story_views import shown_title
+from delivery.words import one_line
 from jobs.context import Context
-from newswatch.errors import ConfigError, StoreError
+from newswatch.errors import ConfigError, NewswatchError, StoreError
+from store.articles import ArticleStore
+from web import shared_stories
+from web.mail_page import short_page
 
 log = logging.getLogger(__name__)
-
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-}
-"""The address itself is the permission: it must not leak by a referrer, a cache or a search engine."""
 
 
 def create_app(context: Callable[[], Context]) -> FastAPI:
@@ -41,10 +36,12 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
     def links() -> Links:
         return Links(context().settings)
 
+    app.include_router(shared_stories.routes(context, links))
+
     @app.get("/{token}")
     def ask(token: str) -> HTMLResponse:
         link = links().read(token)
-        return _page(f"{WILL[link.action]}?", _about(link), token, WILL[link.action])
+        return short_page(f"{WILL[link.action]}?", _about(link, context), token, WILL[link.action])
 
     @app.post("/{token}")
     def act(token: str) -> HTMLResponse:
@@ -53,17 +50,17 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
         apply_link(here.es, here.names, link, here.clock())
         undo = UNDO.get(link.action)
         if undo is None:
-            return _page(DONE[link.action], _about(link))
+            return short_page(DONE[link.action], _about(link, context))
         back = Link(undo, link.recipient, link.saved_search_ids, link.story_id, link.article_id)
-        return _page(DONE[link.action], _about(link), links().token(back), WILL[undo])
+        return short_page(DONE[link.action], _about(link, context), links().token(back), WILL[undo])
 
     @app.exception_handler(LinkError)
     def refuse(_: Request, error: Exception) -> HTMLResponse:
-        return _page("This link can't be used", str(error), status=400)
+        return short_page("This link can't be used", str(error), status=400)
 
     def trouble(_: Request, error: Exception) -> HTMLResponse:
         log.error("A link of a mail could not be answered", exc_info=error)
-        return _page("That did not work", "Nothing was changed. Please try again in a minute.", status=503)
+        return short_page("That did not work", "Nothing was changed. Please try again in a minute.", status=503)
 
     for kind in (StoreError, ConfigError, ApiError, TransportError):
         app.add_exception_handler(kind, trouble)
@@ -74,27 +71,44 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
             return await call_next(request)
         except Exception:
             log.exception("A link of a mail met a fault of newswatch")
-            return _page("That did not work", "By a fault of newswatch. Please try again later.", status=500)
+            return short_page("That did not work", "By a fault of newswatch. Please try again later.", status=500)
 
     @app.exception_handler(StarletteHTTPException)
     def refused(_: Request, error: StarletteHTTPException) -> HTMLResponse:
-        return _page("This link can't be used", str(error.detail), status=error.status_code)
+        return short_page("This link can't be used", str(error.detail), status=error.status_code)
 
     return app
 
 
-def _about(link: Link) -> str:
-    if link.action in ("relevant", "not-relevant", "ack"):
-        return f"For {link.recipient}."
-    alerts = "every saved search" if link.saved_search_ids == "*" else link.saved_search_ids.replace(",", ", ")
-    return f"For {link.recipient}: {alerts}."
+def _about(link: Link, context: Callable[[], Context]) -> str:
+    """For whom the link acts, and on which saved searches or story, by name."""
+    if link.saved_search_ids == "*" and not link.story_id:
+        return f"For {link.recipient}: every saved search."
+    about = _story(link, context) if link.story_id else _searches(link, context)
+    return f"For {link.recipient}: {about}." if about else f"For {link.recipient}."
 
 
-def _page(title: str, text: str, token: str = "", button: str = "", *, status: int = 200) -> HTMLResponse:
-    html = _environment().get_template("link.html.j2").render(title=title, text=text, token=token, button=button)
-    return HTMLResponse(html, status_code=status, headers=HEADERS)
+def _searches(link: Link, context: Callable[[], Context]) -> str:
+    ids = link.saved_search_ids.split(",")
+    with _names_or_not():
+        here = context()
+        known = SavedSearches(here.es, here.names).of(ids)
+        return ", ".join(f"“{one_line(known[i].name)}”" if i in known else i for i in ids)
+    return ", ".join(ids)
 
 
-@cache
-def _environment() -> Environment:
-    return Environment(loader=PackageLoader("web"), autoescape=True, undefined=StrictUndefined)
+def _story(link: Link, context: Callable[[], Context]) -> str:
+    with _names_or_not():
+        here = context()
+        article = ArticleStore(here.es, here.names).get([link.article_id]).get(link.article_id)
+        return f"“{shown_title(article.title)}”" if article else ""
+    return ""
+
+
+@contextmanager
+def _names_or_not() -> Iterator[None]:
+    """The names are a courtesy: a link must work while they can't be read."""
+    try:
+        yield
+    except (NewswatchError, ApiError, TransportError) as error:
+        log.warning("The names for a link of a mail can't be read: %s", error)

@@ -31,6 +31,7 @@ _GUARDED = re.compile(
     | unseen/[^/]+/(any|main)/all
     | searches/[^/]+/whole
     | (extraction|duplicates|languages)/.+
+    | updates/.+
     | stories/[^/]+/(b-cubed.*|hard-pairs-apart)""",
     re.VERBOSE,
 )

@@ -66,6 +66,8 @@ def render(report: Report) -> str:
         _extraction(figures),
         "## Copies and stories",
         _grouping(figures),
+        "## Updates",
+        _updates(figures),
         "## Language",
         _language_detection(figures),
         "## Delivery latency",
@@ -308,6 +310,23 @@ def _grouping(figures: Mapping[str, Figure]) -> str:
     }
     rows = [[what, f"{f.cases:,}" if f else "0", cell(f)] for path, what in named.items() for f in [figures.get(path)]]
     return table(["", "pairs or events", ""], rows)
+
+
+def _updates(figures: Mapping[str, Figure]) -> str:
+    named = {
+        "updates/new": "sentences that say something new",
+        "updates/known": "sentences that say nothing new",
+    }
+    rows = [
+        [what, *(cell(figures.get(f"{path}/{half}")) for half in ("build", "test"))] for path, what in named.items()
+    ]
+    numbers = figures.get("updates/changed-numbers")
+    introduction = (
+        "40 stories, whose later article was read sentence by sentence against the one that was mailed; F1. Of "
+        f"{numbers.cases if numbers else 0} sentences of mailed articles with one number changed, an update shows "
+        f"{round(numbers.value * numbers.cases) if numbers else 0}."
+    )
+    return f"{introduction}\n\n{table(['', 'half that was tuned on', 'other half'], rows)}"
 
 
 def _language_detection(figures: Mapping[str, Figure]) -> str:

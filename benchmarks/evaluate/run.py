@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.saved import load_alerts
-from benchmarks.evaluate import extraction, stories
+from benchmarks.evaluate import extraction, stories, updates
 from benchmarks.evaluate.duplicates import DAILY, duplicate_figures
 from benchmarks.evaluate.labels import (
     LABELS,
@@ -135,6 +135,11 @@ PARTS = (
     EvaluationPart(
         "extraction", lambda data: [data / "extraction" / name for name in ("aeb", "fundus_dev")], _extraction
     ),
+    EvaluationPart(
+        "updates",
+        lambda data: updates.files(data / "news"),
+        lambda data: updates.update_figures(updates.labelled(data / "news")),
+    ),
     EvaluationPart("readers", lambda _: [], lambda _: reader_figures()),
 )
 
@@ -194,7 +199,7 @@ def hashes(data: Data) -> dict[str, str]:
     """File or folder → the first digits of its SHA-256; a folder's is that of its files' names and hashes."""
     used = sorted({path for part in PARTS for path in part.needs(data)})
     lists = [path for name in ("labels", "sentence_labels", "events") for path in LABELS.glob(f"{name}*.csv")]
-    committed = [*sorted(lists), WRITTEN, UNSEEN]
+    committed = [*sorted(lists), WRITTEN, UNSEEN, updates.LABELLED]
     return {
         **{f"data/{path.relative_to(data)}": _digest(path) for path in used},
         **{str(path.relative_to(ROOT)): _digest(path) for path in (*committed, TAXONOMY, ALERTS)},

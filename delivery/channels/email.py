@@ -85,6 +85,9 @@ def written(message: Message, settings: Settings) -> EmailMessage:
     mail.set_content(text, charset="utf-8", cte=_encoding(text))
     page = html(message, settings)
     mail.add_alternative(page, subtype="html", charset="utf-8", cte=_encoding(page))
+    for attachment in message.attachments:
+        main, _, sub = attachment.media_type.partition("/")
+        mail.add_attachment(attachment.content, maintype=main, subtype=sub, filename=attachment.name)
     return mail
 
 

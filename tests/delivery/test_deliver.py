@@ -174,6 +174,24 @@ def test_updates_come_as_replies(desk: Desk, office: PostOffice) -> None:
     assert desk.deliver(NOW + 2 * HOUR).sent == 0, "the same article again is no update"
 
 
+def test_an_update_carries_what_is_new_and_a_copy_is_no_update(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("follow", "glacier", updates=True))
+    first = a_story(1)
+    desk.owe(first)
+    desk.deliver()
+    copy = replace(a_story(11), title=first.title, text=first.text, summary=first.summary, story_id=first.story_id)
+    desk.owe(copy, now=NOW + HOUR)
+    assert desk.deliver(NOW + HOUR) == DeliverReport(suppressed=1)
+    (suppressed,) = [d for d in desk.outbox.about("follow", first.story_id) if d.kind == "update"]
+    assert suppressed.outcomes[0].error == "it says only what was mailed, word for word"
+    news = f"{first.text}\nThe glacier shrank by 40 metres this year."
+    desk.owe(replace(copy, id=a_story(12).id, url=a_story(12).url, text=news), now=NOW + 2 * HOUR)
+    assert desk.deliver(NOW + 2 * HOUR).sent == 1
+    text = office.messages[-1].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "  + The glacier shrank by *40* metres this year." in text
+    assert first.text.split(".")[0] not in text
+
+
 def test_search_that_matches_a_story_later_is_a_reply_too(desk: Desk, office: PostOffice) -> None:
     desk.save(a_search("ice", "glacier"), a_search("cost", "money"))
     desk.owe(a_story(1))

@@ -138,7 +138,7 @@ def test_says_what_who_when_and_why() -> None:
         "| *NATO* ministers met",
         "NATO (main subject): Summits, because of “NATO ministers”, “summit”",
         "War (mentioned)",
-        f"\n[2] https://news.example/news/article/{article.id}\n",
+        f"\n[2] https://news.example/news/article/{article.id}?k=",
         "Relevant [4]",
         "\n[4] https://news.example/newswatch/mail/",
     ):
@@ -306,7 +306,7 @@ for a time.
 
 ------------------------------------------------------------------------
 
-[1] https://news.example/news/searches/ice
+[1] https://news.example/news/searches/ice?from=mail
 
 --"""
 
@@ -330,7 +330,7 @@ def test_a_digest_without_stories() -> None:
     seen = Tags(part(mail, "html"))
     for words in (WATCH.summary, WATCH.lines[0], "“Ice” has not been run since"):
         assert words in seen.text
-    assert "https://news.example/news/searches/ice" in [a.get("href") for _, a in seen.elements]
+    assert "https://news.example/news/searches/ice?from=mail" in [a.get("href") for _, a in seen.elements]
     assert "b" not in {tag for tag, _ in seen.elements}, "a stranger's markup"
 
 

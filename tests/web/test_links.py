@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from time import time
 
 import pytest
 from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from alerts.saved import SavedSearches
 from delivery.feedback import MUTE, Quality, quality
-from delivery.links import MAX_AGE_S, Link, Links
+from delivery.links import MAX_AGE_S, Link, LinkError, Links
 from delivery.mailbox import Mailboxes
 from jobs.context import Context
+from newswatch.article import Article
 from newswatch.settings import Settings
 from store.names import Names
+from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
+from web.budget import RateBudget
 from web.links import create_app
+from web.shared_stories import EACH
 
 pytestmark = pytest.mark.slow
 
@@ -119,6 +125,84 @@ def test_pages_leak_nothing_and_run_nothing(client: TestClient, links: Links) ->
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+# ── the story's page for readers without an account ──────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def stories(es: Elasticsearch, names: Names) -> list[Article]:
+    press = Press(es, names)
+    other, first = a_story(2), a_story(1)
+    first = replace(first, text=f"{first.text}\n{'It goes on. ' * 40}The end.")
+    copy = replace(a_story(11), story_id=first.story_id, title="<script>alert(1)</script>", duplicate_of=first.id)
+    press.publish(first, copy, other)
+    es.indices.refresh(index=names.articles)
+    return [first, copy, other]
+
+
+def test_a_story_opens_by_its_link_alone(client: TestClient, links: Links, stories: list[Article]) -> None:
+    first, _, other = stories
+    page = client.get(f"/story/{links.story_token(first.story_id)}")
+    assert page.status_code == 200
+    assert first.title in page.text
+    assert f'href="{first.url}"' in page.text
+    assert "&lt;script&gt;" in page.text
+    assert other.title not in page.text
+    assert "The end." not in page.text, "the publisher's text stays with the publisher"
+    assert "opens this story, and nothing else, for whoever has it, until" in page.text
+    assert 'content="noindex"' in page.text
+    assert page.headers["x-robots-tag"] == "noindex"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert ANN not in page.text
+
+
+def test_permissions_do_not_stretch(client: TestClient, links: Links, context: Context, stories: list[Article]) -> None:
+    story = links.story_token(stories[0].story_id)
+    action = links.token(Link("relevant", ANN, "ice", stories[0].story_id, stories[0].id))
+    for bad in (f"/story/{action}", f"/{story}", f"/story/{story}x", "/story/x"):
+        assert client.get(bad).status_code == 400
+    assert client.get(f"/story/{links.story_token('gone')}").status_code == 404
+    closed = replace(context, settings=context.settings.model_copy(update={"mail_story_days": 0}))
+    answer = TestClient(create_app(lambda: closed)).get(f"/story/{story}")
+    assert answer.status_code == 400
+    assert "only to people with an account" in answer.text
+    assert Links(closed.settings).story_token("x") == ""
+
+
+def test_a_storys_link_ends(links: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = links.story_token("story")
+    now = time()
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 31 * 86_400)
+    with pytest.raises(LinkError, match="open for 30 days"):
+        links.read_story(token)
+
+
+def test_a_link_has_a_budget(client: TestClient, links: Links, stories: list[Article]) -> None:
+    address = f"/story/{links.story_token(stories[0].story_id)}"
+    answers = [client.get(address) for _ in range(EACH + 1)]
+    assert [answer.status_code for answer in answers[-2:]] == [200, 429]
+    assert int(answers[-1].headers["retry-after"]) <= 60
+    assert client.get(f"/story/{links.story_token(stories[2].story_id)}").status_code == 200
+
+
+def test_budgets_are_of_a_minute() -> None:
+    now = [0.0]
+    budget = RateBudget(2, 3, clock=lambda: now[0])
+    assert [budget.wait_s(key) for key in "aaabb"] == [0, 0, 60, 0, 60]
+    now[0] = 59
+    assert budget.wait_s("c") == 1
+    now[0] = 60
+    assert budget.wait_s("a") == 0
+
+
+def test_links_name_searches_and_stories(
+    client: TestClient, links: Links, context: Context, stories: list[Article]
+) -> None:
+    SavedSearches(context.es, context.names).save(a_search("ice", "glacier"), by="test", now=NOW)
+    assert "“Ice”, snow" in client.get(f"/{links.token(STOP)}").text
+    link = Link("ack", ANN, "ice", stories[0].story_id, stories[0].id)
+    assert f"“{stories[0].title}”" in client.get(f"/{links.token(link)}").text
 
 
 def test_interval_of_few_labels_is_wide() -> None:

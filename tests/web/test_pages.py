@@ -100,6 +100,25 @@ def test_nobody_sees_anything_without_logging_in(page: Page, client: TestClient)
         assert answer.headers["location"].startswith("/auth/login?next=http"), path
 
 
+def test_a_link_of_a_mail_is_no_dead_end_without_an_account(page: Page, client: TestClient) -> None:
+    article = page.articles[0]
+    key = Links(page.context.settings).story_token(article.story_id)
+    for path in (f"/news/story/{article.story_id}", f"/news/article/{article.id}"):
+        assert client.get(path, params={"k": key}).status_code == 200, "who is logged in gets the full page"
+    page.visitor.reads = False
+    base = f"{page.context.settings.public_url}{PATH}/story"
+    story = client.get(f"/news/story/{article.story_id}", params={"k": key})
+    assert (story.status_code, story.headers["location"]) == (303, f"{base}/{key}")
+    why = client.get(f"/news/article/{article.id}", params={"k": key})
+    assert why.headers["location"] == f"{base}/{key}#{article.id}"
+    hostile = client.get("/news/story/x", params={"k": "../../evil?a=b#c"})
+    assert hostile.headers["location"] == f"{base}/..%2F..%2Fevil%3Fa%3Db%23c"
+    told = client.get("/news/searches/nato?from=mail")
+    assert told.status_code == 401
+    assert "This page needs an account" in told.text
+    assert '<a href="/auth/login?next=http' in told.text
+
+
 def test_nobody_changes_anything_without_the_right(page: Page, client: TestClient) -> None:
     form = token(client)
     page.visitor.changes = False

@@ -1,0 +1,88 @@
+"""What a text says that was not said before: paraphrases are known, another number is new."""
+
+from __future__ import annotations
+
+import pytest
+
+from transforms.novelty import new_sentences, numbers
+
+KNOWN = (
+    "A train left the rails near Avonlea on Friday evening.\nThree people were killed and 17 were taken to hospitals, "
+    "the fire brigade said. The line to the coast stays closed until Monday."
+)
+
+
+def new(text: str, *known: str, language: str = "en") -> list[str]:
+    return [sentence.text for sentence in new_sentences(text, known or (KNOWN,), language)]
+
+
+def test_a_repeated_or_paraphrased_sentence_is_known() -> None:
+    for said in (
+        "Three people were killed and 17 were taken to hospitals, the fire brigade said.",
+        "Near Avonlea a train left the rails on Friday evening.",
+        "The fire brigade said that three people were killed and 17 taken to hospital.",
+        "3 people were killed and seventeen were taken to hospitals, the fire brigade said.",
+        "A train left the rails near Avonlea on Friday evening, three people were killed and 17 taken to hospitals.",
+        "He said.",
+    ):
+        assert new(said) == [], said
+
+
+def test_what_is_new_stands_alone_and_once() -> None:
+    text = f"{KNOWN} The driver is questioned by the police today. The driver is questioned today by the police."
+    assert new(text) == ["The driver is questioned by the police today."]
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("17", "18"),
+        ("17", "1,700"),
+        ("17", "1.7"),
+        ("Three", "Five"),
+        ("Three", "One"),
+        ("Three people were killed and 17 were", "Seventeen people were killed and 3 were"),
+        ("Three people were killed and 17", "Three people were killed and dozens"),
+    ],
+)
+def test_another_number_is_new(was: str, now: str) -> None:
+    (sentence,) = new(KNOWN.replace(was, now))
+    assert now.split()[0] in sentence
+
+
+@pytest.mark.parametrize(
+    ("language", "known", "changed"),
+    [
+        ("de", "Bei dem Anschlag in Lyon starben gestern zwei Menschen.", "zwei→ein"),
+        ("ru", "При взрыве на складе в порту пострадали двенадцать рабочих.", "двенадцать→пятнадцать"),
+        ("ar", "أعلنت الوزارة مقتل خمسة أشخاص في انفجار بالميناء يوم الجمعة.", "خمسة→سبعة"),
+        ("zh", "港口仓库爆炸造成三十人受伤，道路已经封闭。", "三十→四十"),
+        ("ja", "港の倉庫で爆発があり、12人がけがをした。", "12→13"),
+        ("fa", "در انفجار بندر ۱۲ نفر زخمی شدند.", "۱۲→۱۳"),
+    ],
+)
+def test_numbers_of_many_languages(language: str, known: str, changed: str) -> None:
+    was, now = changed.split("→")
+    assert new(known, known, language=language) == []
+    assert new(known.replace(was, now), known, language=language) == [known.replace(was, now)]
+
+
+def test_where_number_words_are_not_known_only_the_same_words_are() -> None:
+    known = "Watu watatu walikufa katika ajali ya treni karibu na mji wa pwani siku ya Ijumaa."
+    assert new(known, known, language="sw") == []
+    assert new(known.replace("watatu", "watano"), known, language="sw") != []
+
+
+def test_another_language_is_new() -> None:
+    text = "Ein Zug entgleiste am Freitag bei Avonlea."
+    assert new(text, language="de") == [text]
+
+
+def test_new_numbers_are_marked() -> None:
+    (sentence,) = new_sentences("Eighteen of the 17 wounded, or 5,000 euros.", (KNOWN,), "en")
+    assert [sentence.text[slice(*mark)] for mark in sentence.marks] == ["Eighteen", "5,000"]
+
+
+def test_one_form_for_each_number() -> None:
+    text = "5,000 or 5.000 or 5 000 or five; 1.5; 14.469,07; 007; ٤٠"
+    assert [n.value for n in numbers(text, "en")] == ["5000", "5000", "5000", "5", "1.5", "14469.07", "7", "40"]

@@ -1,0 +1,239 @@
+"""Novelty: which sentences of a text say something that texts read before don't say.
+
+A sentence is known if one known sentence, or two that follow each other, hold nearly all of its words, the rare ones of
+the story counting most, and its numbers in the same order. So another number is always new, and a paraphrase within a
+language is known as far as it uses the same words. Texts in different languages share no words, so everything in
+another language is new.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain, islice, pairwise
+from typing import Final
+
+from newswatch.languages import languages
+from transforms.fold import fold
+from transforms.sentences import spans
+from transforms.story import stems
+
+SAME: Final = 0.66
+"""Minimum share of a sentence's weighted words that known sentences hold. Chosen on the half of the labelled stories
+that code may see (`benchmarks.evaluate.updates`)."""
+_ALL: Final = 0.999
+"""The same where the number words of the language are not known: then any other word might be another number."""
+_REPEATED: Final = 0.85
+"""Share of the words of both sentences from which one repeats the other, so that a number that is left out is news too:
+"one" is no number in many languages."""
+_LEAST_WORDS: Final = 2
+"""A sentence of fewer words and without a number says nothing by itself, as "he said" after a quotation."""
+_BESIDE: Final = 1
+"""Words on either side that say what a number counts."""
+_NEAR: Final = 6
+"""Maximum distance of those words from the number, in tokens."""
+_STEM_LETTERS: Final = 5
+"""Minimum letters of a number word that is recognised in an inflected form, by its stem."""
+_DIGITS: Final = re.compile(r"\d+(?:[.,' \u2019]\d{3})*(?!\d)(?:[.,]\d+)?|\d+")
+_GROUPED: Final = re.compile(r"[.,' \u2019](?=\d{3}(?!\d))")
+_NUMERALS: Final = "〇零一二三四五六七八九十百千万億亿两兩"
+_ARTICLES: Final = frozenset("一")
+NUMBER: Final = re.compile(rf"{_DIGITS.pattern}|[{_NUMERALS}]+|[^\W\d_]+")
+"""A number in a folded text, or a word that may be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in a sentence."""
+
+    value: str
+    beside: frozenset[str]
+    """The stems of the nearest words, which say what it counts."""
+
+    def is_in(self, other: Number) -> bool:
+        """Whether the other number is the same, and of the same thing."""
+        return self.value == other.value and (not self.beside or not self.beside.isdisjoint(other.beside))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a sentence, or two in a row, say."""
+
+    words: frozenset[str]
+    numbers: tuple[Number, ...]
+
+    def __add__(self, other: _Said) -> _Said:
+        return _Said(self.words | other.words, self.numbers + other.numbers)
+
+    @property
+    def values(self) -> list[str]:
+        return [number.value for number in self.numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class NewSentence:
+    """A sentence that says something new."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...]
+    """Spans of its numbers that no text before holds."""
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences of `text` in order, without the blanks around them."""
+    folded = fold(text)
+    found = (text[slice(*folded.original(*span))].strip() for span in spans(folded.text))
+    return tuple(filter(None, found))
+
+
+def new_sentences(text: str, known: Sequence[str], language: str | None) -> tuple[NewSentence, ...]:
+    """The sentences of `text` that say something which the `known` texts, and the sentences before, don't say.
+
+    `language` is the code of the text's language, which says what its number words mean.
+    """
+    listed = sentences(text)
+    said = [[_said(sentence, language) for sentence in sentences(other)] for other in known]
+    own = [_said(sentence, language) for sentence in listed]
+    story = _Story([*chain.from_iterable(said), *own], SAME if _number_words(language) else _ALL)
+    singles = list(chain.from_iterable(said))
+    pairs = [pair for text_said in said for pair in _pairs(text_said)]
+    values = frozenset(chain.from_iterable(one.values for one in singles))
+    new: list[NewSentence] = []
+    for number, sentence in enumerate(own):
+        if not story.holds(singles, pairs, sentence):
+            new.append(NewSentence(listed[number], tuple(_others(listed[number], language, values))))
+        singles.append(sentence)
+        pairs += _pairs(own[max(0, number - 1) : number + 1])
+    return tuple(new)
+
+
+def _others(sentence: str, language: str | None, values: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """The spans of the numbers that are not among `values`."""
+    folded = fold(sentence)
+    for token in NUMBER.finditer(folded.text):
+        value = _value(token[0], language)
+        if value and value not in values:
+            yield folded.original(*token.span())
+
+
+def _pairs(said: Sequence[_Said]) -> Iterator[_Said]:
+    """Each two sentences that follow each other: an outlet may join them into one."""
+    yield from (one + other for one, other in pairwise(said))
+
+
+class _Story:
+    """How much the words of a story's sentences weigh."""
+
+    def __init__(self, said: Sequence[_Said], least: float) -> None:
+        self._least = least
+        self._counts = Counter(chain.from_iterable(one.words for one in said))
+        self._sentences = len(said)
+
+    def holds(self, singles: Sequence[_Said], pairs: Sequence[_Said], new: _Said) -> bool:
+        """Whether a known sentence, or a pair of them, says what `new` says, or it says nothing.
+
+        A sentence that repeats a known one with another number is new, whatever else is known.
+        """
+        if len(new.words) < _LEAST_WORDS and not new.numbers:
+            return True
+        repeated = [one for one in singles if self._repeats(new, one)]
+        if repeated:
+            return any(one.values == new.values for one in repeated)
+        return any(self._says(new, known) for known in (*singles, *pairs))
+
+    def _repeats(self, new: _Said, known: _Said) -> bool:
+        either = max(self._weight(new.words), self._weight(known.words))
+        return self._weight(new.words & known.words) >= max(_REPEATED, self._least) * either
+
+    def _says(self, new: _Said, known: _Said) -> bool:
+        common = self._weight(new.words & known.words)
+        return common >= self._least * self._weight(new.words) and _in_order(new.numbers, known.numbers)
+
+    def _weight(self, words: frozenset[str]) -> float:
+        return sum(math.log(1 + self._sentences / self._counts[word]) for word in words)
+
+
+def _in_order(numbers: Sequence[Number], known: Sequence[Number]) -> bool:
+    left = iter(known)
+    return all(any(number.is_in(one) for one in left) for number in numbers)
+
+
+def _said(sentence: str, language: str | None) -> _Said:
+    tokens = _read(sentence, language)
+    return _Said(frozenset(chain.from_iterable(words for _, words in tokens)), tuple(_numbers(tokens)))
+
+
+def numbers(text: str, language: str | None) -> tuple[Number, ...]:
+    """The numbers of the text in order, in digits or in words of the language, each in one form: 5,000 as "5000"."""
+    return tuple(_numbers(_read(text, language)))
+
+
+_Token = tuple[str, tuple[str, ...]]
+"""The value of a number, or the stems of a word that is no function word."""
+
+
+def _read(text: str, language: str | None) -> list[_Token]:
+    found = NUMBER.findall(fold(text).text)
+    return [(value, ()) if (value := _value(t, language)) else ("", _content(t, language)) for t in found]
+
+
+def _numbers(tokens: Sequence[_Token]) -> Iterator[Number]:
+    for at, (value, _) in enumerate(tokens):
+        if value:
+            beside = (*_nearest(tokens[:at][::-1], -1), *_nearest(tokens[at + 1 :], 1))
+            yield Number(value, frozenset(beside))
+
+
+def _nearest(tokens: Sequence[_Token], step: int) -> list[str]:
+    """The first stems in `tokens`; of a run without blanks those at its end if `step` is -1."""
+    found = chain.from_iterable(words[::step] for _, words in tokens[:_NEAR])
+    return list(islice(found, _BESIDE))
+
+
+def _content(token: str, language: str | None) -> tuple[str, ...]:
+    return tuple(stem for stem in stems(token) if stem not in _function_stems(language))
+
+
+def _value(token: str, language: str | None) -> str:
+    """The number that a token stands for; empty if for none."""
+    if token[0].isdecimal():
+        return _plain(token)
+    if token[0] in _NUMERALS:
+        return token if token not in _ARTICLES else ""
+    words = _number_words(language)
+    return words.get(token) or words.get(_stem(token)) or ""
+
+
+def _plain(digits: str) -> str:
+    """The number in ASCII digits, with a point before decimals and nothing between thousands."""
+    ascii_ = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in digits)
+    whole = _GROUPED.sub("", ascii_).replace(",", ".").replace("'", "")
+    return whole.lstrip("0") or "0"
+
+
+def _stem(token: str) -> str:
+    """The stem of a long word, marked as one; the word itself if it is short."""
+    found = stems(token) if len(token) >= _STEM_LETTERS else []
+    return f"{found[0]}…" if len(found) == 1 else token
+
+
+@cache
+def _number_words(language: str | None) -> dict[str, str]:
+    """Folded number word of the language, or stem of one → its value."""
+    known = languages().get(language or "")
+    found: dict[str, str] = {}
+    for value, words in (known.numbers if known else {}).items():
+        for word in words:
+            found |= {form: str(value) for form in (fold(word).text, _stem(fold(word).text))}
+    return found
+
+
+@cache
+def _function_stems(language: str | None) -> frozenset[str]:
+    known = languages().get(language or "")
+    return frozenset(chain.from_iterable(map(stems, known.function_words if known else ())))

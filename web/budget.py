@@ -1,0 +1,38 @@
+"""A budget of requests for pages that anybody may ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+WINDOW_S: Final = 60
+"""Seconds for which a budget is."""
+
+
+@dataclass
+class RateBudget:
+    """So many requests a minute for each key, and so many for all; each web server process has its own."""
+
+    each: int
+    overall: int
+    clock: Callable[[], float] = time.monotonic
+    _since: float = 0.0
+    _counts: dict[str, int] = field(default_factory=dict)
+    _all: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def wait_s(self, key: str) -> int:
+        """Count a request; returns the seconds after which to come again, or 0 if it is within the budget."""
+        with self._lock:
+            now = self.clock()
+            if now - self._since >= WINDOW_S:
+                self._since, self._all = now, 0
+                self._counts.clear()
+            count = self._counts.get(key, 0)
+            if count >= self.each or self._all >= self.overall:
+                return max(1, round(WINDOW_S - (now - self._since)))
+            self._counts[key], self._all = count + 1, self._all + 1
+            return 0
