@@ -23,8 +23,8 @@ from search.limits import check_cost, check_length
 from search.lucene import as_lucene
 from search.marking import StandIn, stand_ins
 from search.ranking import any_word, means, scores
-from search.senses import senses_of
-from search.story_view import further_sources, independent_sources, source_counts, sources_search
+from search.senses import senses_of, with_entities
+from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
 from search.syntax import Parsed, clauses, parse
 from search.words import Wording, is_dense, wording
 from store.documents import Hit as StoredHit
@@ -67,8 +67,8 @@ class Hit:
     """Its ingest number."""
     matching: int = 1
     """Number of the story's articles that the query finds, if one row per story was requested."""
-    sources: int = 1
-    """Number of the story's independent sources, if requested."""
+    story: StoryFacts = field(default_factory=StoryFacts)
+    """All of its story, if requested."""
     stand_ins: tuple[StandIn, ...] = ()
     """What stands in the article for words of the query that it does not have."""
 
@@ -148,6 +148,18 @@ def has_all(asked: Wording, fields: Sequence[str]) -> Json:
     return {"bool": {"must": [clause] if words else [], "filter": entities}} if entities else clause
 
 
+def understood(query: str, names: Names) -> Parsed:
+    """The query as it is searched: parsed, and beside operators with entities for the words that mean them.
+
+    Raises:
+        QuerySyntaxError, TooCostlyError: those of `parse`.
+    """
+    parsed = parse(query)
+    if parsed.words or not parsed.text.strip():
+        return parsed
+    return replace(parsed, text=with_entities(parsed.text, names.taxonomy_in_force()))
+
+
 def wording_of(parsed: Parsed, names: Names) -> Wording:
     """What the plain words of a query ask for."""
     return wording(parsed.words, senses_of(parsed.words, names.taxonomy_in_force()))
@@ -195,20 +207,22 @@ def find(
     sort: Sort = "relevance",
     by_story: bool = False,
     with_facets: bool = False,
-    with_sources: bool = False,
+    with_story: bool = False,
+    all_of: str | None = None,
     now: datetime | None = None,
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
 
     If no article has all of the plain words, those with most of them are returned: see `relaxed`. A first page that is
-    not full, best first, is filled up with those that have some: see `filled`.
+    not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
+    the one named by `all_of`, up to `facets.MOST_VALUES`.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
         StoreError: Elasticsearch is unavailable.
     """
-    parsed, now = parse(query), now or datetime.now(UTC)
-    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_sources)
+    parsed, now = understood(query, names), now or datetime.now(UTC)
+    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of)
     try:
         return page.find()
     except NotFoundError:
@@ -223,7 +237,7 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     Raises:
         QueryError: the query can't be parsed; the message says where.
     """
-    parsed, analyzer = parse(query), highlight.analyzer_of(article.language)
+    parsed, analyzer = understood(query, names), highlight.analyzer_of(article.language)
     clauses = marking.clauses(parsed, analyzer, loose=True) if parsed.text.strip() else []
     if not clauses:
         return {}
@@ -261,7 +275,9 @@ class _Page:
     sort: Sort
     by_story: bool
     with_facets: bool
-    with_sources: bool
+    with_story: bool
+    all_of: str | None = None
+    """The facet of which all values are counted."""
     scores: tuple[Json, ...] = ()
     """What gives articles their score, if not the query itself."""
     except_: tuple[Json, ...] = ()
@@ -313,19 +329,35 @@ class _Page:
         requests = [self._first(query) if picking else self._page(query)]
         if aggs := self._aggregations():
             requests.append(self._counts(query, aggs))
+        whole = len(requests) - 1
+        if self.with_facets:
+            requests += self._counts_apart(text)
         answers = self._search(requests)
         picks = _picks(answers[0])
         if picking:
             picks = self._stories(query, picks)
-        counts: Mapping[str, Any] = answers[-1].get("aggregations", {})
+        counts: Mapping[str, Any] = answers[whole].get("aggregations", {})
         results = Results(
-            answers[-1]["hits"]["total"]["value"],
+            answers[whole]["hits"]["total"]["value"],
             (),
             max(answer["took"] for answer in answers),
             counts["stories"]["value"] if self.by_story else None,
-            facets=facets.read(counts) if self.with_facets else (),
+            facets=self._counting.read([answer["aggregations"] for answer in answers[whole:]])
+            if self.with_facets
+            else (),
         )
         return self._completed(results, picks, query, counts)
+
+    @property
+    def _counting(self) -> facets.Counting:
+        return facets.Counting(self.parsed, self.all_of)
+
+    def _counts_apart(self, text: Json) -> list[Request]:
+        """The searches that count the values of facets over what is found without their own filters."""
+        return [
+            self._counts(replace(self, parsed=parsed)._query(text), self._counting.aggregations_apart(name))
+            for name, parsed in self._counting.apart.items()
+        ]
 
     def _first(self, query: Json) -> Request:
         """The search for the first articles, from which `_stories` picks.
@@ -369,7 +401,7 @@ class _Page:
 
     def _aggregations(self) -> Json:
         """What to count over all results."""
-        aggs = facets.aggregations() if self.with_facets else {}
+        aggs = self._counting.aggregations() if self.with_facets else {}
         if self.by_story:
             aggs["stories"] = {"cardinality": {"field": "story_id", "precision_threshold": 3_000}}
         return aggs
@@ -391,7 +423,7 @@ class _Page:
         articles = self._found(reading, answers[: len(reading)])
         return replace(
             results,
-            hits=self._hits(picks, articles, self._sizes(by_name), self._sources(stories, by_name)),
+            hits=self._hits(picks, articles, self._sizes(by_name), self._facts(stories, by_name)),
             timeline=self._timeline(scale, by_name, counts, results.total),
         )
 
@@ -400,8 +432,8 @@ class _Page:
         extras: dict[str, Request] = {}
         if self.by_story and stories:
             extras["sizes"] = self._sizes_search(stories, query)
-        if self.with_sources and stories:
-            extras["sources"] = self.names.articles, sources_search(stories)
+        if self.with_story and stories:
+            extras["story"] = self.names.articles, facts_search(stories)
         line = facets.histogram(scale) if scale else None
         if line:
             extras["line"] = self._counts(query, {"timeline": line})
@@ -447,7 +479,7 @@ class _Page:
         picks: Sequence[_Pick],
         articles: Mapping[int, tuple[StoredHit, Article]],
         sizes: Mapping[str, int],
-        sources: Mapping[str, int],
+        facts: Mapping[str, StoryFacts],
     ) -> tuple[Hit, ...]:
         """The picked articles, in order; one that a newer version has replaced meanwhile is left out."""
         hits = []
@@ -455,7 +487,7 @@ class _Page:
             if pick.seq in articles:
                 hit, article = articles[pick.seq]
                 marked, story = self._marked(hit, article), pick.story
-                counts = sizes.get(story, 1), sources.get(story, 1)
+                counts = sizes.get(story, 1), facts.get(story, StoryFacts())
                 names = self._stand_ins(article, marked)
                 hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, names))
         return tuple(hits)
@@ -482,13 +514,13 @@ class _Page:
             return {}
         return {b["key"]: b["doc_count"] for b in by_name["sizes"]["aggregations"]["matching"]["buckets"]}
 
-    def _sources(self, stories: Sequence[str], by_name: Mapping[str, Answer]) -> Mapping[str, int]:
-        """Story → number of independent sources, if requested. An incomplete answer is requested again in pages."""
-        if "sources" not in by_name:
+    def _facts(self, stories: Sequence[str], by_name: Mapping[str, Answer]) -> Mapping[str, StoryFacts]:
+        """Story → its facts, if requested. An incomplete answer is requested again in pages."""
+        if "story" not in by_name:
             return {}
-        if further_sources(by_name["sources"]):
-            return independent_sources(self.es, self.names.articles, stories)
-        return source_counts(stories, [by_name["sources"]])
+        if further_facts(by_name["story"]):
+            return story_facts(self.es, self.names.articles, stories)
+        return facts_of(stories, [by_name["story"]])
 
     def _search(self, requests: Sequence[Request], *, optional: int = 0) -> list[Answer]:
         """The answers. The first `optional` ones may be errors, as an article that can't be marked is shown anyway.
