@@ -13,11 +13,11 @@ from elasticsearch import Elasticsearch
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.errors import QueryError
 from newswatch.languages import languages
+from search.asked import text_query
 from search.asking import answering, ask, impatient
 from search.hints import like
 from search.limits import TooCostlyError, shown
 from search.lucene import as_lucene, visible
-from search.query import text_query
 from search.senses import with_entities
 from search.syntax import QuerySyntaxError, bare_words, check_signs, parts, pointed_at
 from store.generations import create_slice

@@ -23,8 +23,9 @@ from newswatch.as_json import json_line
 if TYPE_CHECKING:
     from jobs.context import Context
     from newswatch.article import Article
+    from search.asked import Sort
     from search.facets import Facet
-    from search.query import Hit, Results, Sort
+    from search.query import Hit, Results
 
 
 class Order(StrEnum):

@@ -12,8 +12,8 @@ from typing import IO, Any
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
+from search.asked import Sort, ranked, required, to_query, understood
 from search.asking import TIMEOUT, Answer, answering, impatient, too_slow
-from search.query import Sort, ranked, required, to_query, understood
 from store.documents import from_document, readable
 from store.names import Names
 from store.reading import every as every_hit

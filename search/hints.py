@@ -10,9 +10,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from search.asked import required, to_query, understood
 from search.asking import TIMEOUT, answering, impatient
 from search.filters import FILTERS
-from search.query import required, to_query, understood
 from search.syntax import Filter
 from store.names import Names
 

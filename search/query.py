@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from elastic_transport import ApiResponseMeta
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
@@ -16,25 +16,31 @@ from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Problem, report_problem
 from search import facets, highlight, marking
+from search.asked import (
+    Sort,
+    filled_fields,
+    has_all,
+    most_words,
+    order,
+    ranked,
+    text_query,
+    to_query,
+    understood,
+    wording_of,
+)
 from search.asking import TIMEOUT, Answer, answering, ask, explain_refusal, impatient, refused, too_slow, verdict
 from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
-from search.limits import check_cost, check_length
-from search.lucene import as_lucene
 from search.marking import StandIn, stand_ins
-from search.ranking import any_word, means, scores
-from search.senses import senses_of, with_entities
+from search.ranking import any_word, scores
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
-from search.syntax import Parsed, clauses, parse
-from search.words import Wording, is_dense, wording
+from search.syntax import Parsed
 from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
-from store.mapping import DEFAULT_FIELDS, fields_of
 from store.names import Names
 
 __all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
 
-Sort = Literal["relevance", "time"]
 Json = dict[str, Any]
 
 MAX_WINDOW = 10_000
@@ -47,12 +53,6 @@ _AT_ONCE = 10
 """Articles of a page in one search: each search uses one thread per slice, and most articles are in one slice."""
 _FILLED_UP_TO = 20
 """Rows up to which a short list is filled up."""
-_HALF_LIFE = "30d"
-"""Age at which half of the bonus for recency is gone."""
-_NEWER = 0.1
-"""Bonus for a new article over a very old one, and for an original over a copy, among those that have the words."""
-_NEWER_ALONE = 3.0
-"""The same where a query has no words, so that only tags tell articles apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,112 +89,6 @@ class Results:
     """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
     facets: tuple[Facet, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
-
-
-def text_query(query: str, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
-    """The clause for a query in Lucene's syntax: every word must occur, in the title, the text, or a stemmed form.
-
-    Saved searches, `newswatch search` and (by an advanced setting) Kibana use the same clause.
-
-    Raises:
-        TooCostlyError: the query exceeds a limit (`search.limits`).
-    """
-    check_length(query)
-    query = as_lucene(query)
-    check_cost(query)
-    if not query.strip() or query.strip() == "*":
-        return {"match_all": {}}
-    return {
-        "query_string": {
-            "query": query,
-            "fields": list(fields),
-            "default_operator": "AND",
-            "analyze_wildcard": True,
-            "lenient": False,
-            "time_zone": "UTC",
-        }
-    }
-
-
-def filled_fields(es: Elasticsearch, names: Names, parsed: Parsed) -> list[str]:
-    """The default fields that the articles in question have; searching the others would cost more than the rest."""
-    languages = [f.values for f in parsed.of("lang") if not f.negated]
-    if languages:
-        return list(fields_of(frozenset(highlight.analyzer_of(language.lower()) for language in languages[0])))
-    filled = es.field_caps(index=names.articles, fields="stemmed.*", include_empty_fields=False)["fields"]
-    return list(fields_of(frozenset(name.removeprefix("stemmed.") for name in filled)))
-
-
-def most_words(words: Sequence[str], fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
-    """The clause for articles with at least two of three or more words, or 40 % of many; of two, with any."""
-    query = {"query": " ".join(words), "fields": list(fields)}
-    return {"multi_match": query | {"operator": "or", "minimum_should_match": "1<1 2<2 5<40%"}}
-
-
-def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
-    """The clause for what a typed query requires: plain words without function words, all else as it is written.
-
-    A word that means an entity (`search.senses`) asks for articles that name it. Another word in a script without
-    spaces must occur as it is written: 伊斯兰国家 ("Islamic countries") is not 伊斯兰国 and 国家 somewhere.
-    """
-    return has_all(wording_of(parsed, names), fields) if parsed.words else text_query(parsed.text, fields)
-
-
-def has_all(asked: Wording, fields: Sequence[str]) -> Json:
-    """The clause for articles with all of the plain words: see `required`."""
-    words = [f'"{word}"' if is_dense(word) else word for word in asked.words if word not in asked.senses]
-    clause = text_query(" ".join(words), fields)
-    entities = [means(sense) for sense in asked.senses.values()]
-    return {"bool": {"must": [clause] if words else [], "filter": entities}} if entities else clause
-
-
-def understood(query: str, names: Names) -> Parsed:
-    """The query as it is searched: parsed, and beside operators with entities for the words that mean them.
-
-    Raises:
-        QuerySyntaxError, TooCostlyError: those of `parse`.
-    """
-    parsed = parse(query)
-    if parsed.words or not parsed.text.strip():
-        return parsed
-    return replace(parsed, text=with_entities(parsed.text, names.taxonomy_in_force()))
-
-
-def wording_of(parsed: Parsed, names: Names) -> Wording:
-    """What the plain words of a query ask for."""
-    return wording(parsed.words, senses_of(parsed.words, names.taxonomy_in_force()))
-
-
-def to_query(parsed: Parsed, now: datetime, text: Json) -> Json:
-    """The whole query: the clause for its words (`required`) and its short filters."""
-    must, must_not = clauses(parsed, now)
-    return {"bool": {"must": [text], "filter": must, "must_not": must_not}}
-
-
-def order(sort: Sort) -> list[Json]:
-    """The sort order: best or newest first."""
-    return [{"time": "desc"}, {"seq": "desc"}] if sort == "time" else [{"_score": "desc"}, {"time": "desc"}]
-
-
-def ranked(parsed: Parsed, query: Json, now: datetime) -> Json:
-    """The query with scores that decrease with age; without words, by the score of the tags that are asked for too."""
-    if parsed.text.strip():
-        return _newer_first(query, now, _NEWER)
-    tags = [value.lower() for filter_ in parsed.of("tag") if not filter_.negated for value in filter_.values]
-    if tags:
-        factors = [{"field_value_factor": {"field": f"scores.{tag}", "missing": 0}} for tag in tags]
-        query = _function_score(query, factors)
-    return _newer_first(query, now, _NEWER_ALONE)
-
-
-def _newer_first(query: Json, now: datetime, bonus: float) -> Json:
-    decay = {"exp": {"time": {"origin": now.isoformat(), "offset": "1d", "scale": _HALF_LIFE, "decay": 0.5}}}
-    own = {"filter": {"bool": {"must_not": [{"exists": {"field": "duplicate_of"}}]}}, "weight": bonus / 2}
-    return _function_score(query, [{"weight": 1.0}, decay | {"weight": bonus}, own])
-
-
-def _function_score(query: Json, functions: list[Json]) -> Json:
-    return {"function_score": {"query": query, "functions": functions, "score_mode": "sum", "boost_mode": "multiply"}}
 
 
 def find(

@@ -16,8 +16,8 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
 from newswatch.batch import SEQ_PER_BATCH
+from search.asked import required, to_query, understood
 from search.asking import ask
-from search.query import required, to_query, understood
 from search.syntax import Parsed
 from store.batches import MOST
 from store.documents import from_document, values

@@ -18,13 +18,14 @@ from newswatch.as_json import json_line
 from newswatch.errors import QueryError
 from newswatch.topics import Topics
 from search import syntax
+from search.asked import Sort
 from search.editing import with_value, without, without_filter
 from search.export import CsvWriter, every
 from search.facets import MOST_VALUES
 from search.filters import FACETS, FILTERS
 from search.hints import hints
 from search.limits import MAX_CHARS
-from search.query import MAX_WINDOW, Results, Sort, find, whole_text
+from search.query import MAX_WINDOW, Results, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.render import pages, query_string, render

@@ -31,7 +31,7 @@ from search.filters import FACETS, FILTERS
 from search.hints import Hint
 from search.story_view import published
 from search.syntax import Filter, Parsed, span
-from web.render import facet_value, iso
+from web.render import facet_value, iso, safe_url
 
 SHOWN: Final = 200
 """Maximum number of values of a facet of which all are asked for; the others are found by searching within."""
@@ -216,4 +216,5 @@ def citation(article: Article, now: datetime) -> str:
     said = "" if article.published else "first seen "
     version = f"version {article.version}, " if article.version > 1 else ""
     where = f"{article.source.name}, {said}{iso(published(article))}"
-    return f"{authors}“{article.title or '(no title)'}”. {where}. {article.address} ({version}read {now:%Y-%m-%d})"
+    address = f" {safe_url(article.address)}".rstrip()
+    return f"{authors}“{article.title or '(no title)'}”. {where}.{address} ({version}read {now:%Y-%m-%d})"

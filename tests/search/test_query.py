@@ -16,10 +16,11 @@ import search.query
 import search.story_view
 from newswatch.article import Article, Source
 from newswatch.errors import QueryError
+from search.asked import Sort, filled_fields
 from search.export import CsvWriter, every, row
 from search.facets import histogram, interval, scale, time_range, timeline
 from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
-from search.query import Results, Sort, filled_fields, find, whole_text
+from search.query import Results, find, whole_text
 from search.syntax import parse
 from search.tail import Tail
 from store.articles import ArticleStore

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.article import Article, Entity, Tag
+from newswatch.article import Article, Entity, Evidence, Tag
 from search.export import every
 from search.highlight import unmarked
 from search.marking import StandIn

@@ -170,7 +170,7 @@ def test_a_search_shows_stories_facets_and_marks(page: Page, client: TestClient)
     assert "<span>3 outlets</span> <span>3 owners</span>" in html
     assert "newest change" in html
     assert "q=AWACS+Daesh+lang%3Aen" in html
-    assert html.partition('class="notice filled"')[0].count('class="hit-item"') == 1
+    assert html.partition('class="filled"')[0].count('class="hit-item"') == 1
 
 
 def test_a_search_says_where_the_filled_part_begins_and_what_stands_for_a_word(page: Page, client: TestClient) -> None:
