@@ -10,10 +10,10 @@ from alerts.query import Query, to_query
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
 from newswatch.errors import NewswatchError, QueryError
+from search.asked import text_query
 from search.asking import SlowSearchError, count
 from search.filters import FILTERS
 from search.lucene import as_lucene
-from search.query import text_query
 from search.story_view import independent_sources
 from search.syntax import QuerySyntaxError, parts
 from store.articles import ArticleStore

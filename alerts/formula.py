@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple
 
 from alerts.query import Query, filters_of
 from newswatch.alert import SavedSearch
+from search.asked import text_query
 from search.lucene import as_lucene
-from search.query import text_query
 from store.mapping import ARTICLE, fields_of
 
 Clause = str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +13,13 @@ from elasticsearch import Elasticsearch
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.errors import QueryError
 from newswatch.languages import languages
+from search.asked import text_query
 from search.asking import answering, ask, impatient
 from search.hints import like
 from search.limits import TooCostlyError, shown
-from search.lucene import as_lucene
-from search.query import text_query
-from search.syntax import check_signs, pointed_at
+from search.lucene import as_lucene, visible
+from search.senses import with_entities
+from search.syntax import QuerySyntaxError, bare_words, check_signs, parts, pointed_at
 from store.generations import create_slice
 from store.names import Names
 
@@ -90,22 +92,56 @@ def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
 def check_values(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
     """Check that what the search asks for exists: a misspelt topic, language or outlet would match nothing, silently.
 
-    What an article carries exists, too: a topic may have left the taxonomy. An outlet that resembles none may come yet.
+    So is what its query names in these fields: `tags:("a" OR "b")`, which a typed `tag:a,b` becomes. What an article
+    carries exists, too: a topic may have left the taxonomy. An outlet that resembles none may come yet.
 
     Raises:
         QueryError: a value does not exist; the message says which one was probably meant.
         StoreError: Elasticsearch is unavailable.
     """
-    topics = names.shown_topics().paths
+    topics, named = names.shown_topics().paths, _named_values(search.query)
+    tags = [*(tag.tag for tag in search.tags), *named["tags"], *named["tags_main"]]
     asked = (
-        ("topic", "tags", [tag.tag for tag in search.tags], topics, bool(topics)),
-        ("language", "language", search.languages, (*languages(),), True),
-        ("outlet", "source.domain", search.sources, (), False),
+        ("topic", "tags", tags, topics, bool(topics)),
+        ("language", "language", [*search.languages, *named["language"]], (*languages(),), True),
+        ("outlet", "source.domain", [*search.sources, *named["source.domain"]], (), False),
     )
     for kind, field, values, known, is_complete in asked:
-        unknown = [value for value in values if value not in known]
+        unknown = [value for value in dict.fromkeys(values) if value not in known]
         if unknown:
             _check_known(es, names, kind, field, unknown, known, is_complete=is_complete)
+
+
+_NAMED = re.compile(r"(tags|tags_main|language|source\.domain):(?![\[{<>/])(.+)", re.DOTALL)
+_NAMED_VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s()"]+)')
+_NO_VALUE = re.compile(r"AND|OR|NOT|&&|\|\||.*[*?~^].*")
+
+
+def _named_values(query: str) -> Mapping[str, list[str]]:
+    """Field → the whole values that a query in Lucene's syntax names in it."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for part in filter(None, map(_NAMED.fullmatch, parts(as_lucene(query)))):
+        for quoted, bare in _NAMED_VALUE.findall(part[2]):
+            if quoted or not _NO_VALUE.fullmatch(bare):
+                named[part[1]].append(re.sub(r"\\(.)", r"\1", quoted or bare.lstrip("+-!")))
+    return named
+
+
+def check_meaning(names: Names, query: str) -> None:
+    """Check that no word of a saved search's query means an entity, as it does in a search: `IS` would match "is".
+
+    For a query that a person writes. One that is saved already keeps its meaning, which is Kibana's.
+
+    Raises:
+        QueryError: a word does; the message says how to write the entity, and how the word.
+    """
+    lucene = as_lucene(query)
+    for start, end in bare_words(lucene):
+        word = lucene[start:end]
+        meant = with_entities(word, names.taxonomy_in_force())
+        if meant != word:
+            fault = f"A search takes {word} for a name, a saved search for the word: write {meant} for the name"
+            raise QuerySyntaxError(visible(query), start, end, f'{fault}, or "{word}" in quotation marks for the word.')
 
 
 def _check_known(

@@ -38,7 +38,8 @@ from elasticsearch.helpers import bulk
 from benchmarks.synthetic_articles import Synthesizer
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.settings import Settings
-from search.query import Sort, find, required, to_query
+from search.asked import Sort, required, to_query
+from search.query import find
 from search.syntax import parse
 from store.client import connect, set_up
 from store.documents import to_document

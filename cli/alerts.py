@@ -448,11 +448,13 @@ def edit(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
 
 def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: dict[str, Any], yes: bool) -> None:
     from alerts.backtest import MANY, backtest
-    from alerts.query import check, check_values
+    from alerts.query import check, check_meaning, check_values
     from alerts.saved import with_fields
     from delivery.channels.registry import parse_address
 
     changed = with_fields(search, fields, parse_address)
+    if changed.query != search.query:
+        check_meaning(context.names, changed.query)
     check_values(context.es, context.names, changed)
     check(context.es, context.names, changed)
     result = backtest(context.es, context.names, changed, days=30, now=context.clock())

@@ -23,8 +23,9 @@ from newswatch.as_json import json_line
 if TYPE_CHECKING:
     from jobs.context import Context
     from newswatch.article import Article
+    from search.asked import Sort
     from search.facets import Facet
-    from search.query import Hit, Results, Sort
+    from search.query import Hit, Results
 
 
 class Order(StrEnum):
@@ -113,10 +114,18 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
 
     now = context.clock()
     results = find(
-        context.es, context.names, query, size=size, sort=order, by_story=stories, with_facets=facets, now=now
+        context.es,
+        context.names,
+        query,
+        size=size,
+        sort=order,
+        by_story=stories,
+        with_facets=facets,
+        with_story=stories,
+        now=now,
     )
     if results.relaxed:
-        err.print("[yellow]No article has all of these words. These have most of them:[/]")
+        err.print("[yellow]No article has all of these words. These have some of them:[/]")
     if as_json:
         for place, hit in enumerate(results.hits):
             emit_json(
@@ -128,6 +137,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
                     "article": hit.article,
                     "matching": hit.matching,
                 }
+                | ({"story": hit.story} if stories else {})
             )
         if facets:
             emit_json({"facets": results.facets})
@@ -148,8 +158,9 @@ def _show(hit: Hit) -> None:
     out.print(_marked(hit.highlights.get("title", (article.title,))[0], "bold"), soft_wrap=True)
     when = f"{article.published or article.first_seen:%d %b %Y %H:%M}"
     tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
-    more = f" · {hit.matching} articles" if hit.matching > 1 else ""
-    out.print(Text(f"{article.source.name} · {when} · {tags}{more}", style="dim"), soft_wrap=True)
+    out.print(Text(f"{article.source.name} · {when} · {tags}", style="dim"), soft_wrap=True)
+    if hit.story.articles > 1:
+        out.print(Text(_in_figures(hit), style="dim"), soft_wrap=True)
     for fragment in hit.highlights.get("text", ())[:1]:
         out.print(_marked(" ".join(fragment.split()), ""), soft_wrap=True)
     for one in hit.stand_ins:
@@ -158,10 +169,18 @@ def _show(hit: Hit) -> None:
     out.print()
 
 
+def _in_figures(hit: Hit) -> str:
+    story = hit.story
+    of = f"{hit.matching} of " if hit.matching < story.articles else ""
+    changed = f" · newest change {story.changed_at:%d %b %Y %H:%M} UTC" if story.changed_at else ""
+    counts = f"{story.independent} independent sources · {story.outlets} outlets · {story.owners} owners"
+    return f"{of}{story.articles} articles · {counts} · {', '.join(story.languages)}{changed}"
+
+
 def _show_hints(context: Context, query: str) -> None:
     """Show which short filter excludes everything."""
+    from search.editing import written
     from search.hints import hints
-    from search.syntax import written
 
     for hint in hints(context.es, context.names, query, context.clock()):
         if hint.alone == 0:
@@ -238,7 +257,7 @@ def _writer(form: Export, target: IO[str]) -> Callable[[Article], None]:
     from search.export import CsvWriter
 
     if form is Export.CSV:
-        return CsvWriter(target).write
+        return CsvWriter(target, as_file=target is not sys.stdout).write
     return lambda article: print(json_line(article), file=target)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
+from search.asked import to_query
 from search.asking import ask_within
-from search.query import to_query
 from search.syntax import parse
 from search.usual import Basis, Window, basis, candidates
 from store.names import Names

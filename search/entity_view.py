@@ -11,7 +11,8 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Entity
 from search.counts import Json, answer_to, clause, counts, windowed, within
-from search.syntax import with_filter, written
+from search.editing import with_value, written
+from search.syntax import parse
 from search.usual import Basis, Compared, Window, last_day
 from store.documents import from_document, values
 from store.names import Names
@@ -146,7 +147,7 @@ def _significant(
 def _beside(
     es: Elasticsearch, names: Names, query: str, found: Mapping[str, float], now: datetime, seconds: float
 ) -> tuple[Beside, ...]:
-    queries = {key: with_filter(query, "entity", key) for key in found}
+    queries = {key: with_value(parse(query), "entity", key) for key in found}
     numbers = counts(es, names, [*queries.values()], now, seconds=seconds)
     return tuple(
         Beside(key, "", number, queries[key], found[key]) for key, number in zip(queries, numbers, strict=True)
@@ -166,7 +167,7 @@ def outlets(es: Elasticsearch, names: Names, entity_id: str, now: datetime, *, s
     if answer is None:
         return ()
     buckets = {b["key"]: b["name"]["buckets"] for b in answer["aggregations"]["outlets"]["buckets"]}
-    queries = {domain: with_filter(query, "source", domain) for domain in buckets}
+    queries = {domain: with_value(parse(query), "source", domain) for domain in buckets}
     # Counted anew: the search for an outlet finds its sub-domains too.
     numbers = counts(es, names, [*queries.values()], now, seconds=seconds)
     return tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Generator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -11,9 +12,8 @@ from typing import IO, Any
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
+from search.asked import Sort, ranked, required, to_query, understood
 from search.asking import TIMEOUT, Answer, answering, impatient, too_slow
-from search.query import Sort, ranked, required, to_query
-from search.syntax import parse
 from store.documents import from_document, readable
 from store.names import Names
 from store.reading import every as every_hit
@@ -39,7 +39,7 @@ def every(
         QueryError: the query can't be parsed (raised before the first article), or a page takes too long.
         StoreError: Elasticsearch is unavailable.
     """
-    parsed, now = parse(query), now or datetime.now(UTC)
+    parsed, now = understood(query, names), now or datetime.now(UTC)
     asked = to_query(parsed, now, required(parsed, names))
     whole = ranked(parsed, asked, now) if sort == "relevance" else asked
     order: list[Any] = [{"_score": "desc"}] if sort == "relevance" else [{"time": "desc"}]
@@ -84,10 +84,18 @@ COLUMNS = (
 )
 
 
-class CsvWriter:
-    """Writes articles as comma-separated values (RFC 4180), after a header line."""
+_BOM = "\ufeff"
 
-    def __init__(self, file: IO[str]) -> None:
+
+class CsvWriter:
+    """Writes articles as comma-separated values (RFC 4180) in UTF-8, after a header line."""
+
+    def __init__(self, file: IO[str], *, as_file: bool) -> None:
+        """`as_file` begins with a byte order mark, without which Excel takes UTF-8 for the system's old encoding.
+
+        A program that reads from a pipe would take the mark for a part of the first column's name.
+        """
+        file.write(_BOM if as_file else "")
         self._writer = csv.writer(file, lineterminator="\r\n")
         self._writer.writerow(COLUMNS)
 
@@ -96,10 +104,14 @@ class CsvWriter:
         self._writer.writerow(row(article))
 
 
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
+
+
 def row(article: Article) -> list[str]:
     """An article in the order of `COLUMNS`; several values are separated by "; ". Pure.
 
-    A cell that a spreadsheet would take for a formula is prefixed with an apostrophe (OWASP, CSV injection).
+    A cell that a spreadsheet would take for a formula, in full-width signs too, is prefixed with an apostrophe (OWASP,
+    CSV injection).
     """
     cells = [
         article.published.isoformat() if article.published else "",
@@ -119,4 +131,4 @@ def row(article: Article) -> list[str]:
         article.summary,
         article.text,
     ]
-    return [f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells]
+    return [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]

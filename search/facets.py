@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
 from search.filters import FACETS, fields_of
-from search.syntax import Parsed, span
+from search.syntax import Parsed, clause_of, span
 from store.times import moment_at
 
 _INTERVALS = (
@@ -26,6 +26,8 @@ _INTERVALS = (
     ("364d", timedelta(days=364)),
 )
 _DAY = timedelta(days=1)
+MOST_VALUES = 1_000
+"""Maximum number of values to count of one facet."""
 _BARS = 100
 """Maximum number of bars. Below 100, a two-month range would fall back to weekly steps (9 bars)."""
 
@@ -43,7 +45,7 @@ class FacetValue:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """The number of articles for each value of one short filter, most frequent first."""
+    """The number of articles for each value of one short filter: what the query names first, then the most frequent."""
 
     name: str
     buckets: tuple[FacetValue, ...]
@@ -80,30 +82,77 @@ class TimeRange:
     last: datetime
 
 
-def aggregations() -> dict[str, Any]:
-    """The aggregations to request."""
-    asked: dict[str, Any] = {
-        name: {"terms": {"field": fields_of(name), "size": facet.values}} for name, facet in FACETS.items()
-    }
-    asked["main"] = {"terms": {"field": "tags_main", "size": FACETS["tag"].values}}
-    asked["source"]["aggs"] = {"name": {"terms": {"field": "source.name", "size": 1}}}
-    asked["first"] = {"min": {"field": "time"}}
-    asked["last"] = {"max": {"field": "time"}}
-    asked["days"] = {"date_histogram": {"field": "time", "fixed_interval": "1d", "min_doc_count": 1}}
-    return asked
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What to count for the facets of a query."""
 
+    parsed: Parsed
+    all_of: str | None = None
+    """The facet of which up to `MOST_VALUES` values are counted."""
 
-def read(answer: Mapping[str, Any]) -> tuple[Facet, ...]:
-    """The facets in an answer, without empty ones."""
-    main = {bucket["key"]: bucket["doc_count"] for bucket in answer["main"]["buckets"]}
-    facets = []
-    for name in FACETS:
-        buckets = tuple(
-            FacetValue(b["key"], b["doc_count"], _label(b), main.get(b["key"], 0) if name == "tag" else 0)
-            for b in answer[name]["buckets"]
-        )
-        facets.append(Facet(name, buckets, answer[name]["sum_other_doc_count"]))
-    return tuple(facet for facet in facets if facet.buckets)
+    def aggregations(self) -> dict[str, Any]:
+        """The aggregations over what the query finds."""
+        asked: dict[str, Any] = {name: self._values(name) for name in FACETS if name not in self.apart}
+        asked |= {f"named {name}": self._named(name) for name in asked if self._has_named(name)}
+        asked["main"] = {"terms": {"field": "tags_main", "size": self._size("tag")}}
+        asked["first"] = {"min": {"field": "time"}}
+        asked["last"] = {"max": {"field": "time"}}
+        asked["days"] = {"date_histogram": {"field": "time", "fixed_interval": "1d", "min_doc_count": 1}}
+        return asked
+
+    @property
+    def apart(self) -> dict[str, Parsed]:
+        """Facet → the query without those of its filters that would hide its other values.
+
+        `lang:fr` would leave no other language to choose; `tag:nato` leaves the other topics of its articles.
+        """
+        hiding = {name: [f for f in self.parsed.of(name) if f.negated or not FACETS[name].many] for name in FACETS}
+        return {
+            name: replace(self.parsed, filters=tuple(f for f in self.parsed.filters if f not in own))
+            for name, own in hiding.items()
+            if own
+        }
+
+    def aggregations_apart(self, name: str) -> dict[str, Any]:
+        """The aggregations for one of the facets `apart`, over what its query finds."""
+        return {name: self._values(name), f"named {name}": self._named(name)}
+
+    def read(self, answers: Sequence[Mapping[str, Any]]) -> tuple[Facet, ...]:
+        """The facets in the answers to all of these, without empty ones."""
+        counts = {name: counted for answer in answers for name, counted in answer.items()}
+        main = {bucket["key"]: bucket["doc_count"] for bucket in counts["main"]["buckets"]}
+        facets = (self._read(name, counts, main if name == "tag" else {}) for name in FACETS)
+        return tuple(facet for facet in facets if facet.buckets)
+
+    def _values(self, name: str) -> dict[str, Any]:
+        counted: dict[str, Any] = {"terms": {"field": fields_of(name), "size": self._size(name)}}
+        if name == "source":
+            counted["aggs"] = {"name": {"terms": {"field": "source.name", "size": 1}}}
+        return counted
+
+    def _size(self, name: str) -> int:
+        return MOST_VALUES if name == self.all_of else FACETS[name].values
+
+    def _has_named(self, name: str) -> bool:
+        return bool(self.parsed.of(name))
+
+    def _named(self, name: str) -> dict[str, Any]:
+        """The count of each value that the query names, which may be none of the most frequent ones."""
+        level = self.parsed.first("level")
+        return {"filters": {"filters": [clause_of(name, value, level) for value in self.parsed.values(name)]}}
+
+    def _read(self, name: str, counts: Mapping[str, Any], main: Mapping[str, int]) -> Facet:
+        frequent = [
+            FacetValue(b["key"], b["doc_count"], _label(b), main.get(b["key"], 0)) for b in counts[name]["buckets"]
+        ]
+        of_named = counts.get(f"named {name}", {"buckets": ()})["buckets"]
+        known = {value.value.casefold(): value for value in frequent}
+        named, others = [], counts[name]["sum_other_doc_count"]
+        for value, bucket in zip(self.parsed.values(name) if of_named else (), of_named, strict=True):
+            others -= 0 if value.casefold() in known else bucket["doc_count"]
+            found = known.pop(value.casefold(), FacetValue(value, 0, value))
+            named.append(replace(found, count=bucket["doc_count"]))
+        return Facet(name, (*named, *known.values()), max(0, others))
 
 
 def _label(bucket: Mapping[str, Any]) -> str:

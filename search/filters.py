@@ -33,6 +33,8 @@ class Facet:
     """So many are shown, the most frequent."""
     written: Literal["topic", "country", "language", "as it is"] = "as it is"
     """What a value is, so that its name can be shown."""
+    many: bool = False
+    """An article may have several of them, so choosing two asks for both; of others, for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ FILTERS: Final[Mapping[str, ShortFilter]] = {
         ("tag:TOPIC", "tag:TOPIC/SUB-TOPIC"),
         field="tags",
         case=str.lower,
-        facet=Facet("Topic", 60, "topic"),
+        facet=Facet("Topic", 60, "topic", many=True),
         noun="tag",
     ),
     "level": ShortFilter(
@@ -133,7 +135,10 @@ FILTERS: Final[Mapping[str, ShortFilter]] = {
     "feed": ShortFilter("id of a feed that carried it", ("feed:ID",), field="feeds"),
     "agency": ShortFilter("news agency it was taken from", ("agency:AFP",), field="agency"),
     "entity": ShortFilter(
-        "named in it", ("entity:isaf", 'entity:"Jens Stoltenberg"'), field="entities", facet=Facet("Named", 12)
+        "named in it",
+        ("entity:isaf", 'entity:"Jens Stoltenberg"'),
+        field="entities",
+        facet=Facet("Named", 12, many=True),
     ),
     "story": ShortFilter("id of a story", ("story:ID",), field="story_id"),
     "is": ShortFilter(

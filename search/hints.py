@@ -10,10 +10,10 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from search.asked import required, to_query, understood
 from search.asking import TIMEOUT, answering, impatient
 from search.filters import FILTERS
-from search.query import required, to_query
-from search.syntax import Filter, parse
+from search.syntax import Filter
 from store.names import Names
 
 _VALUES = 2_000
@@ -42,7 +42,7 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime) -> tuple[H
         QueryError: the query can't be parsed, or takes too long.
         StoreError: Elasticsearch is unavailable.
     """
-    parsed = parse(query)
+    parsed = understood(query, names)
     if not parsed.filters:
         return ()
     asked = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -87,7 +87,7 @@ def stand_ins(
         return ()
     text = fold(f"{article.title}\n{article.summary}\n{article.text}").text
     absent = [word for word in absent if is_small_acronym(word) or fold(word).text not in text]
-    found = (StandIn(name, word) for word in absent for name in _names_for(word, asked, article, topics))
+    found = (StandIn(name, word) for word in absent for name in _names_for(word, asked, article, topics, text))
     return tuple(dict.fromkeys(found))
 
 
@@ -116,17 +116,30 @@ def _is_form(token: str, word: str) -> bool:
     return token == word or (start is not None and token.startswith(start)) or token.endswith(word)
 
 
-def _names_for(word: str, asked: Wording, article: Article, topics: Topics) -> Iterator[str]:
-    """The first entity and the first topic of the article that is called by the word."""
+def _names_for(word: str, asked: Wording, article: Article, topics: Topics, text: str) -> Iterator[str]:
+    """The first entity and the first topic of the article that is called by the word; `text` is its folded text."""
     meant = asked.senses[word].entities if word in asked.senses else ()
-    for entity in article.entities:
-        if entity.id in meant or any(_is_named(word, alias) for alias in (entity.name, *entity.aliases)):
-            yield entity.name
-            break
-    for tag in article.tags:
-        if any(_is_named(word, called) for called in topics.words([tag.tag])):
-            yield topics.path(tag.tag)
-            break
+    entities = (one for one in article.entities if one.id in meant or _is_called(word, (one.name, *one.aliases)))
+    entity = next(entities, None)
+    if entity:
+        yield _telling(word, entity.name, (alias for alias in entity.aliases if fold(alias).text in text))
+    tags = (one for one in article.tags if _is_called(word, topics.words([one.tag])))
+    tag = next(tags, None)
+    if tag and not (entity and _is_same(word, topics.path(tag.tag))):
+        yield _telling(word, topics.path(tag.tag), (evidence.text for evidence in tag.evidence))
+
+
+def _telling(word: str, name: str, said: Iterator[str]) -> str:
+    """The name; of one that is the word itself, what the article says instead: НАТО for NATO."""
+    return next((other for other in said if not _is_same(word, other)), name) if _is_same(word, name) else name
+
+
+def _is_same(word: str, other: str) -> bool:
+    return fold(word).text == fold(other).text
+
+
+def _is_called(word: str, names: Iterable[str]) -> bool:
+    return any(_is_named(word, name) for name in names)
 
 
 def _is_named(word: str, name: str) -> bool:

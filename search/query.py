@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from elastic_transport import ApiResponseMeta
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
@@ -16,25 +16,31 @@ from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Problem, report_problem
 from search import facets, highlight, marking
+from search.asked import (
+    Sort,
+    filled_fields,
+    has_all,
+    most_words,
+    order,
+    ranked,
+    text_query,
+    to_query,
+    understood,
+    wording_of,
+)
 from search.asking import TIMEOUT, Answer, answering, ask, explain_refusal, impatient, refused, too_slow, verdict
 from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
-from search.limits import check_cost, check_length
-from search.lucene import as_lucene
 from search.marking import StandIn, stand_ins
-from search.ranking import any_word, means, scores
-from search.senses import senses_of
-from search.story_view import further_sources, independent_sources, source_counts, sources_search
-from search.syntax import Parsed, clauses, parse
-from search.words import Wording, is_dense, wording
+from search.ranking import any_word, scores
+from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
+from search.syntax import Parsed
 from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
-from store.mapping import DEFAULT_FIELDS, fields_of
 from store.names import Names
 
 __all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
 
-Sort = Literal["relevance", "time"]
 Json = dict[str, Any]
 
 MAX_WINDOW = 10_000
@@ -47,12 +53,6 @@ _AT_ONCE = 10
 """Articles of a page in one search: each search uses one thread per slice, and most articles are in one slice."""
 _FILLED_UP_TO = 20
 """Rows up to which a short list is filled up."""
-_HALF_LIFE = "30d"
-"""Age at which half of the bonus for recency is gone."""
-_NEWER = 0.1
-"""Bonus for a new article over a very old one, and for an original over a copy, among those that have the words."""
-_NEWER_ALONE = 3.0
-"""The same where a query has no words, so that only tags tell articles apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Hit:
     """Its ingest number."""
     matching: int = 1
     """Number of the story's articles that the query finds, if one row per story was requested."""
-    sources: int = 1
-    """Number of the story's independent sources, if requested."""
+    story: StoryFacts = field(default_factory=StoryFacts)
+    """All of its story, if requested."""
     stand_ins: tuple[StandIn, ...] = ()
     """What stands in the article for words of the query that it does not have."""
 
@@ -91,100 +91,6 @@ class Results:
     timeline: Timeline = field(default_factory=Timeline)
 
 
-def text_query(query: str, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
-    """The clause for a query in Lucene's syntax: every word must occur, in the title, the text, or a stemmed form.
-
-    Saved searches, `newswatch search` and (by an advanced setting) Kibana use the same clause.
-
-    Raises:
-        TooCostlyError: the query exceeds a limit (`search.limits`).
-    """
-    check_length(query)
-    query = as_lucene(query)
-    check_cost(query)
-    if not query.strip() or query.strip() == "*":
-        return {"match_all": {}}
-    return {
-        "query_string": {
-            "query": query,
-            "fields": list(fields),
-            "default_operator": "AND",
-            "analyze_wildcard": True,
-            "lenient": False,
-            "time_zone": "UTC",
-        }
-    }
-
-
-def filled_fields(es: Elasticsearch, names: Names, parsed: Parsed) -> list[str]:
-    """The default fields that the articles in question have; searching the others would cost more than the rest."""
-    languages = [f.values for f in parsed.of("lang") if not f.negated]
-    if languages:
-        return list(fields_of(frozenset(highlight.analyzer_of(language.lower()) for language in languages[0])))
-    filled = es.field_caps(index=names.articles, fields="stemmed.*", include_empty_fields=False)["fields"]
-    return list(fields_of(frozenset(name.removeprefix("stemmed.") for name in filled)))
-
-
-def most_words(words: Sequence[str], fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
-    """The clause for articles with at least two of three or more words, or 40 % of many; of two, with any."""
-    query = {"query": " ".join(words), "fields": list(fields)}
-    return {"multi_match": query | {"operator": "or", "minimum_should_match": "1<1 2<2 5<40%"}}
-
-
-def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
-    """The clause for what a typed query requires: plain words without function words, all else as it is written.
-
-    A word that means an entity (`search.senses`) asks for articles that name it. Another word in a script without
-    spaces must occur as it is written: 伊斯兰国家 ("Islamic countries") is not 伊斯兰国 and 国家 somewhere.
-    """
-    return has_all(wording_of(parsed, names), fields) if parsed.words else text_query(parsed.text, fields)
-
-
-def has_all(asked: Wording, fields: Sequence[str]) -> Json:
-    """The clause for articles with all of the plain words: see `required`."""
-    words = [f'"{word}"' if is_dense(word) else word for word in asked.words if word not in asked.senses]
-    clause = text_query(" ".join(words), fields)
-    entities = [means(sense) for sense in asked.senses.values()]
-    return {"bool": {"must": [clause] if words else [], "filter": entities}} if entities else clause
-
-
-def wording_of(parsed: Parsed, names: Names) -> Wording:
-    """What the plain words of a query ask for."""
-    return wording(parsed.words, senses_of(parsed.words, names.taxonomy_in_force()))
-
-
-def to_query(parsed: Parsed, now: datetime, text: Json) -> Json:
-    """The whole query: the clause for its words (`required`) and its short filters."""
-    must, must_not = clauses(parsed, now)
-    return {"bool": {"must": [text], "filter": must, "must_not": must_not}}
-
-
-def order(sort: Sort) -> list[Json]:
-    """The sort order: best or newest first."""
-    return [{"time": "desc"}, {"seq": "desc"}] if sort == "time" else [{"_score": "desc"}, {"time": "desc"}]
-
-
-def ranked(parsed: Parsed, query: Json, now: datetime) -> Json:
-    """The query with scores that decrease with age; without words, by the score of the tags that are asked for too."""
-    if parsed.text.strip():
-        return _newer_first(query, now, _NEWER)
-    tags = [value.lower() for filter_ in parsed.of("tag") if not filter_.negated for value in filter_.values]
-    if tags:
-        factors = [{"field_value_factor": {"field": f"scores.{tag}", "missing": 0}} for tag in tags]
-        query = _function_score(query, factors)
-    return _newer_first(query, now, _NEWER_ALONE)
-
-
-def _newer_first(query: Json, now: datetime, bonus: float) -> Json:
-    decay = {"exp": {"time": {"origin": now.isoformat(), "offset": "1d", "scale": _HALF_LIFE, "decay": 0.5}}}
-    own = {"filter": {"bool": {"must_not": [{"exists": {"field": "duplicate_of"}}]}}, "weight": bonus / 2}
-    return _function_score(query, [{"weight": 1.0}, decay | {"weight": bonus}, own])
-
-
-def _function_score(query: Json, functions: list[Json]) -> Json:
-    return {"function_score": {"query": query, "functions": functions, "score_mode": "sum", "boost_mode": "multiply"}}
-
-
 def find(
     es: Elasticsearch,
     names: Names,
@@ -195,20 +101,22 @@ def find(
     sort: Sort = "relevance",
     by_story: bool = False,
     with_facets: bool = False,
-    with_sources: bool = False,
+    with_story: bool = False,
+    all_of: str | None = None,
     now: datetime | None = None,
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
 
     If no article has all of the plain words, those with most of them are returned: see `relaxed`. A first page that is
-    not full, best first, is filled up with those that have some: see `filled`.
+    not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
+    the one named by `all_of`, up to `facets.MOST_VALUES`.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
         StoreError: Elasticsearch is unavailable.
     """
-    parsed, now = parse(query), now or datetime.now(UTC)
-    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_sources)
+    parsed, now = understood(query, names), now or datetime.now(UTC)
+    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of)
     try:
         return page.find()
     except NotFoundError:
@@ -223,7 +131,7 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
     Raises:
         QueryError: the query can't be parsed; the message says where.
     """
-    parsed, analyzer = parse(query), highlight.analyzer_of(article.language)
+    parsed, analyzer = understood(query, names), highlight.analyzer_of(article.language)
     clauses = marking.clauses(parsed, analyzer, loose=True) if parsed.text.strip() else []
     if not clauses:
         return {}
@@ -261,7 +169,9 @@ class _Page:
     sort: Sort
     by_story: bool
     with_facets: bool
-    with_sources: bool
+    with_story: bool
+    all_of: str | None = None
+    """The facet of which all values are counted."""
     scores: tuple[Json, ...] = ()
     """What gives articles their score, if not the query itself."""
     except_: tuple[Json, ...] = ()
@@ -313,19 +223,35 @@ class _Page:
         requests = [self._first(query) if picking else self._page(query)]
         if aggs := self._aggregations():
             requests.append(self._counts(query, aggs))
+        whole = len(requests) - 1
+        if self.with_facets:
+            requests += self._counts_apart(text)
         answers = self._search(requests)
         picks = _picks(answers[0])
         if picking:
             picks = self._stories(query, picks)
-        counts: Mapping[str, Any] = answers[-1].get("aggregations", {})
+        counts: Mapping[str, Any] = answers[whole].get("aggregations", {})
         results = Results(
-            answers[-1]["hits"]["total"]["value"],
+            answers[whole]["hits"]["total"]["value"],
             (),
             max(answer["took"] for answer in answers),
             counts["stories"]["value"] if self.by_story else None,
-            facets=facets.read(counts) if self.with_facets else (),
+            facets=self._counting.read([answer["aggregations"] for answer in answers[whole:]])
+            if self.with_facets
+            else (),
         )
         return self._completed(results, picks, query, counts)
+
+    @property
+    def _counting(self) -> facets.Counting:
+        return facets.Counting(self.parsed, self.all_of)
+
+    def _counts_apart(self, text: Json) -> list[Request]:
+        """The searches that count the values of facets over what is found without their own filters."""
+        return [
+            self._counts(replace(self, parsed=parsed)._query(text), self._counting.aggregations_apart(name))
+            for name, parsed in self._counting.apart.items()
+        ]
 
     def _first(self, query: Json) -> Request:
         """The search for the first articles, from which `_stories` picks.
@@ -369,7 +295,7 @@ class _Page:
 
     def _aggregations(self) -> Json:
         """What to count over all results."""
-        aggs = facets.aggregations() if self.with_facets else {}
+        aggs = self._counting.aggregations() if self.with_facets else {}
         if self.by_story:
             aggs["stories"] = {"cardinality": {"field": "story_id", "precision_threshold": 3_000}}
         return aggs
@@ -391,7 +317,7 @@ class _Page:
         articles = self._found(reading, answers[: len(reading)])
         return replace(
             results,
-            hits=self._hits(picks, articles, self._sizes(by_name), self._sources(stories, by_name)),
+            hits=self._hits(picks, articles, self._sizes(by_name), self._facts(stories, by_name)),
             timeline=self._timeline(scale, by_name, counts, results.total),
         )
 
@@ -400,8 +326,8 @@ class _Page:
         extras: dict[str, Request] = {}
         if self.by_story and stories:
             extras["sizes"] = self._sizes_search(stories, query)
-        if self.with_sources and stories:
-            extras["sources"] = self.names.articles, sources_search(stories)
+        if self.with_story and stories:
+            extras["story"] = self.names.articles, facts_search(stories)
         line = facets.histogram(scale) if scale else None
         if line:
             extras["line"] = self._counts(query, {"timeline": line})
@@ -447,7 +373,7 @@ class _Page:
         picks: Sequence[_Pick],
         articles: Mapping[int, tuple[StoredHit, Article]],
         sizes: Mapping[str, int],
-        sources: Mapping[str, int],
+        facts: Mapping[str, StoryFacts],
     ) -> tuple[Hit, ...]:
         """The picked articles, in order; one that a newer version has replaced meanwhile is left out."""
         hits = []
@@ -455,7 +381,7 @@ class _Page:
             if pick.seq in articles:
                 hit, article = articles[pick.seq]
                 marked, story = self._marked(hit, article), pick.story
-                counts = sizes.get(story, 1), sources.get(story, 1)
+                counts = sizes.get(story, 1), facts.get(story, StoryFacts())
                 names = self._stand_ins(article, marked)
                 hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, names))
         return tuple(hits)
@@ -482,13 +408,13 @@ class _Page:
             return {}
         return {b["key"]: b["doc_count"] for b in by_name["sizes"]["aggregations"]["matching"]["buckets"]}
 
-    def _sources(self, stories: Sequence[str], by_name: Mapping[str, Answer]) -> Mapping[str, int]:
-        """Story → number of independent sources, if requested. An incomplete answer is requested again in pages."""
-        if "sources" not in by_name:
+    def _facts(self, stories: Sequence[str], by_name: Mapping[str, Answer]) -> Mapping[str, StoryFacts]:
+        """Story → its facts, if requested. An incomplete answer is requested again in pages."""
+        if "story" not in by_name:
             return {}
-        if further_sources(by_name["sources"]):
-            return independent_sources(self.es, self.names.articles, stories)
-        return source_counts(stories, [by_name["sources"]])
+        if further_facts(by_name["story"]):
+            return story_facts(self.es, self.names.articles, stories)
+        return facts_of(stories, [by_name["story"]])
 
     def _search(self, requests: Sequence[Request], *, optional: int = 0) -> list[Answer]:
         """The answers. The first `optional` ones may be errors, as an article that can't be marked is shown anyway.

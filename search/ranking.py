@@ -1,6 +1,6 @@
 """How plain words find and rank articles. Pure.
 
-An article matches if it has all words (`search.query`), and ranks by this score. Each word counts once, by the field
+An article matches if it has all words (`search.asked`), and ranks by this score. Each word counts once, by the field
 that says it best: literally in the title or the text, or by its stem. Each `stemmed` field has statistics of its own,
 in which a word of another language is rare and would weigh the most; so such a field weighs as much as its language is
 likely for the query. A topic's name weighs as much as the share of the query that it makes up: `терроризм` is the

@@ -3,7 +3,8 @@
 The taxonomy says so itself: such a name counts only in a telling context (`needs`), or it is a function word but for
 its capitals. The tagger has looked at the context of each, so the query asks for articles that name the entity. In
 scripts without spaces a name may also be the beginning of another word (伊斯兰国 of 伊斯兰国家, "Islamic countries").
-In quotation marks a word is looked for as it is written.
+Beside operators (`IS OR Daesh`), the entity's clause replaces the word. In quotation marks a word is looked for as
+it is written.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from newswatch.config import Source, Written
 from newswatch.errors import ConfigError
 from search.gazetteer import entities
+from search.syntax import bare_words
 from search.words import Sense, is_acronym, is_dense, is_small_acronym
 from transforms.fold import ARABIC, fold
 
@@ -46,6 +48,27 @@ def senses_of(words: Sequence[str], taxonomy: Source) -> Senses:
         log.warning("Words are not taken for names of entities: %s", error)
         return {}
     return {word: known[_key(word)] for word in candidates if _key(word) in known}
+
+
+def with_entities(lucene: str, taxonomy: Source) -> str:
+    """A result of `as_lucene` with the entity's clause for each bare word that means one: `entity_ids:islamic-state`.
+
+    So Kibana and saved searches, which know no taxonomy, find what the word means and not the word.
+
+    Raises:
+        QuerySyntaxError: it can't be parsed; the error names the place.
+    """
+    places = bare_words(lucene)
+    senses = senses_of([lucene[start:end] for start, end in places], taxonomy)
+    for start, end in reversed(places):
+        if sense := senses.get(lucene[start:end]):
+            lucene = lucene[:start] + _clause(sense) + lucene[end:]
+    return lucene
+
+
+def _clause(sense: Sense) -> str:
+    ids = " OR ".join(sense.entities)
+    return f"entity_ids:({ids})" if len(sense.entities) > 1 else f"entity_ids:{ids}"
 
 
 def _may_be_a_name(word: str) -> bool:

@@ -14,8 +14,9 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from search.counts import Answer, answer_to, windowed, within
+from search.editing import with_value
 from search.story_view import independent_sources
-from search.syntax import with_filter
+from search.syntax import parse
 from search.usual import Basis, Compared, Window
 from store.documents import from_document, values
 from store.names import Names
@@ -67,7 +68,7 @@ def read_situation(es: Elasticsearch, names: Names, window: Window, *, seconds: 
     whole = [bucket.get("tagged", {"doc_count": 0}) for bucket in buckets]
     tags, countries = _by_key(whole, "tags"), _by_key(whole, "countries")
     pairs = [
-        (country, _compared(tag, found, with_filter(f"tag:{tag}", "country", country), window))
+        (country, _compared(tag, found, with_value(parse(f"tag:{tag}"), "country", country), window))
         for tag, own in tags.items()
         if "/" not in tag
         for country, found in _by_key(own, "countries").items()
@@ -77,9 +78,9 @@ def read_situation(es: Elasticsearch, names: Names, window: Window, *, seconds: 
         compared,
         _compared("", buckets, "", window),
         _compared("", whole, TAGGED, window),
-        tuple(_compared(tag, found, with_filter("", "tag", tag), window) for tag, found in sorted(tags.items())),
+        tuple(_compared(tag, found, with_value(parse(""), "tag", tag), window) for tag, found in sorted(tags.items())),
         _surprising_first(
-            _compared(country, found, with_filter(TAGGED, "country", country), window)
+            _compared(country, found, with_value(parse(TAGGED), "country", country), window)
             for country, found in countries.items()
         ),
         tuple(sorted((pair for pair in pairs if pair[1].surprise), key=lambda pair: -pair[1].surprise)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 from newswatch.article import Article, Version
 from store.documents import from_document, read, values
 from store.names import Names
+from store.times import moment_at
 from transforms.versions import DiffKind, word_diff
 
 _BUCKETS = 1_000
@@ -120,18 +121,39 @@ def independent(articles: Iterable[Article]) -> int:
     return max(1, len(own))
 
 
+@dataclass(frozen=True, slots=True)
+class StoryFacts:
+    """A story in figures, copies included."""
+
+    articles: int = 1
+    outlets: int = 1
+    owners: int = 1
+    """Outlets without a known owner count as their own."""
+    independent: int = 1
+    """`independent` of its articles."""
+    languages: tuple[str, ...] = ()
+    """Of most articles first."""
+    changed_at: datetime | None = None
+    """When its newest article, or newest version of one, came."""
+
+
 def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, int]:
     """`independent` for each of many stories; `index` is the articles' alias."""
-    counts: dict[str, int] = {}
+    return {story_id: facts.independent for story_id, facts in story_facts(es, index, story_ids).items()}
+
+
+def story_facts(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, StoryFacts]:
+    """The facts of each of many stories; `index` is the articles' alias."""
+    facts: dict[str, StoryFacts] = {}
     for start in range(0, len(story_ids), 500):
         page, after = story_ids[start : start + 500], None
         answers: list[Mapping[str, Any]] = []
         while not answers or after:
-            body = sources_search(page, after)
+            body = facts_search(page, after)
             answers.append(es.search(index=index, request_cache=False, **body).body)
-            after = further_sources(answers[-1])
-        counts |= source_counts(page, answers)
-    return counts
+            after = further_facts(answers[-1])
+        facts |= facts_of(page, answers)
+    return facts
 
 
 def first_reports(es: Elasticsearch, index: str, story_ids: Sequence[str], most: int) -> dict[str, tuple[Article, ...]]:
@@ -171,36 +193,58 @@ def _originals(story_ids: Sequence[str]) -> dict[str, Any]:
     return {"bool": {"filter": [own], "must_not": [{"exists": {"field": "duplicate_of"}}]}}
 
 
-def sources_search(story_ids: Sequence[str], after: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The search for the original sources of some stories; `further_sources` says whether the answer is complete."""
+def facts_search(story_ids: Sequence[str], after: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The search for the facts of some stories; `further_facts` says whether the answer is complete."""
+    theirs = {"bool": {"filter": [{"terms": {"story_id": [*story_ids]}}]}}
     sources: list[dict[str, Any]] = [
         {"story": {"terms": {"field": "story_id"}}},
         {"owner": {"terms": {"field": "source.owner", "missing_bucket": True}}},
         {"domain": {"terms": {"field": "source.domain", "missing_bucket": True}}},
+        {"language": {"terms": {"field": "language", "missing_bucket": True}}},
     ]
     composite = {"size": _BUCKETS, "sources": sources} | ({"after": after} if after else {})
+    counted = {"copies": {"value_count": {"field": "duplicate_of"}}, "changed": {"max": {"field": "indexed_at"}}}
     return {
-        "query": _originals(story_ids),
+        "query": theirs,
         "size": 0,
         "track_total_hits": False,
-        "aggs": {"sources": {"composite": composite}},
+        "aggs": {"parts": {"composite": composite, "aggs": counted}},
     }
 
 
-def further_sources(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def further_facts(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The key after which the search must continue; None if the answer is complete."""
-    sources = answer["aggregations"]["sources"]
-    return dict(sources["after_key"]) if len(sources["buckets"]) == _BUCKETS else None
+    parts = answer["aggregations"]["parts"]
+    return dict(parts["after_key"]) if len(parts["buckets"]) == _BUCKETS else None
 
 
-def source_counts(story_ids: Sequence[str], answers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Story → number of independent sources, from all answers to `sources_search`."""
-    owners: dict[str, set[str]] = defaultdict(set)
+def facts_of(story_ids: Sequence[str], answers: Iterable[Mapping[str, Any]]) -> dict[str, StoryFacts]:
+    """Story → its facts, from all answers to `facts_search`; a story that is not in them has the least."""
+    parts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for answer in answers:
-        for bucket in answer["aggregations"]["sources"]["buckets"]:
-            key = bucket["key"]
-            owners[key["story"]].add(key["owner"] or key["domain"] or "")
-    return {story_id: max(len(owners[story_id]), 1) for story_id in story_ids}
+        for bucket in answer["aggregations"]["parts"]["buckets"]:
+            parts[bucket["key"]["story"]].append(bucket)
+    return {story_id: _facts(parts[story_id]) if parts[story_id] else StoryFacts() for story_id in story_ids}
+
+
+def _facts(parts: Sequence[Mapping[str, Any]]) -> StoryFacts:
+    languages: Counter[str] = Counter()
+    for part in parts:
+        languages[part["key"]["language"] or ""] += part["doc_count"]
+    changed = [part["changed"]["value"] for part in parts if part["changed"]["value"] is not None]
+    own = {_owner(part) for part in parts if part["doc_count"] > part["copies"]["value"]}
+    return StoryFacts(
+        articles=sum(part["doc_count"] for part in parts),
+        outlets=len({part["key"]["domain"] for part in parts}),
+        owners=len({_owner(part) for part in parts}),
+        independent=max(1, len(own)),
+        languages=tuple(code for code, _ in languages.most_common() if code),
+        changed_at=moment_at(max(changed)) if changed else None,
+    )
+
+
+def _owner(part: Mapping[str, Any]) -> str:
+    return part["key"]["owner"] or part["key"]["domain"] or ""
 
 
 # ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -80,6 +80,10 @@ class Parsed:
         """The filters of that name."""
         return tuple(f for f in self.filters if f.name == name)
 
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of all filters of that name, excluded ones too, each once."""
+        return tuple({value.casefold(): value for f in self.of(name) for value in f.values}.values())
+
     def first(self, name: str) -> str | None:
         """The first value of the first filter of that name."""
         return next((f.values[0] for f in self.of(name)), None)
@@ -162,6 +166,22 @@ def parts(lucene: str) -> list[str]:
             end = _end_of_value(tokens, token) if _NAME.fullmatch(token.text) else token.end
             listed.append(lucene[token.start + len(token.prefix) : end])
     return [*dict.fromkeys(listed)]
+
+
+def bare_words(lucene: str) -> list[tuple[int, int]]:
+    """The places of the words in a result of `as_lucene` that stand without field, quotation marks or wildcards.
+
+    Raises:
+        QuerySyntaxError: it can't be parsed; the error names the place.
+    """
+    found: list[tuple[int, int]] = []
+    tokens = iter(_read(lucene))
+    for token in tokens:
+        if token.kind == "word" and _NAME.fullmatch(token.text):
+            _end_of_value(tokens, token)
+        elif token.kind == "word" and re.fullmatch(r"\w+", token.text):
+            found.append((token.end - len(token.text), token.end))
+    return found
 
 
 def _end_of_value(tokens: Iterator[_Token], name: _Token) -> int:
@@ -300,13 +320,14 @@ def _filter(query: str, tokens: Sequence[_Token], index: int, name: str, text: l
     joint = next((t for t in (before, after) if t and t.kind == "operator" and t.text in ("AND", "&&")), None)
     place = (joint.start, joint.end) if joint and not text[joint.start].isspace() else None
     filter_ = Filter(name, _values(query, token, name), negated, start, token.end, place)
-    for first, last in _places(filter_):
+    for first, last in places(filter_):
         text[first:last] = " " * (last - first)
     _check_values(query, token, filter_)
     return filter_
 
 
-def _places(filter_: Filter) -> list[tuple[int, int]]:
+def places(filter_: Filter) -> list[tuple[int, int]]:
+    """The places of the filter in its query: its own, and that of the `AND` that joins it."""
     return [(filter_.start, filter_.end), *([filter_.joint] if filter_.joint else [])]
 
 
@@ -441,18 +462,27 @@ def clauses(parsed: Parsed, now: datetime) -> tuple[list[Clause], list[Clause]]:
     return must, must_not
 
 
+def clause_of(name: str, value: str, level: str | None) -> Clause:
+    """The clause for one value of a filter that takes no time."""
+    return _value_clause(Filter(name, (value,), negated=False, start=0, end=0), level)
+
+
 def _clause(filter_: Filter, level: str | None, now: datetime) -> Clause:
+    if filter_.name not in TIMES:
+        return _value_clause(filter_, level)
+    start, end = span(filter_.values[0], now)
+    if filter_.name == "since":
+        return {"range": {"time": {"gte": start.isoformat()}}}
+    return {"range": {"time": {"lt" if end > start else "lte": end.isoformat()}}}
+
+
+def _value_clause(filter_: Filter, level: str | None) -> Clause:
     values = list(filter_.values)
     match filter_.name:
         case "tag":
             # A negated tag must be absent at every level.
             main = level == "main" and not filter_.negated
             return {"terms": {"tags_main" if main else "tags": [value.lower() for value in values]}}
-        case "since":
-            return {"range": {"time": {"gte": span(values[0], now)[0].isoformat()}}}
-        case "until":
-            start, end = span(values[0], now)
-            return {"range": {"time": {"lt" if end > start else "lte": end.isoformat()}}}
         case "source":
             return _any([clause for value in values for clause in _source(value)])
         case "entity":
@@ -478,30 +508,3 @@ def _source(value: str) -> list[Clause]:
 
 def _as_id(name: str) -> str:
     return re.sub(r"\s+", "-", name.strip().lower())
-
-
-# ── editing a query ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def written(name: str, value: str) -> str:
-    """A filter as it is typed."""
-    bare = re.fullmatch(r"[\w./@+-]+", value) is not None
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f"{name}:{value}" if bare else f'{name}:"{escaped}"'
-
-
-def with_filter(query: str, name: str, value: str) -> str:
-    """The query with a filter added; a filter that is allowed only once replaces the existing one."""
-    if name in ONCE:
-        query = without(query, name)
-    return f"{query.strip()} {written(name, value)}".strip()
-
-
-def without(query: str, name: str, value: str | None = None) -> str:
-    """The query without the filters of that name (and only that value, if one is given)."""
-    parsed = parse(query)
-    query = parsed.query
-    gone = [filter_ for filter_ in parsed.of(name) if value is None or filter_.values == (value,)]
-    for start, end in sorted((place for filter_ in gone for place in _places(filter_)), reverse=True):
-        query = query[:start].rstrip() + " " + query[end:].lstrip()
-    return query.strip()

@@ -16,9 +16,9 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
 from newswatch.batch import SEQ_PER_BATCH
+from search.asked import required, to_query, understood
 from search.asking import ask
-from search.query import required, to_query
-from search.syntax import Parsed, parse
+from search.syntax import Parsed
 from store.batches import MOST
 from store.documents import from_document, values
 from store.names import Names
@@ -47,7 +47,7 @@ class Tail:
         Raises:
             QueryError: the query can't be parsed.
         """
-        tail = cls(es, names, parse(query), 0, set())
+        tail = cls(es, names, understood(query, names), 0, set())
         tail.settled = tail._open_from(now)
         for _ in tail.new(now):
             pass

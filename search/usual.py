@@ -14,7 +14,7 @@ from math import ceil, floor, sqrt
 from statistics import median
 from typing import Final, Literal
 
-from search.syntax import written
+from search.editing import written
 
 DAY: Final = timedelta(days=1)
 MINUTE: Final = timedelta(minutes=1)

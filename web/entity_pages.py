@@ -68,7 +68,7 @@ def show_entity(request: Request, here: Here, entity_id: EntityId) -> Response:
         "stories": boxes.fill(
             "stories",
             lambda _: find(
-                here.es, here.names, query, size=STORIES, sort="time", by_story=True, with_sources=True, now=now
+                here.es, here.names, query, size=STORIES, sort="time", by_story=True, with_story=True, now=now
             ),
         ),
         "related": boxes.fill(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -22,9 +24,10 @@ from newswatch.article import Article, Evidence, Tag
 from newswatch.languages import direction
 from newswatch.names_in_english import country, language
 from newswatch.topics import Topics
+from search.editing import with_value, written
 from search.facets import FacetValue
 from search.story_view import published
-from search.syntax import with_filter, written
+from search.syntax import parse
 from web import marks
 from web.topic_styles import topic_class, version
 
@@ -86,12 +89,18 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
     html = (
         environment()
         .get_template(template)
-        .render(base=request.scope.get("root_path", ""), query_string=_query_string, **shell, **values)
+        .render(
+            base=request.scope.get("root_path", ""),
+            here_address=str(request.url),
+            query_string=query_string,
+            **shell,
+            **values,
+        )
     )
     return HTMLResponse(html, status)
 
 
-def _query_string(**values: Any) -> str:
+def query_string(**values: Any) -> str:
     """`?a=1&b=2`, without what is empty or None."""
     given = [(name, value) for name, value in values.items() if value not in (None, "", False)]
     return "?" + "&".join([f"{_quoted(name)}={_quoted(str(value))}" for name, value in given])
@@ -104,7 +113,7 @@ _quoted = lru_cache(1_000)(quote_plus)
 @lru_cache(1_000)
 def tagged(query: str, tag: str) -> str:
     """The query string of the search with that tag besides; a page has a few tags, many times."""
-    return _query_string(q=with_filter(query, "tag", tag))
+    return query_string(q=with_value(parse(query), "tag", tag))
 
 
 @cache
@@ -222,10 +231,34 @@ def safe_url(url: str | None) -> str:
     return url if url and is_address(url) else ""
 
 
-def pages(offset: int, size: int, total: int, deepest: int) -> Mapping[str, int | None]:
-    """Offsets of the previous and the next page, None where there is none."""
-    following = offset + size
-    return {
-        "previous": max(0, offset - size) if offset else None,
-        "next": following if following < total and following + size <= deepest else None,
-    }
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of a list, as offsets."""
+
+    previous: int | None
+    next: int | None
+    """None where there is none."""
+    current: int
+    """Number of this page, from 1."""
+    last: int
+    """Number of the last page that can be shown."""
+    numbered: Sequence[tuple[int, int]]
+    """Number and offset of the pages to offer: the first, those around this one, the last."""
+
+
+_AROUND = 2
+
+
+def pages(offset: int, size: int, total: int, deepest: int) -> Pages:
+    """The pages of a list of `total` rows, of which those up to `deepest` can be shown."""
+    last = max(1, ceil(min(total, deepest) / size))
+    current = offset // size + 1
+    around = range(current - _AROUND, current + _AROUND + 1)
+    numbers = [number for number in sorted({1, *around, last}) if 1 <= number <= last]
+    return Pages(
+        max(0, offset - size) if offset else None,
+        offset + size if current < last else None,
+        current,
+        last,
+        [(number, (number - 1) * size) for number in numbers],
+    )

@@ -18,7 +18,7 @@ from alerts.backtest import MANY, Backtest, Difference, backtest, compare
 from alerts.bounds import unusable
 from alerts.catch_up import missed, off_since
 from alerts.kinds import KINDS
-from alerts.query import check, check_values
+from alerts.query import check, check_meaning, check_values
 from alerts.resting import rests
 from alerts.saved import Change, SavedSearches, UsageError, with_fields
 from delivery.channels.registry import parse_address
@@ -36,6 +36,7 @@ from newswatch.topics import Topics
 from search.extract_filters import extract_filters
 from search.filters import SAVED, lists_of
 from search.limits import MAX_CHARS, shown
+from search.senses import with_entities
 from search.syntax import parse
 from store.articles import ArticleStore, values_of
 from store.quarantine import Quarantine
@@ -92,9 +93,10 @@ def new_search(
     recipients = mail_to or _usual_address(here, name)
     try:
         extracted = extract_filters(parse(q))
+        query = with_entities(extracted.query, here.names.taxonomy_in_force())
     except QueryError as error:
         return _form_page(request, here, Draft(query=q, recipients=recipients), fault=str(error))
-    draft = draft_from(extracted, here.names.shown_topics(), recipients)
+    draft = replace(draft_from(extracted, here.names.shown_topics(), recipients), query=query)
     return _form_page(request, here, draft, dropped=extracted.dropped)
 
 
@@ -246,6 +248,8 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
     if trying:  # nobody needs to be mailed by what is only tried, nor need it have a name
         fields |= {"recipients": fields["recipients"] or ["nobody@localhost"], "name": fields["name"] or "try"}
     changed, now = with_fields(search, fields, parse_address), here.clock()
+    if known is None or changed.query != known.query:
+        check_meaning(here.names, changed.query)
     check_values(here.es, here.names, changed)
     check(here.es, here.names, changed)
     preview = KINDS[changed.kind].preview
@@ -298,7 +302,9 @@ def _form_page(
         "days": TRIAL_DAYS,
     }
     shown = {"state_of": state_of, "mutes": MUTES, "stays": _STAYS}
-    known = _about(here, search) if search else {"problem": None, "set_aside": None, "refusals": ()}
+    known = (
+        _about(here, search) if search else {"problem": None, "taken_as_word": "", "set_aside": None, "refusals": ()}
+    )
     return render(
         request, "search_form.html.j2", 400 if fault else 200, now=here.clock(), **shown, **values, known=known
     )
@@ -314,6 +320,7 @@ def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
         "recent": recent,
         "titles": ArticleStore(here.es, here.names).get(told) if told else {},
         "problem": _problems(here, [search]).get(search.id),
+        "taken_as_word": _taken_as_word(here, search),
         "versions": versions(search, saved.history(search.id), here.names.shown_topics()),
         "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
         "refusals": _refusals(here, search),
@@ -321,6 +328,15 @@ def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
         "watch": watching(here.es, here.names, [search], days=WATCHED_DAYS, now=here.clock()),
         "watched_days": WATCHED_DAYS,
     }
+
+
+def _taken_as_word(here: Context, search: SavedSearch) -> str:
+    """Which word of its query a search would take for a name; empty if none."""
+    try:
+        check_meaning(here.names, search.query)
+    except QueryError as error:
+        return str(error)
+    return ""
 
 
 def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, datetime | None]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from delivery.corrections import announced
 from delivery.watching import watching
@@ -19,15 +18,19 @@ from newswatch.as_json import json_line
 from newswatch.errors import QueryError
 from newswatch.topics import Topics
 from search import syntax
+from search.asked import Sort
+from search.editing import with_value, without, without_filter
 from search.export import CsvWriter, every
-from search.facets import Bar, Facet
+from search.facets import MOST_VALUES
 from search.filters import FACETS, FILTERS
+from search.hints import hints
 from search.limits import MAX_CHARS
-from search.query import MAX_WINDOW, Results, Sort, find, whole_text
+from search.query import MAX_WINDOW, Results, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in
-from web.render import pages, render
+from web.render import pages, query_string, render
+from web.search_view import bar_links, chosen, citation, days, facet_view, guesses, range_query, with_days
 from web.security import Here
 from web.topic_styles import topic_styles
 
@@ -36,6 +39,9 @@ WATCHED_DAYS = 1
 """Days for which the page of a story, where mails lead to, says what was watched."""
 Rows = Literal["stories", "articles"]
 RANGES = (("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"), ("1 year", "1y"))
+
+DAY = r"^(\d{4}-\d\d-\d\d(T\d\d:\d\d)?)?$"
+"""A day, or a minute of it, in UTC; empty: open."""
 
 QueryText = Annotated[str, Query(max_length=MAX_CHARS)]
 
@@ -51,9 +57,23 @@ def search(
     sort: Sort = "relevance",
     rows: Rows = "stories",
     offset: Annotated[int, Query(ge=0, le=MAX_WINDOW - PAGE)] = 0,
+    more: Annotated[str, Query(max_length=20)] = "",
+    within: Annotated[str, Query(max_length=100)] = "",
+    from_: Annotated[str | None, Query(alias="from", pattern=DAY)] = None,
+    to: Annotated[str | None, Query(pattern=DAY)] = None,
 ) -> Response:
-    view = View(q, sort if q.strip() else "time", rows, offset)
-    return render(request, "search.html.j2", **_searched(here, view))
+    """`more` opens a facet, `within` searches its values. `from` and `to` become filters of the query."""
+    if more and more not in FACETS:
+        raise HTTPException(400, f"more={more[:20]} is none of {', '.join(FACETS)}.")
+    view = View(q, sort if q.strip() else "time", rows, offset, more, within.strip())
+    if from_ is None and to is None:
+        return render(request, "search.html.j2", **_searched(here, view))
+    try:
+        dated = with_days(syntax.parse(q), from_ or "", to or "", here.clock())
+    except QueryError as error:
+        return render(request, "search.html.j2", **_common(here, view), fault=_fault(error), results=None)
+    address = query_string(q=dated, sort=sort if q.strip() else "", rows=rows)
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/{address}", 303)
 
 
 @router.get("/article/{article_id}")
@@ -63,7 +83,9 @@ def article(request: Request, here: Here, article_id: str, q: QueryText = "") ->
         raise HTTPException(404, "There is no such article, or it is older than what is kept.")
     story = read_story(here.es, here.names, found.story_id)
     values = {"article": found, "story": story, "highlights": _highlights(here, q, found), "told": announced(found)}
-    return render(request, "article.html.j2", q=q, now=here.clock(), changes=changes(found), **values)
+    now = here.clock()
+    cited = citation(found, now)
+    return render(request, "article.html.j2", q=q, now=now, changes=changes(found), cited=cited, **values)
 
 
 @router.get("/story/{story_id}")
@@ -114,22 +136,32 @@ class View:
     sort: Sort
     rows: Rows
     offset: int
+    more: str = ""
+    """The facet of which all values are shown."""
+    within: str = ""
+    """What these values contain."""
+
+
+def _common(here: Context, view: View) -> dict[str, Any]:
+    """What the search page shows of any query."""
+    return {
+        "view": view,
+        "q": view.q,
+        "now": here.clock(),
+        "filters": FILTERS,
+        "example": _example(here.names.shown_topics()),
+        "most_chars": MAX_CHARS,
+        "chosen": (),
+    }
 
 
 def _searched(here: Context, view: View) -> dict[str, Any]:
     """Everything that the search page shows."""
-    now = here.clock()
-    common: dict[str, Any] = {
-        "view": view,
-        "q": view.q,
-        "now": now,
-        "filters": FILTERS,
-        "facet_kinds": FACETS,
-        "ranges": RANGES,
-        "example": _example(here.names.shown_topics()),
-    }
+    common, topics = _common(here, view), here.names.shown_topics()
+    now = common["now"]
     try:
         parsed = syntax.parse(view.q)
+        common["chosen"] = chosen(parsed, topics)
         results = find(
             here.es,
             here.names,
@@ -139,21 +171,29 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
             sort=view.sort,
             by_story=view.rows == "stories",
             with_facets=True,
-            with_sources=True,
+            with_story=True,
+            all_of=view.more or None,
             now=now,
         )
+        why = () if results.hits or results.total else hints(here.es, here.names, view.q, now)
     except QueryError as error:
         return common | {"fault": _fault(error), "results": None}
+    main = parsed.first("level") == "main"
     return common | {
         "fault": None,
         "results": results,
+        "guesses": guesses(why, parsed),
         "parsed": parsed,
-        "facets": [(facet, _choices(facet, view.q, parsed)) for facet in results.facets],
-        "bars": _bars(results, view.q),
+        "facets": [facet_view(one, parsed, topics, open_=view.more, within=view.within) for one in results.facets],
+        "most_values": MOST_VALUES,
+        "bars": bar_links(results.timeline.bars, parsed),
+        "ranges": [(label, *range_query(parsed, value)) for label, value in RANGES],
+        "any_time": without(parsed, "since", "until"),
+        "days": days(parsed, now),
+        "main_only": (without(parsed, "level") if main else with_value(parsed, "level", "main"), main),
         "pages": pages(view.offset, PAGE, _rows(results), MAX_WINDOW),
         "rows": _rows(results),
-        "with_filter": syntax.with_filter,
-        "without": syntax.without,
+        "without_filter": without_filter,
     }
 
 
@@ -176,62 +216,6 @@ def _fault(error: QueryError) -> Mapping[str, Any]:
     return {"text": str(error), "pieces": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A value of a facet, as a link: it adds the filter to the query, or takes it away."""
-
-    value: str
-    label: str
-    count: int
-    main: int
-    chosen: bool
-    query: str
-
-
-def _choices(facet: Facet, query: str, parsed: syntax.Parsed) -> list[Choice]:
-    chosen = {value for f in parsed.of(facet.name) if not f.negated and len(f.values) == 1 for value in f.values}
-    buckets = sorted(facet.buckets, key=lambda b: b.value) if facet.name == "tag" else facet.buckets
-    return [
-        Choice(
-            b.value,
-            b.label,
-            b.count,
-            b.main,
-            b.value in chosen,
-            syntax.without(query, facet.name, b.value)
-            if b.value in chosen
-            else syntax.with_filter(query, facet.name, b.value),
-        )
-        for b in buckets
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class BarLink:
-    """A bar of the time-line; its link narrows the search to its time."""
-
-    bar: Bar
-    height: float
-    """In percent of the highest."""
-    query: str
-
-
-def _bars(results: Results, query: str) -> list[BarLink]:
-    bars = results.timeline.bars
-    most = max((bar.count for bar in bars), default=0) or 1
-    whenever = syntax.without(syntax.without(query, "since"), "until")
-    return [BarLink(bar, 100 * bar.count / most, f"{whenever} {_within(bar)}".strip()) for bar in bars]
-
-
-def _within(bar: Bar) -> str:
-    """The filters for a bar's time. `until` is inclusive, so it names the last minute (or day) before the end."""
-    if bar.end - bar.start < timedelta(days=1):
-        first, last = f"{bar.start:%Y-%m-%dT%H:%M}", f"{bar.end - timedelta(minutes=1):%Y-%m-%dT%H:%M}"
-    else:
-        first, last = f"{bar.start:%Y-%m-%d}", f"{bar.end - timedelta(days=1):%Y-%m-%d}"
-    return f"{syntax.written('since', first)} {syntax.written('until', last)}"
-
-
 def _highlights(here: Context, query: str, article: Article) -> Mapping[str, tuple[str, ...]]:
     """Where the query matches in the article, in full; a query that can't be run marks nothing on this page."""
     try:
@@ -242,7 +226,7 @@ def _highlights(here: Context, query: str, article: Article) -> Mapping[str, tup
 
 def _csv(first: Article | None, rest: Iterator[Article]) -> Iterator[str]:
     buffer = io.StringIO()
-    writer = CsvWriter(buffer)
+    writer = CsvWriter(buffer, as_file=True)
     if first is not None:
         writer.write(first)
     yield buffer.getvalue()

@@ -64,6 +64,7 @@ def test_what_is_found_is_shown_and_counted(run: Run) -> None:
     assert "1 found" in told
     assert "nato" in told
     found, facets = map(json.loads, run("allies", "--facets", "--json", "--stories").stdout.splitlines())
+    assert (found["story"]["articles"], found["story"]["outlets"]) == (1, 1)
     assert (found["article"]["url"], found["article"]["published"][-1]) == ("https://a.example/1", "Z")
     assert "nato" in json.dumps(facets["facets"])
 
@@ -84,7 +85,9 @@ def test_everything_found_is_exported(run: Run, tmp_path: Path) -> None:
     assert {json.loads(line)["title"] for line in lines} == {"Allies meet", "Gales"}
     file = tmp_path / "found.csv"
     assert "2 articles written." in run("", "--export", "csv", "-o", str(file)).stderr
-    with file.open(encoding="utf-8", newline="") as table:
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf"), "Excel takes it for UTF-8"
+    assert run("", "--export", "csv").stdout.startswith("published,"), "a pipe has no mark"
+    with file.open(encoding="utf-8-sig", newline="") as table:
         rows = list(csv.DictReader(table))
     assert {row["title"]: row["tags_main"] for row in rows} == {"Allies meet": "nato", "Gales": ""}
 

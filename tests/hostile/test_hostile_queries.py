@@ -197,7 +197,7 @@ def test_is_answered_in_time_or_refused_with_a_sentence(press: Press, name: str)
     query, started = ANSWERED[name], time.monotonic()
     told = ""
     try:
-        find(press.es, press.names, query, by_story=True, with_facets=True, with_sources=True, now=NOW)
+        find(press.es, press.names, query, by_story=True, with_facets=True, with_story=True, now=NOW)
     except QueryError as refused:
         told = str(refused)
     assert len(told) < 1_000

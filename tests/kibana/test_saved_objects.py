@@ -20,7 +20,7 @@ from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, sear
 from kibana.definition import load
 from newswatch.errors import ConfigError
 from newswatch.settings import Settings
-from search.query import text_query
+from search.asked import text_query
 from store import mapping
 from store.names import Names
 

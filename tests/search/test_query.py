@@ -16,10 +16,11 @@ import search.query
 import search.story_view
 from newswatch.article import Article, Source
 from newswatch.errors import QueryError
+from search.asked import Sort, filled_fields
 from search.export import CsvWriter, every, row
 from search.facets import histogram, interval, scale, time_range, timeline
 from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
-from search.query import Results, Sort, filled_fields, find, whole_text
+from search.query import Results, find, whole_text
 from search.syntax import parse
 from search.tail import Tail
 from store.articles import ArticleStore
@@ -152,9 +153,11 @@ def test_a_row_says_how_many_independent_sources_its_story_has(
     reports = [report(1, 1, "a"), report(2, 1, "b"), report(3, 1, "c", 1), report(4, 1, "d"), report(5, 2, "a")]
     stock(es, names, reports)
     monkeypatch.setattr(search.story_view, "_BUCKETS", buckets)
-    found = find(es, names, "title:flank", by_story=True, with_sources=True, now=NOW).hits
-    assert {hit.article.story_id: hit.sources for hit in found} == {"s1": 3, "s2": 1}
-    assert {hit.sources for hit in find(es, names, "title:flank", by_story=True, now=NOW).hits} == {1}, "not asked for"
+    found = find(es, names, "title:flank", by_story=True, with_story=True, now=NOW).hits
+    assert {hit.article.story_id: hit.story.independent for hit in found} == {"s1": 3, "s2": 1}
+    assert {hit.story.independent for hit in find(es, names, "title:flank", by_story=True, now=NOW).hits} == {1}, (
+        "not asked for"
+    )
 
 
 def test_what_can_not_be_marked_is_shown_unmarked(
@@ -185,8 +188,8 @@ def test_an_article_that_is_replaced_while_the_page_is_read_is_left_out(
 
 def test_articles_without_a_story_are_one_each(es: Elasticsearch, names: Names) -> None:
     stock(es, names, [an_article(id=f"{n:032x}", story_id="") for n in range(3)])
-    found = find(es, names, "", by_story=True, with_sources=True, now=NOW).hits
-    assert [(hit.matching, hit.sources) for hit in found] == [(1, 1)] * 3
+    found = find(es, names, "", by_story=True, with_story=True, now=NOW).hits
+    assert [(hit.matching, hit.story.independent) for hit in found] == [(1, 1)] * 3
 
 
 def test_a_generation_that_takes_over_while_the_page_is_read_hides_nothing(
@@ -323,11 +326,13 @@ def test_an_export_by_story_has_each_story_once(es: Elasticsearch, names: Names,
 def test_csv_reads_back_and_holds_no_formula() -> None:
     article = an_article(title='=HYPERLINK("https://evil.example")', summary='He said "no",\nthen left.')
     buffer = io.StringIO()
-    CsvWriter(buffer).write(article)
+    CsvWriter(buffer, as_file=False).write(article)
     header, line = csv.reader(io.StringIO(buffer.getvalue()))
     assert line == row(article)
     assert dict(zip(header, line, strict=True))["title"].startswith("'=")
     assert dict(zip(header, line, strict=True))["summary"] == article.summary
+    guarded = {title: row(an_article(title=title))[2] for title in (" @x", "＝1+1", "\t=1", "-2", "5 = 2")}
+    assert [title for title, cell in guarded.items() if cell == title] == ["5 = 2"]
 
 
 # ── following ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.article import Article, Entity, Tag
+from newswatch.article import Article, Entity, Evidence, Tag
 from search.export import every
 from search.highlight import unmarked
 from search.marking import StandIn
@@ -112,6 +112,13 @@ def test_each_word_is_marked_wherever_it_stands(es: Elasticsearch, names: Names)
     assert _marked(found, "title") == ["NATO"]
     assert found.hits[0].stand_ins == (StandIn("Islamic State", "ISIS"),)
     assert find(es, names, "NATO AND meets", now=NOW).hits[0].stand_ins == ()
+
+
+def test_what_stands_for_a_name_is_what_the_article_calls_it(es: Elasticsearch, names: Names) -> None:
+    nato = Entity("nato", "NATO", "organisation", 1, aliases=("OTAN", "НАТО"))
+    tag = Tag("nato", "main", 0.9, (Evidence("title", 7, 11, "НАТО"),))
+    stock(es, names, [_article("ru", "Саммит НАТО", "Саммит прошёл.", "ru", entities=(nato,), tags=(tag,))])
+    assert find(es, names, "NATO", now=NOW).hits[0].stand_ins == (StandIn("НАТО", "NATO"),)
 
 
 def test_tags_alone_rank_by_score_and_time(es: Elasticsearch, names: Names) -> None:

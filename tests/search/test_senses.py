@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article, Entity
 from newswatch.settings import default_config_dir
 from search.query import find
-from search.senses import senses_of
+from search.senses import senses_of, with_entities
 from store.names import Names
 from tests.factories import NOW, an_article
 from tests.newsstand import stock
@@ -31,6 +31,18 @@ def test_names_that_need_a_context_mean_their_entity(word: str, entity: str) -> 
 @pytest.mark.parametrize("word", ["is", "ISIS", "NATO", "القاعدة الجوية", "伊斯兰国家", "rule"])
 def test_other_words_are_words(word: str) -> None:
     assert senses_of([word], TAXONOMY) == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("IS OR Daesh", "entity_ids:islamic-state OR Daesh"),
+        ("Mosul -IS (a OR IS)", "Mosul -entity_ids:islamic-state (a OR entity_ids:islamic-state)"),
+        ('"IS" IS* title:(IS OR a) is', '"IS" IS* title:(IS OR a) is'),
+    ],
+)
+def test_beside_operators_a_name_becomes_its_entity(query: str, read: str) -> None:
+    assert with_entities(query, TAXONOMY) == read
 
 
 def test_without_a_readable_taxonomy_words_are_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -58,6 +70,7 @@ def test_a_name_finds_its_entity_and_not_the_word(es: Elasticsearch, names: Name
         return {hit.article.id for hit in results.hits[: results.filled]}
 
     assert ids("IS Mosul") == {group.id}
+    assert ids("(IS OR zeppelin) AND Mosul") == {group.id}
     assert ids("伊斯兰国") == {group.id, chinese.id, both.id}
     assert ids("伊斯兰国家") == {countries.id}
     (hit,) = find(es, names, "IS loses Mosul", now=NOW).hits[:1]

@@ -44,6 +44,8 @@ class Site:
         return {
             "search": "/news/?q=AWACS+Daesh",
             "all": "/news/?rows=articles",
+            "chosen": "/news/?q=NATO+lang:en,fr+-country:LV+since:30d&rows=articles",
+            "facet": "/news/?rows=articles&more=source&within=outlet&offset=20",
             "nothing": "/news/?q=zeppelin+lang:fr",
             "fault": "/news/?q=AWACS+foo:bar",
             "article": f"/news/article/{article.id}?q=AWACS",

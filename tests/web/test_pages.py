@@ -186,8 +186,10 @@ def test_a_search_shows_stories_facets_and_marks(page: Page, client: TestClient)
     assert '<mark class="q">AWACS</mark>' in html
     assert 'class="ev ev-counter-terrorism"' in html
     assert "3 articles, 1 independent source" in html
+    assert "<span>3 outlets</span> <span>3 owners</span>" in html
+    assert "newest change" in html
     assert "q=AWACS+Daesh+lang%3Aen" in html
-    assert html.partition('class="notice filled"')[0].count('class="hit-item"') == 1
+    assert html.partition('class="filled"')[0].count('class="hit-item"') == 1
 
 
 def test_a_search_says_where_the_filled_part_begins_and_what_stands_for_a_word(page: Page, client: TestClient) -> None:
@@ -210,6 +212,28 @@ def test_a_query_that_cannot_be_understood_shows_its_place(client: TestClient) -
     answer = client.get("/news/", params={"q": "AWACS foo:bar"})
     assert answer.status_code == 200
     assert '<mark class="fault">foo:</mark>' in answer.text
+
+
+def test_a_filter_that_matches_nothing_is_named_with_what_was_meant(client: TestClient) -> None:
+    html = client.get("/news/", params={"q": "zeppelin tag:natoo"}).text
+    assert "None has <code>tag:natoo</code>: did you mean" in html
+    assert "q=zeppelin+tag%3Anato&amp;" in html
+
+
+@pytest.mark.parametrize("wrong", ["from=yesterday", "from=2026-02-31", "more=colour"])
+def test_a_day_or_facet_that_is_none_is_told(client: TestClient, wrong: str) -> None:
+    answer = client.get(f"/news/?q=NATO&{wrong}", follow_redirects=True)
+    assert "not a date" in answer.text or answer.status_code == 400
+
+
+def test_a_new_saved_search_must_say_whether_it_means_the_name_or_the_word(page: Page, client: TestClient) -> None:
+    assert (
+        "entity_ids:islamic-state Mosul</textarea>" in client.get("/news/searches/new", params={"q": "IS Mosul"}).text
+    )
+    fields = {"name": "IS", "query": "IS", "recipients": "ann@example.org"}
+    refused = post(client, "/news/searches/new", do="save", **fields)
+    assert refused.status_code == 400
+    assert "write entity_ids:islamic-state for the name" in refused.text
 
 
 def test_nothing_found_offers_ways_on(client: TestClient) -> None:
@@ -248,7 +272,9 @@ def test_what_an_outlet_corrected_is_shown_word_by_word(page: Page, client: Test
 
 def test_an_export_has_everything_and_no_more(page: Page, client: TestClient) -> None:
     lines = client.get("/news/export.jsonl", params={"q": "tag:nato"}).text.splitlines()
-    rows = list(csv.reader(io.StringIO(client.get("/news/export.csv", params={"q": "tag:nato"}).text)))
+    exported = client.get("/news/export.csv", params={"q": "tag:nato"}).content
+    assert exported.startswith(b"\xef\xbb\xbfpublished,"), "Excel takes it for UTF-8"
+    rows = list(csv.reader(io.StringIO(exported.decode())))
     expected = {a.id for a in page.articles if "nato" in {tag.tag for tag in a.tags}}
     assert {json.loads(line)["id"] for line in lines} == expected
     assert len(rows) == len(expected) + 1

@@ -2,16 +2,17 @@
 // Airflow's frame.
 "use strict";
 
-// Airflow shows the page in a frame without "allow-popups", in which links to outlets would do nothing at all. The
+// Airflow shows the page in a frame without "allow-popups" and "allow-modals", in which links to outlets and printing
+// would do nothing at all. The
 // frame's document is of Airflow's own origin and trusted, so the right is added; it counts from the next load on.
 function leaveFrame() {
   const frame = window.frameElement;
-  const free = !frame || !frame.sandbox || frame.sandbox.length === 0 || frame.sandbox.contains("allow-popups");
+  const free = !frame || !frame.sandbox || frame.sandbox.length === 0 || frame.sandbox.contains("allow-modals");
   if (free) {
     document.documentElement.dataset.settled = ""; // no reload to come that would lose what is typed
     return;
   }
-  frame.sandbox.add("allow-popups", "allow-popups-to-escape-sandbox");
+  frame.sandbox.add("allow-popups", "allow-popups-to-escape-sandbox", "allow-modals");
   window.location.reload();
 }
 
@@ -23,6 +24,22 @@ function takeTheme() {
   };
   apply();
   new MutationObserver(apply).observe(airflow, { attributes: true, attributeFilter: ["class"] });
+}
+
+// The browser's tab, bookmarks and history are named by what is shown. Airflow names its page once more when it has read
+// its own configuration, which may be later.
+function takeTab() {
+  if (window.parent === window) return;
+  const outer = window.parent.document;
+  const own = outer.title;
+  const apply = () => { if (outer.title !== document.title) outer.title = document.title; };
+  apply();
+  const watch = new MutationObserver(apply);
+  watch.observe(outer.querySelector("title"), { childList: true });
+  window.addEventListener("pagehide", () => {
+    watch.disconnect();
+    outer.title = own;
+  });
 }
 
 function typing(target) {
@@ -62,6 +79,7 @@ if (zone) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.
 try {
   leaveFrame();
   takeTheme();
+  takeTab();
 } catch (error) {
   console.info("The frame is of another origin; the page stays as it is.", error);
 }

@@ -1,0 +1,136 @@
+"""What a query asks of the index: which articles match, and in which order. Every search goes by these clauses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from elasticsearch import Elasticsearch
+
+from search.highlight import analyzer_of
+from search.limits import check_cost, check_length
+from search.lucene import as_lucene
+from search.ranking import means
+from search.senses import senses_of, with_entities
+from search.syntax import Parsed, clauses, parse
+from search.words import Wording, is_dense, wording
+from store.mapping import DEFAULT_FIELDS, fields_of
+from store.names import Names
+
+Sort = Literal["relevance", "time"]
+Json = dict[str, Any]
+
+_HALF_LIFE: Final = "30d"
+"""Age at which half of the bonus for recency is gone."""
+_NEWER: Final = 0.1
+"""Bonus for a new article over a very old one, and for an original over a copy, among those that have the words."""
+_NEWER_ALONE: Final = 3.0
+"""The same where a query has no words, so that only tags tell articles apart."""
+
+
+def text_query(query: str, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
+    """The clause for a query in Lucene's syntax: every word must occur, in the title, the text, or a stemmed form.
+
+    Saved searches, `newswatch search` and (by an advanced setting) Kibana use the same clause.
+
+    Raises:
+        TooCostlyError: the query exceeds a limit (`search.limits`).
+    """
+    check_length(query)
+    query = as_lucene(query)
+    check_cost(query)
+    if not query.strip() or query.strip() == "*":
+        return {"match_all": {}}
+    return {
+        "query_string": {
+            "query": query,
+            "fields": list(fields),
+            "default_operator": "AND",
+            "analyze_wildcard": True,
+            "lenient": False,
+            "time_zone": "UTC",
+        }
+    }
+
+
+def filled_fields(es: Elasticsearch, names: Names, parsed: Parsed) -> list[str]:
+    """The default fields that the articles in question have; searching the others would cost more than the rest."""
+    languages = [f.values for f in parsed.of("lang") if not f.negated]
+    if languages:
+        return list(fields_of(frozenset(analyzer_of(language.lower()) for language in languages[0])))
+    filled = es.field_caps(index=names.articles, fields="stemmed.*", include_empty_fields=False)["fields"]
+    return list(fields_of(frozenset(name.removeprefix("stemmed.") for name in filled)))
+
+
+def most_words(words: Sequence[str], fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
+    """The clause for articles with at least two of three or more words, or 40 % of many; of two, with any."""
+    query = {"query": " ".join(words), "fields": list(fields)}
+    return {"multi_match": query | {"operator": "or", "minimum_should_match": "1<1 2<2 5<40%"}}
+
+
+def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
+    """The clause for what a typed query requires: plain words without function words, all else as it is written.
+
+    A word that means an entity (`search.senses`) asks for articles that name it. Another word in a script without
+    spaces must occur as it is written: 伊斯兰国家 ("Islamic countries") is not 伊斯兰国 and 国家 somewhere.
+    """
+    return has_all(wording_of(parsed, names), fields) if parsed.words else text_query(parsed.text, fields)
+
+
+def has_all(asked: Wording, fields: Sequence[str]) -> Json:
+    """The clause for articles with all of the plain words: see `required`."""
+    words = [f'"{word}"' if is_dense(word) else word for word in asked.words if word not in asked.senses]
+    clause = text_query(" ".join(words), fields)
+    entities = [means(sense) for sense in asked.senses.values()]
+    return {"bool": {"must": [clause] if words else [], "filter": entities}} if entities else clause
+
+
+def understood(query: str, names: Names) -> Parsed:
+    """The query as it is searched: parsed, and beside operators with entities for the words that mean them.
+
+    Raises:
+        QuerySyntaxError, TooCostlyError: those of `parse`.
+    """
+    parsed = parse(query)
+    if parsed.words or not parsed.text.strip():
+        return parsed
+    return replace(parsed, text=with_entities(parsed.text, names.taxonomy_in_force()))
+
+
+def wording_of(parsed: Parsed, names: Names) -> Wording:
+    """What the plain words of a query ask for."""
+    return wording(parsed.words, senses_of(parsed.words, names.taxonomy_in_force()))
+
+
+def to_query(parsed: Parsed, now: datetime, text: Json) -> Json:
+    """The whole query: the clause for its words (`required`) and its short filters."""
+    must, must_not = clauses(parsed, now)
+    return {"bool": {"must": [text], "filter": must, "must_not": must_not}}
+
+
+def order(sort: Sort) -> list[Json]:
+    """The sort order: best or newest first."""
+    return [{"time": "desc"}, {"seq": "desc"}] if sort == "time" else [{"_score": "desc"}, {"time": "desc"}]
+
+
+def ranked(parsed: Parsed, query: Json, now: datetime) -> Json:
+    """The query with scores that decrease with age; without words, by the score of the tags that are asked for too."""
+    if parsed.text.strip():
+        return _newer_first(query, now, _NEWER)
+    tags = [value.lower() for filter_ in parsed.of("tag") if not filter_.negated for value in filter_.values]
+    if tags:
+        factors = [{"field_value_factor": {"field": f"scores.{tag}", "missing": 0}} for tag in tags]
+        query = _function_score(query, factors)
+    return _newer_first(query, now, _NEWER_ALONE)
+
+
+def _newer_first(query: Json, now: datetime, bonus: float) -> Json:
+    decay = {"exp": {"time": {"origin": now.isoformat(), "offset": "1d", "scale": _HALF_LIFE, "decay": 0.5}}}
+    own = {"filter": {"bool": {"must_not": [{"exists": {"field": "duplicate_of"}}]}}, "weight": bonus / 2}
+    return _function_score(query, [{"weight": 1.0}, decay | {"weight": bonus}, own])
+
+
+def _function_score(query: Json, functions: list[Json]) -> Json:
+    return {"function_score": {"query": query, "functions": functions, "score_mode": "sum", "boost_mode": "multiply"}}
