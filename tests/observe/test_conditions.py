@@ -149,6 +149,9 @@ WELL = {
     "a late match that works": a_pulse(
         a_job("match", started_at=before(minutes=9), ended_at=before(minutes=10), moments={LATE: before(minutes=7)})
     ),
+    "a late match behind one that has just ended": a_pulse(
+        a_job("match", **dict.fromkeys(IDLE, NOW - BEAT_LOST + SECOND), moments={LATE: before(seconds=9)})
+    ),
     "no watchman any more": a_pulse(watched_until=NOW - WATCHMAN_RETIRED),
     "a cleaning of last night": a_pulse(a_job("clean", runner="", **dict.fromkeys(IDLE, NOW - CLEAN_QUIET))),
     "an Airflow that others clean": a_pulse(JobPulse("clean")),
@@ -231,7 +234,10 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
         ),
         {"matching": "warning"},
     ),
-    "a late match": (a_pulse(a_job("match", moments={LATE: before(minutes=1)})), {"matching": "critical"}),
+    "a late match": (
+        a_pulse(a_job("match", **dict.fromkeys(IDLE, NOW - BEAT_LOST), moments={LATE: before(seconds=9)})),
+        {"matching": "critical"},
+    ),
     "a late match, and articles that wait": (
         a_pulse(
             a_job("match", **GONE, moments={LATE: before(minutes=1)}),
@@ -239,7 +245,10 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
         ),
         {"matching": "critical"},
     ),
-    "a late recheck": (a_pulse(a_job("recheck", moments={LATE: before(minutes=1)})), {"job:recheck": "warning"}),
+    "a late recheck": (
+        a_pulse(a_job("recheck", **NIGHT, moments={LATE: before(minutes=1)})),
+        {"job:recheck": "warning"},
+    ),
     "a failing match": (a_pulse(a_job("match", failures=2, why="a closed index")), {"matching": "critical"}),
     "no mail server": (
         a_pulse(
