@@ -72,7 +72,7 @@ def search(
         dated = with_days(syntax.parse(q), from_ or "", to or "", here.clock())
     except QueryError as error:
         return render(request, "search.html.j2", **_common(here, view), fault=_fault(error), results=None)
-    address = query_string(q=dated, sort=sort if q.strip() else "", rows=rows)
+    address = query_string(q=dated, sort=view.sort, rows=rows)
     return RedirectResponse(f"{request.scope.get('root_path', '')}/{address}", 303)
 
 
@@ -161,7 +161,7 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
     now = common["now"]
     try:
         parsed = syntax.parse(view.q)
-        common["chosen"] = chosen(parsed, topics)
+        common |= {"chosen": chosen(parsed, topics), "unfiltered": without(parsed, *FILTERS)}
         results = find(
             here.es,
             here.names,

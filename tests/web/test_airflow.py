@@ -212,6 +212,7 @@ def test_from_airflows_navigation_to_a_result(server: Server, browser: Browser) 
     frame.locator("#q").fill("AWACS Daesh")
     frame.locator("#q").press("Enter")
     frame.locator("mark.q").first.wait_for()
+    tab.wait_for_function("document.title.startsWith('AWACS Daesh')")
     keep(tab, "airflow")
     with context.expect_page():
         frame.locator(".hit-item a.out").first.click()

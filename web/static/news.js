@@ -35,7 +35,7 @@ function takeTab() {
   const apply = () => { if (outer.title !== document.title) outer.title = document.title; };
   apply();
   const watch = new MutationObserver(apply);
-  watch.observe(outer.querySelector("title"), { childList: true });
+  watch.observe(outer.head, { childList: true, subtree: true, characterData: true });
   window.addEventListener("pagehide", () => {
     watch.disconnect();
     outer.title = own;
@@ -85,5 +85,5 @@ try {
 }
 document.addEventListener("keydown", onKey);
 if (window.matchMedia("(max-width: 56rem)").matches) {
-  document.querySelectorAll("details.fold").forEach((fold) => { fold.open = false; });
+  document.querySelectorAll("details.fold:not(:has(.open))").forEach((fold) => { fold.open = false; });
 }

@@ -10,6 +10,7 @@ function rangeOf(chart) {
   const before = told.textContent;
   let first = -1; // where the range began; -1: there is none
   let last = -1;
+  let pressed = false;
   let dragged = false;
 
   const bounds = () => [Math.min(first, last), Math.max(first, last)];
@@ -21,10 +22,11 @@ function rangeOf(chart) {
     const words = (text) => text.replace("T", " ");
     told.textContent = `${words(bars[low].dataset.from)} – ${words(bars[high].dataset.to)} UTC: ${count.toLocaleString("en")}`;
   };
-  const drop = () => { first = last = -1; dragged = false; show(); };
+  const drop = () => { first = last = -1; pressed = dragged = false; show(); };
   const go = () => {
     const [low, high] = bounds();
     const address = new URL(window.location.href);
+    address.hash = "";
     ["offset", "more", "within"].forEach((name) => address.searchParams.delete(name));
     address.searchParams.set("from", bars[low].dataset.from);
     address.searchParams.set("to", bars[high].dataset.to);
@@ -39,10 +41,11 @@ function rangeOf(chart) {
   chart.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
     first = last = placeAt(event.clientX);
+    pressed = true;
     dragged = false;
   });
   window.addEventListener("pointermove", (event) => {
-    if (first < 0 || event.buttons !== 1) return;
+    if (!pressed || event.buttons !== 1) return;
     const here = placeAt(event.clientX);
     if (here !== first) dragged = true;
     if (!dragged) return;
@@ -51,7 +54,9 @@ function rangeOf(chart) {
     show();
   });
   window.addEventListener("pointerup", () => {
-    if (dragged) go(); else if (first >= 0) drop();
+    if (!pressed) return;
+    pressed = false;
+    if (dragged) go(); else drop();
   });
   window.addEventListener("pointercancel", drop);
   // The link under the pointer is not followed at the end of a drag.

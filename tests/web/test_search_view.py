@@ -1,0 +1,102 @@
+"""What the search page shows beside the hits. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from newswatch.errors import QueryError
+from newswatch.topics import Topics
+from search.facets import Counting, Facet, FacetValue
+from search.syntax import parse
+from tests.factories import NOW, an_article
+from web.render import pages
+from web.search_view import SHOWN, chosen, citation, days, facet_view, with_days
+
+LANGUAGES = Facet("lang", tuple(FacetValue(code, 5, code) for code in ("fr", "de", "nl")), 7)
+
+
+def test_each_value_has_its_state_and_leads_to_an_edited_query() -> None:
+    view = facet_view(LANGUAGES, parse("x lang:FR -lang:nl"), Topics())
+    assert [(c.label, c.state, c.toggled) for c in view.choices] == [
+        ("French", "chosen", "x -lang:nl"),
+        ("German", "", "x lang:FR,de -lang:nl"),
+        ("Dutch", "excluded", "x lang:FR"),
+    ]
+    assert view.choices[1].excluding == "x lang:FR -lang:nl,de"
+    assert (view.has_more, view.is_open) == (True, False)
+
+
+def test_an_open_facet_is_searched_and_says_what_it_does_not_show() -> None:
+    within = facet_view(LANGUAGES, parse("lang:nl"), Topics(), open_="lang", within="germ")
+    assert [choice.label for choice in within.choices] == ["German", "Dutch"], "what is chosen stays"
+    many = Facet("source", tuple(FacetValue(f"{n}.example", 1, f"{n}.example") for n in range(SHOWN + 3)), 0)
+    view = facet_view(many, parse(""), Topics(), open_="source")
+    assert (len(view.choices), view.unshown, view.has_more) == (SHOWN, 3, False)
+
+
+def test_a_value_that_the_query_names_is_counted_though_it_is_rare() -> None:
+    counting = Counting(parse("lang:mt,fr -country:be"))
+    assert set(counting.apart) == {"lang", "country"}
+    values = {"buckets": [{"key": "en", "doc_count": 9}, {"key": "fr", "doc_count": 4}], "sum_other_doc_count": 3}
+    none = {"buckets": [], "sum_other_doc_count": 0}
+    whole = dict.fromkeys(("tag", "source", "kind", "entity", "main"), none)
+    named = {"buckets": [{"doc_count": 2}, {"doc_count": 4}]}
+    apart = [{"lang": values, "named lang": named}, {"country": none, "named country": {"buckets": [{"doc_count": 0}]}}]
+    languages, countries = sorted(counting.read([whole, *apart]), key=lambda facet: facet.name, reverse=True)
+    assert [(value.value, value.count) for value in languages.buckets] == [("mt", 2), ("fr", 4), ("en", 9)]
+    assert languages.others == 1
+    assert [(value.value, value.count) for value in countries.buckets] == [("be", 0)]
+
+
+def test_what_is_chosen_is_named_value_by_value() -> None:
+    listed = chosen(parse('x lang:fr,de -country:qa since:7d owner:"A, B"'), Topics())
+    assert [(one.heading, one.label, one.excluded, one.query) for one in listed] == [
+        ("Language", "French", False, 'x lang:de -country:qa since:7d owner:"A, B"'),
+        ("Language", "German", False, 'x lang:fr -country:qa since:7d owner:"A, B"'),
+        ("Country", "Qatar", True, 'x lang:fr,de since:7d owner:"A, B"'),
+        ("Since", "7d", False, 'x lang:fr,de -country:qa owner:"A, B"'),
+        ("Owner", "A, B", False, "x lang:fr,de -country:qa since:7d"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [("", ("", "")), ("since:2d until:2026-02", ("2026-03-02", "2026-02-28")), ("until:24h", ("", "2026-03-03"))],
+)
+def test_the_days_of_a_query(query: str, shown: tuple[str, str]) -> None:
+    assert days(parse(query), NOW) == shown
+
+
+def test_a_day_that_is_not_changed_keeps_what_was_typed() -> None:
+    query = parse("x since:2d until:2026-03-04T05:00")
+    assert with_days(query, "2026-03-02", "2026-03-03", NOW) == "x since:2d until:2026-03-03"
+    assert with_days(query, "", "2026-03-04", NOW) == "x until:2026-03-04T05:00"
+    with pytest.raises(QueryError, match="exchange them"):
+        with_days(query, "2026-03-05", "2026-03-04", NOW)
+
+
+def test_a_citation_says_which_version_was_read_and_has_only_addresses_that_are_safe() -> None:
+    article = an_article("https://a.example/1", title="Allies meet", authors=("A. Writer",), version=2)
+    read = datetime(2026, 3, 5, tzinfo=UTC)
+    cited = citation(article, read)
+    assert cited.startswith("A. Writer. “Allies meet”. ")
+    assert cited.endswith("UTC. https://a.example/1 (version 2, read 2026-03-05)")
+    assert "javascript" not in citation(replace(article, url="javascript:alert(1)", link=None), read)
+
+
+@pytest.mark.parametrize(
+    ("offset", "total", "numbers", "ends"),
+    [
+        (0, 0, [1], (None, None)),
+        (0, 41, [1, 2, 3], (None, 20)),
+        (200, 1_000, [1, 9, 10, 11, 12, 13, 50], (180, 220)),
+        (9_980, 99_999, [1, 498, 499, 500], (9_960, None)),
+    ],
+)
+def test_pages_are_numbered(offset: int, total: int, numbers: list[int], ends: tuple[int | None, int | None]) -> None:
+    found = pages(offset, 20, total, 10_000)
+    assert [number for number, _ in found.numbered] == numbers
+    assert (found.previous, found.next) == ends
