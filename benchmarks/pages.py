@@ -53,6 +53,8 @@ SEARCHES = {
     "nothing found": "/?q=xylophone+zeppelin",
 }
 OTHERS = {
+    "the situation": "/situation",
+    "an entity": "/entities/nato",
     "saved searches": "/searches",
     "a saved search": "/searches/{alert}",
     "feeds": "/feeds",

@@ -55,6 +55,10 @@ class Site:
             "long-words": f"/news/article/{self.hard[2].id}",
             "corrected": f"/news/article/{self.hard[CORRECTED].id}",
             "long-story": f"/news/story/{self.hard[-1].story_id}",
+            "situation": "/news/situation",
+            "entity": "/news/entities/islamic-state",
+            "new-feed": "/news/feeds/new",
+            "edit-feed": "/news/feeds/broken/edit",
             "searches": "/news/searches",
             "new-search": "/news/searches/new?q=AWACS+tag:nato+since:7d",
             "feeds": "/news/feeds",
@@ -200,3 +204,55 @@ def test_in_airflows_frame_links_lead_out_and_its_colours_are_taken(tab: Tab, si
     with tab.context.expect_page() as opened:
         frame.locator(".hit-item a.out").first.click()
     assert opened.value is not None
+
+
+def test_from_the_situation_to_an_entity_and_to_its_articles(tab: Tab, site: Site) -> None:
+    tab.goto(f"{site.url}/news/situation")
+    assert "can't be said yet" in (tab.locator(".topics .hint").text_content() or "")
+    number = tab.locator(".topics tbody tr a.n").first
+    count = int(number.text_content() or "")
+    number.press("Enter")
+    tab.locator(".results h1 b").first.wait_for()
+    assert int(tab.locator(".results h1 b").first.text_content() or "") == count > 0
+    tab.locator(".facets a.about").first.press("Enter")
+    tab.get_by_role("heading", name="Latest stories").wait_for()
+    keep(tab, "entity")
+    bar = tab.locator(".chart a:has(rect.bar:not([height='0.00']))").last
+    told = (bar.get_attribute("aria-label") or "").rpartition(": ")[2]
+    bar.click()
+    tab.locator(".results h1 b").first.wait_for()
+    assert tab.locator(".results h1 b").first.text_content() == told
+
+
+def test_a_feed_is_edited_by_keyboard_and_its_fault_stands_at_its_field(tab: Tab, site: Site) -> None:
+    tab.goto(f"{site.url}/news/feeds/courier")
+    tab.get_by_role("link", name="Edit").press("Enter")
+    tab.get_by_label("Country of the outlet").fill("Atlantis")
+    tab.get_by_role("button", name="Save").press("Enter")
+    field = tab.get_by_label("Country of the outlet")
+    field.wait_for()
+    assert field.get_attribute("aria-invalid") == "true"
+    assert "Atlantis" in (
+        tab.locator(f"#{(field.get_attribute('aria-describedby') or '').strip()}").text_content() or ""
+    )
+    field.fill("Latvia")
+    field.press("Tab")
+    tab.get_by_role("button", name="Save").press("Enter")
+    tab.locator("[role=status]").wait_for()
+    assert "Latvia" in (tab.locator("aside").text_content() or "")
+
+
+def test_deliveries_are_narrowed_by_search_recipient_and_day(tab: Tab, site: Site) -> None:
+    tab.goto(f"{site.url}/news/deliveries")
+    assert tab.locator("tbody tr").count() == 4
+    tab.get_by_label("Saved search").select_option("nato")
+    tab.get_by_label("Matched from, UTC").fill("2026-03-04")
+    tab.get_by_role("button", name="Show").press("Enter")
+    tab.wait_for_url("**since=2026-03-04*")
+    assert tab.locator("tbody tr").count() == 4
+    tab.locator("tbody td a", has_text="ann@example.org").first.click()
+    tab.get_by_label("Remove the filter ann@example.org").wait_for()
+    tab.get_by_label("to", exact=True).fill("2026-03-03")
+    tab.get_by_label("Matched from, UTC").fill("")
+    tab.get_by_role("button", name="Show").click()
+    tab.get_by_text("No delivery fits").wait_for()

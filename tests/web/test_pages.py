@@ -33,7 +33,16 @@ from tests.factories import NOW, a_source, an_article
 from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import Page
 from tests.web.hard import CORRECTED, stock_hard
-from web import delivery_pages, feed_pages, mail_pages, saved_pages, search_pages
+from web import (
+    delivery_pages,
+    entity_pages,
+    feed_changes,
+    feed_pages,
+    mail_pages,
+    saved_pages,
+    search_pages,
+    situation_pages,
+)
 from web.render import duration, language_tag, safe_url, when
 from web.saved_pages import slug
 
@@ -45,9 +54,12 @@ ROUTERS = (
     feed_pages.router,
     delivery_pages.router,
     mail_pages.router,
+    situation_pages.router,
+    entity_pages.router,
     mail_pages.private,
+    feed_changes.private,
 )
-CHANGES = (saved_pages.changes, feed_pages.changes, delivery_pages.changes)
+CHANGES = (saved_pages.changes, feed_pages.changes, feed_changes.changes, delivery_pages.changes)
 
 
 @pytest.fixture
@@ -85,6 +97,7 @@ def sent(html: str) -> dict[str, str]:
 def paths(routers: tuple[object, ...]) -> list[str]:
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]  # type: ignore[attr-defined]
     filled = {"article_id": "x", "story_id": "x", "alert_id": "nato", "feed_id": "courier", "form": "csv", "name": "x"}
+    filled["entity_id"] = "nato"
     return [f"/news{route.path.format(**filled)}" for route in routes]
 
 
@@ -124,7 +137,9 @@ def test_nobody_changes_anything_without_the_right(page: Page, client: TestClien
     page.visitor.changes = False
     for path in paths(CHANGES):
         assert client.post(path, data={"csrf": form}).status_code == 403, path
-    for path in paths((mail_pages.private,)):  # a caught mail holds links that act in its recipient's name
+    for path in paths(
+        (mail_pages.private, feed_changes.private)
+    ):  # a caught mail holds links that act in its recipient's name
         assert client.get(path).status_code == 403, path
     assert "Save this search" not in client.get("/news/?q=AWACS").text
     assert "<fieldset disabled>" in client.get("/news/searches/new").text
