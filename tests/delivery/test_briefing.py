@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 from alerts import schedule
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
+from delivery import briefing_pdf as pdf
 from delivery import composing
 from delivery.briefing import LEADING, Moved, changed, said_of
 from delivery.briefing_pdf import _Drawn, briefing_pdf
@@ -94,6 +95,17 @@ def test_the_pdf_holds_every_story_and_no_text_is_markup() -> None:
     assert made.content == briefing_pdf(replace(message, body=body), lambda _: False).content
 
 
+@pytest.mark.slow
+def test_a_pdf_has_a_budget_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = a_briefing(6)
+    with_tags = len(briefing_pdf(message, lambda _: False).content)
+    monkeypatch.setattr(pdf, "MOST_BYTES", with_tags - 1)
+    assert len(briefing_pdf(message, lambda _: False).content) < with_tags, "first the tags for screen readers go"
+    monkeypatch.setattr(pdf, "MOST_BYTES", 1_000)
+    with pytest.raises(RuntimeError, match="more than 1,000 bytes"):
+        briefing_pdf(message, lambda _: False)
+
+
 def publish(press: Press, *articles: Article, at: int) -> None:
     now = NOW + at * HOUR
     searches = SavedSearches(press.es, press.names).enabled(now=now)
@@ -121,9 +133,9 @@ def test_a_briefing_from_match_to_mail(
     assert "  | The mayor resigned on Wednesday." in text
     assert "    - The Herald, Wed 4 Mar 2026, 05:06 UTC [" in text
     assert "WHAT WAS WATCHED" in text
-    (pdf,) = mail.iter_attachments()
-    assert pdf.get_content_type() == "application/pdf"
-    assert pdf.get_content().startswith(b"%PDF-")
+    (attached,) = mail.iter_attachments()
+    assert attached.get_content_type() == "application/pdf"
+    assert attached.get_content().startswith(b"%PDF-")
 
     publish(press, a_story(3, title="A third glacier"), at=20)
     publish(press, replace(a_story(12), story_id=first.story_id, text="Another word on it."), at=21)
