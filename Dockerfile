@@ -35,6 +35,10 @@ RUN --mount=type=cache,target=/cache \
     && uv pip install --python /opt/newswatch/bin/python --no-deps /dist/newswatch-*.whl
 
 FROM python:3.12.12-slim-bookworm
+# What briefings are set in beyond Latin, Greek, Cyrillic and Hebrew letters.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends fonts-noto-core fonts-noto-cjk \
+    && rm -rf /var/lib/apt/lists/*
 # Group 0, as Elasticsearch's and Airflow's images do, so that any user id may be given at run time.
 RUN useradd --uid 50000 --gid 0 --home-dir /opt/airflow --create-home --shell /bin/bash newswatch \
     && install -d -o 50000 -g 0 -m 0770 /opt/airflow/logs /opt/airflow/auth /opt/airflow/watch

@@ -68,6 +68,8 @@ def _print(mail: CaughtMail) -> None:
     head = {"From": mail.sender, "To": ", ".join(mail.envelope_to), "Subject": mail.subject}
     if mail.in_reply_to:
         head["In reply to"] = mail.in_reply_to
+    if mail.attachments:
+        head["Attached"] = ", ".join(mail.attachments)
     for name, value in head.items():
         typer.echo(f"{name}: {printable(value, _LINE)}")
     typer.echo("")

@@ -27,6 +27,8 @@ REPORTS: Final = 5
 """Maximum articles of a story that are read for it."""
 _READ: Final = 8
 """Sentences at the beginning of an article that are looked at: news begins with what matters."""
+_CHARACTERS: Final = 6_000
+"""Characters within which those sentences are looked for."""
 MOVED: Final = 10
 """Maximum earlier stories that are named because they go on."""
 _HEADLINE: Final = 150
@@ -54,11 +56,17 @@ def said_of(article: Article, reports: Sequence[Article], mailed: Sequence[str],
     known, said = [*mailed, article.title], list[Said]()
     for report in (article, *sorted((r for r in reports if r.id != article.id), key=published)):
         most = min(LEADING if report is article else ADDED, SAID - len(said))
-        beginning = sentences(report.text or report.summary)[:_READ]
+        beginning = _beginning(report.text or report.summary)
         new = new_sentences("\n".join(beginning), known, report.language)
         said += [_said(one.text, one.marks if mailed else (), report, zone) for one in new[:most]]
         known.append("\n".join((report.title, *beginning)))
     return tuple(said)
+
+
+def _beginning(text: str) -> tuple[str, ...]:
+    """The first whole sentences of an article."""
+    found = sentences(text[:_CHARACTERS])
+    return (found[:-1] if len(text) > _CHARACTERS else found)[:_READ]
 
 
 def _said(text: str, marks: Sequence[tuple[int, int]], article: Article, zone: tzinfo) -> Said:

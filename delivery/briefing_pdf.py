@@ -26,6 +26,8 @@ _OWN: Final = re.compile(
     "[\u0000-\u024f\u0370-\u03e1\u0400-\u04ff\u05d0-\u05ea\u1e00-\u1fff\u2000-\u206f\u20ac\u2190-\u2193]"
 )
 """What Typst's own fonts have."""
+MOST_BYTES: Final = 5_000_000
+"""Maximum size of a PDF. Above it, it goes without the tags for screen readers, which are half of it, or not at all."""
 _UNDRAWN: Final = "□"
 """In place of a letter that no font has; Typst's own fonts have it."""
 _MOST_UNDRAWN: Final = 0.2
@@ -38,7 +40,7 @@ def briefing_pdf(message: Message, has_glyph: Callable[[str], bool] | None = Non
     """The PDF of the message's stories; `has_glyph` says whether a font has a character, by default those here.
 
     Raises:
-        RuntimeError: Typst can't set it.
+        RuntimeError: Typst can't set it, or it is larger than `MOST_BYTES`.
     """
     body = message.body
     assert isinstance(body, StoryList)
@@ -50,11 +52,17 @@ def briefing_pdf(message: Message, has_glyph: Callable[[str], bool] | None = Non
 
 def _typeset(data: str, message: Message) -> bytes:
     template = files("delivery").joinpath("templates/briefing.typ").read_bytes()
-    compiler = typst.Compiler(template, font_paths=_fonts())
-    made = compiler.compile(format="pdf", sys_inputs={"data": data}, timestamp=int(message.at.timestamp()))
-    if not isinstance(made, bytes):
-        raise RuntimeError("Typst gave no PDF")
-    return made
+    for with_tags in (True, False):
+        # A compiler made from bytes loses them after its first use.
+        made = typst.Compiler(template, font_paths=_fonts()).compile(
+            format="pdf",
+            sys_inputs={"data": data},
+            timestamp=int(message.at.timestamp()),
+            pdf_tags=with_tags,
+        )
+        if isinstance(made, bytes) and len(made) <= MOST_BYTES:
+            return made
+    raise RuntimeError(f"the PDF has more than {MOST_BYTES:,} bytes, which mail servers may refuse")
 
 
 def _data(message: Message, body: StoryList, drawn: _Drawn) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class CaughtMail:
     """The plain-text part; empty without one."""
     html: str
     """The HTML part; empty without one."""
+    attachments: tuple[str, ...] = ()
+    """The names of the attached files."""
 
 
 def list_mails(folder: Path) -> list[CaughtMail]:
@@ -71,6 +73,7 @@ def read_mail(path: Path) -> CaughtMail:
         in_reply_to=str(message["In-Reply-To"] or ""),
         text=_body(message, "plain"),
         html=_body(message, "html"),
+        attachments=tuple(part.get_filename() or part.get_content_type() for part in message.iter_attachments()),
     )
 
 

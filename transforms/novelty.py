@@ -31,8 +31,6 @@ _ALL: Final = 0.999
 _REPEATED: Final = 0.85
 """Share of the words of both sentences from which one repeats the other, so that a number that is left out is news too:
 "one" is no number in many languages."""
-_LEAST_WORDS: Final = 2
-"""A sentence of fewer words and without a number says nothing by itself, as "he said" after a quotation."""
 _BESIDE: Final = 1
 """Words on either side that say what a number counts."""
 _NEAR: Final = 6
@@ -139,7 +137,7 @@ class _Story:
 
         A sentence that repeats a known one with another number is new, whatever else is known.
         """
-        if len(new.words) < _LEAST_WORDS and not new.numbers:
+        if not new.words and not new.numbers:
             return True
         repeated = [one for one in singles if self._repeats(new, one)]
         if repeated:

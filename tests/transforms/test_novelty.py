@@ -23,9 +23,13 @@ def test_a_repeated_or_paraphrased_sentence_is_known() -> None:
         "The fire brigade said that three people were killed and 17 taken to hospital.",
         "3 people were killed and seventeen were taken to hospitals, the fire brigade said.",
         "A train left the rails near Avonlea on Friday evening, three people were killed and 17 taken to hospitals.",
-        "He said.",
+        "It is so.",
     ):
         assert new(said) == [], said
+
+
+def test_a_short_sentence_may_be_the_news() -> None:
+    assert new("He resigned.") == ["He resigned."]
 
 
 def test_what_is_new_stands_alone_and_once() -> None:

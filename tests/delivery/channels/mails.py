@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any, Final, Literal
 
+from delivery.briefing import Moved, changed
 from delivery.channels.email import EMAIL, html
 from delivery.compose import Mail, MailItem
 from delivery.message import Message, Notice, Row, Section, Watch
@@ -113,6 +114,36 @@ def a_message(sort: Any, articles: list[Article], *, watch: Watch | None = None,
     return message_of(mail, stories, KIBANA, LINKS, TOPICS, now=NOW + timedelta(minutes=1), watch=watch)
 
 
+def an_update(first: int) -> Message:
+    """News on a story: of what the reader was mailed a sentence again, another number, and another sentence."""
+    known = _article(first)
+    separator = "" if known.language in ("zh", "ja") else " "
+    later = _article(first + len(_STORIES))
+    text = separator.join((known.text, later.text, later.text.replace(str(first + len(_STORIES)), "40", 1)))
+    article = replace(later, text=text, story_id=known.story_id)
+    item = MailItem(known.story_id, (a_delivery(article, kind="update"),), {known.id: NOW})
+    mail = Mail(ANN, "reply", (item,), "one", thread=("<first@news.example>",))
+    story = MailStory(item, article, 2, mailed=(known,))
+    return message_of(mail, [story], KIBANA, LINKS, TOPICS, now=NOW + timedelta(minutes=1))
+
+
+def a_briefing(count: int) -> Message:
+    """A briefing on so many stories, each with a second report, without its PDF."""
+    articles = a_mixed_lot(count)
+    further = a_mixed_lot(count, count)
+    items = [
+        MailItem(a.story_id, (a_delivery(a, schedule="daily briefing at 07:00 Europe/Brussels"),)) for a in articles
+    ]
+    stories = [
+        MailStory(item, article, 1 + n % 3, reports=(article, replace(more, story_id=article.story_id)))
+        for n, (item, article, more) in enumerate(zip(items, articles, further, strict=True))
+    ]
+    mail = Mail(ANN, "digest", tuple(items), "one")
+    lines = changed(items, [Moved("Ministers meet again in the capital", 3)], NOW - timedelta(days=1), UTC)
+    now = NOW + timedelta(minutes=1)
+    return message_of(mail, stories, KIBANA, LINKS, TOPICS, now=now, watch=WATCH, changed=lines)
+
+
 def a_correction() -> Message:
     article = _article(0)
     versions = (
@@ -161,7 +192,11 @@ KINDS: Final[dict[str, Callable[[], Message]]] = {
     "digest-60": lambda: a_message("digest", a_mixed_lot(60), watch=WATCH),
     "group-500": lambda: a_message("group", a_mixed_lot(500)),
     "correction": a_correction,
-    "update": lambda: a_message("reply", a_mixed_lot(1, 1), kind="update"),
+    "update": lambda: an_update(1),
+    "update-arabic": lambda: an_update(2),
+    "update-japanese": lambda: an_update(5),
+    "briefing": lambda: a_briefing(6),
+    "briefing-200": lambda: a_briefing(200),
     "about-a-search": about_a_search,
     "operator": to_the_operator,
 }
