@@ -260,8 +260,8 @@ def _cleaning(pulse: Pulse, _: Settings) -> Iterator[Condition]:
 def _late(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     """Runs that Airflow has queued or begun and whose job does not work.
 
-    A run that hangs has a condition of its own. One that works has none: the articles of a first poll take long. Nor has
-    one that waits for a run before it which has just ended: on a slow machine the runs of a busy hour queue.
+    A run that hangs has a condition of its own. One that works has none: the articles of a first poll take long. Nor
+    has one that waits for a run before it which has just ended: on a slow machine the runs of a busy hour queue.
     """
     for name, job in sorted(pulse.jobs.items()):
         has_just_worked = job.alive_at is not None and not _older(job.alive_at, pulse.at, BEAT_LOST)
