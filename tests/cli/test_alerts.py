@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
 from cli import alerts as commands
-from cli import main, output
+from cli import main, output, trying
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from newswatch.alert import TagFilter
@@ -46,6 +46,7 @@ def run(elasticsearch_url: str, names: Names, tmp_path: Path, monkeypatch: pytes
         monkeypatch.setattr(console, "width", 200)
     app = typer.Typer()
     commands.register(app)
+    trying.register(app)
 
     def runner(*words: str, **more: str) -> Result:
         return CliRunner().invoke(app, list(words), **more)  # type: ignore[arg-type]
@@ -137,7 +138,7 @@ def test_trial_counts_stories_by_day(run: Run, press: Press) -> None:
     first = a_story(1, first_seen=ago)
     same = a_story(11, first_seen=NOW, story_id=first.story_id, source=a_source(owner="other"))
     press.publish(first, same, a_story(2, first_seen=ago), a_story(21, first_seen=NOW), now=NOW)
-    found = json.loads(run("alerts", "test", "glacier", "--days", "3", "--json").stdout)
+    found = json.loads(run("alerts", "test", "--query", "glacier", "--days", "3", "--json").stdout)
     assert found["articles"] == 3
     assert {day: n for day, n in found["days"].items() if n} == {f"{ago:%Y-%m-%d}": 1, f"{NOW:%Y-%m-%d}": 1}
     assert len(found["days"]) == 3
@@ -319,12 +320,12 @@ HOSTILE = [
     (["alerts", "edit", "ice", "--throttle", "999999999999d"], "31d at most"),
     (["alerts", "edit", "ice", "--silence", "1s"], "1m at least"),
     (["alerts", "edit", "ice", "--expires", "0001-01-01"], "the years 2000 to 2200"),
-    (["alerts", "edit", "ice", "--min-sources", "9" * 400], "min_sources"),
-    (["alerts", "edit", "ice", "--min-score", "nan"], "min_score"),
-    (["alerts", "edit", "ice", "--note", "x" * 5_000], "4000 characters"),
+    (["alerts", "edit", "ice", "--min-sources", "9" * 400], "--min-sources"),
+    (["alerts", "edit", "ice", "--min-score", "nan"], "--min-score"),
+    (["alerts", "edit", "ice", "--note", "x" * 5_000], "4,000 characters"),
     (["alerts", "edit", "ice", "--query", FUZZY], "fuzzy words"),
-    (["alerts", "test", FUZZY], "fuzzy words"),
-    (["alerts", "test", "*a*"], "matches nearly every word"),
+    (["alerts", "test", "--query", FUZZY], "fuzzy words"),
+    (["alerts", "test", "--query", "*a*"], "matches nearly every word"),
     (["search", FUZZY], "fuzzy words"),
     (["search", FUZZY, "--watch"], "fuzzy words"),
     (["search", FUZZY, "--export", "csv"], "fuzzy words"),
