@@ -93,9 +93,7 @@ def _tried(saved: SavedSearches, saved_search_id: str | None, query: str | None,
         raise UsageError("Name a saved search (`newswatch alerts list` shows them), or give a query with --query.")
     if saved_search_id is not None:
         return _known(saved, saved_search_id)
-    return changed_by(
-        SavedSearch("test", query or "everything", query or "", ("nobody@localhost",)), fields_of(tag=tag)
-    )
+    return changed_by(SavedSearch("test", "A query on trial", query or "", ("nobody@localhost",)), fields_of(tag=tag))
 
 
 def _known(saved: SavedSearches, saved_search_id: str) -> SavedSearch:

@@ -284,7 +284,7 @@ def _environment(names: Container[str]) -> dict[str, Any]:
     """The settings that the environment states, whatever the case of the variables.
 
     This is all that we need of pydantic-settings, whose import takes a fifth of a second of processor time and 12 MB in
-    every command, task and worker (N02).
+    every command, task and worker.
     """
     ours = {name.upper(): value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
     stated = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}

@@ -99,10 +99,19 @@ def test_add_edit_show_mute_remove(run: Run, es: Elasticsearch, names: Names) ->
     assert [search.id for search in saved.all()] == ["ice"]
 
 
+def test_a_misspelt_id_is_no_query(run: Run) -> None:
+    told = str(run("alerts", "test", "icee").exception)
+    assert told.startswith("There is no saved search 'icee'; did you mean 'ice'?")
+    assert "--query icee" in told
+
+
 REFUSED = [
+    ("test", "--query"),
+    ("test ice --query x", "not both"),
+    ("test --query x --tag nato:all", "--tag: must be 'main' or 'mention'"),
     ("add ice --to a@b.c", "already"),
     ("add oak --to nobody", "not a mail address"),
-    ("add oak", "recipients"),
+    ("add oak", "--to: is missing"),
     ("add oak --to a@b.c --query (oak", "can't be parsed"),
     ("add oak --to a@b.c --query tree:oak", "don't have"),
     ("add oak --to a@b.c --language xx", "no language 'xx'"),
@@ -198,6 +207,10 @@ def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> Non
     assert "It misses by one condition: language fr" in told
     assert "never indexed" in str(run("explain", "ice", "https://herald.example/unknown").exception)
     assert lines(run("explain", "ice", "herald.example/1")) == told, "as people copy it: without its scheme"
+    whole = json.loads(run("explain", "ice", "herald.example/1", "--json").stdout)
+    assert (whole["search"], whole["article"]["url"]) == ("ice", "https://herald.example/1")
+    assert whole["matches"] is told[0].startswith("ice matches")
+    assert whole["clauses"][0].keys() == {"text", "holds", "part"}
 
 
 def test_explain_leaves_ranges_and_groups_whole(run: Run, press: Press) -> None:
