@@ -62,8 +62,8 @@ def _is_schedule(text: str) -> str:
 def _is_kind(name: str) -> str:
     if name not in KINDS:
         *others, last = map(repr, KINDS)
-        message = f"Input should be {', '.join(others)} or {last}"
-        raise PydanticCustomError("literal_error", "{message}", {"message": message})
+        expected = f"{', '.join(others)} or {last}"
+        raise PydanticCustomError("literal_error", "must be {expected}", {"expected": expected})
     return name
 
 

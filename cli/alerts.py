@@ -1,4 +1,4 @@
-"""`newswatch alerts` and `newswatch explain`: the saved searches, what they match, and their mails."""
+"""`newswatch alerts`: the saved searches, their states and mails, and changing them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,16 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.check import show_banner
-from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
+from cli.output import AsJson, ago, emit_json, err, out, printable
 from search.filters import SAVED, lists_of
 
 if TYPE_CHECKING:
-    from alerts.backtest import Backtest
     from alerts.saved import SavedSearches
-    from delivery.feedback import Quality
     from jobs.context import Context
     from newswatch.alert import SavedSearch
-    from newswatch.article import Article
     from newswatch.delivery import Delivery
 
 alerts_app = typer.Typer(help="The saved searches, and the mails they send.", no_args_is_help=True)
@@ -76,10 +72,9 @@ OPTIONS: Mapping[str, tuple[str, Any]] = {
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.add_typer(alerts_app, name="alerts", rich_help_panel="Use")
-    app.command(rich_help_panel="Use")(explain)
 
 
-def _open() -> tuple[Context, SavedSearches]:
+def open_searches() -> tuple[Context, SavedSearches]:
     """A context, and the saved searches with the changes in the file applied."""
     from alerts.saved import SavedSearches
     from jobs.configuration import seed_searches
@@ -99,7 +94,7 @@ def _open() -> tuple[Context, SavedSearches]:
 @alerts_app.command("list")
 def list_alerts(as_json: AsJson = False) -> None:
     """List the saved searches, what each watches and when it mails."""
-    context, saved = _open()
+    context, saved = open_searches()
     from alerts.bounds import unusable
     from alerts.resting import rests
 
@@ -160,7 +155,7 @@ def show(saved_search_id: SavedSearchId, as_json: AsJson = False) -> None:
     """Show a saved search, its earlier versions and its last mails."""
     from delivery.outbox import Outbox
 
-    context, saved = _open()
+    context, saved = open_searches()
     search, history = saved.get(saved_search_id), saved.history(saved_search_id)
     outbox = Outbox(context.es, context.names)
     outbox.refresh()
@@ -177,10 +172,10 @@ def show(saved_search_id: SavedSearchId, as_json: AsJson = False) -> None:
     for change in reversed(history):
         edit = f"{change.replaced_at:%d %b %Y %H:%M} {change.replaced_by} changed {', '.join(change.fields)}"
         out.print(f"  version {change.search.version} until {escape(edit)}", soft_wrap=True)
-    _show_deliveries(context, recent)
+    show_deliveries(context, recent)
 
 
-def _show_deliveries(context: Context, deliveries: Sequence[Delivery]) -> None:
+def show_deliveries(context: Context, deliveries: Sequence[Delivery]) -> None:
     from store.articles import ArticleStore
 
     articles = ArticleStore(context.es, context.names).get({d.article_id for d in deliveries if d.article_id})
@@ -223,7 +218,7 @@ def quality(as_json: AsJson = False) -> None:
     """Show how many mails their readers found relevant, with the 95 % interval."""
     from delivery.feedback import quality as measure
 
-    context, saved = _open()
+    context, saved = open_searches()
     measured = measure(context.es, context.names, [search.id for search in saved.all()])
     if as_json:
         emit_json([{"quality": q, "precision": q.precision, "interval": q.interval} for q in measured])
@@ -236,162 +231,6 @@ def quality(as_json: AsJson = False) -> None:
     out.print(table)
 
 
-# ── trying ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@alerts_app.command("test")
-def try_query(
-    query: Annotated[str, typer.Argument(help="Lucene syntax; or the id of a saved search.")],
-    tag: Tags = None,
-    days: Days = 30,
-    against: Annotated[int | None, typer.Option(help="Version of the saved search to compare with.")] = None,
-    mail: Annotated[
-        Path | None, typer.Option(help="Write the mail on the newest stories to this file, as HTML.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a query would have matched in the archive: mails a day, examples, and the difference to a version."""
-    from alerts.backtest import backtest, compare
-    from alerts.query import check
-    from alerts.saved import with_fields
-    from delivery.channels.registry import parse_address
-    from delivery.feedback import labelled
-    from newswatch.alert import SavedSearch
-
-    context, saved = _open()
-    known = next((search for search in saved.all() if search.id == query), None)
-    tried = known or SavedSearch("test", query or "everything", query, ("nobody@localhost",))
-    if tag:
-        tried = with_fields(tried, _fields(tag=tag), parse_address)
-    check(context.es, context.names, tried)
-    result = backtest(context.es, context.names, tried, days=days, now=context.clock())
-    if as_json:
-        emit_json({"days": {str(day): n for day, n in result.days.items()}, "articles": result.articles})
-        return
-    _show_backtest(result, labelled(context.es, context.names, tried.id, result.story_ids))
-    if mail:
-        _write_sample(context, tried, result, mail)
-    if against is not None and known:
-        old = next((c.search for c in saved.history(known.id) if c.search.version == against), None)
-        if old is None:
-            raise typer.BadParameter(f"{known.id} has no version {against}: `newswatch alerts show` lists them")
-        change = compare(context.es, context.names, tried, old, days=days, now=context.clock())
-        out.print(
-            f"Against version {against}: {change.both} the same, {change.only_new} more, {change.only_old} fewer."
-        )
-        _show_articles("[green]+[/]", change.gained)
-        _show_articles("[red]-[/]", change.lost)
-
-
-def _write_sample(context: Context, search: SavedSearch, result: Backtest, path: Path) -> None:
-    from delivery.sample import sample
-    from newswatch.errors import NewswatchError
-
-    if not result.examples:
-        out.print("Nothing matches, so there is no mail to show.")
-        return
-    html = sample(context.es, context.names, context.settings, search, result.examples, context.clock())
-    try:
-        path.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise NewswatchError(os_fault(error)) from error
-    out.print(f"Its mail is in [bold]{escape(str(path))}[/]; open it in a browser.", soft_wrap=True)
-
-
-def _show_backtest(result: Backtest, labels: Quality) -> None:
-    most = max(result.days.values()) or 1
-    for day, count in result.days.items():
-        out.print(f"{day:%d %b}  {'█' * round(40 * count / most):<40}  {count}")
-    stories = _stories(result.stories)
-    articles = "1 article" if result.articles == 1 else f"{result.articles} articles"
-    out.print(f"[bold]{stories}[/] in {articles}: {result.per_day:.1f} mails a day.")
-    if labels.labelled:
-        low, high = labels.interval
-        share = f"{labels.precision:.0%} ({low:.0%} – {high:.0%})"
-        out.print(f"Of {labels.labelled} labelled mails on these stories, {share} were relevant.")
-    _show_articles(" ", result.examples)
-
-
-def _show_articles(mark: str, articles: Sequence[Article]) -> None:
-    for article in articles:
-        when = article.published or article.first_seen
-        line = f"{mark} {when:%d %b %H:%M}  {escape(article.title)} [dim]{escape(article.source.name)}[/]"
-        out.print(line, soft_wrap=True)
-
-
-def _article_at(context: Context, url: str) -> str:
-    """The id of the article at an address; the fragment counts if an article is known by it.
-
-    Raises:
-        UsageError: it is not an address, even with `https://` before it.
-    """
-    from alerts.saved import UsageError
-    from ingest.urls import AddressError, article_id, is_part, known_id, with_scheme
-    from store.articles import ArticleStore
-
-    url = with_scheme(url)
-    try:
-        known = is_part(url) and ArticleStore(context.es, context.names).exist([known_id(url)])
-        return known_id(url) if known else article_id(url)
-    except AddressError as error:
-        raise UsageError(f"{error}: give the article's whole address, such as https://paper.example/story") from error
-
-
-def explain(
-    saved_search_id: SavedSearchId, url: Annotated[str, typer.Argument(help="Address of the article.")]
-) -> None:
-    """Explain clause by clause why a saved search matches an article or does not, and show its mail.
-
-    If the search asks for tags, also show how the article's sentences were read for their topics.
-    """
-    from alerts.explain import explain as ask
-    from delivery.outbox import Outbox
-
-    context, saved = _open()
-    explanation = ask(context.es, context.names, saved.get(saved_search_id), _article_at(context, url))
-    verdict = "[bold green]matches[/]" if explanation.matches else "[bold red]does not match[/]"
-    out.print(f"[bold]{escape(saved_search_id)}[/] {verdict}: {escape(explanation.article.title)}", soft_wrap=True)
-    for clause in explanation.clauses:
-        mark = "[green]✓[/]" if clause.holds else "[red]✗[/]"
-        out.print(f"{'    ' if clause.part else '  '}{mark} {escape(clause.text)}", soft_wrap=True)
-    _show_readings(context, explanation.article, saved.get(saved_search_id))
-    if not explanation.matches and len(explanation.nearest_miss) == 1:
-        out.print(f"It misses by one condition: {escape(explanation.nearest_miss[0].text)}", soft_wrap=True)
-    outbox = Outbox(context.es, context.names)
-    outbox.refresh()
-    deliveries = outbox.about(saved_search_id, explanation.article.story_id)
-    if deliveries:
-        _show_deliveries(context, deliveries)
-    elif explanation.matches:
-        out.print("No mail was due: the article was indexed before this search existed, or has not been matched yet.")
-
-
-def _show_readings(context: Context, article: Article, search: SavedSearch) -> None:
-    """Show how the article's sentences were read for each topic that the search requires."""
-    from cli.readings import reading_lines, readings
-    from jobs.tagger import tagger_of
-
-    topics = [*dict.fromkeys(wanted.tag.split("/")[0] for wanted in search.tags)]
-    if not topics:
-        return
-    tagger = tagger_of(context, adopt=False)
-    known = [topic for topic in topics if topic in tagger.taxonomy.topics]
-    read = [
-        *readings(
-            tagger,
-            known,
-            title=article.title,
-            summary=article.summary,
-            text=article.text,
-            language=article.language,
-            date=article.published,
-        )
-    ]
-    for topic in known:
-        for line in reading_lines(read, topic):
-            out.print(line, soft_wrap=True)
-
-
 # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -399,7 +238,7 @@ def _with_options(command: Callable[[str, dict[str, Any], bool], None]) -> Calla
     """The command with an option for each field; it receives those that were given."""
 
     def called(saved_search_id: str, yes: bool = False, **given: Any) -> None:
-        command(saved_search_id, _fields(**given), yes)
+        command(saved_search_id, fields_of(**given), yes)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -415,7 +254,7 @@ def _with_options(command: Callable[[str, dict[str, Any], bool], None]) -> Calla
     return called
 
 
-def _fields(**given: Any) -> dict[str, Any]:
+def fields_of(**given: Any) -> dict[str, Any]:
     """The given options as fields of `alerts.yaml`."""
     fields = {OPTIONS[name][0]: value for name, value in given.items() if value is not None and value != []}
     if "tags" in fields:
@@ -430,7 +269,7 @@ def add(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
     """Save a new search."""
     from newswatch.alert import SavedSearch
 
-    context, saved = _open()
+    context, saved = open_searches()
     if any(search.id == saved_search_id for search in saved.all()):
         raise typer.BadParameter(
             f"{saved_search_id} exists already: `newswatch alerts edit {saved_search_id}` changes it"
@@ -442,17 +281,15 @@ def add(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
 @_with_options
 def edit(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
     """Change a saved search: the given options replace its values. The previous version is kept."""
-    context, saved = _open()
+    context, saved = open_searches()
     _save(context, saved, saved.get(saved_search_id), fields, yes)
 
 
 def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: dict[str, Any], yes: bool) -> None:
     from alerts.backtest import MANY, backtest
     from alerts.query import check, check_meaning, check_values
-    from alerts.saved import with_fields
-    from delivery.channels.registry import parse_address
 
-    changed = with_fields(search, fields, parse_address)
+    changed = changed_by(search, fields)
     if changed.query != search.query:
         check_meaning(context.names, changed.query)
     check_values(context.es, context.names, changed)
@@ -465,6 +302,36 @@ def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: d
     out.print(f"Saved [bold]{escape(kept.id)}[/], version {kept.version}: about {result.per_day:.1f} mails a day.")
     if not result.articles:
         err.print("[yellow]Nothing of the last 30 days matches it. Check its words and filters.[/]")
+
+
+def changed_by(search: SavedSearch, fields: Mapping[str, Any]) -> SavedSearch:
+    """The saved search with these fields of `alerts.yaml` set.
+
+    Raises:
+        UsageError: a field has an invalid value; the message names the options that set them.
+    """
+    from pydantic import ValidationError
+
+    from alerts.saved import UsageError, with_fields
+    from delivery.channels.registry import parse_address
+    from newswatch.config import fault_text
+
+    try:
+        return with_fields(search, fields, parse_address)
+    except UsageError as error:
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        faults = error.__cause__.errors(include_url=False)
+        inner = {fault["loc"][0] for fault in faults if fault["loc"][1:]}
+        # A list whose items are all wrong is told to be empty, too.
+        told = [fault for fault in faults if fault["loc"][1:] or fault["loc"][0] not in inner]
+        raise UsageError("; ".join(fault_text({**fault, "loc": (_option(fault["loc"]),)}) for fault in told)) from error
+
+
+def _option(location: tuple[int | str, ...]) -> str:
+    """The option that sets the field at this place of `alerts.yaml`."""
+    names = {field: f"--{name.replace('_', '-')}" for name, (field, _) in OPTIONS.items()}
+    return names.get(str(location[0]), "ALERT" if location[0] == "id" else str(location[0]))
 
 
 def _who() -> str:
@@ -480,7 +347,7 @@ def mute(
     from alerts.bounds import duration
     from alerts.saved import UsageError
 
-    context, saved = _open()
+    context, saved = open_searches()
     try:
         end = context.clock() + timedelta(seconds=duration("mute", until))
     except ValueError as error:
@@ -497,13 +364,13 @@ def unmute(
     """Let a saved search mail again; what matched while it was muted stays suppressed unless you add --missed."""
     from delivery.outbox import Outbox
 
-    context, saved = _open()
+    context, saved = open_searches()
     now = context.clock()
     saved.save(replace(saved.get(saved_search_id), mute_until=None), by=_who(), now=now)
     out.print(f"[bold]{escape(saved_search_id)}[/] mails again.")
     if missed:
         count = Outbox(context.es, context.names).requeue(saved_search_id, now)
-        out.print(f"{_stories(count)} that it had missed {'is' if count == 1 else 'are'} in the outbox again.")
+        out.print(f"{stories_of(count)} that it had missed {'is' if count == 1 else 'are'} in the outbox again.")
 
 
 @alerts_app.command("catch-up")
@@ -521,7 +388,7 @@ def catch_up(
     from alerts.saved import UsageError
     from delivery.outbox import Outbox
 
-    context, saved = _open()
+    context, saved = open_searches()
     search, now = saved.get(saved_search_id), context.clock()
     if search.kind != "query" or not search.enabled:
         why = "is off: `newswatch alerts edit ID --on` first" if not search.enabled else f"watches for a {search.kind}"
@@ -536,14 +403,32 @@ def catch_up(
     matches = missed(context.es, context.names, search, start)
     stories = len({match.story_id for match in matches})
     if stories > MANY and not yes:
-        typer.confirm(f"It matches {_stories(stories)}. Mail them all?", abort=True, err=True)
+        typer.confirm(f"It matches {stories_of(stories)}. Mail them all?", abort=True, err=True)
     owed = Outbox(context.es, context.names).enqueue(matches, [search], now)
     readers = escape(", ".join(search.recipients))
-    out.print(f"{_stories(owed.created)} since {start:%d %b %Y %H:%M} UTC will be mailed to {readers}.")
+    out.print(f"{stories_of(owed.created)} since {start:%d %b %Y %H:%M} UTC will be mailed to {readers}.")
 
 
-def _stories(count: int) -> str:
+def stories_of(count: int) -> str:
     return "1 story" if count == 1 else f"{count} stories"
+
+
+def article_at(context: Context, url: str) -> str:
+    """The id of the article at an address; the fragment counts if an article is known by it.
+
+    Raises:
+        UsageError: it is not an address, even with `https://` before it.
+    """
+    from alerts.saved import UsageError
+    from ingest.urls import AddressError, article_id, is_part, known_id, with_scheme
+    from store.articles import ArticleStore
+
+    url = with_scheme(url)
+    try:
+        known = is_part(url) and ArticleStore(context.es, context.names).exist([known_id(url)])
+        return known_id(url) if known else article_id(url)
+    except AddressError as error:
+        raise UsageError(f"{error}: give the article's whole address, such as https://paper.example/story") from error
 
 
 @alerts_app.command()
@@ -559,12 +444,12 @@ def ack(
     from newswatch.errors import NewswatchError
     from store.articles import ArticleStore
 
-    context, _ = _open()
+    context, _ = open_searches()
     try:
         recipient = parse_address(to)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    article_id = _article_at(context, url)
+    article_id = article_at(context, url)
     article = ArticleStore(context.es, context.names).get([article_id]).get(article_id)
     if article is None:
         raise NewswatchError("That article was never indexed.")
@@ -578,6 +463,6 @@ def ack(
 @alerts_app.command()
 def remove(saved_search_id: SavedSearchId) -> None:
     """Delete a saved search; its sent mails stay on record. A search in alerts.yaml would come back: turn it off."""
-    _, saved = _open()
+    _, saved = open_searches()
     saved.delete(saved_search_id)
     out.print(f"[bold]{escape(saved_search_id)}[/] is deleted.")

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cli.output import AsJson, emit_json, err, out
+from cli.output import AsJson, emit_json, err, out, stated
 from newswatch.errors import StackError, StoreError
-from newswatch.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +32,7 @@ def clean(
     from jobs.context import open_context
     from newswatch.clock import utc_now
 
-    settings = Settings()
+    settings = stated()
     folder = logs or settings.data_dir / "logs"
     if not folder.is_dir():
         raise StackError(f"There is no folder {folder}; say where the logs are with --logs.")

@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from cli.demo_steps import NEXT, Checks, Demo, DemoError, wait_until
-from cli.output import out
+from cli.output import out, stated
 from newswatch import private
-from newswatch.settings import Settings
+
+if TYPE_CHECKING:
+    from newswatch.settings import Settings
 
 HURRIED = {"poll_min_interval_s": 20, "poll_max_interval_s": 20, "mail_group_s": 5}
 """Settings that shorten the waits for an audience."""
@@ -36,7 +38,7 @@ def demo(
     folder: Annotated[Path | None, typer.Option(help="Folder for its data; emptied first.")] = None,
 ) -> None:
     """Show the pipeline on a local newsroom, from feeds to e-mails; exits with 0 if all is right."""
-    home = (folder or Settings().data_dir.parent / "newswatch-demo").absolute()
+    home = (folder or stated().data_dir.parent / "newswatch-demo").absolute()
     began = time.monotonic()
     with open_newsroom(home, keep=keep) as newsroom, open_stack(home, newsroom, keep=keep, **HURRIED) as settings:
         checks = Checks()
@@ -130,6 +132,8 @@ def open_stack(home: Path, newsroom: NewsroomProcess, *, keep: bool = False, **c
         "fetch_allow_hosts": (newsroom.url.removeprefix("http://"),),
         "fetch_host_delay_s": 0.05,  # one server plays all papers
     }
+    from newswatch.settings import Settings
+
     settings = Settings(**here | changes)
     private.write_text(home / "env", _as_shell(settings))
     command = [sys.executable, "-c", "from cli.main import run; run()", "up", "--detach"]

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.markup import escape
 
-from cli.output import out
+from cli.output import out, working
 from newswatch.errors import NewswatchError
-from newswatch.settings import Settings
 
 if TYPE_CHECKING:
     from embedded.mail import CaughtMail
     from embedded.newsroom_site.content import Story
     from jobs.context import Context
     from newswatch.article import Article
+    from newswatch.settings import Settings
     from store.feeds import FeedRecord
 
 CANONICAL = "nato-joins-coalition"
@@ -380,7 +380,7 @@ def wait_until(what: str, holds: Callable[[], bool]) -> None:
         DemoError: it does not hold after `WAIT_S` seconds.
     """
     deadline = time.monotonic() + WAIT_S
-    with out.status(f"waiting until {what} …"):
+    with working(f"waiting until {what} …"):
         while time.monotonic() < deadline:
             if _try(holds):
                 return

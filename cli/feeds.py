@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
 from cli.check import show_banner
-from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
+from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable, working
 from cli.problems import problem_json
 from newswatch import durations
 from newswatch.errors import NewswatchError
 from newswatch.feed import Feed, FeedHealth, Gap, Origin
+from newswatch.wording import worded
 
 if TYPE_CHECKING:
     from ingest.check import Checked
@@ -268,6 +268,9 @@ def _check(settings: Settings, feeds: Sequence[Feed], *, quiet: bool) -> tuple[C
         async with Fetcher(settings) as fetcher:
             return await check(fetcher, feeds, now=utc_now(), progress=progress)
 
+
+    from rich.progress import Progress
+
     with nullcontext() if quiet else Progress(console=err, transient=True) as shown:
         task = shown.add_task("Fetching the feeds", total=len(feeds)) if shown else None
 
@@ -336,6 +339,7 @@ def add(
 
 
 def _discover(settings: Settings, url: str) -> Discovery:
+
     from ingest.discover import discover
     from ingest.fetch import Fetcher
     from newswatch.clock import utc_now
@@ -344,7 +348,7 @@ def _discover(settings: Settings, url: str) -> Discovery:
         async with Fetcher(settings) as fetcher:
             return await discover(fetcher, url, now=utc_now())
 
-    with err.status(f"Looking for feeds at {escape(url)} …"):
+    with working(f"Looking for feeds at {escape(url)} …"):
         return asyncio.run(run())
 
 
@@ -360,7 +364,7 @@ def _spec(feed: FoundFeed, title: str | None, site: str | None, stated: dict[str
         return FeedSpec.model_validate(language | given | named)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        raise typer.BadParameter(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+        raise typer.BadParameter(f"{'.'.join(map(str, fault['loc']))}: {worded(fault)}") from error
 
 
 def _added(settings: Settings, specs: Sequence[FeedSpec], *, store: bool) -> tuple[tuple[Feed, ...], str]:

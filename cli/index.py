@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 from rich.table import Table
 
-from cli.output import AsJson, emit_json, err, out
+from cli.output import AsJson, emit_json, err, out, working
 
 if TYPE_CHECKING:
     from jobs.context import Context
@@ -85,6 +84,8 @@ def upgrade(
 
 
 def _with_progress(context: Context, everything: bool) -> list[Upgraded]:
+    from rich.progress import Progress
+
     from store import generations
 
     with Progress(console=err) as bars:
@@ -104,7 +105,7 @@ def upkeep(as_json: AsJson = False) -> None:
     from jobs.context import open_context
     from jobs.upkeep import upkeep as run
 
-    with err.status("Maintaining the indices …"):
+    with working("Maintaining the indices …"):
         report = run(open_context())
     if as_json:
         emit_json(report)

@@ -8,8 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import AsJson, emit_json, out, printable
-from newswatch.settings import Settings
+from cli.output import AsJson, emit_json, out, printable, stated
 
 if TYPE_CHECKING:
     from embedded.mail import CaughtMail
@@ -81,10 +80,10 @@ def _caught() -> list[CaughtMail]:
     from embedded.mail import list_mails
     from embedded.stack import mail_folder
 
-    return list_mails(mail_folder(Settings().data_dir))
+    return list_mails(mail_folder(stated().data_dir))
 
 
 def _folder() -> str:
     from embedded.stack import mail_folder
 
-    return str(mail_folder(Settings().data_dir))
+    return str(mail_folder(stated().data_dir))

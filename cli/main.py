@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.markup import escape
+from typer.exceptions import TyperException
 
 from cli import (
     alerts,
@@ -15,6 +16,7 @@ from cli import (
     clean,
     configuration,
     demo,
+    exit_codes,
     feeds,
     index,
     mails,
@@ -26,11 +28,12 @@ from cli import (
     search,
     settings,
     stack,
+    trying,
     watch,
 )
 from cli.output import err, os_fault
 from newswatch import __version__
-from newswatch.errors import ConfigError, NewswatchError, StoreError
+from newswatch.errors import NewswatchError
 
 app = typer.Typer(
     name="newswatch",
@@ -57,6 +60,7 @@ for module in (
     settings,
     configuration,
     alerts,
+    trying,
     offline_ingest,
     offline_transforms,
 ):
@@ -77,39 +81,77 @@ def options(
     ] = False,
 ) -> None:
     """See `help` above, which Typer shows."""
-    if context.invoked_subcommand != configuration.NAME and "--help" not in sys.argv:
+    if context.invoked_subcommand not in (configuration.NAME, watch.NAME) and "--help" not in sys.argv:
         configuration.refuse_mistyped()
 
 
-def run() -> None:
-    """Run the command line.
+def run() -> NoReturn:
+    """Run the command line. It ends with one of `cli.exit_codes`, and tells every error in one sentence."""
+    sys.exit(_code())
 
-    Exit codes: 0 done; 1 failed; 2 wrong usage, a query that can't be parsed, or not a feed; 3 a configuration file is
-    wrong; 4 Elasticsearch is unreachable; 5 the embedded stack can't start; 6 nothing could be done, because no feed
-    can be reached or the mail server takes no mail; 130 interrupted. `newswatch check` has those of a monitoring
-    plugin: 0 ok, 1 warning, 2 critical, 3 unknown.
-    """
+
+def _code() -> int:
+    """Run the command line; the exit code."""
     try:
-        app()
-    except NewswatchError as error:
-        _fail(str(error), error.exit_code)
-    except ValidationError as error:
-        faults = "; ".join(f"NEWSWATCH_{'.'.join(map(str, f['loc'])).upper()}: {f['msg']}" for f in error.errors())
-        _fail(f"A setting is wrong: {faults}", ConfigError.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    except OSError as error:
-        _fail(os_fault(error), NewswatchError.exit_code)
+        result = app(standalone_mode=False)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # Typer ends with 1 then
+            return _reader_has_gone()
+        raise
     except Exception as error:
-        if not type(error).__module__.startswith(("elasticsearch", "elastic_transport")):
-            raise
+        return _told(error)
+    return result if isinstance(result, int) else exit_codes.DONE
+
+
+def _told(error: Exception) -> int:
+    """Tell the error on standard error; its exit code.
+
+    Raises:
+        Exception: the error itself, if it is none that a user can do something about.
+    """
+    if isinstance(error, NewswatchError):
+        return _fail(str(error), error.exit_code)
+    if isinstance(error, typer.Abort):
+        return _fail("Nothing was done, as the question was not answered with yes.", exit_codes.FAILED)
+    if isinstance(error, TyperException):
+        return _usage(error)
+    if isinstance(error, OSError):
+        return _fail(os_fault(error), exit_codes.FAILED)
+    if message := _wrong_setting(error):
+        return _fail(message, exit_codes.CONFIGURATION)
+    if type(error).__module__.startswith(("elasticsearch", "elastic_transport")):
         from store.faults import REFUSALS, store_error
 
-        message = str(store_error(error)) if isinstance(error, REFUSALS) else str(error)
-        _fail(message, StoreError.exit_code)
+        return _fail(str(store_error(error)) if isinstance(error, REFUSALS) else str(error), exit_codes.STORE)
+    raise error
 
 
-def _fail(message: str, exit_code: int) -> NoReturn:
+def _usage(error: TyperException) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # its help has been printed
+        return exit_codes.USAGE
+    from cli.usage import sentence
+
+    return _fail(sentence(error), exit_codes.USAGE)
+
+
+def _wrong_setting(error: Exception) -> str | None:
+    """The sentence on pydantic's error; None for every other error."""
+    from pydantic import ValidationError
+
+    from newswatch.wording import worded
+
+    if not isinstance(error, ValidationError):
+        return None
+    faults = (f"NEWSWATCH_{'.'.join(map(str, f['loc'])).upper()}: {worded(f)}" for f in error.errors())
+    return f"A setting is wrong: {'; '.join(faults)}. Correct it, or unset it."
+
+
+def _reader_has_gone() -> int:
+    """End in silence. What is left in the buffer goes nowhere: writing it at the interpreter's end would fail aloud."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exit_codes.DONE
+
+
+def _fail(message: str, exit_code: int) -> int:
     err.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
-    sys.exit(exit_code)
+    return exit_code

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import STAGES, emit_json, os_fault
+from cli.output import STAGES, emit_json
 
 NOT_A_FEED = 2
 ContentType = Annotated[str | None, typer.Option(help='Its Content-Type header: "text/html; charset=iso-8859-9".')]
@@ -63,12 +63,8 @@ def extract_command(
 
 
 def _read(file: Path) -> bytes:
-    """The bytes of the file or of standard input; exits with 1 if they can't be read."""
-    try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        _print_error(os_fault(error))
-        raise typer.Exit(1) from error
+    """The bytes of the file or of standard input."""
+    return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
 
 
 def _print_error(line: str) -> None:

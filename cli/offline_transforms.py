@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import STAGES, emit_json, os_fault
+from cli.output import STAGES, emit_json
 from cli.readings import as_row, readings
 
 if TYPE_CHECKING:
@@ -41,21 +41,10 @@ def tag(
     taxonomy: TaxonomyOption = None,
 ) -> None:
     """Tag articles: reads JSON lines, writes each with its language, its tags and how its sentences were read."""
-    from newswatch.errors import NewswatchError
-
-    try:
-        tagger = _tagger(taxonomy)
-        with _opened(file) as lines:
-            failed = _tag_lines(lines, tagger)
-    except NewswatchError as error:
-        typer.echo(f"newswatch: {error}", err=True)
-        raise typer.Exit(error.exit_code) from error
-    except OSError as error:
-        typer.echo(f"newswatch: {os_fault(error)}", err=True)
-        raise typer.Exit(1) from error
-    if failed:
-        typer.echo(f"newswatch: {failed} line(s) could not be tagged; the others were", err=True)
-        raise typer.Exit(1)
+    tagger = _tagger(taxonomy)
+    with _opened(file) as lines:
+        failed = _tag_lines(lines, tagger)
+    _tell_failed(failed, "tagged")
 
 
 def stories(
@@ -65,28 +54,24 @@ def stories(
     window: Annotated[int, typer.Option(min=1, help="Maximum days between two articles of a story.")] = 7,
 ) -> None:
     """Group articles into stories: reads JSON lines, writes the id, story_id and duplicate_of of each, in order."""
-    try:
-        with _opened(file) as lines:
-            failed = _group_lines(lines, window)
-    except OSError as error:
-        typer.echo(f"newswatch: {os_fault(error)}", err=True)
-        raise typer.Exit(1) from error
-    if failed:
-        typer.echo(f"newswatch: {failed} line(s) could not be grouped; the others were", err=True)
+    with _opened(file) as lines:
+        failed = _group_lines(lines, window)
+    _tell_failed(failed, "grouped")
+
+
+def _tell_failed(lines: int, done: str) -> None:
+    """Exit with 1 if lines could not be used; each has been told with its reason."""
+    if lines:
+        typer.echo(f"Error: {lines} line{'s' * (lines != 1)} could not be {done}; the others were.", err=True)
         raise typer.Exit(1)
 
 
 def check(taxonomy: TaxonomyOption = None) -> None:
     """Check the taxonomy: schema errors with their line, then dead, shadowed and colliding terms."""
-    from newswatch.errors import ConfigError
     from transforms.taxonomy import check_taxonomy, load_taxonomy
 
     path = taxonomy or _default_taxonomy()
-    try:
-        loaded = load_taxonomy(path)
-    except ConfigError as error:
-        typer.echo(f"newswatch: {error}", err=True)
-        raise typer.Exit(error.exit_code) from error
+    loaded = load_taxonomy(path)
     findings = check_taxonomy(loaded)
     for finding in findings:
         typer.echo(f"{finding.kind}: {finding.form!r} ({finding.place}): {finding.message}")
@@ -140,7 +125,7 @@ def _profiles(lines: IO[bytes]) -> tuple[list[Profile], int]:
             if profile.id in seen:
                 raise ValueError(f"id {profile.id!r} occurs twice")
         except ValueError as error:
-            typer.echo(f"newswatch: line {number}: {error}", err=True)
+            typer.echo(f"Error: line {number}: {error}", err=True)
             failed += 1
             continue
         seen.add(profile.id)
@@ -186,7 +171,7 @@ def _tag_lines(lines: IO[bytes], tagger: Tagger) -> int:
             tagged = tagger.tag(**fields)
             read = [as_row(r) for r in readings(tagger, [*tagger.taxonomy.topics], **fields)]
         except ValueError as error:
-            typer.echo(f"newswatch: line {number}: {error}", err=True)
+            typer.echo(f"Error: line {number}: {error}", err=True)
             failed += 1
             continue
         article["language"] = fields["language"]
@@ -206,8 +191,10 @@ def _article(line: bytes) -> dict[str, Any]:
 
     try:
         article = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"is not JSON: {error}") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON: {error.msg} at character {error.pos + 1}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("is not JSON: it is not UTF-8") from error
     if not isinstance(article, dict):
         raise ValueError("is not a JSON object")
     return article

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,7 +15,19 @@ from rich.console import Console
 from newswatch import durations
 from newswatch.as_json import json_line
 
-out = Console()
+if TYPE_CHECKING:
+    from newswatch.settings import Settings
+
+PIPED_COLUMNS = 2_000
+"""Width of the output where there is no terminal: nothing is cut for a line that nobody looks at."""
+
+
+def _width() -> int | None:
+    """The width of standard output; None: the terminal's, or what COLUMNS says."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_COLUMNS
+
+
+out = Console(width=_width())
 err = Console(stderr=True)
 
 STAGES = "A single stage"
@@ -29,11 +43,29 @@ def emit_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+@contextmanager
+def working(on: str) -> Iterator[None]:
+    """Show on standard error what is being done: a moving sign on a terminal, elsewhere one line."""
+    if not err.is_terminal:
+        err.print(on, soft_wrap=True)
+        yield
+        return
+    with err.status(on):
+        yield
+
+
 def os_fault(error: OSError) -> str:
     """The operating system's refusal as a sentence that names the file and the next step."""
     if error.filename is None:
         return f"{error.strerror or error}."
     return f"{error.filename} can't be read or written: {error.strerror}. Name another, or change its permissions."
+
+
+def stated() -> Settings:
+    """The settings; imported here, as reading their schema takes longer than all of `newswatch --help`."""
+    from newswatch.settings import Settings
+
+    return Settings()
 
 
 def printable(text: str, size: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
-from cli.output import AsJson, emit_json, err, out
+from cli.output import AsJson, emit_json, err, out, working
 from newswatch.as_json import as_object
 from newswatch.errors import ConfigError
 
@@ -43,7 +43,7 @@ def poll(as_json: AsJson = False) -> None:
         err.print(f"[red]This machine's list of feeds is not used:[/] {escape(planned.config_error)}")
     total = PullReport(0)
     for done, number in enumerate(planned.batches, 1):
-        with err.status(f"Polling batch {done} of {len(planned.batches)} ({planned.feeds} feeds in all) …"):
+        with working(f"Polling batch {done} of {len(planned.batches)} ({planned.feeds} feeds in all) …"):
             total = total.plus(**pull(context, number).counts())
     if as_json:
         emit_json(
@@ -87,9 +87,9 @@ def match(as_json: AsJson = False) -> None:
     from jobs.match import match as run
 
     context = open_context()
-    with err.status("Matching …"):
+    with working("Matching …"):
         report = run(context)
-    with err.status("Sending …"):
+    with working("Sending …"):
         sent = send(context)
     if as_json:
         emit_json(as_object(report) | {"delivered": sent})
@@ -114,7 +114,7 @@ def deliver(as_json: AsJson = False) -> None:
     from jobs.context import open_context
     from jobs.deliver import deliver as send
 
-    with err.status("Sending …"):
+    with working("Sending …"):
         sent = send(open_context())
     if as_json:
         emit_json(sent)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -41,6 +40,8 @@ def retag(
     if taxonomy and not dry_run:
         raise typer.BadParameter("--taxonomy only shows what would change: add --dry-run, or configure the file first.")
     context = open_context()
+    from rich.progress import Progress
+
     with Progress(console=err, transient=True) as progress:
         bar = progress.add_task("Tagging", total=None)
         report = run(

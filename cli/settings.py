@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 from rich.markup import escape
 from rich.padding import Padding
 
 from cli.output import AsJson, emit_json, out
-from newswatch.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +21,8 @@ def settings(
     as_json: AsJson = False,
 ) -> None:
     """List the settings: environment variable, value, purpose. Passwords and keys are not shown."""
+    from newswatch.settings import Settings
+
     stated = Settings()
     rows = [
         (f"NEWSWATCH_{name.upper()}", _shown(getattr(stated, name)), name in stated.model_fields_set, field.description)
@@ -43,6 +43,8 @@ def settings(
 
 
 def _shown(value: object) -> str | None:
+    from pydantic import SecretStr
+
     if isinstance(value, SecretStr):
         return "********"
     if isinstance(value, tuple):

@@ -15,14 +15,14 @@ from rich.table import Table
 
 from cli.check import State, look, print_conditions, state_of, summary
 from cli.configuration import refuse_disagreements
-from cli.output import AsJson, ago, emit_json, err, out
+from cli.output import AsJson, ago, emit_json, err, out, stated, working
 from newswatch import private
 from newswatch.as_json import as_object
 from newswatch.errors import StackError
-from newswatch.settings import Settings
 
 if TYPE_CHECKING:
     from embedded.stack import Stack, Status
+    from newswatch.settings import Settings
     from observe.pulse import Pulse
 
 START_TIMEOUT_S = 600.0
@@ -54,16 +54,16 @@ def up(
     """Start Elasticsearch, the mail catcher, Airflow and the watchman on this machine; Ctrl-C stops them."""
     refuse_disagreements()
     if detach:
-        _detach(Settings().data_dir)
+        _detach(stated().data_dir)
         return
     from embedded.stack import Ports, Stack
 
-    settings = Settings()
-    stated = Ports.of(settings)
+    settings = stated()
+    usual = Ports.of(settings)
     ports = Ports(
-        elasticsearch=stated.elasticsearch if elasticsearch_port is None else elasticsearch_port,
-        smtp=stated.smtp if smtp_port is None else smtp_port,
-        airflow=stated.airflow if airflow_port is None else airflow_port,
+        elasticsearch=usual.elasticsearch if elasticsearch_port is None else elasticsearch_port,
+        smtp=usual.smtp if smtp_port is None else smtp_port,
+        airflow=usual.airflow if airflow_port is None else airflow_port,
     )
     stack = Stack(
         settings,
@@ -85,8 +85,8 @@ def down() -> None:
     """Stop the embedded stack, wherever it was started, and processes that a killed stack has left behind."""
     from embedded.stack import down as stop
 
-    with err.status("Stopping …"):
-        was_up = stop(Settings().data_dir)
+    with working("Stopping …"):
+        was_up = stop(stated().data_dir)
     out.print("Stopped." if was_up else "Nothing was running.")
 
 
@@ -98,12 +98,12 @@ def status(as_json: AsJson = False) -> None:
     from embedded.stack import status as ask
     from store.client import where
 
-    stack_status = ask(Settings().data_dir)
+    stack_status = ask(stated().data_dir)
     pulse, found = look()
     works = bool(pulse.jobs)
     ok = (stack_status.ok or (stack_status.state == "stopped" and works)) and state_of(found) < State.CRITICAL
     if as_json:
-        pipeline = {"elasticsearch": where(Settings()), "last": summary(pulse), "conditions": found} if works else None
+        pipeline = {"elasticsearch": where(stated()), "last": summary(pulse), "conditions": found} if works else None
         emit_json(as_object(stack_status) | {"ok": ok, "pipeline": pipeline})
         raise typer.Exit(0 if ok else 1)
     if stack_status.state != "stopped":
@@ -112,11 +112,11 @@ def status(as_json: AsJson = False) -> None:
         nothing = f"Nothing runs in {escape(stack_status.data_dir)}. Start it with [cyan]newswatch up[/]."
         out.print(nothing, soft_wrap=True)
         if not pulse.storage.away:
-            address = escape(where(Settings()))
+            address = escape(where(stated()))
             out.print(f"Elasticsearch at {address} answers, and newswatch has not run there yet.", soft_wrap=True)
         raise typer.Exit(1)
     else:
-        out.print(f"The pipeline works with Elasticsearch at [cyan]{escape(where(Settings()))}[/].", soft_wrap=True)
+        out.print(f"The pipeline works with Elasticsearch at [cyan]{escape(where(stated()))}[/].", soft_wrap=True)
     if works:
         out.print(_pipeline(pulse))
     print_conditions(found, pulse.at)
@@ -171,11 +171,12 @@ def _detach(data_dir: Path) -> None:
             umask=private.UMASK,
         )
     deadline = time.monotonic() + START_TIMEOUT_S
-    with err.status("Starting; the first time Elasticsearch is downloaded …"):
+    with working("Starting; the first time Elasticsearch is downloaded …"), log_file.open(encoding="utf-8") as said:
         stack_status = ask(data_dir)
         while stack_status.pid != process.pid or stack_status.state != "running":
             if process.poll() is not None or time.monotonic() > deadline:
                 raise StackError(f"The stack did not start; {log_file} ends with:\n{tail(log_file)}")
+            err.print(escape(said.read()), end="", soft_wrap=True)
             time.sleep(0.5)
             stack_status = ask(data_dir)
     _show_status(stack_status)
@@ -210,11 +211,11 @@ def _tells(settings: Settings) -> str:
 
 def _for_other_commands(stack: Stack) -> str:
     """The environment that other commands need if the ports differ from the settings."""
-    stated = Settings()
+    usual = stated()
     differing = {
         f"NEWSWATCH_{name.upper()}": str(getattr(stack.settings, name))
         for name in ("elasticsearch_url", "smtp_port", "public_url")
-        if getattr(stack.settings, name) != getattr(stated, name)
+        if getattr(stack.settings, name) != getattr(usual, name)
     }
     return f"export {' '.join(f'{name}={value}' for name, value in differing.items())}" if differing else ""
 

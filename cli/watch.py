@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cli.output import AsJson, emit_json, err, out
-from newswatch.settings import Settings
+from cli.configuration import refuse_mistyped
+from cli.output import AsJson, emit_json, err, out, stated
 
 if TYPE_CHECKING:
     from observe.condition import Condition
 
+NAME = "watch"
+"""The command that watches although a setting is wrong, and tells that."""
 COLOURS = {"critical": "bold red", "warning": "yellow"}
 
 
@@ -36,6 +39,8 @@ def watch(
 
     With --once it exits with 0 if all is well, 1 for warnings, 2 if something is critical.
     """
+    if test or once or as_json:
+        refuse_mistyped()
     if test:
         _test(as_json)
     elif once or as_json:
@@ -49,10 +54,15 @@ def _run(every_s: float) -> None:
 
     lean.load()
 
+    from newswatch.setting_faults import mistyped
+    from newswatch.settings_in_part import settings_or_defaults
     from observe.tell import ways
     from observe.watch import run
 
-    settings = Settings()
+    settings, wrong = settings_or_defaults()
+    wrong = {**wrong, **{finding.variables[0]: finding.message for finding in mistyped(os.environ)}}
+    for variable, fault in wrong.items():
+        err.print(f"[yellow]![/] {escape(variable)}: {escape(fault)}", soft_wrap=True)
     told = ways(settings)
     if not told:
         err.print("[yellow]![/] Nobody is told: set NEWSWATCH_OPERATOR or NEWSWATCH_OPERATOR_URL.")
@@ -64,14 +74,14 @@ def _run(every_s: float) -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: over.set())
-    run(settings, over, every_s=every_s)
+    run(settings, over, every_s=every_s, wrong=wrong)
 
 
 def _look_once(as_json: bool) -> None:
     from observe.notice import condition_as_json
     from observe.watch import look_once
 
-    found, notes = look_once(Settings())
+    found, notes = look_once(stated())
     if as_json:
         for condition in found:
             emit_json(condition_as_json(condition))
@@ -103,7 +113,7 @@ def _test(as_json: bool) -> None:
     from observe.tell import Outcome
     from observe.watch import try_ways
 
-    told = try_ways(Settings())
+    told = try_ways(stated())
     if not told:
         err.print("Nobody can be told: set NEWSWATCH_OPERATOR or NEWSWATCH_OPERATOR_URL.")
         raise typer.Exit(1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from typing import TYPE_CHECKING
 
 from delivery.message import Message, Notice
 from delivery.words import when
 from delivery.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 CARDS = 12
 """Maximum stories shown in full. Further stories take one line each, so that a mail can be read to its end."""
@@ -50,7 +52,9 @@ def shown(message: Message, cards: int = CARDS) -> dict[str, object]:
 
 
 def environment(package: str) -> Environment:
-    """The Jinja environment for the templates of `package`."""
+    """The Jinja environment for the templates of `package`. Jinja is loaded by who writes, not by who only counts."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
     return Environment(
         loader=PackageLoader(package),
         autoescape=select_autoescape(["html.j2"]),

@@ -19,6 +19,7 @@ from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
 from newswatch.article import Article, Tag
+from newswatch.kibana_ids import articles_view, space_of
 from newswatch.settings import Settings
 from newswatch.topics import Topics
 from search.highlight import joined
@@ -36,8 +37,6 @@ _WORDS = 40
 """Maximum pieces of evidence shown for a topic, and columns of each."""
 _OF_MAILED = ("correction", "retraction")
 """Kinds that report changes in an article which was mailed before."""
-KIBANA_ARTICLES = "19f5d989-7741-577c-8665-2b2331a991da"
-"""Id of the articles' data view, as in `kibana.build`; without it Discover opens the last used data view."""
 LABELS = {
     "correction": "Correction",
     "retraction": "Retracted",
@@ -260,7 +259,8 @@ def _kibana_url(story_id: str, settings: Settings) -> str | None:
     """A link to the story in Kibana's Discover over the whole retention time, encoded as Rison; None without Kibana."""
     if not settings.kibana_url:
         return None
-    view = f"dataSource:(dataViewId:'{KIBANA_ARTICLES}',type:dataView)"
+    # Without the id of the data view, Discover opens the one that was used last.
+    view = f"dataSource:(dataViewId:'{articles_view(space_of(settings.kibana_url))}',type:dataView)"
     state = f"({view},query:(language:lucene,query:'story_id:\"{story_id}\"'))"
     time = f"(time:(from:now-{settings.retention_days + 31}d,to:now))"
     return safe_url(f"{settings.kibana_url.rstrip('/')}/app/discover#/?_g={time}&_a={quote(state)}")

@@ -163,9 +163,12 @@ def _download(missing: list[Jar]) -> None:
 
 def _with_progress(done: Iterable[None], total: int) -> Iterator[None]:
     console = Console(stderr=True)
+    what = f"Downloading Elasticsearch {elasticsearch_version()}"
+    if not console.is_terminal:
+        console.print(f"{what}: {total} files …")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("files"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield from progress.track(done, total, description=f"Downloading Elasticsearch {elasticsearch_version()}")
+        yield from progress.track(done, total, description=what)
 
 
 def _fetch(jar: Jar) -> None:

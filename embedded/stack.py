@@ -424,6 +424,8 @@ class Stack:
     @contextlib.contextmanager
     def _step(self, doing: str, done: str) -> Iterator[None]:
         begun = time.monotonic()
+        if not self._console.is_terminal:  # where no sign can move, a line says what is being waited for
+            self._console.print(f"{doing} …")
         with self._console.status(f"{doing} …"):
             yield
         what = doing.split(" ", 1)[1]

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from ingest.feeds import FeedSpec
 from ingest.urls import shown
 from newswatch.feed import Feed
+from newswatch.wording import worded
 
 NAMESPACE: Final = "https://newswatch.invalid/opml"
 _DECLARATION: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")
@@ -86,7 +87,7 @@ def read_opml(document: bytes) -> Subscriptions:
         try:
             spec = _spec(attributes, folders)
         except ValidationError as error:
-            why = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            why = worded(error.errors(include_url=False)[0])
             problems.append(f"{shown(attributes['xmlurl'])}: {why}")
             continue
         feeds.setdefault(spec.feed().id, spec)

@@ -17,6 +17,7 @@ from newswatch.errors import ConfigError, NewswatchError
 from newswatch.language_files import folders, language_faults
 from newswatch.setting_faults import PREFIX, disagreements, mistyped
 from newswatch.settings import Settings, default_config_dir
+from newswatch.wording import worded
 from store.client import connect
 from store.configuration import ALERTS, FEEDS, TAXONOMY, ConfigurationStore
 from store.faults import REFUSALS
@@ -94,7 +95,7 @@ def _settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Con
         settings = Settings()
         channels.check(settings)
     except ValidationError as error:
-        return None, faults + [ConfigFault(_variable(f["loc"]), f["msg"]) for f in error.errors(include_url=False)]
+        return None, faults + [ConfigFault(_variable(f["loc"]), worded(f)) for f in error.errors(include_url=False)]
     except NewswatchError as error:
         where, _, message = str(error).partition(": ")
         faults.append(ConfigFault(where, message))

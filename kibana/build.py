@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from kibana import lens
-from kibana.definition import DataView, Definition, Panel, Search, load
-from kibana.lens import Json, query, stable_id
+from kibana.definition import Control, DataView, Definition, Panel, Search, load
+from kibana.lens import Json, query
+from newswatch.kibana_ids import DEFAULT_SPACE, articles_view, in_space, stable_id
 from store.names import Names
 
 PATH = Path(__file__).parent / "saved_objects.ndjson"
@@ -23,10 +25,13 @@ CORE_VERSION = "8.8.0"
 MODEL_VERSIONS = {"index-pattern": "8.0.0", "search": "10.5.0", "lens": "8.9.0", "dashboard": "10.2.0"}
 SEARCH_INDEX_REF = "kibanaSavedObjectMeta.searchSourceJSON.index"
 DISCOVER_STORY = (
-    "/app/discover#/?_g=(time:(from:now-2y,to:now))"
-    f"&_a=(dataSource:(dataViewId:'{lens.stable_id('data-view', 'articles')}',type:dataView),"
+    "../app/discover#/?_g=(time:(from:now-2y,to:now))"
+    f"&_a=(dataSource:(dataViewId:'{articles_view()}',type:dataView),"
     "query:(language:lucene,query:'story_id:{{value}}'))"
 )
+
+"""The articles of a story. Kibana puts the address of the space and `/app/` before what begins with `..`, and before
+`/app/discover`, too: that led nowhere in every space but the default one."""
 
 FORMATS: dict[str, Json] = {
     "link": {"id": "url", "params": {"type": "a", "urlTemplate": None, "labelTemplate": None}},
@@ -84,13 +89,24 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def build(definition: Definition, prefix: str = "") -> list[Json]:
-    """Every saved object, data views first; `prefix` is the installation's, before every index."""
-    return [
+def build(definition: Definition, prefix: str = "", space: str = DEFAULT_SPACE) -> list[Json]:
+    """Every saved object of the space, data views first; `prefix` is the installation's, before every index."""
+    objects = [
         *(_data_view(name, view, prefix) for name, view in definition.data_views.items()),
         *(_search(name, search, definition) for name, search in definition.searches.items()),
         *_dashboards(definition),
     ]
+    return objects if space == DEFAULT_SPACE else [_moved(one, space) for one in objects]
+
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+"""An id of ours (a UUID of version 5), wherever it stands: in references, in links, in JSON within strings."""
+
+
+def _moved(one: Json, space: str) -> Json:
+    """The object with the ids of the space."""
+    moved: Json = json.loads(_ID.sub(lambda found: in_space(found[0], space), json.dumps(one)))
+    return moved
 
 
 def _data_view(name: str, view: DataView, prefix: str) -> Json:
@@ -149,7 +165,48 @@ def _dashboards(definition: Definition) -> Iterator[Json]:
             "kibanaSavedObjectMeta": {"searchSourceJSON": compact(source)},
         }
         references = [reference for _, reference in panels if reference]
+        if dashboard.controls:
+            attributes["controlGroupInput"] = _controls(name, dashboard.controls)
+            references += [
+                {
+                    "type": "index-pattern",
+                    "id": view_id(control.data_view),
+                    "name": f"controlGroup_{_control_id(name, control)}:optionsListDataView",
+                }
+                for control in dashboard.controls
+            ]
         yield saved_object("dashboard", dashboard_id(name), attributes, references)
+
+
+def _controls(dashboard: str, controls: tuple[Control, ...]) -> Json:
+    """The lists above the panels, as `@kbn/controls` keeps them: each narrows the choices of those after it."""
+    panels = {
+        _control_id(dashboard, control): {
+            "order": order,
+            "width": "medium",
+            "grow": True,
+            "type": "optionsListControl",
+            "explicitInput": {
+                "id": _control_id(dashboard, control),
+                "fieldName": control.field,
+                "title": control.label,
+                "selectedOptions": [],
+                "enhancements": {},
+            },
+        }
+        for order, control in enumerate(controls)
+    }
+    ignored = {"ignoreFilters": False, "ignoreQuery": False, "ignoreTimerange": False, "ignoreValidations": False}
+    return {
+        "controlStyle": "oneLine",
+        "chainingSystem": "HIERARCHICAL",
+        "panelsJSON": compact(panels),
+        "ignoreParentSettingsJSON": compact(ignored),
+    }
+
+
+def _control_id(dashboard: str, control: Control) -> str:
+    return stable_id("control", dashboard, control.field)
 
 
 def _lens(dashboard: str, panel: Panel, definition: Definition) -> Json:

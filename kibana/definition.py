@@ -131,6 +131,14 @@ class Panel(_Record):
         return tuple(bucket for bucket in (self.split, self.x, *self.by) if bucket)
 
 
+class Control(_Record):
+    """A list above the panels, to choose values of a field."""
+
+    field: str
+    label: str
+    data_view: str
+
+
 class Dashboard(_Record):
     """A page of panels."""
 
@@ -138,6 +146,7 @@ class Dashboard(_Record):
     description: str
     from_: str = Field(alias="from")
     refresh_s: int
+    controls: tuple[Control, ...] = ()
     panels: tuple[Panel, ...]
 
 
@@ -153,6 +162,7 @@ class Definition(_Record):
     def _names_lead_somewhere(self) -> Definition:
         panels = [panel for dashboard in self.dashboards.values() for panel in dashboard.panels]
         named = {panel.data_view for panel in panels} | {search.data_view for search in self.searches.values()}
+        named |= {control.data_view for dashboard in self.dashboards.values() for control in dashboard.controls}
         unknown = (named - {None} - set(self.data_views)) | (
             {panel.search for panel in panels} - {None} - set(self.searches)
         )

@@ -6,23 +6,17 @@ The shapes are those of Kibana 9 (`@kbn/lens-common`) in a form that every 9.x r
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from kibana.definition import Bucket, Panel, Value
+from newswatch.kibana_ids import stable_id
 
-NAMESPACE = uuid.UUID("7d9d0c5e-0d0b-5c55-9a0c-6e6577737761")
 RECORDS = "___records___"
 INTERVALS = {"auto": "auto", "hour": "1h", "day": "1d"}
 VISUALIZATIONS = {"table": "lnsDatatable", "donut": "lnsPie", "map": "lnsChoropleth", "number": "lnsMetric"}
 OPERATIONS = {"unique": "unique_count", "latest": "last_value"}
 
 Json = dict[str, Any]
-
-
-def stable_id(*parts: str) -> str:
-    """An id that depends only on the parts, so that another import replaces the object, and links stay valid."""
-    return str(uuid.uuid5(NAMESPACE, "/".join(parts)))
 
 
 def query(text: str) -> Json:

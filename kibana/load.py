@@ -24,6 +24,7 @@ from jobs.configuration import foreseen
 from kibana.build import build, ndjson, view_id
 from kibana.definition import Definition, load
 from newswatch.errors import NewswatchError
+from newswatch.kibana_ids import DEFAULT_SPACE, in_space
 from newswatch.servers import server
 from newswatch.settings import Settings
 from newswatch.topics import read_topics
@@ -31,7 +32,6 @@ from store.configuration import TAXONOMY
 from transforms.taxonomy import load_taxonomy
 
 Json = dict[str, Any]
-DEFAULT_SPACE = "default"
 ROLE = "newswatch_analyst"
 WAIT_S = 300
 _HEADERS = {"kbn-xsrf": "newswatch", "x-elastic-internal-origin": "newswatch"}
@@ -114,11 +114,13 @@ class Loader:
             KibanaError: Kibana rejects an object; the message names it.
         """
         self._make_space()
-        objects = build(definition, prefix)
+        objects = build(definition, prefix, self._target.space)
         files = {"file": ("saved_objects.ndjson", ndjson(objects).encode(), "application/ndjson")}
         answer = self._call("POST", f"{self._target.root}/api/saved_objects/_import?overwrite=true", files=files)
         if not answer.get("success"):
             raise KibanaError(f"Kibana rejected some objects: {_errors(answer)}")
+        if moved := [one for one in answer.get("successResults", []) if one.get("destinationId")]:
+            raise KibanaError(f"Kibana gave objects other ids, so that links miss them: {_moved(moved)}")
         self._set_settings(definition)
         self._put_role(definition, prefix)
         return int(answer["successCount"])
@@ -133,7 +135,8 @@ class Loader:
         """Set the settings that no user has set, so that an update doesn't undo an analyst's choice."""
         url = f"{self._target.root}/internal/kibana/settings"
         chosen = self._call("GET", url).get("settings", {})
-        default = next((view_id(name) for name, view in definition.data_views.items() if view.default), None)
+        views = (view_id(name) for name, view in definition.data_views.items() if view.default)
+        default = next((in_space(view, self._target.space) for view in views), None)
         wanted: Json = dict(definition.settings) | ({"defaultIndex": default} if default else {})
         changes = {name: value for name, value in wanted.items() if "userValue" not in chosen.get(name, {})}
         if changes:
@@ -148,7 +151,12 @@ class Loader:
             "kibana": [{"base": ["read"], "spaces": [self._target.space]}],
         }
         # Without security there are no roles.
-        self._call("PUT", f"{self._target.url}/api/security/role/{ROLE}", json=body, harmless=(404,))
+        self._call("PUT", f"{self._target.url}/api/security/role/{self._role()}", json=body, harmless=(404,))
+
+    def _role(self) -> str:
+        """A role for each space: one for all would be replaced by each load, and lose the space loaded before."""
+        space = self._target.space
+        return ROLE if space == DEFAULT_SPACE else f"{ROLE}_{space}"
 
     def _call(self, method: str, url: str, *, harmless: tuple[int, ...] = (), **options: Any) -> Json:
         try:
@@ -163,6 +171,11 @@ class Loader:
 def _errors(answer: Json) -> str:
     errors = [f"{error.get('type')} {error.get('id')}: {error.get('error')}" for error in answer.get("errors", [])]
     return "; ".join(errors) or "it does not say why"
+
+
+def _moved(results: list[Json]) -> str:
+    listed = ", ".join(f"{one.get('type')} {one.get('id')} → {one['destinationId']}" for one in results[:5])
+    return f"{listed}{' …' if results[5:] else ''}. Delete those in this space, and load again."
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from newswatch.errors import ConfigError
+from newswatch.wording import worded
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -109,7 +110,7 @@ def load_section(source: Source, key: str, model: type[Model]) -> Model:
     except ConfigError:
         root, data = _parsed(path, text)  # it may refer to the rest, or be written in a way that has no sections
     if not isinstance(data, dict) or key not in data:
-        raise ConfigError(path, None, f"{key}: Field required")
+        raise ConfigError(path, None, f"{key}: is missing")
     try:
         return model.model_validate({key: data[key]})
     except ValidationError as error:
@@ -248,15 +249,15 @@ _GIVEN_CHARS = 60
 
 
 def fault_text(details: ErrorDetails, part: tuple[int | str, ...] = (), *, model: Any = None) -> str:
-    """A fault in the words of pydantic: the field, what is wrong, the given value, shortened, and what was meant."""
+    """A fault (see `newswatch.wording`): the field, what is wrong, the given value, shortened, and what was meant."""
     field, given = ".".join(map(str, (*part, *details["loc"]))), details["input"]
     if details["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{field}: there is no such key{_meant_key(details['loc'], model)}"
     if details["type"] == "missing" or isinstance(given, dict | list | tuple | BaseModel):
-        return f"{field}: {details['msg']}"
+        return f"{field}: {worded(details)}"
     text = repr(given if not isinstance(given, str) else given[: _GIVEN_CHARS + 1])
     text = text if len(text) <= _GIVEN_CHARS + 2 else f"{text[:_GIVEN_CHARS]}…"
-    return f"{field}: {details['msg']} (given: {text}){_meant_value(details)}"
+    return f"{field}: {worded(details)} (given: {text}){_meant_value(details)}"
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from pydantic import PrivateAttr, ValidationError
 
 from newswatch.errors import ConfigError
 from newswatch.settings import Settings, variable_of
+from newswatch.wording import worded
 
 
 class _InPart(Settings):
@@ -45,7 +46,7 @@ def settings_in_part(**stated: Any) -> Settings:
         try:
             settings = (_InPart if wrong else Settings)(**stated | {name: _default(name) for name in wrong})
         except ValidationError as error:
-            found = {str(fault["loc"][0]): fault["msg"] for fault in error.errors(include_url=False) if fault["loc"]}
+            found = {str(fault["loc"][0]): worded(fault) for fault in error.errors(include_url=False) if fault["loc"]}
             if not found.keys() - wrong.keys() or found.keys() - Settings.model_fields.keys():
                 raise
             wrong = found | wrong
@@ -56,6 +57,25 @@ def settings_in_part(**stated: Any) -> Settings:
                 settings.model_fields_set.discard(name)
             settings._wrong.update(wrong)
         return settings
+
+
+def settings_or_defaults() -> tuple[Settings, Mapping[str, str]]:
+    """The settings, with the default for each that is wrong; and variable → what is wrong, the default named.
+
+    For the watchman alone, which must watch whatever is wrong. A job that went on with a default would poll or mail
+    what nobody asked for.
+    """
+    partial = settings_in_part()
+    wrong = partial._wrong if isinstance(partial, _InPart) else {}
+    if not wrong:
+        return partial, {}
+    defaults = {name: _default(name) for name in wrong}
+    told = {variable_of(name): f"{why}; its default is used: {_shown(defaults[name])}" for name, why in wrong.items()}
+    return Settings(**defaults), told
+
+
+def _shown(default: Any) -> str:
+    return "nothing" if default in (None, "", ()) else str(default)
 
 
 def wrong_settings(settings: Settings) -> Mapping[str, str]:

@@ -13,10 +13,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Final
 
 from embedded.watchman import LOCK
@@ -24,6 +25,7 @@ from newswatch import private
 from newswatch.clock import Clock, monotonic_s, utc_now
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
+from newswatch.settings_in_part import settings_or_defaults
 from observe.condition import Condition, Severity, worst_first
 from observe.memory_file import Keeper, memory_file, read_memory
 from observe.probes.airflow import airflow
@@ -36,6 +38,7 @@ from observe.probes.mail import channels
 from observe.probes.pipeline import NAME as PIPELINE
 from observe.probes.pipeline import pipeline
 from observe.probes.probe import DEADLINE_S, Lookout, Probe, Report
+from observe.probes.settings import own_settings
 from observe.probes.stack import stack
 from observe.reading import PATIENCE_S
 from observe.tell import Outcome, Result, Way, ways
@@ -313,8 +316,10 @@ def _short(item: Item) -> str:
 # ── with everything ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def all_probes(settings: Settings, watchman: Watchman | None) -> list[Probe]:
+def all_probes(settings: Settings, watchman: Watchman | None, wrong: Mapping[str, str]) -> list[Probe]:
     """Every probe that the settings allow. Without a watchman nothing is written and no heartbeat sent.
+
+    `wrong` are the settings that have their defaults because what the environment says is wrong.
 
     Raises:
         StoreError: an address of Elasticsearch can't be read.
@@ -330,19 +335,26 @@ def all_probes(settings: Settings, watchman: Watchman | None) -> list[Probe]:
         disk(settings),
         configuration(settings, DEADLINE_S if watchman else READ_S),
         stack(settings),
+        own_settings(wrong) if wrong else None,
         heartbeat(settings, watchman.is_well) if watchman else None,
     ]
     return [probe for probe in found if probe]
 
 
-def watchman(settings: Settings, *, every_s: float = EVERY_S, rules: Rules | None = None) -> Watchman:
+def watchman(
+    settings: Settings,
+    *,
+    every_s: float = EVERY_S,
+    rules: Rules | None = None,
+    wrong: Mapping[str, str] = MappingProxyType({}),
+) -> Watchman:
     """The watchman of the settings.
 
     Raises:
         NewswatchError: a setting can't be used, or the data folder can't be written.
     """
     return Watchman(
-        lambda self: all_probes(settings, self),
+        lambda self: all_probes(settings, self, wrong),
         ways(settings),
         memory_file(settings.data_dir),
         every_s=every_s,
@@ -383,7 +395,7 @@ def look_once(settings: Settings) -> tuple[tuple[Condition, ...], tuple[str, ...
     Raises:
         NewswatchError: a setting can't be used.
     """
-    lookout = Lookout(all_probes(settings, None))
+    lookout = Lookout(all_probes(settings, None, {}))
     seen = lookout.look().sightings.values()
     return worst_first(tuple(sighting.condition for sighting in seen)), lookout.notes()
 
@@ -413,14 +425,25 @@ def try_ways(settings: Settings, *, clock: Clock = utc_now) -> list[tuple[Way, R
     return [(way, outcomes[way.id]) for way in there]
 
 
-def run(settings: Settings, over: threading.Event, *, every_s: float = EVERY_S, why: Callable[[], str] = str) -> None:
+def run(
+    settings: Settings,
+    over: threading.Event,
+    *,
+    every_s: float = EVERY_S,
+    why: Callable[[], str] = str,
+    wrong: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Watch until `over` is set; then tell what `why` returns, if it is not empty.
+
+    `wrong` are the settings that have their defaults because what the environment says is wrong: they are told.
 
     Raises:
         NewswatchError: a setting can't be used, or another watchman runs.
     """
     with closing(claim(settings.data_dir)):
-        there = watchman(settings, every_s=every_s)
+        for variable, fault in wrong.items():
+            log.warning("%s: %s", variable, fault)
+        there = watchman(settings, every_s=every_s, wrong=wrong)
         there.run(over)
         if reason := why():
             there.end(reason)
@@ -453,7 +476,8 @@ def main() -> None:
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     over = threading.Event()
     why = _of_stack(over)
-    run(Settings(), over, why=why)
+    settings, wrong = settings_or_defaults()
+    run(settings, over, why=why, wrong=wrong)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from newswatch.errors import DocumentError
 from newswatch.feed import Feed, FeedState
 from newswatch.problems import Problem, reason_of, report_problem
 from newswatch.topics import Topics
+from newswatch.wording import worded
 from store.mapping import ANALYZERS, UNSTEMMED
 from transforms.story import Profile, profile
 
@@ -109,7 +110,7 @@ def read(hit: Hit, reads: Reads[T]) -> T:
 def _faults(error: ValidationError, most: int = 3) -> str:
     """The first `most` of pydantic's errors, each with its place."""
     faults = [
-        f"{'.'.join(map(str, fault['loc'])) or 'the document'}: {fault['msg']}"
+        f"{'.'.join(map(str, fault['loc'])) or 'the document'}: {worded(fault)}"
         for fault in error.errors(include_url=False, include_input=False)
     ]
     more = f"; {len(faults) - most} more" if len(faults) > most else ""

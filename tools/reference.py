@@ -48,14 +48,16 @@ def command_line() -> str:
     import typer
     from typer.cli import get_docs_for_click
 
-    from cli.main import app, run
+    from cli.exit_codes import EXIT_CODES, MONITOR
+    from cli.main import app
 
     command = typer.main.get_command(app)
     context = typer.Context(command, info_name="newswatch")
     _, _, commands = get_docs_for_click(obj=command, ctx=context, name="newswatch").partition("\n")
-    _, _, exit_codes = (inspect.getdoc(run) or "").partition("Exit codes: ")
-    codes = "\n".join(f"- {code}" for code in " ".join(exit_codes.rstrip(".").split()).split("; "))
-    return _page("Command line", "cli.main", "Exit codes:\n\n" + codes, commands.strip())
+    codes = _table(("exit code", "meaning", "when"), [(str(code), *told) for code, told in EXIT_CODES.items()])
+    monitor = ", ".join(f"{code} {state}" for code, state in MONITOR.items())
+    plugin = f"`newswatch check` and `newswatch watch --once` have those of a monitoring plugin: {monitor}."
+    return _page("Command line", "cli.main", codes, plugin, commands.strip())
 
 
 def dags() -> str:

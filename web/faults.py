@@ -21,6 +21,7 @@ from fastapi.responses import JSONResponse, Response
 from alerts.saved import UsageError
 from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
 from newswatch.texts import cut_short
+from newswatch.wording import worded
 from search.asking import SlowSearchError
 from search.limits import shown
 from web.render import render
@@ -124,7 +125,7 @@ def phrase(status: int) -> str:
 def faults_of(error: RequestValidationError) -> str:
     """Which parts of an address or a form are wrong, what was given and what may be."""
     faults = (
-        f"{fault['loc'][-1]}: {fault['msg']} (given: {shown(str(fault.get('input')))})" for fault in error.errors()
+        f"{fault['loc'][-1]}: {worded(fault)} (given: {shown(str(fault.get('input')))})" for fault in error.errors()
     )
     return "; ".join(list(faults)[:20])
 

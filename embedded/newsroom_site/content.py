@@ -13,6 +13,7 @@ from newswatch import config
 from newswatch.article import Level
 from newswatch.errors import ConfigError
 from newswatch.feed import Feed
+from newswatch.wording import worded
 
 HERE = Path(__file__).parent
 FENCE = "---\n"
@@ -165,5 +166,5 @@ def read_story(path: Path) -> Story:
         line = error.problem_mark.line + 2 if error.problem_mark else None
         raise ConfigError(path, line, error.problem or "is not YAML") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors(include_url=False))
+        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {worded(f)}" for f in error.errors(include_url=False))
         raise ConfigError(path, None, faults) from error

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
 from cli import alerts as commands
-from cli import main, output
+from cli import main, output, trying
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from newswatch.alert import TagFilter
@@ -46,6 +46,7 @@ def run(elasticsearch_url: str, names: Names, tmp_path: Path, monkeypatch: pytes
         monkeypatch.setattr(console, "width", 200)
     app = typer.Typer()
     commands.register(app)
+    trying.register(app)
 
     def runner(*words: str, **more: str) -> Result:
         return CliRunner().invoke(app, list(words), **more)  # type: ignore[arg-type]
@@ -98,10 +99,19 @@ def test_add_edit_show_mute_remove(run: Run, es: Elasticsearch, names: Names) ->
     assert [search.id for search in saved.all()] == ["ice"]
 
 
+def test_a_misspelt_id_is_no_query(run: Run) -> None:
+    told = str(run("alerts", "test", "icee").exception)
+    assert told.startswith("There is no saved search 'icee'; did you mean 'ice'?")
+    assert "--query icee" in told
+
+
 REFUSED = [
+    ("test", "--query"),
+    ("test ice --query x", "not both"),
+    ("test --query x --tag nato:all", "--tag: must be 'main' or 'mention'"),
     ("add ice --to a@b.c", "already"),
     ("add oak --to nobody", "not a mail address"),
-    ("add oak", "recipients"),
+    ("add oak", "--to: is missing"),
     ("add oak --to a@b.c --query (oak", "can't be parsed"),
     ("add oak --to a@b.c --query tree:oak", "don't have"),
     ("add oak --to a@b.c --language xx", "no language 'xx'"),
@@ -137,7 +147,7 @@ def test_trial_counts_stories_by_day(run: Run, press: Press) -> None:
     first = a_story(1, first_seen=ago)
     same = a_story(11, first_seen=NOW, story_id=first.story_id, source=a_source(owner="other"))
     press.publish(first, same, a_story(2, first_seen=ago), a_story(21, first_seen=NOW), now=NOW)
-    found = json.loads(run("alerts", "test", "glacier", "--days", "3", "--json").stdout)
+    found = json.loads(run("alerts", "test", "--query", "glacier", "--days", "3", "--json").stdout)
     assert found["articles"] == 3
     assert {day: n for day, n in found["days"].items() if n} == {f"{ago:%Y-%m-%d}": 1, f"{NOW:%Y-%m-%d}": 1}
     assert len(found["days"]) == 3
@@ -197,6 +207,10 @@ def test_explain(run: Run, press: Press, es: Elasticsearch, names: Names) -> Non
     assert "It misses by one condition: language fr" in told
     assert "never indexed" in str(run("explain", "ice", "https://herald.example/unknown").exception)
     assert lines(run("explain", "ice", "herald.example/1")) == told, "as people copy it: without its scheme"
+    whole = json.loads(run("explain", "ice", "herald.example/1", "--json").stdout)
+    assert (whole["search"], whole["article"]["url"]) == ("ice", "https://herald.example/1")
+    assert whole["matches"] is told[0].startswith("ice matches")
+    assert whole["clauses"][0].keys() == {"text", "holds", "part"}
 
 
 def test_explain_leaves_ranges_and_groups_whole(run: Run, press: Press) -> None:
@@ -319,12 +333,12 @@ HOSTILE = [
     (["alerts", "edit", "ice", "--throttle", "999999999999d"], "31d at most"),
     (["alerts", "edit", "ice", "--silence", "1s"], "1m at least"),
     (["alerts", "edit", "ice", "--expires", "0001-01-01"], "the years 2000 to 2200"),
-    (["alerts", "edit", "ice", "--min-sources", "9" * 400], "min_sources"),
-    (["alerts", "edit", "ice", "--min-score", "nan"], "min_score"),
-    (["alerts", "edit", "ice", "--note", "x" * 5_000], "4000 characters"),
+    (["alerts", "edit", "ice", "--min-sources", "9" * 400], "--min-sources"),
+    (["alerts", "edit", "ice", "--min-score", "nan"], "--min-score"),
+    (["alerts", "edit", "ice", "--note", "x" * 5_000], "4,000 characters"),
     (["alerts", "edit", "ice", "--query", FUZZY], "fuzzy words"),
-    (["alerts", "test", FUZZY], "fuzzy words"),
-    (["alerts", "test", "*a*"], "matches nearly every word"),
+    (["alerts", "test", "--query", FUZZY], "fuzzy words"),
+    (["alerts", "test", "--query", "*a*"], "matches nearly every word"),
     (["search", FUZZY], "fuzzy words"),
     (["search", FUZZY, "--watch"], "fuzzy words"),
     (["search", FUZZY, "--export", "csv"], "fuzzy words"),

@@ -9,7 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from cli import main
+from cli.exit_codes import EXIT_CODES
+from newswatch.errors import NewswatchError
+
 pytestmark = pytest.mark.slow
+
+
+def code(*arguments: str) -> int:
+    """The exit code of the command line, run in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["newswatch", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main.run()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
 
 
 def newswatch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -104,3 +118,40 @@ def test_a_file_that_cannot_be_used_is_one_sentence(words: tuple[str, ...], file
     assert f"{file} can't be read or written: " in done.stderr
     assert "Name another" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("search", "QUERY is missing. `newswatch search --help` shows"),
+        ("search NATO -n 0", "--size must be at least 1 (given: '0')."),
+        ("search NATO -n ten", "--size must be a whole number (given: 'ten')."),
+        ("search NATO --sort size", "--sort is wrong: 'size' is not one of 'relevance', 'time'"),
+        ("search NATO since:7d", "an argument of several words stands in quotation marks"),
+        ("serch", "Did you mean 'search'?"),
+        ("mails show x", "N must be a whole number"),
+        ("alerts ack https://a.example/", "--to is missing."),
+        ("settings --all", "No such option: --all."),
+    ],
+)
+def test_wrong_usage_is_one_sentence_with_the_next_step(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code(*words.split()) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.startswith("Error: ")
+    assert "--help` shows how it is used." in said
+    assert "Input should" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_each_exit_code_is_in_the_table() -> None:
+    kinds: list[type[NewswatchError]] = [NewswatchError, *NewswatchError.__subclasses__()]
+    assert {kind.exit_code for kind in kinds} <= EXIT_CODES.keys()
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    command = f"{sys.executable} -c 'from cli.main import run; run()' settings | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
 import typer
 from typer.testing import CliRunner, Result
 
@@ -78,13 +77,6 @@ def test_the_encoding_is_the_one_that_was_served(tmp_path: Path) -> None:
     assert json.loads(extracted.stdout)["text"].count("Türkiye’nin bakanları") == 9
     parsed = run("parse", str(feed), *served, "application/rss+xml; charset=koi8-r")
     assert json.loads(parsed.stdout.splitlines()[0])["title"] == "Cafe в Анкаре"
-
-
-@pytest.mark.parametrize("command", [["parse"], ["extract", "--url", "https://news.example/"]])
-def test_a_file_that_is_not_there_is_told_in_one_sentence(command: list[str]) -> None:
-    result = run(command[0], "/nowhere/feed.xml", *command[1:])
-    assert result.exit_code == 1
-    assert result.stderr.startswith("/nowhere/feed.xml can't be read or written: No such file or directory.")
 
 
 def test_registering_the_commands_imports_nothing_heavy() -> None:

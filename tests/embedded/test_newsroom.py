@@ -160,7 +160,7 @@ def test_a_story_file_that_is_wrong_is_named_with_what_is_wrong(tmp_path: Path) 
     with pytest.raises(ConfigError, match=r"broken\.md:4:"):
         read_story(path)
     path.write_text("---\noutlet: courier\n---\nText.\n")
-    with pytest.raises(ConfigError, match="title: Field required"):
+    with pytest.raises(ConfigError, match="title: is missing"):
         read_story(path)
     path.write_text("Text.\n")
     with pytest.raises(ConfigError, match="begins with YAML"):

@@ -206,7 +206,7 @@ def test_a_wrong_taxonomy_stops_neither_rechecks_nor_a_retag(world: World) -> No
     path_of(world.context, TAXONOMY).write_text("topcs: {}\n", encoding="utf-8")
     recheck(world.context)
     assert retag(world.context).taxonomy
-    assert "topics: Field required" in states(world)[TAXONOMY]
+    assert "topics: is missing" in states(world)[TAXONOMY]
 
 
 def test_what_topics_are_called_is_what_is_in_force(world: World) -> None:

@@ -16,6 +16,7 @@ from jobs.plan import plan
 from kibana.build import build, view_id
 from kibana.definition import load
 from kibana.load import KibanaError, Loader, Target, main
+from newswatch.kibana_ids import articles_view
 from store.configuration import TAXONOMY
 from store.names import Names
 from tests.jobs.conftest import World, world  # noqa: F401 - a fixture
@@ -108,7 +109,19 @@ def test_a_space_of_its_own_is_made_and_loaded_into(kibana: StandIn) -> None:
     Loader(Target(kibana.url, space="news")).load(DEFINITION)
     assert kibana.bodies("POST", "/api/spaces/space")[0]["id"] == "news"
     assert any(path.startswith("/s/news/api/saved_objects/_import") for _, path, _, _ in kibana.asked)
-    assert kibana.bodies("PUT", "/role/newswatch_analyst")[0]["kibana"] == [{"base": ["read"], "spaces": ["news"]}]
+    assert kibana.bodies("PUT", "/role/newswatch_analyst_news")[0]["kibana"] == [{"base": ["read"], "spaces": ["news"]}]
+    (settings,) = kibana.bodies("POST", "/internal/kibana/settings")
+    assert settings["changes"]["defaultIndex"] == articles_view("news")
+    (imported,) = (body for _, path, body, _ in kibana.asked if "_import" in path)
+    assert settings["changes"]["defaultIndex"].encode() in imported
+
+
+def test_other_ids_than_ours_are_told(kibana: StandIn) -> None:
+    """Kibana's `destinationId`: the object exists in another space, and this one was given a random id."""
+    moved = {"success": True, "successCount": 1, "successResults": [{"type": "lens", "id": "7", "destinationId": "8"}]}
+    kibana.answers["/api/saved_objects/_import?overwrite=true"] = 200, moved
+    with pytest.raises(KibanaError, match=r"other ids.*lens 7 → 8"):
+        Loader(Target(kibana.url)).load(DEFINITION)
 
 
 def test_analysts_read_the_views_and_nothing_else(kibana: StandIn) -> None:

@@ -13,12 +13,12 @@ import jsonschema
 import pytest
 import yaml
 
-from delivery.story_views import KIBANA_ARTICLES
 from jobs.pull import PullReport
 from kibana import lens as lenses
 from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, search_id, view_id
 from kibana.definition import load
 from newswatch.errors import ConfigError
+from newswatch.kibana_ids import articles_view, in_space, space_of
 from newswatch.settings import Settings
 from search.asked import text_query
 from store import mapping
@@ -100,6 +100,11 @@ def test_what_kibana_keeps_as_json_in_a_string_has_its_shape_too() -> None:
     for dashboard in of_type("dashboard"):
         validate(json.loads(dashboard["attributes"]["panelsJSON"]), "panels")
         validate(json.loads(dashboard["attributes"]["optionsJSON"]), "options")
+        controls = json.loads(dashboard["attributes"].get("controlGroupInput", {}).get("panelsJSON", "{}"))
+        names = {reference["name"] for reference in dashboard["references"]}
+        for name, control in controls.items():
+            assert control["explicitInput"]["id"] == name
+            assert f"controlGroup_{name}:optionsListDataView" in names
     for lens in of_type("lens"):
         validate(lens["attributes"]["state"]["visualization"], lens["attributes"]["visualizationType"])
 
@@ -155,7 +160,7 @@ def test_panels_are_referred_to_and_do_not_overlap(dashboard: Json) -> None:
         cells = {(grid["x"] + x, grid["y"] + y) for x in range(grid["w"]) for y in range(grid["h"])}
         assert not cells & taken, f"{panel['title']} lies over another panel"
         taken |= cells
-    assert not names
+    assert all(name.startswith("controlGroup_") for name in names)
 
 
 # ── fields ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,6 +195,8 @@ def fields_named(definition: Any = DEFINITION) -> Iterator[tuple[str, str, str]]
         for field in (*search.columns, *filter(None, [search.sort]), *FIELD.findall(search.query)):
             yield f"search {name}", search.data_view, field
     for dashboard in definition.dashboards.values():
+        for control in dashboard.controls:
+            yield f"control {control.label}", control.data_view, control.field
         for panel in dashboard.panels:
             queries = [panel.query, *(value.only or "" for value in panel.y)]
             queries += [text for bucket in panel.buckets for text in (bucket.filters or {}).values()]
@@ -235,8 +242,23 @@ def test_a_query_means_in_kibana_what_it_means_elsewhere() -> None:
 
 def test_links_lead_to_the_articles_whichever_data_view_was_used_last() -> None:
     assert [view.index for view in DEFINITION.data_views.values() if view.default] == ["articles"]
-    assert view_id("articles") == KIBANA_ARTICLES
-    assert f"dataViewId:'{KIBANA_ARTICLES}',type:dataView" in DISCOVER_STORY
+    assert view_id("articles") == articles_view()
+    assert f"dataViewId:'{articles_view()}',type:dataView" in DISCOVER_STORY
+
+
+def test_each_space_has_ids_of_its_own_and_links_that_lead_there() -> None:
+    """Kibana gives an object that another space has a random id, and no link would find it."""
+    there = build(DEFINITION, space="news")
+    ids = {one["id"] for one in there}
+    assert ids == {in_space(one["id"], "news") for one in OBJECTS}
+    assert not ids & {one["id"] for one in OBJECTS}
+    assert not any(one["id"] in ndjson(there) for one in OBJECTS), "in references, panels, layers and links"
+    assert all(reference["id"] in ids for one in there for reference in one["references"])
+    assert space_of("https://kibana.example/s/news") == "news"
+    assert space_of("https://kibana.example/base") == "default"
+    assert f"dataViewId:'{articles_view('news')}'" in ndjson(there)
+    # Kibana's url format puts the space's base and /app/ before it, whichever the space.
+    assert DISCOVER_STORY.startswith("../app/discover#/")
 
 
 # ── the definition ───────────────────────────────────────────────────────────────────────────────────────────────────

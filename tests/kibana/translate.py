@@ -53,7 +53,7 @@ class Translator:
         values = [name for name, column in columns.items() if not column["isBucketed"]]
         for shift in sorted({columns[name].get("timeShift") or "" for name in values}):
             wanted = [name for name in values if (columns[name].get("timeShift") or "") == shift]
-            query = self._query([state["query"]], view, within.earlier(shift or None))
+            query = self._query([state["query"]], view | _own_time(columns), within.earlier(shift or None))
             yield shift, view["title"], {"query": query, "size": 0, "aggs": self._aggs(columns, wanted)}, wanted
 
     def _view(self, name: str) -> Json:
@@ -126,6 +126,12 @@ class Translator:
         if "filter" in column:
             return {"filter": self._lucene(column["filter"]), "aggs": {"inner": inner}}
         return inner
+
+
+def _own_time(columns: Mapping[str, Json]) -> Json:
+    """A chart over time is ranged by its own field, not by the data view's: Lens hands it to `esaggs` as timeFields."""
+    fields = [column["sourceField"] for column in columns.values() if column["operationType"] == "date_histogram"]
+    return {"timeFieldName": fields[0]} if fields else {}
 
 
 def rows(columns: Mapping[str, Json], wanted: list[str], answer: Json) -> dict[tuple[Any, ...], list[Any]]:

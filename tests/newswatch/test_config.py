@@ -35,13 +35,13 @@ def test_what_is_right_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        ("things:\n  - name: a\n    size: big\n", 3, "valid integer"),
-        ("things:\n  - name: a\n  - size: 2\n", 3, "Field required"),
+        ("things:\n  - name: a\n    size: big\n", 3, "must be a whole number"),
+        ("things:\n  - name: a\n  - size: 2\n", 3, "is missing"),
         ("things:\n  - name: a\n    colour: red\n", 3, "no such key"),
         ("things:\n  - name: a\n    name: b\n", 3, "given twice"),
         ("things:\n  - name: [a\n", 3, "expected"),
-        ("", 1, "valid dictionary"),
-        ("- a\n", 1, "valid dictionary"),
+        ("", 1, "must be keys with values"),
+        ("- a\n", 1, "must be keys with values"),
     ],
 )
 def test_what_is_wrong_names_its_line(tmp_path: Path, text: str, line: int, told: str) -> None:
@@ -94,10 +94,10 @@ def test_a_section_is_what_it_is_in_the_whole(tmp_path: Path, text: str) -> None
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("before: 1\n\nthings:\n  - name: a\n    size: big\n", "things.yaml:5: .*valid integer"),
+        ("before: 1\n\nthings:\n  - name: a\n    size: big\n", "things.yaml:5: .*must be a whole number"),
         ("before: 1\nthings:\n  - name: [\nafter: 2\n", r"things.yaml:\d+: "),
-        ("before: 1\n", "things: Field required"),
-        ("", "things: Field required"),
+        ("before: 1\n", "things: is missing"),
+        ("", "things: is missing"),
     ],
 )
 def test_what_is_wrong_in_a_section_names_its_line(tmp_path: Path, text: str, told: str) -> None:

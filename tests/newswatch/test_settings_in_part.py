@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from newswatch.errors import ConfigError
 from newswatch.setting_faults import disagreements
 from newswatch.settings import Settings
-from newswatch.settings_in_part import settings_in_part, wrong_settings
+from newswatch.settings_in_part import settings_in_part, settings_or_defaults, wrong_settings
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,18 @@ def test_a_wrong_setting_has_no_value_and_the_others_have_theirs(name: str, monk
         assert getattr(settings, other) == getattr(defaults, other)
     assert list(wrong_settings(settings)) == [f"NEWSWATCH_{name.upper()}"]
     assert f"NEWSWATCH_{name.upper()}" not in settings.environment()
+
+
+def test_the_watchman_goes_on_with_defaults_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSWATCH_SMTP_PORT", "26")
+    assert settings_or_defaults() == (Settings(smtp_port=26), {})
+    monkeypatch.setenv("NEWSWATCH_SMTP_PORT", "abc")
+    monkeypatch.setenv("NEWSWATCH_HEARTBEAT_URL", "Gehe1m")
+    settings, wrong = settings_or_defaults()
+    assert (settings.smtp_port, settings.heartbeat_url) == (1025, None)
+    assert wrong["NEWSWATCH_SMTP_PORT"] == "must be a whole number; its default is used: 1025"
+    assert wrong["NEWSWATCH_HEARTBEAT_URL"].endswith("its default is used: nothing")
+    assert "Gehe1m" not in str(wrong)
 
 
 def test_every_wrong_setting_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

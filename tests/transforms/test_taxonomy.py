@@ -69,7 +69,7 @@ def test_every_edit_is_another_version_and_none_is_the_same(tmp_path: Path) -> N
         ("en: [nato (summit", "xx: [nato (summit", 21, "not a known language"),
         ("nato (summit/summits)", "nato (summit/summits", 21, "brackets come in pairs"),
         ('"alliance*"', '"al*iance"', 16, "a star ends a word"),
-        ("type: mission", "type: misison", 25, "Input should be"),
+        ("type: mission", "type: misison", 25, "must be "),
         ("edition: test\n", "edition: test\nedition: twice\n", 2, "given twice"),
         ("  nato:\n    name", "  Nato:\n    name", 7, "should match pattern"),
         ("topics: {nato: 1}", "topics: {nato: 4}", 26, "less than or equal to 3"),
@@ -82,7 +82,7 @@ def test_every_edit_is_another_version_and_none_is_the_same(tmp_path: Path) -> N
             "must be later than",
         ),
         ("topics: {nato: 1}", "topics: {nato: [{weight: 1}, {weight: 2, from: 2001-01-01}]}", 26, "on the same day"),
-        ("type: mission", "type: mission\n    listed: [{by: Mars}]", 26, "Input should be 'Argentina'"),
+        ("type: mission", "type: mission\n    listed: [{by: Mars}]", 26, "must be 'Argentina'"),
         ("type: mission", "type: mission\n    from: 2001-01-01\n    until: 1999-01-01", 23, "must be later than"),
     ],
 )

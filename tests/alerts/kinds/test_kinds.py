@@ -26,7 +26,7 @@ def test_a_saved_search_of_it_is_taken_and_read(kind: Kind) -> None:
 
 
 def test_a_kind_that_is_none_is_refused_and_one_that_was_stored_can_t_be_read() -> None:
-    with pytest.raises(UsageError, match=r"kind: Input should be 'query', 'spike' or 'silence' \(given: 'storm'\)"):
+    with pytest.raises(UsageError, match=r"kind: must be 'query', 'spike' or 'silence' \(given: 'storm'\)"):
         with_fields(a_search("ice"), {"kind": "storm"}, parse_address)
     with pytest.raises(ValueError, match="'storm' is none of query, spike, silence"):
         read_search("ice", {"definition": dump(a_search("ice", kind="storm"))})
