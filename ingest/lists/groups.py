@@ -16,8 +16,8 @@ from typing import Final
 
 from lxml import etree
 
-from ingest.lists.items import article_worth, headline_worth, shape_of
-from ingest.lists.links import SIDE, Link
+from ingest.lists.items import article_worth, headline_worth, shape_of, weight
+from ingest.lists.links import SIDE, Link, seen_text
 from ingest.lists.moments import Reader
 from ingest.lists.titles import title_of
 
@@ -28,6 +28,8 @@ GENERIC_FROM: Final = 3
 LEAST_ITEMS: Final = 3
 LEAST_WORTH: Final = 0.36
 """Minimum mean worth of a list's items."""
+PROSE_BEFORE: Final = 45
+"""Characters before a link in its paragraph; more than a date and a place are a sentence."""
 JOINS_AT: Final = 0.72
 """Minimum worth of a group, relative to the list's, that joins it."""
 
@@ -61,7 +63,7 @@ class Group:
         """How much speaks for it being the page's list."""
         count = len(self.members)
         few = {0: 0.0, 1: 0.2, 2: 0.5}.get(count, 1.0)
-        return few * self.worth**1.6 * min(count, 60) ** 0.7
+        return few * (0.75 + 0.5 * self.dated) * self.worth**1.6 * min(count, 40) ** 0.6
 
     @property
     def dated(self) -> float:
@@ -148,7 +150,16 @@ def _worth(member: Member, page: str, titles: Counter[str]) -> float:
     told = headline_worth(member.title) * repeated
     worth = 0.45 * told + 0.3 * article_worth(member.main.url, page)
     worth += 0.1 * member.main.is_heading + 0.15 * (member.published is not None)
-    return worth * member.main.area
+    return worth * member.main.area * (0.3 if _is_in_prose(member.main) else 1.0)
+
+
+def _is_in_prose(link: Link) -> bool:
+    """Whether the link is a part of a sentence: text stands before it in its paragraph."""
+    paragraph = next(link.element.iterancestors("p"), None)
+    if paragraph is None or link.is_heading:
+        return False
+    before = seen_text(paragraph).partition(link.text)[0] if link.text else ""
+    return weight(before) > PROSE_BEFORE
 
 
 def set_boxes(members: Sequence[Member]) -> None:

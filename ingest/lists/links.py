@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -110,7 +111,7 @@ def is_heading(element: etree._Element) -> bool:
 def links_of(root: etree._Element, url: str) -> Links:
     """The links in `root`, a page that was served from `url`, in the page's order, without those to the page itself."""
     base = next((absolute(each.get("href"), url) for each in root.iter("base") if each.get("href")), None) or url
-    frequent = _shared_classes(root)
+    frequent, misleading = _shared_classes(root), _misleading(root)
     areas: dict[etree._Element, float] = {}
     labels: dict[etree._Element, tuple[str, ...]] = {}
     links: list[Link] = []
@@ -118,7 +119,7 @@ def links_of(root: etree._Element, url: str) -> Links:
     for place, element in enumerate(root.iter(etree.Element)):
         parent = element.getparent()
         above = areas.get(parent, 1.0) if parent is not None else 1.0
-        areas[element] = min(above, _area(element)) if above else 0.0
+        areas[element] = above if element in misleading else min(above, _area(element))
         labels[element] = (*(labels.get(parent, ()) if parent is not None else ()), _label(element, frequent))
         if element.tag != "a" or not areas[element] or not (target := _target(element, base, url)):
             continue
@@ -146,6 +147,21 @@ def _area(element: etree._Element) -> float:
     if tag == "aside" or (names and _SIDE_CLASS.search(names.lower())):
         return SIDE
     return 1.0
+
+
+def _misleading(root: etree._Element) -> set[etree._Element]:
+    """Elements whose classes speak of a menu or a side, although they hold the page's heading or most headlines."""
+    named = {each for each in root.iter("div", "section", "article", "form", "table", "td") if 0 < _area(each) < 1}
+    if not named:
+        return set()
+    headlines: Counter[etree._Element] = Counter()
+    every = 0
+    for link in islice(root.iter("a"), MOST_LINKS):
+        if headline_worth(" ".join(link.itertext()).strip()) > 0.6:
+            every += 1
+            headlines.update(above for above in link.iterancestors() if above in named)
+    titled = {above for heading in root.iter("h1") for above in heading.iterancestors() if above in named}
+    return {each for each in named if each in titled or headlines[each] > max(5, 0.6 * every)}
 
 
 def _reconsidered(links: list[Link]) -> list[Link]:

@@ -65,7 +65,9 @@ class Reader:
         for written in (*_attributes(box), *_named(box), *_chunks(box, title)):
             if (when := self.read(written)) is not None:
                 return when
-        return None
+        above = box.getprevious()  # the term of a description list, the day above a story
+        is_label = above is not None and isinstance(above.tag, str) and next(above.iter("a"), None) is None
+        return self.read(seen_text(above)) if above is not None and is_label else None
 
     def is_date(self, text: str) -> bool:
         """Whether a text is a date and nothing else, so not a headline."""

@@ -12,7 +12,7 @@ from lxml import etree
 from ingest.lists import islands
 from ingest.lists.article import is_article, prose_outside
 from ingest.lists.groups import Member, find
-from ingest.lists.items import ListItem, day_in
+from ingest.lists.items import ListItem, day_in, weight
 from ingest.lists.links import Links, links_of
 from ingest.lists.moments import Reader, around, day_comes_first
 from ingest.urls import canonicalize, is_address
@@ -40,9 +40,9 @@ def list_of(root: etree._Element, url: str, hints: Hints, now: datetime) -> Foun
     members = find(links.links, url, reader)
     data = islands.lists_in(root, url, hints, now)
     prose = prose_outside(root, [member.box for member in members], links.areas)
-    listed = sum(len(member.title) for member in members)
+    listed = sum(weight(member.title) for member in members)
     if is_article(root, url, prose, listed, len(members)):
-        return FoundList((), f"it is an article: {prose:,} characters of text, and {len(members)} links beside it")
+        return FoundList((), f"it is an article: {prose.body:,} characters of text, and {len(members)} links beside it")
     best = max(data, key=lambda found: found.weight, default=None)
     if best is not None and _is_better(best, members):
         return FoundList(best.items, f"a list in the data of the page's scripts ({best.path})", links.left_out)
@@ -97,9 +97,7 @@ def _between(root: etree._Element, members: Sequence[Member], reader: Reader) ->
     below = [_first(texts, reader) for texts in after]
     own = [member.published for member in members]
     counts = {"own": sum(map(bool, own)), "above": sum(map(bool, above)), "below": sum(map(bool, below))}
-    if not any(counts.values()):
-        return own
-    if counts["own"] >= max(counts["above"], counts["below"]):
+    if counts["own"] > max(counts["above"], counts["below"]) or not any(counts.values()):
         return own
     if counts["above"] >= counts["below"] or (counts["below"] < MOSTLY * len(members) and above[0]):
         return _carried(above) if above[0] and counts["above"] < 0.9 * len(members) else above
