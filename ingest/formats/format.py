@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from ingest.bounds import Cut
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import repaired
+from newswatch.feed import Rule
 
 HEAD_BYTES: Final = 8_192
 """Bytes of a document that a format sees to recognise it: twice what may precede its first element."""
@@ -33,6 +34,8 @@ class Document:
     """The encoding of the body, certain or by the server's label; None: the document states it."""
     problems: tuple[str, ...] = ()
     """What was wrong with the received bytes."""
+    rule: Rule | None = None
+    """Where the items stand in a list that is not a feed; None: they are found unaided."""
 
 
 class MediaType(NamedTuple):
