@@ -9,14 +9,17 @@ from typing import Final
 HEAD_BYTES: Final = 20_000
 """Bytes of a page that are searched: these pages are short."""
 _BY_BODY: Final = (
-    ("Cloudflare", re.compile(rb"<title>\s*Just a moment|/cdn-cgi/challenge-platform/|cf-browser-verification|_cf_chl_opt")),
+    ("Cloudflare", re.compile(rb"<title>\s*Just a moment|cf-browser-verification|_cf_chl_opt")),
     ("Imperva", re.compile(rb"_Incapsula_Resource|Pardon Our Interruption|Incapsula incident ID")),
-    ("Akamai", re.compile(rb"<title>\s*Access Denied\s*</title>.{0,2000}Reference|_abck|sec-if-cpt-container|akamai.{0,40}challenge", re.DOTALL)),
-    ("DataDome", re.compile(rb"captcha-delivery\.com|geo\.captcha-delivery|datadome", re.IGNORECASE)),
+    ("Akamai", re.compile(rb"<title>\s*Access Denied\s*</title>.{0,2000}Reference|sec-if-cpt-container", re.DOTALL)),
+    ("DataDome", re.compile(rb"captcha-delivery\.com")),
     ("DDoS-Guard", re.compile(rb"<title>\s*DDoS-Guard|ddos-guard/js-challenge", re.IGNORECASE)),
     ("AWS", re.compile(rb"awsWafCookieDomainList|challenge\.js.{0,200}aws-waf|AwsWafIntegration")),
     ("F5", re.compile(rb"The requested URL was rejected\. Please consult|TSPD_101|window\[\"bobcmn\"\]")),
-    ("its own", re.compile(rb"<title>[^<]{0,60}(?:are you a robot|verify you are human|security check|bot verification|attention required)", re.IGNORECASE)),
+    ("its own", re.compile(
+        rb"<title>[^<]{0,60}(?:are you a robot|you are human|security check|bot verification|attention required)",
+        re.IGNORECASE,
+    )),
 )  # fmt: skip
 _SERVERS: Final = {"cloudflare": "Cloudflare", "akamaighost": "Akamai", "ddos-guard": "DDoS-Guard"}
 _REFUSALS: Final = frozenset({401, 403, 406, 429, 503})

@@ -19,7 +19,21 @@ from newswatch import private
 from newswatch.errors import ConfigError
 from newswatch.feed import Feed
 
-_ORDER = ("id", "title", "url", "site", "country", "language", "topics", "kind", "owner", "full_text", "enabled", "read", "rule")
+_ORDER = (
+    "id",
+    "title",
+    "url",
+    "site",
+    "country",
+    "language",
+    "topics",
+    "kind",
+    "owner",
+    "full_text",
+    "enabled",
+    "read",
+    "rule",
+)
 
 
 def add_feeds(path: Path, specs: Iterable[FeedSpec]) -> tuple[Feed, ...]:

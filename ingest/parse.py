@@ -45,7 +45,8 @@ def parse(
 
     `now` decides which dates are plausible. `country` (ISO 3166) is the outlet's, and decides which zone an ambiguous
     name in a date means. The `problems` of the feed and of its entries say what was wrong and what was left out because
-    it was too much. `as_a` and `rule` say how a list that is not a feed is read. A document that may take long is read by a worker, which is killed after `bounds.FEED_S`.
+    it was too much. `as_a` and `rule` say how a list that is not a feed is read. A document that may take long is read
+    by a worker, which is killed after `bounds.FEED_S`.
     """
     if len(body) > MAX_BYTES:
         return NotAFeed(url, f"the document has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")

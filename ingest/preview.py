@@ -75,7 +75,7 @@ def preview(
             break
         refusals.append(found.reason)
     if isinstance(found, NotAFeed):
-        return Preview(url, chosen, None, "", None, (), None, refusals[-1], ())
+        return Preview(url, chosen, None, "", None, (), None, refusals[0], ())
     dates = [date for entry in found.entries if (date := entry.published or entry.updated)]
     newest = max(dates, default=None)
     missing = tuple(_missing(found, chosen, len(dates), newest, now))

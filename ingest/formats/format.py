@@ -62,6 +62,11 @@ def mended(document: Document) -> Document:
     return replace(document, body=result.body, charset=result.charset, problems=(*document.problems, *result.problems))
 
 
+def unclaimed(head: bytes) -> bool:  # noqa: ARG001 - the signature of `Format.sniff`
+    """False: the format is read only where a source says so, because articles and error pages look the same."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """A format of feeds. Its functions are module-level, because they are passed to worker processes."""

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any, Final
 
-from ingest.formats.format import Document, Format, MediaType
-from ingest.formats.list_page import claims_nothing, listed
+from ingest.formats.format import Document, Format, MediaType, unclaimed
+from ingest.formats.listed import listed
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.zones import hints_of
 
@@ -41,7 +41,11 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     if rule is not None:
         items = rules.in_json(data, url, rule, Reader(hints, document.now), document.now)
         if not items:
-            what = f"no list at {rule.items or 'the top'!r}" if items is None else f"no item at {rule.items or 'the top'!r}"
+            what = (
+                f"no list at {rule.items or 'the top'!r}"
+                if items is None
+                else f"no item at {rule.items or 'the top'!r}"
+            )
             return NotAFeed(url, f"the rule finds {what}; the document has {_names(data)}")
         return listed(document, "json list", "", None, tuple(items))
     found = max(lists_of(data, url, hints, document.now), key=lambda each: each.weight, default=None)
@@ -62,6 +66,6 @@ def _names(data: Any) -> str:
 JSON_LIST: Final = Format(
     name="JSON list",
     media_types=(MediaType("application/json", 0.7),),
-    sniff=claims_nothing,
+    sniff=unclaimed,
     read=read,
 )

@@ -8,9 +8,8 @@ from typing import Final
 from ingest import bounds
 from ingest.challenges import challenge
 from ingest.encodings import decoded
-from ingest.formats.drafts import Draft, finish, plausible
-from ingest.formats.format import Document, Format, MediaType
-from ingest.lists.items import ListItem
+from ingest.formats.format import Document, Format, MediaType, unclaimed
+from ingest.formats.listed import listed
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.text import language_of
 from ingest.zones import hints_of
@@ -21,19 +20,14 @@ MAX_PAGE_BYTES: Final = 5_000_000
 _TAG: Final = re.compile(rb"<[A-Za-z]")
 
 
-def claims_nothing(head: bytes) -> bool:  # noqa: ARG001 - a format's signature
-    """False: a page is read as a list only if its source says so, because articles and error pages are pages too."""
-    return False
-
-
 def read(document: Document) -> ParsedFeed | NotAFeed:
     """The list on the page; or why there is none, and what the page looks like instead."""
     import trafilatura
 
+    from ingest.css import RuleError
     from ingest.lists.links import links_of
     from ingest.lists.moments import Reader
     from ingest.lists.page import FoundList, list_of
-    from ingest.css import RuleError
     from ingest.lists.rules import on_page
 
     url = document.url or ""
@@ -64,31 +58,9 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     return listed(document, "list page", title, language, found.items, cut)
 
 
-def listed(
-    document: Document,
-    name: str,
-    title: str,
-    language: str | None,
-    items: tuple[ListItem, ...],
-    left_out: tuple[str, ...] = (),
-) -> ParsedFeed:
-    """The items of a list as a parsed document in the format `name`."""
-    drafts = [_draft(item, document) for item in items]
-    made = finish(drafts, language, [*document.problems])
-    return ParsedFeed(document.url, name, title, None, language, **made, left_out=left_out)
-
-
-def _draft(item: ListItem, document: Document) -> Draft:
-    draft = Draft(title=item.title, link=item.url, summary=item.summary)
-    if item.published is not None:
-        draft.published = plausible(item.published, "date", document.now, draft.problems)
-        draft.date_as_written = item.published.isoformat()
-    return draft
-
-
 LIST_PAGE: Final = Format(
     name="list page",
     media_types=(MediaType("text/html", 0.5),),
-    sniff=claims_nothing,
+    sniff=unclaimed,
     read=read,
 )

@@ -66,7 +66,9 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     drafts = drafted(chosen, partial(_draft, document=document), problems)
     made = finish(drafts, None, problems)
     # A page's last change is not when its article was published; the page itself says that.
-    entries = tuple(entry if day_in(entry.url or "", FAR) else replace(entry, published=None) for entry in made["entries"])
+    entries = tuple(
+        entry if day_in(entry.url or "", FAR) else replace(entry, published=None) for entry in made["entries"]
+    )
     return ParsedFeed(document.url, "sitemap", "", None, None, entries, made["problems"])
 
 
@@ -134,7 +136,9 @@ def addresses(document: Document) -> tuple[str, ...]:
 
 _MONTH: Final = re.compile(r"(20\d\d)[-_/]?(0[1-9]|1[0-2])?")
 _NEWS: Final = re.compile(r"news|press|post|article|story|stories|aktuell|actual|notici|latest|recent", re.IGNORECASE)
-_NO_NEWS: Final = re.compile(r"image|video|author|tag|categor|taxonom|user|product|page-?sitemap|media|static", re.IGNORECASE)
+_NO_NEWS: Final = re.compile(
+    r"image|video|author|tag|categor|taxonom|user|product|page-?sitemap|media|static", re.IGNORECASE
+)
 
 SITEMAP: Final = Format(
     name="sitemap",

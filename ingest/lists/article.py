@@ -61,9 +61,7 @@ def _box_of(element: etree._Element, boxes: Collection[etree._Element]) -> etree
     return next((each for each in (element, *element.iterancestors()) if each in boxes), None)
 
 
-def _paragraphs(
-    root: etree._Element, areas: Mapping[etree._Element, float]
-) -> Iterator[tuple[etree._Element, int]]:
+def _paragraphs(root: etree._Element, areas: Mapping[etree._Element, float]) -> Iterator[tuple[etree._Element, int]]:
     for element in root.iter("p", "div", "td", "section", "article", "blockquote"):
         if areas.get(element, 1.0) <= NAV:
             continue
@@ -71,7 +69,10 @@ def _paragraphs(
             text = seen_text(element)
             linked = sum(len(seen_text(link)) for link in element.iter("a"))
         else:  # text that stands in it directly, between line breaks
-            own = [element.text, *(child.tail for child in element if child.tag in ("br", "b", "i", "em", "strong", "a"))]
+            own = [
+                element.text,
+                *(child.tail for child in element if child.tag in ("br", "b", "i", "em", "strong", "a")),
+            ]
             text, linked = " ".join(" ".join(piece.split()) for piece in own if piece), 0
         chars = round(weight(text)) - linked
         if chars < LEAST_PROSE or linked > len(text) / 2:
@@ -90,10 +91,14 @@ def is_article(root: etree._Element, url: str, prose: Prose, listed: float, item
 def marks_of(root: etree._Element, url: str, prose: Prose, listed: float, items: int) -> float:
     """What speaks for an article, less what speaks for a list."""
     marks = 0.0
-    kinds = {(meta.get("content") or "").strip().lower() for meta in root.iter("meta") if meta.get("property") == "og:type"}
+    kinds = {
+        (meta.get("content") or "").strip().lower() for meta in root.iter("meta") if meta.get("property") == "og:type"
+    }
     marks += 1.0 * ("article" in kinds)
     marks += 1.5 * any(_is_published_time(meta) for meta in root.iter("meta"))
-    data = " ".join(str(script.text or "")[:200_000] for script in root.iter("script") if "ld+json" in script.get("type", ""))
+    data = " ".join(
+        str(script.text or "")[:200_000] for script in root.iter("script") if "ld+json" in script.get("type", "")
+    )
     marks += 1.5 * (1 <= len(_ARTICLE_TYPE.findall(data)) <= 2 and not _LIST_TYPE.search(data))
     home = url[: url.find("/", 8) + 1] or url
     marks += 0.7 * (article_worth(url, home) >= 0.8)
@@ -109,4 +114,7 @@ def marks_of(root: etree._Element, url: str, prose: Prose, listed: float, items:
 
 
 def _is_published_time(meta: etree._Element) -> bool:
-    return (meta.get("property") or meta.get("name") or "").lower() in ("article:published_time", "og:article:published_time")
+    return (meta.get("property") or meta.get("name") or "").lower() in (
+        "article:published_time",
+        "og:article:published_time",
+    )

@@ -27,12 +27,15 @@ _ADDRESSES: Final = (
     "shareurl", "linkurl", "itemurl", "detailurl", "canonical", "path", "uri", "relativeurl", "alias", "urlpath", "@id",
 )  # fmt: skip
 _DATES: Final = (
-    "datepublished", "publishedat", "pagedate", "publishdate", "publisheddate", "pubdate", "publicationdate", "published",
-    "publishedon", "firstpublished", "firstpublishedat", "publishtime", "date", "releasedate", "displaydate", "newsdate",
-    "startdate", "postdate", "postedat", "dateposted", "time", "timestamp", "createdat", "created", "datecreated",
-    "creationdate", "dategmt", "day", "updatedat", "modified", "datemodified", "lastmodified", "changed", "updated",
+    "datepublished", "publishedat", "pagedate", "publishdate", "publisheddate", "pubdate", "publicationdate",
+    "published", "publishedon", "firstpublished", "firstpublishedat", "publishtime", "date", "releasedate",
+    "displaydate", "newsdate", "startdate", "postdate", "postedat", "dateposted", "time", "timestamp", "createdat",
+    "created", "datecreated", "creationdate", "dategmt", "day", "updatedat", "modified", "datemodified",
+    "lastmodified", "changed", "updated",
 )  # fmt: skip
-_WRAPPERS: Final = frozenset({"item", "node", "attributes", "fields", "_source", "source", "data", "properties", "content", "entity", "document"})
+_WRAPPERS: Final = frozenset(
+    {"item", "node", "attributes", "fields", "_source", "source", "data", "properties", "content", "entity", "document"}
+)
 """Names of objects that hold the item itself."""
 _IMAGE: Final = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|mp4|css|js)(?:$|\?)", re.IGNORECASE)
 _MARK: Final = re.compile(r"[_\-\s.]")
@@ -56,7 +59,7 @@ class DataList:
         told = sum(headline_worth(item.title) for item in self.items) / len(self.items)
         dated = sum(item.published is not None for item in self.items) / len(self.items)
         led = sum(article_worth(item.url, "https://nowhere.invalid/") for item in self.items) / len(self.items)
-        return (0.1 + told) * (0.4 + dated + 0.5 * led) * min(len(self.items), 60) ** 0.6
+        return float((0.1 + told) * (0.4 + dated + 0.5 * led) * min(len(self.items), 60) ** 0.6)
 
 
 def lists_of(data: Any, url: str, hints: Hints, now: datetime) -> list[DataList]:
@@ -78,7 +81,9 @@ def at_path(data: Any, path: str) -> Any:
             value = value[int(name)] if int(name) < len(value) else None
         elif isinstance(value, list):
             inner = [each.get(name) for each in value if isinstance(each, Mapping)]
-            value = [part for each in inner for part in (each if isinstance(each, list) else [each]) if part is not None]
+            value = [
+                part for each in inner for part in (each if isinstance(each, list) else [each]) if part is not None
+            ]
         else:
             return None
     return value
@@ -102,7 +107,9 @@ def _objects_in(data: Any) -> Iterator[tuple[str, list[Object]]]:
             inner = [each for each in value.values() if isinstance(each, Mapping)]
             if len(inner) >= 3 and len(inner) == len(value) and _are_alike(inner):
                 yield path or "the document", inner
-            children = [(f"{path}.{name}".lstrip("."), each) for name, each in value.items() if isinstance(each, list | Mapping)]
+            children = [
+                (f"{path}.{name}".lstrip("."), each) for name, each in value.items() if isinstance(each, list | Mapping)
+            ]
         else:
             continue
         stack += [(where, each, depth + 1) for where, each in reversed(children)]
@@ -153,7 +160,9 @@ def plain(value: Any) -> str:
     """A title or other short text in a value: a string, one with markup, or an object with one string in it."""
     if isinstance(value, Mapping):
         inner = [each for each in value.values() if isinstance(each, str) and each.strip()]
-        value = value.get("rendered") or value.get("value") or value.get("text") or (inner[0] if len(inner) == 1 else "")
+        value = (
+            value.get("rendered") or value.get("value") or value.get("text") or (inner[0] if len(inner) == 1 else "")
+        )
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, str) or not value.strip() or len(value) > 2_000:
@@ -165,7 +174,9 @@ def _address(value: Any, base: str) -> str | None:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, Mapping):
-        value = next((value[name] for name in ("url", "href", "path", "alias", "link") if isinstance(value.get(name), str)), None)
+        value = next(
+            (value[name] for name in ("url", "href", "path", "alias", "link") if isinstance(value.get(name), str)), None
+        )
     if not isinstance(value, str) or not value.strip() or " " in value.strip() or _IMAGE.search(value):
         return None
     written = value.strip()
@@ -178,7 +189,9 @@ def _address(value: Any, base: str) -> str | None:
 def moment(value: Any, reader: Reader, now: datetime) -> datetime | None:
     """The time in a value: a date as text or markup, seconds or milliseconds since 1970, or an object with one."""
     if isinstance(value, Mapping):
-        known = [value[name] for name in ("value", "iso", "date", "utc", "raw", "rendered", "formatted") if value.get(name)]
+        known = [
+            value[name] for name in ("value", "iso", "date", "utc", "raw", "rendered", "formatted") if value.get(name)
+        ]
         return next((when for each in known if (when := moment(each, reader, now))), None)
     if isinstance(value, list) and value:
         value = value[0]

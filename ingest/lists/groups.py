@@ -63,7 +63,7 @@ class Group:
         """How much speaks for it being the page's list."""
         count = len(self.members)
         few = {0: 0.0, 1: 0.2, 2: 0.5}.get(count, 1.0)
-        return few * (0.75 + 0.5 * self.dated) * self.worth**1.6 * min(count, 40) ** 0.6
+        return float(few * (0.75 + 0.5 * self.dated) * self.worth**1.6 * min(count, 40) ** 0.6)
 
     @property
     def dated(self) -> float:

@@ -38,7 +38,9 @@ _OWN_PARTS: Final = frozenset({"article", "main", "section", "li", "td"})
 _UNSEEN: Final = frozenset({"script", "style", "template", "noscript", "head", "svg", "iframe", "object"})
 _HIDDEN: Final = re.compile(r"(?:^|\s)(?:visually-?hidden|sr-only|screen-reader\S*|hide-accessible)(?=$|\s)")
 _HEADING: Final = re.compile(r"h[1-6]")
-_STATE: Final = re.compile(r"(?:^|[_-])(?:odd|even|first|last|active|current|selected|featured?|sticky|even|alt)(?=$|[_-])")
+_STATE: Final = re.compile(
+    r"(?:^|[_-])(?:odd|even|first|last|active|current|selected|featured?|sticky|even|alt)(?=$|[_-])"
+)
 _DIGITS: Final = re.compile(r"\d+")
 _ELSEWHERE: Final = frozenset(
     {"facebook.com", "twitter.com", "x.com", "linkedin.com", "instagram.com", "whatsapp.com", "t.me", "wa.me",
@@ -157,7 +159,7 @@ def _misleading(root: etree._Element) -> set[etree._Element]:
     headlines: Counter[etree._Element] = Counter()
     every = 0
     for link in islice(root.iter("a"), MOST_LINKS):
-        if headline_worth(" ".join(link.itertext()).strip()) > 0.6:
+        if headline_worth(" ".join(map(str, link.itertext())).strip()) > 0.6:
             every += 1
             headlines.update(above for above in link.iterancestors() if above in named)
     titled = {above for heading in root.iter("h1") for above in heading.iterancestors() if above in named}
@@ -166,7 +168,7 @@ def _misleading(root: etree._Element) -> set[etree._Element]:
 
 def _reconsidered(links: list[Link]) -> list[Link]:
     """The links; if hardly a headline stands in the main content, the sides count like it: classes may mislead."""
-    worth = {area: 0.0 for area in (NAV, SIDE, 1.0)}
+    worth = dict.fromkeys((NAV, SIDE, 1.0), 0.0)
     for link in links:
         worth[link.area] += headline_worth(link.text) > 0.5
     if worth[SIDE] >= 5 and worth[1.0] < worth[SIDE] / 4:

@@ -11,6 +11,7 @@ from lxml import etree
 
 from ingest.lists import islands
 from ingest.lists.article import is_article, prose_outside
+from ingest.lists.data import DataList
 from ingest.lists.groups import Member, find
 from ingest.lists.items import ListItem, day_in, weight
 from ingest.lists.links import Links, links_of
@@ -43,7 +44,7 @@ def list_of(root: etree._Element, url: str, hints: Hints, now: datetime) -> Foun
     listed = sum(weight(member.title) for member in members)
     if is_article(root, url, prose, listed, len(members)):
         return FoundList((), f"it is an article: {prose.body:,} characters of text, and {len(members)} links beside it")
-    best = max(data, key=lambda found: found.weight, default=None)
+    best: DataList | None = max(data, key=lambda found: found.weight, default=None)
     if best is not None and _is_better(best, members):
         return FoundList(best.items, f"a list in the data of the page's scripts ({best.path})", links.left_out)
     if not members:
@@ -51,14 +52,16 @@ def list_of(root: etree._Element, url: str, hints: Hints, now: datetime) -> Foun
     dated = _dated(root, members, reader, now)
     known = {canonicalize(item.url): item.published for found in data for item in found.items if item.published}
     items = [
-        item if item.published or canonicalize(item.url) not in known else replace(item, published=known[canonicalize(item.url)])
+        item
+        if item.published or canonicalize(item.url) not in known
+        else replace(item, published=known[canonicalize(item.url)])
         for item in dated
         if is_address(item.url)
     ]
     return FoundList(tuple(items), "links that are made alike", links.left_out)
 
 
-def _is_better(data: islands.DataList, members: Sequence[Member]) -> bool:
+def _is_better(data: DataList, members: Sequence[Member]) -> bool:
     """Whether the scripts' list is the page's, and its links are only a menu."""
     if len(data.items) < 3:
         return False
@@ -118,4 +121,3 @@ def _first(texts: Sequence[str], reader: Reader) -> datetime | None:
 
 def _last(texts: Sequence[str], reader: Reader) -> datetime | None:
     return _first(texts[::-1], reader)
-

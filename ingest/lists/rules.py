@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from lxml import etree
 
 from ingest.css import check_css
 from ingest.lists.data import at_path, item_of, moment, plain
@@ -17,13 +19,8 @@ from ingest.lists.titles import title_of
 from ingest.urls import absolute
 from newswatch.feed import Rule
 
-if TYPE_CHECKING:
-    from lxml import etree
 
-
-def on_page(
-    root: etree._Element, links: Links, url: str, rule: Rule, reader: Reader, now: datetime
-) -> list[ListItem]:
+def on_page(root: etree._Element, links: Links, url: str, rule: Rule, reader: Reader, now: datetime) -> list[ListItem]:
     """The items that the rule's selectors find, in the page's order; a part without a selector is found unaided.
 
     Raises:
@@ -43,7 +40,7 @@ def _found(element: etree._Element, selector: str) -> list[etree._Element]:
 
     xpath = cssselect.HTMLTranslator().css_to_xpath(check_css(selector))
     found = element.xpath(xpath)
-    return [each for each in found if hasattr(each, "tag")] if isinstance(found, list) else []
+    return [each for each in found if isinstance(each, etree._Element)] if isinstance(found, list) else []
 
 
 def _item(

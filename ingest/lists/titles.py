@@ -24,7 +24,9 @@ _NOT_IT: Final = re.compile(
     re.IGNORECASE,
 )
 _CUT: Final = re.compile(r"\s*(?:…|\.\.\.)$")
-_BLOCKS: Final = frozenset({"p", "div", "span", "time", "small", "strong", "b", "em", "i", "td", "dt", "dd", "li", "figcaption"})
+_BLOCKS: Final = frozenset(
+    {"p", "div", "span", "time", "small", "strong", "b", "em", "i", "td", "dt", "dd", "li", "figcaption"}
+)
 IsDate = Callable[[str], bool]
 """Whether a text is a date, and so not a headline."""
 

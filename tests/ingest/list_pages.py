@@ -118,9 +118,8 @@ class _Stories:
         for place in range(count):
             day = shared if block[2] == "^" else NOW - timedelta(hours=19 * len(self.items) + 3)
             facts = self.facts(self.number, day)
-            for line in lines:
-                if not line.startswith("^") or place == 0:
-                    pieces.append(line.removeprefix("^").format(**facts))
+            shown = [line.removeprefix("^") for line in lines if place == 0 or not line.startswith("^")]
+            pieces += [line.format(**facts) for line in shown]
             if block[2] == "," and place < count - 1:
                 pieces.append(",")
             self._note(facts, "".join(lines), block[0])
@@ -139,7 +138,9 @@ class _Stories:
         for line in template.splitlines(keepends=True):
             self.is_json = self.is_json or "%json" in line
             known = self._noise(line.strip())
-            lines.append(known if known is not None else line.replace("%json", "").replace("{{", "{").replace("}}", "}"))
+            lines.append(
+                known if known is not None else line.replace("%json", "").replace("{{", "{").replace("}}", "}")
+            )
         return "".join(lines)
 
     def _noise(self, name: str) -> str | None:
