@@ -65,17 +65,14 @@ def preview(
 
     Without `read` it is decided by the document: a feed, a sitemap, JSON, or else a page.
     """
-    tried = [read] if read else _likely(body)
-    found: ParsedFeed | NotAFeed = NotAFeed(url, "it is empty")
-    chosen: Read = tried[0]
-    refusals = []
-    for chosen in tried:
+    found: ParsedFeed | NotAFeed
+    chosen: Read
+    for chosen in [read] if read else _likely(body, with_rule=rule is not None):
         found = parse(body, url=url, content_type=content_type, country=country, now=now, as_a=chosen, rule=rule)
         if isinstance(found, ParsedFeed):
             break
-        refusals.append(found.reason)
     if isinstance(found, NotAFeed):
-        return Preview(url, chosen, None, "", None, (), None, refusals[0], ())
+        return Preview(url, chosen, None, "", None, (), None, found.reason, ())
     dates = [date for entry in found.entries if (date := entry.published or entry.updated)]
     newest = max(dates, default=None)
     missing = tuple(_missing(found, chosen, len(dates), newest, now))
@@ -84,7 +81,8 @@ def preview(
     return Preview(*shown, newest, why_not, missing, found.problems)
 
 
-def _likely(body: bytes) -> list[Read]:
+def _likely(body: bytes, *, with_rule: bool) -> list[Read]:
+    """As what to read a document, the likeliest last: the reason why it can't be read counts."""
     try:
         head = head_of(unpacked(body, MAX_BYTES))
     except NotUnpackedError:
@@ -92,8 +90,8 @@ def _likely(body: bytes) -> list[Read]:
     if news_sitemap.sniff(head):
         return ["sitemap"]
     if head[:1] in (b"{", b"["):
-        return ["feed", "json"] if b"jsonfeed.org/version" in head else ["json", "feed"]
-    return ["feed", "page"]
+        return ["json"] if with_rule else ["feed", "json"]
+    return ["page"] if with_rule else ["feed", "page"]
 
 
 def _missing(found: ParsedFeed, read: Read, dated: int, newest: datetime | None, now: datetime) -> list[str]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _LASTMOD: Final = re.compile(rb"<(?:\w{1,30}:)?lastmod\b[^<>]{0,99}>\s{0,20}([^<>]{8,40})")
 _LOC: Final = re.compile(rb"<(?:\w{1,30}:)?loc\b[^<>]{0,99}>(?:<!\[CDATA\[)?\s{0,20}([^<>\s]{8,2000})")
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""For addresses without any date: in most sitemaps they are not articles."""
 FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -36,13 +38,14 @@ def cut(body: bytes) -> bounds.Cut:
     return bounds.newest_entries(body, _written)
 
 
-def _written(body: bytes, span: tuple[int, int]) -> datetime | None:
+def _written(body: bytes, span: tuple[int, int]) -> datetime:
     loc = _LOC.search(body, *span)
     day = day_in(loc[1].decode("ascii", "replace"), FAR) if loc else None
     if day is not None:
         return day
     modified = _LASTMOD.search(body, *span)
-    return bounds.read_date(modified[1].decode("ascii", "replace").strip()) if modified else None
+    when = bounds.read_date(modified[1].decode("ascii", "replace").strip()) if modified else None
+    return when or LONG_AGO
 
 
 def read(document: Document) -> ParsedFeed | NotAFeed:

@@ -35,7 +35,7 @@ _SIDE_CLASS: Final = re.compile(
     r"|widget_\w+|archives?|mostread|bestof)(?=$|[\s_-])"
 )
 _OWN_PARTS: Final = frozenset({"article", "main", "section", "li", "td"})
-_UNSEEN: Final = frozenset({"script", "style", "template", "noscript", "head", "svg", "iframe", "object"})
+_UNSEEN: Final = frozenset({"script", "style", "template", "noscript", "title", "svg", "iframe", "object"})
 _HIDDEN: Final = re.compile(r"(?:^|\s)(?:visually-?hidden|sr-only|screen-reader\S*|hide-accessible)(?=$|\s)")
 _HEADING: Final = re.compile(r"h[1-6]")
 _STATE: Final = re.compile(
