@@ -1,7 +1,7 @@
 """Sources of feed documents: `jobs.pull` asks a source for the document of each feed of its batch, and for its entries.
 
-`Polling` requests them from the publishers over HTTP. Another source may take documents that were pushed, or extract
-articles from a page that is not a feed. Everything after that is the same.
+`Polling` requests them from the publishers over HTTP, feeds and lists that are not feeds. Another source may take
+documents that were pushed. Everything after that is the same.
 """
 
 from __future__ import annotations
