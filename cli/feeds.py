@@ -268,7 +268,6 @@ def _check(settings: Settings, feeds: Sequence[Feed], *, quiet: bool) -> tuple[C
         async with Fetcher(settings) as fetcher:
             return await check(fetcher, feeds, now=utc_now(), progress=progress)
 
-
     from rich.progress import Progress
 
     with nullcontext() if quiet else Progress(console=err, transient=True) as shown:
@@ -299,7 +298,7 @@ def _print_checked(checked: Sequence[Checked]) -> None:
 
 @app.command()
 def add(
-    url: Annotated[str, typer.Argument(help="Address of a feed, or of a site that has feeds.")],
+    url: Annotated[str, typer.Argument(help="Address of a feed, of a site that has feeds, or of a page of headlines.")],
     title: Annotated[str | None, typer.Option(help="Default: the feed's own title.")] = None,
     country: Annotated[str | None, typer.Option(help="ISO 3166-1 alpha-2.")] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639; default: the feed's own language.")] = None,
@@ -312,19 +311,23 @@ def add(
 ) -> None:
     """Find the feed at an address and add it to config/feeds.yaml; the next poll includes it.
 
+    A site without a feed is read by its sitemap, or else by the list of articles on the page; what was tried is shown.
+
     Where the file is read-only or missing, the feed is listed in Elasticsearch, beside the file.
     """
     settings = _settings()
     url = url if "://" in url else f"https://{url}"
     discovered = _discover(settings, url)
     feeds = discovered.feeds
+    for told in discovered.tried:
+        err.print(f"[dim]{escape(told)}[/]", soft_wrap=True)
     if discovered.cut:
         err.print(
             f"[yellow]{escape(discovered.cut)}.[/] If you want another, give the feed's own address.", soft_wrap=True
         )
     if not feeds:
         why = f": {discovered.failure}" if discovered.failure else ", and its site names none"
-        err.print(f"[red]There is no feed at[/] {escape(url + why)}.", soft_wrap=True)
+        err.print(f"[red]There is no feed or list at[/] {escape(url + why)}.", soft_wrap=True)
         raise typer.Exit(NO_FEED)
     if len(feeds) > 1 and not every:
         err.print("The site has several feeds: give the address of the one you want, or add --all.")
@@ -359,7 +362,7 @@ def _spec(feed: FoundFeed, title: str | None, site: str | None, stated: dict[str
 
     given = {name: value for name, value in stated.items() if value}
     language = {"language": feed.language} if feed.language and len(feed.language) in (2, 3) else {}
-    named = {"url": feed.url, "title": title or feed.title.strip() or feed.url, "site": site}
+    named = {"url": feed.url, "title": title or feed.title.strip() or feed.url, "site": site, "read": feed.read}
     try:
         return FeedSpec.model_validate(language | given | named)
     except ValidationError as error:

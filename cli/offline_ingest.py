@@ -34,7 +34,7 @@ def parse_command(
     from ingest.parse import parse
     from ingest.parsed import NotAFeed
 
-    feed = parse(_read(file), url=url, content_type=content_type, now=datetime.now(UTC))
+    feed = parse(read_bytes(file), url=url, content_type=content_type, now=datetime.now(UTC))
     if isinstance(feed, NotAFeed):
         _print_error(f"{file}: {feed.reason}")
         for advertised in feed.feeds:
@@ -56,13 +56,13 @@ def extract_command(
     """Extract an article page and write the result as a JSON object."""
     from ingest.extract import extract
 
-    page = extract(_read(file), url=url, content_type=content_type, now=datetime.now(UTC))
+    page = extract(read_bytes(file), url=url, content_type=content_type, now=datetime.now(UTC))
     for problem in page.problems:
         _print_error(f"{file}: {problem}")
     emit_json(page)
 
 
-def _read(file: Path) -> bytes:
+def read_bytes(file: Path) -> bytes:
     """The bytes of the file or of standard input."""
     return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
 

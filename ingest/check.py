@@ -10,6 +10,7 @@ from datetime import datetime
 from ingest.discover import MOST_CANDIDATES, likeliest
 from ingest.fetch import Fetcher
 from ingest.fetched import Fetched, FetchFailed, FetchResult, Request
+from ingest.listings import bring_list
 from ingest.parse import parse
 from ingest.parsed import NotAFeed
 from ingest.schedule import permanent_target
@@ -46,7 +47,8 @@ async def check(
     """Fetch and parse the feeds; returns the results in order, and calls `progress` with each as it arrives."""
 
     async def checked(feed: Feed) -> Checked:
-        outcome = await fetcher.fetch(Request(feed.url))
+        request = Request(feed.url)
+        outcome = await (fetcher.fetch(request) if feed.read == "feed" else bring_list(fetcher, request, feed.read))
         result = await asyncio.to_thread(judge, feed, outcome, now)
         progress(result)
         return result
@@ -67,7 +69,15 @@ def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
         return result(False, f"answered {outcome.status} to an unconditional request")
     moved = permanent_target(outcome)
     kind = outcome.headers.get("content-type")
-    parsed = parse(outcome.body, url=outcome.final_url, content_type=kind, country=feed.country, now=now)
+    parsed = parse(
+        outcome.body,
+        url=outcome.final_url,
+        content_type=kind,
+        country=feed.country,
+        now=now,
+        as_a=feed.read,
+        rule=feed.rule,
+    )
     if isinstance(parsed, NotAFeed):
         named, cut = likeliest(parsed.feeds, MOST_CANDIDATES)
         why = (

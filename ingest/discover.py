@@ -1,4 +1,7 @@
-"""From a site to its feeds: the ones it advertises, else the ones it links to, else the usual addresses."""
+"""From a site to its feeds: the ones it advertises, else the ones it links to, else the usual addresses.
+
+A site without feeds may have a sitemap whose addresses have a day or a date, or a list of articles on the page itself.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ingest import bounds
-from ingest.fetched import Fetched, FetchFailed, Request
+from ingest.fetched import Fetched, FetchFailed, FetchResult, Request
 from ingest.formats import registry
 from ingest.page_links import linked
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
+from ingest.preview import Preview, preview, preview_live
 from ingest.urls import read_address
+from newswatch.feed import Read
 
 if TYPE_CHECKING:
     from ingest.fetch import Fetcher
@@ -28,6 +34,10 @@ SHOWN: Final = 5
 """Entries whose titles are told of each feed found."""
 AT_ONCE: Final = 4
 """Candidates that are requested at the same time; the pace of each host applies too."""
+SITEMAP_PATHS: Final = ("/news-sitemap.xml", "/sitemap_index.xml", "/sitemap.xml")
+"""Where sites usually keep sitemaps; tried after those that robots.txt names."""
+MOST_SITEMAPS: Final = 6
+"""Maximum number of sitemaps that are tried."""
 _LESS_LIKELY: Final = re.compile(r"comment|/replies|[?&/](?:s|q|search)[=/]|/(?:tag|author|user)s?/", re.IGNORECASE)
 
 
@@ -44,6 +54,10 @@ class FoundFeed:
     """The latest date among its entries."""
     titles: tuple[str, ...] = ()
     """Of its first `SHOWN` entries."""
+    read: Read = "feed"
+    """What it is, for the list of feeds."""
+    warnings: tuple[str, ...] = ()
+    """What is missing: dates, titles, anything recent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,8 @@ class Discovery:
     """Why the address itself could not be read, if it could not."""
     cut: str | None = None
     """How many of the page's addresses were not tried, if any."""
+    tried: tuple[str, ...] = ()
+    """What was tried in place of a feed, and with which result, in words; empty if there is a feed."""
 
 
 def likeliest(candidates: Sequence[str], most: int) -> tuple[tuple[str, ...], str | None]:
@@ -94,7 +110,59 @@ async def discover(fetcher: Fetcher, url: str, *, now: datetime) -> Discovery:
         return Discovery(failure=failure)
     home = read_address(url).origin
     feeds = await _feeds_among(fetcher, [home + path for path in registry.usual_paths()], now)
-    return Discovery(feeds, failure, "; ".join(cuts) or None)
+    cut = "; ".join(cuts) or None
+    if feeds:
+        return Discovery(feeds, failure, cut)
+    found, tried = await _list_at(fetcher, url, outcome, now)
+    return Discovery((found,) if found else (), failure, cut, tried)
+
+
+async def _list_at(
+    fetcher: Fetcher, url: str, outcome: FetchResult, now: datetime
+) -> tuple[FoundFeed | None, tuple[str, ...]]:
+    """The site's sitemap or the page's list, whichever is of use first; and what was tried, in words."""
+    tried = [f"no feed at {url}"]
+    home = read_address(url).origin
+    named = (*await fetcher.sitemaps(url), *(home + path for path in SITEMAP_PATHS))
+    for address in tuple(dict.fromkeys(named))[:MOST_SITEMAPS]:
+        shown = await preview_live(fetcher, address, now=now, read="sitemap")
+        if shown.is_usable and shown.newest and any(entry.published for entry in shown.entries):
+            tried.append(f"sitemap {address}: {_newest(shown)}")
+            return _list(shown, address), tuple(tried)
+        tried.append(f"sitemap {address}: {_why_unused(shown)}")
+    if not isinstance(outcome, Fetched):
+        return None, tuple(tried)
+    kind = outcome.headers.get("content-type")
+    page = partial(preview, outcome.body, url=outcome.final_url, content_type=kind, now=now)
+    shown = await asyncio.to_thread(page)
+    if shown.entries:
+        tried.append(f"{shown.format} at {shown.url}: {_newest(shown)}")
+        return _list(shown, shown.url), tuple(tried)
+    return None, (*tried, f"list at {shown.url}: {_why_unused(shown)}")
+
+
+def _newest(shown: Preview) -> str:
+    found = f"{len(shown.entries)} articles, "
+    found += f"the newest of {shown.newest:%d %B %Y}" if shown.newest else "without dates"
+    return "; ".join((found, *shown.warnings))
+
+
+def _why_unused(shown: Preview) -> str:
+    return shown.why_not or "; ".join(shown.warnings) or "its addresses have no dates, so articles can't be told apart"
+
+
+def _list(shown: Preview, address: str) -> FoundFeed:
+    return FoundFeed(
+        address,
+        shown.title,
+        shown.format or shown.read,
+        len(shown.entries),
+        shown.language,
+        shown.newest,
+        tuple(entry.title for entry in shown.entries[:SHOWN]),
+        shown.read,
+        shown.warnings,
+    )
 
 
 def _linked_in_time(page: bytes, url: str) -> tuple[tuple[str, ...], str | None]:

@@ -22,7 +22,21 @@ from newswatch import private
 from newswatch.errors import ConfigError
 from newswatch.feed import Feed
 
-_ORDER = ("id", "title", "url", "site", "country", "language", "topics", "kind", "owner", "full_text", "enabled")
+_ORDER = (
+    "id",
+    "title",
+    "url",
+    "site",
+    "country",
+    "language",
+    "topics",
+    "kind",
+    "owner",
+    "full_text",
+    "enabled",
+    "read",
+    "rule",
+)
 
 
 def add_feeds(path: Path, specs: Iterable[FeedSpec]) -> tuple[Feed, ...]:
@@ -99,14 +113,14 @@ def _alone(path: Path) -> Iterator[None]:
 
 def written(spec: FeedSpec, indent: int) -> list[str]:
     """The lines of the list item for `spec`, without default values."""
-    stated = spec.model_dump(exclude_defaults=True)
+    stated = spec.model_dump(exclude_defaults=True, exclude_none=True)
     lines = [_line(name, stated[name]) for name in _ORDER if name in stated]
     return [f"{' ' * indent}{'- ' if number == 0 else '  '}{line}\n" for number, line in enumerate(lines)]
 
 
 def _line(name: str, value: Any) -> str:
     plain = _plain(value)
-    flow = None if isinstance(plain, list) else False
+    flow = None if isinstance(plain, list | dict) else False
     text = yaml.safe_dump({name: plain}, default_flow_style=flow, allow_unicode=True, width=10_000)
     return text.removesuffix("\n")
 

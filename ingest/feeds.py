@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
 
+from ingest.css import RuleError, check_css
 from ingest.urls import article_id, read_address, shown
 from newswatch import config
 from newswatch.config import Source
 from newswatch.errors import ConfigError
-from newswatch.feed import Feed, FullText
+from newswatch.feed import Feed, FullText, Read, Rule
 
 Kind = Literal[
     "international",
@@ -48,6 +49,26 @@ Url = Annotated[str, AfterValidator(_is_url)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
+RULES: tuple[str, ...] = tuple(Rule.__dataclass_fields__)
+
+
+class RuleSpec(BaseModel):
+    """Where the items of a list stand; at least one part."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: Text | None = None
+    link: Text | None = None
+    title: Text | None = None
+    date: Text | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not any(getattr(self, name) for name in RULES):
+            raise ValueError("says nothing: give `items`, `link`, `title` or `date`, or leave `rule` out")
+        return self
+
+
 class FeedSpec(BaseModel):
     """One item of `feeds.yaml`."""
 
@@ -64,10 +85,31 @@ class FeedSpec(BaseModel):
     owner: Text | None = None
     full_text: FullText = "auto"
     enabled: bool = True
+    read: Read = "feed"
+    rule: RuleSpec | None = None
+
+    @model_validator(mode="after")
+    def _rule_fits(self) -> Self:
+        """CSS selectors are checked here, where the file and line can be named."""
+        if self.rule is None:
+            return self
+        if self.read == "feed":
+            raise ValueError("a feed has no rule: say what the address leads to, `read: page`, `sitemap` or `json`")
+        given = self.rule.model_dump(exclude_none=True)
+        if self.read == "sitemap" and given.keys() != {"items"}:
+            raise ValueError("the rule of a sitemap has only `items`: what an article's address contains")
+        if self.read == "page":
+            for name, selector in given.items():
+                try:
+                    check_css(selector)
+                except RuleError as error:
+                    raise ValueError(f"rule.{name}: {error}") from error
+        return self
 
     def feed(self) -> Feed:
         """This item as a `Feed`; without an `id`, its id is derived from its URL."""
-        return Feed(**{**self.model_dump(), "id": self.id or feed_id(self.url)})
+        rule = Rule(**self.rule.model_dump()) if self.rule else None
+        return Feed(**{**self.model_dump(), "id": self.id or feed_id(self.url), "rule": rule})
 
 
 def _not_empty(feeds: tuple[FeedSpec, ...]) -> tuple[FeedSpec, ...]:

@@ -20,6 +20,7 @@ import aiohttp
 from yarl import URL
 
 import newswatch
+from ingest.challenges import challenge
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
 from ingest.formats import registry
 from ingest.guard import ForbiddenAddressError, GuardedResolver, refusal
@@ -106,6 +107,26 @@ class Fetcher:
 
     async def fetch_page(self, url: str) -> FetchResult:
         """The article page at `url`, if its host's robots.txt allows it (RFC 9309); a refusal is a value too."""
+        return await self._permitted(url) or await self._fetch(Request(url), ACCEPT_PAGE)
+
+    async def fetch_list(self, request: Request, *, page: bool) -> FetchResult:
+        """The result of `request` for a list of articles that is not a feed, if the host's robots.txt allows it.
+
+        `page`: it is a page for readers, not a sitemap or JSON.
+        """
+        accept = ACCEPT_PAGE if page else registry.accept()
+        return await self._permitted(request.url) or await self._fetch(request, accept)
+
+    async def sitemaps(self, url: str) -> tuple[str, ...]:
+        """The sitemaps that the robots.txt of the host of `url` names; none if it can't be read."""
+        try:
+            rules = await self._rules(read_address(url))
+        except AddressError:
+            return ()
+        return rules.sitemaps if rules else ()
+
+    async def _permitted(self, url: str) -> FetchFailed | None:
+        """Why `url` may not be fetched by the rules of its host's robots.txt; None if it may."""
         try:
             address = read_address(url)
             rules = await self._rules(address)
@@ -119,7 +140,7 @@ class Fetcher:
             return self._failed(url, FailureKind.TRANSIENT, f"robots.txt for {shown(url)}: {_reason(error)}")
         if why:
             return self._failed(url, FailureKind.REFUSED, f"robots.txt of {address.host} {why}")
-        return await self._fetch(Request(url), ACCEPT_PAGE)
+        return None
 
     async def answers(self, url: str) -> bool:
         """Whether the host of `url` answers at all now; tested with its robots.txt, which any robot may fetch."""
@@ -268,6 +289,8 @@ class Fetcher:
         if status in (429, 503) and wait:
             self._pacer.pause(chase.host, wait)
         reason = f"{chase.host} answered {status}{', without a document' if status in _WITHOUT_BODY else ''}"
+        if walled := challenge(status, headers):
+            reason = f"{reason}: {walled}"
         return self._failed_at(chase, kind_of(status), reason, status=status, retry_after_s=wait)
 
     def _failed_at(

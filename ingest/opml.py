@@ -14,7 +14,7 @@ from typing import Any, Final
 from lxml import etree
 from pydantic import ValidationError
 
-from ingest.feeds import FeedSpec
+from ingest.feeds import RULES, FeedSpec
 from ingest.urls import shown
 from newswatch.feed import Feed
 from newswatch.wording import worded
@@ -121,7 +121,15 @@ def _spec(attributes: dict[str, str], folders: tuple[str, ...]) -> FeedSpec:
             except ValidationError:
                 continue
             given[name] = value
-    return FeedSpec.model_validate(given)
+    return FeedSpec.model_validate(given | _list_of(attributes))
+
+
+def _list_of(attributes: dict[str, str]) -> dict[str, Any]:
+    """How a list that is not a feed is read; without it, it would be polled as a feed and fail."""
+    if not attributes.get("nw:read"):
+        return {}
+    rule = {name: attributes[f"nw:rule-{name}"] for name in RULES if attributes.get(f"nw:rule-{name}")}
+    return {"read": attributes["nw:read"], **({"rule": rule} if rule else {})}
 
 
 def write_opml(feeds: Iterable[Feed], title: str = "newswatch") -> bytes:
@@ -143,6 +151,9 @@ def write_opml(feeds: Iterable[Feed], title: str = "newswatch") -> bytes:
 
 def _attributes(feed: Feed) -> dict[str, str]:
     own = {f"{{{NAMESPACE}}}{name}": getattr(feed, name) for name in _OWN}
+    if feed.read != "feed":
+        own[f"{{{NAMESPACE}}}read"] = feed.read
+        own |= {f"{{{NAMESPACE}}}rule-{name}": getattr(feed.rule, name) for name in RULES if feed.rule}
     attributes = {
         "type": "rss",
         "text": feed.title,

@@ -18,35 +18,45 @@ from datetime import datetime
 from typing import Final
 
 from ingest import bounds
+from ingest.challenges import challenge
 from ingest.formats import registry
 from ingest.formats.bounded_feedparser import TooMuchError
 from ingest.formats.format import Document, Format, head_of
 from ingest.page_links import advertised
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.unpack import NotUnpackedError, unpacked
+from newswatch.feed import Read, Rule
 
 MAX_BYTES: Final = 50_000_000
 """No feed is that long; a larger document is refused unread."""
 
 
 def parse(
-    body: bytes, *, url: str | None, content_type: str | None = None, country: str | None = None, now: datetime
+    body: bytes,
+    *,
+    url: str | None,
+    content_type: str | None = None,
+    country: str | None = None,
+    now: datetime,
+    as_a: Read = "feed",
+    rule: Rule | None = None,
 ) -> ParsedFeed | NotAFeed:
     """The feed in `body`, served from `url`; or why it is not one, with the feeds it advertises. Never raises.
 
     `now` decides which dates are plausible. `country` (ISO 3166) is the outlet's, and decides which zone an ambiguous
     name in a date means. The `problems` of the feed and of its entries say what was wrong and what was left out because
-    it was too much. A document that may take long is read by a worker, which is killed after `bounds.FEED_S`.
+    it was too much. `as_a` and `rule` say how a list that is not a feed is read. A document that may take long is read
+    by a worker, which is killed after `bounds.FEED_S`.
     """
     if len(body) > MAX_BYTES:
         return NotAFeed(url, f"the document has {len(body):,} bytes; more than {MAX_BYTES:,} are not read")
-    document = Document(body, url, content_type, country, now)
+    document, formats = Document(body, url, content_type, country, now, rule=rule), registry.formats_of(as_a)
     if (small := bounds.harmless(body)) is not None:
-        return read_feed(replace(document, body=small), registry.FORMATS)
+        return read_feed(replace(document, body=small), formats)
     from ingest.workers import OverBudgetError, confined
 
     try:
-        return confined(bounds.FEED_S, read_feed, document, registry.FORMATS)
+        return confined(bounds.FEED_S, read_feed, document, formats)
     except OverBudgetError as error:
         return NotAFeed(url, f"reading it {error}")
 
@@ -80,7 +90,9 @@ def _bounded(document: Document, formats: Sequence[Format]) -> ParsedFeed | NotA
 
 def _no_feed(document: Document, formats: Sequence[Format]) -> NotAFeed:
     feeds = advertised(document.body, document.url, formats)
-    reason = "it is a page, not a feed" if feeds or _is_html(document.body) else "it is not a feed"
+    is_page = feeds or _is_html(document.body)
+    walled = challenge(200, {}, document.body) if is_page else None
+    reason = walled or ("it is a page, not a feed" if is_page else "it is not a feed")
     return NotAFeed(document.url, reason, feeds)
 
 

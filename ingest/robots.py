@@ -26,6 +26,8 @@ _AGENT: Final = re.compile(r"\s*user[- ]?agents?\s*[:\s](?P<name>.*)", re.IGNORE
 _DIRECTIVE: Final = re.compile(r"\s*[A-Za-z][A-Za-z -]*[:\s]")
 _SITE_WIDE: Final = re.compile(r"\s*(?:site-?maps?|host)\s*[:\s]", re.IGNORECASE)
 """These directives belong to no group, and don't end one."""
+_SITEMAP: Final = re.compile(r"\s*site-?map\s*:\s*(https?://\S{1,2000})", re.IGNORECASE)
+MOST_SITEMAPS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Rules:
 
     _rules: Protego
     _count: int
+    sitemaps: tuple[str, ...] = ()
+    """The addresses of sitemaps that the file names, the first `MOST_SITEMAPS`."""
     cut: bool = False
     """The file is longer than `MAX_BYTES`."""
 
@@ -63,8 +67,10 @@ def read_rules(body: bytes, agent: str) -> Rules:
     cut = len(body) > MAX_BYTES
     if cut:
         body = body[:MAX_BYTES].rpartition(b"\n")[0]
-    lines = _own_lines(body.decode("utf-8-sig", "replace").splitlines(), _token(agent))
-    return Rules(Protego.parse("\n".join(["User-agent: *", *lines])), len(lines), cut)
+    every = body.decode("utf-8-sig", "replace").splitlines()
+    lines = _own_lines(every, _token(agent))
+    sitemaps = tuple(dict.fromkeys(named[1] for line in every if (named := _SITEMAP.match(line))))[:MOST_SITEMAPS]
+    return Rules(Protego.parse("\n".join(["User-agent: *", *lines])), len(lines), sitemaps, cut)
 
 
 def _own_lines(lines: list[str], token: str) -> list[str]:

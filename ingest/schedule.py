@@ -52,6 +52,14 @@ FIRST_WAIT_S: Final = {FailureKind.TRANSIENT: 60, FailureKind.PERMANENT: 3_600, 
 LAG_S: Final = 15
 """Maximum seconds by which a poll may end after the start of the minute for which it was planned."""
 NO_FEED_WAIT_S: Final = 900
+SHRUNK_TO: Final = 0.5
+"""Share of its usual entries below which a list that is not a feed may have broken."""
+SHRUNK_AFTER: Final = 3
+"""Polls in a row with so few entries after which the list is shown as failing; its entries are read all the same."""
+SHRUNK_FOR_GOOD: Final = 50
+"""Polls in a row after which so few entries count as usual."""
+COUNT_WEIGHT: Final = 0.2
+"""Weight of the latest poll in the smoothed number of entries."""
 PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
 """Seconds before each further try at an article page that failed temporarily; after the last it is given up."""
 NOT_MODIFIED: Final = 304
@@ -101,9 +109,34 @@ def after_poll(
     if isinstance(outcome, Fetched) and not isinstance(parsed, ParsedFeed):
         return _after_no_feed(state, feed, parsed, now, rng)
     state = _with_redirects(state, outcome)
-    return _after_success(
-        state, outcome, parsed if isinstance(parsed, ParsedFeed) else None, new_entries, now, settings, rng
-    )
+    read = parsed if isinstance(parsed, ParsedFeed) else None
+    was = state
+    state = _after_success(state, outcome, read, new_entries, now, settings, rng)
+    return state if feed.read == "feed" else _of_list(was, state, read, now)
+
+
+def _of_list(was: FeedState, state: FeedState, parsed: ParsedFeed | None, now: datetime) -> FeedState:
+    """`state` of a list that is not a feed: its rule may have broken if it shows much less than usual."""
+    if parsed is None:
+        kept = state.short_polls >= SHRUNK_AFTER
+        return _shown(state, was.health, was.health_why, now) if kept else state
+    count, usual = len(parsed.entries), state.usual_entries
+    if usual is None:
+        why = f"first read: its {count} items are remembered, what comes after them is news"
+        return _shown(replace(state, usual_entries=float(count)), state.health, why, now)
+    if count >= SHRUNK_TO * usual or state.short_polls >= SHRUNK_FOR_GOOD:
+        steady = count if state.short_polls >= SHRUNK_FOR_GOOD else usual + COUNT_WEIGHT * (count - usual)
+        return replace(state, usual_entries=float(steady), short_polls=0)
+    state = replace(state, short_polls=state.short_polls + 1)
+    if state.short_polls < SHRUNK_AFTER:
+        return state
+    why = f"the list shows {count} items, usually {usual:.0f}: it may have changed; see `newswatch feeds preview`"
+    return _shown(state, FeedHealth.FAILING, why, now)
+
+
+def is_newly_broken(feed: Feed, was: FeedState, state: FeedState) -> bool:
+    """Whether a poll made a list that is not a feed fail: its page has changed, or refuses to be read."""
+    return feed.read != "feed" and state.health is FeedHealth.FAILING and was.health is not FeedHealth.FAILING
 
 
 def request_of(state: FeedState) -> Request:

@@ -1,7 +1,7 @@
 """Sources of feed documents: `jobs.pull` asks a source for the document of each feed of its batch, and for its entries.
 
-`Polling` requests them from the publishers over HTTP. Another source may take documents that were pushed, or extract
-articles from a page that is not a feed. Everything after that is the same.
+`Polling` requests them from the publishers over HTTP, feeds and lists that are not feeds. Another source may take
+documents that were pushed. Everything after that is the same.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ingest.fetch import Fetcher
 from ingest.fetched import Fetched, FetchResult
+from ingest.listings import bring_list
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.schedule import request_of
@@ -46,16 +47,20 @@ class Polling:
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
 
-    async def bring(self, feed: Feed, state: FeedState) -> FetchResult:  # noqa: ARG002 - the state has the address
-        """The answer of the feed's address."""
-        return await self._fetcher.fetch(request_of(state))
+    async def bring(self, feed: Feed, state: FeedState) -> FetchResult:
+        """The answer of the feed's address; of an index of sitemaps, the likeliest sitemaps as one document."""
+        if feed.read == "feed":
+            return await self._fetcher.fetch(request_of(state))
+        return await bring_list(self._fetcher, request_of(state), feed.read)
 
     def read(self, answer: Fetched, feed: Feed, now: datetime) -> ParsedFeed | NotAFeed:
-        """The feed in the answer, in any format."""
+        """The feed in the answer, in any format; or the list, as the feed says how it is read."""
         return parse(
             answer.body,
             url=answer.final_url,
             content_type=answer.headers.get("content-type"),
             country=feed.country,
             now=now,
+            as_a=feed.read,
+            rule=feed.rule,
         )

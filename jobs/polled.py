@@ -55,6 +55,15 @@ class Polled:
         return self.parsed.entries if isinstance(self.parsed, ParsedFeed) else ()
 
     @property
+    def is_first_of_list(self) -> bool:
+        """Whether a list that is not a feed was read for the first time.
+
+        It may name a site's whole past, so its entries are only remembered; what it names from now on is read.
+        """
+        feed, state = self.record.value.feed, self.record.value.state
+        return feed.read != "feed" and state.last_success_at is None
+
+    @property
     def unseen(self) -> int:
         """Number of entries that were never seen before."""
         return sum(fresh.record is None for fresh in self.fresh)
@@ -70,8 +79,13 @@ class Polled:
         Only words count. The same words with another link may be another article under the same id, so its page is
         fetched too, but only as often as a page that keeps changing.
         """
+        if record is None and self.is_first_of_list:
+            self.to_remember.append(_backlog(entry, self.record.id, now))
+            return
         if record is None:
             self.fresh.append(Fresh(self, entry, None))
+            return
+        if record.backlog:
             return
         rests_until = _rests_until(record) if wants_page(entry, self.record.value.feed) else None
         rests = rests_until is not None and rests_until > now
@@ -85,6 +99,19 @@ class Polled:
         else:
             rests = rests and not leads_elsewhere(entry, record)
             self.fresh.append(Fresh(self, entry, record, rests_until=rests_until if rests else None))
+
+
+def _backlog(entry: Entry, feed_id: str, now: datetime) -> EntryRecord:
+    return EntryRecord(
+        feed_id=feed_id,
+        entry_id=entry.id,
+        url=entry.url,
+        article_id=None,
+        content_hash=content_hash(entry),
+        first_seen=now,
+        last_changed=now,
+        backlog=True,
+    )
 
 
 def _rests_until(record: EntryRecord) -> datetime | None:

@@ -12,7 +12,7 @@ from functools import partial
 
 from ingest.fetched import FetchFailed, NotModified
 from ingest.parsed import NotAFeed
-from ingest.schedule import after_poll, answered, is_silent, unread
+from ingest.schedule import after_poll, answered, is_newly_broken, is_silent, unread
 from jobs.answers import LINGER_S
 from jobs.polled import Candidate, Part, Polled, remembered
 from jobs.pull_attempt import Attempt
@@ -195,6 +195,8 @@ class Writer:
         walls, feed_id = self._attempt.wall("schedule"), polled.record.id
         state = walls.attempt("feed", feed_id, work, url=record.state.url, feed_id=feed_id)
         if state is not None:
+            if is_newly_broken(record.feed, record.state, state):
+                walls.note(Problem("feed", feed_id, state.health_why, "schedule", state.url, feed_id))
             return state
         reason = walls.reason("feed", feed_id, feed_id=feed_id)
         state = unread(record.state, reason, now)

@@ -13,6 +13,22 @@ FullText = Literal["auto", "feed", "page"]
 """Where an article's text comes from: the feed, the page, or (auto) the page only if the feed's text is short."""
 
 
+Read = Literal["feed", "page", "sitemap", "json"]
+"""What a source's address leads to: a feed, or a list that is not one: a page of headlines, a sitemap, JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where the items of a list stand, if they are not found unaided: CSS selectors on a page, paths in JSON."""
+
+    items: str | None = None
+    """What holds one item; in JSON the path of their list; in a sitemap what an article's address contains."""
+    link: str | None = None
+    """Within an item: the link; in JSON its field, or a pattern of fields: `/news/{slug}`."""
+    title: str | None = None
+    date: str | None = None
+
+
 Origin = Literal["file", "store", "edited", "removed"]
 """Where a feed is listed: in `feeds.yaml`; only in Elasticsearch (added where the file can't be written); or in the
 file, and edited or removed in Elasticsearch, until the file says the same, or no longer names it."""
@@ -36,6 +52,8 @@ class Feed:
     """Who controls the outlet: two feeds of one owner are not two independent sources."""
     full_text: FullText = "auto"
     enabled: bool = True
+    read: Read = "feed"
+    rule: Rule | None = None
     origin: Origin = "file"
 
 
@@ -107,5 +125,9 @@ class FeedState:
     """URLs it was polled under before permanent redirects were adopted, oldest first."""
     gaps: tuple[Gap, ...] = ()
     """When it may have missed items, oldest first; the last `ingest.schedule.GAPS_KEPT` of them."""
+    usual_entries: float | None = None
+    """Entries that a list usually shows, smoothed; only of sources that are not feeds."""
+    short_polls: int = 0
+    """Polls in a row in which a list showed less than half of that."""
     outages: tuple[Outage, ...] = ()
     """When it could not be read, oldest first (`newswatch.outages`); our own outages are not among them."""

@@ -29,7 +29,7 @@ class EntryRecord:
     entry_id: str
     url: str | None
     article_id: str | None
-    """None: the entry is quarantined."""
+    """None: the entry is quarantined, or in the backlog."""
     content_hash: str
     first_seen: datetime
     last_changed: datetime
@@ -43,6 +43,8 @@ class EntryRecord:
     """Number of requests for its page because the feed had changed the entry."""
     reread: bool = False
     """The feed has changed the entry since its page was read: read the page at `retry_page_at` in any case."""
+    backlog: bool = False
+    """It stood on a list when the list was first read; it is never read itself."""
 
     @property
     def id(self) -> str:

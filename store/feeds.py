@@ -318,7 +318,7 @@ def _compared(present: Mapping[str, Document], wanted: Mapping[str, Feed]) -> di
     for feed_id, was in present.items():
         origin, enabled = was.get("origin", "file"), was.get("enabled", True)
         if feed_id in wanted:
-            as_in_file = was | {"origin": "file"} == dump(wanted[feed_id])
+            as_in_file = {"read": "feed"} | was | {"origin": "file"} == dump(wanted[feed_id])
             # What was edited in Elasticsearch is the file's again once the file says the same.
             if {"file": not as_in_file, "store": True, "edited": as_in_file, "removed": False}[origin]:
                 outcome[feed_id] = "changed"
@@ -360,12 +360,16 @@ def _record_document(record: FeedRecord) -> Document:
 
 
 def _reconfigured(record: FeedRecord, feed: Feed) -> Document:
-    """The document under a new configuration. The state is kept unless the URL changed, which makes it meaningless.
+    """The document under a new configuration. The state is kept unless the URL changed, or what it leads to.
+
+    Under another rule the document is read again, though it may be unchanged.
 
     What was not read of the feed is kept in any case: its readers have missed it.
     """
-    moved = record.feed.url != feed.url
+    moved = (record.feed.url, record.feed.read) != (feed.url, feed.read)
     afresh = FeedState(feed.id, feed.url, gaps=record.state.gaps, outages=record.state.outages)
     state = afresh if moved else record.state
+    if record.feed.rule != feed.rule:
+        state = replace(state, etag=None, last_modified=None, body_hash=None, next_poll_at=None)
     lease: dict[str, Any] = {k: v for k, v in _record_document(record).items() if k.startswith("lease_")}
     return feed_document(feed, state) | lease

@@ -160,6 +160,7 @@ ENTRY: Json = {
     "page_asked_at": DATE,
     "page_changes": INTEGER,
     "reread": {"type": "boolean"},
+    "backlog": {"type": "boolean"},
 }
 
 FEED: Json = {
@@ -174,6 +175,8 @@ FEED: Json = {
     "owner": KEYWORD,
     "full_text": KEYWORD,
     "enabled": {"type": "boolean"},
+    "read": KEYWORD,
+    "rule": UNINDEXED,
     "origin": KEYWORD,
     "next_poll_at": DATE,
     "paused_until": DATE,

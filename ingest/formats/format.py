@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from ingest.bounds import Cut
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import repaired
+from newswatch.feed import Rule
 
 HEAD_BYTES: Final = 8_192
 """Bytes of a document that a format sees to recognise it: twice what may precede its first element."""
@@ -33,6 +34,8 @@ class Document:
     """The encoding of the body, certain or by the server's label; None: the document states it."""
     problems: tuple[str, ...] = ()
     """What was wrong with the received bytes."""
+    rule: Rule | None = None
+    """Where the items stand in a list that is not a feed; None: they are found unaided."""
 
 
 class MediaType(NamedTuple):
@@ -57,6 +60,11 @@ def mended(document: Document) -> Document:
     """A markup document in a form that a parser can read (`ingest.repair`), with the repairs in its problems."""
     result = repaired(document.body, url=document.url, content_type=document.content_type)
     return replace(document, body=result.body, charset=result.charset, problems=(*document.problems, *result.problems))
+
+
+def unclaimed(head: bytes) -> bool:  # noqa: ARG001 - the signature of `Format.sniff`
+    """False: the format is read only where a source says so, because articles and error pages look the same."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,29 @@ from typing import Final
 
 from ingest.formats.format import Format, MediaType
 from ingest.formats.json_feed import JSON_FEED
+from ingest.formats.json_list import JSON_LIST
+from ingest.formats.list_page import LIST_PAGE
 from ingest.formats.news_sitemap import NEWS_SITEMAP
 from ingest.formats.rss_atom import RSS_AND_ATOM
+from ingest.formats.sitemap import SITEMAP
+from newswatch.feed import Read
 
 FORMATS: Sequence[Format] = (RSS_AND_ATOM, JSON_FEED, NEWS_SITEMAP)
 """In order of preference. The first format also reads what no format claims, because feedparser understands more than
 RSS and Atom."""
 
+_LISTS: Final = {"page": (LIST_PAGE,), "sitemap": (SITEMAP,), "json": (JSON_LIST,)}
 _OTHERS: Final = (MediaType("text/html", 0.5), MediaType("*/*", 0.1))
 """A page may name its feeds; and servers that label a feed differently should still send it."""
 _GENERAL_WORDS: Final = ("feeds?",)
+
+
+def formats_of(read: Read) -> Sequence[Format]:
+    """The formats in which a source's document is read: those of feeds, or the one of its kind of list.
+
+    A list is read only where its source says so: an article or a maintenance page in place of a feed is a page too.
+    """
+    return FORMATS if read == "feed" else _LISTS[read]
 
 
 def format_of(head: bytes, formats: Sequence[Format]) -> Format:

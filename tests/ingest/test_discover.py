@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.discover import MOST_CANDIDATES, MOST_LINKS, Discovery, discover
+from ingest.discover import MOST_CANDIDATES, MOST_LINKS, SITEMAP_PATHS, Discovery, discover
 from ingest.fetch import Fetcher
 from ingest.formats.registry import FORMATS, usual_paths
 from ingest.page_links import advertised, linked
@@ -87,7 +87,7 @@ def test_no_page_makes_a_discovery_ask_without_end() -> None:
 
     found, requests = fetching({"/": response(page)}, use, fetch_max_bytes=10_000_000)
     assert not found.feeds
-    assert requests == 1 + MOST_CANDIDATES + MOST_LINKS + len(usual_paths())
+    assert requests == 1 + MOST_CANDIDATES + MOST_LINKS + len(usual_paths()) + 1 + len(SITEMAP_PATHS), "1: robots.txt"
     assert found.cut
     assert found.cut.count("1,000") == 2
 
@@ -111,3 +111,48 @@ def test_a_page_that_may_take_long_is_read_by_a_worker(monkeypatch: pytest.Monke
     nothing = fetching(answers, lambda fetcher, publisher: discover(fetcher, publisher.url("/"), now=NOW))
     assert nothing.feeds == ()
     assert nothing.cut == "its links were not read: reading it took longer than 4 s"
+
+
+# ── sites without feeds ──────────────────────────────────────────────────────────────────────────────────────────────
+
+STORIES = [f"/news/2026/01/{day:02}/ministers-agree-on-new-targets-{day}" for day in range(3, 15)]
+SITEMAP = "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{}</urlset>"
+HEADLINES = "".join(
+    f"<li><a href='{path}'>Ministers agree on new targets, part {path[-2:]}</a></li>" for path in STORIES
+)
+LIST = f"<html><title>News</title><ul>{HEADLINES}</ul></html>".encode()
+
+
+def discovery(answers: Mapping[str, Answer]) -> Discovery:
+    return fetching(answers, lambda fetcher, publisher: discover(fetcher, publisher.url("/"), now=NOW))
+
+
+def test_a_site_without_feeds_is_read_by_the_sitemap_that_its_robots_txt_names_else_by_its_list() -> None:
+    async def use(fetcher: Fetcher, publisher: Publisher) -> Discovery:
+        locs = "".join(f"<url><loc>{publisher.url(path)}</loc></url>" for path in STORIES)
+        publisher.answers["/map.xml"] = response(SITEMAP.format(locs).encode())
+        publisher.answers["/robots.txt"] = response(f"Sitemap: {publisher.url('/map.xml')}".encode())
+        return await discover(fetcher, publisher.url("/"), now=NOW)
+
+    (found,) = fetching({"/": response(LIST)}, use).feeds
+    assert (found.read, found.entries, found.url.rpartition("/")[2]) == ("sitemap", 12, "map.xml")
+    without = discovery({"/": response(LIST)})
+    assert [(feed.read, feed.title, feed.entries) for feed in without.feeds] == [("page", "News", 12)]
+    assert "sitemap" in without.tried[1]
+    assert "12 articles, the newest of 14 January 2026" in without.tried[-1]
+
+
+def test_a_sitemap_that_nobody_keeps_up_is_not_chosen() -> None:
+    old = "".join(
+        f"<url><loc>https://x.example/news/2024/01/{day:02}/a-story-of-then</loc></url>" for day in range(3, 15)
+    )
+    found = discovery({"/": response(LIST), "/sitemap.xml": response(SITEMAP.format(old).encode())})
+    assert found.feeds[0].read == "page"
+    assert "it may no longer be updated" in " ".join(found.tried)
+
+
+def test_a_site_that_refuses_plain_clients_is_reported_as_that() -> None:
+    refused = discovery({"/": response(b"<html>no", "403 Forbidden")})
+    assert refused.failure == "127.0.0.1 answered 403: the site refuses plain clients"
+    wall = b"<html><title>Just a moment...</title><p>Checking your browser</html>"
+    assert "challenge for browsers (Cloudflare)" in discovery({"/": response(wall)}).tried[-1]

@@ -16,9 +16,11 @@ from ingest.schedule import (
     GAPS_KEPT,
     LAG_S,
     NEVER,
+    SHRUNK_FOR_GOOD,
     WEEK_S,
     after_poll,
     interval,
+    is_newly_broken,
     is_our_outage,
     last_answer,
     may_be_ours,
@@ -56,9 +58,15 @@ def failed(kind: FailureKind = FailureKind.TRANSIENT, url: str = URL, **more: An
     return FetchFailed(url, kind, "it failed", NOW, 0.1, **more)
 
 
-def poll(state: FeedState, outcome: FetchResult, feed: ParsedFeed | NotAFeed | None = None, **more: Any) -> FeedState:
+def poll(
+    state: FeedState,
+    outcome: FetchResult,
+    feed: ParsedFeed | NotAFeed | None = None,
+    source: Feed = FEED,
+    **more: Any,
+) -> FeedState:
     given = {"new_entries": 0, "now": NOW, "settings": SETTINGS, "rng": random.Random(7), **more}
-    return after_poll(state, FEED, outcome, feed, **given)
+    return after_poll(state, source, outcome, feed, **given)
 
 
 def steady() -> FeedState:
@@ -413,3 +421,31 @@ def test_a_page_that_is_gone_or_forbidden_is_not_tried_again() -> None:
 def test_a_page_is_not_tried_before_its_server_allows_it() -> None:
     assert page_retry_s(a_failed_page(retry_after_s=5_000), 1) == 5_000
     assert page_retry_s(a_failed_page(retry_after_s=5), 1) == 600
+
+
+# ── lists that are not feeds ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_list_that_shows_less_than_half_is_failing_at_the_third_poll_and_well_again_when_it_is_whole() -> None:
+    page = replace(FEED, read="page")
+
+    def polled(state: FeedState, count: int) -> FeedState:
+        return poll(state, fetched(), parsed(*range(count)), page)
+
+    state = polled(FeedState("f", URL), 20)
+    assert state.health_why == "first read: its 20 items are remembered, what comes after them is news"
+    healths = []
+    for count in (18, 9, 9, 9, 20):
+        before, state = state, polled(state, count)
+        healths.append((state.health, is_newly_broken(page, before, state)))
+    assert [health for health, _ in healths] == ["ok", "ok", "ok", "failing", "ok"]
+    assert [broken for _, broken in healths] == [False, False, False, True, False]
+    assert poll(FeedState("f", URL), fetched(), parsed(1)).usual_entries is None, "feeds may be short"
+
+
+def test_a_list_that_stays_short_is_as_usual_at_last() -> None:
+    page = replace(FEED, read="page")
+    state = poll(FeedState("f", URL), fetched(), parsed(*range(20)), page)
+    for _ in range(SHRUNK_FOR_GOOD + 1):
+        state = poll(state, fetched(), parsed(1, 2), page)
+    assert (state.health, state.usual_entries) == ("ok", 2)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email import message_from_bytes
 from functools import partial
-from typing import cast
 
 import pytest
-from lxml import html
 
 from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchResult, Request
-from ingest.formats.drafts import Draft, drafted, finish, link_of
-from ingest.parse import parse
+from ingest.fetched import Fetched, FetchResult
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import Polling, SourceOf
 from jobs.deliver import deliver
@@ -26,6 +22,7 @@ from newswatch.feed import Feed, FeedState
 from store.feeds import FeedRecord, FeedStore
 from store.quarantine import Quarantine
 from tests.jobs.conftest import World, configure
+from tests.press import Story
 
 pytestmark = pytest.mark.slow
 
@@ -60,28 +57,6 @@ class Pushed(Polling):
         return Fetched(state.url, state.url, 200, {}, body, hashlib.sha256(body).hexdigest(), self._now, 0.0)
 
 
-class Watched:
-    """A page of headlines that is no feed."""
-
-    def __init__(self, fetcher: Fetcher) -> None:
-        self._fetcher = fetcher
-
-    async def bring(self, feed: Feed, state: FeedState) -> FetchResult:
-        return await self._fetcher.fetch(Request(state.url))
-
-    def read(self, answer: Fetched, feed: Feed, now: datetime) -> ParsedFeed | NotAFeed:
-        problems: list[str] = []
-        links = cast("list[html.HtmlElement]", html.fromstring(answer.body).xpath("//h2/a"))
-        drafts = drafted(links, partial(_headline, answer.final_url), problems)
-        return ParsedFeed(answer.final_url, "page", feed.title, None, None, **finish(drafts, None, problems))
-
-
-def _headline(base: str, link: html.HtmlElement) -> Draft:
-    draft = Draft(title=str(link.text_content()))
-    draft.link = link_of(str(link.get("href")), base, "link", draft.problems)
-    return draft
-
-
 def test_what_is_pushed_is_indexed_and_mailed_without_the_feed_being_asked(world: World) -> None:
     story = world.press.publish("flank")
     world.press.feeds["second"] = []
@@ -112,21 +87,40 @@ def test_a_feed_that_was_pushed_is_polled_again_and_its_entries_are_known(world:
     assert paths(world).count("/articles/flank") == 1
 
 
-def test_a_page_that_is_no_feed_comes_in_by_the_same_way(world: World) -> None:
-    stories = [world.press.publish(slug) for slug in ("flank", "summit")]
-    headlines = "".join(f"<h2><a href='/articles/{story.slug}'>{story.title}</a></h2>" for story in stories)
-    page = f"<html><body><h1>News</h1>{headlines}<a href='/about'>About</a></body></html>".encode()
-    world.press.raw["/main.xml"] = page
-    assert isinstance(parse(page, url=world.press.url, now=world.now), NotAFeed)
-    report = poll(world, Watched)
-    assert (report.feeds, report.not_a_feed, report.new, report.pages) == (1, 0, 2, 2)
-    world.context.es.indices.refresh(index=world.context.names.articles)
-    hits = world.context.es.search(index=world.context.names.articles)["hits"]["hits"]
-    articles = world.articles().get([hit["_id"] for hit in hits]).values()
-    assert {(article.title, article.text_status) for article in articles} == {(s.title, "full") for s in stories}
-    assert all("nato" in {tag.tag for tag in article.tags} for article in articles)
+def headlines(stories: Sequence[Story]) -> bytes:
+    links = "".join(f"<li><h2><a href='/articles/{s.slug}'>{s.title}</a></h2></li>" for s in stories)
+    return f"<html lang='en'><body><h1>News</h1><ul>{links}</ul><a href='/about'>About</a></body></html>".encode()
+
+
+def test_a_page_of_headlines_is_remembered_once_and_then_brings_what_is_new(world: World) -> None:
+    """Its first reading mails no backlog; a change of its page that breaks it is reported at the third poll."""
+    stories = [world.press.publish(slug) for slug in ("one", "two", "three", "flank")]
+    world.press.raw["/main.xml"] = headlines(stories[:3])
+    feeds = world.context.settings.config_dir / "feeds.yaml"
+    feeds.write_text(feeds.read_text().replace("}", ", read: page, rule: {items: li}}"))
+    first = poll(world)
+    assert (first.entries, first.new_entries, first.new, first.pages) == (3, 0, 0, 0)
+    assert "3 items are remembered" in feed(world, "main").state.health_why
+    world.press.raw["/main.xml"] = headlines(stories[::-1])
     world.wait(minutes=5)
-    assert poll(world, Watched).new == 0
+    second = poll(world)
+    assert (second.entries, second.new_entries, second.new, second.pages) == (4, 1, 1, 1)
+    match(world.context)
+    world.wait(minutes=1)
+    deliver(world.context)
+    (mail,) = world.mailbox.mails
+    assert message_from_bytes(mail)["Subject"] == stories[-1].title
+    world.press.raw["/main.xml"] = b"<html><title>Soon</title><p>We are rebuilding our site.</p></html>"
+    for _ in range(3):
+        world.wait(minutes=90)
+        poll(world)
+    state = feed(world, "main").state
+    assert (state.health, state.failures) == ("failing", 3)
+    quarantine = Quarantine(world.context.es, world.context.names)
+    quarantine.refresh()
+    (kept,) = quarantine.listed(size=100).problems
+    assert kept.problem.subject == "main"
+    assert "the rule finds nothing: 0 links on the page; it is titled 'Soon'" in kept.problem.reason
 
 
 def test_a_source_that_breaks_on_a_feed_costs_that_feed_only(world: World) -> None:
