@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import chain, islice, pairwise
+from functools import cache, lru_cache
+from itertools import chain, islice
 from typing import Final
 
 from newswatch.languages import languages
@@ -98,15 +98,14 @@ def new_sentences(text: str, known: Sequence[str], language: str | None) -> tupl
     said = [[_said(sentence, language) for sentence in sentences(other)] for other in known]
     own = [_said(sentence, language) for sentence in listed]
     story = _Story([*chain.from_iterable(said), *own], SAME if _number_words(language) else _ALL)
-    singles = list(chain.from_iterable(said))
-    pairs = [pair for text_said in said for pair in _pairs(text_said)]
-    values = frozenset(chain.from_iterable(one.values for one in singles))
+    for text_said in said:
+        story.know(text_said)
+    values = frozenset(value for text_said in said for one in text_said for value in one.values)
     new: list[NewSentence] = []
     for number, sentence in enumerate(own):
-        if not story.holds(singles, pairs, sentence):
+        if not story.holds(sentence):
             new.append(NewSentence(listed[number], tuple(_others(listed[number], language, values))))
-        singles.append(sentence)
-        pairs += _pairs(own[max(0, number - 1) : number + 1])
+        story.know((sentence,), before=own[number - 1] if number else None)
     return tuple(new)
 
 
@@ -119,30 +118,51 @@ def _others(sentence: str, language: str | None, values: frozenset[str]) -> Iter
             yield folded.original(*token.span())
 
 
-def _pairs(said: Sequence[_Said]) -> Iterator[_Said]:
-    """Each two sentences that follow each other: an outlet may join them into one."""
-    yield from (one + other for one, other in pairwise(said))
-
-
 class _Story:
-    """How much the words of a story's sentences weigh."""
+    """What is known of a story, and how much its words weigh."""
 
     def __init__(self, said: Sequence[_Said], least: float) -> None:
         self._least = least
-        self._counts = Counter(chain.from_iterable(one.words for one in said))
-        self._sentences = len(said)
+        counts = Counter(chain.from_iterable(one.words for one in said))
+        self._weights = {word: math.log(1 + len(said) / count) for word, count in counts.items()}
+        self._singles: dict[str, list[_Said]] = defaultdict(list)
+        self._pairs: dict[str, list[_Said]] = defaultdict(list)
+        """Word → the known sentences that have it, and pairs of sentences: an outlet may join them into one."""
 
-    def holds(self, singles: Sequence[_Said], pairs: Sequence[_Said], new: _Said) -> bool:
+    def know(self, said: Sequence[_Said], before: _Said | None = None) -> None:
+        """Add sentences that follow each other, and `before`, which is known already."""
+        for one in said:
+            for word in one.words:
+                self._singles[word].append(one)
+            if before is not None:
+                pair = before + one
+                for word in pair.words:
+                    self._pairs[word].append(pair)
+            before = one
+
+    def holds(self, new: _Said) -> bool:
         """Whether a known sentence, or a pair of them, says what `new` says, or it says nothing.
 
         A sentence that repeats a known one with another number is new, whatever else is known.
         """
         if not new.words and not new.numbers:
             return True
-        repeated = [one for one in singles if self._repeats(new, one)]
+        near = self._near(self._singles, new)
+        repeated = [one for one in near if self._repeats(new, one)]
         if repeated:
             return any(one.values == new.values for one in repeated)
-        return any(self._says(new, known) for known in (*singles, *pairs))
+        return any(self._says(new, known) for known in chain(near, self._near(self._pairs, new)))
+
+    def _near(self, known: Mapping[str, Sequence[_Said]], new: _Said) -> list[_Said]:
+        """Those that have one of the heaviest words of `new`: without all of these they can't have enough of it."""
+        lacking, most = 0.0, (1 - self._least) * self._weight(new.words)
+        found: dict[int, _Said] = {}
+        for word in sorted(new.words, key=lambda word: (-self._weights[word], word)):
+            found |= {id(one): one for one in known.get(word, ())}
+            lacking += self._weights[word]
+            if lacking > most:
+                break
+        return list(found.values())
 
     def _repeats(self, new: _Said, known: _Said) -> bool:
         either = max(self._weight(new.words), self._weight(known.words))
@@ -153,7 +173,7 @@ class _Story:
         return common >= self._least * self._weight(new.words) and _in_order(new.numbers, known.numbers)
 
     def _weight(self, words: frozenset[str]) -> float:
-        return sum(math.log(1 + self._sentences / self._counts[word]) for word in words)
+        return sum(self._weights[word] for word in words)
 
 
 def _in_order(numbers: Sequence[Number], known: Sequence[Number]) -> bool:
@@ -193,10 +213,12 @@ def _nearest(tokens: Sequence[_Token], step: int) -> list[str]:
     return list(islice(found, _BESIDE))
 
 
+@lru_cache(maxsize=50_000)  # the same words recur within a story
 def _content(token: str, language: str | None) -> tuple[str, ...]:
     return tuple(stem for stem in stems(token) if stem not in _function_stems(language))
 
 
+@lru_cache(maxsize=50_000)
 def _value(token: str, language: str | None) -> str:
     """The number that a token stands for; empty if for none."""
     if token[0].isdecimal():

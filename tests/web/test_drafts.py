@@ -43,7 +43,14 @@ FULL = replace(
 
 
 @pytest.mark.parametrize(
-    "search", [PLAIN, FULL, replace(PLAIN, schedule="daily at 23:59 UTC")], ids=lambda s: s.schedule
+    "search",
+    [
+        PLAIN,
+        FULL,
+        replace(PLAIN, schedule="daily at 23:59 UTC"),
+        replace(PLAIN, schedule="weekly briefing on friday at 18:30 Europe/Riga"),
+    ],
+    ids=lambda s: s.schedule,
 )
 def test_a_saved_search_comes_out_of_its_form_as_it_went_in(search: SavedSearch) -> None:
     assert with_fields(search, draft_of(search).fields(), parse_address) == search
