@@ -46,4 +46,6 @@ def names_of(entity: GazetteerEntity) -> dict[str, tuple[str, ...]]:
         if not group.cancels:
             for language, form in written(group.terms):
                 found.setdefault(language, {})[form.replace("*", "…")] = None
-    return {language: tuple(forms) for language, forms in sorted(found.items(), key=lambda one: one[0] != "any")}
+    return {
+        language: tuple(forms) for language, forms in sorted(found.items(), key=lambda one: (one[0] != "any", one[0]))
+    }

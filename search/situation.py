@@ -13,6 +13,7 @@ from typing import Any, Final
 from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
+from search.asking import impatient
 from search.counts import Answer, answer_to, windowed, within
 from search.editing import with_value
 from search.story_view import independent_sources
@@ -139,7 +140,7 @@ def new_stories(es: Elasticsearch, names: Names, window: Window, *, seconds: flo
         for key, found in _sizes(es, names, ids, seconds).items()
         if moment_at(found["first"]["value"]) >= window.start
     }
-    sources = independent_sources(es, names.articles, [*begun])
+    sources = independent_sources(impatient(es, seconds), names.articles, [*begun])
     best = sorted(begun, key=lambda key: (-sources[key], -begun[key]["doc_count"], -begun[key]["first"]["value"]))
     leads = _leads(es, names, best[:STORIES], seconds)
     return tuple(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STORIES = 8
-NAMES = 30
+NAMES = 12
 """Names of a language that are shown at once; the others are folded."""
 EntityId = Annotated[str, Path(max_length=200)]
 
@@ -77,7 +77,17 @@ def show_entity(request: Request, here: Here, entity_id: EntityId) -> Response:
         "outlets": boxes.fill("outlets", lambda s: outlets(here.es, here.names, entity_id, now, seconds=s)),
     }
     days = day_links(query, trend.value)
-    return render(request, "entity.html.j2", now=now, entity_id=entity_id, q=query, days=days, most=NAMES, **values)
+    return render(
+        request,
+        "entity.html.j2",
+        now=now,
+        entity_id=entity_id,
+        q=query,
+        days=days,
+        most=NAMES,
+        times=times_as_often,
+        **values,
+    )
 
 
 def _profile(here: Context, entity_id: str, seconds: float) -> Profile | None:
@@ -117,6 +127,13 @@ def with_names(here: Context, found: Iterable[Beside]) -> list[Beside]:
     """The entities with what the taxonomy calls them; one that it no longer has, by its id."""
     known = gazetteer(here)
     return [replace(one, name=known[one.key].name if one.key in known else one.key.replace("-", " ")) for one in found]
+
+
+def times_as_often(times: float) -> str:
+    """A ratio from a sample, as exactly as that is: "2.5×", "13×", "over 100×". Pure."""
+    if times >= 100:
+        return "over 100×"
+    return f"{times:.0f}×" if times >= 10 else f"{times:.1f}×"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class NewswatchPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow is not fo
     external_views = [  # noqa: RUF012
         {
             "name": "News",
-            "href": f"{NEWS}/",
+            "href": f"{NEWS}/situation",
             "destination": "nav",
             "url_route": NEWS,
             "nav_top_level": True,

@@ -19,7 +19,7 @@ from search.entity_view import Beside, named_more
 from search.situation import Changed, changed_articles, new_stories, read_situation
 from search.usual import Compared, last_day
 from web.boxes import Boxes
-from web.entity_pages import with_names
+from web.entity_pages import times_as_often, with_names
 from web.render import render
 from web.security import Here
 
@@ -42,7 +42,7 @@ def situation(request: Request, here: Here) -> Response:
         "corrections": boxes.fill("corrections", lambda s: _corrections(here, window.start, s)),
         "watch": boxes.fill("watch", lambda s: _watch(here, now, s)),
     }
-    return render(request, "situation.html.j2", now=now, parted=parted, scale=scale, **values)
+    return render(request, "situation.html.j2", now=now, parted=parted, scale=scale, times=times_as_often, **values)
 
 
 def parted(rows: Sequence[Compared]) -> tuple[list[Compared], list[Compared]]:
