@@ -182,7 +182,7 @@ def test_an_update_carries_what_is_new_and_a_copy_is_no_update(desk: Desk, offic
     copy = replace(a_story(11), title=first.title, text=first.text, summary=first.summary, story_id=first.story_id)
     desk.owe(copy, now=NOW + HOUR)
     assert desk.deliver(NOW + HOUR) == DeliverReport(suppressed=1)
-    (suppressed,) = [d for d in desk.outbox.about("follow", first.story_id) if d.kind == "update"]
+    suppressed = desk.delivery(f"follow~{first.story_id}~update~{copy.id}~1")
     assert suppressed.outcomes[0].error == "it says only what was mailed, word for word"
     news = f"{first.text}\nThe glacier shrank by 40 metres this year."
     desk.owe(replace(copy, id=a_story(12).id, url=a_story(12).url, text=news), now=NOW + 2 * HOUR)
