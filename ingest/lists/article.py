@@ -102,9 +102,9 @@ def marks_of(root: etree._Element, url: str, prose: Prose, listed: float, items:
     marks += 1.5 * (1 <= len(_ARTICLE_TYPE.findall(data)) <= 2 and not _LIST_TYPE.search(data))
     home = url[: url.find("/", 8) + 1] or url
     marks += 0.7 * (article_worth(url, home) >= 0.8)
-    marks += 1.5 * (prose.body >= 500) + 1.0 * (prose.body >= 1_500)
+    marks += 1.0 * (prose.body >= 500) + 1.5 * (prose.body >= 1_500)
     if prose.body > listed:
-        marks += 1.5
+        marks += 1.0 + (prose.body > 3 * listed)
     elif prose.body < 0.25 * listed:
         marks -= 1.0
     marks += 0.8 * (items < 5)

@@ -30,6 +30,8 @@ LEAST_WORTH: Final = 0.36
 """Minimum mean worth of a list's items."""
 PROSE_BEFORE: Final = 45
 """Characters before a link in its paragraph; more than a date and a place are a sentence."""
+ELSEWHERE: Final = 0.8
+"""What a headline counts that stands beside the link: a link to a file or to print has the same beside it."""
 JOINS_AT: Final = 0.72
 """Minimum worth of a group, relative to the list's, that joins it."""
 
@@ -86,10 +88,22 @@ def find(links: Sequence[Link], page: str, reader: Reader) -> list[Member]:
     best = max(groups, key=lambda group: group.weight)
     if best.worth < LEAST_WORTH:
         return []
-    members = best.members + [m for group in groups if group is not best and _joins(group, best) for m in group.members]
+    joined = [m for group in groups if group is not best and _joins(group, best) for m in group.members]
+    members = best.members + _beside(joined, best.members)
     if len(members) < LEAST_ITEMS and not (len(members) == 2 and best.dated == 1 and best.worth > 0.7):
         return []
     return sorted(members, key=lambda member: min(link.place for link in member.links))
+
+
+def _beside(members: Sequence[Member], listed: Sequence[Member]) -> list[Member]:
+    """The members that are items of their own, and not further links of a listed item, or around one."""
+    boxes = {member.box for member in listed}
+    around = {above for member in listed for above in member.main.element.iterancestors()}
+    return [
+        member
+        for member in members
+        if member.box not in around and boxes.isdisjoint((member.box, *member.main.element.iterancestors()))
+    ]
 
 
 def _generic(links: Iterable[Link]) -> frozenset[str]:
@@ -135,6 +149,10 @@ def _weighed(group: Group, page: str, generic: frozenset[str], reader: Reader) -
     set_boxes(group.members)
     for member in group.members:
         member.title = title_of(member.links, member.box, generic, reader.is_date)
+    labels = {title for title, count in Counter(m.title.casefold() for m in group.members).items() if count > 2}
+    for member in group.members:
+        if member.title.casefold() in labels:  # the section's name in a heading, the headline below it
+            member.title = title_of(member.links, member.box, generic | labels, reader.is_date) or member.title
         member.published = reader.in_box(member.box, member.title)
     titles = Counter(member.title for member in group.members)
     for member in group.members:
@@ -147,6 +165,8 @@ def _weighed(group: Group, page: str, generic: frozenset[str], reader: Reader) -
 
 def _worth(member: Member, page: str, titles: Counter[str]) -> float:
     repeated = 0.5 if titles[member.title] > 2 else 1.0
+    own = " ".join(link.text for link in member.links)
+    repeated *= 1.0 if member.title[:20] in own else ELSEWHERE
     told = headline_worth(member.title) * repeated
     worth = 0.45 * told + 0.3 * article_worth(member.main.url, page)
     worth += 0.1 * member.main.is_heading + 0.15 * (member.published is not None)

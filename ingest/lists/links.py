@@ -31,8 +31,8 @@ _NAV_CLASS: Final = re.compile(
 )
 _SIDE_CLASS: Final = re.compile(
     r"(?:^|[\s_-])(?:sidebar\w*|side-?col\w*|aside|related|most-?(?:read|viewed|popular|shared|commented)\w*|popular"
-    r"|trending|ranking|recommend\w*|promos?|adverts?|advertisement|sponsored|banners?|widget-area|recent-?posts"
-    r"|widget_\w+|archives?|mostread|bestof)(?=$|[\s_-])"
+    r"|trending|ranking|recommend\w*|adverts?|advertisement|sponsored|banners?|widget-area|recent-?posts"
+    r"|widget_\w+|mostread|bestof)(?=$|[\s_-])"
 )
 _OWN_PARTS: Final = frozenset({"article", "main", "section", "li", "td"})
 _UNSEEN: Final = frozenset({"script", "style", "template", "noscript", "title", "svg", "iframe", "object"})
@@ -153,7 +153,11 @@ def _area(element: etree._Element) -> float:
 
 def _misleading(root: etree._Element) -> set[etree._Element]:
     """Elements whose classes speak of a menu or a side, although they hold the page's heading or most headlines."""
-    named = {each for each in root.iter("div", "section", "article", "form", "table", "td") if 0 < _area(each) < 1}
+    named = {
+        each
+        for each in root.iter("div", "section", "article", "form", "table", "td", "ul", "ol", "aside")
+        if 0 < _area(each) < 1
+    }
     if not named:
         return set()
     headlines: Counter[etree._Element] = Counter()
@@ -184,7 +188,8 @@ def _target(element: etree._Element, base: str, url: str) -> str | None:
     target = absolute(href, base)
     if target is None:
         return None
-    target = target.partition("#")[0]
+    if "#!" not in target and "#/" not in target:  # in some sites it is the address of a page
+        target = target.partition("#")[0]
     split = urlsplit(target)
     if target == url.partition("#")[0] or (split.path in ("", "/") and not split.query):
         return None

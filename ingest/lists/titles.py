@@ -48,6 +48,10 @@ def _candidates(links: Sequence[Link], box: etree._Element, generic: frozenset[s
         yield from (_own(each, is_date) for each in link.element.iterdescendants(etree.Element) if is_heading(each))
         if link.is_heading:
             yield _inside(link.element, is_date)
+    texts = [link.text for link in links]
+    for each in box.iter(etree.Element):  # "Read more about …" repeats the heading
+        if is_heading(each) and (own := _own(each, is_date)) and any(own in text and own != text for text in texts):
+            yield own
     told = [text for link in links if (text := _inside(link.element, is_date)) and text.casefold() not in generic]
     good = [text for text in told if headline_worth(text) > 0.15]
     if good:
