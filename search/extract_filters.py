@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from newswatch.alert import TagFilter
-from search.filters import FILTERS, SAVED, TIMES, fields_of
+from search.filters import FILTERS, SAVED, TIMES, State, fields_of
 from search.syntax import Filter, Parsed
 
 _JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
@@ -24,7 +24,7 @@ class ExtractedFilters:
     sources: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-    """Filters without a meaning for future articles: `since`, `until`."""
+    """Filters without a meaning for future articles or without a reader: `since`, `until`, `is:new`."""
 
 
 def extract_filters(parsed: Parsed) -> ExtractedFilters:
@@ -34,7 +34,8 @@ def extract_filters(parsed: Parsed) -> ExtractedFilters:
     tags = [filter_ for filter_ in positive if filter_.name == "tag" and len(filter_.values) == 1]
     lists = {filter_.name: filter_ for filter_ in reversed(positive) if filter_.name in SAVED}
     own = {*tags, *lists.values()}
-    others = [filter_ for filter_ in parsed.filters if filter_ not in own and filter_.name not in (*TIMES, "level")]
+    dropped = [filter_ for filter_ in parsed.filters if filter_.name in TIMES or filter_ in parsed.personal]
+    others = [f for f in parsed.filters if f not in own and f not in dropped and f.name != "level"]
     clauses = [as_lucene(filter_, level) for filter_ in others]
     if level and not any(filter_.name == "tag" for filter_ in positive):
         clauses.append("_exists_:tags_main" if level == "main" else "_exists_:tags")
@@ -42,7 +43,7 @@ def extract_filters(parsed: Parsed) -> ExtractedFilters:
         _with_clauses(parsed.text.strip(), clauses),
         tuple(TagFilter(tag.values[0], "main" if level == "main" else "mention") for tag in tags),
         **{SAVED[name].field: _stored_values(filter_) for name, filter_ in lists.items()},
-        dropped=tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in TIMES),
+        dropped=tuple(parsed.query[f.start : f.end] for f in dropped),
     )
 
 
@@ -61,7 +62,8 @@ def _with_clauses(text: str, clauses: list[str]) -> str:
 
 def as_lucene(filter_: Filter, level: str | None = None) -> str:
     """The filter in Lucene's syntax."""
-    states = [state for value in filter_.values if (state := FILTERS[filter_.name].choices.get(value))]
+    choices = FILTERS[filter_.name].choices
+    states = [state for value in filter_.values if isinstance(state := choices.get(value), State)]
     if states:
         body = " OR ".join(state.lucene for state in states)
         return f"NOT ({body})" if filter_.negated else f"({body})"

@@ -15,7 +15,7 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Problem, report_problem
-from search import facets, highlight, marking
+from search import facets, highlight, marking, personal
 from search.asking import TIMEOUT, Answer, answering, ask, explain_refusal, impatient, refused, too_slow, verdict
 from search.facets import Facet, Timeline
 from search.highlight import MARK_END, MARK_START
@@ -25,7 +25,7 @@ from search.marking import StandIn, stand_ins
 from search.ranking import any_word, means, scores
 from search.senses import senses_of
 from search.story_view import further_sources, independent_sources, source_counts, sources_search
-from search.syntax import Parsed, clauses, parse
+from search.syntax import Own, Parsed, clauses, parse
 from search.words import Wording, is_dense, wording
 from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
@@ -69,6 +69,8 @@ class Hit:
     """Number of the story's articles that the query finds, if one row per story was requested."""
     sources: int = 1
     """Number of the story's independent sources, if requested."""
+    indexed_at: datetime | None = None
+    """When this version of it was indexed."""
     stand_ins: tuple[StandIn, ...] = ()
     """What stands in the article for words of the query that it does not have."""
 
@@ -153,9 +155,13 @@ def wording_of(parsed: Parsed, names: Names) -> Wording:
     return wording(parsed.words, senses_of(parsed.words, names.taxonomy_in_force()))
 
 
-def to_query(parsed: Parsed, now: datetime, text: Json) -> Json:
-    """The whole query: the clause for its words (`required`) and its short filters."""
-    must, must_not = clauses(parsed, now)
+def to_query(parsed: Parsed, now: datetime, text: Json, own: Own | None = None) -> Json:
+    """The whole query: the clause for its words (`required`) and its short filters.
+
+    Raises:
+        QueryError: a filter depends on who asks, and `own` (`search.personal`) does not have it.
+    """
+    must, must_not = clauses(parsed, now, own)
     return {"bool": {"must": [text], "filter": must, "must_not": must_not}}
 
 
@@ -197,18 +203,21 @@ def find(
     with_facets: bool = False,
     with_sources: bool = False,
     now: datetime | None = None,
+    reader: str = "",
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
 
     If no article has all of the plain words, those with most of them are returned: see `relaxed`. A first page that is
-    not full, best first, is filled up with those that have some: see `filled`.
+    not full, best first, is filled up with those that have some: see `filled`. `reader` is who asks, for filters such
+    as `is:new`.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
         StoreError: Elasticsearch is unavailable.
     """
     parsed, now = parse(query), now or datetime.now(UTC)
-    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_sources)
+    own = personal.clauses(es, names, reader, parsed, now)
+    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_sources, own)
     try:
         return page.find()
     except NotFoundError:
@@ -262,6 +271,7 @@ class _Page:
     by_story: bool
     with_facets: bool
     with_sources: bool
+    own: Own
     scores: tuple[Json, ...] = ()
     """What gives articles their score, if not the query itself."""
     except_: tuple[Json, ...] = ()
@@ -300,7 +310,7 @@ class _Page:
 
     def _query(self, text: Json) -> Json:
         """The whole query; if plain words give the score, what they require only filters."""
-        query = to_query(self.parsed, self.now, text)
+        query = to_query(self.parsed, self.now, text, self.own)
         clauses = query["bool"]
         clauses["must_not"] = [*clauses["must_not"], *self.except_]
         if self.scores and self.sort == "relevance":
@@ -457,7 +467,8 @@ class _Page:
                 marked, story = self._marked(hit, article), pick.story
                 counts = sizes.get(story, 1), sources.get(story, 1)
                 names = self._stand_ins(article, marked)
-                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, names))
+                indexed_at = _moment(hit["_source"].get("indexed_at"))
+                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, indexed_at, names))
         return tuple(hits)
 
     def _marked(self, hit: StoredHit, article: Article) -> highlight.Marks:
@@ -549,6 +560,15 @@ def _picks(answer: Mapping[str, Any]) -> list[_Pick]:
         story = values.get("story_id", (f"of {seq}",))[0]  # an article without a story is its own
         picks.append(_Pick(hit["_index"], seq, story, highlight.analyzer_of(language), float(hit["_score"] or 0.0)))
     return picks
+
+
+def _moment(written: Any) -> datetime | None:
+    """A time in a document; None for what is none, which concerns nobody but its own line on the page."""
+    try:
+        moment = datetime.fromisoformat(written)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _numbered(article_id: str, document: Mapping[str, Any]) -> Article:

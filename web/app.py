@@ -13,7 +13,16 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError
 from store.faults import REFUSALS, index_error
-from web import delivery_pages, feed_pages, mail_pages, problem_pages, pulse_pages, saved_pages, search_pages
+from web import (
+    delivery_pages,
+    desk_pages,
+    feed_pages,
+    mail_pages,
+    problem_pages,
+    pulse_pages,
+    saved_pages,
+    search_pages,
+)
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.pulse_now import PulseNow, Read, read_now
 from web.render import STATIC
@@ -30,13 +39,14 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     pulse = PulseNow(read)
     pulse_pages.add(app, context, access, pulse)
     shell = shell_of(context, access, pulse)
-    form = form_of(access, shell)
+    form, own_form = form_of(access.change, shell), form_of(access.read, shell)
     for pages in (search_pages, saved_pages, feed_pages, delivery_pages, problem_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
     for pages in (saved_pages, feed_pages, delivery_pages, problem_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
+    app.include_router(desk_pages.changes, dependencies=[Depends(own_form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, access, context)
     return app

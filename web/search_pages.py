@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from delivery.corrections import announced
 from delivery.watching import watching
@@ -25,9 +25,10 @@ from search.filters import FACETS, FILTERS
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, Sort, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
+from web import desk
 from web.delivery_pages import recipients_of, stopped, story_mails
-from web.render import pages, render
-from web.security import Here
+from web.render import pages, query_string, render
+from web.security import Here, UserName
 from web.topic_styles import topic_styles
 
 PAGE = 20
@@ -42,27 +43,146 @@ QueryText = Annotated[str, Query(max_length=MAX_CHARS)]
 router = APIRouter()
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a search page was asked for."""
+
+    q: str
+    sort: Sort
+    rows: Rows
+    offset: int
+
+    def of(self, place: int, **more: str) -> str:
+        """The query string of the article at that place of the results, from 1; 0: it was not opened from them."""
+        return query_string(**self._given(), at=place, **more)
+
+    def address(self) -> str:
+        """The query string of the results."""
+        return query_string(**self._given(), offset=self.offset or None)
+
+    def _given(self) -> Mapping[str, str]:
+        """Without what goes without saying."""
+        sort = "" if self.sort == ("relevance" if self.q.strip() else "time") else self.sort
+        return {"q": self.q, "sort": sort, "rows": "" if self.rows == "stories" else self.rows}
+
+
+class From:
+    """Where an article was opened from: the results and its place among them, from 1; 0 where there is none."""
+
+    def __init__(
+        self,
+        q: QueryText = "",
+        sort: Sort = "relevance",
+        rows: Rows = "stories",
+        at: Annotated[int, Query(ge=0, le=MAX_WINDOW)] = 0,
+    ) -> None:
+        self.q, self.at = q, at
+        self.view = View(q, sort if q.strip() else "time", rows, max(at - 1, 0) // PAGE * PAGE)
+
+
 @router.get("/")
 def search(
     request: Request,
     here: Here,
+    user: UserName,
     q: QueryText = "",
     sort: Sort = "relevance",
     rows: Rows = "stories",
     offset: Annotated[int, Query(ge=0, le=MAX_WINDOW - PAGE)] = 0,
 ) -> Response:
     view = View(q, sort if q.strip() else "time", rows, offset)
-    return render(request, "search.html.j2", **_searched(here, view))
+    unnoted = desk.begin_look(request, here, user)
+    found = _searched(here, view, user)
+    hits = found["results"].hits if found["results"] else ()
+    own = desk.Shown(fault=unnoted) if unnoted else desk.of_hits(here, user, hits)
+    return render(request, "search.html.j2", **found, desk=own, back=desk.address_of(request))
 
 
 @router.get("/article/{article_id}")
-def article(request: Request, here: Here, article_id: str, q: QueryText = "") -> Response:
+def article(
+    request: Request,
+    here: Here,
+    user: UserName,
+    article_id: str,
+    asked: Annotated[From, Depends()],
+    done: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    return article_page(request, here, user, article_id, asked, done=done)
+
+
+@router.get("/article/{article_id}/{way}")
+def beside(
+    request: Request,
+    here: Here,
+    user: UserName,
+    article_id: str,
+    way: Literal["next", "previous"],
+    asked: Annotated[From, Depends()],
+) -> Response:
+    """The article after this one in the results that it was opened from, or before it; past the last, the results."""
+    found = _beside(here, user, asked, article_id, 1 if way == "next" else -1)
+    root = request.scope.get("root_path", "")
+    if found is None:
+        return RedirectResponse(f"{root}/{asked.view.address()}#end", 303)
+    place, beside_id = found
+    return RedirectResponse(f"{root}/article/{beside_id}{asked.view.of(place)}", 303)
+
+
+def article_page(
+    request: Request,
+    here: Context,
+    user: str,
+    article_id: str,
+    asked: From,
+    status: int = 200,
+    **told: Any,
+) -> Response:
+    """The page of an article; `told` is what a form that it shows again was refused for, and what was typed into it."""
     found = read_article(here.es, here.names, article_id)
     if found is None:
         raise HTTPException(404, "There is no such article, or it is older than what is kept.")
     story = read_story(here.es, here.names, found.story_id)
-    values = {"article": found, "story": story, "highlights": _highlights(here, q, found), "told": announced(found)}
-    return render(request, "article.html.j2", q=q, now=here.clock(), changes=changes(found), **values)
+    own = desk.of_article(request, here, user, found)
+    values = {
+        "article": found,
+        "story": story,
+        "highlights": _highlights(here, asked.q, found),
+        "told": announced(found),
+        "changes": changes(found),
+        "desk": own,
+        "own": own.of(found.id),
+        "readers": desk.readers(here),
+        "view": asked.view,
+        "at": asked.at,
+        "fault": told.get("fault", ""),
+        "typed": told.get("typed", {}),
+        "done": told.get("done", ""),
+    }
+    return render(request, "article.html.j2", status, q=asked.q, now=here.clock(), **values)
+
+
+def _beside(here: Context, user: str, asked: From, article_id: str, step: int) -> tuple[int, str] | None:
+    """Place (from 1) and id of the result `step` further on; None beyond the last or before the first.
+
+    An article that left the results once it was read (`is:new`) has left its place to the next one.
+    """
+    first = (asked.at - 1) // PAGE * PAGE
+    ids = _ids(here, user, asked.view, first)
+    gone = asked.at if step > 0 else asked.at - 1
+    place = first + ids.index(article_id) + 1 + step if article_id in ids else gone
+    if place < 1 or asked.at < 1:
+        return None
+    start = (place - 1) // PAGE * PAGE
+    shown = ids if start == first else _ids(here, user, asked.view, start)
+    return (place, shown[place - 1 - start]) if place - 1 - start < len(shown) else None
+
+
+def _ids(here: Context, user: str, view: View, offset: int) -> list[str]:
+    """The articles of one page of results, in order."""
+    if offset > MAX_WINDOW - PAGE:
+        return []
+    found = _results(here, replace(view, offset=offset), user, with_facets=False)
+    return [hit.article.id for hit in found.hits]
 
 
 @router.get("/story/{story_id}")
@@ -88,9 +208,14 @@ def story(
 
 @router.get("/export.{form}")
 def export(
-    here: Here, form: Literal["csv", "jsonl"], q: QueryText = "", sort: Sort = "time", rows: Rows = "articles"
+    here: Here,
+    user: UserName,
+    form: Literal["csv", "jsonl"],
+    q: QueryText = "",
+    sort: Sort = "time",
+    rows: Rows = "articles",
 ) -> Response:
-    found = every(here.es, here.names, q, sort=sort, by_story=rows == "stories", now=here.clock())
+    found = every(here.es, here.names, q, sort=sort, by_story=rows == "stories", now=here.clock(), reader=user)
     first = next(found, None)  # a query that can't be run is told before anything is sent
     lines = _csv(first, found) if form == "csv" else _json_lines(first, found)
     kind = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
@@ -104,17 +229,7 @@ def topics_css(here: Here) -> Response:
     return Response(topic_styles(here.names.shown_topics()), media_type="text/css", headers=kept)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a search page was asked for."""
-
-    q: str
-    sort: Sort
-    rows: Rows
-    offset: int
-
-
-def _searched(here: Context, view: View) -> dict[str, Any]:
+def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
     """Everything that the search page shows."""
     now = here.clock()
     common: dict[str, Any] = {
@@ -128,18 +243,7 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
     }
     try:
         parsed = syntax.parse(view.q)
-        results = find(
-            here.es,
-            here.names,
-            view.q,
-            size=PAGE,
-            offset=view.offset,
-            sort=view.sort,
-            by_story=view.rows == "stories",
-            with_facets=True,
-            with_sources=True,
-            now=now,
-        )
+        results = _results(here, view, user, with_facets=True)
     except QueryError as error:
         return common | {"fault": _fault(error), "results": None}
     return common | {
@@ -153,6 +257,22 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
         "with_filter": syntax.with_filter,
         "without": syntax.without,
     }
+
+
+def _results(here: Context, view: View, user: str, *, with_facets: bool) -> Results:
+    return find(
+        here.es,
+        here.names,
+        view.q,
+        size=PAGE,
+        offset=view.offset,
+        sort=view.sort,
+        by_story=view.rows == "stories",
+        with_facets=with_facets,
+        with_sources=with_facets,
+        now=here.clock(),
+        reader=user,
+    )
 
 
 def _rows(results: Results) -> int:

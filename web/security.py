@@ -22,6 +22,7 @@ from jobs.context import Context
 from newswatch.clock import utc_now
 from observe.condition import worst_first
 from web.catcher import catches
+from web.desk import held_count
 from web.faults import fault_page
 from web.problem_count import ProblemCount
 from web.pulse_now import PulseNow
@@ -145,6 +146,7 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
             "token": token,
             "catches": readable,
             "problem_count": problems.now(request.state.context),
+            "held": held_count(request.state.context, name),
             "topics": request.state.context.names.shown_topics(),
             "wrong": worst_first(reading.conditions),
             "looked_at": reading.pulse.at if reading.pulse else utc_now(),
@@ -153,11 +155,11 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
     return shell
 
 
-def form_of(access: Access, shell: Dependency) -> Dependency:
-    """The dependency of every route that changes something: lets through who may, with a form of ours."""
+def form_of(allowed: Dependency, shell: Dependency) -> Dependency:
+    """The dependency of every route that changes something: lets through who is `allowed`, with a form of ours."""
 
     async def form(
-        request: Request, _shown: Annotated[Any, Depends(shell)], _allowed: Annotated[Any, Depends(access.change)]
+        request: Request, _shown: Annotated[Any, Depends(shell)], _allowed: Annotated[Any, Depends(allowed)]
     ) -> None:
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "This request came from another site and was not carried out.")
