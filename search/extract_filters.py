@@ -1,13 +1,14 @@
-"""Extracts the filters of a saved search from a typed query. Pure."""
+"""Extracts the filters of a saved search from a typed query, and types what a saved search matches. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from newswatch.alert import TagFilter
+from newswatch.alert import SavedSearch, TagFilter
 from search.filters import FILTERS, SAVED, TIMES, State, fields_of
-from search.syntax import Filter, Parsed
+from search.syntax import Filter, Parsed, written
 
 _JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
 
@@ -45,6 +46,37 @@ def extract_filters(parsed: Parsed) -> ExtractedFilters:
         **{SAVED[name].field: _stored_values(filter_) for name, filter_ in lists.items()},
         dropped=tuple(parsed.query[f.start : f.end] for f in dropped),
     )
+
+
+def as_typed(search: SavedSearch) -> str:
+    """The query that finds what a saved search matches.
+
+    Its words stand in brackets: so they are all required, as in the saved search, and no list is filled up.
+    """
+    words = [f"({search.query.strip()})"] if search.query.strip() else []
+    all_main = all(tag.level == "main" for tag in search.tags)
+    tags = [
+        written("tag", tag.tag) if all_main or tag.level == "mention" else f'tags_main:"{_escaped(tag.tag)}"'
+        for tag in search.tags
+    ]
+    level = ["level:main"] if search.tags and all_main else []
+    score = [_at_least(tag, search.min_score) for tag in search.tags if search.min_score > 0]
+    lists = [_any_of(name, getattr(search, saved.field)) for name, saved in SAVED.items()]
+    return " ".join((*words, *tags, *level, *score, *filter(None, lists)))
+
+
+def _at_least(tag: TagFilter, score: float) -> str:
+    """The field's name may hold a slash, which begins a regular expression."""
+    return f"scores.{tag.tag.replace('/', chr(92) + '/')}:>={score:g}"
+
+
+def _any_of(name: str, values: Sequence[str]) -> str:
+    """The values as a filter. `source:` would find sub-domains too, which a saved search does not."""
+    if not values:
+        return ""
+    if name == "source":
+        return f"{fields_of(name)}:({' OR '.join(f'{chr(34)}{_escaped(value)}{chr(34)}' for value in values)})"
+    return f"{name}:{','.join(written(name, value).removeprefix(f'{name}:') for value in values)}"
 
 
 def _stored_values(filter_: Filter) -> tuple[str, ...]:

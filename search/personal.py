@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from elasticsearch import Elasticsearch, NotFoundError
 
-from newswatch.desk import OVERLAP
+from newswatch.desk import OVERLAP, looked
 from newswatch.errors import QueryError
 from search.asking import count
 from search.syntax import Own, Parsed, span
@@ -36,17 +36,18 @@ def clauses(es: Elasticsearch, names: Names, reader: str, parsed: Parsed, now: d
     return {value: _MADE[value](store, reader, parsed, now) for value in sorted(asked)}
 
 
-def new_to(store: DeskStore, reader: str, since: datetime) -> Clause:
-    """The clause for what was indexed `since` the reader's last visit and he has not opened."""
-    since -= OVERLAP
-    arrived = {"range": {"indexed_at": {"gt": since.isoformat()}}}
-    opened = store.marked(reader, "read_at", since)
-    return {"bool": {"filter": [arrived], "must_not": [_these(opened, "is:new")]}}
+def new_since(since: datetime) -> Clause:
+    """The clause for what was indexed since a visit that ended then. Pure."""
+    return {"range": {"indexed_at": {"gt": (since - OVERLAP).isoformat()}}}
+
+
+def new_now(store: DeskStore, reader: str, now: datetime) -> Clause:
+    """`new_since` his last visit for a reader who looks now, which may begin a new one."""
+    return new_since(looked(store.read(reader, ()).look, reader, now).since)
 
 
 def _new(store: DeskStore, reader: str, _parsed: Parsed, now: datetime) -> Clause:
-    look = store.read(reader, ()).look
-    return new_to(store, reader, look.since if look else now)
+    return new_now(store, reader, now)
 
 
 def _unread(store: DeskStore, reader: str, parsed: Parsed, now: datetime) -> Clause:
@@ -85,16 +86,14 @@ def _these(found: Found, asked: str) -> Clause:
     return {"ids": {"values": [*found.ids]}}
 
 
-def count_new(es: Elasticsearch, names: Names, reader: str, since: datetime) -> int:
+def count_new(es: Elasticsearch, names: Names, since: datetime) -> int:
     """The number of articles that `is:new` finds for a reader whose last visit ended at `since`.
 
     Raises:
         QueryError: it takes too long.
-        StoreError, elasticsearch's errors: an index can't be read.
+        StoreError, elasticsearch's errors: the index can't be read.
     """
-    store = DeskStore(es, names)
-    store.refresh()
     try:
-        return count(es, names.articles, "is:new", new_to(store, reader, since))
+        return count(es, names.articles, "is:new", new_since(since))
     except NotFoundError:
         return 0  # no article was ever indexed

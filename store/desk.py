@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 MOST: Final = 10_000
 """Maximum number of articles in one answer, which is Elasticsearch's own."""
+_FEW: Final = 200
+"""Articles that are asked for first, as Elasticsearch makes room for as many as it is asked for."""
 MOST_READERS: Final = 1_000
 
 
@@ -93,11 +95,11 @@ class DeskStore:
         """The articles that were handed to `user` and are not done, latest first."""
         return self._found([{"term": {"kind": "handover"}}, {"term": {"holder": user}}], "changed_at")
 
-    def _found(self, about: list[Document], latest: str) -> Found:
+    def _found(self, about: list[Document], latest: str, size: int = _FEW) -> Found:
         answer = self._es.search(
             index=self._index,
             query={"bool": {"filter": about}},
-            size=MOST,
+            size=size,
             sort=[{latest: "desc"}],
             source=False,
             docvalue_fields=[{"field": "article_id"}],
@@ -105,7 +107,8 @@ class DeskStore:
         )
         hits = answer["hits"]["hits"]
         ids = [hit["fields"]["article_id"][0] for hit in hits if "article_id" in hit.get("fields", {})]
-        return Found(tuple(ids), answer["hits"]["total"]["value"])
+        total = int(answer["hits"]["total"]["value"])
+        return self._found(about, latest, MOST) if total > size == _FEW else Found(tuple(ids), total)
 
     def held_count(self, user: str, *, timeout_s: float) -> int:
         """The number of articles that `user` has been handed, as of the last refresh (a second ago at most)."""
@@ -158,12 +161,19 @@ class DeskStore:
         )
 
     def hand(self, article_id: str, step: Step, shown: int) -> Handover:
-        """Hand the article on; raises the errors of `looked` and those of `newswatch.desk.handed`."""
+        """Hand the article on, for `held_count` to count at once; raises the errors of `looked` and those of
+        `newswatch.desk.handed`.
+        """
         return self._change(
-            _handover_id(article_id), _read_handover, lambda was: desk.handed(was, article_id, step, shown)
+            _handover_id(article_id),
+            _read_handover,
+            lambda was: desk.handed(was, article_id, step, shown),
+            refresh=True,
         )
 
-    def _change(self, document_id: str, reads: Reads[T], changed: Callable[[T | None], T]) -> T:
+    def _change(
+        self, document_id: str, reads: Reads[T], changed: Callable[[T | None], T], *, refresh: bool = False
+    ) -> T:
         """What `changed` makes of the document, whoever else writes; nothing is written without a difference."""
 
         def attempt() -> T | None:
@@ -172,7 +182,8 @@ class DeskStore:
             after = changed(before)
             if after == before:
                 return after
-            return after if put(self._es, self._index, document_id, after, _document(after), was) else None
+            written = put(self._es, self._index, document_id, after, _document(after), was, refresh=refresh)
+            return after if written else None
 
         return until_written(attempt, lambda: "This keeps being changed by others: try again.")
 

@@ -21,6 +21,7 @@ from web import (
     problem_pages,
     pulse_pages,
     saved_pages,
+    search_list,
     search_pages,
 )
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
@@ -40,7 +41,7 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     pulse_pages.add(app, context, access, pulse)
     shell = shell_of(context, access, pulse)
     form, own_form = form_of(access.change, shell), form_of(access.read, shell)
-    for pages in (search_pages, saved_pages, feed_pages, delivery_pages, problem_pages, mail_pages):
+    for pages in (search_pages, search_list, saved_pages, feed_pages, delivery_pages, problem_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])

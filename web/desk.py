@@ -6,25 +6,30 @@ The desk is behind a wall: where it can't be read, the page shows everything els
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from fastapi import Request
 
 from jobs.context import Context
 from newswatch.article import Article
-from newswatch.desk import OVERLAP, Handover, Mark
+from newswatch.desk import OVERLAP, Handover, Mark, looked
 from newswatch.errors import MissingIndexError, NewswatchError
 from search.personal import count_new
 from search.query import Hit
-from store.desk import Desk, DeskStore
+from store.desk import MOST_READERS, Desk, DeskStore
 from store.faults import REFUSALS, our_error
 
+T = TypeVar("T")
+
+COUNTED_FOR_S: Final = 15
+"""How old may be what a page tells of hand-overs and colleagues."""
 PATIENCE_S: Final = 2
-"""How long a page waits for the number of articles that its reader was handed."""
+"""How long a page waits for such a number before it shows none."""
 MAX_ADDRESS_CHARS: Final = 8_000
 _LOCAL = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 """A path of ours: no host, no control character, nothing that a browser takes for a slash."""
@@ -83,30 +88,29 @@ class Shown:
 
 
 def is_look(request: Request) -> bool:
-    """Whether a reader sees the answer: not if a browser fetches it ahead, or another site has it fetched."""
+    """Whether a reader sees the answer: not if a browser fetches it ahead, or another site has it fetched.
+
+    Who follows a link of another site, such as a mail's in a web mailer, sees it.
+    """
     ahead = request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
-    return "prefetch" not in ahead and request.headers.get("sec-fetch-site") != "cross-site"
+    is_others = request.headers.get("sec-fetch-site") == "cross-site"
+    return "prefetch" not in ahead and (not is_others or request.headers.get("sec-fetch-mode") == "navigate")
 
 
-def begin_look(request: Request, here: Context, user: str) -> str:
-    """Note that `user` looks at a list of news, before it is searched; why that failed, empty if it did not."""
-    if not is_look(request):
-        return ""
+def of_hits(request: Request, here: Context, user: str, hits: Sequence[Hit]) -> Shown:
+    """The desk beside a page of results, which he looks at now."""
+    store, now = DeskStore(here.es, here.names), here.clock()
     try:
-        DeskStore(here.es, here.names).looked(user, here.clock())
-    except (NewswatchError, *REFUSALS) as error:
-        return _fault(here, error)
-    return ""
-
-
-def of_hits(here: Context, user: str, hits: Sequence[Hit]) -> Shown:
-    """The desk beside a page of results."""
-    try:
-        desk = DeskStore(here.es, here.names).read(user, [hit.article.id for hit in hits])
-        since = desk.look.since if desk.look else None
-        new = count_new(here.es, here.names, user, since) if since else 0
+        desk = store.read(user, [hit.article.id for hit in hits])
+        look = looked(desk.look, user, now)
+        if look != desk.look and is_look(request):
+            look = store.looked(user, now)
+            if desk.look is None:  # a colleague more
+                request.state.desks.forget()
+        new = count_new(here.es, here.names, look.since) if desk.look else 0
     except (NewswatchError, *REFUSALS) as error:
         return Shown(fault=_fault(here, error))
+    since = look.since if desk.look else None
     return Shown(since, new, {hit.article.id: _own(desk, hit.article.id, since, hit.indexed_at) for hit in hits})
 
 
@@ -114,28 +118,53 @@ def of_article(request: Request, here: Context, user: str, article: Article) -> 
     """The desk beside an article, which counts as read from now on."""
     store = DeskStore(here.es, here.names)
     try:
-        if is_look(request):
-            store.do(user, article.id, "read", here.clock())
-        desk = store.read(user, [article.id])
+        own = _own(store.read(user, [article.id]), article.id, None, None)
+        if is_look(request) and not own.read:
+            own = replace(own, mark=store.do(user, article.id, "read", here.clock()))
     except (NewswatchError, *REFUSALS) as error:
         return Shown(fault=_fault(here, error))
-    return Shown(articles={article.id: _own(desk, article.id, None, None)})
+    return Shown(articles={article.id: own})
 
 
-def readers(here: Context) -> list[str]:
-    """Whom an article can be handed to: those who have looked at the news; none where that can't be read."""
-    try:
-        return DeskStore(here.es, here.names).readers()
-    except (NewswatchError, *REFUSALS):
-        return []
+class DeskCounts:
+    """What pages tell of desks besides marks; asked for again at most every `COUNTED_FOR_S` seconds."""
+
+    def __init__(self) -> None:
+        self._held, self._readers = _Recent[int | None](), _Recent[list[str]]()
+
+    def held(self, here: Context, user: str) -> int | None:
+        """The number of articles that `user` was handed and that are not done; None where it isn't told."""
+        store = DeskStore(here.es, here.names)
+        return self._held.get(user, lambda: store.held_count(user, timeout_s=PATIENCE_S), None)
+
+    def readers(self, here: Context) -> list[str]:
+        """Whom an article can be handed to: those who have looked at the news; none where that can't be read."""
+        return self._readers.get("", DeskStore(here.es, here.names).readers, [])
+
+    def forget(self) -> None:
+        """Ask again for the next page."""
+        self._held, self._readers = _Recent(), _Recent()
 
 
-def held_count(here: Context, user: str) -> int | None:
-    """The number of articles that `user` was handed and that are not done; None where Elasticsearch does not tell."""
-    try:
-        return DeskStore(here.es, here.names).held_count(user, timeout_s=PATIENCE_S)
-    except REFUSALS:
-        return None
+class _Recent(Generic[T]):
+    """Answers that are not asked for again for a while."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, T]] = {}
+
+    def get(self, key: str, ask: Callable[[], T], otherwise: T) -> T:
+        """What `ask` says, or has said lately; `otherwise` where it fails."""
+        at, answer = self._known.get(key, (float("-inf"), otherwise))
+        if time.monotonic() - at <= COUNTED_FOR_S:
+            return answer
+        try:
+            answer = ask()
+        except (NewswatchError, *REFUSALS):
+            answer = otherwise
+        if len(self._known) >= MOST_READERS:
+            self._known.clear()
+        self._known[key] = time.monotonic(), answer
+        return answer
 
 
 def _own(desk: Desk, article_id: str, since: datetime | None, indexed_at: datetime | None) -> Own:

@@ -76,6 +76,7 @@ def hand(request: Request, here: Here, user: UserName, form: Posted, article_id:
         store.hand(article_id, step, _number(form, "shown"))
     except DeskError as error:
         return _again(request, here, user, article_id, asked, error, typed)
+    request.state.desks.forget()
     return _done(request, article_id, asked, "handed" if to else "closed")
 
 

@@ -91,10 +91,8 @@ def search(
     offset: Annotated[int, Query(ge=0, le=MAX_WINDOW - PAGE)] = 0,
 ) -> Response:
     view = View(q, sort if q.strip() else "time", rows, offset)
-    unnoted = desk.begin_look(request, here, user)
     found = _searched(here, view, user)
-    hits = found["results"].hits if found["results"] else ()
-    own = desk.Shown(fault=unnoted) if unnoted else desk.of_hits(here, user, hits)
+    own = desk.of_hits(request, here, user, found["results"].hits if found["results"] else ())
     return render(request, "search.html.j2", **found, desk=own, back=desk.address_of(request))
 
 
@@ -151,7 +149,7 @@ def article_page(
         "changes": changes(found),
         "desk": own,
         "own": own.of(found.id),
-        "readers": desk.readers(here),
+        "readers": request.state.desks.readers(here),
         "view": asked.view,
         "at": asked.at,
         "fault": told.get("fault", ""),
@@ -164,7 +162,7 @@ def article_page(
 def _beside(here: Context, user: str, asked: From, article_id: str, step: int) -> tuple[int, str] | None:
     """Place (from 1) and id of the result `step` further on; None beyond the last or before the first.
 
-    An article that left the results once it was read (`is:new`) has left its place to the next one.
+    An article that left the results once it was read (`is:unread`) has left its place to the next one.
     """
     first = (asked.at - 1) // PAGE * PAGE
     ids = _ids(here, user, asked.view, first)

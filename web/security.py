@@ -22,7 +22,7 @@ from jobs.context import Context
 from newswatch.clock import utc_now
 from observe.condition import worst_first
 from web.catcher import catches
-from web.desk import held_count
+from web.desk import DeskCounts
 from web.faults import fault_page
 from web.problem_count import ProblemCount
 from web.pulse_now import PulseNow
@@ -124,7 +124,7 @@ def _signer(context: Context) -> URLSafeTimedSerializer:
 
 def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) -> Dependency:
     """The dependency of every route: lets through who may see, and notes what every page shows."""
-    problems = ProblemCount()
+    problems, desks = ProblemCount(), DeskCounts()
 
     def shell(
         request: Request,
@@ -138,7 +138,7 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
         token = new_token(request.state.context, name)
         may_change = access.may_change(user)
         readable = may_change and catches(request.state.context.settings)
-        request.state.problems = problems
+        request.state.problems, request.state.desks = problems, desks
         reading = pulse.now(request.state.context)
         request.state.shell = {
             "user": name,
@@ -146,7 +146,7 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
             "token": token,
             "catches": readable,
             "problem_count": problems.now(request.state.context),
-            "held": held_count(request.state.context, name),
+            "held": desks.held(request.state.context, name),
             "topics": request.state.context.names.shown_topics(),
             "wrong": worst_first(reading.conditions),
             "looked_at": reading.pulse.at if reading.pulse else utc_now(),

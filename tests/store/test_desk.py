@@ -81,8 +81,8 @@ def test_personal_filters_find_what_is_the_readers_own(es: Elasticsearch, names:
     store.do("ann", old.id, "star", NOW)
     store.note("ann", late.id, "see also", None, NOW)
     store.hand(old.id, Step("bob", "ann", NOW), 0)
-    assert found(es, names, "is:new") == {"late"}
-    assert personal.count_new(es, names, "ann", NOW - timedelta(hours=2)) == 1
+    assert found(es, names, "is:new is:unread") == {"late"}
+    assert personal.count_new(es, names, NOW - timedelta(hours=2)) == 2
     assert found(es, names, "is:unread") == {"late", "old"}
     assert found(es, names, "-is:unread") == {"seen"}
     assert found(es, names, "is:starred,noted") == {"old", "late"}

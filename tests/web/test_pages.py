@@ -33,7 +33,7 @@ from tests.factories import NOW, a_source, an_article
 from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import Page
 from tests.web.hard import CORRECTED, stock_hard
-from web import delivery_pages, desk_pages, feed_pages, mail_pages, saved_pages, search_pages
+from web import delivery_pages, desk_pages, feed_pages, mail_pages, saved_pages, search_list, search_pages
 from web.render import duration, language_tag, safe_url, when
 from web.saved_pages import slug
 
@@ -41,6 +41,7 @@ pytestmark = pytest.mark.slow
 
 ROUTERS = (
     search_pages.router,
+    search_list.router,
     saved_pages.router,
     feed_pages.router,
     delivery_pages.router,

@@ -83,8 +83,8 @@ async function mark(button) {
     const answer = await fetch(button.formAction, {
       method: "POST", body: fields, headers: { Accept: "application/json" },
     });
-    const told = await answer.json();
-    if (!answer.ok) throw new Error(`${told.text} ${told.step}`);
+    const told = await answer.json().catch(() => ({})); // a proxy in between answers with a page
+    if (!answer.ok || told.read === undefined) throw new Error(`${told.text ?? answer.status} ${told.step ?? ""}`);
     const place = button.closest(".hit-item") ?? document;
     const [star, seen] = [place.querySelector("button.star"), place.querySelector("button.seen")];
     const said = button === star ? (told.starred ? "Starred" : "Star taken away") : (told.read ? "Read" : "Unread");
