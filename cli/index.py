@@ -112,4 +112,5 @@ def upkeep(as_json: AsJson = False) -> None:
         return
     dropped = [*report.dropped, *report.superseded]
     out.print(f"Dropped: {', '.join(dropped) or 'no slice'}; {report.entries:,} entries, {report.batches:,} batches, ")
-    out.print(f"{report.quarantined:,} problems. Merged: {', '.join(report.merged) or 'no slice'}.")
+    out.print(f"{report.quarantined:,} problems, {report.desks:,} marks of readers. ")
+    out.print(f"Merged: {', '.join(report.merged) or 'no slice'}.")

@@ -21,6 +21,8 @@ class UpkeepReport:
     entries: int
     batches: int
     quarantined: int
+    desks: int
+    """Readers' marks, handovers and visits."""
 
 
 @job("upkeep")
@@ -40,5 +42,6 @@ def upkeep(context: Context) -> UpkeepReport:
         entries=retention.forget_entries(es, names, old),
         batches=retention.forget_batches(es, names, done),
         quarantined=retention.forget_quarantine(es, names, old),
+        desks=retention.forget_readers(es, names, old),
         merged=tuple(retention.merge_settled(es, names, now)),
     )

@@ -447,7 +447,7 @@ COUNTERS: Final[tuple[Counter, ...]] = (
     Counter(
         "newswatch_upkeep_deleted_total",
         "What was deleted for its age.",
-        _outcomes("upkeep", entries="entries", batches="batches", problems="quarantined"),
+        _outcomes("upkeep", entries="entries", batches="batches", problems="quarantined", desks="desks"),
         "kind",
     ),
     Counter(

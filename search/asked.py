@@ -14,7 +14,7 @@ from search.limits import check_cost, check_length
 from search.lucene import as_lucene
 from search.ranking import means
 from search.senses import senses_of, with_entities
-from search.syntax import Parsed, clauses, parse
+from search.syntax import Own, Parsed, clauses, parse
 from search.words import Wording, is_dense, wording
 from store.mapping import DEFAULT_FIELDS, fields_of
 from store.names import Names
@@ -104,9 +104,13 @@ def wording_of(parsed: Parsed, names: Names) -> Wording:
     return wording(parsed.words, senses_of(parsed.words, names.taxonomy_in_force()))
 
 
-def to_query(parsed: Parsed, now: datetime, text: Json) -> Json:
-    """The whole query: the clause for its words (`required`) and its short filters."""
-    must, must_not = clauses(parsed, now)
+def to_query(parsed: Parsed, now: datetime, text: Json, own: Own | None = None) -> Json:
+    """The whole query: the clause for its words (`required`) and its short filters.
+
+    Raises:
+        QueryError: a filter depends on who asks, and `own` (`search.personal`) does not have it.
+    """
+    must, must_not = clauses(parsed, now, own)
     return {"bool": {"must": [text], "filter": must, "must_not": must_not}}
 
 

@@ -12,6 +12,7 @@ from typing import IO, Any
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
+from search import personal
 from search.asked import Sort, ranked, required, to_query, understood
 from search.asking import TIMEOUT, Answer, answering, impatient, too_slow
 from store.documents import from_document, readable
@@ -30,6 +31,7 @@ def every(
     sort: Sort = "time",
     by_story: bool = False,
     now: datetime | None = None,
+    reader: str = "",
 ) -> Generator[Article, None, None]:
     """All articles that the query finds, in order; with `by_story` only the first of each story.
 
@@ -40,7 +42,8 @@ def every(
         StoreError: Elasticsearch is unavailable.
     """
     parsed, now = understood(query, names), now or datetime.now(UTC)
-    asked = to_query(parsed, now, required(parsed, names))
+    own = personal.clauses(es, names, reader, parsed, now)
+    asked = to_query(parsed, now, required(parsed, names), own)
     whole = ranked(parsed, asked, now) if sort == "relevance" else asked
     order: list[Any] = [{"_score": "desc"}] if sort == "relevance" else [{"time": "desc"}]
 

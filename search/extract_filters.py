@@ -1,12 +1,14 @@
-"""Extracts the filters of a saved search from a typed query. Pure."""
+"""Extracts the filters of a saved search from a typed query, and types what a saved search matches. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from newswatch.alert import TagFilter
-from search.filters import FILTERS, SAVED, TIMES, fields_of
+from newswatch.alert import SavedSearch, TagFilter
+from search.editing import written
+from search.filters import FILTERS, SAVED, TIMES, State, fields_of
 from search.syntax import Filter, Parsed
 
 _JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
@@ -24,7 +26,7 @@ class ExtractedFilters:
     sources: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-    """Filters without a meaning for future articles: `since`, `until`."""
+    """Filters without a meaning for future articles or without a reader: `since`, `until`, `is:new`."""
 
 
 def extract_filters(parsed: Parsed) -> ExtractedFilters:
@@ -34,7 +36,8 @@ def extract_filters(parsed: Parsed) -> ExtractedFilters:
     tags = [filter_ for filter_ in positive if filter_.name == "tag" and len(filter_.values) == 1]
     lists = {filter_.name: filter_ for filter_ in reversed(positive) if filter_.name in SAVED}
     own = {*tags, *lists.values()}
-    others = [filter_ for filter_ in parsed.filters if filter_ not in own and filter_.name not in (*TIMES, "level")]
+    dropped = [filter_ for filter_ in parsed.filters if filter_.name in TIMES or filter_ in parsed.personal]
+    others = [f for f in parsed.filters if f not in own and f not in dropped and f.name != "level"]
     clauses = [as_lucene(filter_, level) for filter_ in others]
     if level and not any(filter_.name == "tag" for filter_ in positive):
         clauses.append("_exists_:tags_main" if level == "main" else "_exists_:tags")
@@ -42,8 +45,39 @@ def extract_filters(parsed: Parsed) -> ExtractedFilters:
         _with_clauses(parsed.text.strip(), clauses),
         tuple(TagFilter(tag.values[0], "main" if level == "main" else "mention") for tag in tags),
         **{SAVED[name].field: _stored_values(filter_) for name, filter_ in lists.items()},
-        dropped=tuple(parsed.query[f.start : f.end] for f in parsed.filters if f.name in TIMES),
+        dropped=tuple(parsed.query[f.start : f.end] for f in dropped),
     )
+
+
+def as_typed(search: SavedSearch) -> str:
+    """The query that finds what a saved search matches.
+
+    Its words stand in brackets: so they are all required, as in the saved search, and no list is filled up.
+    """
+    words = [f"({search.query.strip()})"] if search.query.strip() else []
+    all_main = all(tag.level == "main" for tag in search.tags)
+    tags = [
+        written("tag", tag.tag) if all_main or tag.level == "mention" else f'tags_main:"{_escaped(tag.tag)}"'
+        for tag in search.tags
+    ]
+    level = ["level:main"] if search.tags and all_main else []
+    score = [_at_least(tag, search.min_score) for tag in search.tags if search.min_score > 0]
+    lists = [_any_of(name, getattr(search, saved.field)) for name, saved in SAVED.items()]
+    return " ".join((*words, *tags, *level, *score, *filter(None, lists)))
+
+
+def _at_least(tag: TagFilter, score: float) -> str:
+    """The field's name may hold a slash, which begins a regular expression."""
+    return f"scores.{tag.tag.replace('/', chr(92) + '/')}:>={score:g}"
+
+
+def _any_of(name: str, values: Sequence[str]) -> str:
+    """The values as a filter. `source:` would find sub-domains too, which a saved search does not."""
+    if not values:
+        return ""
+    if name == "source":
+        return f"{fields_of(name)}:({' OR '.join(f'{chr(34)}{_escaped(value)}{chr(34)}' for value in values)})"
+    return f"{name}:{','.join(written(name, value).removeprefix(f'{name}:') for value in values)}"
 
 
 def _stored_values(filter_: Filter) -> tuple[str, ...]:
@@ -61,7 +95,8 @@ def _with_clauses(text: str, clauses: list[str]) -> str:
 
 def as_lucene(filter_: Filter, level: str | None = None) -> str:
     """The filter in Lucene's syntax."""
-    states = [state for value in filter_.values if (state := FILTERS[filter_.name].choices.get(value))]
+    choices = FILTERS[filter_.name].choices
+    states = [state for value in filter_.values if isinstance(state := choices.get(value), State)]
     if states:
         body = " OR ".join(state.lucene for state in states)
         return f"NOT ({body})" if filter_.negated else f"({body})"

@@ -25,6 +25,14 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Personal:
+    """A value that asks for what one reader has done; `search.personal` makes its clause for the reader who asks."""
+
+    what: str
+    """Of whom it asks what, as it is told where nobody is logged in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facet:
     """How its values are counted beside the hits."""
 
@@ -64,7 +72,7 @@ class ShortFilter:
     """How the field writes values."""
     once: bool = False
     """It takes one value, stands once at most, and can't be negated."""
-    choices: Mapping[str, State | None] = dataclasses.field(default_factory=dict)
+    choices: Mapping[str, State | Personal | None] = dataclasses.field(default_factory=dict)
     """The values it takes; empty: any."""
     is_time: bool = False
     """It takes a time, and means nothing for what is yet to come: a saved search drops it."""
@@ -142,12 +150,18 @@ FILTERS: Final[Mapping[str, ShortFilter]] = {
     ),
     "story": ShortFilter("id of a story", ("story:ID",), field="story_id"),
     "is": ShortFilter(
-        "whether it is a copy, or was changed after it was published",
-        ("is:original", "is:copy", "is:updated"),
+        "a copy or not, or changed after it was published; on the page also what came since you last looked (new), what"
+        " you have not opened (unread), have starred or noted, and what was handed to you (mine)",
+        ("is:original", "is:copy", "is:updated", "is:new", "is:unread", "is:starred", "is:noted", "is:mine"),
         choices={
             "original": State({"bool": {"must_not": [_COPY]}}, "NOT _exists_:duplicate_of"),
             "copy": State(_COPY, "_exists_:duplicate_of"),
             "updated": State({"range": {"version": {"gte": 2}}}, "version:>=2"),
+            "new": Personal("what came since a reader last looked"),
+            "unread": Personal("what a reader has not opened"),
+            "starred": Personal("what a reader has starred"),
+            "noted": Personal("what a reader has noted"),
+            "mine": Personal("what a reader was handed"),
         },
     ),
     "since": ShortFilter(
@@ -162,6 +176,10 @@ FILTERS: Final[Mapping[str, ShortFilter]] = {
 ONCE: Final = frozenset(name for name, one in FILTERS.items() if one.once)
 TIMES: Final = frozenset(name for name, one in FILTERS.items() if one.is_time)
 FACETS: Final[Mapping[str, Facet]] = {name: one.facet for name, one in FILTERS.items() if one.facet}
+PERSONAL: Final = frozenset(
+    (name, value) for name, one in FILTERS.items() for value, of in one.choices.items() if isinstance(of, Personal)
+)
+"""Filters (name, value) whose answer depends on who asks."""
 SAVED: Final[Mapping[str, Saved]] = {name: one.saved for name, one in FILTERS.items() if one.saved}
 
 

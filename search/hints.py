@@ -10,6 +10,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from search import personal
 from search.asked import required, to_query, understood
 from search.asking import TIMEOUT, answering, impatient
 from search.filters import FILTERS
@@ -35,8 +36,8 @@ class Hint:
     """Similar values, if the filter alone finds nothing."""
 
 
-def hints(es: Elasticsearch, names: Names, query: str, now: datetime) -> tuple[Hint, ...]:
-    """A hint for each short filter of the query whose counts are known.
+def hints(es: Elasticsearch, names: Names, query: str, now: datetime, reader: str = "") -> tuple[Hint, ...]:
+    """A hint for each short filter of the query whose counts are known. `reader` is who asks.
 
     Raises:
         QueryError: the query can't be parsed, or takes too long.
@@ -45,14 +46,14 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime) -> tuple[H
     parsed = understood(query, names)
     if not parsed.filters:
         return ()
-    asked = []
+    own, asked = personal.clauses(es, names, reader, parsed, now), []
     for filter_ in parsed.filters:
         others = tuple(other for other in parsed.filters if other is not filter_)
         asked += [replace(parsed, text="", words=(), filters=(filter_,)), replace(parsed, filters=others)]
     lines = [
         line
         for part in asked
-        for line in ({"index": names.articles}, _counting(to_query(part, now, required(part, names))))
+        for line in ({"index": names.articles}, _counting(to_query(part, now, required(part, names), own)))
     ]
     with answering(es, names.articles, query):
         answers = impatient(es).msearch(searches=lines)["responses"]

@@ -15,7 +15,7 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Problem, report_problem
-from search import facets, highlight, marking
+from search import facets, highlight, marking, personal
 from search.asked import (
     Sort,
     filled_fields,
@@ -34,7 +34,7 @@ from search.highlight import MARK_END, MARK_START
 from search.marking import StandIn, stand_ins
 from search.ranking import any_word, scores
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
-from search.syntax import Parsed
+from search.syntax import Own, Parsed
 from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
 from store.names import Names
@@ -69,6 +69,8 @@ class Hit:
     """Number of the story's articles that the query finds, if one row per story was requested."""
     story: StoryFacts = field(default_factory=StoryFacts)
     """All of its story, if requested."""
+    indexed_at: datetime | None = None
+    """When this version of it was indexed."""
     stand_ins: tuple[StandIn, ...] = ()
     """What stands in the article for words of the query that it does not have."""
 
@@ -104,19 +106,22 @@ def find(
     with_story: bool = False,
     all_of: str | None = None,
     now: datetime | None = None,
+    reader: str = "",
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
 
     If no article has all of the plain words, those with most of them are returned: see `relaxed`. A first page that is
     not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
     the one named by `all_of`, up to `facets.MOST_VALUES`.
+    `reader` is who asks, for filters such as `is:new`.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
         StoreError: Elasticsearch is unavailable.
     """
     parsed, now = understood(query, names), now or datetime.now(UTC)
-    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of)
+    own = personal.clauses(es, names, reader, parsed, now)
+    page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of, own)
     try:
         return page.find()
     except NotFoundError:
@@ -170,8 +175,9 @@ class _Page:
     by_story: bool
     with_facets: bool
     with_story: bool
-    all_of: str | None = None
+    all_of: str | None
     """The facet of which all values are counted."""
+    own: Own
     scores: tuple[Json, ...] = ()
     """What gives articles their score, if not the query itself."""
     except_: tuple[Json, ...] = ()
@@ -210,7 +216,7 @@ class _Page:
 
     def _query(self, text: Json) -> Json:
         """The whole query; if plain words give the score, what they require only filters."""
-        query = to_query(self.parsed, self.now, text)
+        query = to_query(self.parsed, self.now, text, self.own)
         clauses = query["bool"]
         clauses["must_not"] = [*clauses["must_not"], *self.except_]
         if self.scores and self.sort == "relevance":
@@ -383,7 +389,8 @@ class _Page:
                 marked, story = self._marked(hit, article), pick.story
                 counts = sizes.get(story, 1), facts.get(story, StoryFacts())
                 names = self._stand_ins(article, marked)
-                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, names))
+                indexed_at = _moment(hit["_source"].get("indexed_at"))
+                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, indexed_at, names))
         return tuple(hits)
 
     def _marked(self, hit: StoredHit, article: Article) -> highlight.Marks:
@@ -475,6 +482,15 @@ def _picks(answer: Mapping[str, Any]) -> list[_Pick]:
         story = values.get("story_id", (f"of {seq}",))[0]  # an article without a story is its own
         picks.append(_Pick(hit["_index"], seq, story, highlight.analyzer_of(language), float(hit["_score"] or 0.0)))
     return picks
+
+
+def _moment(written: Any) -> datetime | None:
+    """A time in a document; None for what is none, which concerns nobody but its own line on the page."""
+    try:
+        moment = datetime.fromisoformat(written)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _numbered(article_id: str, document: Mapping[str, Any]) -> Article:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from newswatch.errors import QueryError
 from search.field_names import is_field, meant
-from search.filters import FILTERS, ONCE, TIMES, fields_of
+from search.filters import FILTERS, ONCE, PERSONAL, TIMES, Personal, State, fields_of
 from search.limits import check_cost, check_filters, check_length
 from search.lucene import as_lucene, lone_mark, visible
 
@@ -83,6 +83,11 @@ class Parsed:
     def values(self, name: str) -> tuple[str, ...]:
         """The values of all filters of that name, excluded ones too, each once."""
         return tuple({value.casefold(): value for f in self.of(name) for value in f.values}.values())
+
+    @property
+    def personal(self) -> tuple[Filter, ...]:
+        """The filters whose answer depends on who asks."""
+        return tuple(f for f in self.filters if any((f.name, value) in PERSONAL for value in f.values))
 
     def first(self, name: str) -> str | None:
         """The first value of the first filter of that name."""
@@ -449,34 +454,42 @@ def _calendar_span(parts: re.Match[str]) -> tuple[datetime, datetime]:
 # ── Elasticsearch clauses ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def clauses(parsed: Parsed, now: datetime) -> tuple[list[Clause], list[Clause]]:
-    """The short filters as Elasticsearch clauses: those that must match, and those that must not."""
+Own = Mapping[str, Clause]
+"""Value of a personal filter → its clause for the reader who asks (`search.personal`); empty where nobody is known."""
+
+
+def clauses(parsed: Parsed, now: datetime, own: Own | None = None) -> tuple[list[Clause], list[Clause]]:
+    """The short filters as Elasticsearch clauses: those that must match, and those that must not.
+
+    Raises:
+        QuerySyntaxError: a filter depends on who asks, and `own` does not have it.
+    """
     level = parsed.first("level")
     must: list[Clause] = []
     must_not: list[Clause] = []
     for filter_ in parsed.filters:
         if filter_.name != "level":
-            (must_not if filter_.negated else must).append(_clause(filter_, level, now))
+            (must_not if filter_.negated else must).append(_clause(parsed, filter_, level, now, own or {}))
     if level and not any(not f.negated for f in parsed.of("tag")):
         must.append({"exists": {"field": "tags_main" if level == "main" else "tags"}})
     return must, must_not
 
 
 def clause_of(name: str, value: str, level: str | None) -> Clause:
-    """The clause for one value of a filter that takes no time."""
-    return _value_clause(Filter(name, (value,), negated=False, start=0, end=0), level)
+    """The clause for one value of a filter that takes no time, and does not depend on who asks."""
+    return _value_clause(Filter(name, (value,), negated=False, start=0, end=0), level, value, {})
 
 
-def _clause(filter_: Filter, level: str | None, now: datetime) -> Clause:
+def _clause(parsed: Parsed, filter_: Filter, level: str | None, now: datetime, own: Own) -> Clause:
     if filter_.name not in TIMES:
-        return _value_clause(filter_, level)
+        return _value_clause(filter_, level, parsed.query, own)
     start, end = span(filter_.values[0], now)
     if filter_.name == "since":
         return {"range": {"time": {"gte": start.isoformat()}}}
     return {"range": {"time": {"lt" if end > start else "lte": end.isoformat()}}}
 
 
-def _value_clause(filter_: Filter, level: str | None) -> Clause:
+def _value_clause(filter_: Filter, level: str | None, query: str, own: Own) -> Clause:
     values = list(filter_.values)
     match filter_.name:
         case "tag":
@@ -487,10 +500,23 @@ def _value_clause(filter_: Filter, level: str | None) -> Clause:
             return _any([clause for value in values for clause in _source(value)])
         case "entity":
             return _any([{"terms": {"entities": values}}, {"terms": {"entity_ids": [_as_id(v) for v in values]}}])
-    states = [state for value in values if (state := FILTERS[filter_.name].choices.get(value))]
+    states = [state for value in values if (state := _state(query, filter_, value, own))]
     if states:
-        return _any([dict(state.clause) for state in states])
+        return _any(states)
     return {"terms": {fields_of(filter_.name): [FILTERS[filter_.name].case(value) for value in values]}}
+
+
+def _state(query: str, filter_: Filter, value: str, own: Own) -> Clause | None:
+    """The clause of a value with a meaning of its own; None if it has none."""
+    match FILTERS[filter_.name].choices.get(value):
+        case State(clause):
+            return dict(clause)
+        case Personal(what):
+            if value not in own:
+                fault = f"{filter_.name}:{value} asks for {what}: only the News page knows who asks."
+                raise QuerySyntaxError(query, filter_.start, filter_.end, fault)
+            return dict(own[value])
+    return None
 
 
 def _any(clauses_: list[Clause]) -> Clause:

@@ -69,6 +69,11 @@ def store_error(error: ApiError | TransportError) -> StoreError:
     return index_error(error) or StoreError(message)
 
 
+def our_error(error: Exception) -> Exception:
+    """The error; as a StoreError if it is one of Elasticsearch's client."""
+    return store_error(error) if isinstance(error, ApiError | TransportError) else error
+
+
 def index_error(error: Exception) -> StoreError | None:
     """Why an index can't be used; None if the error does not concern an index."""
     if not isinstance(error, ApiError):

@@ -362,6 +362,24 @@ OUTAGES: Json = {
 """When newswatch itself stood still, one document per cause: `since` and `until` are those of its last outage.
 `looked_at` is in the document `digests`: up to when it was decided which digests without stories are due."""
 
+READER: Json = {
+    "kind": KEYWORD,
+    "user": KEYWORD,
+    "article_id": KEYWORD,
+    "changed_at": DATE,
+    "looked_at": DATE,
+    "since": DATE,
+    "read_at": DATE,
+    "starred_at": DATE,
+    "note": {"type": "text", "index": False},
+    "noted_at": DATE,
+    "has_note": {"type": "boolean"},
+    "holder": KEYWORD,
+    "steps": UNINDEXED,
+}
+"""Readers' desks. `kind` "look": when a reader looked; "mark": what he read, starred and noted, one document per reader
+and article; "handover": who has an article, `holder` has it now, `steps` are all hands it went through."""
+
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
 node accepts the setting, and fails the shard as soon as it writes a segment."""
@@ -468,6 +486,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.pulse: PULSE,
         names.configuration: CONFIGURATION,
         names.outages: OUTAGES,
+        names.readers: READER,
     }
 
 

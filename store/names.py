@@ -129,6 +129,11 @@ class Names:
         return f"{self.prefix}outages"
 
     @property
+    def readers(self) -> str:
+        """Readers' desks: when each last looked, what he marked, and who an article was handed to."""
+        return f"{self.prefix}readers"
+
+    @property
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"

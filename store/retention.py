@@ -24,6 +24,7 @@ from store.reading import every
 SUPERSEDED_FOR = timedelta(days=1)
 """How long a replaced generation stays, for searches that still read it."""
 _SETTLED = timedelta(days=2)
+_LONGEST_MONTH = timedelta(days=31)
 _NOT_OFFERED = (400, 404, 410)
 
 Query = dict[str, Any]
@@ -93,6 +94,16 @@ def forget_batches(es: Elasticsearch, names: Names, before: datetime) -> int:
 def forget_quarantine(es: Elasticsearch, names: Names, before: datetime) -> int:
     """Delete the problems that last occurred before `before`; their number."""
     return _delete(es, _find(es, names.quarantine, {"range": {"at": {"lt": before.isoformat()}}}))
+
+
+def forget_readers(es: Elasticsearch, names: Names, before: datetime) -> int:
+    """Delete the marks and handovers of articles that `drop_old_slices` has dropped for `before`; their number.
+
+    Forgets readers who have not looked for as long, too. An article is dropped with its whole month, so up to a month
+    later than `before`; a mark on it is no older than the article.
+    """
+    unchanged = {"range": {"changed_at": {"lt": (before - _LONGEST_MONTH).isoformat()}}}
+    return _delete(es, _find(es, names.readers, unchanged))
 
 
 def _find(es: Elasticsearch, index: str, query: Query) -> Iterator[Stored[None]]:

@@ -17,6 +17,7 @@ from newswatch.errors import MissingIndexError, NewswatchError
 from store.faults import REFUSALS, index_error
 from web import (
     delivery_pages,
+    desk_pages,
     entity_pages,
     feed_changes,
     feed_pages,
@@ -24,6 +25,7 @@ from web import (
     problem_pages,
     pulse_pages,
     saved_pages,
+    search_list,
     search_pages,
     situation_pages,
 )
@@ -44,16 +46,17 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     pulse = PulseNow(read)
     pulse_pages.add(app, context, access, pulse)
     shell = shell_of(context, access, pulse)
-    form = form_of(access, shell)
+    form, own_form = form_of(access.change, shell), form_of(access.read, shell)
     # Before the pages of single feeds, one of which "new" might be.
     app.include_router(feed_changes.private, dependencies=[Depends(shell), Depends(access.change)])
-    overviews = (situation_pages, entity_pages)
-    for pages in (search_pages, *overviews, saved_pages, feed_pages, delivery_pages, problem_pages, mail_pages):
+    overviews, searches = (situation_pages, entity_pages), (search_list, saved_pages)
+    for pages in (search_pages, *overviews, *searches, feed_pages, delivery_pages, problem_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
     for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
+    app.include_router(desk_pages.changes, dependencies=[Depends(own_form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, access, context)
     return app

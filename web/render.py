@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote_plus
 
 from babel import Locale, UnknownLocaleError
@@ -38,12 +38,13 @@ NO_SHELL: Mapping[str, Any] = {
     "token": "",
     "catches": False,
     "problem_count": None,
+    "held": None,
     "topics": Topics(),
     "wrong": (),
     "looked_at": None,
 }
 """What every page shows, where it isn't known who asks."""
-_JUST_S = 5
+_JUST_S, _DAY_S = 5, 86_400
 
 
 @cache
@@ -53,7 +54,8 @@ def environment() -> Environment:
         loader=PackageLoader("web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     env.filters |= {
-        "when": when,
+        "clock": clock,
+        "minute": minute,
         "iso": iso,
         "count": count,
         "country": country,
@@ -101,7 +103,7 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
 
 
 def query_string(**values: Any) -> str:
-    """`?a=1&b=2`, without what is empty or None."""
+    """`?a=1&b=2`, without what is empty, False or None."""
     given = [(name, value) for name, value in values.items() if value not in (None, "", False)]
     return "?" + "&".join([f"{_quoted(name)}={_quoted(str(value))}" for name, value in given])
 
@@ -130,31 +132,63 @@ def iso(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+_TIME = Markup('<time datetime="{moment}" title="{title}"{form}>{text}</time>')
+_FORM = Markup(' data-form="{}"')
+"""How times.js writes a time anew in the reader's zone: "date", "minute", "clock" as the functions below do in UTC.
+Without it the text holds in every zone ("5 min ago")."""
+
+
+def _time(moment: datetime, text: str, form: Literal["", "date", "minute", "clock"]) -> Markup:
+    """A time as an element whose text names its zone, or needs none."""
+    return _TIME.format(
+        moment=moment.isoformat(), title=iso(moment), form=_FORM.format(form) if form else "", text=text
+    )
+
+
+def clock(moment: datetime | None, now: datetime) -> Markup:
+    """`when` as an element; a dash for none."""
+    if moment is None:
+        return Markup("–")
+    return _time(moment, when(moment, now), "date" if _is_far(moment, now) else "")
+
+
+def minute(moment: datetime) -> Markup:
+    """The time to the minute, as an element: 2026-03-04 05:06 UTC."""
+    return _time(moment, iso(moment), "minute")
+
+
 def step_label(moment: datetime, step: timedelta) -> str:
-    """A step of a time-line, as exactly as its length asks for."""
+    """A step of a time-line, as exactly as its length asks for: the day in UTC, or the time as an element."""
     here = moment.astimezone(UTC)
-    return f"{here.day} {here:%b %Y}" if step >= timedelta(days=1) else f"{here.day} {here:%b}, {here:%H:%M} UTC"
+    if step >= timedelta(days=1):
+        return f"{here.day} {here:%b %Y}"
+    return _time(moment, f"{here.day} {here:%b}, {here:%H:%M} UTC", "date")
+
+
+def _is_far(moment: datetime, now: datetime) -> bool:
+    """Whether its date says more than how long ago it was."""
+    return abs((now - moment).total_seconds()) >= _DAY_S
 
 
 def when(moment: datetime | None, now: datetime) -> str:
-    """For people: "5 min ago", "in 2 h"; a day or more away, the date."""
+    """For people: "5 min ago", "in 2 h"; a day or more away, the date in UTC."""
     if moment is None:
         return "–"
-    seconds = (now - moment).total_seconds()
-    if abs(seconds) >= 86_400:
+    if _is_far(moment, now):
         here = moment.astimezone(UTC)
         year = "" if here.year == now.year else f" {here.year}"
-        return f"{here.day} {here:%b}{year}, {here:%H:%M}"
-    if abs(seconds) < _JUST_S:
+        return f"{here.day} {here:%b}{year}, {here:%H:%M} UTC"
+    if abs((now - moment).total_seconds()) < _JUST_S:
         return "just now"
     return durations.ago(moment, now)
 
 
-def since(moment: datetime, now: datetime) -> str:
+def since(moment: datetime, now: datetime) -> Markup:
     """When something began and how long it has lasted: "since 14:05 UTC, for 50 min"; with the date if not today."""
     here, lasted = moment.astimezone(UTC), (now - moment).total_seconds()
     date = f"{here.day} {here:%b}, " if here.date() != now.astimezone(UTC).date() else ""
-    return f"since {date}{here:%H:%M} UTC, for {durations.short(max(lasted, 0))}"
+    began = _time(moment, f"{date}{here:%H:%M} UTC", "clock")
+    return Markup("since {}, for {}").format(began, durations.short(max(lasted, 0)))
 
 
 def with_code(text: str) -> Markup:

@@ -1,4 +1,4 @@
-"""Saved searches: list, create, change, try on the archive, mute, switch off, delete."""
+"""Saved searches: create, change, try on the archive, mute, switch off, delete."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from delivery.watching import watching
-from jobs.configuration import alerts_in_force, seed_searches
+from jobs.configuration import alerts_in_force
 from jobs.context import Context
 from newswatch.alert import SavedSearch
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
@@ -57,25 +57,7 @@ changes = APIRouter()
 Done = Annotated[str, Query(max_length=100)]
 
 
-@router.get("/searches")
-def list_searches(request: Request, here: Here, done: Done = "") -> Response:
-    saved, seeding = _saved(here), here.bulkhead("seed")
-    # What the file lists is there before the first match has run.
-    seed_searches(here, seeding)
-    trouble = "\n".join(problem.reason for problem in seeding.problems)
-    searches = sorted(saved.all(), key=lambda search: search.name.casefold())
-    qualities = {q.alert_id: q for q in quality(here.es, here.names, [search.id for search in searches])}
-    values = {
-        "searches": searches,
-        "quality": qualities,
-        "problems": _problems(here, searches),
-        "trouble": trouble,
-    }
-    shown = {"state_of": state_of, "watched": watched, "done": done}
-    return render(request, "searches.html.j2", now=here.clock(), **shown, **values)
-
-
-def _problems(here: Context, searches: Sequence[SavedSearch]) -> dict[str, str]:
+def problems_of(here: Context, searches: Sequence[SavedSearch]) -> dict[str, str]:
     """Id of each of the searches that can't be run, or is not run now → why."""
     broken = {search.id: why for search in searches if (why := unusable(search))}
     resting = rests(here.es, here.names, searches, here.clock()).resting
@@ -319,7 +301,7 @@ def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
         "quality": quality(here.es, here.names, [search.id])[0],
         "recent": recent,
         "titles": ArticleStore(here.es, here.names).get(told) if told else {},
-        "problem": _problems(here, [search]).get(search.id),
+        "problem": problems_of(here, [search]).get(search.id),
         "taken_as_word": _taken_as_word(here, search),
         "versions": versions(search, saved.history(search.id), here.names.shown_topics()),
         "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),

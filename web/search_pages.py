@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from delivery.corrections import announced
@@ -27,11 +27,12 @@ from search.hints import hints
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
+from web import desk
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in
 from web.render import pages, query_string, render
 from web.search_view import bar_links, chosen, citation, days, facet_view, guesses, range_query, with_days
-from web.security import Here
+from web.security import Here, UserName
 from web.topic_styles import topic_styles
 
 PAGE = 20
@@ -49,10 +50,52 @@ QueryText = Annotated[str, Query(max_length=MAX_CHARS)]
 router = APIRouter()
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a search page was asked for."""
+
+    q: str
+    sort: Sort
+    rows: Rows
+    offset: int
+    more: str = ""
+    """The facet of which all values are shown."""
+    within: str = ""
+    """What these values contain."""
+
+    def of(self, place: int, **more: str) -> str:
+        """The query string of the article at that place of the results, from 1; 0: it was not opened from them."""
+        return query_string(**self._given(), at=place, **more)
+
+    def address(self) -> str:
+        """The query string of the results."""
+        return query_string(**self._given(), offset=self.offset or None)
+
+    def _given(self) -> Mapping[str, str]:
+        """Without what goes without saying."""
+        sort = "" if self.sort == ("relevance" if self.q.strip() else "time") else self.sort
+        return {"q": self.q, "sort": sort, "rows": "" if self.rows == "stories" else self.rows}
+
+
+class From:
+    """Where an article was opened from: the results and its place among them, from 1; 0 where there is none."""
+
+    def __init__(
+        self,
+        q: QueryText = "",
+        sort: Sort = "relevance",
+        rows: Rows = "stories",
+        at: Annotated[int, Query(ge=0, le=MAX_WINDOW)] = 0,
+    ) -> None:
+        self.q, self.at = q, at
+        self.view = View(q, sort if q.strip() else "time", rows, max(at - 1, 0) // PAGE * PAGE)
+
+
 @router.get("/")
 def search(
     request: Request,
     here: Here,
+    user: UserName,
     q: QueryText = "",
     sort: Sort = "relevance",
     rows: Rows = "stories",
@@ -67,25 +110,106 @@ def search(
         raise HTTPException(400, f"more={more[:20]} is none of {', '.join(FACETS)}.")
     view = View(q, sort if q.strip() else "time", rows, offset, more, within.strip())
     if from_ is None and to is None:
-        return render(request, "search.html.j2", **_searched(here, view))
+        return _page_of(request, here, user, _searched(here, view, user))
     try:
         dated = with_days(syntax.parse(q), from_ or "", to or "", here.clock())
     except QueryError as error:
-        return render(request, "search.html.j2", **_common(here, view), fault=_fault(error), results=None)
+        return _page_of(request, here, user, _common(here, view) | {"fault": _fault(error), "results": None})
     address = query_string(q=dated, sort=view.sort, rows=rows)
     return RedirectResponse(f"{request.scope.get('root_path', '')}/{address}", 303)
 
 
+def _page_of(request: Request, here: Context, user: str, found: Mapping[str, Any]) -> Response:
+    own = desk.of_hits(request, here, user, found["results"].hits if found["results"] else ())
+    return render(request, "search.html.j2", **found, desk=own, back=desk.address_of(request))
+
+
 @router.get("/article/{article_id}")
-def article(request: Request, here: Here, article_id: str, q: QueryText = "") -> Response:
+def article(
+    request: Request,
+    here: Here,
+    user: UserName,
+    article_id: str,
+    asked: Annotated[From, Depends()],
+    done: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    return article_page(request, here, user, article_id, asked, done=done)
+
+
+@router.get("/article/{article_id}/{way}")
+def beside(
+    request: Request,
+    here: Here,
+    user: UserName,
+    article_id: str,
+    way: Literal["next", "previous"],
+    asked: Annotated[From, Depends()],
+) -> Response:
+    """The article after this one in the results that it was opened from, or before it; past the last, the results."""
+    found = _beside(here, user, asked, article_id, 1 if way == "next" else -1)
+    root = request.scope.get("root_path", "")
+    if found is None:
+        return RedirectResponse(f"{root}/{asked.view.address()}#end", 303)
+    place, beside_id = found
+    return RedirectResponse(f"{root}/article/{beside_id}{asked.view.of(place)}", 303)
+
+
+def article_page(
+    request: Request,
+    here: Context,
+    user: str,
+    article_id: str,
+    asked: From,
+    status: int = 200,
+    **told: Any,
+) -> Response:
+    """The page of an article; `told` is what a form that it shows again was refused for, and what was typed into it."""
     found = read_article(here.es, here.names, article_id)
     if found is None:
         raise HTTPException(404, "There is no such article, or it is older than what is kept.")
     story = read_story(here.es, here.names, found.story_id)
-    values = {"article": found, "story": story, "highlights": _highlights(here, q, found), "told": announced(found)}
-    now = here.clock()
-    cited = citation(found, now)
-    return render(request, "article.html.j2", q=q, now=now, changes=changes(found), cited=cited, **values)
+    own, now = desk.of_article(request, here, user, found), here.clock()
+    values = {
+        "article": found,
+        "story": story,
+        "highlights": _highlights(here, asked.q, found),
+        "told": announced(found),
+        "changes": changes(found),
+        "cited": citation(found, now),
+        "desk": own,
+        "own": own.of(found.id),
+        "readers": request.state.desks.readers(here),
+        "view": asked.view,
+        "at": asked.at,
+        "fault": told.get("fault", ""),
+        "typed": told.get("typed", {}),
+        "done": told.get("done", ""),
+    }
+    return render(request, "article.html.j2", status, q=asked.q, now=now, **values)
+
+
+def _beside(here: Context, user: str, asked: From, article_id: str, step: int) -> tuple[int, str] | None:
+    """Place (from 1) and id of the result `step` further on; None beyond the last or before the first.
+
+    An article that left the results once it was read (`is:unread`) has left its place to the next one.
+    """
+    first = (asked.at - 1) // PAGE * PAGE
+    ids = _ids(here, user, asked.view, first)
+    gone = asked.at if step > 0 else asked.at - 1
+    place = first + ids.index(article_id) + 1 + step if article_id in ids else gone
+    if place < 1 or asked.at < 1:
+        return None
+    start = (place - 1) // PAGE * PAGE
+    shown = ids if start == first else _ids(here, user, asked.view, start)
+    return (place, shown[place - 1 - start]) if place - 1 - start < len(shown) else None
+
+
+def _ids(here: Context, user: str, view: View, offset: int) -> list[str]:
+    """The articles of one page of results, in order."""
+    if offset > MAX_WINDOW - PAGE:
+        return []
+    found = _results(here, replace(view, offset=offset), user, with_facets=False)
+    return [hit.article.id for hit in found.hits]
 
 
 @router.get("/story/{story_id}")
@@ -112,9 +236,14 @@ def story(
 
 @router.get("/export.{form}")
 def export(
-    here: Here, form: Literal["csv", "jsonl"], q: QueryText = "", sort: Sort = "time", rows: Rows = "articles"
+    here: Here,
+    user: UserName,
+    form: Literal["csv", "jsonl"],
+    q: QueryText = "",
+    sort: Sort = "time",
+    rows: Rows = "articles",
 ) -> Response:
-    found = every(here.es, here.names, q, sort=sort, by_story=rows == "stories", now=here.clock())
+    found = every(here.es, here.names, q, sort=sort, by_story=rows == "stories", now=here.clock(), reader=user)
     first = next(found, None)  # a query that can't be run is told before anything is sent
     lines = _csv(first, found) if form == "csv" else _json_lines(first, found)
     kind = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
@@ -126,20 +255,6 @@ def export(
 def topics_css(here: Here) -> Response:
     kept = {"Cache-Control": "private, max-age=31536000, immutable"}  # a page names it with its version
     return Response(topic_styles(here.names.shown_topics()), media_type="text/css", headers=kept)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a search page was asked for."""
-
-    q: str
-    sort: Sort
-    rows: Rows
-    offset: int
-    more: str = ""
-    """The facet of which all values are shown."""
-    within: str = ""
-    """What these values contain."""
 
 
 def _common(here: Context, view: View) -> dict[str, Any]:
@@ -155,27 +270,15 @@ def _common(here: Context, view: View) -> dict[str, Any]:
     }
 
 
-def _searched(here: Context, view: View) -> dict[str, Any]:
+def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
     """Everything that the search page shows."""
     common, topics = _common(here, view), here.names.shown_topics()
     now = common["now"]
     try:
         parsed = syntax.parse(view.q)
         common |= {"chosen": chosen(parsed, topics), "unfiltered": without(parsed, *FILTERS)}
-        results = find(
-            here.es,
-            here.names,
-            view.q,
-            size=PAGE,
-            offset=view.offset,
-            sort=view.sort,
-            by_story=view.rows == "stories",
-            with_facets=True,
-            with_story=True,
-            all_of=view.more or None,
-            now=now,
-        )
-        why = () if results.hits or results.total else hints(here.es, here.names, view.q, now)
+        results = _results(here, view, user, with_facets=True)
+        why = () if results.hits or results.total else hints(here.es, here.names, view.q, now, user)
     except QueryError as error:
         return common | {"fault": _fault(error), "results": None}
     main = parsed.first("level") == "main"
@@ -195,6 +298,23 @@ def _searched(here: Context, view: View) -> dict[str, Any]:
         "rows": _rows(results),
         "without_filter": without_filter,
     }
+
+
+def _results(here: Context, view: View, user: str, *, with_facets: bool) -> Results:
+    return find(
+        here.es,
+        here.names,
+        view.q,
+        size=PAGE,
+        offset=view.offset,
+        sort=view.sort,
+        by_story=view.rows == "stories",
+        with_facets=with_facets,
+        with_story=with_facets,
+        all_of=view.more or None if with_facets else None,
+        now=here.clock(),
+        reader=user,
+    )
 
 
 def _rows(results: Results) -> int:

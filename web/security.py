@@ -22,6 +22,7 @@ from jobs.context import Context
 from newswatch.clock import utc_now
 from observe.condition import worst_first
 from web.catcher import catches
+from web.desk import DeskCounts
 from web.faults import fault_page
 from web.pulse_now import PulseNow
 
@@ -122,6 +123,7 @@ def _signer(context: Context) -> URLSafeTimedSerializer:
 
 def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) -> Dependency:
     """The dependency of every route: lets through who may see, and notes what every page shows."""
+    desks = DeskCounts()
 
     def shell(
         request: Request,
@@ -135,7 +137,7 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
         token = new_token(request.state.context, name)
         may_change = access.may_change(user)
         readable = may_change and catches(request.state.context.settings)
-        request.state.pulse = pulse
+        request.state.pulse, request.state.desks = pulse, desks
         reading = pulse.now(request.state.context)
         request.state.shell = {
             "user": name,
@@ -143,6 +145,7 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
             "token": token,
             "catches": readable,
             "problem_count": reading.pulse.problems if reading.pulse else None,
+            "held": desks.held(request.state.context, name),
             "topics": request.state.context.names.shown_topics(),
             "wrong": worst_first(reading.conditions),
             "looked_at": reading.pulse.at if reading.pulse else utc_now(),
@@ -151,11 +154,11 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
     return shell
 
 
-def form_of(access: Access, shell: Dependency) -> Dependency:
-    """The dependency of every route that changes something: lets through who may, with a form of ours."""
+def form_of(allowed: Dependency, shell: Dependency) -> Dependency:
+    """The dependency of every route that changes something: lets through who is `allowed`, with a form of ours."""
 
     async def form(
-        request: Request, _shown: Annotated[Any, Depends(shell)], _allowed: Annotated[Any, Depends(access.change)]
+        request: Request, _shown: Annotated[Any, Depends(shell)], _allowed: Annotated[Any, Depends(allowed)]
     ) -> None:
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "This request came from another site and was not carried out.")

@@ -46,6 +46,12 @@ def test_what_a_saved_search_keeps_is_in_it_in_its_form_and_among_the_options(na
     assert [*lists_of(search)] == [f"{name}:{','.join(getattr(extracted, saved.field))}"]
 
 
+def test_what_is_one_readers_own_is_left_out_of_a_saved_search_and_told() -> None:
+    extracted = extract_filters(parse("AWACS is:new -is:starred is:original"))
+    assert extracted.query == "AWACS (NOT _exists_:duplicate_of)"
+    assert extracted.dropped == ("is:new", "-is:starred")
+
+
 def test_facets_count_fields() -> None:
     assert all(fields_of(name) in names_of_fields() for name in FACETS)
     with pytest.raises(KeyError):

@@ -55,7 +55,7 @@ def test_filters_are_taken_out_and_the_rest_is_lucene(
         ("x OR tag:nato", "OR", "can't be joined by OR"),
         ("(x tag:nato)", "tag:nato", "in brackets"),
         ("level:big", "level:big", "main or mention"),
-        ("is:new", "is:new", "original or copy or updated"),
+        ("is:old", "is:old", "original or copy or updated"),
         ("since:2026-13-01", "since:2026-13-01", "not a date"),
         ("since:soon", "since:soon", "takes a time"),
         ("since:1d since:2d", "since:2d", "given twice"),

@@ -35,11 +35,13 @@ from tests.web.conftest import Page
 from tests.web.hard import CORRECTED, stock_hard
 from web import (
     delivery_pages,
+    desk_pages,
     entity_pages,
     feed_changes,
     feed_pages,
     mail_pages,
     saved_pages,
+    search_list,
     search_pages,
     situation_pages,
 )
@@ -50,6 +52,7 @@ pytestmark = pytest.mark.slow
 
 ROUTERS = (
     search_pages.router,
+    search_list.router,
     saved_pages.router,
     feed_pages.router,
     delivery_pages.router,
@@ -60,6 +63,8 @@ ROUTERS = (
     feed_changes.private,
 )
 CHANGES = (saved_pages.changes, feed_pages.changes, feed_changes.changes, delivery_pages.changes)
+OWN = (desk_pages.changes,)
+"""What everybody may change who may read: it is the reader's own."""
 
 
 @pytest.fixture
@@ -96,7 +101,15 @@ def sent(html: str) -> dict[str, str]:
 
 def paths(routers: tuple[object, ...]) -> list[str]:
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]  # type: ignore[attr-defined]
-    filled = {"article_id": "x", "story_id": "x", "alert_id": "nato", "feed_id": "courier", "form": "csv", "name": "x"}
+    filled = {
+        "article_id": "x",
+        "story_id": "x",
+        "alert_id": "nato",
+        "feed_id": "courier",
+        "form": "csv",
+        "name": "x",
+        "way": "next",
+    }
     filled["entity_id"] = "nato"
     return [f"/news{route.path.format(**filled)}" for route in routes]
 
@@ -143,14 +156,15 @@ def test_nobody_changes_anything_without_the_right(page: Page, client: TestClien
         assert client.get(path).status_code == 403, path
     assert "Save this search" not in client.get("/news/?q=AWACS").text
     assert "<fieldset disabled>" in client.get("/news/searches/new").text
+    assert client.post("/news/looked", data={"csrf": form, "until": NOW.isoformat()}).status_code == 303
     page.visitor.reads = False
-    for path in paths(CHANGES):
+    for path in paths((*CHANGES, *OWN)):
         assert client.post(path, data={"csrf": form}).status_code == 401, path
 
 
 def test_a_change_needs_a_form_of_ours_for_this_user(page: Page, client: TestClient) -> None:
     form = token(client)
-    for path in paths(CHANGES):
+    for path in paths((*CHANGES, *OWN)):
         assert client.post(path, data={}).status_code == 403, path
         assert client.post(path, data={"csrf": form + "x"}).status_code == 403, path
         headers = {"Sec-Fetch-Site": "cross-site"}
@@ -631,7 +645,7 @@ def test_without_deliveries_the_page_says_what_will_stand_there(client: TestClie
 def test_how_times_places_and_addresses_are_written() -> None:
     assert when(NOW.replace(minute=1), NOW) == "5 min ago"
     assert when(NOW.replace(hour=7, second=7), NOW) == "in 2 h"
-    assert when(NOW.replace(year=2025), NOW) == "4 Mar 2025, 05:06"
+    assert when(NOW.replace(year=2025), NOW) == "4 Mar 2025, 05:06 UTC"
     assert (duration(45), duration(7_200), duration(None)) == ("45 s", "2 h", "–")
     assert (language_tag("som"), language_tag("en"), language_tag("no such")) == ("so", "en", "")
     assert [safe_url(u) for u in ("https://a.example/", "javascript:x", "data:x", None)] == [

@@ -1,5 +1,5 @@
-// The pages work without this file. It adds: keys to walk through results, Airflow's own colours, and links out of
-// Airflow's frame.
+// The pages work without this file. It adds: keys, marks without a new page, the place and the focus after going back,
+// Airflow's own colours, and links out of Airflow's frame.
 "use strict";
 
 // Airflow shows the page in a frame without "allow-popups" and "allow-modals", in which links to outlets and printing
@@ -46,15 +46,134 @@ function typing(target) {
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
-function walk(step) {
-  const items = [...document.querySelectorAll(".hit-item")];
-  const at = items.findIndex((item) => item.classList.contains("here"));
-  const next = items[Math.min(Math.max(at + step, 0), items.length - 1)];
-  if (!next) return;
-  items.forEach((item) => item.classList.toggle("here", item === next));
-  next.querySelector("a").focus({ preventScroll: true });
-  next.scrollIntoView({ block: "nearest" });
+// ── walking through results ──
+
+const hits = () => [...document.querySelectorAll(".hit-item")];
+const current = () => hits().find((item) => item.contains(document.activeElement))
+  ?? document.querySelector(".hit-item.here");
+
+function goTo(item, block = "nearest") {
+  hits().forEach((other) => other.classList.toggle("here", other === item));
+  item.querySelector("h2 a").focus({ preventScroll: true });
+  item.scrollIntoView({ block });
 }
+
+function walk(step) {
+  const items = hits();
+  const next = items[Math.min(Math.max(items.indexOf(current()) + step, 0), items.length - 1)];
+  if (next) goTo(next);
+}
+
+// A browser puts a page back at its place, but not the focus to its link.
+const placeKey = () => `place:${location.pathname}${location.search}`;
+
+function keepPlace() {
+  const item = current();
+  if (item) sessionStorage.setItem(placeKey(), item.id);
+}
+
+function findPlace(event) {
+  const wentBack = event.persisted || performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  const named = location.hash.startsWith("#a-") ? location.hash.slice(1) : "";
+  const item = document.getElementById((wentBack && sessionStorage.getItem(placeKey())) || named);
+  if (item?.matches(".hit-item")) goTo(item, wentBack ? "nearest" : "center");
+}
+
+// ── marks ──
+
+function say(text) {
+  const line = document.querySelector("[data-said]");
+  if (line) line.textContent = text;
+}
+
+function show(button, on) {
+  button.setAttribute("aria-pressed", String(on));
+  button.value = { true: { star: "unstar", unstar: "unstar", read: "unread", unread: "unread" },
+    false: { star: "star", unstar: "star", read: "read", unread: "read" } }[on][button.value];
+}
+
+async function mark(button) {
+  const fields = new URLSearchParams(new FormData(button.form));
+  fields.set(button.name, button.value);
+  button.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(button.formAction, {
+      method: "POST", body: fields, headers: { Accept: "application/json" },
+    });
+    const told = await answer.json().catch(() => ({})); // a proxy in between answers with a page
+    if (!answer.ok || told.read === undefined) throw new Error(`${told.text ?? answer.status} ${told.step ?? ""}`);
+    const place = button.closest(".hit-item") ?? document;
+    const [star, seen] = [place.querySelector("button.star"), place.querySelector("button.seen")];
+    const said = button === star ? (told.starred ? "Starred" : "Star taken away") : (told.read ? "Read" : "Unread");
+    show(star, told.starred);
+    show(seen, told.read);
+    if (place !== document) {
+      place.classList.toggle("read", told.read);
+      if (told.read) place.querySelector(".badge.new")?.remove();
+    }
+    fault("");
+    say(said);
+  } catch (error) {
+    fault(`That could not be kept: ${error.message}`);
+  } finally {
+    button.removeAttribute("aria-busy");
+  }
+}
+
+// What failed is seen by everybody, not only heard.
+function fault(text) {
+  const known = document.querySelector(".mark-fault");
+  if (known) known.remove();
+  if (!text) return;
+  const line = document.createElement("p");
+  line.className = "notice bad mark-fault";
+  line.setAttribute("role", "alert");
+  line.textContent = text;
+  document.querySelector("main").prepend(line);
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.submitter?.matches("button.mark")) return;
+  event.preventDefault();
+  mark(event.submitter);
+});
+
+// A result that is opened is read when the reader comes back to a page that the browser has kept.
+function opened(event) {
+  const item = event.target.closest(".hit-item h2 a")?.closest(".hit-item");
+  if (!item) return;
+  item.classList.add("read");
+  item.querySelector(".badge.new")?.remove();
+  const seen = item.querySelector("button.seen");
+  if (seen) show(seen, true);
+}
+
+// ── keys ──
+
+function press(selector) {
+  const target = document.querySelector(selector);
+  if (target) target.click();
+}
+
+function ofCurrent(selector) {
+  return (current() ?? document.querySelector("main > .crumbs"))?.querySelector(selector);
+}
+
+const KEYS = {
+  "/": () => {
+    const field = document.querySelector("input[type=search]");
+    if (field) { field.focus(); field.select(); }
+  },
+  j: () => walk(1),
+  k: () => walk(-1),
+  o: () => { const item = current(); if (item) item.querySelector("h2 a").click(); else press("article a.out"); },
+  n: () => press("a[rel=next]"),
+  p: () => press("a[rel=prev]"),
+  u: () => press("a.up"),
+  m: () => ofCurrent("button.seen")?.click(),
+  s: () => ofCurrent("button.star")?.click(),
+  "?": () => document.getElementById("keys")?.showModal(),
+};
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -62,15 +181,10 @@ function onKey(event) {
     document.querySelectorAll("details.syntax[open]").forEach((sheet) => { sheet.open = false; });
     return;
   }
-  if (typing(event.target)) return;
-  if (event.key === "/") {
-    const field = document.querySelector("input[type=search]");
-    if (field) { event.preventDefault(); field.focus(); field.select(); }
-  } else if (event.key === "j") {
-    walk(1);
-  } else if (event.key === "k") {
-    walk(-1);
-  }
+  const does = typing(event.target) || document.querySelector("dialog[open]") ? null : KEYS[event.key];
+  if (!does) return;
+  event.preventDefault();
+  does();
 }
 
 const zone = document.querySelector("[data-own-zone]");
@@ -84,6 +198,13 @@ try {
   console.info("The frame is of another origin; the page stays as it is.", error);
 }
 document.addEventListener("keydown", onKey);
+document.addEventListener("click", opened);
+window.addEventListener("pagehide", keepPlace);
+window.addEventListener("pageshow", findPlace);
+document.querySelectorAll("[data-keys]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", KEYS["?"]);
+});
 if (window.matchMedia("(max-width: 56rem)").matches) {
   document.querySelectorAll("details.fold:not(:has(.open))").forEach((fold) => { fold.open = false; });
 }
