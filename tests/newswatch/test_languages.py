@@ -50,7 +50,7 @@ def test_a_consent_wall_has_all_its_kinds_or_none(code: str) -> None:
     [
         ("also: [bqe]", "alias: [bqe]", 2, "alias: there is no such key; did you mean 'also'?"),
         ("counted: 'iruzkin'", "counts: 'iruzkin'", 17, "labels.counts: there is no such key; did you mean 'counted'?"),
-        ("dense: true", "dense: rather", 3, "valid boolean"),
+        ("dense: true", "dense: rather", 3, "must be true or false"),
         ("gate: ['irakurtzen", "gate: ['(irakurtzen", 37, "is no regular expression"),
         ("slots: ['iragarkia']", "slots: ['(?:iragarkia)?']", 25, "matches the empty text"),
         ("  slots: ['iragarkia']\n", "", 24, "prompts.slots: to be given, or named under `without`"),

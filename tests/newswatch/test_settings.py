@@ -92,7 +92,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize("stated", WITH_LOGIN.values(), ids=WITH_LOGIN)
 def test_a_password_leaves_the_address(stated: dict[str, object], caplog: pytest.LogCaptureFixture) -> None:
-    settings = Settings(**stated)
+    settings = Settings(**stated)  # type: ignore[arg-type]
     shown = {name: value for name, value in settings.model_dump().items() if name != "elasticsearch_password"}
     for text in (repr(settings), str(settings), str(shown), settings.model_dump_json(), caplog.text):
         assert SECRET not in text
@@ -132,7 +132,7 @@ def test_the_mail_server_may_be_an_address() -> None:
 
 def test_the_same_said_twice_is_no_conflict() -> None:
     stated = {"elasticsearch_username": "elastic", "elasticsearch_password": SECRET}
-    settings = Settings(elasticsearch_url=f"https://elastic:{SECRET}@es.example", **stated)
+    settings = Settings(elasticsearch_url=f"https://elastic:{SECRET}@es.example", **stated)  # type: ignore[arg-type]
     assert settings.elasticsearch_username == "elastic"
     named = Settings(elasticsearch_url="https://elastic@es.example", elasticsearch_password=SecretStr(SECRET))
     assert (named.elasticsearch_username, named.elasticsearch_url) == ("elastic", "https://es.example")
@@ -147,7 +147,7 @@ def test_what_is_left_out_of_a_link_is_told(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize(("stated", "why"), WRONG.values(), ids=WRONG)
 def test_a_wrong_address_is_told_and_no_password_with_it(stated: dict[str, object], why: str) -> None:
     with pytest.raises(ValidationError, match=why) as caught:
-        Settings(**stated)
+        Settings(**stated)  # type: ignore[arg-type]
     (fault,) = caught.value.errors()
     assert fault["loc"] == (next(iter(stated)),)
     told = "".join(traceback.format_exception(caught.value))
@@ -156,13 +156,13 @@ def test_a_wrong_address_is_told_and_no_password_with_it(stated: dict[str, objec
 
 def test_what_is_wrong_elsewhere_shows_no_password_either() -> None:
     with pytest.raises(ValidationError) as caught:
-        Settings(elasticsearch_url=f"https://elastic:{SECRET}@es.example", smtp_port="no number")
+        Settings(elasticsearch_url=f"https://elastic:{SECRET}@es.example", smtp_port="no number")  # type: ignore[arg-type]
     assert SECRET not in str(caught.value)
 
 
 def test_a_password_of_the_wrong_type_is_not_shown() -> None:
     with pytest.raises(ValidationError) as caught:
-        Settings(smtp_password=[SECRET])
+        Settings(smtp_password=[SECRET])  # type: ignore[arg-type]
     assert SECRET not in str(caught.value)
 
 
