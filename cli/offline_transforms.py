@@ -16,7 +16,7 @@ from cli.readings import as_row, readings
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from transforms.story import Profile
+    from transforms.profile import Profile
     from transforms.tag import Tagger
 
 STDIN = Path("-")
@@ -118,11 +118,10 @@ def _group_lines(lines: IO[bytes], window: int) -> int:
     """Group the articles in order of publication and write their stories; returns how many lines could not be read."""
     from datetime import timedelta
 
-    from transforms.story import Recent
+    from transforms.story import placed_in_order
 
     profiles, failed = _profiles(lines)
-    recent = Recent(window=timedelta(days=window))
-    placed = {p.id: recent.place(p) for p in sorted(profiles, key=lambda p: (p.published, p.id))}
+    placed = placed_in_order(profiles, window=timedelta(days=window))
     for profile in profiles:
         place = placed[profile.id]
         emit_json({"id": place.id, "story_id": place.story_id, "duplicate_of": place.duplicate_of})
@@ -149,17 +148,22 @@ def _profiles(lines: IO[bytes]) -> tuple[list[Profile], int]:
 
 
 def _profile(article: dict[str, Any]) -> Profile:
-    from transforms.story import profile
+    from transforms.language import detect
+    from transforms.profile import profile
 
     for name in ("id", "title", "text"):
         if not isinstance(article.get(name), str):
             raise ValueError(f"{name!r} is missing or not a string")
+    language = article.get("language")
+    if language is not None and not isinstance(language, str):
+        raise ValueError("'language' is not a string")
     return profile(
         id=article["id"],
         title=article["title"],
         text=article["text"],
         published=_time(article.get("published")),
         source=str(article.get("source") or ""),
+        language=language or detect(f"{article['title']}\n{article['text']}"),
     )
 
 

@@ -22,7 +22,7 @@ from newswatch.feed import Feed, FeedState
 from newswatch.problems import Problem, reason_of, report_problem
 from newswatch.topics import Topics
 from store.mapping import ANALYZERS, UNSTEMMED
-from transforms.story import Profile, profile
+from transforms.profile import Profile, profile
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -204,6 +204,7 @@ def profile_of(article: Article) -> Profile:
         summary=article.summary,
         published=article.published or article.first_seen,
         source=article.source.domain,
+        language=article.language,
     )
 
 

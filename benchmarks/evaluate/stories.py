@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -13,7 +14,9 @@ from typing import Any
 
 from benchmarks.evaluate.labels import LABELS, json_lines, texts
 from benchmarks.evaluate.measures import BCubed, Figure, b_cubed, b_cubed_f1, by_event, resampled, share
-from transforms.story import Profile, Recent, profile
+from transforms.language import detect
+from transforms.profile import Profile, profile
+from transforms.story import placed_in_order
 
 EARLIER = ("abp", "ant_multi")
 """The sets whose events are in `tests/transforms/data/events.csv`."""
@@ -22,34 +25,44 @@ RECENT = ("articles.jsonl", "background.jsonl", "events.csv", "hard.csv")
 Pair = frozenset[str]
 
 
+def seen(event: str) -> bool:
+    """Whether the event is in the half that may be read; of the other half only figures are computed."""
+    return hashlib.sha256(event.encode()).digest()[-1] % 2 == 0
+
+
 # ── events of 2004 to 2018, in English and Arabic ────────────────────────────────────────────────────────────────────
 
 
 def earlier_figures(news: Path) -> dict[str, Figure]:
     """B³ F1 on the events of `events.csv`; each set is placed alone, whole and in the order of its days."""
-    with (LABELS / "events.csv").open(encoding="utf-8", newline="") as file:
-        wanted = {row["id"]: row["event"] for row in csv.DictReader(file)}
     got: dict[str, str] = {}
     for name in EARLIER:
-        got |= placed(_dated(texts(news, name).values()))
-    return _only({"stories/earlier/b-cubed": _b_cubed_figure(b_cubed(wanted, got))})
+        got |= placed(profile_of(row) for row in texts(news, name).values() if len(row["date"]) >= 10)
+    return _only({"stories/earlier/b-cubed": _b_cubed_figure(b_cubed(earlier_events(), got))})
 
 
-def _dated(rows: Iterable[Mapping[str, Any]]) -> Iterator[Profile]:
-    for row in rows:
-        if len(row["date"]) >= 10:
-            yield _profile(row, datetime.fromisoformat(row["date"][:10]).replace(tzinfo=UTC))
+def earlier_events() -> dict[str, str]:
+    """Article → event."""
+    with (LABELS / "events.csv").open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row["event"] for row in csv.DictReader(file)}
 
 
-def _profile(row: Mapping[str, Any], published: datetime) -> Profile:
-    source = row.get("source") or ""
-    return profile(id=row["id"], title=row["title"], text=row["text"], published=published, source=source)
+def profile_of(row: Mapping[str, Any]) -> Profile:
+    """The profile of an article of the news beside the project."""
+    moment = datetime.fromisoformat(row.get("published") or row["date"][:10])
+    return profile(
+        id=row["id"],
+        title=row["title"],
+        text=row["text"],
+        published=moment if moment.tzinfo else moment.replace(tzinfo=UTC),
+        source=row.get("source") or "",
+        language=row.get("language") or row.get("lang") or detect(f"{row['title']}\n{row['text']}"),
+    )
 
 
 def placed(profiles: Iterable[Profile]) -> dict[str, str]:
     """Article → story, placed in the order of publication as `newswatch stories` does."""
-    recent = Recent()
-    return {p.id: recent.place(p).story_id for p in sorted(profiles, key=lambda p: (p.published, p.id))}
+    return {article: place.story_id for article, place in placed_in_order(list(profiles)).items()}
 
 
 def _b_cubed_figure(articles: Sequence[BCubed]) -> Figure | None:
@@ -76,16 +89,12 @@ class Truth:
 def recent_figures(folder: Path) -> dict[str, Figure]:
     """B³, pairs across languages and hard pairs on `stories_dev`, placed among the background of the same weeks."""
     rows = [row for name in RECENT[:2] for row in json_lines((folder / name).read_bytes())]
-    got = placed(_profile(row, _moment(row["published"])) for row in rows)
-    return story_figures(_truth(folder, {row["id"]: row["language"] for row in rows}), got)
+    got = placed(profile_of(row) for row in rows)
+    return story_figures(recent_truth(folder, {row["id"]: row["language"] for row in rows}), got)
 
 
-def _moment(published: str) -> datetime:
-    moment = datetime.fromisoformat(published)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _truth(folder: Path, languages: Mapping[str, str]) -> Truth:
+def recent_truth(folder: Path, languages: Mapping[str, str]) -> Truth:
+    """The events and pairs of `stories_dev`; `languages` are those of all its articles."""
     with (folder / "events.csv").open(encoding="utf-8", newline="") as file:
         events = {row["id"]: row["event"] for row in csv.DictReader(file)}
     pairs: dict[str, set[Pair]] = defaultdict(set)
