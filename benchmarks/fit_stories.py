@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.calibrate import TrainingExample, fit
 from benchmarks.evaluate.labels import LABELS, json_lines, texts
-from benchmarks.evaluate.stories import EARLIER, RECENT, earlier_events, profile_of, recent_truth, seen
+from benchmarks.evaluate.stories import EARLIER, RECENT, earlier_events, recent_truth, report_of, seen
 from transforms import background, likeness
 from transforms.background import Background
 from transforms.likeness import FEATURES, Weighed, days_between, features, weigh
@@ -109,14 +109,14 @@ def _recent(news: Path) -> Iterator[TrainingExample]:
     folder = news / "stories_dev"
     rows = [row for name in RECENT[:2] for row in json_lines((folder / name).read_bytes())]
     truth = recent_truth(folder, {row["id"]: row["language"] for row in rows})
-    profiles = {row["id"]: profile_of(row) for row in rows if row["id"] in truth.events}
+    profiles = {row["id"]: report_of(row).profile() for row in rows if row["id"] in truth.events}
     yield from _of_events("recent", profiles, truth.events, truth.skip)
 
 
 def _earlier(news: Path) -> Iterator[TrainingExample]:
     events = earlier_events()
     rows = [row for name in EARLIER for row in texts(news, name).values() if row["id"] in events]
-    profiles = {row["id"]: profile_of(row) for row in rows if len(row["date"]) >= 10}
+    profiles = {row["id"]: report_of(row).profile() for row in rows if len(row["date"]) >= 10}
     yield from _of_events("earlier", profiles, events, frozenset())
 
 
@@ -124,7 +124,7 @@ def _pairs(news: Path) -> Iterator[TrainingExample]:
     rows = texts(news, "recent")
     with PAIRS.open(encoding="utf-8", newline="") as file:
         for pair in csv.DictReader(file):
-            one, other = (weigh(profile_of(rows[pair[side]]), _background()) for side in "ab")
+            one, other = (weigh(report_of(rows[pair[side]]).profile(), _background()) for side in "ab")
             yield TrainingExample("pairs", features(one, other), pair["same"] == "yes", WEIGHTS["pairs"])
 
 

@@ -34,7 +34,18 @@ _BAND_WEIGHT = 100.0
 """Of a shared band, so that possible copies come before articles that share words."""
 _HAS_LANGUAGE: Document = {"exists": {"field": "language"}}
 _TRIES = 5
-_NEEDED = ["title", "summary", "text", "language", "published", "first_seen", "source", "story_id", "duplicate_of"]
+_NEEDED = [
+    "title",
+    "summary",
+    "text",
+    "repeated",
+    "language",
+    "published",
+    "first_seen",
+    "source",
+    "story_id",
+    "duplicate_of",
+]
 
 
 @dataclass(frozen=True, slots=True)

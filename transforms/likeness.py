@@ -30,6 +30,9 @@ RARE = 3.5
 LEAST_FIGURES, SHARED_FIGURES = 8, 0.2
 """An outlet's reports of two days with so many figures are on different events if they share less than this part."""
 
+_IMPOSSIBLE = -50.0
+"""Log odds of what can't be."""
+
 Vector = Mapping[str, float]
 """Stem → weight, normalised to length 1."""
 
@@ -101,8 +104,10 @@ class Likeness:
 
 
 def likeness(a: Weighed, b: Weighed) -> Likeness:
-    """How alike two articles in one language are."""
+    """How alike two articles in one language are. If one title shares no word with the other article, not at all."""
     *content, days = features(a, b)
+    if not content[FEATURES.index("titles")]:
+        return Likeness(_IMPOSSIBLE, days)
     weights = model().weights
     return Likeness(model().bias + sum(w * v for w, v in zip(weights[:-1], content, strict=True)), days)
 

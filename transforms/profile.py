@@ -120,7 +120,7 @@ def profile(
         title=headline,
         head=headline.union(list(lead)[:HEAD_WORDS]),
         words=headline.union(body_stems[:WORDS]),
-        names=headline if _CJK.search(title) else _names_of_title(title, own[:_NAME_CHARS]),
+        names=headline if _CJK.search(title) else headline & _names_of_title(title, own[:_NAME_CHARS]),
         figures=_figures(fold(title).text, fold(own[:_FIGURE_CHARS]).text, moment),
         body=Body(body),
     )

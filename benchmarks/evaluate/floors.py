@@ -31,7 +31,7 @@ _GUARDED = re.compile(
     | unseen/[^/]+/(any|main)/all
     | searches/[^/]+/whole
     | (extraction|duplicates|languages)/.+
-    | stories/[^/]+/(b-cubed.*|hard-pairs-apart)""",
+    | stories/[^/]+/(b-cubed.*|hard-pairs-apart|pairs-within-language/.+)""",
     re.VERBOSE,
 )
 """Shares of what was found (precision) have none at feed length: a tagger that finds little there is rarely wrong."""
