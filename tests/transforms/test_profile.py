@@ -36,5 +36,5 @@ def test_names_are_words_of_the_title_that_have_a_capital_within_a_sentence() ->
 
 def test_figures_are_read_as_they_are_written() -> None:
     figures = made("Quake of 7,7 kills 51", "In 2026 the 7.7 quake, at 14:05, killed 51.").figures
-    assert (figures.title_decimals, figures.decimals) == ({"7.7"}, {"7.7"})
+    assert figures.title_decimals == figures.decimals == {"7.7"}
     assert figures.all == {"7,7", "7.7", "51", "14:05"}
