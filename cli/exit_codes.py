@@ -15,7 +15,7 @@ UNREACHED: Final = 6
 INTERRUPTED: Final = 130
 
 EXIT_CODES: Final[Mapping[int, tuple[str, str]]] = {
-    DONE: ("done", "also if the reader of a pipe has gone, as in `newswatch search NATO | head -1`"),
+    DONE: ("done", "also if the reader of a pipe has gone, as in `newswatch search ice | head -1`"),
     FAILED: ("failed", "what was named does not exist, a file can't be used, or a question was answered with no"),
     USAGE: ("wrong usage", "an option, an argument, a saved search's field, a query that can't be parsed, or no feed"),
     CONFIGURATION: ("wrong configuration", "a file in `config/`, or a `NEWSWATCH_…` variable"),

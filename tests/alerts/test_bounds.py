@@ -37,8 +37,8 @@ EAST = timezone(timedelta(hours=14))
         ({"name": "x" * 201}, r"name: .*200 characters \(given: 'x{59,61}…\)"),
         ({"recipients": ["a@b.c"] * 501}, "recipients: .*it has 501 items; the maximum is 500"),
         ({"sources": ["x" * 256]}, r"sources\.0: .*255 characters"),
-        ({"note": "x" * 4_001}, "note: .*4000 characters"),
-        ({"query": "x" * 8_001}, "query: .*8000 characters"),
+        ({"note": "x" * 4_001}, "note: .*4,000 characters"),
+        ({"query": "x" * 8_001}, "query: .*8,000 characters"),
     ],
 )
 def test_a_value_beyond_its_bound_is_told_with_the_field_and_the_bound(fields: dict[str, Any], told: str) -> None:

@@ -64,17 +64,17 @@ def test_every_edit_is_another_version_and_none_is_the_same(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
-        ("weight: 0.5", "weight: 7", 14, "less than or equal to 3"),
+        ("weight: 0.5", "weight: 7", 14, "must be at most 3"),
         ("needs: [war]", "neds: [war]", 15, "there is no such key"),
         ("en: [nato (summit", "xx: [nato (summit", 21, "not a known language"),
         ("nato (summit/summits)", "nato (summit/summits", 21, "brackets come in pairs"),
         ('"alliance*"', '"al*iance"', 16, "a star ends a word"),
         ("type: mission", "type: misison", 25, "must be "),
         ("edition: test\n", "edition: test\nedition: twice\n", 2, "given twice"),
-        ("  nato:\n    name", "  Nato:\n    name", 7, "should match pattern"),
-        ("topics: {nato: 1}", "topics: {nato: 4}", 26, "less than or equal to 3"),
+        ("  nato:\n    name", "  Nato:\n    name", 7, "must match"),
+        ("topics: {nato: 1}", "topics: {nato: 4}", 26, "must be at most 3"),
         ("topics: {nato: 1}", "topics: {nato: {weight: 1, form: 2001-01-01}}", 26, "there is no such key"),
-        ("topics: {nato: 1}", "topics: {nato: {weight: 1, from: soon}}", 26, "valid date"),
+        ("topics: {nato: 1}", "topics: {nato: {weight: 1, from: soon}}", 26, "must be a date"),
         (
             "topics: {nato: 1}",
             "topics: {nato: {weight: 1, from: 2001-01-01, until: 2001-01-01}}",
