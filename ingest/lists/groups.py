@@ -25,6 +25,8 @@ MOST_GROUPS: Final = 14
 """Maximum number of groups that are weighed, those with most headlines."""
 GENERIC_FROM: Final = 3
 """Number of addresses from which on their links' common text ("Read more") is not a headline."""
+CATEGORY_FROM: Final = 3
+"""Number of links to one address, all at one place of the structure, from which on it is the items' category."""
 LEAST_ITEMS: Final = 3
 LEAST_WORTH: Final = 0.36
 """Minimum mean worth of a list's items."""
@@ -141,7 +143,17 @@ def _grouped(items: Iterable[list[Link]], page: str, generic: frozenset[str]) ->
             for m in members
         )
 
-    return sorted(groups.values(), key=promise, reverse=True)[:MOST_GROUPS]
+    return sorted(map(_without_labels, groups.values()), key=promise, reverse=True)[:MOST_GROUPS]
+
+
+def _without_labels(members: list[Member]) -> list[Member]:
+    """The members without those that stand at this place of the structure again and again, as a category's name does.
+
+    Every slide of a carousel may stand there three times.
+    """
+    times = [sum(link.labels == member.main.labels for link in member.links) for member in members]
+    usual = median(times)
+    return [member for member, count in zip(members, times, strict=True) if count < CATEGORY_FROM or count <= 2 * usual]
 
 
 def _weighed(group: Group, page: str, generic: frozenset[str], reader: Reader) -> Group:

@@ -87,6 +87,19 @@ def test_an_article_is_not_a_list_of_the_stories_beside_it() -> None:
     assert (found.entries, found.why_not and found.why_not.partition(":")[0]) == ((), "it is an article")
 
 
+@pytest.mark.parametrize("clones", [0, 2], ids=["list", "carousel"])
+def test_a_category_that_every_item_names_is_none_of_them(clones: int) -> None:
+    """Its link looks like theirs. Slides of a carousel stand on the page several times, too."""
+    row = '<div><p><a href="/actions/202607{n:02}">Designations of {n} networks that finance attacks</a></p>'
+    row += '<p>July {n:02}, 2026 - <a href="/actions/list-updates">Sanctions list updates</a></p></div>'
+    slide = row.partition("</p>")[0] + "</p></div>"
+    rows = "".join((row + slide * clones).format(n=n) for n in range(20, 10, -1))
+    found = read(f"<main>{rows}</main>", "https://sanctions.example/actions")
+    assert [entry.url for entry in found.entries] == [
+        f"https://sanctions.example/actions/202607{n}" for n in range(20, 10, -1)
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not CAPTURED.is_dir(), reason="without the captured article pages of ../shared")
 def test_captured_articles_are_not_read_as_lists() -> None:
