@@ -25,6 +25,8 @@ OTHER_LANGUAGE = 0.3
 """Minimum cosine of two articles in different languages, which share only names and numbers."""
 FORGETTING = timedelta(hours=60)
 """Decay of that cosine: after a day's grace it falls to 1/e in this time."""
+LEAST_SHARED = 0.08
+"""Minimum cosine of two articles on one event. It parts none of the labelled events."""
 RARE = 3.5
 """Minimum rarity of a pair of Chinese or Japanese characters that may be a name."""
 LEAST_FIGURES, SHARED_FIGURES = 8, 0.2
@@ -104,9 +106,13 @@ class Likeness:
 
 
 def likeness(a: Weighed, b: Weighed) -> Likeness:
-    """How alike two articles in one language are. If one title shares no word with the other article, not at all."""
+    """How alike two articles in one language are.
+
+    Not at all if one title shares no word with the other article, or if hardly anything is shared: what else they have
+    in common may be the subject of both.
+    """
     *content, days = features(a, b)
-    if not content[FEATURES.index("titles")]:
+    if not content[FEATURES.index("titles")] or content[FEATURES.index("cosine")] < LEAST_SHARED:
         return Likeness(_IMPOSSIBLE, days)
     weights = model().weights
     return Likeness(model().bias + sum(w * v for w, v in zip(weights[:-1], content, strict=True)), days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -97,6 +98,19 @@ def test_a_story_takes_in_what_fits_the_whole_of_it() -> None:
     grown = [candidate(replace(made("quake2"), id=f"quake{n}"), "quake") for n in range(6)]
     assert alone.story_id == "quake"
     assert place(new, [candidate(both, "quake"), *grown]).story_id == "joins"
+
+
+def test_the_subject_and_one_rare_word_are_no_event() -> None:
+    def report(seed: int) -> Profile:
+        rng = random.Random(seed)
+        words = ["".join(rng.choices("abdefgiklmnoprstuvz", k=8)) for _ in range(90)]
+        text = " ".join(f"NATO {' '.join(words[n : n + 28])} the Alliance." for n in (3, 31, 59))
+        return written(str(seed), f"NATO {' '.join(words[:3])}", text.replace(words[3], "zubrowka"))
+
+    one, other = report(1), report(2)
+    assert one.words & other.words == {"nato", "allian", "the", "zubrow"}
+    background = Background({"en": Counts(8, {"nato": 8, "allian": 8, "the": 8})})
+    assert likeness(weigh(one, background), weigh(other, background)).probability() < 0.01
 
 
 def test_a_line_that_a_feed_says_of_each_is_no_text_to_copy() -> None:
