@@ -112,7 +112,7 @@ REFUSED = [
     ("add ice --to a@b.c", "already"),
     ("add oak --to nobody", "not a mail address"),
     ("add oak", "--to: is missing"),
-    ("add oak --to a@b.c --query (oak", "can't be parsed"),
+    ("add oak --to a@b.c --query (oak", "never closed"),
     ("add oak --to a@b.c --query tree:oak", "don't have"),
     ("add oak --to a@b.c --language xx", "no language 'xx'"),
     ("edit ice --schedule soon", "not a schedule"),

@@ -98,7 +98,7 @@ FIELDS: Mapping[str, tuple[dict[str, str], str]] = {
     "a level that there is not": ({"tag:nato": "utmost"}, "level"),
     "the issue's fuzzy words": ({"query": "natoo~2 " * 25}, "fuzzy words"),
     "a query of everything": ({"query": "*a*"}, "every word"),
-    "a query that can't be parsed": ({"query": "(glacier"}, "parsed"),
+    "a query that can't be parsed": ({"query": "(glacier"}, "never closed"),
     "a query of 100,000 letters": ({"query": "x" * 100_000}, "query"),
     "a control character": ({"name": "a\x00b"}, "control character"),
 }
