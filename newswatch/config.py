@@ -250,7 +250,8 @@ _GIVEN_CHARS = 60
 
 def fault_text(details: ErrorDetails, part: tuple[int | str, ...] = (), *, model: Any = None) -> str:
     """A fault (see `newswatch.wording`): the field, what is wrong, the given value, shortened, and what was meant."""
-    field, given = ".".join(map(str, (*part, *details["loc"]))), details["input"]
+    # Of a file that is none at all there is no field.
+    field, given = ".".join(map(str, (*part, *details["loc"]))) or "the file", details["input"]
     if details["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{field}: there is no such key{_meant_key(details['loc'], model)}"
     if details["type"] == "missing" or isinstance(given, dict | list | tuple | BaseModel):

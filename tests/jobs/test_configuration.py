@@ -123,7 +123,7 @@ SPOILT: Mapping[str, tuple[Callable[[Path], None], str]] = {
     "NUL": (as_bytes(b"feeds: \x00"), "can't be read"),
     "UTF-16": (as_bytes("feeds: []".encode("utf-16")), ":1: is not UTF-8"),
     "Latin-1": (as_bytes("# ok\n# Zürich".encode("latin-1")), ":2: is not UTF-8"),
-    "empty": (as_bytes(b""), "valid dictionary"),
+    "empty": (as_bytes(b""), "the file: must be keys with values"),
     "no YAML": (as_bytes(b"feeds: [\nalerts: {"), ":3: "),
     "deep": (as_bytes(b"[" * 100_000), "nesting"),
     "aliases": (as_bytes(bomb()), "with its aliases written out"),
