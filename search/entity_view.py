@@ -139,9 +139,25 @@ def _significant(
     if answer is None:
         return {}
     found = answer["aggregations"]["sample"]["entities"]
-    size, whole = found["doc_count"] or 1, found["bg_count"] or 1
-    times = {b["key"]: (b["doc_count"] / size) / ((b["bg_count"] or 1) / whole) for b in found["buckets"]}
+    size, buckets = found["doc_count"] or 1, {b["key"]: b["doc_count"] for b in found["buckets"]}
+    whole, named = _everywhere(es, names, [*buckets], seconds)
+    times = {key: (count / size) / (max(1, named.get(key, 0)) / whole) for key, count in buckets.items()}
     return {key: ratio for key, ratio in times.items() if ratio >= _FAR_MORE}
+
+
+def _everywhere(es: Elasticsearch, names: Names, keys: list[str], seconds: float) -> tuple[int, dict[str, int]]:
+    """The number of all articles, and entity → the number of those that name it.
+
+    What significant_terms tells of them is of the slices in which it found something: a month may be left out.
+    """
+    if not keys:
+        return 1, {}
+    aggs = {"entities": {"terms": {"field": "entity_ids", "include": keys, "size": len(keys)}}}
+    answer = answer_to(es, names, seconds, query={"match_all": {}}, size=0, track_total_hits=True, aggs=aggs)
+    if answer is None:
+        return 1, {}
+    buckets = answer["aggregations"]["entities"]["buckets"]
+    return max(1, answer["hits"]["total"]["value"]), {b["key"]: b["doc_count"] for b in buckets}
 
 
 def _beside(
