@@ -15,8 +15,8 @@ from jobs.configuration import read_saved_searches
 from newswatch.config import Source
 from newswatch.errors import ConfigError, NewswatchError
 from newswatch.language_files import folders, language_faults
-from newswatch.setting_faults import PREFIX, disagreements, mistyped
-from newswatch.settings import Settings, default_config_dir
+from newswatch.setting_faults import disagreements, mistyped
+from newswatch.settings import PREFIX, Settings, default_config_dir
 from newswatch.wording import worded
 from store.client import connect
 from store.configuration import ALERTS, FEEDS, TAXONOMY, ConfigurationStore

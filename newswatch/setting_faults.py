@@ -10,9 +10,7 @@ from urllib.parse import urlsplit
 
 from newswatch.config import did_you_mean
 from newswatch.errors import ConfigError
-from newswatch.settings import SMTPS_PORT, Settings
-
-PREFIX: Final = "NEWSWATCH_"
+from newswatch.settings import PREFIX, SMTPS_PORT, Settings, variable_of
 
 OTHER_VARIABLES: Final[Mapping[str, str]] = {
     "NEWSWATCH_STACK": "marks the processes of the embedded stack",
@@ -43,7 +41,7 @@ class Finding:
 
 def mistyped(environment: Iterable[str]) -> tuple[Finding, ...]:
     """The variables that look like settings and are none, each with the nearest setting."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known = {variable_of(name) for name in Settings.model_fields}
     # Settings are read whatever their case.
     strange = (name for name in environment if name.upper().startswith(PREFIX))
     return tuple(
@@ -92,7 +90,7 @@ def _of_nodes(settings: Settings, nodes: int | None) -> Iterable[Finding]:
 
 
 def _variables(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"{PREFIX}{name.upper()}" for name in names)
+    return tuple(map(variable_of, names))
 
 
 # ── what the rules ask ───────────────────────────────────────────────────────────────────────────────────────────────
