@@ -32,14 +32,19 @@ def register(main: typer.Typer) -> None:
 
 
 @app.command()
-def check(as_json: AsJson = False) -> None:
+def check(
+    compose: Annotated[
+        Path | None, typer.Option("--compose", metavar="FILE", help="Check this .env of docker-compose.yml, too.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check all settings, feeds.yaml, alerts.yaml, taxonomy.yaml and the languages. Exits with 3 if anything is wrong.
 
     Needs no server. Where Elasticsearch answers, its nodes and what other machines found are checked too.
     """
     from jobs.config_check import check_everything
 
-    report = check_everything()
+    report = check_everything(compose=compose)
     if as_json:
         emit_json({"ok": report.ok, "checked": report.checked, "faults": report.faults, "asked": report.asked})
     else:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from delivery.channels import registry as channels
 from ingest.feeds import load_feeds
 from jobs.configuration import read_saved_searches
+from newswatch.compose_faults import compose_faults
 from newswatch.config import Source
 from newswatch.errors import ConfigError, NewswatchError
 from newswatch.language_files import folders, language_faults
-from newswatch.setting_faults import disagreements, mistyped
+from newswatch.setting_faults import Finding, disagreements, mistyped
 from newswatch.settings import PREFIX, Settings, default_config_dir
 from newswatch.wording import worded
 from store.client import connect
@@ -58,8 +61,10 @@ class ConfigReport:
         return not any(fault.is_error for fault in self.faults)
 
 
-def check_everything(environment: Mapping[str, str] = os.environ) -> ConfigReport:
+def check_everything(environment: Mapping[str, str] = os.environ, *, compose: Path | None = None) -> ConfigReport:
     """Check the settings in the environment, the files that they name, and what other machines have found.
+
+    `compose` is the .env of docker-compose.yml, which is then checked too.
 
     It raises nothing for what is wrong: that is the result.
     """
@@ -74,7 +79,10 @@ def check_everything(environment: Mapping[str, str] = os.environ) -> ConfigRepor
     faults += [each for error in language_faults(*folders()) for each in _faults_of(error)]
     nodes, elsewhere = _asked(settings) if settings else (None, [])
     agree = disagreements(settings, nodes=nodes) if settings else ()
-    faults += [ConfigFault(", ".join(each.variables), each.message, each.is_error) for each in agree]
+    faults += map(_fault, agree)
+    if compose:
+        checked.append(f"{compose}: for docker-compose.yml")
+        faults += _compose_faults(compose, folder)
     # A wrong language is met by whoever reads the taxonomy, too.
     unique = sorted(dict.fromkeys(faults + elsewhere), key=lambda fault: not fault.is_error)
     return ConfigReport(tuple(checked), tuple(unique), asked=nodes is not None)
@@ -90,7 +98,7 @@ def _folder(environment: Mapping[str, str]) -> Path:
 
 def _settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[ConfigFault]]:
     """The settings; None if a value is wrong."""
-    faults = [ConfigFault(", ".join(each.variables), each.message) for each in mistyped(environment)]
+    faults = [*map(_fault, mistyped(environment))]
     try:
         settings = Settings()
         channels.check(settings)
@@ -100,6 +108,43 @@ def _settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Con
         where, _, message = str(error).partition(": ")
         faults.append(ConfigFault(where, message))
     return settings, faults
+
+
+def _compose_faults(path: Path, folder: Path) -> Iterator[ConfigFault]:
+    """What is wrong with a .env, and whether the containers can read the configuration."""
+    try:
+        mode = path.stat().st_mode
+        given = {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
+    except (OSError, ValueError) as error:
+        yield ConfigFault(str(path), f"it can't be read: {error}")
+        return
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield ConfigFault(str(path), "others can read its secrets. chmod 600 mends it", is_error=False)
+    yield from map(_fault, compose_faults(given))
+    uid = given.get("CONTAINER_UID", "50000")
+    unreadable = [name for name in _READERS if not _is_readable(folder / name, uid)]
+    if unreadable:
+        message = (
+            f"user {uid} of the containers can't read {', '.join(unreadable)}. Set it to their owner, or chmod -R a+rX"
+        )
+        yield ConfigFault(f"CONTAINER_UID, {folder}", message)
+
+
+def _is_readable(path: Path, uid: str) -> bool:
+    """Whether a user in group 0 may read a file and search its folder."""
+    for each, others in ((path.parent, stat.S_IXOTH), (path, stat.S_IROTH)):
+        try:
+            found = each.stat()
+        except OSError:
+            return True  # that it is missing is told by who reads it
+        share = others << 6 if str(found.st_uid) == uid else others << 3 if found.st_gid == 0 else others
+        if not found.st_mode & share:
+            return False
+    return True
+
+
+def _fault(finding: Finding) -> ConfigFault:
+    return ConfigFault(", ".join(finding.variables), finding.message, finding.is_error)
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

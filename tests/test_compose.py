@@ -27,6 +27,7 @@ import kibana.load
 from embedded.elasticsearch import NODE_SETTINGS
 from kibana.load import Target
 from newswatch import __version__
+from newswatch.compose_faults import FERNET_KEY, OTHERS, RENAMED, SECRETS, STATED, compose_faults
 from newswatch.settings import Settings
 from observe.tell import ways
 from store.names import Names
@@ -39,8 +40,15 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 EXAMPLE = dotenv_values(ROOT / ".env.example")
 LOCKED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::(?P<how>[-?])(?P<what>[^}]*))?\}")
-ONE_SHOTS = {"elasticsearch-certs", "elasticsearch-users", "newswatch-setup", "kibana-setup", "airflow-init"}
+VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::(?P<how>[-?+])(?P<what>[^}]*))?\}")
+ONE_SHOTS = {
+    "elasticsearch-certs",
+    "elasticsearch-users",
+    "newswatch-check",
+    "newswatch-setup",
+    "kibana-setup",
+    "airflow-init",
+}
 
 every_service = pytest.mark.parametrize("name", SERVICES)
 
@@ -48,9 +56,8 @@ every_service = pytest.mark.parametrize("name", SERVICES)
 @pytest.fixture(scope="module")
 def dotenv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A .env as a user makes it."""
-    made = subprocess.run(["sh", ROOT / "docker/make-env.sh"], capture_output=True, text=True, check=True)
     path = tmp_path_factory.mktemp("env") / ".env"
-    path.write_text(made.stdout)
+    subprocess.run(["sh", ROOT / "docker/make-env.sh", path], capture_output=True, check=True)
     return {name: value or "" for name, value in dotenv_values(path).items()}
 
 
@@ -61,6 +68,8 @@ def filled_in(text: Any, values: dict[str, str]) -> str:
         if found.group() == "$$":
             return "$"
         value = values.get(found["name"], "")
+        if found["how"] == "+":
+            return found["what"] if value else ""
         if not value and found["how"] == "?":
             raise AssertionError(f"{found['name']}: {found['what']}")
         return value or found["what"] or ""
@@ -69,7 +78,10 @@ def filled_in(text: Any, values: dict[str, str]) -> str:
 
 
 def environment_of(service: str, values: dict[str, str]) -> dict[str, str]:
-    return {key: filled_in(value, values) for key, value in SERVICES[service].get("environment", {}).items()}
+    """The environment of a container; what has no value in the file comes from .env, if it is there."""
+    stated = SERVICES[service].get("environment", {})
+    given = {key: values.get(key) if value is None else filled_in(value, values) for key, value in stated.items()}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def everything_set() -> set[str]:
@@ -122,6 +134,9 @@ def test_a_service_has_its_bounds(name: str) -> None:
     assert service["mem_limit"]
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["cap_drop"] == ["ALL"]
+    assert set(service.get("cap_add", [])) <= {"DAC_OVERRIDE", "FOWNER"}
+    assert "cap_add" not in service or name in ONE_SHOTS
 
 
 @every_service
@@ -163,14 +178,23 @@ def test_ports_are_published_on_the_bind_address_only(name: str) -> None:
         assert port.startswith("${BIND_ADDRESS:-127.0.0.1}:")
 
 
+def test_database_and_broker_are_reached_by_airflow_alone_and_reach_nobody() -> None:
+    assert COMPOSE["networks"]["database"] == {"internal": True}
+    inside = {name for name, service in SERVICES.items() if "database" in service.get("networks", [])}
+    ours = {n for n, s in SERVICES.items() if s["image"].startswith("newswatch:") and n != "newswatch-check"}
+    assert inside == {"postgres", "valkey"} | ours
+    assert {name for name in inside if SERVICES[name]["networks"] == ["database"]} == {"postgres", "valkey"}
+    assert SERVICES["newswatch-check"]["network_mode"] == "none", "it sees all secrets"
+
+
 def test_what_only_containers_need_is_not_published() -> None:
     published = {name for name, service in SERVICES.items() if service.get("ports")}
     assert published == {"elasticsearch", "kibana", "mailpit", "airflow-api-server"}
 
 
-def test_workers_and_broker_come_with_the_celery_profile_only() -> None:
+def test_workers_broker_and_mail_catcher_come_with_their_profiles_only() -> None:
     with_profile = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    assert with_profile == {"valkey": ["celery"], "airflow-worker": ["celery"]}
+    assert with_profile == {"valkey": ["celery"], "airflow-worker": ["celery"], "mailpit": ["mailpit"]}
 
 
 def test_volumes_are_declared_used_and_their_sources_there() -> None:
@@ -180,8 +204,8 @@ def test_volumes_are_declared_used_and_their_sources_there() -> None:
     for volume in mounted:
         if volume.startswith("."):
             source, _, mode = volume.split(":")
-            assert (ROOT / source).exists(), source
-            assert mode == "ro"
+            assert (ROOT / source).exists() or source == "./.env", source
+            assert mode == "ro,z", "SELinux lets a container read only what is labelled for it"
 
 
 def test_only_elasticsearch_and_who_makes_it_see_its_private_key() -> None:
@@ -193,8 +217,8 @@ def test_secrets_come_from_the_environment_and_must_be_set() -> None:
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
             secret = re.search(r"PASSWORD$|SECRET|ENCRYPTIONKEY|FERNET_KEY|_CONN$|RESULT_BACKEND|BROKER_URL", key)
-            if secret and key != "NEWSWATCH_SMTP_PASSWORD":
-                assert ":?" in str(value), f"{name}: {key}"
+            if secret and key not in ("NEWSWATCH_SMTP_PASSWORD", "NEWSWATCH_ELASTICSEARCH_API_KEY"):
+                assert value is None or ":?" in str(value), f"{name}: {key}"
 
 
 def test_elasticsearch_speaks_tls_and_asks_who_is_there() -> None:
@@ -209,27 +233,63 @@ def test_elasticsearch_speaks_tls_and_asks_who_is_there() -> None:
 
 def test_every_variable_is_in_the_example_and_every_one_there_is_used() -> None:
     asked = {found["name"] for found in VARIABLE.finditer(COMPOSE_TEXT) if found["name"]}
-    assert asked == EXAMPLE.keys()
+    assert asked | {"COMPOSE_PROFILES"} == EXAMPLE.keys()
+
+
+def test_the_check_knows_every_variable_of_the_example() -> None:
+    ours = {name for name in EXAMPLE if name.removeprefix("NEWSWATCH_").lower() in Settings.model_fields}
+    assert {*SECRETS, FERNET_KEY, *OTHERS} | ours == EXAMPLE.keys()
+    assert not EXAMPLE.keys() & (RENAMED.keys() | STATED.keys())
+    assert STATED.keys() <= {name for service in SERVICES.values() for name in service.get("environment", {})}
+    compose_sets = {k for k, v in SERVICES["watchman"]["environment"].items() if k.startswith("NEWSWATCH_") and v}
+    fixed = {name for name in compose_sets if f"${{{name}:" not in COMPOSE_TEXT}
+    assert fixed == STATED.keys(), "what .env can't change is told to whoever tries"
+
+
+def test_a_new_env_has_no_fault(dotenv: dict[str, str]) -> None:
+    assert compose_faults(dotenv) == ()
+
+
+def test_every_setting_can_be_set(dotenv: dict[str, str]) -> None:
+    for service in ("airflow-scheduler", "airflow-worker", "airflow-api-server", "watchman", "newswatch-setup"):
+        reached = {name.removeprefix("NEWSWATCH_").lower() for name in SERVICES[service]["environment"]}
+        watchmans = {"data_dir", "airflow_url", "operator_url", "heartbeat_url"}
+        assert Settings.model_fields.keys() - reached <= (set() if service == "watchman" else watchmans), service
+    given = environment_of("airflow-scheduler", dotenv | {"NEWSWATCH_POLL_MIN_INTERVAL_S": "90"})
+    assert given["NEWSWATCH_POLL_MIN_INTERVAL_S"] == "90"
+    assert "NEWSWATCH_POLL_MAX_INTERVAL_S" not in given, "what .env does not set keeps its default"
 
 
 def test_the_example_has_the_defaults_of_the_file_and_no_secret() -> None:
     for found in VARIABLE.finditer(COMPOSE_TEXT):
-        if found["name"]:
+        if found["name"] and found["how"] != "+":
             assert found["how"], f"{found['name']} has neither a default nor a message"
             assert EXAMPLE[found["name"]] == ("" if found["how"] == "?" else found["what"])
 
 
 def test_a_new_env_has_every_secret_and_each_its_own(dotenv: dict[str, str]) -> None:
-    may_be_empty = {"SMTP_USERNAME", "SMTP_PASSWORD", "OPERATOR", "OPERATOR_URL", "HEARTBEAT_URL"}
-    secrets = {name: dotenv[name] for name, value in EXAMPLE.items() if value == "" and name not in may_be_empty}
+    secrets = {name: dotenv[name] for name in EXAMPLE if name in (*SECRETS, FERNET_KEY)}
     assert len(secrets) == 12
     assert len(set(secrets.values())) == len(secrets)
     assert len(secrets["AIRFLOW_FERNET_KEY"]) == 44
     for name, value in secrets.items():
         assert name == "AIRFLOW_FERNET_KEY" or re.fullmatch(r"[0-9a-f]{64}", value), name
-    assert {name: value for name, value in dotenv.items() if name not in secrets} == {
-        name: value for name, value in EXAMPLE.items() if name not in secrets
-    }
+    others = {name: value for name, value in EXAMPLE.items() if name not in secrets}
+    others["CONTAINER_UID"] = str(os.getuid() or 50_000)
+    assert {name: value for name, value in dotenv.items() if name not in secrets} == others
+
+
+def test_env_is_its_owners_alone_and_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    command = ["sh", str(ROOT / "docker/make-env.sh"), str(path)]
+    assert subprocess.run(command, umask=0o000, capture_output=True).returncode == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    before = path.read_text()
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "left as it is" in again.stderr
+    assert path.read_text() == before
+    assert [*tmp_path.iterdir()] == [path], "nothing half-written stays"
 
 
 def test_without_secrets_compose_says_what_to_do() -> None:
@@ -260,7 +320,9 @@ def test_the_watchman_waits_for_nobody_and_knows_where_everything_is(
 ) -> None:
     service = SERVICES["watchman"]
     assert "depends_on" not in service, "what does not start is what it tells of"
-    for name, value in environment_of("watchman", dotenv | {"OPERATOR_URL": "https://hooks.example/x"}).items():
+    for name, value in environment_of(
+        "watchman", dotenv | {"NEWSWATCH_OPERATOR_URL": "https://hooks.example/x"}
+    ).items():
         if name.startswith("NEWSWATCH_"):
             monkeypatch.setenv(name, value)
     settings = Settings()
@@ -288,24 +350,31 @@ def test_services_are_called_by_their_names(dotenv: dict[str, str]) -> None:
     assert hosts <= SERVICES.keys()
 
 
-@pytest.mark.slow
-def test_tasks_and_command_line_use_the_same_servers(dotenv: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.sdk import Connection
+def test_a_server_is_said_once(dotenv: dict[str, str]) -> None:
+    """No connection of Airflow's says again, and perhaps otherwise, what the variables say."""
+    assert not [name for name in everything_set() if name.startswith("AIRFLOW_CONN_")]
 
-    from dags.connection_settings import elasticsearch_settings, smtp_settings
-    from dags.connections import ELASTICSEARCH, SMTP
 
-    given = environment_of("airflow-scheduler", dotenv)
-    for name, value in given.items():
-        if name.startswith("NEWSWATCH_"):
-            monkeypatch.setenv(name, value)
-    of_tasks = {
-        **elasticsearch_settings(Connection.from_json(given[f"AIRFLOW_CONN_{ELASTICSEARCH.upper()}"])),
-        **smtp_settings(Connection.from_json(given[f"AIRFLOW_CONN_{SMTP.upper()}"])),
-    }
-    plain = Settings()
-    assert len(of_tasks) >= 7
-    assert Settings(**of_tasks) == plain
+# ── below a path ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_below_a_path_everybody_asks_there(dotenv: dict[str, str]) -> None:
+    there = dotenv | {"AIRFLOW_URL": "https://x.example", "AIRFLOW_PATH": "/airflow", "KIBANA_PATH": "/kibana"}
+    given = environment_of("airflow-scheduler", there)
+    assert given["AIRFLOW__API__BASE_URL"] == given["NEWSWATCH_PUBLIC_URL"] == "https://x.example/airflow"
+    assert given["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://airflow-api-server:8080/airflow/execution/"
+    assert environment_of("watchman", there)["NEWSWATCH_AIRFLOW_URL"] == "http://airflow-api-server:8080/airflow"
+    checks = [filled_in(s["healthcheck"]["test"][-1], there) for s in SERVICES.values() if "healthcheck" in s]
+    asked = [check for check in checks if "/api/v2/monitor/health" in check]
+    assert len(asked) == 3
+    assert all(":8080/airflow/api/v2/monitor/health" in check for check in asked)
+    kibana_given = environment_of("kibana", there)
+    assert (kibana_given["SERVER_BASEPATH"], kibana_given["SERVER_REWRITEBASEPATH"]) == ("/kibana", "true")
+    assert kibana_given["SERVER_PUBLICBASEURL"].endswith(":5601/kibana")
+    assert environment_of("kibana-setup", there)["KIBANA_URL"] == "http://kibana:5601/kibana"
+    assert filled_in(SERVICES["kibana"]["healthcheck"]["test"][-1], there).endswith("/kibana/login")
+    assert not environment_of("kibana", dotenv)["SERVER_BASEPATH"]
+    assert not environment_of("kibana", dotenv)["SERVER_REWRITEBASEPATH"]
 
 
 # ── Airflow ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -350,7 +419,7 @@ def test_the_password_file_holds_what_airflow_reads_back(dotenv: dict[str, str],
     subprocess.run(command, env={**given, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=True)
     assert json.loads(written.read_text()) == {"newswatch": 'it\'s "quoted" \\ so'}
     assert written.stat().st_mode & 0o077 == 0
-    assert (tmp_path / "asked").read_text() == "db migrate\n"
+    assert (tmp_path / "asked").read_text() == "db migrate\n", "after `db check`, which it says last"
     assert given["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "newswatch:admin"
 
 
@@ -365,8 +434,14 @@ def test_elasticsearch_kibana_and_the_embedded_node_are_of_one_version() -> None
 
 
 def test_our_image_carries_our_version_and_the_locked_airflow() -> None:
-    ours = {service["image"] for service in SERVICES.values() if "build" in service}
-    assert ours == {f"newswatch:{__version__}"}
+    built = [name for name, service in SERVICES.items() if "build" in service]
+    assert built == ["newswatch-check"], "two builds of one tag would race"
+    ours = {n: s for n, s in SERVICES.items() if s["image"].startswith("newswatch:")}
+    assert {service["image"] for service in ours.values()} == {f"newswatch:{__version__}"}
+    assert len(ours) == 11
+    for name, service in ours.items():
+        assert service["pull_policy"] == "never", name
+        assert service["read_only"], name
     named = set(re.findall(r"Airflow (\d+\.\d+\.\d+)", DOCKERFILE + COMPOSE_TEXT))
     assert named <= {LOCKED["apache-airflow"]}
     assert "apache/airflow" not in DOCKERFILE
@@ -410,6 +485,7 @@ def test_the_image_is_built_from_pinned_bases_and_hashes_without_git() -> None:
 def test_the_image_does_not_run_as_root_and_owns_where_it_writes() -> None:
     last = DOCKERFILE.rpartition("FROM")[2]
     assert re.findall(r"^USER (\S+)", last, re.MULTILINE) == ["50000:0"]
+    assert "touch /opt/airflow/airflow.cfg" in last, "Airflow would write it, and the file system is read-only"
     for name in ("logs", "auth"):
         assert f"/opt/airflow/{name}" in last
         assert f"airflow-{name}:/opt/airflow/{name}" in SERVICES["airflow-scheduler"]["volumes"]
@@ -502,4 +578,4 @@ def test_the_scripts_that_are_mounted_are_those_that_are_run() -> None:
     for name in ("elasticsearch-certs", "elasticsearch-users"):
         service = SERVICES[name]
         assert service["entrypoint"] == ["/bin/bash", f"/docker/{name}.sh"]
-        assert f"./docker/{name}.sh:/docker/{name}.sh:ro" in service["volumes"]
+        assert f"./docker/{name}.sh:/docker/{name}.sh:ro,z" in service["volumes"]

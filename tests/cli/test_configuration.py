@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from jobs.config_check import check_everything
+from jobs.config_check import _compose_faults, check_everything
 from jobs.configuration import look_at_all
 from jobs.plan import plan
 from newswatch.errors import ConfigError
@@ -200,3 +200,30 @@ def test_check_tells_what_other_machines_found(
     assert [fault.where for fault in report.faults if "did you mean 'alerts'?" in fault.message] == [
         "in force: alerts.yaml"
     ]
+
+
+def test_the_env_of_compose_is_checked_with_who_can_read_what(folder: Path) -> None:
+    dotenv = folder / "example.env"
+    example = (Path(__file__).parents[2] / ".env.example").read_text()
+    dotenv.write_text(example.replace("CONTAINER_UID=50000", "CONTAINER_UID=4321"))
+    dotenv.chmod(0o644)
+    folder.chmod(0o755)
+    (folder / "feeds.yaml").chmod(0o600)
+
+    def told(path: Path) -> dict[str, str]:
+        return {fault.where: fault.message for fault in _compose_faults(path, folder)}
+
+    result = newswatch("check", "--compose", str(dotenv), "--json")
+    assert result.exit_code == 3
+    faults = told(dotenv)
+    assert faults.items() <= {fault["where"]: fault["message"] for fault in json.loads(result.stdout)["faults"]}.items()
+    assert faults[str(dotenv)] == "others can read its secrets. chmod 600 mends it"
+    assert "user 4321 of the containers can't read feeds.yaml." in faults[f"CONTAINER_UID, {folder}"]
+    assert "`sh docker/make-env.sh FILE` makes fresh ones" in faults["POSTGRES_PASSWORD"]
+    (folder / "feeds.yaml").chmod(0o644)
+    dotenv.chmod(0o600)
+    assert not {f"CONTAINER_UID, {folder}", str(dotenv)} & told(dotenv).keys()
+    (folder / "feeds.yaml").chmod(0o000)
+    dotenv.write_text(example.replace("CONTAINER_UID=50000", f"CONTAINER_UID={os.getuid()}"))
+    assert f"CONTAINER_UID, {folder}" in told(dotenv), "its owner may not read it either"
+    assert "it can't be read" in told(folder / "none")[str(folder / "none")]

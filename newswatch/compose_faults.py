@@ -1,0 +1,168 @@
+"""Faults of the .env that docker-compose.yml reads, which no container would notice by itself. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from newswatch.config import did_you_mean
+from newswatch.setting_faults import Finding, is_here
+from newswatch.settings import PREFIX, Settings, variable_of
+
+SECRETS: Final[Mapping[str, int]] = {
+    "ELASTIC_PASSWORD": 8,
+    "KIBANA_PASSWORD": 8,
+    "KIBANA_ENCRYPTION_KEY": 32,
+    "NEWSWATCH_ELASTICSEARCH_PASSWORD": 8,
+    "NEWSWATCH_SECRET_KEY": 16,
+    "NEWSWATCH_METRICS_TOKEN": 16,
+    "POSTGRES_PASSWORD": 8,
+    "AIRFLOW_ADMIN_PASSWORD": 8,
+    "AIRFLOW_SECRET_KEY": 16,
+    "AIRFLOW_JWT_SECRET": 64,
+    "VALKEY_PASSWORD": 8,
+}
+"""Secrets of letters and digits, and how many each has at least."""
+FERNET_KEY: Final = "AIRFLOW_FERNET_KEY"
+OTHERS: Final = frozenset(
+    {
+        "AIRFLOW_EXECUTOR",
+        "AIRFLOW_PARALLELISM",
+        "AIRFLOW_WORKER_CONCURRENCY",
+        "AIRFLOW_ADMIN_USER",
+        "AIRFLOW_URL",
+        "AIRFLOW_PATH",
+        "AIRFLOW_PORT",
+        "AIRFLOW_MEMORY",
+        "KIBANA_URL",
+        "KIBANA_PATH",
+        "KIBANA_PORT",
+        "KIBANA_MEMORY",
+        "ELASTICSEARCH_PORT",
+        "ELASTICSEARCH_MEMORY",
+        "MAILPIT_PORT",
+        "BIND_ADDRESS",
+        "TRUSTED_PROXIES",
+        "CONTAINER_UID",
+        "COMPOSE_PROFILES",
+        "NEWSWATCH_CONFIG",
+    }
+)
+"""What .env states besides secrets and settings."""
+RENAMED: Final[Mapping[str, str]] = {
+    **{name: PREFIX + name for name in ("SMTP_HOST", "SMTP_PORT", "SMTP_USERNAME", "SMTP_PASSWORD", "SMTP_SECURITY")},
+    **{name: PREFIX + name for name in ("MAIL_FROM", "OPERATOR", "OPERATOR_URL", "HEARTBEAT_URL", "CONTACT")},
+    **{name: PREFIX + name for name in ("AIRFLOW_RETENTION_DAYS", "LOG_RETENTION_DAYS", "LOG_MAX_BYTES")},
+    "SMTP_DISABLE_SSL": "NEWSWATCH_SMTP_SECURITY",
+    "SMTP_DISABLE_TLS": "NEWSWATCH_SMTP_SECURITY",
+}
+"""Variables of earlier versions, and what says the same now."""
+STATED: Final[Mapping[str, str]] = {
+    "NEWSWATCH_PUBLIC_URL": "AIRFLOW_URL and AIRFLOW_PATH",
+    "NEWSWATCH_KIBANA_URL": "KIBANA_URL and KIBANA_PATH",
+    "NEWSWATCH_CONFIG_DIR": "NEWSWATCH_CONFIG",
+    **dict.fromkeys(
+        (
+            "NEWSWATCH_ELASTICSEARCH_URL",
+            "NEWSWATCH_ELASTICSEARCH_USERNAME",
+            "NEWSWATCH_ELASTICSEARCH_CA_CERTS",
+            "NEWSWATCH_AIRFLOW_URL",
+            "NEWSWATCH_DATA_DIR",
+        ),
+        "docker-compose.yml itself",
+    ),
+}
+"""Settings that docker-compose.yml states whatever .env says, and from what it takes them."""
+
+
+def compose_faults(dotenv: Mapping[str, str]) -> tuple[Finding, ...]:
+    """What is wrong with the variables of a .env, errors first; never with a secret in it.
+
+    The values of settings are checked as everywhere (`setting_faults`); this is what concerns the containers.
+    """
+    given = {name: value for name, value in dotenv.items() if value}
+    found = [*_names(dotenv), *_secrets(given), *_addresses(given), *_profiles(given)]
+    return tuple(sorted(found, key=lambda finding: not finding.is_error))
+
+
+def _names(dotenv: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables that nobody reads."""
+    known = {*SECRETS, FERNET_KEY, *OTHERS, *map(variable_of, Settings.model_fields)}
+    for name in sorted(dotenv.keys() - known):
+        if new := RENAMED.get(name):
+            yield Finding((name,), f"it is called {new} now; as it stands, nobody reads it")
+        else:
+            hint = did_you_mean(name, known)
+            yield Finding((name,), f"docker-compose.yml reads no such variable{hint}", is_error=bool(hint))
+    for name in sorted(dotenv.keys() & STATED.keys()):
+        yield Finding((name,), f"it has no effect here: it is taken from {STATED[name]}")
+
+
+def _secrets(given: Mapping[str, str]) -> Iterator[Finding]:
+    for name, least in SECRETS.items():
+        if not re.fullmatch(rf"[A-Za-z0-9]{{{least},}}", given.get(name, "")):
+            yield Finding(
+                (name,),
+                f"it must be {least} or more letters and digits: it is put into addresses and JSON as it is. "
+                "`sh docker/make-env.sh FILE` makes fresh ones",
+            )
+    if not _is_fernet_key(given.get(FERNET_KEY, "")):
+        yield Finding((FERNET_KEY,), "it must be 32 bytes in URL-safe Base64, as `sh docker/make-env.sh FILE` makes it")
+    seen: dict[str, str] = {}
+    for name in (*SECRETS, FERNET_KEY):
+        value = given.get(name)
+        if value and (other := seen.setdefault(value, name)) != name:
+            yield Finding((other, name), "they are the same: who learns one knows both", is_error=False)
+
+
+def _is_fernet_key(text: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(text.encode("ascii", "replace"))) == 32
+    except binascii.Error:
+        return False
+
+
+def _addresses(given: Mapping[str, str]) -> Iterator[Finding]:
+    for name in ("AIRFLOW", "KIBANA"):
+        url, path = given.get(f"{name}_URL", ""), given.get(f"{name}_PATH", "")
+        try:
+            parts = urlsplit(url)
+            wrong = url and (parts.scheme not in ("http", "https") or not parts.hostname)
+        except ValueError:
+            wrong = True
+        if wrong:
+            yield Finding((f"{name}_URL",), "it must be an address, such as https://news.example.org")
+            continue
+        if parts.path or parts.query or parts.fragment:
+            said = parts.path.rstrip("/")
+            where = f"put {said} into {name}_PATH, and leave it out here" if said else "leave out what follows the host"
+            yield Finding((f"{name}_URL",), f"it is taken without a path: {where}")
+        if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+            yield Finding((f"{name}_PATH",), "it must begin with a slash and not end with one, as in /airflow")
+        if not is_here(parts.hostname) and parts.scheme == "http":
+            message = "users' passwords would cross the network in the clear. Put a proxy with HTTPS in front"
+            yield Finding((f"{name}_URL",), message, is_error=False)
+    if given.get("AIRFLOW_URL", "").startswith("https:") and given.get("TRUSTED_PROXIES", "127.0.0.1") == "127.0.0.1":
+        yield Finding(
+            ("AIRFLOW_URL", "TRUSTED_PROXIES"),
+            "a proxy's word that users came by HTTPS is not believed, so cookies may travel in the clear. Name its "
+            "address as containers see it: on the same host, the gateway of Compose's network",
+            is_error=False,
+        )
+
+
+def _profiles(given: Mapping[str, str]) -> Iterator[Finding]:
+    profiles = {name.strip() for name in given.get("COMPOSE_PROFILES", "").split(",")}
+    if given.get("NEWSWATCH_SMTP_HOST", "mailpit") == "mailpit" and "mailpit" not in profiles:
+        message = "the mails' server is mailpit, which is not started. Name a server, or the profile mailpit"
+        yield Finding(("NEWSWATCH_SMTP_HOST", "COMPOSE_PROFILES"), message)
+    celery = given.get("AIRFLOW_EXECUTOR", "LocalExecutor") == "CeleryExecutor"
+    names = ("AIRFLOW_EXECUTOR", "COMPOSE_PROFILES")
+    if celery and "celery" not in profiles:
+        yield Finding(names, "tasks are given to workers, and none is started. Add the profile celery")
+    if not celery and "celery" in profiles:
+        yield Finding(names, "workers are started, and no task is given to them. Set CeleryExecutor", is_error=False)
