@@ -41,6 +41,8 @@ class Fetched:
     fetched_at: datetime
     elapsed_s: float
     hops: tuple[Hop, ...] = ()
+    joined: bool = False
+    """The body was put together from several answers."""
 
 
 @dataclass(frozen=True, slots=True)

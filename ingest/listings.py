@@ -66,7 +66,8 @@ async def _followed(fetcher: Fetcher, index: Fetched, known_hash: str | None) ->
     body = await asyncio.to_thread(_joined, bodies)
     digest = hashlib.sha256(body).hexdigest()
     headers = {name: value for name, value in index.headers.items() if name not in ("etag", "last-modified")}
-    answer = replace(index, body=body, body_hash=digest, headers={**headers, "content-type": "application/xml"})
+    typed = {**headers, "content-type": "application/xml"}
+    answer = replace(index, body=body, body_hash=digest, headers=typed, joined=True)
     if digest != known_hash:
         return answer
     return NotModified(

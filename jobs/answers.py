@@ -13,6 +13,7 @@ from ingest.bounds import harmless
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import DocumentSource
+from jobs.keeping import Keeping
 from jobs.lease import Lease
 from jobs.polled import Polled
 from newswatch.clock import Clock
@@ -38,8 +39,10 @@ class Answers:
         readers: Executor,
         walls: Callable[[str], Bulkhead],
         clock: Clock,
+        keeping: Keeping,
     ) -> None:
         self._source, self._lease, self._readers, self._clock = source, lease, readers, clock
+        self._keeping = keeping
         self._fetching, self._parsing = walls("fetch"), walls("parse")
         self._left = len(records)
         # Bodies wait here until they are processed; the limit bounds the memory.
@@ -74,6 +77,7 @@ class Answers:
         if not isinstance(answer, Fetched) or polled.parsed is not None:
             return
         feed, now, started = record.value.feed, self._clock(), time.perf_counter()
+        self._keeping.keep(answer, feed_id=feed.id)
         polled.parsed = self._parsing.attempt(
             "feed", record.id, lambda: self._source.read(answer, feed, now), url=answer.final_url, feed_id=record.id
         ) or NotAFeed(answer.final_url, "reading it failed: see the problems")

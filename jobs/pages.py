@@ -15,6 +15,7 @@ from ingest.extract import extract
 from ingest.extracted import Extracted
 from ingest.fetch import Fetcher
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult
+from jobs.keeping import Keeping
 from newswatch.clock import Clock
 from newswatch.problems import Bulkhead
 
@@ -40,8 +41,16 @@ class Page:
 class Pages:
     """Reads pages. Two entries with the same link get the same page, fetched once."""
 
-    def __init__(self, fetcher: Fetcher, *, readers: Executor, walls: Callable[[str], Bulkhead], clock: Clock) -> None:
-        self._fetcher, self._readers, self._clock = fetcher, readers, clock
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        *,
+        readers: Executor,
+        walls: Callable[[str], Bulkhead],
+        clock: Clock,
+        keeping: Keeping,
+    ) -> None:
+        self._fetcher, self._readers, self._clock, self._keeping = fetcher, readers, clock, keeping
         self._fetching, self._extracting = walls("page"), walls("extract")
         self._asked: dict[str, asyncio.Task[Page]] = {}
         self._kept: deque[tuple[str, int]] = deque()
@@ -104,6 +113,7 @@ class Pages:
         return Page(replace(answer, body=b""), extracted)
 
     def _extract(self, answer: Fetched) -> Extracted:
+        self._keeping.keep(answer)
         read = self._extracting.attempt("page", answer.url, lambda: extracted(answer, self._clock()), url=answer.url)
         return read or Extracted("", "", status="failed", problems=("reading the page failed",))
 

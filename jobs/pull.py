@@ -25,6 +25,7 @@ from ingest.fetch import Fetcher
 from ingest.source import Polling, SourceOf
 from jobs.answers import Answers
 from jobs.context import Context, job
+from jobs.keeping import Keeping
 from jobs.lease import Lease
 from jobs.pages import READERS, Pages
 from jobs.polled import (
@@ -92,7 +93,10 @@ class _Puller:
         clock, lease = self._attempt.clock, self._attempt.lease
         readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         async with Fetcher(self._attempt.settings, clock=clock) as fetcher:
-            shared: dict[str, Any] = {"readers": readers, "walls": self._attempt.wall, "clock": clock}
+            keeping = Keeping(self._attempt.context)
+            shared: dict[str, Any] = {
+                "readers": readers, "walls": self._attempt.wall, "clock": clock, "keeping": keeping,
+            }  # fmt: skip
             answers = Answers(self._source(fetcher), records, lease=lease, **shared)
             pages = Pages(fetcher, **shared)
             writing = asyncio.create_task(self._writer.run())
@@ -106,6 +110,7 @@ class _Puller:
                 await pages.close()
                 self._page_counts = pages.counts()
                 readers.shutdown(wait=False, cancel_futures=True)
+                await asyncio.to_thread(keeping.close)
 
     async def _within_lease(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
         """Wait until all windows are processed, the lease nears its end, or nothing can be written any more."""

@@ -12,11 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from ingest.extract import extractor_version
 from ingest.fetch import Fetcher
+from ingest.fetched import Fetched
 from ingest.urls import is_part
 from jobs.context import Context, job
+from jobs.keeping import Keeping
 from jobs.pages import READERS, Page, Pages
 from jobs.tagger import tagger_of
 from newswatch.article import Article
@@ -71,10 +74,15 @@ def recheck(context: Context) -> RecheckReport:
 
 
 async def _read_pages(context: Context, articles: Sequence[Article], walls: Bulkhead) -> list[Page]:
+    keeping = Keeping(context)
     with ThreadPoolExecutor(READERS, thread_name_prefix="reader") as readers:
         async with Fetcher(context.settings, clock=context.clock) as fetcher:
-            pages = Pages(fetcher, readers=readers, walls=lambda _: walls, clock=context.clock)
-            return await asyncio.gather(*(pages.read(article.address) for article in articles))
+            shared: dict[str, Any] = {"walls": lambda _: walls, "clock": context.clock, "keeping": keeping}
+            pages = Pages(fetcher, readers=readers, **shared)
+            try:
+                return await asyncio.gather(*(pages.read(article.address) for article in articles))
+            finally:
+                await asyncio.to_thread(keeping.close)
 
 
 def _seen(article: Article, page: Page, now: datetime, tagger: Tagger) -> Article | None:
@@ -82,11 +90,18 @@ def _seen(article: Article, page: Page, now: datetime, tagger: Tagger) -> Articl
     read = page.extracted
     if read is None or read.status != "full" or not read.text:
         return None
-    return enrich(_as_seen(article, read.title or article.title, read.text, now), tagger)
+    body_hash = page.answer.body_hash if isinstance(page.answer, Fetched) else None
+    return enrich(_as_seen(article, read.title or article.title, read.text, body_hash, now), tagger)
 
 
-def _as_seen(article: Article, title: str, text: str, now: datetime) -> Article:
-    provenance = replace(article.provenance, fetched_at=now, page_fetched=True, extractor=extractor_version())
+def _as_seen(article: Article, title: str, text: str, body_hash: str | None, now: datetime) -> Article:
+    provenance = replace(
+        article.provenance,
+        fetched_at=now,
+        page_fetched=True,
+        extractor=extractor_version(),
+        body_hash=body_hash,
+    )
     return replace(article, title=title, text=text, text_status="full", first_seen=now, provenance=provenance)
 
 

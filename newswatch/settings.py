@@ -231,6 +231,13 @@ class Settings(BaseSettings):
     log_max_bytes: int = Field(default=1_000_000_000, ge=10_000_000, le=1_000_000_000_000)
     """Bytes that all logs together may take; beyond it the oldest are deleted sooner."""
 
+    archive_dir: Annotated[Path | None, BeforeValidator(lambda text: text or None)] = None
+    """Folder for the bytes that articles are read from, as WARC files, for `newswatch replay`. None: none are kept."""
+    archive_days: int = Field(default=30, ge=1, le=36_600)
+    """Days to keep them."""
+    archive_max_bytes: int = Field(default=20_000_000_000, ge=1_000_000, le=1_000_000_000_000_000)
+    """Bytes that they may take on each machine; beyond it the oldest days are deleted sooner."""
+
     story_window_days: int = Field(default=7, ge=1, le=366)
     """Articles that are more days apart never belong to one story."""
 

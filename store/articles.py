@@ -75,8 +75,11 @@ class ArticleStore:
 
     def get(self, ids: Iterable[str]) -> dict[str, Article]:
         """The existing articles among `ids`, by id, in real time (before a refresh too)."""
-        articles = all_stored(self._hits(ids)[1].values(), with_document)
-        return {article.id: article.value[0] for article in articles}
+        return {article.id: article.value[0] for article in self.stored(ids)}
+
+    def stored(self, ids: Iterable[str]) -> list[Stored[tuple[Article, Document]]]:
+        """The same, as they are stored, for writing them again."""
+        return all_stored(self._hits(ids)[1].values(), with_document)
 
     def exist(self, ids: Iterable[str]) -> set[str]:
         """The ids that have a document, readable or not, in real time."""

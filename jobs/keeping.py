@@ -1,0 +1,57 @@
+"""Keeps what a job reads in the archive, if there is one. What is wrong with the archive costs the archive alone."""
+
+from __future__ import annotations
+
+import logging
+from threading import Lock
+
+from ingest.archive import Archive, tidy
+from ingest.fetched import Fetched
+from jobs.context import Context
+from newswatch.problems import Problem, reason_of
+
+log = logging.getLogger(__name__)
+
+STAGE = "archive"
+
+
+class Keeping:
+    """The archive of one run of a job; does nothing without `archive_dir`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._folder = context, context.settings.archive_dir
+        self._archive = Archive(self._folder, now=context.clock()) if self._folder else None
+        self._walls = context.bulkhead(STAGE)
+        self._lock = Lock()
+
+    def keep(self, answer: Fetched, *, feed_id: str | None = None) -> None:
+        """Archive an answer. After a first failure the rest of the run is not archived, which is told once."""
+        archive = self._archive
+        if archive is None:
+            return
+        try:
+            archive.keep(answer, feed_id=feed_id)
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Finish the archive of this run, keep all of it within its limits, and tell or forget what was wrong."""
+        if self._folder is None:
+            return
+        settings = self._context.settings
+        try:
+            if self._archive is not None:
+                self._archive.close()
+            limits = {"keep_days": settings.archive_days, "max_bytes": settings.archive_max_bytes}
+            tidy(self._folder, **limits, now=self._context.clock())
+        except OSError as error:
+            self._give_up(error)
+        self._context.replace_problems(self._walls)
+
+    def _give_up(self, error: OSError) -> None:
+        with self._lock:
+            archive, self._archive = self._archive, None
+        if archive is None:  # another thread has told it
+            return
+        log.error("the archive in %s is not written", self._folder, exc_info=error)
+        self._walls.note(Problem("archive", str(self._folder), reason_of(error), STAGE))
