@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from cli import (
     alerts,
+    backup,
     check,
     clean,
     configuration,
@@ -59,6 +60,7 @@ for module in (
     pipeline,
     index,
     retag,
+    backup,
     settings,
     configuration,
     alerts,
