@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from cli import (
     alerts,
+    backup,
     check,
     clean,
     configuration,
@@ -61,6 +62,7 @@ for module in (
     index,
     retag,
     replay,
+    backup,
     settings,
     configuration,
     alerts,

@@ -19,6 +19,7 @@ JOB_OF_DAG = {
     "recheck_mailed": "recheck",
     "feed_health": "health",
     "daily_upkeep": "upkeep",
+    "nightly_backup": "backup",
     "retag_archive": "retag",
 }
 """DAG → the job that records what happens to the DAG as a whole."""

@@ -27,10 +27,10 @@ call POST _security/user/kibana_system/_password "{\"password\": \"$KIBANA_PASSW
 
 # The indices of newswatch (store/names.py), their templates, and the cluster's health.
 call PUT _security/role/newswatch '{
-  "cluster": ["monitor", "manage_index_templates"],
+  "cluster": ["monitor", "manage_index_templates", "cluster:admin/repository/*", "cluster:admin/snapshot/*"],
   "indices": [{
     "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "rechecks", "mailboxes",
-              "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers"],
+              "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers", "drill-*"],
     "privileges": ["all"]
   }]
 }'

@@ -146,6 +146,7 @@ def start_elasticsearch(
     log_file: Path | None = None,
     fast: bool = False,
     member: Member | None = None,
+    backups: Path | None = None,
 ) -> Node:
     """A node on 127.0.0.1:`port` (0: any free port) that has answered and recovered the data in `data_dir`.
 
@@ -156,6 +157,7 @@ def start_elasticsearch(
         log_file: The node's log is appended here; default: `data_dir`/logs/elasticsearch.log.
         fast: For tests: starts sooner with less processor time, but runs slower in the long run.
         member: Its place in a cluster; by default it is alone and no node can join it.
+        backups: The folder in which it may keep snapshots; default: `data_dir`/backups.
 
     Raises:
         StackError: it can't start; the message says why and what to do.
@@ -164,7 +166,8 @@ def start_elasticsearch(
         require_free(port, "Elasticsearch")
     class_path = artefacts.class_path()
     ports_file = _prepare(data_dir)
-    settings = NODE_SETTINGS | {"http.port": str(port)} | (member.settings() if member else {})
+    repositories = {"path.repo": str((backups or data_dir / "backups").absolute())}
+    settings = NODE_SETTINGS | repositories | {"http.port": str(port)} | (member.settings() if member else {})
     command = _command(class_path, data_dir, settings, heap_mb, fast)
     child = Child.start("Elasticsearch", command, log_file or data_dir / "logs" / "elasticsearch.log", data_dir)
     try:

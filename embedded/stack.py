@@ -367,6 +367,7 @@ class Stack:
     def _start_elasticsearch(self) -> None:
         artefacts.class_path()
         private.make_folder(self.data_dir / "elasticsearch")
+        private.make_folder(self.data_dir / "backups")
         with self._step("Starting Elasticsearch", "is ready"):
             self._node = start_elasticsearch(
                 self.data_dir / "elasticsearch",
@@ -375,8 +376,22 @@ class Stack:
                 heap_mb=self._heap_mb,
                 log_file=self.log_dir / "elasticsearch.log",
                 fast=self._fast,
+                backups=self.data_dir / "backups",
             )
         self._update(elasticsearch_url=self._node.url)
+        if self.settings.backup_location is None:
+            self._keep_backups(self.data_dir / "backups")
+
+    def _keep_backups(self, folder: Path) -> None:
+        """Make the folder known to Elasticsearch, so that commands find the backups without a setting."""
+        assert self._node
+        location = str(folder.absolute())
+        address = f"{self._node.url}/_snapshot/{self.settings.index_prefix}newswatch"
+        repository = json.dumps({"type": "fs", "settings": {"location": location, "compress": True}})
+        response = requests.put(address, repository, headers={"Content-Type": "application/json"}, timeout=60)
+        if not response.ok:
+            raise StackError(f"Elasticsearch can't keep backups in {location}: {response.text[:300]}")
+        self._update(backup_location=location)
 
     def _start_mail(self) -> None:
         port = self.smtp_port if self._mail else self.ports.smtp or free_port()

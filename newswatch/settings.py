@@ -237,6 +237,10 @@ class Settings(BaseSettings):
     """Days to keep them."""
     archive_max_bytes: int = Field(default=20_000_000_000, ge=1_000_000, le=1_000_000_000_000_000)
     """Bytes that they may take on each machine; beyond it the oldest days are deleted sooner."""
+    backup_location: Annotated[str | None, BeforeValidator(lambda text: text or None)] = None
+    """Folder for nightly snapshots as Elasticsearch sees it, in its `path.repo`. `newswatch up` sets it. None: none."""
+    backup_days: int = Field(default=14, ge=1, le=36_600)
+    """Days to keep snapshots; the newest three are always kept."""
 
     story_window_days: int = Field(default=7, ge=1, le=366)
     """Articles that are more days apart never belong to one story."""

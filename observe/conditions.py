@@ -48,6 +48,8 @@ FAILED_TRIES: Final = 2
 """Errors in a row of a job that runs all the time. A single one is repaired by Airflow's next try after 10 s."""
 FAILED_RUNS: Final = 3
 """Errors in a row of any other job: Airflow has tried three times and does so no more before the next run."""
+BACKUP_MISSED: Final = timedelta(hours=50)
+"""A backup is made each night. One missed night may be a restart; two are not."""
 CLEAN_QUIET: Final = timedelta(hours=26)
 """`newswatch clean` runs hourly, and must have cleaned the database once a night."""
 FAILING_SHARE: Final = 0.5
@@ -257,6 +259,23 @@ def _cleaning(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         )
 
 
+def _backups(pulse: Pulse, settings: Settings) -> Iterator[Condition]:
+    """Where backups are wanted, none has been made for two nights."""
+    job, storage = _job(pulse, "backup"), pulse.storage
+    signs = (job.ended_at, storage.installed_at, pulse.watch_began_at)
+    last = max((moment for moment in signs if moment), default=None)
+    if settings.backup_location and _older(last, pulse.at, BACKUP_MISSED):
+        ago = f"the last is {durations.long((pulse.at - job.ended_at).total_seconds())} old" if job.ended_at else "none"
+        why = f": {_reason(job.why)}" if job.why else "."
+        yield Condition(
+            "backup",
+            Severity.WARNING,
+            f"There is no fresh backup ({ago}){why}",
+            "Look at the DAG nightly_backup in Airflow, or take one by hand: `newswatch backup now`.",
+            job.ended_at or last,
+        )
+
+
 def _late(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     """Runs that Airflow has queued or begun and whose job does not work.
 
@@ -285,6 +304,7 @@ _PURPOSES: Final = {
     "recheck": "Articles that were mailed are not read again, so corrections are missed",
     "health": "The daily mail on broken feeds could not be made or sent",
     "upkeep": "Old articles could not be removed",
+    "backup": "No backup could be made",
     "retag": "The archive could not be tagged anew",
     "announce": "Mails that have come due, and batches that were left over, wait for the next hour",
     "clean": "Old rows of Airflow's database or old logs could not be removed",
@@ -447,6 +467,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _feeds,
     _other_jobs,
     _cleaning,
+    _backups,
     _watchman,
     _watched,
 )

@@ -1,0 +1,192 @@
+"""`backup`: takes a snapshot of everything each night, and restores one, for good or as a drill."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import token_hex
+from typing import Final
+
+from jobs.context import Context, job
+from newswatch.errors import NewswatchError, StoreError
+from newswatch.pulse import JobPulse
+from newswatch.settings import Settings
+from observe.reading import read_pulse
+from store.backups import Backup, Backups
+from store.client import connect, set_up
+from store.mapping import VERSION
+from store.names import Names
+
+LEAST: Final = 3
+"""Good snapshots that are kept, however old."""
+AT_WORK: Final = timedelta(seconds=60)
+"""A job that gave a sign of life since is taken to be running."""
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What a run did."""
+
+    taken: str = ""
+    """The snapshot's name; empty: no location is set, so none is taken."""
+    seconds: float = 0.0
+    indices: int = 0
+    forgotten: int = 0
+    """Snapshots that were too old, or not complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore gave back."""
+
+    backup: Backup
+    seconds: float
+    documents: dict[str, int]
+    """Index → documents restored."""
+    live: dict[str, int]
+    """The same index → documents that the installation holds now; only of a drill."""
+
+
+@job("backup")
+def backup(context: Context) -> BackupReport:
+    """Take a snapshot, and forget those that are older than `backup_days`; does nothing without `backup_location`.
+
+    Raises:
+        StoreError: no complete snapshot could be taken. The older ones are kept.
+    """
+    backups = Backups(context.es, context.names)
+    if not _is_set_up(backups, context.settings):
+        return BackupReport()
+    now = context.clock()
+    taken = backups.take(_name(context.names, now), version=VERSION)
+    old = surplus(backups.all(), now=now, keep=timedelta(days=context.settings.backup_days))
+    backups.forget(old)
+    return BackupReport(taken.name, taken.seconds, len(taken.indices), len(old))
+
+
+def surplus(backups: Sequence[Backup], *, now: datetime, keep: timedelta) -> list[Backup]:
+    """The snapshots to forget: the old ones, but for the newest `LEAST` good ones, and those not complete. Pure."""
+    good = sorted((each for each in backups if each.is_good), key=lambda each: each.begun_at, reverse=True)
+    old = [each for each in good[LEAST:] if now - each.begun_at > keep]
+    # One that is being taken may be somebody else's, until it has been for a day.
+    failed = [each for each in backups if not each.is_good and now - each.begun_at > timedelta(days=1)]
+    return [*old, *failed]
+
+
+def _name(names: Names, now: datetime, what: str = "") -> str:
+    return f"{names.prefix}newswatch-{now:%Y.%m.%d-%H%M%S}{what}-{token_hex(2)}"
+
+
+# ── restoring ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def listed(settings: Settings) -> list[Backup]:
+    """The snapshots, the newest first.
+
+    Raises:
+        NewswatchError: no location is set, or Elasticsearch can't use it.
+    """
+    return _opened(settings)[0].all()
+
+
+def _opened(settings: Settings) -> tuple[Backups, Context]:
+    """The snapshots of the settings' Elasticsearch, in which no index is created."""
+    es, names = connect(settings), Names.of(settings)
+    backups = Backups(es, names)
+    if not _is_set_up(backups, settings):
+        raise NewswatchError(
+            "There are no backups: set NEWSWATCH_BACKUP_LOCATION to a folder in Elasticsearch's `path.repo`."
+        )
+    return backups, Context(settings, es, names)
+
+
+def _is_set_up(backups: Backups, settings: Settings) -> bool:
+    """Whether there is a place for snapshots: the settings name one, or `newswatch up` has made one known."""
+    if settings.backup_location:
+        backups.register(settings.backup_location)
+    return bool(settings.backup_location or backups.location())
+
+
+def _chosen(backups: Sequence[Backup], name: str | None) -> Backup:
+    if name is None:
+        good = next((each for each in backups if each.is_good), None)
+        if good is None:
+            raise NewswatchError("There is no complete backup: `newswatch backup list` shows what there is.")
+        return good
+    found = next((each for each in backups if each.name == name), None)
+    if found is None:
+        raise NewswatchError(f"There is no backup {name!r}: `newswatch backup list` shows them.")
+    if not found.is_good:
+        raise NewswatchError(f"The backup {name} is not complete ({found.state}); choose another.")
+    return found
+
+
+def restore(
+    settings: Settings, name: str | None = None, *, replace: bool = False, told: Told = lambda _: None
+) -> Restored:
+    """Put a snapshot, the newest one by default, in the place of the installation's indices.
+
+    With `replace`, indices that hold something are first put into a snapshot of their own and then deleted. Killed
+    at any point it can be run again: the snapshots stay.
+
+    Raises:
+        NewswatchError: jobs are running, there is something to replace, or there is no such snapshot; all is as it was.
+        StoreError: Elasticsearch can't restore it.
+    """
+    backups, context = _opened(settings)
+    found = _chosen(backups.all(), name)
+    now = context.clock()
+    _refuse_running([*read_pulse(context.es, context.names, settings, now).jobs.values()], now)
+    held = {index: count for index, count in backups.counts().items() if count}
+    if held and not replace:
+        raise NewswatchError(
+            f"Elasticsearch holds {sum(held.values()):,} documents of this installation. `--replace` puts them into a "
+            "backup of their own and then takes them away."
+        )
+    begin = time.monotonic()
+    if held:
+        kept = backups.take(_name(context.names, now, "-before-restore"), version=VERSION)
+        told(f"What was there is kept as {kept.name}.")
+    backups.delete_indices(backups.indices())
+    names = backups.restore(found)
+    set_up(context.es, context.names, settings)
+    seconds = time.monotonic() - begin
+    return Restored(found, seconds, {index: backups.count(index) for index in names}, {})
+
+
+def _refuse_running(pulses: Sequence[JobPulse], now: datetime) -> None:
+    """Raise a NewswatchError if a job is at work: it would create the indices again that are being restored."""
+    at_work = [each.job for each in pulses if each.alive_at and now - each.alive_at < AT_WORK]
+    if at_work:
+        raise NewswatchError(
+            f"Jobs are running ({', '.join(sorted(at_work))}), and would write into what is restored: stop Airflow "
+            "(`newswatch up --no-airflow` starts Elasticsearch alone), and wait a minute."
+        )
+
+
+def drill(settings: Settings, name: str | None = None) -> Restored:
+    """Restore a snapshot beside the installation, count what is in it, and take it away again.
+
+    Raises:
+        NewswatchError: there is no such snapshot.
+        StoreError: it can't be restored, so it is no backup.
+    """
+    backups, context = _opened(settings)
+    found = _chosen(backups.all(), name)
+    prefix, begin = f"drill-{token_hex(3)}-", time.monotonic()
+    try:
+        names = backups.restore(found, to_prefix=prefix)
+        seconds = time.monotonic() - begin
+        documents = {index.removeprefix(prefix): backups.count(index) for index in names}
+    finally:
+        backups.delete_indices(f"{prefix}{index}" for index in found.indices)
+    live = {index: backups.count(index) for index in documents}
+    articles = [index for index in documents if context.names.parse_slice(index)]
+    empty = [index for index in articles if live[index] and not documents[index]]
+    if empty:
+        raise StoreError(f"The backup {found.name} has no documents of {', '.join(empty)}, which hold some now.")
+    return Restored(found, seconds, documents, live)

@@ -1,0 +1,148 @@
+"""Backups: what a snapshot holds comes back on another Elasticsearch, to the document, and what is there is safe."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from embedded.elasticsearch import Node, start_elasticsearch
+from jobs import backup as backups_job
+from jobs.backup import LEAST, backup, drill, listed, restore, surplus
+from jobs.context import Context, open_context
+from jobs.deliver import deliver
+from jobs.match import match
+from jobs.plan import plan
+from jobs.pull import pull
+from newswatch.errors import NewswatchError, StoreError
+from observe.reading import read_pulse
+from store.articles import ArticleStore
+from store.backups import Backup, Backups
+from store.client import connect
+from tests.factories import NOW
+from tests.jobs.conftest import World
+from tests.jobs.test_crash import publish_another
+
+HOUR = timedelta(hours=1)
+
+
+def a_backup(days_old: float, state: str = "SUCCESS") -> Backup:
+    return Backup(f"b{days_old}", state, NOW - timedelta(days=days_old), 1.0, ("articles",), "1")
+
+
+def test_old_ones_are_forgotten_but_never_the_last_good_ones() -> None:
+    keep = timedelta(days=14)
+    old = [a_backup(days) for days in (1, 13, 15, 20, 30)]
+    assert surplus(old, now=NOW, keep=keep) == [old[3], old[4]], f"{LEAST} are kept"
+    assert surplus(old[2:], now=NOW, keep=keep) == []
+    partial = [a_backup(0.5, "IN_PROGRESS"), a_backup(2, "PARTIAL"), a_backup(3, "FAILED")]
+    assert surplus([*partial, *old[:2]], now=NOW, keep=keep) == partial[1:]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="newswatch-backup-") as name:
+        yield Path(name)
+
+
+def start(folder: Path, backups: Path) -> Node:
+    return start_elasticsearch(folder, port=0, heap_mb=256, fast=True, backups=backups)
+
+
+def work(context: Context, world: World, number: int) -> None:
+    publish_another(world, number)
+    for batch in plan(context).batches:
+        pull(context, batch)
+    match(context)
+    deliver(context)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop, copy, start elsewhere, restore, compare, and go on: nothing is lost, and nobody is mailed again."""
+    here, there = folder / "here", folder / "there"
+    with start(here / "data", here / "backups") as node:
+        given = {"elasticsearch_url": node.url, "backup_location": str(here / "backups")}
+        settings = world.context.settings.model_copy(update=given)
+        context = replace(open_context(settings), clock=world.clock)
+        work(context, world, 1)
+        taken = backup(context)
+        assert taken.indices == len(Backups(context.es, context.names).indices()) >= 15
+        world.wait(minutes=5)
+        work(context, world, 2)  # comes after the backup
+        counted = Backups(context.es, context.names).counts()
+
+        tried = drill(settings)
+        assert tried.backup.name == taken.taken
+        articles = [index for index in tried.documents if context.names.parse_slice(index)]
+        assert [tried.documents[index] for index in articles] == [1]
+        assert [tried.live[index] for index in articles] == [2]
+        assert not context.es.indices.get(index="drill-*"), "the copy is gone"
+        monkeypatch.setattr(backups_job, "AT_WORK", timedelta(0))
+        with pytest.raises(NewswatchError, match="`--replace` puts them into a backup"):
+            restore(settings)
+        assert Backups(context.es, context.names).counts() == counted, "all is as it was"
+        told: list[str] = []
+        back = restore(settings, taken.taken, replace=True, told=told.append)
+        assert [back.documents[index] for index in articles] == [1]
+        before = next(each for each in listed(settings) if "-before-restore" in each.name)
+        assert before.name in told[0]
+        restore(settings, before.name, replace=True)
+        assert {index: count for index, count in Backups(context.es, context.names).counts().items() if count} == {
+            index: count for index, count in counted.items() if count
+        }
+        monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", node.url)
+        monkeypatch.setenv("NEWSWATCH_INDEX_PREFIX", context.names.prefix)
+        result = CliRunner().invoke(app, ["backup", "list", "--json"])
+        names = [json.loads(line)["name"] for line in result.stdout.splitlines()]
+        assert len(names) == 3, "a command finds them without a setting"
+    shutil.copytree(here / "backups", there / "backups")
+    with start(there / "data", there / "backups") as node:
+        given = {"elasticsearch_url": node.url, "backup_location": str(there / "backups")}
+        settings = world.context.settings.model_copy(update=given)
+        restore(settings, before.name)
+        context = replace(open_context(settings), clock=world.clock)
+        assert {i: n for i, n in Backups(context.es, context.names).counts().items() if n} == {
+            index: count for index, count in counted.items() if count
+        }
+        mails = len(world.mailbox.mails)
+        world.wait(minutes=5)
+        work(context, world, 3)
+        assert len(world.mailbox.mails) == mails + 1, "only the new story"
+        store = ArticleStore(context.es, context.names)
+        context.es.indices.refresh(index=context.names.articles)
+        hits = context.es.search(index=context.names.articles)["hits"]["hits"]
+        assert len(store.get(hit["_id"] for hit in hits)) == 3
+
+
+@pytest.mark.slow
+def test_without_a_place_nothing_is_taken_and_a_wrong_one_is_said(world: World) -> None:
+    assert backup(world.context).taken == ""
+    with pytest.raises(NewswatchError, match="set NEWSWATCH_BACKUP_LOCATION"):
+        listed(world.context.settings)
+    wrong = world.context.settings.model_copy(update={"backup_location": "/not/there"})
+    with pytest.raises(StoreError, match="The folder must lie in its setting"):
+        backup(replace(world.context, settings=wrong))
+    assert Backups(connect(wrong), world.context.names).all() == []
+
+
+@pytest.mark.slow
+def test_a_restore_is_refused_while_jobs_work(world: World) -> None:
+    poll = plan(world.context)
+    assert poll
+    settings = world.context.settings.model_copy(update={"backup_location": "newswatch"})
+    now = world.clock()
+    jobs = read_pulse(world.context.es, world.context.names, settings, now).jobs
+    with pytest.raises(NewswatchError, match=r"Jobs are running \(plan\)"):
+        backups_job._refuse_running([*jobs.values()], now)
+    backups_job._refuse_running([*jobs.values()], now + HOUR)
