@@ -41,7 +41,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 # Group 0, as Elasticsearch's and Airflow's images do, so that any user id may be given at run time.
 RUN useradd --uid 50000 --gid 0 --home-dir /opt/airflow --create-home --shell /bin/bash newswatch \
-    && install -d -o 50000 -g 0 -m 0770 /opt/airflow/logs /opt/airflow/auth /opt/airflow/watch \
+    && install -d -o 50000 -g 0 -m 0770 /opt/airflow/logs /opt/airflow/auth /opt/airflow/archive \
+        /opt/airflow/watch \
     # Its file system is read-only: without this file Airflow would write one of its defaults.
     && touch /opt/airflow/airflow.cfg
 COPY --from=build /opt/newswatch /opt/newswatch

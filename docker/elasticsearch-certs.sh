@@ -4,11 +4,15 @@
 #
 #   /certs  the node's key and certificate, for Elasticsearch alone (its group is 0)
 #   /ca     the authority's certificate, for everyone who calls Elasticsearch
+#   /backups  where Elasticsearch keeps snapshots
 #
 # The authority's key is thrown away, so that nobody can sign another certificate with it. To renew (the node's
 # certificate lasts three years), remove both volumes and start again.
 set -euo pipefail
 umask 027
+
+# A new volume is root's alone; Elasticsearch is in its group.
+chmod 770 /backups
 
 if [ -s /certs/elasticsearch.key ] && [ -s /certs/elasticsearch.crt ] && [ -s /ca/ca.crt ]; then
   echo "The certificate exists already."

@@ -72,6 +72,7 @@ STATED: Final[Mapping[str, str]] = {
             "NEWSWATCH_ELASTICSEARCH_CA_CERTS",
             "NEWSWATCH_AIRFLOW_URL",
             "NEWSWATCH_DATA_DIR",
+            "NEWSWATCH_BACKUP_LOCATION",
         ),
         "docker-compose.yml itself",
     ),

@@ -547,8 +547,13 @@ def test_the_users_are_made_and_newswatch_may_touch_its_own_indices_only(recorde
     assert asked["/_security/user/newswatch"]["roles"] == ["newswatch"]
     names = {value.fget(Names()) for value in vars(Names).values() if isinstance(value, property) and value.fget}
     (granted,) = asked["/_security/role/newswatch"]["indices"]
-    assert set(granted["names"]) == names
-    assert asked["/_security/role/newswatch"]["cluster"] == ["monitor", "manage_index_templates"]
+    assert set(granted["names"]) == {*names, "drill-*"}, "and the copies of a restore drill"
+    assert asked["/_security/role/newswatch"]["cluster"] == [
+        "monitor",
+        "manage_index_templates",
+        "cluster:admin/repository/*",
+        "cluster:admin/snapshot/*",
+    ]
 
 
 @needs_curl
