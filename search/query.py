@@ -189,7 +189,9 @@ class _Page:
             return self._read(text_query(self.parsed.text, fields))
         asked = wording_of(self.parsed, self.names)
         clause = has_all(asked, fields)
-        scored = replace(self, scores=tuple(scores(asked, fields, self.names.shown_topics())))
+        scored = self
+        if self.sort == "relevance":
+            scored = replace(self, scores=tuple(scores(asked, fields, self.names.shown_topics())))
         results = scored._read(clause)
         if results.total == 0 and len(asked.words) > 1:
             clause = most_words(asked.words, fields)
@@ -219,7 +221,7 @@ class _Page:
         query = to_query(self.parsed, self.now, text, self.own)
         clauses = query["bool"]
         clauses["must_not"] = [*clauses["must_not"], *self.except_]
-        if self.scores and self.sort == "relevance":
+        if self.scores:
             clauses |= {"must": [], "filter": [*clauses["must"], *clauses["filter"]], "should": [*self.scores]}
         return query
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from search import words
 from search.words import Sense, beginning, is_compound, is_dense, pairs, pieces, wording
 
 
@@ -35,6 +36,14 @@ def test_function_words_of_the_querys_language_are_not_required(query: str, cont
 def test_languages_weigh_by_their_likelihood() -> None:
     assert max(wording(["aanslag", "Berlijn", "verdachte"]).languages.items(), key=lambda pair: pair[1]) == ("nl", 1)
     assert wording(["2026"]).languages == {}
+
+
+def test_the_language_is_guessed_only_where_it_decides_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading the model takes half a second, a third of what `newswatch search` takes."""
+    monkeypatch.setattr(words, "likelihoods", lambda _: pytest.fail("it was guessed"))
+    assert wording(["Zeebrugge", "AWACS"]).words == ("Zeebrugge", "AWACS")
+    with pytest.raises(pytest.fail.Exception):
+        wording(["the", "Zeebrugge", "AWACS"])
 
 
 def test_only_words_that_count_keep_their_sense() -> None:
