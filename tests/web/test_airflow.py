@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from embedded import airflow as embedded_airflow
 from embedded.processes import end_group, free_port
 from newswatch.clock import utc_now
 from newswatch.pulse import JobPulse
-from newswatch.settings import Settings
+from newswatch.settings import Settings, default_config_dir
 from store.client import set_up
 from store.names import Names
 from store.pulse import PulseStore
@@ -58,6 +59,7 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
     """Only the web server and its database: who runs the DAGs makes no difference to a page."""
     folder, port = tmp_path_factory.mktemp("airflow"), free_port()
     (folder / "alerts.yaml").write_text(ALERTS)
+    shutil.copy(default_config_dir() / "taxonomy.yaml", folder)  # without it, topics go by their ids
     settings = Settings(data_dir=folder, config_dir=folder, elasticsearch_url=elasticsearch_url, index_prefix=PREFIX)
     names = Names(settings.index_prefix)
     set_up(es, names, settings)
