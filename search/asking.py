@@ -20,7 +20,7 @@ from elasticsearch import ApiError, BadRequestError, ConnectionTimeout, Elastics
 from newswatch.errors import NewswatchError, QueryError, StoreError
 from newswatch.texts import cut_short
 from search.limits import shown
-from search.syntax import pointed_at
+from search.syntax_error import pointed_at
 
 SEARCH_S: Final = 10
 """Seconds that Elasticsearch may search for one user request."""

@@ -25,12 +25,13 @@ from search.asked import (
 )
 from search.asking import Answer, Request, ask, ask_all, explain_refusal
 from search.facets import Timeline
+from search.filter_clauses import Own
 from search.highlight import MARK_END, MARK_START
 from search.picks import UNREAD, Pick, Reading, in_place_of, picks, unmarked_request
 from search.ranking import any_word, scores
 from search.results import Hit, Results
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
-from search.syntax import Own, Parsed
+from search.syntax import Parsed
 from store.names import Names
 
 __all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
