@@ -34,6 +34,8 @@ KEPT = (
     "story-wide-light",
     "corrected-narrow-dark",
     "deliveries-narrow-dark",
+    "entity-wide-light",
+    "saved-search-wide-light",
     "new-search",
     "airflow",
 )

@@ -24,6 +24,7 @@ from embedded.processes import end_group, free_port
 from newswatch.clock import utc_now
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings, default_config_dir
+from store.batches import BatchStore
 from store.client import set_up
 from store.names import Names
 from store.pulse import PulseStore
@@ -64,6 +65,8 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
     names = Names(settings.index_prefix)
     set_up(es, names, settings)
     stock(es, names, stories(), now=clock())
+    batches = BatchStore(es, names)
+    assert all(batches.mark_matched(waiting, now=clock()) for waiting in batches.waiting(now=clock()))
     stated = embedded_airflow.environment(settings, port=port, log_dir=folder / "logs")
     env = {**os.environ, **stated, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
     # Nothing is there: as for tasks, Airflow's connection goes before the variable.
