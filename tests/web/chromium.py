@@ -35,7 +35,6 @@ KEPT = (
     "corrected-narrow-dark",
     "deliveries-narrow-dark",
     "entity-wide-light",
-    "saved-search-wide-light",
     "new-search",
     "airflow",
 )
