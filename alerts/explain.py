@@ -15,7 +15,8 @@ from search.asking import SlowSearchError, count
 from search.filters import FILTERS
 from search.lucene import as_lucene
 from search.story_view import independent_sources
-from search.syntax import QuerySyntaxError, parts
+from search.syntax import parts
+from search.syntax_error import QuerySyntaxError
 from store.articles import ArticleStore
 from store.names import Names
 

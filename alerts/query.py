@@ -19,7 +19,8 @@ from search.hints import like
 from search.limits import TooCostlyError, shown
 from search.lucene import as_lucene, visible
 from search.senses import with_entities
-from search.syntax import QuerySyntaxError, bare_words, check_signs, parts, pointed_at
+from search.syntax import bare_words, check_signs, parts
+from search.syntax_error import QuerySyntaxError, pointed_at
 from store.generations import create_slice
 from store.names import Names
 

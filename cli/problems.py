@@ -58,7 +58,7 @@ def problems(
 
 def _moment(since: str) -> datetime:
     from newswatch.clock import utc_now
-    from search.syntax import span
+    from search.time_spans import span
 
     try:
         return span(since, utc_now())[0]

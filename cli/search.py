@@ -133,6 +133,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
                     "score": hit.score,
                     "highlights": hit.highlights,
                     "stand_ins": hit.stand_ins,
+                    "copy": hit.copy,
                     "has_all_words": results.filled is None or place < results.filled,
                     "article": hit.article,
                     "matching": hit.matching,
@@ -163,6 +164,9 @@ def _show(hit: Hit) -> None:
         out.print(Text(_in_figures(hit), style="dim"), soft_wrap=True)
     for fragment in hit.highlights.get("text", ())[:1]:
         out.print(_marked(" ".join(fragment.split()), ""), soft_wrap=True)
+    if hit.copy:
+        outlet = f" · {hit.copy.article.source.name}"
+        out.print(Text.assemble(("also headed ", "dim"), _marked(hit.copy.title, ""), (outlet, "dim")), soft_wrap=True)
     for one in hit.stand_ins:
         out.print(Text(f"{one.name} ← {one.word}", style="dim"), soft_wrap=True)
     out.print(Text(article.address, style="cyan"), soft_wrap=True)

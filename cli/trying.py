@@ -10,18 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from cli.alerts import (
-    Days,
-    SavedSearchId,
-    Tags,
-    alerts_app,
-    article_at,
-    changed_by,
-    fields_of,
-    open_searches,
-    show_deliveries,
-    stories_of,
-)
+from cli.alert_options import Days, SavedSearchId, Tags, changed_by, fields_of
+from cli.alerts import alerts_app, article_at, open_searches, show_deliveries, stories_of
 from cli.output import AsJson, emit_json, os_fault, out
 from cli.readings import as_row, reading_lines, readings
 

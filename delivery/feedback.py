@@ -11,6 +11,7 @@ from typing import Any
 
 from delivery.links import Action, Link
 from delivery.mailbox import Mailbox, Mailboxes
+from store.articles import ArticleStore
 from store.client import Client
 from store.documents import dump, load, values
 from store.names import Names
@@ -33,6 +34,8 @@ class Label:
     recipient: str
     relevant: bool
     at: datetime
+    tags: tuple[str, ...] = ()
+    """Topics of the article when it was labelled; none if it is gone, or the label is older than this field."""
 
 
 WILL: Mapping[Action, str] = {
@@ -70,17 +73,22 @@ def apply_link(es: Client, names: Names, link: Link, now: datetime) -> None:
         StoreError: the mailbox was changed by others on every try.
     """
     if link.action in ("relevant", "not-relevant"):
-        for label in labels(link, now):
+        for label in labels(link, now, _tags(es, names, link.article_id)):
             es.index(index=names.labels, id=_label_id(label), document=dump(label), refresh=True)
         return
     Mailboxes(es, names).change(link.recipient, _change(link, now))
 
 
-def labels(link: Link, now: datetime) -> list[Label]:
+def _tags(es: Client, names: Names, article_id: str) -> tuple[str, ...]:
+    article = ArticleStore(es, names).get([article_id]).get(article_id) if article_id else None
+    return tuple(tag.tag for tag in article.tags) if article else ()
+
+
+def labels(link: Link, now: datetime, tags: tuple[str, ...] = ()) -> list[Label]:
     """One label for each saved search of the mail. Pure."""
     relevant = link.action == "relevant"
     return [
-        Label(saved_search_id, link.story_id, link.article_id, link.recipient, relevant, now)
+        Label(saved_search_id, link.story_id, link.article_id, link.recipient, relevant, now, tags)
         for saved_search_id in link.saved_search_ids.split(",")
     ]
 

@@ -29,7 +29,7 @@ from ingest.http import header_text, kind_of, location_of, retry_after_s, valida
 from ingest.pace import Pacer
 from ingest.robots import MAX_BYTES as MAX_ROBOTS
 from ingest.robots import SLOW_STEPS, Rules, read_rules
-from ingest.schedule import answered
+from ingest.silence import answered
 from ingest.unpack import NotUnpackedError, Unpacking
 from ingest.urls import Address, AddressError, read_address, resolve, shown
 from ingest.wire import ForgivingConnector, UnreadableAnswerError

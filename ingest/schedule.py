@@ -6,31 +6,24 @@ and its server. Errors never make a feed give up: the waits grow to a week and s
 
 from __future__ import annotations
 
-import math
 import random
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotModified, Request
-from ingest.http import retry_after_s, seconds_of, validator
+from ingest.http import validator
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.urls import AddressError, host_of, is_address, read_address
+from ingest.rhythm import WEEK_S, Wait, backoff, rolled_over_since, usual_wait, with_rhythm
+from ingest.silence import is_silent
+from ingest.urls import AddressError, is_address, read_address
 from newswatch import durations
-from newswatch.entry import Entry
 from newswatch.feed import Feed, FeedHealth, FeedState, Gap
 from newswatch.outages import begun, ended
 from newswatch.settings import Settings
 
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """The next poll of a feed that is gone."""
-WEEK_S: Final = 604_800
-NEW_PER_POLL: Final = 0.1
-"""Target: one poll in ten brings something new. Twice as many polls would halve the delay, for twice the requests."""
-RATE_MEMORY_S: Final = 43_200
-"""How long the past weighs in the smoothed rate of new entries, in seconds."""
 FAILING_AFTER: Final = 3
 """Number of temporary failures in a row after which a feed is shown as failing."""
 REVERT_AFTER: Final = 5
@@ -43,10 +36,6 @@ STALE_FACTOR: Final = 10
 GAP_SHOWN_S: Final = 86_400
 GAPS_KEPT: Final = 50
 """Maximum gaps kept per feed: enough to see its habit. It is polled more often after each, so few feeds reach it."""
-OUTAGE_HOSTS: Final = 3
-"""Without hosts to ask, fewer failing hosts than that don't prove an outage of our network."""
-WITNESSES: Final = 3
-"""Number of hosts that are asked whether our network is down, so that a single broken one does not decide."""
 FIRST_WAIT_S: Final = {FailureKind.TRANSIENT: 60, FailureKind.PERMANENT: 3_600, FailureKind.REFUSED: 3_600}
 """Seconds to wait after the first failure; doubled by each further one."""
 LAG_S: Final = 15
@@ -60,26 +49,10 @@ SHRUNK_FOR_GOOD: Final = 50
 """Polls in a row after which so few entries count as usual."""
 COUNT_WEIGHT: Final = 0.2
 """Weight of the latest poll in the smoothed number of entries."""
-PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
-"""Seconds before each further try at an article page that failed temporarily; after the last it is given up."""
 NOT_MODIFIED: Final = 304
 WHOLE_EVERY: Final = 24
 """Of the polls of a feed that answers 304, one in so many asks for the whole feed."""
-PAGE_REST_S: Final = 3_600
-"""Minimum seconds between two reads of the page of an entry that its feed keeps changing; doubled by each."""
-PAGE_REST_MOST_S: Final = 86_400
 _PERMANENT_REDIRECTS: Final = frozenset({301, 308})
-_MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """A time to wait, in seconds, and its reason in words."""
-
-    seconds: float
-    why: str
-    asked: bool = False
-    """Whether the feed or its server asked for it; then it is not shortened."""
 
 
 def after_poll(
@@ -148,47 +121,6 @@ def request_of(state: FeedState) -> Request:
     if state.last_status == NOT_MODIFIED and state.polls % WHOLE_EVERY == 0:
         return Request(state.url, body_hash=state.body_hash)
     return Request(state.url, state.etag, state.last_modified, state.body_hash)
-
-
-def is_silent(outcome: FetchResult) -> bool:
-    """Whether nothing came back at all: the host or our own network may be down."""
-    if not isinstance(outcome, FetchFailed) or outcome.kind is not FailureKind.TRANSIENT:
-        return False
-    return not answered(outcome) and outcome.retry_after_s is None
-
-
-def answered(outcome: FetchResult) -> bool:
-    """Whether a server answered anything; then our network is not down."""
-    return not isinstance(outcome, FetchFailed) or outcome.status is not None or outcome.answered
-
-
-def last_answer(outcomes: Iterable[FetchResult]) -> datetime | None:
-    """When a server last answered; None if none did."""
-    return max((outcome.fetched_at for outcome in outcomes if answered(outcome)), default=None)
-
-
-def may_be_ours(outcome: FetchResult, heard_at: datetime | None) -> bool:
-    """Whether our own network may have caused the failure: no server has answered since `heard_at`."""
-    return is_silent(outcome) and (heard_at is None or heard_at < outcome.fetched_at)
-
-
-def is_our_outage(silent_hosts: Collection[str], witnesses: Collection[bool]) -> bool:
-    """Whether our own network kept `silent_hosts` from answering.
-
-    `witnesses` says of each other host that was asked, all known to be well, whether it answered. Without witnesses,
-    several hosts that fall silent together are sufficient proof; one or two are not.
-    """
-    return not any(witnesses) if witnesses else len(silent_hosts) >= OUTAGE_HOSTS
-
-
-def resting_hosts(states: Iterable[FeedState], now: datetime) -> Mapping[str, datetime]:
-    """The hosts that asked for a pause, and its end; none of their feeds may be polled before."""
-    until: dict[str, datetime] = {}
-    for state in states:
-        if state.paused_until and state.paused_until > now and is_address(state.url):
-            host = host_of(state.url)
-            until[host] = max(state.paused_until, until.get(host, state.paused_until))
-    return until
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,12 +236,6 @@ def _after_no_feed(
     return _due(state, backoff(NO_FEED_WAIT_S, state.failures), now, rng)
 
 
-def backoff(first_s: float, failures: int) -> Wait:
-    """The wait after `failures` in a row: doubles from `first_s` up to a week."""
-    seconds = min(WEEK_S, first_s * 2 ** min(failures - 1, 20))
-    return Wait(seconds, f"{failures} failure{'s' * (failures > 1)} in a row: next try in {durations.long(seconds)}")
-
-
 def _reverted(state: FeedState, feed: Feed) -> FeedState:
     """`state` back at the configured URL, because the redirect's target does not work any more."""
     return replace(
@@ -322,24 +248,6 @@ def _reverted(state: FeedState, feed: Feed) -> FeedState:
         redirect_to=None,
         redirect_seen=0,
     )
-
-
-def page_retry_s(outcome: FetchFailed, tries: int) -> float | None:
-    """Seconds until a page that failed `tries` times is tried again; None: never.
-
-    Only temporary failures are tried again (no network, a time-out, a 5xx or 429), and not before the server allows it.
-    """
-    if outcome.kind is not FailureKind.TRANSIENT or tries > len(PAGE_WAITS_S):
-        return None
-    return max(PAGE_WAITS_S[tries - 1], min(outcome.retry_after_s or 0.0, WEEK_S))
-
-
-def page_rest_s(changes: int) -> float:
-    """Seconds for which the page of an entry is left alone after it was fetched `changes` times for a change.
-
-    The first change is an edit, and the page is fetched at once; further changes by the same feed mean little.
-    """
-    return min(PAGE_REST_MOST_S, PAGE_REST_S * 2 ** min(changes - 1, 20)) if changes > 0 else 0.0
 
 
 # ── redirects ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -383,10 +291,10 @@ def _after_success(
     rng: random.Random,
 ) -> FeedState:
     first = state.last_success_at is None
-    rolled_over = parsed is not None and _rolled_over(state.entry_ids, parsed.entries, new_entries)
+    rolled_over = parsed is not None and rolled_over_since(state.entry_ids, parsed.entries, new_entries)
     if rolled_over and state.last_success_at:
         state = replace(state, gaps=(*state.gaps, Gap(state.last_success_at, now))[-GAPS_KEPT:])
-    state = _with_rhythm(state, parsed.entries if parsed else (), new_entries, now, first)
+    state = with_rhythm(state, parsed.entries if parsed else (), new_entries, now, first)
     state = replace(
         state,
         failures=0,
@@ -407,101 +315,7 @@ def _after_success(
             skip_days=tuple(sorted(parsed.skip_days)),
         )
     state = _with_health(state, outcome, rolled_over, now)
-    return _awake(_due(state, _wait(state, outcome, rolled_over, now, settings), now, rng))
-
-
-def _wait(
-    state: FeedState, outcome: Fetched | NotModified, rolled_over: bool, now: datetime, settings: Settings
-) -> Wait:
-    asked = [_server_wait(outcome.headers, now, settings), _feed_wait(state, settings)]
-    own = interval(state, settings, rolled_over)
-    return max((own, *(wait for wait in asked if wait)), key=lambda wait: wait.seconds)
-
-
-def _rolled_over(before: Sequence[str], entries: Sequence[Entry], new_entries: int) -> bool:
-    """Whether none of the last poll's entries is left, so that some may have come and gone in between.
-
-    Entries that were recognised under other ids are left.
-    """
-    if not before or not entries or new_entries < len(entries):
-        return False
-    return set(before).isdisjoint(entry.id for entry in entries)
-
-
-def _with_rhythm(state: FeedState, entries: Sequence[Entry], new_entries: int, now: datetime, first: bool) -> FeedState:
-    if first:
-        return _first_rhythm(state, entries, now)
-    elapsed = max(1.0, (now - (state.last_success_at or now)).total_seconds())
-    weight = 1 - math.exp(-elapsed / RATE_MEMORY_S)
-    rate = state.new_rate + weight * (new_entries / elapsed * 3600 - state.new_rate)
-    if not new_entries:
-        return replace(state, new_rate=rate)
-    silence = (now - (state.last_new_at or now)).total_seconds()
-    usual = silence if state.usual_silence_s is None else 0.8 * state.usual_silence_s + 0.2 * silence
-    return replace(state, new_rate=rate, last_new_at=now, usual_silence_s=usual)
-
-
-def _first_rhythm(state: FeedState, entries: Sequence[Entry], now: datetime) -> FeedState:
-    """The rhythm according to the dates of the first poll's entries."""
-    times = sorted(min(entry.published, now) for entry in entries if entry.published)
-    if len(times) < 2:
-        return replace(state, last_new_at=times[-1] if times else now if entries else None)
-    span = max(60.0, (max(now, times[-1]) - times[0]).total_seconds())
-    return replace(
-        state,
-        last_new_at=times[-1],
-        new_rate=len(times) / span * 3600,
-        usual_silence_s=max(60.0, (times[-1] - times[0]).total_seconds()) / (len(times) - 1),
-    )
-
-
-def interval(state: FeedState, settings: Settings, rolled_over: bool = False) -> Wait:
-    """The wait by the feed's own rhythm, within the bounds of the settings."""
-    low, high = settings.poll_min_interval_s, settings.poll_max_interval_s
-    wanted = NEW_PER_POLL / state.new_rate * 3600 if state.new_rate > 0 else high
-    why = _rhythm(state.new_rate)
-    if rolled_over:
-        wanted, why = min(wanted, state.interval_s / 4), "all entries of the last poll were gone"
-    seconds = min(max(wanted, low), high)
-    return Wait(seconds, f"{why}: polled {_every(seconds)}")
-
-
-def _rhythm(rate: float) -> str:
-    """`rate`, in new entries an hour, in words."""
-    if rate >= 1:
-        return f"{rate:.2g} new entries an hour"
-    return f"a new entry {_every(3600 / rate)}" if rate > 1 / 8_760 else "hardly anything new in a year"
-
-
-def _every(seconds: float) -> str:
-    return f"every {durations.long(seconds).removeprefix('1 ')}"
-
-
-def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) -> Wait | None:
-    """The wait in Cache-Control, or else Expires (RFC 9111), limited to our longest interval."""
-    control = headers.get("cache-control", "").lower()
-    max_age = _MAX_AGE.search(control)
-    if max_age:
-        seconds: float | None = float(max_age[1]) - _age(headers)
-    elif "no-cache" in control or "no-store" in control:
-        seconds = None
-    else:
-        seconds = retry_after_s(headers.get("expires"), now) if "," in headers.get("expires", "") else None
-    if not seconds or seconds <= 0:
-        return None
-    seconds = min(seconds, settings.poll_max_interval_s)
-    return Wait(seconds, f"the server calls its answer fresh for {durations.long(seconds)}", asked=True)
-
-
-def _age(headers: Mapping[str, str]) -> float:
-    return seconds_of(headers.get("age", "")) or 0.0
-
-
-def _feed_wait(state: FeedState, settings: Settings) -> Wait | None:
-    if not state.asks_s:
-        return None
-    seconds = min(state.asks_s, settings.poll_max_interval_s)
-    return Wait(seconds, f"the feed asks to be read {_every(seconds)}", asked=True)
+    return _awake(_due(state, usual_wait(state, outcome, rolled_over, now, settings), now, rng))
 
 
 def _awake(state: FeedState) -> FeedState:

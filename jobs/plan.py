@@ -15,7 +15,8 @@ from datetime import datetime
 from functools import partial
 from math import ceil
 
-from ingest.schedule import misaddressed, resting_hosts
+from ingest.schedule import misaddressed
+from ingest.silence import resting_hosts
 from ingest.urls import host_of, is_address, site_of
 from jobs.configuration import feeds_in_force, look_at_all
 from jobs.context import Context, job

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from ingest.fetched import FetchResult
-from ingest.schedule import answered, is_silent
+from ingest.silence import answered, is_silent
 from jobs.pull_attempt import Attempt
 from newswatch.outages import Cause, History, begun, ended
 from store.outages import OutageStore

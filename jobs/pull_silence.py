@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ingest.fetch import Fetcher
 from ingest.fetched import FetchFailed
-from ingest.schedule import WITNESSES, is_our_outage, is_silent, last_answer, may_be_ours
+from ingest.silence import WITNESSES, is_our_outage, is_silent, last_answer, may_be_ours
 from ingest.urls import host_of, is_address
 from jobs.polled import Polled
 from jobs.pull_attempt import Attempt

@@ -12,7 +12,8 @@ from functools import partial
 
 from ingest.fetched import FetchFailed, NotModified
 from ingest.parsed import NotAFeed
-from ingest.schedule import after_poll, answered, is_newly_broken, is_silent, unread
+from ingest.schedule import after_poll, is_newly_broken, unread
+from ingest.silence import answered, is_silent
 from jobs.answers import LINGER_S
 from jobs.polled import Candidate, Part, Polled, remembered
 from jobs.pull_attempt import Attempt

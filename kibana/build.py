@@ -33,22 +33,38 @@ DISCOVER_STORY = (
 """The articles of a story. Kibana puts the address of the space and `/app/` before what begins with `..`, and before
 `/app/discover`, too: that led nowhere in every space but the default one."""
 
-FORMATS: dict[str, Json] = {
-    "link": {"id": "url", "params": {"type": "a", "urlTemplate": None, "labelTemplate": None}},
-    "picture": {"id": "url", "params": {"type": "img", "width": "120", "height": "80"}},
-    "story": {"id": "url", "params": {"type": "a", "urlTemplate": DISCOVER_STORY, "labelTemplate": "{{value}}"}},
-    "seconds": {
-        "id": "duration",
-        "params": {
-            "inputFormat": "seconds",
-            "outputFormat": "humanizePrecise",
-            "outputPrecision": 1,
-            "includeSpaceWithSuffix": True,
-            "useShortSuffix": True,
+DEFAULT_NEWS = "http://127.0.0.1:8080/news"
+"""Where the News page is by default; `kibana.load` takes the address from the settings."""
+NEWS_LINK = "news:"
+"""Begins the address of a page of the News page in the definition's texts: `[All feeds](news:feeds)`."""
+
+
+def _address(template: str | None, label: str | None = None) -> Json:
+    return {"id": "url", "params": {"type": "a", "urlTemplate": template, "labelTemplate": label}}
+
+
+def formats(news: str) -> dict[str, Json]:
+    """Name → field format. A template with a whole address is taken as it is, in every space."""
+    return {
+        "link": _address(None),
+        "picture": {"id": "url", "params": {"type": "img", "width": "120", "height": "80"}},
+        "story": _address(DISCOVER_STORY, "{{value}}"),
+        "news-article": _address(f"{news}/article/{{{{value}}}}", "open"),
+        "news-entity": _address(f"{news}/entities/{{{{value}}}}", "{{value}}"),
+        "news-feed": _address(f"{news}/feeds/{{{{value}}}}", "{{value}}"),
+        "news-search": _address(f"{news}/searches/{{{{value}}}}", "{{value}}"),
+        "seconds": {
+            "id": "duration",
+            "params": {
+                "inputFormat": "seconds",
+                "outputFormat": "humanizePrecise",
+                "outputPrecision": 1,
+                "includeSpaceWithSuffix": True,
+                "useShortSuffix": True,
+            },
         },
-    },
-    "plain-number": {"id": "number", "params": {"pattern": "0"}},
-}
+        "plain-number": {"id": "number", "params": {"pattern": "0"}},
+    }
 
 
 def view_id(name: str) -> str:
@@ -89,12 +105,15 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def build(definition: Definition, prefix: str = "", space: str = DEFAULT_SPACE) -> list[Json]:
-    """Every saved object of the space, data views first; `prefix` is the installation's, before every index."""
+def build(definition: Definition, prefix: str = "", space: str = DEFAULT_SPACE, news: str = DEFAULT_NEWS) -> list[Json]:
+    """Every saved object of the space, data views first.
+
+    `prefix` is the installation's, before every index; `news` is the address of its News page.
+    """
     objects = [
-        *(_data_view(name, view, prefix) for name, view in definition.data_views.items()),
+        *(_data_view(name, view, prefix, news) for name, view in definition.data_views.items()),
         *(_search(name, search, definition) for name, search in definition.searches.items()),
-        *_dashboards(definition),
+        *_dashboards(definition, news),
     ]
     return objects if space == DEFAULT_SPACE else [_moved(one, space) for one in objects]
 
@@ -109,14 +128,14 @@ def _moved(one: Json, space: str) -> Json:
     return moved
 
 
-def _data_view(name: str, view: DataView, prefix: str) -> Json:
+def _data_view(name: str, view: DataView, prefix: str, news: str) -> Json:
     attributes: Json = {
         "title": prefix + view.index,
         "name": view.name,
         "allowNoIndex": True,
         "fields": "[]",
         "fieldAttrs": compact({field: {"customLabel": label} for field, label in view.labels.items()}),
-        "fieldFormatMap": compact({field: FORMATS[shown] for field, shown in view.formats.items()}),
+        "fieldFormatMap": compact({field: formats(news)[shown] for field, shown in view.formats.items()}),
         "sourceFilters": compact([{"value": pattern} for pattern in view.hidden]),
         "runtimeFieldMap": "{}",
         "typeMeta": "{}",
@@ -144,12 +163,12 @@ def _search(name: str, search: Search, definition: Definition) -> Json:
     return saved_object("search", search_id(name), attributes, [view])
 
 
-def _dashboards(definition: Definition) -> Iterator[Json]:
+def _dashboards(definition: Definition, news: str) -> Iterator[Json]:
     for name, dashboard in definition.dashboards.items():
         for panel in dashboard.panels:
             if panel.data_view:
                 yield _lens(name, panel, definition)
-        panels = [_panel(name, panel) for panel in dashboard.panels]
+        panels = [_panel(name, panel, news) for panel in dashboard.panels]
         source = {"query": query(""), "filter": []}
         attributes: Json = {
             "title": dashboard.title,
@@ -217,18 +236,30 @@ def _lens(dashboard: str, panel: Panel, definition: Definition) -> Json:
     return saved_object("lens", panel_id(dashboard, panel.id), attributes, [reference])
 
 
-def _panel(dashboard: str, panel: Panel) -> tuple[Json, Json | None]:
+def _panel(dashboard: str, panel: Panel, news: str) -> tuple[Json, Json | None]:
     """A panel of the dashboard, and its reference to what it shows."""
     index = panel_id(dashboard, panel.id)
     x, y, w, h = panel.at
     shown: Json = {"panelIndex": index, "gridData": {"i": index, "x": x, "y": y, "w": w, "h": h}, "title": panel.title}
     if panel.text is not None:
-        content = {"savedVis": {"type": "markdown", "title": panel.title, "params": {"markdown": panel.text}}}
-        return shown | {"type": "visualization", "embeddableConfig": content}, None
+        return shown | {"type": "visualization", "embeddableConfig": {"savedVis": _markdown(panel, news)}}, None
     kind, target = ("search", search_id(panel.search)) if panel.search else ("lens", index)
     name = f"panel_{index}"
     reference = {"type": kind, "id": target, "name": f"{index}:{name}"}
     return shown | {"type": kind, "embeddableConfig": {"title": panel.title}, "panelRefName": name}, reference
+
+
+def _markdown(panel: Panel, news: str) -> Json:
+    """A visualization that is stored within its panel. Kibana reads `data`, which a text has no use for."""
+    text = str(panel.text).replace(f"]({NEWS_LINK}", f"]({news}/")
+    return {
+        "type": "markdown",
+        "title": panel.title,
+        "description": "",
+        "params": {"fontSize": 12, "openLinksInNewTab": True, "markdown": text},
+        "uiState": {},
+        "data": {"aggs": [], "searchSource": {"query": query(""), "filter": []}},
+    }
 
 
 def ndjson(objects: list[Json]) -> str:

@@ -30,6 +30,20 @@ def _any_of(value: Any) -> Any:
 Query = Annotated[str, BeforeValidator(_any_of)]
 
 
+Format = Literal[
+    "link",
+    "picture",
+    "story",
+    "seconds",
+    "plain-number",
+    "news-article",
+    "news-entity",
+    "news-feed",
+    "news-search",
+]
+"""How a field is shown; those of `news-` lead to the News page."""
+
+
 class DataView(_Record):
     """An index as analysts see it."""
 
@@ -40,7 +54,7 @@ class DataView(_Record):
     default: bool = False
     hidden: tuple[str, ...] = ()
     labels: dict[str, str] = {}
-    formats: dict[str, Literal["link", "picture", "story", "seconds", "plain-number"]] = {}
+    formats: dict[str, Format] = {}
 
 
 class Search(_Record):
@@ -113,7 +127,7 @@ class Panel(_Record):
 
     id: str
     title: str
-    kind: Literal["bars", "area", "line", "table", "donut", "map", "number", "search", "text"]
+    kind: Literal["bars", "shares", "area", "line", "table", "donut", "map", "number", "search", "text"]
     at: tuple[int, int, int, int]
     data_view: str | None = None
     query: Query = ""

@@ -14,6 +14,8 @@ from newswatch.kibana_ids import stable_id
 RECORDS = "___records___"
 INTERVALS = {"auto": "auto", "hour": "1h", "day": "1d"}
 VISUALIZATIONS = {"table": "lnsDatatable", "donut": "lnsPie", "map": "lnsChoropleth", "number": "lnsMetric"}
+_MOMENTS = ("at", "since", "until")
+"""Last words of the names of fields with a date."""
 OPERATIONS = {"unique": "unique_count", "latest": "last_value"}
 
 Json = dict[str, Any]
@@ -90,7 +92,9 @@ def _value(value: Value, time_field: str | None) -> Json:
         column["params"] = {"sortField": value.by, "showArrayValues": True}
     elif name == "percentile":
         column["params"] = {"percentile": value.at}
-    elif name == "max" and (field == time_field or str(field).endswith(("_at", "_since")) or field == "at"):
+    elif name == "max" and (
+        field == time_field or str(field).endswith(("_at", "_since")) or field in ("at", "since", "until")
+    ):
         column["dataType"] = "date"
     else:
         column["params"] = {"emptyAsNull": False}
@@ -154,16 +158,24 @@ def _visualization(panel: Panel, layer: Layer) -> Json:
     return _xy(panel, layer, common)
 
 
+_SERIES = {
+    ("line", False): "line",
+    ("area", False): "area_stacked",
+    ("bars", False): "bar_stacked",
+    ("bars", True): "bar_horizontal",
+    ("shares", False): "bar_percentage_stacked",
+    ("shares", True): "bar_horizontal_percentage_stacked",
+}
+
+
 def _xy(panel: Panel, layer: Layer, common: Json) -> Json:
-    series = {"line": "line", "area": "area_stacked", "bars": "bar_stacked"}[panel.kind]
-    if panel.horizontal:
-        series = "bar_horizontal"
+    series = _SERIES[panel.kind, panel.horizontal]
     data = common | {"seriesType": series, "accessors": layer.values, "xAccessor": layer.buckets[-1]}
     if panel.split:
         data["splitAccessor"] = layer.buckets[0]
     return {
         "legend": {"isVisible": True, "position": "bottom"},
-        "valueLabels": "hide",
+        "valueLabels": "show" if panel.kind == "shares" else "hide",
         "fittingFunction": "Zero" if panel.kind == "line" else "None",
         "preferredSeriesType": series,
         "axisTitlesVisibilitySettings": {"x": False, "yLeft": False, "yRight": False},

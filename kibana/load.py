@@ -21,7 +21,7 @@ import requests
 from pydantic import ValidationError
 
 from jobs.configuration import foreseen
-from kibana.build import build, ndjson, view_id
+from kibana.build import DEFAULT_NEWS, build, ndjson, view_id
 from kibana.definition import Definition, load
 from newswatch.errors import NewswatchError
 from newswatch.kibana_ids import DEFAULT_SPACE, in_space
@@ -107,14 +107,16 @@ class Loader:
             return str(error)
         return None if level == "available" else str(level)
 
-    def load(self, definition: Definition, prefix: str = "") -> int:
+    def load(self, definition: Definition, prefix: str = "", news: str = DEFAULT_NEWS) -> int:
         """Make the space, import every object, set the settings, put the role; how many objects that were.
+
+        `news` is the address of the News page, to which objects link.
 
         Raises:
             KibanaError: Kibana rejects an object; the message names it.
         """
         self._make_space()
-        objects = build(definition, prefix, self._target.space)
+        objects = build(definition, prefix, self._target.space, news)
         files = {"file": ("saved_objects.ndjson", ndjson(objects).encode(), "application/ndjson")}
         answer = self._call("POST", f"{self._target.root}/api/saved_objects/_import?overwrite=true", files=files)
         if not answer.get("success"):
@@ -188,7 +190,8 @@ def main() -> None:
         taxonomy = foreseen(settings, TAXONOMY, load_taxonomy)
         if taxonomy.note:
             sys.stderr.write(f"{taxonomy.note}\n")
-        count = loader.load(load(read_topics(taxonomy.source)), settings.index_prefix)
+        news = f"{settings.public_url.rstrip('/')}/news"
+        count = loader.load(load(read_topics(taxonomy.source)), settings.index_prefix, news)
     except (NewswatchError, ValidationError) as error:
         sys.exit(str(error))
     sys.stdout.write(f"{count} objects are in Kibana: {target.root}/app/dashboards\n")

@@ -9,12 +9,13 @@ from typing import Any, Final, Literal
 
 from elasticsearch import Elasticsearch
 
+from search.filter_clauses import Own, clauses
 from search.highlight import analyzer_of
 from search.limits import check_cost, check_length
 from search.lucene import as_lucene
 from search.ranking import means
 from search.senses import senses_of, with_entities
-from search.syntax import Own, Parsed, clauses, parse
+from search.syntax import Parsed, parse
 from search.words import Wording, is_dense, wording
 from store.mapping import DEFAULT_FIELDS, fields_of
 from store.names import Names

@@ -8,16 +8,19 @@ Elasticsearch is unavailable: a `StoreError`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Final
 
+from elastic_transport import ApiResponseMeta
 from elasticsearch import ApiError, BadRequestError, ConnectionTimeout, Elasticsearch, NotFoundError, TransportError
 
 from newswatch.errors import NewswatchError, QueryError, StoreError
 from newswatch.texts import cut_short
 from search.limits import shown
-from search.syntax import pointed_at
+from search.syntax_error import pointed_at
 
 SEARCH_S: Final = 10
 """Seconds that Elasticsearch may search for one user request."""
@@ -29,6 +32,8 @@ TIMEOUT: Final = f"{SEARCH_S}s"
 """The `timeout` in the body of a search."""
 
 Answer = Mapping[str, Any]
+Request = tuple[str | Sequence[str], Mapping[str, Any]]
+"""The index or indices to search, and the body."""
 
 
 class SlowSearchError(QueryError):
@@ -63,6 +68,46 @@ def ask_within(seconds: float, es: Elasticsearch, index: str, typed: str, /, **b
     if answer.get("timed_out"):
         raise too_slow(typed)
     return answer
+
+
+def ask_all(
+    es: Elasticsearch, index: str, typed: str, requests: Sequence[Request], *, optional: int = 0
+) -> list[Answer]:
+    """The answers to several searches for the user's query, in one round trip. The first `optional` may be errors.
+
+    Raises:
+        QueryError, NotFoundError, StoreError: those of `ask`, for the first other request that failed.
+    """
+    lines = [line for index_, body in requests for line in ({"index": index_}, {**body, "timeout": TIMEOUT})]
+    with answering(es, index, typed):
+        response = impatient(es).msearch(searches=lines)
+    answers = [_complete(answer) for answer in response["responses"]]
+    if len(answers) != len(requests):
+        raise AssertionError(f"{len(requests)} questions to _msearch, {len(answers)} answers")
+    for answer in answers[optional:]:
+        if "error" in answer:
+            raise _refusal(es, index, typed, answer, response.meta)
+    return answers
+
+
+def _complete(answer: Answer) -> Answer:
+    """The answer; an error instead if the time-out has cut it."""
+    if not answer.get("timed_out"):
+        return answer
+    return {"status": int(HTTPStatus.GATEWAY_TIMEOUT), "error": {"type": "timeout", "reason": "it took too long"}}
+
+
+def _refusal(es: Elasticsearch, index: str, typed: str, answer: Answer, meta: ApiResponseMeta) -> Exception:
+    """The error that a single search would have raised for the answer."""
+    status = int(answer["status"])
+    if status == HTTPStatus.BAD_REQUEST:
+        return QueryError(refused(typed, answer["error"]))
+    if status == HTTPStatus.GATEWAY_TIMEOUT:
+        return too_slow(typed)
+    reason = str(answer["error"].get("reason") or answer["error"].get("type"))
+    kind = NotFoundError if status == HTTPStatus.NOT_FOUND else ApiError
+    error = kind(reason, replace(meta, status=status), dict(answer))
+    return error if status == HTTPStatus.NOT_FOUND else verdict(es, index, typed, error)
 
 
 def count(es: Elasticsearch, index: str, typed: str, query: Mapping[str, Any]) -> int:

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
+from search.filter_clauses import clause_of
 from search.filters import FACETS, fields_of
-from search.syntax import Parsed, clause_of, span
+from search.syntax import Parsed
+from search.time_spans import span
 from store.times import moment_at
 
 _INTERVALS = (

@@ -11,7 +11,9 @@ from elasticsearch import Elasticsearch, NotFoundError
 from newswatch.desk import OVERLAP, looked
 from newswatch.errors import QueryError
 from search.asking import count
-from search.syntax import Own, Parsed, span
+from search.filter_clauses import Own
+from search.syntax import Parsed
+from search.time_spans import span
 from store.desk import MOST, DeskStore, Found
 from store.names import Names
 

@@ -10,6 +10,7 @@ tests/search/judged and checked on the other (`python -m benchmarks.ranking`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -27,6 +28,9 @@ _OTHER_LANGUAGE: Final = 0.5
 """Minimum weight of a language: cross-language matches, by names and topics, come after those in the query's own."""
 _PIECES: Final = 0.5
 """Weight of a part of a compound: `NATO` and `Beitritt` of `NATO-Beitritt`."""
+_DESIGNATED: Final = 2.0
+"""For a word of letters and digits."""
+_DESIGNATION: Final = re.compile(r"(?=.*\d)(?=.*[^\W\d_])")
 _TIE: Final = 0.3
 """Weight of the other fields that have a word too."""
 _TITLE_PHRASE: Final = 2.0
@@ -51,7 +55,7 @@ def scores(wording: Wording, fields: Sequence[str], topics: Topics) -> list[Json
     """The `should` clauses whose sum is an article's score; `fields` are those that the articles have."""
     names = [field.partition("^")[0] for field in fields]
     weights = {name: _weight(name, wording) for name in names}
-    clauses = [_word(_literal(word, wording), weights) for word in wording.words]
+    clauses = [_word(_literal(word, wording), _weighed(word, weights)) for word in _scored(wording)]
     clauses += [clause for word in wording.words for clause in (*_dense(word), *_beginning(word))]
     parts = {name: _PIECES * weight for name, weight in weights.items()}
     clauses += [_word(piece, parts) for word in wording.words for piece in pieces(word)]
@@ -59,6 +63,20 @@ def scores(wording: Wording, fields: Sequence[str], topics: Topics) -> list[Json
     if len(wording.words) > 1:
         clauses.append(_phrase("title", wording.text, _TITLE_PHRASE, _SLOP))
     return [*clauses, *_topics(wording, topics)]
+
+
+def _scored(wording: Wording) -> list[str]:
+    """The words that score by themselves. Beside others, an acronym that means an entity does so by the entity alone:
+    in "IS Mosul", the words "Islamic State" would outweigh Mosul."""
+    named = {word for word in wording.senses if is_small_acronym(word)}
+    return [word for word in wording.words if word not in named] or [*wording.words]
+
+
+def _weighed(word: str, weights: dict[str, float]) -> dict[str, float]:
+    """The weights for the word: `F-16` and `S-400` mean the same in every language, and are what is asked for."""
+    if not _DESIGNATION.search(word):
+        return weights
+    return {name: _DESIGNATED * weight for name, weight in weights.items()}
 
 
 def _literal(word: str, wording: Wording) -> str:

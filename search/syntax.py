@@ -11,44 +11,17 @@ level that doesn't exist) is rejected, with the place in the query. A name that 
 from __future__ import annotations
 
 import re
-from calendar import monthrange
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Literal
 
-from newswatch.errors import QueryError
 from search.field_names import is_field, meant
-from search.filters import FILTERS, ONCE, PERSONAL, TIMES, Personal, State, fields_of
+from search.filters import FILTERS, ONCE, PERSONAL, TIMES
 from search.limits import check_cost, check_filters, check_length
 from search.lucene import as_lucene, lone_mark, visible
-
-Clause = dict[str, Any]
-
-
-class QuerySyntaxError(QueryError):
-    """A query that can't be parsed; `start:end` is the place in it."""
-
-    def __init__(self, query: str, start: int, end: int, message: str) -> None:
-        self.query, self.start, self.end, self.reason = query, start, end, message
-        super().__init__(f"{message}\n{pointed_at(query, start, end)}")
-
-
-_SHOWN_CHARS = 120
-"""Maximum characters of a line to show; of a longer one, the part around the place."""
-
-
-def pointed_at(query: str, start: int, end: int) -> str:
-    """The query's line with the place, and a second line that points at the place."""
-    line_start = query.rfind("\n", 0, start) + 1
-    line, column = query[line_start:].split("\n")[0], start - line_start
-    width = max(1, min(end - start, len(line) - column))
-    if len(line) > _SHOWN_CHARS:
-        first = max(0, column - _SHOWN_CHARS // 2)
-        cut = "…" if first else ""
-        line, column = cut + line[first : first + _SHOWN_CHARS] + "…", column - first + len(cut)
-        width = max(1, min(width, len(line) - column))
-    return f"  {line}\n  {' ' * column}{'^' * width}"
+from search.syntax_error import QuerySyntaxError
+from search.time_spans import TYPED_TIME, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +346,7 @@ def _check_values(query: str, token: _Token, filter_: Filter) -> None:
         if allowed and value not in allowed:
             fault = f"{filter_.name}: is {' or '.join(allowed)}, not {value!r}."
             raise QuerySyntaxError(query, token.start, token.end, fault)
-        if filter_.name in TIMES and not _TIME.fullmatch(value):
+        if filter_.name in TIMES and not TYPED_TIME.fullmatch(value):
             fault = f"{filter_.name}: takes a time like 7d, 24h, 2w, today, 2026-03-01 or 2026-03, not {value!r}."
             raise QuerySyntaxError(query, token.start, token.end, fault)
         if filter_.name in TIMES:
@@ -409,128 +382,3 @@ def _plain_words(tokens: Sequence[_Token], text: Sequence[str]) -> tuple[str, ..
             return ()
         words.append(token.text)
     return tuple(words)
-
-
-# ── times ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_TIME = re.compile(
-    r"(?P<count>\d{1,5})(?P<unit>[hdwy])|today|yesterday"
-    r"|(?P<year>\d{4})(-(?P<month>\d\d?)(-(?P<day>\d\d?)(T(?P<hour>\d\d):(?P<minute>\d\d)Z?)?)?)?"
-)
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
-
-
-def span(value: str, now: datetime) -> tuple[datetime, datetime]:
-    """The first moment of a time, and the first moment after it, in UTC; both are the same for "7d".
-
-    Raises:
-        ValueError, OverflowError: the date does not exist.
-    """
-    parts = _TIME.fullmatch(value)
-    if parts is None:
-        raise ValueError("not a time")
-    if parts["count"]:
-        moment = now - int(parts["count"]) * _UNITS[parts["unit"]]
-        return moment, moment
-    if not parts["year"]:
-        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        start = midnight - timedelta(days=value == "yesterday")
-        return start, start + timedelta(days=1)
-    return _calendar_span(parts)
-
-
-def _calendar_span(parts: re.Match[str]) -> tuple[datetime, datetime]:
-    year, month, day = int(parts["year"]), int(parts["month"] or 1), int(parts["day"] or 1)
-    start = datetime(year, month, day, int(parts["hour"] or 0), int(parts["minute"] or 0), tzinfo=UTC)
-    if parts["hour"]:
-        return start, start + timedelta(minutes=1)
-    if parts["day"]:
-        return start, start + timedelta(days=1)
-    if parts["month"]:
-        return start, start + timedelta(days=monthrange(year, month)[1])
-    return start, start.replace(year=year + 1)
-
-
-# ── Elasticsearch clauses ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-Own = Mapping[str, Clause]
-"""Value of a personal filter → its clause for the reader who asks (`search.personal`); empty where nobody is known."""
-
-
-def clauses(parsed: Parsed, now: datetime, own: Own | None = None) -> tuple[list[Clause], list[Clause]]:
-    """The short filters as Elasticsearch clauses: those that must match, and those that must not.
-
-    Raises:
-        QuerySyntaxError: a filter depends on who asks, and `own` does not have it.
-    """
-    level = parsed.first("level")
-    must: list[Clause] = []
-    must_not: list[Clause] = []
-    for filter_ in parsed.filters:
-        if filter_.name != "level":
-            (must_not if filter_.negated else must).append(_clause(parsed, filter_, level, now, own or {}))
-    if level and not any(not f.negated for f in parsed.of("tag")):
-        must.append({"exists": {"field": "tags_main" if level == "main" else "tags"}})
-    return must, must_not
-
-
-def clause_of(name: str, value: str, level: str | None) -> Clause:
-    """The clause for one value of a filter that takes no time, and does not depend on who asks."""
-    return _value_clause(Filter(name, (value,), negated=False, start=0, end=0), level, value, {})
-
-
-def _clause(parsed: Parsed, filter_: Filter, level: str | None, now: datetime, own: Own) -> Clause:
-    if filter_.name not in TIMES:
-        return _value_clause(filter_, level, parsed.query, own)
-    start, end = span(filter_.values[0], now)
-    if filter_.name == "since":
-        return {"range": {"time": {"gte": start.isoformat()}}}
-    return {"range": {"time": {"lt" if end > start else "lte": end.isoformat()}}}
-
-
-def _value_clause(filter_: Filter, level: str | None, query: str, own: Own) -> Clause:
-    values = list(filter_.values)
-    match filter_.name:
-        case "tag":
-            # A negated tag must be absent at every level.
-            main = level == "main" and not filter_.negated
-            return {"terms": {"tags_main" if main else "tags": [value.lower() for value in values]}}
-        case "source":
-            return _any([clause for value in values for clause in _source(value)])
-        case "entity":
-            return _any([{"terms": {"entities": values}}, {"terms": {"entity_ids": [_as_id(v) for v in values]}}])
-    states = [state for value in values if (state := _state(query, filter_, value, own))]
-    if states:
-        return _any(states)
-    return {"terms": {fields_of(filter_.name): [FILTERS[filter_.name].case(value) for value in values]}}
-
-
-def _state(query: str, filter_: Filter, value: str, own: Own) -> Clause | None:
-    """The clause of a value with a meaning of its own; None if it has none."""
-    match FILTERS[filter_.name].choices.get(value):
-        case State(clause):
-            return dict(clause)
-        case Personal(what):
-            if value not in own:
-                fault = f"{filter_.name}:{value} asks for {what}: only the News page knows who asks."
-                raise QuerySyntaxError(query, filter_.start, filter_.end, fault)
-            return dict(own[value])
-    return None
-
-
-def _any(clauses_: list[Clause]) -> Clause:
-    return clauses_[0] if len(clauses_) == 1 else {"bool": {"should": clauses_, "minimum_should_match": 1}}
-
-
-def _source(value: str) -> list[Clause]:
-    below = "*." + re.sub(r"([*?\\])", r"\\\1", value.lower())
-    return [
-        {"term": {"source.domain": value.lower()}},
-        {"wildcard": {"source.domain": {"value": below}}},
-        {"term": {"source.name": value}},
-    ]
-
-
-def _as_id(name: str) -> str:
-    return re.sub(r"\s+", "-", name.strip().lower())

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -45,10 +45,15 @@ class Wording:
 
     words: tuple[str, ...]
     """Without function words, unless there are no others."""
-    languages: Mapping[str, float]
-    """Language → its likelihood, relative to the likeliest one, which has 1."""
+    typed: str
+    """All words, from which the language is guessed."""
     senses: Mapping[str, Sense] = field(default_factory=dict)
     """Word → the entity that it means."""
+
+    @property
+    def languages(self) -> Mapping[str, float]:
+        """Language → its likelihood, relative to the likeliest one, which has 1; empty for a text without letters."""
+        return _languages_of(self.typed)
 
     @property
     def text(self) -> str:
@@ -58,13 +63,13 @@ class Wording:
 
 def wording(words: Sequence[str], senses: Mapping[str, Sense] = MappingProxyType({})) -> Wording:
     """What a query of these words asks for, and in which languages; `senses` are the words that mean entities."""
-    spoken = _languages_of(" ".join(words))
-    small = {word for code, share in spoken.items() if share >= _LIKELY for word in _function_words(code)}
+    typed = " ".join(words)
+    small = _function_words_of(typed) if any(word.lower() in _every_function_word() for word in words) else frozenset()
     shouted = len(words) > 2 and all(word == word.upper() for word in words)
     bare = [_ELISION.sub("", word) for word in words]
     content = [word for word in bare if (is_acronym(word) and not shouted) or word.lower() not in small]
     wanted = tuple(content or bare)
-    return Wording(wanted, spoken, {word: sense for word, sense in senses.items() if word in wanted})
+    return Wording(wanted, typed, {word: sense for word, sense in senses.items() if word in wanted})
 
 
 def is_acronym(word: str) -> bool:
@@ -113,11 +118,21 @@ def tokens_of(text: str) -> list[str]:
     return _TOKEN.findall(fold(text).text.lower())
 
 
-def _languages_of(text: str) -> dict[str, float]:
-    """Language → likelihood relative to the best, for the likeliest few; empty for a text without letters."""
+def _function_words_of(text: str) -> frozenset[str]:
+    """Those of the languages that the text is likely in."""
+    likely = [code for code, share in _languages_of(text).items() if share >= _LIKELY]
+    return frozenset().union(*map(_function_words, likely))
+
+
+@lru_cache(maxsize=1_000)
+def _languages_of(text: str) -> Mapping[str, float]:
+    """Language → likelihood relative to the best, for the likeliest few; empty for a text without letters.
+
+    The first call loads the model, which takes half a second: only ask where the language decides something.
+    """
     guesses = likelihoods(text)
     best = max(guesses.values(), default=0.0)
-    return {code: share / best for code, share in guesses.items()} if best else {}
+    return MappingProxyType({code: share / best for code, share in guesses.items()} if best else {})
 
 
 @cache

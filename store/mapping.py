@@ -306,9 +306,11 @@ LABEL: Json = {
     "article_id": KEYWORD,
     "recipient": KEYWORD,
     "relevant": {"type": "boolean"},
+    "tags": KEYWORD,
     "at": DATE,
 }
-"""A reader's feedback on a mail: one document per (saved search, story, recipient); the latest one counts."""
+"""A reader's feedback on a mail: one document per (saved search, story, recipient); the latest one counts. `tags` are
+the article's, so that Kibana can tell the quality by topic."""
 
 NOTICE: Json = {
     "kind": KEYWORD,

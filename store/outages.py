@@ -58,10 +58,10 @@ class OutageStore:
 
     def _write(self, cause: Cause, outages: History, was: Stored[OwnOutages] | None) -> bool:
         value = OwnOutages(cause, outages)
-        return put(self._es, self._index, cause, value, _document(value), was) is not None
+        return put(self._es, self._index, cause, value, stored(value), was) is not None
 
 
-def _document(own: OwnOutages) -> Document:
+def stored(own: OwnOutages) -> Document:
     """The document, which also says for Kibana since when the last outage has lasted, and when it ended."""
     last = own.outages[-1] if own.outages else None
     shown = {"since": last.since.isoformat()} if last else {}

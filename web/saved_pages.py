@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -15,53 +15,39 @@ from fastapi.responses import RedirectResponse, Response
 
 from alerts import schedule
 from alerts.backtest import MANY, Backtest, Difference, backtest, compare
-from alerts.bounds import unusable
 from alerts.catch_up import missed, off_since
+from alerts.counts import DAYS
 from alerts.kinds import KINDS
 from alerts.query import check, check_meaning, check_values
-from alerts.resting import rests
-from alerts.saved import Change, SavedSearches, UsageError, with_fields
+from alerts.saved import SavedSearches, UsageError, with_fields
 from delivery.channels.registry import parse_address
-from delivery.feedback import Quality, labelled, quality
-from delivery.listing import deliveries
-from delivery.mailbox import Mailboxes
+from delivery.feedback import Quality, labelled
 from delivery.outbox import Outbox
-from delivery.watching import watching
-from jobs.configuration import alerts_in_force
 from jobs.context import Context
 from newswatch.alert import SavedSearch
-from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
-from newswatch.problems import Problem
-from newswatch.topics import Topics
+from newswatch.errors import NewswatchError, QueryError
 from search.extract_filters import extract_filters
-from search.filters import SAVED, lists_of
+from search.filters import SAVED
 from search.limits import MAX_CHARS, shown
 from search.senses import with_entities
 from search.syntax import parse
-from store.articles import ArticleStore, values_of
-from store.quarantine import Quarantine
+from store.articles import values_of
 from web import drafts
 from web.catcher import catches
 from web.charts import bars
-from web.drafts import Draft, draft_from, draft_of, spoken
+from web.drafts import Draft, draft_from, draft_of
 from web.render import render
+from web.search_about import about, listed
+from web.search_shown import finds, state_of
 from web.security import Form, Here, Posted, UserAddress, UserName
 
 TRIAL_DAYS = 30
-WATCHED_DAYS = 7
 MUTES = {"1 hour": 3_600, "1 day": 86_400, "1 week": 7 * 86_400}
 
 router = APIRouter()
 changes = APIRouter()
 
 Done = Annotated[str, Query(max_length=100)]
-
-
-def problems_of(here: Context, searches: Sequence[SavedSearch]) -> dict[str, str]:
-    """Id of each of the searches that can't be run, or is not run now → why."""
-    broken = {search.id: why for search in searches if (why := unusable(search))}
-    resting = rests(here.es, here.names, searches, here.clock()).resting
-    return {**resting, **broken, **_saved(here).problems()}
 
 
 @router.get("/searches/new")
@@ -77,15 +63,16 @@ def new_search(
         extracted = extract_filters(parse(q))
         query = with_entities(extracted.query, here.names.taxonomy_in_force())
     except QueryError as error:
-        return _form_page(request, here, Draft(query=q, recipients=recipients), fault=str(error))
+        return _form_page(request, here, name, Draft(query=q, recipients=recipients), fault=str(error))
     draft = replace(draft_from(extracted, here.names.shown_topics(), recipients), query=query)
-    return _form_page(request, here, draft, dropped=extracted.dropped)
+    return _form_page(request, here, name, draft, dropped=extracted.dropped)
 
 
 @router.get("/searches/{alert_id}")
 def show_search(
     request: Request,
     here: Here,
+    name: UserName,
     alert_id: str,
     done: Done = "",
     idle: Done = "",
@@ -94,11 +81,11 @@ def show_search(
     """`version` puts an earlier version's fields into the form."""
     search = _saved(here).get(alert_id)
     if not version or version == search.version:
-        return _form_page(request, here, draft_of(search), search=search, done=done, idle=bool(idle))
+        return _form_page(request, here, name, draft_of(search), search=search, done=done, idle=bool(idle))
     old = next((c.search for c in _saved(here).history(alert_id) if c.search.version == version), None)
     if old is None:
         raise HTTPException(404, f"{search.name} has no version {version}.")
-    return _form_page(request, here, draft_of(old), search=search, version=version)
+    return _form_page(request, here, name, draft_of(old), search=search, version=version)
 
 
 @changes.post("/searches/new")
@@ -108,7 +95,7 @@ def create_search(request: Request, here: Here, name: UserName, form: Posted) ->
     search = SavedSearch(alert_id, draft.name, "", (), owner=name)
     if form.text("do") != "try" and any(known.id == alert_id for known in _saved(here).all()):
         fault = f"There is a saved search {alert_id!r} already: give this one another name."
-        return _form_page(request, here, draft, fault=fault)
+        return _form_page(request, here, name, draft, fault=fault)
     return _tried_or_saved(request, here, name, form, draft, search, new=True)
 
 
@@ -145,7 +132,7 @@ def switch_search(request: Request, here: Here, name: UserName, form: Posted, al
 
 @changes.post("/searches/{alert_id}/delete")
 def delete_search(request: Request, here: Here, alert_id: str) -> Response:
-    if _listed(here, alert_id):
+    if listed(here, alert_id):
         raise HTTPException(409, _STAYS)
     _saved(here).delete(alert_id)
     return _back(request, "/searches", "deleted")
@@ -154,15 +141,6 @@ def delete_search(request: Request, here: Here, alert_id: str) -> Response:
 _STAYS = (
     "It stands in config/alerts.yaml and would come back from there: switch it off, or take it out of the file first."
 )
-
-
-def _listed(here: Context, alert_id: str) -> bool:
-    """Whether the file lists it; one that can't be read lists nothing that could come back."""
-    try:
-        listed, _ = alerts_in_force(here, adopt=False).value
-        return any(search.id == alert_id for search in listed)
-    except ConfigError:
-        return False
 
 
 def _usual_address(here: Context, user: str) -> str:
@@ -217,10 +195,10 @@ def _tried_or_saved(
     try:
         tried = _try(here, draft, search, known, trying=trying)
         if trying or (tried.many and "confirmed" not in form):
-            return _form_page(request, here, draft, search=known, tried=tried, confirm=tried.many and not trying)
+            return _form_page(request, here, user, draft, search=known, tried=tried, confirm=tried.many and not trying)
         kept = _saved(here).save(tried.search, by=user, now=here.clock())
     except NewswatchError as error:
-        return _form_page(request, here, draft, search=known, fault=str(error))
+        return _form_page(request, here, user, draft, search=known, fault=str(error))
     done = "created" if new else "saved"
     return _back(request, f"/searches/{kept.id}", done, **({"idle": "yes"} if tried.is_idle else {}))
 
@@ -251,6 +229,7 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
 def _form_page(
     request: Request,
     here: Context,
+    user: str,
     draft: Draft,
     *,
     search: SavedSearch | None = None,
@@ -283,78 +262,14 @@ def _form_page(
         "many": MANY,
         "days": TRIAL_DAYS,
     }
-    shown = {"state_of": state_of, "mutes": MUTES, "stays": _STAYS}
-    known = (
-        _about(here, search) if search else {"problem": None, "taken_as_word": "", "set_aside": None, "refusals": ()}
-    )
-    return render(
-        request, "search_form.html.j2", 400 if fault else 200, now=here.clock(), **shown, **values, known=known
-    )
+    shown = {"state_of": state_of, "finds": finds, "count_days": DAYS, "mutes": MUTES, "stays": _STAYS}
+    known = about(here, user, search) if search else _NOTHING_KNOWN
+    status = 400 if fault else 200
+    return render(request, "search_form.html.j2", status, now=here.clock(), **shown, **values, known=known)
 
 
-def _about(here: Context, search: SavedSearch) -> Mapping[str, Any]:
-    """What the page tells of a saved search that exists."""
-    saved = _saved(here)
-    recent = deliveries(here.es, here.names, alert_id=search.id, size=5)
-    told = [d.article_id for d in recent.page if d.article_id]
-    return {
-        "quality": quality(here.es, here.names, [search.id])[0],
-        "recent": recent,
-        "titles": ArticleStore(here.es, here.names).get(told) if told else {},
-        "problem": problems_of(here, [search]).get(search.id),
-        "taken_as_word": _taken_as_word(here, search),
-        "versions": versions(search, saved.history(search.id), here.names.shown_topics()),
-        "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
-        "refusals": _refusals(here, search),
-        "listed": _listed(here, search.id),
-        "watch": watching(here.es, here.names, [search], days=WATCHED_DAYS, now=here.clock()),
-        "watched_days": WATCHED_DAYS,
-    }
-
-
-def _taken_as_word(here: Context, search: SavedSearch) -> str:
-    """Which word of its query a search would take for a name; empty if none."""
-    try:
-        check_meaning(here.names, search.query)
-    except QueryError as error:
-        return str(error)
-    return ""
-
-
-def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, datetime | None]]:
-    """Recipients who by a link in a mail have unsubscribed or muted it: address, what, until when."""
-    boxes, found, now = Mailboxes(here.es, here.names), list[tuple[str, str, datetime | None]](), here.clock()
-    for recipient in search.recipients:
-        try:
-            box = boxes.get(recipient)
-        except DocumentError as error:
-            found.append((recipient, f"gets no mail, as its mailbox can't be read ({error.reason})", None))
-            continue
-        if search.id in box.unsubscribed or "*" in box.unsubscribed:
-            found.append((recipient, "has unsubscribed", None))
-        elif (until := box.muted.get(search.id)) and until > now:
-            found.append((recipient, "has muted it", until))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRow:
-    """A version of a saved search: who made it, when, and what it changed. The first one's maker is not on record."""
-
-    number: int
-    at: datetime | None
-    by: str
-    changes: Sequence[tuple[str, str, str]]
-
-
-def versions(search: SavedSearch, history: Sequence[Change], topics: Topics) -> list[VersionRow]:
-    """Every version, newest first. Pure."""
-    states = [*(change.search for change in history), search]
-    later = [
-        VersionRow(after.version, change.replaced_at, change.replaced_by, drafts.changed(change.search, after, topics))
-        for change, after in zip(history, states[1:], strict=True)
-    ]
-    return [*reversed(later), VersionRow(states[0].version, None, states[0].owner, ())]
+_NOTHING_KNOWN: Mapping[str, Any] = {"problem": None, "taken_as_word": "", "set_aside": None, "refusals": ()}
+"""`about` a saved search that is not there yet."""
 
 
 def _topics(here: Context, draft: Draft) -> list[tuple[str, str]]:
@@ -372,30 +287,6 @@ def mail_fields(draft: Draft) -> dict[str, str]:
     """What the address of a sample mail needs to say of the draft."""
     given = {"name": draft.name, "query": draft.query, "schedule": draft.schedule}
     return {name: value for name, value in given.items() if value}
-
-
-# ── how they are shown ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def state_of(search: SavedSearch, now: datetime) -> str:
-    """In force, or what keeps it from mailing."""
-    if not search.enabled:
-        return "off"
-    if search.expires_at and search.expires_at <= now:
-        return "expired"
-    return "muted" if search.mute_until and search.mute_until > now else "on"
-
-
-def watched(search: SavedSearch, topics: Topics) -> list[str]:
-    """What it asks for, part by part."""
-    watches = KINDS[search.kind].watches.format(silence=spoken(search.silence_s))
-    parts = [watches] if watches else []
-    parts += [search.query.strip()] if search.query.strip() else []
-    parts += [topics.path(tag.tag) + (" (main subject)" if tag.level == "main" else "") for tag in search.tags]
-    parts += lists_of(search)
-    parts += [f"at least {search.min_sources} independent sources"] if search.min_sources > 1 else []
-    parts += [f"score of at least {search.min_score:g}"] if search.min_score else []
-    return parts or ["every article"]
 
 
 def _saved(here: Context) -> SavedSearches:

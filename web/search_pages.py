@@ -17,7 +17,6 @@ from newswatch.article import Article
 from newswatch.as_json import json_line
 from newswatch.errors import QueryError
 from newswatch.topics import Topics
-from search import syntax
 from search.asked import Sort
 from search.editing import with_value, without, without_filter
 from search.export import CsvWriter, every
@@ -27,6 +26,8 @@ from search.hints import hints
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, find, whole_text
 from search.story_view import MOST, changes, read_article, read_story
+from search.syntax import parse
+from search.syntax_error import QuerySyntaxError
 from web import desk
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in
@@ -112,7 +113,7 @@ def search(
     if from_ is None and to is None:
         return _page_of(request, here, user, _searched(here, view, user))
     try:
-        dated = with_days(syntax.parse(q), from_ or "", to or "", here.clock())
+        dated = with_days(parse(q), from_ or "", to or "", here.clock())
     except QueryError as error:
         return _page_of(request, here, user, _common(here, view) | {"fault": _fault(error), "results": None})
     address = query_string(q=dated, sort=view.sort, rows=rows)
@@ -275,7 +276,7 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
     common, topics = _common(here, view), here.names.shown_topics()
     now = common["now"]
     try:
-        parsed = syntax.parse(view.q)
+        parsed = parse(view.q)
         common |= {"chosen": chosen(parsed, topics), "unfiltered": without(parsed, *FILTERS)}
         results = _results(here, view, user, with_facets=True)
         why = () if results.hits or results.total else hints(here.es, here.names, view.q, now, user)
@@ -329,7 +330,7 @@ def _example(topics: Topics) -> str:
 
 def _fault(error: QueryError) -> Mapping[str, Any]:
     """What is wrong with the query, with the place as a piece of it where that is known."""
-    if isinstance(error, syntax.QuerySyntaxError):
+    if isinstance(error, QuerySyntaxError):
         query = error.query
         pieces = (query[: error.start], query[error.start : error.end], query[error.end :])
         return {"text": error.reason, "pieces": pieces}

@@ -30,7 +30,8 @@ from search.facets import Bar, Facet, FacetValue
 from search.filters import FACETS, FILTERS
 from search.hints import Hint
 from search.story_view import published
-from search.syntax import Filter, Parsed, span
+from search.syntax import Filter, Parsed
+from search.time_spans import span
 from web.render import facet_value, iso, safe_url
 
 SHOWN: Final = 200

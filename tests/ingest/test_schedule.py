@@ -11,23 +11,11 @@ from typing import Any
 import pytest
 
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified
+from ingest.page_waits import page_retry_s
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.schedule import (
-    GAPS_KEPT,
-    LAG_S,
-    NEVER,
-    SHRUNK_FOR_GOOD,
-    WEEK_S,
-    after_poll,
-    interval,
-    is_newly_broken,
-    is_our_outage,
-    last_answer,
-    may_be_ours,
-    page_retry_s,
-    resting_hosts,
-    retried,
-)
+from ingest.rhythm import WEEK_S, interval
+from ingest.schedule import GAPS_KEPT, LAG_S, NEVER, SHRUNK_FOR_GOOD, after_poll, is_newly_broken, retried
+from ingest.silence import is_our_outage, last_answer, may_be_ours, resting_hosts
 from newswatch.entry import Entry
 from newswatch.feed import Feed, FeedHealth, FeedState, Gap
 from newswatch.settings import Settings

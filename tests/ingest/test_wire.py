@@ -14,7 +14,7 @@ import pytest
 from ingest.fetch import Fetcher
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Request
 from ingest.heads import HeadError, end_of_head, mended
-from ingest.schedule import answered, is_silent
+from ingest.silence import answered, is_silent
 from ingest.unpack import MAX_MEMBERS, NotUnpackedError, Unpacking, unpacked
 from ingest.urls import read_address, resolve
 from newswatch.settings import Settings

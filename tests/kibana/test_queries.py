@@ -15,6 +15,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from delivery import outbox
+from delivery.feedback import Label
 from embedded.newsroom_site.content import load_outlets, load_stories
 from ingest.urls import article_id
 from jobs.pull import PullReport
@@ -25,12 +26,14 @@ from newswatch.article import Article, Provenance, Source
 from newswatch.batch import Batch, BatchState
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.feed import FeedHealth, FeedState
+from newswatch.outages import Cause, Outage
 from newswatch.problems import Problem
 from newswatch.pulse import JobPulse
-from store import bulk
+from store import bulk, outages
 from store.articles import ArticleStore
 from store.documents import Document, dump, feed_document
 from store.names import Names
+from store.outages import OwnOutages
 from store.quarantine import Quarantine, article_problem
 from tests.kibana.translate import Range, Translator, rows
 from tests.taxonomies import shipped_tagger
@@ -77,6 +80,8 @@ PREDICATES: dict[str, Callable[[Json], bool]] = {
     "state:pending": lambda doc: doc["state"] == "pending",
     "state:indexed": lambda doc: doc["state"] == "indexed",
     "enabled:true AND health:(failing OR gone)": lambda doc: doc["enabled"] and doc["health"] in ("failing", "gone"),
+    "relevant:true": lambda doc: doc["relevant"],
+    "relevant:false": lambda doc: not doc["relevant"],
     "failing_since:*": lambda doc: "failing_since" in doc,
     "state:failed": lambda doc: doc["state"] == "failed",
 }
@@ -159,6 +164,19 @@ def pulse_documents() -> Iterator[tuple[str, Document]]:
     yield "deliver", dump(replace(broken, failing_since=NOW - timedelta(hours=1), why="the mail server is away"))
 
 
+def label_documents(articles: list[Article]) -> Iterator[tuple[str, Document]]:
+    for number, article in enumerate(articles[:6]):
+        tags, when = tuple(tag.tag for tag in article.tags), NOW - timedelta(hours=number)
+        reader, search = f"{number % 2}@example.org", ("nato", "terrorism")[number % 3 == 0]
+        yield str(number), dump(Label(search, article.story_id, article.id, reader, number % 3 > 0, when, tags))
+
+
+def outage_documents() -> Iterator[tuple[str, Document]]:
+    for number, cause in enumerate((Cause.MAIL, Cause.POLLING)):
+        until = NOW if number else None
+        yield cause, outages.stored(OwnOutages(cause, (Outage(NOW - timedelta(hours=1), until, "away"),)))
+
+
 def delivery_documents(articles: list[Article]) -> Iterator[tuple[str, Document]]:
     states = [DeliveryState.SENT, DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.PENDING]
     for number, (article, state) in enumerate(zip(articles, states * 3, strict=False)):
@@ -201,6 +219,8 @@ def archive(es: Elasticsearch, module_names: Names) -> Archive:
             (names.batches, batch_documents()),
             (names.deliveries, delivery_documents(tagged)),
             (names.pulse, pulse_documents()),
+            (names.labels, label_documents(tagged)),
+            (names.outages, outage_documents()),
         )
         for name, document in documents
     ]
@@ -300,6 +320,7 @@ def test_a_panel_shows_what_the_documents_say(archive: Archive, dashboard: str, 
     assert shown, "the panel is empty: nothing is shown"
 
 
+VERDICTS = ("by-search", "by-topic", "over-time", "labels")
 MEANINGS: dict[tuple[str, str], Callable[[Json], bool]] = {
     ("volume", "NATO"): lambda doc: NATO in doc["tags"] and TERRORISM not in doc["tags"],
     ("volume", "Counter-terrorism"): lambda doc: TERRORISM in doc["tags"] and NATO not in doc["tags"],
@@ -307,6 +328,8 @@ MEANINGS: dict[tuple[str, str], Callable[[Json], bool]] = {
     ("sources", "NATO"): lambda doc: NATO in doc["tags"],
     ("sources", "Counter-terrorism"): lambda doc: TERRORISM in doc["tags"],
     ("mails", "Sent"): lambda doc: "sent_at" in doc,
+    **{(panel, "Relevant"): lambda doc: doc["relevant"] for panel in VERDICTS},
+    **{(panel, "Not relevant"): lambda doc: not doc["relevant"] for panel in VERDICTS},
     ("mails", "Failed"): lambda doc: doc["state"] == "failed",
 }
 """What a reader takes the label of a filter to mean."""

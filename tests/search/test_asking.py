@@ -65,4 +65,4 @@ def test_one_that_never_answers_is_given_up(mute: Elasticsearch, monkeypatch: py
 def test_a_search_that_was_cut_short_is_no_answer(es: Elasticsearch, names: Names) -> None:
     Press(es, names).publish(a_story(1))
     late = {"responses": [{"timed_out": True, "status": 200, "took": 1, "hits": {"hits": []}}]}
-    assert search.query._complete(late["responses"][0])["status"] == 504
+    assert search.asking._complete(late["responses"][0])["status"] == 504

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.alerts import OPTIONS
+from cli.alert_options import OPTIONS
 from newswatch.alert import SavedSearch
 from search.extract_filters import extract_filters
 from search.field_names import fields as names_of_fields

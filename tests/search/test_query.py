@@ -12,6 +12,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 import search.highlight
+import search.picks
 import search.query
 import search.story_view
 from newswatch.article import Article, Source
@@ -176,14 +177,31 @@ def test_an_article_that_is_replaced_while_the_page_is_read_is_left_out(
     es: Elasticsearch, names: Names, stand: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = find(es, names, "AWACS", now=NOW).hits
-    picks = search.query._picks
+    picks = search.picks.picks
 
     def replaced(answer: dict[str, Any]) -> list[Any]:
         found = picks(answer)
         return [*(pick._replace(seq=10**9) for pick in found[:1]), *found[1:]]
 
-    monkeypatch.setattr(search.query, "_picks", replaced)
+    monkeypatch.setattr(search.query, "picks", replaced)
     assert [hit.seq for hit in find(es, names, "AWACS", now=NOW).hits] == [hit.seq for hit in before[1:]] != []
+
+
+def test_an_original_stands_for_its_story_though_a_copys_title_says_it_better(es: Elasticsearch, names: Names) -> None:
+    text = "Two hundred of them sailed from Narvik at dawn, said a spokesman of the Alliance."
+    original = an_article(id="a" * 32, story_id="a" * 32, title="A fleet leaves", text=text)
+    copied = {"story_id": original.id, "duplicate_of": original.id, "text": text}
+    better = an_article(id="b" * 32, title="Narvik: a fleet leaves", **copied)
+    stock(es, names, [original, better])
+    (hit,) = find(es, names, "Narvik", by_story=True, now=NOW).hits
+    assert hit.article.id == original.id
+    assert hit.copy is not None
+    assert (hit.copy.article.id, hit.copy.title) == (better.id, f"{MARK_START}Narvik{MARK_END}: a fleet leaves")
+    # Its own title says that too, or the query does not find it.
+    (hit,) = find(es, names, "fleet", by_story=True, now=NOW).hits
+    assert (hit.article.id, hit.copy) == (original.id, None)
+    (hit,) = find(es, names, "title:Narvik", by_story=True, now=NOW).hits
+    assert (hit.article.id, hit.copy) == (better.id, None)
 
 
 def test_articles_without_a_story_are_one_each(es: Elasticsearch, names: Names) -> None:
@@ -196,7 +214,7 @@ def test_a_generation_that_takes_over_while_the_page_is_read_hides_nothing(
     es: Elasticsearch, names: Names, stand: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = find(es, names, "AWACS", now=NOW)
-    picks, gone = search.query._picks, ["the first time"]
+    picks, gone = search.picks.picks, ["the first time"]
 
     def of_another_generation(answer: dict[str, Any]) -> list[Any]:
         return [
@@ -210,7 +228,7 @@ def test_a_generation_that_takes_over_while_the_page_is_read_hides_nothing(
     client = type(es.indices)
     exists = client.exists_alias
     monkeypatch.setattr(client, "exists_alias", asked)
-    monkeypatch.setattr(search.query, "_picks", of_another_generation)
+    monkeypatch.setattr(search.query, "picks", of_another_generation)
     assert find(es, names, "AWACS", now=NOW).hits == before.hits != ()
 
 

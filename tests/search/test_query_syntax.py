@@ -12,8 +12,11 @@ from newswatch.alert import TagFilter
 from newswatch.errors import QueryError
 from search.editing import without, written
 from search.extract_filters import extract_filters
+from search.filter_clauses import clauses
 from search.lucene import as_lucene
-from search.syntax import QuerySyntaxError, clauses, parse, parts, span
+from search.syntax import parse, parts
+from search.syntax_error import QuerySyntaxError
+from search.time_spans import span
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from search.syntax import parse, span
+from search.syntax import parse
+from search.time_spans import span
 from search.usual import ENOUGH, Compared, Window, basis, last_day, usual
 from tests.factories import NOW
 

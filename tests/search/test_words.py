@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from search import words
+from search.ranking import scores
 from search.words import Sense, beginning, is_compound, is_dense, pairs, pieces, wording
+from store.names import Names
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,14 @@ def test_languages_weigh_by_their_likelihood() -> None:
     assert wording(["2026"]).languages == {}
 
 
+def test_the_language_is_guessed_only_where_it_decides_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading the model takes half a second, a third of what `newswatch search` takes."""
+    monkeypatch.setattr(words, "likelihoods", lambda _: pytest.fail("it was guessed"))
+    assert wording(["Zeebrugge", "AWACS"]).words == ("Zeebrugge", "AWACS")
+    with pytest.raises(pytest.fail.Exception):
+        wording(["the", "Zeebrugge", "AWACS"])
+
+
 def test_only_words_that_count_keep_their_sense() -> None:
     sense = Sense(("islamic-state",), "Islamic State")
     assert wording(["IS", "Mosul"], {"IS": sense, "is": sense}).senses == {"IS": sense}
@@ -66,3 +77,24 @@ def test_compounds_and_dense_words() -> None:
     ]
     assert is_dense("北约")
     assert pairs("莫斯科") == ["莫斯", "斯科"]
+
+
+def weights(query: str, senses: dict[str, Sense]) -> dict[str, float]:
+    """Word → its weight in the text."""
+    clauses = scores(wording(query.split(), senses), ["text"], Names().topics())
+    found: dict[str, float] = {}
+    for clause in clauses:
+        for match in clause.get("dis_max", {}).get("queries", ()):
+            said = next(iter(match.values()))["text"]
+            found[said["query"]] = said["boost"]
+    return found
+
+
+def test_designations_weigh_double() -> None:
+    assert weights("F-16 jets", {}) == {"F-16": 2.0, "jets": 1.0}
+
+
+def test_beside_other_words_an_acronym_that_means_a_group_is_no_word() -> None:
+    senses = {"IS": Sense(("islamic-state",), "Islamic State")}
+    assert weights("IS Mosul", senses) == {"Mosul": 1.0}
+    assert weights("IS", senses) == {"Islamic State": 1.0}

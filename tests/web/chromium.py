@@ -34,6 +34,7 @@ KEPT = (
     "story-wide-light",
     "corrected-narrow-dark",
     "deliveries-narrow-dark",
+    "entity-wide-light",
     "new-search",
     "airflow",
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,8 @@ from embedded import airflow as embedded_airflow
 from embedded.processes import end_group, free_port
 from newswatch.clock import utc_now
 from newswatch.pulse import JobPulse
-from newswatch.settings import Settings
+from newswatch.settings import Settings, default_config_dir
+from store.batches import BatchStore
 from store.client import set_up
 from store.names import Names
 from store.pulse import PulseStore
@@ -58,10 +60,13 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
     """Only the web server and its database: who runs the DAGs makes no difference to a page."""
     folder, port = tmp_path_factory.mktemp("airflow"), free_port()
     (folder / "alerts.yaml").write_text(ALERTS)
+    shutil.copy(default_config_dir() / "taxonomy.yaml", folder)  # without it, topics go by their ids
     settings = Settings(data_dir=folder, config_dir=folder, elasticsearch_url=elasticsearch_url, index_prefix=PREFIX)
     names = Names(settings.index_prefix)
     set_up(es, names, settings)
     stock(es, names, stories(), now=clock())
+    batches = BatchStore(es, names)
+    assert all(batches.mark_matched(waiting, now=clock()) for waiting in batches.waiting(now=clock()))
     stated = embedded_airflow.environment(settings, port=port, log_dir=folder / "logs")
     env = {**os.environ, **stated, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
     # Nothing is there: as for tasks, Airflow's connection goes before the variable.
@@ -182,6 +187,7 @@ def test_a_page_says_what_is_wrong(server: Server, es: Elasticsearch) -> None:
         assert "It is tried again by itself" in _banner(admin.get("/news/").text)
     health = httpx.get(f"{server.url}/news/health", timeout=60).json()
     assert (health["checks"]["job"], "closed" in str(health)) == ("warning", False)
+    PulseStore(es, Names(PREFIX)).change("upkeep", lambda _: replace(failing, failures=0, failing_since=None, why=""))
 
 
 def _banner(page: str) -> str:

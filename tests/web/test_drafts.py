@@ -17,7 +17,7 @@ from search.syntax import parse
 from store.names import Names
 from web.drafts import Draft, changed, choices, draft_from, draft_of, spoken
 from web.render import mails, when
-from web.saved_pages import versions
+from web.search_about import versions
 from web.security import Form
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)

@@ -16,11 +16,12 @@ from delivery.feedback import MUTE, Quality, quality
 from delivery.links import MAX_AGE_S, Link, LinkError, Links
 from delivery.mailbox import Mailboxes
 from jobs.context import Context
-from newswatch.article import Article
+from newswatch.article import Article, Tag
 from newswatch.settings import Settings
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
-from tests.factories import NOW
+from tests.factories import NOW, an_article
+from tests.newsstand import stock
 from web.budget import RateBudget
 from web.links import create_app
 from web.shared_stories import EACH
@@ -98,6 +99,17 @@ def test_labels_are_kept_one_for_each_reader_and_story(
         Quality("snow", 1, 1),
         Quality("rain", 0, 0),
     ]
+
+
+def test_a_label_keeps_the_topics_of_its_article(
+    client: TestClient, links: Links, es: Elasticsearch, names: Names
+) -> None:
+    article = an_article(tags=(Tag("nato", "main", 0.9, ()),))
+    stock(es, names, [article])
+    client.post(f"/{links.token(Link('relevant', ANN, 'ice', article.story_id, article.id))}")
+    client.post(f"/{links.token(Link('relevant', ANN, 'ice', 'gone', 'gone'))}")
+    hits = es.search(index=names.labels, sort="story_id")["hits"]["hits"]
+    assert sorted(hit["_source"].get("tags") or [] for hit in hits) == [[], ["nato"]]
 
 
 def test_forged_cut_and_foreign_links_get_one_clear_page(client: TestClient, links: Links, boxes: Mailboxes) -> None:

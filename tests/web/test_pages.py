@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 from fastapi.routing import APIRoute
@@ -311,6 +312,22 @@ def test_an_export_has_everything_and_no_more(page: Page, client: TestClient) ->
 
 
 # ── saved searches ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_saved_searchs_own_page_leads_to_what_it_finds(client: TestClient) -> None:
+    client.get("/news/searches")
+    line = found_line(client.get("/news/searches/nato").text)
+    assert "new</a>" in line
+    assert "last " in line
+    assert "no mail lately" in line
+    assert "no labels" in line
+    (everything,) = re.findall(r'href="/news/([^"]*)" aria-label="All that', line)
+    assert client.get(f"/news/{unescape(everything)}").status_code == 200
+    assert 'class="meta found-line"' not in client.get("/news/searches/new").text
+
+
+def found_line(text: str) -> str:
+    return text[text.index('class="meta found-line"') :].split("</p>")[0]
 
 
 def test_from_a_search_to_a_saved_one_that_mails(page: Page, client: TestClient) -> None:

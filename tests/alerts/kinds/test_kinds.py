@@ -9,7 +9,7 @@ import pytest
 from alerts.kinds import EVENT_KINDS, KINDS
 from alerts.kinds.kind import Kind
 from alerts.saved import UsageError, read_search, with_fields
-from cli.alerts import OPTIONS
+from cli.alert_options import OPTIONS
 from delivery import outbox
 from delivery.channels.registry import parse_address
 from delivery.story_views import LABELS

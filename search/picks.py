@@ -1,0 +1,171 @@
+"""The articles that a page of results shows: chosen by their doc values, then read and marked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from newswatch.article import Article
+from newswatch.problems import Problem, report_problem
+from search import highlight, marking
+from search.asked import wording_of
+from search.asking import Answer, Request
+from search.marking import StandIn, stand_ins
+from search.results import Copy, Hit
+from search.story_view import StoryFacts
+from search.syntax import Parsed
+from store.documents import Hit as StoredHit
+from store.documents import from_document, readable
+from store.names import Names
+
+Json = dict[str, Any]
+
+_AT_ONCE: Final = 10
+"""Articles of a page in one search: each search uses one thread per slice, and most articles are in one slice."""
+UNREAD: Final[Json] = {
+    "_source": False,
+    "stored_fields": "_none_",
+    "docvalue_fields": ["seq", "story_id", "language", "duplicate_of"],
+}
+"""What a search asks for so that `picks` can read its answer. Doc values only: even the id is in a compressed block
+with the text, slower to unpack than the search."""
+
+
+class Pick(NamedTuple):
+    """An article to show: where it is and how to mark it. The article itself is read later."""
+
+    index_name: str
+    seq: int
+    story: str
+    analyzer: str
+    score: float
+    original: str | None = None
+    """Id of the article that it is a copy of."""
+    copy: Pick | None = None
+    """The copy that ranked higher, in whose place it is shown."""
+
+
+def picks(answer: Mapping[str, Any]) -> list[Pick]:
+    """The articles of an answer to a search with `UNREAD`, in its order; one without a number is reported."""
+    found = []
+    for hit in answer["hits"]["hits"]:
+        values = hit.get("fields", {})
+        if not values.get("seq"):
+            subject = f"{hit['_index']}/{hit.get('_id', 'one without a number')}"
+            report_problem(Problem("document", subject, "it has no ingest number (seq)"))
+            continue
+        seq, language = values["seq"][0], values.get("language", (None,))[0]
+        story = values.get("story_id", (f"of {seq}",))[0]  # an article without a story is its own
+        place = hit["_index"], seq, story, highlight.analyzer_of(language), float(hit["_score"] or 0.0)
+        found.append(Pick(*place, original=values.get("duplicate_of", (None,))[0]))
+    return found
+
+
+def in_place_of(copies: Sequence[Pick], originals: Sequence[Pick]) -> list[Pick]:
+    """The picks with each copy replaced by its story's original, if that is among `originals`."""
+    by_story = {pick.story: pick for pick in originals}
+    return [
+        by_story[pick.story]._replace(score=pick.score, copy=pick) if pick.original and pick.story in by_story else pick
+        for pick in copies
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Reads the picks of a page, and marks in each what the query says, by the analyzer of its language."""
+
+    parsed: Parsed
+    names: Names
+    loose: bool
+    """Mark words that merely begin alike, too."""
+
+    def requests(self, shown: Sequence[Pick]) -> list[Request]:
+        """The searches that read the picked articles, each for one analyzer."""
+        groups: dict[str, list[Pick]] = defaultdict(list)
+        has_words = bool(self.parsed.text.strip())
+        for pick in (one for both in shown for one in (both, both.copy) if one):
+            groups[pick.analyzer if has_words else ""].append(pick)
+        requests: list[Request] = []
+        for analyzer, group in groups.items():
+            at_once = max(_AT_ONCE, len(group) // _AT_ONCE)  # for a thousand, ten requests rather than a hundred
+            for start in range(0, len(group), at_once):
+                some = group[start : start + at_once]
+                these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
+                body = {"query": these, "size": len(some), "track_total_hits": False}
+                clauses = marking.clauses(self.parsed, analyzer, loose=self.loose) if has_words else []
+                marks = highlight.marking(clauses, analyzer) if clauses else {}
+                requests.append((sorted({pick.index_name for pick in some}), body | marks))
+        return requests
+
+    def hits(
+        self,
+        shown: Sequence[Pick],
+        answers: Sequence[Answer],
+        sizes: Mapping[str, int],
+        facts: Mapping[str, StoryFacts],
+    ) -> tuple[Hit, ...]:
+        """The picked articles, in order; one that a newer version has replaced meanwhile is left out."""
+        found = (hit for answer in answers for hit in answer["hits"]["hits"])
+        articles = {int(hit["_source"]["seq"]): (hit, article) for hit, article in readable(found, _numbered)}
+        hits = []
+        for pick in shown:
+            if pick.seq in articles:
+                hit, article = articles[pick.seq]
+                marked, story = self._marked(hit, article), pick.story
+                counts = sizes.get(story, 1), facts.get(story, StoryFacts())
+                names = self._stand_ins(article, marked)
+                indexed_at = _moment(hit["_source"].get("indexed_at"))
+                copy = self._copy(marked, *articles[pick.copy.seq]) if pick.copy and pick.copy.seq in articles else None
+                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, indexed_at, names, copy))
+        return tuple(hits)
+
+    def _copy(self, marked: highlight.Marks, hit: StoredHit, article: Article) -> Copy | None:
+        """The copy, if its title says what the title shown does not."""
+        title = next(iter(self._marked(hit, article).get("title", ())), "")
+        said = _marked_words(next(iter(marked.get("title", ())), ""))
+        return Copy(article, title) if _marked_words(title) - said else None
+
+    def _marked(self, hit: StoredHit, article: Article) -> highlight.Marks:
+        texts = {"title": article.title, "summary": article.summary, "text": article.text}
+        return highlight.with_acronyms(highlight.marked(hit), texts, marking.acronyms(self.parsed))
+
+    def _stand_ins(self, article: Article, marked: highlight.Marks) -> tuple[StandIn, ...]:
+        if not self.parsed.words:
+            return ()
+        asked = wording_of(self.parsed, self.names)
+        return stand_ins(asked, article, self.names.shown_topics(), marked)
+
+
+def unmarked_request(request: Request) -> Request:
+    """The same request without marks, for an article that can't be marked."""
+    index, body = request
+    return index, {name: part for name, part in body.items() if name != "highlight"}
+
+
+def _marked_words(text: str) -> set[str]:
+    plain, spans = highlight.unmarked(text)
+    return {plain[start:end].casefold() for start, end in spans}
+
+
+def _shown(marked: highlight.Marks) -> highlight.Marks:
+    """The whole title, and passages of the other fields."""
+    shown = {field: whole if field == "title" else highlight.fragments(whole[0]) for field, whole in marked.items()}
+    return {field: parts for field, parts in shown.items() if parts}
+
+
+def _moment(written: Any) -> datetime | None:
+    """A time in a document; None for what is none, which concerns nobody but its own line on the page."""
+    try:
+        moment = datetime.fromisoformat(written)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _numbered(article_id: str, document: Mapping[str, Any]) -> Article:
+    """The article of a document that has an ingest number."""
+    int(document["seq"])
+    return from_document(article_id, document)

@@ -1,0 +1,61 @@
+"""What a search finds: one page of results. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from newswatch.article import Article
+from search.facets import Facet, Timeline
+from search.marking import StandIn
+from search.story_view import StoryFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of an article, by its title."""
+
+    article: Article
+    title: str
+    """With the matching terms between `MARK_START` and `MARK_END`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One article in the results; with one row per story, it stands for its story."""
+
+    article: Article
+    score: float
+    highlights: Mapping[str, tuple[str, ...]]
+    """Field → the whole title, or passages, with the matching terms between `MARK_START` and `MARK_END`."""
+    seq: int = 0
+    """Its ingest number."""
+    matching: int = 1
+    """Number of the story's articles that the query finds, if one row per story was requested."""
+    story: StoryFacts = field(default_factory=StoryFacts)
+    """All of its story, if requested."""
+    indexed_at: datetime | None = None
+    """When this version of it was indexed."""
+    stand_ins: tuple[StandIn, ...] = ()
+    """What stands in the article for words of the query that it does not have."""
+    copy: Copy | None = None
+    """The copy that says in its title what the article's own title does not: it brought the story to this place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One page of results."""
+
+    total: int
+    """Number of articles that the query finds."""
+    hits: tuple[Hit, ...]
+    took_ms: int
+    stories: int | None = None
+    """Number of their stories, if requested: nearly exact up to 3,000, then within a few percent."""
+    relaxed: bool = False
+    """No article has all the words; these have most of them."""
+    filled: int | None = None
+    """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
+    facets: tuple[Facet, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline)
