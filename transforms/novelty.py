@@ -98,7 +98,7 @@ class NewSentence:
 
     text: str
     marks: tuple[tuple[int, int], ...]
-    """Spans of its numbers that no text before holds."""
+    """Spans of its numbers that no text before holds, or holds of the same thing."""
 
 
 def sentences(text: str) -> tuple[str, ...]:
@@ -119,21 +119,22 @@ def new_sentences(text: str, known: Sequence[str], language: str | None) -> tupl
     story = _Story([*chain.from_iterable(said), *own], SAME if _number_words(language) else _ALL)
     for text_said in said:
         story.know(text_said)
-    values = frozenset(value for text_said in said for one in text_said for value in one.values)
+    told = [number for text_said in said for one in text_said for number in one.numbers]
     new: list[NewSentence] = []
     for number, sentence in enumerate(own):
         if not story.holds(sentence):
-            new.append(NewSentence(listed[number], tuple(_others(listed[number], language, values))))
+            new.append(NewSentence(listed[number], tuple(_others(listed[number], sentence, language, told))))
         story.know((sentence,), before=own[number - 1] if number else None)
     return tuple(new)
 
 
-def _others(sentence: str, language: str | None, values: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """The spans of the numbers that are not among `values`."""
+def _others(sentence: str, said: _Said, language: str | None, told: Sequence[Number]) -> Iterator[tuple[int, int]]:
+    """The spans of the numbers that are not among those `told`, or were told as another number of the same thing."""
     folded = fold(sentence)
-    for token in NUMBER.finditer(folded.text):
-        value = _value(token[0], language)
-        if value and value not in values:
+    found = (token for token in NUMBER.finditer(folded.text) if _value(token[0], language))
+    for token, number in zip(found, said.numbers, strict=True):
+        beside = {one.value for one in told if not number.beside.isdisjoint(one.beside)}
+        if number.value not in (beside or {one.value for one in told}):
             yield folded.original(*token.span())
 
 

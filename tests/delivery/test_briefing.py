@@ -115,7 +115,10 @@ def test_a_story_told_before_is_told_by_what_is_new(
     press, search = Press(es, names), a_search("ice", "glacier", updates=True, schedule=f"daily {form}at 07:00 UTC")
     SavedSearches(es, names).save(search, by="test", now=NOW)
     first = a_story(1)
-    told, alike = "The mayor of the valley resigned on Wednesday.", "The glacier is watched by several drones this week."
+    told, alike = (
+        "The mayor of the valley resigned on Wednesday.",
+        "The glacier is watched by several drones this week.",
+    )
     publish(press, first, at=0)
     publish(press, replace(a_story(11), story_id=first.story_id, title="The mayor goes", text=told), at=1)
     assert deliver(es, names, posted, now=SEVEN).sent == 1

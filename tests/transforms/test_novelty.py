@@ -98,6 +98,12 @@ def test_new_numbers_are_marked() -> None:
     assert [sentence.text[slice(*mark)] for mark in sentence.marks] == ["Eighteen", "5,000"]
 
 
+def test_a_number_that_is_known_of_something_else_is_marked() -> None:
+    known = "Two rifles were found. Three men were held in the town."
+    (sentence,) = new_sentences("Three rifles were found, and three men were held.", (known,), "en")
+    assert sentence.marks == ((0, 5),)
+
+
 def test_one_form_for_each_number() -> None:
     text = "5,000 or 5.000 or 5 000 or five; 1.5; 14.469,07; 007; ٤٠"
     assert [n.value for n in numbers(text, "en")] == ["5000", "5000", "5000", "5", "1.5", "14469.07", "7", "40"]
