@@ -94,6 +94,7 @@ class Demo:
         self._news = [story for slug in NEWS for story in load_stories() if story.slug == slug]
         self._follow_up = next(story for story in load_stories() if story.slug == FOLLOW_UP)
         self._context: Context = open_context(settings)
+        self._digest_at = datetime.now(UTC)
 
     def run(self) -> None:
         """Every step, in order."""
@@ -101,9 +102,9 @@ class Demo:
         self._tags()
         self._search()
         first = self._mails()
-        digest_at = self._order_digest()
+        self._order_digest()
         self._what_is_new(first)
-        self._digest(digest_at)
+        self._digest()
 
     def _first_poll(self) -> None:
         out.print("\n[bold]Airflow's scheduler polls the newsroom[/] …")
@@ -162,23 +163,27 @@ class Demo:
         )
         return mails
 
-    def _order_digest(self) -> datetime:
+    def _order_digest(self) -> None:
         """Save searches whose digest and briefing are due soon, but after the next stories have been matched."""
-        from alerts.saved import SavedSearches
         from delivery.latency import LEGS, latency
-        from newswatch.alert import SavedSearch, TagFilter
 
         now = datetime.now(UTC)
         legs = {leg.name: leg.longest for leg in latency(self._context.es, self._context.names, now - _DAY)}
         soon = now + timedelta(seconds=25 + legs[LEGS[-1]])
-        digest_at = soon.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        self._save_digest(soon.replace(second=0, microsecond=0) + timedelta(minutes=1))
+
+    def _save_digest(self, at: datetime) -> None:
+        from alerts.saved import SavedSearches
+        from newswatch.alert import SavedSearch, TagFilter
+
+        self._digest_at = at
         digest = SavedSearch(
             "chief",
             "NATO in the morning",
             "",
             (DIGEST,),
             tags=(TagFilter("nato", "main"),),
-            schedule=f"daily at {digest_at:%H:%M} UTC",
+            schedule=f"daily at {at:%H:%M} UTC",
         )
         briefing = SavedSearch(
             "minister",
@@ -186,11 +191,18 @@ class Demo:
             "",
             (BRIEFING,),
             tags=(TagFilter("counter-terrorism", "main"),),
-            schedule=f"daily briefing at {digest_at:%H:%M} UTC",
+            schedule=f"daily briefing at {at:%H:%M} UTC",
         )
         for search in (digest, briefing):
             SavedSearches(self._context.es, self._context.names).save(search, by="the demo")
-        return digest_at
+
+    def _digest_is_ahead(self) -> bool:
+        """True; the digest is put off by a minute where a slow machine has not matched the new stories in time."""
+        about = {"term": {"alert_id": "chief"}}
+        late = datetime.now(UTC) > self._digest_at - timedelta(seconds=20)
+        if late and not self._context.es.count(index=self._context.names.deliveries, query=about)["count"]:
+            self._save_digest(self._digest_at + timedelta(minutes=1))
+        return True
 
     def _what_is_new(self, first: list[CaughtMail]) -> None:
         out.print("\n[bold]A correction, a later report, and new stories; two papers report one of them[/] …")
@@ -199,7 +211,7 @@ class Demo:
         for story in (*self._news, self._follow_up):
             self._newsroom.act("publish", story.slug)
         self._poll_now()
-        wait_until("they are mailed", lambda: self._corrected() and self._idle())
+        wait_until("they are mailed", lambda: self._digest_is_ahead() and self._corrected() and self._idle())
         mails = self._caught()[len(first) :]
         canonical = self._story(CANONICAL)
         answered = sorted((mail.in_reply_to, mail.envelope_to) for mail in mails if "CORRECTION" in mail.text)
@@ -232,8 +244,8 @@ class Demo:
             str(news or updates),
         )
 
-    def _digest(self, digest_at: datetime) -> None:
-        out.print(f"\n[bold]A poll of the unchanged newsroom, and the digest at {digest_at:%H:%M} UTC[/] …")
+    def _digest(self) -> None:
+        out.print(f"\n[bold]A poll of the unchanged newsroom, and the digest at {self._digest_at:%H:%M} UTC[/] …")
         articles, mails, polls = len(self._articles()), len(self._caught()), self._polls()
         asked = len(self._newsroom.requests())
         wait_until(
