@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from alerts import schedule
 from delivery.compose import Mail, MailItem
 from delivery.message import Said
 from delivery.passages import pieces_of
+from delivery.updates import texts_mailed
 from delivery.words import one_line, safe_url, shortened, when
 from newswatch import languages
 from newswatch.article import Article
@@ -61,6 +62,23 @@ def said_of(article: Article, reports: Sequence[Article], mailed: Sequence[str],
         said += [_said(one.text, one.marks if mailed else (), report, zone) for one in new[:most]]
         known.append("\n".join((report.title, *beginning)))
     return tuple(said)
+
+
+def told_before(
+    mailed: Sequence[Article], reports: Sequence[Article], times: Mapping[str, datetime], briefed: datetime | None
+) -> tuple[list[str], list[Article]]:
+    """The texts on a story that its reader knows, and the `reports` that the reader may not know.
+
+    The `mailed` articles are known, at `times`. A briefing, the last one of which was sent at `briefed`, showed
+    sentences of other reports too: these sentences are known, and what it left out was no news then.
+    """
+    known = texts_mailed(mailed, times)
+    if briefed is None:
+        return known, [report for report in reports if report.id not in times]
+    earlier = [report for report in reports if report.first_seen <= briefed]
+    for article in mailed:
+        known += ["".join(piece.text for piece in one.pieces) for one in said_of(article, earlier, (), UTC)]
+    return known, [report for report in reports if report.first_seen > briefed and report.id not in times]
 
 
 def _beginning(text: str) -> tuple[str, ...]:

@@ -31,11 +31,18 @@ class MailItem:
     deliveries: tuple[Delivery, ...]
     mailed: Mapping[str, datetime] = field(default_factory=dict)
     """Article → when a mail last told the recipient of it."""
+    briefed: datetime | None = None
+    """When a briefing last told the recipient of the story; it shows sentences of articles that are not in `mailed`."""
 
     @property
     def kind(self) -> str:
         """The gravest kind of its deliveries."""
         return min((d.kind for d in self.deliveries), key=KINDS.index)
+
+    @property
+    def was_told(self) -> bool:
+        """Whether it is news on a story that the recipient was mailed before, be it for another saved search."""
+        return bool(self.mailed) and self.kind in ("story", "update")
 
     @property
     def article_id(self) -> str:
@@ -110,9 +117,9 @@ def plan(
 
     Due stories are grouped into one mail. Other deliveries on the same story join it, so that a recipient gets one mail
     on a story that names every saved search. News on a story that was sent before replies in its thread if the channel
-    has `threads`; otherwise it is sent like other stories. A mail that was begun (its deliveries carry its key) is made
-    again unchanged. What is to be said of a saved search itself joins the next mail, whatever that is about, and goes
-    alone once it is due.
+    has `threads`, unless it is for a digest; otherwise it is sent like other stories. A mail that was begun (its
+    deliveries carry its key) is made again unchanged. What is to be said of a saved search itself joins the next mail,
+    whatever that is about, and goes alone once it is due.
     """
     rules = ((d.id, _rule(box, d, searches, now)) for d in waiting)
     suppressed = {delivery_id: rule for delivery_id, rule in rules if rule}
@@ -235,7 +242,7 @@ def _joined(
 
 def _with_stories(recipient: str, deliveries: Sequence[Delivery], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
     items = _items(deliveries)
-    replies = [item for item in items if sent.get(item.story_id)]
+    replies = [item for item in items if sent.get(item.story_id) and not _is_digest(item)]
     if len(replies) > _REPLIES:
         replies = []
     fresh = [item for item in items if item not in replies]
@@ -328,7 +335,17 @@ def _with_mailed(mail: Mail, sent: Mapping[str, Sequence[Sent]]) -> Mail:
     """The mail, whose items know when their articles were mailed before."""
     if not sent:
         return mail
-    return replace(mail, items=tuple(replace(i, mailed=_mailed(sent.get(i.story_id, ()))) for i in mail.items))
+    return replace(mail, items=tuple(_with_former(item, sent.get(item.story_id, ())) for item in mail.items))
+
+
+def _with_former(item: MailItem, mails: Sequence[Sent]) -> MailItem:
+    briefings = (mail.at for mail in mails if _was_briefing(mail))
+    return replace(item, mailed=_mailed(mails), briefed=max(briefings, default=None))
+
+
+def _was_briefing(mail: Sent) -> bool:
+    times = [schedule.parse(text) for text in mail.schedules]
+    return all(one.digest for one in times) and any(one.briefing for one in times)
 
 
 def _mailed(mails: Sequence[Sent]) -> dict[str, datetime]:

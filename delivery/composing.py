@@ -230,7 +230,7 @@ class Composer:
             NewswatchError: an article exists but can't be read. It may be repaired, so its mail stays due.
         """
         wanted = {d.article_id for d in mail.deliveries if d.article_id}
-        known = {item.story_id: latest_mailed(item.mailed) for item in mail.items if item.kind == "update"}
+        known = {item.story_id: latest_mailed(item.mailed) for item in mail.items if item.was_told}
         articles = self._articles.get(wanted.union(*known.values()))
         lacking = wanted - articles.keys()
         if lacking and (unreadable := self._articles.exist(lacking)):

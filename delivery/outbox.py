@@ -60,6 +60,8 @@ class Sent:
     at: datetime
     article_ids: frozenset[str] = frozenset()
     """The articles on the story that it told."""
+    schedules: frozenset[str] = frozenset()
+    """The schedules of the saved searches for which it told of the story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,11 @@ class Outbox:
                 if outcome.recipient == recipient and outcome.state is DeliveryState.SENT and outcome.at:
                     mails = by_story.setdefault(delivery.story_id, {})
                     sent = mails.get(outcome.key) or Sent(outcome.reference, outcome.at)
-                    mails[outcome.key] = replace(sent, article_ids=sent.article_ids | {delivery.article_id})
+                    mails[outcome.key] = replace(
+                        sent,
+                        article_ids=sent.article_ids | {delivery.article_id},
+                        schedules=sent.schedules | {delivery.schedule},
+                    )
         return {story: sorted(mails.values(), key=lambda sent: sent.at) for story, mails in by_story.items()}
 
     def mailed_between(

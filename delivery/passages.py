@@ -10,6 +10,7 @@ from wcwidth import width
 
 from delivery.message import Piece, StoryView
 from delivery.words import visible
+from transforms.sentences import spans
 
 _BEFORE: Final = 0.3
 """Share of the columns that stand before the first marked words."""
@@ -109,16 +110,42 @@ def _folded(text: str) -> str:
 
 
 def told_once(stories: Sequence[StoryView]) -> tuple[StoryView, ...]:
-    """The stories without passages that an earlier story of the message has shown, as copies of a wire report do."""
-    shown: list[str] = []
-    kept = []
-    for story in stories:
-        fresh = tuple(quote for quote in story.quotes if not _repeats(quote.text, shown))
-        lead = "" if _repeats(story.about.lead, shown) else story.about.lead
-        shown += [*(quote.text for quote in fresh), *([lead] if lead else [])]
-        kept.append(replace(story, quotes=fresh, about=replace(story.about, lead=lead)))
-    return tuple(kept)
+    """The stories without sentences that the message has shown before, as copies of a wire report have them."""
+    shown = _Shown()
+    return tuple(_told_once(story, shown) for story in stories)
 
 
-def _repeats(text: str, shown: Sequence[str]) -> bool:
-    return any(repeats(text, earlier) for earlier in shown)
+def _told_once(story: StoryView, shown: _Shown) -> StoryView:
+    said = tuple(one for one in story.said if shown.fresh(one.pieces))
+    news = [(one, tuple(filter(None, map(shown.fresh, one.sentences)))) for one in story.news]
+    left = tuple(replace(one, sentences=fresh) for one, fresh in news if fresh or one.more or not one.sentences)
+    quotes = tuple(replace(quote, pieces=pieces) for quote in story.quotes if (pieces := shown.fresh(quote.pieces)))
+    lead = text_of(shown.fresh((Piece(story.about.lead, marked=False),)))
+    return replace(story, said=said, news=left, quotes=quotes, about=replace(story.about, lead=lead))
+
+
+class _Shown:
+    """The passages that a message shows."""
+
+    def __init__(self) -> None:
+        self._folded: list[str] = []
+
+    def fresh(self, pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+        """The passage without sentences that stand in one before; from now on it is shown.
+
+        Short sentences are kept, since they say something else elsewhere.
+        """
+        text = text_of(pieces)
+        if self._has(text):
+            return ()
+        parts = list(spans(text))
+        kept = [part for part in parts if not self._has(text[slice(*part)])]
+        self._folded.append(_folded(text))
+        if len(kept) == len(parts):
+            return tuple(pieces)
+        left = tuple(piece for part in kept for piece in _between(pieces, *part))
+        return left if any(map(str.isalnum, text_of(left))) else ()
+
+    def _has(self, text: str) -> bool:
+        folded = _folded(text)
+        return width(folded) >= _SAME and any(folded in earlier for earlier in self._folded)

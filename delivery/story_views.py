@@ -8,13 +8,13 @@ from datetime import tzinfo
 from urllib.parse import quote
 
 from alerts.kinds import EVENT_KINDS
-from delivery.briefing import said_of
+from delivery.briefing import said_of, told_before
 from delivery.changes import Changes, changes_since
 from delivery.compose import MailItem
 from delivery.links import STORY_KEY, Action, Link, Links
 from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, Said, StoryView, TopicView
 from delivery.passages import clipped, pieces_of, repeats, text_of
-from delivery.updates import adds_nothing, news_of, texts_mailed
+from delivery.updates import adds_nothing, news_of
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
@@ -58,7 +58,7 @@ class MailStory:
     others: tuple[Article, ...] = ()
     """Further articles on the story that the same mail shows."""
     mailed: tuple[Article, ...] = ()
-    """For an update: the articles on the story that were mailed to the recipient before."""
+    """The articles on the story that were mailed to the recipient before."""
     reports: tuple[Article, ...] = ()
     """For a briefing: the first original articles on the story."""
 
@@ -110,13 +110,15 @@ def _said(story: MailStory, zone: tzinfo) -> tuple[Said, ...]:
     """For a briefing, what the story says; empty for other mails and for events."""
     if story.article is None or not story.reports:
         return ()
-    known = texts_mailed(story.mailed, story.item.mailed) if story.item.kind == "update" else ()
-    return said_of(story.article, story.reports, known, zone)
+    if not story.item.was_told:
+        return said_of(story.article, story.reports, (), zone)
+    known, fresh = told_before(story.mailed, story.reports, story.item.mailed, story.item.briefed)
+    return said_of(story.article, [*story.others, *fresh], known, zone)
 
 
 def _news(story: MailStory, *, alone: bool) -> tuple[NewsFrom, ...]:
-    """What an update says that is new; empty for other kinds, and if nothing that was mailed is stored any more."""
-    if story.article is None or story.item.kind != "update" or not story.mailed:
+    """What is new on a story that was told before; empty for others, and if nothing of that is stored any more."""
+    if story.article is None or not story.item.was_told or not story.mailed:
         return ()
     return news_of((story.article, *story.others), story.mailed, story.item.mailed, alone=alone)
 

@@ -78,13 +78,17 @@ def _overlap(sentence: str, words: str) -> bool:
 
 
 def _news(article: Article, new: Sequence[NewSentence], most: int) -> NewsFrom:
+    # Those with new numbers first, since a changed number must not be hidden; shown in the order of the article.
+    first = sorted(range(len(new)), key=lambda number: (not new[number].marks, number))[:most]
     left = len(new) - most
     return NewsFrom(
         outlet=one_line(article.source.name),
         url=safe_url(article.address),
         language=article.language or "",
         direction=languages.direction(article.language),
-        sentences=tuple(clipped(pieces_of(sentence.text, sentence.marks), _LONG) for sentence in new[:most]),
+        sentences=tuple(
+            clipped(pieces_of(sentence.text, sentence.marks), _LONG) for sentence in map(new.__getitem__, sorted(first))
+        ),
         more=f"{left} more new {'sentence' if left == 1 else 'sentences'} in the article." if left > 0 else "",
     )
 

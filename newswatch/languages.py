@@ -241,6 +241,19 @@ class Notices:
 
 
 @dataclass(frozen=True, slots=True)
+class Stances:
+    """Words by which a sentence does not say that what it names is so. Whole words of the folded text
+    (`transforms.fold`) are looked at."""
+
+    __pydantic_config__: ClassVar = STRICT
+    negated: Patterns = ()
+    denied: Patterns = ()
+    """Somebody says it is not so, or will not do it."""
+    doubted: Patterns = ()
+    """It may be so, or somebody says so: modal verbs, `allegedly`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """One language's file."""
 
@@ -254,6 +267,9 @@ class Language:
     numbers: Mapping[int, Words] = field(default_factory=dict)
     """Number → its words, in every form but those that are articles too: another number is news. Without them only the
     same words count as said before (`transforms.novelty`)."""
+    stances: Stances = Stances()
+    """What turns a sentence into another one of nearly the same words: it is news too. Without it, only a sentence with
+    all the same words, short ones too, counts as said before."""
     analyzer: Annotated[Analyzer | SharedAnalyzer | None, NEEDED] = None
     zones: Mapping[str, str] = field(default_factory=dict)
     """Name of a time zone → what it means to who writes in this language: offset from UTC, `?` for several."""

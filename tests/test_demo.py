@@ -20,5 +20,5 @@ def test_the_demo_holds(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Every check passed" in run.stdout
     assert "✗" not in run.stdout
-    for kind in ("instant", "grouped", "reply", "digest"):
+    for kind in ("instant", "grouped", "reply", "update", "digest", "briefing"):
         assert f"\n  {kind} " in run.stdout, f"it shows no {kind} mail"

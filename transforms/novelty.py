@@ -1,9 +1,10 @@
 """Novelty: which sentences of a text say something that texts read before don't say.
 
 A sentence is known if one known sentence, or two that follow each other, hold nearly all of its words, the rare ones of
-the story counting most, and its numbers in the same order. So another number is always new, and a paraphrase within a
-language is known as far as it uses the same words. Texts in different languages share no words, so everything in
-another language is new.
+the story counting most, its numbers in the same order, and it takes the same stance: "did not resign", "denied that he
+resigned" and "may have resigned" are not said by "resigned", nor the other way round. So another number is always new,
+as is another stance, and a paraphrase within a language is known as far as it uses the same words. Texts in different
+languages share no words, so everything in another language is new.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from itertools import chain, islice
 from typing import Final
 
-from newswatch.languages import languages
+from newswatch.languages import is_dense, languages
 from transforms.fold import fold
 from transforms.sentences import spans
 from transforms.story import stems
@@ -35,6 +36,8 @@ _BESIDE: Final = 1
 """Words on either side that say what a number counts."""
 _NEAR: Final = 6
 """Maximum distance of those words from the number, in tokens."""
+_SCOPE: Final = (2, 6)
+"""Maximum words before and after a stance that it may concern."""
 _STEM_LETTERS: Final = 5
 """Minimum letters of a number word that is recognised in an inflected form, by its stem."""
 _DIGITS: Final = re.compile(r"\d+(?:[.,' \u2019]\d{3})*(?!\d)(?:[.,]\d+)?|\d+")
@@ -59,14 +62,30 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Stance:
+    """A word by which a sentence negates, denies or doubts something (`newswatch.languages.Stances`)."""
+
+    kind: str
+    beside: frozenset[str]
+    """The stems of the nearest words."""
+    near: frozenset[str]
+    """The stems of the words that it may concern."""
+
+    def is_in(self, other: Stance) -> bool:
+        """Whether the other is the same, and of the same thing."""
+        return self.kind == other.kind and (not self.beside or not self.beside.isdisjoint(other.beside))
+
+
+@dataclass(frozen=True, slots=True)
 class _Said:
     """What a sentence, or two in a row, say."""
 
     words: frozenset[str]
     numbers: tuple[Number, ...]
+    stances: tuple[Stance, ...]
 
     def __add__(self, other: _Said) -> _Said:
-        return _Said(self.words | other.words, self.numbers + other.numbers)
+        return _Said(self.words | other.words, self.numbers + other.numbers, self.stances + other.stances)
 
     @property
     def values(self) -> list[str]:
@@ -79,7 +98,7 @@ class NewSentence:
 
     text: str
     marks: tuple[tuple[int, int], ...]
-    """Spans of its numbers that no text before holds."""
+    """Spans of its numbers that no text before holds, or holds of the same thing."""
 
 
 def sentences(text: str) -> tuple[str, ...]:
@@ -100,21 +119,22 @@ def new_sentences(text: str, known: Sequence[str], language: str | None) -> tupl
     story = _Story([*chain.from_iterable(said), *own], SAME if _number_words(language) else _ALL)
     for text_said in said:
         story.know(text_said)
-    values = frozenset(value for text_said in said for one in text_said for value in one.values)
+    told = [number for text_said in said for one in text_said for number in one.numbers]
     new: list[NewSentence] = []
     for number, sentence in enumerate(own):
         if not story.holds(sentence):
-            new.append(NewSentence(listed[number], tuple(_others(listed[number], language, values))))
+            new.append(NewSentence(listed[number], tuple(_others(listed[number], sentence, language, told))))
         story.know((sentence,), before=own[number - 1] if number else None)
     return tuple(new)
 
 
-def _others(sentence: str, language: str | None, values: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """The spans of the numbers that are not among `values`."""
+def _others(sentence: str, said: _Said, language: str | None, told: Sequence[Number]) -> Iterator[tuple[int, int]]:
+    """The spans of the numbers that are not among those `told`, or were told as another number of the same thing."""
     folded = fold(sentence)
-    for token in NUMBER.finditer(folded.text):
-        value = _value(token[0], language)
-        if value and value not in values:
+    found = (token for token in NUMBER.finditer(folded.text) if _value(token[0], language))
+    for token, number in zip(found, said.numbers, strict=True):
+        beside = {one.value for one in told if not number.beside.isdisjoint(one.beside)}
+        if number.value not in (beside or {one.value for one in told}):
             yield folded.original(*token.span())
 
 
@@ -150,7 +170,7 @@ class _Story:
         near = self._near(self._singles, new)
         repeated = [one for one in near if self._repeats(new, one)]
         if repeated:
-            return any(one.values == new.values for one in repeated)
+            return any(one.values == new.values and _same_stance(new, one) for one in repeated)
         return any(self._says(new, known) for known in chain(near, self._near(self._pairs, new)))
 
     def _near(self, known: Mapping[str, Sequence[_Said]], new: _Said) -> list[_Said]:
@@ -170,7 +190,8 @@ class _Story:
 
     def _says(self, new: _Said, known: _Said) -> bool:
         common = self._weight(new.words & known.words)
-        return common >= self._least * self._weight(new.words) and _in_order(new.numbers, known.numbers)
+        holds = common >= self._least * self._weight(new.words)
+        return holds and _in_order(new.numbers, known.numbers) and _same_stance(new, known)
 
     def _weight(self, words: frozenset[str]) -> float:
         return sum(self._weights[word] for word in words)
@@ -183,7 +204,48 @@ def _in_order(numbers: Sequence[Number], known: Sequence[Number]) -> bool:
 
 def _said(sentence: str, language: str | None) -> _Said:
     tokens = _read(sentence, language)
-    return _Said(frozenset(chain.from_iterable(words for _, words in tokens)), tuple(_numbers(tokens)))
+    words = frozenset(chain.from_iterable(words for _, words in tokens))
+    return _Said(words, tuple(_numbers(tokens)), tuple(_taken(sentence, language)))
+
+
+def _taken(sentence: str, language: str | None) -> Iterator[Stance]:
+    """The stances of the sentence in order."""
+    folded = fold(sentence).text
+    for name, pattern in _stances(language):
+        for match in pattern.finditer(folded):
+            before, after = (_stems_in(part, language) for part in (folded[: match.start()], folded[match.end() :]))
+            yield Stance(
+                name,
+                frozenset((*before[-_BESIDE:], *after[:_BESIDE])),
+                frozenset((*before[-_SCOPE[0] :], *after[: _SCOPE[1]])),
+            )
+
+
+def _stems_in(folded: str, language: str | None) -> list[str]:
+    return [word for token in NUMBER.findall(folded) for word in _content(token, language)]
+
+
+def _same_stance(new: _Said, known: _Said) -> bool:
+    """Whether all that `new` negates, denies or doubts is negated, denied or doubted by `known`, and nothing else."""
+    left = list(known.stances)
+    for stance in new.stances:
+        same = next((one for one in left if stance.is_in(one)), None)
+        if same is None:
+            return False
+        left.remove(same)
+    return all(one.near.isdisjoint(new.words) for one in left)
+
+
+@cache
+def _stances(language: str | None) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    known = languages().get(language or "")
+    listed = asdict(known.stances) if known else {}
+    start, end = ("", "") if is_dense(language) else (r"(?<!\w)", r"(?!\w)")
+    return tuple(
+        (name, re.compile(f"{start}(?:{'|'.join(fold(pattern).text for pattern in patterns)}){end}"))
+        for name, patterns in listed.items()
+        if patterns
+    )
 
 
 def numbers(text: str, language: str | None) -> tuple[Number, ...]:
@@ -215,6 +277,8 @@ def _nearest(tokens: Sequence[_Token], step: int) -> list[str]:
 
 @lru_cache(maxsize=50_000)  # the same words recur within a story
 def _content(token: str, language: str | None) -> tuple[str, ...]:
+    if not _stances(language) and not is_dense(language):
+        return (token,)  # what makes "resigned" into "did not resign" may be short, or the end of a long word
     return tuple(stem for stem in stems(token) if stem not in _function_stems(language))
 
 

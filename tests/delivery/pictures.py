@@ -1,23 +1,32 @@
 """Pictures of the demo's mails, as the documentation shows them.
 
-    make demo && python -m tests.delivery.pictures docs/pictures
+    make demo KEEP=1 && python -m tests.delivery.pictures docs/pictures
 
-They are taken of the mails that the demo's mail catcher has kept, so they show what was sent.
+They are taken of the mails that the demo's mail catcher has kept, so they show what was sent. The page behind a story's
+link is asked of the running demo, without an account. The PDF's page is drawn by Typst from invented stories in six
+languages, as nothing here draws PDFs.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+import typst
 from playwright.sync_api import Browser, sync_playwright
 
+from delivery.briefing_pdf import _data, _Drawn, _has_glyph
+from delivery.message import StoryList
 from embedded.mail import CaughtMail, list_mails
 from embedded.stack import mail_folder
 from newswatch.settings import Settings
+from tests.delivery.channels.mails import a_briefing
 from tests.web.chromium import CHROMIUM, OPTIONS
 
 
@@ -44,6 +53,10 @@ def _correction(mail: CaughtMail) -> bool:
     return _to("duty-editor")(mail) and bool(mail.in_reply_to)
 
 
+def _update(mail: CaughtMail) -> bool:
+    return _to("investigations")(mail) and bool(mail.in_reply_to)
+
+
 PICTURES = (
     Picture("mail-instant", _to("duty-editor")),
     Picture("mail-phone", _to("duty-editor"), width=390, height=844),
@@ -51,6 +64,8 @@ PICTURES = (
     Picture("mail-group-dark", _grouped, scheme="dark"),
     Picture("mail-digest", _to("chief")),
     Picture("mail-correction", _correction),
+    Picture("mail-update", _update),
+    Picture("mail-briefing", _to("minister")),
 )
 
 
@@ -69,7 +84,9 @@ def main() -> None:
             if mail is None:
                 parser.exit(1, f"There is no mail for {picture.name} in {options.mails}: run the demo first.\n")
             take(browser, picture, mail, options.folder / f"{picture.name}.png")
+        take_page(browser, next(filter(_update, mails)), options.folder / "mail-story-page.png")
         browser.close()
+    draw_pdf(options.folder / "mail-briefing-pdf.png")
 
 
 def take(browser: Browser, picture: Picture, mail: CaughtMail, path: Path) -> None:
@@ -84,6 +101,32 @@ def take(browser: Browser, picture: Picture, mail: CaughtMail, path: Path) -> No
     tab.set_content(mail.html)
     tab.screenshot(path=path)
     context.close()
+
+
+def take_page(browser: Browser, mail: CaughtMail, path: Path) -> None:
+    """Open the link to the whole story, as somebody to whom the mail was passed on."""
+    context = browser.new_context(viewport={"width": 720, "height": 720})
+    tab = context.new_page()
+    found = re.search(r"http\S+/news/story/\S+", mail.text)
+    assert found, "it has no link to its story"
+    tab.goto(found[0])
+    tab.screenshot(path=path)
+    context.close()
+
+
+def draw_pdf(path: Path) -> None:
+    """The first page of a briefing's PDF."""
+    message = a_briefing(6)
+    assert isinstance(message.body, StoryList)
+    drawn = _Drawn(_has_glyph)
+    data = _data(message, message.body, drawn) | {"undrawn": drawn.told()}
+    template = files("delivery").joinpath("templates/briefing.typ").read_bytes()
+    made = typst.Compiler(template, font_paths=typst.Fonts()).compile(
+        format="png", ppi=96, sys_inputs={"data": json.dumps(data, ensure_ascii=False)}
+    )
+    first = made[0] if isinstance(made, list) else made
+    assert first
+    path.write_bytes(first)
 
 
 if __name__ == "__main__":

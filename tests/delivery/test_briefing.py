@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, timedelta
 from email.message import EmailMessage
@@ -104,6 +105,35 @@ def test_a_pdf_has_a_budget_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "MOST_BYTES", 1_000)
     with pytest.raises(RuntimeError, match="more than 1,000 bytes"):
         briefing_pdf(message, lambda _: False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["briefing ", ""])
+def test_a_story_told_before_is_told_by_what_is_new(
+    form: str, es: Elasticsearch, names: Names, posted: Settings, office: PostOffice
+) -> None:
+    press, search = Press(es, names), a_search("ice", "glacier", updates=True, schedule=f"daily {form}at 07:00 UTC")
+    SavedSearches(es, names).save(search, by="test", now=NOW)
+    first = a_story(1)
+    told, alike = (
+        "The mayor of the valley resigned on Wednesday.",
+        "The glacier is watched by several drones this week.",
+    )
+    publish(press, first, at=0)
+    publish(press, replace(a_story(11), story_id=first.story_id, title="The mayor goes", text=told), at=1)
+    assert deliver(es, names, posted, now=SEVEN).sent == 1
+    later = f"{told} Officials spoke of the glacier plan number 1 on Wednesday. {alike} It cost 70 million crowns."
+    publish(press, replace(a_story(12), story_id=first.story_id, title="Drones over the ice", text=later), at=20)
+    publish(press, a_story(3, title="A fleet of drones", text=f"{alike} Nobody had expected so many of them."), at=21)
+    assert deliver(es, names, posted, now=SEVEN + DAY).sent == 1
+    one, two = (re.sub(r"\s+(?:[|+] )?", " ", plain(mail)).replace("*", "") for mail in office.messages)
+    assert not office.messages[1]["In-Reply-To"], "a digest stays one mail"
+    assert "spoke of the glacier plan" in one
+    assert (told in one) == bool(form)
+    assert "UPDATE" in two
+    assert ("70 million crowns" in two, "Nobody had expected so many" in two) == (True, True)
+    assert (two.count(alike), two.count("spoke of the glacier plan")) == (1, 0), "nothing twice in one mail or in two"
+    assert (told in two) != bool(form), "a digest has not said what a briefing has"
 
 
 def publish(press: Press, *articles: Article, at: int) -> None:

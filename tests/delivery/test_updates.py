@@ -93,6 +93,15 @@ def test_what_does_not_fit_is_counted() -> None:
         assert news.more == f"{len(words) - shown} more new sentences in the article."
 
 
+def test_where_not_all_fits_new_numbers_come_first() -> None:
+    text = " ".join(f"The {word} tree stands at the gate." for word in ("alder", "birch", "cedar"))
+    (news,) = news_of([a_later(1, f"{text} It is 70 feet high.")], [FIRST], {}, alone=False)
+    assert ["".join(p.text for p in s) for s in news.sentences] == [
+        "The alder tree stands at the gate.",
+        "It is 70 feet high.",
+    ]
+
+
 def test_the_latest_articles_are_compared() -> None:
     times = {str(n): NOW + n * HOUR for n in range(COMPARED + 5)}
     assert set(latest_mailed(times)) == {str(n) for n in range(5, COMPARED + 5)}

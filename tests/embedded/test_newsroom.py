@@ -346,7 +346,9 @@ def test_publishing_puts_a_held_story_on_top_of_its_feed_and_changes_the_validat
     assert after.headers["last-modified"] == "Thu, 25 May 2017 18:05:30 GMT"
     assert feed_of(newsroom, "courier").entries[0].title == story.title
     assert page_of(newsroom, story.slug).status == 200
-    with pytest.raises(NewswatchError, match="held back are: black-sea-patrol, coordinator-holmgaard, tunis-centre"):
+    with pytest.raises(
+        NewswatchError, match="held back are: black-sea-patrol, coordinator-holmgaard, plot-fifth-suspect, tunis-centre"
+    ):
         newsroom.publish(story.slug)
 
 
@@ -428,6 +430,7 @@ def test_the_configuration_it_writes_is_read_back_by_newswatch(newsroom: Newsroo
         "counter-terrorism",
         "both",
         "awacs-daesh",
+        "antwerp",
     }
     assert load_taxonomy(tmp_path / "config/taxonomy.yaml").version
     assert len({feed.owner for feed in newsroom.feeds}) == 4

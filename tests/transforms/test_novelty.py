@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+from typing import Any
 
+import pytest
+import yaml
+
+from benchmarks.evaluate.labels import half
+from newswatch.languages import languages
 from transforms.novelty import new_sentences, numbers
 
 KNOWN = (
     "A train left the rails near Avonlea on Friday evening.\nThree people were killed and 17 were taken to hospitals, "
     "the fire brigade said. The line to the coast stays closed until Monday."
+)
+
+
+NEGATIONS: list[dict[str, Any]] = yaml.safe_load(
+    (Path(__file__).parent / "data" / "negations.yaml").read_text(encoding="utf-8")
 )
 
 
@@ -87,6 +98,44 @@ def test_new_numbers_are_marked() -> None:
     assert [sentence.text[slice(*mark)] for mark in sentence.marks] == ["Eighteen", "5,000"]
 
 
+def test_a_number_that_is_known_of_something_else_is_marked() -> None:
+    known = "Two rifles were found. Three men were held in the town."
+    (sentence,) = new_sentences("Three rifles were found, and three men were held.", (known,), "en")
+    assert sentence.marks == ((0, 5),)
+
+
 def test_one_form_for_each_number() -> None:
     text = "5,000 or 5.000 or 5 000 or five; 1.5; 14.469,07; 007; ٤٠"
     assert [n.value for n in numbers(text, "en")] == ["5000", "5000", "5000", "5", "1.5", "14469.07", "7", "40"]
+
+
+@pytest.mark.parametrize("which", ["build", "test"])
+def test_another_stance_is_new_in_many_languages(which: str) -> None:
+    cases = [(g["language"], g["known"], s) for g in NEGATIONS for s in g["changed"] if half(s) == which]
+    assert len(cases) > 30
+    assert [s for language, known, s in cases if not new(s, known, language=language)] == []
+    assert [known for language, known, s in cases if not new(known, s, language=language)] == [], "nor when it is lost"
+
+
+def test_the_same_stance_is_known() -> None:
+    cases = [(g["language"], g["known"], s) for g in NEGATIONS for s in g.get("same", ())]
+    assert [s for language, known, s in cases if new(s, known, language=language)] == []
+
+
+def test_a_stance_concerns_what_stands_near_it() -> None:
+    known = (
+        "The minister, whom the deputies of three parties had not invited to their long session in the town hall of "
+        "Avonlea before the holidays, "
+        "published the report on the airbase and the convoy on Friday evening."
+    )
+    assert new("The minister published the report on the airbase and the convoy on Friday evening.", known) == []
+    assert new("The deputies of three parties had invited the minister to their session in the town hall.", known) != []
+
+
+def test_where_no_stances_are_known_each_short_word_counts() -> None:
+    known = "Waziri wa ulinzi amejiuzulu siku ya Ijumaa baada ya ripoti."
+    assert new(f"{known[:-1]} si.", known, language="sw") != []
+
+
+def test_a_language_with_numbers_has_stances() -> None:
+    assert [code for code, one in languages().items() if one.numbers and not one.stances.negated] == []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from delivery.briefing import Moved, changed
 from delivery.channels.email import EMAIL, html
@@ -139,7 +140,9 @@ def a_briefing(count: int) -> Message:
         for n, (item, article, more) in enumerate(zip(items, articles, further, strict=True))
     ]
     mail = Mail(ANN, "digest", tuple(items), "one")
-    lines = changed(items, [Moved("Ministers meet again in the capital", 3)], NOW - timedelta(days=1), UTC)
+    lines = changed(
+        items, [Moved("Ministers meet again in the capital", 3)], NOW - timedelta(days=1), ZoneInfo("Europe/Brussels")
+    )
     now = NOW + timedelta(minutes=1)
     return message_of(mail, stories, KIBANA, LINKS, TOPICS, now=now, watch=WATCH, changed=lines)
 

@@ -142,6 +142,10 @@ def test_links_within_the_mail_lead_to_an_empty_named_anchor(name: str) -> None:
         assert wanted == {f"s{n}" for n in range(1, 7)}
 
 
+def test_a_count_after_an_arabic_outlet_stands_with_its_words() -> None:
+    assert "الصحيفة\u200e,\u00a03\u00a0independent" in parsed("group").text_content()
+
+
 @every_kind
 def test_every_colour_of_text_has_its_dark_one(name: str) -> None:
     css = sheet(name).partition("prefers-color-scheme: dark")[2]
