@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,9 +59,9 @@ class Links:
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.public_url.rstrip("/") + PATH
-        key = signing_key(settings)
-        self._signer = URLSafeTimedSerializer(key, salt="newswatch mail links")
-        self._story_signer = URLSafeTimedSerializer(key, salt="newswatch story pages")
+        keys = signing_keys(settings)
+        self._signer = URLSafeTimedSerializer(keys, salt="newswatch mail links")
+        self._story_signer = URLSafeTimedSerializer(keys, salt="newswatch story pages")
         self._story_age = timedelta(days=settings.mail_story_days)
 
     def url(self, link: Link) -> str:
@@ -112,12 +113,28 @@ class Links:
         return SharedStory(str(story_id), signed + self._story_age)
 
 
-def signing_key(settings: Settings) -> str:
-    """The key that signs links: from the settings, or the installation's own key, which is created on first use."""
-    if settings.secret_key:
-        return settings.secret_key.get_secret_value()
-    path = settings.data_dir / "secret-key"
-    return _stored_key(path) or _created_key(path)
+def signing_keys(settings: Settings) -> list[str]:
+    """The keys whose signatures are valid; the last one signs.
+
+    That is the settings' key, or the installation's own, which is created on first use.
+    """
+    before = [settings.secret_key_before.get_secret_value()] if settings.secret_key_before else []
+    path = _key_path(settings)
+    return [*before, _stated_or_stored(settings) or _created_key(path)]
+
+
+def key_mark(settings: Settings) -> str:
+    """What tells the signing key from another machine's, and not what it is; empty if there is none yet."""
+    key = _stated_or_stored(settings)
+    return hashlib.blake2b(key.encode(), digest_size=8, person=b"newswatch key").hexdigest() if key else ""
+
+
+def _key_path(settings: Settings) -> Path:
+    return settings.data_dir / "secret-key"
+
+
+def _stated_or_stored(settings: Settings) -> str:
+    return settings.secret_key.get_secret_value() if settings.secret_key else _stored_key(_key_path(settings))
 
 
 def _stored_key(path: Path) -> str:

@@ -17,10 +17,12 @@ from delivery.channels import registry as channels
 from delivery.deliver import DeliverReport
 from delivery.digests import enqueue_coverage
 from delivery.due import Due, look
+from delivery.links import key_mark
 from jobs.context import Context, job
 from newswatch.outages import Cause, begun, ended
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
+from observe.record import noted
 from store.outages import OutageStore
 
 LOOK_S = 2.0
@@ -64,6 +66,7 @@ def deliver(context: Context, *, until: datetime | None = None) -> DeliverReport
         NewswatchError: with these settings no mail can be sent, and none was tried.
     """
     require_settings(context.settings)
+    noted("signed", key_mark(context.settings))
     with context.stage("deliver") as walls:
         deciding = partial(enqueue_coverage, context.es, context.names, context.clock(), bulkhead=walls)
         walls.attempt("document", "digests", deciding)
@@ -86,7 +89,7 @@ def require_settings(settings: Settings) -> None:
         NewswatchError: one is wrong; the message names the environment variable.
     """
     channels.check(settings)
-    for name in ("public_url", "kibana_url", "secret_key"):
+    for name in ("public_url", "kibana_url", "secret_key", "secret_key_before"):
         getattr(settings, name)
 
 

@@ -255,6 +255,8 @@ class Settings(BaseSettings):
     """Bearer token with which Prometheus may read `/news/metrics`. None: only who is logged in to Airflow may."""
     secret_key: SecretStr | None = None
     """Signs the links in mails; the same on every machine. None: a random key is created and kept in `data_dir`."""
+    secret_key_before: SecretStr | None = None
+    """The key before that one: links that it signed still work. Take it out half a year after the change."""
 
     @model_validator(mode="before")
     @classmethod

@@ -422,6 +422,22 @@ def _is_at_fault(file: FileState, job: JobPulse) -> bool:
 _VARIABLE: Final = re.compile(r"\bNEWSWATCH_[A-Z_]+")
 
 
+def _signing(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    """Whoever sends the mails and whoever opens their links must have the same key."""
+    deliver = _job(pulse, "deliver")
+    signed = deliver.reasons.get("signed", "")
+    if signed and pulse.key_mark and signed != pulse.key_mark:
+        on = f" on {deliver.host}" if deliver.host else ""
+        yield Condition(
+            "signing-key",
+            Severity.WARNING,
+            f"The links in mails are refused here: they are signed{on} by another key than this machine's.",
+            "Set NEWSWATCH_SECRET_KEY to the same on every machine; the key that was used before, as "
+            "NEWSWATCH_SECRET_KEY_BEFORE, so that the links in old mails work.",
+            deliver.moments.get("signed"),
+        )
+
+
 def _searches(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     for search in pulse.failing_searches:
         if _older(search.since, pulse.at, SEARCH_FAILED_AFTER):
@@ -463,6 +479,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _matching,
     _mail_server,
     _mails,
+    _signing,
     _searches,
     _feeds,
     _other_jobs,

@@ -127,6 +127,8 @@ class Pulse:
     """Problems in quarantine."""
     problem_kinds: Mapping[str, int] = field(default_factory=dict)
     """The same by kind (`newswatch.problems.KINDS`)."""
+    key_mark: str = ""
+    """Of the key by which this machine knows the links in mails (`delivery.links.key_mark`)."""
     certificates: Mapping[str, datetime] = field(default_factory=dict)
     """Server → when its certificate ends; those that are known."""
     storage: Storage = field(default_factory=Storage)

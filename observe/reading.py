@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from alerts.saved import read_search
 from delivery.due import Owed, owed
+from delivery.links import key_mark
 from newswatch.batch import BatchState
 from newswatch.delivery import DeliveryState
 from newswatch.errors import DocumentError, MissingIndexError, NewswatchError
@@ -98,6 +99,7 @@ class _Reader:
         watchman = jobs.get(WATCHMAN, JobPulse(WATCHMAN))
         return Pulse(
             at=self._now,
+            key_mark=key_mark(self._settings),
             jobs={name: job for name, job in jobs.items() if name != WATCHMAN},
             reach=_with_moments(found.get("reach", Reach()), jobs),
             newest_article_at=found.get("newest_article_at"),

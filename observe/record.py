@@ -105,10 +105,11 @@ def _after_pull(report: _Pulled, reasons: Mapping[str, str]) -> Iterator[Mark]:
         yield lasts("unanswered", reasons.get("silent", ""))
 
 
-def _after_deliver(report: Any, _reasons: Mapping[str, str]) -> Iterator[Mark]:
+def _after_deliver(report: Any, reasons: Mapping[str, str]) -> Iterator[Mark]:
     """A server that refuses a recipient for good is up. Without any mail to send it is unknown, but nobody waits."""
     if report.sent:
         yield happened("accepted")
+        yield Mark("signed", why=reasons.get("signed", ""))
     if report.down:
         yield lasts("down", report.down)
     elif report.sent or report.failed or not (report.tried or report.left or report.later):

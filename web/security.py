@@ -17,7 +17,7 @@ from fastapi import Depends, HTTPException, Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.datastructures import FormData
 
-from delivery.links import signing_key
+from delivery.links import signing_keys
 from jobs.context import Context
 from newswatch.clock import utc_now
 from observe.condition import worst_first
@@ -115,7 +115,7 @@ def check_token(context: Context, user: str, token: str) -> None:
 
 
 def _signer(context: Context) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(signing_key(context.settings), salt="newswatch news page forms")
+    return URLSafeTimedSerializer(signing_keys(context.settings), salt="newswatch news page forms")
 
 
 # ── what routes ask for ──────────────────────────────────────────────────────────────────────────────────────────────

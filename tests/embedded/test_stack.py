@@ -22,7 +22,7 @@ import requests
 from pydantic import SecretStr
 from rich.console import Console
 
-from delivery.links import signing_key
+from delivery.links import signing_keys
 from embedded.processes import LOOPBACK, MARK, Child, free_port, of_stack
 from embedded.stack import (
     Part,
@@ -181,7 +181,7 @@ def test_other_users_of_the_machine_are_shut_out(settings: Settings) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("Subject: old\n\n")
         (settings.data_dir / "elasticsearch").mkdir()
-        signing_key(Settings(data_dir=settings.data_dir / "other"))
+        signing_keys(Settings(data_dir=settings.data_dir / "other")[-1])
         assert len(open_to_others(settings.data_dir)) == 7
         with mail_only(settings) as stack:
             send(stack.smtp_port, "new")
