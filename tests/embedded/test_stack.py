@@ -181,7 +181,7 @@ def test_other_users_of_the_machine_are_shut_out(settings: Settings) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("Subject: old\n\n")
         (settings.data_dir / "elasticsearch").mkdir()
-        signing_keys(Settings(data_dir=settings.data_dir / "other")[-1])
+        signing_keys(Settings(data_dir=settings.data_dir / "other"))
         assert len(open_to_others(settings.data_dir)) == 7
         with mail_only(settings) as stack:
             send(stack.smtp_port, "new")
