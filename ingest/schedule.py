@@ -98,7 +98,7 @@ def after_poll(
 
     `our_outage`: our own network was down (`is_our_outage`), so silence says nothing about the feed.
     """
-    if isinstance(outcome, FetchFailed) and our_outage and is_silent(outcome):
+    if isinstance(outcome, FetchFailed) and is_ours(outcome, our_outage=our_outage):
         return _after_outage(state, outcome, now, settings, rng)
     if isinstance(outcome, FetchFailed) and outcome.status is None and outcome.retry_after_s is not None:
         return _after_no_turn(state, outcome, outcome.retry_after_s, now, rng)
@@ -155,6 +155,16 @@ def is_silent(outcome: FetchResult) -> bool:
     if not isinstance(outcome, FetchFailed) or outcome.kind is not FailureKind.TRANSIENT:
         return False
     return not answered(outcome) and outcome.retry_after_s is None
+
+
+def proxy_fault(outcomes: Iterable[FetchResult]) -> str | None:
+    """Why the operator's proxy lets nothing through, which proves an outage of ours without asking anybody."""
+    return next((out.reason for out in outcomes if isinstance(out, FetchFailed) and out.by_proxy), None)
+
+
+def is_ours(outcome: FetchResult, *, our_outage: bool) -> bool:
+    """Whether our own network or proxy kept the host from answering, so that it says nothing about the feed."""
+    return is_silent(outcome) and (our_outage or proxy_fault([outcome]) is not None)
 
 
 def answered(outcome: FetchResult) -> bool:

@@ -142,11 +142,15 @@ def _network(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     begun = [moment for moment in (reach.offline_since, reach.unanswered_since) if moment]
     if not reach.enabled or not (offline or unanswered):
         return
-    feeds = "The only feed can't" if reach.enabled == 1 else f"None of {reach.enabled} feeds can"
+    feeds = "The only feed can't be reached" if reach.enabled == 1 else f"None of {reach.enabled} feeds can be reached"
+    missing = "so no news comes in"
+    if reach.offline_since and reach.reached_at and reach.reached_at > reach.offline_since:
+        # A dead proxy keeps back the feeds that need it, while those without it answer.
+        feeds, missing = f"Not all of {reach.enabled} feeds can be reached", "so their news is missing"
     yield Condition(
         "network",
         Severity.CRITICAL,
-        f"{feeds} be reached, so no news comes in{f': {_reason(reach.why)}' if reach.why else '.'}",
+        f"{feeds}, {missing}{f': {_reason(reach.why)}' if reach.why else '.'}",
         "Check this machine's connection to the internet, its DNS, proxy and firewall. What is missed is read later, "
         "as far as the feeds still contain it.",
         min(begun),

@@ -221,6 +221,7 @@ def test_the_example_has_the_defaults_of_the_file_and_no_secret() -> None:
 
 def test_a_new_env_has_every_secret_and_each_its_own(dotenv: dict[str, str]) -> None:
     may_be_empty = {"SMTP_USERNAME", "SMTP_PASSWORD", "OPERATOR", "OPERATOR_URL", "HEARTBEAT_URL"}
+    may_be_empty |= {"FETCH_PROXY", "FETCH_NO_PROXY", "FETCH_CA_CERTS"}
     secrets = {name: dotenv[name] for name, value in EXAMPLE.items() if value == "" and name not in may_be_empty}
     assert len(secrets) == 12
     assert len(set(secrets.values())) == len(secrets)
