@@ -91,7 +91,7 @@ def through(
                 stack.callback(secure.close)
                 names[f"{PAPER}:443"] = secure.sockets[0].getsockname()[1]
             proxy = LoopbackProxy(names, login, refuses)
-            await stack.enter_async_context(proxying(proxy, proxy_tls and serving(proxy_tls)))
+            await stack.enter_async_context(proxying(proxy, serving(proxy_tls) if proxy_tls else None))
             host = "localhost" if proxy_tls else "127.0.0.1"
             address = f"{'https' if proxy_tls else 'http'}://{host}:{proxy.port}"
             given: dict[str, Any] = {"fetch_proxy": address, "fetch_host_delay_s": 0.0, **settings}
