@@ -170,6 +170,20 @@ def _feeds(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         )
 
 
+def _list(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    """What the weekly check found: sources that bring nothing, and for which something better is there."""
+    check = _job(pulse, "check")
+    if since := check.moments.get("replaceable"):
+        yield Condition(
+            "feeds-replaceable",
+            Severity.WARNING,
+            f"Sources of the list bring nothing and could be replaced: {_reason(check.reasons.get('replaceable', ''))}",
+            "`newswatch feeds check` shows them, with the command for each. It is over with the next run of the DAG "
+            "`check_feeds`, which may be started by hand.",
+            since,
+        )
+
+
 # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -288,6 +302,7 @@ _WITH_RULES: Final = frozenset({"plan", "pull", "match", "deliver"})
 _PURPOSES: Final = {
     "recheck": "Articles that were mailed are not read again, so corrections are missed",
     "health": "The daily mail on broken feeds could not be made or sent",
+    "check": "The weekly check of the list of sources could not be made",
     "upkeep": "Old articles could not be removed",
     "retag": "The archive could not be tagged anew",
     "announce": "Mails that have come due, and batches that were left over, wait for the next hour",
@@ -449,6 +464,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _mails,
     _searches,
     _feeds,
+    _list,
     _other_jobs,
     _cleaning,
     _watchman,

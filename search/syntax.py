@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from newswatch.errors import QueryError
 from search.field_names import is_field, meant
-from search.filters import FILTERS, ONCE, PERSONAL, TIMES, Personal, State, fields_of
+from search.filters import FILTERS, ONCE, PERSONAL, TIMES, Personal, State, fields_of, on_scale
 from search.limits import check_cost, check_filters, check_length
 from search.lucene import as_lucene, lone_mark, visible
 
@@ -373,6 +373,11 @@ def _check_values(query: str, token: _Token, filter_: Filter) -> None:
         if allowed and value not in allowed:
             fault = f"{filter_.name}: is {' or '.join(allowed)}, not {value!r}."
             raise QuerySyntaxError(query, token.start, token.end, fault)
+        if FILTERS[filter_.name].scale:
+            try:
+                on_scale(filter_.name, value)
+            except ValueError as error:
+                raise QuerySyntaxError(query, token.start, token.end, f"{error}.") from error
         if filter_.name in TIMES and not _TIME.fullmatch(value):
             fault = f"{filter_.name}: takes a time like 7d, 24h, 2w, today, 2026-03-01 or 2026-03, not {value!r}."
             raise QuerySyntaxError(query, token.start, token.end, fault)
@@ -500,10 +505,20 @@ def _value_clause(filter_: Filter, level: str | None, query: str, own: Own) -> C
             return _any([clause for value in values for clause in _source(value)])
         case "entity":
             return _any([{"terms": {"entities": values}}, {"terms": {"entity_ids": [_as_id(v) for v in values]}}])
+    if FILTERS[filter_.name].scale:
+        return _graded(filter_)
     states = [state for value in values if (state := _state(query, filter_, value, own))]
     if states:
         return _any(states)
     return {"terms": {fields_of(filter_.name): [FILTERS[filter_.name].case(value) for value in values]}}
+
+
+def _graded(filter_: Filter) -> Clause:
+    """The clause for values of a scale; what has none counts as its last."""
+    field, scale = fields_of(filter_.name), FILTERS[filter_.name].scale
+    asked = {one for value in filter_.values for one in on_scale(filter_.name, value)}
+    clause: Clause = {"terms": {field: [one for one in scale if one in asked]}}
+    return _any([clause, {"bool": {"must_not": [{"exists": {"field": field}}]}}]) if scale[-1] in asked else clause
 
 
 def _state(query: str, filter_: Filter, value: str, own: Own) -> Clause | None:
