@@ -102,6 +102,10 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Moment = Annotated[datetime, AfterValidator(bounds.moment)]
 
 
+def _upper(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
 class TagSpec(BaseModel):
     """A tag that an article must carry."""
 
@@ -131,7 +135,7 @@ class AlertSpec(BaseModel):
     sources: Annotated[tuple[Text, ...], _at_most("sources")] = ()
     kinds: Annotated[tuple[Text, ...], _at_most("kinds")] = ()
     min_sources: int = Field(1, ge=int(BOUNDS["min_sources"].least), le=int(BOUNDS["min_sources"].most))
-    min_reliability: Literal["", "A", "B", "C", "D", "E"] = ""
+    min_reliability: Annotated[Literal["", "A", "B", "C", "D", "E"], BeforeValidator(_upper)] = ""
     recipients: Annotated[
         tuple[Annotated[str, AfterValidator(_is_recipient)], ...], Field(min_length=1), _at_most("recipients")
     ]

@@ -19,6 +19,7 @@ from cli.problems import problem_json
 from newswatch import durations
 from newswatch.errors import NewswatchError
 from newswatch.feed import Feed, FeedHealth, Gap, Origin
+from newswatch.reliability import meant
 
 if TYPE_CHECKING:
     from ingest.feeds import FeedSpec
@@ -68,12 +69,13 @@ def list_feeds(
 
 
 def _table(records: Sequence[FeedRecord], now: datetime) -> Table:
-    heads = ("Feed", "State", "Since", "Why", "Last poll", "Next", "Articles", "Listed in")
+    heads = ("Feed", "Grade", "State", "Since", "Why", "Last poll", "Next", "Articles", "Listed in")
     table = Table(*heads, box=None, header_style="bold")
     for record in records:
         feed, state = record.feed, record.state
         table.add_row(
             Text(feed.title),
+            feed.reliability.grade if feed.reliability else "–",
             _shown(record),
             ago(state.health_since, now),
             Text(state.health_why),
@@ -145,6 +147,7 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("id", feed.id),
         ("url", feed.url),
         ("listed in", LISTED_IN[feed.origin]),
+        ("reliability", _rated(feed)),
         ("polled at", state.url if state.url != feed.url else None),
         ("before that at", ", ".join(state.former_urls) or None),
         ("state", _shown(history.record).append(f" since {ago(state.health_since, now)}: {state.health_why}")),
@@ -164,6 +167,13 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("pages waiting", f"{waiting} for another try" if waiting else None),
     ]
     return ((name, value if isinstance(value, Text) else Text(value)) for name, value in rows if value)
+
+
+def _rated(feed: Feed) -> str:
+    """The grade, with its reason and date, and whether it is state media."""
+    rating = feed.reliability
+    told = f"{meant(rating.grade)}, since {rating.rated}: {rating.why}" if rating else meant(None)
+    return f"{told} (state media)" if feed.state_media else told
 
 
 def _quarantined(history: FeedHistory, now: datetime) -> str | None:

@@ -18,9 +18,9 @@ from delivery.updates import adds_nothing, news_of, texts_mailed
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
-from newswatch.article import Article, Tag
+from newswatch.article import Article, Source, Tag
 from newswatch.kibana_ids import articles_view, space_of
-from newswatch.reliability import Credibility, meant
+from newswatch.reliability import CREDIBILITY, Credibility, meant
 from newswatch.settings import Settings
 from newswatch.topics import Topics
 from search.highlight import joined
@@ -110,7 +110,13 @@ def story_view(
 
 
 def _credible(found: Credibility | None) -> str:
-    return f"credibility {found.number} of 6, {found.meaning}" if found else ""
+    """In words; empty if nobody has judged any of the sources."""
+    return f"credibility {found.number} of 6, {found.meaning}" if found and found.number < max(CREDIBILITY) else ""
+
+
+def _reliable(source: Source) -> str:
+    graded = f"reliability {meant(source.reliability)}" if source.reliability else ""
+    return ", ".join(filter(None, (graded, "state media" if source.state_media else "")))
 
 
 def _said(story: MailStory, zone: tzinfo) -> tuple[Said, ...]:
@@ -188,7 +194,7 @@ def _about(
         outlet=one_line(article.source.name),
         place=names_in_english.country(article.source.country),
         grade=article.source.reliability or "",
-        reliability=f"reliability {meant(article.source.reliability)}{', state media' * article.source.state_media}",
+        reliability=_reliable(article.source),
         published=when(article.published, zone) if article.published else "",
         lead=lead,
         # Whoever gets later news on a story knows what it is about.

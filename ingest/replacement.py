@@ -132,6 +132,9 @@ def command(feed: Feed, proposal: Proposal) -> str:
         ("--owner", feed.owner),
     ):
         words += [option, value] if value else []
+    if feed.reliability:
+        words += ["--reliability", feed.reliability.grade, "--because", feed.reliability.why]
+    words += ["--state-media"] if feed.state_media else []
     for topic in feed.topics:
         words += ["--topic", topic]
     return shlex.join(words)

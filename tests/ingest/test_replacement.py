@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from ingest.check import check
 from ingest.fetch import Fetcher
 from ingest.replacement import Proposals, command, propose
 from newswatch.clock import utc_now
-from newswatch.feed import Fallback, Feed, Rule
+from newswatch.feed import Fallback, Feed, Rating, Rule
 from newswatch.settings import Settings
 from tests.ingest.server import Answer, Publisher, publishing, response
 
@@ -92,10 +92,11 @@ def test_the_fall_back_of_the_list_comes_first_and_is_read_by_its_rule() -> None
     )
     one = found.found["old"]
     assert (one.url, one.read, one.rule, one.entries) == (publisher.url("/list.json"), "json", RULE, 2)
-    feed = Feed("old", "https://x.example/f", "Old", kind="agency", topics=("nato",))
+    rating = Rating("B", "right for years", date(2026, 1, 2))
+    feed = Feed("old", "https://x.example/f", "Old", kind="agency", topics=("nato",), reliability=rating)
     assert command(feed, one) == (
         f"newswatch feeds add {one.url} --read json --rule '{{items: pages, link: l, title: t, date: d}}' --title Old "
-        "--kind agency --topic nato"
+        "--kind agency --reliability B --because 'right for years' --topic nato"
     )
 
 
