@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 from alerts.query import Query, to_query
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
+from newswatch.reliability import LEAST, at_least
 from search.asking import SlowSearchError, ask, count
 from search.limits import shown
 from search.story_view import independent_sources
@@ -36,6 +37,10 @@ class Backtest:
     """The newest articles, one for each story."""
     story_ids: tuple[str, ...]
     """The stories, unordered."""
+    left_out: int = 0
+    """Articles that match but for `min_reliability`."""
+    unrated: int = 0
+    """Those of them whose outlet is not rated, or cannot be judged."""
 
     @property
     def stories(self) -> int:
@@ -72,7 +77,19 @@ def backtest(
         by_day[max(first.date(), earliest)] += 1
     articles = count(es, names.articles, search.query, query)
     newest = _examples(es, names, search.query, query, examples)
-    return Backtest(by_day, articles, newest, tuple(firsts))
+    left_out = _left_out(es, names, search, since) if search.min_reliability else (0, 0)
+    return Backtest(by_day, articles, newest, tuple(firsts), *left_out)
+
+
+def _left_out(es: Elasticsearch, names: Names, search: SavedSearch, since: datetime) -> tuple[int, int]:
+    """The articles that only `min_reliability` keeps from matching, and those of them without a grade."""
+    any_source = to_query(replace(search, min_reliability=""))
+    recent = {"range": {"first_seen": {"gte": since.isoformat()}}}
+    rated = {"terms": {"source.reliability": [*LEAST]}}
+    reliable = {"terms": {"source.reliability": [*at_least(search.min_reliability)]}}
+    left: Query = {"bool": {"filter": [any_source, recent], "must_not": [reliable]}}
+    unrated: Query = {"bool": {"filter": [any_source, recent], "must_not": [rated]}}
+    return count(es, names.articles, search.query, left), count(es, names.articles, search.query, unrated)
 
 
 def _firsts(es: Elasticsearch, names: Names, typed: str, query: Query) -> dict[str, datetime]:

@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.errors import QueryError
 from newswatch.languages import languages
+from newswatch.reliability import at_least
 from search.asked import text_query
 from search.asking import answering, ask, impatient
 from search.hints import like
@@ -55,13 +56,16 @@ def marking_query(search: SavedSearch) -> Query:
 
 def filters_of(search: SavedSearch) -> list[Query]:
     """The filters of `search`, without its query. Pure."""
-    if not (search.languages or search.countries or search.sources or search.kinds or search.tags):
+    if not (
+        search.languages or search.countries or search.sources or search.kinds or search.tags or search.min_reliability
+    ):
         return []  # the common case, with up to 100,000 searches
     lists = (
         ("language", search.languages),
         ("source.country", search.countries),
         ("source.domain", search.sources),
         ("source.kind", search.kinds),
+        ("source.reliability", at_least(search.min_reliability) if search.min_reliability else ()),
     )
     filters: list[Query] = [{"terms": {field: list(values)}} for field, values in lists if values]
     return filters + [part for tag in search.tags for part in _tag_filters(tag, search.min_score)]

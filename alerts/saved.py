@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -102,6 +102,10 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Moment = Annotated[datetime, AfterValidator(bounds.moment)]
 
 
+def _upper(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
 class TagSpec(BaseModel):
     """A tag that an article must carry."""
 
@@ -131,6 +135,7 @@ class AlertSpec(BaseModel):
     sources: Annotated[tuple[Text, ...], _at_most("sources")] = ()
     kinds: Annotated[tuple[Text, ...], _at_most("kinds")] = ()
     min_sources: int = Field(1, ge=int(BOUNDS["min_sources"].least), le=int(BOUNDS["min_sources"].most))
+    min_reliability: Annotated[Literal["", "A", "B", "C", "D", "E"], BeforeValidator(_upper)] = ""
     recipients: Annotated[
         tuple[Annotated[str, AfterValidator(_is_recipient)], ...], Field(min_length=1), _at_most("recipients")
     ]
@@ -472,7 +477,8 @@ def _changed(before: SavedSearch, after: SavedSearch) -> tuple[str, ...]:
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))
 
 
-_ASKED = frozenset(("query", "tags", "languages", "countries", "sources", "kinds", "min_score", "min_sources", "kind"))
+_ASKED = frozenset(("query", "tags", "languages", "countries", "sources", "kinds", "min_score", "min_sources"))
+_ASKED |= {"min_reliability", "kind"}
 """Fields on which the Elasticsearch query depends."""
 
 

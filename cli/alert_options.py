@@ -36,6 +36,10 @@ OPTIONS: Mapping[str, tuple[str, Any]] = {
     },
     "min_score": ("min_score", Annotated[float | None, typer.Option(help="Minimum score of the tags, 0 to 1.")]),
     "min_sources": ("min_sources", Annotated[int | None, typer.Option(help="Minimum number of independent sources.")]),
+    "min_reliability": (
+        "min_reliability",
+        Annotated[str | None, typer.Option(help="Least reliability of the outlet, A to E; empty: any.")],
+    ),
     "throttle": ("throttle", Annotated[str | None, typer.Option(help="Minimum time between two mails: 30m, 2h.")]),
     "updates": (
         "updates",

@@ -130,6 +130,8 @@ def open_stack(home: Path, newsroom: NewsroomProcess, *, keep: bool = False, **c
         "public_url": f"http://127.0.0.1:{free_port()}",
         "mail_from": "newswatch@newsroom.example",
         "fetch_allow_hosts": (newsroom.url.removeprefix("http://"),),
+        # A proxy of this machine's environment does not know the newsroom, which is on loopback.
+        **({"fetch_no_proxy": "127.0.0.0/8"} if os.environ.get("NEWSWATCH_FETCH_PROXY") else {}),
         "fetch_host_delay_s": 0.05,  # one server plays all papers
     }
     from newswatch.settings import Settings

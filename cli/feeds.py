@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,16 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.check import show_banner
-from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable, working
+from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
 from cli.problems import problem_json
 from newswatch import durations
 from newswatch.errors import NewswatchError
 from newswatch.feed import Feed, FeedHealth, Gap, Origin
-from newswatch.wording import worded
+from newswatch.reliability import meant
 
 if TYPE_CHECKING:
-    from ingest.check import Checked
-    from ingest.discover import Discovery, FoundFeed
     from ingest.feeds import FeedSpec
     from newswatch.problems import Problem
     from newswatch.settings import Settings
@@ -73,12 +69,13 @@ def list_feeds(
 
 
 def _table(records: Sequence[FeedRecord], now: datetime) -> Table:
-    heads = ("Feed", "State", "Since", "Why", "Last poll", "Next", "Articles", "Listed in")
+    heads = ("Feed", "Grade", "State", "Since", "Why", "Last poll", "Next", "Articles", "Listed in")
     table = Table(*heads, box=None, header_style="bold")
     for record in records:
         feed, state = record.feed, record.state
         table.add_row(
             Text(feed.title),
+            feed.reliability.grade if feed.reliability else "–",
             _shown(record),
             ago(state.health_since, now),
             Text(state.health_why),
@@ -150,6 +147,7 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("id", feed.id),
         ("url", feed.url),
         ("listed in", LISTED_IN[feed.origin]),
+        ("reliability", _rated(feed)),
         ("polled at", state.url if state.url != feed.url else None),
         ("before that at", ", ".join(state.former_urls) or None),
         ("state", _shown(history.record).append(f" since {ago(state.health_since, now)}: {state.health_why}")),
@@ -169,6 +167,13 @@ def _facts(history: FeedHistory, waiting: int, now: datetime) -> Iterable[tuple[
         ("pages waiting", f"{waiting} for another try" if waiting else None),
     ]
     return ((name, value if isinstance(value, Text) else Text(value)) for name, value in rows if value)
+
+
+def _rated(feed: Feed) -> str:
+    """The grade, with its reason and date, and whether it is state media."""
+    rating = feed.reliability
+    told = f"{meant(rating.grade)}, since {rating.rated}: {rating.why}" if rating else meant(None)
+    return f"{told} (state media)" if feed.state_media else told
 
 
 def _quarantined(history: FeedHistory, now: datetime) -> str | None:
@@ -231,146 +236,10 @@ def retry(
         out.print("No feed is failing.")
 
 
-# ── checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@app.command()
-def check(
-    which: Annotated[
-        list[str] | None, typer.Argument(metavar="[FEED]...", help="Ids, URLs or parts of titles.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Fetch and parse the feeds of the list now, and show which work. Exits with 1 if any fails.
-
-    The list is the one that the next poll uses: config/feeds.yaml, or the version in force, and the feeds that are
-    listed in Elasticsearch. Needs no server: without Elasticsearch it is the file.
-    """
-    settings = _settings()
-    listed = _to_poll(settings)
-    feeds = [_listed(name, listed) for name in which] if which else [feed for feed in listed if feed.enabled]
-    checked = _check(settings, feeds, quiet=as_json)
-    if as_json:
-        for result in checked:
-            emit_json(result)
-    else:
-        _print_checked(checked)
-    if not all(result.ok for result in checked):
-        raise typer.Exit(1)
-
-
-def _check(settings: Settings, feeds: Sequence[Feed], *, quiet: bool) -> tuple[Checked, ...]:
-    from ingest.check import check
-    from ingest.fetch import Fetcher
-    from newswatch.clock import utc_now
-
-    async def run(progress: Callable[[Checked], None]) -> tuple[Checked, ...]:
-        async with Fetcher(settings) as fetcher:
-            return await check(fetcher, feeds, now=utc_now(), progress=progress)
-
-    from rich.progress import Progress
-
-    with nullcontext() if quiet else Progress(console=err, transient=True) as shown:
-        task = shown.add_task("Fetching the feeds", total=len(feeds)) if shown else None
-
-        def show_progress(result: Checked) -> None:
-            if shown is not None and task is not None:
-                shown.update(task, advance=1, description=escape(result.title[:40]))
-
-        return asyncio.run(run(show_progress))
-
-
-def _print_checked(checked: Sequence[Checked]) -> None:
-    table = Table("", "Feed", "Format", "Entries", "Newest", "Answer", box=None, header_style="bold")
-    for result in sorted(checked, key=lambda result: (result.ok, result.moved_to is None)):
-        mark = Text("ok", style="yellow" if result.moved_to else "green") if result.ok else Text("no", style="red")
-        why = result.why + (f": {result.moved_to}" if result.moved_to else "")
-        why += f"; it advertises {', '.join(result.advertises)}" if result.advertises else ""
-        newest = f"{result.newest:%Y-%m-%d}" if result.newest else "–"
-        table.add_row(mark, Text(result.title), result.format or "–", str(result.entries), newest, Text(why))
-    good = sum(result.ok for result in checked)
-    out.print(table)
-    out.print(f"[bold]{good}[/] of {len(checked)} feeds answer.")
-
-
 # ── changing the list ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@app.command()
-def add(
-    url: Annotated[str, typer.Argument(help="Address of a feed, of a site that has feeds, or of a page of headlines.")],
-    title: Annotated[str | None, typer.Option(help="Default: the feed's own title.")] = None,
-    country: Annotated[str | None, typer.Option(help="ISO 3166-1 alpha-2.")] = None,
-    language: Annotated[str | None, typer.Option(help="ISO 639; default: the feed's own language.")] = None,
-    topic: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
-    kind: Annotated[str, typer.Option(help="Kind of outlet; see config/feeds.yaml.")] = "press",
-    owner: Annotated[str | None, typer.Option(help="Who controls the outlet.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Add every feed of the site, if it has several.")] = False,
-    store: InStore = False,
-    as_json: AsJson = False,
-) -> None:
-    """Find the feed at an address and add it to config/feeds.yaml; the next poll includes it.
-
-    A site without a feed is read by its sitemap, or else by the list of articles on the page; what was tried is shown.
-
-    Where the file is read-only or missing, the feed is listed in Elasticsearch, beside the file.
-    """
-    settings = _settings()
-    url = url if "://" in url else f"https://{url}"
-    discovered = _discover(settings, url)
-    feeds = discovered.feeds
-    for told in discovered.tried:
-        err.print(f"[dim]{escape(told)}[/]", soft_wrap=True)
-    if discovered.cut:
-        err.print(
-            f"[yellow]{escape(discovered.cut)}.[/] If you want another, give the feed's own address.", soft_wrap=True
-        )
-    if not feeds:
-        why = f": {discovered.failure}" if discovered.failure else ", and its site names none"
-        err.print(f"[red]There is no feed or list at[/] {escape(url + why)}.", soft_wrap=True)
-        raise typer.Exit(NO_FEED)
-    if len(feeds) > 1 and not every:
-        err.print("The site has several feeds: give the address of the one you want, or add --all.")
-        for feed in feeds:
-            out.print(Text(f"{feed.url}  {feed.title} ({feed.entries} entries)"), soft_wrap=True)
-        raise typer.Exit(NO_FEED)
-    stated = {"country": country, "language": language, "topics": tuple(topic or ()), "kind": kind, "owner": owner}
-    site = url if all(feed.url != url for feed in feeds) else None
-    specs = [_spec(feed, title, site, stated) for feed in feeds]
-    added, where = _added(settings, specs, store=store)
-    _print_added(specs, added, where, as_json)
-
-
-def _discover(settings: Settings, url: str) -> Discovery:
-
-    from ingest.discover import discover
-    from ingest.fetch import Fetcher
-    from newswatch.clock import utc_now
-
-    async def run() -> Discovery:
-        async with Fetcher(settings) as fetcher:
-            return await discover(fetcher, url, now=utc_now())
-
-    with working(f"Looking for feeds at {escape(url)} …"):
-        return asyncio.run(run())
-
-
-def _spec(feed: FoundFeed, title: str | None, site: str | None, stated: dict[str, Any]) -> FeedSpec:
-    from pydantic import ValidationError
-
-    from ingest.feeds import FeedSpec
-
-    given = {name: value for name, value in stated.items() if value}
-    language = {"language": feed.language} if feed.language and len(feed.language) in (2, 3) else {}
-    named = {"url": feed.url, "title": title or feed.title.strip() or feed.url, "site": site, "read": feed.read}
-    try:
-        return FeedSpec.model_validate(language | given | named)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        raise typer.BadParameter(f"{'.'.join(map(str, fault['loc']))}: {worded(fault)}") from error
-
-
-def _added(settings: Settings, specs: Sequence[FeedSpec], *, store: bool) -> tuple[tuple[Feed, ...], str]:
+def add_to_list(settings: Settings, specs: Sequence[FeedSpec], *, store: bool) -> tuple[tuple[Feed, ...], str]:
     """The added feeds, and where they were added: to the file, or to the list in Elasticsearch."""
     from ingest.feed_file import add_feeds
     from jobs import feed_list
@@ -392,20 +261,6 @@ def _added_in_store(settings: Settings, specs: Sequence[FeedSpec]) -> tuple[Feed
     return FeedStore(context.es, context.names).add(spec.feed() for spec in specs)
 
 
-def _print_added(wanted: Sequence[FeedSpec], added: Sequence[Feed], where: str, as_json: bool) -> None:
-    ids = {feed.id for feed in added}
-    known = [spec for spec in wanted if spec.feed().id not in ids]
-    if as_json:
-        emit_json({"added": added, "already_there": [spec.url for spec in known], "to": where})
-    else:
-        for feed in added:
-            out.print(f"[green]added[/] {escape(feed.title)} [dim]{escape(feed.url)}[/] to {where}", soft_wrap=True)
-        for spec in known:
-            out.print(f"[yellow]already there[/] {escape(spec.title)} [dim]{escape(spec.url)}[/]", soft_wrap=True)
-    if not added:
-        raise typer.Exit(1)
-
-
 @app.command()
 def remove(which: Which, store: InStore = False) -> None:
     """Remove a feed from config/feeds.yaml. Its articles stay; the next poll leaves it out.
@@ -413,7 +268,7 @@ def remove(which: Which, store: InStore = False) -> None:
     Where the file is read-only or missing, or does not name the feed, it is removed in Elasticsearch. That lasts while
     the file names it; `newswatch feeds add` brings it back.
     """
-    settings = _settings()
+    settings = settings_here()
     feed, where = _removed(settings, which, store=store)
     out.print(f"[green]removed[/] {escape(feed.title)} [dim]{escape(feed.url)}[/] from {where}", soft_wrap=True)
 
@@ -429,12 +284,12 @@ def _removed(settings: Settings, which: str, *, store: bool) -> tuple[Feed, str]
     if is_file:
         listed = load_feeds(path)
         if not (is_file := bool(_named(which, listed))) and not answers(settings):
-            _listed(which, listed)  # raises, and says what the file has
+            named_feed(which, listed)  # raises, and says what the file has
     if is_file:
-        _listed(which, listed)
+        named_feed(which, listed)
         feed_list.refuse_stale(settings, path)
     return feed_list.in_file_or_store(
-        lambda: remove_feeds(path, [_listed(which, load_feeds(path)).id])[0],
+        lambda: remove_feeds(path, [named_feed(which, load_feeds(path)).id])[0],
         lambda: _removed_in_store(settings, which),
         file=is_file,
     )
@@ -471,7 +326,7 @@ def import_opml(
         err.print(f"[yellow]left out[/] {escape(problem)}", soft_wrap=True)
     if not subscriptions.feeds:
         raise typer.Exit(NO_FEED)
-    added, where = _added(_settings(), subscriptions.feeds, store=store)
+    added, where = add_to_list(settings_here(), subscriptions.feeds, store=store)
     if as_json:
         emit_json({"added": added, "problems": subscriptions.problems, "to": where})
     else:
@@ -489,7 +344,7 @@ def export(
     """Write the list of feeds, as `newswatch feeds check` takes it, as OPML 2.0, which any feed reader can import."""
     from ingest.opml import write_opml
 
-    document = write_opml(_to_poll(_settings()))
+    document = write_opml(to_poll(settings_here()))
     if str(file) == "-":
         sys.stdout.buffer.write(document)
     else:
@@ -499,7 +354,7 @@ def export(
 # ── looking up ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _settings() -> Settings:
+def settings_here() -> Settings:
     from newswatch.settings import Settings
 
     return Settings()
@@ -509,7 +364,7 @@ def _path(settings: Settings) -> Path:
     return settings.config_dir / "feeds.yaml"
 
 
-def _to_poll(settings: Settings) -> tuple[Feed, ...]:
+def to_poll(settings: Settings) -> tuple[Feed, ...]:
     """The feeds that the next poll will list; on standard error, why they are not those of the file."""
     from jobs.configuration import foreseen_feeds
 
@@ -522,11 +377,11 @@ def _to_poll(settings: Settings) -> tuple[Feed, ...]:
 def _stored(which: str, records: Sequence[FeedRecord]) -> FeedRecord:
     if not records:
         raise NewswatchError("No feed is known yet: `newswatch poll` reads config/feeds.yaml.")
-    feed = _listed(which, [record.feed for record in records])
+    feed = named_feed(which, [record.feed for record in records])
     return next(record for record in records if record.feed.id == feed.id)
 
 
-def _listed(which: str, feeds: Sequence[Feed]) -> Feed:
+def named_feed(which: str, feeds: Sequence[Feed]) -> Feed:
     """The feed that `which` names.
 
     Raises:

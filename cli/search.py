@@ -159,7 +159,9 @@ def _show(hit: Hit) -> None:
     out.print(_marked(hit.highlights.get("title", (article.title,))[0], "bold"), soft_wrap=True)
     when = f"{article.published or article.first_seen:%d %b %Y %H:%M}"
     tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
-    out.print(Text(f"{article.source.name} · {when} · {tags}", style="dim"), soft_wrap=True)
+    outlet = f"{article.source.name} [{article.source.reliability or '–'}]"
+    outlet += " state media" if article.source.state_media else ""
+    out.print(Text(f"{outlet} · {when} · {tags}", style="dim"), soft_wrap=True)
     if hit.story.articles > 1:
         out.print(Text(_in_figures(hit), style="dim"), soft_wrap=True)
     for fragment in hit.highlights.get("text", ())[:1]:
@@ -178,6 +180,8 @@ def _in_figures(hit: Hit) -> str:
     of = f"{hit.matching} of " if hit.matching < story.articles else ""
     changed = f" · newest change {story.changed_at:%d %b %Y %H:%M} UTC" if story.changed_at else ""
     counts = f"{story.independent} independent sources · {story.outlets} outlets · {story.owners} owners"
+    if story.credibility:
+        counts += f" · credibility {story.credibility.number}, {story.credibility.meaning}"
     return f"{of}{story.articles} articles · {counts} · {', '.join(story.languages)}{changed}"
 
 

@@ -58,7 +58,14 @@ def try_query(
     check(context.es, context.names, tried)
     result = backtest(context.es, context.names, tried, days=days, now=context.clock())
     if as_json:
-        emit_json({"days": {str(day): n for day, n in result.days.items()}, "articles": result.articles})
+        emit_json(
+            {
+                "days": {str(day): n for day, n in result.days.items()},
+                "articles": result.articles,
+                "left_out": result.left_out,
+                "unrated": result.unrated,
+            }
+        )
         return
     _show_backtest(result, labelled(context.es, context.names, tried.id, result.story_ids))
     if mail:
@@ -146,6 +153,9 @@ def _show_backtest(result: Backtest, labels: Quality) -> None:
     stories = stories_of(result.stories)
     articles = "1 article" if result.articles == 1 else f"{result.articles} articles"
     out.print(f"[bold]{stories}[/] in {articles}: {result.per_day:.1f} mails a day.")
+    if result.left_out:
+        unrated = f", {result.unrated} of them by outlets that nobody has rated" if result.unrated else ""
+        out.print(f"Left out as less reliable: {result.left_out} articles{unrated}.")
     if labels.labelled:
         low, high = labels.interval
         share = f"{labels.precision:.0%} ({low:.0%} – {high:.0%})"

@@ -18,6 +18,7 @@ JOB_OF_DAG = {
     "deliver_mails": "deliver",
     "recheck_mailed": "recheck",
     "feed_health": "health",
+    "check_feeds": "check",
     "daily_upkeep": "upkeep",
     "nightly_backup": "backup",
     "retag_archive": "retag",

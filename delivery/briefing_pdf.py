@@ -79,11 +79,16 @@ def _data(message: Message, body: StoryList, drawn: _Drawn) -> dict[str, Any]:
     }
 
 
+def _facts(story: StoryView) -> tuple[str, ...]:
+    about = story.about
+    return about.outlet, about.place, about.reliability, story.sources, story.credibility
+
+
 def _story(story: StoryView, drawn: _Drawn) -> dict[str, Any]:
     return {
         "headline": drawn.text(story.headline),
         "label": story.label,
-        "facts": drawn.text(" · ".join(filter(None, (story.about.outlet, story.about.place, story.sources)))),
+        "facts": drawn.text(" · ".join(filter(None, _facts(story)))),
         "url": story.about.url or "",
         **_language(story.about.language, story.about.direction),
         "said": [

@@ -29,7 +29,7 @@ from newswatch.delivery import Delivery
 from newswatch.errors import NewswatchError
 from newswatch.problems import Bulkhead, is_trouble, reason_of
 from newswatch.settings import Settings
-from search.story_view import first_reports, independent_sources, reports_since
+from search.story_view import StoryFacts, first_reports, reports_since, story_facts
 from store.articles import ArticleStore
 from store.client import Client
 from store.names import Names
@@ -235,10 +235,10 @@ class Composer:
         lacking = wanted - articles.keys()
         if lacking and (unreadable := self._articles.exist(lacking)):
             raise NewswatchError(f"its article {min(unreadable)} can't be read in Elasticsearch")
-        counts = independent_sources(self._es, self._names.articles, [item.story_id for item in mail.items])
+        facts = story_facts(self._es, self._names.articles, [item.story_id for item in mail.items])
         stories, gone, repeated = [], [], []
         for item in mail.items:
-            story = story_of(item, articles, counts[item.story_id], known.get(item.story_id, ()))
+            story = story_of(item, articles, facts[item.story_id], known.get(item.story_id, ()))
             if story is None:
                 gone += [d.id for d in item.deliveries]
             elif not mail.again and repeats_only(story):
@@ -261,13 +261,16 @@ class Composer:
         }
 
 
-def story_of(item: MailItem, articles: Mapping[str, Article], sources: int, mailed: Sequence[str]) -> MailStory | None:
+def story_of(
+    item: MailItem, articles: Mapping[str, Article], facts: StoryFacts, mailed: Sequence[str]
+) -> MailStory | None:
     """The story of the item; None if its article is gone. `mailed` are the articles that it is compared with. Pure."""
     article = articles.get(item.article_id)
     if article is None and item.article_id:
         return None
     others = tuple(articles[other] for other in item.other_article_ids if other in articles)
-    return MailStory(item, article, sources, others, tuple(articles[known] for known in mailed if known in articles))
+    known = tuple(articles[one] for one in mailed if one in articles)
+    return MailStory(item, article, facts.independent, others, known, credibility=facts.credibility)
 
 
 def with_passages(story: MailStory, passages: Mapping[str, tuple[Passage, ...]]) -> MailStory:

@@ -127,6 +127,10 @@ class About:
     direction: Direction = "auto"
     outlet: str = ""
     place: str = ""
+    grade: str = ""
+    """Of the outlet's reliability, A to F; empty: not rated."""
+    reliability: str = ""
+    """Of the outlet, with what it means; "state media" where it is that."""
     published: str = ""
     lead: str = ""
     """Shown if there are no quotes."""
@@ -164,6 +168,8 @@ class StoryView:
     found: str
     """When newswatch first saw it."""
     sources: str
+    credibility: str
+    """By who reports it: "credibility 2 of 6, probably true"; empty if unknown."""
     alerts: tuple[str, ...]
     quotes: tuple[Quote, ...]
     others: tuple[OtherView, ...]

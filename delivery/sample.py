@@ -21,7 +21,7 @@ from newswatch.alert import SavedSearch
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
-from search.story_view import independent_sources
+from search.story_view import StoryFacts, story_facts
 from store.client import Client
 from store.names import Names
 
@@ -32,7 +32,7 @@ def sample(
     """The mail, as HTML, to the first recipient of `search` with these articles (at least one), each its own story."""
     query = to_query(search)
     passages = highlights(es, names, ((search.id, query, a.language, a.id) for a in articles))
-    counts = independent_sources(es, names.articles, [a.story_id or a.id for a in articles])
+    facts = story_facts(es, names.articles, [a.story_id or a.id for a in articles])
     stories = []
     for article in articles:
         story_id = article.story_id or article.id
@@ -47,7 +47,8 @@ def sample(
             passages=passages.get((search.id, article.id), ()),
             schedule=search.schedule,
         )
-        stories.append(MailStory(MailItem(story_id, (delivery,)), article, counts.get(story_id, 1)))
+        of = facts.get(story_id, StoryFacts())
+        stories.append(MailStory(MailItem(story_id, (delivery,)), article, of.independent, credibility=of.credibility))
     digest = schedule.parse(search.schedule).digest
     kind: MessageKind = "digest" if digest else "story" if len(stories) == 1 else "group"
     mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "sample")

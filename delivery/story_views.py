@@ -18,8 +18,9 @@ from delivery.updates import adds_nothing, news_of
 from delivery.words import one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
-from newswatch.article import Article, Tag
+from newswatch.article import Article, Source, Tag
 from newswatch.kibana_ids import articles_view, space_of
+from newswatch.reliability import CREDIBILITY, Credibility, meant
 from newswatch.settings import Settings
 from newswatch.topics import Topics
 from search.highlight import joined
@@ -61,6 +62,7 @@ class MailStory:
     """The articles on the story that were mailed to the recipient before."""
     reports: tuple[Article, ...] = ()
     """For a briefing: the first original articles on the story."""
+    credibility: Credibility | None = None
 
 
 def story_view(
@@ -94,6 +96,7 @@ def story_view(
         label=LABELS[item.kind],
         found=when(article.first_seen if article else item.deliveries[0].created_at, zone),
         sources="one source" if story.sources == 1 else f"{story.sources} independent sources",
+        credibility=_credible(story.credibility) if article else "",
         alerts=tuple(dict.fromkeys(one_line(d.alert_name) for d in item.deliveries)),
         quotes=quotes,
         others=tuple(_other(article) for article in story.others),
@@ -104,6 +107,16 @@ def story_view(
         about=about,
         answers=_answers(item, recipient, links),
     )
+
+
+def _credible(found: Credibility | None) -> str:
+    """In words; empty if nobody has judged any of the sources."""
+    return f"credibility {found.number} of 6, {found.meaning}" if found and found.number < max(CREDIBILITY) else ""
+
+
+def _reliable(source: Source) -> str:
+    graded = f"reliability {meant(source.reliability)}" if source.reliability else ""
+    return ", ".join(filter(None, (graded, "state media" if source.state_media else "")))
 
 
 def _said(story: MailStory, zone: tzinfo) -> tuple[Said, ...]:
@@ -182,6 +195,8 @@ def _about(
         direction=languages.direction(article.language),
         outlet=one_line(article.source.name),
         place=names_in_english.country(article.source.country),
+        grade=article.source.reliability or "",
+        reliability=_reliable(article.source),
         published=when(article.published, zone) if article.published else "",
         lead=lead,
         # Whoever gets later news on a story knows what it is about.

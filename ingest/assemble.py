@@ -80,7 +80,8 @@ def assemble(
 def source_of(feed: Feed, url: str) -> Source:
     """The outlet of an article at `url` that `feed` announced."""
     domain = domain_of(feed.site if feed.site and is_address(feed.site) else url)
-    return Source(feed.id, feed.title, domain, feed.country, feed.kind, feed.owner)
+    grade = feed.reliability.grade if feed.reliability else None
+    return Source(feed.id, feed.title, domain, feed.country, feed.kind, feed.owner, grade, feed.state_media)
 
 
 def _url(entry: Entry, feed: Feed, page: Extracted | None, final_url: str | None) -> str:

@@ -6,15 +6,22 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from ingest.discover import MOST_CANDIDATES, likeliest
 from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchFailed, FetchResult, Request
+from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Request
 from ingest.listings import bring_list
 from ingest.parse import parse
 from ingest.parsed import NotAFeed
+from ingest.preview import OLD
 from ingest.schedule import permanent_target
+from ingest.silence import answered
 from newswatch.feed import Feed
+
+Finding = Literal["answers", "moved", "undated", "stale", "empty", "not a feed", "refused", "gone", "failing"]
+"""What was found: it answers with recent entries; its address has moved for good; its entries have no dates; its newest
+entry is older than `ingest.preview.OLD`; it has none; something else stands there; it or we refuse; 410; it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class Checked:
     title: str
     url: str
     ok: bool
-    """Whether it is a feed with at least one entry."""
+    """Whether it is a feed with at least one entry; `finding` says whether it is of use."""
     why: str
     """The result, or what is wrong, in words."""
     status: int | None = None
@@ -39,6 +46,9 @@ class Checked:
     """The feeds that the page names, if the address is a page."""
     elapsed_s: float = 0.0
     problems: tuple[str, ...] = ()
+    finding: Finding = "answers"
+    answered: bool = True
+    """Whether anything came back; if nothing does of any feed, our own network is down."""
 
 
 async def check(
@@ -64,9 +74,11 @@ def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
         return Checked(feed.id, feed.title, feed.url, ok, why, **common)  # type: ignore[arg-type]
 
     if isinstance(outcome, FetchFailed):
-        return result(False, outcome.reason)
+        refused = outcome.kind is FailureKind.REFUSED or outcome.status in (401, 403, 451)
+        found: Finding = "gone" if outcome.kind is FailureKind.GONE else "refused" if refused else "failing"
+        return result(False, outcome.reason, finding=found, answered=answered(outcome))
     if not isinstance(outcome, Fetched):
-        return result(False, f"answered {outcome.status} to an unconditional request")
+        return result(False, f"answered {outcome.status} to an unconditional request", finding="failing")
     moved = permanent_target(outcome)
     kind = outcome.headers.get("content-type")
     parsed = parse(
@@ -83,7 +95,7 @@ def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
         why = (
             f"{parsed.reason}; it names {len(parsed.feeds):,} feeds, {len(named)} are listed" if cut else parsed.reason
         )
-        return result(False, why, advertises=named, moved_to=moved)
+        return result(False, why, advertises=named, moved_to=moved, finding="not a feed")
     dates = [entry.published or entry.updated for entry in parsed.entries]
     facts = {
         "format": parsed.format,
@@ -93,5 +105,11 @@ def judge(feed: Feed, outcome: FetchResult, now: datetime) -> Checked:
         "problems": parsed.problems,
     }
     if not parsed.entries:
-        return result(False, "a feed without any entry", **facts)
-    return result(True, "moved for good" if moved else "answers", **facts)
+        return result(False, "a feed without any entry", finding="empty", **facts)
+    newest = facts["newest"]
+    if isinstance(newest, datetime) and now - newest > OLD:
+        why = f"answers, but its newest entry is of {newest:%d %B %Y}"
+        return result(True, why, finding="stale", **facts)
+    if newest is None and feed.read == "feed":
+        return result(True, "answers, without dates", finding="moved" if moved else "undated", **facts)
+    return result(True, "moved for good" if moved else "answers", finding="moved" if moved else "answers", **facts)

@@ -36,6 +36,9 @@ _ORDER = (
     "enabled",
     "read",
     "rule",
+    "fallback",
+    "reliability",
+    "state_media",
 )
 
 

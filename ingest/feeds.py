@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
@@ -14,7 +15,8 @@ from ingest.urls import article_id, read_address, shown
 from newswatch import config
 from newswatch.config import Source
 from newswatch.errors import ConfigError
-from newswatch.feed import Feed, FullText, Read, Rule
+from newswatch.feed import Fallback, Feed, FullText, Rating, Read, Rule
+from newswatch.reliability import Grade
 
 Kind = Literal[
     "international",
@@ -49,6 +51,9 @@ Url = Annotated[str, AfterValidator(_is_url)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
+RATING_LEAST = 10
+RATING_CHARS = 300
+"""Minimum and maximum length of the reason for a grade."""
 RULES: tuple[str, ...] = tuple(Rule.__dataclass_fields__)
 
 
@@ -69,6 +74,56 @@ class RuleSpec(BaseModel):
         return self
 
 
+class RatingSpec(BaseModel):
+    """How far a source can be relied on: never without a reason and a date."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grade: Grade
+    rated: date
+    why: Annotated[str, StringConstraints(strip_whitespace=True, min_length=RATING_LEAST, max_length=RATING_CHARS)]
+
+
+def check_rule(read: Read, rule: RuleSpec | None) -> None:
+    """Check that a rule fits what an address leads to; CSS selectors are checked where file and line can be named.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if rule is None:
+        return
+    if read == "feed":
+        raise ValueError("a feed has no rule: say what the address leads to, `read: page`, `sitemap` or `json`")
+    given = rule.model_dump(exclude_none=True)
+    if read == "sitemap" and given.keys() != {"items"}:
+        raise ValueError("the rule of a sitemap has only `items`: what an article's address contains")
+    if read == "page":
+        for name, selector in given.items():
+            try:
+                check_css(selector)
+            except RuleError as error:
+                raise ValueError(f"rule.{name}: {error}") from error
+
+
+class FallbackSpec(BaseModel):
+    """Another way to a source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Url
+    read: Read = "feed"
+    rule: RuleSpec | None = None
+
+    @model_validator(mode="after")
+    def _rule_fits(self) -> Self:
+        check_rule(self.read, self.rule)
+        return self
+
+    def fallback(self) -> Fallback:
+        """As a `Fallback`."""
+        return Fallback(self.url, self.read, Rule(**self.rule.model_dump()) if self.rule else None)
+
+
 class FeedSpec(BaseModel):
     """One item of `feeds.yaml`."""
 
@@ -87,29 +142,22 @@ class FeedSpec(BaseModel):
     enabled: bool = True
     read: Read = "feed"
     rule: RuleSpec | None = None
+    fallback: FallbackSpec | None = None
+    reliability: RatingSpec | None = None
+    state_media: bool = False
 
     @model_validator(mode="after")
     def _rule_fits(self) -> Self:
-        """CSS selectors are checked here, where the file and line can be named."""
-        if self.rule is None:
-            return self
-        if self.read == "feed":
-            raise ValueError("a feed has no rule: say what the address leads to, `read: page`, `sitemap` or `json`")
-        given = self.rule.model_dump(exclude_none=True)
-        if self.read == "sitemap" and given.keys() != {"items"}:
-            raise ValueError("the rule of a sitemap has only `items`: what an article's address contains")
-        if self.read == "page":
-            for name, selector in given.items():
-                try:
-                    check_css(selector)
-                except RuleError as error:
-                    raise ValueError(f"rule.{name}: {error}") from error
+        check_rule(self.read, self.rule)
         return self
 
     def feed(self) -> Feed:
         """This item as a `Feed`; without an `id`, its id is derived from its URL."""
         rule = Rule(**self.rule.model_dump()) if self.rule else None
-        return Feed(**{**self.model_dump(), "id": self.id or feed_id(self.url), "rule": rule})
+        rating = Rating(**self.reliability.model_dump()) if self.reliability else None
+        read: dict[str, Any] = {"id": self.id or feed_id(self.url), "rule": rule, "reliability": rating}
+        read |= {"fallback": self.fallback.fallback() if self.fallback else None}
+        return Feed(**{**self.model_dump(), **read})
 
 
 def _not_empty(feeds: tuple[FeedSpec, ...]) -> tuple[FeedSpec, ...]:

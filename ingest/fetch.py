@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,16 +22,15 @@ import newswatch
 from ingest.challenges import challenge
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
 from ingest.formats import registry
-from ingest.guard import ForbiddenAddressError, GuardedResolver, refusal
-from ingest.heads import MAX_FIELD, MAX_FIELDS
 from ingest.http import header_text, kind_of, location_of, retry_after_s, validator
 from ingest.pace import Pacer
 from ingest.robots import MAX_BYTES as MAX_ROBOTS
 from ingest.robots import SLOW_STEPS, Rules, read_rules
+from ingest.routes import Fault, Routes
 from ingest.silence import answered
 from ingest.unpack import NotUnpackedError, Unpacking
 from ingest.urls import Address, AddressError, read_address, resolve, shown
-from ingest.wire import ForgivingConnector, UnreadableAnswerError
+from ingest.wire import UnreadableAnswerError
 from newswatch.problems import REASON_CHARS, reason_of
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
@@ -67,30 +65,12 @@ class Fetcher:
         self._settings, self._clock = settings, clock
         self._pacer = Pacer(at_once=settings.fetch_host_concurrency, delay_s=settings.fetch_host_delay_s)
         self._slots = asyncio.Semaphore(settings.fetch_concurrency)
-        self._allowed = frozenset(settings.fetch_allow_hosts)
-        self._robots: dict[str, asyncio.Task[Rules | None]] = {}
+        self._robots: dict[str, asyncio.Task[Rules | FetchFailed]] = {}
         self._agent = user_agent(settings.contact)
-        self._session: aiohttp.ClientSession | None = None
+        self._routes = Routes(settings, self._agent)
 
     async def __aenter__(self) -> Self:
-        settings = self._settings
-        connector = ForgivingConnector(
-            resolver=GuardedResolver(aiohttp.DefaultResolver(), self._allowed),
-            limit=0,
-            keepalive_timeout=15,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self._agent},
-            timeout=aiohttp.ClientTimeout(
-                sock_connect=settings.fetch_connect_timeout_s, sock_read=settings.fetch_read_timeout_s
-            ),
-            max_line_size=MAX_FIELD + 10,
-            max_field_size=MAX_FIELD + 10,  # longer fields have been removed by mending
-            max_headers=MAX_FIELDS + 10,  # plus the status line, and the framing that mending adds
-            auto_decompress=False,
-        )
+        await self._routes.__aenter__()
         return self
 
     async def __aexit__(
@@ -98,8 +78,7 @@ class Fetcher:
     ) -> None:
         for task in self._robots.values():
             task.cancel()
-        if self._session:
-            await self._session.close()
+        await self._routes.__aexit__(kind, error, trace)
 
     async def fetch(self, request: Request) -> FetchResult:
         """The result of `request`; a value, whatever the server, the network or the URL does."""
@@ -123,15 +102,16 @@ class Fetcher:
             rules = await self._rules(read_address(url))
         except AddressError:
             return ()
-        return rules.sitemaps if rules else ()
+        return () if isinstance(rules, FetchFailed) else rules.sitemaps
 
     async def _permitted(self, url: str) -> FetchFailed | None:
         """Why `url` may not be fetched by the rules of its host's robots.txt; None if it may."""
         try:
             address = read_address(url)
             rules = await self._rules(address)
-            if rules is None:
-                return self._failed(url, FailureKind.TRANSIENT, f"robots.txt of {address.host} can't be read")
+            if isinstance(rules, FetchFailed):
+                reason = rules.reason if rules.by_proxy else f"robots.txt of {address.host} can't be read"
+                return replace(self._failed(url, FailureKind.TRANSIENT, reason), by_proxy=rules.by_proxy)
             why = await _matched(rules, address.url)
         except AddressError as error:
             return self._failed(url, FailureKind.REFUSED, str(error))
@@ -153,18 +133,18 @@ class Fetcher:
 
     # ── robots.txt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _rules(self, address: Address) -> Rules | None:
-        """The rules of the address's host, fetched once; None if unreachable: nothing may be fetched then."""
+    async def _rules(self, address: Address) -> Rules | FetchFailed:
+        """The rules of the address's host, fetched once; the failure if unreachable: nothing may be fetched then."""
         if address.origin not in self._robots:
             self._robots[address.origin] = asyncio.create_task(self._load_rules(address))
         return await asyncio.shield(self._robots[address.origin])
 
-    async def _load_rules(self, address: Address) -> Rules | None:
+    async def _load_rules(self, address: Address) -> Rules | FetchFailed:
         outcome = await self._fetch(Request(_robots_txt(address)), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)
         if isinstance(outcome, FetchFailed) and (
             outcome.status is None or outcome.status == 429 or outcome.status >= 500
         ):
-            return None
+            return outcome
         body = outcome.body if isinstance(outcome, Fetched) else b""
         slow = len(body) > SLOW_ROBOTS
         rules = await asyncio.to_thread(read_rules, body, self._agent) if slow else read_rules(body, self._agent)
@@ -188,11 +168,10 @@ class Fetcher:
         except AddressError as error:
             return self._failed_at(chase, FailureKind.REFUSED, str(error))
         except TimeoutError:
-            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} did not answer in time")
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, ForbiddenAddressError):
-                return self._failed_at(chase, FailureKind.REFUSED, str(error.os_error))
-            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} can't be reached: {_refusal(error)}")
+            way = self._routes.way(URL(chase.url, encoded=True))
+            return self._failed_at(chase, FailureKind.TRANSIENT, f"{chase.host} did not answer in time{way}")
+        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
+            return self._unreached(chase, self._routes.fault(URL(chase.url, encoded=True), error))
         except NotUnpackedError as error:
             return self._unreadable(chase, f"{chase.host} sent what can't be unpacked: {error}")
         except UnreadableAnswerError as error:
@@ -214,7 +193,7 @@ class Fetcher:
     async def _hop(self, chase: _Chase) -> FetchResult | None:
         """Make one request; None if another must follow."""
         url = URL(chase.url, encoded=True)  # otherwise yarl would re-encode it
-        if why := refusal(url, self._allowed):
+        if why := self._routes.refusal(url):
             return self._failed_at(chase, FailureKind.REFUSED, why)
         host = chase.host = url.raw_host or ""
         if rest := self._pacer.resting_s(host):
@@ -229,11 +208,13 @@ class Fetcher:
                 chase.elapsed_s += time.monotonic() - began
 
     async def _ask(self, chase: _Chase, url: URL) -> FetchResult | None:
-        assert self._session, "a Fetcher is an async context manager"
-        timeout = _with_total(self._session.timeout, max(0.05, self._settings.fetch_total_timeout_s - chase.elapsed_s))
-        async with self._session.get(
-            url, headers=chase.headers(url), allow_redirects=False, timeout=timeout
-        ) as response:
+        left_s = max(0.05, self._settings.fetch_total_timeout_s - chase.elapsed_s)
+        timeout = aiohttp.ClientTimeout(
+            total=left_s,
+            sock_connect=self._settings.fetch_connect_timeout_s,
+            sock_read=self._settings.fetch_read_timeout_s,
+        )
+        async with self._routes.get(url, headers=chase.headers(url), timeout=timeout) as response:
             headers = {name.lower(): header_text(", ".join(response.headers.getall(name))) for name in response.headers}
             status = response.status
             if status in _REDIRECTS and "location" in headers:
@@ -244,6 +225,8 @@ class Fetcher:
                 )
             if 200 <= status < 300 and status not in _WITHOUT_BODY:
                 return await self._body(chase, response, headers)
+            if fault := self._routes.refused_by_proxy(url, status, headers):
+                return self._unreached(chase, fault)
             return self._refused_by_server(chase, status, headers)
 
     def _redirected(
@@ -288,7 +271,8 @@ class Fetcher:
         wait = retry_after_s(headers.get("retry-after"), self._clock())
         if status in (429, 503) and wait:
             self._pacer.pause(chase.host, wait)
-        reason = f"{chase.host} answered {status}{', without a document' if status in _WITHOUT_BODY else ''}"
+        way = self._routes.way(URL(chase.url, encoded=True)) if status >= 500 else ""
+        reason = f"{chase.host} answered {status}{way}{', without a document' if status in _WITHOUT_BODY else ''}"
         if walled := challenge(status, headers):
             reason = f"{reason}: {walled}"
         return self._failed_at(chase, kind_of(status), reason, status=status, retry_after_s=wait)
@@ -309,6 +293,9 @@ class Fetcher:
             retry_after_s=retry_after_s,
             hops=tuple(chase.hops),
         )
+
+    def _unreached(self, chase: _Chase, fault: Fault) -> FetchFailed:
+        return replace(self._failed_at(chase, fault.kind, fault.reason), by_proxy=fault.by_proxy)
 
     def _unreadable(self, chase: _Chase, reason: str) -> FetchFailed:
         """A failure with an answer: the server is at fault, so it is not an outage of our network."""
@@ -379,21 +366,6 @@ async def _read_body(response: aiohttp.ClientResponse, unpacking: Unpacking, bod
             return True
     body += unpacking.end()
     return len(body) > most
-
-
-def _with_total(timeout: aiohttp.ClientTimeout, total_s: float) -> aiohttp.ClientTimeout:
-    """`timeout` with a different limit for the whole request."""
-    return aiohttp.ClientTimeout(total=total_s, sock_connect=timeout.sock_connect, sock_read=timeout.sock_read)
-
-
-def _refusal(error: aiohttp.ClientConnectorError) -> str:
-    """Why there is no connection, in the operating system's words; aiohttp's repeat host, port and TLS settings."""
-    fault = error.os_error
-    if isinstance(error, aiohttp.ClientSSLError):
-        return str(error)
-    if isinstance(error, aiohttp.ClientConnectorDNSError) or not fault.errno:
-        return fault.strerror or str(fault)
-    return os.strerror(fault.errno).lower()
 
 
 def _reason(error: Exception) -> str:

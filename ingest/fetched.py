@@ -86,6 +86,8 @@ class FetchFailed:
     hops: tuple[Hop, ...] = ()
     answered: bool = False
     """Something came back, although it could not be read. With a `status`, that is certain anyway."""
+    by_proxy: bool = False
+    """The operator's proxy is at fault and not the host: it is dead, or refuses our login."""
 
 
 FetchResult = Fetched | NotModified | FetchFailed

@@ -86,6 +86,37 @@ def refusal(url: URL, allowed: Collection[str]) -> str | None:
     return None
 
 
+PROXIED_PORTS: Final = frozenset({80, 443, 8080, 8443})
+"""Where a proxy may be sent. It resolves names by itself, perhaps to a database or mail server of its own network."""
+_INNER: Final = frozenset(
+    {"alt", "arpa", "corp", "domain", "example", "home", "internal", "intranet", "invalid", "lan", "local"}
+    | {"localdomain", "localhost", "onion", "private", "test"}
+)
+"""Last labels that no public name has (RFC 6761, RFC 6762, RFC 9476, ICANN SAC113), and those usual inside."""
+
+
+def proxied_refusal(url: URL, allowed: Collection[str]) -> str | None:
+    """Why a proxy may not be asked for `url`; None if it may.
+
+    The proxy resolves the name, so only what the URL shows can be judged: a literal address, the form of the name, the
+    port. Whether a public name leads inside is for the proxy to refuse.
+    """
+    if why := refusal(url, allowed):
+        return why
+    host = url.raw_host or ""
+    if _pair(host, url.port) in allowed:
+        return None
+    if url.port not in PROXIED_PORTS:
+        return f"port {url.port} of {host} may not be reached through the proxy, only {_PORTS_SHOWN}"
+    last = host.rstrip(".").lower().rpartition(".")
+    if not is_literal(host) and (not last[0] or last[2] in _INNER):
+        return f"{host} is not a public name, and the proxy would look it up in its own network"
+    return None
+
+
+_PORTS_SHOWN: Final = ", ".join(map(str, sorted(PROXIED_PORTS)))
+
+
 class GuardedResolver(AbstractResolver):
     """A resolver that answers only with public addresses, and fails if a name has others."""
 
@@ -108,6 +139,29 @@ class GuardedResolver(AbstractResolver):
                 if not is_public(result["host"]):
                     raise ForbiddenAddressError(f"{host} leads to {result['host']}, which is not a public address")
         return results
+
+    async def close(self) -> None:
+        """Release what the inner resolver holds."""
+        await self._inner.close()
+
+
+class OneHostResolver(AbstractResolver):
+    """A resolver for one host, the proxy, which the operator chose and which may be anywhere."""
+
+    def __init__(self, inner: AbstractResolver, host: str) -> None:
+        self._inner, self._host = inner, host
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of the one host.
+
+        Raises:
+            ForbiddenAddressError: it is asked for another.
+        """
+        if host.lower() != self._host.lower():
+            raise ForbiddenAddressError(f"{host} is not the proxy, which resolves all names")
+        return await self._inner.resolve(host, port, family)
 
     async def close(self) -> None:
         """Release what the inner resolver holds."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from lxml import etree
 from pydantic import ValidationError
 
-from ingest.feeds import RULES, FeedSpec
+from ingest.feeds import RULES, FeedSpec, RatingSpec
 from ingest.urls import shown
 from newswatch.feed import Feed
 from newswatch.wording import worded
@@ -23,7 +23,8 @@ NAMESPACE: Final = "https://newswatch.invalid/opml"
 _DECLARATION: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")
 _ANY_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _FEEDS: Final = ("rss", "atom", "feed", "rdf")
-_OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "id")
+_OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "id", "state_media")
+_RATING: Final = ("grade", "rated", "why")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _spec(attributes: dict[str, str], folders: tuple[str, ...]) -> FeedSpec:
             except ValidationError:
                 continue
             given[name] = value
-    return FeedSpec.model_validate(given | _list_of(attributes))
+    return FeedSpec.model_validate(given | _list_of(attributes) | _rating_of(attributes))
 
 
 def _list_of(attributes: dict[str, str]) -> dict[str, Any]:
@@ -130,6 +131,15 @@ def _list_of(attributes: dict[str, str]) -> dict[str, Any]:
         return {}
     rule = {name: attributes[f"nw:rule-{name}"] for name in RULES if attributes.get(f"nw:rule-{name}")}
     return {"read": attributes["nw:read"], **({"rule": rule} if rule else {})}
+
+
+def _rating_of(attributes: dict[str, str]) -> dict[str, Any]:
+    """The rating, if it is whole; a grade without its reason and date is none."""
+    said = {name: attributes.get(f"nw:rating-{name}") for name in _RATING}
+    try:
+        return {"reliability": RatingSpec.model_validate(said)} if all(said.values()) else {}
+    except ValidationError:
+        return {}
 
 
 def write_opml(feeds: Iterable[Feed], title: str = "newswatch") -> bytes:
@@ -154,6 +164,8 @@ def _attributes(feed: Feed) -> dict[str, str]:
     if feed.read != "feed":
         own[f"{{{NAMESPACE}}}read"] = feed.read
         own |= {f"{{{NAMESPACE}}}rule-{name}": getattr(feed.rule, name) for name in RULES if feed.rule}
+    if feed.reliability:
+        own |= {f"{{{NAMESPACE}}}rating-{name}": str(getattr(feed.reliability, name)) for name in _RATING}
     attributes = {
         "type": "rss",
         "text": feed.title,

@@ -15,7 +15,7 @@ from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotMo
 from ingest.http import validator
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.rhythm import WEEK_S, Wait, backoff, rolled_over_since, usual_wait, with_rhythm
-from ingest.silence import is_silent
+from ingest.silence import is_ours
 from ingest.urls import AddressError, is_address, read_address
 from newswatch import durations
 from newswatch.feed import Feed, FeedHealth, FeedState, Gap
@@ -71,7 +71,7 @@ def after_poll(
 
     `our_outage`: our own network was down (`is_our_outage`), so silence says nothing about the feed.
     """
-    if isinstance(outcome, FetchFailed) and our_outage and is_silent(outcome):
+    if isinstance(outcome, FetchFailed) and is_ours(outcome, our_outage=our_outage):
         return _after_outage(state, outcome, now, settings, rng)
     if isinstance(outcome, FetchFailed) and outcome.status is None and outcome.retry_after_s is not None:
         return _after_no_turn(state, outcome, outcome.retry_after_s, now, rng)

@@ -23,6 +23,16 @@ def is_silent(outcome: FetchResult) -> bool:
     return not answered(outcome) and outcome.retry_after_s is None
 
 
+def proxy_fault(outcomes: Iterable[FetchResult]) -> str | None:
+    """Why the operator's proxy lets nothing through, which proves an outage of ours without asking anybody."""
+    return next((out.reason for out in outcomes if isinstance(out, FetchFailed) and out.by_proxy), None)
+
+
+def is_ours(outcome: FetchResult, *, our_outage: bool) -> bool:
+    """Whether our own network or proxy kept the host from answering, so that it says nothing about the feed."""
+    return is_silent(outcome) and (our_outage or proxy_fault([outcome]) is not None)
+
+
 def answered(outcome: FetchResult) -> bool:
     """Whether a server answered anything; then our network is not down."""
     return not isinstance(outcome, FetchFailed) or outcome.status is not None or outcome.answered

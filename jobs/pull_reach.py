@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from ingest.fetched import FetchResult
-from ingest.silence import answered, is_silent
+from ingest.silence import answered, is_ours, proxy_fault
 from jobs.pull_attempt import Attempt
 from newswatch.outages import Cause, History, begun, ended
 from store.outages import OutageStore
@@ -29,9 +29,9 @@ class Reach:
         Raises:
             StoreError: Elasticsearch is unavailable.
         """
-        silent = [outcome.fetched_at for outcome in outcomes if is_silent(outcome)]
-        if our_outage and silent:
-            why = f"{len(silent)} feeds were silent, and so was everybody else who was asked"
+        silent = [outcome.fetched_at for outcome in outcomes if is_ours(outcome, our_outage=our_outage)]
+        if silent:
+            why = proxy_fault(outcomes) or f"{len(silent)} feeds were silent, and so was everybody else who was asked"
             self._change(partial(begun, at=min(silent), why=why))
         elif not self._is_known_up and any(answered(outcome) for outcome in outcomes):
             # Until now, not until the answer: what was silent is only polled again from now on.

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ingest.fetch import Fetcher
 from ingest.fetched import FetchFailed
-from ingest.silence import WITNESSES, is_our_outage, is_silent, last_answer, may_be_ours
+from ingest.silence import WITNESSES, is_our_outage, is_silent, last_answer, may_be_ours, proxy_fault
 from ingest.urls import host_of, is_address
 from jobs.polled import Polled
 from jobs.pull_attempt import Attempt
@@ -50,7 +50,10 @@ class Silence:
     async def release(self, fetcher: Fetcher) -> list[Polled]:
         """The feeds still held back at the end of the batch; afterwards `is_ours` says whether our network was down."""
         released, self._held = self._held, []
-        if released:
+        if fault := proxy_fault(polled.outcome for polled in released):
+            log.warning("batch %s: no host was reached: %s", self._attempt.batch.number, fault)
+            self.is_ours = True
+        elif released:
             self.is_ours = await self._ask_others(fetcher, {host_of(polled.outcome.url) for polled in released})
         return released
 

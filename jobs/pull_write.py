@@ -13,7 +13,7 @@ from functools import partial
 from ingest.fetched import FetchFailed, NotModified
 from ingest.parsed import NotAFeed
 from ingest.schedule import after_poll, is_newly_broken, unread
-from ingest.silence import answered, is_silent
+from ingest.silence import answered, is_ours, is_silent
 from jobs.answers import LINGER_S
 from jobs.polled import Candidate, Part, Polled, remembered
 from jobs.pull_attempt import Attempt
@@ -210,7 +210,7 @@ def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, f
         "failed": sum(isinstance(polled.outcome, FetchFailed) for polled in done),
         "silent": sum(is_silent(polled.outcome) for polled in done),
         "reached": sum(answered(polled.outcome) for polled in done),
-        "offline": sum(our_outage and is_silent(polled.outcome) for polled in done),
+        "offline": sum(is_ours(polled.outcome, our_outage=our_outage) for polled in done),
         "not_a_feed": sum(isinstance(polled.parsed, NotAFeed) for polled in done),
         "entries": sum(len(polled.entries) for polled in done),
         "new_entries": sum(polled.unseen for polled in done),

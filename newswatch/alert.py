@@ -42,6 +42,8 @@ class SavedSearch:
     """Minimum score, in [0, 1], of each of `tags`."""
     min_sources: int = 1
     """How many independent sources must report the story before it is mailed."""
+    min_reliability: str = ""
+    """The least grade of an article's outlet (`newswatch.reliability.LEAST`); empty: any, even one without a grade."""
     schedule: str = "instant"
     """`instant`, `hourly`, `daily at 07:00 Europe/Brussels`, `weekly on monday at 07:00 Europe/Brussels`."""
     throttle_s: int = 0

@@ -60,6 +60,9 @@ class Source:
     country: str | None = None
     kind: str = "press"
     owner: str | None = None
+    reliability: str | None = None
+    """The grade of its feed (`newswatch.reliability.GRADES`); None: it had none."""
+    state_media: bool = False
 
 
 @dataclass(frozen=True, slots=True)

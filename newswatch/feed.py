@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
 from newswatch.outages import Outage
+from newswatch.reliability import Grade
 
 FullText = Literal["auto", "feed", "page"]
 """Where an article's text comes from: the feed, the page, or (auto) the page only if the feed's text is short."""
@@ -27,6 +28,24 @@ class Rule:
     """Within an item: the link; in JSON its field, or a pattern of fields: `/news/{slug}`."""
     title: str | None = None
     date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Another way to the same source, which `feeds check` proposes once the first is of no use."""
+
+    url: str
+    read: Read
+    rule: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """How far a source can be relied on, as somebody has judged it."""
+
+    grade: Grade
+    why: str
+    rated: date
 
 
 Origin = Literal["file", "store", "edited", "removed"]
@@ -54,6 +73,11 @@ class Feed:
     enabled: bool = True
     read: Read = "feed"
     rule: Rule | None = None
+    fallback: Fallback | None = None
+    reliability: Rating | None = None
+    """None: nobody has rated it yet."""
+    state_media: bool = False
+    """A state owns or pays for it and may decide what it says, with nothing that keeps the state out."""
     origin: Origin = "file"
 
 

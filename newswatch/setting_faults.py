@@ -182,6 +182,22 @@ _RULES: Final[tuple[_Rule, ...]] = (
         'each item is a host and its port, as in ["news.internal:80"]; without a port it allows nothing',
     ),
     _Rule(
+        ("fetch_proxy_username", "fetch_proxy_password"),
+        lambda s: bool(s.fetch_proxy_password) and not s.fetch_proxy_username,
+        "a login at the proxy needs a user. Set it too, or neither",
+    ),
+    _Rule(
+        ("fetch_no_proxy", "fetch_proxy"),
+        lambda s: bool(s.fetch_no_proxy) and not s.fetch_proxy,
+        "without a proxy, every host is reached directly anyway. Set the proxy, or take the list away",
+        is_error=False,
+    ),
+    _Rule(
+        ("fetch_ca_certs",),
+        lambda s: s.fetch_ca_certs is not None and not s.fetch_ca_certs.is_file(),
+        "there is no such file on this machine. Name the certificate authority's file, in PEM",
+    ),
+    _Rule(
         ("contact",),
         lambda s: _domain_is_here(s.contact) and _mails_leave(s),
         "publishers can't reach you at it, and may block what they can't ask about. Give an address or a page",

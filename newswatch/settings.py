@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
@@ -22,6 +23,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 import newswatch
+from newswatch.no_proxy import read_no_proxy
 from newswatch.servers import Login, MailServer, addresses, mail_server, server, servers
 
 log = logging.getLogger(__name__)
@@ -97,6 +99,11 @@ def _secret_url(value: Any) -> Any:
     if address and (not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]", address) or not address.isprintable()):
         raise ValueError("it must be an address, such as https://… or ntfy://…")
     return SecretStr(address) if address else None
+
+
+def _no_proxy(text: str) -> str:
+    read_no_proxy(text)
+    return text.strip()
 
 
 def _list(value: Any) -> Any:
@@ -208,6 +215,17 @@ class Settings(BaseSettings):
     """Minimum seconds between two requests to one host."""
     fetch_allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
     """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
+
+    fetch_proxy: Annotated[str | None, BeforeValidator(lambda text: text or None)] = None
+    """Proxy through which publishers are reached: http://host:port or https://host:port. It resolves their names."""
+    fetch_proxy_username: str | None = None
+    """Username for the proxy, if it requires a login."""
+    fetch_proxy_password: SecretStr | None = None
+    """Password of that user."""
+    fetch_no_proxy: Annotated[str, AfterValidator(_no_proxy)] = ""
+    """Hosts reached without the proxy, separated by commas: names with all under them, addresses, networks, or *."""
+    fetch_ca_certs: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = None
+    """File with certificate authorities (PEM) to trust besides the system's: of a proxy that reads TLS, or its own."""
 
     poll_min_interval_s: int = Field(default=60, ge=1, le=30 * 86_400)
     """Shortest interval between two polls of a feed, in seconds."""
@@ -347,6 +365,17 @@ def _plain(value: Any) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
 
 
+def _proxy(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    if not said[name].strip():
+        return {}
+    stated = said[name].strip()
+    read = server(stated if "://" in stated else f"http://{stated}")
+    parts = urlsplit(read.url)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("the address of a proxy ends with its port")
+    return {name: f"{parts.scheme}://{parts.netloc}", **_login_fields("fetch_proxy", read.login, said)}
+
+
 def _link(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """An address that users and publishers see: a user and a password in it have no use and are removed."""
     shown = server(said[name])
@@ -367,6 +396,7 @@ def _contact(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
 _PARTED: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
     "elasticsearch_url": _elasticsearch,
     "smtp_host": _smtp,
+    "fetch_proxy": _proxy,
     "public_url": _link,
     "kibana_url": _link_if_any,
     "airflow_url": _link_if_any,

@@ -144,11 +144,15 @@ def _network(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     begun = [moment for moment in (reach.offline_since, reach.unanswered_since) if moment]
     if not reach.enabled or not (offline or unanswered):
         return
-    feeds = "The only feed can't" if reach.enabled == 1 else f"None of {reach.enabled} feeds can"
+    feeds = "The only feed can't be reached" if reach.enabled == 1 else f"None of {reach.enabled} feeds can be reached"
+    missing = "so no news comes in"
+    if reach.offline_since and reach.reached_at and reach.reached_at > reach.offline_since:
+        # A dead proxy keeps back the feeds that need it, while those without it answer.
+        feeds, missing = f"Not all of {reach.enabled} feeds can be reached", "so their news is missing"
     yield Condition(
         "network",
         Severity.CRITICAL,
-        f"{feeds} be reached, so no news comes in{f': {_reason(reach.why)}' if reach.why else '.'}",
+        f"{feeds}, {missing}{f': {_reason(reach.why)}' if reach.why else '.'}",
         "Check this machine's connection to the internet, its DNS, proxy and firewall. What is missed is read later, "
         "as far as the feeds still contain it.",
         min(begun),
@@ -165,6 +169,20 @@ def _feeds(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             f"{failing} of {reach.enabled} feeds can't be read, so their news is missing.",
             "`newswatch feeds list --health failing` says why each fails.",
             reach.failing_since,
+        )
+
+
+def _list(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    """What the weekly check found: sources that bring nothing, and for which something better is there."""
+    check = _job(pulse, "check")
+    if since := check.moments.get("replaceable"):
+        yield Condition(
+            "feeds-replaceable",
+            Severity.WARNING,
+            f"Sources of the list bring nothing and could be replaced: {_reason(check.reasons.get('replaceable', ''))}",
+            "`newswatch feeds check` shows them, with the command for each. It is over with the next run of the DAG "
+            "`check_feeds`, which may be started by hand.",
+            since,
         )
 
 
@@ -303,6 +321,7 @@ _WITH_RULES: Final = frozenset({"plan", "pull", "match", "deliver"})
 _PURPOSES: Final = {
     "recheck": "Articles that were mailed are not read again, so corrections are missed",
     "health": "The daily mail on broken feeds could not be made or sent",
+    "check": "The weekly check of the list of sources could not be made",
     "upkeep": "Old articles could not be removed",
     "backup": "No backup could be made",
     "retag": "The archive could not be tagged anew",
@@ -482,6 +501,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _signing,
     _searches,
     _feeds,
+    _list,
     _other_jobs,
     _cleaning,
     _backups,

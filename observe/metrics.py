@@ -506,6 +506,10 @@ SERIES: Final[tuple[Series, ...]] = (*GAUGES, *COUNTERS, *JOB_COUNTERS, *HISTOGR
 NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("health", "feeds"): "a state, not a count: newswatch_feeds has it",
     ("health", "ill"): "a state, not a count: newswatch_feeds has it by state",
+    ("check", "feeds"): "a state, not a count: newswatch_feeds has it",
+    ("check", "useless"): "a finding about one moment, which can't be added up over runs",
+    ("check", "replaceable"): "the same; newswatch_condition tells of it",
+    ("check", "offline"): "a state, not a count: newswatch_condition has it",
     ("announce", "mails"): "a state, not a count: newswatch_mails_waiting has it",
     ("retag", "gained"): "how many different tags were gained, which can't be added up over runs",
     ("retag", "lost"): "how many different tags were lost, which can't be added up over runs",

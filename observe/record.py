@@ -119,9 +119,18 @@ def _after_deliver(report: Any, reasons: Mapping[str, str]) -> Iterator[Mark]:
         yield lasts("broken", report.broken)
 
 
+def _after_check(report: Any, reasons: Mapping[str, str]) -> Iterator[Mark]:
+    """A check in which nobody answered says nothing of the list."""
+    if report.replaceable:
+        yield lasts("replaceable", reasons.get("replaceable", ""))
+    elif not report.offline:
+        yield over("replaceable")
+
+
 AFTER: Final[Mapping[str, Callable[[Any, Mapping[str, str]], Iterable[Mark]]]] = {
     "pull": _after_pull,
     "deliver": _after_deliver,
+    "check": _after_check,
 }
 """Job → the marks of a good run, given its report and the reasons that were noted meanwhile.
 

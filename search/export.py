@@ -84,6 +84,7 @@ COLUMNS = (
     "url",
     "summary",
     "text",
+    "reliability",
 )
 
 
@@ -133,5 +134,6 @@ def row(article: Article) -> list[str]:
         article.address,
         article.summary,
         article.text,
+        article.source.reliability or "",
     ]
     return [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]

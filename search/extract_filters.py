@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from newswatch.alert import SavedSearch, TagFilter
+from newswatch.reliability import LEAST
 from search.editing import written
-from search.filters import FILTERS, SAVED, TIMES, State, fields_of
+from search.filters import FILTERS, SAVED, TIMES, State, fields_of, least, on_scale
 from search.syntax import Filter, Parsed
 
 _JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
@@ -25,6 +26,7 @@ class ExtractedFilters:
     countries: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    min_reliability: str = ""
     dropped: tuple[str, ...] = ()
     """Filters without a meaning for future articles or without a reader: `since`, `until`, `is:new`."""
 
@@ -35,7 +37,8 @@ def extract_filters(parsed: Parsed) -> ExtractedFilters:
     positive = [filter_ for filter_ in parsed.filters if not filter_.negated]
     tags = [filter_ for filter_ in positive if filter_.name == "tag" and len(filter_.values) == 1]
     lists = {filter_.name: filter_ for filter_ in reversed(positive) if filter_.name in SAVED}
-    own = {*tags, *lists.values()}
+    rated = next((filter_ for filter_ in positive if filter_.name == "reliability" and _least_of(filter_)), None)
+    own = {*tags, *lists.values(), *([rated] if rated else [])}
     dropped = [filter_ for filter_ in parsed.filters if filter_.name in TIMES or filter_ in parsed.personal]
     others = [f for f in parsed.filters if f not in own and f not in dropped and f.name != "level"]
     clauses = [as_lucene(filter_, level) for filter_ in others]
@@ -45,6 +48,7 @@ def extract_filters(parsed: Parsed) -> ExtractedFilters:
         _with_clauses(parsed.text.strip(), clauses),
         tuple(TagFilter(tag.values[0], "main" if level == "main" else "mention") for tag in tags),
         **{SAVED[name].field: _stored_values(filter_) for name, filter_ in lists.items()},
+        min_reliability=_least_of(rated) if rated else "",
         dropped=tuple(parsed.query[f.start : f.end] for f in dropped),
     )
 
@@ -63,7 +67,8 @@ def as_typed(search: SavedSearch) -> str:
     level = ["level:main"] if search.tags and all_main else []
     score = [_at_least(tag, search.min_score) for tag in search.tags if search.min_score > 0]
     lists = [_any_of(name, getattr(search, saved.field)) for name, saved in SAVED.items()]
-    return " ".join((*words, *tags, *level, *score, *filter(None, lists)))
+    rated = [f"reliability:{least(search.min_reliability)}"] if search.min_reliability else []
+    return " ".join((*words, *tags, *level, *score, *filter(None, lists), *rated))
 
 
 def _at_least(tag: TagFilter, score: float) -> str:
@@ -100,12 +105,29 @@ def as_lucene(filter_: Filter, level: str | None = None) -> str:
     if states:
         body = " OR ".join(state.lucene for state in states)
         return f"NOT ({body})" if filter_.negated else f"({body})"
+    if FILTERS[filter_.name].scale:
+        return _graded(filter_)
     main = filter_.name == "tag" and level == "main" and not filter_.negated
     field = "tags_main" if main else fields_of(filter_.name)
     values = " OR ".join(f'"{_escaped(value)}"' for value in filter_.values)
     if len(filter_.values) > 1:
         values = f"({values})"
     return f"{'-' if filter_.negated else ''}{field}:{values}"
+
+
+def _least_of(filter_: Filter) -> str:
+    """The grade that `reliability:a..c` asks for as the least; empty if it asks for something else."""
+    grades = on_scale(filter_.name, filter_.values[0]) if len(filter_.values) == 1 else ()
+    return grades[-1] if grades and grades[0] == LEAST[0] and grades[-1] in LEAST else ""
+
+
+def _graded(filter_: Filter) -> str:
+    field, scale = fields_of(filter_.name), FILTERS[filter_.name].scale
+    asked = {one for value in filter_.values for one in on_scale(filter_.name, value)}
+    body = f"{field}:({' OR '.join(one for one in scale if one in asked)})"
+    if scale[-1] in asked:
+        body = f"({body} OR (NOT _exists_:{field}))"
+    return f"NOT {body}" if filter_.negated else body
 
 
 def _escaped(value: str) -> str:

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from search.filter_clauses import clause_of
-from search.filters import FACETS, fields_of
+from search.filters import FACETS, FILTERS, fields_of
 from search.syntax import Parsed
 from search.time_spans import span
 from store.times import moment_at
@@ -128,6 +128,8 @@ class Counting:
 
     def _values(self, name: str) -> dict[str, Any]:
         counted: dict[str, Any] = {"terms": {"field": fields_of(name), "size": self._size(name)}}
+        if scale := FILTERS[name].scale:
+            counted["terms"] |= {"missing": scale[-1], "order": {"_key": "asc"}}
         if name == "source":
             counted["aggs"] = {"name": {"terms": {"field": "source.name", "size": 1}}}
         return counted

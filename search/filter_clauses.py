@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from search.filters import FILTERS, TIMES, Personal, State, fields_of
+from search.filters import FILTERS, TIMES, Personal, State, fields_of, on_scale
 from search.syntax import Filter, Parsed
 from search.syntax_error import QuerySyntaxError
 from search.time_spans import span
@@ -59,10 +59,20 @@ def _value_clause(filter_: Filter, level: str | None, query: str, own: Own) -> C
             return _any([clause for value in values for clause in _source(value)])
         case "entity":
             return _any([{"terms": {"entities": values}}, {"terms": {"entity_ids": [_as_id(v) for v in values]}}])
+    if FILTERS[filter_.name].scale:
+        return _graded(filter_)
     states = [state for value in values if (state := _state(query, filter_, value, own))]
     if states:
         return _any(states)
     return {"terms": {fields_of(filter_.name): [FILTERS[filter_.name].case(value) for value in values]}}
+
+
+def _graded(filter_: Filter) -> Clause:
+    """The clause for values of a scale; what has none counts as its last."""
+    field, scale = fields_of(filter_.name), FILTERS[filter_.name].scale
+    asked = {one for value in filter_.values for one in on_scale(filter_.name, value)}
+    clause: Clause = {"terms": {field: [one for one in scale if one in asked]}}
+    return _any([clause, {"bool": {"must_not": [{"exists": {"field": field}}]}}]) if scale[-1] in asked else clause
 
 
 def _state(query: str, filter_: Filter, value: str, own: Own) -> Clause | None:

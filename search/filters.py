@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from newswatch.reliability import GRADES
+
 if TYPE_CHECKING:
     from newswatch.alert import SavedSearch
 
@@ -39,7 +41,7 @@ class Facet:
     heading: str
     values: int
     """So many are shown, the most frequent."""
-    written: Literal["topic", "country", "language", "as it is"] = "as it is"
+    written: Literal["topic", "country", "language", "reliability", "as it is"] = "as it is"
     """What a value is, so that its name can be shown."""
     many: bool = False
     """An article may have several of them, so choosing two asks for both; of others, for any."""
@@ -74,6 +76,8 @@ class ShortFilter:
     """It takes one value, stands once at most, and can't be negated."""
     choices: Mapping[str, State | Personal | None] = dataclasses.field(default_factory=dict)
     """The values it takes; empty: any."""
+    scale: tuple[str, ...] = ()
+    """The values it takes, in order: it takes ranges of them too (`a..c`). An article without one has the last."""
     is_time: bool = False
     """It takes a time, and means nothing for what is yet to come: a saved search drops it."""
     facet: Facet | None = None
@@ -140,6 +144,15 @@ FILTERS: Final[Mapping[str, ShortFilter]] = {
         noun="kind of source",
     ),
     "owner": ShortFilter("who controls the outlet", ('owner:"…"',), field="source.owner"),
+    "reliability": ShortFilter(
+        "reliability of the outlet by the Admiralty code, A (completely) to E (not at all), F (cannot be judged)",
+        ("reliability:a..b", "reliability:c,d"),
+        field="source.reliability",
+        case=str.upper,
+        scale=tuple(GRADES),
+        facet=Facet("Reliability", 6, "reliability"),
+        noun="reliability",
+    ),
     "feed": ShortFilter("id of a feed that carried it", ("feed:ID",), field="feeds"),
     "agency": ShortFilter("news agency it was taken from", ("agency:AFP",), field="agency"),
     "entity": ShortFilter(
@@ -150,13 +163,18 @@ FILTERS: Final[Mapping[str, ShortFilter]] = {
     ),
     "story": ShortFilter("id of a story", ("story:ID",), field="story_id"),
     "is": ShortFilter(
-        "a copy or not, or changed after it was published; on the page also what came since you last looked (new), what"
-        " you have not opened (unread), have starred or noted, and what was handed to you (mine)",
-        ("is:original", "is:copy", "is:updated", "is:new", "is:unread", "is:starred", "is:noted", "is:mine"),
+        "a copy or not, changed after it was published, or of a medium that a state controls; on the page also what"
+        " came since you last looked (new), what you have not opened (unread), have starred or noted, and what was"
+        " handed to you (mine)",
+        (
+            *("is:original", "is:copy", "is:updated", "is:state-media"),
+            *("is:new", "is:unread", "is:starred", "is:noted", "is:mine"),
+        ),
         choices={
             "original": State({"bool": {"must_not": [_COPY]}}, "NOT _exists_:duplicate_of"),
             "copy": State(_COPY, "_exists_:duplicate_of"),
             "updated": State({"range": {"version": {"gte": 2}}}, "version:>=2"),
+            "state-media": State({"term": {"source.state_media": True}}, "source.state_media:true"),
             "new": Personal("what came since a reader last looked"),
             "unread": Personal("what a reader has not opened"),
             "starred": Personal("what a reader has starred"),
@@ -195,11 +213,35 @@ def fields_of(name: str) -> str:
     return asked
 
 
+RANGE: Final = ".."
+
+
+def on_scale(name: str, value: str) -> tuple[str, ...]:
+    """The values of a filter with a scale that a typed value or range stands for.
+
+    Raises:
+        ValueError: it is neither; the message says what is.
+    """
+    scale, case = FILTERS[name].scale, FILTERS[name].case
+    ends = [case(end.strip()) for end in value.split(RANGE)]
+    if len(ends) > 2 or any(end not in scale for end in ends):
+        raise ValueError(f"{name}: is one of {', '.join(scale)}, or a range such as a..b, not {value!r}")
+    first, last = sorted((scale.index(ends[0]), scale.index(ends[-1])))
+    return scale[first : last + 1]
+
+
 def lists_of(search: SavedSearch) -> Iterator[str]:
     """What a saved search keeps of each filter, as one would type it: `lang:fr,de`."""
     for name, saved in SAVED.items():
         if values := getattr(search, saved.field):
             yield f"{name}:{','.join(values)}"
+    if search.min_reliability:
+        yield f"reliability:{least(search.min_reliability)}"
+
+
+def least(grade: str) -> str:
+    """The value of `reliability:` that asks for a grade or a better one: `a..c`."""
+    return "a" if grade == "A" else f"a{RANGE}{grade.lower()}"
 
 
 def as_markdown() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article, Version
+from newswatch.reliability import Credibility, Voice, credibility, voice_key, voices
 from store.documents import from_document, read, values
 from store.names import Names
 from store.times import moment_at
@@ -40,7 +41,9 @@ class StoryReports:
     total: int
     """Number of articles in the index; above `MOST`, not all of them were read."""
     independent: int
-    """Number of owners (outlets, if the owner is unknown) with original reports; copies don't count."""
+    """Number of owners (outlets, if the owner is unknown; all media of one state are one) with original reports."""
+    credibility: Credibility
+    """By the grades of those owners."""
 
     @property
     def articles(self) -> tuple[Article, ...]:
@@ -103,7 +106,7 @@ def arranged(story_id: str, articles: Sequence[Article], total: int) -> StoryRep
         else:
             copies.setdefault(root, []).append(article)
     reports = tuple(Report(article, tuple(copies.get(article.id, ()))) for article in originals)
-    return StoryReports(story_id, reports, total, independent(originals))
+    return StoryReports(story_id, reports, total, independent(originals), credibility(heard(originals)))
 
 
 def _original_of(article: Article, by_id: dict[str, Article]) -> str:
@@ -116,9 +119,25 @@ def _original_of(article: Article, by_id: dict[str, Article]) -> str:
 
 
 def independent(articles: Iterable[Article]) -> int:
-    """The number of owners (or outlets) of the articles that are not copies; at least 1."""
-    own = {a.source.owner or a.source.domain for a in articles if a.duplicate_of is None}
-    return max(1, len(own))
+    """The number of independent voices among the articles that are not copies; at least 1."""
+    return max(1, len(heard(articles)))
+
+
+def heard(articles: Iterable[Article]) -> tuple[Voice, ...]:
+    """The independent voices of the articles that are not copies, best first."""
+    return voices(
+        (
+            _voice(a.source.owner, a.source.domain, a.source.country, a.source.state_media),
+            a.source.reliability,
+            a.source.state_media,
+        )
+        for a in articles
+        if a.duplicate_of is None
+    )
+
+
+def _voice(owner: str | None, domain: str | None, country: str | None, of_state: bool | None) -> str:
+    return voice_key(owner, domain or "", country, of_state=bool(of_state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +147,11 @@ class StoryFacts:
     articles: int = 1
     outlets: int = 1
     owners: int = 1
-    """Outlets without a known owner count as their own."""
+    """Outlets without a known owner count as their own, all media of one state as one."""
     independent: int = 1
     """`independent` of its articles."""
+    credibility: Credibility | None = None
+    """None: unknown."""
     languages: tuple[str, ...] = ()
     """Of most articles first."""
     changed_at: datetime | None = None
@@ -200,6 +221,9 @@ def facts_search(story_ids: Sequence[str], after: Mapping[str, Any] | None = Non
         {"story": {"terms": {"field": "story_id"}}},
         {"owner": {"terms": {"field": "source.owner", "missing_bucket": True}}},
         {"domain": {"terms": {"field": "source.domain", "missing_bucket": True}}},
+        {"country": {"terms": {"field": "source.country", "missing_bucket": True}}},
+        {"grade": {"terms": {"field": "source.reliability", "missing_bucket": True}}},
+        {"state": {"terms": {"field": "source.state_media", "missing_bucket": True}}},
         {"language": {"terms": {"field": "language", "missing_bucket": True}}},
     ]
     composite = {"size": _BUCKETS, "sources": sources} | ({"after": after} if after else {})
@@ -232,19 +256,25 @@ def _facts(parts: Sequence[Mapping[str, Any]]) -> StoryFacts:
     for part in parts:
         languages[part["key"]["language"] or ""] += part["doc_count"]
     changed = [part["changed"]["value"] for part in parts if part["changed"]["value"] is not None]
-    own = {_owner(part) for part in parts if part["doc_count"] > part["copies"]["value"]}
+    own = voices(
+        (_owner(part), part["key"]["grade"], bool(part["key"]["state"]))
+        for part in parts
+        if part["doc_count"] > part["copies"]["value"]
+    )
     return StoryFacts(
         articles=sum(part["doc_count"] for part in parts),
         outlets=len({part["key"]["domain"] for part in parts}),
         owners=len({_owner(part) for part in parts}),
         independent=max(1, len(own)),
+        credibility=credibility(own),
         languages=tuple(code for code, _ in languages.most_common() if code),
         changed_at=moment_at(max(changed)) if changed else None,
     )
 
 
 def _owner(part: Mapping[str, Any]) -> str:
-    return part["key"]["owner"] or part["key"]["domain"] or ""
+    key = part["key"]
+    return _voice(key["owner"], key["domain"], key["country"], key["state"])
 
 
 # ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from search.field_names import is_field, meant
-from search.filters import FILTERS, ONCE, PERSONAL, TIMES
+from search.filters import FILTERS, ONCE, PERSONAL, TIMES, on_scale
 from search.limits import check_cost, check_filters, check_length
 from search.lucene import as_lucene, lone_mark, visible
 from search.syntax_error import QuerySyntaxError
@@ -346,6 +346,11 @@ def _check_values(query: str, token: _Token, filter_: Filter) -> None:
         if allowed and value not in allowed:
             fault = f"{filter_.name}: is {' or '.join(allowed)}, not {value!r}."
             raise QuerySyntaxError(query, token.start, token.end, fault)
+        if FILTERS[filter_.name].scale:
+            try:
+                on_scale(filter_.name, value)
+            except ValueError as error:
+                raise QuerySyntaxError(query, token.start, token.end, f"{error}.") from error
         if filter_.name in TIMES and not TYPED_TIME.fullmatch(value):
             fault = f"{filter_.name}: takes a time like 7d, 24h, 2w, today, 2026-03-01 or 2026-03, not {value!r}."
             raise QuerySyntaxError(query, token.start, token.end, fault)

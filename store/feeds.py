@@ -318,7 +318,7 @@ def _compared(present: Mapping[str, Document], wanted: Mapping[str, Feed]) -> di
     for feed_id, was in present.items():
         origin, enabled = was.get("origin", "file"), was.get("enabled", True)
         if feed_id in wanted:
-            as_in_file = {"read": "feed"} | was | {"origin": "file"} == dump(wanted[feed_id])
+            as_in_file = {"read": "feed", "state_media": False} | was | {"origin": "file"} == dump(wanted[feed_id])
             # What was edited in Elasticsearch is the file's again once the file says the same.
             if {"file": not as_in_file, "store": True, "edited": as_in_file, "removed": False}[origin]:
                 outcome[feed_id] = "changed"

@@ -91,6 +91,8 @@ SOURCE: Json = {
         "country": KEYWORD,
         "kind": KEYWORD,
         "owner": KEYWORD,
+        "reliability": KEYWORD,
+        "state_media": {"type": "boolean"},
     }
 }
 
@@ -177,6 +179,9 @@ FEED: Json = {
     "enabled": {"type": "boolean"},
     "read": KEYWORD,
     "rule": UNINDEXED,
+    "fallback": UNINDEXED,
+    "reliability": {"properties": {"grade": KEYWORD, "rated": DATE, "why": KEYWORD}},
+    "state_media": {"type": "boolean"},
     "origin": KEYWORD,
     "next_poll_at": DATE,
     "paused_until": DATE,

@@ -41,6 +41,7 @@ class Draft:
     kinds: str = ""
     min_sources: str = "1"
     min_score: str = "0"
+    min_reliability: str = ""
     recipients: str = ""
     every: str = "instant"
     at: str = "07:00"
@@ -72,7 +73,8 @@ class Draft:
     def narrowed(self) -> bool:
         """Whether any of the conditions is set that the form folds away."""
         lists = [getattr(self, saved.field) for saved in SAVED.values()]
-        return any(lists) or self.min_sources not in ("", "1") or self.min_score not in ("", "0")
+        least = self.min_sources not in ("", "1") or self.min_score not in ("", "0") or bool(self.min_reliability)
+        return any(lists) or least
 
     @property
     def tuned(self) -> bool:
@@ -96,6 +98,7 @@ class Draft:
             "kinds": words(self.kinds.lower()),
             "min_sources": self.min_sources or 1,
             "min_score": self.min_score or 0,
+            "min_reliability": self.min_reliability,
             "recipients": words(self.recipients),
             "schedule": self.schedule,
             "throttle": self.throttle or "0s",
@@ -121,6 +124,7 @@ def draft_of(search: SavedSearch) -> Draft:
         **_lists(search),
         min_sources=str(search.min_sources),
         min_score=f"{search.min_score:g}",
+        min_reliability=search.min_reliability,
         recipients="\n".join(search.recipients),
         every=sends.every,
         briefing=sends.briefing,
@@ -152,6 +156,7 @@ def draft_from(extracted: ExtractedFilters, topics: Topics, recipients: str) -> 
         query=extracted.query,
         tags={tag.tag: tag.level for tag in extracted.tags},
         **_lists(extracted),
+        min_reliability=extracted.min_reliability,
         recipients=recipients,
     )
 
@@ -209,6 +214,7 @@ LABELS: Mapping[str, str] = {
     "tags": "topics",
     "min_score": "least score",
     "min_sources": "independent sources",
+    "min_reliability": "least reliability",
     "sources": "outlets",
     "kinds": "kinds of outlets",
     "recipients": "mail to",

@@ -17,6 +17,7 @@ from jobs.context import Context
 from jobs.feed_preview import look
 from newswatch.errors import NewswatchError
 from newswatch.feed import Feed
+from newswatch.reliability import GRADES, meant
 from store.feeds import FeedStore
 from web.feed_forms import LABELS, TEXTS, FeedDraft, fingerprint
 from web.render import render
@@ -76,7 +77,7 @@ def change(request: Request, here: Here, name: UserName, form: Posted, feed_id: 
         fault = "This feed was changed by somebody else in the meantime: below is what it is now."
         return _page(request, Page(FeedDraft.of(feed), feed, fault=fault))
     page = _judged(here, form, Page(FeedDraft.read(form), feed))
-    spec = page.draft.spec(enabled=feed.enabled)
+    spec = page.draft.spec(enabled=feed.enabled, was=feed)
     if _is_to_be_shown(page, form) or not isinstance(spec, FeedSpec):
         return _page(request, page)
     try:
@@ -92,7 +93,7 @@ def switch(request: Request, here: Here, name: UserName, form: Posted, feed_id: 
     if form.text("to") not in ("on", "off"):
         raise HTTPException(400, "A feed is switched on or off.")
     feed = _feed(here, feed_id)
-    spec = FeedDraft.of(feed).spec(enabled=on)
+    spec = FeedDraft.of(feed).spec(enabled=on, was=feed)
     if not isinstance(spec, FeedSpec):
         raise HTTPException(409, f"Edit it first: {' '.join(spec.values())}")
     if on and (other := _other(here, spec.url, feed)):
@@ -106,7 +107,7 @@ def _judged(here: Context, form: Form, page: Page) -> Page:
     """The page with what is wrong with the form, and with what is at its address if that has to be known."""
     is_saved = form.text("do") == "save"
     draft = replace(page.draft, url=form.text("choose") or page.draft.spec_url)
-    page = replace(page, draft=draft, wrong=_wrong(draft))
+    page = replace(page, draft=draft, wrong=_wrong(draft, page.feed))
     if "url" in page.wrong:
         return page
     if other := _other(here, draft.url, page.feed):
@@ -116,12 +117,12 @@ def _judged(here: Context, form: Form, page: Page) -> Page:
         return page
     page = _with_found(page, look(here, draft.url), is_saved=is_saved)
     # What was found may have filled in what was missing; and nothing is asked for before it is saved.
-    wrong = {name: why for name, why in _wrong(page.draft).items() if is_saved or name != "title"}
+    wrong = {name: why for name, why in _wrong(page.draft, page.feed).items() if is_saved or name != "title"}
     return replace(page, wrong=wrong | ({"url": page.wrong["url"]} if "url" in page.wrong else {}))
 
 
-def _wrong(draft: FeedDraft) -> Mapping[str, str]:
-    spec = draft.spec()
+def _wrong(draft: FeedDraft, feed: Feed | None) -> Mapping[str, str]:
+    spec = draft.spec(was=feed)
     return {} if isinstance(spec, FeedSpec) else spec
 
 
@@ -163,6 +164,7 @@ def _page(request: Request, page: Page) -> Response:
     was = fingerprint(page.feed) if page.feed else ""
     status = 400 if page.wrong or page.fault else 200
     values = {"labels": LABELS, "kinds": KINDS, "texts": TEXTS, "was": was}
+    values |= {"grades": {"": "not rated"} | {grade: meant(grade) for grade in GRADES}}
     return render(request, "feed_form.html.j2", status, page=page, **values)
 
 

@@ -6,15 +6,17 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
 from ingest.discover import FoundFeed
-from ingest.feeds import KINDS, FeedSpec
+from ingest.feeds import KINDS, RATING_CHARS, RATING_LEAST, FeedSpec, RatingSpec
 from ingest.urls import read_address, with_scheme
 from newswatch.feed import Feed, FullText
 from newswatch.names_in_english import countries, languages
+from newswatch.reliability import GRADES
 from web.security import Form
 
 TITLE_CHARS: Final = 200
@@ -31,6 +33,9 @@ LABELS: Final[Mapping[str, str]] = {
     "kind": "Kind of outlet",
     "owner": "Owner",
     "full_text": "Text from",
+    "reliability": "Reliability",
+    "reliability_why": "Why this grade",
+    "state_media": "State media: a state owns or pays for it and may decide what it says",
 }
 
 
@@ -47,6 +52,10 @@ class FeedDraft:
     kind: str = "press"
     owner: str = ""
     full_text: str = "auto"
+    reliability: str = ""
+    reliability_why: str = ""
+    state_media: str = ""
+    """Empty: no. A checkbox that is not ticked is not sent."""
 
     @classmethod
     def read(cls, form: Form) -> FeedDraft:
@@ -66,6 +75,9 @@ class FeedDraft:
             feed.kind,
             feed.owner or "",
             feed.full_text,
+            feed.reliability.grade if feed.reliability else "",
+            feed.reliability.why if feed.reliability else "",
+            "yes" if feed.state_media else "",
         )
 
     def filled_in(self, found: FoundFeed) -> FeedDraft:
@@ -84,8 +96,11 @@ class FeedDraft:
         """The address with the `https://` that people leave out."""
         return with_scheme(self.url)
 
-    def spec(self, *, enabled: bool = True) -> FeedSpec | Mapping[str, str]:
-        """The feed of the list; or what is wrong with it: field → a sentence."""
+    def spec(self, *, enabled: bool = True, was: Feed | None = None) -> FeedSpec | Mapping[str, str]:
+        """The feed of the list; or what is wrong with it: field → a sentence.
+
+        `was` is the feed that is edited: what the form does not show, such as how it is read, stays.
+        """
         read: dict[str, Callable[[], Any]] = {
             "url": lambda: _address(self.url),
             "title": lambda: _line(self.title) or _refuse("A feed needs a title."),
@@ -96,6 +111,8 @@ class FeedDraft:
             "kind": lambda: self.kind if self.kind in KINDS else _refuse(f"Choose one of: {', '.join(KINDS)}."),
             "owner": lambda: _line(self.owner) or None,
             "full_text": lambda: self.full_text if self.full_text in TEXTS else _refuse("Choose one of the list."),
+            "reliability": lambda: self._rating(was),
+            "state_media": lambda: bool(self.state_media),
         }
         values: dict[str, Any] = {}
         wrong: dict[str, str] = {}
@@ -106,15 +123,30 @@ class FeedDraft:
                 wrong[name] = _sentence(str(error))
         if wrong:
             return wrong
+        kept = {name: asdict(was)[name] for name in ("read", "rule", "fallback")} if was else {}
         try:
-            return FeedSpec(**values, enabled=enabled)
+            return FeedSpec.model_validate({**values, **kept, "enabled": enabled})
         except ValidationError as error:
             return {str(each["loc"][0]): _sentence(each["msg"]) for each in error.errors(include_url=False)}
+
+    def _rating(self, was: Feed | None) -> RatingSpec | None:
+        """The rating; one that is unchanged keeps its date."""
+        if not self.reliability:
+            return _refuse("Give the grade that this is the reason for.") if self.reliability_why else None
+        if self.reliability not in GRADES:
+            _refuse("Choose one of the list.")
+        why = self.reliability_why.strip()
+        if not RATING_LEAST <= len(why) <= RATING_CHARS or not why.isprintable():
+            _refuse(f"Say why: on one line, with {RATING_LEAST} to {RATING_CHARS} characters.")
+        rated = was.reliability if was else None
+        same = rated is not None and (rated.grade, rated.why) == (self.reliability, why)
+        day = rated.rated if rated and same else datetime.now(UTC).date()
+        return RatingSpec.model_validate({"grade": self.reliability, "why": why, "rated": day})
 
 
 def fingerprint(feed: Feed) -> str:
     """What a form carries of the feed that it was made for, so that it can't undo what others changed since."""
-    return hashlib.sha256(json.dumps(asdict(feed), sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(asdict(feed), sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _refuse(why: str) -> Any:

@@ -23,6 +23,7 @@ from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
 from newswatch.languages import direction
 from newswatch.names_in_english import country, language
+from newswatch.reliability import GRADES, LEAST, meant
 from newswatch.topics import Topics
 from search.editing import with_value, written
 from search.facets import FacetValue
@@ -80,6 +81,8 @@ def environment() -> Environment:
         "direction_of": direction,
         "asset": asset,
         "facet_value": facet_value,
+        "meant": meant,
+        "LEAST": LEAST,
         "topics_version": version,
     }
     return env
@@ -233,8 +236,18 @@ def main_tags(article: Article) -> list[Tag]:
 
 def facet_value(written: str, bucket: FacetValue, topics: Topics) -> str:
     """The name of a value of a facet (`search.filters.Facet.written`)."""
-    names: Mapping[str, Callable[[str], str]] = {"topic": topics.name, "country": country, "language": language}
+    names: Mapping[str, Callable[[str], str]] = {
+        "topic": topics.name,
+        "country": country,
+        "language": language,
+        "reliability": graded,
+    }
     return names[written](bucket.value) if written in names else bucket.label
+
+
+def graded(value: str) -> str:
+    """A grade, or a range of them, in words where it is one."""
+    return f"{value}: {GRADES[value]}" if value in GRADES else value
 
 
 def repeats_summary(article: Article) -> bool:

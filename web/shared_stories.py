@@ -48,6 +48,7 @@ class SharedArticle:
     direction: str
     outlet: str
     place: str
+    grade: str
     time: str
     lead: str
     is_copy: bool
@@ -89,6 +90,7 @@ def _page(found: StoryReports, shared: SharedStory, here: Context) -> HTMLRespon
         left_out=found.total - len(order[:SHOWN]),
         total=found.total,
         sources="One source" if found.independent == 1 else f"{found.independent} independent sources",
+        credibility=f"credibility {found.credibility.number} of 6, {found.credibility.meaning}",
         zone=here.settings.time_zone,
         until=when(shared.until, zone),
         full_url=page_url("story", found.id, here.settings, ""),
@@ -105,6 +107,7 @@ def _article(article: Article, topics: Topics, zone: tzinfo) -> SharedArticle:
         direction=languages.direction(article.language),
         outlet=one_line(article.source.name),
         place=names_in_english.country(article.source.country),
+        grade=article.source.reliability or "",
         time=when(published(article), zone),
         lead=lead_of(article, _LEAD),
         is_copy=article.duplicate_of is not None,

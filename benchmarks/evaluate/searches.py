@@ -63,6 +63,8 @@ def limits(search: SavedSearch) -> str:
         sentences.append(f"Labels know no sub-topics: {', '.join(subtopics)} is judged by its topic.")
     if search.min_sources > 1:
         sentences.append("Without the wait for other sources: the articles are single samples.")
+    if search.min_reliability:
+        sentences.append("Without the least reliability: the articles' outlets have no grades.")
     if search.kind != "query":
         sentences.append(f"What the {search.kind} counts.")
     return " ".join(sentences)

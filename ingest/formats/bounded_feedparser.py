@@ -10,6 +10,7 @@ import io
 import re
 from functools import cache
 from itertools import islice
+from threading import Lock
 from typing import Any, Final
 from xml.sax.xmlreader import AttributesNSImpl
 
@@ -59,8 +60,16 @@ def _with_short_head(body: bytes) -> bytes:
     return _BLANKS.sub(b"\n", body[:start]) + body[start:]
 
 
-@cache
 def _feedparser() -> Any:
+    with _FIRST:  # two threads that read their first feed at once would derive the classes twice
+        return _patched()
+
+
+_FIRST: Final = Lock()
+
+
+@cache
+def _patched() -> Any:
     import feedparser
     from feedparser import api, datetimes
 

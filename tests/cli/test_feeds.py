@@ -17,8 +17,9 @@ from cli.main import app
 from ingest.feeds import load_feeds
 from jobs.plan import plan
 from jobs.pull import pull
+from newswatch.clock import utc_now
 from newswatch.errors import NewswatchError
-from newswatch.feed import Gap
+from newswatch.feed import Gap, Rule
 from store.feeds import FeedStore
 from tests.jobs.conftest import World, configure, world  # noqa: F401 - a fixture
 from tests.press import Press
@@ -59,6 +60,47 @@ def test_check_names_the_feeds_of_a_page(press: Press) -> None:
     press.raw["/main.xml"] = b"<html><link rel='alternate' type='application/rss+xml' href='/real.xml'></html>"
     result = newswatch("check", "--json")
     assert json.loads(result.stdout)["advertises"] == [f"{press.url}/real.xml"]
+
+
+def test_check_proposes_what_the_site_offers(press: Press) -> None:
+    item = f"<item><title>NATO</title><link>/a</link><pubDate>{utc_now():%d %b %Y %H:%M} GMT</pubDate></item>"
+    press.raw["/second.xml"] = f"<rss version='2.0'><channel><title>x</title>{item}</channel></rss>".encode()
+    press.raw["/main.xml"] = b"<html><link rel='alternate' type='application/rss+xml' href='/second.xml'></html>"
+    (told,) = map(json.loads, newswatch("check", "--json").stdout.splitlines())
+    assert (told["finding"], told["proposal"]["url"]) == ("not a feed", f"{press.url}/second.xml")
+    shown = newswatch("check").stdout
+    assert f"newswatch feeds add {press.url}/second.xml" in shown
+    assert json.loads(newswatch("check", "--json", "--no-replace").stdout)["proposal"] is None
+
+
+def test_add_reads_an_address_by_a_rule_with_its_grade(press: Press, tmp_path: Path) -> None:
+    press.raw["/list"] = b'{"rows": [{"t": "NATO meets", "u": "/a/1"}, {"t": "NATO agrees", "u": "/a/2"}]}'
+    ways = ["--read", "json", "--rule", "{items: rows, link: u}", "--item-title", "t"]
+    grade = ["--reliability", "c", "--because", "small, with little known of it", "--state-media"]
+    result = newswatch("add", f"{press.url}/list", "--title", "List", *ways, *grade)
+    assert result.exit_code == 0, result.output
+    added = load_feeds(tmp_path / "feeds.yaml")[-1]
+    assert (added.read, added.rule) == ("json", Rule(items="rows", link="u", title="t"))
+    assert added.reliability
+    assert (added.reliability.grade, added.state_media) == ("C", True)
+    nothing = newswatch("add", f"{press.url}/other", "--read", "page")
+    assert nothing.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--items", ".row"], "needs --read"),
+        (["--read", "page", "--rule", "row"], "--rule is written as in feeds.yaml"),
+        (["--read", "page", "--rule", "{rows: x}"], "--rule has no part rows"),
+        (["--read", "page", "--rule", "{items: x}", "--items", "y"], "both give items"),
+        (["--reliability", "B"], "needs a reason"),
+    ],
+)
+def test_add_names_what_is_wrong_with_its_options(press: Press, options: list[str], told: str) -> None:
+    result = newswatch("add", f"{press.url}/main.xml", *options)
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.replace("│", " ").split())
 
 
 def test_a_feed_without_entries_does_not_pass(press: Press) -> None:

@@ -31,6 +31,7 @@ from delivery.writing import message_of
 from newswatch.alert import Passage, SavedSearch
 from newswatch.article import Article, Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState
+from newswatch.reliability import Credibility
 from newswatch.settings import Settings
 from store.names import Names
 from tests.factories import NOW, a_source, an_article
@@ -147,6 +148,23 @@ def test_says_what_who_when_and_why() -> None:
     assert "3 independent sources" in seen.text
     assert article.url in [a.get("href") for tag, a in seen.elements if tag == "a"]
     assert html.count('class="m"') == 1
+
+
+def test_a_mail_says_how_reliable_the_outlet_and_how_credible_the_story_is() -> None:
+    article = an_article(source=a_source(reliability="C", state_media=True))
+    item = MailItem(article.story_id, (a_delivery(article),))
+    story = MailStory(item, article, 2, credibility=Credibility(3, "2 independent owners"))
+    message = rendered(Mail(ANN, "story", (item,), "one"), [story], NOW)
+    for kind in ("plain", "html"):
+        text = " ".join(part(message, kind).split())
+        assert "reliability C, fairly reliable, state media" in text
+        assert "credibility 3 of 6, possibly true" in text
+    unrated = part(told(an_article()), "plain")
+    assert "reliab" not in unrated, "nothing is said where nobody has judged"
+    assert "credib" not in unrated
+    group = rendered(Mail(ANN, "group", (item, item), "two"), [story, story], NOW)
+    assert "The Herald, Belgium (C)" in " ".join(Tags(part(group, "html")).text.split())
+    assert "(The Herald C, 2 independent sources)" in " ".join(part(group, "plain").split())
 
 
 def test_title_is_marked_where_it_matched() -> None:

@@ -58,6 +58,14 @@ def test_a_feed_without_an_id_keeps_one_through_spellings_of_its_url(tmp_path: P
         ),
         ("feeds:\n- url: https://a.example/\n  title: A\n  colour: red\n", 4, "colour"),
         ("feeds:\n- url: https://a.example/\n  title: A\n  kind: blog\n", 4, "kind"),
+        ("feeds:\n- url: https://a.example/\n  title: A\n  reliability: {grade: B}\n", 4, "why"),
+        ("feeds:\n- url: https://a.example/\n  title: A\n  reliability: B\n", 4, "reliability"),
+        (
+            "feeds:\n- url: https://a.example/\n  title: A\n"
+            "  reliability: {grade: G, rated: 2026-11-29, why: it has been right for years}\n",
+            4,
+            "grade",
+        ),
         ("feeds:\n- url: https://a.example/\n  title: A\n  country: be\n", 4, "country"),
         (
             "feeds:\n- {url: 'https://a.example/', title: A}\n\n- {url: 'http://a.example', title: B}\n",
@@ -97,3 +105,11 @@ def test_the_list_that_is_shipped_is_valid() -> None:
         "no", "da", "fi", "en",
     }
     # fmt: on
+
+
+def test_every_source_of_the_shipped_list_has_a_grade_with_its_reason() -> None:
+    feeds = load_feeds(default_config_dir() / "feeds.yaml")
+    assert [feed.title for feed in feeds if feed.reliability is None] == []
+    state = {feed.title for feed in feeds if feed.state_media}
+    assert {"TASS (English)", "Anadolu Ajansı", "Al Jazeera English"} <= state
+    assert all(feed.reliability and feed.reliability.grade not in "A" for feed in feeds if feed.state_media)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -177,3 +179,21 @@ def test_what_stands_before_a_feed_takes_no_time_to_step_over() -> None:
     assert format_of(head, FORMATS).name == "RSS and Atom"
     assert not FORMATS[0].sniff(head)
     assert isinstance(parse(head, url=URL, now=NOW), NotAFeed)
+
+
+_AT_ONCE = """
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from ingest.parse import parse
+from ingest.parsed import ParsedFeed
+feed = b"<rss version='2.0'><channel><title>x</title><item><title>y</title></item></channel></rss>"
+with ThreadPoolExecutor(8) as pool:
+    read = [*pool.map(lambda _: parse(feed, url="http://x.example/", now=datetime.now(UTC)), range(8))]
+print(sum(isinstance(each, ParsedFeed) for each in read))
+"""
+
+
+@pytest.mark.slow
+def test_threads_may_read_the_first_feeds_of_a_process_at_once() -> None:
+    done = subprocess.run([sys.executable, "-c", _AT_ONCE], capture_output=True, text=True, check=True)
+    assert done.stdout == "8\n"

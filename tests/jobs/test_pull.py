@@ -10,14 +10,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from embedded.processes import free_port
 from ingest.extract import extractor_version
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import PullReport, pull
 from newswatch.article import Article
+from newswatch.outages import Cause
 from store.entries import EntryStore
 from store.feeds import FeedRecord, FeedStore
+from store.outages import OutageStore
 from store.quarantine import Quarantine
 from tests.jobs.conftest import World, configure
 from tests.press import Press, Story
@@ -467,6 +470,19 @@ def test_an_outage_counts_not_even_where_one_feed_is_due(world: World, town: Tow
     world.wait(minutes=5)
     assert poll(world).offline == 1
     assert town.failures() == [0, 0, 0]
+
+
+@in_town
+def test_a_dead_proxy_is_an_outage_of_ours_whoever_is_reached_without_it(world: World, town: Town) -> None:
+    settings = world.context.settings
+    dead = {"fetch_proxy": f"http://127.0.0.1:{free_port()}", "fetch_no_proxy": "127.0.0.0/8"}
+    world.context = replace(world.context, settings=settings.model_copy(update=dead))
+    town.configure("https://a.newspress.org/f", f"{town.presses[1].url}/main.xml", "https://b.newspress.org/f")
+    report = poll(world)
+    assert (report.feeds, report.failed, report.offline, report.reached) == (3, 2, 2, 1)
+    assert town.failures() == [0, 0, 0]
+    (outage,) = OutageStore(world.context.es, world.context.names).read()[Cause.NETWORK]
+    assert "the proxy 127.0.0.1:" in outage.why
 
 
 @in_town

@@ -205,6 +205,12 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
         a_pulse(reach=Reach(10, {FeedHealth.FAILING: 3, FeedHealth.GONE: 2})),
         {"feeds-failing": "warning"},
     ),
+    "sources to replace": (
+        a_pulse(
+            a_job("check", moments={"replaceable": before(days=1)}, reasons={"replaceable": "A by https://a.example/"})
+        ),
+        {"feeds-replaceable": "warning"},
+    ),
     "the scheduler": (a_pulse(a_job("plan", **GONE), a_job("pull", **GONE)), {"polling": "critical"}),
     "a stopped plan": (a_pulse(a_job("plan", **STOPPED)), {"polling": "critical"}),
     "a stopped pull": (a_pulse(a_job("pull", **STOPPED)), {"polling": "warning"}),

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from delivery.deliver import DeliverReport
 from jobs.announce import Waits
+from jobs.check import CheckReport
 from jobs.clean import Cleaned
 from jobs.health import HealthReport
 from jobs.match import MatchedReport
@@ -55,6 +56,7 @@ REPORTS: dict[str, Any] = {
     "recheck": RecheckReport(),
     "upkeep": UpkeepReport((), (), (), 0, 0, 0, 0),
     "health": HealthReport(0, 0),
+    "check": CheckReport(3, 1, 1),
     "announce": Waits(batch=False, mails=False),
     "clean": Cleaned(),
     "retag": RetagReport(),

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,10 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from pydantic import SecretStr
 
-from ingest.feeds import load_feeds
+from ingest.feeds import FeedSpec, load_feeds
 from jobs import feed_preview
 from jobs.context import Context
-from newswatch.feed import Feed
+from newswatch.feed import Feed, Rating, Rule
 from newswatch.settings import Settings
 from store.client import set_up
 from store.feeds import FeedStore
@@ -137,6 +138,21 @@ def test_a_form_remembers_what_it_was_made_for() -> None:
     feed = a_feed()
     assert fingerprint(feed) != fingerprint(replace(feed, enabled=False))
     assert FeedDraft.of(feed).spec().feed().url == feed.url  # type: ignore[union-attr]
+
+
+def test_a_form_keeps_what_it_does_not_show_and_dates_a_new_grade() -> None:
+    rating = Rating("B", "answers for errors in public", date(2026, 1, 2))
+    feed = a_feed(read="page", rule=Rule(items=".row"), reliability=rating, state_media=True)
+    kept = FeedDraft.of(feed).spec(was=feed)
+    assert isinstance(kept, FeedSpec)
+    assert replace(kept.feed(), id=feed.id) == feed
+    graded = replace(FeedDraft.of(feed), reliability="C").spec(was=feed)
+    assert isinstance(graded, FeedSpec)
+    assert graded.reliability
+    assert graded.reliability.rated > rating.rated
+    for wrong in ({"reliability": "G"}, {"reliability_why": ""}, {"reliability": ""}):
+        refused = replace(FeedDraft.of(feed), **wrong).spec(was=feed)
+        assert [*refused] == ["reliability"] if isinstance(refused, dict) else False
 
 
 # ── on the page ──────────────────────────────────────────────────────────────────────────────────────────────────────
