@@ -15,8 +15,9 @@ from typing import Any
 
 from benchmarks.evaluate.floors import below, raised, read_floors, write_floors
 from benchmarks.evaluate.labels import LEVELS, ROOT, TOPICS, LabelError
+from benchmarks.evaluate.markdown import cell
 from benchmarks.evaluate.measures import Figure
-from benchmarks.evaluate.report import cell, render
+from benchmarks.evaluate.report import render
 from benchmarks.evaluate.run import PARTS, EvaluationPart, judged, measured, report
 from benchmarks.evaluate.tags import Judged
 

@@ -10,8 +10,9 @@ import pytest
 
 from benchmarks.evaluate import __main__ as command
 from benchmarks.evaluate.floors import read_floors
+from benchmarks.evaluate.markdown import cell, number, table
 from benchmarks.evaluate.measures import Figure
-from benchmarks.evaluate.report import cell, chance, number, table
+from benchmarks.evaluate.report import chance
 from tests.benchmarks.evaluate.test_tags import NATO_MAIN, NONE, an_article, judged
 
 
