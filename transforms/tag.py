@@ -181,9 +181,10 @@ class _Text:
 
     @property
     def repeats(self) -> bool:
-        """Whether a sentence is said twice."""
+        """Whether summary or text says again what the other says."""
         if self._repeats is None:
-            self._repeats = any(s.offset < 0 for s in self.sentences)
+            both = all(f[3].text for f in self.fields[1:])
+            self._repeats = both and any(s.offset < 0 for s in self.sentences)
         return self._repeats
 
     def unrepeated(self, contexts: _Contexts) -> _Contexts:
