@@ -142,6 +142,7 @@ class _Text:
     language: str | None
     _sentences: list[_Sentence] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
+    _repeats: bool | None = None
 
     @classmethod
     def of(cls, title: str, summary: str, text: str, language: str | None) -> _Text:
@@ -177,6 +178,34 @@ class _Text:
             self._sentences.extend(_sentences_of(self.fields))
             self._starts.extend(s.start for s in self._sentences)
         return self._sentences
+
+    @property
+    def repeats(self) -> bool:
+        """Whether summary or text says again what the other says."""
+        if self._repeats is None:
+            both = all(f[3].text for f in self.fields[1:])
+            self._repeats = both and any(s.offset < 0 for s in self.sentences)
+        return self._repeats
+
+    def unrepeated(self, contexts: _Contexts) -> _Contexts:
+        """`contexts` with the places they have if nothing is said twice: a copy moves no word away from another."""
+        if not self.repeats:
+            return contexts
+        return {
+            number: sorted(self._place(p) for p in places if self.sentence_at(p).offset >= 0)
+            for number, places in contexts.items()
+        }
+
+    def placed(self, hit: _Hit) -> _Hit:
+        """`hit` at the place it has if nothing is said twice."""
+        if not self.repeats:
+            return hit
+        start = self._place(hit.start)
+        return hit._replace(start=start, end=start + hit.end - hit.start)
+
+    def _place(self, position: int) -> int:
+        sentence = self.sentence_at(position)
+        return position if not sentence.field else self.fields[1][1] + sentence.offset + position - sentence.start
 
     def sentence_at(self, start: int) -> _Sentence:
         sentences = self.sentences
@@ -431,9 +460,13 @@ class Tagger:
         ]
         # Contexts are searched only if there is evidence, which most articles lack.
         contexts = self._context_positions(article, matches, language) if bounded else {}
-        held = [hit for hit in bounded if not hit.rule.conditional or _in_context(hit, contexts)]
-        named = any(hit.rule.beside and not _needed(hit, contexts) and _beside_name(article, hit) for hit in held)
-        return [hit for hit in held if not (named and hit.rule.beside and not _needed(hit, contexts))], contexts
+        apart = article.unrepeated(contexts)
+        held = [hit for hit in bounded if not hit.rule.conditional or _in_context(article.placed(hit), apart)]
+        doubtful = [hit for hit in held if hit.rule.beside and not _needed(article.placed(hit), apart)]
+        if not any(_beside_name(article, hit) for hit in doubtful):
+            return held, contexts
+        names = {(hit.start, hit.rule.key) for hit in doubtful}
+        return [hit for hit in held if (hit.start, hit.rule.key) not in names], contexts
 
     def _context_positions(
         self, article: _Text, matches: list[tuple[int, int, int]], language: str | None

@@ -15,8 +15,9 @@ from typing import Any
 
 from benchmarks.evaluate.floors import below, raised, read_floors, write_floors
 from benchmarks.evaluate.labels import LEVELS, ROOT, TOPICS, LabelError
+from benchmarks.evaluate.markdown import cell
 from benchmarks.evaluate.measures import Figure
-from benchmarks.evaluate.report import cell, render
+from benchmarks.evaluate.report import figures_of, render
 from benchmarks.evaluate.run import PARTS, EvaluationPart, judged, measured, report
 from benchmarks.evaluate.tags import Judged
 
@@ -48,9 +49,17 @@ def _run(options: argparse.Namespace, parts: Sequence[EvaluationPart]) -> int:
     figures = measured(options.data, parts)
     if options.only:
         _print_figures(figures)
-    else:
-        _write(report(options.data, figures, _latency(options.latency)), raised(read_floors(), figures))
+    if options.write or not options.only:
+        kept = _kept(parts) if options.only else {}
+        _write(report(options.data, kept | figures, _latency(options.latency)), raised(read_floors(), figures))
     return _verdict(figures, parts)
+
+
+def _kept(parts: Sequence[EvaluationPart]) -> dict[str, Figure]:
+    """The last evaluation's figures of all other parts."""
+    others = {name for part in PARTS if part not in parts for name in part.name.split()}
+    last = figures_of(json.loads(TWIN.read_text(encoding="utf-8")))
+    return {path: figure for path, figure in last.items() if path.split("/")[0] in others}
 
 
 def _options() -> argparse.Namespace:
@@ -58,6 +67,9 @@ def _options() -> argparse.Namespace:
     names = [name for part in PARTS for name in part.name.split()]
     parser.add_argument("--data", type=Path, default=DATA, help="the development data (default: ../shared/data)")
     parser.add_argument("--only", nargs="+", choices=names, help="measure and print these parts; write nothing")
+    parser.add_argument(
+        "--write", action="store_true", help="with --only: write too; the other parts keep their last figures"
+    )
     parser.add_argument("--latency", type=Path, help="what `python -m benchmarks.latency --json` wrote")
     parser.add_argument("--errors", action="store_true", help="list the build half's wrong levels; write nothing")
     return parser.parse_args()

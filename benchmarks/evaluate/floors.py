@@ -26,6 +26,7 @@ _GUARDED = re.compile(
     | tags/[^/]+/(any|main|right)/(whole|feed)/language=\w+
     | tags/(evidence|same-words)
     | traps/[^/]+/not-main/\w+
+    | items/[^/]+/(any|main)
     | sentences/[^/]+/(build|test)
     | written/[^/]+/(any|main)/(build|test|language=\w+)
     | unseen/[^/]+/(any|main)/all

@@ -128,10 +128,16 @@ def texts(news: Path, name: str) -> Mapping[str, Mapping[str, Any]]:
     Raises:
         LabelError: the set is not there.
     """
-    path = news / f"{name}_dev.jsonl.gz"
+    path = text_file(news, name)
     if not path.is_file():
         raise LabelError(f"{path} is missing: the texts of the set {name!r}")
-    return {row["id"]: row for row in json_lines(gzip.decompress(path.read_bytes()))}
+    content = path.read_bytes()
+    return {row["id"]: row for row in json_lines(gzip.decompress(content) if path.suffix == ".gz" else content)}
+
+
+def text_file(news: Path, name: str) -> Path:
+    """The file of a set: `NAME_dev.jsonl.gz`, or that of a set within a folder (`stories_dev/background`)."""
+    return news / (f"{name}.jsonl" if "/" in name else f"{name}_dev.jsonl.gz")
 
 
 def json_lines(content: bytes) -> Iterator[Any]:
@@ -222,7 +228,7 @@ def day(date: str) -> datetime | None:
 def _text(news: Path, set_: str, article_id: str) -> Mapping[str, Any]:
     text = texts(news, set_).get(article_id)
     if text is None:
-        raise LabelError(f"{set_}_dev.jsonl.gz holds no article {article_id!r}, which is labelled")
+        raise LabelError(f"{text_file(news, set_).name} holds no article {article_id!r}, which is labelled")
     return text
 
 

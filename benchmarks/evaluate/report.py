@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from benchmarks.evaluate.feed_items import items_section
 from benchmarks.evaluate.floors import LEAST_CASES, LEAST_TEXTS
 from benchmarks.evaluate.labels import LEVELS, TOPICS
+from benchmarks.evaluate.markdown import cell, table
 from benchmarks.evaluate.measures import Figure
 
 Report = Mapping[str, Any]
@@ -51,6 +53,7 @@ def render(report: Report) -> str:
         "## Tags",
         _by_half(figures),
         _gaps(figures),
+        items_section(figures),
         _by_set(figures),
         _by_slice(figures, "length", "Text", {"short": "below 1,500 characters", "long": "1,500 and more"}),
         _by_language(report, figures),
@@ -83,25 +86,6 @@ def render(report: Report) -> str:
 
 
 # ── the parts of a page ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def number(value: float) -> str:
-    """`.917` for 0.9167, `1.0` for 1."""
-    return f"{value:.3f}".removeprefix("0") if value < 1 else "1.0"
-
-
-def cell(figure: Figure | None) -> str:
-    """A figure with its interval, marked where it rests on few cases; `–` for none."""
-    if figure is None:
-        return "–"
-    few = " ·" if figure.cases < LEAST_CASES else ""
-    return f"{number(figure.value)} ({number(figure.low)}–{number(figure.high)}){few}"
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 1) -> str:
-    """A Markdown table; its first `text` columns hold words, the others figures."""
-    marks = ["---" if n < text else "---:" for n in range(len(heads))]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, marks, *rows))
 
 
 def _intro(report: Report) -> str:

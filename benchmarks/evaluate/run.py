@@ -14,6 +14,7 @@ from typing import Any
 from alerts.saved import load_alerts
 from benchmarks.evaluate import extraction, stories, updates
 from benchmarks.evaluate.duplicates import DAILY, duplicate_figures
+from benchmarks.evaluate.feed_items import feed_item_figures
 from benchmarks.evaluate.labels import (
     LABELS,
     ROOT,
@@ -24,6 +25,7 @@ from benchmarks.evaluate.labels import (
     articles,
     rows,
     sentences,
+    text_file,
     written,
 )
 from benchmarks.evaluate.languages import language_figures
@@ -82,8 +84,8 @@ def judged(data: Data) -> tuple[Judged, ...]:
 
 
 def _label_files(data: Data) -> list[Path]:
-    names = sorted({f"{row['set']}_dev.jsonl.gz" for name in ("labels", "sentence_labels") for row in rows(name)})
-    return [data / "news" / name for name in (*names, *_LABELLED)]
+    sets = sorted({row["set"] for name in ("labels", "sentence_labels") for row in rows(name)})
+    return [*(text_file(data / "news", name) for name in sets), *(data / "news" / name for name in _LABELLED)]
 
 
 def _sentences(data: Data) -> dict[str, Figure]:
@@ -123,6 +125,7 @@ def _duplicate_files(data: Data) -> list[Path]:
 
 PARTS = (
     EvaluationPart("tags traps", _label_files, lambda data: tag_figures(judged(data))),
+    EvaluationPart("items", _label_files, lambda data: feed_item_figures(judged(data))),
     EvaluationPart("sentences", _label_files, _sentences),
     EvaluationPart("written", lambda _: [], lambda _: written_figures("written", judge(tagger(), written()))),
     EvaluationPart("unseen", lambda _: [], lambda _: written_figures("unseen", judge(tagger(), written(UNSEEN)))),
@@ -198,7 +201,9 @@ def _languages_of(labelled: Sequence[LabelledArticle]) -> dict[str, dict[str, in
 def hashes(data: Data) -> dict[str, str]:
     """File or folder → the first digits of its SHA-256; a folder's is that of its files' names and hashes."""
     used = sorted({path for part in PARTS for path in part.needs(data)})
-    lists = [path for name in ("labels", "sentence_labels", "events") for path in LABELS.glob(f"{name}*.csv")]
+    lists = [
+        path for name in ("labels", "sentence_labels", "feed_labels", "events") for path in LABELS.glob(f"{name}*.csv")
+    ]
     committed = [*sorted(lists), WRITTEN, UNSEEN, updates.LABELLED]
     return {
         **{f"data/{path.relative_to(data)}": _digest(path) for path in used},

@@ -221,6 +221,21 @@ def test_the_same_words_are_tagged_alike_as_summary_as_text_and_as_both(
         assert tags(summary=beginning, text=words) == alone
 
 
+def test_a_copy_moves_no_context_away(tagger: Tagger) -> None:
+    """The summary stands between title and text, and is the text's beginning."""
+    title = "War games at the fair"
+    words = (
+        "Nobody in the small town by the river had expected that. A bomb exploded at the market, killing three people."
+    )
+    fields = (("", words), (words, ""), (words, words))
+    readings = [
+        tagger.read("counter-terrorism", title=title, summary=summary, text=text, language="en")[0]
+        for summary, text in fields
+    ]
+    rows = [[reading.row for reading in own] for own in readings]
+    assert rows[0] == rows[1] == rows[2] != []
+
+
 @pytest.mark.parametrize(
     ("language", "title"),
     [
@@ -286,6 +301,8 @@ def test_what_is_not_the_alliance_is_not_tagged(tagger: Tagger, language: str, t
         ("tr", "AB bir grubu 'terör örgütleri' listesine ekledi", "Karar salı günü açıklandı.", True),
         ("de", "Verdächtiger nach Anschlag festgenommen", "Die Polizei ermittelt wegen Terrorverdachts.", True),
         ("nl", "Rechtbank veroordeelt man voor voorbereiden aanslag", "Hij krijgt twaalf jaar.", True),
+        ("en", "Cheney blames Clinton for Benghazi terrorist attack", "He spoke on Sunday.", True),
+        ("fr", "Recrutement à marche forcée", "L'Ukraine et la Russie enrôlent des combattants étrangers.", False),
         ("uk", "Терористи вночі обстріляли місто ракетами", "Окупанти запустили дрони, ворог відступає.", False),
         ("en", "Kamikaze drones hit the front", "Suicide drones and missiles struck the army's lines.", False),
         ("fr", "Drones kamikazes sur le front", "Les drones kamikazes ont frappé l'armée.", False),

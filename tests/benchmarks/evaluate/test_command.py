@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from benchmarks.evaluate import __main__ as command
 from benchmarks.evaluate.floors import read_floors
+from benchmarks.evaluate.markdown import cell, number, table
 from benchmarks.evaluate.measures import Figure
-from benchmarks.evaluate.report import cell, chance, number, table
+from benchmarks.evaluate.report import chance
+from benchmarks.evaluate.run import PARTS
 from tests.benchmarks.evaluate.test_tags import NATO_MAIN, NONE, an_article, judged
 
 
@@ -46,6 +49,15 @@ def test_a_figure_below_its_floor_ends_it_with_one(
     told = capsys.readouterr().out
     assert "readers/articles/nato/any is 0.94" in told
     assert "stories/x" not in told
+
+
+def test_parts_that_were_not_measured_keep_their_last_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = Figure(0.5, 0.4, 0.6, 0.45, 9, 9)
+    last = {"figures": dict.fromkeys(("stories/x", "tags/x", "traps/x"), asdict(figure))}
+    monkeypatch.setattr(command, "TWIN", tmp_path / "evaluation.json")
+    command.TWIN.write_text(json.dumps(last), encoding="utf-8")
+    tags = [part for part in PARTS if part.name == "tags traps"]
+    assert command._kept(tags) == {"stories/x": figure}
 
 
 def test_latency_is_the_new_run_or_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,14 @@ REASONS = {
 
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("labels", 1_500), ("labels_second", 300), ("sentence_labels", 2_000), ("sentence_labels_second", 500)],
+    [
+        ("labels", 2_800),
+        ("labels_second", 300),
+        ("labels_again", 1_180),
+        ("feed_labels", 650),
+        ("sentence_labels", 2_000),
+        ("sentence_labels_second", 500),
+    ],
 )
 def test_there_are_enough_and_each_once(name: str, least: int) -> None:
     ids = [row["id"] for row in rows(name)]
@@ -47,12 +54,12 @@ def test_there_are_enough_and_each_once(name: str, least: int) -> None:
 
 
 def test_grades_doubts_and_traps_are_well_formed() -> None:
-    for row in [*rows("labels"), *rows("labels_second"), *rows("labels_again")]:
+    for row in [*rows("labels"), *rows("labels_second"), *rows("labels_again"), *rows("feed_labels")]:
         for column in TOPICS.values():
             assert row[column] in {"0", "1", "2"}
             assert row[f"{column}_doubt"] in {"", "01", "12"}
             assert not row[f"{column}_doubt"] or row[column] in row[f"{column}_doubt"]
-        assert row["trap"] in TRAPS
+        assert row.get("trap", "") in TRAPS
 
 
 @pytest.mark.parametrize(("folder", "least"), [(labels.WRITTEN, 44), (labels.UNSEEN, 12)])
@@ -63,6 +70,20 @@ def test_every_language_has_as_many_written_texts_on_both_topics(folder: Path, l
     for topic in TOPICS:
         main = Counter(article.language for article in written(folder) if article.grades[topic].best == 2)
         assert set(main) == set(texts)
+
+
+def test_languages_are_named_by_their_shortest_code() -> None:
+    """`eng` for `en` counted as a language that is never detected."""
+    assert {row["lang"] for row in rows("labels") if len(row["lang"]) > 2} == {"pcm"}
+
+
+def test_items_say_no_more_than_the_whole_text() -> None:
+    whole = {row["id"]: row for row in rows("labels")}
+    for row in rows("feed_labels"):
+        assert row["sample"] in {"drawn", "missed", "tagged"}
+        for column in TOPICS.values():
+            if row["sample"] == "drawn":
+                assert int(row[column]) <= int(whole[row["id"]][column])
 
 
 def test_two_texts_of_one_title_are_refused(tmp_path: Path) -> None:

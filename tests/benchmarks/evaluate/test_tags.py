@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from benchmarks.evaluate import feed_items
 from benchmarks.evaluate.labels import Grade, LabelledArticle, Sentence
 from benchmarks.evaluate.tags import Judged, confusion, judge, length, period, sentence_figures, tag_figures
 from newswatch.article import Evidence, Tag
@@ -161,3 +162,20 @@ def test_a_sentence_stands_alone_in_its_field() -> None:
     assert found["sentences/nato/both/precision"].value == 0.5
     assert found["sentences/silent/label"].value == 0
     assert "sentences/silent/list" not in found
+
+
+def test_items_are_judged_by_what_stands_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(id: str, sample: str, nato: str, doubt: str = "") -> dict[str, str]:
+        return {"id": id, "sample": sample, "nato": nato, "nato_doubt": doubt, "ct": "0", "ct_doubt": ""}
+
+    labelled = [row("drawn", "drawn", "0"), row("silent", "missed", "0"), row("said", "missed", "1")]
+    labelled.append(row("found", "missed", "2"))
+    monkeypatch.setattr(feed_items, "rows", lambda _: labelled)
+    ids = ("drawn", "silent", "said")
+    judged_articles = [judged(an_article(id), NONE) for id in ids] + [judged(an_article("found"), NATO_MAIN)]
+    figures = feed_items.feed_item_figures(judged_articles)
+    assert "items/nato/any" not in figures  # the whole text is on it, the item is not, and no tag is right
+    missed = {path: (f.value, f.cases) for path, f in figures.items() if "missed" in path and "nato" in path}
+    halves = {an_article(id).half for id in ("silent", "said")}
+    assert sum(cases for path, (_, cases) in missed.items() if "silent" in path) == 2
+    assert {path.split("/")[-1] for path in missed} == halves
