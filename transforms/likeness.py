@@ -1,6 +1,6 @@
 """Whether two articles report the same event: what both say, and what contradicts. Pure.
 
-Seven numbers of a pair go into a logistic model, which `benchmarks/fit_stories.py` fits to pairs that were read; its
+Eight numbers of a pair go into a logistic model, which `benchmarks/fit_stories.py` fits to pairs that were read; its
 weights stand in `data/story_model.json`. What contradicts keeps a pair apart whatever the model says.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,14 +19,23 @@ from transforms.background import Background
 from transforms.profile import Profile
 
 MODEL = Path(__file__).with_name("data") / "story_model.json"
-FEATURES = ("cosine", "telling", "rarest", "titles", "missing_names", "same_outlet_title", "days")
+FEATURES = ("cosine", "telling", "rarest", "titles", "missing_names", "same_outlet_title", "strangers", "days")
 """The numbers of a pair, in the order of `features`."""
 OTHER_LANGUAGE = 0.3
 """Minimum cosine of two articles in different languages, which share only names and numbers."""
 FORGETTING = timedelta(hours=60)
 """Decay of that cosine: after a day's grace it falls to 1/e in this time."""
-LEAST_SHARED = 0.08
-"""Minimum cosine of two articles on one event. It parts none of the labelled events."""
+WHOLE_REPORT = 60
+"""Different words from which an article says in its lead who and where, and shares much with others on its event."""
+LEAST_SHARED, LEAST_SHARED_WHOLE = 0.03, 0.06
+"""Minimum cosine of two articles, and of two whole reports, on one event without the word that adds most to it.
+
+One word, however rare, is no event. Of 266 labelled pairs on one event the model would join none that shares less.
+"""
+STRANGERS = 8.0
+"""Minimum rarity, summed, of the names in each lead that the other article does not have."""
+STRANGERS_SHARE = 0.25
+"""Minimum cosine of two whole reports whose leads name others: 1 of 266 labelled pairs on one event has less."""
 RARE = 3.5
 """Minimum rarity of a pair of Chinese or Japanese characters that may be a name."""
 LEAST_FIGURES, SHARED_FIGURES = 8, 0.2
@@ -111,8 +120,11 @@ def likeness(a: Weighed, b: Weighed) -> Likeness:
     Not at all if one title shares no word with the other article, or if hardly anything is shared: what else they have
     in common may be the subject of both.
     """
-    *content, days = features(a, b)
-    if not content[FEATURES.index("titles")] or content[FEATURES.index("cosine")] < LEAST_SHARED:
+    products = _products(a, b)
+    *content, days = _features(a, b, products)
+    titles, strangers = content[FEATURES.index("titles")], content[FEATURES.index("strangers")]
+    least = LEAST_SHARED_WHOLE if _whole_reports(a, b) else LEAST_SHARED
+    if not titles or sum(products[1:]) < least or (strangers and sum(products) < STRANGERS_SHARE):
         return Likeness(_IMPOSSIBLE, days)
     weights = model().weights
     return Likeness(model().bias + sum(w * v for w, v in zip(weights[:-1], content, strict=True)), days)
@@ -120,9 +132,16 @@ def likeness(a: Weighed, b: Weighed) -> Likeness:
 
 def features(a: Weighed, b: Weighed) -> tuple[float, ...]:
     """The numbers of a pair, scaled to about [0, 2] except for the days."""
+    return _features(a, b, _products(a, b))
+
+
+def _products(a: Weighed, b: Weighed) -> list[float]:
+    """What each shared stem adds to the cosine, most first."""
+    return sorted((a.vector[stem] * b.vector[stem] for stem in a.vector.keys() & b.vector.keys()), reverse=True)
+
+
+def _features(a: Weighed, b: Weighed, products: Sequence[float]) -> tuple[float, ...]:
     one, other = a.profile, b.profile
-    shared = a.vector.keys() & b.vector.keys()
-    products = sorted((a.vector[stem] * b.vector[stem] for stem in shared), reverse=True)
     rarest = sorted((a.rarity[stem] for stem in one.head & other.head), reverse=True)[:5]
     titles = min(_found(a, one.title & other.words), _found(b, other.title & one.words))
     missing = max(_found(a, _names(a) - other.words), _found(b, _names(b) - one.words))
@@ -134,12 +153,28 @@ def features(a: Weighed, b: Weighed) -> tuple[float, ...]:
         math.log1p(titles) / 2,
         missing / 6,
         cosine(a.title, b.title) if same_outlet else 0.0,
+        float(_strangers(a, b)),
         days_between(one.published, other.published),
     )
 
 
 def _found(weighed: Weighed, stems: Iterable[str]) -> float:
     return sum(weighed.rarity[stem] for stem in stems)
+
+
+def _strangers(a: Weighed, b: Weighed) -> bool:
+    """Whether both are whole reports and the leads name others: most of the names in each are not in the other."""
+    return _whole_reports(a, b) and _names_others(a, b) and _names_others(b, a)
+
+
+def _whole_reports(a: Weighed, b: Weighed) -> bool:
+    return min(len(a.profile.words), len(b.profile.words)) >= WHOLE_REPORT
+
+
+def _names_others(a: Weighed, b: Weighed) -> bool:
+    names = a.profile.lead_names
+    missing = _found(a, names - b.profile.words)
+    return missing > STRANGERS and 2 * missing > _found(a, names)
 
 
 def _names(weighed: Weighed) -> frozenset[str]:

@@ -24,6 +24,8 @@ TITLE_WEIGHT = 2.5
 _CHARS = 2_500
 """Characters of the text that are read for its words; figures are read in `_FIGURE_CHARS`."""
 _NAME_CHARS = 1_200
+_LEAD_CHARS = 350
+"""Characters that say who and where."""
 _FIGURE_CHARS = 3_000
 
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
@@ -86,6 +88,8 @@ class Profile:
     """The stems of the title and of most of the text."""
     names: frozenset[str]
     """The stems of the title that are names; in Chinese and Japanese all its stems."""
+    lead_names: frozenset[str]
+    """The stems of names at the beginning of the text; none in scripts without capitals."""
     figures: Figures
     body: Body
 
@@ -111,6 +115,7 @@ def profile(
     title_stems, body_stems = stems(title), stems(own[:_CHARS])
     headline = frozenset(title_stems)
     lead = dict.fromkeys(body_stems[:LEAD_WORDS])
+    words = headline.union(body_stems[:WORDS])
     return Profile(
         id=id,
         published=moment,
@@ -119,8 +124,9 @@ def profile(
         terms=story_terms(title_stems, body_stems),
         title=headline,
         head=headline.union(list(lead)[:HEAD_WORDS]),
-        words=headline.union(body_stems[:WORDS]),
+        words=words,
         names=headline if _CJK.search(title) else headline & _names_of_title(title, own[:_NAME_CHARS]),
+        lead_names=words.intersection(_names(own[:_LEAD_CHARS])),
         figures=_figures(fold(title).text, fold(own[:_FIGURE_CHARS]).text, moment),
         body=Body(body),
     )

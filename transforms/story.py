@@ -21,11 +21,11 @@ from transforms.profile import Profile
 
 WINDOW = timedelta(days=7)
 """Maximum time between two articles of a story."""
-SAME_STORY = 0.2
+SAME_STORY = 0.3
 """Minimum score of an article in its story."""
 NEAREST = 0.5
 """Share of the nearest article in the score; the rest is the mean of all."""
-FITS = 0.1
+FITS = 0.165
 """Minimum probability that an article of a story and a new one are on one event; it must hold for half of the story."""
 SAME_TEXT = 0.9
 """Minimum Jaccard index from which copies need not be on the same event by their words as well."""
