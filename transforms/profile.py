@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 from itertools import chain
 
@@ -217,12 +217,18 @@ def _decimals(text: str) -> frozenset[str]:
 
 def _own_days(title: str, published: datetime) -> Iterator[int]:
     """The days of dates in the title that are the day of publication or one beside it."""
-    near = [published + timedelta(days=n) for n in (-1, 0, 1)]
+    near = _days_around(published.date())
     for one, other in _DAY_AND_MONTH.findall(title):
         for first, second in ((int(one), int(other)), (int(other), int(one))):
             if any((day.day, day.month) == (first, second) for day in near):
                 yield first
     for groups in _WRITTEN_DATE.findall(title):
         day = int(next(filter(None, groups)))
-        if any(moment.day == day for moment in near):
+        if any(other.day == day for other in near):
             yield day
+
+
+def _days_around(day: date) -> list[date]:
+    """`day`, the day before and the day after; fewer at either end of the calendar."""
+    numbers = range(max(1, day.toordinal() - 1), min(date.max.toordinal(), day.toordinal() + 1) + 1)
+    return [date.fromordinal(n) for n in numbers]

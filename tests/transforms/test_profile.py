@@ -38,3 +38,10 @@ def test_figures_are_read_as_they_are_written() -> None:
     figures = made("Quake of 7,7 kills 51", "In 2026 the 7.7 quake, at 14:05, killed 51.").figures
     assert figures.title_decimals == figures.decimals == {"7.7"}
     assert figures.all == {"7,7", "7.7", "51", "14:05"}
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_the_ends_of_the_calendar_have_days_too(year: int) -> None:
+    edge = datetime(year, 1, 1, tzinfo=UTC) if year == 1 else datetime(year, 12, 31, tzinfo=UTC)
+    title = f"News of {edge.day}/{edge.month}"
+    assert profile(id="edge", title=title, text="", published=edge).figures.days >= {edge.day}
