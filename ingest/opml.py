@@ -14,7 +14,7 @@ from typing import Any, Final
 from lxml import etree
 from pydantic import ValidationError
 
-from ingest.feeds import RULES, FeedSpec, RatingSpec
+from ingest.feeds import RULES, FallbackSpec, FeedSpec, RatingSpec
 from ingest.urls import shown
 from newswatch.feed import Feed
 from newswatch.wording import worded
@@ -24,6 +24,7 @@ _DECLARATION: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-
 _ANY_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _FEEDS: Final = ("rss", "atom", "feed", "rdf")
 _OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "id", "state_media")
+_FALLBACK: Final = ("url", "read")
 _RATING: Final = ("grade", "rated", "why")
 
 
@@ -122,7 +123,8 @@ def _spec(attributes: dict[str, str], folders: tuple[str, ...]) -> FeedSpec:
             except ValidationError:
                 continue
             given[name] = value
-    return FeedSpec.model_validate(given | _list_of(attributes) | _rating_of(attributes))
+    more = _list_of(attributes) | _rating_of(attributes) | _fallback_of(attributes)
+    return FeedSpec.model_validate(given | more)
 
 
 def _list_of(attributes: dict[str, str]) -> dict[str, Any]:
@@ -131,6 +133,16 @@ def _list_of(attributes: dict[str, str]) -> dict[str, Any]:
         return {}
     rule = {name: attributes[f"nw:rule-{name}"] for name in RULES if attributes.get(f"nw:rule-{name}")}
     return {"read": attributes["nw:read"], **({"rule": rule} if rule else {})}
+
+
+def _fallback_of(attributes: dict[str, str]) -> dict[str, Any]:
+    """Another way to the same source, if one is stated that can be used."""
+    said: dict[str, Any] = {name: attributes.get(f"nw:fallback-{name}") for name in _FALLBACK}
+    rule = {name: value for name in RULES if (value := attributes.get(f"nw:fallback-rule-{name}"))}
+    try:
+        return {"fallback": FallbackSpec.model_validate(said | {"rule": rule or None})} if said["url"] else {}
+    except ValidationError:
+        return {}
 
 
 def _rating_of(attributes: dict[str, str]) -> dict[str, Any]:
@@ -164,6 +176,10 @@ def _attributes(feed: Feed) -> dict[str, str]:
     if feed.read != "feed":
         own[f"{{{NAMESPACE}}}read"] = feed.read
         own |= {f"{{{NAMESPACE}}}rule-{name}": getattr(feed.rule, name) for name in RULES if feed.rule}
+    if feed.fallback:
+        own |= {f"{{{NAMESPACE}}}fallback-{name}": getattr(feed.fallback, name) for name in _FALLBACK}
+        rule = feed.fallback.rule
+        own |= {f"{{{NAMESPACE}}}fallback-rule-{name}": getattr(rule, name) for name in RULES if rule}
     if feed.reliability:
         own |= {f"{{{NAMESPACE}}}rating-{name}": str(getattr(feed.reliability, name)) for name in _RATING}
     attributes = {

@@ -473,6 +473,13 @@ COUNTERS: Final[tuple[Counter, ...]] = (
         "newswatch_clean_databases_total", "Times that Airflow's database was cleaned.", _count("clean", "database")
     ),
     Counter("newswatch_retag_articles_total", "Articles that were tagged anew.", _count("retag", "articles")),
+    Counter(
+        "newswatch_backups_forgotten_total",
+        "Snapshots that were too old, or not complete.",
+        _count("backup", "forgotten"),
+    ),
+    Counter("newswatch_replay_articles_total", "Articles read again from the archive.", _count("replay", "compared")),
+    Counter("newswatch_replay_written_total", "Of these, articles stored as read now.", _count("replay", "written")),
     Counter("newswatch_retag_changed_total", "Of these, articles whose tags changed.", _count("retag", "changed")),
 )
 
@@ -511,6 +518,12 @@ NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("check", "replaceable"): "the same; newswatch_condition tells of it",
     ("check", "offline"): "a state, not a count: newswatch_condition has it",
     ("announce", "mails"): "a state, not a count: newswatch_mails_waiting has it",
+    ("backup", "seconds"): "newswatch_job_seconds_total has it",
+    ("backup", "indices"): "a state, not a count: `newswatch backup list` has it",
+    **{
+        ("replay", name): "of one run by hand, which says it"
+        for name in ("documents", "pages", "damaged", "changed", "overtaken", "without_page", "failed", "fields")
+    },
     ("retag", "gained"): "how many different tags were gained, which can't be added up over runs",
     ("retag", "lost"): "how many different tags were lost, which can't be added up over runs",
     ("retag", "examples"): "examples for a person",

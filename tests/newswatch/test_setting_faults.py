@@ -60,6 +60,8 @@ BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...], bool]] = {
     "connect": ({"fetch_connect_timeout_s": 61}, ("fetch_connect_timeout_s", "fetch_total_timeout_s"), False),
     "read": ({"fetch_read_timeout_s": 61}, ("fetch_read_timeout_s", "fetch_total_timeout_s"), False),
     "hosts": ({"fetch_host_concurrency": 33}, ("fetch_host_concurrency", "fetch_concurrency"), False),
+    "proxy login": ({"fetch_proxy_password": "x"}, ("fetch_proxy_username", "fetch_proxy_password"), True),
+    "no proxy": ({"fetch_no_proxy": "a.example"}, ("fetch_no_proxy", "fetch_proxy"), False),
     "allowed": ({"fetch_allow_hosts": ("news.internal",)}, ("fetch_allow_hosts",), True),
     "allowed v6": ({"fetch_allow_hosts": ("::1",)}, (), True),
     "contact": ({"contact": "newswatch@localhost"}, ("contact",), False),

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from delivery.deliver import DeliverReport
 from jobs.announce import Waits
+from jobs.backup import BackupReport
 from jobs.check import CheckReport
 from jobs.clean import Cleaned
 from jobs.health import HealthReport
@@ -23,6 +24,7 @@ from jobs.match import MatchedReport
 from jobs.plan import Plan
 from jobs.pull_report import PullReport
 from jobs.recheck import RecheckReport
+from jobs.replay import ReplayReport
 from jobs.retag import RetagReport
 from jobs.upkeep import UpkeepReport
 from newswatch.latencies import BOUNDS_S, Latencies
@@ -60,6 +62,8 @@ REPORTS: dict[str, Any] = {
     "announce": Waits(batch=False, mails=False),
     "clean": Cleaned(),
     "retag": RetagReport(),
+    "replay": ReplayReport(),
+    "backup": BackupReport(),
 }
 """A report of each job."""
 WHOLE = Pulse(

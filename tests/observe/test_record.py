@@ -132,12 +132,12 @@ DOWN = JobPulse("deliver", moments={"down": NOW}, reasons={"down": "refused"})
 @pytest.mark.parametrize(
     ("report", "moments"),
     [
-        (DeliverReport(sent=2), {"accepted"}),
-        (DeliverReport(sent=1, postponed=1, down="gone"), {"accepted", "down"}),
+        (DeliverReport(sent=2), {"accepted", "signed"}),
+        (DeliverReport(sent=1, postponed=1, down="gone"), {"accepted", "down", "signed"}),
         (DeliverReport(postponed=1, down="gone"), {"down"}),
         (DeliverReport(postponed=1), {"down"}),
         (DeliverReport(postponed=1, broken="late"), {"down", "broken"}),
-        (DeliverReport(sent=1, postponed=1, broken="late"), {"accepted"}),
+        (DeliverReport(sent=1, postponed=1, broken="late"), {"accepted", "signed"}),
         (DeliverReport(failed=1), set()),
         (DeliverReport(later=NOW), {"down"}),
         (DeliverReport(left=1), {"down"}),

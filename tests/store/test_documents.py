@@ -53,7 +53,7 @@ def whole_article() -> Article:
         authors=("A B",),
         updated=NOW,
         placed_at=NOW,
-        source=a_source(),
+        source=a_source(reliability="B"),
         provenance=Provenance(NOW, page_fetched=True, extractor="e 1", taxonomy="t 1", body_hash="h"),
     )
     return replace(article, version=2)

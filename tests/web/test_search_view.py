@@ -42,7 +42,7 @@ def test_a_value_that_the_query_names_is_counted_though_it_is_rare() -> None:
     assert set(counting.apart) == {"lang", "country"}
     values = {"buckets": [{"key": "en", "doc_count": 9}, {"key": "fr", "doc_count": 4}], "sum_other_doc_count": 3}
     none = {"buckets": [], "sum_other_doc_count": 0}
-    whole = dict.fromkeys(("tag", "source", "kind", "entity", "main"), none)
+    whole = dict.fromkeys(("tag", "source", "kind", "reliability", "entity", "main"), none)
     named = {"buckets": [{"doc_count": 2}, {"doc_count": 4}]}
     apart = [{"lang": values, "named lang": named}, {"country": none, "named country": {"buckets": [{"doc_count": 0}]}}]
     languages, countries = sorted(counting.read([whole, *apart]), key=lambda facet: facet.name, reverse=True)
