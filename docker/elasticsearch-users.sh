@@ -30,7 +30,7 @@ call PUT _security/role/newswatch '{
   "cluster": ["monitor", "manage_index_templates"],
   "indices": [{
     "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "rechecks", "mailboxes",
-              "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers"],
+              "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers", "lane"],
     "privileges": ["all"]
   }]
 }'

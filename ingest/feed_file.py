@@ -36,6 +36,7 @@ _ORDER = (
     "enabled",
     "read",
     "rule",
+    "fast",
 )
 
 

@@ -87,6 +87,7 @@ class FeedSpec(BaseModel):
     enabled: bool = True
     read: Read = "feed"
     rule: RuleSpec | None = None
+    fast: bool = False
 
     @model_validator(mode="after")
     def _rule_fits(self) -> Self:

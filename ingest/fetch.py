@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
@@ -44,6 +44,10 @@ SLOW_ROBOTS: Final = 20_000
 """Minimum bytes of a robots.txt that is read in a thread: half a megabyte of rules takes half a second."""
 MAX_CRAWL_DELAY_S: Final = 10.0
 """A longer Crawl-delay would keep a batch beyond its lease; the standard (RFC 9309) does not have the rule."""
+RULES_S: Final = 3_600.0
+"""Seconds for which the rules of a host count."""
+RULES_UNREAD_S: Final = 60.0
+"""Seconds after which a robots.txt is tried again that could not be read."""
 ACCEPT_PAGE: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 ACCEPT_ROBOTS: Final = "text/plain, */*;q=0.1"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -68,7 +72,7 @@ class Fetcher:
         self._pacer = Pacer(at_once=settings.fetch_host_concurrency, delay_s=settings.fetch_host_delay_s)
         self._slots = asyncio.Semaphore(settings.fetch_concurrency)
         self._allowed = frozenset(settings.fetch_allow_hosts)
-        self._robots: dict[str, asyncio.Task[Rules | None]] = {}
+        self._robots: dict[str, _RulesRead] = {}
         self._agent = user_agent(settings.contact)
         self._session: aiohttp.ClientSession | None = None
 
@@ -96,8 +100,8 @@ class Fetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._robots.values():
-            task.cancel()
+        for read in self._robots.values():
+            read.task.cancel()
         if self._session:
             await self._session.close()
 
@@ -154,10 +158,12 @@ class Fetcher:
     # ── robots.txt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _rules(self, address: Address) -> Rules | None:
-        """The rules of the address's host, fetched once; None if unreachable: nothing may be fetched then."""
-        if address.origin not in self._robots:
-            self._robots[address.origin] = asyncio.create_task(self._load_rules(address))
-        return await asyncio.shield(self._robots[address.origin])
+        """The rules of the address's host, fetched once an hour; None if unreachable: nothing may be fetched then."""
+        read, now_s = self._robots.get(address.origin), time.monotonic()
+        if read is None or read.is_old(now_s):
+            read = _RulesRead(asyncio.create_task(self._load_rules(address)), now_s)
+            self._robots[address.origin] = read
+        return await asyncio.shield(read.task)
 
     async def _load_rules(self, address: Address) -> Rules | None:
         outcome = await self._fetch(Request(_robots_txt(address)), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)
@@ -317,6 +323,21 @@ class Fetcher:
     def _failed(self, url: str, kind: FailureKind, reason: str) -> FetchFailed:
         """A failure whose reason is one storable line of at most `REASON_CHARS` characters."""
         return FetchFailed(url, kind, one_line(reason), self._clock(), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _RulesRead:
+    """The rules of a host: being fetched, or fetched."""
+
+    task: asyncio.Task[Rules | None]
+    since_s: float
+
+    def is_old(self, now_s: float) -> bool:
+        """Whether they are fetched again. Only a fetcher that lives long asks twice."""
+        if not self.task.done():
+            return False
+        failed = self.task.cancelled() or self.task.exception() is not None or self.task.result() is None
+        return now_s - self.since_s > (RULES_UNREAD_S if failed else RULES_S)
 
 
 class _Chase:

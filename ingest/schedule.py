@@ -398,6 +398,7 @@ def _after_success(
         entry_ids=tuple(entry.id for entry in parsed.entries) if parsed and parsed.entries else state.entry_ids,
         new_articles=state.new_articles + new_entries,
         outages=ended(state.outages, now),
+        fresh_s=_fresh_s(outcome.headers, now, settings),
     )
     if parsed:
         state = replace(
@@ -491,6 +492,11 @@ def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) 
         return None
     seconds = min(seconds, settings.poll_max_interval_s)
     return Wait(seconds, f"the server calls its answer fresh for {durations.long(seconds)}", asked=True)
+
+
+def _fresh_s(headers: Mapping[str, str], now: datetime, settings: Settings) -> int | None:
+    wait = _server_wait(headers, now, settings)
+    return math.ceil(wait.seconds) if wait else None
 
 
 def _age(headers: Mapping[str, str]) -> float:

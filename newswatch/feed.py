@@ -54,6 +54,8 @@ class Feed:
     enabled: bool = True
     read: Read = "feed"
     rule: Rule | None = None
+    fast: bool = False
+    """Asked every few seconds by the fast lane instead of once a minute (`ingest.fast`)."""
     origin: Origin = "file"
 
 
@@ -119,6 +121,8 @@ class FeedState:
     """The feed's host asked for a pause until then (Retry-After): all feeds of the host wait."""
     asks_s: int | None = None
     """Minimum seconds between polls that the feed itself asked for when it was last read."""
+    fresh_s: int | None = None
+    """Seconds for which its server called its last answer fresh (Cache-Control, Expires)."""
     skip_hours: tuple[int, ...] = ()
     skip_days: tuple[int, ...] = ()
     former_urls: tuple[str, ...] = ()

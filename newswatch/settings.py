@@ -213,6 +213,10 @@ class Settings(BaseSettings):
     """Shortest interval between two polls of a feed, in seconds."""
     poll_max_interval_s: int = Field(default=86_400, ge=1, le=30 * 86_400)
     """Longest interval of a well feed, in seconds. Below it, the interval follows how often the feed brings news."""
+    fast_interval_s: int = Field(default=10, ge=2, le=60)
+    """Seconds between two requests of the fast lane (`newswatch fast`) for a feed, if its server allows it."""
+    fast_by_rhythm: bool = True
+    """Whether the fast lane takes feeds that bring more than six new entries an hour, besides those marked `fast`."""
     batches_per_poll: int = Field(default=4, ge=1, le=8)
     """Maximum number of batches in a poll, each an Airflow task."""
     feeds_per_poll: int = Field(default=1_000, ge=1, le=100_000)

@@ -76,7 +76,7 @@ def change(request: Request, here: Here, name: UserName, form: Posted, feed_id: 
         fault = "This feed was changed by somebody else in the meantime: below is what it is now."
         return _page(request, Page(FeedDraft.of(feed), feed, fault=fault))
     page = _judged(here, form, Page(FeedDraft.read(form), feed))
-    spec = page.draft.spec(enabled=feed.enabled)
+    spec = page.draft.spec(enabled=feed.enabled, was=feed)
     if _is_to_be_shown(page, form) or not isinstance(spec, FeedSpec):
         return _page(request, page)
     try:
@@ -92,7 +92,7 @@ def switch(request: Request, here: Here, name: UserName, form: Posted, feed_id: 
     if form.text("to") not in ("on", "off"):
         raise HTTPException(400, "A feed is switched on or off.")
     feed = _feed(here, feed_id)
-    spec = FeedDraft.of(feed).spec(enabled=on)
+    spec = FeedDraft.of(feed).spec(enabled=on, was=feed)
     if not isinstance(spec, FeedSpec):
         raise HTTPException(409, f"Edit it first: {' '.join(spec.values())}")
     if on and (other := _other(here, spec.url, feed)):

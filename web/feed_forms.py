@@ -31,6 +31,7 @@ LABELS: Final[Mapping[str, str]] = {
     "kind": "Kind of outlet",
     "owner": "Owner",
     "full_text": "Text from",
+    "fast": "Asked",
 }
 
 
@@ -47,6 +48,7 @@ class FeedDraft:
     kind: str = "press"
     owner: str = ""
     full_text: str = "auto"
+    fast: str = "no"
 
     @classmethod
     def read(cls, form: Form) -> FeedDraft:
@@ -66,6 +68,7 @@ class FeedDraft:
             feed.kind,
             feed.owner or "",
             feed.full_text,
+            "yes" if feed.fast else "no",
         )
 
     def filled_in(self, found: FoundFeed) -> FeedDraft:
@@ -84,8 +87,11 @@ class FeedDraft:
         """The address with the `https://` that people leave out."""
         return with_scheme(self.url)
 
-    def spec(self, *, enabled: bool = True) -> FeedSpec | Mapping[str, str]:
-        """The feed of the list; or what is wrong with it: field → a sentence."""
+    def spec(self, *, enabled: bool = True, was: Feed | None = None) -> FeedSpec | Mapping[str, str]:
+        """The feed of the list; or what is wrong with it: field → a sentence.
+
+        What the form does not show stays as it is in `was`: how a list that is not a feed is read.
+        """
         read: dict[str, Callable[[], Any]] = {
             "url": lambda: _address(self.url),
             "title": lambda: _line(self.title) or _refuse("A feed needs a title."),
@@ -96,6 +102,7 @@ class FeedDraft:
             "kind": lambda: self.kind if self.kind in KINDS else _refuse(f"Choose one of: {', '.join(KINDS)}."),
             "owner": lambda: _line(self.owner) or None,
             "full_text": lambda: self.full_text if self.full_text in TEXTS else _refuse("Choose one of the list."),
+            "fast": lambda: self.fast == "yes",
         }
         values: dict[str, Any] = {}
         wrong: dict[str, str] = {}
@@ -107,9 +114,13 @@ class FeedDraft:
         if wrong:
             return wrong
         try:
-            return FeedSpec(**values, enabled=enabled)
+            return FeedSpec(**values, **_unshown(was), enabled=enabled)
         except ValidationError as error:
             return {str(each["loc"][0]): _sentence(each["msg"]) for each in error.errors(include_url=False)}
+
+
+def _unshown(was: Feed | None) -> dict[str, Any]:
+    return {"read": was.read, "rule": was.rule and asdict(was.rule)} if was else {}
 
 
 def fingerprint(feed: Feed) -> str:
