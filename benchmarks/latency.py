@@ -1,9 +1,10 @@
 """Measures the latency from feed to mail on the embedded stack: from a story in a feed to the arrival of its mail.
 
-    python -m benchmarks.latency --stories 30 --minutes 12
+    python -m benchmarks.latency --stories 30 --minutes 12 --kind minute
 
-Airflow's scheduler polls the local newsroom once a minute while stories are published at random moments, all of them
-for one reader, so that mails are grouped too. Measured from the answer to the request that publishes a story to the
+Stories are published at random moments, all of them for one reader, so that mails are grouped too. The feeds of the
+local newsroom are polled once a minute by Airflow's scheduler (`minute`), asked every ten seconds by the fast lane
+(`fast`), or pushed by the newsroom's hub (`pushed`). Measured from the answer to the request that publishes a story to the
 moment the mail catcher has the mail that tells it. `--json FILE` writes the table for `make evaluate LATENCY=FILE`.
 """
 
@@ -14,13 +15,14 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import requests
+import yaml
 
 from cli.demo import NewsroomProcess, open_newsroom, open_stack
 from cli.demo_steps import wait_until
@@ -33,6 +35,8 @@ from ingest.urls import article_id
 from jobs.context import Context, open_context
 from newswatch.delivery import Delivery
 from newswatch.settings import Settings
+from store.feeds import FeedStore
+from store.hubs import HubStore
 
 READER = "reader@example.org"
 ALERTS = f"""
@@ -42,6 +46,14 @@ alerts:
     recipients: [{READER}]
 """
 SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en", "il")]
+
+
+KINDS: Mapping[str, Mapping[str, bool]] = {
+    "minute": {"fast_by_rhythm": False},
+    "fast": {"fast_by_rhythm": False},
+    "pushed": {"fast_by_rhythm": False, "websub": True},
+}
+"""How the feeds come in → the settings for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +71,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--stories", type=int, default=30)
     parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--kind", choices=[*KINDS], default="minute", help="how the stories come in")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where the stack keeps its data (default: a temporary folder)")
     parser.add_argument("--json", type=Path, help="write the percentiles to this file, too")
     options = parser.parse_args()
     with TemporaryDirectory() as spare:
         home = options.folder or Path(spare) / "stack"
-        with open_newsroom(home) as newsroom:
+        with open_newsroom(home, hub=options.kind == "pushed") as newsroom:
             (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
-            with open_stack(home, newsroom, poll_min_interval_s=60, poll_max_interval_s=60) as stack:
+            mark_fast(newsroom, is_fast=options.kind == "fast")
+            changes = {"poll_min_interval_s": 60, "poll_max_interval_s": 60, **KINDS[options.kind]}
+            with open_stack(home, newsroom, **changes) as stack:
+                wait_until(f"the feeds are {options.kind}", lambda: is_ready(open_context(stack), options.kind))
                 result = measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
+    result["kind"] = options.kind
     if options.json:
         options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def mark_fast(newsroom: NewsroomProcess, *, is_fast: bool) -> None:
+    """Mark the feed that the stories come in as fast, or none."""
+    path = newsroom.config / "feeds.yaml"
+    feeds = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for feed in feeds["feeds"]:
+        feed["fast"] = is_fast and "/ledger/" in feed["url"]
+    path.write_text(yaml.safe_dump(feeds), encoding="utf-8")
+
+
+def is_ready(context: Context, kind: str) -> bool:
+    """Whether the stories' feed comes in as it should."""
+    records = [one for one in FeedStore(context.es, context.names).all() if "/ledger/" in one.feed.url]
+    if kind == "pushed":
+        known = HubStore(context.es, context.names).all()
+        return any(one.feed.id in known and known[one.feed.id].until for one in records)
+    held = any(one.lease_until is not None and one.lease_batch is None for one in records)
+    return bool(records) and (held if kind == "fast" else all(one.state.polls for one in records))
 
 
 def measure(

@@ -75,8 +75,11 @@ class NewsroomProcess:
 
 
 @contextmanager
-def open_newsroom(home: Path, *, keep: bool = False) -> Iterator[NewsroomProcess]:
-    """The newsroom, until the block ends, or beyond that with `keep`; `home` is emptied first."""
+def open_newsroom(home: Path, *, keep: bool = False, hub: bool = False) -> Iterator[NewsroomProcess]:
+    """The newsroom, until the block ends, or beyond that with `keep`; `home` is emptied first.
+
+    With `hub` its feeds name a hub, which pushes them.
+    """
     from embedded.processes import free_port
     from embedded.stack import down
 
@@ -87,6 +90,7 @@ def open_newsroom(home: Path, *, keep: bool = False) -> Iterator[NewsroomProcess
     config, port = home / "config", free_port()
     private.make_folder(config)
     command = [sys.executable, "-m", "embedded.newsroom", "--port", str(port), "--config", str(config)]
+    command += ["--hub"] * hub
     with private.open_file(home / "newsroom.log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
     (home / "newsroom.pid").write_text(str(process.pid), encoding="utf-8")

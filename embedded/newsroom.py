@@ -31,6 +31,8 @@ from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 from yarl import URL
 
+from embedded.newsroom_hub import PATH as HUB
+from embedded.newsroom_hub import Hub
 from embedded.newsroom_site.content import HERE, Story, load_outlets, load_stories
 from embedded.newsroom_site.printing import Document, Press
 from embedded.newsroom_site.site import Site, add, correct, edit, open_site, publish
@@ -65,13 +67,15 @@ class Newsroom:
     that wants 2017 passes a clock.
     """
 
-    def __init__(self, port: int = 0, *, clock: Clock = utc_now) -> None:
+    def __init__(self, port: int = 0, *, clock: Clock = utc_now, hub: bool = False) -> None:
+        """`hub`: its feeds name a hub, which pushes them to subscribers (`embedded.newsroom_hub`)."""
         self._wanted_port, self._clock = port, clock
         self._site = open_site(load_outlets(), load_stories(), clock().replace(second=0, microsecond=0))
         self._seen: list[RequestSeen] = []
         self._lock = threading.Lock()
         self._port: int | None = None
         self._press_at = cache(Press)
+        self.hub = Hub(self._document) if hub else None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -176,6 +180,13 @@ class Newsroom:
     def _change(self, change: Callable[[Site], Site]) -> None:
         with self._lock:
             self._site = change(self._site)
+        if self.hub and self._loop:
+            self._loop.call_soon_threadsafe(self.hub.changed)
+
+    def _document(self, target: str) -> Document:
+        with self._lock:
+            site = self._site
+        return self._press_at(self.url).document(site, target)
 
     # ── serving ──
 
@@ -221,13 +232,16 @@ class Newsroom:
         app.router.add_post(CONTROL + "publish/{slug}", self._controlled(self.publish))
         app.router.add_post(CONTROL + "correct/{slug}", self._controlled(self.correct))
         app.router.add_post(CONTROL + "add", self._take_story)
+        if self.hub:
+            app.router.add_post(HUB, self.hub.take)
         app.router.add_get("/{target:.*}", self._answer)
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:
-        with self._lock:
-            site = self._site
-        response = respond(self._press_at(self.url).document(site, request.path_qs), request)
+        document = self._document(request.path_qs)
+        response = respond(document, request)
+        if self.hub and document.content_type.endswith(("rss+xml", "atom+xml")):
+            response.headers["Link"] = f'<{self.url}{HUB}>; rel="hub", <{self.url}{request.path_qs}>; rel="self"'
         conditional = "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
         with self._lock:
             self._seen.append(RequestSeen(request.path_qs, response.status, conditional))
@@ -318,11 +332,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FOLDER", help="write feeds.yaml, alerts.yaml, taxonomy.yaml there"
     )
+    parser.add_argument("--hub", action="store_true", help="name a hub in the feeds, which pushes them")
     options = parser.parse_args(arguments)
     signals = (signal.SIGINT, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
-        with Newsroom(options.port) as newsroom:
+        with Newsroom(options.port, hub=options.hub) as newsroom:
             if options.config:
                 newsroom.write_config(options.config)
             print(f"The newsroom is open: {newsroom.url}", flush=True)

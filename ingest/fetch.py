@@ -155,6 +155,37 @@ class Fetcher:
         outcome = await self._fetch(Request(robots), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)
         return answered(outcome)
 
+    async def post_form(self, url: str, fields: Mapping[str, str]) -> str:
+        """Post a form to a hub, within the walls of every request; why it was not accepted, or "" if it was.
+
+        The form may hold a secret, so it goes by https, or to a host that is exempt from the guard.
+        """
+        try:
+            address = URL(read_address(url).url, encoded=True)
+            host = address.raw_host or ""
+            if why := refusal(address, self._allowed):
+                return one_line(why)
+            if address.scheme != "https" and f"{host}:{address.port}" not in self._allowed:
+                return f"{host} does not speak https, and is given no secret"
+            return await self._post(address, host, fields)
+        except (AddressError, TimeoutError, OSError, aiohttp.ClientError, UnreadableAnswerError) as error:
+            return one_line(_reason(error))
+        except Exception as error:  # there is no list of what hostile answers raise in the libraries below
+            log.exception("asking the hub %s failed unexpectedly", shown(url))
+            return one_line(_reason(error))
+
+    async def _post(self, address: URL, host: str, fields: Mapping[str, str]) -> str:
+        assert self._session, "a Fetcher is an async context manager"
+        timeout = _with_total(self._session.timeout, self._settings.fetch_total_timeout_s)
+        async with (
+            self._pacer.turn(host),
+            self._slots,
+            self._session.post(address, data=fields, allow_redirects=False, timeout=timeout) as response,
+        ):
+            if 200 <= response.status < 300:
+                return ""
+            return one_line(f"{host} answered {response.status}")
+
     # ── robots.txt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _rules(self, address: Address) -> Rules | None:

@@ -41,6 +41,8 @@ class Fetched:
     fetched_at: datetime
     elapsed_s: float
     hops: tuple[Hop, ...] = ()
+    pushed: bool = False
+    """A hub has pushed it: it may hold only what is new, and says nothing of the feed's own answers."""
 
 
 @dataclass(frozen=True, slots=True)

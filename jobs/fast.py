@@ -18,9 +18,9 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -36,17 +36,16 @@ from ingest.source import Polling
 from jobs.context import Context
 from jobs.deliver import deliver
 from jobs.fast_hold import Holds
-from jobs.fast_read import Brought, Handed, as_unchanged, words
+from jobs.fast_push import Pushing, PushTools
+from jobs.fast_read import Brought, Handed, as_unchanged, logged, words
 from jobs.match import match
 from jobs.pull import PullReport, Within, pull
 from newswatch import private
 from newswatch.batch import Batch
-from newswatch.errors import NewswatchError
 from newswatch.feed import FeedState
 from observe.record import recording
 from store.batches import BatchStore
 from store.documents import Stored
-from store.faults import REFUSALS
 from store.feeds import FeedRecord, FeedStore
 
 LOOK_S: Final = 1.0
@@ -62,7 +61,6 @@ END_S: Final = 20.0
 """Seconds that batches may still take when the process is asked to end."""
 LATER_MOST: Final = timedelta(minutes=10)
 """Mails that come due later than that are left to `deliver_mails`."""
-TROUBLE: Final = (NewswatchError, *REFUSALS)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -139,6 +137,7 @@ class Lane:
         self._holds = Holds(context)
         self._held: dict[str, _Held] = {}
         self._known: dict[str, _Known] = {}
+        self._pushing: Pushing | None = None
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._workers = ThreadPoolExecutor(PULLS + 5, thread_name_prefix="fast")
         self._pulling, self._writing = asyncio.Semaphore(PULLS), asyncio.Lock()
@@ -158,7 +157,11 @@ class Lane:
         threading.Thread(target=_tell, args=(over, loop, stop), daemon=True).start()
         async with Fetcher(self._settings, clock=self._context.clock) as fetcher:
             self._fetcher, self._polling, self._within = fetcher, Polling(fetcher), Within(loop, fetcher)
-            first = [asyncio.create_task(work) for work in (self._renewing(), self._asking())]
+            if self._settings.websub:
+                tools = PushTools(self._in_thread, self._start, self._bring_push)
+                self._pushing = Pushing(self._context, fetcher, tools)
+            begun = (self._renewing(), self._asking(), *([self._pushing.listen()] if self._pushing else []))
+            first = [asyncio.create_task(work) for work in begun]
             after = [asyncio.create_task(work) for work in (self._matching(), self._mailing())]
             try:
                 await asyncio.wait(
@@ -182,14 +185,16 @@ class Lane:
         self._to_match.set()
         await asyncio.wait(after, timeout=END_S)
         await _cancelled(after)
-        with _logged("giving the feeds back"):
+        with logged("giving the feeds back"):
             await self._in_thread(self._holds.release, self._states())
 
     # ── holding ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _renewing(self) -> None:
         while True:
-            with _logged("renewing what is held"):
+            with logged("renewing what is held"):
+                if self._pushing:
+                    self._holds.pushed = await self._pushing.look()
                 await self._renew()
                 self._show_life()
             await asyncio.sleep(RENEW_S)
@@ -293,7 +298,7 @@ class Lane:
     async def _news(self, held: _Held, brought: Brought, known: _Known) -> None:
         """Hand a feed with news to a batch of its own, which waits for no other feed, and hold it again."""
         feed_id = held.stored.id
-        with _logged(f"bringing in {held.stored.value.feed.url}"):
+        with logged(f"bringing in {held.stored.value.feed.url}"):
             async with self._pulling:
                 async with self._writing:  # the lease goes by what the last renewal wrote
                     if self._held.get(feed_id) is not held:
@@ -319,7 +324,7 @@ class Lane:
 
     async def _poll_companions(self) -> None:
         """Poll what is due on the sites that we hold, as `plan` would."""
-        with _logged("polling the other feeds of the sites"):
+        with logged("polling the other feeds of the sites"):
             due = await self._in_thread(self._holds.companions, self._states())
             if not due:
                 return
@@ -343,7 +348,7 @@ class Lane:
             self._to_match.clear()
             if self._brings:
                 self._brings = False
-                with _logged("matching"):
+                with logged("matching"):
                     matched = await self._in_thread(match, self._context)
                     self.report = self.report.plus(owed=matched.owed)
                     self._owes = True
@@ -359,11 +364,44 @@ class Lane:
             if not self._mails or not (self._owes or wait_s is not None):
                 continue
             self._owes, wait_s = False, None
-            with _logged("sending mails"):
+            with logged("sending mails"):
                 delivered = await self._in_thread(deliver, self._context)
                 self.report = self.report.plus(sent=delivered.sent)
                 left = delivered.later - self._context.clock() if delivered.later and not delivered.down else None
                 wait_s = max(0.2, left.total_seconds()) if left is not None and left <= LATER_MOST else None
+
+    # ── what hubs push ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _bring_push(self, feed_id: str, brought: Brought) -> bool:
+        """Bring in what a hub has pushed; False: the feed is in other hands just now."""
+        async with self._pulling:
+            async with self._writing:
+                held = self._held.pop(feed_id, None)
+                if held:
+                    ours = replace(held.stored, value=replace(held.stored.value, state=held.state))
+                    batch = await self._in_thread(_leased, self._context, [ours])
+                else:
+                    batch = await self._in_thread(self._free, feed_id)
+            if batch is None:
+                return False
+            await self._bring_in(batch, {feed_id: brought})
+        if held:
+            known = self._known.setdefault(feed_id, _Known())
+            async with self._writing:
+                again = await self._in_thread(self._holds.retake, feed_id, known.in_vain)
+                if again:
+                    self._hold_again(again, known)
+        return True
+
+    def _free(self, feed_id: str) -> Batch | None:
+        """A batch of a feed that nobody holds; None: somebody does."""
+        now = self._context.clock()
+        free = [
+            feed
+            for feed in self._holds.feeds.at([feed_id])
+            if feed.value.lease_until is None or feed.value.lease_until < now
+        ]
+        return _leased(self._context, free) if free else None
 
     # ── threads and tasks ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -394,15 +432,6 @@ def _tell(over: threading.Event, loop: asyncio.AbstractEventLoop, stop: asyncio.
     over.wait()
     with suppress(RuntimeError):  # the loop has ended by itself
         loop.call_soon_threadsafe(stop.set)
-
-
-@contextmanager
-def _logged(doing: str) -> Iterator[None]:
-    """Log what keeps us from doing something. It is tried again; the minute's poll does it if we never succeed."""
-    try:
-        yield
-    except TROUBLE as error:
-        log.warning("%s failed: %s", doing, error)
 
 
 def _now_s() -> float:

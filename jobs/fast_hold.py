@@ -37,6 +37,8 @@ class Holds:
         self.feeds = FeedStore(context.es, context.names)
         self._until: datetime | None = None
         self._written: dict[str, FeedState] = {}
+        self.pushed: frozenset[str] = frozenset()
+        """Feeds that their hubs push: they need not be asked every few seconds."""
         self.left_out = 0
         """Feeds that were not taken because there are more than `MOST`."""
 
@@ -129,7 +131,7 @@ class Holds:
         return sorted(free, key=lambda feed: not feed.value.feed.fast)
 
     def _is_for_us(self, feed: Stored[FeedRecord], state: FeedState, now: datetime, in_vain: Mapping[str, int]) -> bool:
-        if misaddressed(state, feed.value.feed, now):
+        if feed.id in self.pushed or misaddressed(state, feed.value.feed, now):
             return False
         paced = pace(feed.value.feed, state, self._settings, now, in_vain=in_vain.get(feed.id, 0))
         return paced is not None and paced.seconds is not None

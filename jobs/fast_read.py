@@ -1,17 +1,26 @@
-"""What the fast lane has brought itself, for `jobs.pull`, and whether that says anything new. Pure but for parsing."""
+"""What the fast lane has brought itself, for `jobs.pull`, and whether that says anything new."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from ingest.fetch import Fetcher
 from ingest.fetched import Fetched, FetchResult, NotModified
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import Polling
+from newswatch.errors import NewswatchError
 from newswatch.feed import Feed, FeedState
+from store.faults import REFUSALS
+
+TROUBLE: Final = (NewswatchError, *REFUSALS)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +67,12 @@ def as_unchanged(answer: Fetched) -> NotModified:
         answer.elapsed_s,
         answer.hops,
     )
+
+
+@contextmanager
+def logged(doing: str) -> Iterator[None]:
+    """Log what keeps us from doing something. It is tried again; the minute's poll does it if we never succeed."""
+    try:
+        yield
+    except TROUBLE as error:
+        log.warning("%s failed: %s", doing, error)

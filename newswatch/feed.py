@@ -123,6 +123,10 @@ class FeedState:
     """Minimum seconds between polls that the feed itself asked for when it was last read."""
     fresh_s: int | None = None
     """Seconds for which its server called its last answer fresh (Cache-Control, Expires)."""
+    hub: str | None = None
+    """The hub that offers to push the feed (WebSub)."""
+    topic: str | None = None
+    """The address under which that hub knows the feed."""
     skip_hours: tuple[int, ...] = ()
     skip_days: tuple[int, ...] = ()
     former_urls: tuple[str, ...] = ()

@@ -273,6 +273,7 @@ _SHOWN = (
     "last_error",
     "interval_s",
     "new_articles",
+    "hub",
 )
 
 

@@ -192,6 +192,7 @@ FEED: Json = {
     "last_error": KEYWORD,
     "interval_s": INTEGER,
     "new_articles": {"type": "long"},
+    "hub": KEYWORD,
     "state": UNINDEXED,
     "lease_batch": {"type": "long"},
     "lease_until": DATE,
