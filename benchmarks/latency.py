@@ -4,8 +4,8 @@
 
 Stories are published at random moments, all of them for one reader, so that mails are grouped too. The feeds of the
 local newsroom are polled once a minute by Airflow's scheduler (`minute`), asked every ten seconds by the fast lane
-(`fast`), or pushed by the newsroom's hub (`pushed`). Measured from the answer to the request that publishes a story to the
-moment the mail catcher has the mail that tells it. `--json FILE` writes the table for `make evaluate LATENCY=FILE`.
+(`fast`), or pushed by the newsroom's hub (`pushed`). Measured from the answer to the request that publishes a story to
+the moment the mail catcher has the mail that tells it. `--json FILE` writes the table for `make evaluate LATENCY=FILE`.
 """
 
 from __future__ import annotations
