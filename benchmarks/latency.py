@@ -22,7 +22,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import requests
-import yaml
 
 from cli.demo import NewsroomProcess, open_newsroom, open_stack
 from cli.demo_steps import wait_until
@@ -38,7 +37,7 @@ from newswatch.settings import Settings
 from store.feeds import FeedStore
 from store.hubs import HubStore
 
-READER = "reader@example.org"
+READER, OUTLET = "reader@example.org", "ledger"
 ALERTS = f"""
 alerts:
   - id: everything
@@ -78,9 +77,9 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as spare:
         home = options.folder or Path(spare) / "stack"
-        with open_newsroom(home, hub=options.kind == "pushed") as newsroom:
+        ways = {"hub": [OUTLET] * (options.kind == "pushed"), "fast": [OUTLET] * (options.kind == "fast")}
+        with open_newsroom(home, **ways) as newsroom:
             (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
-            mark_fast(newsroom, is_fast=options.kind == "fast")
             changes = {"poll_min_interval_s": 60, "poll_max_interval_s": 60, **KINDS[options.kind]}
             with open_stack(home, newsroom, **changes) as stack:
                 wait_until(f"the feeds are {options.kind}", lambda: is_ready(open_context(stack), options.kind))
@@ -90,18 +89,9 @@ def main() -> None:
         options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def mark_fast(newsroom: NewsroomProcess, *, is_fast: bool) -> None:
-    """Mark the feed that the stories come in as fast, or none."""
-    path = newsroom.config / "feeds.yaml"
-    feeds = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for feed in feeds["feeds"]:
-        feed["fast"] = is_fast and "/ledger/" in feed["url"]
-    path.write_text(yaml.safe_dump(feeds), encoding="utf-8")
-
-
 def is_ready(context: Context, kind: str) -> bool:
     """Whether the stories' feed comes in as it should."""
-    records = [one for one in FeedStore(context.es, context.names).all() if "/ledger/" in one.feed.url]
+    records = [one for one in FeedStore(context.es, context.names).all() if f"/{OUTLET}/" in one.feed.url]
     if kind == "pushed":
         known = HubStore(context.es, context.names).all()
         return any(one.feed.id in known and known[one.feed.id].until for one in records)
@@ -118,7 +108,7 @@ def measure(
     for due_s, story in zip(sorted(dice.uniform(0, seconds) for _ in range(count)), stories(dice, count), strict=True):
         time.sleep(max(0.0, due_s - (datetime.now(UTC) - began).total_seconds()))
         requests.post(f"{newsroom.url}/-/add", json=story.model_dump(), timeout=10).raise_for_status()
-        shown[f"{newsroom.url}/ledger/article/{story.slug}/"] = datetime.now(UTC)
+        shown[f"{newsroom.url}/{OUTLET}/article/{story.slug}/"] = datetime.now(UTC)
     wait_until("every story is mailed", lambda: set(shown) <= set(arrivals(settings, shown)))
     context = open_context(settings)
     latencies = told(context, settings, shown)
@@ -153,7 +143,7 @@ def stories(dice: random.Random, count: int) -> Iterator[Story]:
         title = f"Report {number}: {words(6)}"
         yield Story(
             slug=f"report-{number}",
-            outlet="ledger",
+            outlet=OUTLET,
             title=title,
             summary=f"About the {words(12)}.",
             body=body,

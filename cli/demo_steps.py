@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CANONICAL = "nato-joins-coalition"
 NEWS = ("coordinator-named", "coordinator-holmgaard", "black-sea-patrol")
 """Stories that are published while the demo runs; the first two report one event."""
+FAST, PUSHED = "courier", "ledger"
+"""The outlets of the first and of the others of these: one is asked every few seconds, the other pushed by its hub."""
 NEXT = "tunis-centre"
 """A story that the newsroom publishes only on request."""
 DIGEST = "chief@example.org"
@@ -180,11 +182,13 @@ class Demo:
         out.print("\n[bold]A correction, and new stories; two papers report one of them[/] …")
         wait_until("every feed is due again", self._due)
         self._newsroom.act("correct", CANONICAL)
+        shown = datetime.now(UTC)
         for story in self._news:
             self._newsroom.act("publish", story.slug)
         self._poll_now()
         wait_until("they are mailed", lambda: self._corrected() and self._idle())
         mails = self._caught()[len(first) :]
+        self._show_seconds(shown, mails)
         canonical = self._story(CANONICAL)
         answered = sorted((mail.in_reply_to, mail.envelope_to) for mail in mails if "CORRECTION" in mail.text)
         mailed = sorted((mail.reference, mail.envelope_to) for mail in first if self._tells(mail, canonical))
@@ -202,6 +206,16 @@ class Demo:
             named = f"“{escape(story.title)}” → {', '.join(recipients)}, once each"
             self._checks.that(to == sorted(recipients), named, f"went to {to}")
         self._show(mails)
+
+    def _show_seconds(self, shown: datetime, mails: Sequence[CaughtMail]) -> None:
+        """How soon a story was read that the fast lane found, and one that was pushed; and when that was mailed."""
+        articles = self._articles()
+        ways = ((self._news[0], "asked every few seconds"), (self._news[2], "pushed by its hub"))
+        for story, way in ways:
+            read_s = (articles[self._url(story)].provenance.fetched_at - shown).total_seconds()
+            mailed = [(mail.received_at - shown).total_seconds() for mail in mails if self._tells(mail, story)]
+            seconds = f"read after {read_s:.0f} s, mailed after {min(mailed, default=-1):.0f} s"
+            self._checks.that(bool(mailed), f"“{escape(story.title)}”, {way}: {seconds}")
 
     def _digest(self, digest_at: datetime) -> None:
         out.print(f"\n[bold]A poll of the unchanged newsroom, and the digest at {digest_at:%H:%M} UTC[/] …")
