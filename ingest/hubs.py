@@ -16,6 +16,8 @@ from newswatch.feed import FeedState
 
 LEASE_S: Final = 864_000
 """Seconds for which a subscription is asked: ten days, as the specification suggests."""
+ROUNDS: Final = 20
+"""Rounds of one feed, after which they begin anew: it names another hub or topic once in years."""
 LEAST_LEASE_S: Final = 60
 MOST_LEASE_S: Final = 30 * 86_400
 """Bounds of the lease that a hub grants."""
@@ -86,7 +88,7 @@ def to_ask(was: Subscription | None, state: FeedState, now: datetime) -> Subscri
     if was is None:
         return fresh
     if (was.hub, was.topic) != (state.hub, state.topic):
-        return Subscription(state.feed_id, state.hub, state.topic, round=was.round + 1, at=now)
+        return Subscription(state.feed_id, state.hub, state.topic, round=was.round % ROUNDS + 1, at=now)
     waited = now - (was.at or now)
     if was.state is SubscriptionState.DENIED:
         is_due = waited >= DENIED
