@@ -1,8 +1,8 @@
 """What the fast lane costs while nothing is new: `python -m benchmarks.fast_idle [--feeds 50] [--seconds 60]`.
 
 A process of its own serves the feeds on addresses of loopback, each a host, and answers 304. They are polled once; then
-the fast lane asks each of them every ten seconds. Reported is its processor time as a share of one core, Elasticsearch's
-during the same time, and its memory.
+the fast lane asks each of them every ten seconds. Reported is its processor time as a share of one core, that of
+Elasticsearch during the same time, and its memory.
 """
 
 from __future__ import annotations
@@ -75,10 +75,8 @@ def main() -> None:
 def configured(folder: Path, feeds: int, port: int) -> Settings:
     """The settings and files of an installation with so many fast feeds."""
     hosts = [f"127.0.1.{n + 1}:{port}" for n in range(feeds)]
-    items = "".join(
-        f"- {{id: f{n}, url: 'http://{host}/', title: f{n}, full_text: feed, fast: true}}\n"
-        for n, host in enumerate(hosts)
-    )
+    urls = enumerate(f"http://{host}/" for host in hosts)
+    items = "".join(f"- {{id: f{n}, url: '{url}', title: f{n}, full_text: feed, fast: true}}\n" for n, url in urls)
     (folder / "feeds.yaml").write_text(f"feeds:\n{items}", encoding="utf-8")
     (folder / "alerts.yaml").write_text("alerts: []\n", encoding="utf-8")
     (folder / "taxonomy.yaml").write_bytes((default_config_dir() / "taxonomy.yaml").read_bytes())
