@@ -17,10 +17,10 @@ from embedded.processes import free_port
 from jobs.context import Context
 from jobs.fast_hubs import PATH
 from newswatch.settings import Settings
-from store.hubs import HubStore
+from store.hubs import HubStore, Push
 from tests.jobs.conftest import World
-from tests.jobs.test_crash import run
-from tests.jobs.test_fast import lane, until
+from tests.jobs.test_crash import check_mails, dies, publish_another, run
+from tests.jobs.test_fast import hurried, lane, lane_until_sent, mark_fast, until
 from web import hub
 
 pytestmark = pytest.mark.slow
@@ -81,3 +81,32 @@ def test_a_pushed_story_is_mailed_without_a_poll(world: World) -> None:
         (report,) = reports
         assert (report.new, report.asked) == (1, 0)
         assert hubs.waiting(10) == []
+
+
+@pytest.mark.timeout(600)
+def test_what_is_pushed_and_polled_at_once_is_there_once_wherever_it_is_killed(world: World) -> None:
+    mark_fast(world)
+    publish_another(world, 1)
+    run(world.context)
+    quick = hurried(world.context)
+    changes = {"websub": True, "data_dir": world.context.settings.config_dir / "data"}
+    context = replace(quick, settings=quick.settings.model_copy(update=changes))
+    hubs, published = HubStore(context.es, context.names), 1
+    for steps in range(2, 100, 4):
+        published += 1
+        world.wait(minutes=20)
+        publish_another(world, published)
+        body = world.press.answer("/main.xml", None)[1]
+        hubs.keep(Push("main", world.now, "text/xml", body))
+        died = dies(lane_until_sent, context, steps)
+        world.wait(minutes=20)
+        run(world.context)
+        place = f"killed after step {steps}"
+        assert world.count(context.names.articles) == published, f"an article is lost or twice: {place}"
+        check_mails(world, published, place)
+        if not died:
+            break
+    with lane(context):
+        until(lambda: not hubs.waiting(1))
+    assert world.count(context.names.articles) == published
+    check_mails(world, published, "at the end")
