@@ -49,6 +49,24 @@ def pace(feed: Feed, state: FeedState, settings: Settings, now: datetime, *, in_
     return Pace(seconds, f"asked every {durations.long(seconds)}")
 
 
+def is_well(state: FeedState, now: datetime) -> bool:
+    """Whether the fast lane may have the feed at all: it was read, and nothing keeps it from being asked."""
+    return not _left_out(state, now)
+
+
+def wait_s(paced: Pace | None, state: FeedState, now: datetime, *, relied_on: bool | None) -> float | None:
+    """Seconds until a held feed is asked; None: it is not for the fast lane.
+
+    `relied_on` says of a feed with a subscription whether its hub is relied on (`ingest.hubs.pushes_well`); None: it
+    has none. A subscribed feed is held in any case, so that a push waits for nobody.
+    """
+    if paced and paced.seconds is not None and not relied_on:
+        return paced.seconds
+    if relied_on is None:
+        return None
+    return max(1.0, ((state.next_poll_at or now) - now).total_seconds())
+
+
 def own_interval_s(feed: Feed, state: FeedState, settings: Settings) -> float | None:
     """Seconds between two requests by the feed's mark or rhythm; None: once a minute is enough."""
     if not feed.enabled:

@@ -67,6 +67,10 @@ class Subscription:
     why: str = ""
     """Why it was denied."""
 
+    def is_active(self, now: datetime) -> bool:
+        """Whether the hub pushes: it has verified the subscription, and its lease runs."""
+        return self.state is SubscriptionState.ACTIVE and self.until is not None and now < self.until
+
 
 def hub_links(header: str, base: str) -> dict[str, str]:
     """Relation (`hub`, `self`) → the first address with it in a Link header (RFC 8288)."""
@@ -99,12 +103,11 @@ def to_ask(was: Subscription | None, state: FeedState, now: datetime) -> Subscri
         is_due = waited >= min(DENIED, UNANSWERED * 2 ** min(was.missed, 10))
     if not is_due:
         return None
-    active = was.state is SubscriptionState.ACTIVE and was.until is not None and now < was.until
     return Subscription(
         was.feed_id,
         was.hub,
         was.topic,
-        state=SubscriptionState.ACTIVE if active else SubscriptionState.ASKED,
+        state=SubscriptionState.ACTIVE if was.is_active(now) else SubscriptionState.ASKED,
         round=was.round,
         at=now,
         until=was.until,
@@ -116,9 +119,7 @@ def to_ask(was: Subscription | None, state: FeedState, now: datetime) -> Subscri
 
 def pushes_well(was: Subscription | None, state: FeedState, now: datetime) -> bool:
     """Whether the hub is relied on: it has pushed, and no poll has found anything that it did not push."""
-    if was is None or was.state is not SubscriptionState.ACTIVE or not (was.until and now < was.until):
-        return False
-    if was.pushed_at is None:
+    if was is None or not was.is_active(now) or was.pushed_at is None:
         return False
     return state.last_new_at is None or state.last_new_at <= was.pushed_at + SILENT
 

@@ -27,7 +27,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from ingest.fast import pace
 from ingest.fetch import Fetcher
 from ingest.fetched import Fetched, FetchFailed, NotModified
 from ingest.parsed import ParsedFeed
@@ -229,7 +228,14 @@ class Lane:
                 held.state = feed.value.state
         else:
             spread = self._rng.uniform(0, self._settings.fast_interval_s)
-            self._held[feed.id] = _Held(feed, feed.value.state, _now_s() + spread)
+            relied_on = self._holds.pushed.get(feed.id)
+            wait_s = spread if relied_on is None else self._wait_s(feed, feed.value.state)
+            self._held[feed.id] = _Held(feed, feed.value.state, _now_s() + wait_s)
+
+    def _wait_s(self, feed: Stored[FeedRecord], state: FeedState) -> float:
+        """Seconds until it is asked again. What is not for us any more goes with the next renewal, and not before."""
+        known = self._known.setdefault(feed.id, _Known())
+        return self._holds.wait_s(feed, state, known.in_vain) or 2 * RENEW_S
 
     def _states(self) -> dict[str, FeedState]:
         return {feed_id: held.state for feed_id, held in self._held.items()}
@@ -287,10 +293,7 @@ class Lane:
         held.state = after_poll(
             held.state, feed, outcome, None, new_entries=0, now=now, settings=self._settings, rng=self._rng
         )
-        in_vain = self._known[held.stored.id].in_vain
-        paced = pace(feed, held.state, self._settings, now, in_vain=in_vain)
-        # What is not for us any more is given back with the next renewal, and not asked before.
-        held.next_s = _now_s() + ((paced and paced.seconds) or 2 * RENEW_S)
+        held.next_s = _now_s() + self._wait_s(held.stored, held.state)
         held.is_asked = False
 
     # ── bringing in ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -315,12 +318,8 @@ class Lane:
             async with self._writing:
                 again = await self._in_thread(self._holds.retake, feed_id, known.in_vain)
                 if again:
-                    self._hold_again(again, known)
-
-    def _hold_again(self, feed: Stored[FeedRecord], known: _Known) -> None:
-        state = feed.value.state
-        paced = pace(feed.value.feed, state, self._settings, self._context.clock(), in_vain=known.in_vain)
-        self._held[feed.id] = _Held(feed, state, _now_s() + ((paced and paced.seconds) or RENEW_S))
+                    state = again.value.state
+                    self._held[feed_id] = _Held(again, state, _now_s() + self._wait_s(again, state))
 
     async def _poll_companions(self) -> None:
         """Poll what is due on the sites that we hold, as `plan` would."""
@@ -390,7 +389,8 @@ class Lane:
             async with self._writing:
                 again = await self._in_thread(self._holds.retake, feed_id, known.in_vain)
                 if again:
-                    self._hold_again(again, known)
+                    state = again.value.state
+                    self._held[feed_id] = _Held(again, state, _now_s() + self._wait_s(again, state))
         return True
 
     def _free(self, feed_id: str) -> Batch | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingest.fast import pace
+from ingest.fast import is_well, pace, wait_s
 from ingest.schedule import misaddressed, resting_hosts
 from ingest.urls import host_of, is_address, site_of
 from jobs.context import Context
@@ -37,8 +37,8 @@ class Holds:
         self.feeds = FeedStore(context.es, context.names)
         self._until: datetime | None = None
         self._written: dict[str, FeedState] = {}
-        self.pushed: frozenset[str] = frozenset()
-        """Feeds that their hubs push: they need not be asked every few seconds."""
+        self.pushed: Mapping[str, bool] = {}
+        """Feed with a subscription → whether its hub is relied on: then it is asked by its own rhythm only."""
         self.left_out = 0
         """Feeds that were not taken because there are more than `MOST`."""
 
@@ -118,7 +118,7 @@ class Holds:
 
     def _wanted(self, now: datetime, in_vain: Mapping[str, int], ours: set[str]) -> list[Stored[FeedRecord]]:
         """The feeds that nobody holds and the fast lane wants, marked ones first; no site that a batch is polling."""
-        candidates = self.feeds.fast_candidates(now, self._settings.poll_min_interval_s)
+        candidates = self.feeds.fast_candidates(now, self._settings.poll_min_interval_s, self.pushed)
         wanted = [feed for feed in candidates if self._is_for_us(feed, feed.value.state, now, in_vain)]
         if not wanted:
             return []
@@ -131,7 +131,12 @@ class Holds:
         return sorted(free, key=lambda feed: not feed.value.feed.fast)
 
     def _is_for_us(self, feed: Stored[FeedRecord], state: FeedState, now: datetime, in_vain: Mapping[str, int]) -> bool:
-        if feed.id in self.pushed or misaddressed(state, feed.value.feed, now):
+        if not feed.value.feed.enabled or misaddressed(state, feed.value.feed, now) or not is_well(state, now):
             return False
-        paced = pace(feed.value.feed, state, self._settings, now, in_vain=in_vain.get(feed.id, 0))
-        return paced is not None and paced.seconds is not None
+        return self.wait_s(feed, state, in_vain.get(feed.id, 0)) is not None
+
+    def wait_s(self, feed: Stored[FeedRecord], state: FeedState, in_vain: int) -> float | None:
+        """Seconds until a held feed is asked again; None: it is not for the fast lane."""
+        now = self._context.clock()
+        paced = pace(feed.value.feed, state, self._settings, now, in_vain=in_vain)
+        return wait_s(paced, state, now, relied_on=self.pushed.get(feed.id))

@@ -38,20 +38,25 @@ class Hubs:
         self._key = signing_key(context.settings)
         self._read_up_to = -2
 
-    def look(self) -> tuple[frozenset[str], list[Subscription]]:
-        """The feeds whose hubs push them reliably, and the subscriptions to ask for now, which are noted as asked.
+    def look(self) -> tuple[dict[str, bool], list[Subscription]]:
+        """The subscribed feeds, each with whether its hub is relied on; and the subscriptions to ask for now, which are
+        noted as asked.
 
         Raises:
             StoreError: Elasticsearch is unavailable.
         """
         now, offers, known = self._context.clock(), self._store.offers(), self._store.all()
-        well = {feed_id for feed_id, state in offers.items() if pushes_well(known.get(feed_id), state, now)}
+        subscribed = {
+            feed_id: pushes_well(known[feed_id], state, now)
+            for feed_id, state in offers.items()
+            if feed_id in known and known[feed_id].is_active(now)
+        }
         asked = (
             self._store.change(feed_id, partial(_asked, state=state, now=now))
             for feed_id, state in offers.items()
             if to_ask(known.get(feed_id), state, now)
         )
-        return frozenset(well), [subscription for subscription in asked if subscription]
+        return subscribed, [subscription for subscription in asked if subscription]
 
     async def ask(self, fetcher: Fetcher, asked: Subscription) -> str:
         """Ask the hub for a subscription; why it refused, or "" if it will verify it."""

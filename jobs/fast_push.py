@@ -46,17 +46,17 @@ class Pushing:
         self._feeds = FeedStore(context.es, context.names)
         self._reading: set[str] = set()
 
-    async def look(self) -> frozenset[str]:
-        """Ask for the subscriptions that are due; the feeds whose hubs push them reliably.
+    async def look(self) -> dict[str, bool]:
+        """Ask for the subscriptions that are due; the subscribed feeds, each with whether its hub is relied on.
 
         Raises:
             StoreError: Elasticsearch is unavailable.
         """
-        well, to_ask = await self._tools.in_thread(self._hubs.look)
+        subscribed, to_ask = await self._tools.in_thread(self._hubs.look)
         for subscription in to_ask:
             self._tools.start(self._subscribe(subscription))
-        pushed: frozenset[str] = well
-        return pushed
+        found: dict[str, bool] = subscribed
+        return found
 
     async def _subscribe(self, asked: Subscription) -> None:
         with logged(f"subscribing to {asked.hub}"):

