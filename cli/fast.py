@@ -68,6 +68,7 @@ def _show(feeds: list[tuple[Feed, Pace]], *, as_json: bool) -> None:
         return
     table = Table("feed", "by", "", box=None)
     for feed, pace in feeds:
-        colour = "green" if pace.seconds else "yellow"
-        table.add_row(escape(feed.title), "mark" if feed.fast else "rhythm", f"[{colour}]{escape(pace.why)}[/]")
+        colour = "yellow" if pace.why.startswith("not taken") else "green"
+        by = "mark" if feed.fast else "rhythm" if pace.seconds else ""
+        table.add_row(escape(feed.title), by, f"[{colour}]{escape(pace.why)}[/]")
     out.print(table)
