@@ -1,10 +1,11 @@
 """Measures the latency from feed to mail on the embedded stack: from a story in a feed to the arrival of its mail.
 
-    python -m benchmarks.latency --stories 30 --minutes 12
+    python -m benchmarks.latency --stories 30 --minutes 12 --kind minute
 
-Airflow's scheduler polls the local newsroom once a minute while stories are published at random moments, all of them
-for one reader, so that mails are grouped too. Measured from the answer to the request that publishes a story to the
-moment the mail catcher has the mail that tells it. `--json FILE` writes the table for `make evaluate LATENCY=FILE`.
+Stories are published at random moments, all of them for one reader, so that mails are grouped too. The feeds of the
+local newsroom are polled once a minute by Airflow's scheduler (`minute`), asked every ten seconds by the fast lane
+(`fast`), or pushed by the newsroom's hub (`pushed`). Measured from the answer to the request that publishes a story to
+the moment the mail catcher has the mail that tells it. `--json FILE` writes the table for `make evaluate LATENCY=FILE`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,8 +34,10 @@ from ingest.urls import article_id
 from jobs.context import Context, open_context
 from newswatch.delivery import Delivery
 from newswatch.settings import Settings
+from store.feeds import FeedStore
+from store.hubs import HubStore
 
-READER = "reader@example.org"
+READER, OUTLET = "reader@example.org", "ledger"
 ALERTS = f"""
 alerts:
   - id: everything
@@ -42,6 +45,14 @@ alerts:
     recipients: [{READER}]
 """
 SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en", "il")]
+
+
+KINDS: Mapping[str, Mapping[str, bool]] = {
+    "minute": {"fast_by_rhythm": False},
+    "fast": {"fast_by_rhythm": False},
+    "pushed": {"fast_by_rhythm": False, "websub": True},
+}
+"""How the feeds come in → the settings for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +70,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--stories", type=int, default=30)
     parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--kind", choices=[*KINDS], default="minute", help="how the stories come in")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where the stack keeps its data (default: a temporary folder)")
     parser.add_argument("--json", type=Path, help="write the percentiles to this file, too")
     options = parser.parse_args()
     with TemporaryDirectory() as spare:
         home = options.folder or Path(spare) / "stack"
-        with open_newsroom(home) as newsroom:
+        ways = {"hub": [OUTLET] * (options.kind == "pushed"), "fast": [OUTLET] * (options.kind == "fast")}
+        with open_newsroom(home, **ways) as newsroom:
             (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
-            with open_stack(home, newsroom, poll_min_interval_s=60, poll_max_interval_s=60) as stack:
+            changes = {"poll_min_interval_s": 60, "poll_max_interval_s": 60, **KINDS[options.kind]}
+            with open_stack(home, newsroom, **changes) as stack:
+                wait_until(f"the feeds are {options.kind}", lambda: is_ready(open_context(stack), options.kind))
                 result = measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
+    result["kind"] = options.kind
     if options.json:
         options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def is_ready(context: Context, kind: str) -> bool:
+    """Whether the stories' feed comes in as it should."""
+    records = [one for one in FeedStore(context.es, context.names).all() if f"/{OUTLET}/" in one.feed.url]
+    if kind == "pushed":
+        known = HubStore(context.es, context.names).all()
+        return any(one.feed.id in known and known[one.feed.id].until for one in records)
+    held = any(one.lease_until is not None and one.lease_batch is None for one in records)
+    return bool(records) and (held if kind == "fast" else all(one.state.polls for one in records))
 
 
 def measure(
@@ -82,7 +108,7 @@ def measure(
     for due_s, story in zip(sorted(dice.uniform(0, seconds) for _ in range(count)), stories(dice, count), strict=True):
         time.sleep(max(0.0, due_s - (datetime.now(UTC) - began).total_seconds()))
         requests.post(f"{newsroom.url}/-/add", json=story.model_dump(), timeout=10).raise_for_status()
-        shown[f"{newsroom.url}/ledger/article/{story.slug}/"] = datetime.now(UTC)
+        shown[f"{newsroom.url}/{OUTLET}/article/{story.slug}/"] = datetime.now(UTC)
     wait_until("every story is mailed", lambda: set(shown) <= set(arrivals(settings, shown)))
     context = open_context(settings)
     latencies = told(context, settings, shown)
@@ -117,7 +143,7 @@ def stories(dice: random.Random, count: int) -> Iterator[Story]:
         title = f"Report {number}: {words(6)}"
         yield Story(
             slug=f"report-{number}",
-            outlet="ledger",
+            outlet=OUTLET,
             title=title,
             summary=f"About the {words(12)}.",
             body=body,

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from cli.demo_steps import NEXT, Checks, Demo, DemoError, wait_until
+from cli.demo_steps import FAST, NEXT, PUSHED, Checks, Demo, DemoError, wait_until
 from cli.output import out, stated
 from newswatch import private
 
 if TYPE_CHECKING:
     from newswatch.settings import Settings
 
-HURRIED = {"poll_min_interval_s": 20, "poll_max_interval_s": 20, "mail_group_s": 5}
-"""Settings that shorten the waits for an audience."""
+HURRIED = {"poll_min_interval_s": 20, "poll_max_interval_s": 20, "mail_group_s": 5, "websub": True}
+"""Settings that shorten the waits for an audience; and hubs may push, as the newsroom's hub reaches this machine."""
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,10 @@ def demo(
     """Show the pipeline on a local newsroom, from feeds to e-mails; exits with 0 if all is right."""
     home = (folder or stated().data_dir.parent / "newswatch-demo").absolute()
     began = time.monotonic()
-    with open_newsroom(home, keep=keep) as newsroom, open_stack(home, newsroom, keep=keep, **HURRIED) as settings:
+    with (
+        open_newsroom(home, keep=keep, hub=[PUSHED], fast=[FAST]) as newsroom,
+        open_stack(home, newsroom, keep=keep, **HURRIED) as settings,
+    ):
         checks = Checks()
         Demo(settings, newsroom, checks).run()
         took = time.monotonic() - began
@@ -75,8 +78,13 @@ class NewsroomProcess:
 
 
 @contextmanager
-def open_newsroom(home: Path, *, keep: bool = False) -> Iterator[NewsroomProcess]:
-    """The newsroom, until the block ends, or beyond that with `keep`; `home` is emptied first."""
+def open_newsroom(
+    home: Path, *, keep: bool = False, hub: Sequence[str] = (), fast: Sequence[str] = ()
+) -> Iterator[NewsroomProcess]:
+    """The newsroom, until the block ends, or beyond that with `keep`; `home` is emptied first.
+
+    The feeds of the outlets in `hub` name a hub, which pushes them; those in `fast` are for the fast lane.
+    """
     from embedded.processes import free_port
     from embedded.stack import down
 
@@ -87,6 +95,7 @@ def open_newsroom(home: Path, *, keep: bool = False) -> Iterator[NewsroomProcess
     config, port = home / "config", free_port()
     private.make_folder(config)
     command = [sys.executable, "-m", "embedded.newsroom", "--port", str(port), "--config", str(config)]
+    command += [*(["--hub", *hub] if hub else []), *(["--fast", *fast] if fast else [])]
     with private.open_file(home / "newsroom.log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
     (home / "newsroom.pid").write_text(str(process.pid), encoding="utf-8")

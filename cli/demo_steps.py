@@ -29,6 +29,8 @@ FOLLOW_UP = "plot-fifth-suspect"
 """A later report on a story of the first poll, published with `NEWS`: it repeats a sentence, and changes a number."""
 REPEATED, CHANGED = "on suspicion of preparing", "*Three* Kalashnikov rifles"
 """What its update must not say, and must."""
+FAST, PUSHED = "courier", "ledger"
+"""The outlets of the first and of the others of these: one is asked every few seconds, the other pushed by its hub."""
 NEXT = "tunis-centre"
 """A story that the newsroom publishes only on request."""
 DIGEST = "chief@example.org"
@@ -208,11 +210,13 @@ class Demo:
         out.print("\n[bold]A correction, a later report, and new stories; two papers report one of them[/] …")
         wait_until("every feed is due again", self._due)
         self._newsroom.act("correct", CANONICAL)
+        shown = datetime.now(UTC)
         for story in (*self._news, self._follow_up):
             self._newsroom.act("publish", story.slug)
         self._poll_now()
         wait_until("they are mailed", lambda: self._digest_is_ahead() and self._corrected() and self._idle())
         mails = self._caught()[len(first) :]
+        self._show_seconds(shown, mails)
         canonical = self._story(CANONICAL)
         answered = sorted((mail.in_reply_to, mail.envelope_to) for mail in mails if "CORRECTION" in mail.text)
         mailed = sorted((mail.reference, mail.envelope_to) for mail in first if self._tells(mail, canonical))
@@ -243,6 +247,18 @@ class Demo:
             f"“{escape(self._follow_up.title)}” → who follows it: only what is new, a changed number marked",
             str(news or updates),
         )
+
+    def _show_seconds(self, shown: datetime, mails: Sequence[CaughtMail]) -> None:
+        """How soon a story was read that the fast lane found, and one that was pushed; and when that was mailed."""
+        articles, (asked, _, pushed) = self._articles(), self._news
+        read = {story.slug: articles[self._url(story)].provenance.fetched_at for story in (asked, pushed)}
+        asked_s, pushed_s = ((read[story.slug] - shown).total_seconds() for story in (asked, pushed))
+        mailed = [(mail.received_at - shown).total_seconds() for mail in mails if self._url(pushed) in mail.text]
+        seconds = f"read after {pushed_s:.0f} s, mailed after {min(mailed, default=-1):.0f} s"
+        self._checks.that(
+            asked_s < WAIT_S, f"“{escape(asked.title)}”, asked every few seconds: read after {asked_s:.0f} s"
+        )
+        self._checks.that(bool(mailed), f"“{escape(pushed.title)}”, pushed by its hub: {seconds}")
 
     def _digest(self) -> None:
         out.print(f"\n[bold]A poll of the unchanged newsroom, and the digest at {self._digest_at:%H:%M} UTC[/] …")

@@ -48,10 +48,11 @@ def up(
     mail: Embedded = None,
     airflow: bool = True,
     watchman: Annotated[bool, typer.Option(help="Tell the operator what is wrong (newswatch watch).")] = True,
+    fast_lane: Annotated[bool, typer.Option(help="Ask fast feeds every few seconds (newswatch fast).")] = True,
     heap_mb: Annotated[int, typer.Option(min=128, help="Java heap of Elasticsearch.")] = 512,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is up, and keep it running.")] = False,
 ) -> None:
-    """Start Elasticsearch, the mail catcher, Airflow and the watchman on this machine; Ctrl-C stops them."""
+    """Start Elasticsearch, the mail catcher, Airflow, the fast lane and the watchman here; Ctrl-C stops them."""
     refuse_disagreements()
     if detach:
         _detach(stated().data_dir)
@@ -71,6 +72,7 @@ def up(
         mail=mail,
         airflow=airflow,
         watchman=watchman,
+        fast_lane=fast_lane,
         ports=ports,
         heap_mb=heap_mb,
         console=err,
@@ -189,7 +191,8 @@ def _show_stack(stack: Stack) -> None:
 
     table = Table(box=None, show_header=False, padding=(0, 2))
     for part in stack.parts():
-        table.add_row(f"[bold]{TITLES[part.name]}[/]", f"[cyan]{escape(part.address or _tells(stack.settings))}[/]")
+        where_or_what = escape(part.address or _does(part.name, stack.settings))
+        table.add_row(f"[bold]{TITLES[part.name]}[/]", f"[cyan]{where_or_what}[/]")
         if part.name == "airflow":
             table.add_row("", f"user [bold]{USER}[/], password [bold]{escape(password(stack.data_dir))}[/]")
         if part.name == "mail":
@@ -199,6 +202,13 @@ def _show_stack(stack: Stack) -> None:
     if hint := _for_other_commands(stack):
         out.print(f"Other commands find it with: [cyan]{escape(hint)}[/]", soft_wrap=True)
     out.print("Stop with Ctrl-C, or [cyan]newswatch down[/] in another terminal.")
+
+
+def _does(name: str, settings: Settings) -> str:
+    """What a part without an address does."""
+    if name == "watchman":
+        return _tells(settings)
+    return f"asks fast feeds every {settings.fast_interval_s} s; list: newswatch fast --list"
 
 
 def _tells(settings: Settings) -> str:
@@ -235,4 +245,10 @@ def _show_status(stack_status: Status) -> None:
     out.print(f"Logs: {escape(str(stack_status.log_dir))}", soft_wrap=True)
 
 
-TITLES = {"elasticsearch": "Elasticsearch", "mail": "Mail catcher", "airflow": "Airflow", "watchman": "Watchman"}
+TITLES = {
+    "elasticsearch": "Elasticsearch",
+    "mail": "Mail catcher",
+    "airflow": "Airflow",
+    "fast-lane": "Fast lane",
+    "watchman": "Watchman",
+}

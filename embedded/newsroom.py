@@ -18,7 +18,7 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
@@ -31,6 +31,8 @@ from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 from yarl import URL
 
+from embedded.newsroom_hub import PATH as HUB
+from embedded.newsroom_hub import Hub
 from embedded.newsroom_site.content import HERE, Story, load_outlets, load_stories
 from embedded.newsroom_site.printing import Document, Press
 from embedded.newsroom_site.site import Site, add, correct, edit, open_site, publish
@@ -65,13 +67,16 @@ class Newsroom:
     that wants 2017 passes a clock.
     """
 
-    def __init__(self, port: int = 0, *, clock: Clock = utc_now) -> None:
+    def __init__(self, port: int = 0, *, clock: Clock = utc_now, hub: Collection[str] = ()) -> None:
+        """`hub`: outlets whose feeds name a hub, which pushes them to subscribers (`embedded.newsroom_hub`)."""
+        self._with_hub = tuple(f"/{outlet}/" for outlet in hub)
         self._wanted_port, self._clock = port, clock
         self._site = open_site(load_outlets(), load_stories(), clock().replace(second=0, microsecond=0))
         self._seen: list[RequestSeen] = []
         self._lock = threading.Lock()
         self._port: int | None = None
         self._press_at = cache(Press)
+        self.hub = Hub(self._document) if hub else None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -114,15 +119,17 @@ class Newsroom:
         story = next(story for story in self.stories if story.slug == slug)
         return self._press_at(self.url).url(self._site, story)
 
-    def write_config(self, folder: Path) -> None:
+    def write_config(self, folder: Path, fast: Collection[str] = ()) -> None:
         """Write feeds.yaml and alerts.yaml for this newsroom into `folder`, and copy the default taxonomy there.
+
+        The feeds of the outlets in `fast` are for the fast lane.
 
         Raises:
             OSError: it can't be written, or there is no default taxonomy.
         """
         folder.mkdir(parents=True, exist_ok=True)
         # Lists instead of tuples, as in the YAML of a hand-written file.
-        feeds = [{**asdict(feed), "topics": list(feed.topics)} for feed in self.feeds]
+        feeds = [{**asdict(feed), "topics": list(feed.topics), "fast": feed.id in fast} for feed in self.feeds]
         for feed in feeds:
             del feed["origin"]  # which list it is in, and no key of the list
         text = yaml.safe_dump({"feeds": feeds}, sort_keys=False, allow_unicode=True)
@@ -176,6 +183,13 @@ class Newsroom:
     def _change(self, change: Callable[[Site], Site]) -> None:
         with self._lock:
             self._site = change(self._site)
+        if self.hub and self._loop:
+            self._loop.call_soon_threadsafe(self.hub.changed)
+
+    def _document(self, target: str) -> Document:
+        with self._lock:
+            site = self._site
+        return self._press_at(self.url).document(site, target)
 
     # ── serving ──
 
@@ -221,13 +235,16 @@ class Newsroom:
         app.router.add_post(CONTROL + "publish/{slug}", self._controlled(self.publish))
         app.router.add_post(CONTROL + "correct/{slug}", self._controlled(self.correct))
         app.router.add_post(CONTROL + "add", self._take_story)
+        if self.hub:
+            app.router.add_post(HUB, self.hub.take)
         app.router.add_get("/{target:.*}", self._answer)
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:
-        with self._lock:
-            site = self._site
-        response = respond(self._press_at(self.url).document(site, request.path_qs), request)
+        document = self._document(request.path_qs)
+        response = respond(document, request)
+        if self.hub and request.path.startswith(self._with_hub) and document.content_type.endswith("+xml"):
+            response.headers["Link"] = f'<{self.url}{HUB}>; rel="hub", <{self.url}{request.path_qs}>; rel="self"'
         conditional = "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
         with self._lock:
             self._seen.append(RequestSeen(request.path_qs, response.status, conditional))
@@ -318,13 +335,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FOLDER", help="write feeds.yaml, alerts.yaml, taxonomy.yaml there"
     )
+    parser.add_argument(
+        "--hub", nargs="+", default=(), metavar="OUTLET", help="name a hub in the feeds of these, which pushes them"
+    )
+    parser.add_argument("--fast", nargs="+", default=(), metavar="OUTLET", help="mark their feeds for the fast lane")
     options = parser.parse_args(arguments)
     signals = (signal.SIGINT, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
-        with Newsroom(options.port) as newsroom:
+        with Newsroom(options.port, hub=options.hub) as newsroom:
             if options.config:
-                newsroom.write_config(options.config)
+                newsroom.write_config(options.config, options.fast)
             print(f"The newsroom is open: {newsroom.url}", flush=True)
             signal.sigwait(signals)
     except NewswatchError as error:

@@ -1,4 +1,4 @@
-"""Elasticsearch, the mail catcher, Airflow and the watchman: started together, stopped together, never left behind.
+"""Elasticsearch, mail catcher, Airflow, fast lane and watchman: started and stopped together, never left behind.
 
 `with Stack(settings) as stack:` starts them, waits until each can be used, and stops them at the end. All their files
 are in `settings.data_dir`:
@@ -38,6 +38,8 @@ from embedded.airflow import USER as AIRFLOW_USER
 from embedded.airflow import Airflow, await_healthy, password, start_airflow
 from embedded.airflow_api import AirflowApi
 from embedded.elasticsearch import Node, start_elasticsearch
+from embedded.fast_lane import BEAT, start_fast_lane
+from embedded.fast_lane import TITLE as FAST_LANE
 from embedded.mail import CaughtMail, list_mails, start_mail_catcher
 from embedded.processes import LOOPBACK, Child, end_all, free_port, of_stack, require_free, tail
 from embedded.supervise import Supervisor, airflow_troubles, stack_troubles
@@ -51,17 +53,17 @@ GRACE_S = 5.0
 """Seconds for the children of a killed stack to notice that it is gone."""
 DOWN_TIMEOUT_S = 120.0
 WATCHED_S = 120.0
-"""Seconds without a look after which the watchman is not well."""
+"""Seconds without a sign of life after which the watchman or the fast lane is not well."""
 
 PRIVATE = ("mails", "airflow", "logs", "stack.json", "stack.lock", "stack-troubles.json", "watch.json", "secret-key")
 """The files and folders in the data folder that are closed to other users, file by file."""
 
-PartName = Literal["elasticsearch", "mail", "airflow", "watchman"]
+PartName = Literal["elasticsearch", "mail", "airflow", "fast-lane", "watchman"]
 
 
-_IN_PEACE: tuple[PartName, ...] = ("watchman", "airflow", "mail", "elasticsearch")
+_IN_PEACE: tuple[PartName, ...] = ("watchman", "fast-lane", "airflow", "mail", "elasticsearch")
 """The order in which parts are stopped: the watchman first, so that it takes none of it for a fault."""
-_LAST_WORDS: tuple[PartName, ...] = ("airflow", "elasticsearch", "watchman", "mail")
+_LAST_WORDS: tuple[PartName, ...] = ("fast-lane", "airflow", "elasticsearch", "watchman", "mail")
 """The same if the end was not asked for: the watchman tells it, and the mail catcher still takes mails."""
 
 
@@ -143,6 +145,7 @@ class Stack:
         mail: bool | None = None,
         airflow: bool = True,
         watchman: bool = False,
+        fast_lane: bool = False,
         ports: Ports | None = None,
         heap_mb: int = 512,
         fast: bool = False,
@@ -154,7 +157,7 @@ class Stack:
         self._with_elasticsearch = is_embedded_elasticsearch(settings) if elasticsearch is None else elasticsearch
         self._with_mail = is_embedded_mail(settings) if mail is None else mail
         self._with_airflow = airflow
-        self._with_watchman = watchman
+        self._with_watchman, self._with_fast_lane = watchman, fast_lane
         self._heap_mb = heap_mb
         self._fast = fast
         self._console = console or Console(stderr=True, quiet=True)
@@ -163,6 +166,7 @@ class Stack:
         self._node: Node | None = None
         self._mail: Child | None = None
         self._airflow: Airflow | None = None
+        self._fast_lane: Child | None = None
         self._watchman: Child | None = None
 
     @property
@@ -214,6 +218,8 @@ class Stack:
                 self._start_mail()
             if self._with_airflow:
                 self._start_airflow()
+            if self._with_fast_lane:
+                self._start_fast_lane()
             if self._with_watchman:
                 self._start_watchman()
             self._note(ready=True)
@@ -233,7 +239,7 @@ class Stack:
                 if name == "watchman":
                     child.say(f"ended: {' '.join(why.split())}" if why else "stop")
                 child.stop()
-        self._airflow = self._mail = self._node = self._watchman = None
+        self._airflow = self._mail = self._node = self._fast_lane = self._watchman = None
         if self._lock:
             end_all(list(of_stack(self.data_dir)))
             for file in (state_file, stack_troubles, airflow_troubles):
@@ -263,6 +269,9 @@ class Stack:
         why = f"status {child.poll()}"
         if supervisor.ended(name, child.name, why, child.log_file):
             self._console.print(f"[yellow]![/] {escape(child.name)} has ended by itself ({why}); it is started again")
+        elif name == "fast-lane":
+            self._fast_lane, self._with_fast_lane = None, False
+            self._console.print("[red]![/] The fast lane has ended too often: its feeds are polled once a minute")
         elif name != "watchman":
             raise StackError(
                 f"{child.name} has ended by itself too often ({why}), so the rest is stopped; "
@@ -277,6 +286,7 @@ class Stack:
             "elasticsearch": self._start_elasticsearch,
             "mail": self._start_mail,
             "airflow": lambda: self._start_airflow(wait=False),
+            "fast-lane": self._start_fast_lane,
             "watchman": self._start_watchman,
         }[name]
         supervisor.started(name)
@@ -300,6 +310,8 @@ class Stack:
         if self._airflow:
             child = self._airflow.child
             parts.append(Part("airflow", self._airflow.api.url, child.pid, str(child.log_file)))
+        if self._fast_lane:
+            parts.append(Part("fast-lane", "", self._fast_lane.pid, str(self._fast_lane.log_file)))
         if self._watchman:
             parts.append(Part("watchman", "", self._watchman.pid, str(self._watchman.log_file)))
         return parts
@@ -319,6 +331,7 @@ class Stack:
             "elasticsearch": self._node.child if self._node else None,
             "mail": self._mail,
             "airflow": self._airflow.child if self._airflow else None,
+            "fast-lane": self._fast_lane,
             "watchman": self._watchman,
         }
         return {name: child for name, child in found.items() if child}
@@ -412,6 +425,11 @@ class Stack:
             self._note(ready=False)
             if wait:
                 await_healthy(self._airflow)
+
+    def _start_fast_lane(self) -> None:
+        with self._step(f"Starting {FAST_LANE[0].lower()}{FAST_LANE[1:]}", "is started"):
+            self._fast_lane = start_fast_lane(self.settings, self.log_dir / "fast-lane.log")
+        self._note(ready=False)
 
     def _start_watchman(self) -> None:
         airflow_url = self._airflow.api.url if self._airflow else None
@@ -576,6 +594,7 @@ def down(data_dir: Path) -> bool:
 
 def _ask(part: Part) -> PartStatus:
     asks = {"elasticsearch": _ask_elasticsearch, "mail": _ask_mail, "airflow": _ask_airflow, "watchman": _ask_watchman}
+    asks["fast-lane"] = _ask_fast_lane
     ok, state = asks[part.name](part)
     return PartStatus(part.name, ok, state, part.address, part.pid, part.log)
 
@@ -606,11 +625,20 @@ def _ask_airflow(part: Part) -> tuple[bool, str]:
     return not ill, ", ".join(ill) or "healthy"
 
 
+def _ask_fast_lane(part: Part) -> tuple[bool, str]:
+    return _ask_file(part, BEAT, "asking")
+
+
 def _ask_watchman(part: Part) -> tuple[bool, str]:
+    return _ask_file(part, LOCK, "watching")
+
+
+def _ask_file(part: Part, file: str, well: str) -> tuple[bool, str]:
+    """The state of a part that touches a file in the data folder."""
     if not psutil.pid_exists(part.pid):
         return False, "has ended"
     try:
-        quiet_s = time.time() - (Path(part.log).parent.parent / LOCK).stat().st_mtime
+        quiet_s = time.time() - (Path(part.log).parent.parent / file).stat().st_mtime
     except OSError:
-        return False, "has not looked yet"
-    return quiet_s < WATCHED_S, "watching" if quiet_s < WATCHED_S else f"has not looked for {quiet_s:.0f} s"
+        return False, "has not begun yet"
+    return quiet_s < WATCHED_S, well if quiet_s < WATCHED_S else f"has been silent for {quiet_s:.0f} s"

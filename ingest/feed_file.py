@@ -39,6 +39,7 @@ _ORDER = (
     "fallback",
     "reliability",
     "state_media",
+    "fast",
 )
 
 

@@ -145,6 +145,7 @@ class FeedSpec(BaseModel):
     fallback: FallbackSpec | None = None
     reliability: RatingSpec | None = None
     state_media: bool = False
+    fast: bool = False
 
     @model_validator(mode="after")
     def _rule_fits(self) -> Self:

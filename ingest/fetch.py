@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
@@ -42,6 +42,10 @@ SLOW_ROBOTS: Final = 20_000
 """Minimum bytes of a robots.txt that is read in a thread: half a megabyte of rules takes half a second."""
 MAX_CRAWL_DELAY_S: Final = 10.0
 """A longer Crawl-delay would keep a batch beyond its lease; the standard (RFC 9309) does not have the rule."""
+RULES_S: Final = 3_600.0
+"""Seconds for which the rules of a host count."""
+RULES_UNREAD_S: Final = 60.0
+"""Seconds after which a robots.txt is tried again that could not be read."""
 ACCEPT_PAGE: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 ACCEPT_ROBOTS: Final = "text/plain, */*;q=0.1"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -65,7 +69,7 @@ class Fetcher:
         self._settings, self._clock = settings, clock
         self._pacer = Pacer(at_once=settings.fetch_host_concurrency, delay_s=settings.fetch_host_delay_s)
         self._slots = asyncio.Semaphore(settings.fetch_concurrency)
-        self._robots: dict[str, asyncio.Task[Rules | FetchFailed]] = {}
+        self._robots: dict[str, _RulesRead] = {}
         self._agent = user_agent(settings.contact)
         self._routes = Routes(settings, self._agent)
 
@@ -76,8 +80,8 @@ class Fetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._robots.values():
-            task.cancel()
+        for read in self._robots.values():
+            read.task.cancel()
         await self._routes.__aexit__(kind, error, trace)
 
     async def fetch(self, request: Request) -> FetchResult:
@@ -131,13 +135,53 @@ class Fetcher:
         outcome = await self._fetch(Request(robots), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)
         return answered(outcome)
 
+    async def post_form(self, url: str, fields: Mapping[str, str]) -> str:
+        """Post a form to a hub, within the walls of every request; why it was not accepted, or "" if it was.
+
+        The form may hold a secret, so it goes by https, or to a host that is exempt from the guard.
+        """
+        try:
+            address = URL(read_address(url).url, encoded=True)
+            host = address.raw_host or ""
+            if why := self._routes.refusal(address):
+                return one_line(why)
+            if address.scheme != "https" and not self._routes.allows(address):
+                return f"{host} does not speak https, and is given no secret"
+            return await self._post(address, host, fields)
+        except (AddressError, TimeoutError, OSError, aiohttp.ClientError, UnreadableAnswerError) as error:
+            return one_line(_reason(error))
+        except Exception as error:  # there is no list of what hostile answers raise in the libraries below
+            log.exception("asking the hub %s failed unexpectedly", shown(url))
+            return one_line(_reason(error))
+
+    async def _post(self, address: URL, host: str, fields: Mapping[str, str]) -> str:
+        timeout = self._timeout(self._settings.fetch_total_timeout_s)
+        async with (
+            self._pacer.turn(host),
+            self._slots,
+            self._routes.post(address, form=fields, timeout=timeout) as response,
+        ):
+            if 200 <= response.status < 300:
+                return ""
+            return one_line(f"{host} answered {response.status}")
+
+    def _timeout(self, left_s: float) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=left_s,
+            sock_connect=self._settings.fetch_connect_timeout_s,
+            sock_read=self._settings.fetch_read_timeout_s,
+        )
+
     # ── robots.txt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _rules(self, address: Address) -> Rules | FetchFailed:
-        """The rules of the address's host, fetched once; the failure if unreachable: nothing may be fetched then."""
-        if address.origin not in self._robots:
-            self._robots[address.origin] = asyncio.create_task(self._load_rules(address))
-        return await asyncio.shield(self._robots[address.origin])
+        """The rules of the address's host, fetched once an hour; the failure if it is unreachable: nothing may be
+        fetched then."""
+        read, now_s = self._robots.get(address.origin), time.monotonic()
+        if read is None or read.is_old(now_s):
+            read = _RulesRead(asyncio.create_task(self._load_rules(address)), now_s)
+            self._robots[address.origin] = read
+        return await asyncio.shield(read.task)
 
     async def _load_rules(self, address: Address) -> Rules | FetchFailed:
         outcome = await self._fetch(Request(_robots_txt(address)), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)
@@ -208,12 +252,7 @@ class Fetcher:
                 chase.elapsed_s += time.monotonic() - began
 
     async def _ask(self, chase: _Chase, url: URL) -> FetchResult | None:
-        left_s = max(0.05, self._settings.fetch_total_timeout_s - chase.elapsed_s)
-        timeout = aiohttp.ClientTimeout(
-            total=left_s,
-            sock_connect=self._settings.fetch_connect_timeout_s,
-            sock_read=self._settings.fetch_read_timeout_s,
-        )
+        timeout = self._timeout(max(0.05, self._settings.fetch_total_timeout_s - chase.elapsed_s))
         async with self._routes.get(url, headers=chase.headers(url), timeout=timeout) as response:
             headers = {name.lower(): header_text(", ".join(response.headers.getall(name))) for name in response.headers}
             status = response.status
@@ -304,6 +343,23 @@ class Fetcher:
     def _failed(self, url: str, kind: FailureKind, reason: str) -> FetchFailed:
         """A failure whose reason is one storable line of at most `REASON_CHARS` characters."""
         return FetchFailed(url, kind, one_line(reason), self._clock(), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _RulesRead:
+    """The rules of a host: being fetched, or fetched."""
+
+    task: asyncio.Task[Rules | FetchFailed]
+    since_s: float
+
+    def is_old(self, now_s: float) -> bool:
+        """Whether they are fetched again. Only a fetcher that lives long asks twice."""
+        if not self.task.done():
+            return False
+        failed = (
+            self.task.cancelled() or self.task.exception() is not None or isinstance(self.task.result(), FetchFailed)
+        )
+        return now_s - self.since_s > (RULES_UNREAD_S if failed else RULES_S)
 
 
 class _Chase:

@@ -43,6 +43,8 @@ class Fetched:
     hops: tuple[Hop, ...] = ()
     joined: bool = False
     """The body was put together from several answers."""
+    pushed: bool = False
+    """A hub has pushed it: it may hold only what is new, and says nothing of the feed's own answers."""
 
 
 @dataclass(frozen=True, slots=True)

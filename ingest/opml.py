@@ -23,7 +23,7 @@ NAMESPACE: Final = "https://newswatch.invalid/opml"
 _DECLARATION: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")
 _ANY_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _FEEDS: Final = ("rss", "atom", "feed", "rdf")
-_OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "id", "state_media")
+_OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "fast", "id", "state_media")
 _FALLBACK: Final = ("url", "read")
 _RATING: Final = ("grade", "rated", "why")
 
@@ -173,6 +173,7 @@ def write_opml(feeds: Iterable[Feed], title: str = "newswatch") -> bytes:
 
 def _attributes(feed: Feed) -> dict[str, str]:
     own = {f"{{{NAMESPACE}}}{name}": getattr(feed, name) for name in _OWN}
+    own[f"{{{NAMESPACE}}}fast"] = feed.fast or None
     if feed.read != "feed":
         own[f"{{{NAMESPACE}}}read"] = feed.read
         own |= {f"{{{NAMESPACE}}}rule-{name}": getattr(feed.rule, name) for name in RULES if feed.rule}

@@ -24,6 +24,10 @@ class ParsedFeed:
     skip_hours: frozenset[int] = frozenset()
     skip_days: frozenset[int] = frozenset()
     """Monday is 0."""
+    hub: str | None = None
+    """The hub that pushes this feed (WebSub), as an address; None: it names none."""
+    topic: str | None = None
+    """The address under which the hub knows this feed (rel=self)."""
     left_out: tuple[str, ...] = ()
     """Those of the problems that report entries which were not read because there were too many."""
 

@@ -125,6 +125,12 @@ def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) 
     return Wait(seconds, f"the server calls its answer fresh for {durations.long(seconds)}", asked=True)
 
 
+def fresh_s(headers: Mapping[str, str], now: datetime, settings: Settings) -> int | None:
+    """For how many seconds the server calls its answer fresh; None if it does not say."""
+    wait = _server_wait(headers, now, settings)
+    return math.ceil(wait.seconds) if wait else None
+
+
 def _age(headers: Mapping[str, str]) -> float:
     return seconds_of(headers.get("age", "")) or 0.0
 

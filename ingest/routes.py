@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import aiohttp
 from yarl import URL
@@ -123,15 +123,28 @@ class Routes:
         self, url: URL, *, headers: dict[str, str], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.client._RequestContextManager:
         """One GET, without following redirects."""
-        proxy = self._by_proxy(url)
+        return self._request("GET", url, headers=headers, timeout=timeout)
+
+    def post(
+        self, url: URL, *, form: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.client._RequestContextManager:
+        """One POST of a form, without following redirects."""
+        return self._request("POST", url, headers={}, timeout=timeout, data=form)
+
+    def allows(self, url: URL) -> bool:
+        """Whether the operator has named the host and port as exempt from the guard."""
+        return f"{url.raw_host or ''}:{url.port}" in self._allowed
+
+    def _request(
+        self, method: str, url: URL, *, headers: dict[str, str], timeout: aiohttp.ClientTimeout, **more: Any
+    ) -> aiohttp.client._RequestContextManager:
+        proxy, more = self._by_proxy(url), {"timeout": timeout, "allow_redirects": False, **more}
         if proxy is None:
-            return self._direct.get(url, headers=headers, allow_redirects=False, timeout=timeout)
+            return self._direct.request(method, url, headers=headers, **more)
         # A tunnel has a head of its own; without one, the proxy takes its login from the request.
         login = {"Proxy-Authorization": proxy.login} if proxy.login else {}
         sent = headers if url.scheme == "https" else {**headers, **login}
-        return self._proxied.get(
-            url, headers=sent, allow_redirects=False, timeout=timeout, proxy=proxy.url, proxy_headers=login
-        )
+        return self._proxied.request(method, url, headers=sent, proxy=proxy.url, proxy_headers=login, **more)
 
     def _by_proxy(self, url: URL) -> Proxy | None:
         return self.proxy if self.proxy and self.proxy.takes(url) else None

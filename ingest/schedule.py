@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ingest.bounds import MAX_ENTRIES
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotModified, Request
 from ingest.http import validator
+from ingest.hubs import hub_links
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.rhythm import WEEK_S, Wait, backoff, rolled_over_since, usual_wait, with_rhythm
+from ingest.rhythm import WEEK_S, Wait, backoff, fresh_s, rolled_over_since, usual_wait, with_rhythm
 from ingest.silence import is_ours
 from ingest.urls import AddressError, is_address, read_address
 from newswatch import durations
@@ -71,6 +73,8 @@ def after_poll(
 
     `our_outage`: our own network was down (`is_our_outage`), so silence says nothing about the feed.
     """
+    if isinstance(outcome, Fetched) and outcome.pushed:
+        return _after_push(state, parsed, new_entries, now)
     if isinstance(outcome, FetchFailed) and is_ours(outcome, our_outage=our_outage):
         return _after_outage(state, outcome, now, settings, rng)
     if isinstance(outcome, FetchFailed) and outcome.status is None and outcome.retry_after_s is not None:
@@ -306,6 +310,7 @@ def _after_success(
         entry_ids=tuple(entry.id for entry in parsed.entries) if parsed and parsed.entries else state.entry_ids,
         new_articles=state.new_articles + new_entries,
         outages=ended(state.outages, now),
+        fresh_s=fresh_s(outcome.headers, now, settings),
     )
     if parsed:
         state = replace(
@@ -314,8 +319,24 @@ def _after_success(
             skip_hours=tuple(sorted(parsed.skip_hours)),
             skip_days=tuple(sorted(parsed.skip_days)),
         )
+        state = _with_hub(state, outcome, parsed)
     state = _with_health(state, outcome, rolled_over, now)
     return _awake(_due(state, usual_wait(state, outcome, rolled_over, now, settings), now, rng))
+
+
+def _after_push(state: FeedState, parsed: ParsedFeed | NotAFeed | None, new_entries: int, now: datetime) -> FeedState:
+    """`state` after a hub has pushed what may be a part of the feed. Its next poll stays as it was planned."""
+    entries = parsed.entries if isinstance(parsed, ParsedFeed) else ()
+    known = dict.fromkeys((*(entry.id for entry in entries), *state.entry_ids))
+    state = with_rhythm(state, entries, new_entries, now, first=state.last_success_at is None)
+    return replace(state, new_articles=state.new_articles + new_entries, entry_ids=tuple(known)[:MAX_ENTRIES])
+
+
+def _with_hub(state: FeedState, outcome: Fetched | NotModified, parsed: ParsedFeed) -> FeedState:
+    """`state` with the hub that the answer's header or else the feed names, and the address it knows the feed under."""
+    links = hub_links(outcome.headers.get("link", ""), outcome.final_url)
+    hub = links.get("hub") or parsed.hub
+    return replace(state, hub=hub, topic=(links.get("self") or parsed.topic or state.url) if hub else None)
 
 
 def _awake(state: FeedState) -> FeedState:

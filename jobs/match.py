@@ -29,6 +29,7 @@ from store.batches import BatchStore
 from store.documents import Stored
 from store.outages import OutageStore
 from store.stories import Stories
+from store.turns import turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ class MatchedReport:
 
 @job("match")
 def match(context: Context) -> MatchedReport:
-    """Match every waiting batch, and enqueue the mails.
+    """Match every waiting batch, and enqueue the mails. Two runs never match at once: copies must meet in order.
 
     A fault in one saved search, or in one item of `alerts.yaml`, costs only that search; it goes into quarantine.
 
     Raises:
         StoreError: nothing is lost; run it again.
     """
-    with context.stage("match") as walls:
+    with turn(context.es, context.names, "match"), context.stage("match") as walls:
         report = _match(context, walls)
     with context.stage("owe") as owing:  # after the problems of matching are kept, which say what has failed
         notices = enqueue_notices(context.es, context.names, context.clock(), bulkhead=owing)

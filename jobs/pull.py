@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from ingest.fetch import Fetcher
@@ -28,10 +29,7 @@ from jobs.context import Context, job
 from jobs.keeping import Keeping
 from jobs.lease import Lease
 from jobs.pages import READERS, Pages
-from jobs.polled import (
-    Part,
-    Polled,
-)
+from jobs.polled import Part, Polled
 from jobs.pull_assemble import Assembly
 from jobs.pull_attempt import Attempt
 from jobs.pull_report import PullReport
@@ -44,14 +42,16 @@ from store.batches import BatchStore
 from store.documents import Stored
 from store.feeds import FeedRecord
 
-__all__ = ["PullReport", "pull"]
+__all__ = ["PullReport", "Within", "pull"]
 
 log = logging.getLogger(__name__)
 
 
 @job("pull")
-def pull(context: Context, number: int, *, source: SourceOf = Polling) -> PullReport:
+def pull(context: Context, number: int, *, source: SourceOf = Polling, within: Within | None = None) -> PullReport:
     """Index the articles of the feeds in batch `number`, with documents from `source`. Repeating it is harmless.
+
+    `within` a process that fetches all the time, its fetcher is used, so that it keeps the pace of each host.
 
     Raises:
         StoreError: Elasticsearch is unavailable; run it again.
@@ -62,10 +62,28 @@ def pull(context: Context, number: int, *, source: SourceOf = Polling) -> PullRe
         return PullReport(number)
     batch = batches.begin(number)
     lease = Lease(batch, batches, context.clock)
-    report = asyncio.run(_Puller(Attempt(context, batch, lease), source).run())
+    puller = _Puller(Attempt(context, batch, lease), source)
+    report = within.run(puller.run) if within else asyncio.run(_alone(context, puller))
     if not lease.was_taken_over():
         batches.mark_indexed(number, counts=report.counts(), now=context.clock())
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A process that fetches all the time: its event loop and its fetcher."""
+
+    loop: asyncio.AbstractEventLoop
+    fetcher: Fetcher
+
+    def run(self, work: Callable[[Fetcher], Coroutine[Any, Any, PullReport]]) -> PullReport:
+        """Do the work in the loop, and wait for it. Called in a thread."""
+        return asyncio.run_coroutine_threadsafe(work(self.fetcher), self.loop).result()
+
+
+async def _alone(context: Context, puller: _Puller) -> PullReport:
+    async with Fetcher(context.settings, clock=context.clock) as fetcher:
+        return await puller.run(fetcher)
 
 
 class _Puller:
@@ -80,37 +98,35 @@ class _Puller:
         self._with_pages: set[asyncio.Task[None]] = set()
         self._page_counts: dict[str, float] = {}
 
-    async def run(self) -> PullReport:
+    async def run(self, fetcher: Fetcher) -> PullReport:
+        """The result of the attempt, whose requests go by `fetcher`."""
         records = self._attempt.feeds.leased(self._attempt.batch)
         if records and self._attempt.lease.may_begin():
             noted("asked")
             await asyncio.to_thread(self._selection.load_pages_due, records)
-            await self._run(records)
+            await self._run(fetcher, records)
         report = self._writer.report.plus(reached=self._silence.witnesses, **self._page_counts)
         return report.plus(unfinished=len(records) - report.feeds)
 
-    async def _run(self, records: Sequence[Stored[FeedRecord]]) -> None:
-        clock, lease = self._attempt.clock, self._attempt.lease
+    async def _run(self, fetcher: Fetcher, records: Sequence[Stored[FeedRecord]]) -> None:
         readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        async with Fetcher(self._attempt.settings, clock=clock) as fetcher:
-            keeping = Keeping(self._attempt.context)
-            shared: dict[str, Any] = {
-                "readers": readers, "walls": self._attempt.wall, "clock": clock, "keeping": keeping,
-            }  # fmt: skip
-            answers = Answers(self._source(fetcher), records, lease=lease, **shared)
-            pages = Pages(fetcher, **shared)
-            writing = asyncio.create_task(self._writer.run())
-            taking = asyncio.create_task(self._take(fetcher, answers, pages))
-            try:
-                await self._within_lease(taking, writing)
-                await self._writer.finish(writing)
-            finally:
-                await _ended(taking, writing, *self._with_pages)
-                await answers.close()
-                await pages.close()
-                self._page_counts = pages.counts()
-                readers.shutdown(wait=False, cancel_futures=True)
-                await asyncio.to_thread(keeping.close)
+        keeping = Keeping(self._attempt.context)
+        shared: dict[str, Any] = {"readers": readers, "walls": self._attempt.wall, "clock": self._attempt.clock}
+        shared["keeping"] = keeping
+        answers = Answers(self._source(fetcher), records, lease=self._attempt.lease, **shared)
+        pages = Pages(fetcher, **shared)
+        writing = asyncio.create_task(self._writer.run())
+        taking = asyncio.create_task(self._take(fetcher, answers, pages))
+        try:
+            await self._within_lease(taking, writing)
+            await self._writer.finish(writing)
+        finally:
+            await _ended(taking, writing, *self._with_pages)
+            await answers.close()
+            await pages.close()
+            self._page_counts = pages.counts()
+            readers.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(keeping.close)
 
     async def _within_lease(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
         """Wait until all windows are processed, the lease nears its end, or nothing can be written any more."""

@@ -78,6 +78,8 @@ class Feed:
     """None: nobody has rated it yet."""
     state_media: bool = False
     """A state owns or pays for it and may decide what it says, with nothing that keeps the state out."""
+    fast: bool = False
+    """Asked every few seconds by the fast lane instead of once a minute (`ingest.fast`)."""
     origin: Origin = "file"
 
 
@@ -143,6 +145,12 @@ class FeedState:
     """The feed's host asked for a pause until then (Retry-After): all feeds of the host wait."""
     asks_s: int | None = None
     """Minimum seconds between polls that the feed itself asked for when it was last read."""
+    fresh_s: int | None = None
+    """Seconds for which its server called its last answer fresh (Cache-Control, Expires)."""
+    hub: str | None = None
+    """The hub that offers to push the feed (WebSub)."""
+    topic: str | None = None
+    """The address under which that hub knows the feed."""
     skip_hours: tuple[int, ...] = ()
     skip_days: tuple[int, ...] = ()
     former_urls: tuple[str, ...] = ()

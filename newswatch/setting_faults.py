@@ -210,6 +210,12 @@ _RULES: Final[tuple[_Rule, ...]] = (
         "articles are deleted while their stories still grow. Keep them for at least as long as a story may last",
         is_error=False,
     ),
+    _Rule(
+        ("fast_interval_s", "poll_min_interval_s"),
+        lambda s: s.fast_interval_s >= s.poll_min_interval_s,
+        "the fast lane would ask no more often than the poll, so it takes no feed. Lower the first",
+        is_error=False,
+    ),
     # ── mail
     _Rule(
         ("smtp_security", "smtp_port"),

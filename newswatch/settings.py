@@ -175,7 +175,7 @@ class Settings(BaseSettings):
     """Shown as the sender, before the address."""
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Zone of the times in mails, such as Europe/Brussels. A digest has the zone of its schedule."""
-    mail_group_s: int = Field(default=60, ge=0, le=86_400)
+    mail_group_s: int = Field(default=15, ge=0, le=86_400)
     """Minimum seconds between two instant mails to one recipient; what matches in between is mailed together."""
     mail_give_up_s: int = Field(default=5 * 86_400, ge=60, le=30 * 86_400)
     """Seconds after which a recipient is given up whom the server keeps refusing temporarily."""
@@ -231,6 +231,12 @@ class Settings(BaseSettings):
     """Shortest interval between two polls of a feed, in seconds."""
     poll_max_interval_s: int = Field(default=86_400, ge=1, le=30 * 86_400)
     """Longest interval of a well feed, in seconds. Below it, the interval follows how often the feed brings news."""
+    fast_interval_s: int = Field(default=10, ge=2, le=60)
+    """Seconds between two requests of the fast lane (`newswatch fast`) for a feed, if its server allows it."""
+    fast_by_rhythm: bool = True
+    """Whether the fast lane takes feeds that bring more than six new entries an hour, besides those marked `fast`."""
+    websub: bool = False
+    """Whether hubs may push feeds to `public_url`, which they must reach. Feeds that name a hub are then subscribed."""
     batches_per_poll: int = Field(default=4, ge=1, le=8)
     """Maximum number of batches in a poll, each an Airflow task."""
     feeds_per_poll: int = Field(default=1_000, ge=1, le=100_000)

@@ -243,6 +243,18 @@ def _matching(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         )
 
 
+def _fast_lane(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    """The fast lane is one long run. The minute's poll has its feeds once it gives no sign of life."""
+    lane = _job(pulse, "fast")
+    what = "Fast feeds are polled only once a minute"
+    yield from _broken(pulse, lane, "fast-lane", what, FAILED_RUNS, Severity.WARNING)
+    if lane.under_way and _older(lane.alive_at, pulse.at, BEAT_LOST):
+        on = f" on {lane.host}" if lane.host else ""
+        step = "Start it again: `newswatch up` and docker compose run it; elsewhere run `newswatch fast`."
+        sentence = f"{what}: the fast lane gives no sign of life{on}."
+        yield Condition("fast-lane", Severity.WARNING, sentence, step, lane.alive_at)
+
+
 def _other_jobs(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     for name, job in sorted(pulse.jobs.items()):
         if name in _WITH_RULES or job.failures < FAILED_RUNS or _is_of_file(pulse, job):
@@ -317,7 +329,7 @@ def _late(pulse: Pulse, _: Settings) -> Iterator[Condition]:
 
 _LATE: Final = {"match": ("matching", Severity.CRITICAL, NOT_MATCHED)}
 """Job → the condition that its late run belongs to, so that one fault is told as one."""
-_WITH_RULES: Final = frozenset({"plan", "pull", "match", "deliver"})
+_WITH_RULES: Final = frozenset({"plan", "pull", "match", "deliver", "fast"})
 _PURPOSES: Final = {
     "recheck": "Articles that were mailed are not read again, so corrections are missed",
     "health": "The daily mail on broken feeds could not be made or sent",
@@ -330,11 +342,13 @@ _PURPOSES: Final = {
 }
 
 
-def _broken(pulse: Pulse, job: JobPulse, id_: str, what: str, tries: int) -> Iterator[Condition]:
+def _broken(
+    pulse: Pulse, job: JobPulse, id_: str, what: str, tries: int, severity: Severity = Severity.CRITICAL
+) -> Iterator[Condition]:
     """The condition of a job whose last runs ended in errors. A wrong file is a condition of its own."""
     if job.failures >= tries and not _is_of_file(pulse, job):
         steps = "It is tried again by itself. Do what the reason says; the job's log has more."
-        yield Condition(id_, Severity.CRITICAL, f"{what}: {_reason(job.why)}", steps, job.failing_since)
+        yield Condition(id_, severity, f"{what}: {_reason(job.why)}", steps, job.failing_since)
 
 
 def _hung(
@@ -495,6 +509,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _configuration,
     _late,
     _polling,
+    _fast_lane,
     _matching,
     _mail_server,
     _mails,

@@ -12,6 +12,7 @@ KINDS: Final = (
     "network",
     "feeds-failing",
     "polling",
+    "fast-lane",
     "matching",
     "mail-server",
     "mails-waiting",

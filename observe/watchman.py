@@ -49,6 +49,7 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "polling": _JOBS_NEED,
     "matching": _JOBS_NEED,
     "mails-waiting": ("mail-server", *_JOBS_NEED),
+    "fast-lane": ("elasticsearch", "disk", ASLEEP),
     "job:deliver": ("mail-server", *_JOBS_NEED),
     "job:*": _JOBS_NEED,
     "search:*": ("elasticsearch", "disk"),

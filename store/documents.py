@@ -277,6 +277,7 @@ _SHOWN = (
     "last_error",
     "interval_s",
     "new_articles",
+    "hub",
 )
 
 

@@ -229,6 +229,40 @@ class FeedStore:
             size=min(limit, 10_000),
         )
 
+    def fast_candidates(
+        self, now: datetime, most_interval_s: int, pushed: Iterable[str] = ()
+    ) -> list[Stored[FeedRecord]]:
+        """The enabled feeds that the fast lane may want, and nobody holds: marked, `pushed`, or polled often."""
+        self._es.indices.refresh(index=self._index)
+        wanted: list[Document] = [{"term": {"fast": True}}, {"range": {"interval_s": {"lte": most_interval_s}}}]
+        wanted.append({"terms": {"id": list(pushed)}})
+        enabled: list[Document] = [{"term": {"enabled": True}}, {"bool": {"should": wanted}}]
+        return find(
+            self._es,
+            self._index,
+            read_feed,
+            query={"bool": {"filter": enabled, "must_not": [_until("lease_until", "gte", now, None)]}},
+            sort=[{"next_poll_at": {"order": "asc", "missing": "_first"}}],
+            size=10_000,
+        )
+
+    def hold(self, feeds: Sequence[tuple[Stored[FeedRecord], FeedState]], until: datetime) -> list[Stored[FeedRecord]]:
+        """Write the states and keep the feeds from every other worker until `until`; those that are held now.
+
+        A held feed belongs to no batch. A feed that another worker wrote meanwhile is missing.
+
+        Raises:
+            StoreError: the index can't be written to.
+        """
+        lease = {"lease_until": until.isoformat()}
+        actions = (bulk.replace(was, feed_document(was.value.feed, state) | lease) for was, state in feeds)
+        won = [result.id for result in bulk.write(self._es, actions) if bulk.won(result)]
+        return [feed for feed in self._get(won) if is_held_by(feed.value, until)]
+
+    def at(self, ids: Sequence[str]) -> list[Stored[FeedRecord]]:
+        """The readable feeds among `ids`, in real time."""
+        return self._get(ids)
+
     def resting(self, now: datetime, longest: Longest | None = None) -> list[FeedState]:
         """The states of the feeds whose hosts requested a pause beyond `now`. Call it after `due`, which refreshes."""
         return self._states(_until("paused_until", "gt", now, longest.wait if longest else None))
@@ -289,6 +323,11 @@ class FeedStore:
         return [result.id for result in bulk.write(self._es, actions) if not bulk.won(result)]
 
 
+def is_held_by(record: FeedRecord, until: datetime) -> bool:
+    """Whether the feed is held by whoever held it until this moment, and by no batch. Pure."""
+    return record.lease_batch is None and record.lease_until == until
+
+
 @dataclass(frozen=True, slots=True)
 class _Lease:
     lease_batch: int | None = None
@@ -318,7 +357,9 @@ def _compared(present: Mapping[str, Document], wanted: Mapping[str, Feed]) -> di
     for feed_id, was in present.items():
         origin, enabled = was.get("origin", "file"), was.get("enabled", True)
         if feed_id in wanted:
-            as_in_file = {"read": "feed", "state_media": False} | was | {"origin": "file"} == dump(wanted[feed_id])
+            as_in_file = {"read": "feed", "state_media": False, "fast": False} | was | {"origin": "file"} == dump(
+                wanted[feed_id]
+            )
             # What was edited in Elasticsearch is the file's again once the file says the same.
             if {"file": not as_in_file, "store": True, "edited": as_in_file, "removed": False}[origin]:
                 outcome[feed_id] = "changed"

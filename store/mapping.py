@@ -185,6 +185,7 @@ FEED: Json = {
     "fallback": UNINDEXED,
     "reliability": {"properties": {"grade": KEYWORD, "rated": DATE, "why": KEYWORD}},
     "state_media": {"type": "boolean"},
+    "fast": {"type": "boolean"},
     "origin": KEYWORD,
     "next_poll_at": DATE,
     "paused_until": DATE,
@@ -199,6 +200,7 @@ FEED: Json = {
     "last_error": KEYWORD,
     "interval_s": INTEGER,
     "new_articles": {"type": "long"},
+    "hub": KEYWORD,
     "state": UNINDEXED,
     "lease_batch": {"type": "long"},
     "lease_until": DATE,
@@ -390,6 +392,28 @@ READER: Json = {
 """Readers' desks. `kind` "look": when a reader looked; "mark": what he read, starred and noted, one document per reader
 and article; "handover": who has an article, `holder` has it now, `steps` are all hands it went through."""
 
+LANE: Json = {
+    "kind": KEYWORD,
+    "holder": KEYWORD,
+    "beats": {"type": "long"},
+    "feed_id": KEYWORD,
+    "url": KEYWORD,
+    "hub": KEYWORD,
+    "topic": KEYWORD,
+    "state": KEYWORD,
+    "why": {"type": "text", "index": False},
+    "round": INTEGER,
+    "at": DATE,
+    "until": DATE,
+    "pushed_at": DATE,
+    "missed": INTEGER,
+    "refused": INTEGER,
+    "content_type": KEYWORD,
+    "body": {"type": "binary"},
+}
+"""`kind` "turn": whose turn it is to match, which `holder` renews. "subscription": a feed's subscription to its hub.
+"push": a document that a hub has pushed and that has not been read yet; "bell" changes with each."""
+
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
 node accepts the setting, and fails the shard as soon as it writes a segment."""
@@ -497,6 +521,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.configuration: CONFIGURATION,
         names.outages: OUTAGES,
         names.readers: READER,
+        names.lane: LANE,
     }
 
 

@@ -134,6 +134,11 @@ class Names:
         return f"{self.prefix}readers"
 
     @property
+    def lane(self) -> str:
+        """Whose turn it is to match; the subscriptions to hubs, and what they have pushed."""
+        return f"{self.prefix}lane"
+
+    @property
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"

@@ -442,7 +442,7 @@ def test_our_image_carries_our_version_and_the_locked_airflow() -> None:
     assert built == ["newswatch-check"], "two builds of one tag would race"
     ours = {n: s for n, s in SERVICES.items() if s["image"].startswith("newswatch:")}
     assert {service["image"] for service in ours.values()} == {f"newswatch:{__version__}"}
-    assert len(ours) == 11
+    assert len(ours) == 12
     for name, service in ours.items():
         assert service["pull_policy"] == "never", name
         assert service["read_only"], name

@@ -36,6 +36,7 @@ LABELS: Final[Mapping[str, str]] = {
     "reliability": "Reliability",
     "reliability_why": "Why this grade",
     "state_media": "State media: a state owns or pays for it and may decide what it says",
+    "fast": "Asked",
 }
 
 
@@ -56,6 +57,7 @@ class FeedDraft:
     reliability_why: str = ""
     state_media: str = ""
     """Empty: no. A checkbox that is not ticked is not sent."""
+    fast: str = "no"
 
     @classmethod
     def read(cls, form: Form) -> FeedDraft:
@@ -78,6 +80,7 @@ class FeedDraft:
             feed.reliability.grade if feed.reliability else "",
             feed.reliability.why if feed.reliability else "",
             "yes" if feed.state_media else "",
+            "yes" if feed.fast else "no",
         )
 
     def filled_in(self, found: FoundFeed) -> FeedDraft:
@@ -113,6 +116,7 @@ class FeedDraft:
             "full_text": lambda: self.full_text if self.full_text in TEXTS else _refuse("Choose one of the list."),
             "reliability": lambda: self._rating(was),
             "state_media": lambda: bool(self.state_media),
+            "fast": lambda: self.fast == "yes",
         }
         values: dict[str, Any] = {}
         wrong: dict[str, str] = {}
@@ -142,6 +146,10 @@ class FeedDraft:
         same = rated is not None and (rated.grade, rated.why) == (self.reliability, why)
         day = rated.rated if rated and same else datetime.now(UTC).date()
         return RatingSpec.model_validate({"grade": self.reliability, "why": why, "rated": day})
+
+
+def _unshown(was: Feed | None) -> dict[str, Any]:
+    return {"read": was.read, "rule": was.rule and asdict(was.rule)} if was else {}
 
 
 def fingerprint(feed: Feed) -> str:

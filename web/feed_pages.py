@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from ingest.fast import pace
 from store.feed_history import read_history, retry
 from store.feeds import FeedRecord, FeedStore
 from web.charts import bars
@@ -52,7 +53,10 @@ def show_feed(request: Request, here: Here, feed_id: str, done: str = "") -> Res
     now = here.clock()
     history = read_history(here.es, here.names, feed_id, days=HISTORY_DAYS, now=now)
     values = {"history": history, "bars": bars(history.days), "state": state_of(history.record), **SHOWN}
-    return render(request, "feed.html.j2", now=now, done=DONE.get(done, ""), days=HISTORY_DAYS, **values)
+    record = history.record
+    paced = pace(record.feed, record.state, here.settings, now) if record.feed.enabled else None
+    more = {"done": DONE.get(done, ""), "days": HISTORY_DAYS, "fast_lane": paced and paced.why}
+    return render(request, "feed.html.j2", now=now, **more, **values)
 
 
 @changes.post("/feeds/{feed_id}/retry")

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 
 from dags.connections import airflow_settings
 from jobs.context import Context, open_context
-from web import app, links
+from web import app, hub, links
 from web.security import Access
 
 _SHOWN_BY, _CHANGED_BY = "poll_feeds", "match_alerts"
@@ -92,3 +92,8 @@ def news() -> FastAPI:
 def mail_links() -> FastAPI:
     """The links in mails: their signature alone admits."""
     return links.create_app(_context)
+
+
+def hubs() -> FastAPI:
+    """What hubs push: the secret address and signature alone admit."""
+    return hub.create_app(_context)

@@ -19,6 +19,8 @@ NEWS = "news"
 """Where the page is under Airflow's address; in its navigation it is `/plugin/news`."""
 MAIL_LINKS = "newswatch/mail"
 """The path of `delivery.links.PATH`, which a test holds to it."""
+HUB = "newswatch/hub"
+"""The path of `jobs.fast_hubs.PATH`, which a test holds to it."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,6 +54,7 @@ class NewswatchPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow is not fo
     fastapi_apps = [  # noqa: RUF012
         {"app": LateApp("news"), "url_prefix": f"/{NEWS}", "name": "newswatch news page"},
         {"app": LateApp("mail_links"), "url_prefix": f"/{MAIL_LINKS}", "name": "newswatch mail links"},
+        {"app": LateApp("hubs"), "url_prefix": f"/{HUB}", "name": "newswatch hubs"},
     ]
     external_views = [  # noqa: RUF012
         {

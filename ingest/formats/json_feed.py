@@ -12,7 +12,7 @@ from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, lin
 from ingest.formats.format import Document, Format, MediaType
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.text import language_of
-from ingest.urls import absolute
+from ingest.urls import absolute, is_address, read_address
 from ingest.zones import Hints, hints_of
 from newswatch.plain_text import one_line, tidy
 
@@ -74,7 +74,18 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
         site=site,
         language=language,
         **finish(drafts, language, problems, site=site),
+        hub=_hub(data),
+        topic=absolute(_address(data, "feed_url"), None),
     )
+
+
+def _hub(data: dict[str, Any]) -> str | None:
+    """The first WebSub hub among the feed's `hubs`."""
+    hubs = data.get("hubs")
+    for hub in hubs if isinstance(hubs, list) else ():
+        if isinstance(hub, dict) and hub.get("type") == "WebSub" and is_address(_str(hub, "url")):
+            return read_address(_str(hub, "url")).url
+    return None
 
 
 def _decoded(body: bytes) -> str:

@@ -69,8 +69,19 @@ def read(document: Document) -> ParsedFeed | None:
         ttl_s=_ttl(feed),
         skip_hours=hours,
         skip_days=days,
+        hub=_linked(feed, "hub"),
+        topic=_linked(feed, "self"),
         left_out=tuple(_get(feed, bounded_feedparser.NOTES) or ()),
     )
+
+
+def _linked(feed: Mapping[str, Any], relation: str) -> str | None:
+    """The first address of the feed's links with this relation."""
+    links = _get(feed, "links")
+    for link in links if isinstance(links, list) else ():
+        if _text(link, "rel") == relation and is_address(_text(link, "href")):
+            return read_address(_text(link, "href")).url
+    return None
 
 
 def _skipped(body: bytes) -> tuple[frozenset[int], frozenset[int]]:

@@ -21,6 +21,7 @@ def settings(tmp_path: Path) -> Settings:
         public_url="https://news.example",
         secret_key=SecretStr("for tests"),
         smtp_timeout_s=2,
+        mail_group_s=60,
     )
 
 

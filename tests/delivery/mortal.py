@@ -42,6 +42,7 @@ def work(order: dict[str, Any]) -> None:
         mail_from="newswatch@news.example",
         secret_key=SecretStr("for tests"),
         smtp_timeout_s=5,
+        mail_group_s=60,
     )
     names, now = Names(order["prefix"]), datetime.fromisoformat(order["now"])
     searches = [load(SavedSearch, {"query": ""} | item) for item in order["searches"]]

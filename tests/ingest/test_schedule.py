@@ -437,3 +437,30 @@ def test_a_list_that_stays_short_is_as_usual_at_last() -> None:
     for _ in range(SHRUNK_FOR_GOOD + 1):
         state = poll(state, fetched(), parsed(1, 2), page)
     assert (state.health, state.usual_entries) == ("ok", 2)
+
+
+def test_a_push_says_nothing_of_the_feeds_own_answers() -> None:
+    """A hub may push only what is new: no gap, no other validators, and the poll comes when it was planned."""
+    read = after_poll(
+        FeedState("f", URL), FEED, fetched({"etag": '"a"'}), parsed(1, 2), new_entries=2, now=NOW, settings=SETTINGS,
+        rng=random.Random(1),
+    )  # fmt: skip
+    later = NOW + timedelta(minutes=3)
+    state = replace(read, paused_until=later, failures=1)
+    push = replace(fetched({"content-type": "text/xml"}), pushed=True)
+    after = after_poll(state, FEED, push, parsed(3), new_entries=1, now=later, settings=SETTINGS, rng=random.Random(1))
+    assert after.new_articles == read.new_articles + 1
+    assert after.last_new_at == later
+    assert after.entry_ids == ("3", "1", "2")
+    changed = {"new_articles", "last_new_at", "entry_ids", "new_rate", "usual_silence_s"}
+    same = {name: getattr(state, name) for name in FeedState.__dataclass_fields__ if name not in changed}
+    assert {name: getattr(after, name) for name in same} == same
+
+
+def test_how_long_its_server_calls_an_answer_fresh_is_remembered() -> None:
+    for headers, fresh in (({"cache-control": "max-age=40"}, 40), ({"cache-control": "max-age=0"}, None), ({}, None)):
+        after = after_poll(
+            FeedState("f", URL), FEED, unchanged(headers), None, new_entries=0, now=NOW, settings=SETTINGS,
+            rng=random.Random(1),
+        )  # fmt: skip
+        assert after.fresh_s == fresh

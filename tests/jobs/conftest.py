@@ -105,6 +105,7 @@ def world(
             fetch_allow_hosts=(press.host,),
             fetch_host_delay_s=0,
             poll_max_interval_s=60,
+            mail_group_s=60,
         )
         world = World(press, mailbox, Context(settings, es, names))
         world.context = replace(world.context, clock=world.clock)

@@ -59,6 +59,11 @@ BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...], bool]] = {
     "long lease": ({"lease_s": 1_000}, ("lease_s",), False),
     "connect": ({"fetch_connect_timeout_s": 61}, ("fetch_connect_timeout_s", "fetch_total_timeout_s"), False),
     "read": ({"fetch_read_timeout_s": 61}, ("fetch_read_timeout_s", "fetch_total_timeout_s"), False),
+    "fast": (
+        {"fast_interval_s": 20, "poll_min_interval_s": 20},
+        ("fast_interval_s", "poll_min_interval_s"),
+        False,
+    ),
     "hosts": ({"fetch_host_concurrency": 33}, ("fetch_host_concurrency", "fetch_concurrency"), False),
     "proxy login": ({"fetch_proxy_password": "x"}, ("fetch_proxy_username", "fetch_proxy_password"), True),
     "no proxy": ({"fetch_no_proxy": "a.example"}, ("fetch_no_proxy", "fetch_proxy"), False),

@@ -371,3 +371,17 @@ def test_a_long_reason_is_cut_and_on_one_line() -> None:
     assert len(sentence) < 500
     assert sentence.endswith("…")
     assert "\n" not in sentence
+
+
+def test_a_fast_lane_without_a_sign_of_life_is_told() -> None:
+    """It is one long run; stopped on purpose it has ended, and where nobody uses it there is no run."""
+    runs = a_job("fast", started_at=before(hours=9), ended_at=before(hours=10), beat_at=before(seconds=20))
+    assert "fast-lane" not in found(a_pulse(runs))
+    dead = found(a_pulse(replace(runs, beat_at=NOW - BEAT_LOST)))
+    assert dead["fast-lane"].severity is Severity.WARNING
+    assert "no sign of life on worker-1" in dead["fast-lane"].sentence
+    ended = replace(runs, beat_at=before(hours=1), ended_at=before(hours=1))
+    assert "fast-lane" not in found(a_pulse(ended))
+    assert "fast-lane" not in found(a_pulse())
+    failing = replace(ended, failures=3, why="A fault.")
+    assert "A fault." in found(a_pulse(failing))["fast-lane"].sentence

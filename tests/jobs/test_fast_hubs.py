@@ -1,0 +1,112 @@
+"""A story that the newsroom's hub pushes is mailed without a poll."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from embedded.newsroom import Newsroom
+from embedded.processes import free_port
+from jobs.context import Context
+from jobs.fast_hubs import PATH
+from newswatch.settings import Settings
+from store.hubs import HubStore, Push
+from tests.jobs.conftest import World
+from tests.jobs.test_crash import check_mails, dies, publish_another, run
+from tests.jobs.test_fast import hurried, lane, lane_until_sent, mark_fast, until
+from web import hub
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def served(context: Context, port: int) -> Iterator[None]:
+    """The receiver as Airflow's web server has it."""
+    app = FastAPI()
+    app.mount(PATH, hub.create_app(lambda: context))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def settings_for(world: World, newsroom: Newsroom, port: int) -> Settings:
+    was = world.context.settings
+    return Settings(
+        elasticsearch_url=was.elasticsearch_url,
+        index_prefix=was.index_prefix,
+        config_dir=was.config_dir,
+        data_dir=was.config_dir / "data",
+        smtp_host="127.0.0.1",
+        smtp_port=was.smtp_port,
+        mail_group_s=0,
+        fetch_allow_hosts=(newsroom.host_port,),
+        fetch_host_delay_s=0,
+        public_url=f"http://127.0.0.1:{port}",
+        websub=True,
+        fast_by_rhythm=False,
+    )
+
+
+def test_a_pushed_story_is_mailed_without_a_poll(world: World) -> None:
+    with Newsroom(hub=("courier", "ledger", "trois-lacs")) as newsroom:
+        port = free_port()
+        newsroom.write_config(world.context.settings.config_dir)
+        context = replace(world.context, settings=settings_for(world, newsroom, port), clock=lambda: datetime.now(UTC))
+        run(context)
+        mailed = len(world.mailbox.mails)
+        hubs = HubStore(context.es, context.names)
+        offered = hubs.offers()
+        assert len(offered) == 3
+        assert newsroom.hub
+        with served(context, port), lane(context) as reports:
+            until(lambda: newsroom.hub is not None and len(newsroom.hub.subscribers) == len(offered))
+            asked = len(newsroom.requests)
+            newsroom.publish("coordinator-named")
+            until(lambda: len(world.mailbox.mails) > mailed)
+            feeds = {record.url.removeprefix(newsroom.url) for record in offered.values()}
+            assert not feeds & {request.path for request in newsroom.requests[asked:]}
+        (report,) = reports
+        assert (report.new, report.asked) == (1, 0)
+        assert hubs.waiting(10) == []
+
+
+@pytest.mark.timeout(600)
+def test_what_is_pushed_and_polled_at_once_is_there_once_wherever_it_is_killed(world: World) -> None:
+    mark_fast(world)
+    publish_another(world, 1)
+    run(world.context)
+    quick = hurried(world.context)
+    changes = {"websub": True, "data_dir": world.context.settings.config_dir / "data"}
+    context = replace(quick, settings=quick.settings.model_copy(update=changes))
+    hubs, published = HubStore(context.es, context.names), 1
+    for steps in range(2, 100, 4):
+        published += 1
+        world.wait(minutes=20)
+        publish_another(world, published)
+        body = world.press.answer("/main.xml", None)[1]
+        hubs.keep(Push("main", world.now, "text/xml", body))
+        died = dies(lane_until_sent, context, steps)
+        world.wait(minutes=20)
+        run(world.context)
+        place = f"killed after step {steps}"
+        assert world.count(context.names.articles) == published, f"an article is lost or twice: {place}"
+        check_mails(world, published, place)
+        if not died:
+            break
+    with lane(context):
+        until(lambda: not hubs.waiting(1))
+    assert world.count(context.names.articles) == published
+    check_mails(world, published, "at the end")
