@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from cli.demo_steps import FAST, NEXT, PUSHED, Checks, Demo, DemoError, wait_until
+from cli.demo_steps import FAST, LISTED, NEXT, PUSHED, Checks, Demo, DemoError, wait_until
 from cli.output import out, stated
 from newswatch import private
 
@@ -41,7 +41,7 @@ def demo(
     home = (folder or stated().data_dir.parent / "newswatch-demo").absolute()
     began = time.monotonic()
     with (
-        open_newsroom(home, keep=keep, hub=[PUSHED], fast=[FAST]) as newsroom,
+        open_newsroom(home, keep=keep, hub=[PUSHED], fast=[FAST], lists=[LISTED]) as newsroom,
         open_stack(home, newsroom, keep=keep, **HURRIED) as settings,
     ):
         checks = Checks()
@@ -79,11 +79,12 @@ class NewsroomProcess:
 
 @contextmanager
 def open_newsroom(
-    home: Path, *, keep: bool = False, hub: Sequence[str] = (), fast: Sequence[str] = ()
+    home: Path, *, keep: bool = False, hub: Sequence[str] = (), fast: Sequence[str] = (), lists: Sequence[str] = ()
 ) -> Iterator[NewsroomProcess]:
     """The newsroom, until the block ends, or beyond that with `keep`; `home` is emptied first.
 
-    The feeds of the outlets in `hub` name a hub, which pushes them; those in `fast` are for the fast lane.
+    The feeds of the outlets in `hub` name a hub, which pushes them; those in `fast` are for the fast lane;
+    the front pages of those in `lists` are read too.
     """
     from embedded.processes import free_port
     from embedded.stack import down
@@ -96,6 +97,7 @@ def open_newsroom(
     private.make_folder(config)
     command = [sys.executable, "-m", "embedded.newsroom", "--port", str(port), "--config", str(config)]
     command += [*(["--hub", *hub] if hub else []), *(["--fast", *fast] if fast else [])]
+    command += ["--lists", *lists] if lists else []
     with private.open_file(home / "newsroom.log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
     (home / "newsroom.pid").write_text(str(process.pid), encoding="utf-8")

@@ -31,6 +31,8 @@ REPEATED, CHANGED = "on suspicion of preparing", "*Three* Kalashnikov rifles"
 """What its update must not say, and must."""
 FAST, PUSHED = "courier", "ledger"
 """The outlets of the first and of the others of these: one is asked every few seconds, the other pushed by its hub."""
+LISTED = "ledger"
+"""The outlet whose front page is read as well, as if it had no feed."""
 NEXT = "tunis-centre"
 """A story that the newsroom publishes only on request."""
 DIGEST = "chief@example.org"
@@ -115,6 +117,8 @@ class Demo:
         for record in self._feeds():
             state = record.state
             line = f"{record.feed.title}: {state.new_articles} articles"
+            if record.feed.read != "feed":
+                line = f"{record.feed.title}'s front page, which is no feed: {escape(state.health_why)}"
             if state.failures:
                 failure = escape(state.last_error or "failing")
                 line = f"{record.feed.title}: [yellow]{failure}[/]; the other feeds are unaffected"
@@ -273,8 +277,11 @@ class Demo:
         self._checks.that(unchanged >= 3, f"feeds answered 304 (not modified) {unchanged} times", str(later))
         self._checks.that(len(self._articles()) == articles, f"still {articles} articles")
         feeds = {record.feed.url.removeprefix(self._newsroom.url) for record in self._feeds()}
-        again = {str(request["path"]) for request in later} - feeds - {"/-/requests"}
+        again = {str(request["path"]) for request in later} - feeds - {"/-/requests", "/robots.txt"}
         self._checks.that(not again, "no page was fetched again", str(again))
+        listed = self._articles()[self._url(self._news[2])]
+        carried = any(feed_id.startswith(LISTED) and feed_id != LISTED for feed_id in listed.feeds)
+        self._checks.that(carried, f"“{escape(listed.title)}” was found on the front page too", str(listed.feeds))
         digest = self._to(DIGEST)[0]
         # The report that was read first represents the story in the digest; it can be either paper's.
         first, second = (

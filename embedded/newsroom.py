@@ -19,7 +19,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -119,17 +119,20 @@ class Newsroom:
         story = next(story for story in self.stories if story.slug == slug)
         return self._press_at(self.url).url(self._site, story)
 
-    def write_config(self, folder: Path, fast: Collection[str] = ()) -> None:
+    def write_config(self, folder: Path, fast: Collection[str] = (), lists: Collection[str] = ()) -> None:
         """Write feeds.yaml and alerts.yaml for this newsroom into `folder`, and copy the default taxonomy there.
 
-        The feeds of the outlets in `fast` are for the fast lane.
+        The feeds of the outlets in `fast` are for the fast lane. The front pages of those in `lists` are read too, as
+        pages that are no feeds.
 
         Raises:
             OSError: it can't be written, or there is no default taxonomy.
         """
         folder.mkdir(parents=True, exist_ok=True)
         # Lists instead of tuples, as in the YAML of a hand-written file.
-        feeds = [{**asdict(feed), "topics": list(feed.topics), "fast": feed.id in fast} for feed in self.feeds]
+        fronts = [front_of(feed, self.url) for feed in self.feeds if feed.id in lists]
+        known = (*self.feeds, *fronts)
+        feeds = [{**asdict(feed), "topics": list(feed.topics), "fast": feed.id in fast} for feed in known]
         for feed in feeds:
             del feed["origin"]  # which list it is in, and no key of the list
         text = yaml.safe_dump({"feeds": feeds}, sort_keys=False, allow_unicode=True)
@@ -271,6 +274,11 @@ class Newsroom:
         return handle
 
 
+def front_of(feed: Feed, newsroom: str) -> Feed:
+    """The front page of a feed's outlet, as a source that is no feed. Pure."""
+    return replace(feed, id=f"{feed.id}-front", url=f"{newsroom}/{feed.id}/", read="page")
+
+
 @web.middleware
 async def _refuse_web_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse control by a web page in some browser: it may send requests here, with a host name that leads here.
@@ -338,6 +346,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--hub", nargs="+", default=(), metavar="OUTLET", help="name a hub in the feeds of these, which pushes them"
     )
+    parser.add_argument("--lists", nargs="+", default=(), metavar="OUTLET", help="have their front pages read too")
     parser.add_argument("--fast", nargs="+", default=(), metavar="OUTLET", help="mark their feeds for the fast lane")
     options = parser.parse_args(arguments)
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -345,7 +354,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with Newsroom(options.port, hub=options.hub) as newsroom:
             if options.config:
-                newsroom.write_config(options.config, options.fast)
+                newsroom.write_config(options.config, options.fast, options.lists)
             print(f"The newsroom is open: {newsroom.url}", flush=True)
             signal.sigwait(signals)
     except NewswatchError as error:
