@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -95,9 +95,25 @@ class Context:
         self._report_restored(set_up(self.es, self.names, self.settings))
         return True
 
+    def _are_new(self, others: Iterable[str], created: Iterable[str]) -> bool:
+        """Whether the oldest of `others` was created less than `SET_UP_S` before the newest of `created`."""
+        born = {
+            index: float(found["settings"]["index"]["creation_date"]) / 1_000
+            for index, found in self.es.indices.get_settings(
+                index=[*others, *created], name="index.creation_date", ignore_unavailable=True
+            ).items()
+        }
+        before = [born[index] for index in others if index in born]
+        after = [born[index] for index in created if index in born]
+        return bool(before and after) and max(after) - min(before) < SET_UP_S
+
     def _report_restored(self, created: list[str]) -> None:
-        """Report indices that had to be created in an installation that has others."""
-        if not created or len(created) == len(plain_indices(self.names)):
+        """Report indices that had to be created in an installation that has others.
+
+        Where those were created a moment ago, another process is setting the installation up at the same time.
+        """
+        others = plain_indices(self.names).keys() - set(created)
+        if not created or not others or self._are_new(others, created):
             return
         bulkhead = self.bulkhead("set up")
         for index in created:
@@ -106,6 +122,8 @@ class Context:
         self.keep_problems(bulkhead)
 
 
+SET_UP_S = 30.0
+"""Seconds within which the processes of a new installation, which start together, have created all indices."""
 _RESTORED = (
     "The index {index} was missing and has been created again, empty. If no upgrade has just added it, its content is "
     "lost: restore it from a snapshot"

@@ -90,6 +90,7 @@ def world(
     es: Elasticsearch, names: Names, elasticsearch_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """Everything running, one feed configured, nothing polled yet."""
+    monkeypatch.setattr("jobs.context.SET_UP_S", 0.0)  # its indices are seconds old, and one that is gone is missed
     made_once(monkeypatch, "jobs.tagger", "jobs.configuration", "jobs.recheck", "jobs.retag")
     mailbox = Mailbox()
     mailbox.port = free_port()
