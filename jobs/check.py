@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 REPLACEABLE = "replaceable"
 """The moment since when sources of no use have a replacement."""
+POLLED = 3
+"""Polls after which a source is tried. Airflow runs a weekly DAG as soon as it is installed, when the first polls have
+just asked everybody."""
 NAMED = 5
 """Sources that the operator is told by name."""
 
@@ -43,12 +46,13 @@ class CheckReport:
 
 @job("check")
 def check(context: Context) -> CheckReport:
-    """Try all enabled sources within the usual pace.
+    """Try all enabled sources that have been polled a few times, within the usual pace.
 
     Raises:
         StoreError: Elasticsearch is unavailable.
     """
-    feeds = [record.feed for record in FeedStore(context.es, context.names).all() if record.feed.enabled]
+    records = FeedStore(context.es, context.names).all()
+    feeds = [record.feed for record in records if record.feed.enabled and record.state.polls >= POLLED]
     proposals = asyncio.run(_tried(context, feeds))
     found = Counter(result.finding for result in proposals.checked)
     for result in proposals.checked:
