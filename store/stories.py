@@ -7,7 +7,8 @@ fingerprint and by the article's most distinctive stems.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,33 +20,20 @@ from newswatch.batch import Batch
 from newswatch.errors import StoreError
 from newswatch.topics import Topics
 from store import bulk
-from store.documents import Document, Hit, Stored, from_document, profile_of, renewed, values, with_document
+from store.documents import Document, Stored, from_document, profile_of, renewed, values, with_document
 from store.generations import await_writable
 from store.names import Names
-from store.reading import find, unreadable_index
-from transforms.background import Background, Counts
-from transforms.likeness import Weighed, weigh
-from transforms.profile import Profile
-from transforms.story import CANDIDATES, Placed, Recent, StoryCandidate, place, telling_terms
+from store.reading import find
+from transforms.story import Background, Placed, Profile, StoryCandidate, place
 
 _PAGE = 200
 """Articles placed together, in a handful of requests."""
-_BAND_WEIGHT = 100.0
-"""Of a shared band, so that possible copies come before articles that share words."""
-_HAS_LANGUAGE: Document = {"exists": {"field": "language"}}
+_CANDIDATES = 60
+"""Candidates for each article; a story rarely has more close ones."""
+_DISTINCTIVE = 16
+"""Stems by which candidates are searched."""
 _TRIES = 5
-_NEEDED = [
-    "title",
-    "summary",
-    "text",
-    "repeated",
-    "language",
-    "published",
-    "first_seen",
-    "source",
-    "story_id",
-    "duplicate_of",
-]
+_NEEDED = ["title", "summary", "text", "published", "first_seen", "source", "story_id", "duplicate_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,92 +91,60 @@ class Stories:
     def _place_page(self, page: Sequence[Stored[tuple[Article, Document]]]) -> list[Placed]:
         profiles = [profile_of(stored.value[0]) for stored in page]
         background = self._background(profiles)
-        weighed = [weigh(profile, background) for profile in profiles]
-        known = self._candidates(weighed, background)
-        here, placed = Recent(self._window), []
-        for new in weighed:
-            near = {c.profile.id: c for c in (*known[new.profile.id], *here.candidates(new))}
-            result = place(new, list(near.values()), window=self._window)
-            here.add(StoryCandidate(new, result.story_id, result.duplicate_of))
+        known = self._candidates(profiles, background)
+        here = _Neighbours()
+        placed = []
+        for profile in profiles:
+            near = {c.profile.id: c for c in (*known[profile.id], *here.of(profile))}
+            result = place(profile, list(near.values()), background, window=self._window)
+            here.add(StoryCandidate(profile, result.story_id, result.duplicate_of))
             placed.append(result)
         return placed
 
     def _background(self, profiles: Sequence[Profile]) -> Background:
-        """How common the articles' stems are, in each of their languages, within the window."""
-        stems = sorted({stem for profile in profiles for stem in profile.words | profile.terms.keys()})
+        """How common the articles' stems are within the window."""
+        stems = sorted({stem for profile in profiles for stem in profile.terms})
         if not stems:
             return Background()
-        of_language = {
-            language: {"term": {"language": language}} if language else {"bool": {"must_not": _HAS_LANGUAGE}}
-            for language in {profile.language for profile in profiles}
-        }
         counts = {"terms": {"field": "story_terms", "include": stems, "size": len(stems)}}
         answer = self._es.search(
             index=self._names.articles,
             size=0,
             query=self._around(min(profile.published for profile in profiles)),
-            aggs={"languages": {"filters": {"filters": of_language}, "aggs": {"stems": counts}}},
+            aggs={"stems": counts},
+            track_total_hits=True,
         )
-        found = answer["aggregations"]["languages"]["buckets"]
-        return Background({language: _counts(bucket) for language, bucket in found.items()})
+        buckets = answer["aggregations"]["stems"]["buckets"]
+        return Background.of(answer["hits"]["total"]["value"], {b["key"]: b["doc_count"] for b in buckets})
 
-    def _candidates(self, profiles: Sequence[Weighed], background: Background) -> Mapping[str, list[StoryCandidate]]:
+    def _candidates(self, profiles: Sequence[Profile], background: Background) -> Mapping[str, list[StoryCandidate]]:
         """Article id → the placed articles that may share its text or its story."""
-        found = self._found(profiles)
-        places = {hit["_id"]: hit["_index"] for hits in found.values() for hit in hits}
-        articles = {article.id: article for article in self._articles(places)}
-        weighed = {id: weigh(profile_of(article), background) for id, article in articles.items()}
-        short = {new.profile.id for new in profiles if not new.profile.fingerprint.bands}
-        return {
-            id: [
-                StoryCandidate(
-                    weighed[hit["_id"]],
-                    articles[hit["_id"]].story_id,
-                    articles[hit["_id"]].duplicate_of,
-                    shares_band=id in short or "copies" in hit.get("matched_queries", ()),
-                )
-                for hit in hits
-                if hit["_id"] in articles
-            ]
-            for id, hits in found.items()
-        }
-
-    def _found(self, profiles: Sequence[Weighed]) -> dict[str, list[Hit]]:
-        """Article id → the hits of its candidates, without their documents: most are candidates of several articles."""
         searches: list[Document] = []
-        for new in profiles:
-            searches += [{}, self._candidate_search(new)]
+        for profile in profiles:
+            searches += [{}, self._candidate_search(profile, background)]
         answers = self._es.msearch(index=self._names.articles, searches=searches)["responses"]
         if len(answers) != len(profiles):
             raise StoreError(f"Elasticsearch gave {len(answers)} answers to {len(profiles)} questions.")
-        return {new.profile.id: _hits_of(answer) for new, answer in zip(profiles, answers, strict=True)}
+        return {profile.id: _candidates_in(answer) for profile, answer in zip(profiles, answers, strict=True)}
 
-    def _articles(self, places: Mapping[str, str]) -> Iterator[Article]:
-        """The readable articles among `places` (article id → index)."""
-        listed = list(places.items())
-        for start in range(0, len(listed), _PAGE):
-            docs = [{"_index": index, "_id": id, "_source": _NEEDED} for id, index in listed[start : start + _PAGE]]
-            got = self._es.mget(docs=docs)["docs"]
-            for doc in got:
-                if "error" in doc:
-                    raise unreadable_index(doc)
-            yield from values((doc for doc in got if doc.get("found")), _candidate)
-
-    def _candidate_search(self, new: Weighed) -> Document:
-        by_stem = [{"constant_score": _term("story_terms", stem, new.vector[stem])} for stem in telling_terms(new)]
-        by_band = [{"constant_score": _term("bands", band, _BAND_WEIGHT)} for band in new.profile.fingerprint.bands]
-        copies = [{"bool": {"should": by_band, "_name": "copies"}}] if by_band else []
+    def _candidate_search(self, profile: Profile, background: Background) -> Document:
+        weights = {stem: weight * background.weight(stem) for stem, weight in profile.terms.items()}
+        distinctive = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_DISTINCTIVE]
+        by_stem = [
+            {"constant_score": _term("story_terms", stem, weights[stem])} for stem in distinctive if weights[stem] > 0
+        ]
+        by_band = [{"constant_score": _term("bands", band, 100.0)} for band in profile.fingerprint.bands]
         placed = {"exists": {"field": "placed_at"}}
         return {
             "query": {
                 "bool": {
-                    "filter": [self._around(new.profile.published), placed],
-                    "should": by_stem + copies or [{"match_none": {}}],
+                    "filter": [self._around(profile.published), placed],
+                    "should": by_stem + by_band or [{"match_none": {}}],
                     "minimum_should_match": 1,
                 }
             },
-            "size": CANDIDATES,
-            "_source": False,
+            "size": _CANDIDATES,
+            "_source": _NEEDED,
         }
 
     def _around(self, moment: datetime) -> Document:
@@ -224,15 +180,11 @@ def _term(field: str, value: str, boost: float) -> Document:
     return {"filter": {"term": {field: value}}, "boost": boost}
 
 
-def _hits_of(answer: Mapping[str, Any]) -> list[Hit]:
+def _candidates_in(answer: Mapping[str, Any]) -> list[StoryCandidate]:
     if "error" in answer:
         raise StoreError(f"Elasticsearch can't search for an article's story: {answer['error']}")
-    hits: list[Hit] = answer["hits"]["hits"]
-    return hits
-
-
-def _counts(bucket: Mapping[str, Any]) -> Counts:
-    return Counts(bucket["doc_count"], {one["key"]: one["doc_count"] for one in bucket["stems"]["buckets"]})
+    articles = values(answer["hits"]["hits"], _candidate)
+    return [StoryCandidate(profile_of(article), article.story_id, article.duplicate_of) for article in articles]
 
 
 def _candidate(article_id: str, document: Mapping[str, Any]) -> Article:
@@ -245,3 +197,22 @@ _WHOLE: Document = {
     "provenance": {"fetched_at": 0, "page_fetched": 0, "extractor": ""},
 }
 """Values for required fields that a candidate's search does not request."""
+
+
+class _Neighbours:
+    """The articles of the page that are placed already, by their bands and stems."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, list[StoryCandidate]] = defaultdict(list)
+
+    def add(self, candidate: StoryCandidate) -> None:
+        for key in _keys(candidate.profile):
+            self._by_key[key].append(candidate)
+
+    def of(self, profile: Profile) -> Iterable[StoryCandidate]:
+        return {c.profile.id: c for key in _keys(profile) for c in self._by_key.get(key, ())}.values()
+
+
+def _keys(profile: Profile) -> Iterable[str]:
+    yield from profile.fingerprint.bands
+    yield from profile.terms
