@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Final
 
@@ -18,6 +19,10 @@ LEAST_PROSE: Final = 60
 """Minimum characters of a paragraph that counts as prose."""
 BOX_PROSE: Final = 600
 """Characters of prose up to which an item's box may hold more than others."""
+LEAST_ROW: Final = 3
+"""Minimum boxes below one element that make a row of items."""
+FOLLOWS: Final = 4
+"""Elements after a headline in a row that may still be its item's: an image, a summary, a date."""
 ENOUGH: Final = 3.0
 _ARTICLE_TYPE: Final = re.compile(
     r'"@type"\s*:\s*\[?\s*"(?:\w+:)?(?:News|Reportage|Opinion|Analysis|Background|Review|Tech|Scholarly)?(?:NewsArticle'
@@ -40,9 +45,12 @@ def prose_outside(
 ) -> Prose:
     """The text of the page's paragraphs that stand in no item's box and in no menu.
 
-    A box with much more text than most holds more than an item.
+    A box with much more text than most holds more than an item. Where the boxes are neighbours, headlines in a row with
+    their summaries between them, what follows a box belongs to its item.
     """
-    found = [(paragraph, chars, _box_of(paragraph, set(boxes))) for paragraph, chars in _paragraphs(root, areas)]
+    beside = Counter(box.getparent() for box in boxes)
+    rows = {parent for parent, count in beside.items() if count >= LEAST_ROW}
+    found = [(paragraph, chars, _box_of(paragraph, set(boxes), rows)) for paragraph, chars in _paragraphs(root, areas)]
     inside: Counter[etree._Element | None] = Counter()
     for _, chars, box in found:
         inside[box] += chars
@@ -57,8 +65,19 @@ def prose_outside(
     return Prose(sum(chars for _, chars in outside), max(bodies.values(), default=0))
 
 
-def _box_of(element: etree._Element, boxes: Collection[etree._Element]) -> etree._Element | None:
-    return next((each for each in (element, *element.iterancestors()) if each in boxes), None)
+def _box_of(
+    element: etree._Element, boxes: Collection[etree._Element], rows: Collection[etree._Element | None]
+) -> etree._Element | None:
+    """The box in which an element stands, or, in a row of boxes, the one that it follows closely."""
+    around = (element, *element.iterancestors())
+    inside = next((each for each in around if each in boxes), None)
+    if inside is not None:
+        return inside
+    in_row = next((each for each in around if each.getparent() in rows), None)
+    if in_row is None:
+        return None
+    before = islice(in_row.itersiblings(preceding=True), FOLLOWS)
+    return next((each for each in before if each in boxes), None)
 
 
 def _paragraphs(root: etree._Element, areas: Mapping[etree._Element, float]) -> Iterator[tuple[etree._Element, int]]:

@@ -304,3 +304,17 @@ def test_a_list_that_misleads_is_shown_as_that() -> None:
 def test_refusals_of_plain_clients(status: int, headers: dict[str, str], body: bytes, told: str | None) -> None:
     found = challenge(status, headers, body)
     assert (found is None) if told is None else told in (found or "")
+
+
+@pytest.mark.parametrize("count", [5, 12, 40])
+def test_headlines_in_a_row_with_long_summaries_are_a_list(count: int) -> None:
+    """Nothing holds an item together but its place; the longer the summaries, the more it looks like one text."""
+    summary = (
+        "The council met on Tuesday and spoke for four hours about the harbour wall, which is to be raised again. " * 2
+    )
+    items = "".join(
+        f'<h2><a href="/news/{n}-harbour-wall-is-raised">The harbour wall is raised, part {n}</a></h2><p>{summary}</p>'
+        for n in range(count)
+    )
+    found = read(f"<html><body><h1>The Paper</h1><p>A motto</p>{items}</body></html>")
+    assert len(found.entries) == count, found.why_not
