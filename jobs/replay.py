@@ -236,7 +236,7 @@ class _Player:
             final_url=final_url,
             known_url=article.url,
         )
-        made = enrich(made, self._tagger)
+        made = enrich(made, self._tagger, repeated=article.repeated)
         if page is None and wants_page(entry, feed):  # the page could not be read then
             made = replace(made, text_status=article.text_status, problems=article.problems)
         if page is not None and page.title and made.title != article.title == page.title:

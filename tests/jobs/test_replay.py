@@ -21,11 +21,16 @@ from jobs.plan import plan
 from jobs.pull import pull
 from jobs.recheck import recheck
 from jobs.replay import Change, ReplayReport, replay
+from jobs.tagger import tagger_of
 from newswatch.errors import NewswatchError
 from newswatch.feed import FullText
+from store import bulk
+from store.documents import renewed
 from store.quarantine import Quarantine
 from tests.jobs.conftest import World, configure
 from tests.jobs.conftest import world as world
+from transforms.enrich import enrich
+from transforms.repeated_lines import line_hashes
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +117,22 @@ def test_what_was_read_is_read_again_and_another_rule_is_shown_before_it_counts(
     match(world.context)
     deliver(world.context)
     assert len(world.mailbox.mails) == mails, "nobody is mailed"
+
+
+def test_lines_that_the_outlet_repeats_give_no_tags_when_read_again(keeping: World) -> None:
+    world = keeping
+    world.press.publish("one", title="Ministers settle a point")
+    poll(world)
+    (was,) = world.articles().stored(documents(world))
+    article, document = was.value
+    repeated = (*line_hashes(article.summary), *line_hashes(article.text))
+    tagger = tagger_of(world.context, adopt=False)
+    without = enrich(article, tagger, repeated=repeated)
+    assert article.tags
+    assert not without.tags
+    changed = bulk.replace(was, renewed(was.id, document, tagger.taxonomy.called, without))
+    assert [result.reason for result in bulk.write(world.context.es, [changed])] == [None]
+    assert replayed(world)[1] == []
 
 
 def test_an_archive_that_cannot_be_written_costs_the_archive_alone(keeping: World) -> None:
