@@ -75,12 +75,16 @@ class Backups:
         return str(location) if location else None
 
     def all(self) -> list[Backup]:
-        """The snapshots of this installation, the newest first; none where no repository is registered."""
+        """The snapshots of this installation, the newest first; none where no repository is registered.
+
+        Installations of other prefixes may share the folder: theirs are neither listed, restored nor forgotten.
+        """
         try:
             answer = self._es.snapshot.get(repository=self._repository, snapshot="*", ignore_unavailable=True)
         except NotFoundError:
             return []
-        found = [_backup(each) for each in answer["snapshots"] if (each.get("metadata") or {}).get("by") == "newswatch"]
+        ours = (each for each in answer["snapshots"] if each["snapshot"].startswith(f"{self._repository}-"))
+        found = [_backup(each) for each in ours if (each.get("metadata") or {}).get("by") == "newswatch"]
         return sorted(found, key=lambda each: (each.begun_at, each.name), reverse=True)
 
     def take(self, name: str, *, version: int) -> Backup:
