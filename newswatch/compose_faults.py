@@ -99,6 +99,9 @@ def _names(dotenv: Mapping[str, str]) -> Iterator[Finding]:
         else:
             hint = did_you_mean(name, known)
             yield Finding((name,), f"docker-compose.yml reads no such variable{hint}", is_error=bool(hint))
+    if dotenv.get("NEWSWATCH_INDEX_PREFIX"):
+        message = "Elasticsearch's user newswatch may use indices without a prefix only: leave it empty here"
+        yield Finding(("NEWSWATCH_INDEX_PREFIX",), message)
     for name in sorted(dotenv.keys() & STATED.keys()):
         yield Finding((name,), f"it has no effect here: it is taken from {STATED[name]}")
 

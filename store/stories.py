@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.article import Article
 from newswatch.batch import Batch
@@ -122,15 +122,31 @@ class Stories:
             language: {"term": {"language": language}} if language else {"bool": {"must_not": _HAS_LANGUAGE}}
             for language in {profile.language for profile in profiles}
         }
+        since = self._around(min(profile.published for profile in profiles))
+        return Background(self._counted(since, of_language, stems))
+
+    def _counted(self, query: Document, of_language: Mapping[str, Document], stems: Sequence[str]) -> dict[str, Counts]:
+        """Language → counts of the stems, in two halves where they are more buckets than the server allows.
+
+        Two hundred articles have twenty thousand stems, and each may be counted in each of their languages.
+        """
         counts = {"terms": {"field": "story_terms", "include": stems, "size": len(stems)}}
-        answer = self._es.search(
-            index=self._names.articles,
-            size=0,
-            query=self._around(min(profile.published for profile in profiles)),
-            aggs={"languages": {"filters": {"filters": of_language}, "aggs": {"stems": counts}}},
-        )
-        found = answer["aggregations"]["languages"]["buckets"]
-        return Background({language: _counts(bucket) for language, bucket in found.items()})
+        try:
+            answer = self._es.search(
+                index=self._names.articles,
+                size=0,
+                query=query,
+                aggs={"languages": {"filters": {"filters": of_language}, "aggs": {"stems": counts}}},
+            )
+        except ApiError as error:
+            if len(stems) < 2 or "too_many_buckets" not in str(error.body):
+                raise
+        else:
+            found = answer["aggregations"]["languages"]["buckets"]
+            return {language: _counts(bucket) for language, bucket in found.items()}
+        half = len(stems) // 2
+        one, other = (self._counted(query, of_language, part) for part in (stems[:half], stems[half:]))
+        return {name: Counts(one[name].documents, {**one[name].stems, **other[name].stems}) for name in one}
 
     def _candidates(self, profiles: Sequence[Weighed], background: Background) -> Mapping[str, list[StoryCandidate]]:
         """Article id → the placed articles that may share its text or its story."""

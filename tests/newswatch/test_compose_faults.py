@@ -34,6 +34,7 @@ def test_a_good_one_has_none() -> None:
         ({"KIBANA_URI": "x"}, "did you mean 'KIBANA_URL'?"),
         ({"NEWSWATCH_PUBLIC_URL": "https://x.example"}, "taken from AIRFLOW_URL and AIRFLOW_PATH"),
         ({"NEWSWATCH_ELASTICSEARCH_URL": "https://x.example"}, "taken from docker-compose.yml itself"),
+        ({"NEWSWATCH_INDEX_PREFIX": "second-"}, "may use indices without a prefix only"),
         ({"POSTGRES_PASSWORD": "p@ss/word"}, "8 or more letters and digits"),
         ({"AIRFLOW_JWT_SECRET": "short1"}, "64 or more letters and digits"),
         ({"VALKEY_PASSWORD": ""}, "8 or more letters and digits"),

@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from store.articles import ArticleStore
+from store.documents import Document, profile_of
 from store.names import Names
 from store.stories import Stories
 from tests.factories import NOW, a_batch, a_source, an_article
@@ -109,3 +110,21 @@ def test_placing_keeps_the_ingest_order_and_what_is_searched(
     es.indices.refresh(index=names.articles)
     (hit,) = es.search(index=names.articles, query={"match": {"stemmed.english": "coalitions"}})["hits"]["hits"]
     assert hit["_source"]["seq"] == batch.seq_of_attempt
+
+
+def test_more_stems_than_the_server_has_buckets_for_are_counted_in_parts(
+    es: Elasticsearch, store: ArticleStore, stories: Stories
+) -> None:
+    batch = a_batch()
+    store.write([ORIGINAL, COPY, OTHER], batch, batch.seq_of_attempt, now=NOW)
+    stems = sorted(profile_of(ORIGINAL).terms)
+    es.indices.refresh(index="*")
+    of_language: dict[str, Document] = {"": {"match_all": {}}, "xx": {"term": {"language": "xx"}}}
+    whole = stories._counted({"match_all": {}}, of_language, stems)
+    assert len(whole[""].stems) == len(stems) > 30
+    es.cluster.put_settings(transient={"search.max_buckets": 30})
+    try:
+        assert stories._counted({"match_all": {}}, of_language, stems) == whole
+        assert stories.place(batch, now=NOW).copies == 1
+    finally:
+        es.cluster.put_settings(transient={"search.max_buckets": None})
