@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newswatch.compose_faults import FERNET_KEY, SECRETS, compose_faults
+from newswatch.compose_faults import FERNET_KEY, SECRETS, compose_faults, interpolated
 
 GOOD = {
     **{name: f"{number:064x}" for number, name in enumerate(SECRETS)},
@@ -64,6 +64,11 @@ def test_each_fault_is_told(changes: dict[str, str], says: str) -> None:
     for name in (*SECRETS, FERNET_KEY):
         value = {**GOOD, **changes}[name]
         assert not value or value not in fault
+
+
+def test_what_compose_would_replace_in_a_value_is_told() -> None:
+    told = interpolated("# $A\nA=pa$word\nB='pa$word'\nC=pa\\$word\nD=5$\nE=\"x${Y}\"\n")
+    assert [finding.variables for finding in told] == [("A",), ("E",)]
 
 
 def test_errors_come_first_and_somebody_elses_variable_is_only_a_warning() -> None:
