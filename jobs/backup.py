@@ -15,7 +15,7 @@ from newswatch.errors import NewswatchError, StoreError
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.reading import read_pulse
-from store.backups import Backup, Backups
+from store.backups import DRILL, Backup, Backups
 from store.batches import BatchStore
 from store.client import connect, set_up
 from store.entries import EntryStore
@@ -199,7 +199,9 @@ def drill(settings: Settings, name: str | None = None) -> Restored:
     """
     backups, context = _opened(settings)
     found = _chosen(backups.all(), name)
-    prefix, begin = f"drill-{token_hex(3)}-", time.monotonic()
+    today, begin = context.clock().date(), time.monotonic()
+    backups.delete_indices(backups.drilled_before(today - timedelta(days=1)))
+    prefix = f"{DRILL}{today:%Y%m%d}-{token_hex(3)}-"
     try:
         names = backups.restore(found, to_prefix=prefix)
         seconds = time.monotonic() - begin

@@ -56,6 +56,8 @@ LEASE_S: Final = 90
 """Seconds that a batch of the fast lane may take. What it does not reach, such as its hundredth page, stays due."""
 PULLS: Final = 4
 """Batches at once."""
+WITH_COMPANIONS: Final = 2
+"""Of these, the most with other feeds of held sites, which may take the whole lease: news must not wait for them."""
 END_S: Final = 20.0
 """Seconds that batches may still take when the process is asked to end."""
 LATER_MOST: Final = timedelta(minutes=10)
@@ -141,6 +143,7 @@ class Lane:
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._workers = ThreadPoolExecutor(PULLS + 5, thread_name_prefix="fast")
         self._pulling, self._writing = asyncio.Semaphore(PULLS), asyncio.Lock()
+        self._companions = asyncio.Semaphore(WITH_COMPANIONS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._to_match, self._to_mail = asyncio.Event(), asyncio.Event()
         self._brings = self._owes = self._is_ending = False
@@ -328,14 +331,17 @@ class Lane:
 
     async def _poll_companions(self) -> None:
         """Poll what is due on the sites that we hold, as `plan` would."""
+        if self._companions.locked():
+            return  # the next renewal finds them again
         with logged("polling the other feeds of the sites"):
-            due = await self._in_thread(self._holds.companions, self._states())
-            if not due:
-                return
-            async with self._pulling:
-                batch = await self._in_thread(_leased, self._context, due)
-                if batch is not None:
-                    await self._bring_in(batch, {})
+            async with self._companions:
+                due = await self._in_thread(self._holds.companions, self._states())
+                if not due:
+                    return
+                async with self._pulling:
+                    batch = await self._in_thread(_leased, self._context, due)
+                    if batch is not None:
+                        await self._bring_in(batch, {})
 
     async def _bring_in(self, batch: Batch, brought: dict[str, Brought]) -> PullReport:
         """Run a batch, and have it matched."""

@@ -88,6 +88,7 @@ def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         work(context, world, 2)  # comes after the backup
         counted = Backups(context.es, context.names).counts()
 
+        context.es.indices.create(index="drill-20200101-abc-left-by-one-that-was-killed")
         tried = drill(settings)
         assert tried.backup.name == taken.taken
         articles = [index for index in tried.documents if context.names.parse_slice(index)]
