@@ -144,6 +144,7 @@ def _show_counts(report: ReplayReport, shown: int, *, wrote: bool) -> None:
     for name, count in report.fields.most_common():
         out.print(f"  {name}: {count:,}")
     for count, what in (
+        (report.unread, "documents are of feeds that are gone, or are no feed as they are read now"),
         (report.without_page, "articles have no page in the archive"),
         (report.damaged, "records can't be read"),
         (report.failed, "articles could not be read again: see `newswatch problems`"),

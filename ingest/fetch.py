@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
@@ -46,6 +47,9 @@ RULES_S: Final = 3_600.0
 """Seconds for which the rules of a host count."""
 RULES_UNREAD_S: Final = 60.0
 """Seconds after which a robots.txt is tried again that could not be read."""
+RULES_KEPT: Final = 500
+"""Hosts whose rules are kept, each at most half a megabyte: the fast lane's fetcher lives for weeks, and a feed may
+link to a new host with every entry."""
 ACCEPT_PAGE: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 ACCEPT_ROBOTS: Final = "text/plain, */*;q=0.1"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -180,8 +184,16 @@ class Fetcher:
         read, now_s = self._robots.get(address.origin), time.monotonic()
         if read is None or read.is_old(now_s):
             read = _RulesRead(asyncio.create_task(self._load_rules(address)), now_s)
+            self._robots.pop(address.origin, None)
             self._robots[address.origin] = read
+            self._forget_oldest_rules()
         return await asyncio.shield(read.task)
+
+    def _forget_oldest_rules(self) -> None:
+        surplus = len(self._robots) - RULES_KEPT
+        done = (origin for origin, read in self._robots.items() if read.task.done())
+        for origin in list(islice(done, max(0, surplus))):
+            del self._robots[origin]
 
     async def _load_rules(self, address: Address) -> Rules | FetchFailed:
         outcome = await self._fetch(Request(_robots_txt(address)), ACCEPT_ROBOTS, cut_at=MAX_ROBOTS)

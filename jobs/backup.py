@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Final
 
 from jobs.context import Context, job
+from newswatch.clock import SKEW
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.reading import read_pulse
-from store.backups import Backup, Backups
+from store.backups import DRILL, Backup, Backups
+from store.batches import BatchStore
 from store.client import connect, set_up
+from store.entries import EntryStore
+from store.feeds import FeedStore
 from store.mapping import VERSION
 from store.names import Names
 
@@ -23,6 +27,9 @@ LEAST: Final = 3
 """Good snapshots that are kept, however old."""
 AT_WORK: Final = timedelta(seconds=60)
 """A job that gave a sign of life since is taken to be running."""
+
+BEFORE: Final = "-before-restore"
+"""In the name of a snapshot of what a restore has replaced. It is restored by its name only."""
 
 Told = Callable[[str], None]
 
@@ -113,7 +120,7 @@ def _is_set_up(backups: Backups, settings: Settings) -> bool:
 
 def _chosen(backups: Sequence[Backup], name: str | None) -> Backup:
     if name is None:
-        good = next((each for each in backups if each.is_good), None)
+        good = next((each for each in backups if each.is_good and BEFORE not in each.name), None)
         if good is None:
             raise NewswatchError("There is no complete backup: `newswatch backup list` shows what there is.")
         return good
@@ -131,7 +138,7 @@ def restore(
     """Put a snapshot, the newest one by default, in the place of the installation's indices.
 
     With `replace`, indices that hold something are first put into a snapshot of their own and then deleted. Killed
-    at any point it can be run again: the snapshots stay.
+    at any point it can be run again: the snapshots stay, and the one of what was replaced is not the default.
 
     Raises:
         NewswatchError: jobs are running, there is something to replace, or there is no such snapshot; all is as it was.
@@ -149,13 +156,28 @@ def restore(
         )
     begin = time.monotonic()
     if held:
-        kept = backups.take(_name(context.names, now, "-before-restore"), version=VERSION)
+        kept = backups.take(_name(context.names, now, BEFORE), version=VERSION)
         told(f"What was there is kept as {kept.name}.")
     backups.delete_indices(backups.indices())
     names = backups.restore(found)
     set_up(context.es, context.names, settings)
+    settle(context, found.begun_at)
     seconds = time.monotonic() - begin
     return Restored(found, seconds, {index: backups.count(index) for index in names}, {})
+
+
+def settle(context: Context, begun_at: datetime) -> None:
+    """Have done again what a restored snapshot may hold in part. Harmless to repeat.
+
+    Elasticsearch takes each index at a moment of its own after `begun_at`. So an entry may be noted as read whose
+    article is missing, a feed as unchanged whose entries are, and a batch as matched whose mails are.
+    """
+    since = begun_at - SKEW
+    EntryStore(context.es, context.names).forget_since(since)
+    feeds = FeedStore(context.es, context.names)
+    polled = feeds.polled_since(since)
+    feeds.save([(feed, replace(feed.value.state, etag=None, last_modified=None, body_hash=None)) for feed in polled])
+    BatchStore(context.es, context.names).match_again_since(since, now=context.clock())
 
 
 def _refuse_running(pulses: Sequence[JobPulse], now: datetime) -> None:
@@ -164,7 +186,7 @@ def _refuse_running(pulses: Sequence[JobPulse], now: datetime) -> None:
     if at_work:
         raise NewswatchError(
             f"Jobs are running ({', '.join(sorted(at_work))}), and would write into what is restored: stop Airflow "
-            "(`newswatch up --no-airflow` starts Elasticsearch alone), and wait a minute."
+            "and the fast lane (`newswatch up --no-airflow` starts Elasticsearch alone), and wait a minute."
         )
 
 
@@ -177,7 +199,9 @@ def drill(settings: Settings, name: str | None = None) -> Restored:
     """
     backups, context = _opened(settings)
     found = _chosen(backups.all(), name)
-    prefix, begin = f"drill-{token_hex(3)}-", time.monotonic()
+    today, begin = context.clock().date(), time.monotonic()
+    backups.delete_indices(backups.drilled_before(today - timedelta(days=1)))
+    prefix = f"{DRILL}{today:%Y%m%d}-{token_hex(3)}-"
     try:
         names = backups.restore(found, to_prefix=prefix)
         seconds = time.monotonic() - begin

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from delivery.channels import registry as channels
 from ingest.feeds import load_feeds
 from jobs.configuration import read_saved_searches
-from newswatch.compose_faults import compose_faults
+from newswatch.compose_faults import compose_faults, interpolated
 from newswatch.config import Source
 from newswatch.errors import ConfigError, NewswatchError
 from newswatch.language_files import folders, language_faults
@@ -113,14 +113,14 @@ def _settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Con
 def _compose_faults(path: Path, folder: Path) -> Iterator[ConfigFault]:
     """What is wrong with a .env, and whether the containers can read the configuration."""
     try:
-        mode = path.stat().st_mode
+        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
         given = {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
     except (OSError, ValueError) as error:
         yield ConfigFault(str(path), f"it can't be read: {error}")
         return
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield ConfigFault(str(path), "others can read its secrets. chmod 600 mends it", is_error=False)
-    yield from map(_fault, compose_faults(given))
+    yield from map(_fault, (*interpolated(text), *compose_faults(given)))
     uid = given.get("CONTAINER_UID", "50000")
     unreadable = [name for name in _READERS if not _is_readable(folder / name, uid)]
     if unreadable:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchFailed, NotModified
+from ingest.fetched import Fetched, NotModified
 from ingest.parsed import ParsedFeed
 from ingest.schedule import after_poll
 from ingest.source import Polling
@@ -56,6 +56,8 @@ LEASE_S: Final = 90
 """Seconds that a batch of the fast lane may take. What it does not reach, such as its hundredth page, stays due."""
 PULLS: Final = 4
 """Batches at once."""
+WITH_COMPANIONS: Final = 2
+"""Of these, the most with other feeds of held sites, which may take the whole lease: news must not wait for them."""
 END_S: Final = 20.0
 """Seconds that batches may still take when the process is asked to end."""
 LATER_MOST: Final = timedelta(minutes=10)
@@ -136,10 +138,12 @@ class Lane:
         self._holds = Holds(context)
         self._held: dict[str, _Held] = {}
         self._known: dict[str, _Known] = {}
+        self._pages_due: set[str] = set()
         self._pushing: Pushing | None = None
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._workers = ThreadPoolExecutor(PULLS + 5, thread_name_prefix="fast")
         self._pulling, self._writing = asyncio.Semaphore(PULLS), asyncio.Lock()
+        self._companions = asyncio.Semaphore(WITH_COMPANIONS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._to_match, self._to_mail = asyncio.Event(), asyncio.Event()
         self._brings = self._owes = self._is_ending = False
@@ -195,6 +199,7 @@ class Lane:
                 if self._pushing:
                     self._holds.pushed = await self._pushing.look()
                 await self._renew()
+                self._pages_due = await self._in_thread(self._holds.pages_due, tuple(self._held))
                 self._show_life()
             await asyncio.sleep(RENEW_S)
 
@@ -272,9 +277,10 @@ class Lane:
             if known.words is not None and words(brought.parsed) == known.words:
                 outcome = as_unchanged(outcome)
                 held.state = replace(held.state, body_hash=brought.outcome.body_hash)  # type: ignore[union-attr]
-        if isinstance(outcome, NotModified):
+        if isinstance(outcome, NotModified) and feed_id not in self._pages_due:
             self._unchanged(held, outcome)
-        else:
+        else:  # pages that are due are tried by a batch, though the feed says nothing new
+            self._pages_due.discard(feed_id)
             await self._news(held, brought, known)
 
     async def _read(self, answer: Fetched, held: _Held) -> ParsedFeed | None:
@@ -312,9 +318,11 @@ class Lane:
                 if batch is None:
                     return
                 report = await self._bring_in(batch, {feed_id: brought})
-            if not isinstance(brought.outcome, FetchFailed):
-                known.words = words(brought.parsed)
-                known.in_vain = 0 if report.new or report.updated else known.in_vain + 1
+            if isinstance(brought.outcome, Fetched):
+                if (said := words(brought.parsed)) != known.words or report.new or report.updated:
+                    known.in_vain = 0 if report.new or report.updated else known.in_vain + 1
+                # What the batch did not finish is read again, though the document will say the same.
+                known.words = said if report.feeds else None
             async with self._writing:
                 again = await self._in_thread(self._holds.retake, feed_id, known.in_vain)
                 if again:
@@ -323,14 +331,17 @@ class Lane:
 
     async def _poll_companions(self) -> None:
         """Poll what is due on the sites that we hold, as `plan` would."""
+        if self._companions.locked():
+            return  # the next renewal finds them again
         with logged("polling the other feeds of the sites"):
-            due = await self._in_thread(self._holds.companions, self._states())
-            if not due:
-                return
-            async with self._pulling:
-                batch = await self._in_thread(_leased, self._context, due)
-                if batch is not None:
-                    await self._bring_in(batch, {})
+            async with self._companions:
+                due = await self._in_thread(self._holds.companions, self._states())
+                if not due:
+                    return
+                async with self._pulling:
+                    batch = await self._in_thread(_leased, self._context, due)
+                    if batch is not None:
+                        await self._bring_in(batch, {})
 
     async def _bring_in(self, batch: Batch, brought: dict[str, Brought]) -> PullReport:
         """Run a batch, and have it matched."""

@@ -7,7 +7,7 @@ within a minute, and the minute's poll has the feeds again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from ingest.urls import host_of, is_address, site_of
 from jobs.context import Context
 from newswatch.feed import FeedState
 from store.documents import Stored
+from store.entries import EntryStore
 from store.feeds import FeedRecord, FeedStore, Longest, is_held_by
 
 HOLD: Final = timedelta(seconds=60)
@@ -36,6 +37,7 @@ class Holds:
     def __init__(self, context: Context) -> None:
         self._context, self._settings = context, context.settings
         self.feeds = FeedStore(context.es, context.names)
+        self._entries = EntryStore(context.es, context.names)
         self._until: datetime | None = None
         self._written: dict[str, FeedState] = {}
         self.pushed: Mapping[str, bool] = {}
@@ -106,6 +108,14 @@ class Holds:
         resting = resting_hosts(self.feeds.resting(now, longest), now) if due else {}
         ours = [feed for feed in due if is_address(feed.value.state.url) and site_of(feed.value.state.url) in sites]
         return [feed for feed in ours if host_of(feed.value.state.url) not in resting][:COMPANIONS]
+
+    def pages_due(self, ids: Sequence[str]) -> set[str]:
+        """Those of the feeds with entries whose page is due for another try (`jobs.pull_select`).
+
+        Raises:
+            StoreError: Elasticsearch is unavailable.
+        """
+        return {entry.feed_id for entry in self._entries.pages_due(ids, now=self._context.clock(), per_feed=1)}
 
     def _mine(self, states: Mapping[str, FeedState]) -> list[Stored[FeedRecord]]:
         if self._until is None:

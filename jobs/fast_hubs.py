@@ -7,6 +7,7 @@ an addition: its feed is polled once a minute as before, so a hub that falls sil
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -25,8 +26,8 @@ from store.hubs import HubStore, Push
 
 PATH: Final = "/newswatch/hub"
 """Where the web server takes pushes, under the public address."""
-AT_ONCE: Final = 20
-"""Pushes that are read from the store together."""
+AT_ONCE: Final = 5
+"""Pushes that are read from the store together; each may have five megabytes."""
 
 
 class Hubs:
@@ -66,13 +67,13 @@ class Hubs:
         """Note why a hub did not take what it was asked; it is asked again later."""
         self._store.change(asked.feed_id, lambda was: replace(was, why=why) if was else None)
 
-    def pushes(self) -> list[Stored[Push]]:
-        """The next pushes, if the bell has rung since all were read."""
+    def pushes(self, busy: Collection[str]) -> list[Stored[Push]]:
+        """The next pushes, if the bell has rung since all were read; none of the feeds `busy`, which hold up nobody."""
         rung = self._store.rung()
         if rung == self._read_up_to:
             return []
-        waiting = self._store.waiting(AT_ONCE)
-        if not waiting:
+        waiting = self._store.waiting(AT_ONCE, but=busy)
+        if not waiting and not busy:
             self._read_up_to = rung
         return waiting
 

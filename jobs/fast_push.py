@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +23,8 @@ from store.hubs import Push
 
 BELL_S: Final = 0.5
 """Seconds between two looks for pushes, each one small request."""
+AGAIN_S: Final = 5.0
+"""Seconds after which a push is tried again that could not be brought in."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,8 @@ class Pushing:
         self._context, self._fetcher, self._tools = context, fetcher, tools
         self._polling, self._hubs = Polling(fetcher), Hubs(context)
         self._feeds = FeedStore(context.es, context.names)
-        self._reading: set[str] = set()
+        self._busy: dict[str, float] = {}
+        """Feed with a push that is being read, or failed → until when, by the monotonic clock, it is left alone."""
 
     async def look(self) -> dict[str, bool]:
         """Ask for the subscriptions that are due; the subscribed feeds, each with whether its hub is relied on.
@@ -68,19 +73,23 @@ class Pushing:
         """Read what is pushed, for ever."""
         while True:
             with logged("looking for what hubs have pushed"):
-                for push in await self._tools.in_thread(self._hubs.pushes):
-                    if push.value.feed_id not in self._reading:  # one by one, in their order
-                        self._reading.add(push.value.feed_id)
+                now_s = time.monotonic()
+                self._busy = {feed_id: until_s for feed_id, until_s in self._busy.items() if until_s > now_s}
+                for push in await self._tools.in_thread(self._hubs.pushes, tuple(self._busy)):
+                    if push.value.feed_id not in self._busy:  # one by one, in their order
+                        self._busy[push.value.feed_id] = math.inf
                         self._tools.start(self._take(push))
             await asyncio.sleep(BELL_S)
 
     async def _take(self, push: Stored[Push]) -> None:
+        rest_s = AGAIN_S
         try:
             with logged(f"reading what was pushed of {push.value.feed_id}"):
                 if await self._is_brought(push):
                     await self._tools.in_thread(self._hubs.done, push)
+                    rest_s = 0.0
         finally:
-            self._reading.discard(push.value.feed_id)
+            self._busy[push.value.feed_id] = time.monotonic() + rest_s
 
     async def _is_brought(self, push: Stored[Push]) -> bool:
         """Whether the push is dealt with; False: its feed is in other hands just now."""
@@ -89,7 +98,11 @@ class Pushing:
             if not feed.enabled:
                 return True
             answer = as_fetched(push.value, state.url)
-            parsed = await self._tools.in_thread(self._polling.read, answer, feed, self._context.clock())
+            try:
+                parsed = await self._tools.in_thread(self._polling.read, answer, feed, self._context.clock())
+            except Exception:  # a fault of ours: the batch meets it within its walls, and reports it
+                log.exception("what was pushed of %s could not be read", state.url)
+                return await self._tools.bring(push.value.feed_id, Brought(answer))
             if not isinstance(parsed, ParsedFeed):
                 await self._tools.in_thread(self._hubs.set_aside, push, state.url, parsed.reason)
                 return True

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
+from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from ingest.archive import Archive, tidy
 from ingest.fetched import Fetched
 from jobs.context import Context
+from newswatch import private
 from newswatch.problems import Problem, reason_of
 
 log = logging.getLogger(__name__)
 
 STAGE = "archive"
+TIDIED_EVERY_S: Final = 600.0
+"""Seconds between two looks at the size of the archive: each looks at every file of the day, and the fast lane ends
+batches by the second."""
 
 
 class Keeping:
@@ -42,8 +49,9 @@ class Keeping:
         try:
             if self._archive is not None:
                 self._archive.close()
-            limits = {"keep_days": settings.archive_days, "max_bytes": settings.archive_max_bytes}
-            tidy(self._folder, **limits, now=self._context.clock())
+            if _is_due(self._folder):
+                limits = {"keep_days": settings.archive_days, "max_bytes": settings.archive_max_bytes}
+                tidy(self._folder, **limits, now=self._context.clock())
         except OSError as error:
             self._give_up(error)
         self._context.replace_problems(self._walls)
@@ -55,3 +63,16 @@ class Keeping:
             return
         log.error("the archive in %s is not written", self._folder, exc_info=error)
         self._walls.note(Problem("archive", str(self._folder), reason_of(error), STAGE))
+
+
+def _is_due(folder: Path) -> bool:
+    """Whether nobody has tidied the archive for a while; it is noted as tidied now."""
+    mark = folder / ".tidied"
+    try:
+        if 0 <= time.time() - mark.stat().st_mtime < TIDIED_EVERY_S:
+            return False
+    except FileNotFoundError:
+        if not folder.is_dir():  # nothing was ever kept
+            return False
+    private.write_text(mark, "")
+    return True

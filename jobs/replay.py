@@ -78,6 +78,8 @@ class ReplayReport:
     """Archived pages."""
     damaged: int = 0
     """Records, or ends of files, that can't be read."""
+    unread: int = 0
+    """Documents of feeds that are gone, or that are read as no feed now."""
     compared: int = 0
     changed: int = 0
     written: int = 0
@@ -172,10 +174,14 @@ class _Player:
         """Compare the articles of a feed's document with what it and their pages say now."""
         feed = self._feed(record.feed_id or "")
         if feed is None:
+            self.report.unread += 1
             return
         answer = record.answer
         work = partial(_entries_of, answer, feed)
-        entries = self.walls.attempt("feed", feed.id, work, url=answer.final_url, feed_id=feed.id) or ()
+        entries = self.walls.attempt("feed", feed.id, work, url=answer.final_url, feed_id=feed.id)
+        if entries is None:
+            self.report.unread += 1
+            return
         changed: list[tuple[Stood, Article]] = []
         for entry, was in self._stood(feed, entries):
             article = was.value[0]
@@ -200,7 +206,7 @@ class _Player:
 
     def _feed(self, feed_id: str) -> Feed | None:
         if feed_id not in self._known_feeds:
-            record = self._feeds.get(feed_id)
+            record = self.walls.attempt("feed", feed_id, partial(self._feeds.get, feed_id), feed_id=feed_id)
             self._known_feeds[feed_id] = record.feed if record else None
         return self._known_feeds[feed_id]
 
@@ -275,7 +281,7 @@ class _Player:
                 bulk.won(result)
 
 
-def _entries_of(answer: Fetched, feed: Feed) -> tuple[Entry, ...]:
+def _entries_of(answer: Fetched, feed: Feed) -> tuple[Entry, ...] | None:
     parsed = parse(
         answer.body,
         url=answer.final_url,
@@ -285,7 +291,7 @@ def _entries_of(answer: Fetched, feed: Feed) -> tuple[Entry, ...]:
         as_a=feed.read,
         rule=feed.rule,
     )
-    return () if isinstance(parsed, NotAFeed) else parsed.entries
+    return None if isinstance(parsed, NotAFeed) else parsed.entries
 
 
 def _page(answer: Fetched) -> Extracted:

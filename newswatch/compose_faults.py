@@ -90,6 +90,17 @@ def compose_faults(dotenv: Mapping[str, str]) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: not finding.is_error))
 
 
+_INTERPOLATED: Final = re.compile(r"\s*(?:export\s+)?(\w+)\s*=\s*(?!').*(?<!\\)\$[\w{]")
+
+
+def interpolated(text: str) -> Iterator[Finding]:
+    """The lines of a .env in whose values Docker Compose puts other variables: `pa$word` becomes `pa`."""
+    for line in text.splitlines():
+        if found := _INTERPOLATED.match(line):
+            message = "docker compose takes `$` and what follows for another variable. Put the value into single quotes"
+            yield Finding((found[1],), message, is_error=False)
+
+
 def _names(dotenv: Mapping[str, str]) -> Iterator[Finding]:
     """Variables that nobody reads."""
     known = {*SECRETS, FERNET_KEY, *OTHERS, *map(variable_of, Settings.model_fields)}
@@ -99,6 +110,9 @@ def _names(dotenv: Mapping[str, str]) -> Iterator[Finding]:
         else:
             hint = did_you_mean(name, known)
             yield Finding((name,), f"docker-compose.yml reads no such variable{hint}", is_error=bool(hint))
+    if dotenv.get("NEWSWATCH_INDEX_PREFIX"):
+        message = "Elasticsearch's user newswatch may use indices without a prefix only: leave it empty here"
+        yield Finding(("NEWSWATCH_INDEX_PREFIX",), message)
     for name in sorted(dotenv.keys() & STATED.keys()):
         yield Finding((name,), f"it has no effect here: it is taken from {STATED[name]}")
 

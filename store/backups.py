@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
@@ -20,6 +20,8 @@ from store.mapping import plain_indices
 from store.names import Names
 
 GOOD: Final = "SUCCESS"
+DRILL: Final = "drill-"
+"""Before the names of a drill's indices, followed by its day (20260304) and a random part."""
 UNDER_WAY: Final = "IN_PROGRESS"
 _LOOK_S: Final = 0.5
 _WAIT_S: Final = 60.0
@@ -75,12 +77,16 @@ class Backups:
         return str(location) if location else None
 
     def all(self) -> list[Backup]:
-        """The snapshots of this installation, the newest first; none where no repository is registered."""
+        """The snapshots of this installation, the newest first; none where no repository is registered.
+
+        Installations of other prefixes may share the folder: theirs are neither listed, restored nor forgotten.
+        """
         try:
             answer = self._es.snapshot.get(repository=self._repository, snapshot="*", ignore_unavailable=True)
         except NotFoundError:
             return []
-        found = [_backup(each) for each in answer["snapshots"] if (each.get("metadata") or {}).get("by") == "newswatch"]
+        ours = (each for each in answer["snapshots"] if each["snapshot"].startswith(f"{self._repository}-"))
+        found = [_backup(each) for each in ours if (each.get("metadata") or {}).get("by") == "newswatch"]
         return sorted(found, key=lambda each: (each.begun_at, each.name), reverse=True)
 
     def take(self, name: str, *, version: int) -> Backup:
@@ -141,6 +147,11 @@ class Backups:
         """Delete indices; harmless if they are gone."""
         for name in indices:
             self._es.options(ignore_status=404).indices.delete(index=name)
+
+    def drilled_before(self, day: date) -> list[str]:
+        """The indices of drills before that day, whose processes were killed."""
+        found = self._es.indices.get(index=f"{DRILL}*", ignore_unavailable=True)
+        return [name for name in found if name.removeprefix(DRILL)[:8] < f"{day:%Y%m%d}"]
 
     def restore(self, backup: Backup, *, to_prefix: str | None = None) -> list[str]:
         """Restore its indices, under their own names or with a prefix before them, and wait until they can be read.

@@ -131,6 +131,18 @@ class BatchStore:
         (result,) = bulk.write(self._es, [bulk.replace(was, dump(batch))])
         return bulk.require(result)
 
+    def match_again_since(self, since: datetime, *, now: datetime) -> None:
+        """Have the batches matched again that were matched since then; the outbox knows what was enqueued for them.
+
+        Raises:
+            StoreError: the index can't be written to; run it again.
+        """
+        done = [{"term": {"state": BatchState.MATCHED}}, {"range": {"matched_at": {"gte": since.isoformat()}}}]
+        while matched := self._find({"bool": {"filter": done}}, 1_000):
+            actions = (bulk.replace(was, dump(_unmatched(was.value, now))) for was in matched)
+            for result in bulk.write(self._es, actions):
+                bulk.won(result)
+
     def waiting(self, *, now: datetime, limit: int = 1_000) -> list[Stored[Batch]]:
         """The batches that wait to be matched, in ingest order.
 
@@ -183,6 +195,10 @@ _PATIENCE = timedelta(days=1)
 
 def _given_up(batch: Batch, now: datetime) -> Batch:
     return replace(batch, state=BatchState.INDEXED, indexed_at=now, abandoned=True)
+
+
+def _unmatched(batch: Batch, now: datetime) -> Batch:
+    return replace(batch, state=BatchState.INDEXED, indexed_at=now, matched_at=None)
 
 
 def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:

@@ -13,9 +13,9 @@ from ingest.wording import words
 from newswatch.entry import Entry
 from newswatch.problems import Bulkhead, Problem
 from store import bulk
-from store.documents import dump, load, readable, require_id, values
+from store.documents import dump, load, readable, require_id, stored, values
 from store.names import Names
-from store.reading import get_hits
+from store.reading import every, get_hits
 
 _FEEDS = 1_000
 """Maximum number of feeds in one search."""
@@ -174,6 +174,19 @@ class EntryStore:
             record = by_id[result.id]
             reason = f"Elasticsearch rejects its record: {result.reason}"
             self._walls.note(Problem("entry", record.entry_id, reason, "remember", record.url, record.feed_id))
+
+    def forget_since(self, since: datetime) -> None:
+        """Forget the entries with an article that were new or changed since then, so that they are read again.
+
+        Raises:
+            StoreError: the index can't be written to; run it again.
+        """
+        self._es.indices.refresh(index=self._index)
+        wanted = [{"range": {"last_changed": {"gte": since.isoformat()}}}, {"exists": {"field": "article_id"}}]
+        query = {"bool": {"filter": wanted, "must_not": {"term": {"feed_id": ""}}}}  # which are aliases
+        hits = every(self._es, self._index, query, source=False, seq_no_primary_term=True)
+        for result in bulk.write(self._es, (bulk.delete(stored(None, hit)) for hit in hits)):
+            bulk.won(result)
 
 
 def read_entry(record_id: str, document: Mapping[str, object]) -> EntryRecord:

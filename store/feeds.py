@@ -271,6 +271,12 @@ class FeedStore:
         """The states of the feeds that are leased at `now`. Call it after `due`, which refreshes."""
         return self._states(_until("lease_until", "gte", now, longest.lease if longest else None))
 
+    def polled_since(self, since: datetime) -> list[Stored[FeedRecord]]:
+        """The readable feeds that were polled since then."""
+        self._es.indices.refresh(index=self._index)
+        polled = {"range": {"last_poll_at": {"gte": since.isoformat()}}}
+        return self._get([hit["_id"] for hit in every(self._es, self._index, polled, source=False)])
+
     def _states(self, query: Document) -> list[FeedState]:
         return [record.state for record in values(every(self._es, self._index, query), read_feed)]
 

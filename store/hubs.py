@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,13 +15,15 @@ from ingest.hubs import Subscription
 from newswatch.feed import FeedState
 from store import bulk
 from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, values
+from store.documents import Document, Stored, dump, load, values
 from store.feeds import FeedRecord, read_feed
 from store.names import Names
 from store.reading import every, find, get_hit, get_one
 
 MOST_WAITING: Final = 1_000
 """Pushes that may wait to be read; beyond that hubs are told to come again later."""
+EACH_WAITING: Final = 20
+"""The same of one feed, so that one hub can't take the room of all."""
 _BELL: Final = "bell"
 
 
@@ -93,13 +95,12 @@ class HubStore:
     # ── pushes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def keep(self, push: Push) -> bool:
-        """Keep a push until it is read, and ring the bell; False: too many wait.
+        """Keep a push until it is read, and ring the bell; False: too many wait, of this feed or of all.
 
         Raises:
             elasticsearch's errors: it is not kept.
         """
-        waiting = self._es.count(index=self._index, query={"term": {"kind": "push"}})["count"]
-        if waiting >= MOST_WAITING:
+        if self._count() >= MOST_WAITING or self._count({"term": {"feed_id": push.feed_id}}) >= EACH_WAITING:
             return False
         document = {
             "kind": "push",
@@ -112,15 +113,20 @@ class HubStore:
         self._es.index(index=self._index, id=_BELL, document={"kind": "bell", "at": push.at.isoformat()})
         return True
 
+    def _count(self, *more: Document) -> int:
+        query = {"bool": {"filter": [{"term": {"kind": "push"}}, *more]}}
+        return int(self._es.count(index=self._index, query=query)["count"])
+
     def rung(self) -> int:
         """A number that changes when the bell rings; in real time, and cheap."""
         hit = get_hit(self._es, self._index, _BELL)
         return int(hit["_seq_no"]) if hit else -1
 
-    def waiting(self, limit: int) -> list[Stored[Push]]:
-        """The first pushes that nobody has read, oldest first."""
+    def waiting(self, limit: int, *, but: Collection[str] = ()) -> list[Stored[Push]]:
+        """The first pushes that nobody has read, oldest first, without those of the feeds `but`."""
         self._es.indices.refresh(index=self._index)
-        query = {"term": {"kind": "push"}}
+        others = {"terms": {"feed_id": list(but)}}
+        query = {"bool": {"filter": {"term": {"kind": "push"}}, "must_not": others}}
         return find(self._es, self._index, _push, query=query, size=limit, sort=[{"at": "asc"}])
 
     def done(self, pushes: Sequence[Stored[Push]]) -> None:

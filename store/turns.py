@@ -129,6 +129,9 @@ class _Holding:
                 self._mine = put(self._es, self._index, self._id, fresh, dump(fresh), was)
             except REFUSALS as error:
                 log.warning("%s: its turn could not be renewed: %s", self._id, error)
+            else:
+                if self._mine is None:
+                    log.warning("%s: another worker has taken the turn over, and may do the same work now", self._id)
 
     def end(self) -> None:
         """Give the turn back; if that fails, the next worker finds out by itself."""

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from embedded.elasticsearch import Node, start_elasticsearch
 from jobs import backup as backups_job
-from jobs.backup import LEAST, backup, drill, listed, restore, surplus
+from jobs.backup import BEFORE, LEAST, _chosen, backup, drill, listed, restore, settle, surplus
 from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
@@ -45,6 +45,12 @@ def test_old_ones_are_forgotten_but_never_the_last_good_ones() -> None:
     assert surplus(old[2:], now=NOW, keep=keep) == []
     partial = [a_backup(0.5, "IN_PROGRESS"), a_backup(2, "PARTIAL"), a_backup(3, "FAILED")]
     assert surplus([*partial, *old[:2]], now=NOW, keep=keep) == partial[1:]
+
+
+def test_what_a_restore_has_replaced_is_not_what_it_restores_when_it_is_run_again() -> None:
+    replaced = replace(a_backup(0), name=f"newswatch-1{BEFORE}-ab12")
+    assert _chosen([replaced, a_backup(1)], None) == a_backup(1)
+    assert _chosen([replaced, a_backup(1)], replaced.name) == replaced
 
 
 @pytest.fixture
@@ -82,6 +88,7 @@ def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         work(context, world, 2)  # comes after the backup
         counted = Backups(context.es, context.names).counts()
 
+        context.es.indices.create(index="drill-20200101-abc-left-by-one-that-was-killed")
         tried = drill(settings)
         assert tried.backup.name == taken.taken
         articles = [index for index in tried.documents if context.names.parse_slice(index)]
@@ -123,6 +130,31 @@ def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         context.es.indices.refresh(index=context.names.articles)
         hits = context.es.search(index=context.names.articles)["hits"]["hits"]
         assert len(store.get(hit["_id"] for hit in hits)) == 3
+
+
+@pytest.mark.slow
+def test_what_a_snapshot_holds_in_part_is_done_again(world: World) -> None:
+    """Each index is taken at a moment of its own: here the articles and the outbox, and later all that names them."""
+    es, names = world.context.es, world.context.names
+    work(world.context, world, 1)
+    begun_at = world.now + timedelta(hours=1)
+    world.wait(hours=1)
+    work(world.context, world, 2)
+    assert (world.count(names.articles), len(world.mailbox.mails)) == (2, 2)
+    latest = es.search(index=names.articles, sort=[{"seq": "desc"}], size=1)["hits"]["hits"][0]
+    es.delete(index=latest["_index"], id=latest["_id"], refresh=True)
+    settle(world.context, begun_at)
+    world.wait(minutes=20)
+    for batch in plan(world.context).batches:
+        pull(world.context, batch)
+    assert world.count(names.articles) == 2
+    es.indices.refresh(index=names.deliveries)
+    for owed in es.search(index=names.deliveries, size=100)["hits"]["hits"]:
+        es.delete(index=names.deliveries, id=owed["_id"], refresh=True)
+    settle(world.context, begun_at)
+    match(world.context)
+    deliver(world.context)
+    assert len(world.mailbox.mails) == 3, "the second, and not what was matched before the snapshot began"
 
 
 @pytest.mark.slow

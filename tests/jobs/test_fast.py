@@ -16,6 +16,7 @@ from jobs import fast
 from jobs.context import Context
 from jobs.fast import LaneReport
 from jobs.plan import plan
+from store.entries import EntryStore
 from store.feeds import FeedRecord, FeedStore
 from store.pulse import PulseStore
 from tests.jobs.conftest import World, configure
@@ -114,6 +115,40 @@ def test_a_document_whose_words_are_known_costs_no_batch(world: World) -> None:
     (report,) = reports
     assert report.batches == 1, "the first, by which it learns the words"
     assert report.unchanged >= 5
+
+
+def test_what_a_batch_did_not_finish_is_read_though_the_document_says_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_fast(world)
+    run(world.context)
+    monkeypatch.setattr(fast, "RENEW_S", 0.2)
+    monkeypatch.setattr(fast, "LEASE_S", 0)  # over before it begins
+    with lane(hurried(world.context)):
+        until(lambda: feed(world).lease_until is not None)
+        world.press.publish("one")
+        until(lambda: feed(world).lease_batch is not None)
+        monkeypatch.setattr(fast, "LEASE_S", 90)
+        assert world.count(world.context.names.articles) == 0
+        world.wait(seconds=1)
+        until(lambda: world.count(world.context.names.articles) == 1)
+
+
+def test_a_page_that_is_due_is_read_though_its_feed_says_nothing_new(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_fast(world)
+    world.press.publish("one")
+    world.press.broken["/articles/one"] = 503
+    run(world.context)
+    entries = EntryStore(world.context.es, world.context.names)
+    assert entries.pages_waiting("main") == 1
+    world.press.broken.clear()
+    world.wait(minutes=20)
+    monkeypatch.setattr(fast, "RENEW_S", 0.2)
+    with lane(hurried(world.context)) as reports:
+        until(lambda: entries.pages_waiting("main") == 0)
+    assert [report.batches for report in reports] == [1]
 
 
 def lane_until_sent(context: Context) -> None:

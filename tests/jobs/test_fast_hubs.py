@@ -17,8 +17,10 @@ from embedded.processes import free_port
 from jobs.context import Context
 from jobs.fast_hubs import PATH
 from newswatch.settings import Settings
+from store.batches import BatchStore
+from store.feeds import FeedStore
 from store.hubs import HubStore, Push
-from tests.jobs.conftest import World
+from tests.jobs.conftest import World, configure
 from tests.jobs.test_crash import check_mails, dies, publish_another, run
 from tests.jobs.test_fast import hurried, lane, lane_until_sent, mark_fast, until
 from web import hub
@@ -81,6 +83,26 @@ def test_a_pushed_story_is_mailed_without_a_poll(world: World) -> None:
         (report,) = reports
         assert (report.new, report.asked) == (1, 0)
         assert hubs.waiting(10) == []
+
+
+def test_pushes_of_a_feed_in_other_hands_hold_up_no_other_feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.press.feeds["second"] = []
+    configure(world.context.settings.config_dir, world.press)
+    run(world.context)
+    hubs, feeds = HubStore(world.context.es, world.context.names), FeedStore(world.context.es, world.context.names)
+    batch = BatchStore(world.context.es, world.context.names).open(["main"], now=world.now, lease_s=900)
+    assert feeds.lease(feeds.at(["main"]), batch) == ["main"]
+    monkeypatch.setattr("jobs.fast_hubs.AT_ONCE", 2)
+    for _ in range(3):
+        hubs.keep(Push("main", world.now, "text/xml", world.press.answer("/main.xml", None)[1]))
+    publish_another(world, 1)
+    world.press.feeds["second"] = world.press.feeds["main"]
+    hubs.keep(Push("second", world.now, "text/xml", world.press.answer("/second.xml", None)[1]))
+    changes = {"websub": True, "data_dir": world.context.settings.config_dir / "data"}
+    context = replace(world.context, settings=world.context.settings.model_copy(update=changes))
+    with lane(context):
+        until(lambda: [push.value.feed_id for push in hubs.waiting(10)] == ["main"] * 3)
+    assert world.count(context.names.articles) == 1
 
 
 @pytest.mark.timeout(600)

@@ -148,3 +148,6 @@ def test_a_page_that_is_not_archived_and_days_that_are_not_there_are_told(keepin
         replay(without)
     assert replay(world.context, feed_id="another").compared == 0
     assert replay(world.context, feed_id="main").compared == 1
+    world.context.es.delete(index=world.context.names.feeds, id="main", refresh=True)
+    gone = replay(world.context)
+    assert (gone.documents, gone.unread, gone.compared) == (1, 1, 0)

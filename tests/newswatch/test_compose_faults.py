@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newswatch.compose_faults import FERNET_KEY, SECRETS, compose_faults
+from newswatch.compose_faults import FERNET_KEY, SECRETS, compose_faults, interpolated
 
 GOOD = {
     **{name: f"{number:064x}" for number, name in enumerate(SECRETS)},
@@ -34,6 +34,7 @@ def test_a_good_one_has_none() -> None:
         ({"KIBANA_URI": "x"}, "did you mean 'KIBANA_URL'?"),
         ({"NEWSWATCH_PUBLIC_URL": "https://x.example"}, "taken from AIRFLOW_URL and AIRFLOW_PATH"),
         ({"NEWSWATCH_ELASTICSEARCH_URL": "https://x.example"}, "taken from docker-compose.yml itself"),
+        ({"NEWSWATCH_INDEX_PREFIX": "second-"}, "may use indices without a prefix only"),
         ({"POSTGRES_PASSWORD": "p@ss/word"}, "8 or more letters and digits"),
         ({"AIRFLOW_JWT_SECRET": "short1"}, "64 or more letters and digits"),
         ({"VALKEY_PASSWORD": ""}, "8 or more letters and digits"),
@@ -63,6 +64,11 @@ def test_each_fault_is_told(changes: dict[str, str], says: str) -> None:
     for name in (*SECRETS, FERNET_KEY):
         value = {**GOOD, **changes}[name]
         assert not value or value not in fault
+
+
+def test_what_compose_would_replace_in_a_value_is_told() -> None:
+    told = interpolated("# $A\nA=pa$word\nB='pa$word'\nC=pa\\$word\nD=5$\nE=\"x${Y}\"\n")
+    assert [finding.variables for finding in told] == [("A",), ("E",)]
 
 
 def test_errors_come_first_and_somebody_elses_variable_is_only_a_warning() -> None:

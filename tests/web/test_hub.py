@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from ingest.hubs import Subscription, SubscriptionState, key_of
 from jobs.context import Context
 from newswatch.settings import Settings
-from store.hubs import HubStore
+from store.hubs import HubStore, Push
 from store.names import Names
 from tests.factories import NOW
 from web import hub, plugin
@@ -98,6 +98,12 @@ def test_a_push_that_is_not_the_hubs_is_dropped_and_counted(receiver: Receiver) 
 
 
 def test_requests_and_waiting_pushes_have_a_budget(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.hubs.EACH_WAITING", 1)
+    assert receiver.push(b"<rss/>") == 202
+    assert [push.value.feed_id for push in receiver.hubs.waiting(10)] == ["f"]
+    assert receiver.push(b"<rss/>") == 503, "too many of one feed"
+    assert receiver.hubs.keep(Push("g", NOW, "text/xml", b"<rss/>")), "which takes no other's place"
+    monkeypatch.setattr("store.hubs.EACH_WAITING", 10)
     monkeypatch.setattr("store.hubs.MOST_WAITING", 0)
     assert receiver.push(b"<rss/>") == 503
     got = [receiver.client.get(receiver.path).status_code for _ in range(hub.EACH)]
