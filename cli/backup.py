@@ -70,7 +70,10 @@ def restore(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a backup in the place of what Elasticsearch holds. Stop Airflow first (`newswatch up --no-airflow`)."""
+    """Put a backup in the place of what Elasticsearch holds. Stop Airflow and the fast lane first.
+
+    `newswatch up --no-airflow --no-fast-lane` starts Elasticsearch without them.
+    """
     from jobs.backup import restore as run
 
     with working("Restoring …"):
