@@ -83,7 +83,7 @@ def restore(
         return
     _show(done)
     out.print(f"[bold]{escape(done.backup.name)}[/] is restored, in {done.seconds:.1f} s.", soft_wrap=True)
-    out.print("Start Airflow and the fast lane again. What feeds still show and came after the backup is read once more.")
+    out.print("Start Airflow and the fast lane again. What feeds still show and came after the backup is read again.")
 
 
 @app.command()
