@@ -70,7 +70,10 @@ def restore(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a backup in the place of what Elasticsearch holds. Stop Airflow first (`newswatch up --no-airflow`)."""
+    """Put a backup in the place of what Elasticsearch holds. Stop Airflow and the fast lane first.
+
+    `newswatch up --no-airflow --no-fast-lane` starts Elasticsearch without them.
+    """
     from jobs.backup import restore as run
 
     with working("Restoring …"):
@@ -80,7 +83,7 @@ def restore(
         return
     _show(done)
     out.print(f"[bold]{escape(done.backup.name)}[/] is restored, in {done.seconds:.1f} s.", soft_wrap=True)
-    out.print("Start Airflow again. What feeds still show and came after the backup is read once more.")
+    out.print("Start Airflow and the fast lane again. What feeds still show and came after the backup is read again.")
 
 
 @app.command()

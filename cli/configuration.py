@@ -57,7 +57,8 @@ def check(
             missing = "Elasticsearch does not answer: its nodes and other machines' files were not checked."
             out.print(Text(missing, style="dim"), soft_wrap=True)
         errors = sum(fault.is_error for fault in report.faults)
-        out.print(f"[bold]{errors}[/] errors, {len(report.faults) - errors} warnings.")
+        warnings = len(report.faults) - errors
+        out.print(f"[bold]{errors}[/] error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}.")
     if not report.ok:
         raise typer.Exit(ConfigError.exit_code)
 

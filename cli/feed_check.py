@@ -40,12 +40,15 @@ def check(
 ) -> None:
     """Fetch and parse the sources of the list now, and show what was found of each. Exits with 1 if any fails.
 
-    For those that bring nothing any more (stale, empty, no feed, refused, gone, failing) or have moved, it looks for a
-    replacement, which is shown with the command that adds it: the fall-back in the list, or what the site offers.
-    Nothing is changed. With --json, one line for each: its `finding`, and its `proposal` if there is one.
+    For those of no use (stale, empty, not a feed, refused, gone, failing) or that have moved, it seeks a replacement.
 
-    The list is the one that the next poll uses: config/feeds.yaml, or the version in force, and the feeds that are
-    listed in Elasticsearch. Needs no server: without Elasticsearch it is the file.
+    It shows the command that adds it: of the `fallback` in the list, or of what the site offers. Nothing is changed.
+
+    With --json, one line for each: its `finding`, and its `proposal` if there is one.
+
+    The list is the next poll's: config/feeds.yaml or the version in force, and the feeds listed in Elasticsearch.
+
+    Needs no server: without Elasticsearch it is the file.
     """
     settings = settings_here()
     listed = to_poll(settings)

@@ -50,8 +50,9 @@ def preview_command(
 ) -> None:
     """Show what would be read of a feed, a page of headlines, a sitemap or JSON, and what is missing. Saves nothing.
 
-    With --json, one line for each item: its url, title and date, in the document's order. Nothing for a page that is an
-    article. Exits with 2 if nothing would be read at an address.
+    With --json, one line for each item: its url, title and date, in the document's order; none for an article's page.
+
+    Exits with 2 if nothing would be read at an address.
     """
     given, rule = read_of(read), rule_of(items, link, item_title, date)
     if (file is None) == (address is None):

@@ -131,7 +131,8 @@ def _told(error: Exception) -> int:
         return _fail(os_fault(error), exit_codes.FAILED)
     if message := _wrong_setting(error):
         return _fail(message, exit_codes.CONFIGURATION)
-    if type(error).__module__.startswith(("elasticsearch", "elastic_transport")):
+    # Those of `store.nodes` derive from the client's; importing the client to ask takes long.
+    if any(kind.__module__.startswith(("elasticsearch", "elastic_transport")) for kind in type(error).__mro__):
         from store.faults import REFUSALS, store_error
 
         return _fail(str(store_error(error)) if isinstance(error, REFUSALS) else str(error), exit_codes.STORE)

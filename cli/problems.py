@@ -97,8 +97,9 @@ def _head(kept: Kept, now: datetime) -> Text:
 
 def _body(problem: Problem) -> Iterator[Padding]:
     """The reason, and what to do."""
-    yield Padding(Text(printable(problem.reason, REASON_CHARS) or "No reason was recorded."), (0, 0, 0, 2))
-    yield Padding(Text(f"→ {problem.advice}", style="dim"), (0, 0, 0, 2))
+    reason = printable(problem.reason, REASON_CHARS) or "No reason was recorded."
+    yield Padding(Text(reason), (0, 0, 0, 2), expand=False)
+    yield Padding(Text(f"→ {problem.advice}", style="dim"), (0, 0, 0, 2), expand=False)
 
 
 @app.command()
@@ -118,7 +119,7 @@ def show(
         return
     out.print(_head(kept, here.clock()), soft_wrap=True)
     if kept.problem.url:
-        out.print(Padding(Text(printable(kept.problem.url, REASON_CHARS)), (0, 0, 0, 2)))
+        out.print(Padding(Text(printable(kept.problem.url, REASON_CHARS)), (0, 0, 0, 2), expand=False))
     out.print(*_body(kept.problem))
     has_document = kept.problem.document is not None
     out.print("The document was kept: --json shows it." if has_document else "No document was kept with it.")

@@ -39,7 +39,7 @@ def settings(
     for variable, value, is_set, description in rows:
         name = f"[bold cyan]{variable}[/]" if is_set else f"[bold]{variable}[/]"
         out.print(name, "[dim]not set[/]" if value is None else escape(value), soft_wrap=True)
-        out.print(Padding(f"[dim]{escape(description or '')}[/]", (0, 0, 0, 2)))
+        out.print(Padding(f"[dim]{escape(description or '')}[/]", (0, 0, 0, 2), expand=False))
 
 
 def _shown(value: object) -> str | None:

@@ -29,7 +29,10 @@ def _told(error: TyperException) -> str:
     if not isinstance(cause, ValidationError):
         return f"{_name(parameter)}: {message}"
     fault = cause.errors(include_url=False)[0]
-    return f"{_name(parameter)} {_verb(worded(fault))} (given: {str(fault['input'])[:60]!r})"
+    wanted = _verb(worded(fault))
+    if "does not match the format" in wanted:  # Typer's words for dates; the metavar shows the form
+        wanted = f"must be written {getattr(parameter, 'metavar', '')}"
+    return f"{_name(parameter)} {wanted} (given: {str(fault['input'])[:60]!r})"
 
 
 def _verb(text: str) -> str:

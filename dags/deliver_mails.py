@@ -3,8 +3,8 @@
 Sends the mails that are due, the recipient who has waited longest first. Runs when mails are enqueued or come due, and
 every ten minutes in case nothing woke it.
 
-A mail that the server did not accept stays in the outbox. A mail that is held back for grouping is sent when its minute
-is over; the task waits for it.
+A mail that the server did not accept stays in the outbox. A mail that is held back for grouping is sent when its time
+(`NEWSWATCH_MAIL_GROUP_S`) is over; the task waits for it.
 
 Delivery is a DAG of its own, so that a slow mail server does not delay matching and a failing match does not delay
 mails. After ten minutes (`NEWSWATCH_MAIL_RUN_S`) a run starts no more mails and leaves the rest to the next run.

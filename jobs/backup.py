@@ -185,8 +185,8 @@ def _refuse_running(pulses: Sequence[JobPulse], now: datetime) -> None:
     at_work = [each.job for each in pulses if each.alive_at and now - each.alive_at < AT_WORK]
     if at_work:
         raise NewswatchError(
-            f"Jobs are running ({', '.join(sorted(at_work))}), and would write into what is restored: stop Airflow "
-            "and the fast lane (`newswatch up --no-airflow` starts Elasticsearch alone), and wait a minute."
+            f"Jobs are running ({', '.join(sorted(at_work))}), and would write into what is restored: stop Airflow and "
+            "the fast lane (`newswatch up --no-airflow --no-fast-lane` starts neither), and wait a minute."
         )
 
 

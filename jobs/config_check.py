@@ -116,7 +116,8 @@ def _compose_faults(path: Path, folder: Path) -> Iterator[ConfigFault]:
         mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
         given = {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
     except (OSError, ValueError) as error:
-        yield ConfigFault(str(path), f"it can't be read: {error}")
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        yield ConfigFault(str(path), f"it can't be read: {why}. Name the .env beside docker-compose.yml")
         return
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield ConfigFault(str(path), "others can read its secrets. chmod 600 mends it", is_error=False)

@@ -61,6 +61,16 @@ def test_without_elasticsearch_it_says_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_without_elasticsearch_backups_are_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", "http://127.0.0.1:9")
+    assert code("backup", "list") == 4
+    said = capsys.readouterr().err
+    assert "http://127.0.0.1:9 can't be reached" in said
+    assert len(said.splitlines()) == 1
+
+
 def test_a_wrong_setting_is_named() -> None:
     run = newswatch("search", "NATO", NEWSWATCH_SMTP_PORT="many")
     assert run.returncode == 3
@@ -130,6 +140,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence(words: tuple[str, ...], file
         ("search NATO since:7d", "an argument of several words stands in quotation marks"),
         ("serch", "Did you mean 'search'?"),
         ("mails show x", "N must be a whole number"),
+        ("replay --since soon", "--since must be written YYYY-MM-DD (given: 'soon')."),
         ("alerts ack https://a.example/", "--to is missing."),
         ("settings --all", "No such option: --all."),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -31,6 +33,7 @@ from observe.conditions import (
     WATCHMAN_RETIRED,
     conditions,
 )
+from observe.health import KINDS
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from tests.factories import NOW
 
@@ -385,3 +388,9 @@ def test_a_fast_lane_without_a_sign_of_life_is_told() -> None:
     assert "fast-lane" not in found(a_pulse())
     failing = replace(ended, failures=3, why="A fault.")
     assert "A fault." in found(a_pulse(failing))["fast-lane"].sentence
+
+
+def test_every_condition_has_a_state_in_health() -> None:
+    rules = inspect.getsource(inspect.getmodule(conditions))  # type: ignore[arg-type]
+    named = set(re.findall(r'\bCondition\(\s*f?"([a-z-]+)', rules))
+    assert {"network", "search"} <= named <= set(KINDS)
