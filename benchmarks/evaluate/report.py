@@ -385,7 +385,7 @@ def _missing(report: Report) -> str:
     lines += [
         "- Sub-topics are not labelled, nor are entities.",
         "- Texts without a date: no year is known of them.",
-        "- Of stories, only pairs of one language are measured on the unread half alone; the rest is measured whole.",
+        "- Stories have no test half: they are measured whole.",
     ]
     return "\n".join(lines)
 
