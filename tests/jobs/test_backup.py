@@ -174,6 +174,7 @@ def test_a_restore_is_refused_while_jobs_work(world: World) -> None:
     assert poll
     settings = world.context.settings.model_copy(update={"backup_location": "newswatch"})
     now = world.clock()
+    world.context.es.indices.refresh(index=world.context.names.pulse)
     jobs = read_pulse(world.context.es, world.context.names, settings, now).jobs
     with pytest.raises(NewswatchError, match=r"Jobs are running \(plan\)"):
         backups_job._refuse_running([*jobs.values()], now)
