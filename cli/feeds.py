@@ -71,6 +71,9 @@ def list_feeds(
 def _table(records: Sequence[FeedRecord], now: datetime) -> Table:
     heads = ("Feed", "Grade", "State", "Since", "Why", "Last poll", "Next", "Articles", "Listed in")
     table = Table(*heads, box=None, header_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"  # in a narrow terminal a word is parted, and never cut off
+    table.columns[-1].min_width = len("Elasticsearch")
     for record in records:
         feed, state = record.feed, record.state
         table.add_row(
