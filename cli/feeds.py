@@ -70,7 +70,7 @@ def list_feeds(
 
 def _table(records: Sequence[FeedRecord], now: datetime) -> Table:
     heads = ("Feed", "Grade", "State", "Since", "Why", "Last poll", "Next", "Articles", "Listed in")
-    table = Table(*heads, box=None, header_style="bold")
+    table = Table(*heads, box=None, header_style="bold", padding=(0, 1, 0, 0))
     for column in table.columns:
         column.overflow = "fold"  # in a narrow terminal a word is parted, and never cut off
     table.columns[-1].min_width = len("Elasticsearch")
