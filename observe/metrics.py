@@ -522,7 +522,17 @@ NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("backup", "indices"): "a state, not a count: `newswatch backup list` has it",
     **{
         ("replay", name): "of one run by hand, which says it"
-        for name in ("documents", "pages", "damaged", "changed", "overtaken", "without_page", "failed", "fields")
+        for name in (
+            "documents",
+            "pages",
+            "damaged",
+            "changed",
+            "overtaken",
+            "without_page",
+            "failed",
+            "unread",
+            "fields",
+        )
     },
     ("retag", "gained"): "how many different tags were gained, which can't be added up over runs",
     ("retag", "lost"): "how many different tags were lost, which can't be added up over runs",

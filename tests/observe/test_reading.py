@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -44,8 +45,8 @@ def before(**delta: float) -> datetime:
 
 
 @pytest.fixture
-def settings(elasticsearch_url: str, names: Names) -> Settings:
-    return Settings(elasticsearch_url=elasticsearch_url, index_prefix=names.prefix)
+def settings(elasticsearch_url: str, names: Names, tmp_path: Path) -> Settings:
+    return Settings(elasticsearch_url=elasticsearch_url, index_prefix=names.prefix, data_dir=tmp_path)
 
 
 @pytest.fixture
@@ -79,8 +80,8 @@ def test_an_empty_installation_is_well(client: Client, names: Names, settings: S
     assert pulse == Pulse(NOW, storage=pulse.storage)
 
 
-def test_a_node_without_newswatch_is_well(client: Client, elasticsearch_url: str) -> None:
-    settings = Settings(elasticsearch_url=elasticsearch_url, index_prefix="nothing-here-")
+def test_a_node_without_newswatch_is_well(client: Client, elasticsearch_url: str, tmp_path: Path) -> None:
+    settings = Settings(elasticsearch_url=elasticsearch_url, index_prefix="nothing-here-", data_dir=tmp_path)
     pulse = read_pulse(client, Names.of(settings), settings, NOW)
     assert (pulse.unread, pulse.storage.installed_at, conditions(pulse, settings)) == ({}, None, ())
 
