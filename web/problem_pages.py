@@ -39,6 +39,7 @@ LABELS = {
     "recipient": "recipients",
     "mail": "mails",
     "batch": "batches",
+    "archive": "the archive",
 }
 """The kinds, many of them."""
 
