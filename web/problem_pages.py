@@ -39,7 +39,7 @@ LABELS = {
     "recipient": "recipients",
     "mail": "mails",
     "batch": "batches",
-    "archive": "the archive",
+    "archive": "archives",
 }
 """The kinds, many of them."""
 
