@@ -323,11 +323,16 @@ class Lane:
                     known.in_vain = 0 if report.new or report.updated else known.in_vain + 1
                 # What the batch did not finish is read again, though the document will say the same.
                 known.words = said if report.feeds else None
-            async with self._writing:
-                again = await self._in_thread(self._holds.retake, feed_id, known.in_vain)
-                if again:
-                    state = again.value.state
-                    self._held[feed_id] = _Held(again, state, _now_s() + self._wait_s(again, state))
+            await self._retake(feed_id)
+
+    async def _retake(self, feed_id: str) -> None:
+        """Hold a feed again that was handed to a batch, unless others have it by now."""
+        async with self._writing:
+            known = self._known.setdefault(feed_id, _Known())
+            again = await self._in_thread(self._holds.retake, feed_id, known.in_vain)
+            if again:
+                state = again.value.state
+                self._held[feed_id] = _Held(again, state, _now_s() + self._wait_s(again, state))
 
     async def _poll_companions(self) -> None:
         """Poll what is due on the sites that we hold, as `plan` would."""
@@ -396,12 +401,7 @@ class Lane:
                 return False
             await self._bring_in(batch, {feed_id: brought})
         if held:
-            known = self._known.setdefault(feed_id, _Known())
-            async with self._writing:
-                again = await self._in_thread(self._holds.retake, feed_id, known.in_vain)
-                if again:
-                    state = again.value.state
-                    self._held[feed_id] = _Held(again, state, _now_s() + self._wait_s(again, state))
+            await self._retake(feed_id)
         return True
 
     def _free(self, feed_id: str) -> Batch | None:

@@ -132,10 +132,9 @@ class Backups:
         there = [name for name in plain if self._es.indices.exists(index=name)]
         return [*(part.index for part in all_slices(self._es, self._names)), *there]
 
-    def counts(self, prefix: str = "") -> dict[str, int]:
-        """Index → its number of documents, of this installation, or of its copy under `prefix`."""
-        indices = [f"{prefix}{name}" for name in self.indices()] if prefix else self.indices()
-        return {name: self.count(name) for name in indices}
+    def counts(self) -> dict[str, int]:
+        """Index → its number of documents."""
+        return {name: self.count(name) for name in self.indices()}
 
     def count(self, index: str) -> int:
         """The documents of an index; 0 if there is none."""

@@ -63,9 +63,7 @@ class HubStore:
         hits = every(self._es, self._index, {"term": {"kind": "subscription"}})
         return {found.feed_id: found for found in values(hits, _subscription)}
 
-    def change(
-        self, feed_id: str, changed: Callable[[Subscription | None], Subscription | None]
-    ) -> Subscription | None:
+    def change(self, feed_id: str, changed: Change) -> Subscription | None:
         """Replace the subscription by what `changed` makes of it, whoever else writes; None: it stays as it is.
 
         Raises:
