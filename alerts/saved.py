@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -35,8 +35,10 @@ from newswatch.config import Source
 from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryError
 from newswatch.problems import Bulkhead, Problem, reason_of, report_problem
 from search.asking import HeavySearchError, SlowSearchError
+from store.applied import apply_again
 from store.client import Client
 from store.compare_and_set import put, until_written
+from store.configuration import ALERTS
 from store.documents import Document, Stored, dump, load, problem_of, require_id, values
 from store.names import Names
 from store.reading import every, get_hit, get_hits, get_one
@@ -287,10 +289,9 @@ class SavedSearches:
         for fault in faults:
             log.error("An item of the file is skipped: %s", fault.error)
             bulkhead.note(Problem("search", fault.subject, reason_of(fault.error), "seed"))
-        moment = now or datetime.now(UTC)
-        return sum(
-            bool(bulkhead.attempt("search", search.id, partial(self._seed, search, moment))) for search in searches
-        )
+        moment, wanted = now or datetime.now(UTC), tuple(searches)
+        fresh = self._unseeded(wanted)
+        return sum(bool(bulkhead.attempt("search", each.id, partial(self._seed, each, moment))) for each in fresh)
 
     def seed(self, searches: Iterable[SavedSearch], *, now: datetime | None = None) -> int:
         """Create the missing searches; update those that changed in the file and that no user has changed.
@@ -298,7 +299,13 @@ class SavedSearches:
         Returns how many were written. A search whose query can't be run is written with its problem and not matched, so
         that it does not keep the others from being matched.
         """
-        return sum(self._seed(search, now or datetime.now(UTC)) for search in searches)
+        return sum(self._seed(search, now or datetime.now(UTC)) for search in self._unseeded(tuple(searches)))
+
+    def _unseeded(self, searches: Sequence[SavedSearch]) -> list[SavedSearch]:
+        """Those to be written: not stored, or changed in the file alone. One multi-get, instead of a get for each."""
+        hits = get_hits(self._es, self._index, [search.id for search in searches])
+        seeds = {hit["_id"]: hit["_source"].get("seed") for hit in hits}
+        return [search for search in searches if seeds.get(search.id) not in ("", _fingerprint(search))]
 
     def _seed(self, search: SavedSearch, now: datetime) -> bool:
         mark = _fingerprint(search)
@@ -391,6 +398,7 @@ class SavedSearches:
         if get_hit(self._es, self._index, saved_search_id) is None:
             raise _unknown(saved_search_id)
         self._es.delete(index=self._index, id=saved_search_id, refresh=True)
+        apply_again(self._es, self._names, ALERTS)
 
     def _find(self, saved_search_id: str) -> Stored[Document] | None:
         """The document, checked to be readable; None if it does not exist.

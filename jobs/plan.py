@@ -18,7 +18,7 @@ from math import ceil
 from ingest.schedule import misaddressed
 from ingest.silence import resting_hosts
 from ingest.urls import host_of, is_address, site_of
-from jobs.configuration import feeds_in_force, look_at_all
+from jobs.configuration import feeds_to_apply, look_at_all
 from jobs.context import Context, job
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedState
@@ -95,19 +95,21 @@ def _note_standstill(
 
 
 def _synced(context: Context, feeds: FeedStore) -> tuple[SyncReport, str | None]:
-    """What the version of `feeds.yaml` in force has changed, and what is wrong with this machine's file.
+    """What a new version of `feeds.yaml` in force has changed, and what is wrong with this machine's file.
 
     A version is used whole or not at all, because half a list would disable the feeds of the other half. A mistake in
     it must not keep the known feeds from being polled, though.
     """
     listing, report = context.bulkhead("list feeds"), SyncReport((), (), (), ())
     try:
-        listed = feeds_in_force(context)
+        listed = feeds_to_apply(context)
         wrong = listed.wrong
-        if listed.is_in_force:
-            report = feeds.sync(listed.value)
+        if listed.found and listed.found.is_in_force:
+            report = feeds.sync(listed.found.value)
+            if not report.postponed:
+                listed.done(context.clock())
     except ConfigError as error:
-        if not feeds.all():
+        if feeds.is_empty():
             raise
         wrong = f"{error}. The feeds known from before are polled"
     if wrong:

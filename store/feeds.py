@@ -17,7 +17,9 @@ from newswatch.clock import SKEW
 from newswatch.feed import Feed, FeedHealth, FeedState
 from newswatch.settings import Settings
 from store import bulk
+from store.applied import apply_again
 from store.compare_and_set import until_written
+from store.configuration import FEEDS
 from store.documents import Document, Stored, dump, feed_document, feed_from_document, load, require_id, values
 from store.names import Names
 from store.reading import every, find, get_one, get_stored
@@ -68,7 +70,11 @@ class FeedStore:
     """The feeds of one installation."""
 
     def __init__(self, es: Elasticsearch, names: Names) -> None:
-        self._es, self._index = es, names.feeds
+        self._es, self._names, self._index = es, names, names.feeds
+
+    def is_empty(self) -> bool:
+        """Whether no feed was ever listed, as of the last refresh."""
+        return not self._es.count(index=self._index, terminate_after=1)["count"]
 
     def all(self) -> list[FeedRecord]:
         """Every readable feed, by title, as of now."""
@@ -131,8 +137,13 @@ class FeedStore:
                 continue
             if until_written(partial(self._add, feed), partial(_BUSY.format, feed.id)):
                 added.append(feed)
-        self._es.indices.refresh(index=self._index)
+        self._changed()
         return tuple(added)
+
+    def _changed(self) -> None:
+        """Show what was changed beside the file at once, and have the file compared with it."""
+        apply_again(self._es, self._names, FEEDS)
+        self._es.indices.refresh(index=self._index)
 
     def _add(self, feed: Feed) -> bool | None:
         """Whether the feed was not listed already; None: another worker wrote it first."""
@@ -169,7 +180,7 @@ class FeedStore:
             return (edited,) if bulk.require(result) else None
 
         (done,) = until_written(attempt, partial(_BUSY.format, was.id))
-        self._es.indices.refresh(index=self._index)
+        self._changed()
         return done
 
     def remove(self, feed_id: str) -> bool:
@@ -192,7 +203,7 @@ class FeedStore:
             return True if bulk.require(result) else None
 
         done = until_written(attempt, partial(_BUSY.format, feed_id))
-        self._es.indices.refresh(index=self._index)
+        self._changed()
         return done
 
     def _configurations(self) -> dict[str, Document]:
@@ -264,11 +275,11 @@ class FeedStore:
         return self._get(ids)
 
     def resting(self, now: datetime, longest: Longest | None = None) -> list[FeedState]:
-        """The states of the feeds whose hosts requested a pause beyond `now`. Call it after `due`, which refreshes."""
+        """The feeds whose hosts requested a pause beyond `now`, as `held`. Call it after `due`, which refreshes."""
         return self._states(_until("paused_until", "gt", now, longest.wait if longest else None))
 
     def held(self, now: datetime, longest: Longest | None = None) -> list[FeedState]:
-        """The states of the feeds that are leased at `now`. Call it after `due`, which refreshes."""
+        """The feeds that are leased at `now`: of their states, address and pause. Call it after `due`."""
         return self._states(_until("lease_until", "gte", now, longest.lease if longest else None))
 
     def polled_since(self, since: datetime) -> list[Stored[FeedRecord]]:
@@ -278,7 +289,7 @@ class FeedStore:
         return self._get([hit["_id"] for hit in every(self._es, self._index, polled, source=False)])
 
     def _states(self, query: Document) -> list[FeedState]:
-        return [record.state for record in values(every(self._es, self._index, query), read_feed)]
+        return values(every(self._es, self._index, query, source=_PLACE), _read_place)
 
     def well(self, *, limit: int = 50) -> list[str]:
         """The URLs of healthy feeds that no batch holds, the most recently successful first."""
@@ -327,6 +338,13 @@ class FeedStore:
         """
         actions = (bulk.replace(was, feed_document(was.value.feed, state)) for was, state in polled)
         return [result.id for result in bulk.write(self._es, actions) if not bulk.won(result)]
+
+
+_PLACE = ["state.feed_id", "state.url", "state.paused_until"]
+
+
+def _read_place(_: str, document: Mapping[str, Any]) -> FeedState:
+    return load(FeedState, document["state"])
 
 
 def is_held_by(record: FeedRecord, until: datetime) -> bool:

@@ -357,9 +357,11 @@ CONFIGURATION: Json = {
     "superseded": KEYWORD,
     "wrong": UNINDEXED,
     "text": {"type": "text", "index": False},
+    "index": KEYWORD,
 }
 """One document per configuration file, which says which version is in force and what is wrong with the file on which
-machine; and one per version, which has its text."""
+machine; one per version, which has its text; and one per file that is applied to an index, which says which version the
+index with the UUID `index` follows."""
 
 OUTAGES: Json = {
     "cause": KEYWORD,

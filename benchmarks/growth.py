@@ -1,0 +1,154 @@
+"""What an installation's size costs where nothing is new: `python -m benchmarks.growth [PART …] [--feeds N …]`.
+
+    plan       a run of `plan` with nothing due, for so many feeds: processor seconds, requests
+    seeding    the saved searches of `alerts.yaml` at each match: processor seconds, requests
+
+Each part runs on an embedded Elasticsearch of its own, in a process that has done the same before: what is measured is
+the work, not the start of Python. The first `FILE_FEEDS` feeds are listed in `feeds.yaml`, the others in Elasticsearch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from elasticsearch import Elasticsearch
+
+from embedded.elasticsearch import start_elasticsearch
+from jobs.context import Context, open_context
+from jobs.plan import plan
+from newswatch.feed import Feed, FeedHealth, FeedState
+from newswatch.settings import Settings, default_config_dir
+from store import bulk
+from store.documents import feed_document
+
+FILE_FEEDS: Final = 20_000
+ROUNDS: Final = 5
+
+
+@contextmanager
+def installation(folder: Path) -> Iterator[Context]:
+    """An installation without feeds, on a node of its own."""
+    (folder / "alerts.yaml").write_text("alerts: []\n", encoding="utf-8")
+    (folder / "feeds.yaml").write_text("feeds: [{url: https://one.example/, title: One}]\n", encoding="utf-8")
+    (folder / "taxonomy.yaml").write_bytes((default_config_dir() / "taxonomy.yaml").read_bytes())
+    with start_elasticsearch(folder / "es", port=0, heap_mb=1_024) as node:
+        yield open_context(Settings(elasticsearch_url=node.url, config_dir=folder, data_dir=folder / "data"))
+
+
+def measured(context: Context, work: Callable[[], object]) -> tuple[float, int]:
+    """The median processor seconds of a run of `work`, and the requests that it makes."""
+    seconds: list[float] = []
+    requests = 0
+    for _ in range(ROUNDS):
+        before = time.process_time()
+        with counted(context.es) as made:
+            work()
+        seconds.append(time.process_time() - before)
+        requests = len(made)
+    return statistics.median(seconds), requests
+
+
+@contextmanager
+def counted(es: Elasticsearch) -> Iterator[list[str]]:
+    """The requests of this process in the block."""
+    made: list[str] = []
+    kind: Any = type(es.transport)
+    was = kind.perform_request
+
+    def perform(self: Any, method: str, target: str, **rest: Any) -> Any:
+        made.append(f"{method} {target}")
+        return was(self, method, target, **rest)
+
+    kind.perform_request = perform
+    try:
+        yield made
+    finally:
+        kind.perform_request = was
+
+
+def list_feeds(context: Context, folder: Path, count: int) -> None:
+    """List so many feeds, each polled a while ago and due in an hour."""
+    now = context.clock()
+    feeds = [
+        Feed(f"f{n}", f"https://h{n % 5_000}.example/{n}", f"Outlet {n}", origin="file" if n < FILE_FEEDS else "store")
+        for n in range(count)
+    ]
+    items = "".join(f"- {{id: {feed.id}, url: '{feed.url}', title: {feed.title}}}\n" for feed in feeds[:FILE_FEEDS])
+    (folder / "feeds.yaml").write_text(f"feeds:\n{items}", encoding="utf-8")
+    actions = (bulk.put(context.names.feeds, feed.id, feed_document(feed, polled(feed, now))) for feed in feeds)
+    assert all(result.reason is None for result in bulk.write(context.es, actions))
+    context.es.indices.refresh(index=context.names.feeds)
+
+
+def polled(feed: Feed, now: datetime) -> FeedState:
+    """The state of a feed that is well, and was polled."""
+    return FeedState(
+        feed.id,
+        feed.url,
+        etag='"0123456789abcdef"',
+        next_poll_at=now + timedelta(hours=1),
+        interval_s=3_600,
+        last_poll_at=now - timedelta(minutes=5),
+        last_success_at=now - timedelta(minutes=5),
+        health=FeedHealth.OK,
+        health_since=now - timedelta(days=3),
+        entry_ids=tuple(f"{feed.url}/{n:08d}" for n in range(30)),
+        polls=100,
+    )
+
+
+def measure_plan(counts: list[int]) -> None:
+    """The table of `plan`."""
+    print("| feeds | first run, CPU s | every minute, CPU s | requests |\n|---:|---:|---:|---:|")
+    for count in counts:
+        with TemporaryDirectory(dir="/dev/shm", prefix="growth-") as name, installation(Path(name)) as context:
+            list_feeds(context, Path(name), count)
+            before = time.process_time()
+            plan(context)
+            first = time.process_time() - before
+            seconds, requests = measured(context, lambda context=context: plan(context))  # type: ignore[misc]
+            print(f"| {count:,} | {first:.2f} | {seconds:.3f} | {requests} |", flush=True)
+
+
+def measure_seeding(counts: list[int]) -> None:
+    """The table of the saved searches in the file."""
+    from jobs.match import match
+
+    print("| searches | first match, CPU s | each match, CPU s | requests |\n|---:|---:|---:|---:|")
+    for count in counts:
+        with TemporaryDirectory(dir="/dev/shm", prefix="growth-") as name, installation(Path(name)) as context:
+            items = "".join(
+                f"- {{id: s{n}, name: Search {n}, query: 'summit AND topic{n}', recipients: [reader@desk.example]}}\n"
+                for n in range(count)
+            )
+            Path(name, "alerts.yaml").write_text(f"alerts:\n{items}", encoding="utf-8")
+            before = time.process_time()
+            match(context)
+            first = time.process_time() - before
+            seconds, requests = measured(context, lambda context=context: match(context))  # type: ignore[misc]
+            print(f"| {count:,} | {first:.2f} | {seconds:.3f} | {requests} |", flush=True)
+
+
+def main() -> None:
+    """Measure the parts that are named, or all."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help="plan, seeding")
+    parser.add_argument("--feeds", type=int, nargs="+", default=[300, 3_000, 20_000, 180_000])
+    parser.add_argument("--searches", type=int, nargs="+", default=[300, 3_000])
+    options = parser.parse_args()
+    parts = {"plan": lambda: measure_plan(options.feeds), "seeding": lambda: measure_seeding(options.searches)}
+    for part in options.parts or parts:
+        parts[part]()
+        print()
+
+
+if __name__ == "__main__":
+    main()

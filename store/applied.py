@@ -1,0 +1,90 @@
+"""Remembers which version of a configuration file an index follows, so that the file is applied once per version.
+
+A note counts for one index, known by its UUID, so that an index that was deleted and made again gets the file again;
+and for `APPLIED_FOR`, which mends what was changed by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from elasticsearch import Elasticsearch
+
+from newswatch.clock import SKEW
+from newswatch.errors import DocumentError
+from newswatch.problems import report_problem
+from store.compare_and_set import put
+from store.documents import Stored, dump, load, problem_of
+from store.names import Names
+from store.reading import get_one
+
+APPLIED_FOR: Final = timedelta(hours=1)
+"""How long the note of an applied version counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The version of a configuration file that an index follows."""
+
+    name: str
+    hash: str = ""
+    """Empty: it must be applied again."""
+    index: str = ""
+    """The UUID of the index."""
+    since: datetime | None = None
+
+    def covers(self, file_hash: str, index: str, now: datetime) -> bool:
+        """Whether a version needs not be applied to an index now. Pure."""
+        if self.since is None or not file_hash or (self.hash, self.index) != (file_hash, index):
+            return False
+        return -SKEW <= now - self.since < APPLIED_FOR
+
+
+class Application:
+    """One file and the index that follows it, as they are now. Make it before the file is applied."""
+
+    def __init__(self, es: Elasticsearch, names: Names, name: str, index: str) -> None:
+        """Read the note about the file `name`.
+
+        Raises:
+            elasticsearch's errors: the index is missing, or Elasticsearch unavailable.
+        """
+        self._es, self._index, self._name = es, names.configuration, name
+        self._was = _read(es, names, name)
+        (found,) = es.indices.get_settings(index=index, name="index.uuid", flat_settings=True).values()
+        self._follows = str(found["settings"]["index.uuid"])
+
+    def covers(self, file_hash: str, now: datetime) -> bool:
+        """Whether that version needs not be applied now."""
+        return self._was is not None and self._was.value.covers(file_hash, self._follows, now)
+
+    def note(self, file_hash: str, now: datetime) -> None:
+        """Note that the version was applied, unless somebody has changed the index by other means meanwhile."""
+        applied = Applied(self._name, file_hash, self._follows, now)
+        put(self._es, self._index, _id(self._name), applied, dump(applied), self._was)
+
+
+def apply_again(es: Elasticsearch, names: Names, name: str) -> None:
+    """Have the file applied again at the next occasion. Call it after the index was changed by other means."""
+    es.index(index=names.configuration, id=_id(name), document=dump(Applied(name)))
+
+
+def _read(es: Elasticsearch, names: Names, name: str) -> Stored[Applied] | None:
+    try:
+        return get_one(es, names.configuration, _id(name), read_applied)
+    except DocumentError as error:
+        report_problem(problem_of(error))
+        apply_again(es, names, name)
+        return get_one(es, names.configuration, _id(name), read_applied)
+
+
+def _id(name: str) -> str:
+    return f"{name}~applied"
+
+
+def read_applied(_: str, document: Mapping[str, Any]) -> Applied:
+    """The note of a document. Pure."""
+    return load(Applied, document)
