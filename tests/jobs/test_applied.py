@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -11,9 +12,10 @@ from benchmarks.growth import counted
 from jobs.context import open_context
 from jobs.match import match
 from jobs.plan import plan
+from newswatch.feed import Feed
 from store.applied import Application, Applied
 from store.configuration import ALERTS, FEEDS
-from store.feeds import FeedStore
+from store.feeds import FeedStore, SyncReport
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 
@@ -30,9 +32,13 @@ def test_a_note_counts_for_one_version_one_index_and_one_hour() -> None:
 
 @pytest.mark.slow
 def test_feeds_are_compared_with_the_file_once_for_each_version(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    compared: list[int] = []
-    sync = FeedStore.sync
-    monkeypatch.setattr(FeedStore, "sync", lambda store, feeds: compared.append(1) or sync(store, feeds))
+    compared, sync = [], FeedStore.sync
+
+    def noted(store: FeedStore, feeds: Iterable[Feed]) -> SyncReport:
+        compared.append(store)
+        return sync(store, feeds)
+
+    monkeypatch.setattr(FeedStore, "sync", noted)
     store, path = FeedStore(world.context.es, world.context.names), world.context.settings.config_dir / FEEDS
     assert plan(world.context).sync.added
     world.wait(minutes=1)
