@@ -51,6 +51,9 @@ def clean(
         f"{report.logs_emptied} emptied."
     )
     if report.database:
-        out.print(f"Rows older than {settings.airflow_retention_days} days deleted from Airflow's database.")
+        shrunk = (
+            f"; its file has {report.database_bytes_freed / 1e6:.1f} MB less" if report.database_bytes_freed else ""
+        )
+        out.print(f"Rows older than {settings.airflow_retention_days} days deleted from Airflow's database{shrunk}.")
     elif DATABASE not in os.environ:
         out.print(f"Airflow's database was left alone, as {DATABASE} is not set.")

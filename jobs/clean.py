@@ -1,18 +1,23 @@
 """`clean`: keeps Airflow's database and all logs small. It runs beside Airflow, as tasks can't reach the database.
 
-Logs are bounded by age and by size, hourly. Old rows of the database are deleted nightly, by `airflow db clean`.
+Logs are bounded by age and by size, hourly. Old rows of the database are deleted nightly, by `airflow db clean`, and a
+SQLite file of which much is unused then is written anew.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from jobs.context import Context, job
 from newswatch import private
@@ -30,6 +35,17 @@ OPEN_LOG_BYTES = 10_000_000
 ROWS_AT_ONCE = 1_000
 """Rows deleted in one transaction: SQLite lets nobody else write meanwhile."""
 DATABASE_TIMEOUT_S = 3_600.0
+SQLITE: Final = "sqlite:///"
+FREE_SHARE: Final = 0.5
+"""Share of unused pages in a SQLite file from which on it is written anew: SQLite returns none by itself."""
+FREE_BYTES: Final = 50_000_000
+"""Fewer unused bytes are left alone."""
+SHRUNK_BYTES: Final = 500_000_000
+"""A database with more bytes in use is left as it is: while it is written anew, nobody else writes, for seconds."""
+LOCK_S: Final = 10.0
+"""Seconds to wait until nobody else writes."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,8 @@ class Cleaned:
     """Logs of running processes that were moved to `….1`."""
     database: bool = False
     """Whether the database was cleaned."""
+    database_bytes_freed: int = 0
+    """By how much its file was shrunk."""
 
 
 @job("clean")
@@ -73,14 +91,15 @@ def clean_here(settings: Settings, folder: Path, now: datetime) -> Cleaned:
         keep=timedelta(days=settings.log_retention_days),
         max_bytes=settings.log_max_bytes,
     )
-    for log in deleted:
-        log.path.unlink(missing_ok=True)
+    for each in deleted:
+        each.path.unlink(missing_ok=True)
     _remove_empty_folders(folder, before=now - timedelta(days=1))
     database = DATABASE in os.environ and database_is_due(_cleaned_at(folder), now)
     if database:
         _clean_database(now - timedelta(days=settings.airflow_retention_days))
         private.write_text(folder / STAMP, "")
-    return Cleaned(len(deleted), sum(log.size for log in deleted), emptied, database)
+    freed = shrink(os.environ[DATABASE]) if database else 0
+    return Cleaned(len(deleted), sum(each.size for each in deleted), emptied, database, freed)
 
 
 def surplus(logs: Sequence[LogFile], *, now: datetime, keep: timedelta, max_bytes: int) -> list[LogFile]:
@@ -127,6 +146,35 @@ def _clean_database(before: datetime) -> None:
     if done.returncode:
         last = "\n".join(done.stdout.splitlines()[-15:])
         raise StackError(f"`airflow db clean` failed (status {done.returncode}): {last}")
+
+
+def shrink(address: str) -> int:
+    """Write a SQLite database anew if much of its file is unused; the bytes freed. Other databases reuse their own.
+
+    Where somebody else keeps writing, or the disk is full, it stays as it is until the next night.
+    """
+    path = Path(address.removeprefix(SQLITE).partition("?")[0])
+    if not address.startswith(SQLITE) or not path.is_file():
+        return 0
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_S, isolation_level=None)) as database:
+            size, pages, free = (
+                int(database.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_size", "page_count", "freelist_count")
+            )
+            if not is_worth_shrinking(size * pages, size * free):
+                return 0
+            database.execute("VACUUM")
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return size * (pages - int(database.execute("PRAGMA page_count").fetchone()[0]))
+    except sqlite3.Error as error:
+        log.warning("%s could not be shrunk, and is tried again the next night: %s", path, error)
+        return 0
+
+
+def is_worth_shrinking(total: int, free: int) -> bool:
+    """Whether so many unused bytes of a SQLite file are worth the pause. Pure."""
+    return free >= FREE_BYTES and free >= FREE_SHARE * total and total - free <= SHRUNK_BYTES
 
 
 def _cleaned_at(folder: Path) -> datetime | None:

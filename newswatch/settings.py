@@ -248,7 +248,7 @@ class Settings(BaseSettings):
     """Days to keep articles, counted from the end of the month in which they were first seen."""
     batch_retention_days: int = Field(default=30, ge=1, le=36_600)
     """Days to remember a batch after it was matched."""
-    airflow_retention_days: int = Field(default=30, ge=1, le=36_600)
+    airflow_retention_days: int = Field(default=7, ge=1, le=36_600)
     """Days to keep runs, tasks and events in Airflow's database."""
     log_retention_days: int = Field(default=14, ge=1, le=36_600)
     """Days to keep logs of tasks, DAG files and the embedded stack."""

@@ -21,6 +21,8 @@ from jobs.clean import (
     clean_command,
     clean_here,
     database_is_due,
+    is_worth_shrinking,
+    shrink,
     surplus,
 )
 from newswatch.errors import StackError
@@ -149,8 +151,12 @@ def test_old_rows_go_from_a_real_database(tmp_path: Path, monkeypatch: pytest.Mo
         for days in (1, 40, 50):
             row = (f"{days} days", (now - days * DAY).strftime("%Y-%m-%d %H:%M:%S.%f"))
             connection.execute("INSERT INTO log (event, dttm) VALUES (?, ?)", row)
+        connection.execute("CREATE TABLE former AS SELECT zeroblob(1000000) AS bytes FROM sqlite_master LIMIT 60")
+        connection.execute("DROP TABLE former")
     report = clean_here(settings, logs, now)
     assert report.database
+    assert report.database_bytes_freed > 50_000_000
+    assert database.stat().st_size < 10_000_000
     with sqlite3.connect(database) as connection:
         kept = {event for (event,) in connection.execute("SELECT event FROM log")}
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
@@ -160,6 +166,19 @@ def test_old_rows_go_from_a_real_database(tmp_path: Path, monkeypatch: pytest.Mo
     assert (logs / STAMP).exists()
     assert not clean_here(settings, logs, now).database
     assert clean_here(settings, logs, now + DAY).database
+
+
+def test_a_database_in_use_is_not_held_up_for_long() -> None:
+    assert is_worth_shrinking(200_000_000, 150_000_000)
+    assert not is_worth_shrinking(200_000_000, 60_000_000), "most of it is in use"
+    assert not is_worth_shrinking(60_000_000, 40_000_000), "too little to gain"
+    assert not is_worth_shrinking(2_000_000_000, 1_400_000_000), "too long a pause"
+
+
+def test_what_is_no_sqlite_file_or_locked_stays_as_it_is(tmp_path: Path) -> None:
+    assert shrink("postgresql+psycopg2://airflow:secret@postgres/airflow") == 0
+    (tmp_path / "airflow.db").write_bytes(b"no database at all" * 100)
+    assert shrink(f"sqlite:///{tmp_path / 'airflow.db'}?timeout=30") == 0
 
 
 def test_the_command_states_the_moment() -> None:
