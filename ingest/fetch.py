@@ -24,7 +24,7 @@ from ingest.challenges import challenge
 from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
 from ingest.formats import registry
 from ingest.http import header_text, kind_of, location_of, retry_after_s, validator
-from ingest.pace import Pacer
+from ingest.pace import Pacer, Turn
 from ingest.robots import MAX_BYTES as MAX_ROBOTS
 from ingest.robots import SLOW_STEPS, Rules, read_rules
 from ingest.routes import Fault, Routes
@@ -161,9 +161,8 @@ class Fetcher:
     async def _post(self, address: URL, host: str, fields: Mapping[str, str]) -> str:
         timeout = self._timeout(self._settings.fetch_total_timeout_s)
         async with (
-            self._pacer.turn(host),
-            self._slots,
-            self._routes.post(address, form=fields, timeout=timeout) as response,
+            self._pacer.turn(host, self._slots) as turn,
+            self._routes.post(address, form=fields, timeout=timeout, sent=turn.sent) as response,
         ):
             if 200 <= response.status < 300:
                 return ""
@@ -256,16 +255,16 @@ class Fetcher:
             return self._failed_at(
                 chase, FailureKind.TRANSIENT, f"{host} asked to be left alone for {rest:.0f} s more", retry_after_s=rest
             )
-        async with self._pacer.turn(host), self._slots:
+        async with self._pacer.turn(host, self._slots) as turn:
             began = time.monotonic()
             try:
-                return await self._ask(chase, url)
+                return await self._ask(chase, url, turn)
             finally:
                 chase.elapsed_s += time.monotonic() - began
 
-    async def _ask(self, chase: _Chase, url: URL) -> FetchResult | None:
+    async def _ask(self, chase: _Chase, url: URL, turn: Turn) -> FetchResult | None:
         timeout = self._timeout(max(0.05, self._settings.fetch_total_timeout_s - chase.elapsed_s))
-        async with self._routes.get(url, headers=chase.headers(url), timeout=timeout) as response:
+        async with self._routes.get(url, headers=chase.headers(url), timeout=timeout, sent=turn.sent) as response:
             headers = {name.lower(): header_text(", ".join(response.headers.getall(name))) for name in response.headers}
             status = response.status
             if status in _REDIRECTS and "location" in headers:

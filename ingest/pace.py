@@ -1,4 +1,8 @@
-"""Paces the requests to a host: their number at once, the time between two starts, pauses that the host asks for."""
+"""Paces the requests to a host: their number at once, the time between two of them, pauses that the host asks for.
+
+The time between two counts from the moment at which a request was sent, as that is what the host sees: one that has its
+turn may still wait for a connection, a free slot, or an event loop that is held up.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ IDLE_S: Final = 3_600.0
 class _Lane:
     slots: asyncio.Semaphore
     delay_s: float
+    gate: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from the wait for the pace until the request is sent, so that the next one knows when that was."""
     users: int = 0
     """Those who wait for a turn, or have one."""
     next_start: float = 0.0
@@ -25,6 +31,20 @@ class _Lane:
     def is_over(self, now: float) -> bool:
         """Whether nothing is lost with it: a Crawl-delay is read again within the hour for which rules count."""
         return not self.users and max(self.next_start, self.paused_until) + IDLE_S < now
+
+
+class Turn:
+    """One request's turn at a host."""
+
+    def __init__(self, lane: _Lane) -> None:
+        self._lane, self._is_sent = lane, False
+
+    def sent(self) -> None:
+        """The request was sent now, or won't be; harmless if repeated."""
+        if not self._is_sent:
+            self._is_sent = True
+            self._lane.next_start = asyncio.get_running_loop().time() + self._lane.delay_s
+            self._lane.gate.release()
 
 
 class Pacer:
@@ -49,17 +69,24 @@ class Pacer:
         return self._lanes[host]
 
     @asynccontextmanager
-    async def turn(self, host: str) -> AsyncIterator[None]:
-        """Wait until `host` may be asked, and hold one of its slots until the block ends."""
-        lane = self._lane(host)
+    async def turn(self, host: str, slots: asyncio.Semaphore) -> AsyncIterator[Turn]:
+        """Wait until `host` may be asked, and hold one of its slots and one of `slots` until the block ends.
+
+        The block calls `Turn.sent` when it has sent its request; the next one waits for that, or for the block's end.
+        """
+        lane, clock = self._lane(host), asyncio.get_running_loop().time
         lane.users += 1
         try:
             async with lane.slots:
-                now = asyncio.get_running_loop().time()
-                start = max(now, lane.next_start)
-                lane.next_start = start + lane.delay_s
-                await asyncio.sleep(start - now)
-                yield
+                await lane.gate.acquire()
+                turn = Turn(lane)
+                try:
+                    while (wait_s := lane.next_start - clock()) > 0:
+                        await asyncio.sleep(wait_s)
+                    async with slots:
+                        yield turn
+                finally:
+                    turn.sent()
         finally:
             lane.users -= 1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -112,6 +112,7 @@ class Routes:
             max_field_size=MAX_FIELD + 10,  # longer fields have been removed by mending
             max_headers=MAX_FIELDS + 10,  # plus the status line, and the framing that mending adds
             auto_decompress=False,
+            trace_configs=[_tracing()],
         )
         return await self._stack.enter_async_context(session)
 
@@ -120,16 +121,16 @@ class Routes:
         return (proxied_refusal if self._by_proxy(url) else refusal)(url, self._allowed)
 
     def get(
-        self, url: URL, *, headers: dict[str, str], timeout: aiohttp.ClientTimeout
+        self, url: URL, *, headers: dict[str, str], timeout: aiohttp.ClientTimeout, sent: Callable[[], None]
     ) -> aiohttp.client._RequestContextManager:
-        """One GET, without following redirects."""
-        return self._request("GET", url, headers=headers, timeout=timeout)
+        """One GET, without following redirects; `sent` is called when it has gone out."""
+        return self._request("GET", url, headers=headers, timeout=timeout, trace_request_ctx=sent)
 
     def post(
-        self, url: URL, *, form: Mapping[str, str], timeout: aiohttp.ClientTimeout
+        self, url: URL, *, form: Mapping[str, str], timeout: aiohttp.ClientTimeout, sent: Callable[[], None]
     ) -> aiohttp.client._RequestContextManager:
-        """One POST of a form, without following redirects."""
-        return self._request("POST", url, headers={}, timeout=timeout, data=form)
+        """One POST of a form, as `get`."""
+        return self._request("POST", url, headers={}, timeout=timeout, data=form, trace_request_ctx=sent)
 
     def allows(self, url: URL) -> bool:
         """Whether the operator has named the host and port as exempt from the guard."""
@@ -176,6 +177,17 @@ class Routes:
                 FailureKind.TRANSIENT, f"the proxy {proxy.name} can't be reached: {_refusal(error)}", by_proxy=True
             )
         return Fault(FailureKind.TRANSIENT, f"{host} can't be reached{self.way(url)}: {_refusal(error)}")
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Calls a request's `sent` when its head has been written; a proxy's CONNECT counts as well."""
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_headers_sent.append(_sent)
+    return tracing
+
+
+async def _sent(_session: aiohttp.ClientSession, about: Any, _params: aiohttp.TraceRequestHeadersSentParams) -> None:
+    about.trace_request_ctx()
 
 
 def _answered(proxy: Proxy, url: URL, status: int) -> Fault:
