@@ -3,8 +3,8 @@
 One process with one event loop. It holds its feeds by compare-and-set (`jobs.fast_hold`) and asks them with
 conditional requests; while nothing is new, that writes nothing but a sign of life. What is new goes the way of
 everything: a batch is opened, the feed is leased to it, and `jobs.pull` reads, indexes and remembers. Then `match` and
-`deliver` run in this process at once, as they would in a DAG. What is left undone because the process dies, the
-minute's poll and its `announce` find.
+`deliver` run in this process at once (`jobs.fast_after`), as they would in a DAG. What is left undone because the
+process dies, the minute's poll and its `announce` find.
 
     free ─hold→ held ─news→ leased to a batch ─pull→ free ─retake→ held
 """
@@ -18,11 +18,10 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -33,36 +32,29 @@ from ingest.parsed import ParsedFeed
 from ingest.schedule import after_poll
 from ingest.source import Polling
 from jobs.context import Context
-from jobs.deliver import deliver
+from jobs.fast_after import Afterwards
 from jobs.fast_hold import Holds
 from jobs.fast_push import Pushing, PushTools
 from jobs.fast_read import Brought, Handed, as_unchanged, logged, words
-from jobs.match import match
 from jobs.pull import PullReport, Within, pull
 from newswatch import private
 from newswatch.batch import Batch
 from newswatch.feed import FeedState
 from observe.record import recording
-from store.batches import BatchStore
 from store.documents import Stored
-from store.feeds import FeedRecord, FeedStore
+from store.feeds import FeedRecord
 
 LOOK_S: Final = 1.0
 """Seconds between two looks for feeds to ask, at most."""
 FAULT_S: Final = 60.0
 RENEW_S: Final = 20.0
 """Seconds between two renewals of what is held."""
-LEASE_S: Final = 90
-"""Seconds that a batch of the fast lane may take. What it does not reach, such as its hundredth page, stays due."""
 PULLS: Final = 4
 """Batches at once."""
 WITH_COMPANIONS: Final = 2
 """Of these, the most with other feeds of held sites, which may take the whole lease: news must not wait for them."""
 END_S: Final = 20.0
 """Seconds that batches may still take when the process is asked to end."""
-LATER_MOST: Final = timedelta(minutes=10)
-"""Mails that come due later than that are left to `deliver_mails`."""
-
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -134,7 +126,6 @@ class Lane:
         """
         self._sign = sign
         self._context, self._settings = context, context.settings
-        self._mails = "smtp_host" in context.settings.model_fields_set if mails is None else mails
         self._holds = Holds(context)
         self._held: dict[str, _Held] = {}
         self._known: dict[str, _Known] = {}
@@ -145,8 +136,7 @@ class Lane:
         self._pulling, self._writing = asyncio.Semaphore(PULLS), asyncio.Lock()
         self._companions = asyncio.Semaphore(WITH_COMPANIONS)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._to_match, self._to_mail = asyncio.Event(), asyncio.Event()
-        self._brings = self._owes = self._is_ending = False
+        self._afterwards = Afterwards(context, self._in_thread, self._count, mails=mails)
         self.report = LaneReport()
 
     @property
@@ -165,7 +155,7 @@ class Lane:
                 self._pushing = Pushing(self._context, fetcher, tools)
             begun = (self._renewing(), self._asking(), *([self._pushing.listen()] if self._pushing else []))
             first = [asyncio.create_task(work) for work in begun]
-            after = [asyncio.create_task(work) for work in (self._matching(), self._mailing())]
+            after = [asyncio.create_task(work) for work in (self._afterwards.matching(), self._afterwards.mailing())]
             try:
                 await asyncio.wait(
                     [asyncio.create_task(stop.wait()), *first, *after], return_when=asyncio.FIRST_COMPLETED
@@ -184,8 +174,7 @@ class Lane:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=END_S)
         await _cancelled(self._tasks)
-        self._is_ending = True
-        self._to_match.set()
+        self._afterwards.end()
         await asyncio.wait(after, timeout=END_S)
         await _cancelled(after)
         with logged("giving the feeds back"):
@@ -314,7 +303,7 @@ class Lane:
                         return  # it was taken away meanwhile: who has it reads it
                     del self._held[feed_id]
                     ours = replace(held.stored, value=replace(held.stored.value, state=held.state))
-                    batch = await self._in_thread(_leased, self._context, [ours])
+                    batch = await self._in_thread(self._holds.lease, [ours])
                 if batch is None:
                     return
                 report = await self._bring_in(batch, {feed_id: brought})
@@ -344,7 +333,7 @@ class Lane:
                 if not due:
                     return
                 async with self._pulling:
-                    batch = await self._in_thread(_leased, self._context, due)
+                    batch = await self._in_thread(self._holds.lease, due)
                     if batch is not None:
                         await self._bring_in(batch, {})
 
@@ -353,37 +342,8 @@ class Lane:
         work = partial(pull, source=partial(Handed, brought), within=self._within)
         report = await self._in_thread(work, self._context, batch.number)
         self.report = self.report.plus(batches=1, new=report.new, updated=report.updated)
-        self._brings = True
-        self._to_match.set()
+        self._afterwards.brought()
         return report
-
-    async def _matching(self) -> None:
-        while not self._is_ending:
-            await self._to_match.wait()
-            self._to_match.clear()
-            if self._brings:
-                self._brings = False
-                with logged("matching"):
-                    matched = await self._in_thread(match, self._context)
-                    self.report = self.report.plus(owed=matched.owed)
-                    self._owes = True
-            self._to_mail.set()
-
-    async def _mailing(self) -> None:
-        """Send what was matched, and what is held back for grouping once its time comes."""
-        wait_s: float | None = None
-        while not self._is_ending:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._to_mail.wait(), wait_s)
-            self._to_mail.clear()
-            if not self._mails or not (self._owes or wait_s is not None):
-                continue
-            self._owes, wait_s = False, None
-            with logged("sending mails"):
-                delivered = await self._in_thread(deliver, self._context)
-                self.report = self.report.plus(sent=delivered.sent)
-                left = delivered.later - self._context.clock() if delivered.later and not delivered.down else None
-                wait_s = max(0.2, left.total_seconds()) if left is not None and left <= LATER_MOST else None
 
     # ── what hubs push ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -394,9 +354,9 @@ class Lane:
                 held = self._held.pop(feed_id, None)
                 if held:
                     ours = replace(held.stored, value=replace(held.stored.value, state=held.state))
-                    batch = await self._in_thread(_leased, self._context, [ours])
+                    batch = await self._in_thread(self._holds.lease, [ours])
                 else:
-                    batch = await self._in_thread(self._free, feed_id)
+                    batch = await self._in_thread(self._holds.lease_free, feed_id, self._states())
             if batch is None:
                 return False
             await self._bring_in(batch, {feed_id: brought})
@@ -404,15 +364,8 @@ class Lane:
             await self._retake(feed_id)
         return True
 
-    def _free(self, feed_id: str) -> Batch | None:
-        """A batch of a feed that nobody holds; None: somebody does."""
-        now = self._context.clock()
-        free = [
-            feed
-            for feed in self._holds.feeds.at([feed_id])
-            if feed.value.lease_until is None or feed.value.lease_until < now
-        ]
-        return _leased(self._context, free) if free else None
+    def _count(self, **counts: int) -> None:
+        self.report = self.report.plus(**counts)
 
     # ── threads and tasks ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -430,13 +383,6 @@ class Lane:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("the fast lane met a fault of ours", exc_info=error)
-
-
-def _leased(context: Context, feeds: Sequence[Stored[FeedRecord]]) -> Batch | None:
-    """A new batch of these feeds, leased to it; None: others have them."""
-    batches = BatchStore(context.es, context.names)
-    batch = batches.open([feed.id for feed in feeds], now=context.clock(), lease_s=LEASE_S)
-    return batch if FeedStore(context.es, context.names).lease(feeds, batch) else None
 
 
 def _tell(over: threading.Event, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ within a minute, and the minute's poll has the feeds again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,7 +16,9 @@ from ingest.schedule import misaddressed
 from ingest.silence import resting_hosts
 from ingest.urls import host_of, is_address, site_of
 from jobs.context import Context
+from newswatch.batch import Batch
 from newswatch.feed import FeedState
+from store.batches import BatchStore
 from store.documents import Stored
 from store.entries import EntryStore
 from store.feeds import FeedRecord, FeedStore, Longest, is_held_by
@@ -29,6 +31,9 @@ MOST: Final = 300
 """Feeds of one process; at one request every ten seconds each, they take a fifth of a core."""
 COMPANIONS: Final = 50
 """Other feeds of the same sites that are polled at once."""
+
+LEASE_S: Final = 90
+"""Seconds that a batch of the fast lane may take. What it does not reach, such as its hundredth page, stays due."""
 
 
 class Holds:
@@ -117,6 +122,40 @@ class Holds:
         """
         return {entry.feed_id for entry in self._entries.pages_due(ids, now=self._context.clock(), per_feed=1)}
 
+    def lease(self, feeds: Sequence[Stored[FeedRecord]]) -> Batch | None:
+        """A new batch of these feeds, leased to it; None: others have them.
+
+        Raises:
+            StoreError: Elasticsearch is unavailable.
+        """
+        batches = BatchStore(self._context.es, self._context.names)
+        batch = batches.open([feed.id for feed in feeds], now=self._context.clock(), lease_s=LEASE_S)
+        return batch if self.feeds.lease(feeds, batch) else None
+
+    def lease_free(self, feed_id: str, held: Mapping[str, FeedState]) -> Batch | None:
+        """A batch of a feed that is `free`; None: it is in other hands."""
+        free = self.free(feed_id, held)
+        return self.lease(free) if free else None
+
+    def free(self, feed_id: str, held: Mapping[str, FeedState]) -> list[Stored[FeedRecord]]:
+        """The feed, if nobody holds it and no other process polls its site, whose pace would be exceeded by two.
+
+        `held` are the feeds that this process holds.
+
+        Raises:
+            StoreError: Elasticsearch is unavailable.
+        """
+        now = self._context.clock()
+        found = self.feeds.at([feed_id])
+        free = [feed for feed in found if feed.value.lease_until is None or feed.value.lease_until < now]
+        sites = self._sites_of_others(now, held) if free else set()
+        urls = [(feed, feed.value.state.url) for feed in free]
+        return [feed for feed, url in urls if not is_address(url) or site_of(url) not in sites]
+
+    def _sites_of_others(self, now: datetime, ours: Collection[str]) -> set[str]:
+        held = self.feeds.held(now, Longest.of(self._settings))
+        return {site_of(state.url) for state in held if state.feed_id not in ours and is_address(state.url)}
+
     def _mine(self, states: Mapping[str, FeedState]) -> list[Stored[FeedRecord]]:
         if self._until is None:
             return []
@@ -133,10 +172,8 @@ class Holds:
         wanted = [feed for feed in candidates if self._is_for_us(feed, feed.value.state, now, in_vain)]
         if not wanted:
             return []
-        longest = Longest.of(self._settings)
-        held = self.feeds.held(now, longest)
-        sites = {site_of(state.url) for state in held if state.feed_id not in ours and is_address(state.url)}
-        resting = resting_hosts(self.feeds.resting(now, longest), now)
+        sites = self._sites_of_others(now, ours)
+        resting = resting_hosts(self.feeds.resting(now, Longest.of(self._settings)), now)
         urls = [(feed, feed.value.state.url) for feed in wanted]
         free = [feed for feed, url in urls if site_of(url) not in sites and host_of(url) not in resting]
         return sorted(free, key=lambda feed: not feed.value.feed.fast)

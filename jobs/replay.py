@@ -44,7 +44,9 @@ FIELDS: Final = ("title", "summary", "text", "text_status", "authors", "publishe
 _DERIVED: Final = ("tags", "entities", "text_hash", "problems", "agency")
 """What follows from them and is written with them."""
 
-Place = tuple[Path, int]
+Named = tuple[str | None, str]
+"""What a record is known by, wherever it stands: its feed, if it is a feed's document, and its body's hash."""
+Place = tuple[Path, int, Named]
 Stood = Stored[tuple[Article, Document]]
 
 
@@ -98,6 +100,10 @@ Progress = Callable[[int, int], None]
 """Called with the number of documents done, and of all in the days to read."""
 
 
+def _place(record: Kept) -> Place:
+    return record.path, record.offset, (record.feed_id, record.answer.body_hash)
+
+
 @job("replay")
 def replay(
     context: Context,
@@ -139,6 +145,8 @@ class _Player:
         self.walls: Bulkhead = context.bulkhead("replay")
         self.report = ReplayReport(extractor=extractor_version())
         self._done: set[str] = set()
+        self._joined: dict[Path, Mapping[Named, Place]] = {}
+        """File that is gone → where its day's records stand now."""
         self._known_feeds: dict[str, Feed | None] = {}
 
     def play(self, day: date, feed_id: str | None, progress: Progress) -> None:
@@ -149,7 +157,7 @@ class _Player:
         for done, place in enumerate(chosen):
             progress(done, len(chosen))
             try:
-                record = read_at(*place)
+                record = self._at(place)
             except OSError:
                 self.report.damaged += 1
             else:
@@ -163,12 +171,30 @@ class _Player:
             if isinstance(record, OSError):
                 self.report.damaged += count
             elif record.feed_id is not None:
-                documents.append((record.answer.fetched_at, record.feed_id, (record.path, record.offset)))
+                documents.append((record.answer.fetched_at, record.feed_id, _place(record)))
                 self.report.documents += count
             else:
-                pages[record.answer.body_hash] = (record.path, record.offset)
+                pages[record.answer.body_hash] = _place(record)
                 self.report.pages += count
         return [(feed, place) for _, feed, place in sorted(documents)], pages
+
+    def _at(self, place: Place) -> Kept:
+        """The record of a place. At midnight `tidy` joins a day's files, and its records are found anew.
+
+        Raises:
+            OSError: it can't be read, or is gone.
+        """
+        path, offset, named = place
+        try:
+            return read_at(path, offset)
+        except FileNotFoundError:
+            day = date.fromisoformat(path.parent.name)
+            if path not in self._joined:
+                there = (record for record in kept(self._folder, day) if not isinstance(record, OSError))
+                self._joined[path] = {where[2]: where for where in map(_place, there)}
+            if (now := self._joined[path].get(named)) is None:
+                raise
+        return read_at(*now[:2])
 
     def _document(self, record: Kept, pages: Mapping[str, Place]) -> None:
         """Compare the articles of a feed's document with what it and their pages say now."""
@@ -230,7 +256,7 @@ class _Player:
         """The article as it would be read now; what does not come from the bytes is that of `article`."""
         page, final_url = None, None
         if place is not None:
-            answer = read_at(*place).answer
+            answer = self._at(place).answer
             page, final_url = _page(answer), answer.final_url
         made = assemble(
             entry,

@@ -129,7 +129,7 @@ class Backups:
     def indices(self) -> list[str]:
         """The indices of this installation that there are."""
         plain = list(plain_indices(self._names))
-        there = [name for name in plain if self._es.indices.exists(index=name)]
+        there = self._es.indices.get_settings(index=plain, name="index.uuid", ignore_unavailable=True)
         return [*(part.index for part in all_slices(self._es, self._names)), *there]
 
     def counts(self) -> dict[str, int]:

@@ -279,7 +279,8 @@ class FeedStore:
         return self._states(_until("paused_until", "gt", now, longest.wait if longest else None))
 
     def held(self, now: datetime, longest: Longest | None = None) -> list[FeedState]:
-        """The feeds that are leased at `now`: of their states, address and pause. Call it after `due`."""
+        """The feeds that are leased at `now`: of their states, address and pause."""
+        self._es.indices.refresh(index=self._index)
         return self._states(_until("lease_until", "gte", now, longest.lease if longest else None))
 
     def polled_since(self, since: datetime) -> list[Stored[FeedRecord]]:

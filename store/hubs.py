@@ -15,7 +15,7 @@ from ingest.hubs import Subscription
 from newswatch.feed import FeedState
 from store import bulk
 from store.compare_and_set import put, until_written
-from store.documents import Document, Stored, dump, load, values
+from store.documents import Stored, dump, load, values
 from store.feeds import FeedRecord, read_feed
 from store.names import Names
 from store.reading import every, find, get_hit, get_one
@@ -24,6 +24,8 @@ MOST_WAITING: Final = 1_000
 """Pushes that may wait to be read; beyond that hubs are told to come again later."""
 EACH_WAITING: Final = 20
 """The same of one feed, so that one hub can't take the room of all."""
+MOST_BYTES: Final = 200_000_000
+"""Bytes of their bodies together, since a thousand of five megabytes would fill a small disk."""
 _BELL: Final = "bell"
 
 
@@ -93,12 +95,12 @@ class HubStore:
     # ── pushes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def keep(self, push: Push) -> bool:
-        """Keep a push until it is read, and ring the bell; False: too many wait, of this feed or of all.
+        """Keep a push until it is read, and ring the bell; False: too many wait, of this feed or of all, or too much.
 
         Raises:
             elasticsearch's errors: it is not kept.
         """
-        if self._count() >= MOST_WAITING or self._count({"term": {"feed_id": push.feed_id}}) >= EACH_WAITING:
+        if not self._has_room(push):
             return False
         document = {
             "kind": "push",
@@ -106,14 +108,24 @@ class HubStore:
             "at": push.at.isoformat(),
             "content_type": push.content_type,
             "body": base64.b64encode(push.body).decode(),
+            "bytes": len(push.body),
         }
         self._es.create(index=self._index, id=f"push~{uuid.uuid4().hex}", document=document)
         self._es.index(index=self._index, id=_BELL, document={"kind": "bell", "at": push.at.isoformat()})
         return True
 
-    def _count(self, *more: Document) -> int:
-        query = {"bool": {"filter": [{"term": {"kind": "push"}}, *more]}}
-        return int(self._es.count(index=self._index, query=query)["count"])
+    def _has_room(self, push: Push) -> bool:
+        its_own = {"filter": {"term": {"feed_id": push.feed_id}}}
+        answer = self._es.search(
+            index=self._index,
+            query={"term": {"kind": "push"}},
+            size=0,
+            track_total_hits=True,
+            aggs={"bytes": {"sum": {"field": "bytes"}}, "its_own": its_own},
+        )
+        waiting, found = answer["hits"]["total"]["value"], answer["aggregations"]
+        fits = found["bytes"]["value"] + len(push.body) <= MOST_BYTES
+        return bool(fits and waiting < MOST_WAITING and found["its_own"]["doc_count"] < EACH_WAITING)
 
     def rung(self) -> int:
         """A number that changes when the bell rings; in real time, and cheap."""

@@ -409,6 +409,7 @@ LANE: Json = {
     "refused": INTEGER,
     "content_type": KEYWORD,
     "body": {"type": "binary"},
+    "bytes": {"type": "long"},
 }
 """`kind` "turn": whose turn it is to match, which `holder` renews. "subscription": a feed's subscription to its hub.
 "push": a document that a hub has pushed and that has not been read yet; "bell" changes with each."""

@@ -12,7 +12,7 @@ from itertools import count
 
 import pytest
 
-from jobs import fast
+from jobs import fast, fast_hold
 from jobs.context import Context
 from jobs.fast import LaneReport
 from jobs.plan import plan
@@ -123,12 +123,12 @@ def test_what_a_batch_did_not_finish_is_read_though_the_document_says_the_same(
     mark_fast(world)
     run(world.context)
     monkeypatch.setattr(fast, "RENEW_S", 0.2)
-    monkeypatch.setattr(fast, "LEASE_S", 0)  # over before it begins
+    monkeypatch.setattr(fast_hold, "LEASE_S", 0)  # over before it begins
     with lane(hurried(world.context)):
         until(lambda: feed(world).lease_until is not None)
         world.press.publish("one")
         until(lambda: feed(world).lease_batch is not None)
-        monkeypatch.setattr(fast, "LEASE_S", 90)
+        monkeypatch.setattr(fast_hold, "LEASE_S", 90)
         assert world.count(world.context.names.articles) == 0
         world.wait(seconds=1)
         until(lambda: world.count(world.context.names.articles) == 1)

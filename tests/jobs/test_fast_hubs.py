@@ -15,10 +15,12 @@ from fastapi import FastAPI
 from embedded.newsroom import Newsroom
 from embedded.processes import free_port
 from jobs.context import Context
+from jobs.fast_hold import Holds
 from jobs.fast_hubs import PATH
 from newswatch.settings import Settings
 from store.batches import BatchStore
-from store.feeds import FeedStore
+from store.documents import Stored
+from store.feeds import FeedRecord, FeedStore
 from store.hubs import HubStore, Push
 from tests.jobs.conftest import World, configure
 from tests.jobs.test_crash import check_mails, dies, publish_another, run
@@ -85,13 +87,33 @@ def test_a_pushed_story_is_mailed_without_a_poll(world: World) -> None:
         assert hubs.waiting(10) == []
 
 
+def elsewhere(feed: Stored[FeedRecord]) -> Stored[FeedRecord]:
+    """The feed on another site."""
+    state = replace(feed.value.state, url="https://elsewhere.example/main.xml")
+    return replace(feed, value=replace(feed.value, state=state))
+
+
+def test_a_push_waits_while_another_process_polls_its_site(world: World) -> None:
+    world.press.feeds["second"] = []
+    configure(world.context.settings.config_dir, world.press)
+    run(world.context)
+    feeds, holds = FeedStore(world.context.es, world.context.names), Holds(world.context)
+    batch = BatchStore(world.context.es, world.context.names).open(["main"], now=world.now, lease_s=900)
+    assert feeds.lease(feeds.at(["main"]), batch) == ["main"]
+    assert holds.free("second", {}) == [], "two processes would pace one host"
+    ours = {feed.id: feed.value.state for feed in feeds.at(["main"])}
+    assert [feed.id for feed in holds.free("second", ours)] == ["second"]
+    world.wait(seconds=901)
+    assert [feed.id for feed in holds.free("second", {})] == ["second"]
+
+
 def test_pushes_of_a_feed_in_other_hands_hold_up_no_other_feed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.press.feeds["second"] = []
     configure(world.context.settings.config_dir, world.press)
     run(world.context)
     hubs, feeds = HubStore(world.context.es, world.context.names), FeedStore(world.context.es, world.context.names)
     batch = BatchStore(world.context.es, world.context.names).open(["main"], now=world.now, lease_s=900)
-    assert feeds.lease(feeds.at(["main"]), batch) == ["main"]
+    assert feeds.lease([elsewhere(feed) for feed in feeds.at(["main"])], batch) == ["main"]
     monkeypatch.setattr("jobs.fast_hubs.AT_ONCE", 2)
     for _ in range(3):
         hubs.keep(Push("main", world.now, "text/xml", world.press.answer("/main.xml", None)[1]))

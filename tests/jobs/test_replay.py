@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from ingest.archive import days
+from ingest.archive import days, tidy
 from ingest.extract import extract
 from ingest.extracted import Extracted
 from jobs import replay as replaying
@@ -81,6 +82,19 @@ def test_what_was_read_is_read_again_and_another_rule_is_shown_before_it_counts(
     assert report.documents >= 3
     assert report.pages >= 2
     assert documents(world) == before
+
+    index = replaying._Player._index
+
+    def joined_then(player: Any, day: date, *, count: bool) -> Any:
+        """`tidy` joins the day's files after they were looked through, as it does at midnight."""
+        found, folder = index(player, day, count=count), world.context.settings.archive_dir or Path()
+        tidy(folder, keep_days=9, max_bytes=10**9, now=world.now + timedelta(days=1))
+        return found
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(replaying._Player, "_index", joined_then)
+        joined, _ = replayed(world)
+    assert (joined.compared, joined.damaged, joined.without_page, joined.failed) == (3, 0, 0, 0)
 
     read = extract
 

@@ -104,6 +104,11 @@ def test_requests_and_waiting_pushes_have_a_budget(receiver: Receiver, monkeypat
     assert receiver.push(b"<rss/>") == 503, "too many of one feed"
     assert receiver.hubs.keep(Push("g", NOW, "text/xml", b"<rss/>")), "which takes no other's place"
     monkeypatch.setattr("store.hubs.EACH_WAITING", 10)
+    monkeypatch.setattr("store.hubs.MOST_BYTES", 18)
+    assert receiver.push(b"<rss/>") == 202, "eighteen bytes wait"
+    assert [push.value.feed_id for push in receiver.hubs.waiting(10)] == ["f", "g", "f"]
+    assert receiver.push(b"<rss/>") == 503, "too many bytes"
+    monkeypatch.setattr("store.hubs.MOST_BYTES", 100)
     monkeypatch.setattr("store.hubs.MOST_WAITING", 0)
     assert receiver.push(b"<rss/>") == 503
     got = [receiver.client.get(receiver.path).status_code for _ in range(hub.EACH)]
