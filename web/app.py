@@ -21,6 +21,7 @@ from web import (
     entity_pages,
     feed_changes,
     feed_pages,
+    key_pages,
     mail_pages,
     problem_pages,
     pulse_pages,
@@ -52,9 +53,9 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     overviews, searches = (situation_pages, entity_pages), (search_list, saved_pages)
     for pages in (search_pages, *overviews, *searches, feed_pages, delivery_pages, problem_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
-    for private in (mail_pages.private, problem_pages.private):
+    for private in (mail_pages.private, problem_pages.private, key_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
-    for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages):
+    for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages, key_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.include_router(desk_pages.changes, dependencies=[Depends(own_form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
