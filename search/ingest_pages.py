@@ -69,7 +69,6 @@ def page_after(
     size: int,
     horizons: Horizons,
     now: datetime,
-    with_text: bool = False,
 ) -> Page:
     """The first `size` articles that `query` finds after the cursor; an empty cursor is the beginning.
 
@@ -90,7 +89,7 @@ def page_after(
                 is_gone=True,
             )
     wanted = {"bool": {"filter": [cursor.clause(horizon), query]}}
-    answer = _ask(es, names, typed, query=wanted, size=size + 1, sort=[{"seq": "asc"}], **_source(with_text=with_text))
+    answer = _ask(es, names, typed, query=wanted, size=size + 1, sort=[{"seq": "asc"}])
     hits: list[Hit] = answer["hits"]["hits"] if answer else []
     got = hits[:size]
     return Page(_numbered(got), cursor.moved(map(_seq, got), horizon), has_more=len(hits) > size)
@@ -119,14 +118,9 @@ def page_before(
     below = horizon.below if before is None else min(before, horizon.below)
     wanted = {"bool": {"filter": [{"range": {"seq": {"lt": below}}}, query]}}
     more = {"highlight": dict(highlight)} if highlight else {}
-    source = _source(with_text=False)
-    answer = _ask(es, names, typed, query=wanted, size=size + 1, sort=[{"seq": "desc"}], **source, **more)
+    answer = _ask(es, names, typed, query=wanted, size=size + 1, sort=[{"seq": "desc"}], **more)
     hits: list[Hit] = answer["hits"]["hits"] if answer else []
     return _numbered(hits[:size]), _seq(hits[size - 1]) if len(hits) > size else None
-
-
-def _source(*, with_text: bool) -> dict[str, Any]:
-    return {} if with_text else {"source_excludes": ["text"]}
 
 
 def _ask(es: Elasticsearch, names: Names, typed: str, **body: Any) -> Answer | None:

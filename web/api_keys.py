@@ -76,6 +76,12 @@ def _unauthorised(reason: str, *, basic: bool) -> TroubleError:
     return TroubleError(401, "unauthorised", reason, _SHOW, headers={"WWW-Authenticate": offered})
 
 
+def key_of(request: Request) -> ApiKey:
+    """The key that a request behind `requires_key` has shown."""
+    key: ApiKey = request.state.key
+    return key
+
+
 def _here(request: Request) -> Context:
     context: Context = request.state.context
     return context
@@ -83,3 +89,5 @@ def _here(request: Request) -> Context:
 
 Opened = Annotated[Context, Depends(_here)]
 """The context, in a route behind `requires_key`."""
+Held = Annotated[ApiKey, Depends(key_of)]
+"""The key, likewise."""

@@ -18,6 +18,7 @@ from web.security import Form, Here, Posted, UserName
 PERIODS: Final = (30, 90, 180, 365, 730)
 """Days for which the form offers a key."""
 
+router = APIRouter()
 private = APIRouter()
 """For those who may change what is mailed."""
 changes = APIRouter()
@@ -31,6 +32,16 @@ class Typed:
     scopes: tuple[str, ...] = ()
     days: str = str(api_key.DEFAULT_DAYS)
     per_minute: str = str(api_key.PER_MINUTE)
+
+
+@router.get("/api")
+def show_api(request: Request) -> Response:
+    """The API's description, to be read."""
+    described = request.app.state.described()
+    operations = [
+        (method.upper(), path, told) for path, methods in described["paths"].items() for method, told in methods.items()
+    ]
+    return render(request, "api.html.j2", described=described, operations=operations)
 
 
 @private.get("/keys")

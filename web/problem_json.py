@@ -21,6 +21,7 @@ from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError, QueryError
 from newswatch.texts import cut_short
 from newswatch.wording import worded
+from search.asking import HeavySearchError, SlowSearchError
 from search.limits import shown
 from store.faults import REFUSALS, index_error, our_error
 from web.budget import RateBudget
@@ -145,6 +146,8 @@ def _fault(fault: Any) -> str:
 def _failed(request: Request, error: Exception) -> Response:
     """One sentence on what Elasticsearch refuses or a query gets wrong."""
     cause = index_error(error) or (error if isinstance(error, NewswatchError) else our_error(error))
+    if isinstance(cause, SlowSearchError | HeavySearchError):
+        return told(504, "too-slow", str(cause), "Narrow the query.", parameter="q")
     if isinstance(cause, QueryError):
         step = "Correct the query; docs/reference/filters.md lists what it may hold."
         return told(400, "invalid-query", str(cause), step, parameter="q")

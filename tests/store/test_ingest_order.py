@@ -51,7 +51,6 @@ class Reader:
                 size=self.size,
                 horizons=self.horizons,
                 now=self.now,
-                with_text=True,
             )
             self.cursor = str(page.cursor)
             found += page.articles
