@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+import uvicorn
 from elasticsearch import Elasticsearch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from alerts.saved import SavedSearches
+from cli.main import app
 from delivery.feedback import quality
 from jobs.context import Context
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Article
+from newswatch.client import Newswatch, ServerError
 from newswatch.settings import Settings
 from store.client import set_up
 from store.feeds import FeedStore
@@ -209,3 +215,93 @@ def test_feedback_counts_once_for_each_reader_and_odd_bodies_are_refused(api: Ap
     assert api.client.post("feedback", content=b"a=1").status_code == 415
     large = api.client.post("feedback", content=b" " * 20_000, headers={"Content-Type": "application/json"})
     assert large.status_code == 413
+
+
+@pytest.fixture(scope="module")
+def address(api: Api) -> Iterator[str]:
+    """The API on a real socket."""
+    config = uvicorn.Config(api.client.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    socket = config.bind_socket()
+    thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def test_the_client_gets_the_same_and_sends_its_key_nowhere_else(api: Api, address: str) -> None:
+    text = str(api.client.headers["Authorization"]).removeprefix("Bearer ")
+    news = Newswatch(address, text)
+    got = [*news.articles("tag:nato")]
+    assert [one.id for one in got] == [one["id"] for one in api.pages("articles", q="tag:nato")]
+    assert [*news.articles("tag:nato", after=news.cursor)] == []
+    assert news.article(got[0].id).tags == got[0].tags
+    assert news.search("coalition").rows[0].article.outlet.name
+    assert news.story(got[0].story).total >= 1
+    assert [one.id for one in news.saved_searches()] == ["nato"]
+    assert (news.feeds().counts, news.me().owner) == ({"new": 2}, "ann")
+    assert {"nato"} <= {one.tag for one in news.topics()}
+    assert news.feedback("nato", got[0].story, relevant=True).reader == "ann (API)"
+    assert text not in repr(news)
+    with pytest.raises(ServerError, match="There is no such article") as missing:
+        news.article("nothing")
+    assert missing.value.status == 404
+    with pytest.raises(ServerError, match="is no cursor"):
+        news.page(after="x")
+    for wrong, said in (
+        ("http://news.example", "unencrypted"),
+        ("ftp://127.0.0.1", "must be such as"),
+        ("https://ann:pw@news.example", "must be such as"),
+    ):
+        with pytest.raises(ServerError, match=said):
+            Newswatch(wrong, text)
+
+
+class Odd(BaseHTTPRequestHandler):
+    """A server that is busy, then moved, then something else; it notes what it is shown."""
+
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        Odd.seen.append(self.headers.get("Authorization", ""))
+        turn = len(Odd.seen)
+        status = {1: 429, 2: 302}.get(turn, 200)
+        self.send_response(status)
+        self.send_header("Retry-After", "7")
+        self.send_header("Location", "/elsewhere")
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_the_client_waits_as_it_is_told_follows_no_redirect_and_tells_what_is_not_newswatch() -> None:
+    waited: list[float] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        news = Newswatch(f"http://127.0.0.1:{server.server_address[1]}", "nwk_x", pause=waited.append)
+        with pytest.raises(ServerError, match="status 302: is it newswatch"):
+            news.me()
+        with pytest.raises(ServerError, match="does not answer as newswatch does"):
+            news.me()
+        server.shutdown()
+    assert waited == [7.0]
+    assert Odd.seen == ["Bearer nwk_x"] * 3
+    with pytest.raises(ServerError, match="can't be reached"):
+        news.me()
+    assert waited == [7.0, 1.0, 2.0, 4.0]
+
+
+def test_the_command_asks_a_server(api: Api, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", "http://127.0.0.1:1")  # nothing of our own is asked
+    run = CliRunner()
+    without = run.invoke(app, ["search", "coalition", "--server", address], env={"NEWSWATCH_API_KEY": ""})
+    assert without.exit_code != 0
+    text = str(api.client.headers["Authorization"]).removeprefix("Bearer ")
+    env = {"NEWSWATCH_API_KEY": text, "NEWSWATCH_SERVER": address}
+    shown = run.invoke(app, ["search", "coalition", "--json"], env=env)
+    rows = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert rows == api.get("search", q="coalition", rows="articles", limit=10)["rows"]
+    assert rows[0]["article"]["title"] in " ".join(run.invoke(app, ["search", "coalition"], env=env).stdout.split())
+    assert run.invoke(app, ["search", "x", "--facets"], env=env).exit_code != 0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import Any, Final
 
 from fastapi import Request
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.responses import Response
+from pydantic_core import to_jsonable_python
 
-from newswatch.as_json import json_line
 from newswatch.texts import cut_short
 from web.problem_json import TroubleError
 
@@ -26,12 +27,22 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     )
 }
 """Of every route, for its documentation."""
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
 def answer(request: Request, value: Any, status: int = 200) -> Response:
     """The value as JSON; without a body if the asker has it already."""
-    return with_etag(request, json_line(value).encode(), "application/json", status)
+    return with_etag(request, json_bytes(value), "application/json", status)
+
+
+def json_bytes(value: Any) -> bytes:
+    """The value as JSON in UTF-8. Halves of surrogate pairs, which strict parsers refuse, become U+FFFD.
+
+    That keeps the offsets of evidence.
+    """
+    text = json.dumps(value, default=to_jsonable_python, ensure_ascii=False)
+    return _HALF.sub("\ufffd", text).encode()
 
 
 def with_etag(request: Request, body: bytes, kind: str, status: int = 200, **headers: str) -> Response:

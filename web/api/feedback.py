@@ -12,10 +12,10 @@ from starlette.concurrency import run_in_threadpool
 
 from delivery.feedback import apply_link
 from delivery.links import Link
+from newswatch import api
 from newswatch.api_key import Scope
 from newswatch.wording import worded
 from search.story_view import read_article, read_story
-from web.api import shapes
 from web.api.answers import PROBLEMS, answer, known_parameters, not_found
 from web.api.routes import known_search
 from web.api_keys import Opened, key_of, requires_key
@@ -71,7 +71,7 @@ async def read_body(request: Request, most: int, kind: str = "application/json")
 
 @router.post(
     "/feedback",
-    responses={200: {"model": shapes.Noted}},
+    responses={200: {"model": api.Noted}},
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": Feedback.model_json_schema()}}}
     },
@@ -92,7 +92,7 @@ def _kept(request: Request, said: Feedback) -> Response:
     article_id = _article_of(here, said)
     action: Any = "relevant" if said.relevant else "not-relevant"
     apply_link(here.es, here.names, Link(action, reader, said.saved_search, said.story, article_id), here.clock())
-    return answer(request, shapes.Noted(said.saved_search, said.story, said.relevant, reader))
+    return answer(request, api.Noted(said.saved_search, said.story, said.relevant, reader))
 
 
 def _article_of(here: Opened, said: Feedback) -> str:

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from alerts.bounds import unusable
 from alerts.query import to_query
 from alerts.saved import SavedSearches
+from newswatch import api
 from newswatch.api_key import Scope
 from search.asked import Sort
 from search.ingest_pages import Query as Clause
@@ -77,7 +78,7 @@ def _shows(model: Any) -> dict[str, Any]:
 
 
 def _articles(router: APIRouter, horizons: Horizons) -> None:
-    @router.get("/articles", **_shows(shapes.ArticlePage), tags=["articles"])
+    @router.get("/articles", **_shows(api.ArticlePage), tags=["articles"])
     def list_articles(
         request: Request,
         here: Opened,
@@ -93,7 +94,7 @@ def _articles(router: APIRouter, horizons: Horizons) -> None:
         asked = _Asked(after, limit, text)
         return _page(request, here, lambda now: query_of(here.es, here.names, q, now), q, asked, horizons)
 
-    @router.get("/articles/{article_id}", **_shows(shapes.ArticleShape), tags=["articles"])
+    @router.get("/articles/{article_id}", **_shows(api.ArticleShape), tags=["articles"])
     def show_article(request: Request, here: Opened, article_id: str) -> Response:
         """One article with its text, and its tags with their evidence."""
         found = read_article(here.es, here.names, article_id)
@@ -121,14 +122,14 @@ def _page(
             raise TroubleError(410, "cursor-gone", str(error), step, "after") from error
         raise TroubleError(400, "invalid-cursor", str(error), "", "after") from error
     articles = tuple(shapes.numbered_shape(one, here.settings, with_text=asked.text) for one in page.articles)
-    return answer(request, shapes.ArticlePage(articles, str(page.cursor), page.has_more))
+    return answer(request, api.ArticlePage(articles, str(page.cursor), page.has_more))
 
 
 # ── search ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _search(router: APIRouter, _: Horizons) -> None:
-    @router.get("/search", **_shows(shapes.SearchPage), tags=["search"])
+    @router.get("/search", **_shows(api.SearchPage), tags=["search"])
     def search(
         request: Request,
         here: Opened,
@@ -164,10 +165,10 @@ def _search(router: APIRouter, _: Horizons) -> None:
         shown = tuple(shapes.found_shape(hit, here.settings) for hit in found.hits)
         return answer(
             request,
-            shapes.SearchPage(found.total, found.stories, found.relaxed, shown, None if is_last else following),
+            api.SearchPage(found.total, found.stories, found.relaxed, shown, None if is_last else following),
         )
 
-    @router.get("/stories/{story_id}", **_shows(shapes.StoryShape), tags=["search"])
+    @router.get("/stories/{story_id}", **_shows(api.StoryShape), tags=["search"])
     def show_story(request: Request, here: Opened, story_id: str) -> Response:
         """A story: every article that reports it, how many sources are independent, how credible they make it."""
         found = read_story(here.es, here.names, story_id)
@@ -180,16 +181,16 @@ def _search(router: APIRouter, _: Horizons) -> None:
 
 
 def _saved_searches(router: APIRouter, horizons: Horizons) -> None:
-    @router.get("/saved-searches", **_shows(shapes.SavedSearchList), tags=["saved searches"])
+    @router.get("/saved-searches", **_shows(api.SavedSearchList), tags=["saved searches"])
     def list_searches(request: Request, here: Opened) -> Response:
         """All saved searches, by name, without the addresses that they mail to."""
         saved = SavedSearches(here.es, here.names)
         problems = saved.problems()
         every = sorted(saved.all(), key=lambda search: (search.name.casefold(), search.id))
         listed = (shapes.saved_search_shape(one, problems.get(one.id) or unusable(one) or "") for one in every)
-        return answer(request, shapes.SavedSearchList(tuple(listed)))
+        return answer(request, api.SavedSearchList(tuple(listed)))
 
-    @router.get("/saved-searches/{search_id}", **_shows(shapes.SavedSearchShape), tags=["saved searches"])
+    @router.get("/saved-searches/{search_id}", **_shows(api.SavedSearchShape), tags=["saved searches"])
     def show_search(request: Request, here: Opened, search_id: str) -> Response:
         """One saved search."""
         saved = SavedSearches(here.es, here.names)
@@ -198,7 +199,7 @@ def _saved_searches(router: APIRouter, horizons: Horizons) -> None:
             request, shapes.saved_search_shape(found, saved.problems().get(search_id) or unusable(found) or "")
         )
 
-    @router.get("/saved-searches/{search_id}/articles", **_shows(shapes.ArticlePage), tags=["saved searches"])
+    @router.get("/saved-searches/{search_id}/articles", **_shows(api.ArticlePage), tags=["saved searches"])
     def articles_of(
         request: Request,
         here: Opened,
@@ -231,14 +232,14 @@ def known_search(here: Opened, search_id: str) -> Any:
 
 
 def _others(router: APIRouter, _: Horizons) -> None:
-    @router.get("/topics", **_shows(shapes.TopicList), tags=["topics and feeds"])
+    @router.get("/topics", **_shows(api.TopicList), tags=["topics and feeds"])
     def list_topics(request: Request, here: Opened) -> Response:
         """The topics that articles are tagged with."""
         topics = here.names.shown_topics()
-        listed = tuple(shapes.TopicShape(tag, topics.path(tag)) for tag in topics.paths)
-        return answer(request, shapes.TopicList(listed))
+        listed = tuple(api.TopicShape(tag, topics.path(tag)) for tag in topics.paths)
+        return answer(request, api.TopicList(listed))
 
-    @router.get("/feeds", **_shows(shapes.FeedList), tags=["topics and feeds"])
+    @router.get("/feeds", **_shows(api.FeedList), tags=["topics and feeds"])
     def list_feeds(request: Request, here: Opened, state: Annotated[str, Query(max_length=20)] = "") -> Response:
         """The feeds and how they fare."""
         records = FeedStore(here.es, here.names).all()
@@ -246,9 +247,9 @@ def _others(router: APIRouter, _: Horizons) -> None:
         chosen = [record for record in records if not state or state_of(record) == state]
         chosen.sort(key=lambda record: record.feed.id)
         feeds = tuple(shapes.feed_shape(record, state_of(record)) for record in chosen)
-        return answer(request, shapes.FeedList(dict(sorted(counts.items())), feeds))
+        return answer(request, api.FeedList(dict(sorted(counts.items())), feeds))
 
-    @router.get("/feeds/{feed_id}", **_shows(shapes.FeedShape), tags=["topics and feeds"])
+    @router.get("/feeds/{feed_id}", **_shows(api.FeedShape), tags=["topics and feeds"])
     def show_feed(request: Request, here: Opened, feed_id: str) -> Response:
         """One feed."""
         record = FeedStore(here.es, here.names).get(feed_id)
@@ -256,7 +257,7 @@ def _others(router: APIRouter, _: Horizons) -> None:
             raise not_found("feed", "`/feeds` lists them.")
         return answer(request, shapes.feed_shape(record, state_of(record)))
 
-    @router.get("/me", **_shows(shapes.Me), tags=["key"])
+    @router.get("/me", **_shows(api.Me), tags=["key"])
     def show_key(request: Request, key: Held) -> Response:
         """The key that asks: what it opens, and until when."""
         return answer(request, shapes.me(key))
