@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from cli import (
     alerts,
+    api_keys,
     backup,
     check,
     clean,
@@ -72,6 +73,7 @@ for module in (
     settings,
     configuration,
     alerts,
+    api_keys,
     trying,
     offline_ingest,
     offline_transforms,

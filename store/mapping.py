@@ -414,6 +414,25 @@ LANE: Json = {
 """`kind` "turn": whose turn it is to match, which `holder` renews. "subscription": a feed's subscription to its hub.
 "push": a document that a hub has pushed and that has not been read yet; "bell" changes with each."""
 
+KEY: Json = {
+    "kind": KEYWORD,
+    "id": KEYWORD,
+    "name": KEYWORD,
+    "owner": KEYWORD,
+    "scopes": KEYWORD,
+    "hash": {"type": "keyword", "index": False, "doc_values": False},
+    "created_at": DATE,
+    "created_by": KEYWORD,
+    "expires_at": DATE,
+    "per_minute": INTEGER,
+    "last_used_at": DATE,
+    "revoked_at": DATE,
+    "revoked_by": KEYWORD,
+    "target": UNINDEXED,
+}
+"""`kind` "api": a key of the API, by the SHA-256 of its secret part. "feed": a reader's address of a feed; `target` is
+what it shows. Its secret is a signature, which is not stored."""
+
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
 node accepts the setting, and fails the shard as soon as it writes a segment."""
@@ -522,6 +541,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.outages: OUTAGES,
         names.readers: READER,
         names.lane: LANE,
+        names.keys: KEY,
     }
 
 

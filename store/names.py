@@ -139,6 +139,11 @@ class Names:
         return f"{self.prefix}lane"
 
     @property
+    def keys(self) -> str:
+        """API keys, by hashes, and readers' addresses of feeds: one document each."""
+        return f"{self.prefix}keys"
+
+    @property
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"
