@@ -36,6 +36,7 @@ from newswatch.errors import ConfigError, DocumentError, NewswatchError, QueryEr
 from newswatch.problems import Bulkhead, Problem, reason_of, report_problem
 from search.asking import HeavySearchError, SlowSearchError
 from store.applied import apply_again
+from store.audit import AuditLog, Deed, digest
 from store.client import Client
 from store.compare_and_set import put, until_written
 from store.configuration import ALERTS
@@ -272,6 +273,7 @@ class SavedSearches:
 
     def __init__(self, es: Client, names: Names) -> None:
         self._es, self._names, self._index = es, names, names.searches
+        self._audit = AuditLog(es, names)
 
     def seed_items(
         self,
@@ -385,19 +387,29 @@ class SavedSearches:
             if must_run:
                 check(self._es, self._names, search)
             problem = "" if must_run or was is None else str(was.value.get("problem", ""))
-            return self._write(search, was, by=by, seed="", now=now or datetime.now(UTC), problem=problem)
+            moment = now or datetime.now(UTC)
+            write = partial(self._write, search, was, by=by, seed="", now=moment, problem=problem)
+            return self._audit.change(_deed(by, before, search), write, now=now)
 
         return until_written(attempt, lambda: f"Saved search {search.id} keeps being changed by others: try again.")
 
-    def delete(self, saved_search_id: str) -> None:
-        """Delete the saved search; its deliveries stay.
+    def delete(self, saved_search_id: str, *, by: str) -> None:
+        """Delete the saved search on a user's behalf; its deliveries stay.
 
         Raises:
             NewswatchError: no search has that id.
+            StoreError: that can't be recorded in the audit log; it stays.
         """
-        if get_hit(self._es, self._index, saved_search_id) is None:
+        hit = get_hit(self._es, self._index, saved_search_id)
+        if hit is None:
             raise _unknown(saved_search_id)
-        self._es.delete(index=self._index, id=saved_search_id, refresh=True)
+        deed = Deed(
+            by,
+            "saved search deleted",
+            saved_search_id,
+            digest({**(hit["_source"].get("definition") or {}), "version": 1}),
+        )
+        self._audit.change(deed, lambda: self._es.delete(index=self._index, id=saved_search_id, refresh=True), now=None)
         apply_again(self._es, self._names, ALERTS)
 
     def _find(self, saved_search_id: str) -> Stored[Document] | None:
@@ -435,6 +447,17 @@ class SavedSearches:
             document["problem"] = problem
         written = put(self._es, self._index, search.id, search, document, was, refresh=True)
         return written.value if written else None
+
+
+def _deed(by: str, before: SavedSearch | None, after: SavedSearch) -> Deed:
+    """What the audit log says of a change."""
+    what = "saved search changed" if before else "saved search created"
+    fields = ", ".join(_changed(before, after)) if before else ""
+    return Deed(by, what, after.id, _digest(before) if before else "", _digest(after), fields)
+
+
+def _digest(search: SavedSearch) -> str:
+    return digest(dump(replace(search, version=1)))
 
 
 def _document(search: SavedSearch, history: list[Document], *, by: str, seed: str, now: datetime) -> Document:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +13,7 @@ from rich.table import Table
 
 from cli.alert_options import Days, SavedSearchId, Yes, changed_by, with_options
 from cli.check import show_banner
-from cli.output import AsJson, ago, emit_json, err, out, printable
+from cli.output import AsJson, ago, emit_json, err, out, printable, who
 from search.filters import lists_of
 
 if TYPE_CHECKING:
@@ -205,7 +204,7 @@ def add(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
         raise typer.BadParameter(
             f"{saved_search_id} exists already: `newswatch alerts edit {saved_search_id}` changes it"
         )
-    _save(context, saved, SavedSearch(saved_search_id, saved_search_id, "", (), owner=_who()), fields, yes)
+    _save(context, saved, SavedSearch(saved_search_id, saved_search_id, "", (), owner=who()), fields, yes)
 
 
 @alerts_app.command()
@@ -229,14 +228,10 @@ def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: d
     if result.per_day > MANY and not yes:
         question = f"It would send {result.per_day:.0f} mails a day. Save it anyway?"
         typer.confirm(question, abort=True, err=True)
-    kept = saved.save(changed, by=_who(), now=context.clock())
+    kept = saved.save(changed, by=who(), now=context.clock())
     out.print(f"Saved [bold]{escape(kept.id)}[/], version {kept.version}: about {result.per_day:.1f} mails a day.")
     if not result.articles:
         err.print("[yellow]Nothing of the last 30 days matches it. Check its words and filters.[/]")
-
-
-def _who() -> str:
-    return f"{getpass.getuser()} (command line)"
 
 
 @alerts_app.command()
@@ -253,7 +248,7 @@ def mute(
         end = context.clock() + timedelta(seconds=duration("mute", until))
     except ValueError as error:
         raise UsageError(f"--for: {error}") from error
-    saved.save(replace(saved.get(saved_search_id), mute_until=end), by=_who(), now=context.clock())
+    saved.save(replace(saved.get(saved_search_id), mute_until=end), by=who(), now=context.clock())
     out.print(f"[bold]{escape(saved_search_id)}[/] is muted until {end:%d %b %Y %H:%M} UTC.")
 
 
@@ -267,7 +262,7 @@ def unmute(
 
     context, saved = open_searches()
     now = context.clock()
-    saved.save(replace(saved.get(saved_search_id), mute_until=None), by=_who(), now=now)
+    saved.save(replace(saved.get(saved_search_id), mute_until=None), by=who(), now=now)
     out.print(f"[bold]{escape(saved_search_id)}[/] mails again.")
     if missed:
         count = Outbox(context.es, context.names).requeue(saved_search_id, now)
@@ -355,7 +350,7 @@ def ack(
     if article is None:
         raise NewswatchError("That article was never indexed.")
     story_id = article.story_id or article.id
-    apply_link(context.es, context.names, Link("ack", recipient, "*", story_id, article.id), context.clock())
+    apply_link(context.es, context.names, Link("ack", recipient, "*", story_id, article.id), context.clock(), by=who())
     out.print(
         f"{escape(recipient)} gets no more mails on “{escape(article.title)}”, except corrections.", soft_wrap=True
     )
@@ -365,5 +360,5 @@ def ack(
 def remove(saved_search_id: SavedSearchId) -> None:
     """Delete a saved search; its sent mails stay on record. A search in alerts.yaml would come back: turn it off."""
     _, saved = open_searches()
-    saved.delete(saved_search_id)
+    saved.delete(saved_search_id, by=who())
     out.print(f"[bold]{escape(saved_search_id)}[/] is deleted.")

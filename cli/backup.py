@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import AsJson, ago, emit_json, err, out, stated, working
+from cli.output import AsJson, ago, emit_json, err, out, stated, who, working
 
 if TYPE_CHECKING:
     from jobs.backup import Restored
@@ -77,7 +77,7 @@ def restore(
     from jobs.backup import restore as run
 
     with working("Restoring …"):
-        done = run(stated(), name, replace=replace, told=lambda line: err.print(line, soft_wrap=True))
+        done = run(stated(), name, replace=replace, told=lambda line: err.print(line, soft_wrap=True), by=who())
     if as_json:
         emit_json(done)
         return

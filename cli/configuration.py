@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import AsJson, ago, emit_json, err, out
+from cli.output import AsJson, ago, emit_json, err, out, who
 from newswatch.errors import ConfigError, NewswatchError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def use(
     from jobs.configuration import use as put_in_force
     from jobs.context import open_context
 
-    kept = put_in_force(open_context(), file, _known(name or file.name))
+    kept = put_in_force(open_context(), file, _known(name or file.name), by=who())
     out.print(f"[green]in force[/] {escape(kept.name)} {kept.hash[:12]} from {escape(str(file))}", soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.check import show_banner
-from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable
+from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable, who
 from cli.problems import problem_json
 from newswatch import durations
 from newswatch.errors import NewswatchError
@@ -258,10 +258,12 @@ def add_to_list(settings: Settings, specs: Sequence[FeedSpec], *, store: bool) -
 
 def _added_in_store(settings: Settings, specs: Sequence[FeedSpec]) -> tuple[Feed, ...]:
     from jobs.configuration import with_listed_feeds
+    from store.audit import Deed, digest
     from store.feeds import FeedStore
 
-    context = with_listed_feeds(settings)
-    return FeedStore(context.es, context.names).add(spec.feed() for spec in specs)
+    context, feeds = with_listed_feeds(settings), [spec.feed() for spec in specs]
+    deed = Deed(who(), "feeds added", ", ".join(feed.id for feed in feeds), "", digest(feeds))
+    return context.audit.change(deed, lambda: FeedStore(context.es, context.names).add(feeds))
 
 
 @app.command()
@@ -300,12 +302,13 @@ def _removed(settings: Settings, which: str, *, store: bool) -> tuple[Feed, str]
 
 def _removed_in_store(settings: Settings, which: str) -> Feed:
     from jobs.configuration import with_listed_feeds
+    from store.audit import Deed, digest
     from store.feeds import FeedStore
 
     context = with_listed_feeds(settings)
     feeds = FeedStore(context.es, context.names)
     feed = _stored(which, [record for record in feeds.all() if record.feed.enabled]).feed
-    feeds.remove(feed.id)
+    context.audit.change(Deed(who(), "feed removed", feed.id, digest(feed)), lambda: feeds.remove(feed.id))
     return feed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import Annotated, NoReturn
 
@@ -13,6 +14,7 @@ from typer.exceptions import TyperException
 from cli import (
     alerts,
     api_keys,
+    audit,
     backup,
     check,
     clean,
@@ -41,6 +43,7 @@ from cli import (
 from cli.output import err, os_fault
 from newswatch import __version__
 from newswatch.errors import NewswatchError
+from newswatch.origin import came_from
 
 app = typer.Typer(
     name="newswatch",
@@ -69,6 +72,7 @@ for module in (
     index,
     retag,
     replay,
+    audit,
     backup,
     settings,
     configuration,
@@ -106,6 +110,7 @@ def run() -> NoReturn:
 
 def _code() -> int:
     """Run the command line; the exit code."""
+    came_from(f"the command line of {socket.gethostname()}")
     try:
         result = app(standalone_mode=False)
     except SystemExit as ended:

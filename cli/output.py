@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -66,6 +67,11 @@ def stated() -> Settings:
     from newswatch.settings import Settings
 
     return Settings()
+
+
+def who() -> str:
+    """Who runs this command, for the records of what is changed."""
+    return f"{getpass.getuser()} (command line)"
 
 
 def printable(text: str, size: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from delivery.links import Action, Link
 from delivery.mailbox import Mailbox, Mailboxes
 from store.articles import ArticleStore
+from store.audit import AuditLog, Deed, pseudonym
 from store.client import Client
 from store.documents import dump, load, values
 from store.names import Names
@@ -66,12 +67,24 @@ UNDO: Mapping[Action, Action] = {
 }
 
 
-def apply_link(es: Client, names: Names, link: Link, now: datetime) -> None:
-    """Perform the link's action. Idempotent.
+def apply_link(es: Client, names: Names, link: Link, now: datetime, *, by: str = "") -> None:
+    """Perform the link's action, for its recipient or by a user (`by`) in his place. Idempotent.
 
     Raises:
-        StoreError: the mailbox was changed by others on every try.
+        StoreError: the mailbox was changed by others on every try, or that can't be recorded in the audit log.
     """
+    reader = pseudonym(link.recipient)
+    details = f"saved searches {link.saved_search_ids}" + (f" for {reader}" if by else "")
+    deed = Deed(by or reader, f"mails: {link.action}", link.story_id or link.saved_search_ids, details=details)
+
+    def work() -> bool:
+        _apply(es, names, link, now)
+        return True
+
+    AuditLog(es, names).change(deed, work, now=now)
+
+
+def _apply(es: Client, names: Names, link: Link, now: datetime) -> None:
     if link.action in ("relevant", "not-relevant"):
         for label in labels(link, now, _tags(es, names, link.article_id)):
             es.index(index=names.labels, id=_label_id(label), document=dump(label), refresh=True)

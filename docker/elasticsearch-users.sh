@@ -30,7 +30,8 @@ call PUT _security/role/newswatch '{
   "cluster": ["monitor", "manage_index_templates", "cluster:admin/repository/*", "cluster:admin/snapshot/*"],
   "indices": [{
     "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "rechecks", "mailboxes",
-              "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers", "lane", "keys", "drill-*"],
+              "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers", "lane", "keys",
+              "audit", "audit-2*", "drill-*"],
     "privileges": ["all"]
   }]
 }'

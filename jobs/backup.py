@@ -15,6 +15,7 @@ from newswatch.errors import NewswatchError, StoreError
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.reading import read_pulse
+from store.audit import Deed
 from store.backups import DRILL, Backup, Backups
 from store.batches import BatchStore
 from store.client import connect, set_up
@@ -133,12 +134,13 @@ def _chosen(backups: Sequence[Backup], name: str | None) -> Backup:
 
 
 def restore(
-    settings: Settings, name: str | None = None, *, replace: bool = False, told: Told = lambda _: None
+    settings: Settings, name: str | None = None, *, replace: bool = False, told: Told = lambda _: None, by: str = ""
 ) -> Restored:
     """Put a snapshot, the newest one by default, in the place of the installation's indices.
 
     With `replace`, indices that hold something are first put into a snapshot of their own and then deleted. Killed
-    at any point it can be run again: the snapshots stay, and the one of what was replaced is not the default.
+    at any point it can be run again: the snapshots stay, and the one of what was replaced is not the default. An audit
+    log that is there stays and goes on, with a record of the restore.
 
     Raises:
         NewswatchError: jobs are running, there is something to replace, or there is no such snapshot; all is as it was.
@@ -148,7 +150,9 @@ def restore(
     found = _chosen(backups.all(), name)
     now = context.clock()
     _refuse_running([*read_pulse(context.es, context.names, settings, now).jobs.values()], now)
-    held = {index: count for index, count in backups.counts().items() if count}
+    # An audit log that is there stays; the month that the record of this restore makes, too.
+    stays = context.names.audit if backups.audit_months() else None
+    held = {index: count for index, count in backups.counts().items() if count and not _is_of(stays, index)}
     if held and not replace:
         raise NewswatchError(
             f"Elasticsearch holds {sum(held.values()):,} documents of this installation. `--replace` puts them into a "
@@ -158,12 +162,22 @@ def restore(
     if held:
         kept = backups.take(_name(context.names, now, BEFORE), version=VERSION)
         told(f"What was there is kept as {kept.name}.")
-    backups.delete_indices(backups.indices())
-    names = backups.restore(found)
+    deed = Deed(by or "the command line", "backup restored", found.name, details=f"of {found.begun_at.isoformat()}")
+    if stays:
+        context.audit.record(deed)
+    backups.delete_indices(index for index in backups.indices() if not _is_of(stays, index))
+    names = backups.restore(found, without=[name for name in found.indices if _is_of(stays, name)])
     set_up(context.es, context.names, settings)
+    if not stays:
+        context.audit.record(deed)
     settle(context, found.begun_at)
     seconds = time.monotonic() - begin
     return Restored(found, seconds, {index: backups.count(index) for index in names}, {})
+
+
+def _is_of(log: str | None, index: str) -> bool:
+    """Whether the index is the audit log's head or one of its months."""
+    return log is not None and (index == log or index.startswith(f"{log}-2"))
 
 
 def settle(context: Context, begun_at: datetime) -> None:

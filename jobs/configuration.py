@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -22,6 +23,7 @@ from alerts.saved import EntryFault, SavedSearches, read_alerts
 from delivery.channels import registry as channels
 from delivery.channels.registry import parse_address
 from ingest.feeds import load_feeds
+from jobs.audited import adoption
 from newswatch import config
 from newswatch.alert import SavedSearch
 from newswatch.clock import utc_now
@@ -201,8 +203,14 @@ def _looked(context: Context, store: ConfigurationStore, name: str, look: Look) 
 
     if changed(before) == before:
         return before
+    adopted = look.file if look.file and look.is_usable and judge(before, look.file, now) is Verdict.REPLACES else None
+    change = partial(store.change, name, changed)
     try:
-        after = store.change(name, changed)
+        if adopted:
+            deed = adoption(name, _text(store, before), adopted, f"{adopted.path} on {look.host}", before.hash)
+            after = context.audit.change(deed, change)
+        else:
+            after = change()
         if after.hash != before.hash:
             log.info("%s: the version of %s on %s is in force", name, after.path, after.host)
             store.drop_text(after)
@@ -370,8 +378,8 @@ def seed_searches(context: Context, seeding: Bulkhead) -> int:
     return written
 
 
-def use(context: Context, path: Path, name: str) -> Kept:
-    """Put the file at `path` in force as `name`, whatever its time; returns what is known of it then.
+def use(context: Context, path: Path, name: str, *, by: str) -> Kept:
+    """Put the file at `path` in force as `name` for the user `by`, whatever its time; what is known of it then.
 
     Raises:
         ConfigError: it can't be used.
@@ -383,7 +391,9 @@ def use(context: Context, path: Path, name: str) -> Kept:
     store.keep_text(name, file)
     # In force from now on: a version that is newer than this file's own time is older than this decision.
     decided = Written(file.path, file.text, now)
-    after = store.change(name, lambda kept: put_in_force(kept, decided, HOST, now))
+    before = store.kept(name)
+    deed = adoption(name, _text(store, before), decided, by, before.hash)
+    after = context.audit.change(deed, lambda: store.change(name, lambda kept: put_in_force(kept, decided, HOST, now)))
     store.drop_text(after)
     return after
 

@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
+from socket import gethostname
 from typing import Concatenate, ParamSpec, TypeVar
 
 from delivery.channels import registry as channels
 from jobs.configuration import TaxonomyInForce
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
+from newswatch.origin import coming_from, origin_said
 from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
 from newswatch.settings import Settings
 from observe.record import Run, recording
+from store.audit import AuditLog
 from store.client import Client, connect, set_up, where
 from store.clock import store_clock
 from store.configuration import TAXONOMY
@@ -43,6 +46,11 @@ class Context:
     """Makes the work on chosen items fail, for tests."""
     after_run: Callable[[Run], None] = lambda _run: None
     """Called after each run of a job, also of one that failed (its `report` is None then). It must not raise."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """The log of who changed what."""
+        return AuditLog(self.es, self.names, clock=self.clock)
 
     def bulkhead(self, stage: str) -> Bulkhead:
         """The walls of one stage of a job."""
@@ -151,7 +159,10 @@ def job(name: str) -> Callable[[Callable[Concatenate[Context, P], T]], Callable[
         def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
             recorded: Run | None = None
             try:
-                with recording(name, context.es, context.names, context.clock) as recorded:
+                with (
+                    coming_from(origin_said() or f"the job {name} on {gethostname()}"),
+                    recording(name, context.es, context.names, context.clock) as recorded,
+                ):
                     recorded.report = result = tried(context, *args, **kwargs)
             finally:
                 if recorded is not None:

@@ -21,6 +21,7 @@ from jobs.context import Context
 from newswatch.errors import ConfigError, NewswatchError
 from newswatch.feed import Feed
 from newswatch.settings import Settings
+from store.audit import Deed, digest
 from store.configuration import FEEDS, ConfigurationStore
 from store.feeds import FeedStore
 
@@ -80,17 +81,23 @@ def add(context: Context, spec: FeedSpec, *, by: str) -> tuple[Feed | None, Wher
 
     Raises:
         ConfigError: the file can't be used; nothing was changed.
-        StoreError: Elasticsearch is unavailable.
+        StoreError: Elasticsearch is unavailable, or that can't be recorded in the audit log; nothing was changed.
     """
-    path = path_of(context.settings)
-    added, where = in_file_or_store(
-        lambda: add_feeds(path, [spec]),
-        lambda: FeedStore(context.es, context.names).add([spec.feed()]),
-        file=_is_in_force(context, path),
-    )
-    feed = added[0] if added else None
-    _done(context, "added", feed, where, by)
-    return feed, where
+    path, wanted = path_of(context.settings), spec.feed()
+
+    def work() -> tuple[Feed, Where] | None:
+        added, where = in_file_or_store(
+            lambda: add_feeds(path, [spec]),
+            lambda: FeedStore(context.es, context.names).add([wanted]),
+            file=_is_in_force(context, path),
+        )
+        return (added[0], where) if added else None
+
+    done = context.audit.change(Deed(by, "feed added", wanted.id, "", digest(wanted)), work)
+    if done is None:
+        return None, IN_STORE
+    _done(context, "added", *done, by)
+    return done
 
 
 def edit(context: Context, was: Feed, spec: FeedSpec, *, by: str) -> tuple[Feed, Where]:
@@ -102,13 +109,21 @@ def edit(context: Context, was: Feed, spec: FeedSpec, *, by: str) -> tuple[Feed,
         StoreError: Elasticsearch is unavailable.
     """
     path, store = path_of(context.settings), FeedStore(context.es, context.names)
-    changed, where = in_file_or_store(
-        lambda: edit_feed(path, was, spec),
-        lambda: store.edit(was, replace(spec.feed(), id=was.id)),
-        file=was.origin == "file" and _is_in_force(context, path),
-    )
-    if changed is None:
-        raise ChangedMeanwhileError(f"{was.title} has been changed by somebody else: load its page again.")
+    wanted = replace(spec.feed(), id=was.id, origin=was.origin)
+
+    def work() -> tuple[Feed, Where]:
+        changed, where = in_file_or_store(
+            lambda: edit_feed(path, was, spec),
+            lambda: store.edit(was, wanted),
+            file=was.origin == "file" and _is_in_force(context, path),
+        )
+        if changed is None:
+            raise ChangedMeanwhileError(f"{was.title} has been changed by somebody else: load its page again.")
+        return changed, where
+
+    fields = ", ".join(name for name, _, _ in _differing(was, wanted))
+    deed = Deed(by, "feed changed", was.id, digest(was), digest(wanted), fields)
+    changed, where = context.audit.change(deed, work)
     _done(context, "changed", changed, where, by, _differences(was, changed))
     return changed, where
 
@@ -126,10 +141,8 @@ def _is_in_force(context: Context, path: Path) -> bool:
     return is_ours and listed.is_in_force and not listed.wrong
 
 
-def _done(context: Context, what: str, feed: Feed | None, where: Where, by: str, details: str = "") -> None:
+def _done(context: Context, what: str, feed: Feed, where: Where, by: str, details: str = "") -> None:
     """Bring a changed file into force, so that pages show the change at once, and note who made it."""
-    if feed is None:
-        return
     log.info("audit: feed %s %s in %s by %r: %r %r%s", feed.id, what, where, by, feed.title, feed.url, details)
     if where == IN_FILE:
         listed = feeds_in_force(context)
@@ -138,6 +151,11 @@ def _done(context: Context, what: str, feed: Feed | None, where: Where, by: str,
 
 
 def _differences(before: Feed, after: Feed) -> str:
+    return "".join(f"; {name} {old!r} -> {new!r}" for name, old, new in _differing(before, after))
+
+
+def _differing(before: Feed, after: Feed) -> list[tuple[str, object, object]]:
+    """The fields that differ, each with both values."""
     names = [name for name in Feed.__dataclass_fields__ if name not in ("id", "origin")]
     told = [(name, getattr(before, name), getattr(after, name)) for name in names]
-    return "".join(f"; {name} {old!r} -> {new!r}" for name, old, new in told if old != new)
+    return [(name, old, new) for name, old, new in told if old != new]

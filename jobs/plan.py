@@ -18,6 +18,7 @@ from math import ceil
 from ingest.schedule import misaddressed
 from ingest.silence import resting_hosts
 from ingest.urls import host_of, is_address, site_of
+from jobs.audited import note_key
 from jobs.configuration import feeds_to_apply, look_at_all
 from jobs.context import Context, job
 from newswatch.errors import ConfigError
@@ -64,6 +65,7 @@ def plan(context: Context) -> Plan:
     settings, now, walls = context.settings, context.clock(), context.bulkhead("plan")
     feeds, batches = FeedStore(context.es, context.names), BatchStore(context.es, context.names)
     look_at_all(context)
+    note_key(context)
     sync, config_error = _synced(context, feeds)
     reaped = batches.reap(now=now)
     due = _due(feeds, now, settings.feeds_per_poll, Longest.of(settings), walls)

@@ -34,6 +34,7 @@ from newswatch.feed import Feed
 from newswatch.problems import Bulkhead
 from store import bulk
 from store.articles import ArticleStore
+from store.audit import Deed
 from store.documents import Document, Stored, renewed
 from store.entries import EntryStore, entry_key, says_the_same
 from store.feeds import FeedStore
@@ -128,6 +129,9 @@ def replay(
     chosen = [day.day for day in days(folder) if (since or day.day) <= day.day <= (until or day.day)]
     if not chosen:
         raise NewswatchError(f"{folder} holds nothing of these days: `newswatch archive` lists what it holds.")
+    if write:
+        details = f"days {chosen[0]} to {chosen[-1]}, extractor {extractor_version()}"
+        context.audit.record(Deed("replay", "articles read again", feed_id or "all feeds", details=details))
     player = _Player(context, folder, write=write, each=each)
     for day in chosen:
         player.play(day, feed_id, progress)

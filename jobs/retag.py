@@ -17,6 +17,7 @@ from jobs.tagger import tagger_of
 from newswatch.article import Article, Level
 from store import bulk
 from store.articles import ArticleStore
+from store.audit import Deed
 from store.compare_and_set import until_written
 from store.documents import Document, Stored, all_stored, renewed, with_document
 from store.generations import await_writable
@@ -99,6 +100,10 @@ class _Slice:
             overtaken = sum(self._do(page, dry_run=dry_run) for page in self._pages())
             return None if overtaken else True
 
+        self._es.indices.refresh(index=self._index)
+        if not dry_run and (outdated := int(self._es.count(index=self._index, query=self._outdated)["count"])):
+            details = f"{outdated} articles, taxonomy {self._tagger.taxonomy.version}"
+            self._context.audit.record(Deed("retag", "articles tagged again", self._index, details=details))
         message = f"Others keep changing articles of {self._index}: run it again."
         until_written(attempt, lambda: message, tries=_TRIES)
 

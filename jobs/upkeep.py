@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from jobs.context import Context, job
+from newswatch.problems import Problem
 from store import retention
 
 
@@ -23,11 +24,13 @@ class UpkeepReport:
     quarantined: int
     desks: int
     """Readers' marks, handovers and visits."""
+    audit: int
+    """Records of the audit log, whose chain was checked."""
 
 
 @job("upkeep")
 def upkeep(context: Context) -> UpkeepReport:
-    """Drop what is older than `retention_days` and `batch_retention_days`; repeating it is harmless.
+    """Drop what is older than the settings keep, and check the audit log; repeating it is harmless.
 
     Raises:
         StoreError: Elasticsearch is unavailable; the next run does the rest.
@@ -35,6 +38,8 @@ def upkeep(context: Context) -> UpkeepReport:
     es, names, now = context.es, context.names, context.clock()
     old = now - timedelta(days=context.settings.retention_days)
     done = now - timedelta(days=context.settings.batch_retention_days)
+    logged = context.clock() - timedelta(days=context.settings.audit_retention_days)
+    retention.drop_old_audit(context.audit, names, logged)
     return UpkeepReport(
         dropped=tuple(retention.drop_old_slices(es, names, old)),
         superseded=tuple(retention.drop_superseded(es, names, now)),
@@ -43,5 +48,16 @@ def upkeep(context: Context) -> UpkeepReport:
         batches=retention.forget_batches(es, names, done),
         quarantined=retention.forget_quarantine(es, names, old),
         desks=retention.forget_readers(es, names, old),
+        audit=_checked(context),
         merged=tuple(retention.merge_settled(es, names, now)),
     )
+
+
+def _checked(context: Context) -> int:
+    """How many records the audit log has; that its chain is broken becomes a problem."""
+    chain, walls = context.audit.check(), context.bulkhead("audit")
+    if chain.faults:
+        reason = f"records were changed or taken away from outside: {'; '.join(chain.faults)}"
+        walls.note(Problem("document", "audit", reason, walls.stage))
+    context.replace_problems(walls)
+    return chain.records

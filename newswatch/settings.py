@@ -248,6 +248,8 @@ class Settings(BaseSettings):
     """Days to keep articles, counted from the end of the month in which they were first seen."""
     batch_retention_days: int = Field(default=30, ge=1, le=36_600)
     """Days to remember a batch after it was matched."""
+    audit_retention_days: int = Field(default=800, ge=31, le=36_600)
+    """Days to keep the audit log, counted from the end of each month."""
     airflow_retention_days: int = Field(default=7, ge=1, le=36_600)
     """Days to keep runs, tasks and events in Airflow's database."""
     log_retention_days: int = Field(default=14, ge=1, le=36_600)

@@ -7,7 +7,7 @@ the cluster: templates come with newswatch, users with the installation.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -130,7 +130,11 @@ class Backups:
         """The indices of this installation that there are."""
         plain = list(plain_indices(self._names))
         there = self._es.indices.get_settings(index=plain, name="index.uuid", ignore_unavailable=True)
-        return [*(part.index for part in all_slices(self._es, self._names)), *there]
+        return [*(part.index for part in all_slices(self._es, self._names)), *there, *self.audit_months()]
+
+    def audit_months(self) -> list[str]:
+        """The indices with the records of the audit log."""
+        return sorted(self._es.indices.get(index=self._names.audit_months, features="settings").body)
 
     def counts(self) -> dict[str, int]:
         """Index → its number of documents."""
@@ -152,10 +156,11 @@ class Backups:
         found = self._es.indices.get(index=f"{DRILL}*", ignore_unavailable=True)
         return [name for name in found if name.removeprefix(DRILL)[:8] < f"{day:%Y%m%d}"]
 
-    def restore(self, backup: Backup, *, to_prefix: str | None = None) -> list[str]:
+    def restore(self, backup: Backup, *, to_prefix: str | None = None, without: Collection[str] = ()) -> list[str]:
         """Restore its indices, under their own names or with a prefix before them, and wait until they can be read.
 
-        With a prefix they are a copy beside the installation, without its aliases. Returns the names.
+        Those named in `without` are left out. With a prefix they are a copy beside the installation, without its
+        aliases. Returns the names.
 
         Raises:
             StoreError: Elasticsearch refuses, or a part could not be restored.
@@ -164,12 +169,13 @@ class Backups:
         if to_prefix is not None:
             more |= {"rename_pattern": "^", "rename_replacement": to_prefix}
             more |= {"index_settings": {"index.number_of_replicas": 0}}
-        names = [f"{to_prefix or ''}{name}" for name in backup.indices]
+        indices = [name for name in backup.indices if name not in without]
+        names = [f"{to_prefix or ''}{name}" for name in indices]
         try:
             self._es.snapshot.restore(
                 repository=self._repository,
                 snapshot=backup.name,
-                indices=list(backup.indices),
+                indices=indices,
                 include_global_state=False,
                 feature_states=["none"],
                 wait_for_completion=False,

@@ -161,7 +161,7 @@ def refuse_downgrade(installed: dict[str, Any], settings: Settings) -> None:
 
 def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     wanted = {index: plain_index(properties, settings) for index, properties in plain_indices(names).items()}
-    present = es.indices.get_mapping(index=list(wanted), ignore_unavailable=True).body
+    present = es.indices.get_mapping(index=[*wanted, names.audit_months], ignore_unavailable=True).body
     if guessed := sorted(index for index in present if is_guessed(present[index]["mappings"])):
         raise StoreError(
             f"{', '.join(guessed)} can't be used: it was deleted, and a write recreated it with a mapping that "
@@ -169,7 +169,7 @@ def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[s
             "mapping. Only documents written to it since are lost."
         )
     for index in present:
-        mappings = wanted[index]["mappings"]
+        mappings = wanted.get(index, wanted[names.audit])["mappings"]
         if present[index]["mappings"].get("_meta") != mappings["_meta"]:
             es.indices.put_mapping(index=index, properties=mappings["properties"], meta=mappings["_meta"])
     lacking = [index for index in wanted if index not in present]

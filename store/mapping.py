@@ -432,6 +432,21 @@ KEY: Json = {
 }
 """`kind` "api": a key of the API, by the SHA-256 of its secret part. "feed": a reader's address of a feed; `target` is
 what it shows. Its secret is a signature, which is not stored."""
+AUDIT: Json = {
+    "n": {"type": "long"},
+    "at": DATE,
+    "who": KEYWORD,
+    "where": KEYWORD,
+    "what": KEYWORD,
+    "subject": KEYWORD,
+    "before": KEYWORD,
+    "after": KEYWORD,
+    "details": {"type": "text", "index": False},
+    "previous": {"type": "keyword", "index": False, "doc_values": False},
+    "hash": KEYWORD,
+}
+"""The audit log: `n` numbers the records without a gap, `before` and `after` are digests of what was changed,
+`previous` is the hash of the record before (see `store.audit`)."""
 
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
@@ -513,7 +528,7 @@ def plain_template(names: Names, settings: Settings) -> Json:
     """
     template = {"settings": index_settings(settings, PLAIN_ANALYSIS), "mappings": {"dynamic": "strict"}}
     return {
-        "index_patterns": sorted(plain_indices(names)),
+        "index_patterns": sorted([*plain_indices(names), names.audit_months]),
         # Above the slices' template, whose pattern may match the indices of another installation's prefix.
         "priority": 501,
         "version": VERSION,
@@ -542,9 +557,15 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.readers: READER,
         names.lane: LANE,
         names.keys: KEY,
+        names.audit: AUDIT,
     }
+
+
+def plain_mappings(properties: Json) -> Json:
+    """The mappings of a plain index."""
+    return _mappings(properties)
 
 
 def plain_index(properties: Json, settings: Settings) -> Json:
     """The body that creates a plain index."""
-    return {"settings": index_settings(settings, PLAIN_ANALYSIS), "mappings": _mappings(properties)}
+    return {"settings": index_settings(settings, PLAIN_ANALYSIS), "mappings": plain_mappings(properties)}

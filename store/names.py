@@ -144,6 +144,20 @@ class Names:
         return f"{self.prefix}keys"
 
     @property
+    def audit(self) -> str:
+        """The audit log's head: a copy of its last record. Each month's records have an index (`audit-2026.11`)."""
+        return f"{self.prefix}audit"
+
+    @property
+    def audit_months(self) -> str:
+        """The pattern that matches the months of the audit log and nothing else."""
+        return f"{self.audit}-2*"
+
+    def audit_of_month(self, month: str) -> str:
+        """The index of the audit log's records of a month such as "2026.11"."""
+        return f"{self.audit}-{month}"
+
+    @property
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"

@@ -14,6 +14,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.batch import BatchState
 from store import bulk
+from store.audit import AuditLog
 from store.documents import Stored, stored
 from store.entries import entry_key
 from store.feeds import FeedStore
@@ -34,6 +35,12 @@ def drop_old_slices(es: Elasticsearch, names: Names, before: datetime) -> list[s
     """Drop the slices, in every generation, whose whole month is before `before`; their names."""
     old = [slice_.index for slice_ in all_slices(es, names) if month_end(slice_.month) <= before]
     return _drop(es, old)
+
+
+def drop_old_audit(log: AuditLog, names: Names, before: datetime) -> None:
+    """Drop the months of the audit log that ended before `before`; each is recorded in it."""
+    months = {index: index.removeprefix(f"{names.audit}-") for index in log.months()}
+    log.drop([index for index, month in months.items() if month_end(month) <= before])
 
 
 def drop_superseded(es: Elasticsearch, names: Names, now: datetime) -> list[str]:

@@ -16,6 +16,7 @@ from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError
 from store.faults import REFUSALS, index_error
 from web import (
+    audit_pages,
     delivery_pages,
     desk_pages,
     entity_pages,
@@ -56,7 +57,7 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     others = (feed_pages, delivery_pages, problem_pages, mail_pages, key_pages)
     for pages in (search_pages, *overviews, *searches, *others):
         app.include_router(pages.router, dependencies=[Depends(shell)])
-    for private in (mail_pages.private, problem_pages.private, key_pages.private):
+    for private in (mail_pages.private, problem_pages.private, key_pages.private, audit_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
     for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages, key_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -18,12 +19,13 @@ from jobs.context import Context
 from newswatch.delivery import Delivery
 from search.query import MAX_WINDOW
 from store.articles import ArticleStore
+from store.audit import Deed, pseudonym
 from web.mail_pages import caught_names
 from web.render import pages, render
-from web.security import Here, Posted
+from web.security import Here, Posted, UserName
 
 PAGE = 50
-_DATE = r"^(\d{4}-\d\d-\d\d)?$"
+DATE = r"^(\d{4}-\d\d-\d\d)?$"
 
 router = APIRouter()
 changes = APIRouter()
@@ -36,11 +38,11 @@ def list_deliveries(
     state: Literal["", "pending", "sent", "failed", "suppressed"] = "",
     alert: Annotated[str, Query(max_length=100)] = "",
     to: Annotated[str, Query(max_length=300)] = "",
-    since: Annotated[str, Query(max_length=10, pattern=_DATE)] = "",
-    until: Annotated[str, Query(max_length=10, pattern=_DATE)] = "",
+    since: Annotated[str, Query(max_length=10, pattern=DATE)] = "",
+    until: Annotated[str, Query(max_length=10, pattern=DATE)] = "",
     offset: Annotated[int, Query(ge=0, le=MAX_WINDOW - PAGE)] = 0,
 ) -> Response:
-    begin, last = _day("since", since), _day("until", until)
+    begin, last = day_of("since", since), day_of("until", until)
     found = deliveries(
         here.es,
         here.names,
@@ -69,7 +71,7 @@ def list_deliveries(
     )
 
 
-def _day(name: str, text: str) -> datetime | None:
+def day_of(name: str, text: str) -> datetime | None:
     """The beginning of the day, in UTC.
 
     Raises:
@@ -91,14 +93,15 @@ def _searches(here: Context, found: Deliveries, alert: str) -> list[tuple[str, s
 
 
 @changes.post("/story/{story_id}/mails")
-def stop_or_go_on(request: Request, here: Here, story_id: str, form: Posted) -> Response:
+def stop_or_go_on(request: Request, here: Here, name: UserName, story_id: str, form: Posted) -> Response:
     """No more mails on the story to those who got one, or mails on it again; corrections are always mailed."""
     boxes = Mailboxes(here.es, here.names)
     for recipient in recipients_of(story_mails(here, story_id)):
         if form.text("do") == "stop":
-            apply_link(here.es, here.names, Link("ack", recipient, "*", story_id), here.clock())
+            apply_link(here.es, here.names, Link("ack", recipient, "*", story_id), here.clock(), by=name)
         else:
-            boxes.change(recipient, lambda box: _without(box, story_id))
+            deed = Deed(name, "mails: go on", story_id, details=f"for {pseudonym(recipient)}")
+            here.audit.change(deed, partial(boxes.change, recipient, lambda box: _without(box, story_id)))
     return RedirectResponse(f"{request.scope.get('root_path', '')}/story/{story_id}?done={form.text('do')}", 303)
 
 

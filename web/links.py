@@ -22,6 +22,7 @@ from delivery.story_views import shown_title
 from delivery.words import one_line
 from jobs.context import Context
 from newswatch.errors import ConfigError, NewswatchError, StoreError
+from newswatch.origin import came_from
 from store.articles import ArticleStore
 from web import shared_stories
 from web.mail_page import short_page
@@ -67,6 +68,7 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
 
     @app.middleware("http")
     async def readable(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        came_from("a link in a mail")
         try:
             return await call_next(request)
         except Exception:

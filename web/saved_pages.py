@@ -131,10 +131,10 @@ def switch_search(request: Request, here: Here, name: UserName, form: Posted, al
 
 
 @changes.post("/searches/{alert_id}/delete")
-def delete_search(request: Request, here: Here, alert_id: str) -> Response:
+def delete_search(request: Request, here: Here, name: UserName, alert_id: str) -> Response:
     if listed(here, alert_id):
         raise HTTPException(409, _STAYS)
-    _saved(here).delete(alert_id)
+    _saved(here).delete(alert_id, by=name)
     return _back(request, "/searches", "deleted")
 
 

@@ -20,6 +20,7 @@ from starlette.datastructures import FormData
 from delivery.links import signing_keys
 from jobs.context import Context
 from newswatch.clock import utc_now
+from newswatch.origin import came_from
 from observe.condition import worst_first
 from web.catcher import catches
 from web.desk import DeskCounts
@@ -85,6 +86,7 @@ class Access:
 async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """The middleware that adds the headers, says how long the answer took, and answers what nothing else has caught."""
     started = time.perf_counter()
+    came_from(f"the News page, from {request.client.host if request.client else 'nowhere'}")
     try:
         response = await call_next(request)
     except Exception as error:

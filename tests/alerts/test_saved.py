@@ -211,9 +211,9 @@ def test_unknown_ones_are_named(saved: SavedSearches) -> None:
     with pytest.raises(NewswatchError, match=r"'ice'.*newswatch alerts list"):
         saved.get("ice")
     with pytest.raises(NewswatchError):
-        saved.delete("ice")
+        saved.delete("ice", by="ann")
     saved.save(a_search("ice"), by="t")
-    saved.delete("ice")
+    saved.delete("ice", by="ann")
     assert saved.all() == ()
 
 

@@ -403,7 +403,7 @@ def test_a_spoilt_saved_search_is_neither_sown_over_nor_saved_over(world: World)
     saved = SavedSearches(es, names)
     with pytest.raises(DocumentError, match="saved-searches/nato"):
         saved.get("nato")
-    saved.delete("nato")
+    saved.delete("nato", by="ann")
     run(world)
     assert saved.get("nato").name == "NATO"
 

@@ -65,12 +65,12 @@ def test_saved_searches_are_seeded_once_for_each_version(world: World) -> None:
     with counted(world.context.es) as made:
         match(world.context)
     assert not any("saved-searches/_mget" in request for request in made)
-    searches.delete("nato")
+    searches.delete("nato", by="ada")
     match(world.context)
     assert [search.id for search in searches.all()] == ["nato"], "as long as the file names it"
     # A version that was applied while somebody changed the index is applied again.
     begun = Application(world.context.es, world.context.names, ALERTS, world.context.names.searches)
-    searches.delete("nato")
+    searches.delete("nato", by="ada")
     begun.note("stale", world.now)
     match(world.context)
     assert [search.id for search in searches.all()] == ["nato"]

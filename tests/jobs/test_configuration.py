@@ -284,9 +284,15 @@ def test_an_older_file_is_used_once_somebody_says_so(
     at(world, other, FEEDS, minutes=-600)
     assert plan(other).sync.changed == ()
     world.wait(minutes=1)
-    use(other, path_of(other, FEEDS), FEEDS)
+    use(other, path_of(other, FEEDS), FEEDS, by="ann")
     assert plan(other).sync.changed == ("main",)
     assert states(world) == {}
+    log = world.context.audit
+    log.refresh()
+    (put,) = log.listed(who="ann")
+    assert (put.what, put.subject, put.details) == ("configuration put in force", FEEDS, "changed main")
+    assert {each.subject for each in log.listed(what=put.what)} == {FEEDS, ALERTS, TAXONOMY}
+    assert len(log.listed(what="signing key first used")) == 1, "both machines have it"
     monkeypatch.setattr("jobs.configuration.HOST", "first")
     assert plan(world.context).sync.changed == ()
     assert FEEDS in states(world)
@@ -297,7 +303,7 @@ def test_what_is_wrong_cannot_be_put_in_force(world: World) -> None:
     before = ConfigurationStore(world.context.es, world.context.names).kept(FEEDS)
     path_of(world.context, FEEDS).write_text("feds: []\n", encoding="utf-8")
     with pytest.raises(ConfigError):
-        use(world.context, path_of(world.context, FEEDS), FEEDS)
+        use(world.context, path_of(world.context, FEEDS), FEEDS, by="ann")
     assert ConfigurationStore(world.context.es, world.context.names).kept(FEEDS) == before
 
 

@@ -343,7 +343,7 @@ def test_killed_anywhere_each_notice_comes_once(desk: World, job: Callable[[Cont
         told = [m["Message-ID"] for m in mails(desk) if f"Watch {step}”" in text_of(m)]
         assert len(set(told)) == 1, f"killed after step {step}: {told}"
         assert len(told) <= 2
-        saved.delete(search_id)
+        saved.delete(search_id, by="ann")
         if not died:
             return
     pytest.fail("it never came to its end")

@@ -56,7 +56,7 @@ REPORTS: dict[str, Any] = {
     "match": MatchedReport(),
     "deliver": DeliverReport(sent=1, latency=Latencies.of([20, 100])),
     "recheck": RecheckReport(),
-    "upkeep": UpkeepReport((), (), (), 0, 0, 0, 0),
+    "upkeep": UpkeepReport((), (), (), 0, 0, 0, 0, 0),
     "health": HealthReport(0, 0),
     "check": CheckReport(3, 1, 1),
     "announce": Waits(batch=False, mails=False),
