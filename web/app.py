@@ -53,10 +53,12 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     for pages in (search_pages, *overviews, *searches, feed_pages, delivery_pages, problem_pages, mail_pages):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private):
-        app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
-    for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages):
+        app.include_router(private, dependencies=[Depends(shell), Depends(access.operate)])
+    for pages in (feed_changes, feed_pages, delivery_pages, problem_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
-    app.include_router(desk_pages.changes, dependencies=[Depends(own_form)])
+    # What is the reader's own; each change of a saved search asks besides whose it is.
+    for own in (saved_pages, desk_pages):
+        app.include_router(own.changes, dependencies=[Depends(own_form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, access, context)
     return app
