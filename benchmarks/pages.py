@@ -40,7 +40,7 @@ from store.feeds import FeedStore
 from store.generations import create_slice
 from store.names import Names
 from web.app import create_app
-from web.security import Access
+from web.security import Access, Role
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
 SEARCHES = {
@@ -85,12 +85,11 @@ def fill(es: Elasticsearch, names: Names, count: int) -> Article:
 @contextmanager
 def served(context: Context) -> Iterator[HTTPConnection]:
     """A connection to the app, everything allowed."""
-    everything: dict[str, Any] = {"read": lambda: None, "change": lambda: None, "user_name": lambda: "ann"}
     access = Access(
-        **everything,
-        user=lambda: None,
-        may_change=lambda _: True,
-        address=lambda _: "",
+        read=lambda: None,
+        role=lambda: Role.OPERATOR,
+        user_name=lambda: "ann",
+        address=lambda: "",
         login_url=lambda back: back,
     )
     port = free_port()

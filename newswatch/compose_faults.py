@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from newswatch.config import did_you_mean
 from newswatch.setting_faults import Finding, is_here
 from newswatch.settings import PREFIX, Settings, variable_of
+from newswatch.sign_on import PREFIX as SSO
+from newswatch.sign_on import sign_on_faults
 
 SECRETS: Final[Mapping[str, int]] = {
     "ELASTIC_PASSWORD": 8,
@@ -27,6 +29,8 @@ SECRETS: Final[Mapping[str, int]] = {
     "VALKEY_PASSWORD": 8,
 }
 """Secrets of letters and digits, and how many each has at least."""
+IF_GIVEN: Final[Mapping[str, int]] = {"AIRFLOW_ANALYST_PASSWORD": 8}
+"""Secrets that may be missing: what they are for can then not be used."""
 FERNET_KEY: Final = "AIRFLOW_FERNET_KEY"
 OTHERS: Final = frozenset(
     {
@@ -34,6 +38,8 @@ OTHERS: Final = frozenset(
         "AIRFLOW_PARALLELISM",
         "AIRFLOW_WORKER_CONCURRENCY",
         "AIRFLOW_ADMIN_USER",
+        "AIRFLOW_ANALYST_USER",
+        "AIRFLOW_AUTH_MANAGER",
         "AIRFLOW_URL",
         "AIRFLOW_PATH",
         "AIRFLOW_PORT",
@@ -86,7 +92,8 @@ def compose_faults(dotenv: Mapping[str, str]) -> tuple[Finding, ...]:
     The values of settings are checked as everywhere (`setting_faults`); this is what concerns the containers.
     """
     given = {name: value for name, value in dotenv.items() if value}
-    found = [*_names(dotenv), *_secrets(given), *_addresses(given), *_profiles(given)]
+    found = [*_names(dotenv), *_secrets(given), *_addresses(given), *_profiles(given), *_users(given)]
+    found += sign_on_faults(dotenv)
     return tuple(sorted(found, key=lambda finding: not finding.is_error))
 
 
@@ -103,8 +110,8 @@ def interpolated(text: str) -> Iterator[Finding]:
 
 def _names(dotenv: Mapping[str, str]) -> Iterator[Finding]:
     """Variables that nobody reads."""
-    known = {*SECRETS, FERNET_KEY, *OTHERS, *map(variable_of, Settings.model_fields)}
-    for name in sorted(dotenv.keys() - known):
+    known = {*SECRETS, *IF_GIVEN, FERNET_KEY, *OTHERS, *map(variable_of, Settings.model_fields)}
+    for name in sorted(name for name in dotenv.keys() - known if not name.startswith(SSO)):
         if new := RENAMED.get(name):
             yield Finding((name,), f"it is called {new} now; as it stands, nobody reads it")
         else:
@@ -118,7 +125,8 @@ def _names(dotenv: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _secrets(given: Mapping[str, str]) -> Iterator[Finding]:
-    for name, least in SECRETS.items():
+    wanted = {**SECRETS, **{name: least for name, least in IF_GIVEN.items() if given.get(name)}}
+    for name, least in wanted.items():
         if not re.fullmatch(rf"[A-Za-z0-9]{{{least},}}", given.get(name, "")):
             yield Finding(
                 (name,),
@@ -128,7 +136,7 @@ def _secrets(given: Mapping[str, str]) -> Iterator[Finding]:
     if not _is_fernet_key(given.get(FERNET_KEY, "")):
         yield Finding((FERNET_KEY,), "it must be 32 bytes in URL-safe Base64, as `sh docker/make-env.sh FILE` makes it")
     seen: dict[str, str] = {}
-    for name in (*SECRETS, FERNET_KEY):
+    for name in (*wanted, FERNET_KEY):
         value = given.get(name)
         if value and (other := seen.setdefault(value, name)) != name:
             yield Finding((other, name), "they are the same: who learns one knows both", is_error=False)
@@ -168,6 +176,17 @@ def _addresses(given: Mapping[str, str]) -> Iterator[Finding]:
             "address as containers see it: on the same host, the gateway of Compose's network",
             is_error=False,
         )
+
+
+def _users(given: Mapping[str, str]) -> Iterator[Finding]:
+    """Airflow keeps them as `name:role,name:role`."""
+    names = {"AIRFLOW_ADMIN_USER": "newswatch", "AIRFLOW_ANALYST_USER": "analyst"}
+    users = {variable: given.get(variable, default) for variable, default in names.items()}
+    for variable, name in users.items():
+        if not re.fullmatch(r"[A-Za-z0-9._@+-]+", name):
+            yield Finding((variable,), "it must be letters, digits and any of . _ @ + -, as it stands in a list")
+    if len(set(users.values())) < len(users):
+        yield Finding(tuple(users), "they are one user, whose rights would be either's. Give them two names")
 
 
 def _profiles(given: Mapping[str, str]) -> Iterator[Finding]:

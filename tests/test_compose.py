@@ -27,8 +27,9 @@ import kibana.load
 from embedded.elasticsearch import NODE_SETTINGS
 from kibana.load import Target
 from newswatch import __version__
-from newswatch.compose_faults import FERNET_KEY, OTHERS, RENAMED, SECRETS, STATED, compose_faults
+from newswatch.compose_faults import FERNET_KEY, IF_GIVEN, OTHERS, RENAMED, SECRETS, STATED, compose_faults
 from newswatch.settings import Settings
+from newswatch.sign_on import FAB, PREFIX, SignOn
 from observe.tell import ways
 from store.names import Names
 
@@ -221,6 +222,7 @@ def test_secrets_come_from_the_environment_and_must_be_set() -> None:
                 "NEWSWATCH_SMTP_PASSWORD",
                 "NEWSWATCH_ELASTICSEARCH_API_KEY",
                 "NEWSWATCH_SECRET_KEY_BEFORE",
+                *IF_GIVEN,
             ):
                 assert value is None or ":?" in str(value), f"{name}: {key}"
 
@@ -242,7 +244,7 @@ def test_every_variable_is_in_the_example_and_every_one_there_is_used() -> None:
 
 def test_the_check_knows_every_variable_of_the_example() -> None:
     ours = {name for name in EXAMPLE if name.removeprefix("NEWSWATCH_").lower() in Settings.model_fields}
-    assert {*SECRETS, FERNET_KEY, *OTHERS} | ours == EXAMPLE.keys()
+    assert {*SECRETS, *IF_GIVEN, FERNET_KEY, *OTHERS} | ours == EXAMPLE.keys()
     assert not EXAMPLE.keys() & (RENAMED.keys() | STATED.keys())
     assert STATED.keys() <= {name for service in SERVICES.values() for name in service.get("environment", {})}
     compose_sets = {k for k, v in SERVICES["watchman"]["environment"].items() if k.startswith("NEWSWATCH_") and v}
@@ -272,8 +274,8 @@ def test_the_example_has_the_defaults_of_the_file_and_no_secret() -> None:
 
 
 def test_a_new_env_has_every_secret_and_each_its_own(dotenv: dict[str, str]) -> None:
-    secrets = {name: dotenv[name] for name in EXAMPLE if name in (*SECRETS, FERNET_KEY)}
-    assert len(secrets) == 12
+    secrets = {name: dotenv[name] for name in EXAMPLE if name in (*SECRETS, *IF_GIVEN, FERNET_KEY)}
+    assert len(secrets) == 13
     assert len(set(secrets.values())) == len(secrets)
     assert len(secrets["AIRFLOW_FERNET_KEY"]) == 44
     for name, value in secrets.items():
@@ -299,6 +301,28 @@ def test_env_is_its_owners_alone_and_never_written_over(tmp_path: Path) -> None:
 def test_without_secrets_compose_says_what_to_do() -> None:
     with pytest.raises(AssertionError, match=r"set it in \.env, see \.env\.example"):
         environment_of("postgres", {})
+
+
+def test_users_of_a_directory_come_by_fab_alone_and_the_web_server_alone_knows_its_secrets(
+    dotenv: dict[str, str],
+) -> None:
+    sso = {PREFIX + name.upper() for name in SignOn.model_fields}
+    knows = {name for name, service in SERVICES.items() if sso & service.get("environment", {}).keys()}
+    assert knows == {"airflow-api-server"}
+    assert sso <= SERVICES["airflow-api-server"]["environment"].keys()
+    stated = dotenv | {"AIRFLOW_AUTH_MANAGER": FAB, "SSO_KIND": "oidc", "SSO_ISSUER": "https://idp.example"}
+    stated |= {"SSO_CLIENT_ID": "newswatch", "SSO_CLIENT_SECRET": "hidden", "SSO_OPERATORS": "ops"}
+    assert compose_faults(stated) == ()
+
+    def told(**changed: str) -> str:
+        return " ".join(map(str, compose_faults(stated | changed)))
+
+    assert "log-ins go by SSO only with" in told(AIRFLOW_AUTH_MANAGER=EXAMPLE["AIRFLOW_AUTH_MANAGER"] or "")
+    assert "AIRFLOW_AUTH_MANAGER: it takes its users from the variables SSO_" in told(SSO_KIND="")
+    assert "SSO_CLIENT_SECRET is needed" in told(SSO_CLIENT_SECRET="")
+    assert "SSO_OPERATOR: nobody reads it" in told(SSO_OPERATOR="ops")
+    assert "they are one user" in told(AIRFLOW_ANALYST_USER="newswatch")
+    assert "hidden" not in told(SSO_ISSUER="nonsense")
 
 
 # ── newswatch ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -421,10 +445,11 @@ def test_the_password_file_holds_what_airflow_reads_back(dotenv: dict[str, str],
     given["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] = str(written)
     command = [filled_in(part, dotenv) for part in SERVICES["airflow-init"]["command"]]
     subprocess.run(command, env={**given, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=True)
-    assert json.loads(written.read_text()) == {"newswatch": 'it\'s "quoted" \\ so'}
+    mine = {"newswatch": 'it\'s "quoted" \\ so', "analyst": dotenv["AIRFLOW_ANALYST_PASSWORD"]}
+    assert json.loads(written.read_text()) == mine
     assert written.stat().st_mode & 0o077 == 0
     assert (tmp_path / "asked").read_text() == "db migrate\n", "after `db check`, which it says last"
-    assert given["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "newswatch:admin"
+    assert given["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "newswatch:admin,analyst:viewer"
 
 
 # ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────────

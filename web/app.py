@@ -58,10 +58,13 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     for pages in (search_pages, *overviews, *searches, *others):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private, key_pages.private, audit_pages.private):
-        app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
-    for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages, key_pages):
+        app.include_router(private, dependencies=[Depends(shell), Depends(access.operate)])
+    for pages in (feed_changes, feed_pages, delivery_pages, problem_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
-    app.include_router(desk_pages.changes, dependencies=[Depends(own_form)])
+    app.include_router(key_pages.changes, dependencies=[Depends(form), Depends(access.operate)])
+    # What is the reader's own; each change of a saved search asks besides whose it is.
+    for own in (saved_pages, desk_pages):
+        app.include_router(own.changes, dependencies=[Depends(own_form)])
     api = create_api(context)
     app.state.described = api.state.described
     app.mount(PATH_OF_API, api)

@@ -1,23 +1,23 @@
 """The web apps as they stand in Airflow's web server: with its users and their rights."""
 
 import time
-from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
-from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
-from fastapi import Depends, FastAPI
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails, PoolDetails
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from fastapi import FastAPI
 
 from dags.connections import airflow_settings
 from jobs.context import Context, open_context
 from web import app, hub, links
-from web.security import Access
+from web.security import Access, Role
 
-_SHOWN_BY, _CHANGED_BY = "poll_feeds", "match_alerts"
-"""Who may see the DAG that brings the articles may read them; who may edit the one that mails may change what it mails.
+_SHOWN_BY, _CHANGED_BY, _POOL = "poll_feeds", "match_alerts", "default_pool"
+"""Who may see the DAG that brings the articles is an analyst; who may edit the one that mails, an editor; who may also
+edit pools, an operator. With the simple auth manager these are viewer, user and op; with FAB Viewer, User and Op.
 
-Every auth manager of Airflow knows rights on DAGs. Rights of a kind of our own would exist in some of them only, and
-the simple one would grant them to every viewer.
+Every auth manager of Airflow knows rights on DAGs and pools. Rights of a kind of our own would exist in some of them
+only, and the simple one would grant them to every viewer.
 """
 
 
@@ -52,19 +52,22 @@ def _user_name(user: GetUserDep) -> str:
     return str(user.get_name())
 
 
-def _address(user: Any) -> str:
+def _address(user: GetUserDep) -> str:
     """The user's mail address, where the auth manager knows one: FAB keeps it, others log in by it."""
-    known = getattr(user, "email", None) or user.get_name()
-    return str(known) if "@" in str(known) else ""
+    known = str(getattr(user, "email", None) or user.get_name())
+    return known if "@" in known and not known.endswith(_NO_ADDRESS) else ""
 
 
-def _user(user: Annotated[Any, Depends(get_user)]) -> Any:
-    return user
+_NO_ADDRESS = "@email.notfound"
+"""The end of what FAB puts in the place of an address that the directory doesn't have."""
 
 
-def _may_change(user: Any) -> bool:
-    details = DagDetails(id=_CHANGED_BY)
-    return bool(get_auth_manager().is_authorized_dag(method="PUT", details=details, user=user))
+def _role(user: GetUserDep) -> Role:
+    manager = get_auth_manager()
+    if not manager.is_authorized_dag(method="PUT", details=DagDetails(id=_CHANGED_BY), user=user):
+        return Role.ANALYST
+    operates = manager.is_authorized_pool(method="PUT", details=PoolDetails(name=_POOL), user=user)
+    return Role.OPERATOR if operates else Role.EDITOR
 
 
 def _login_url(back_to: str) -> str:
@@ -75,10 +78,8 @@ def access() -> Access:
     """Airflow's own log-in and roles."""
     return Access(
         read=requires_access_dag("GET", param_dag_id=_SHOWN_BY),
-        change=requires_access_dag("PUT", param_dag_id=_CHANGED_BY),
+        role=_role,
         user_name=_user_name,
-        user=_user,
-        may_change=_may_change,
         address=_address,
         login_url=_login_url,
     )

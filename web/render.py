@@ -36,6 +36,8 @@ STATIC = Path(__file__).parent / "static"
 NO_SHELL: Mapping[str, Any] = {
     "user": None,
     "may_change": False,
+    "may_operate": False,
+    "may_save": False,
     "token": "",
     "catches": False,
     "problem_count": None,

@@ -39,9 +39,21 @@ from web.drafts import Draft, draft_from, draft_of
 from web.render import render
 from web.search_about import about, listed
 from web.search_shown import finds, state_of
-from web.security import Form, Here, Posted, UserAddress, UserName
+from web.security import (
+    Form,
+    Here,
+    Posted,
+    Role,
+    UserAddress,
+    UserName,
+    may_alter,
+    recipients_allowed,
+    require_alter,
+)
 
 TRIAL_DAYS = 30
+OWN_SEARCHES = 100
+"""Maximum number of an analyst's own saved searches."""
 MUTES = {"1 hour": 3_600, "1 day": 86_400, "1 week": 7 * 86_400}
 
 router = APIRouter()
@@ -90,10 +102,16 @@ def show_search(
 
 @changes.post("/searches/new")
 def create_search(request: Request, here: Here, name: UserName, form: Posted) -> Response:
+    require_alter(request, name)
     draft = Draft.read(form)
     alert_id = form.text("id") or slug(draft.name)
     search = SavedSearch(alert_id, draft.name, "", (), owner=name)
-    if form.text("do") != "try" and any(known.id == alert_id for known in _saved(here).all()):
+    there = _saved(here).all()
+    if request.state.role < Role.EDITOR and sum(known.owner == name for known in there) >= OWN_SEARCHES:
+        raise HTTPException(
+            403, f"You have {OWN_SEARCHES} saved searches, as many as an analyst may: delete some first."
+        )
+    if form.text("do") != "try" and any(known.id == alert_id for known in there):
         fault = f"There is a saved search {alert_id!r} already: give this one another name."
         return _form_page(request, here, name, draft, fault=fault)
     return _tried_or_saved(request, here, name, form, draft, search, new=True)
@@ -101,17 +119,18 @@ def create_search(request: Request, here: Here, name: UserName, form: Posted) ->
 
 @changes.post("/searches/{alert_id}")
 def change_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
-    return _tried_or_saved(request, here, name, form, Draft.read(form), _saved(here).get(alert_id), new=False)
+    search = _alterable(request, here, alert_id)
+    return _tried_or_saved(request, here, name, form, Draft.read(form), search, new=False)
 
 
 @changes.post("/searches/{alert_id}/mute")
 def mute_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
+    search = _alterable(request, here, alert_id)
     if form.text("for") not in (*MUTES, "", "missed"):
         raise UsageError(f"for: {shown(form.text('for'))} is none of {', '.join(MUTES)}")
     seconds = MUTES.get(form.text("for"))
     until = here.clock() + timedelta(seconds=seconds) if seconds else None
-    saved = _saved(here)
-    saved.save(replace(saved.get(alert_id), mute_until=until), by=name, now=here.clock())
+    _saved(here).save(replace(search, mute_until=until), by=name, now=here.clock())
     if form.text("for") == "missed":
         Outbox(here.es, here.names).requeue(alert_id, here.clock())
     return _back(request, f"/searches/{alert_id}" if "here" in form else "/searches", "muted" if until else "unmuted")
@@ -119,10 +138,11 @@ def mute_search(request: Request, here: Here, name: UserName, form: Posted, aler
 
 @changes.post("/searches/{alert_id}/switch")
 def switch_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
+    search = _alterable(request, here, alert_id)
     if form.text("to") not in ("on", "off", "catch-up"):
         raise UsageError(f"to: {shown(form.text('to'))} is none of on, off, catch-up")
     saved, on = _saved(here), form.text("to") in ("on", "catch-up")
-    search = saved.save(replace(saved.get(alert_id), enabled=on), by=name, now=here.clock())
+    search = saved.save(replace(search, enabled=on), by=name, now=here.clock())
     # Also if it is on by now: a user who repeats a request that broke off gets the rest, and nothing twice.
     since = off_since(saved.history(alert_id)) if form.text("to") == "catch-up" else None
     if since is not None:
@@ -132,6 +152,7 @@ def switch_search(request: Request, here: Here, name: UserName, form: Posted, al
 
 @changes.post("/searches/{alert_id}/delete")
 def delete_search(request: Request, here: Here, name: UserName, alert_id: str) -> Response:
+    _alterable(request, here, alert_id)
     if listed(here, alert_id):
         raise HTTPException(409, _STAYS)
     _saved(here).delete(alert_id, by=name)
@@ -141,6 +162,13 @@ def delete_search(request: Request, here: Here, name: UserName, alert_id: str) -
 _STAYS = (
     "It stands in config/alerts.yaml and would come back from there: switch it off, or take it out of the file first."
 )
+
+
+def _alterable(request: Request, here: Context, alert_id: str) -> SavedSearch:
+    """The saved search, if the user may change it."""
+    search = _saved(here).get(alert_id)
+    require_alter(request, search.owner)
+    return search
 
 
 def _usual_address(here: Context, user: str) -> str:
@@ -194,6 +222,8 @@ def _tried_or_saved(
     trying = form.text("do") == "try"
     try:
         tried = _try(here, draft, search, known, trying=trying)
+        if not trying:
+            recipients_allowed(request, tried.search.recipients, search.recipients)
         if trying or (tried.many and "confirmed" not in form):
             return _form_page(request, here, user, draft, search=known, tried=tried, confirm=tried.many and not trying)
         kept = _saved(here).save(tried.search, by=user, now=here.clock())
@@ -251,6 +281,7 @@ def _form_page(
         "tried": tried,
         "confirm": confirm,
         "version": version,
+        "may_alter": may_alter(request, search.owner if search else user),
         "bars": bars(tried.trial.days) if tried else [],
         "mail": urlencode(mail_fields(draft)) if tried else "",
         "topic_choices": _topics(here, draft),

@@ -1,15 +1,21 @@
 """Who may see and change what, and what keeps others from doing it in their name.
 
-Reading and changing are decided by the server that mounts the page (`Access`): inside Airflow by its own log-in and
-roles. A change needs a form of ours besides: a token that is signed for the user, and a request that no other site
-caused.
+The server that mounts the page says who asks and in what role (`Access`): inside Airflow its auth manager. What a role
+may do is decided here, whatever the auth manager:
+
+- an analyst reads everything, marks and notes articles, and keeps saved searches of his own, which mail to him alone;
+- an editor changes every saved search, the feeds and what is mailed, and deals with problems;
+- an operator also sees kept documents and caught mails, which hold the links of others.
+
+A change needs a form of ours besides: a token that is signed for the user, and a request that no other site caused.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -63,24 +69,46 @@ HEADERS = {
 Dependency = Callable[..., Any]
 
 
+class Role(IntEnum):
+    """What a user may do: each role may also do what those before it may."""
+
+    ANALYST = 1
+    EDITOR = 2
+    OPERATOR = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Answers of the surrounding server, as FastAPI dependencies; each refuses with an `HTTPException`."""
+    """Answers of the surrounding server, as FastAPI dependencies; each may refuse with an `HTTPException`."""
 
     read: Dependency
     """Lets through who may see articles, saved searches, feeds and deliveries."""
-    change: Dependency
-    """Lets through who may change them."""
+    role: Dependency
+    """The `Role` of a user whom `read` lets through."""
     user_name: Dependency
     """The user's name."""
-    may_change: Callable[[Any], bool]
-    """Whether a user that `user` gives would be let through by `change`: the page shows no button that would fail."""
-    user: Dependency
-    """The user, for `may_change`."""
-    address: Callable[[Any], str]
-    """The mail address of a user that `user` gives, empty where it isn't known."""
+    address: Dependency
+    """The user's mail address, empty where it isn't known."""
     login_url: Callable[[str], str]
     """Where to log in, coming back to the address given."""
+
+    @property
+    def change(self) -> Dependency:
+        """Lets through editors and operators."""
+        return _at_least(self.role, Role.EDITOR)
+
+    @property
+    def operate(self) -> Dependency:
+        """Lets through operators."""
+        return _at_least(self.role, Role.OPERATOR)
+
+
+def _at_least(role: Dependency, least: Role) -> Dependency:
+    def check(has: Annotated[Role, Depends(role)]) -> None:
+        if has < least:
+            raise HTTPException(403, f"Your role is {has.name.lower()}; this takes an {least.name.lower()}.")
+
+    return check
 
 
 async def protect(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -131,21 +159,24 @@ def shell_of(context: Callable[[], Context], access: Access, pulse: PulseNow) ->
         request: Request,
         _allowed: Annotated[Any, Depends(access.read)],
         name: Annotated[str, Depends(access.user_name)],
-        user: Annotated[Any, Depends(access.user)],
+        address: Annotated[str, Depends(access.address)],
+        role: Annotated[Role, Depends(access.role)],
     ) -> None:
         request.state.context = context()
         request.state.user_name = name
-        request.state.user_address = access.address(user)
+        request.state.user_address = address
+        request.state.role = role
         token = new_token(request.state.context, name)
-        may_change = access.may_change(user)
-        readable = may_change and catches(request.state.context.settings)
+        operates = role >= Role.OPERATOR
         request.state.pulse, request.state.desks = pulse, desks
         reading = pulse.now(request.state.context)
         request.state.shell = {
             "user": name,
-            "may_change": may_change,
+            "may_change": role >= Role.EDITOR,
+            "may_operate": operates,
+            "may_save": may_save(role, address),
             "token": token,
-            "catches": readable,
+            "catches": operates and catches(request.state.context.settings),
             "problem_count": reading.pulse.problems if reading.pulse else None,
             "held": desks.held(request.state.context, name),
             "topics": request.state.context.names.shown_topics(),
@@ -207,6 +238,52 @@ async def _read(request: Request) -> bytes:
         if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413, f"This form is too large: {MAX_FORM_BYTES:,} bytes are the most.")
     return bytes(body)
+
+
+# ── saved searches of one's own ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def may_save(role: Role, address: str) -> bool:
+    """Whether a user may have saved searches of his own: an analyst needs an address for their mails."""
+    return role >= Role.EDITOR or bool(address)
+
+
+def may_alter(request: Request, owner: str) -> bool:
+    """Whether the user may change a saved search of this owner."""
+    role, address = request.state.role, request.state.user_address
+    return role >= Role.EDITOR or (may_save(role, address) and bool(owner) and owner == request.state.user_name)
+
+
+def require_alter(request: Request, owner: str) -> None:
+    """Refuse who may not change a saved search of this owner.
+
+    Raises:
+        HTTPException: 403, with a sentence for the user.
+    """
+    if may_alter(request, owner):
+        return
+    if not may_save(request.state.role, request.state.user_address):
+        raise HTTPException(
+            403, "Your account has no mail address, so your searches could not be mailed: ask an editor."
+        )
+    raise HTTPException(403, "This saved search is somebody else's: an editor may change it, an analyst only his own.")
+
+
+def recipients_allowed(request: Request, recipients: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse recipients whom an analyst may not have mailed: all but himself, and those who are there (`known`).
+
+    Raises:
+        HTTPException: 403, with a sentence for the user.
+    """
+    if request.state.role >= Role.EDITOR:
+        return
+    allowed = {address.casefold() for address in (*known, request.state.user_address)}
+    strangers = [recipient for recipient in recipients if recipient.casefold() not in allowed]
+    if strangers:
+        others = ", ".join(strangers[:3])
+        raise HTTPException(
+            403, f"Your searches mail to you alone, {request.state.user_address}; an editor may add {others}."
+        )
 
 
 def _here(request: Request) -> Context:

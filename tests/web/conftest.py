@@ -23,7 +23,7 @@ from tests.newsstand import stock, stories
 from tests.web.chromium import browser
 from web.app import create_app
 from web.pulse_now import read_now
-from web.security import Access
+from web.security import Access, Role
 
 __all__ = ["browser"]
 
@@ -43,25 +43,19 @@ class Visitor:
 
     name: str = "ann"
     reads: bool = True
-    changes: bool = True
+    role: Role = Role.OPERATOR
     address: str = ""
 
     def read(self) -> None:
         if not self.reads:
             raise HTTPException(401, "Not authenticated")
 
-    def change(self) -> None:
-        if not self.changes:
-            raise HTTPException(403, "Forbidden")
-
     def access(self) -> Access:
         return Access(
             read=self.read,
-            change=self.change,
+            role=lambda: self.role,
             user_name=lambda: self.name,
-            user=lambda: self,
-            may_change=lambda user: bool(user.changes),
-            address=lambda user: str(user.address),
+            address=lambda: self.address,
             login_url=lambda back: f"/auth/login?next={back}",
         )
 

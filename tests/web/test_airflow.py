@@ -78,7 +78,7 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
         process = subprocess.Popen([*command, "api-server"], env=env, stdout=log, stderr=log, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
-        _await(process, url, folder / "airflow.log")
+        await_server(process, url, folder / "airflow.log")
         passwords = json.loads(Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text())
         yield Server(url, passwords)
     finally:
@@ -90,7 +90,8 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
         es.indices.delete_index_template(name=names.articles)
 
 
-def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def await_server(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Return once Airflow's web server answers."""
     deadline = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < deadline:
         try:

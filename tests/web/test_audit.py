@@ -14,6 +14,7 @@ from tests.web.conftest import Page
 from tests.web.test_problems import dangers
 from web import links
 from web.audit_pages import PAGE
+from web.security import Role
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,7 @@ def test_who_changed_what_from_where_is_listed_and_filtered(page: Page) -> None:
     assert "saved search deleted" in of_bob
     assert "mute_until" not in of_bob
     assert "No change fits" in client.get("/news/audit?since=2020-01-01&until=2020-01-02").text
-    page.visitor.changes = False
+    page.visitor.role = Role.ANALYST
     assert client.get("/news/audit").status_code == 403
 
 

@@ -31,6 +31,7 @@ from tests.ingest.server import Publisher, publishing, response
 from tests.web.conftest import Visitor
 from web.app import create_app
 from web.feed_forms import FeedDraft, fingerprint
+from web.security import Role
 
 RSS = b"""<rss version='2.0'><channel><title>The Example</title><language>fr</language>
 <item><title>Un titre</title><link>https://x.example/1</link></item></channel></rss>"""
@@ -244,7 +245,7 @@ def test_only_who_may_sees_the_form_and_looks_are_few_at_once(site: Site, monkey
     busy = site.post("new", url=site.publisher.url("/one-feed"), do="look")
     assert "other addresses are being looked at" in busy.text
     feed_preview._room.release()
-    site.visitor.changes = False
+    site.visitor.role = Role.ANALYST
     assert site.client.get("/news/feeds/new").status_code == 403
     assert site.client.get(f"/news/feeds/{site.feeds()['Herald'].id}/edit").status_code == 403
     assert "Add a feed" not in site.client.get("/news/feeds").text

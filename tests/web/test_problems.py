@@ -23,6 +23,7 @@ from store.quarantine import Quarantine
 from tests.factories import NOW
 from tests.web.conftest import Page
 from web.problem_pages import DOCUMENT_SHOWN, LABELS, PAGE, cut, place
+from web.security import Role
 
 pytestmark = pytest.mark.slow
 
@@ -234,7 +235,7 @@ def test_a_kept_document_is_shown_bounded_and_downloaded_whole(page: Page, clien
     assert got.headers["content-type"] == "application/json"
     assert got.headers["content-disposition"] == f'attachment; filename="problem-{problem.id}.json"'
     assert json.loads(got.text) == document
-    page.visitor.changes = False
+    page.visitor.role = Role.ANALYST
     assert client.get(f"/news/problems/{problem.id}/document").status_code == 403
     assert '<pre class="kept"' not in client.get(f"/news/problems/{problem.id}").text
 
@@ -275,10 +276,10 @@ def test_only_who_may_change_forgets(page: Page, client: TestClient) -> None:
             assert client.post(path, data=data).status_code == 403
         cross = {"Sec-Fetch-Site": "cross-site"}
         assert client.post(path, data={"csrf": form, "id": problem.id}, headers=cross).status_code == 403
-        page.visitor.changes = False
+        page.visitor.role = Role.ANALYST
         assert client.post(path, data={"csrf": form, "id": problem.id}).status_code == 403
-        page.visitor.changes = True
-    page.visitor.changes = False
+        page.visitor.role = Role.OPERATOR
+    page.visitor.role = Role.ANALYST
     assert "Dealt with" not in client.get("/news/problems").text
     page.visitor.reads = False
     for path in ("", f"/{problem.id}", f"/{problem.id}/document"):

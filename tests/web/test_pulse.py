@@ -33,6 +33,7 @@ from web import pulse_now
 from web.app import create_app
 from web.pulse_now import PulseNow, read_now
 from web.render import since, with_code
+from web.security import Role
 
 TOKEN = "sixteen-or-more-characters"
 NETWORK = Condition(
@@ -129,7 +130,7 @@ def test_the_worst_is_shown_and_the_others_are_folded(office: Office) -> None:
 
 def test_who_may_change_nothing_is_told_but_not_what_to_do(office: Office) -> None:
     office.wrong(NETWORK)
-    office.visitor.changes = False
+    office.visitor.role = Role.ANALYST
     html = office.banner()
     assert "None of 309 feeds" in html
     assert "newswatch poll" not in html
