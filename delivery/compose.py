@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from alerts import schedule
-from delivery.mailbox import Mailbox
+from delivery.mailbox import CONFIRM_WITHIN, Mailbox, waits_for_confirmation
 from delivery.message import MessageKind
 from delivery.outbox import ABOUT_SEARCHES, COVERAGE, KINDS, NOTICES, Sent, mute_rule, outcome_for
 from newswatch.alert import SavedSearch
@@ -142,6 +142,8 @@ def plan(
 
 def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime) -> str | None:
     """The rule that suppresses a delivery; None if it may be sent."""
+    if box.unverified_since and not waits_for_confirmation(box, now):
+        return f"the address was not confirmed within {CONFIRM_WITHIN.days} days"
     if delivery.alert_id in box.unsubscribed or "*" in box.unsubscribed:
         return "the recipient has unsubscribed"
     muted = box.muted.get(delivery.alert_id)

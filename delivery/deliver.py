@@ -27,12 +27,14 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from alerts.saved import SavedSearches
+from delivery.address_book import AddressBook
 from delivery.channels.channel import SendResult
 from delivery.channels.lines import Lines
 from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailPlan, plan, try_out
 from delivery.composing import Composed, Composer
 from delivery.due import lease_of, look
+from delivery.links import signing_keys
 from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from delivery.outbox import Outbox, outcome_for, with_outcome
 from newswatch.alert import SavedSearch
@@ -40,6 +42,7 @@ from newswatch.clock import running_from
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.latencies import Latencies
 from newswatch.problems import Bulkhead, Problem, collecting
+from newswatch.sealing import Sealer
 from newswatch.settings import Settings
 from store.client import Client
 from store.documents import Stored
@@ -117,7 +120,8 @@ def deliver(
     until = until or now + timedelta(seconds=settings.mail_run_s)
     walls = bulkhead or Bulkhead("deliver")
     before = len(walls.problems)
-    with Lines(settings) as lines, collecting(walls):
+    targets = AddressBook(es, names, Sealer(signing_keys(settings)))
+    with Lines(settings, targets) as lines, collecting(walls):
         report = _Worker(es, names, settings, running_from(now), lines, walls).run(limit, until)
     for reason in filter(None, (report.down, report.stopped)):
         log.warning("%s", reason)
@@ -254,7 +258,9 @@ class _Worker:
         current = self._boxes.find(box.address)
         if current is None or current.value.claimed_by != self._id:
             return None
-        wishes = {name: getattr(current.value, name) for name in ("unsubscribed", "muted", "acknowledged")}
+        wishes = {
+            name: getattr(current.value, name) for name in ("unsubscribed", "muted", "acknowledged", "unverified_since")
+        }
         return self._boxes.keep(current, replace(box, **wishes))
 
     def _plan(self, box: Mailbox, waiting: Sequence[Delivery]) -> MailPlan:
@@ -318,7 +324,9 @@ class _Worker:
         self._acknowledge(carried, mail, DeliveryState.PENDING, why, forget=result.unknown is None and not mail.again)
         if result.down:
             return replace(box, last_error=why), DeliverReport(postponed=1, down=result.down)
-        later, report = self._put_off(mail, carried, put_off(box, why, now), why)
+        later, report = self._put_off(
+            mail, carried, put_off(box, why, now, refusal.retry_after_s if refusal else None), why
+        )
         return later, replace(report, broken=why) if result.broken else report
 
     def _put_off(self, mail: Mail, carried: Sequence[str], later: Mailbox, why: str) -> tuple[Mailbox, DeliverReport]:

@@ -16,7 +16,7 @@ from alerts import schedule
 from alerts.saved import SavedSearches
 from delivery.channels.registry import longest_s
 from delivery.compose import throttled_until
-from delivery.mailbox import Mailbox, Mailboxes, believed, is_held
+from delivery.mailbox import Mailbox, Mailboxes, believed, is_held, waits_for_confirmation
 from delivery.outbox import ABOUT_SEARCHES, Outbox, Waiting
 from newswatch.alert import SavedSearch
 from newswatch.problems import Bulkhead
@@ -130,6 +130,8 @@ def _waiting(
         if stored is None:
             continue
         box = believed(stored, now)
+        if waits_for_confirmation(box, now):
+            continue
         of_searches = (
             bulkhead.attempt("search", entry.alert_id, partial(moment_of, box, entry, searches, group, now))
             for entry in waiting[recipient]

@@ -24,6 +24,10 @@ from store.reading import get_hits, get_one
 _PAGE = 1_000
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=1)
+_LONGEST_REST = timedelta(days=1)
+"""Longest wait that a channel may ask for."""
+CONFIRM_WITHIN = timedelta(days=7)
+"""How long mails wait for an address to be confirmed; after that they are suppressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ class Mailbox:
     """Saved search → end of the recipient's mute."""
     acknowledged: Mapping[str, datetime] = field(default_factory=dict)
     """Story → when the recipient asked for no more mails on it. Corrections are still sent."""
+    unverified_since: datetime | None = None
+    """Since when the address waits to be confirmed; nothing is sent until then. None: it is confirmed, as is every
+    address that newswatch knew before it asked."""
 
 
 def served(
@@ -68,12 +75,15 @@ def served(
     )
 
 
-def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
+def put_off(box: Mailbox, why: str, now: datetime, asked_s: float | None = None) -> Mailbox:
     """The mailbox after a temporary refusal: the next try is after 1, 2, 4 … minutes, at most an hour. Pure.
+
+    If the channel asks for a longer wait, `asked_s` seconds, it gets it, up to a day.
 
     The first tries come early, because a server that greylists unknown senders accepts them after a few minutes.
     """
-    wait = min(_FIRST_RETRY * 2 ** min(box.failures, 10), _LAST_RETRY)
+    asked = min(timedelta(seconds=min(asked_s or 0, 1e6)), _LONGEST_REST)
+    wait = max(min(_FIRST_RETRY * 2 ** min(box.failures, 10), _LAST_RETRY), asked)
     return replace(
         box, failures=box.failures + 1, failing_since=box.failing_since or now, retry_at=now + wait, last_error=why
     )
@@ -88,7 +98,7 @@ def seen_at(box: Mailbox, now: datetime) -> Mailbox:
     by_alert = {search_id: min(moment, now) for search_id, moment in box.last_by_alert.items()}
     digests = {search_id: min(moment, now) for search_id, moment in box.last_digests.items()}
     since = box.failing_since and min(box.failing_since, now)
-    retry_at = box.retry_at and min(box.retry_at, now + _LAST_RETRY)
+    retry_at = box.retry_at and min(box.retry_at, now + _LONGEST_REST)
     return replace(
         box,
         last_sent_at=last,
@@ -107,8 +117,13 @@ def believed(box: Mailbox, now: datetime) -> Mailbox:
     """
     last = box.last_sent_at if box.last_sent_at and box.last_sent_at <= now else None
     by_alert = {search_id: moment for search_id, moment in box.last_by_alert.items() if moment <= now}
-    retry_at = box.retry_at if box.retry_at and box.retry_at <= now + _LAST_RETRY else None
+    retry_at = box.retry_at if box.retry_at and box.retry_at <= now + _LONGEST_REST else None
     return replace(box, last_sent_at=last, last_by_alert=by_alert, retry_at=retry_at)
+
+
+def waits_for_confirmation(box: Mailbox, now: datetime) -> bool:
+    """Whether its mails wait because the address is not confirmed. Pure."""
+    return bool(box.unverified_since and now < box.unverified_since + CONFIRM_WITHIN)
 
 
 def is_held(box: Mailbox, now: datetime, lease: timedelta) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from alerts import schedule
 from alerts.kinds import EVENT_KINDS
 from alerts.kinds.kind import Event
+from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import NewswatchError
@@ -102,7 +103,7 @@ class Outbox:
     """The deliveries of one installation."""
 
     def __init__(self, es: Client, names: Names) -> None:
-        self._es, self._index = es, names.deliveries
+        self._es, self._names, self._index = es, names, names.deliveries
 
     # ── enqueuing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,7 +182,7 @@ class Outbox:
         created, under_way = _Created(), deque[Delivery]()
 
         def actions() -> Iterator[Document]:
-            for delivery in deliveries:
+            for delivery in Router(self._es, self._names).routed(deliveries):
                 under_way.append(delivery)
                 yield bulk.create(self._index, delivery.id, document(delivery))
 

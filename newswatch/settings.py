@@ -216,6 +216,13 @@ class Settings(BaseSettings):
     fetch_allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
     """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
 
+    channel_allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
+    """`host:port` pairs inside your network that webhooks and chats may go to; other private addresses are refused."""
+    verify_addresses: bool = True
+    """Whether a mail address that a user enters must confirm before it gets mails; webhooks and chats always must."""
+    channel_timeout_s: float = Field(default=10, gt=0, le=60, allow_inf_nan=False)
+    """Seconds for one POST to a webhook or a chat as a whole, from looking up its name to the end of its answer."""
+
     fetch_proxy: Annotated[str | None, BeforeValidator(lambda text: text or None)] = None
     """Proxy through which publishers are reached: http://host:port or https://host:port. It resolves their names."""
     fetch_proxy_username: str | None = None

@@ -304,8 +304,29 @@ MAILBOX: Json = {
     "last_digests": UNINDEXED,
     "muted": UNINDEXED,
     "acknowledged": UNINDEXED,
+    "unverified_since": DATE,
 }
 """One document per recipient: which worker holds it, and the mail server's last error."""
+
+SUBSCRIBER: Json = {
+    "id": KEYWORD,
+    "kind": KEYWORD,
+    "owner": KEYWORD,
+    "name": KEYWORD,
+    "shown": KEYWORD,
+    "zone": KEYWORD,
+    "shared": {"type": "boolean"},
+    "created_at": DATE,
+    "updated_at": DATE,
+    "verified_at": DATE,
+    "challenge_until": DATE,
+    "disabled_at": DATE,
+    "disabled_why": KEYWORD,
+    "tries": INTEGER,
+    "secret": UNINDEXED,
+    "routes": UNINDEXED,
+}
+"""One document per person, group or address. What is sealed, and hashes of codes, are in `secret`."""
 
 LABEL: Json = {
     "alert_id": KEYWORD,
@@ -512,6 +533,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.searches: SAVED_SEARCH,
         names.deliveries: DELIVERY,
         names.mailboxes: MAILBOX,
+        names.subscribers: SUBSCRIBER,
         names.labels: LABEL,
         names.notices: NOTICE,
         names.pulse: PULSE,

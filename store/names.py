@@ -99,6 +99,11 @@ class Names:
         return f"{self.prefix}mailboxes"
 
     @property
+    def subscribers(self) -> str:
+        """Who gets messages: one document per person, group, and address that is a secret or must confirm."""
+        return f"{self.prefix}subscribers"
+
+    @property
     def labels(self) -> str:
         """Readers' feedback on mails: one document per (saved search, story, recipient)."""
         return f"{self.prefix}labels"

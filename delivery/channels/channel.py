@@ -8,6 +8,7 @@ from datetime import datetime
 from html import escape
 from typing import Any, Protocol
 
+from delivery.channels.targets import Targets
 from delivery.message import Message
 from delivery.plain_text import plain_text
 from newswatch.settings import Settings
@@ -20,6 +21,8 @@ class Refusal:
     reason: str
     permanent: bool
     """False: a later try may succeed."""
+    retry_after_s: float | None = None
+    """Seconds that the other side asks to wait before the next try; None: it asks for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,8 @@ class Channel:
     A message rendered again keeps its first reference. `Message.key` lets the other side recognise a message that is
     sent twice, if it supports that.
     """
-    open: Callable[[Settings], Line]
+    open: Callable[[Settings, Targets], Line]
+    """Opens its `Line`. A channel whose addresses are names learns from `Targets` where they lead."""
     threads: bool = False
     """Whether a message can reply to another. If not, `Message.thread` is empty, and news on a known story is sent like
     any other news."""

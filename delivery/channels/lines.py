@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Final
 
 from delivery.channels.channel import Channel, Line, Rendered, SendResult
+from delivery.channels.targets import NoTargets, Targets
 from newswatch.settings import Settings
 
 BROKEN_IN_A_ROW: Final = 3
@@ -15,8 +16,9 @@ BROKEN_IN_A_ROW: Final = 3
 class Lines:
     """Sends over the given channel, and remembers which channels are down."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, targets: Targets | None = None) -> None:
+        """`targets` says where addresses lead that are names."""
+        self._settings, self._targets = settings, targets or NoTargets()
         self._lines: dict[str, Line] = {}
         self._broken: dict[str, int] = {}
         """Channel → consecutive recipients with whom its line broke."""
@@ -38,7 +40,7 @@ class Lines:
             ValueError: the channel can't encode the message or the address.
         """
         if channel.name not in self._lines:
-            self._lines[channel.name] = channel.open(self._settings)
+            self._lines[channel.name] = channel.open(self._settings, self._targets)
         result = self._lines[channel.name].send(rendered.content, [address])
         self._note(channel.name, result, address)
         return result

@@ -373,7 +373,7 @@ def test_what_another_worker_has_sent_stays_sent(
     office.on_recipient = lambda recipient, _: "451 greylisted" if recipient == BOB else None
     desk.save(a_search("all", "", ANN, BOB))
     desk.owe(a_story(1))
-    sleepy = replace(EMAIL, open=lambda settings: Asleep(desk, monkeypatch))
+    sleepy = replace(EMAIL, open=lambda _settings, _targets: Asleep(desk, monkeypatch))
     monkeypatch.setattr(registry, "CHANNELS", (sleepy,))
     desk.deliver()
     outcomes = {o.recipient: o.state for o in desk.delivery(f"all~{a_story(1).story_id}").outcomes}

@@ -394,7 +394,7 @@ def test_a_worker_that_is_killed_by_a_mail_puts_its_recipient_off(
     desk.owe(a_story(1), BAD, not_before=NOW - timedelta(hours=1))
     desk.owe(a_story(2), GOOD)
     with monkeypatch.context() as deadly:
-        deadly.setattr(registry, "CHANNELS", (replace(EMAIL, open=lambda settings: Deadly()),))
+        deadly.setattr(registry, "CHANNELS", (replace(EMAIL, open=lambda _settings, _targets: Deadly()),))
         with pytest.raises(Killed):
             desk.deliver()
     box = Mailboxes(desk.press.es, desk.press.names).get(BAD)
