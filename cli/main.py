@@ -34,6 +34,7 @@ from cli import (
     search,
     settings,
     stack,
+    subscribers,
     trying,
     watch,
 )
@@ -72,6 +73,7 @@ for module in (
     settings,
     configuration,
     alerts,
+    subscribers,
     trying,
     offline_ingest,
     offline_transforms,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
+from alerts.saved import SavedSearches
 from delivery.address_book import AddressBook, AddressError
 from delivery.channels.channel import SendResult
 from delivery.channels.chats.registry import place_of
@@ -26,13 +27,14 @@ from delivery.channels.targets import Target
 from delivery.channels.webhook import new_secret, post, result_of
 from delivery.confirmed import confirm_mail, hold
 from delivery.links import Link, Links, signing_keys
+from delivery.mailbox import Mailboxes
 from delivery.message import Message, Notice, Row, Section
 from delivery.notify import notify
 from delivery.short import Short
 from newswatch.clock import Clock
 from newswatch.sealing import Sealer
 from newswatch.settings import Settings
-from newswatch.subscriber import CHAT, WEBHOOK, Address, AddressKind
+from newswatch.subscriber import CHAT, WEBHOOK, Address, AddressKind, Subscriber
 from store.client import Client
 from store.names import Names
 
@@ -92,6 +94,16 @@ class Registrar:
         hold(self._es, self._names, address_id, now)
         self.book.create(made)
         return made
+
+    def unknown_mails(self, recipients: Sequence[str]) -> list[str]:
+        """Those of the recipients that are mail addresses nobody has mailed, named or asked before."""
+        mails = [one for one in dict.fromkeys(recipients) if ":" not in one]
+        if not mails:
+            return []
+        known = {one for search in SavedSearches(self._es, self._names).all() for one in search.recipients}
+        known |= {route.to for entry in self.book.all() if isinstance(entry, Subscriber) for route in entry.routes}
+        boxes = Mailboxes(self._es, self._names)
+        return [one for one in mails if one not in known and boxes.find(one) is None]
 
     def add_mail(self, address: str, owner: str) -> None:
         """Hold a mail address until it is confirmed, and mail it the link that confirms it.

@@ -28,6 +28,7 @@ from web import (
     search_list,
     search_pages,
     situation_pages,
+    subscriber_pages,
 )
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.mail_page import page
@@ -50,11 +51,20 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     # Before the pages of single feeds, one of which "new" might be.
     app.include_router(feed_changes.private, dependencies=[Depends(shell), Depends(access.change)])
     overviews, searches = (situation_pages, entity_pages), (search_list, saved_pages)
-    for pages in (search_pages, *overviews, *searches, feed_pages, delivery_pages, problem_pages, mail_pages):
+    for pages in (
+        search_pages,
+        *overviews,
+        *searches,
+        feed_pages,
+        delivery_pages,
+        problem_pages,
+        mail_pages,
+        subscriber_pages,
+    ):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
-    for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages):
+    for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages, subscriber_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.include_router(desk_pages.changes, dependencies=[Depends(own_form)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

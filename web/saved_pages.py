@@ -40,6 +40,7 @@ from web.render import render
 from web.search_about import about, listed
 from web.search_shown import finds, state_of
 from web.security import Form, Here, Posted, UserAddress, UserName
+from web.subscriber_pages import ask_new_mails, check_recipients
 
 TRIAL_DAYS = 30
 MUTES = {"1 hour": 3_600, "1 day": 86_400, "1 week": 7 * 86_400}
@@ -196,10 +197,16 @@ def _tried_or_saved(
         tried = _try(here, draft, search, known, trying=trying)
         if trying or (tried.many and "confirmed" not in form):
             return _form_page(request, here, user, draft, search=known, tried=tried, confirm=tried.many and not trying)
+        added = [one for one in tried.search.recipients if known is None or one not in known.recipients]
+        check_recipients(here, added, user)
+        # First, so that nothing is sent before new addresses are held.
+        unasked = ask_new_mails(here, added, user, request.state.user_address)
         kept = _saved(here).save(tried.search, by=user, now=here.clock())
     except NewswatchError as error:
         return _form_page(request, here, user, draft, search=known, fault=str(error))
     done = "created" if new else "saved"
+    if unasked:
+        done = f"{done}, but {unasked[0]} could not be asked to confirm: ask again under Subscribers"[:100]
     return _back(request, f"/searches/{kept.id}", done, **({"idle": "yes"} if tried.is_idle else {}))
 
 
