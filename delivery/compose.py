@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from alerts import schedule
+from delivery.kinds import ABOUT_SEARCHES, COVERAGE, KINDS, NOTICES
+from delivery.made import mute_rule, outcome_for
 from delivery.mailbox import CONFIRM_WITHIN, Mailbox, waits_for_confirmation
 from delivery.message import MessageKind
-from delivery.outbox import ABOUT_SEARCHES, COVERAGE, KINDS, NOTICES, Sent, mute_rule, outcome_for
+from delivery.outcomes import Sent
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 

@@ -16,14 +16,16 @@ from typing import Any, Final
 from alerts import recipients as searches
 from delivery.address_book import AddressBook, document
 from delivery.confirmed import hold
+from delivery.documents import Addressed, outcome_document, outcome_id
 from delivery.mailbox import Mailboxes
-from delivery.outbox import Outbox, read_delivery, with_outcome
-from newswatch.delivery import Delivery, DeliveryState, Outcome
+from delivery.outcomes import Outcomes
+from newswatch.delivery import DeliveryState, Outcome
 from newswatch.subscriber import PERSON, Address, Subscriber
 from store.client import Client
-from store.documents import Document, dump, values
+from store.compare_and_set import put, until_written
+from store.documents import Document, dump
 from store.names import Names
-from store.reading import every
+from store.reading import every, get_one
 
 ERASED: Final = "erased"
 _SECRET: Final = ("secret",)
@@ -71,16 +73,8 @@ class Erasure:
         }
 
     def _told(self, ids: Collection[str]) -> Iterator[Document]:
-        for delivery in self._deliveries(ids):
-            for outcome in delivery.outcomes:
-                if outcome.recipient in ids:
-                    yield {
-                        "saved_search": delivery.alert_id,
-                        "story": delivery.story_id,
-                        "article": delivery.article_id,
-                        "kind": delivery.kind,
-                        **dump(outcome),
-                    }
+        for one in self._outcomes_of(ids):
+            yield {"delivery": one.delivery_id, "story": one.story_id, "article": one.article_id, **dump(one.outcome)}
 
     def erase(self, who: str, now: datetime) -> Erased:
         """Erase the person. What is kept names nobody: deliveries count for their stories, verdicts for their searches.
@@ -103,16 +97,40 @@ class Erasure:
             counts["entries of the address book"] += int(self._book.delete(address))
         return Erased({what: count for what, count in counts.items() if count}, pseudonym)
 
-    def _deliveries(self, ids: Collection[str]) -> list[Delivery]:
-        self._es.indices.refresh(index=self._names.deliveries)
-        query = {"terms": {"recipients": list(ids)}}
-        return values(every(self._es, self._names.deliveries, query), read_delivery)
+    def _outcomes_of(self, ids: Collection[str]) -> list[Addressed]:
+        outcomes = Outcomes(self._es, self._names)
+        outcomes.refresh()
+        outcomes.spread()
+        return list(outcomes.select({"terms": {"recipient": list(ids)}}))
 
     def _scrub_deliveries(self, ids: Collection[str], pseudonym: str, now: datetime) -> int:
-        outbox = Outbox(self._es, self._names)
-        found = outbox.get([delivery.id for delivery in self._deliveries(ids)])
-        outbox.acknowledge(found, lambda delivery: scrubbed(delivery, ids, pseudonym, now))
-        return len(found)
+        """Replace the person in outcomes, whose ids are hashes of addresses too, and in deliveries."""
+        found = [outcome_id(one.delivery_id, one.outcome.recipient) for one in self._outcomes_of(ids)]
+        outcomes = Outcomes(self._es, self._names)
+        for parcel in outcomes.parcels(found):
+            outcome = scrubbed(parcel.outcome, pseudonym, now)
+            made = outcome_document(parcel.delivery, outcome)
+            self._es.index(index=self._names.outcomes, id=outcome_id(parcel.id, pseudonym), document=made)
+            self._delete(self._names.outcomes, parcel.stored.id)
+        self._es.indices.refresh(index=self._names.deliveries)
+        named = [
+            hit["_id"]
+            for hit in every(self._es, self._names.deliveries, {"terms": {"recipients": list(ids)}}, source=False)
+        ]
+        for delivery_id in named:
+            until_written(
+                lambda name=delivery_id: self._rename(name, ids, pseudonym),  # type: ignore[misc]
+                lambda: "Deliveries keep being changed by others: erase again.",
+            )
+        outcomes.settle(named, now)
+        return len(named)
+
+    def _rename(self, delivery_id: str, ids: Collection[str], pseudonym: str) -> bool | None:
+        was = get_one(self._es, self._names.deliveries, delivery_id, lambda _, found: dict(found))
+        if was is None:
+            return True
+        made = renamed(was.value, ids, pseudonym)
+        return True if put(self._es, was.index, was.id, made, made, was) else None
 
     def _labels(self, ids: Collection[str]) -> list[Any]:
         self._es.indices.refresh(index=self._names.labels)
@@ -155,13 +173,27 @@ def _shown(entry: Address | Subscriber) -> Document:
     return {name: value for name, value in document(entry).items() if name not in _SECRET}
 
 
-def scrubbed(delivery: Delivery, ids: Collection[str], pseudonym: str, now: datetime) -> Delivery:
-    """The delivery with a pseudonym for the person; what waits for them is suppressed. Pure."""
-    own = [outcome for outcome in delivery.outcomes if outcome.recipient in ids]
-    others = tuple(outcome for outcome in delivery.outcomes if outcome.recipient not in ids)
-    recipients = tuple(dict.fromkeys(pseudonym if one in ids else one for one in delivery.recipients))
-    final = next((o for o in own if o.state is not DeliveryState.PENDING), None)
-    state = final.state if final else DeliveryState.SUPPRESSED
-    # The key and the reference are hashes with the address in them; an error may name it.
-    outcome = Outcome(pseudonym, state, at=final.at if final else now, error=None if final else "the person was erased")
-    return with_outcome(replace(delivery, recipients=recipients, outcomes=others), outcome)
+def scrubbed(outcome: Outcome, pseudonym: str, now: datetime) -> Outcome:
+    """The outcome under a pseudonym; one that waits is suppressed. Pure.
+
+    Key and reference are left out because they are hashes with the address in them, an error because it may name it.
+    """
+    if outcome.state is DeliveryState.PENDING:
+        return Outcome(pseudonym, DeliveryState.SUPPRESSED, at=now, error="the person was erased")
+    return Outcome(pseudonym, outcome.state, subject=outcome.subject, at=outcome.at, attempts=outcome.attempts)
+
+
+def renamed(found: Document, ids: Collection[str], pseudonym: str) -> Document:
+    """The document of a delivery with the pseudonym in place of the person. Pure."""
+    named = [*ids]
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, str):
+            return pseudonym if value in named else value
+        if isinstance(value, list):
+            return [changed(one) for one in value]
+        return {name: changed(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+    # Of deliveries from before outcomes had documents: words of channels that may name the person.
+    made: Document = {name: changed(value) for name, value in found.items() if name not in ("refused", "last_error")}
+    return made

@@ -185,6 +185,8 @@ class Settings(BaseSettings):
     """Seconds for connecting and for each answer; the answer to the mail itself may take four times as long."""
     smtp_deadline_s: float = Field(default=150, gt=0, le=200)
     """Seconds for one mail as a whole, from connecting to the server's final answer."""
+    mail_senders: int = Field(default=4, ge=1, le=32)
+    """Connections to the mail server that one process may have open side by side."""
     mail_run_s: int = Field(default=600, ge=1, le=600)
     """Seconds after which a delivery run starts no more mails; the rest stays due for the next run."""
 

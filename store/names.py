@@ -94,6 +94,11 @@ class Names:
         return f"{self.prefix}deliveries"
 
     @property
+    def outcomes(self) -> str:
+        """What became of each delivery for each recipient: one document per (saved search, story, recipient)."""
+        return f"{self.prefix}outcomes"
+
+    @property
     def mailboxes(self) -> str:
         """One document per mail recipient."""
         return f"{self.prefix}mailboxes"

@@ -99,6 +99,11 @@ class Trial:
     """When that certificate expires."""
 
 
+def four(settings: Settings) -> int:  # noqa: ARG001 - as a channel's number of lines
+    """The number of lines of a channel without a setting for it."""
+    return 4
+
+
 def untried(settings: Settings, seconds: float) -> Trial:  # noqa: ARG001 - as a channel's trial
     """The trial of a channel that can't be tried without a message."""
     return Trial()
@@ -134,5 +139,7 @@ class Channel:
     """Maximum seconds that `Line.send` takes for one message."""
     try_out: Callable[[Settings, float], Trial] = untried
     """Goes as far as possible towards sending without a message, in at most so many seconds in all."""
+    at_once: Callable[[Settings], int] = four
+    """How many lines may be open side by side in one process. Each line is used by one thread."""
     preview: Callable[[Message, Settings], str] = as_plain_html
     """Returns the message as an HTML page, as its readers see it."""

@@ -185,5 +185,6 @@ EMAIL = Channel(
     check=check,
     deadline_s=lambda settings: settings.smtp_deadline_s,
     try_out=try_out,
+    at_once=lambda settings: settings.mail_senders,
     preview=html,
 )

@@ -53,8 +53,3 @@ def _check_operator(operator: str) -> None:
         parse_address(operator)
     except ValueError as error:
         raise ValueError(f"NEWSWATCH_OPERATOR: {error}") from error
-
-
-def longest_s(settings: Settings) -> float:
-    """Maximum seconds for one message on the slowest channel. Pure."""
-    return max(channel.deadline_s(settings) for channel in CHANNELS)

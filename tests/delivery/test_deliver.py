@@ -16,10 +16,11 @@ from alerts.saved import SavedSearches
 from delivery.channels import registry
 from delivery.channels.channel import Refusal, SendResult
 from delivery.channels.email import EMAIL
-from delivery.deliver import DeliverReport, deliver
+from delivery.deliver import deliver
 from delivery.due import LEASE
 from delivery.mailbox import Mailboxes
 from delivery.outbox import EnqueueReport, Outbox
+from delivery.report import DeliverReport
 from embedded.processes import free_port
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -65,8 +66,8 @@ class Desk:
         return deliver(self.press.es, self.press.names, settings, now=now)
 
     def delivery(self, delivery_id: str) -> Delivery:
-        (found,) = self.outbox.get([delivery_id])
-        return found.value
+        (found,) = self.outbox.told([delivery_id])
+        return found
 
 
 @pytest.fixture

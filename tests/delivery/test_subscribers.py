@@ -15,12 +15,15 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
+from alerts.saved import SavedSearches
 from delivery.address_book import AddressBook, AddressError
 from delivery.channels.targets import Closed, Target
-from delivery.deliver import DeliverReport, deliver
+from delivery.deliver import deliver
+from delivery.erasure import Erasure
 from delivery.feedback import apply_link
-from delivery.links import Links, signing_keys
+from delivery.links import Link, Links, signing_keys
 from delivery.outbox import Outbox
+from delivery.report import DeliverReport
 from delivery.routing import addresses
 from delivery.verification import AGAIN_AFTER, CODE_FOR, TRIES, Registrar
 from newswatch.article import Article
@@ -29,7 +32,7 @@ from newswatch.sealing import Sealer, SealError
 from newswatch.settings import Settings
 from newswatch.subscriber import Route, Subscriber, holds
 from store.names import Names
-from tests.alerts.press import Press, a_story
+from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.channels.receivers import MatrixLike, Receiver, as_json, serving
 from tests.delivery.post_office import PostOffice
 from tests.factories import NOW, an_article
@@ -136,7 +139,7 @@ class Desk:
     def owe(self, article: Article, *recipients: str, **changes: Any) -> Delivery:
         self.press.publish(article, now=self.now)
         made = Delivery("ice", "Ice", article.story_id, article.id, recipients, DeliveryState.PENDING, self.now)
-        made = replace(made, not_before=self.now, **changes)
+        made = replace(made, **({"not_before": self.now} | changes))
         assert Outbox(self.press.es, self.press.names).add([made]).created == 1
         return made
 
@@ -144,8 +147,8 @@ class Desk:
         return deliver(self.press.es, self.press.names, self.settings, now=self.now)
 
     def states(self, owed: Delivery) -> dict[str, tuple[DeliveryState, str | None]]:
-        (found,) = Outbox(self.press.es, self.press.names).get([owed.id])
-        return {o.recipient: (o.state, o.error) for o in found.value.outcomes}
+        (found,) = Outbox(self.press.es, self.press.names).told([owed.id])
+        return {o.recipient: (o.state, o.error) for o in found.outcomes}
 
 
 @pytest.fixture(scope="module")
@@ -412,3 +415,63 @@ def test_a_secret_is_changed_with_both_signing_for_a_while(desk: Desk, hook: Rec
     closed = other.target(OPS)
     assert isinstance(closed, Closed)
     assert not closed.permanent
+
+
+# ── export and erasure ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+def test_a_person_is_exported_and_erased_and_what_is_kept_names_nobody(
+    desk: Desk, office: PostOffice, hook: Receiver
+) -> None:
+    es, names, book = desk.press.es, desk.press.names, desk.book
+    saved = SavedSearches(es, names)
+    saved.save(a_search("ice", "glacier", ANN), by="bob", now=desk.now)
+    saved.save(a_search("ice", "glacier", "person:ann", "bob@reader.example"), by="bob", now=desk.now)
+    saved.save(a_search("own", "harbour", ANN), by="ann", now=desk.now)
+    with_hook(desk, hook)
+    book.save(a_person(Route(ANN), Route(OPS)))
+    book.save(a_person(Route("person:ann"), Route("bob@reader.example"), name="all", kind="group"))
+    sent = desk.owe(a_story(1), ANN, OPS, "bob@reader.example")
+    desk.deliver()
+    apply_link(es, names, Link("relevant", ANN, "ice", sent.story_id, sent.article_id), desk.now)
+    waits = desk.owe(a_story(2), ANN, not_before=desk.now + DAY, schedule="daily at 07:00 UTC")
+
+    erasure = Erasure(es, names, book)
+    told = erasure.export("person:ann")
+    assert told["recipients"] == ["person:ann", ANN, OPS]
+    assert set(told["saved_searches"]) == {"ice", "own"}
+    assert len(told["deliveries"]) == 3
+    assert [one["relevant"] for one in told["feedback"]] == [True]
+    assert "s3cr3t" not in str(told)
+
+    done = erasure.erase("person:ann", desk.now)
+    assert done.counts == {
+        "saved searches": 2,
+        "deliveries": 2,
+        "verdicts": 1,
+        "groups": 1,
+        "mailboxes": 3,
+        "entries of the address book": 2,
+    }
+    for index in (names.searches, names.deliveries, names.outcomes, names.labels, names.mailboxes, names.subscribers):
+        es.indices.refresh(index=index)
+        stored = str(es.search(index=index, size=100)["hits"]["hits"])
+        assert ANN not in stored, index
+        assert "person:ann" not in stored, index
+        assert OPS not in stored, index
+    assert saved.get("ice").recipients == ("bob@reader.example",)
+    assert not saved.get("own").enabled
+    assert desk.states(sent)[done.pseudonym] == (DeliveryState.SENT, None)
+    assert desk.states(waits) == {done.pseudonym: (DeliveryState.SUPPRESSED, "the person was erased")}
+    desk.now += 2 * DAY
+    assert desk.deliver().sent == 0
+    assert len(office.to(ANN)) == 1
+    assert erasure.erase("person:ann", desk.now).counts == {"mailboxes": 1}
+    assert desk.registrar.unknown_mails([ANN, "bob@reader.example"]) == [ANN]
+
+
+def test_an_address_that_another_person_has_too_is_not_erased(desk: Desk) -> None:
+    desk.book.save(a_person(Route(ANN), Route("family@reader.example")))
+    desk.book.save(a_person(Route("family@reader.example"), name="bob"))
+    assert Erasure(desk.press.es, desk.press.names, desk.book).ids_of("person:ann") == ("person:ann", ANN)

@@ -76,7 +76,9 @@ class Loft:
         """Nothing is kept open."""
 
 
-PIGEON = Channel(name="pigeon", scheme="pigeon", parse=parse, render=render, open=Loft, threads=True)
+PIGEON = Channel(
+    name="pigeon", scheme="pigeon", parse=parse, render=render, open=Loft, threads=True, at_once=lambda _: 1
+)
 
 
 def arrived(folder: Path) -> list[dict[str, Any]]:
