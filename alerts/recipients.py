@@ -54,7 +54,12 @@ def without(saved_search_id: str, document: Mapping[str, Any], recipients: Colle
     kept = replace(search, recipients=left, enabled=search.enabled and bool(left))
     history = [_stripped(version, recipients) for version in _history(document)]
     # Its seed is forgotten, so that the file, which may still name the person, does not bring them back in silence.
-    shown = {"recipients": list(left), "enabled": kept.enabled, "definition": dump(kept), "history": history}
+    shown = {
+        "recipients": list(left),
+        "enabled": kept.enabled,
+        "definition": {"recipients": [], **dump(kept)},
+        "history": history,
+    }
     return {**document, **shown, "seed": ""}
 
 
