@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import AsJson, ago, emit_json, out
+from newswatch.errors import NewswatchError
 
 if TYPE_CHECKING:
     from delivery.verification import Registrar
@@ -110,6 +111,21 @@ def drop_secret(address: AddressId) -> None:
     _, registrar = _opened()
     registrar.drop_former_key(address)
     out.print(f"{escape(address)} is signed with its last secret only.")
+
+
+@subscribers_app.command("replay")
+def replay(
+    address: AddressId,
+    last: Annotated[int, typer.Option(min=1, max=100, help="Messages, the newest.")] = 10,
+) -> None:
+    """Send an address its last messages again, under the same ids, for a receiver that lost them."""
+    from delivery.replaying import replay as send_again
+
+    context, registrar = _opened()
+    done = send_again(context.es, context.names, context.settings, registrar.book, address, last, context.clock)
+    out.print(f"{done.sent} sent again{f', {done.gone} whose articles are gone' if done.gone else ''}.")
+    if done.failed:
+        raise NewswatchError(f"The next one was refused: {done.failed[0]}")
 
 
 @subscribers_app.command("switch-on")

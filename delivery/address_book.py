@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from delivery.channels.targets import Closed, Target
 from newswatch.errors import DocumentError, NewswatchError
+from newswatch.problems import Problem, report_problem
 from newswatch.sealing import Sealer, SealError
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber
 from store.client import Client
@@ -103,6 +104,7 @@ class AddressBook:
 
     def disable(self, address: str, why: str, now: datetime) -> None:
         """Send nothing to the address any more; its owner sees why."""
+        report_problem(Problem("recipient", address, f"it is switched off: {why}"))
         self.change(address, lambda known: replace(known, disabled_at=now, disabled_why=why))
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -136,7 +136,7 @@ def plan(
     if due:
         joining = [d for d in fresh if d.kind in ABOUT_SEARCHES and d not in with_them]
         with_them += joining
-    mails = [*_resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
+    mails = [*resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
     since = _SinceLast(box, now)
     dated = (_with_mailed(since.dated(mail), sent) for mail in mails)
     return MailPlan(tuple(dated), suppressed, min(later, default=None))
@@ -286,7 +286,8 @@ def _key(recipient: str, deliveries: Iterable[Delivery]) -> str:
     return hashlib.sha256("\n".join((recipient, *ids)).encode()).hexdigest()[:32]
 
 
-def _resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
+def resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
+    """The mails that were begun, made again: key → the deliveries that carry it. Pure."""
     mails = []
     for key, deliveries in begun.items():
         items = _items([d for d in deliveries if d.kind not in NOTICES])

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from delivery.address_book import AddressError
 from delivery.channels.chats.registry import SERVICES
 from delivery.erasure import Erasure
+from delivery.replaying import MOST, replay
 from delivery.subscribers import overview, route_text, subscriber_of
 from delivery.verification import Registrar
 from jobs.context import Context
@@ -92,6 +93,15 @@ def change_address(request: Request, here: Here, name: UserName, form: Posted) -
                 registrar.drop_former_key(address_id)
             case "share":
                 registrar.share(address_id, shared=not address.shared)
+            case "replay":
+                last = form.text("last")
+                count = int(last) if last.isascii() and last.isdigit() and len(last) < 4 else 0
+                if not 1 <= count <= MOST:
+                    raise AddressError(f"1 to {MOST} messages can be sent again at once.")
+                again = replay(here.es, here.names, here.settings, registrar.book, address_id, count, here.clock)
+                if again.failed:
+                    raise AddressError(f"{again.sent} sent again; the next was refused: {again.failed[0]}.")
+                return _page(request, here, name, done=f"{again.sent} sent again.")
             case "on":
                 registrar.switch_on(address_id)
             case "remove":

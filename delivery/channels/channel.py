@@ -23,6 +23,8 @@ class Refusal:
     """False: a later try may succeed."""
     retry_after_s: float | None = None
     """Seconds that the other side asks to wait before the next try; None: it asks for none."""
+    gone: bool = False
+    """The other side wants nothing more, ever, or knows our key no longer: the address is switched off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,14 @@ class SendResult:
         """The reason why the message was not accepted for an address, as far as the channel gives one."""
         refusal = self.refused.get(address)
         return refusal.reason if refusal else self.down or self.unknown or "no answer"
+
+
+def switched_off(result: SendResult, targets: Targets, now: datetime) -> SendResult:
+    """The result, once the addresses are switched off whose other side wants nothing more."""
+    for address, refusal in result.refused.items():
+        if refusal.gone:
+            targets.disable(address, refusal.reason, now)
+    return result
 
 
 @dataclass(frozen=True, slots=True)

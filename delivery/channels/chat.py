@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-from delivery.channels.channel import Channel, Refusal, Rendered, SendResult
+from delivery.channels.channel import Channel, Refusal, Rendered, SendResult, switched_off
 from delivery.channels.chats.registry import place_of
 from delivery.channels.chats.service import ChatMessage
 from delivery.channels.outgoing import Outgoing, timeout_s
@@ -45,7 +46,8 @@ class Chats:
             place = place_of(target.url, self._settings)
         except ValueError as error:
             return SendResult(refused={address: Refusal(str(error), permanent=False)})
-        return place.send(content, address, self._outgoing, self._settings)
+        result = place.send(content, address, self._outgoing, self._settings)
+        return switched_off(result, self._targets, datetime.now(UTC))
 
     def close(self) -> None:
         """Close the connections."""

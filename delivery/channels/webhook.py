@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from delivery.channels.channel import Channel, Refusal, Rendered, SendResult
+from delivery.channels.channel import Channel, Refusal, Rendered, SendResult, switched_off
 from delivery.channels.event import CONTENT_TYPE, event_of
 from delivery.channels.outgoing import Answer, Failure, Outgoing, timeout_s
 from delivery.channels.targets import Closed, Target, Targets, named_address
@@ -87,10 +87,7 @@ class Poster:
         if isinstance(target, Closed):
             return SendResult(refused={address: Refusal(target.why, target.permanent)})
         now = datetime.now(UTC)
-        answer = post(self._outgoing, target, content, now)
-        if isinstance(answer, Answer) and answer.status == _GONE:
-            self._targets.disable(address, "its receiver answered 410 Gone: it wants nothing more", now)
-        return result_of(address, answer)
+        return switched_off(result_of(address, post(self._outgoing, target, content, now)), self._targets, now)
 
     def close(self) -> None:
         """Close the connections."""
@@ -112,9 +109,11 @@ def result_of(address: str, answer: Answer | Failure) -> SendResult:
     if answer.is_taken:
         return SendResult((address,))
     why = f"its receiver answered {answer.status}"
+    if answer.status == _GONE:
+        return SendResult(refused={address: Refusal(f"{why} Gone: it wants nothing more", permanent=True, gone=True)})
     if 300 <= answer.status < 400:
         why = f"{why}: redirects are not followed, give the address that it leads to"
-    permanent = answer.status == _GONE or answer.status in _OF_THE_CONTENT
+    permanent = answer.status in _OF_THE_CONTENT
     return SendResult(refused={address: Refusal(why, permanent, answer.retry_after_s)})
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from delivery.erasure import Erasure
 from delivery.feedback import apply_link
 from delivery.links import Link, Links, signing_keys
 from delivery.outbox import Outbox
+from delivery.replaying import Replayed, replay
 from delivery.report import DeliverReport
 from delivery.routing import addresses
 from delivery.verification import AGAIN_AFTER, CODE_FOR, TRIES, Registrar
@@ -415,6 +417,23 @@ def test_a_secret_is_changed_with_both_signing_for_a_while(desk: Desk, hook: Rec
     closed = other.target(OPS)
     assert isinstance(closed, Closed)
     assert not closed.permanent
+
+
+@pytest.mark.slow
+def test_the_last_messages_are_sent_again_as_the_same_events(desk: Desk, hook: Receiver) -> None:
+    with_hook(desk, hook)
+    for number in (1, 2, 3):
+        desk.owe(a_story(number), OPS)
+        desk.deliver()
+        desk.now += HOUR
+    hook.got.clear()
+    again = partial(replay, desk.press.es, desk.press.names, desk.settings, desk.book, OPS, clock=lambda: desk.now)
+    assert again(count=2) == Replayed(2)
+    titles = [got.json["data"]["stories"][0]["headline"] for got in hook.got]
+    assert titles == [a_story(2).title, a_story(3).title]
+    assert desk.deliver() == DeliverReport()
+    hook.answer = lambda _: (503, {}, b"")
+    assert again(count=2) == Replayed(failed=("its receiver answered 503",))
 
 
 # ── export and erasure ───────────────────────────────────────────────────────────────────────────────────────────────

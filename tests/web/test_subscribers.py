@@ -43,7 +43,8 @@ def client_of(page: Page, hook: Receiver, **changes: object) -> TestClient:
 def send(client: TestClient, path: str, **fields: str) -> Response:
     found = re.search(r'name="csrf" value="([^"]+)"', client.get("/news/subscribers").text)
     assert found
-    return client.post(f"/news/{path}", data={"csrf": found[1], **fields})
+    answer: Response = client.post(f"/news/{path}", data={"csrf": found[1], **fields})
+    return answer
 
 
 def test_a_webhook_is_added_confirmed_used_and_its_keys_are_never_shown_again(page: Page, hook: Receiver) -> None:

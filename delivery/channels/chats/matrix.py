@@ -73,7 +73,7 @@ class Room:
         said = answer.json()
         code, wait = words(said.get("errcode")), said.get("retry_after_ms")
         if code in _GONE or code == "M_TOO_LARGE":
-            return refused(address, f"the homeserver refuses it: {code}", permanent=True)
+            return refused(address, f"the homeserver refuses it: {code}", permanent=True, gone=code in _GONE)
         after = wait / 1000 if isinstance(wait, int | float) and not isinstance(wait, bool) and wait >= 0 else None
         if after is not None and answer.status == 429:
             return refused(address, "the homeserver asks to wait", after_s=min(after, 86_400.0))

@@ -117,9 +117,11 @@ def split(text: str) -> ChatUrl:
     )
 
 
-def refused(address: str, why: str, *, permanent: bool = False, after_s: float | None = None) -> SendResult:
+def refused(
+    address: str, why: str, *, permanent: bool = False, after_s: float | None = None, gone: bool = False
+) -> SendResult:
     """The result of a message that was not accepted."""
-    return SendResult(refused={address: Refusal(why, permanent, after_s)})
+    return SendResult(refused={address: Refusal(why, permanent or gone, after_s, gone)})
 
 
 def of_failure(address: str, failure: Failure) -> SendResult:

@@ -73,7 +73,8 @@ class Bot:
 def _refused(address: str, error: str, after_s: float | None) -> SendResult:
     if not error:
         return SendResult(unknown="Slack answered what can't be read")
-    return refused(address, f"Slack refuses it: {error}", permanent=error in _GONE | _OF_THE_CONTENT, after_s=after_s)
+    why, permanent = f"Slack refuses it: {error}", error in _OF_THE_CONTENT
+    return refused(address, why, permanent=permanent, after_s=after_s, gone=error in _GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class IncomingWebhook:
             return SendResult((address,))
         gone = answer.status in (403, 404, 410)
         why = f"Slack answered {answer.status}"
-        return refused(address, why, permanent=gone or answer.status == 400, after_s=answer.retry_after_s)
+        return refused(address, why, permanent=answer.status == 400, after_s=answer.retry_after_s, gone=gone)
 
 
 def read(text: str, settings: Settings) -> Bot | IncomingWebhook:

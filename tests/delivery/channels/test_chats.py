@@ -81,7 +81,7 @@ def test_slack_keeps_a_story_in_one_thread_and_shows_a_correction_in_the_channel
     ("error", "refusal"),
     [
         ("channel_not_found", Refusal("Slack refuses it: channel_not_found", False)),
-        ("token_revoked", Refusal("Slack refuses it: token_revoked", True)),
+        ("token_revoked", Refusal("Slack refuses it: token_revoked", True, gone=True)),
         ("ratelimited", Refusal("Slack answered 429", False, 30.0)),
     ],
 )

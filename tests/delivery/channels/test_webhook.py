@@ -166,7 +166,7 @@ def test_the_same_message_is_the_same_event(there: Receiver) -> None:
         (Answer(429), Refusal("its receiver answered 429", False)),
         (Answer(404), Refusal("its receiver answered 404", False)),
         (Answer(422), Refusal("its receiver answered 422", True)),
-        (Answer(410), Refusal("its receiver answered 410", True)),
+        (Answer(410), Refusal("its receiver answered 410 Gone: it wants nothing more", True, gone=True)),
     ],
 )
 def test_an_answer_means_what_it_says(answer: Answer, refusal: Refusal) -> None:
