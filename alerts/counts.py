@@ -113,9 +113,9 @@ def _mails(es: Elasticsearch, names: Names, searches: Sequence[SavedSearch], now
     ids = [search.id for search in searches]
     start = now - WEEKS * _WEEK
     about = [{"terms": {"alert_id": ids}}, {"range": {"sent_at": {"gte": start.isoformat()}}}]
-    one = {"first": {"min": {"field": "sent_at"}}, "mails": {"cardinality": {"field": "references"}}}
+    one = {"first": {"min": {"field": "sent_at"}}, "mails": {"cardinality": {"field": "reference"}}}
     answer = impatient(es, _PATIENCE_S).search(
-        index=names.deliveries,
+        index=names.outcomes,
         query={"bool": {"filter": about}},
         size=0,
         aggs={"alerts": {"terms": {"field": "alert_id", "size": MOST}, "aggs": one}},

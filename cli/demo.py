@@ -40,12 +40,15 @@ def demo(
     """Show the pipeline on a local newsroom, from feeds to e-mails; exits with 0 if all is right."""
     home = (folder or stated().data_dir.parent / "newswatch-demo").absolute()
     began = time.monotonic()
+    from embedded.receiver import open_receiver
+
     with (
         open_newsroom(home, keep=keep, hub=[PUSHED], fast=[FAST], lists=[LISTED]) as newsroom,
-        open_stack(home, newsroom, keep=keep, **HURRIED) as settings,
+        open_receiver() as receiver,
+        open_stack(home, newsroom, keep=keep, channel_allow_hosts=(receiver.pair,), **HURRIED) as settings,
     ):
         checks = Checks()
-        Demo(settings, newsroom, checks).run()
+        Demo(settings, newsroom, checks, receiver).run()
         took = time.monotonic() - began
         if checks.failed:
             raise DemoError(f"{len(checks.failed)} of the demo's checks failed; logs: {home / 'logs'}")

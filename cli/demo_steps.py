@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.markup import escape
 
+from cli import demo_webhook
 from cli.output import out, working
 from newswatch.errors import NewswatchError
 
 if TYPE_CHECKING:
     from embedded.mail import CaughtMail
     from embedded.newsroom_site.content import Story
+    from embedded.receiver import EventReceiver
     from jobs.context import Context
     from newswatch.article import Article
     from newswatch.settings import Settings
@@ -89,11 +91,11 @@ class Newsroom(Protocol):
 class Demo:
     """The demo's steps, on a running stack."""
 
-    def __init__(self, settings: Settings, newsroom: Newsroom, checks: Checks) -> None:
+    def __init__(self, settings: Settings, newsroom: Newsroom, checks: Checks, receiver: EventReceiver) -> None:
         from embedded.newsroom_site.content import load_stories
         from jobs.context import open_context
 
-        self._settings, self._newsroom, self._checks = settings, newsroom, checks
+        self._settings, self._newsroom, self._checks, self._receiver = settings, newsroom, checks, receiver
         self._stories = [story for story in load_stories() if not story.held]
         self._news = [story for slug in NEWS for story in load_stories() if story.slug == slug]
         self._follow_up = next(story for story in load_stories() if story.slug == FOLLOW_UP)
@@ -107,7 +109,9 @@ class Demo:
         self._search()
         first = self._mails()
         self._order_digest()
+        demo_webhook.watch(self._context, self._receiver)
         self._what_is_new(first)
+        self._webhook()
         self._digest()
 
     def _first_poll(self) -> None:
@@ -168,6 +172,12 @@ class Demo:
             "a single story comes as an instant mail, several stories as one grouped mail",
         )
         return mails
+
+    def _webhook(self) -> None:
+        out.print("\n[bold]A webhook[/]")
+        titles = {story.title for story in self._news}
+        wait_until("an event has come", lambda: demo_webhook.has_come(self._receiver, titles))
+        demo_webhook.check(self._checks, self._receiver, titles)
 
     def _order_digest(self) -> None:
         """Save searches whose digest and briefing are due soon, but after the next stories have been matched."""

@@ -37,6 +37,7 @@ from cli import (
     search,
     settings,
     stack,
+    subscribers,
     trying,
     watch,
 )
@@ -78,6 +79,7 @@ for module in (
     configuration,
     alerts,
     api_keys,
+    subscribers,
     trying,
     offline_ingest,
     offline_transforms,

@@ -12,7 +12,7 @@ from newswatch.as_json import as_object
 from newswatch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from delivery.deliver import DeliverReport
+    from delivery.report import DeliverReport
     from jobs.match import MatchedReport
     from jobs.plan import Plan
     from jobs.pull import PullReport

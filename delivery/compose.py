@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from alerts import schedule
-from delivery.mailbox import Mailbox
+from delivery.kinds import ABOUT_SEARCHES, COVERAGE, KINDS, NOTICES
+from delivery.made import mute_rule, outcome_for
+from delivery.mailbox import CONFIRM_WITHIN, Mailbox, waits_for_confirmation
 from delivery.message import MessageKind
-from delivery.outbox import ABOUT_SEARCHES, COVERAGE, KINDS, NOTICES, Sent, mute_rule, outcome_for
+from delivery.outcomes import Sent
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 
@@ -134,7 +136,7 @@ def plan(
     if due:
         joining = [d for d in fresh if d.kind in ABOUT_SEARCHES and d not in with_them]
         with_them += joining
-    mails = [*_resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
+    mails = [*resent(box.address, begun, threaded), *_mails(box.address, with_them, threaded)]
     since = _SinceLast(box, now)
     dated = (_with_mailed(since.dated(mail), sent) for mail in mails)
     return MailPlan(tuple(dated), suppressed, min(later, default=None))
@@ -142,6 +144,8 @@ def plan(
 
 def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime) -> str | None:
     """The rule that suppresses a delivery; None if it may be sent."""
+    if box.unverified_since and not waits_for_confirmation(box, now):
+        return f"the address was not confirmed within {CONFIRM_WITHIN.days} days"
     if delivery.alert_id in box.unsubscribed or "*" in box.unsubscribed:
         return "the recipient has unsubscribed"
     muted = box.muted.get(delivery.alert_id)
@@ -282,7 +286,8 @@ def _key(recipient: str, deliveries: Iterable[Delivery]) -> str:
     return hashlib.sha256("\n".join((recipient, *ids)).encode()).hexdigest()[:32]
 
 
-def _resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
+def resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
+    """The mails that were begun, made again: key → the deliveries that carry it. Pure."""
     mails = []
     for key, deliveries in begun.items():
         items = _items([d for d in deliveries if d.kind not in NOTICES])

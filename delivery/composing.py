@@ -9,7 +9,6 @@ from datetime import datetime, timedelta, tzinfo
 from functools import partial
 
 from alerts.coverage import Coverage, coverage
-from alerts.highlight import highlights
 from alerts.query import marking_query
 from delivery.briefing import REPORTS, Moved, changed, is_briefing
 from delivery.briefing_pdf import briefing_pdf
@@ -19,17 +18,18 @@ from delivery.compose import Mail, MailItem
 from delivery.corrections import announced
 from delivery.links import Links
 from delivery.message import Message, StoryList
-from delivery.outbox import Outbox
+from delivery.outcomes import Outcomes
+from delivery.reads import Reads
 from delivery.story_views import MailStory, repeats_only
 from delivery.updates import latest_mailed
 from delivery.writing import lateness, message_of, watch_of, zone_of
 from newswatch.alert import Passage, SavedSearch
 from newswatch.article import Article
-from newswatch.delivery import Delivery
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import NewswatchError
 from newswatch.problems import Bulkhead, is_trouble, reason_of
 from newswatch.settings import Settings
-from search.story_view import StoryFacts, first_reports, reports_since, story_facts
+from search.story_view import StoryFacts, first_reports, reports_since
 from store.articles import ArticleStore
 from store.client import Client
 from store.names import Names
@@ -65,6 +65,13 @@ class LeftOut:
     repeated: tuple[str, ...] = ()
     """Updates that say only what was mailed, word for word."""
 
+    def outcomes(self) -> tuple[tuple[tuple[str, ...], DeliveryState, str], ...]:
+        """Ids of deliveries, what becomes of them, and why."""
+        return (
+            (self.gone, DeliveryState.FAILED, "its article is no longer in the index"),
+            (self.repeated, DeliveryState.SUPPRESSED, "it says only what was mailed, word for word"),
+        )
+
 
 class Composer:
     """Composes the mails of one run."""
@@ -81,10 +88,15 @@ class Composer:
         self._es, self._names, self._settings, self._clock, self._walls = es, names, settings, clock, walls
         self._searches = searches
         """Those of the mails, which the caller keeps up to date; None for one that was deleted."""
-        self._articles, self._links = ArticleStore(es, names), Links(settings)
+        self._links = Links(settings)
+        self._reads = Reads(es, names)
         self._watched: Watched | None = None
         """Read for the first digest of the run, and again for one that came due since."""
         self._last_error: str | None = None
+
+    def fresh(self) -> None:
+        """Read everything anew from now on: mails composed together share what they read."""
+        self._reads = Reads(self._es, self._names)
 
     def compose(self, mail: Mail, last_error: str | None) -> tuple[Composed | None, LeftOut]:
         """The mail without the stories that can't be composed, and the deliveries that it leaves out.
@@ -170,13 +182,13 @@ class Composer:
         """What changed since the last briefing; stories of the last `_EARLIER` that go on are named."""
         since = mail.watched_since or self._clock()
         searches = list(dict.fromkeys(d.alert_id for d in mail.matched))
-        earlier = Outbox(self._es, self._names).mailed_between(
+        earlier = Outcomes(self._es, self._names).told_between(
             mail.recipient, searches, since - _EARLIER, self._clock()
         )
         for item in mail.items:
             earlier.pop(item.story_id, None)
         reports = reports_since(self._es, self._names.articles, list(earlier), since)
-        articles = self._articles.get({earlier[story].article_id for story in reports})
+        articles = self._reads.articles({earlier[story].article_id for story in reports})
         moved = [
             Moved(articles[earlier[story].article_id].title, count)
             for story, count in sorted(reports.items(), key=lambda one: (-one[1], one[0]))
@@ -231,11 +243,11 @@ class Composer:
         """
         wanted = {d.article_id for d in mail.deliveries if d.article_id}
         known = {item.story_id: latest_mailed(item.mailed) for item in mail.items if item.was_told}
-        articles = self._articles.get(wanted.union(*known.values()))
+        articles = self._reads.articles(wanted.union(*known.values()))
         lacking = wanted - articles.keys()
-        if lacking and (unreadable := self._articles.exist(lacking)):
+        if lacking and (unreadable := ArticleStore(self._es, self._names).exist(lacking)):
             raise NewswatchError(f"its article {min(unreadable)} can't be read in Elasticsearch")
-        facts = story_facts(self._es, self._names.articles, [item.story_id for item in mail.items])
+        facts = self._reads.facts([item.story_id for item in mail.items])
         stories, gone, repeated = [], [], []
         for item in mail.items:
             story = story_of(item, articles, facts[item.story_id], known.get(item.story_id, ()))
@@ -255,7 +267,7 @@ class Composer:
                 search, article = self._searches.get(delivery.alert_id), story.article
                 if search and article and article.id == delivery.article_id and not delivery.passages:
                     wanted[delivery.id] = (search.id, marking_query(search), article.language, article.id)
-        passages = highlights(self._es, self._names, wanted.values())
+        passages = self._reads.passages(list(wanted.values()))
         return {
             name: passages.get((search_id, article_id), ()) for name, (search_id, _, _, article_id) in wanted.items()
         }

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
 from delivery.outbox import EnqueueReport, Outbox
+from delivery.outcomes import Outcomes
 from newswatch.alert import Passage
 from newswatch.article import Article
 from newswatch.batch import Batch
-from newswatch.delivery import Delivery, DeliveryState
+from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Bulkhead
 from store.client import Client
 from store.documents import from_document, readable
@@ -62,11 +63,12 @@ def enqueue_corrections(
     corrected = {article.id: (article, announcement) for article, announcement in _corrected(es, names, batch, walls)}
     if not corrected:
         return EnqueueReport()
-    outbox = Outbox(es, names)
+    outbox, outcomes = Outbox(es, names), Outcomes(es, names)
     outbox.refresh()
+    outcomes.spread()
     made = (
-        walls.attempt("mail", sent.id, partial(correction, sent, *corrected[sent.article_id], now))
-        for sent in outbox.of_articles(list(corrected))
+        walls.attempt("mail", sent.id, partial(correction, sent, told, *corrected[sent.article_id], now))
+        for sent, told in outbox.of_articles(list(corrected))
     )
     return outbox.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
 
@@ -102,10 +104,13 @@ def was_edited(article: Article) -> bool:
     return article.versions[-1].seen_at >= article.provenance.fetched_at
 
 
-def correction(sent: Delivery, article: Article, announcement: Announcement, now: datetime) -> Delivery | None:
-    """The delivery that corrects `sent`, for its recipients; None if `sent` already had this announcement. Pure."""
-    readers: Sequence[str] = [o.recipient for o in sent.outcomes if o.state is DeliveryState.SENT]
-    if not readers or sent.notice == announcement.key:
+def correction(
+    sent: Delivery, told: Iterable[Outcome], article: Article, announcement: Announcement, now: datetime
+) -> Delivery | None:
+    """The delivery that corrects `sent`, for those whom a mail told of it without this announcement; None if it was in
+    all of their mails. Pure."""
+    readers = [outcome.recipient for outcome in told if outcome.notice != announcement.key]
+    if not readers:
         return None
     return Delivery(
         alert_id=sent.alert_id,

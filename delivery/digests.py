@@ -16,7 +16,9 @@ from alerts import schedule
 from alerts.coverage import coverage, is_poor
 from alerts.failing import is_on
 from alerts.saved import read_search
-from delivery.outbox import COVERAGE, Outbox, notice_delivery
+from delivery.kinds import COVERAGE
+from delivery.made import notice_delivery
+from delivery.outbox import Outbox
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 from newswatch.problems import Bulkhead

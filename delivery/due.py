@@ -14,13 +14,14 @@ from functools import partial
 
 from alerts import schedule
 from alerts.saved import SavedSearches
-from delivery.channels.registry import longest_s
 from delivery.compose import throttled_until
-from delivery.mailbox import Mailbox, Mailboxes, believed, is_held
-from delivery.outbox import ABOUT_SEARCHES, Outbox, Waiting
+from delivery.kinds import ABOUT_SEARCHES
+from delivery.mailbox import Mailbox, Mailboxes, believed, is_held, prolonged, waits_for_confirmation
+from delivery.outbox import Outbox, Waiting
 from newswatch.alert import SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
+from store.beats import LASTS, alive_until
 from store.client import Client
 from store.names import Names
 
@@ -53,29 +54,26 @@ class Owed:
     """The answer to the recipient who has been refused longest."""
 
 
-LEASE = timedelta(minutes=5)
-"""Minimum time that a worker holds a recipient for one mail; after the lease another worker takes over."""
+LEASE = LASTS
+"""Minimum time that a worker holds a recipient; the hold lasts while the worker gives signs of life (`store.beats`)."""
 
 
-def lease_of(settings: Settings) -> timedelta:
-    """How long a worker holds a recipient for one mail."""
-    return max(LEASE, timedelta(seconds=2 * longest_s(settings)))
-
-
-def look(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhead: Bulkhead) -> Due:
-    """The recipients who are due now.
+def look(
+    es: Client, names: Names, settings: Settings, *, now: datetime, bulkhead: Bulkhead, refresh: bool = True
+) -> Due:
+    """The recipients who are due now; without `refresh`, as of the last one.
 
     Raises:
         StoreError: Elasticsearch is in trouble.
     """
-    Outbox(es, names).refresh()
+    if refresh:
+        Outbox(es, names).refresh()
     moments: dict[str, datetime] = {}
-    lease = lease_of(settings)
     for recipient, box, usable, _ in _waiting(es, names, settings, now, bulkhead):
         if box is None:
             moments[recipient] = min(usable)
             continue
-        due = bulkhead.attempt("recipient", recipient, partial(due_at, box, usable, now, lease))
+        due = bulkhead.attempt("recipient", recipient, partial(due_at, box, usable, now))
         if due:
             moments[recipient] = due
     return sorted_out(moments, now)
@@ -87,11 +85,11 @@ def owed(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhea
     Raises:
         StoreError: Elasticsearch is in trouble.
     """
-    total, lease = Owed(), lease_of(settings)
+    total = Owed()
     for _, box, usable, count in _waiting(es, names, settings, now, bulkhead):
         since = min(usable, default=None)
         if since is not None and since <= now:
-            total = plus(total, box, since, count, held=bool(box and is_held(box, now, lease)))
+            total = plus(total, box, since, count, held=bool(box and is_held(box, now, LEASE)))
     return total
 
 
@@ -126,10 +124,14 @@ def _waiting(
     if nameless := waiting.pop("", None):
         yield "", None, [_first(nameless)], sum(entry.count for entry in nameless)
     addresses = list(waiting)
-    for recipient, stored in zip(addresses, Mailboxes(es, names).many(addresses), strict=True):
+    boxes = list(zip(addresses, Mailboxes(es, names).many(addresses), strict=True))
+    alive = alive_until(es, names, {stored.claimed_by for _, stored in boxes if stored}, now)
+    for recipient, stored in boxes:
         if stored is None:
             continue
-        box = believed(stored, now)
+        box = believed(prolonged(stored, alive), now)
+        if waits_for_confirmation(box, now):
+            continue
         of_searches = (
             bulkhead.attempt("search", entry.alert_id, partial(moment_of, box, entry, searches, group, now))
             for entry in waiting[recipient]

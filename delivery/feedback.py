@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
+from delivery.confirmed import confirm_mail
 from delivery.links import Action, Link
 from delivery.mailbox import Mailbox, Mailboxes
 from store.articles import ArticleStore
@@ -47,6 +48,7 @@ WILL: Mapping[Action, str] = {
     "mute": "Mute for a week",
     "unmute": "End the mute",
     "ack": "No more mails on this story",
+    "confirm": "Get mails here",
 }
 """The label of each link's button."""
 DONE: Mapping[Action, str] = {
@@ -57,6 +59,7 @@ DONE: Mapping[Action, str] = {
     "mute": "Muted for a week. What comes meanwhile is not mailed later either.",
     "unmute": "The mute has ended.",
     "ack": "No more mails on this story, save corrections.",
+    "confirm": "Your address is confirmed. Each mail has a link that stops them.",
 }
 UNDO: Mapping[Action, Action] = {
     "unsubscribe": "subscribe",
@@ -88,6 +91,9 @@ def _apply(es: Client, names: Names, link: Link, now: datetime) -> None:
     if link.action in ("relevant", "not-relevant"):
         for label in labels(link, now, _tags(es, names, link.article_id)):
             es.index(index=names.labels, id=_label_id(label), document=dump(label), refresh=True)
+        return
+    if link.action == "confirm":
+        confirm_mail(es, names, link.recipient, now)
         return
     Mailboxes(es, names).change(link.recipient, _change(link, now))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from delivery.outbox import read_delivery
-from newswatch.delivery import Delivery, DeliveryState
 from store.client import Client
-from store.documents import values
+from store.documents import load, values
 from store.names import Names
 from store.reading import every
 
@@ -28,33 +27,57 @@ class Leg:
     longest: float
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """When a mail and its article passed each station on the way to one recipient."""
+
+    delivery_id: str
+    schedule: str
+    created_at: datetime
+    sent_at: datetime
+    published: datetime | None = None
+    fetched_at: datetime | None = None
+    indexed_at: datetime | None = None
+
+
 def latency(es: Client, names: Names, since: datetime) -> list[Leg]:
     """The legs over all mails sent since `since`, without legs that no mail has."""
-    es.indices.refresh(index=names.deliveries)
+    es.indices.refresh(index=names.outcomes)
     sent = {"range": {"sent_at": {"gte": since.isoformat()}}}
-    return legs(values(every(es, names.deliveries, sent), read_delivery))
+    return legs(values(every(es, names.outcomes, sent, source=list(_STATIONS)), _timed))
 
 
-def legs(deliveries: Iterable[Delivery]) -> list[Leg]:
-    """The legs over these deliveries, in the order of `LEGS`. Pure."""
+_STATIONS: Final = tuple(Timed.__dataclass_fields__)
+
+
+def _timed(_id: str, document: Mapping[str, Any]) -> Timed:
+    return load(Timed, document)
+
+
+def legs(mails: Iterable[Timed]) -> list[Leg]:
+    """The legs over these mails, in the order of `LEGS`. Pure.
+
+    The way to the match is counted once for a delivery, the way from there once for each recipient.
+    """
     taken: dict[str, list[float]] = {name: [] for name in LEGS}
-    for sent in deliveries:
-        for name, seconds in _legs(sent):
-            taken[name].append(seconds)
+    matched: set[str] = set()
+    for mail in mails:
+        if mail.delivery_id not in matched:
+            matched.add(mail.delivery_id)
+            for name, seconds in _to_the_match(mail):
+                taken[name].append(seconds)
+        if mail.schedule == "instant":  # digests wait on purpose
+            taken[LEGS[3]].append((mail.sent_at - mail.created_at).total_seconds())
+            if mail.fetched_at:
+                taken[LEGS[4]].append((mail.sent_at - mail.fetched_at).total_seconds())
     return [_leg(name, sorted(seconds)) for name, seconds in taken.items() if seconds]
 
 
-def _legs(sent: Delivery) -> Iterator[tuple[str, float]]:
-    """The seconds of each leg, once per recipient for the sending legs. Digests wait on purpose, so they lack those."""
-    moments = (sent.published, sent.fetched_at, sent.indexed_at, sent.created_at)
+def _to_the_match(mail: Timed) -> Iterator[tuple[str, float]]:
+    moments = (mail.published, mail.fetched_at, mail.indexed_at, mail.created_at)
     for name, start, end in zip(LEGS, moments, moments[1:], strict=False):
         if start and end:
             yield name, (end - start).total_seconds()
-    for outcome in sent.outcomes:
-        if outcome.state is DeliveryState.SENT and outcome.at and sent.schedule == "instant":
-            yield LEGS[3], (outcome.at - sent.created_at).total_seconds()
-            if sent.fetched_at:
-                yield LEGS[4], (outcome.at - sent.fetched_at).total_seconds()
 
 
 def _leg(name: str, seconds: list[float]) -> Leg:

@@ -26,7 +26,7 @@ a login."""
 STORY_KEY: Final = "k"
 """Parameter of links to the News page: the token that opens the story's page for a reader without an account."""
 MAX_AGE_S = 180 * 86_400
-Action = Literal["unsubscribe", "subscribe", "relevant", "not-relevant", "mute", "unmute", "ack"]
+Action = Literal["unsubscribe", "subscribe", "relevant", "not-relevant", "mute", "unmute", "ack", "confirm"]
 
 
 class LinkError(NewswatchError):

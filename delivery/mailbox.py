@@ -10,20 +10,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from newswatch.clock import SKEW
-from newswatch.errors import DocumentError
-from newswatch.problems import report_problem
+from store import bulk
+from store.beats import alive_until
 from store.client import Client
 from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, problem_of, readable, require_id
+from store.documents import Document, Stored, all_stored, dump, load, readable, require_id
 from store.names import Names
 from store.reading import get_hits, get_one
 
+UNFINISHED: Final = "the worker that tried it did not finish"
 _PAGE = 1_000
 _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=1)
+_LONGEST_REST = timedelta(days=1)
+"""Longest wait that a channel may ask for."""
+CONFIRM_WITHIN = timedelta(days=7)
+"""How long mails wait for an address to be confirmed; after that they are suppressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,9 @@ class Mailbox:
     """Saved search → end of the recipient's mute."""
     acknowledged: Mapping[str, datetime] = field(default_factory=dict)
     """Story → when the recipient asked for no more mails on it. Corrections are still sent."""
+    unverified_since: datetime | None = None
+    """Since when the address waits to be confirmed; nothing is sent until then. None: it is confirmed, as is every
+    address that newswatch knew before it asked."""
 
 
 def served(
@@ -68,12 +76,15 @@ def served(
     )
 
 
-def put_off(box: Mailbox, why: str, now: datetime) -> Mailbox:
+def put_off(box: Mailbox, why: str, now: datetime, asked_s: float | None = None) -> Mailbox:
     """The mailbox after a temporary refusal: the next try is after 1, 2, 4 … minutes, at most an hour. Pure.
+
+    If the channel asks for a longer wait, `asked_s` seconds, it gets it, up to a day.
 
     The first tries come early, because a server that greylists unknown senders accepts them after a few minutes.
     """
-    wait = min(_FIRST_RETRY * 2 ** min(box.failures, 10), _LAST_RETRY)
+    asked = min(timedelta(seconds=min(asked_s or 0, 1e6)), _LONGEST_REST)
+    wait = max(min(_FIRST_RETRY * 2 ** min(box.failures, 10), _LAST_RETRY), asked)
     return replace(
         box, failures=box.failures + 1, failing_since=box.failing_since or now, retry_at=now + wait, last_error=why
     )
@@ -88,7 +99,7 @@ def seen_at(box: Mailbox, now: datetime) -> Mailbox:
     by_alert = {search_id: min(moment, now) for search_id, moment in box.last_by_alert.items()}
     digests = {search_id: min(moment, now) for search_id, moment in box.last_digests.items()}
     since = box.failing_since and min(box.failing_since, now)
-    retry_at = box.retry_at and min(box.retry_at, now + _LAST_RETRY)
+    retry_at = box.retry_at and min(box.retry_at, now + _LONGEST_REST)
     return replace(
         box,
         last_sent_at=last,
@@ -107,8 +118,13 @@ def believed(box: Mailbox, now: datetime) -> Mailbox:
     """
     last = box.last_sent_at if box.last_sent_at and box.last_sent_at <= now else None
     by_alert = {search_id: moment for search_id, moment in box.last_by_alert.items() if moment <= now}
-    retry_at = box.retry_at if box.retry_at and box.retry_at <= now + _LAST_RETRY else None
+    retry_at = box.retry_at if box.retry_at and box.retry_at <= now + _LONGEST_REST else None
     return replace(box, last_sent_at=last, last_by_alert=by_alert, retry_at=retry_at)
+
+
+def waits_for_confirmation(box: Mailbox, now: datetime) -> bool:
+    """Whether its mails wait because the address is not confirmed. Pure."""
+    return bool(box.unverified_since and now < box.unverified_since + CONFIRM_WITHIN)
 
 
 def is_held(box: Mailbox, now: datetime, lease: timedelta) -> bool:
@@ -116,9 +132,22 @@ def is_held(box: Mailbox, now: datetime, lease: timedelta) -> bool:
     return bool(box.claimed_until and now < box.claimed_until <= now + lease + SKEW)
 
 
+def prolonged(box: Mailbox, alive: Mapping[str, datetime]) -> Mailbox:
+    """The mailbox with its claim for as long as its worker is `alive`. Pure."""
+    until = alive.get(box.claimed_by)
+    if box.claimed_until is None or until is None:
+        return box
+    return replace(box, claimed_until=max(box.claimed_until, until))
+
+
 def tried(box: Mailbox, now: datetime) -> Mailbox:
     """The mailbox as stored while a mail is composed and sent: postponed, in case the mail kills the worker. Pure."""
-    return put_off(box, "the worker that tried it did not finish", now)
+    return put_off(box, UNFINISHED, now)
+
+
+def is_suspect(box: Mailbox) -> bool:
+    """Whether a worker died with a mail to the recipient, which may have killed it. Pure."""
+    return bool(box.failures) and box.last_error == UNFINISHED
 
 
 def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
@@ -141,7 +170,7 @@ class Mailboxes:
     """The mailboxes of one installation."""
 
     def __init__(self, es: Client, names: Names) -> None:
-        self._es, self._index = es, names.mailboxes
+        self._es, self._names, self._index = es, names, names.mailboxes
 
     def get(self, address: str) -> Mailbox:
         """The mailbox, in real time; a new one if the address has none.
@@ -152,25 +181,52 @@ class Mailboxes:
         stored = self.find(address)
         return stored.value if stored else Mailbox(address)
 
-    def claim(self, address: str, worker: str, now: datetime, lease: timedelta) -> Stored[Mailbox] | None:
-        """The mailbox, held by `worker` until `now + lease`; None while another worker holds it.
+    def claim(
+        self, addresses: Sequence[str], worker: str, now: datetime, lease: timedelta
+    ) -> dict[str, Stored[Mailbox]]:
+        """Address → the mailbox, held by `worker` until `now + lease` at least; without those that another one holds.
 
-        Also None if it can't be read: it goes into quarantine, because a recipient who has unsubscribed must not get a
-        mail. A claim that ends later than a lease allows was made before the clock was set back, and is invalid.
+        A mailbox that can't be read is missing too: it goes into quarantine, because a recipient who has unsubscribed
+        must not get a mail. A claim that ends later than a lease allows was made before the clock was set back, and is
+        invalid.
         """
-        try:
-            was = self.find(address)
-        except DocumentError as error:
-            report_problem(problem_of(error))
-            return None
-        box = seen_at(was.value, now) if was else Mailbox(address)
-        if is_held(box, now, lease) and box.claimed_by != worker:
-            return None
-        return self._write(was, replace(box, claimed_by=worker, claimed_until=now + lease))
+        hits = {hit["_id"]: hit for hit in get_hits(self._es, self._index, addresses)}
+        known = {box.id: box for box in all_stored(hits.values(), read_mailbox)}
+        boxes = {
+            address: seen_at(known[address].value if address in known else Mailbox(address), now)
+            for address in addresses
+            if address in known or address not in hits
+        }
+        others = {box.claimed_by for box in boxes.values() if box.claimed_by not in ("", worker)}
+        alive = alive_until(self._es, self._names, others, now)
+        free = {
+            address: replace(box, claimed_by=worker, claimed_until=now + lease)
+            for address, box in boxes.items()
+            if box.claimed_by == worker or not is_held(prolonged(box, alive), now, lease)
+        }
+        return self.keep({address: (known.get(address), box) for address, box in free.items()})
 
-    def keep(self, held: Stored[Mailbox], box: Mailbox) -> Stored[Mailbox] | None:
-        """Write `box` if the claim still holds; None if another worker has taken it."""
-        return self._write(held, box)
+    def keep(self, boxes: Mapping[str, tuple[Stored[Mailbox] | None, Mailbox]]) -> dict[str, Stored[Mailbox]]:
+        """Write each mailbox unless it was written since it was read; those that were written."""
+        wanted = list(boxes.items())
+        actions = (self.replacing(was, box) for _, (was, box) in wanted)
+        kept, lost = dict[str, Stored[Mailbox]](), dict[str, Mailbox]()
+        for (address, (_, box)), result in zip(wanted, bulk.write(self._es, actions), strict=True):
+            if bulk.require(result):
+                kept[address] = result.stored(box)
+            else:
+                lost[address] = box
+        # The client retries requests that timed out, so a conflict may be with our own first try.
+        for current in all_stored(get_hits(self._es, self._index, lost), read_mailbox) if lost else ():
+            if current.value == lost[current.id]:
+                kept[current.id] = current
+        return kept
+
+    def replacing(self, was: Stored[Mailbox] | None, box: Mailbox) -> Document:
+        """The action that writes a mailbox if nobody has written it since `was` was read."""
+        if was is None:
+            return bulk.create(self._index, box.address, dump(box))
+        return bulk.replace(was, dump(box))
 
     def change(self, address: str, change: Callable[[Mailbox], Mailbox]) -> Mailbox:
         """Change a mailbox for its owner, even while a worker holds it.

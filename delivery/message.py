@@ -183,6 +183,9 @@ class StoryView:
     """For a briefing: what its articles say, in place of quotes."""
     about: About
     answers: AnswerLinks
+    story_id: str = ""
+    article_id: str = ""
+    """Of the article that represents the story; empty for an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +279,8 @@ class Notice:
     """The next step; only shown in plain text."""
     more_text: str = ""
     more_url: str | None = None
+    foot: str = "because something changed. When nothing changes, no mail is sent."
+    """Why it was sent: "… sent this to …, ‹foot›"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from contextlib import closing
 
 from delivery.channels.channel import SendResult
 from delivery.channels.registry import channel_of
+from delivery.channels.targets import NoTargets
 from delivery.message import Message
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
@@ -41,5 +42,5 @@ def offer(message: Message, settings: Settings) -> tuple[str, SendResult]:
     channel = channel_of(message.recipient)
     address = channel.parse(message.recipient)
     rendered = channel.render(message, settings)
-    with closing(channel.open(settings)) as line:
+    with closing(channel.open(settings, NoTargets())) as line:
         return address, line.send(rendered.content, [address])

@@ -14,14 +14,16 @@ from typing import Final
 
 from alerts.failing import Failing, failing, is_on
 from alerts.saved import SavedSearches
-from delivery.outbox import EnqueueReport, Outbox, notice_delivery
+from delivery.documents import outcome_id
+from delivery.made import notice_delivery
+from delivery.outbox import EnqueueReport, Outbox
+from delivery.outcomes import Outcomes, Parcel
 from delivery.words import one_line, shortened, when
 from newswatch import durations
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Bulkhead
 from store.client import Client
-from store.documents import Stored
 from store.names import Names
 
 FIRST_ALONE: Final = timedelta(hours=1)
@@ -44,16 +46,28 @@ def enqueue_notices(es: Client, names: Names, now: datetime, *, bulkhead: Bulkhe
     walls, outbox = bulkhead or Bulkhead("owe"), Outbox(es, names)
     failing_now = failing(es, names, now)
     outbox.refresh()
+    outcomes = Outcomes(es, names)
+    outcomes.spread()
     known = outbox.about_searches(now - _LOOKED_BACK)
     made = list(_failures(failing_now.values(), [stored.value for stored in known], now, walls))
     over = [stored for stored in known if stored.value.kind == "failing" and not _lasts(stored.value, failing_now)]
     searches = SavedSearches(es, names).of({stored.value.alert_id for stored in over})
     on = {search_id: search for search_id, search in searches.items() if is_on(search, now)}
-    made += _recoveries([stored.value for stored in over], on, now, walls)
+    said = {(stored.value.alert_id, stored.value.story_id) for stored in known if stored.value.kind == "working"}
+    unsaid = [stored.value for stored in over if (stored.value.alert_id, stored.value.story_id) not in said]
+    made += _recoveries(unsaid, _told(outcomes, unsaid), on, now, walls)
     report = outbox.add(made, bulkhead=walls)
     # Last, so that a crash before it only repeats what was enqueued already.
-    _withdraw(outbox, [stored for stored in over if stored.value.state is DeliveryState.PENDING], on, now)
+    _withdraw(outcomes, [one.value for one in over if one.value.state is DeliveryState.PENDING], on, now)
     return report
+
+
+def _told(outcomes: Outcomes, notices: Sequence[Delivery]) -> dict[str, list[str]]:
+    """Id of each notice → those who were told of it."""
+    told: dict[str, list[str]] = {}
+    for each in outcomes.of_deliveries([notice.id for notice in notices], DeliveryState.SENT):
+        told.setdefault(each.delivery_id, []).append(each.outcome.recipient)
+    return told
 
 
 def _failures(
@@ -95,13 +109,16 @@ def _lasts(notice: Delivery, failing_now: Mapping[str, Failing]) -> bool:
 
 
 def _recoveries(
-    over: Sequence[Delivery], on: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
+    over: Sequence[Delivery],
+    readers: Mapping[str, Sequence[str]],
+    on: Mapping[str, SavedSearch],
+    now: datetime,
+    walls: Bulkhead,
 ) -> Iterator[Delivery]:
-    """For each failure that is over, the notice to those who were told of it."""
+    """For each failure that is over, the notice to the `readers` of its notices."""
     told: dict[tuple[str, str], dict[str, None]] = {}
     for notice in over:
-        readers = (o.recipient for o in notice.outcomes if o.state is DeliveryState.SENT)
-        told.setdefault((notice.alert_id, notice.story_id), {}).update(dict.fromkeys(readers))
+        told.setdefault((notice.alert_id, notice.story_id), {}).update(dict.fromkeys(readers.get(notice.id, ())))
     for (alert_id, about), recipients in told.items():
         if recipients and alert_id in on:
             work = partial(_recovery, on[alert_id], about, tuple(recipients), now)
@@ -122,20 +139,18 @@ def _recovery(search: SavedSearch, about: str, readers: tuple[str, ...], now: da
     return replace(notice_delivery(search, "working", about, text, now, now), recipients=readers)
 
 
-def _withdraw(
-    outbox: Outbox, pending: Sequence[Stored[Delivery]], on: Mapping[str, SavedSearch], now: datetime
-) -> None:
+def _withdraw(outcomes: Outcomes, pending: Sequence[Delivery], on: Mapping[str, SavedSearch], now: datetime) -> None:
     """Suppress the notices that nobody needs any more. One that a mail was begun with stays: it may have been sent."""
+    waiting = outcomes.of_deliveries([notice.id for notice in pending], DeliveryState.PENDING)
+    ids = [outcome_id(each.delivery_id, each.outcome.recipient) for each in waiting]
 
-    def withdrawn(notice: Delivery) -> Delivery:
-        begun = {outcome.recipient for outcome in notice.outcomes if outcome.key}
-        if notice.state is not DeliveryState.PENDING or begun & set(notice.waiting):
-            return notice
-        why = _OVER if notice.alert_id in on else _OFF
-        skipped = tuple(Outcome(r, DeliveryState.SUPPRESSED, at=now, error=why) for r in notice.waiting)
-        outcomes = (*(o for o in notice.outcomes if o.recipient not in notice.waiting), *skipped)
-        state = DeliveryState.SENT if any(o.state is DeliveryState.SENT for o in outcomes) else DeliveryState.SUPPRESSED
-        return replace(notice, outcomes=outcomes, state=state, suppressed_by=why)
+    def withdrawn(parcel: Parcel) -> Outcome:
+        was = parcel.outcome
+        if was.state is not DeliveryState.PENDING or was.key:
+            return was
+        why = _OVER if parcel.delivery.alert_id in on else _OFF
+        return replace(was, state=DeliveryState.SUPPRESSED, at=now, error=why)
 
-    if pending:
-        outbox.acknowledge(pending, withdrawn)
+    if ids:
+        outcomes.acknowledge(outcomes.parcels(ids), withdrawn)
+        outcomes.settle([notice.id for notice in pending], now)

@@ -106,6 +106,8 @@ def story_view(
         said=said,
         about=about,
         answers=_answers(item, recipient, links),
+        story_id=item.story_id,
+        article_id=article.id if article else "",
     )
 
 

@@ -12,9 +12,9 @@ from alerts.coverage import Coverage
 from delivery.briefing import is_briefing
 from delivery.compose import Mail
 from delivery.coverage_text import told
+from delivery.kinds import ABOUT_SEARCHES
 from delivery.links import ACCOUNT, Action, Link, Links
 from delivery.message import Message, SearchNotice, StoryList, Watch, WatchedBy
-from delivery.outbox import ABOUT_SEARCHES
 from delivery.passages import told_once
 from delivery.story_views import LABELS, MailStory, headline, story_view
 from delivery.words import one_line, safe_url, shortened, when

@@ -29,9 +29,9 @@ call POST _security/user/kibana_system/_password "{\"password\": \"$KIBANA_PASSW
 call PUT _security/role/newswatch '{
   "cluster": ["monitor", "manage_index_templates", "cluster:admin/repository/*", "cluster:admin/snapshot/*"],
   "indices": [{
-    "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "rechecks", "mailboxes",
-              "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers", "lane", "keys",
-              "audit", "audit-2*", "drill-*"],
+    "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "outcomes", "rechecks",
+              "mailboxes", "subscribers", "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers",
+              "lane", "keys", "audit", "audit-2*", "drill-*"],
     "privileges": ["all"]
   }]
 }'

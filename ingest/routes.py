@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -78,9 +78,10 @@ class Fault:
 class Routes:
     """The open connections of one `Fetcher`, on both ways; used as an async context manager."""
 
-    def __init__(self, settings: Settings, agent: str) -> None:
+    def __init__(self, settings: Settings, agent: str, allowed: Collection[str] | None = None) -> None:
+        """`allowed` are the `host:port` pairs that are exempt from the guard; by default those for publishers."""
         self._settings, self._agent = settings, agent
-        self._allowed = frozenset(settings.fetch_allow_hosts)
+        self._allowed = frozenset(settings.fetch_allow_hosts if allowed is None else allowed)
         self.proxy = proxy_of(settings)
         self._stack = AsyncExitStack()
         self._direct: aiohttp.ClientSession
@@ -131,6 +132,12 @@ class Routes:
     ) -> aiohttp.client._RequestContextManager:
         """One POST of a form, as `get`."""
         return self._request("POST", url, headers={}, timeout=timeout, data=form, trace_request_ctx=sent)
+
+    def send(
+        self, method: str, url: URL, *, body: bytes, headers: dict[str, str], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.client._RequestContextManager:
+        """One request with a body, without following redirects."""
+        return self._request(method, url, headers=headers, timeout=timeout, data=body, trace_request_ctx=lambda: None)
 
     def allows(self, url: URL) -> bool:
         """Whether the operator has named the host and port as exempt from the guard."""

@@ -14,10 +14,10 @@ from functools import partial
 
 from delivery import deliver as mails
 from delivery.channels import registry as channels
-from delivery.deliver import DeliverReport
 from delivery.digests import enqueue_coverage
 from delivery.due import Due, look
 from delivery.links import key_mark
+from delivery.report import DeliverReport
 from jobs.context import Context, job
 from newswatch.outages import Cause, begun, ended
 from newswatch.problems import Bulkhead

@@ -34,6 +34,8 @@ class Outcome:
     """When it entered this state."""
     attempts: int = 0
     error: str | None = None
+    notice: str = ""
+    """Hash of the correction note that the article already carried in that message; empty if it had none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Delivery:
     version: int = 1
     """Of the article, for a correction: each version is reported once."""
     outcomes: tuple[Outcome, ...] = ()
+    """Of those recipients of whom they were asked for."""
     suppressed_by: str | None = None
     """Which rule kept it from being sent."""
     headline: str = ""

@@ -185,6 +185,8 @@ class Settings(BaseSettings):
     """Seconds for connecting and for each answer; the answer to the mail itself may take four times as long."""
     smtp_deadline_s: float = Field(default=150, gt=0, le=200)
     """Seconds for one mail as a whole, from connecting to the server's final answer."""
+    mail_senders: int = Field(default=4, ge=1, le=32)
+    """Connections to the mail server that one process may have open side by side."""
     mail_run_s: int = Field(default=600, ge=1, le=600)
     """Seconds after which a delivery run starts no more mails; the rest stays due for the next run."""
 
@@ -215,6 +217,13 @@ class Settings(BaseSettings):
     """Minimum seconds between two requests to one host."""
     fetch_allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
     """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
+
+    channel_allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
+    """`host:port` pairs inside your network that webhooks and chats may go to; other private addresses are refused."""
+    verify_addresses: bool = True
+    """Whether a mail address that a user enters must confirm before it gets mails; webhooks and chats always must."""
+    channel_timeout_s: float = Field(default=10, gt=0, le=60, allow_inf_nan=False)
+    """Seconds for one POST to a webhook or a chat as a whole, from looking up its name to the end of its answer."""
 
     fetch_proxy: Annotated[str | None, BeforeValidator(lambda text: text or None)] = None
     """Proxy through which publishers are reached: http://host:port or https://host:port. It resolves their names."""

@@ -162,7 +162,7 @@ class _Reader:
         newest = {"size": 0, "track_total_hits": False, "aggs": {"newest": {"max": {"field": "indexed_at"}}}}
         yield "articles", _Part(names.articles, newest, lambda a: {"newest_article_at": _moment(a, "newest")})
         yield "batches", _Part(names.batches, _OF_BATCHES, _read_batches)
-        yield "outbox", _Part(names.deliveries, _OF_DELIVERIES, _read_deliveries)
+        yield "outbox", _Part(f"{names.deliveries},{names.outcomes}", _OF_DELIVERIES, _read_deliveries)
         yield "problems", _Part(names.quarantine, _of_problems(names), partial(_read_problems, names))
         yield "saved searches", _Part(names.searches, _of_searches(self._now), _read_searches)
 
@@ -274,6 +274,8 @@ _OF_BATCHES: Final[Document] = {
 }
 _OF_DELIVERIES: Final[Document] = {
     "size": 0,
+    # Once a delivery is spread, its outcomes count in its place, one for each recipient.
+    "query": {"bool": {"must_not": {"term": {"spread": True}}}},
     "track_total_hits": False,
     "aggs": {
         "sent": {"max": {"field": "sent_at"}},

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import streaming_bulk
@@ -20,6 +20,8 @@ from newswatch.errors import StoreError
 from newswatch.problems import Problem, report_problem
 from store import faults
 from store.documents import Document, Stored
+
+T = TypeVar("T")
 
 CONFLICT, GONE = 409, 404
 _UNAVAILABLE = (429, 502, 503, 504)
@@ -41,6 +43,13 @@ class Written:
     index: str = ""
     kind: str = ""
     """Elasticsearch's error type; empty if the item was written, or if a document to delete was already gone."""
+    seq_no: int = -1
+    primary_term: int = -1
+    """The tokens for a compare-and-set, if it was written."""
+
+    def stored(self, value: T) -> Stored[T]:
+        """What was written, as if it had been read."""
+        return Stored(value, self.index, self.id, self.seq_no, self.primary_term)
 
     @property
     def conflict(self) -> bool:
@@ -77,6 +86,17 @@ def replace(was: Stored[Any], document: Document) -> Document:
     """The action that writes a document if nobody has written it since `was` was read (compare-and-set)."""
     token = {"if_seq_no": was.seq_no, "if_primary_term": was.primary_term}
     return {"_op_type": "index", "_index": was.index, "_id": was.id, "_source": document} | token
+
+
+def amend(was: Stored[Any], fields: Document) -> Document:
+    """The action that changes these fields of a document if nobody has written it since `was` was read."""
+    token = {"if_seq_no": was.seq_no, "if_primary_term": was.primary_term}
+    return {"_op_type": "update", "_index": was.index, "_id": was.id, "doc": fields} | token
+
+
+def merge(index: str, document_id: str, fields: Document) -> Document:
+    """The action that changes these fields of a document, whoever has written it since."""
+    return {"_op_type": "update", "_index": index, "_id": document_id, "doc": fields, "retry_on_conflict": 5}
 
 
 def copy(index: str, document_id: str, document: Document, version: int) -> Document:
@@ -132,7 +152,8 @@ def _try(es: Elasticsearch, actions: Sequence[Document]) -> Iterator[Written]:
     for ok, result in results:
         (item,) = result.values()
         reason, kind = (None, "") if ok else (_reason(item), _kind(item))
-        yield Written(item["_id"], int(item["status"]), reason, item["_index"], kind)
+        tokens = (int(item.get("_seq_no", -1)), int(item.get("_primary_term", -1)))
+        yield Written(item["_id"], int(item["status"]), reason, item["_index"], kind, *tokens)
 
 
 def _has_no_room(written: Written) -> bool:

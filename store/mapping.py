@@ -274,8 +274,9 @@ DELIVERY: Json = {
     "suppressed_by": KEYWORD,
     "refused": KEYWORD,
     "last_error": KEYWORD,
-    "references": KEYWORD,
+    "references": KEYWORD,  # of documents from before the outcomes had an index
     "message_ids": KEYWORD,  # of documents from before there were channels
+    "spread": {"type": "boolean"},
     "published": DATE,
     "fetched_at": DATE,
     "indexed_at": DATE,
@@ -287,8 +288,40 @@ DELIVERY: Json = {
     "own_lag_s": {"type": "long"},
     "detail": UNINDEXED,
 }
-"""`waiting` are the recipients still to be mailed, `references` the channels' names for its messages; `detail` has the
-passages and the outcome for each recipient."""
+"""`spread` is true once each recipient has a document in `outcomes`; until then `waiting` are the recipients. `state`
+is that of all recipients together, and follows when no one waits any more. `detail` has the passages."""
+
+OUTCOME: Json = {
+    "delivery_id": KEYWORD,
+    "alert_id": KEYWORD,
+    "alert_name": KEYWORD,
+    "story_id": KEYWORD,
+    "article_id": KEYWORD,
+    "kind": KEYWORD,
+    "schedule": KEYWORD,
+    "recipient": KEYWORD,
+    "channel": KEYWORD,
+    "waiting": KEYWORD,
+    "state": KEYWORD,
+    "key": KEYWORD,
+    "reference": KEYWORD,
+    "subject": KEYWORD,
+    "attempts": INTEGER,
+    "error": KEYWORD,
+    "notice": KEYWORD,
+    "published": DATE,
+    "fetched_at": DATE,
+    "indexed_at": DATE,
+    "created_at": DATE,
+    "not_before": DATE,
+    "at": DATE,
+    "sent_at": DATE,
+    # Seconds until an instant mail was sent: since publication, and since we had read the article.
+    "lag_s": {"type": "long"},
+    "own_lag_s": {"type": "long"},
+}
+"""`waiting` is the recipient while the delivery is still to be sent to it, `key` the idempotency key of the message
+that carries it, `reference` the channel's name for that message, `at` when it entered its state."""
 
 MAILBOX: Json = {
     "address": KEYWORD,
@@ -304,8 +337,29 @@ MAILBOX: Json = {
     "last_digests": UNINDEXED,
     "muted": UNINDEXED,
     "acknowledged": UNINDEXED,
+    "unverified_since": DATE,
 }
 """One document per recipient: which worker holds it, and the mail server's last error."""
+
+SUBSCRIBER: Json = {
+    "id": KEYWORD,
+    "kind": KEYWORD,
+    "owner": KEYWORD,
+    "name": KEYWORD,
+    "shown": KEYWORD,
+    "zone": KEYWORD,
+    "shared": {"type": "boolean"},
+    "created_at": DATE,
+    "updated_at": DATE,
+    "verified_at": DATE,
+    "challenge_until": DATE,
+    "disabled_at": DATE,
+    "disabled_why": KEYWORD,
+    "tries": INTEGER,
+    "secret": UNINDEXED,
+    "routes": UNINDEXED,
+}
+"""One document per person, group or address. What is sealed, and hashes of codes, are in `secret`."""
 
 LABEL: Json = {
     "alert_id": KEYWORD,
@@ -412,7 +466,8 @@ LANE: Json = {
     "bytes": {"type": "long"},
 }
 """`kind` "turn": whose turn it is to match, which `holder` renews. "subscription": a feed's subscription to its hub.
-"push": a document that a hub has pushed and that has not been read yet; "bell" changes with each."""
+"push": a document that a hub has pushed and that has not been read yet; "bell" changes with each. "beat": the worker
+`holder` is alive until then."""
 
 KEY: Json = {
     "kind": KEYWORD,
@@ -548,7 +603,9 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.quarantine: QUARANTINE,
         names.searches: SAVED_SEARCH,
         names.deliveries: DELIVERY,
+        names.outcomes: OUTCOME,
         names.mailboxes: MAILBOX,
+        names.subscribers: SUBSCRIBER,
         names.labels: LABEL,
         names.notices: NOTICE,
         names.pulse: PULSE,

@@ -94,9 +94,19 @@ class Names:
         return f"{self.prefix}deliveries"
 
     @property
+    def outcomes(self) -> str:
+        """What became of each delivery for each recipient: one document per (saved search, story, recipient)."""
+        return f"{self.prefix}outcomes"
+
+    @property
     def mailboxes(self) -> str:
         """One document per mail recipient."""
         return f"{self.prefix}mailboxes"
+
+    @property
+    def subscribers(self) -> str:
+        """Who gets messages: one document per person, group, and address that is a secret or must confirm."""
+        return f"{self.prefix}subscribers"
 
     @property
     def labels(self) -> str:

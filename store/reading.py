@@ -117,8 +117,8 @@ def find(
         unreadable += [hit["_id"] for hit in hits if hit["_id"] not in known]
 
 
-def get_hits(es: Elasticsearch, index: str, ids: Iterable[str]) -> list[Hit]:
-    """The existing documents among `ids`, in real time.
+def get_hits(es: Elasticsearch, index: str, ids: Iterable[str], *, but: Sequence[str] = ()) -> list[Hit]:
+    """The existing documents among `ids`, in real time, without the fields `but`.
 
     Raises:
         StoreError: the index can't be read.
@@ -126,7 +126,8 @@ def get_hits(es: Elasticsearch, index: str, ids: Iterable[str]) -> list[Hit]:
     wanted = list(dict.fromkeys(ids))
     hits: list[Hit] = []
     for start in range(0, len(wanted), _GETS):
-        docs: list[Hit] = es.mget(index=index, ids=wanted[start : start + _GETS])["docs"]
+        part = wanted[start : start + _GETS]
+        docs: list[Hit] = es.mget(index=index, ids=part, source_excludes=list(but) or None)["docs"]
         for doc in docs:
             if "error" in doc:
                 raise unreadable_index(doc)

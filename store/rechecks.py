@@ -44,10 +44,10 @@ class Rechecks:
 
     def note_mailed(self, *, now: datetime) -> int:
         """Schedule the articles mailed in the last day that are not scheduled yet; their number."""
-        self._es.indices.refresh(index=[self._names.deliveries, self._index])
+        self._es.indices.refresh(index=[self._names.outcomes, self._index])
         since = now - timedelta(hours=HOURS[-1])
         answer = self._es.search(
-            index=self._names.deliveries,
+            index=self._names.outcomes,
             size=0,
             query={"bool": {"filter": [{"range": {"sent_at": {"gte": since.isoformat()}}}]}},
             aggs={

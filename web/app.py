@@ -30,6 +30,7 @@ from web import (
     search_list,
     search_pages,
     situation_pages,
+    subscriber_pages,
 )
 from web.api.app import PATH as PATH_OF_API
 from web.api.app import create_api
@@ -54,12 +55,12 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     # Before the pages of single feeds, one of which "new" might be.
     app.include_router(feed_changes.private, dependencies=[Depends(shell), Depends(access.change)])
     overviews, searches = (situation_pages, entity_pages), (search_list, saved_pages)
-    others = (feed_pages, delivery_pages, problem_pages, mail_pages, key_pages)
+    others = (feed_pages, delivery_pages, problem_pages, mail_pages, key_pages, subscriber_pages)
     for pages in (search_pages, *overviews, *searches, *others):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private, key_pages.private, audit_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.operate)])
-    for pages in (feed_changes, feed_pages, delivery_pages, problem_pages):
+    for pages in (feed_changes, feed_pages, delivery_pages, problem_pages, subscriber_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.include_router(key_pages.changes, dependencies=[Depends(form), Depends(access.operate)])
     # What is the reader's own; each change of a saved search asks besides whose it is.

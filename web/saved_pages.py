@@ -50,6 +50,7 @@ from web.security import (
     recipients_allowed,
     require_alter,
 )
+from web.subscriber_pages import ask_new_mails, check_recipients
 
 TRIAL_DAYS = 30
 OWN_SEARCHES = 100
@@ -226,10 +227,16 @@ def _tried_or_saved(
             recipients_allowed(request, tried.search.recipients, search.recipients)
         if trying or (tried.many and "confirmed" not in form):
             return _form_page(request, here, user, draft, search=known, tried=tried, confirm=tried.many and not trying)
+        added = [one for one in tried.search.recipients if known is None or one not in known.recipients]
+        check_recipients(here, added, user)
+        # First, so that nothing is sent before new addresses are held.
+        unasked = ask_new_mails(here, added, user, request.state.user_address)
         kept = _saved(here).save(tried.search, by=user, now=here.clock())
     except NewswatchError as error:
         return _form_page(request, here, user, draft, search=known, fault=str(error))
     done = "created" if new else "saved"
+    if unasked:
+        done = f"{done}, but {unasked[0]} could not be asked to confirm: ask again under Subscribers"[:100]
     return _back(request, f"/searches/{kept.id}", done, **({"idle": "yes"} if tried.is_idle else {}))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from html import escape
 from typing import Any, Protocol
 
+from delivery.channels.targets import Targets
 from delivery.message import Message
 from delivery.plain_text import plain_text
 from newswatch.settings import Settings
@@ -20,6 +21,10 @@ class Refusal:
     reason: str
     permanent: bool
     """False: a later try may succeed."""
+    retry_after_s: float | None = None
+    """Seconds that the other side asks to wait before the next try; None: it asks for none."""
+    gone: bool = False
+    """The other side wants nothing more, ever, or knows our key no longer: the address is switched off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,14 @@ class SendResult:
         """The reason why the message was not accepted for an address, as far as the channel gives one."""
         refusal = self.refused.get(address)
         return refusal.reason if refusal else self.down or self.unknown or "no answer"
+
+
+def switched_off(result: SendResult, targets: Targets, now: datetime) -> SendResult:
+    """The result, once the addresses are switched off whose other side wants nothing more."""
+    for address, refusal in result.refused.items():
+        if refusal.gone:
+            targets.disable(address, refusal.reason, now)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,11 @@ class Trial:
     """When that certificate expires."""
 
 
+def four(settings: Settings) -> int:  # noqa: ARG001 - as a channel's number of lines
+    """The number of lines of a channel without a setting for it."""
+    return 4
+
+
 def untried(settings: Settings, seconds: float) -> Trial:  # noqa: ARG001 - as a channel's trial
     """The trial of a channel that can't be tried without a message."""
     return Trial()
@@ -120,7 +138,8 @@ class Channel:
     A message rendered again keeps its first reference. `Message.key` lets the other side recognise a message that is
     sent twice, if it supports that.
     """
-    open: Callable[[Settings], Line]
+    open: Callable[[Settings, Targets], Line]
+    """Opens its `Line`. A channel whose addresses are names learns from `Targets` where they lead."""
     threads: bool = False
     """Whether a message can reply to another. If not, `Message.thread` is empty, and news on a known story is sent like
     any other news."""
@@ -130,5 +149,7 @@ class Channel:
     """Maximum seconds that `Line.send` takes for one message."""
     try_out: Callable[[Settings, float], Trial] = untried
     """Goes as far as possible towards sending without a message, in at most so many seconds in all."""
+    at_once: Callable[[Settings], int] = four
+    """How many lines may be open side by side in one process. Each line is used by one thread."""
     preview: Callable[[Message, Settings], str] = as_plain_html
     """Returns the message as an HTML page, as its readers see it."""

@@ -180,10 +180,11 @@ EMAIL = Channel(
     scheme="",
     parse=mail_address,
     render=render,
-    open=Mailer,
+    open=lambda settings, _targets: Mailer(settings),
     threads=True,
     check=check,
     deadline_s=lambda settings: settings.smtp_deadline_s,
     try_out=try_out,
+    at_once=lambda settings: settings.mail_senders,
     preview=html,
 )

@@ -1,11 +1,14 @@
-"""The connections of one run: one line for each channel, opened on first use and not used any more once it is down."""
+"""The connections of one run: a line for each thread and channel, opened on first use and not used any more once the
+channel is down."""
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import Final
 
 from delivery.channels.channel import Channel, Line, Rendered, SendResult
+from delivery.channels.targets import NoTargets, Targets
 from newswatch.settings import Settings
 
 BROKEN_IN_A_ROW: Final = 3
@@ -13,11 +16,13 @@ BROKEN_IN_A_ROW: Final = 3
 
 
 class Lines:
-    """Sends over the given channel, and remembers which channels are down."""
+    """Sends over the given channel, from several threads, and remembers which channels are down."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._lines: dict[str, Line] = {}
+    def __init__(self, settings: Settings, targets: Targets | None = None) -> None:
+        """`targets` says where addresses lead that are names."""
+        self._settings, self._targets = settings, targets or NoTargets()
+        self._lines: dict[tuple[int, str], Line] = {}
+        self._lock = threading.Lock()
         self._broken: dict[str, int] = {}
         """Channel → consecutive recipients with whom its line broke."""
         self._down: dict[str, str] = {}
@@ -37,10 +42,12 @@ class Lines:
         Raises:
             ValueError: the channel can't encode the message or the address.
         """
-        if channel.name not in self._lines:
-            self._lines[channel.name] = channel.open(self._settings)
-        result = self._lines[channel.name].send(rendered.content, [address])
-        self._note(channel.name, result, address)
+        own = (threading.get_ident(), channel.name)
+        if own not in self._lines:
+            self._lines[own] = channel.open(self._settings, self._targets)
+        result = self._lines[own].send(rendered.content, [address])
+        with self._lock:
+            self._note(channel.name, result, address)
         return result
 
     def _note(self, name: str, result: SendResult, address: str) -> None:

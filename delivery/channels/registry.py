@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from delivery.channels.channel import Channel
+from delivery.channels.chat import CHAT_CHANNEL
 from delivery.channels.email import EMAIL
+from delivery.channels.targets import named_address
+from delivery.channels.webhook import WEBHOOK_CHANNEL
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
+from newswatch.subscriber import GROUP, PERSON
 
-CHANNELS: tuple[Channel, ...] = (EMAIL,)
+CHANNELS: tuple[Channel, ...] = (EMAIL, WEBHOOK_CHANNEL, CHAT_CHANNEL)
 """The first channel takes every address without another channel's scheme."""
 
 
@@ -19,12 +23,13 @@ def channel_of(address: str) -> Channel:
 
 
 def parse_address(text: str) -> str:
-    """The canonical form of an address, as its channel defines it.
+    """The canonical form of an address, as its channel defines it; also of `person:NAME` and `group:NAME`.
 
     Raises:
         ValueError: it is not an address; the message says what is wrong with it.
     """
-    return channel_of(text).parse(text)
+    scheme = text.strip().partition(":")[0].lower()
+    return named_address(scheme, text) if scheme in (PERSON, GROUP) else channel_of(text).parse(text)
 
 
 def check(settings: Settings) -> None:
@@ -48,8 +53,3 @@ def _check_operator(operator: str) -> None:
         parse_address(operator)
     except ValueError as error:
         raise ValueError(f"NEWSWATCH_OPERATOR: {error}") from error
-
-
-def longest_s(settings: Settings) -> float:
-    """Maximum seconds for one message on the slowest channel. Pure."""
-    return max(channel.deadline_s(settings) for channel in CHANNELS)

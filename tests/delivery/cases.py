@@ -119,7 +119,7 @@ def owed(es: Elasticsearch, names: Names, case: Case) -> list[Delivery]:
     outbox = Outbox(es, names)
     outbox.refresh()
     hits = es.search(index=names.deliveries, size=100, query={"wildcard": {"alert_id": f"*-{case.number}"}})
-    return [found.value for found in outbox.get(hit["_id"] for hit in hits["hits"]["hits"])]
+    return outbox.told(hit["_id"] for hit in hits["hits"]["hits"])
 
 
 def check(press: Press, office: PostOffice, case: Case, *, windows: int) -> None:

@@ -16,10 +16,11 @@ from alerts.saved import SavedSearches
 from delivery.channels import registry
 from delivery.channels.channel import Refusal, SendResult
 from delivery.channels.email import EMAIL
-from delivery.deliver import DeliverReport, deliver
+from delivery.deliver import deliver
 from delivery.due import LEASE
 from delivery.mailbox import Mailboxes
 from delivery.outbox import EnqueueReport, Outbox
+from delivery.report import DeliverReport
 from embedded.processes import free_port
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -65,8 +66,8 @@ class Desk:
         return deliver(self.press.es, self.press.names, settings, now=now)
 
     def delivery(self, delivery_id: str) -> Delivery:
-        (found,) = self.outbox.get([delivery_id])
-        return found.value
+        (found,) = self.outbox.told([delivery_id])
+        return found
 
 
 @pytest.fixture
@@ -373,7 +374,7 @@ def test_what_another_worker_has_sent_stays_sent(
     office.on_recipient = lambda recipient, _: "451 greylisted" if recipient == BOB else None
     desk.save(a_search("all", "", ANN, BOB))
     desk.owe(a_story(1))
-    sleepy = replace(EMAIL, open=lambda settings: Asleep(desk, monkeypatch))
+    sleepy = replace(EMAIL, open=lambda _settings, _targets: Asleep(desk, monkeypatch))
     monkeypatch.setattr(registry, "CHANNELS", (sleepy,))
     desk.deliver()
     outcomes = {o.recipient: o.state for o in desk.delivery(f"all~{a_story(1).story_id}").outcomes}

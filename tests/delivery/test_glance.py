@@ -13,7 +13,7 @@ from wcwidth import width
 from delivery.compose import Mail, MailItem, plan
 from delivery.mailbox import Mailbox
 from delivery.message import Message, Piece, StoryList, StoryView
-from delivery.outbox import Sent
+from delivery.outcomes import Sent
 from delivery.passages import clipped, repeats
 from delivery.plain_text import plain_text
 from delivery.story_views import MailStory, topic_views

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from delivery.documents import outcome_document
 from delivery.latency import percentile
-from delivery.outbox import document
-from newswatch.delivery import Delivery, DeliveryState
+from newswatch.delivery import Delivery, DeliveryState, Outcome
 from tests.factories import NOW
 
 
@@ -27,20 +27,24 @@ def test_percentile_of_a_hundred() -> None:
 
 
 def test_an_instant_mail_says_how_long_it_took_and_a_digest_does_not() -> None:
-    sent = Delivery(
+    owed = Delivery(
         "nato",
         "NATO",
         "s",
         "a",
         ("a@example.org",),
-        DeliveryState.SENT,
+        DeliveryState.PENDING,
         NOW,
         published=NOW - timedelta(minutes=3),
         fetched_at=NOW - timedelta(minutes=1),
-        sent_at=NOW + timedelta(seconds=30),
     )
-    told = document(sent)
+    sent = Outcome("a@example.org", DeliveryState.SENT, at=NOW + timedelta(seconds=30))
+    told = outcome_document(owed, sent)
     assert (told["lag_s"], told["own_lag_s"]) == (210, 90)
-    assert "lag_s" not in document(replace(sent, published=None))
-    for waiting in (replace(sent, sent_at=None), replace(sent, schedule="hourly"), replace(sent, kind="update")):
-        assert not {"lag_s", "own_lag_s"} & document(waiting).keys()
+    assert "lag_s" not in outcome_document(replace(owed, published=None), sent)
+    for delivery, outcome in (
+        (owed, replace(sent, state=DeliveryState.PENDING)),
+        (replace(owed, schedule="hourly"), sent),
+        (replace(owed, kind="update"), sent),
+    ):
+        assert not {"lag_s", "own_lag_s"} & outcome_document(delivery, outcome).keys()

@@ -22,8 +22,8 @@ from alerts.failing import Failing
 from delivery.channels.email import EMAIL, header
 from delivery.compose import Mail, MailItem
 from delivery.links import Links
+from delivery.made import notice_delivery
 from delivery.message import Watch
-from delivery.outbox import notice_delivery
 from delivery.search_notices import failure_notice
 from delivery.story_views import MailStory
 from delivery.words import one_line, safe_url, shortened, when

@@ -8,8 +8,8 @@ from typing import Any
 
 from alerts.failing import Failing
 from delivery.compose import MailPlan, plan
+from delivery.made import notice_delivery, with_outcome
 from delivery.mailbox import Mailbox
-from delivery.outbox import notice_delivery, with_outcome
 from delivery.search_notices import FIRST_ALONE, failure_notice
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome

@@ -12,7 +12,8 @@ from elasticsearch import Elasticsearch
 from alerts.kinds.kind import Event
 from alerts.match import match_batch
 from delivery.deliver import deliver
-from delivery.outbox import EnqueueReport, Outbox, document
+from delivery.documents import delivery_document
+from delivery.outbox import EnqueueReport, Outbox
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import StoreError
@@ -107,8 +108,8 @@ FORMER = "<0123abcd@old.example>"
 
 def of_former(delivery: Delivery, state: str) -> dict[str, Any]:
     """The delivery's document as it was stored then: an outcome names its e-mail by `message_id` alone."""
-    plain = document(delivery)
-    del plain["references"]
+    plain: dict[str, Any] = delivery_document(delivery)
+    del plain["spread"]
     outcome = {"recipient": "ann@reader.example", "state": state, "message_id": FORMER, "subject": "As it was called"}
     moment = {"at": NOW.isoformat()} if state == "sent" else {}
     plain["detail"] |= {"state": state, "outcomes": [outcome | moment | {"attempts": 1}]}
@@ -136,8 +137,8 @@ def test_a_mail_begun_before_is_sent_again_under_its_message_id(
     moved = posted.model_copy(update={"mail_from": "newswatch@new.example"})
     assert deliver(press.es, press.names, moved, now=NOW).sent == 1
     assert [message["Message-ID"] for message in office.messages] == [FORMER]
-    (found,) = Outbox(press.es, press.names).get([owed.id])
-    (outcome,) = found.value.outcomes
+    (found,) = Outbox(press.es, press.names).told([owed.id])
+    (outcome,) = found.outcomes
     assert (outcome.state, outcome.key, outcome.reference) == (DeliveryState.SENT, FORMER, FORMER)
 
 

@@ -16,9 +16,11 @@ from pydantic import SecretStr
 from delivery.channels import registry
 from delivery.channels.email import EMAIL
 from delivery.channels.lines import BROKEN_IN_A_ROW
-from delivery.deliver import DeliverReport, deliver
+from delivery.deliver import deliver
+from delivery.documents import delivery_document as document
 from delivery.mailbox import Mailboxes
-from delivery.outbox import Outbox, document
+from delivery.outbox import Outbox
+from delivery.report import DeliverReport
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
@@ -76,8 +78,8 @@ class Desk:
         return deliver(self.press.es, self.press.names, settings, now=self.now + after, bulkhead=self.walls)
 
     def found(self, delivery: Delivery) -> Delivery:
-        (one,) = self.outbox.get([delivery.id])
-        return one.value
+        (one,) = self.outbox.told([delivery.id])
+        return one
 
     def clear(self) -> None:
         """Nothing is owed, and nobody remembered."""
@@ -394,7 +396,7 @@ def test_a_worker_that_is_killed_by_a_mail_puts_its_recipient_off(
     desk.owe(a_story(1), BAD, not_before=NOW - timedelta(hours=1))
     desk.owe(a_story(2), GOOD)
     with monkeypatch.context() as deadly:
-        deadly.setattr(registry, "CHANNELS", (replace(EMAIL, open=lambda settings: Deadly()),))
+        deadly.setattr(registry, "CHANNELS", (replace(EMAIL, open=lambda _settings, _targets: Deadly()),))
         with pytest.raises(Killed):
             desk.deliver()
     box = Mailboxes(desk.press.es, desk.press.names).get(BAD)

@@ -21,9 +21,9 @@ from fastapi.testclient import TestClient
 
 from alerts.saved import SavedSearches
 from cli.check import lines, look, summary
+from delivery.documents import delivery_document
 from delivery.feedback import Label
 from delivery.mailbox import Mailbox, Mailboxes
-from delivery.outbox import document as delivery_document
 from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match

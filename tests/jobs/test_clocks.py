@@ -134,15 +134,13 @@ def test_a_poll_beyond_the_longest_interval_is_due(world: World) -> None:
 
 def test_a_claim_of_the_future_holds_nobody_s_mail(world: World) -> None:
     boxes, lease = Mailboxes(world.context.es, world.context.names), timedelta(minutes=5)
-    assert boxes.claim("a@b.example", "dead", NOW + DAY, lease)
-    assert boxes.claim("a@b.example", "quick", NOW + DAY, lease) is None
-    taken = boxes.claim("a@b.example", "quick", NOW, lease)
-    assert taken is not None
-    assert boxes.claim("a@b.example", "third", NOW, lease) is None
+    assert boxes.claim(["a@b.example"], "dead", NOW + DAY, lease)
+    assert not boxes.claim(["a@b.example"], "quick", NOW + DAY, lease)
+    assert boxes.claim(["a@b.example"], "quick", NOW, lease)
+    assert not boxes.claim(["a@b.example"], "third", NOW, lease)
     sent = Mailbox("c@d.example", last_sent_at=NOW + HOUR, last_by_alert={"x": NOW + HOUR}, retry_at=NOW + DAY)
     assert boxes.change("c@d.example", lambda _: sent) == sent
-    held = boxes.claim("c@d.example", "w", NOW, lease)
-    assert held is not None
+    held = boxes.claim(["c@d.example"], "w", NOW, lease)["c@d.example"]
     assert (held.value.last_sent_at, held.value.last_by_alert, held.value.retry_at) == (NOW, {"x": NOW}, NOW + HOUR)
 
 

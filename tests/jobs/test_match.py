@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from delivery.deliver import DeliverReport
 from delivery.mailbox import Mailboxes
+from delivery.report import DeliverReport
 from jobs.deliver import LOOK_S, deliver, mails_wait, run
 from jobs.match import batch_waits, match
 from newswatch.article import Tag

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from delivery import outbox
+from delivery import documents
 from delivery.feedback import Label
 from embedded.newsroom_site.content import load_outlets, load_stories
 from ingest.urls import article_id
@@ -197,7 +197,7 @@ def delivery_documents(articles: list[Article]) -> Iterator[tuple[str, Document]
             published=when - timedelta(minutes=5 + number) if number else None,
             fetched_at=when - timedelta(seconds=30),
         )
-        yield delivery.id, outbox.document(delivery)
+        yield delivery.id, documents.delivery_document(delivery)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from delivery.deliver import DeliverReport
+from delivery.report import DeliverReport
 from jobs.announce import Waits
 from jobs.backup import BackupReport
 from jobs.check import CheckReport

@@ -182,11 +182,9 @@ def test_mails_that_are_held_back_are_not_due(client: Client, names: Names, sett
 
 def test_a_recipient_who_is_being_served_is_not_refused(client: Client, names: Names, settings: Settings) -> None:
     enqueued(client, names, search(), "s1", at=before(minutes=1))
-    assert Mailboxes(client, names).claim(ANN, "me", NOW, timedelta(minutes=5))
-    held = Mailboxes(client, names).find(ANN)
-    assert held
+    held = Mailboxes(client, names).claim([ANN], "me", NOW, timedelta(minutes=1))[ANN]
     noted = replace(held.value, failures=1, failing_since=NOW, retry_at=NOW + timedelta(minutes=1))
-    assert Mailboxes(client, names).keep(held, noted)
+    assert Mailboxes(client, names).keep({ANN: (held, noted)})
     waiting = read(client, names, settings).waiting
     assert (waiting.refused, waiting.mail_since) == (0, before(minutes=1))
 

@@ -17,7 +17,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 import jobs
-from delivery.deliver import DeliverReport
+from delivery.report import DeliverReport
 from jobs.context import Context, job
 from jobs.pull_report import PullReport
 from newswatch.errors import StoreError

@@ -10,7 +10,7 @@ from alerts.kinds import EVENT_KINDS, KINDS
 from alerts.kinds.kind import Kind
 from alerts.saved import UsageError, read_search, with_fields
 from cli.alert_options import OPTIONS
-from delivery import outbox
+from delivery import documents
 from delivery.channels.registry import parse_address
 from delivery.story_views import LABELS
 from newswatch.delivery import Delivery, DeliveryState
@@ -37,13 +37,13 @@ def test_its_event_is_a_delivery_with_a_label(kind: Kind) -> None:
     assert LABELS[kind.name] == kind.label != ""
     whole = ("ice", "Ice", f"{kind.name}-1", "", ("ann@reader.example",), DeliveryState.PENDING, NOW)
     owed = Delivery(*whole, kind=kind.name)
-    assert outbox.read_delivery(owed.id, outbox.document(owed)) == owed
+    assert documents.read_delivery(owed.id, documents.delivery_document(owed)) == owed
 
 
 def test_a_delivery_of_no_kind_can_t_be_read() -> None:
     odd = Delivery("ice", "Ice", "s", "a", ("ann@reader.example",), DeliveryState.PENDING, NOW, kind="storm")
     with pytest.raises(ValueError, match="'storm' must be one of"):
-        outbox.read_delivery(odd.id, outbox.document(odd))
+        documents.read_delivery(odd.id, documents.delivery_document(odd))
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from delivery.briefing import Moved, changed
 from delivery.channels.email import EMAIL, html
 from delivery.compose import Mail, MailItem
+from delivery.made import notice_delivery
 from delivery.message import Message, Notice, Row, Section, Watch
-from delivery.outbox import notice_delivery
 from delivery.story_views import MailStory
 from delivery.writing import message_of
 from newswatch.alert import Passage, SavedSearch

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from delivery.channels import registry
 from delivery.channels.channel import Channel, Refusal, Rendered, SendResult
+from delivery.channels.targets import Targets
 from delivery.deliver import deliver
 from delivery.message import Message, Notice
 from delivery.plain_text import plain_text
@@ -55,7 +56,7 @@ def render(message: Message, settings: Settings) -> Rendered:
 class Loft:
     """Sends pigeons: to a loft called `closed` none, to `full` none for now; to nobody in a storm."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, targets: Targets) -> None:
         self._folder = settings.data_dir
 
     def send(self, content: dict[str, Any], recipients: Sequence[str], /) -> SendResult:
@@ -75,7 +76,9 @@ class Loft:
         """Nothing is kept open."""
 
 
-PIGEON = Channel(name="pigeon", scheme="pigeon", parse=parse, render=render, open=Loft, threads=True)
+PIGEON = Channel(
+    name="pigeon", scheme="pigeon", parse=parse, render=render, open=Loft, threads=True, at_once=lambda _: 1
+)
 
 
 def arrived(folder: Path) -> list[dict[str, Any]]:

@@ -14,13 +14,13 @@ from elasticsearch import Elasticsearch
 
 from alerts.saved import UsageError, read_alerts, with_fields
 from delivery.channels import registry
-from delivery.channels.channel import Channel
 from delivery.channels.email import EMAIL
-from delivery.deliver import DeliverReport, deliver
+from delivery.deliver import deliver
 from delivery.due import LEASE
 from delivery.message import Message, Notice, Row, Section
 from delivery.notify import notify
 from delivery.outbox import Outbox
+from delivery.report import DeliverReport
 from delivery.sample import sample
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
@@ -104,8 +104,8 @@ class Desk:
         return deliver(self.press.es, self.press.names, self.settings, now=now)
 
     def outcomes(self, owed: Delivery) -> dict[str, tuple[DeliveryState, str | None, str]]:
-        (found,) = self.outbox.get([owed.id])
-        return {o.recipient: (o.state, o.error, o.reference) for o in found.value.outcomes}
+        (found,) = self.outbox.told([owed.id])
+        return {o.recipient: (o.state, o.error, o.reference) for o in found.outcomes}
 
     @property
     def arrived(self) -> list[dict[str, Any]]:
@@ -226,11 +226,3 @@ def test_a_sample_of_it_is_shown(es: Elasticsearch, names: Names, settings: Sett
     shown = sample(es, names, settings, a_search("ice", "glacier", LOFT), [a_story(1)], NOW)
     assert a_story(1).title in shown
     assert "<h2" not in shown, "plain, and not as the e-mail"
-
-
-def test_a_slow_channel_makes_the_lease_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    from delivery.due import lease_of
-
-    slow: Channel = replace(PIGEON, deadline_s=lambda settings: 1_000)
-    monkeypatch.setattr(registry, "CHANNELS", (EMAIL, slow))
-    assert lease_of(Settings()) == timedelta(seconds=2_000)

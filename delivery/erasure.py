@@ -1,0 +1,199 @@
+"""What newswatch knows of a person, and its erasure (GDPR, articles 15, 17 and 20).
+
+A person is known by addresses: those of `person:NAME` in the address book, or one that is given. An erasure can be
+repeated after it broke off; it ends with the address book, so that what remains can still be found.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from alerts import recipients as searches
+from delivery.address_book import AddressBook, document
+from delivery.confirmed import hold
+from delivery.documents import Addressed, outcome_document, outcome_id
+from delivery.mailbox import Mailboxes
+from delivery.outcomes import Outcomes
+from newswatch.delivery import DeliveryState, Outcome
+from newswatch.subscriber import PERSON, Address, Subscriber
+from store.client import Client
+from store.compare_and_set import put, until_written
+from store.documents import Document, dump
+from store.names import Names
+from store.reading import every, get_one
+
+ERASED: Final = "erased"
+_SECRET: Final = ("secret",)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased, by kind."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    pseudonym: str = ""
+    """What stands for the person in what is kept: deliveries and readers' verdicts."""
+
+
+class Erasure:
+    """Exports and erases people of one installation."""
+
+    def __init__(self, es: Client, names: Names, book: AddressBook) -> None:
+        self._es, self._names, self._book = es, names, book
+
+    def ids_of(self, who: str) -> tuple[str, ...]:
+        """Under which recipients the person is known: `person:NAME` and the addresses of its routes, or `who` alone.
+
+        An address that another person's routes name too is theirs as well, and is left out.
+        """
+        person = self._book.subscriber(who) if who.startswith(f"{PERSON}:") else None
+        if person is None:
+            return (who,)
+        others = [entry for entry in self._book.all() if isinstance(entry, Subscriber) and entry.id != who]
+        shared = {route.to for other in others if other.kind == "person" for route in other.routes}
+        return (who, *(route.to for route in person.routes if route.to not in shared))
+
+    def export(self, who: str) -> Document:
+        """All that is stored of the person, as JSON; what is sealed stays out, because it is a key and no news."""
+        ids = self.ids_of(who)
+        entries = self._book.many(ids)
+        boxes = [box for box in Mailboxes(self._es, self._names).many(ids) if box]
+        return {
+            "recipients": list(ids),
+            "address_book": [_shown(entry) for entry in entries.values()],
+            "saved_searches": searches.named_by(self._es, self._names, ids),
+            "mailboxes": [dump(box) for box in boxes],
+            "feedback": [hit["_source"] for hit in self._labels(ids)],
+            "deliveries": list(self._told(ids)),
+        }
+
+    def _told(self, ids: Collection[str]) -> Iterator[Document]:
+        for one in self._outcomes_of(ids):
+            yield {"delivery": one.delivery_id, "story": one.story_id, "article": one.article_id, **dump(one.outcome)}
+
+    def erase(self, who: str, now: datetime) -> Erased:
+        """Erase the person. What is kept names nobody: deliveries count for their stories, verdicts for their searches.
+
+        Raises:
+            StoreError: Elasticsearch did not take all; erase again.
+        """
+        ids, pseudonym, counts = self.ids_of(who), f"{ERASED}-{secrets.token_hex(6)}", Counter[str]()
+        for address in ids:  # first, so that nothing is sent meanwhile
+            hold(self._es, self._names, address, now)
+        for saved_search_id in searches.named_by(self._es, self._names, ids):
+            searches.remove(self._es, self._names, saved_search_id, ids)
+            counts["saved searches"] += 1
+        counts["deliveries"] = self._scrub_deliveries(ids, pseudonym, now)
+        counts["verdicts"] = self._scrub_labels(ids, pseudonym)
+        counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
+        counts["groups"] = self._leave_groups(ids)
+        for address in ids:
+            counts["mailboxes"] += self._delete(self._names.mailboxes, address)
+            counts["entries of the address book"] += int(self._book.delete(address))
+        return Erased({what: count for what, count in counts.items() if count}, pseudonym)
+
+    def _outcomes_of(self, ids: Collection[str]) -> list[Addressed]:
+        outcomes = Outcomes(self._es, self._names)
+        outcomes.refresh()
+        outcomes.spread()
+        return list(outcomes.select({"terms": {"recipient": list(ids)}}))
+
+    def _scrub_deliveries(self, ids: Collection[str], pseudonym: str, now: datetime) -> int:
+        """Replace the person in outcomes, whose ids are hashes of addresses too, and in deliveries."""
+        found = [outcome_id(one.delivery_id, one.outcome.recipient) for one in self._outcomes_of(ids)]
+        outcomes = Outcomes(self._es, self._names)
+        for parcel in outcomes.parcels(found):
+            outcome = scrubbed(parcel.outcome, pseudonym, now)
+            made = outcome_document(parcel.delivery, outcome)
+            self._es.index(index=self._names.outcomes, id=outcome_id(parcel.id, pseudonym), document=made)
+            self._delete(self._names.outcomes, parcel.stored.id)
+        self._es.indices.refresh(index=self._names.deliveries)
+        named = [
+            hit["_id"]
+            for hit in every(self._es, self._names.deliveries, {"terms": {"recipients": list(ids)}}, source=False)
+        ]
+        for delivery_id in named:
+            until_written(
+                lambda name=delivery_id: self._rename(name, ids, pseudonym),  # type: ignore[misc]
+                lambda: "Deliveries keep being changed by others: erase again.",
+            )
+        outcomes.settle(named, now)
+        return len(named)
+
+    def _rename(self, delivery_id: str, ids: Collection[str], pseudonym: str) -> bool | None:
+        was = get_one(self._es, self._names.deliveries, delivery_id, lambda _, found: dict(found))
+        if was is None:
+            return True
+        made = renamed(was.value, ids, pseudonym)
+        return True if put(self._es, was.index, was.id, made, made, was) else None
+
+    def _labels(self, ids: Collection[str]) -> list[Any]:
+        self._es.indices.refresh(index=self._names.labels)
+        return list(every(self._es, self._names.labels, {"terms": {"recipient": list(ids)}}))
+
+    def _scrub_labels(self, ids: Collection[str], pseudonym: str) -> int:
+        found = self._labels(ids)
+        for hit in found:
+            label = {**hit["_source"], "recipient": pseudonym}
+            # Its id is a hash with the address in it, so it gets another.
+            self._es.index(index=self._names.labels, id=secrets.token_hex(16), document=label)
+            self._es.delete(index=self._names.labels, id=hit["_id"])
+        self._es.indices.refresh(index=self._names.labels)
+        return len(found)
+
+    def _leave_groups(self, ids: Collection[str]) -> int:
+        """Take the person out of the routes of others; who has none left is deleted."""
+        left = 0
+        for entry in self._book.all():
+            if isinstance(entry, Address) or entry.id in ids or not any(route.to in ids for route in entry.routes):
+                continue
+            routes = tuple(route for route in entry.routes if route.to not in ids)
+            if routes:
+                self._book.save(replace(entry, routes=routes))
+            else:
+                self._book.delete(entry.id)
+            left += 1
+        return left
+
+    def _forget(self, index: str, query: Document) -> int:
+        self._es.indices.refresh(index=index)
+        return sum(self._delete(index, hit["_id"]) for hit in every(self._es, index, query, source=False))
+
+    def _delete(self, index: str, document_id: str) -> int:
+        answer = self._es.options(ignore_status=404).delete(index=index, id=document_id, refresh=True)
+        return int(answer.get("result") == "deleted")
+
+
+def _shown(entry: Address | Subscriber) -> Document:
+    return {name: value for name, value in document(entry).items() if name not in _SECRET}
+
+
+def scrubbed(outcome: Outcome, pseudonym: str, now: datetime) -> Outcome:
+    """The outcome under a pseudonym; one that waits is suppressed. Pure.
+
+    Key and reference are left out because they are hashes with the address in them, an error because it may name it.
+    """
+    if outcome.state is DeliveryState.PENDING:
+        return Outcome(pseudonym, DeliveryState.SUPPRESSED, at=now, error="the person was erased")
+    return Outcome(pseudonym, outcome.state, subject=outcome.subject, at=outcome.at, attempts=outcome.attempts)
+
+
+def renamed(found: Document, ids: Collection[str], pseudonym: str) -> Document:
+    """The document of a delivery with the pseudonym in place of the person. Pure."""
+    named = [*ids]
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, str):
+            return pseudonym if value in named else value
+        if isinstance(value, list):
+            return [changed(one) for one in value]
+        return {name: changed(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+    # Of deliveries from before outcomes had documents: words of channels that may name the person.
+    made: Document = {name: changed(value) for name, value in found.items() if name not in ("refused", "last_error")}
+    return made

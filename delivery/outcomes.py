@@ -1,0 +1,403 @@
+"""The outbox by recipient: one document for each delivery and recipient, which says what became of it.
+
+A delivery is enqueued as one document, and "spread" before anything is sent: each recipient gets an outcome, created
+once, whoever spreads it and however often. From then on nobody writes the delivery for a recipient's sake, so that
+requests and bytes grow with the number of recipients and not with its square. The state of the delivery as a whole
+follows when no recipient waits any more (`settle`); if a worker dies before that, the next run does it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from delivery.documents import (
+    RECIPIENTS,
+    Addressed,
+    outcome_document,
+    outcome_id,
+    passages_of,
+    read_delivery,
+    read_outcome,
+)
+from delivery.made import MUTED, first_outcomes, for_recipient, joint_state
+from newswatch.delivery import Delivery, DeliveryState, Outcome
+from newswatch.problems import Problem, report_problem
+from store import bulk
+from store.client import Client
+from store.compare_and_set import until_written
+from store.documents import Document, Stored, all_stored, stored, values
+from store.names import Names
+from store.reading import every, get_hits, get_stored, pages
+from store.times import moment_at
+
+PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
+UNSPREAD: Final = {"bool": {"must_not": {"term": {"spread": True}}}}
+"""The deliveries whose recipients have no documents yet: fresh ones, and those from before there were any."""
+_SPREAD_AT_ONCE: Final = 200
+_PAGE: Final = 1_000
+_TERMS: Final = 10_000
+"""Ids in one query; Elasticsearch takes 65,536."""
+_GONE: Final = "its delivery is no longer in the index"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A delivery for one of its recipients: what a channel is to carry."""
+
+    delivery: Delivery
+    """As it concerns this recipient: no other one is in it."""
+    stored: Stored[Addressed]
+
+    @property
+    def id(self) -> str:
+        """The id of the delivery."""
+        return self.delivery.id
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome so far."""
+        return self.stored.value.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A mail that a recipient got on a story."""
+
+    reference: str
+    """The channel's name for the mail; empty if it gives none."""
+    at: datetime
+    article_ids: frozenset[str] = frozenset()
+    """The articles on the story that it told."""
+    schedules: frozenset[str] = frozenset()
+    """The schedules of the saved searches for which it told of the story."""
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """The result of recording outcomes."""
+
+    written: dict[str, Parcel] = field(default_factory=dict)
+    """Id of the outcome's document → the parcel as it is now, also of one that was left as it was."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Id of the outcome's document → why Elasticsearch refuses it."""
+    beside: tuple[bulk.Written, ...] = ()
+    """What became of the other documents written in the same request."""
+
+
+class Outcomes:
+    """The outcomes of one installation."""
+
+    def __init__(self, es: Client, names: Names) -> None:
+        self._es, self._index, self._deliveries = es, names.outcomes, names.deliveries
+        self._bodies: dict[str, Delivery] = {}
+        """Deliveries without their recipients, which all recipients share and nobody changes."""
+
+    def refresh(self) -> None:
+        """Make all writes to the outbox visible to searches."""
+        self._es.indices.refresh(index=[self._deliveries, self._index])
+
+    # ── spreading ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def spread(self) -> int:
+        """Create the outcomes of the deliveries that lack them, as of the last refresh; the number of deliveries.
+
+        Killed at any point, it is continued by the next call: an outcome that exists stays as it is.
+
+        Raises:
+            StoreError: Elasticsearch did not accept all; call it again.
+        """
+        if not self._es.search(index=self._deliveries, query=UNSPREAD, size=1, source=False)["hits"]["hits"]:
+            return 0
+        number = 0
+        for page in pages(self._es, self._deliveries, UNSPREAD, size=_SPREAD_AT_ONCE, seq_no_primary_term=True):
+            number += self._spread(all_stored(page, read_delivery))
+        self.refresh()
+        return number
+
+    def _spread(self, deliveries: Sequence[Stored[Delivery]]) -> int:
+        refused = set()
+        for result in bulk.write(self._es, self._first_actions(deliveries)):
+            if result.own_fault:
+                refused.add(result.id)
+                self._report(result.id, result.reason or "")
+            else:
+                bulk.require(result)
+        whole = [each for each in deliveries if not refused & {outcome_id(each.id, r) for r in each.value.recipients}]
+        done = {"spread": True, "waiting": [], "detail": {"outcomes": []}}
+        # A conflict: another worker has spread it too.
+        return sum(map(bulk.require, bulk.write(self._es, (bulk.amend(each, done) for each in whole))))
+
+    def _first_actions(self, deliveries: Iterable[Stored[Delivery]]) -> Iterator[Document]:
+        for each in deliveries:
+            for outcome in first_outcomes(each.value):
+                name = outcome_id(each.id, outcome.recipient)
+                yield bulk.create(self._index, name, outcome_document(each.value, outcome))
+
+    def _report(self, document_id: str, why: str) -> None:
+        report_problem(Problem("document", f"{self._index}/{document_id}", why))
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def waiting_for(self, recipients: Collection[str]) -> dict[str, list[Parcel]]:
+        """Recipient → everything that waits for it, due or not, oldest first.
+
+        A search finds the ids; because searches may be out of date, the outcomes are then read in real time.
+        """
+        query = {"bool": {"filter": [PENDING, {"terms": {"waiting": list(recipients)}}]}}
+        found: dict[str, list[Parcel]] = defaultdict(list)
+        for parcel in self.parcels([hit["_id"] for hit in every(self._es, self._index, query, source=False)]):
+            if parcel.outcome.state is DeliveryState.PENDING and parcel.outcome.recipient in recipients:
+                found[parcel.outcome.recipient].append(parcel)
+        return {who: sorted(own, key=lambda p: (p.delivery.created_at, p.id)) for who, own in found.items()}
+
+    def parcels(self, ids: Iterable[str]) -> list[Parcel]:
+        """The parcels of these outcomes, in real time."""
+        outcomes = get_stored(self._es, self._index, ids, read_outcome)
+        bodies = self._with_bodies({each.value.delivery_id for each in outcomes})
+        return [
+            Parcel(for_recipient(bodies[each.value.delivery_id], each.value.outcome), each)
+            for each in outcomes
+            if each.value.delivery_id in bodies
+        ]
+
+    def _with_bodies(self, ids: Collection[str]) -> Mapping[str, Delivery]:
+        unknown = [name for name in ids if name not in self._bodies]
+        if unknown:
+            hits = get_hits(self._es, self._deliveries, unknown, but=RECIPIENTS)
+            self._bodies |= {each.id: each.value for each in all_stored(hits, read_delivery)}
+            self._fail_without({*unknown} - {hit["_id"] for hit in hits})
+        return self._bodies
+
+    def _fail_without(self, gone: Collection[str]) -> None:
+        """Fail what waits for a delivery that was deleted, which nothing can be told of any more."""
+        if not gone:
+            return
+        query = {"bool": {"filter": [PENDING, {"terms": {"delivery_id": sorted(gone)}}]}}
+        for hit in list(every(self._es, self._index, query, source=False)):
+            self._report(hit["_id"], _GONE)
+            fields = {"state": DeliveryState.FAILED, "error": _GONE, "waiting": None}
+            list(bulk.write(self._es, [bulk.merge(self._index, hit["_id"], fields)]))
+
+    def of(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """The deliveries, each with the outcomes of all its recipients, in real time."""
+        wanted = {outcome_id(d.id, r): (d.id, r) for d in deliveries for r in d.recipients}
+        found: dict[str, dict[str, Outcome]] = defaultdict(dict)
+        for each in get_stored(self._es, self._index, wanted, read_outcome):
+            found[each.value.delivery_id][each.value.outcome.recipient] = each.value.outcome
+        return [_with_outcomes(d, found.get(d.id, {})) for d in deliveries]
+
+    def select(self, query: Document) -> Iterator[Addressed]:
+        """The outcomes that match, as of the last refresh."""
+        yield from values(every(self._es, self._index, query), read_outcome)
+
+    def of_deliveries(self, ids: Sequence[str], *states: DeliveryState) -> Iterator[Addressed]:
+        """The outcomes of these deliveries in one of the states, as of the last refresh."""
+        for start in range(0, len(ids), _TERMS):
+            about = {"terms": {"delivery_id": list(ids[start : start + _TERMS])}}
+            yield from self.select({"bool": {"filter": [about, {"terms": {"state": list(states)}}]}})
+
+    def sent_to(self, recipients: Collection[str], story_ids: Collection[str]) -> dict[str, dict[str, list[Sent]]]:
+        """Recipient → story → the mails on it that the recipient got, oldest first; as of the last refresh."""
+        mails: dict[str, dict[str, dict[str, Sent]]] = defaultdict(lambda: defaultdict(dict))
+        stories = sorted(story_ids)
+        for start in range(0, len(stories), _TERMS):
+            about = {"terms": {"story_id": stories[start : start + _TERMS]}}
+            whom = {"terms": {"recipient": list(recipients)}}
+            sent = [{"term": {"state": DeliveryState.SENT}}, {"exists": {"field": "at"}}]
+            for each in self.select({"bool": {"filter": [about, whom, *sent]}}):
+                of_story = mails[each.outcome.recipient][each.story_id]
+                of_story[each.outcome.key] = _plus(of_story.get(each.outcome.key), each)
+        return {who: {story: _in_order(keys) for story, keys in own.items()} for who, own in mails.items()}
+
+    def told_between(
+        self, recipient: str, alert_ids: Sequence[str], start: datetime, end: datetime
+    ) -> dict[str, Addressed]:
+        """Story → the first mail on it that these saved searches sent the recipient in that time, as of the last
+        refresh; at most a thousand."""
+        filters = [
+            {"terms": {"alert_id": list(alert_ids)}},
+            {"term": {"recipient": recipient}},
+            {"term": {"kind": "story"}},
+            {"range": {"sent_at": {"gt": start.isoformat(), "lte": end.isoformat()}}},
+        ]
+        answer = self._es.search(
+            index=self._index, query={"bool": {"filter": filters}}, size=_PAGE, sort=[{"created_at": "asc"}]
+        )
+        found: dict[str, Addressed] = {}
+        for each in values(answer["hits"]["hits"], read_outcome):
+            found.setdefault(each.story_id, each)
+        return found
+
+    # ── recording ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def acknowledge(
+        self, parcels: Iterable[Parcel], change: Callable[[Parcel], Outcome], beside: Sequence[Document] = ()
+    ) -> Acknowledged:
+        """Record outcomes: apply `change` to each parcel, again to one that another worker has changed meanwhile.
+
+        An outcome that `change` returns unchanged is not written. The actions `beside` are part of the first request.
+
+        Raises:
+            StoreError: one was changed by others on every try, or the index can't be written to.
+        """
+        done, left, also = Acknowledged(), list(parcels), list(beside)
+
+        def attempt() -> bool | None:
+            nonlocal left, also
+            changed = [(parcel, change(parcel)) for parcel in left]
+            done.written |= {parcel.stored.id: parcel for parcel, new in changed if new == parcel.outcome}
+            fresh = [(parcel, new) for parcel, new in changed if new != parcel.outcome]
+            actions = (bulk.replace(parcel.stored, outcome_document(parcel.delivery, new)) for parcel, new in fresh)
+            results = list(bulk.write(self._es, [*actions, *also])) if fresh or also else []
+            if also:
+                done.beside, also = tuple(results[len(fresh) :]), []
+            again = []
+            for (parcel, new), result in zip(fresh, results, strict=False):
+                if result.own_fault:
+                    done.refused[result.id] = result.reason or ""
+                elif bulk.require(result):
+                    done.written[result.id] = _as_written(parcel, new, result)
+                else:
+                    again.append(result.id)
+            left = self.parcels(again)
+            return None if left else True
+
+        until_written(attempt, lambda: f"Outcomes keep being changed by others: {', '.join(p.id for p in left)}")
+        return done
+
+    def keep_passages(self, deliveries: Iterable[Delivery]) -> list[Document]:
+        """The actions that keep the passages of deliveries that had none, once for all their recipients."""
+        actions = []
+        for each in deliveries:
+            body = self._bodies.get(each.id)
+            if each.passages and body is not None and not body.passages:
+                self._bodies[each.id] = replace(body, passages=each.passages)
+                actions.append(bulk.merge(self._deliveries, each.id, {"detail": {"passages": passages_of(each)}}))
+        return actions
+
+    def settle(self, ids: Iterable[str], now: datetime) -> int:
+        """Give the deliveries for which nobody waits any more the state of all their recipients; their number.
+
+        Besides `ids`, those are looked at that a worker may have left: the newest thousand that are due and open.
+        """
+        self.refresh()
+        due = {"range": {"not_before": {"lte": now.isoformat()}}}
+        open_ = [PENDING, {"term": {"spread": True}}]
+        hits = self._open([*open_, due])
+        known = {hit["_id"] for hit in hits}
+        others = sorted({*ids} - known)
+        for start in range(0, len(others), _PAGE):
+            hits += self._open([*open_, {"ids": {"values": others[start : start + _PAGE]}}])
+        return sum(self._settle(hits[start : start + _PAGE]) for start in range(0, len(hits), _PAGE))
+
+    def _open(self, filters: list[Any]) -> list[Any]:
+        query = {"bool": {"filter": filters}}
+        return list(
+            self._es.search(
+                index=self._deliveries,
+                query=query,
+                size=_PAGE,
+                sort=[{"created_at": "desc"}],
+                source=False,
+                seq_no_primary_term=True,
+            )["hits"]["hits"]
+        )
+
+    def _settle(self, hits: Sequence[Any]) -> int:
+        joint = self._joint([hit["_id"] for hit in hits])
+        unfinished = {name for name, (state, _, _) in joint.items() if state is DeliveryState.PENDING}
+        actions = [
+            bulk.amend(stored(None, hit), _settled(*joint.get(hit["_id"], (DeliveryState.SUPPRESSED, None, None))))
+            for hit in hits
+            if hit["_id"] not in unfinished
+        ]
+        # A conflict: another worker has settled or requeued it.
+        return sum(bulk.won(result) for result in bulk.write(self._es, actions))
+
+    def _joint(self, ids: Sequence[str]) -> dict[str, tuple[DeliveryState, datetime | None, str | None]]:
+        """Delivery → its joint state, when the last recipient received it, and a rule that suppressed it."""
+        why = {"terms": {"field": "error", "size": 1}}
+        inner = {"terms": {"field": "state", "size": len(DeliveryState)}, "aggs": {"why": why}}
+        aggs = {"d": {"terms": {"field": "delivery_id", "size": len(ids)}, "aggs": {"states": inner, "last": _LAST}}}
+        about = {"terms": {"delivery_id": list(ids)}}
+        if not ids:
+            return {}
+        answer = self._es.search(index=self._index, size=0, query=about, aggs=aggs)
+        return {bucket["key"]: _joint_of(bucket) for bucket in answer["aggregations"]["d"]["buckets"]}
+
+    def requeue(self, alert_id: str, change: Callable[[Delivery], Delivery]) -> int:
+        """Let what the mute of a saved search suppressed wait again; returns the number of deliveries.
+
+        `change` gives a delivery its new time. The deliveries are written first: killed in between, the call finds the
+        outcomes again.
+        """
+        self.refresh()
+        self.spread()
+        muted = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
+        query = {"bool": {"filter": [*muted, {"prefix": {"error": MUTED}}]}}
+        parcels = self.parcels([hit["_id"] for hit in every(self._es, self._index, query, source=False)])
+        moved = {p.id: change(replace(self._bodies[p.id], outcomes=())) for p in parcels}
+        actions = [bulk.merge(self._deliveries, name, _requeued(new)) for name, new in moved.items()]
+        list(map(bulk.require, bulk.write(self._es, actions)))
+        self._bodies |= moved
+        again = [replace(p, delivery=for_recipient(moved[p.id], p.outcome)) for p in parcels]
+        self.acknowledge(again, _waiting_again)
+        return len(moved)
+
+
+_LAST: Final = {"max": {"field": "sent_at"}}
+
+
+def _joint_of(bucket: Mapping[str, Any]) -> tuple[DeliveryState, datetime | None, str | None]:
+    reasons = {DeliveryState(one["key"]): one["why"]["buckets"] for one in bucket["states"]["buckets"]}
+    state = joint_state(set(reasons))
+    last = bucket["last"]["value"]
+    sent_at = moment_at(last) if state is DeliveryState.SENT and last is not None else None
+    why = reasons[state] if state is DeliveryState.SUPPRESSED else ()
+    return state, sent_at, next((str(one["key"]) for one in why), None)
+
+
+def _settled(state: DeliveryState, sent_at: datetime | None, why: str | None) -> Document:
+    fields = {"state": state, "sent_at": sent_at and sent_at.isoformat(), "suppressed_by": why}
+    known = {name: value for name, value in fields.items() if value is not None}
+    return known | {"detail": known}
+
+
+def _requeued(new: Delivery) -> Document:
+    assert new.not_before is not None
+    fields = {"state": new.state, "not_before": new.not_before.isoformat(), "suppressed_by": None, "sent_at": None}
+    return fields | {"detail": fields}
+
+
+def _waiting_again(parcel: Parcel) -> Outcome:
+    """The outcome, pending again if the search's mute had suppressed it."""
+    was = parcel.outcome
+    muted = was.state is DeliveryState.SUPPRESSED and (was.error or "").startswith(MUTED)
+    return Outcome(was.recipient, attempts=was.attempts) if muted else was
+
+
+def _as_written(parcel: Parcel, outcome: Outcome, result: bulk.Written) -> Parcel:
+    value = replace(parcel.stored.value, outcome=outcome)
+    return Parcel(for_recipient(parcel.delivery, outcome), result.stored(value))
+
+
+def _plus(sent: Sent | None, each: Addressed) -> Sent:
+    """`sent` with what another delivery in the same mail told."""
+    assert each.outcome.at is not None
+    was = sent or Sent(each.outcome.reference, each.outcome.at)
+    return replace(was, article_ids=was.article_ids | {each.article_id}, schedules=was.schedules | {each.schedule})
+
+
+def _in_order(mails: Mapping[str, Sent]) -> list[Sent]:
+    return sorted(mails.values(), key=lambda sent: sent.at)
+
+
+def _with_outcomes(delivery: Delivery, found: Mapping[str, Outcome]) -> Delivery:
+    """The delivery with the outcomes found, in the order of its recipients; else with those in its own document."""
+    said = {o.recipient: o for o in delivery.outcomes} | dict(found)
+    order = dict.fromkeys((*delivery.recipients, *said))
+    return replace(delivery, outcomes=tuple(said[r] for r in order if r in said))

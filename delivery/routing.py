@@ -1,0 +1,112 @@
+"""Recipients who are people or groups, as the addresses that a delivery goes to.
+
+It is decided when the delivery is created, so that it is decided once: a later change of somebody's routes, or of an
+article's topics, neither loses a story nor tells it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from newswatch.delivery import Delivery
+from newswatch.subscriber import GROUP, PERSON, Address, Subscriber, holds
+from store.articles import ArticleStore
+from store.client import Client
+from store.documents import values
+from store.names import Names
+from store.reading import get_hits
+
+_CHUNK: Final = 500
+MOST_DEPTH: Final = 5
+"""Groups within groups."""
+
+
+class Router:
+    """Resolves people and groups; keeps what it has read, so use it for one batch."""
+
+    def __init__(self, es: Client, names: Names) -> None:
+        self._es, self._names = es, names
+        self._known: dict[str, Subscriber] = {}
+        self._asked: set[str] = set()
+
+    def routed(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
+        """The deliveries, in order, to addresses only. Those without people or groups pass unread."""
+        rest = iter(deliveries)
+        while chunk := list(islice(rest, _CHUNK)):
+            named = [delivery for delivery in chunk if any(map(is_subscriber, delivery.recipients))]
+            if named:
+                self._learn({recipient for delivery in named for recipient in delivery.recipients})
+            main = self._main_topics(named) if any(r.main for s in self._known.values() for r in s.routes) else {}
+            for delivery in chunk:
+                yield self._routed(delivery, main) if delivery in named else delivery
+
+    def _routed(self, delivery: Delivery, main: Mapping[str, frozenset[str]]) -> Delivery:
+        topics = main.get(delivery.article_id, frozenset())
+        found = addresses(delivery.recipients, self._known, delivery.created_at, topics)
+        return replace(delivery, recipients=found)
+
+    def _learn(self, recipients: Iterable[str]) -> None:
+        from delivery.address_book import read_entry
+
+        ahead = {recipient for recipient in recipients if is_subscriber(recipient)}
+        for _ in range(MOST_DEPTH):
+            wanted = ahead - self._asked
+            if not wanted:
+                return
+            self._asked |= wanted
+            entries = values(get_hits(self._es, self._names.subscribers, sorted(wanted)), read_entry)
+            found = [entry for entry in entries if not isinstance(entry, Address)]
+            self._known |= {subscriber.id: subscriber for subscriber in found}
+            ahead = {route.to for subscriber in found for route in subscriber.routes if is_subscriber(route.to)}
+
+    def _main_topics(self, deliveries: Iterable[Delivery]) -> dict[str, frozenset[str]]:
+        """Article → its main topics, and the topics above them."""
+        articles = ArticleStore(self._es, self._names).get({d.article_id for d in deliveries if d.article_id})
+        return {
+            article.id: frozenset(
+                name for tag in article.tags if tag.level == "main" for name in _with_parents(tag.tag)
+            )
+            for article in articles.values()
+        }
+
+
+def _with_parents(tag: str) -> tuple[str, ...]:
+    return (tag, tag.partition("/")[0])
+
+
+def is_subscriber(recipient: str) -> bool:
+    """Whether a recipient is a person or a group and not an address. Pure."""
+    return recipient.partition(":")[0] in (PERSON, GROUP)
+
+
+def addresses(
+    recipients: Iterable[str], known: Mapping[str, Subscriber], at: datetime, main: frozenset[str]
+) -> tuple[str, ...]:
+    """The addresses that a story with these main topics goes to, each once. Pure.
+
+    A person or group that is not known stays as it is, so that its delivery fails with a reason instead of vanishing.
+    """
+    return tuple(dict.fromkeys(one for recipient in recipients for one in _of(recipient, known, at, main, ())))
+
+
+def _of(
+    recipient: str, known: Mapping[str, Subscriber], at: datetime, main: frozenset[str], above: tuple[str, ...]
+) -> Iterator[str]:
+    if not is_subscriber(recipient):
+        yield recipient
+        return
+    if recipient in above or len(above) >= MOST_DEPTH:
+        return  # a group that holds itself: its other members are told
+    subscriber = known.get(recipient)
+    if subscriber is None or not subscriber.routes:
+        yield recipient
+        return
+    zone = ZoneInfo(subscriber.zone)
+    taken = [route for route in subscriber.routes if holds(route, at, zone, main)] or [subscriber.routes[0]]
+    for route in taken:
+        yield from _of(route.to, known, at, main, (*above, recipient))

@@ -1,0 +1,421 @@
+"""Serves the recipients who are due, many at once: the steps of `delivery.deliver`.
+
+One thread claims, plans and writes mails for fifty recipients together; the channel's lines, a thread each, send them
+and record each outcome. So Elasticsearch is asked a few times for fifty mails and once for each, and a receiver that
+dawdles holds up one line.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from alerts.saved import SavedSearches
+from delivery.channels.channel import Channel
+from delivery.channels.lines import Lines
+from delivery.channels.registry import channel_of
+from delivery.compose import Mail, MailPlan, plan, try_out
+from delivery.composing import Composed, Composer, LeftOut
+from delivery.due import LEASE, look
+from delivery.mailbox import Mailbox, Mailboxes, is_suspect, tried, untried
+from delivery.outcomes import Acknowledged, Outcomes, Parcel, Sent
+from delivery.report import DeliverReport
+from delivery.sending import Letter, Served, Verdict, begun, is_ours, judged
+from newswatch.alert import SavedSearch
+from newswatch.delivery import DeliveryState, Outcome
+from newswatch.problems import Bulkhead, Problem
+from newswatch.settings import Settings
+from store import bulk
+from store.beats import Beat
+from store.client import Client
+from store.documents import Document, Stored
+from store.names import Names
+
+AT_ONCE: Final = 50
+"""Recipients who are claimed, and whose mails are written, together."""
+AHEAD: Final = 2 * AT_ONCE
+"""Mails that may wait for a line; more are not written yet."""
+_WISHES: Final = ("unsubscribed", "muted", "acknowledged", "unverified_since")
+"""The parts of a mailbox that are the recipient's own."""
+
+Going = Future[tuple[Served, DeliverReport]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A mail that was composed."""
+
+    served: Served
+    mail: Mail
+    made: Composed
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The mails that were given to lines, and what came of the others."""
+
+    going: set[Going]
+    more: list[Served]
+    """Those who get none for now, and for whom there are more."""
+    report: DeliverReport
+
+
+class Worker:
+    """One worker, for one run."""
+
+    def __init__(
+        self,
+        es: Client,
+        names: Names,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        lines: Lines,
+        walls: Bulkhead,
+    ) -> None:
+        self._es, self._names, self._settings, self._clock, self._lines = es, names, settings, clock, lines
+        self._outcomes, self._boxes, self._saved = Outcomes(es, names), Mailboxes(es, names), SavedSearches(es, names)
+        self._walls = walls
+        self._id = uuid.uuid4().hex
+        self._beat = Beat(es, names, self._id, clock)
+        self._group = timedelta(seconds=settings.mail_group_s)
+        self._give_up = timedelta(seconds=settings.mail_give_up_s)
+        self._searches: dict[str, SavedSearch | None] = {}
+        self._composer = Composer(es, names, settings, clock, self._searches, walls)
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._stack = ExitStack()
+        self._until = clock()
+        self._touched: set[str] = set()
+        """Ids of the deliveries for whose recipients something was recorded."""
+
+    def run(self, limit: int, until: datetime) -> DeliverReport:
+        """Serve at most `limit` recipients, and begin nothing after `until`."""
+        self._until = until
+        self._outcomes.refresh()
+        self._outcomes.spread()
+        due = look(self._es, self._names, self._settings, now=self._clock(), bulkhead=self._walls, refresh=False)
+        report = DeliverReport(later=due.later)
+        if due.recipients:
+            with self._stack:
+                self._stack.enter_context(self._beat)
+                report += self._serve(deque(due.recipients), limit)
+        self._outcomes.settle(self._touched, self._clock())
+        return report
+
+    def _serve(self, waiting: deque[str], limit: int) -> DeliverReport:
+        report, served = DeliverReport(), 0
+        groups: deque[list[Served]] = deque()
+        going: set[Going] = set()
+        while waiting or groups or going:
+            over = self._time_over
+            if over and (waiting or groups):
+                report += self._leave(waiting, groups, over)
+            elif served >= limit and waiting:
+                report += self._leave(waiting, deque(), f"{limit} recipients were served")
+            elif groups:
+                prepared = self._prepare(groups.popleft())
+                going |= prepared.going
+                groups.extend(filter(None, [prepared.more]))
+                report += prepared.report
+            elif waiting and len(going) < AHEAD:
+                some = [waiting.popleft() for _ in range(min(len(waiting), AT_ONCE, limit - served))]
+                fresh, result = self._claim(some)
+                # A recipient who turned out to rest, or went into quarantine, does not count against the limit.
+                served, report = served + len(fresh), report + result
+                groups.extend(_grouped(fresh))
+            else:
+                done, going = wait(going, return_when=FIRST_COMPLETED)
+                results = [each.result() for each in done]
+                report = sum((result for _, result in results), report)
+                groups.extend(filter(None, [self._with_more(each for each, _ in results)]))
+        return report
+
+    @property
+    def _time_over(self) -> str:
+        """Why nothing more may be begun; empty while there is time."""
+        return f"the run's time of {self._settings.mail_run_s} s is over" if self._clock() >= self._until else ""
+
+    def _leave(self, waiting: deque[str], groups: deque[list[Served]], why: str) -> DeliverReport:
+        left = len(waiting) + sum(map(len, groups))
+        self._release(each for group in groups for each in group)
+        waiting.clear()
+        groups.clear()
+        return DeliverReport(left=left, stopped=f"{why}: {left} recipients wait for the next run")
+
+    def _with_more(self, served: Iterable[Served]) -> list[Served]:
+        return [each for each in served if each.mails]
+
+    # ── claiming and planning ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _claim(self, addresses: Sequence[str]) -> tuple[list[Served], DeliverReport]:
+        """Those of the recipients who are to get a mail now, and what came of the others."""
+        report, sound = DeliverReport(), []
+        for address in addresses:
+            channel = channel_of(address)
+            if self._lines.down(channel):
+                continue
+            try:
+                channel.parse(address)
+            except ValueError as error:
+                work = partial(self._no_address, address, str(error))
+                report += self._walls.attempt("recipient", address, work) or DeliverReport()
+            else:
+                sound.append(address)
+        held = self._boxes.claim(sound, self._id, self._clock(), LEASE) if sound else {}
+        waiting = self._outcomes.waiting_for(held) if held else {}
+        self._learn_searches(parcel for parcels in waiting.values() for parcel in parcels)
+        usable = {address: self._usable(held[address].value, waiting.get(address, ())) for address in held}
+        stories = {parcel.delivery.story_id for parcels in usable.values() for parcel in parcels}
+        sent = self._outcomes.sent_to(held, stories) if stories else {}
+        rules: dict[str, str] = {}
+        served = []
+        for address, parcels in usable.items():
+            one = Served(held[address], held[address].value, {parcel.id: parcel for parcel in parcels})
+            work_ = partial(self._plan, one, sent.get(address, {}))
+            planned = self._walls.attempt("recipient", address, work_) or MailPlan()
+            rules |= {one.parcels[name].stored.id: rule for name, rule in planned.suppressed.items()}
+            one.mails.extend(planned.mails)
+            served.append(one)
+            report += DeliverReport(later=planned.later)
+        report += self._suppress([p for parcels in usable.values() for p in parcels if p.stored.id in rules], rules)
+        self._release(one for one in served if not one.mails)
+        return self._with_more(served), report
+
+    def _no_address(self, recipient: str, why: str) -> DeliverReport:
+        """Fail everything that waits for an invalid address, and report it so that its saved searches are corrected."""
+        self._walls.note(Problem("recipient", recipient, why, "deliver"))
+        waiting = self._outcomes.waiting_for([recipient]).get(recipient, [])
+
+        def failed(parcel: Parcel) -> Outcome:
+            return replace(parcel.outcome, state=DeliveryState.FAILED, at=self._clock(), error=why)
+
+        self._acknowledge(waiting, failed)
+        return DeliverReport(failed=len(waiting))
+
+    def _learn_searches(self, parcels: Iterable[Parcel]) -> None:
+        unknown = {parcel.delivery.alert_id for parcel in parcels} - self._searches.keys()
+        if unknown:
+            self._searches.update(dict.fromkeys(unknown))
+            self._searches.update(self._saved.of(unknown))
+
+    def _known(self) -> dict[str, SavedSearch]:
+        return {alert_id: search for alert_id, search in self._searches.items() if search}
+
+    def _usable(self, box: Mailbox, waiting: Sequence[Parcel]) -> list[Parcel]:
+        """The waiting deliveries that can be planned. A document that a user's edit made invalid stays unchanged."""
+        searches = self._known()
+
+        def can_be_planned(parcel: Parcel) -> bool:
+            attempt = partial(try_out, box, parcel.delivery, searches, now=self._clock(), group=self._group)
+            return bool(self._walls.attempt("document", f"{self._names.deliveries}/{parcel.id}", attempt))
+
+        return list(filter(can_be_planned, waiting))
+
+    def _plan(self, one: Served, sent: Mapping[str, Sequence[Sent]]) -> MailPlan:
+        waiting = [parcel.delivery for parcel in one.parcels.values()]
+        threads = channel_of(one.address).threads
+        return plan(one.box, waiting, sent, self._known(), now=self._clock(), group=self._group, threads=threads)
+
+    def _suppress(self, parcels: Sequence[Parcel], rules: Mapping[str, str]) -> DeliverReport:
+        def suppressed(parcel: Parcel) -> Outcome:
+            was = parcel.outcome
+            if was.state is not DeliveryState.PENDING:
+                return was
+            return replace(was, state=DeliveryState.SUPPRESSED, at=self._clock(), error=rules[parcel.stored.id])
+
+        self._acknowledge(parcels, suppressed)
+        return DeliverReport(suppressed=len(parcels))
+
+    # ── writing mails ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _prepare(self, group: Sequence[Served]) -> _Prepared:
+        """Begin the next mail of each recipient."""
+        held = self._note_tries(group)
+        self._composer.fresh()
+        written: list[_Written] = []
+        changes: dict[str, Callable[[Parcel], Outcome]] = {}
+        report = DeliverReport()
+        for one in held:
+            mail = one.mails.popleft()
+            work = partial(self._composer.compose, mail, one.box.last_error)
+            made, left_out = self._walls.attempt("mail", mail.key, work) or (None, LeftOut())
+            for ids, state, why in left_out.outcomes():
+                over = partial(self._over, mail=mail, state=state, why=why)
+                changes |= {one.parcels[name].stored.id: over for name in ids}
+            failed = 1 if made is None and left_out.gone else 0
+            report += DeliverReport(suppressed=len(left_out.repeated), failed=failed)
+            if made is not None:
+                written.append(_Written(one, mail, made))
+                changes |= {one.parcels[name].stored.id: partial(begun, made=made, mail=mail) for name in made.carried}
+        letters = self._begun(written, self._write(held, written, changes))
+        served = {letter.served.address for letter in letters}
+        idle = [one for one in held if one.address not in served]
+        self._release(one for one in idle if not one.mails)
+        return _Prepared({self._submit(letter) for letter in letters}, self._with_more(idle), report)
+
+    def _note_tries(self, group: Sequence[Served]) -> list[Served]:
+        """Record the tries before anything is written: if that kills the worker, the recipients are postponed.
+
+        Those whom another worker has taken over are missing.
+        """
+        now = self._clock()
+        noted = {
+            one.address: (one.held, replace(tried(one.box, now), claimed_by=self._id, claimed_until=now + LEASE))
+            for one in group
+        }
+        kept = self._keep(noted)
+        for one in group:
+            if one.address in kept:
+                one.held = kept[one.address]
+                one.box = untried(one.held.value, one.box)
+        return [one for one in group if one.address in kept]
+
+    def _over(self, parcel: Parcel, mail: Mail, state: DeliveryState, why: str) -> Outcome:
+        was = parcel.outcome
+        return replace(was, state=state, at=self._clock(), error=why) if is_ours(was, mail) else was
+
+    def _write(
+        self, held: Sequence[Served], written: Sequence[_Written], changes: Mapping[str, Callable[[Parcel], Outcome]]
+    ) -> Acknowledged:
+        parcels = [parcel for one in held for parcel in one.parcels.values() if parcel.stored.id in changes]
+        told = {
+            name: replace(each.served.parcels[name].delivery, passages=passages)
+            for each in written
+            for name, passages in each.made.passages.items()
+        }
+        beside = self._outcomes.keep_passages(told.values())
+        return self._acknowledge(parcels, lambda parcel: changes[parcel.stored.id](parcel), beside)
+
+    def _begun(self, written: Sequence[_Written], done: Acknowledged) -> list[Letter]:
+        """The mails whose key is in each of their outcomes now, so that a worker that finds them makes the same mail.
+
+        If another worker took over one of a mail's deliveries, assuming that we had died, the mail is not sent.
+        """
+        letters, lost = [], []
+        for each in written:
+            ids = [each.served.parcels[name].stored.id for name in each.made.carried]
+            parcels = tuple(done.written[name] for name in ids if name in done.written)
+            ours = [p for p in parcels if p.outcome.key == each.mail.key and p.outcome.state is DeliveryState.PENDING]
+            if len(ours) == len(ids):
+                letters.append(Letter(each.served, each.mail, each.made, parcels))
+                continue
+            lost += ours if not each.mail.again else []
+            if done.refused.keys() & set(ids):
+                self._postpone(each.served)
+        self._acknowledge(lost, lambda parcel: replace(parcel.outcome, key="", reference=""))
+        return letters
+
+    # ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _submit(self, letter: Letter) -> Going:
+        channel = channel_of(letter.mail.recipient)
+        if channel.name not in self._pools:
+            pool = ThreadPoolExecutor(channel.at_once(self._settings), f"{channel.name} line")
+            self._pools[channel.name] = self._stack.enter_context(pool)
+        return self._pools[channel.name].submit(copy_context().run, self._send, letter, channel)
+
+    def _send(self, letter: Letter, channel: Channel) -> tuple[Served, DeliverReport]:
+        """Offer the mail and record the answer; the recipient is released unless there are more mails for it."""
+        one = letter.served
+        report = self._walls.attempt("mail", letter.mail.key, partial(self._offer, letter, channel))
+        if report is None:  # it may have been sent
+            self._postpone(one)
+            self._release([one])
+        return one, report or DeliverReport()
+
+    def _offer(self, letter: Letter, channel: Channel) -> DeliverReport:
+        one, now = letter.served, self._clock()
+        claimed_until = one.held.value.claimed_until or now
+        if now >= max(claimed_until, self._beat.until):
+            one.mails.clear()  # another worker may serve the recipient by now
+            return DeliverReport()
+        over = self._time_over
+        if over or self._lines.down(channel):
+            left = DeliverReport(left=1, stopped=over) if over else DeliverReport()
+            verdict = Verdict(DeliveryState.PENDING, one.box, left, forget=not letter.mail.again)
+            one.mails.clear()
+        else:
+            to = channel.parse(letter.mail.recipient)
+            result = self._lines.send(channel, letter.made.rendered, to)
+            verdict = judged(result, letter, to, self._clock(), self._give_up, self._lines.down(channel))
+        return self._record(letter, verdict)
+
+    def _record(self, letter: Letter, verdict: Verdict) -> DeliverReport:
+        """Record the outcome and the mailbox in one request."""
+        one, now = letter.served, self._clock()
+        if verdict.report.down or (verdict.box.retry_at and verdict.box.retry_at > now):
+            one.mails.clear()
+        one.box = verdict.box
+        box = one.box if one.mails else released(one.box, now)
+        done = self._acknowledge(
+            letter.parcels,
+            lambda parcel: verdict.outcome(parcel.outcome, letter.mail, now),
+            [self._boxes.replacing(one.held, box)],
+        )
+        (result,) = done.beside
+        if bulk.require(result):
+            one.held = result.stored(box)
+        elif kept := self._keep({one.address: (one.held, box)}):
+            one.held = kept[one.address]
+        else:
+            one.mails.clear()
+        return verdict.report
+
+    def _acknowledge(
+        self, parcels: Iterable[Parcel], change: Callable[[Parcel], Outcome], beside: Sequence[Document] = ()
+    ) -> Acknowledged:
+        """Record outcomes, and report those that Elasticsearch refuses because of their content."""
+        wanted = list(parcels)
+        if not wanted and not beside:
+            return Acknowledged()
+        done = self._outcomes.acknowledge(wanted, change, beside)
+        self._touched |= {parcel.id for parcel in wanted}
+        for name, why in done.refused.items():
+            self._walls.note(Problem("document", f"{self._names.outcomes}/{name}", f"Elasticsearch refuses it: {why}"))
+        return done
+
+    # ── the mailboxes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _postpone(self, one: Served) -> None:
+        """Keep the recorded try, which postpones the recipient."""
+        one.box = one.held.value
+        one.mails.clear()
+
+    def _release(self, served: Iterable[Served]) -> None:
+        now = self._clock()
+        boxes = {one.address: (one.held, released(one.box, now)) for one in served}
+        if boxes:
+            self._keep(boxes)
+
+    def _keep(self, boxes: Mapping[str, tuple[Stored[Mailbox], Mailbox]]) -> dict[str, Stored[Mailbox]]:
+        """Write our changes to mailboxes, keeping the recipients' own changes (unsubscribed, muted) meanwhile.
+
+        Those that another worker has claimed are missing.
+        """
+        kept = self._boxes.keep(boxes)
+        if len(kept) < len(boxes):
+            for address, (_, box) in boxes.items():
+                current = self._boxes.find(address) if address not in kept else None
+                if current is not None and current.value.claimed_by == self._id:
+                    wishes = {name: getattr(current.value, name) for name in _WISHES}
+                    kept |= self._boxes.keep({address: (current, replace(box, **wishes))})
+        return kept
+
+
+def released(box: Mailbox, now: datetime) -> Mailbox:
+    """The mailbox without our claim, and without a retry whose time has come. Pure."""
+    retry_at = box.retry_at if box.retry_at and box.retry_at > now else None
+    return replace(box, retry_at=retry_at, claimed_until=None, claimed_by="")
+
+
+def _grouped(served: Sequence[Served]) -> list[list[Served]]:
+    """All together, but each by itself to whom a mail may have killed a worker; those come last."""
+    sound = [one for one in served if not is_suspect(one.held.value)]
+    return [group for group in (sound, *([one] for one in served if is_suspect(one.held.value))) if group]
