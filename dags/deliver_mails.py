@@ -7,6 +7,7 @@ A mail that the server did not accept stays in the outbox. A mail that is held b
 (`NEWSWATCH_MAIL_GROUP_S`) is over; the task waits for it.
 
 Delivery is a DAG of its own, so that a slow mail server does not delay matching and a failing match does not delay
+mails. Two runs may be active: a recipient is leased to one of them, and a worker that has died holds up nobody else's
 mails. After ten minutes (`NEWSWATCH_MAIL_RUN_S`) a run starts no more mails and leaves the rest to the next run.
 """
 
@@ -24,7 +25,7 @@ from dags.places import FIRST
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/10 * * * *", timezone="UTC"), assets=[MAILS]),
-    max_active_runs=1,
+    max_active_runs=2,
     dagrun_timeout=timedelta(minutes=16),
     doc_md=__doc__,
     default_args=retried(2, timedelta(seconds=10)),

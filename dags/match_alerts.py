@@ -4,6 +4,9 @@ When articles have arrived, it matches every waiting batch, in ingest order, aga
 (saved search, story) enqueues one mail, which wakes `deliver_mails`. What can't be matched goes into quarantine, and
 the rest continues.
 
+Two runs may be active, but only one matches at a time: the other waits for its turn, and takes over within 20 seconds
+from a worker that has died, long before Airflow notices that.
+
 It also runs once an hour without new articles, because a silence is an event too.
 """
 
@@ -22,7 +25,7 @@ from dags.places import FIRST
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("7 * * * *", timezone="UTC"), assets=[ARTICLES]),
-    max_active_runs=1,
+    max_active_runs=2,
     doc_md=__doc__,
     **in_time("match_alerts", "match", late=timedelta(minutes=2), given_up=timedelta(minutes=16)),
     default_args=retried(2, timedelta(seconds=10)),

@@ -1,9 +1,9 @@
 """### Poll feeds
 
-Every minute, `plan` leases the feeds that are due and divides them into a few batches; a site is never split over two.
-`pull` polls one batch and indexes its articles. If there are any, it wakes `match_alerts` without waiting for the other
-batches. `announce` wakes `match_alerts` for batches that were waiting already, such as one whose worker died, and
-`deliver_mails` for mails that have come due.
+Every minute, `plan` leases the feeds that are due and divides them into batches of up to `NEWSWATCH_FEEDS_PER_BATCH`; a
+site is never split over two. While much waits for a worker, it leases less. `pull` polls one batch and indexes its
+articles. If there are any, it wakes `match_alerts` without waiting for the other batches. `announce` wakes
+`match_alerts` for batches that were waiting already, such as one whose worker died, and `deliver_mails` for due mails.
 
 A batch with a slow host may take longer than a minute; the next run starts all the same, without its feeds and sites. A
 task that dies half-way loses nothing: its feeds come due again when their lease ends, and what it indexed is matched.
@@ -24,7 +24,7 @@ from dags.places import places_for_pulls
 
 @dag(
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
-    max_active_runs=4,
+    max_active_runs=16,
     doc_md=__doc__,
     **in_time("poll_feeds", "pull", late=timedelta(minutes=15), given_up=timedelta(minutes=40)),
     default_args=retried(2, timedelta(seconds=10)),

@@ -25,6 +25,7 @@ from newswatch.errors import ConfigError
 from newswatch.feed import FeedState
 from newswatch.outages import WORTH_TELLING, Cause, added
 from newswatch.problems import Bulkhead, Problem
+from newswatch.settings import Settings
 from store.batches import BatchStore
 from store.configuration import FEEDS
 from store.documents import Stored
@@ -68,17 +69,25 @@ def plan(context: Context) -> Plan:
     note_key(context)
     sync, config_error = _synced(context, feeds)
     reaped = batches.reap(now=now)
-    due = _due(feeds, now, settings.feeds_per_poll, Longest.of(settings), walls)
+    due = _due(feeds, now, _room(batches, settings, now), Longest.of(settings), walls)
     _note_standstill(context, feeds, due, now, walls)
     context.keep_problems(walls)  # before leasing: if it fails, the next run finds the same feeds due
     numbers, leased = [], 0
-    for group in divide(due, settings.batches_per_poll):
+    for group in divide(due, settings.batches_per_poll, settings.feeds_per_batch):
         batch = batches.open([feed.id for feed in group], now=now, lease_s=settings.lease_s)
         got = feeds.lease(group, batch)
         leased += len(got)
         if got:
             numbers.append(batch.number)
     return Plan(tuple(numbers), leased, tuple(reaped), sync, config_error)
+
+
+def _room(batches: BatchStore, settings: Settings, now: datetime) -> int:
+    """How many feeds may be leased now. What waits for a worker would only lose its lease there, and be polled late."""
+    waiting = batches.feeds_not_begun(now=now)
+    if waiting >= settings.feeds_per_poll:
+        log.warning("No feed is leased: %s wait in batches that no worker has begun", f"{waiting:,}")
+    return max(0, settings.feeds_per_poll - waiting)
 
 
 def _note_standstill(
@@ -127,13 +136,13 @@ def _due(feeds: FeedStore, now: datetime, limit: int, longest: Longest, walls: B
     A host that answered 429 is not contacted for any feed while it rests. A site that an earlier batch is still polling
     is left to that batch: two workers, each at the permitted pace, would together exceed it.
     """
-    due = feeds.due(now, limit, longest)
+    due = feeds.due(now, limit, longest) if limit else []
     resting = resting_hosts(feeds.resting(now, longest), now)
     held = {site_of(state.url) for state in feeds.held(now, longest) if is_address(state.url)}
     good = _addressed(feeds, due, now, walls)
     if not resting and not held and len(good) == len(due):
         return due
-    if len(due) == limit:  # feeds that must wait stay due, and must not take the places of others
+    if limit and len(due) == limit:  # feeds that must wait stay due, and must not take the places of others
         good = _addressed(feeds, feeds.due(now, _MOST_DUE, longest), now, walls)
     urls = ((feed, feed.value.state.url) for feed in good)
     return [feed for feed, url in urls if host_of(url) not in resting and site_of(url) not in held][:limit]
@@ -160,17 +169,18 @@ def _addressed(
     return good
 
 
-def divide(due: Sequence[Stored[FeedRecord]], parts: int) -> list[list[Stored[FeedRecord]]]:
-    """The feeds in at most `parts` groups of similar size, with all feeds of a site in one group.
+def divide(due: Sequence[Stored[FeedRecord]], parts: int, full: int) -> list[list[Stored[FeedRecord]]]:
+    """The feeds in groups of similar size, with all feeds of a site in one group.
 
-    So one worker paces all requests to a site, without workers having to coordinate. That includes the site's article
-    pages, which are mostly on another host of the same site.
+    At most `parts` groups, unless those would have more than `full` feeds. So one worker paces all requests to a site,
+    without workers having to coordinate. That includes the site's article pages, which are mostly on another host of
+    the same site.
     """
     by_site: dict[str, list[Stored[FeedRecord]]] = defaultdict(list)
     for feed in due:
         by_site[site_of(feed.value.state.url)].append(feed)
-    count = min(parts, ceil(len(due) / _WORTH_A_BATCH), len(by_site))
-    groups: list[tuple[int, int, list[Stored[FeedRecord]]]] = [(0, number, []) for number in range(count)]
+    wanted = max(min(parts, ceil(len(due) / _WORTH_A_BATCH)), ceil(len(due) / full))
+    groups: list[tuple[int, int, list[Stored[FeedRecord]]]] = [(0, n, []) for n in range(min(wanted, len(by_site)))]
     for site in sorted(by_site.values(), key=len, reverse=True):
         size, number, group = heapq.heappop(groups)
         heapq.heappush(groups, (size + len(site), number, group + site))

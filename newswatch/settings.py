@@ -246,10 +246,12 @@ class Settings(BaseSettings):
     """Whether the fast lane takes feeds that bring more than six new entries an hour, besides those marked `fast`."""
     websub: bool = False
     """Whether hubs may push feeds to `public_url`, which they must reach. Feeds that name a hub are then subscribed."""
-    batches_per_poll: int = Field(default=4, ge=1, le=8)
-    """Maximum number of batches in a poll, each an Airflow task."""
-    feeds_per_poll: int = Field(default=1_000, ge=1, le=100_000)
-    """Maximum number of due feeds in one poll; the rest stay due for the next."""
+    batches_per_poll: int = Field(default=4, ge=1, le=64)
+    """Batches, each an Airflow task, over which a poll is spread; one that fills them has more."""
+    feeds_per_batch: int = Field(default=500, ge=1, le=10_000)
+    """Number of feeds with which a batch is full; a poll with more due feeds has more batches."""
+    feeds_per_poll: int = Field(default=5_000, ge=1, le=10_000)
+    """Maximum number of feeds in batches that no worker has begun; the rest stay due for the next poll."""
     lease_s: int = Field(default=600, ge=10, le=86_400)
     """Seconds that a batch may take before its feeds are given to another."""
 

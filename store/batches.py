@@ -174,6 +174,19 @@ class BatchStore:
         actions = [bulk.replace(was, dump(_given_up(was.value, now))) for was in dead]
         return [int(result.id) for result in bulk.write(self._es, actions) if bulk.won(result)]
 
+    def feeds_not_begun(self, *, now: datetime) -> int:
+        """The number of feeds in batches that wait for a worker."""
+        waits = [{"term": {"state": BatchState.PLANNED}}, {"term": {"attempts": 0}}]
+        leased = {"range": {"lease_until": {"gte": now.isoformat()}}}
+        self._es.indices.refresh(index=self._index)
+        answer = self._es.search(
+            index=self._index,
+            size=0,
+            query={"bool": {"filter": [*waits, leased]}},
+            aggs={"feeds": {"value_count": {"field": "feed_ids"}}},
+        )
+        return int(answer["aggregations"]["feeds"]["value"])
+
     def _find(self, query: dict[str, Any], limit: int) -> list[Stored[Batch]]:
         self._es.indices.refresh(index=self._index)
         return find(self._es, self._index, read_batch, query=query, size=limit, sort=[{"number": "asc"}])

@@ -237,7 +237,7 @@ class FeedStore:
             read_feed,
             query={"bool": {"filter": [{"term": {"enabled": True}}], "must_not": [held, waits, gone]}},
             sort=[{"next_poll_at": {"order": "asc", "missing": "_first"}}],
-            size=min(limit, 10_000),
+            size=limit,
         )
 
     def fast_candidates(

@@ -13,6 +13,7 @@ from jobs.pull import PullReport, pull
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedHealth, FeedState
 from newswatch.problems import Problem
+from store.batches import BatchStore
 from store.documents import feed_document
 from store.feeds import FeedRecord, FeedStore
 from store.quarantine import Quarantine
@@ -112,6 +113,20 @@ def test_bad_addresses_take_no_place_of_good_ones(world: World) -> None:
     world.context = replace(world.context, settings=world.context.settings.model_copy(update={"feeds_per_poll": 2}))
     planned, _ = poll(world)
     assert planned.feeds == 1
+
+
+def test_what_waits_for_a_worker_takes_room_in_the_next_poll(world: World) -> None:
+    three_feeds(world)
+    world.context = replace(world.context, settings=world.context.settings.model_copy(update={"feeds_per_poll": 2}))
+    first = plan(world.context)
+    assert first.feeds == 2
+    assert plan(world.context).feeds == 0, "as many as may wait do so"
+    batches = BatchStore(world.context.es, world.context.names)
+    assert batches.feeds_not_begun(now=world.now) == 2
+    batches.begin(first.batches[0])
+    assert batches.feeds_not_begun(now=world.now) == 0
+    world.wait(seconds=world.context.settings.lease_s + 1)
+    assert plan(world.context).feeds == 2, "a lease that is over takes no room"
 
 
 def test_a_feed_that_rests_or_is_held_with_a_bad_address_stops_nobody(world: World) -> None:
