@@ -11,6 +11,8 @@ from fastapi import Depends, FastAPI
 from dags.connections import airflow_settings
 from jobs.context import Context, open_context
 from web import app, hub, links
+from web.feeds_out.app import Unlogged
+from web.feeds_out.app import create_app as create_feeds
 from web.security import Access
 
 _SHOWN_BY, _CHANGED_BY = "poll_feeds", "match_alerts"
@@ -92,6 +94,11 @@ def news() -> FastAPI:
 def mail_links() -> FastAPI:
     """The links in mails: their signature alone admits."""
     return links.create_app(_context)
+
+
+def feeds_out() -> Unlogged:
+    """The feeds for readers' programs: their secret address alone admits."""
+    return Unlogged(create_feeds(_context))
 
 
 def hubs() -> FastAPI:
