@@ -286,6 +286,14 @@ class Settings(BaseSettings):
     """Where users reach Airflow's web server; for links in mails."""
     kibana_url: str | None = None
     """Where users reach Kibana; mails link to it if it is set."""
+    websub_hub: str | None = None
+    """Address of a WebSub hub of yours that is told when a feed which newswatch offers has news. It then gets the
+    feed's secret address, so it must be one that you trust. None: nobody is told."""
+    feed_authority: Annotated[str | None, BeforeValidator(lambda text: text or None)] = Field(
+        default=None, pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+    )
+    """Name in the ids of the feeds that newswatch offers; set it to the former host name when `public_url` changes, or
+    readers see every entry anew. None: the host of `public_url`."""
     server: str | None = None
     """Address of another installation's web server, which `newswatch search` asks by its API. None: this one."""
     api_key: Annotated[SecretStr | None, BeforeValidator(lambda text: text or None)] = None
@@ -423,6 +431,8 @@ _PARTED: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
     "public_url": _link,
     "kibana_url": _link_if_any,
     "airflow_url": _link_if_any,
+    "websub_hub": _link_if_any,
+    "server": _link_if_any,
     "contact": _contact,
 }
 

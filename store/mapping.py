@@ -484,6 +484,7 @@ KEY: Json = {
     "revoked_at": DATE,
     "revoked_by": KEYWORD,
     "target": UNINDEXED,
+    "number": INTEGER,
 }
 """`kind` "api": a key of the API, by the SHA-256 of its secret part. "feed": a reader's address of a feed; `target` is
 what it shows. Its secret is a signature, which is not stored."""

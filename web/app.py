@@ -35,6 +35,7 @@ from web import (
 from web.api.app import PATH as PATH_OF_API
 from web.api.app import create_api
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
+from web.feeds_out import pages as feed_out_pages
 from web.mail_page import page
 from web.pulse_now import PulseNow, Read, read_now
 from web.render import STATIC
@@ -55,7 +56,15 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     # Before the pages of single feeds, one of which "new" might be.
     app.include_router(feed_changes.private, dependencies=[Depends(shell), Depends(access.change)])
     overviews, searches = (situation_pages, entity_pages), (search_list, saved_pages)
-    others = (feed_pages, delivery_pages, problem_pages, mail_pages, key_pages, subscriber_pages)
+    others = (
+        feed_out_pages,
+        feed_pages,
+        delivery_pages,
+        problem_pages,
+        mail_pages,
+        key_pages,
+        subscriber_pages,
+    )
     for pages in (search_pages, *overviews, *searches, *others):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private, key_pages.private, audit_pages.private):
@@ -64,7 +73,7 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.include_router(key_pages.changes, dependencies=[Depends(form), Depends(access.operate)])
     # What is the reader's own; each change of a saved search asks besides whose it is.
-    for own in (saved_pages, desk_pages):
+    for own in (saved_pages, desk_pages, feed_out_pages):
         app.include_router(own.changes, dependencies=[Depends(own_form)])
     api = create_api(context)
     app.state.described = api.state.described

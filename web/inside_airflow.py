@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from dags.connections import airflow_settings
 from jobs.context import Context, open_context
 from web import app, hub, links
+from web.feeds_out.app import Unlogged
+from web.feeds_out.app import create_app as create_feeds
 from web.security import Access, Role
 
 _SHOWN_BY, _CHANGED_BY, _POOL = "poll_feeds", "match_alerts", "default_pool"
@@ -93,6 +95,11 @@ def news() -> FastAPI:
 def mail_links() -> FastAPI:
     """The links in mails: their signature alone admits."""
     return links.create_app(_context)
+
+
+def feeds_out() -> Unlogged:
+    """The feeds for readers' programs: their secret address alone admits."""
+    return Unlogged(create_feeds(_context))
 
 
 def hubs() -> FastAPI:

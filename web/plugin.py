@@ -21,6 +21,8 @@ MAIL_LINKS = "newswatch/mail"
 """The path of `delivery.links.PATH`, which a test holds to it."""
 HUB = "newswatch/hub"
 """The path of `jobs.fast_hubs.PATH`, which a test holds to it."""
+FEEDS = "newswatch/feeds"
+"""The path of `web.feeds_out.reading.PATH`, which a test holds to it."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -54,6 +56,7 @@ class NewswatchPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow is not fo
     fastapi_apps = [  # noqa: RUF012
         {"app": LateApp("news"), "url_prefix": f"/{NEWS}", "name": "newswatch news page"},
         {"app": LateApp("mail_links"), "url_prefix": f"/{MAIL_LINKS}", "name": "newswatch mail links"},
+        {"app": LateApp("feeds_out"), "url_prefix": f"/{FEEDS}", "name": "newswatch feeds"},
         {"app": LateApp("hubs"), "url_prefix": f"/{HUB}", "name": "newswatch hubs"},
     ]
     external_views = [  # noqa: RUF012

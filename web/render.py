@@ -104,7 +104,8 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
             **values,
         )
     )
-    return HTMLResponse(html, status)
+    # Half of a surrogate pair, which strangers may have sent, must not cost the page.
+    return HTMLResponse(html.encode("utf-8", "replace"), status)
 
 
 def query_string(**values: Any) -> str:

@@ -306,7 +306,13 @@ def _form_page(
     return render(request, "search_form.html.j2", status, now=here.clock(), **shown, **values, known=known)
 
 
-_NOTHING_KNOWN: Mapping[str, Any] = {"problem": None, "taken_as_word": "", "set_aside": None, "refusals": ()}
+_NOTHING_KNOWN: Mapping[str, Any] = {
+    "feed": None,
+    "problem": None,
+    "taken_as_word": "",
+    "set_aside": None,
+    "refusals": (),
+}
 """`about` a saved search that is not there yet."""
 
 

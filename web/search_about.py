@@ -17,11 +17,13 @@ from jobs.configuration import alerts_in_force
 from jobs.context import Context
 from newswatch.alert import SavedSearch
 from newswatch.errors import ConfigError, DocumentError, QueryError
+from newswatch.feed_address import Target
 from newswatch.problems import Problem
 from newswatch.topics import Topics
 from store.articles import ArticleStore
 from store.quarantine import Quarantine
 from web import drafts
+from web.feeds_out.pages import offered
 from web.search_shown import counted, problems_of
 
 WATCHED_DAYS = 7
@@ -47,6 +49,7 @@ def about(here: Context, user: str, search: SavedSearch) -> Mapping[str, Any]:
         "uncounted": uncounted,
         "watch": watching(here.es, here.names, [search], days=WATCHED_DAYS, now=here.clock()),
         "watched_days": WATCHED_DAYS,
+        "feed": offered(here, user, Target("saved-search", search.id)),
     }
 
 

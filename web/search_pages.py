@@ -16,6 +16,7 @@ from jobs.context import Context
 from newswatch.article import Article
 from newswatch.as_json import json_line
 from newswatch.errors import QueryError
+from newswatch.feed_address import Target
 from newswatch.topics import Topics
 from search.asked import Sort
 from search.editing import with_value, without, without_filter
@@ -31,6 +32,7 @@ from search.syntax_error import QuerySyntaxError
 from web import desk
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in
+from web.feeds_out.pages import offered
 from web.render import pages, query_string, render
 from web.search_view import bar_links, chosen, citation, days, facet_view, guesses, range_query, with_days
 from web.security import Here, UserName
@@ -122,7 +124,10 @@ def search(
 
 def _page_of(request: Request, here: Context, user: str, found: Mapping[str, Any]) -> Response:
     own = desk.of_hits(request, here, user, found["results"].hits if found["results"] else ())
-    return render(request, "search.html.j2", **found, desk=own, back=desk.address_of(request))
+    parsed = found.get("parsed")
+    # What depends on who asks can't be a feed, whose reader is not logged in.
+    feed = offered(here, user, Target("search", parsed.query)) if parsed and not parsed.personal else None
+    return render(request, "search.html.j2", **found, desk=own, feed=feed, back=desk.address_of(request))
 
 
 @router.get("/article/{article_id}")
@@ -215,7 +220,12 @@ def _ids(here: Context, user: str, view: View, offset: int) -> list[str]:
 
 @router.get("/story/{story_id}")
 def story(
-    request: Request, here: Here, story_id: str, q: QueryText = "", done: Literal["", "stop", "go-on"] = ""
+    request: Request,
+    here: Here,
+    user: UserName,
+    story_id: str,
+    q: QueryText = "",
+    done: Literal["", "stop", "go-on"] = "",
 ) -> Response:
     found = read_story(here.es, here.names, story_id)
     if found is None:
@@ -231,6 +241,7 @@ def story(
         "done": done,
         "watch": watching(here.es, here.names, (), days=WATCHED_DAYS, now=here.clock()),
         "watched_days": WATCHED_DAYS,
+        "feed": offered(here, user, Target("story", story_id)),
     }
     return render(request, "story.html.j2", q=q, now=here.clock(), most=MOST, **values)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,18 @@ from elasticsearch import Elasticsearch
 from fastapi import FastAPI, HTTPException
 from pydantic import SecretStr
 
+from alerts.saved import SavedSearches
 from embedded.stack import mail_folder
 from jobs.context import Context
+from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Article
 from newswatch.settings import Settings
 from store.client import set_up
 from store.feeds import FeedStore
 from store.names import Names
-from tests.factories import NOW, a_feed
+from tests.factories import NOW, a_feed, an_article
 from tests.newsstand import stock, stories
+from tests.pristine import Pristine
 from tests.web.chromium import browser
 from web.app import create_app
 from web.pulse_now import read_now
@@ -94,3 +98,43 @@ def page(es: Elasticsearch, names: Names, newsstand: list[Article], tmp_path: Pa
     airflow = FastAPI()
     airflow.mount("/news", create_app(lambda: context, visitor.access(), read=lambda here: read_now(here)))
     return Page(airflow, context, visitor, newsstand)
+
+
+LATER = NOW + timedelta(minutes=10)
+"""When the stories of what was stocked would have been decided on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stocked:
+    """An installation that tests of a module share."""
+
+    context: Context
+    articles: list[Article]
+
+
+@pytest.fixture(scope="module")
+def stocked(
+    es: Elasticsearch, pristine: Pristine, newsstand: list[Article], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stocked]:
+    """The newsroom's stories and a hostile one, two feeds, a saved search."""
+    folder: Path = tmp_path_factory.mktemp("stocked")
+    (folder / "alerts.yaml").write_text("alerts: []\n")
+    names = pristine.names()
+    settings = Settings(
+        secret_key=SecretStr("for tests"), config_dir=folder, data_dir=folder, index_prefix=names.prefix
+    )
+    set_up(es, names, settings)
+    stock(es, names, newsstand)
+    hostile = an_article(
+        "https://h.example/x?a=1&b=<2>",
+        title="Half \ud83d <b>\u202eNATO\u0000 & \ufffe",
+        summary="",
+        text="NATO \ud83d\u0007 ]]> text & \U0001f600 " * 9,
+        language="ar",
+    )
+    stock(es, names, [hostile])
+    FeedStore(es, names).sync([a_feed("courier"), a_feed("ledger", url="https://ann:pw@ledger.example/rss")])
+    tags = (TagFilter("nato", "main"),)
+    SavedSearches(es, names).save(SavedSearch("nato", "NATO", "", ("a@b.example",), tags=tags), by="ann")
+    yield Stocked(Context(settings, es, names, lambda: LATER), [*newsstand, hostile])
+    pristine.clean()

@@ -5,41 +5,28 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import uvicorn
-from elasticsearch import Elasticsearch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from alerts.saved import SavedSearches
 from cli.main import app
 from delivery.feedback import quality
 from jobs.context import Context
-from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Article
 from newswatch.client import Newswatch, ServerError
-from newswatch.settings import Settings
-from store.client import set_up
-from store.feeds import FeedStore
 from store.keys import KeyStore, Request
-from tests.factories import NOW, a_feed, an_article
-from tests.newsstand import stock, stories
-from tests.pristine import Pristine
-from tests.web.conftest import Visitor
+from tests.factories import NOW
+from tests.web.conftest import Stocked, Visitor
 from web.app import create_app
 
 pytestmark = pytest.mark.slow
 
 Json = dict[str, Any]
-LATER = NOW + timedelta(minutes=10)
-"""When the articles' stories would have been decided on."""
 
 
 class Api:
@@ -72,25 +59,8 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def api(es: Elasticsearch, pristine: Pristine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    folder: Path = tmp_path_factory.mktemp("api")
-    (folder / "alerts.yaml").write_text("alerts: []\n")
-    names = pristine.names()
-    settings = Settings(
-        secret_key=SecretStr("for tests"), config_dir=folder, data_dir=folder, index_prefix=names.prefix
-    )
-    set_up(es, names, settings)
-    articles = stories()
-    stock(es, names, articles)
-    hostile = an_article(
-        "https://h.example/x", title="Half \ud83d <b>\u202eNATO\u0000", text="NATO \ud83d\u0007 text " * 9
-    )
-    stock(es, names, [hostile])
-    FeedStore(es, names).sync([a_feed("courier"), a_feed("ledger", url="https://ann:pw@ledger.example/rss")])
-    saved = SavedSearches(es, names)
-    saved.save(SavedSearch("nato", "NATO", "", ("a@b.example",), tags=(TagFilter("nato", "main"),)), by="ann")
-    yield Api(Context(settings, es, names, lambda: LATER), [*articles, hostile])
-    pristine.clean()
+def api(stocked: Stocked) -> Api:
+    return Api(stocked.context, stocked.articles)
 
 
 def test_every_article_comes_once_in_ingest_order_with_evidence_and_the_query_chooses(api: Api) -> None:

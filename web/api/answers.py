@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Request
@@ -45,10 +46,12 @@ def json_bytes(value: Any) -> bytes:
     return _HALF.sub("\ufffd", text).encode()
 
 
-def with_etag(request: Request, body: bytes, kind: str, status: int = 200, **headers: str) -> Response:
+def with_etag(
+    request: Request, body: bytes, kind: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """The body, with a strong ETag of its content; 304 without it if `If-None-Match` names that (RFC 9110, 13.1.2)."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    given = {"ETag": etag, **headers}
+    given = {"ETag": etag, **(headers or {})}
     if status == 200 and request.method in ("GET", "HEAD") and _has(request, etag):
         return Response(status_code=304, headers=given)
     return Response(body, status, media_type=kind, headers=given)
