@@ -215,6 +215,7 @@ BATCH: Json = {
     "counts": {"type": "object", "dynamic": True},
     "attempts": INTEGER,
     "abandoned": {"type": "boolean"},
+    "imported": {"type": "boolean"},
     "unmatched": KEYWORD,
 }
 
@@ -411,6 +412,22 @@ LANE: Json = {
 """`kind` "turn": whose turn it is to match, which `holder` renews. "subscription": a feed's subscription to its hub.
 "push": a document that a hub has pushed and that has not been read yet; "bell" changes with each."""
 
+IMPORT: Json = {
+    "id": KEYWORD,
+    "kind": KEYWORD,
+    "name": KEYWORD,
+    "hash": KEYWORD,
+    "size": {"type": "long"},
+    "place": {"type": "long"},
+    "number": {"type": "long"},
+    "done": {"type": "boolean"},
+    "started_at": DATE,
+    "changed_at": DATE,
+    "counts": UNINDEXED,
+    "faults": UNINDEXED,
+}
+"""One document per source that was imported, by its content: `place` is where the import goes on."""
+
 AUDIT: Json = {
     "n": {"type": "long"},
     "at": DATE,
@@ -536,6 +553,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.readers: READER,
         names.lane: LANE,
         names.audit: AUDIT,
+        names.imports: IMPORT,
     }
 
 
