@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from cli import (
     alerts,
+    api_keys,
     audit,
     backup,
     check,
@@ -78,6 +79,7 @@ for module in (
     settings,
     configuration,
     alerts,
+    api_keys,
     trying,
     offline_ingest,
     offline_transforms,

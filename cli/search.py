@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from search.query import Hit, Results
 
 
+_MOST_ELSEWHERE = 200
+"""Maximum results of one search by the API."""
+
+
 class Order(StrEnum):
     """The order of the results."""
 
@@ -88,9 +92,17 @@ def search(
     every_s: Annotated[
         float, typer.Option("--every", min=0.2, max=86_400, help="Seconds between two queries of --watch.")
     ] = 5,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask the installation at this address, by its API. Default: NEWSWATCH_SERVER, else this one."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Search the articles."""
+    from cli import remote
+    from cli.output import stated
     from jobs.context import open_context
 
     if watch and (export or stories or facets):
@@ -99,8 +111,18 @@ def search(
         )
     if file and not export:
         raise typer.BadParameter("--output is the file of --export: add --export csv or --export jsonl")
-    context = open_context()
+    elsewhere = server or stated().server
+    if elsewhere and (export or facets or size > _MOST_ELSEWHERE):
+        fits = f"--export, --facets and more than {_MOST_ELSEWHERE} results can't be asked of a server"
+        raise typer.BadParameter(f"{fits}: use its News page, or `newswatch.client`")
     order: Sort = "time" if sort is Order.TIME else "relevance"
+    if elsewhere and watch:
+        remote.watch(elsewhere, query, every_s, as_json=as_json)
+        return
+    if elsewhere:
+        remote.find(elsewhere, query, size, order, stories=stories, as_json=as_json)
+        return
+    context = open_context()
     if watch:
         _watch(context, query, every_s, as_json)
     elif export:

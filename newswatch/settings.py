@@ -275,6 +275,10 @@ class Settings(BaseSettings):
     """Where users reach Airflow's web server; for links in mails."""
     kibana_url: str | None = None
     """Where users reach Kibana; mails link to it if it is set."""
+    server: str | None = None
+    """Address of another installation's web server, which `newswatch search` asks by its API. None: this one."""
+    api_key: Annotated[SecretStr | None, BeforeValidator(lambda text: text or None)] = None
+    """Key for `server`, which `newswatch api-keys create` printed there."""
     metrics_token: Annotated[SecretStr | None, BeforeValidator(lambda text: text or None)] = Field(
         default=None, min_length=16
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
@@ -19,13 +19,11 @@ from newswatch.batch import SEQ_PER_BATCH
 from search.asked import required, to_query, understood
 from search.asking import ask
 from search.syntax import Parsed
-from store.batches import MOST
+from store.batches import GRACE, MOST
 from store.documents import from_document, values
 from store.names import Names
 
 _PAGE = 500
-_GRACE = timedelta(hours=1)
-"""How long after its lease an abandoned batch may still be written, by a worker that was only slow."""
 
 
 @dataclass(slots=True)
@@ -72,7 +70,7 @@ class Tail:
     def _open_from(self, now: datetime) -> int:
         """The first ingest number that may still be written; all below are searchable after the next refresh."""
         index = self.names.batches
-        late = {"range": {"lease_until": {"gte": (now - _GRACE).isoformat()}}}
+        late = {"range": {"lease_until": {"gte": (now - GRACE).isoformat()}}}
         abandoned = {"bool": {"filter": [{"term": {"abandoned": True}}, late]}}
         believed = {"range": {"number": {"gte": 0, "lte": MOST}}}
         open_ = {"bool": {"should": [{"term": {"state": "planned"}}, abandoned]}}

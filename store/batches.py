@@ -151,7 +151,7 @@ class BatchStore:
         An abandoned batch is returned again until an hour after its lease, because its worker may have been slow and
         have died after a last write. Matching again enqueues only what is new.
         """
-        late = {"range": {"lease_until": {"gte": (now - _GRACE).isoformat()}}}
+        late = {"range": {"lease_until": {"gte": (now - GRACE).isoformat()}}}
         abandoned = {"bool": {"filter": [{"term": {"abandoned": True}}, late]}}
         return self._find({"bool": {"should": [{"term": {"state": BatchState.INDEXED}}, abandoned]}}, limit)
 
@@ -196,7 +196,8 @@ class BatchStore:
 
 
 _ANY = datetime.min
-_GRACE = timedelta(hours=1)
+GRACE = timedelta(hours=1)
+"""How long after its lease an abandoned batch may still be written, by a worker that was only slow."""
 _PATIENCE = timedelta(days=1)
 
 

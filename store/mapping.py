@@ -444,6 +444,25 @@ AUDIT: Json = {
 """The audit log: `n` numbers the records without a gap, `before` and `after` are digests of what was changed,
 `previous` is the hash of the record before (see `store.audit`)."""
 
+KEY: Json = {
+    "kind": KEYWORD,
+    "id": KEYWORD,
+    "name": KEYWORD,
+    "owner": KEYWORD,
+    "scopes": KEYWORD,
+    "hash": {"type": "keyword", "index": False, "doc_values": False},
+    "created_at": DATE,
+    "created_by": KEYWORD,
+    "expires_at": DATE,
+    "per_minute": INTEGER,
+    "last_used_at": DATE,
+    "revoked_at": DATE,
+    "revoked_by": KEYWORD,
+    "target": UNINDEXED,
+}
+"""`kind` "api": a key of the API, by the SHA-256 of its secret part. "feed": a reader's address of a feed; `target` is
+what it shows. Its secret is a signature, which is not stored."""
+
 CODEC = "legacy_best_compression"
 """DEFLATE. `best_compression` is Zstandard by a native library that is not among the published artefacts: the embedded
 node accepts the setting, and fails the shard as soon as it writes a segment."""
@@ -554,6 +573,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.lane: LANE,
         names.audit: AUDIT,
         names.imports: IMPORT,
+        names.keys: KEY,
     }
 
 

@@ -139,6 +139,11 @@ class Names:
         return f"{self.prefix}lane"
 
     @property
+    def keys(self) -> str:
+        """API keys, by hashes, and readers' addresses of feeds: one document each."""
+        return f"{self.prefix}keys"
+
+    @property
     def imports(self) -> str:
         """How far each import has come: one document per file, or per other installation."""
         return f"{self.prefix}imports"

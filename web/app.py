@@ -22,6 +22,7 @@ from web import (
     entity_pages,
     feed_changes,
     feed_pages,
+    key_pages,
     mail_pages,
     problem_pages,
     pulse_pages,
@@ -30,6 +31,8 @@ from web import (
     search_pages,
     situation_pages,
 )
+from web.api.app import PATH as PATH_OF_API
+from web.api.app import create_api
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.mail_page import page
 from web.pulse_now import PulseNow, Read, read_now
@@ -51,13 +54,17 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     # Before the pages of single feeds, one of which "new" might be.
     app.include_router(feed_changes.private, dependencies=[Depends(shell), Depends(access.change)])
     overviews, searches = (situation_pages, entity_pages), (search_list, saved_pages)
-    for pages in (search_pages, *overviews, *searches, feed_pages, delivery_pages, problem_pages, mail_pages):
+    others = (feed_pages, delivery_pages, problem_pages, mail_pages, key_pages)
+    for pages in (search_pages, *overviews, *searches, *others):
         app.include_router(pages.router, dependencies=[Depends(shell)])
-    for private in (mail_pages.private, problem_pages.private, audit_pages.private):
+    for private in (mail_pages.private, problem_pages.private, audit_pages.private, key_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.change)])
-    for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages):
+    for pages in (saved_pages, feed_changes, feed_pages, delivery_pages, problem_pages, key_pages):
         app.include_router(pages.changes, dependencies=[Depends(form)])
     app.include_router(desk_pages.changes, dependencies=[Depends(own_form)])
+    api = create_api(context)
+    app.state.described = api.state.described
+    app.mount(PATH_OF_API, api)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, access, context)
     return app

@@ -24,15 +24,18 @@ class RateBudget:
     _all: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def wait_s(self, key: str) -> int:
-        """Count a request; returns the seconds after which to come again, or 0 if it is within the budget."""
+    def wait_s(self, key: str, each: int | None = None) -> int:
+        """Count a request; returns the seconds after which to come again, or 0 if it is within the budget.
+
+        `each` is this key's own budget.
+        """
         with self._lock:
             now = self.clock()
             if now - self._since >= WINDOW_S:
                 self._since, self._all = now, 0
                 self._counts.clear()
             count = self._counts.get(key, 0)
-            if count >= self.each or self._all >= self.overall:
+            if count >= (self.each if each is None else each) or self._all >= self.overall:
                 return max(1, round(WINDOW_S - (now - self._since)))
             self._counts[key], self._all = count + 1, self._all + 1
             return 0

@@ -1,0 +1,213 @@
+"""API keys: made, checked, revoked. Only hashes are stored, so a stolen index opens nothing.
+
+A key's text is `nwk_ID_SECRET`. Whoever scans repositories for leaked secrets finds it by its beginning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from elasticsearch import Elasticsearch
+
+from newswatch.api_key import MOST_DAYS, MOST_PER_MINUTE, NAME_CHARS, PER_MINUTE, ApiKey, Scope
+from newswatch.errors import DocumentError, NewswatchError
+from store.compare_and_set import put, until_written
+from store.documents import Document, Stored, dump, load, values
+from store.faults import REFUSALS
+from store.names import Names
+from store.reading import every, get_one
+
+MOST: Final = 1_000
+"""Keys in force at a time."""
+USED_EVERY: Final = timedelta(hours=1)
+"""How often the use of a key is written down."""
+_TEXT: Final = re.compile(r"nwk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+_KIND: Final = "api"
+
+log = logging.getLogger(__name__)
+
+
+class KeyRequestError(NewswatchError):
+    """A key that was asked for can't be made; the text names the parameter."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made, and its text, which nobody can get again."""
+
+    key: ApiKey
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a key opens nothing: a sentence for who has shown it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a key is asked to be."""
+
+    name: str
+    owner: str
+    scopes: Sequence[str]
+    days: int
+    per_minute: int = PER_MINUTE
+
+
+class KeyStore:
+    """The API keys of one installation."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._index = es, names.keys
+
+    def create(self, asked: Request, *, by: str, now: datetime) -> NewKey:
+        """A new key, and its text.
+
+        Raises:
+            KeyRequestError: it can't be as it was asked for, or there are too many.
+        """
+        name, owner = checked(asked)
+        if sum(key.state(now) == "on" for key in self.all()) >= MOST:
+            raise KeyRequestError(f"There are {MOST:,} keys in force, the most there may be: revoke some first.")
+        secret = secrets.token_urlsafe(32)
+        key = ApiKey(
+            id=secrets.token_hex(8),
+            name=name,
+            owner=owner,
+            scopes=tuple(dict.fromkeys(asked.scopes)),
+            hash=_hash(secret),
+            created_at=now,
+            created_by=by,
+            expires_at=now + timedelta(days=asked.days),
+            per_minute=asked.per_minute,
+        )
+        self._es.create(index=self._index, id=_id(key.id), document=_document(key), refresh=True)
+        return NewKey(key, f"nwk_{key.id}_{secret}")
+
+    def admitted(self, text: str, now: datetime) -> ApiKey | Refusal:
+        """The key of a text, in real time: one that is revoked is refused from the next request on.
+
+        Its use is written down, at most once an hour.
+        """
+        parts = _TEXT.fullmatch(text.strip())
+        if parts is None:
+            return Refusal("This is no API key: one begins with nwk_ and has 64 characters.")
+        try:
+            found = self._get(parts[1])
+        except DocumentError as error:
+            log.warning("An API key was refused: %s", error)
+            return Refusal("This API key can't be read any more: make a new one.")
+        if found is None or not hmac.compare_digest(found.value.hash.encode(), _hash(parts[2]).encode()):
+            return Refusal("This API key is not known here: perhaps it was cut when it was copied.")
+        key = found.value
+        if key.state(now) != "on":
+            at = key.revoked_at or key.expires_at
+            return Refusal(
+                f"This API key {'was revoked' if key.revoked_at else 'has expired'} ({at:%d %B %Y}): make a new one."
+            )
+        if key.last_used_at is None or now - key.last_used_at >= USED_EVERY:
+            self._note_use(found, now)
+        return key
+
+    def _note_use(self, was: Stored[ApiKey], now: datetime) -> None:
+        """Write down that a key was used. Compare-and-set, so that it undoes no revocation; failing costs nobody."""
+        key = replace(was.value, last_used_at=now)
+        try:
+            put(self._es, self._index, was.id, key, _document(key), was)
+        except REFUSALS as error:
+            log.warning("The use of API key %s could not be written down: %s", key.id, error)
+
+    def all(self) -> list[ApiKey]:
+        """Every key, revoked and expired ones too, newest first. Unreadable ones are quarantined."""
+        self._es.indices.refresh(index=self._index)
+        found = values(every(self._es, self._index, {"term": {"kind": _KIND}}), _read)
+        return sorted(found, key=lambda key: key.created_at, reverse=True)
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key, in real time.
+
+        Raises:
+            DocumentError: it can't be read.
+        """
+        found = self._get(key_id)
+        return found.value if found else None
+
+    def revoke(self, key_id: str, *, by: str, now: datetime) -> ApiKey | None:
+        """The key, which opens nothing from now on; None: there is no such key. Idempotent: the first one counts.
+
+        Raises:
+            DocumentError: it can't be read.
+        """
+        return self._change(key_id, lambda key: key if key.revoked_at else replace(key, revoked_at=now, revoked_by=by))
+
+    def _change(self, key_id: str, changed: Callable[[ApiKey], ApiKey]) -> ApiKey | None:
+        def attempt() -> tuple[ApiKey | None] | None:
+            was = self._get(key_id)
+            if was is None:
+                return (None,)
+            key = changed(was.value)
+            if key == was.value:
+                return (key,)
+            return (key,) if put(self._es, self._index, was.id, key, _document(key), was, refresh=True) else None
+
+        (key,) = until_written(attempt, lambda: f"The key {key_id} keeps being changed by others: try again.")
+        return key
+
+    def _get(self, key_id: str) -> Stored[ApiKey] | None:
+        return get_one(self._es, self._index, _id(key_id), _read)
+
+
+def checked(asked: Request) -> tuple[str, str]:
+    """The name and the owner, without space around them.
+
+    Raises:
+        KeyRequestError: something that was asked for can't be.
+    """
+    name, owner = asked.name.strip(), asked.owner.strip()
+    for what, text in (("name", name), ("owner", owner)):
+        if not text or len(text) > NAME_CHARS or any(unicodedata.category(c) in ("Cc", "Cs", "Cf") for c in text):
+            raise KeyRequestError(f"{what}: 1 to {NAME_CHARS} printable characters.")
+    known = ", ".join(Scope)
+    if not asked.scopes:
+        raise KeyRequestError(f"scopes: name at least one of {known}.")
+    if unknown := [scope for scope in asked.scopes if scope not in {*Scope}]:
+        raise KeyRequestError(f"scopes: {unknown[0][:40]!r} is none of {known}.")
+    if not 1 <= asked.days <= MOST_DAYS:
+        raise KeyRequestError(f"days: a key lasts 1 to {MOST_DAYS} days.")
+    if not 1 <= asked.per_minute <= MOST_PER_MINUTE:
+        raise KeyRequestError(f"per_minute: 1 to {MOST_PER_MINUTE:,} requests.")
+    return name, owner
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _id(key_id: str) -> str:
+    return f"{_KIND}~{key_id}"
+
+
+def _document(key: ApiKey) -> Document:
+    return {"kind": _KIND} | dump(key)
+
+
+def _read(document_id: str, document: Mapping[str, Any]) -> ApiKey:
+    fields = {name: value for name, value in document.items() if name != "kind"}
+    key = load(ApiKey, fields)
+    if document_id != _id(key.id):
+        raise ValueError(f"it says that it is {key.id!r}")
+    return key

@@ -1,0 +1,158 @@
+"""What machines are told of a fault: problem details (RFC 9457), which name the parameter and the next step.
+
+`machine_app` makes an app whose every fault is told so, and whose answers no cache, robot or other site gets.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from jobs.context import Context
+from newswatch.errors import MissingIndexError, NewswatchError, QueryError
+from newswatch.texts import cut_short
+from newswatch.wording import worded
+from search.asking import HeavySearchError, SlowSearchError
+from search.limits import shown
+from store.faults import REFUSALS, index_error, our_error
+from web.budget import RateBudget
+from web.faults import phrase
+
+TYPE: Final = "application/problem+json"
+HEADERS: Final = {
+    "Cache-Control": "private, no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Of every answer to a machine. There are no CORS headers, so that no other site's script can read one."""
+_MOST_CHARS: Final = 1_000
+_MOST_FAULTS: Final = 20
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class TroubleError(Exception):
+    """A request that is not carried out: what its sender is told."""
+
+    status: int
+    name: str
+    """What kind of problem it is, for programs: `rate-limited`."""
+    detail: str
+    step: str = ""
+    """What to do."""
+    parameter: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the routes of such an app go by."""
+
+    context: Callable[[], Context]
+    budget: RateBudget
+    """Of each key."""
+
+
+def machine_app(context: Callable[[], Context], *, title: str, overall: int) -> FastAPI:
+    """An app for machines; all keys together have `overall` requests a minute in each web server process.
+
+    `context` is called for each request and may cache.
+    """
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.door = Door(context, RateBudget(overall, overall))
+
+    @app.middleware("http")
+    async def walled(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        try:
+            answer = await call_next(request)
+        except Exception:
+            log.exception("A request to the API met a fault of newswatch")
+            answer = told(500, "fault", "A fault of newswatch; it is in the web server's log.", "Try again later.")
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+    _add_handlers(app)
+    return app
+
+
+def told(
+    status: int,
+    name: str,
+    detail: str,
+    step: str = "",
+    *,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> JSONResponse:
+    """The problem as JSON; `more` are members of its own, left out where they are empty."""
+    body = {
+        "type": f"tag:newswatch,2026:problem/{name}",
+        "title": phrase(status),
+        "status": status,
+        "detail": cut_short(detail, _MOST_CHARS),
+        "next_step": step,
+        **more,
+    }
+    content = {name: value for name, value in body.items() if value not in ("", None, [])}
+    return JSONResponse(content, status, headers=dict(headers or {}), media_type=TYPE)
+
+
+def _add_handlers(app: FastAPI) -> None:
+    @app.exception_handler(TroubleError)
+    def trouble(_: Request, error: TroubleError) -> Response:
+        more = {"parameter": error.parameter}
+        return told(error.status, error.name, error.detail, error.step, headers=error.headers, **more)
+
+    @app.exception_handler(StarletteHTTPException)
+    def refused(_: Request, error: StarletteHTTPException) -> Response:
+        is_known = error.status_code != HTTPStatus.NOT_FOUND or error.detail != HTTPStatus.NOT_FOUND.phrase
+        name = phrase(error.status_code).lower().replace(" ", "-")
+        detail = str(error.detail) if is_known else "There is nothing at this address."
+        return told(error.status_code, name, detail, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def misread(_: Request, error: RequestValidationError) -> Response:
+        faults = [
+            {"parameter": ".".join(map(str, fault["loc"][1:])) or "body", "detail": _fault(fault)}
+            for fault in error.errors()[:_MOST_FAULTS]
+        ]
+        detail = "; ".join(f"{fault['parameter']} {fault['detail']}" for fault in faults)
+        step = "Correct the parameter. The OpenAPI page lists what each may be."
+        return told(400, "invalid-parameter", detail, step, parameter=faults[0]["parameter"], errors=faults)
+
+    for kind in (NewswatchError, *REFUSALS):
+        app.add_exception_handler(kind, _failed)
+
+
+def _fault(fault: Any) -> str:
+    given = "" if fault["type"] in ("missing", "json_invalid") else f" (given: {shown(str(fault.get('input')))})"
+    return f"{worded(fault)}{given}"
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    """One sentence on what Elasticsearch refuses or a query gets wrong."""
+    cause = index_error(error) or (error if isinstance(error, NewswatchError) else our_error(error))
+    if isinstance(cause, SlowSearchError | HeavySearchError):
+        return told(504, "too-slow", str(cause), "Narrow the query.", parameter="q")
+    if isinstance(cause, QueryError):
+        step = "Correct the query; docs/reference/filters.md lists what it may hold."
+        return told(400, "invalid-query", str(cause), step, parameter="q")
+    log.warning("A request to the API could not be answered: %s", cause)
+    if isinstance(cause, MissingIndexError):
+        with suppress(NewswatchError, *REFUSALS):
+            request.app.state.door.context().restore(cause.index)
+    return told(503, "unavailable", str(cause), "Try again in a minute.", headers={"Retry-After": "60"})
