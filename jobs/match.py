@@ -114,6 +114,9 @@ def _match_one(
     """Assign the batch's articles to stories, match the saved searches, enqueue the mails, and mark the batch."""
     window = timedelta(days=context.settings.story_window_days)
     Stories(context.es, context.names, window=window).place(waiting.value, now=context.clock())
+    if waiting.value.imported:  # its import died before this step
+        BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock())
+        return replace(report, batches=(*report.batches, waiting.value.number))
     # A search that failed on one batch of this run is skipped on the next: each try may cost seconds.
     resting = {**known.resting, **report.failed}
     matched = match_batch(context.es, context.names, waiting.value, searches, bulkhead=walls, resting=resting)

@@ -36,6 +36,8 @@ class Batch:
     matched_at: datetime | None = None
     abandoned: bool = False
     """Its worker was presumed dead; the articles it had written are matched."""
+    imported: bool = False
+    """Its articles come from another archive: they are placed into stories, and matched and mailed to nobody."""
     unmatched: tuple[str, ...] = ()
     """Saved searches that could not be run on it. Only these are tried again."""
 

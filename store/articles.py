@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from newswatch.errors import DocumentError, StoreError
 from store import bulk, faults
 from store.documents import Document, Hit, Stored, all_stored, read, renewed, stored, to_document, with_document
 from store.generations import await_writable, create_slice, home_of, live_slices
-from store.merge import Carried, Known, New, Updated, merge
+from store.merge import Carried, Known, Merged, New, Updated, merge, merge_imported
 from store.names import Names
 from store.reading import unreadable_index
 
@@ -69,9 +70,21 @@ class _Write:
 class ArticleStore:
     """The articles of one installation."""
 
-    def __init__(self, es: Elasticsearch, names: Names, *, retag: Callable[[Article], Article] = lambda a: a) -> None:
-        """`retag` tags an article again when a write joins a new title to an older text."""
+    def __init__(
+        self,
+        es: Elasticsearch,
+        names: Names,
+        *,
+        retag: Callable[[Article], Article] = lambda a: a,
+        importing: bool = False,
+    ) -> None:
+        """`retag` tags an article again when a write joins a new title to an older text.
+
+        With `importing`, articles of another archive are written: with the time at which that archive saw them, in the
+        month of it, merged with what is stored by `merge_imported`.
+        """
         self._es, self._names, self._retag = es, names, retag
+        self._importing = importing
 
     def get(self, ids: Iterable[str]) -> dict[str, Article]:
         """The existing articles among `ids`, by id, in real time (before a refresh too)."""
@@ -106,8 +119,13 @@ class ArticleStore:
             queue = self._commit(writes, sorted_) + later
         else:
             raise StoreError(f"Batch {batch.number} keeps being overtaken by other writers: run it again.")
-        self._settle_new_month(sorted_["new"], now)
-        return WriteReport(**{kind: tuple(items) for kind, items in sorted_.items()}, next_seq=seq)
+        undone = self._settle_imported(sorted_["new"], batch) if self._importing else set()
+        if not self._importing:
+            self._settle_new_month(sorted_["new"], now)
+        sorted_["new"] = [article_id for article_id in sorted_["new"] if article_id not in undone]
+        report = WriteReport(**{kind: tuple(items) for kind, items in sorted_.items()}, next_seq=seq)
+        again = [article for article in articles if article.id in undone]
+        return report.plus(self.write(again, batch, seq, now=now)) if again else report
 
     def _decide(
         self, articles: list[Article], batch: Batch, seq: int, now: datetime, report: dict[str, list[Any]]
@@ -123,8 +141,9 @@ class ArticleStore:
                 report["refused"].append(Refused(article, str(error)))
                 continue
             stamp: dict[str, Any] = {"batch_id": batch.id, "seq": seq + len(writes), "indexed_at": now}
-            match merge(article, was.value[0] if was else None):
+            match self._merge(article, was.value[0] if was else None):
                 case New(new):
+                    stamp |= {"indexed_at": min(now, new.first_seen)} if self._importing else {}
                     action = bulk.create(self._home(live, new.first_seen), new.id, to_document(new, topics, **stamp))
                     writes.append(_Write("new", article, action))
                 case Updated(version, mixed) if was:
@@ -175,6 +194,21 @@ class ArticleStore:
                         bulk.won(result)
                     break
                 await_writable(self._es, self._names)
+
+    def _settle_imported(self, created: Sequence[str], batch: Batch) -> set[str]:
+        """Undo a double creation with a worker that read the same article from a feed at the same time.
+
+        The worker's stays, since it is matched. Returns what is to be written, that is merged, again.
+        """
+        hits = self._mget(self.slices(), list(created)) or []
+        twice = Counter(hit["_id"] for hit in hits)
+        ours = [hit for hit in hits if twice[hit["_id"]] > 1 and hit["_source"].get("batch") == batch.id]
+        for result in bulk.write(self._es, (bulk.delete(stored(None, hit)) for hit in ours)):
+            bulk.won(result)
+        return {hit["_id"] for hit in ours}
+
+    def _merge(self, article: Article, was: Article | None) -> Merged:
+        return merge_imported(article, was) if self._importing else merge(article, was)
 
     def _of_months(self, months: set[str], article_id: str) -> list[Stored[None]]:
         """The article's documents in the slices of `months`, the earlier month first."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from ingest.given import IMPORTED
 from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
 from newswatch.clock import SKEW
 from newswatch.errors import StoreError
@@ -37,7 +38,7 @@ class BatchStore:
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._names, self._index = es, names, names.batches
 
-    def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int) -> Batch:
+    def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int, imported: bool = False) -> Batch:
         """A new batch with the next free number, also while others open theirs."""
         highest = self._highest_numbers()
         if highest["articles"] > highest["batches"]:
@@ -46,7 +47,9 @@ class BatchStore:
         numbers, until = count(number), now + timedelta(seconds=lease_s)
 
         def attempt() -> Stored[Batch] | None:
-            return self._create(Batch(next(numbers), tuple(feed_ids), BatchState.PLANNED, now, until))
+            return self._create(
+                Batch(next(numbers), tuple(feed_ids), BatchState.PLANNED, now, until, imported=imported)
+            )
 
         failure = f"No free batch number within {_NUMBERS} of {number}: run it again."
         return until_written(attempt, lambda: failure, tries=_NUMBERS).value
@@ -84,9 +87,8 @@ class BatchStore:
         recent = {"range": {"indexed_at": {"gte": (now - _PATIENCE).isoformat()}}}
         believed = {"range": {"seq": {"gte": 0, "lt": (MOST + 1) * SEQ_PER_BATCH}}}
         numbers = {"histogram": {"field": "seq", "interval": SEQ_PER_BATCH, "min_doc_count": 1}}
-        answer = self._es.search(
-            index=self._names.articles, size=0, query={"bool": {"filter": [recent, believed]}}, aggs={"of": numbers}
-        )
+        news = {"bool": {"filter": [recent, believed], "must_not": {"prefix": {"provenance.extractor": IMPORTED}}}}
+        answer = self._es.search(index=self._names.articles, size=0, query=news, aggs={"of": numbers})
         for bucket in answer["aggregations"]["of"]["buckets"]:
             lost = Batch(int(bucket["key"]) // SEQ_PER_BATCH, (), BatchState.INDEXED, now, now, indexed_at=now)
             self._create(lost)  # does nothing if the batch exists
@@ -158,6 +160,11 @@ class BatchStore:
         recent = {"range": {"created_at": {"gte": (now - _PATIENCE).isoformat()}}}
         done = {"term": {"state": BatchState.MATCHED}}
         return self._find({"bool": {"filter": [recent, done, {"exists": {"field": "unmatched"}}]}}, limit)
+
+    def unfinished_imports(self) -> list[Stored[Batch]]:
+        """Batches of imports that nobody has finished, in ingest order: those of imports that died or are under way."""
+        imported, done = {"term": {"imported": True}}, {"term": {"state": BatchState.MATCHED}}
+        return self._find({"bool": {"filter": [imported], "must_not": [done]}}, 1_000)
 
     def reap(self, *, now: datetime) -> list[int]:
         """Abandon the batches whose lease has expired; their numbers. Their articles get matched, their feeds are due.

@@ -215,6 +215,7 @@ BATCH: Json = {
     "counts": {"type": "object", "dynamic": True},
     "attempts": INTEGER,
     "abandoned": {"type": "boolean"},
+    "imported": {"type": "boolean"},
     "unmatched": KEYWORD,
 }
 
@@ -469,6 +470,22 @@ LANE: Json = {
 "push": a document that a hub has pushed and that has not been read yet; "bell" changes with each. "beat": the worker
 `holder` is alive until then."""
 
+IMPORT: Json = {
+    "id": KEYWORD,
+    "kind": KEYWORD,
+    "name": KEYWORD,
+    "hash": KEYWORD,
+    "size": {"type": "long"},
+    "place": {"type": "long"},
+    "number": {"type": "long"},
+    "done": {"type": "boolean"},
+    "started_at": DATE,
+    "changed_at": DATE,
+    "counts": UNINDEXED,
+    "faults": UNINDEXED,
+}
+"""One document per source that was imported, by its content: `place` is where the import goes on."""
+
 KEY: Json = {
     "kind": KEYWORD,
     "id": KEYWORD,
@@ -488,6 +505,7 @@ KEY: Json = {
 }
 """`kind` "api": a key of the API, by the SHA-256 of its secret part. "feed": a reader's address of a feed; `target` is
 what it shows. Its secret is a signature, which is not stored."""
+
 AUDIT: Json = {
     "n": {"type": "long"},
     "at": DATE,
@@ -616,6 +634,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.lane: LANE,
         names.keys: KEY,
         names.audit: AUDIT,
+        names.imports: IMPORT,
     }
 
 

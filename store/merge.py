@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ingest.wording import words
 from newswatch.article import Article, Version
@@ -65,6 +66,48 @@ def merge(seen: Article, was: Article | None) -> Merged:
     if feeds != was.feeds:
         return Carried(replace(was, feeds=feeds))
     return Known()
+
+
+def merge_imported(seen: Article, was: Article | None) -> Merged:
+    """Decide what an imported article adds to the stored one: its versions, in the order in which they were seen.
+
+    The version that was seen last is the article's text, whichever archive has it. Nothing of it is news, so that the
+    article keeps its place in the ingest order: it is never `Updated`.
+    """
+    history = _history(seen)
+    if was is None:
+        return New(replace(seen, versions=history, version=len(history)))
+    feeds = (*was.feeds, *(feed for feed in seen.feeds if feed not in was.feeds))
+    known = {version.text_hash for version in was.versions} | {was.text_hash}
+    added = [version for version in history if version.text_hash not in known]
+    if not added:
+        return Carried(replace(was, feeds=feeds)) if feeds != was.feeds else Known()
+    versions = _in_order([*_history(was), *added])
+    is_newer = versions[-1].text_hash == seen.text_hash and not (was.text_status == "full" != seen.text_status)
+    newest = _kept(seen, was, feeds) if is_newer else replace(was, feeds=feeds)
+    return Carried(replace(newest, versions=versions, version=len(versions)))
+
+
+def _history(article: Article) -> tuple[Version, ...]:
+    """The article's versions; its text is the last."""
+    if article.versions and article.versions[-1].text_hash == article.text_hash:
+        return article.versions
+    seen_at = max(article.updated or article.first_seen, article.first_seen)
+    latest = Version(seen_at, article.title, article.text_hash, ("text",) if article.versions else ())
+    return _in_order([*article.versions, latest])
+
+
+def _in_order(versions: list[Version]) -> tuple[Version, ...]:
+    """The versions by the time they were seen; the first one changes nothing, a later one says what differs."""
+    ordered = sorted(versions, key=lambda version: version.seen_at)
+    first, *rest = ordered
+    told = [
+        version
+        if version.changed
+        else replace(version, changed=("title" if version.title != before.title else "text",))
+        for before, version in pairwise(ordered)
+    ]
+    return (replace(first, changed=(), edits=()), *told[: len(rest)])
 
 
 def _may_change(seen: Article, was: Article) -> bool:

@@ -154,6 +154,11 @@ class Names:
         return f"{self.prefix}keys"
 
     @property
+    def imports(self) -> str:
+        """How far each import has come: one document per file, or per other installation."""
+        return f"{self.prefix}imports"
+
+    @property
     def audit(self) -> str:
         """The audit log's head: a copy of its last record. Each month's records have an index (`audit-2026.11`)."""
         return f"{self.prefix}audit"

@@ -30,6 +30,7 @@ from web.app import create_app
 from web.feeds_out.app import Unlogged
 from web.feeds_out.app import create_app as create_feeds
 from web.feeds_out.reading import PATH
+from web.security import Role
 
 pytestmark = pytest.mark.slow
 
@@ -190,11 +191,11 @@ def test_an_address_is_secret_its_readers_own_and_can_be_revoked(site: Site) -> 
     for cut in (token[:-1], "x" * 5_000, "%00", token[::-1]):
         assert site.reader.get(f"{PATH}/{cut}/atom").status_code == 404, cut
     assert site.reader.get(f"{PATH}/{token}/rss").status_code == 404
-    site.visitor.name, site.visitor.changes = "bob", False
+    site.visitor.name, site.visitor.role = "bob", Role.ANALYST
     assert site.post(f"/feed-addresses/{address_id}/revoke").status_code == 404
     assert token not in site.page.get("/news/feed-addresses").text
     assert "<bdi>ann</bdi>" not in site.page.get("/news/feed-addresses").text
-    site.visitor.name, site.visitor.changes = "ann", True
+    site.visitor.name, site.visitor.role = "ann", Role.OPERATOR
     assert site.post(f"/feed-addresses/{address_id}/revoke").status_code == 303
     gone = site.reader.get(json_)
     assert (gone.status_code, gone.text) == (410, "This feed's address was revoked: unsubscribe from it.")
@@ -210,7 +211,7 @@ def test_a_saved_search_is_a_feed_until_it_is_deleted_and_what_can_not_be_one_is
     atom, *_ = site.make("saved-search", "gone")
     assert feedparser.parse(site.reader.get(atom).content).feed.title == "<Gone> & more"
     assert unescape(atom) in unescape(site.page.get("/news/searches/gone").text)
-    saved.delete("gone")
+    saved.delete("gone", by="ann")
     assert site.reader.get(atom).status_code == 410
     for shows, of, status in (
         ("search", "is:new", 400),
