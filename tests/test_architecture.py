@@ -121,7 +121,7 @@ KNOW_EMAIL = {
     "delivery/channels/email*": "the channel itself",
     "embedded/mail.py": "the mail catcher, which is the other side of it",
     "embedded/stack.py": "asks whether the mail catcher answers",
-    "delivery/outbox.py": "reads documents from before there were channels",
+    "delivery/documents.py": "reads documents from before there were channels",
     "store/mapping.py": "has the fields of documents from before there were channels",
     "store/notices.py": "reads documents from before there were channels",
 }
@@ -139,7 +139,7 @@ def test_only_the_channel_knows_what_an_e_mail_is_made_of() -> None:
     assert not [pattern for pattern in KNOW_EMAIL if not know & {str(p.relative_to(ROOT)) for p in ROOT.glob(pattern)}]
 
 
-@pytest.mark.parametrize("name", ["delivery/outbox.py", "store/mapping.py", "store/notices.py"])
+@pytest.mark.parametrize("name", ["delivery/documents.py", "store/mapping.py", "store/notices.py"])
 def test_what_reads_former_documents_knows_no_more_of_e_mail_than_their_field(name: str) -> None:
     said = OF_EMAIL.findall((ROOT / name).read_text(encoding="utf-8"))
     assert {one if isinstance(one, str) else one[0] for one in said} <= {"message_id", "message_ids"}
