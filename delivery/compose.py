@@ -142,6 +142,8 @@ def plan(
 
 def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch], now: datetime) -> str | None:
     """The rule that suppresses a delivery; None if it may be sent."""
+    if box.bounced_at:
+        return f"mails to the address come back: {box.bounced_why}"
     if delivery.alert_id in box.unsubscribed or "*" in box.unsubscribed:
         return "the recipient has unsubscribed"
     muted = box.muted.get(delivery.alert_id)

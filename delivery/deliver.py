@@ -33,7 +33,7 @@ from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailPlan, plan, try_out
 from delivery.composing import Composed, Composer
 from delivery.due import lease_of, look
-from delivery.mailbox import Mailbox, Mailboxes, answered, put_off, served, tried, untried
+from delivery.mailbox import CHANGED_BY_OTHERS, Mailbox, Mailboxes, answered, put_off, served, tried, untried
 from delivery.outbox import Outbox, outcome_for, with_outcome
 from newswatch.alert import SavedSearch
 from newswatch.clock import running_from
@@ -254,7 +254,7 @@ class _Worker:
         current = self._boxes.find(box.address)
         if current is None or current.value.claimed_by != self._id:
             return None
-        wishes = {name: getattr(current.value, name) for name in ("unsubscribed", "muted", "acknowledged")}
+        wishes = {name: getattr(current.value, name) for name in CHANGED_BY_OTHERS}
         return self._boxes.keep(current, replace(box, **wishes))
 
     def _plan(self, box: Mailbox, waiting: Sequence[Delivery]) -> MailPlan:

@@ -19,7 +19,7 @@ from store.client import Client
 from store.compare_and_set import put, until_written
 from store.documents import Stored, dump, load, problem_of, readable, require_id
 from store.names import Names
-from store.reading import get_hits, get_one
+from store.reading import every, get_hits, get_one
 
 _PAGE = 1_000
 _FIRST_RETRY = timedelta(minutes=1)
@@ -50,6 +50,13 @@ class Mailbox:
     """Saved search → end of the recipient's mute."""
     acknowledged: Mapping[str, datetime] = field(default_factory=dict)
     """Story → when the recipient asked for no more mails on it. Corrections are still sent."""
+    bounced_at: datetime | None = None
+    """When a mail came back because the address is none: it gets no mail until that is undone."""
+    bounced_why: str = ""
+
+
+CHANGED_BY_OTHERS = ("unsubscribed", "muted", "acknowledged", "bounced_at", "bounced_why")
+"""Fields that change while a worker holds the mailbox: it keeps them as they are."""
 
 
 def served(
@@ -137,6 +144,16 @@ def answered(box: Mailbox, why: str) -> Mailbox:
     return replace(box, failures=0, failing_since=None, retry_at=None, last_error=why)
 
 
+def bounced(box: Mailbox, why: str, now: datetime) -> Mailbox:
+    """The mailbox after a mail came back for good; the first time stays. Pure."""
+    return replace(box, bounced_at=box.bounced_at or now, bounced_why=why, last_error=f"bounced: {why}")
+
+
+def resumed(box: Mailbox) -> Mailbox:
+    """The mailbox, mailed again. Pure."""
+    return replace(box, bounced_at=None, bounced_why="", failures=0, failing_since=None, retry_at=None)
+
+
 class Mailboxes:
     """The mailboxes of one installation."""
 
@@ -194,6 +211,11 @@ class Mailboxes:
             DocumentError: it can't be read.
         """
         return get_one(self._es, self._index, address, read_mailbox)
+
+    def addresses(self) -> Iterator[str]:
+        """Every address that has a mailbox."""
+        self._es.indices.refresh(index=self._index)
+        return (str(hit["_id"]) for hit in every(self._es, self._index))
 
     def many(self, addresses: Sequence[str]) -> Iterator[Mailbox | None]:
         """The mailbox of each address, in order and in real time; None for one that can't be read (quarantined)."""

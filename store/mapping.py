@@ -304,6 +304,8 @@ MAILBOX: Json = {
     "last_digests": UNINDEXED,
     "muted": UNINDEXED,
     "acknowledged": UNINDEXED,
+    "bounced_at": DATE,
+    "bounced_why": KEYWORD,
 }
 """One document per recipient: which worker holds it, and the mail server's last error."""
 

@@ -126,7 +126,13 @@ class Connection(smtplib.SMTP):
     """An SMTP connection limited by `dialogue`; with `tls` it is encrypted from the start."""
 
     def __init__(
-        self, host: str, port: int, dialogue: Dialogue, *, tls: bool = False, lookup: Lookup = socket.getaddrinfo
+        self,
+        host: str,
+        port: int,
+        dialogue: Dialogue,
+        *,
+        tls: ssl.SSLContext | None = None,
+        lookup: Lookup = socket.getaddrinfo,
     ) -> None:
         """Connect and read the greeting.
 
@@ -168,9 +174,9 @@ class Connection(smtplib.SMTP):
         sock.dialogue = self._dialogue
         try:
             sock.connect(address)
-            if not self._tls:
+            if self._tls is None:
                 return sock
-            encrypted = _timed_context(None).wrap_socket(sock, server_hostname=host)
+            encrypted = _timed_context(self._tls).wrap_socket(sock, server_hostname=host)
         except BaseException:
             sock.close()
             raise
