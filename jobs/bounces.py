@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from delivery.bounce_mailbox import each_unseen
-from delivery.bounces import Bounce, Verdict, read_bounce
+from delivery.channels.email_bounces import Bounce, Verdict, read_bounce
+from delivery.channels.email_mailbox import each_unseen
+from delivery.channels.email_return_path import token_of, whose
 from delivery.links import signing_keys
 from delivery.mailbox import Mailbox, Mailboxes, bounced
-from delivery.return_path import token_of, whose
 from jobs.context import Context, job
 from newswatch.problems import Bulkhead, Problem
 

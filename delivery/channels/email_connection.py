@@ -151,12 +151,15 @@ class Connection(smtplib.SMTP):
         self.sock.dialogue = self._dialogue
         return answer
 
-    def certificate_expires_at(self) -> datetime | None:
-        """When the server's certificate expires; None if the connection is not encrypted."""
+    def certificate_validity(self) -> tuple[datetime, datetime] | None:
+        """From when until when the server's certificate is valid; None if the connection is not encrypted."""
         if not isinstance(self.sock, ssl.SSLSocket):
             return None
-        until = (self.sock.getpeercert() or {}).get("notAfter")
-        return datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) if isinstance(until, str) else None
+        shown = self.sock.getpeercert() or {}
+        begin, until = shown.get("notBefore"), shown.get("notAfter")
+        if not isinstance(begin, str) or not isinstance(until, str):
+            return None
+        return _moment(begin), _moment(until)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:  # noqa: ARG002 - `smtplib` calls it
         addresses = within(
@@ -183,6 +186,10 @@ class Connection(smtplib.SMTP):
         assert isinstance(encrypted, _TlsSocket)
         encrypted.dialogue = self._dialogue
         return encrypted
+
+
+def _moment(stated: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(stated), UTC)
 
 
 def _timed_context(context: ssl.SSLContext | None) -> ssl.SSLContext:

@@ -16,9 +16,9 @@ from delivery.channels.channel import Refusal, SendResult, Trial
 from delivery.channels.email_address import mail_address
 from delivery.channels.email_connection import Connection, Dialogue, Lookup, within
 from delivery.channels.email_oauth import access_token, forget, xoauth2
+from delivery.channels.email_return_path import return_path
 from delivery.channels.email_tls import tls_context
 from delivery.links import signing_keys
-from delivery.return_path import return_path
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 
@@ -93,12 +93,12 @@ class Mailer:
             smtp.ehlo_or_helo_if_needed()
             code, answer = smtp.mail(self._envelope_sender(()))
             smtp.rset()
-            expires_at = smtp.certificate_expires_at()
+            valid_from, expires_at = smtp.certificate_validity() or (None, None)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             self._drop()
             return Trial(self._fault(error), self._settings.smtp_host)
         why = "" if _is_yes(code) else f"{self._server} refuses the sender: {_answer(code, answer)}"
-        return Trial(why, self._settings.smtp_host, expires_at)
+        return Trial(why, self._settings.smtp_host, expires_at, valid_from)
 
     def _envelope_sender(self, recipients: Sequence[str]) -> str:
         """Where bounces go: to an address of the recipient's own, where they are read."""

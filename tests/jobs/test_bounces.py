@@ -11,10 +11,10 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from delivery.bounce_mailbox import BounceMailboxError
+from delivery.channels.email_mailbox import BounceMailboxError
+from delivery.channels.email_return_path import return_path
 from delivery.compose import plan
 from delivery.mailbox import Mailboxes, resumed
-from delivery.return_path import return_path
 from embedded.processes import free_port
 from jobs.bounces import BounceReport, bounces
 from jobs.context import Context
@@ -23,7 +23,7 @@ from newswatch.settings import Settings
 from store.client import set_up
 from store.names import Names
 from store.quarantine import Quarantine
-from tests.delivery.test_bounces import ANN, GONE, report
+from tests.delivery.channels.test_email_bounces import ANN, GONE, report
 from tests.factories import NOW
 from tests.jobs.dovecot import Imap, imap_server, missing
 

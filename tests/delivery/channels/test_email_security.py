@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
+from delivery.channels.email_return_path import return_path
 from delivery.channels.email_smtp import Mailer
-from delivery.return_path import return_path
 from embedded.processes import free_port
 from newswatch.settings import Settings
 from tests.delivery.channels.test_email_smtp import ANN, BOB, a_message

@@ -12,7 +12,7 @@ from email.message import Message
 from enum import StrEnum
 from typing import Final
 
-from delivery.return_path import tokens_in
+from delivery.channels.email_return_path import tokens_in
 from newswatch.texts import cut_short
 
 REASON_CHARS: Final = 300
@@ -47,7 +47,7 @@ class Bounce:
     recipients: tuple[str, ...] = ()
     """Addresses that it names; its server may have forwarded the mail, so none need be the one that was mailed."""
     tokens: tuple[str, ...] = ()
-    """Tokens of the return paths that it was sent to (`delivery.return_path`)."""
+    """Tokens of the return paths that it was sent to (`delivery.channels.email_return_path`)."""
     reason: str = ""
     """What the server said, on one line."""
 

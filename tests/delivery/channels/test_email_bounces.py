@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from delivery.bounces import Verdict, read_bounce
 from delivery.channels.email_address import mail_address
-from delivery.return_path import return_path, token_of, tokens_in, whose
+from delivery.channels.email_bounces import Verdict, read_bounce
+from delivery.channels.email_return_path import return_path, token_of, tokens_in, whose
 
 KEY, ANN = "a key", "Ann@reader.example"
 PATH = return_path("bounces@news.example", ANN, KEY)
