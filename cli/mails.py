@@ -1,4 +1,4 @@
-"""`newswatch mails`: what the mail catcher has kept."""
+"""`newswatch mails`: what the mail catcher has kept, and addresses that no mail reached."""
 
 from __future__ import annotations
 
@@ -61,6 +61,37 @@ def show(
         typer.echo(mail.html)
     else:
         _print(mail)
+
+
+@mails_app.command()
+def resume(address: Annotated[str, typer.Argument(metavar="ADDRESS")], as_json: AsJson = False) -> None:
+    """Mail an address again that was paused because mails to it came back.
+
+    What was not mailed meanwhile is not mailed later. Ends with 1 if the address was not paused.
+    """
+    from delivery.channels.registry import parse_address
+    from delivery.mailbox import Mailboxes, resumed
+    from jobs.context import open_context
+    from newswatch.problems import Problem
+    from store.quarantine import Quarantine
+
+    try:
+        known = parse_address(address)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    context = open_context()
+    boxes = Mailboxes(context.es, context.names)
+    paused = boxes.get(known).bounced_at
+    if paused:
+        boxes.change(known, resumed)
+        Quarantine(context.es, context.names).dismiss(Problem("recipient", known, "").id)
+    if as_json:
+        emit_json({"address": known, "paused_since": paused})
+    else:
+        since = f"{known} is mailed again; it was paused since {paused:%Y-%m-%d %H:%M} UTC." if paused else ""
+        out.print(escape(since or f"{known} is not paused: nothing has come back for good."))
+    if not paused:
+        raise typer.Exit(1)
 
 
 def _print(mail: CaughtMail) -> None:

@@ -20,6 +20,7 @@ JOB_OF_DAG = {
     "feed_health": "health",
     "check_feeds": "check",
     "daily_upkeep": "upkeep",
+    "read_bounces": "bounces",
     "nightly_backup": "backup",
     "retag_archive": "retag",
 }

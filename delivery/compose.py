@@ -146,6 +146,8 @@ def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch],
     """The rule that suppresses a delivery; None if it may be sent."""
     if box.unverified_since and not waits_for_confirmation(box, now):
         return f"the address was not confirmed within {CONFIRM_WITHIN.days} days"
+    if box.bounced_at:
+        return f"mails to the address come back: {box.bounced_why}"
     if delivery.alert_id in box.unsubscribed or "*" in box.unsubscribed:
         return "the recipient has unsubscribed"
     muted = box.muted.get(delivery.alert_id)

@@ -19,7 +19,7 @@ from store.client import Client
 from store.compare_and_set import put, until_written
 from store.documents import Document, Stored, all_stored, dump, load, readable, require_id
 from store.names import Names
-from store.reading import get_hits, get_one
+from store.reading import every, get_hits, get_one
 
 UNFINISHED: Final = "the worker that tried it did not finish"
 _PAGE = 1_000
@@ -58,6 +58,13 @@ class Mailbox:
     unverified_since: datetime | None = None
     """Since when the address waits to be confirmed; nothing is sent until then. None: it is confirmed, as is every
     address that newswatch knew before it asked."""
+    bounced_at: datetime | None = None
+    """When a mail came back because the address is none: it gets no mail until that is undone."""
+    bounced_why: str = ""
+
+
+CHANGED_BY_OTHERS = ("unsubscribed", "muted", "acknowledged", "unverified_since", "bounced_at", "bounced_why")
+"""Fields that change while a worker holds the mailbox: it keeps them as they are."""
 
 
 def served(
@@ -166,6 +173,16 @@ def answered(box: Mailbox, why: str) -> Mailbox:
     return replace(box, failures=0, failing_since=None, retry_at=None, last_error=why)
 
 
+def bounced(box: Mailbox, why: str, now: datetime) -> Mailbox:
+    """The mailbox after a mail came back for good; the first time stays. Pure."""
+    return replace(box, bounced_at=box.bounced_at or now, bounced_why=why, last_error=f"bounced: {why}")
+
+
+def resumed(box: Mailbox) -> Mailbox:
+    """The mailbox, mailed again. Pure."""
+    return replace(box, bounced_at=None, bounced_why="", failures=0, failing_since=None, retry_at=None)
+
+
 class Mailboxes:
     """The mailboxes of one installation."""
 
@@ -250,6 +267,11 @@ class Mailboxes:
             DocumentError: it can't be read.
         """
         return get_one(self._es, self._index, address, read_mailbox)
+
+    def addresses(self) -> Iterator[str]:
+        """Every address that has a mailbox."""
+        self._es.indices.refresh(index=self._index)
+        return (str(hit["_id"]) for hit in every(self._es, self._index))
 
     def many(self, addresses: Sequence[str]) -> Iterator[Mailbox | None]:
         """The mailbox of each address, in order and in real time; None for one that can't be read (quarantined)."""

@@ -25,7 +25,7 @@ from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailPlan, plan, try_out
 from delivery.composing import Composed, Composer, LeftOut
 from delivery.due import LEASE, look
-from delivery.mailbox import Mailbox, Mailboxes, is_suspect, tried, untried
+from delivery.mailbox import CHANGED_BY_OTHERS, Mailbox, Mailboxes, is_suspect, tried, untried
 from delivery.outcomes import Acknowledged, Outcomes, Parcel, Sent
 from delivery.report import DeliverReport
 from delivery.sending import Letter, Served, Verdict, begun, is_ours, judged
@@ -43,8 +43,6 @@ AT_ONCE: Final = 50
 """Recipients who are claimed, and whose mails are written, together."""
 AHEAD: Final = 2 * AT_ONCE
 """Mails that may wait for a line; more are not written yet."""
-_WISHES: Final = ("unsubscribed", "muted", "acknowledged", "unverified_since")
-"""The parts of a mailbox that are the recipient's own."""
 
 Going = Future[tuple[Served, DeliverReport]]
 
@@ -417,7 +415,7 @@ class Worker:
             for address, (_, box) in boxes.items():
                 current = self._boxes.find(address) if address not in kept else None
                 if current is not None and current.value.claimed_by == self._id:
-                    wishes = {name: getattr(current.value, name) for name in _WISHES}
+                    wishes = {name: getattr(current.value, name) for name in CHANGED_BY_OTHERS}
                     kept |= self._boxes.keep({address: (current, replace(box, **wishes))})
         return kept
 

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from newswatch.config import did_you_mean
+from newswatch.servers import mail_server
 from newswatch.setting_faults import Finding, is_here
 from newswatch.settings import PREFIX, Settings, variable_of
 from newswatch.sign_on import PREFIX as SSO
@@ -31,6 +32,7 @@ SECRETS: Final[Mapping[str, int]] = {
 """Secrets of letters and digits, and how many each has at least."""
 IF_GIVEN: Final[Mapping[str, int]] = {"AIRFLOW_ANALYST_PASSWORD": 8}
 """Secrets that may be missing: what they are for can then not be used."""
+MAILPIT: Final = "mailpit"
 FERNET_KEY: Final = "AIRFLOW_FERNET_KEY"
 OTHERS: Final = frozenset(
     {
@@ -189,9 +191,16 @@ def _users(given: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(tuple(users), "they are one user, whose rights would be either's. Give them two names")
 
 
+def _mail_host(text: str) -> str:
+    try:
+        return mail_server(text).host
+    except ValueError:
+        return ""  # said elsewhere
+
+
 def _profiles(given: Mapping[str, str]) -> Iterator[Finding]:
     profiles = {name.strip() for name in given.get("COMPOSE_PROFILES", "").split(",")}
-    if given.get("NEWSWATCH_SMTP_HOST", "mailpit") == "mailpit" and "mailpit" not in profiles:
+    if _mail_host(given.get("NEWSWATCH_SMTP_HOST", MAILPIT)) == MAILPIT and MAILPIT not in profiles:
         message = "the mails' server is mailpit, which is not started. Name a server, or the profile mailpit"
         yield Finding(("NEWSWATCH_SMTP_HOST", "COMPOSE_PROFILES"), message)
     celery = given.get("AIRFLOW_EXECUTOR", "LocalExecutor") == "CeleryExecutor"

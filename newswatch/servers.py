@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 _BETWEEN = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 """A comma followed by an address: a comma in a password doesn't separate."""
@@ -21,7 +21,10 @@ _ENCODE = (
 )
 
 WEB = ("http", "https")
-MAIL = ("smtp", "smtps")
+MAIL = {"smtp": None, "smtp+starttls": "starttls", "smtps": "tls"}
+"""Scheme of a mail server's address → how the connection is encrypted; None: the address does not say."""
+MAILBOX = {"imaps": 993, "imap": 143, "imap+starttls": 143}
+"""Scheme of a mailbox's address → its usual port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,8 @@ class MailServer:
 
     host: str
     port: int | None
-    tls: bool
-    """Whether it began with smtps://."""
+    security: str | None
+    """How the connection is encrypted, if the scheme says so."""
     login: Login
 
 
@@ -141,14 +144,54 @@ def mail_server(text: str) -> MailServer:
         host, port = (named["host"].strip("[]"), int(named["port"])) if named else (text.strip("[]"), None)
         if not host or _NOT_PRINTED.search(host) or "/" in host or (port is not None and not 0 <= port <= 65_535):
             raise ValueError("it is neither a host nor host:port")
-        return MailServer(host, port, tls=False, login=Login())
+        return MailServer(host, port, None, Login())
     split = _split(text if "://" in text else f"smtp://{text}")
     if split.scheme not in MAIL:
-        raise ValueError("the address of a mail server begins with smtp:// or smtps://")
+        raise ValueError("the address of a mail server begins with smtp://, smtp+starttls:// or smtps://")
     _checked_host(split)
     if split.path.strip("/") or split.query or split.fragment:
         raise ValueError(f"the address of a mail server ends with its port; {_ENCODE}")
-    return MailServer(split.hostname or "", split.port, split.scheme == "smtps", _login(split))
+    return MailServer(split.hostname or "", split.port, MAIL[split.scheme], _login(split))
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxServer:
+    """The parts of a mailbox's address."""
+
+    scheme: str
+    """One of `MAILBOX`."""
+    host: str
+    port: int
+    folder: str
+    login: Login
+
+    @property
+    def url(self) -> str:
+        """The address, without user and password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}/{quote(self.folder)}"
+
+
+def mailbox_server(text: str) -> MailboxServer:
+    """The mailbox in `text`: imaps://user:password@host/FOLDER; without a folder the inbox.
+
+    Raises:
+            ValueError: it is not such an address; the message repeats nothing that could be a password.
+    """
+    split = _split(text.strip())
+    if split.scheme not in MAILBOX:
+        raise ValueError(f"the address of a mailbox begins with {'://, '.join(MAILBOX)}://")
+    _checked_host(split)
+    if split.query or split.fragment:
+        raise ValueError(f"the address of a mailbox ends with its folder; {_ENCODE}")
+    folder = unquote(split.path.strip("/")) or "INBOX"
+    if (
+        not folder.isascii()
+        or _NOT_PRINTED.sub("", folder.replace(" ", "")) != folder.replace(" ", "")
+        or '"' in folder
+    ):
+        raise ValueError("its folder must be of printable ASCII characters, without quotes")
+    return MailboxServer(split.scheme, split.hostname or "", split.port or MAILBOX[split.scheme], folder, _login(split))
 
 
 def _split(text: str) -> SplitResult:

@@ -230,8 +230,74 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ),
     _Rule(
         ("smtp_username", "smtp_password"),
-        lambda s: bool(s.smtp_username) != bool(s.smtp_password and s.smtp_password.get_secret_value()),
+        lambda s: (
+            not s.smtp_oauth_url
+            and bool(s.smtp_username) != bool(s.smtp_password and s.smtp_password.get_secret_value())
+        ),
         "a login needs both. Set the other one too, or neither",
+    ),
+    _Rule(
+        ("smtp_oauth_url", "smtp_username", "smtp_oauth_client_id"),
+        lambda s: bool(s.smtp_oauth_url) and not (s.smtp_username and s.smtp_oauth_client_id),
+        "a login by OAuth2 needs the account's name and the client. Set them too",
+    ),
+    _Rule(
+        ("smtp_oauth_url", "smtp_oauth_refresh_token", "smtp_oauth_client_secret"),
+        lambda s: bool(s.smtp_oauth_url) and not (s.smtp_oauth_refresh_token or s.smtp_oauth_client_secret),
+        "without a refresh token the client needs its secret. Set one of them",
+    ),
+    _Rule(
+        ("smtp_oauth_url", "smtp_password"),
+        lambda s: bool(s.smtp_oauth_url and s.smtp_password and s.smtp_password.get_secret_value()),
+        "the login goes by OAuth2, and the password is not used. Set one of them",
+        is_error=False,
+    ),
+    _Rule(
+        ("smtp_oauth_url",),
+        lambda s: _is_abroad(s.smtp_oauth_url),
+        "the client's secret would cross the network in the clear. Write https://",
+    ),
+    _Rule(
+        ("smtp_security", "smtp_oauth_url"),
+        lambda s: bool(s.smtp_oauth_url) and s.smtp_security == "none" and _mails_leave(s),
+        "the access token would cross the network in the clear. Set the security to starttls or tls",
+    ),
+    *(
+        _Rule(
+            (name,),
+            lambda s, name=name: getattr(s, name) is not None and not getattr(s, name).is_file(),  # type: ignore[misc]
+            f"there is no such file on this machine. Name {what}, in PEM",
+        )
+        for name, what in (
+            ("smtp_ca_certs", "the certificate authority's file"),
+            ("smtp_client_cert", "the file of the certificate and its key"),
+        )
+    ),
+    _Rule(
+        ("smtp_security", "smtp_client_cert"),
+        lambda s: bool(s.smtp_client_cert) and s.smtp_security == "none",
+        "a certificate has no use without encryption. Set the security to starttls or tls",
+    ),
+    _Rule(
+        ("bounce_mailbox", "mail_bounces"),
+        lambda s: bool(s.bounce_mailbox) and not s.mail_bounces,
+        "bounces go to the sender's address, and this mailbox is not its. Set the second to the mailbox's address",
+    ),
+    _Rule(
+        ("mail_bounces", "bounce_mailbox"),
+        lambda s: bool(s.mail_bounces) and not s.bounce_mailbox,
+        "nobody reads the bounces that go there, so dead addresses are mailed for ever. Set the mailbox too",
+        is_error=False,
+    ),
+    _Rule(
+        ("bounce_mailbox", "bounce_username", "bounce_password"),
+        lambda s: bool(s.bounce_mailbox) and not (s.bounce_username and (s.bounce_password or s.smtp_oauth_url)),
+        "the mailbox needs a user, and a password or OAuth2. Write imaps://user:password@host",
+    ),
+    _Rule(
+        ("bounce_mailbox",),
+        lambda s: (s.bounce_mailbox or "").startswith("imap:") and not _url_is_here(s.bounce_mailbox or ""),
+        "the password would cross the network in the clear. Write imaps:// or imap+starttls://",
     ),
     _Rule(
         ("smtp_security", "smtp_password"),

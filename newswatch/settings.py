@@ -24,13 +24,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 import newswatch
 from newswatch.no_proxy import read_no_proxy
-from newswatch.servers import Login, MailServer, addresses, mail_server, server, servers
+from newswatch.servers import Login, MailServer, addresses, mail_server, mailbox_server, server, servers
 
 log = logging.getLogger(__name__)
 
 PACKAGE = Path(newswatch.__file__).parent
 SMTPS_PORT = 465
 """The port of an address smtps:// without one (RFC 8314, 3.3)."""
+SUBMISSION_PORT = 587
+"""The port of an address smtp+starttls:// without one (RFC 6409, 3.1)."""
 
 
 def default_config_dir() -> Path:
@@ -123,6 +125,20 @@ def _list(value: Any) -> Any:
     return stated
 
 
+def _plain_url(text: str) -> str:
+    """`text` if it is empty, or a web address without a user or password.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    plain = text.strip()
+    if plain and server(plain).login:
+        raise ValueError("it must be an address without a user or password")
+    return plain
+
+
+_OR_NONE = BeforeValidator(lambda stated: stated or None)
+
 PREFIX = "NEWSWATCH_"
 
 
@@ -160,7 +176,7 @@ class Settings(BaseSettings):
     """Replicas of every index. On a cluster: 1, so that a node may fail."""
 
     smtp_host: str = "127.0.0.1"
-    """The mail server; `newswatch up` starts a mail catcher here."""
+    """The mail server, whole as an address: smtps:// or smtp+starttls://user:password@host; smtp:// is unencrypted."""
     smtp_port: int = Field(default=1025, ge=1, le=65_535)
     """Its port."""
     smtp_security: Literal["none", "starttls", "tls"] = "none"
@@ -169,6 +185,28 @@ class Settings(BaseSettings):
     """Username for the mail server, if it requires a login."""
     smtp_password: SecretStr | None = None
     """Password of that user."""
+    smtp_ca_certs: Annotated[Path | None, _OR_NONE] = None
+    """File with the certificate authority (PEM) of the mail server and the bounces' mailbox, besides the system's."""
+    smtp_client_cert: Annotated[Path | None, _OR_NONE] = None
+    """File with a certificate and its key (PEM) that is shown to the mail server, if it requires one."""
+    smtp_oauth_url: Annotated[str, AfterValidator(_plain_url)] = ""
+    """Where access tokens are fetched (OAuth2), for a log-in by XOAUTH2 as `smtp_username` in place of a password."""
+    smtp_oauth_client_id: str = ""
+    """Client that fetches them."""
+    smtp_oauth_client_secret: Annotated[SecretStr | None, _OR_NONE] = None
+    """Its secret."""
+    smtp_oauth_refresh_token: Annotated[SecretStr | None, _OR_NONE] = None
+    """Refresh token of the sender's account. None: the client has rights of its own (client credentials)."""
+    smtp_oauth_scope: str = ""
+    """Scope to ask for, such as https://outlook.office365.com/.default."""
+    mail_bounces: Annotated[Line | None, _OR_NONE] = None
+    """Where bounces go (envelope sender); bounces@… must take mails to bounces+ANYTHING@… too. None: to `mail_from`."""
+    bounce_mailbox: Annotated[str | None, _OR_NONE] = None
+    """Mailbox of that address: imaps:// or imap+starttls://user:password@host/INBOX. None: bounces are not read."""
+    bounce_username: str | None = None
+    """User of the mailbox."""
+    bounce_password: SecretStr | None = None
+    """Password of that user. None: logs in by OAuth2, as to the mail server."""
     mail_from: Line = "newswatch@localhost"
     """The sender's address."""
     mail_name: Line = "newswatch"
@@ -368,11 +406,11 @@ def _smtp(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _mail_fields(server_said: MailServer, said: Mapping[str, Any]) -> dict[str, Any]:
     """Port and encryption, if the address states them."""
-    fields: dict[str, Any] = {"smtp_security": "tls"} if server_said.tls else {}
+    fields: dict[str, Any] = {"smtp_security": server_said.security} if server_said.security else {}
     if server_said.port is not None:
         fields["smtp_port"] = server_said.port
-    elif server_said.tls and not said.get("smtp_port"):
-        fields["smtp_port"] = SMTPS_PORT
+    elif server_said.security and not said.get("smtp_port"):
+        fields["smtp_port"] = SMTPS_PORT if server_said.security == "tls" else SUBMISSION_PORT
     for field, value in fields.items():
         if said.get(field) and str(said[field]) != str(value):
             raise ValueError(f"it says {value}, but NEWSWATCH_{field.upper()} says something else: keep one of them")
@@ -394,6 +432,13 @@ def _login_fields(server_name: str, login: Login, said: Mapping[str, Any]) -> di
 
 def _plain(value: Any) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+
+
+def _mailbox(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    if not said[name].strip():
+        return {}
+    read = mailbox_server(said[name])
+    return {name: read.url, **_login_fields("bounce", read.login, said)}
 
 
 def _proxy(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -427,6 +472,7 @@ def _contact(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
 _PARTED: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
     "elasticsearch_url": _elasticsearch,
     "smtp_host": _smtp,
+    "bounce_mailbox": _mailbox,
     "fetch_proxy": _proxy,
     "public_url": _link,
     "kibana_url": _link_if_any,

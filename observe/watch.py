@@ -30,6 +30,7 @@ from observe.condition import Condition, Severity, worst_first
 from observe.memory_file import Keeper, memory_file, read_memory
 from observe.probes.airflow import airflow
 from observe.probes.certificates import certificates
+from observe.probes.certificates import files as certificate_files
 from observe.probes.configuration import READ_S, configuration
 from observe.probes.disk import disk
 from observe.probes.elasticsearch import elasticsearch
@@ -332,6 +333,7 @@ def all_probes(settings: Settings, watchman: Watchman | None, wrong: Mapping[str
         airflow(settings),
         *channels(settings),
         *certificates(settings),
+        *certificate_files(settings),
         disk(settings),
         configuration(settings, DEADLINE_S if watchman else READ_S),
         stack(settings),

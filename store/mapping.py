@@ -339,6 +339,8 @@ MAILBOX: Json = {
     "muted": UNINDEXED,
     "acknowledged": UNINDEXED,
     "unverified_since": DATE,
+    "bounced_at": DATE,
+    "bounced_why": KEYWORD,
 }
 """One document per recipient: which worker holds it, and the mail server's last error."""
 

@@ -220,6 +220,8 @@ def test_secrets_come_from_the_environment_and_must_be_set() -> None:
             secret = re.search(r"PASSWORD$|SECRET|ENCRYPTIONKEY|FERNET_KEY|_CONN$|RESULT_BACKEND|BROKER_URL", key)
             if secret and key not in (
                 "NEWSWATCH_SMTP_PASSWORD",
+                "NEWSWATCH_SMTP_OAUTH_CLIENT_SECRET",
+                "NEWSWATCH_BOUNCE_PASSWORD",
                 "NEWSWATCH_ELASTICSEARCH_API_KEY",
                 "NEWSWATCH_SECRET_KEY_BEFORE",
                 *IF_GIVEN,

@@ -63,7 +63,7 @@ def _taken_as_word(here: Context, search: SavedSearch) -> str:
 
 
 def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, datetime | None]]:
-    """Recipients who by a link in a mail have unsubscribed or muted it: address, what, until when."""
+    """Recipients who get no mail of it: address, what, until when."""
     boxes, found, now = Mailboxes(here.es, here.names), list[tuple[str, str, datetime | None]](), here.clock()
     for recipient in search.recipients:
         try:
@@ -71,10 +71,12 @@ def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, dateti
         except DocumentError as error:
             found.append((recipient, f"gets no mail, as its mailbox can't be read ({error.reason})", None))
             continue
-        if search.id in box.unsubscribed or "*" in box.unsubscribed:
-            found.append((recipient, "has unsubscribed", None))
+        if box.bounced_at:
+            found.append((recipient, f"gets no mail, as mails to it come back ({box.bounced_why})", None))
+        elif search.id in box.unsubscribed or "*" in box.unsubscribed:
+            found.append((recipient, "has unsubscribed by a link in a mail", None))
         elif (until := box.muted.get(search.id)) and until > now:
-            found.append((recipient, "has muted it", until))
+            found.append((recipient, "has muted it by a link in a mail", until))
     return found
 
 

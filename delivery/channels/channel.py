@@ -107,6 +107,8 @@ class Trial:
     """The other side's host, if it showed a certificate."""
     expires_at: datetime | None = None
     """When that certificate expires."""
+    valid_from: datetime | None = None
+    """When it became valid."""
 
 
 def four(settings: Settings) -> int:  # noqa: ARG001 - as a channel's number of lines

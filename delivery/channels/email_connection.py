@@ -126,7 +126,13 @@ class Connection(smtplib.SMTP):
     """An SMTP connection limited by `dialogue`; with `tls` it is encrypted from the start."""
 
     def __init__(
-        self, host: str, port: int, dialogue: Dialogue, *, tls: bool = False, lookup: Lookup = socket.getaddrinfo
+        self,
+        host: str,
+        port: int,
+        dialogue: Dialogue,
+        *,
+        tls: ssl.SSLContext | None = None,
+        lookup: Lookup = socket.getaddrinfo,
     ) -> None:
         """Connect and read the greeting.
 
@@ -145,12 +151,15 @@ class Connection(smtplib.SMTP):
         self.sock.dialogue = self._dialogue
         return answer
 
-    def certificate_expires_at(self) -> datetime | None:
-        """When the server's certificate expires; None if the connection is not encrypted."""
+    def certificate_validity(self) -> tuple[datetime, datetime] | None:
+        """From when until when the server's certificate is valid; None if the connection is not encrypted."""
         if not isinstance(self.sock, ssl.SSLSocket):
             return None
-        until = (self.sock.getpeercert() or {}).get("notAfter")
-        return datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) if isinstance(until, str) else None
+        shown = self.sock.getpeercert() or {}
+        begin, until = shown.get("notBefore"), shown.get("notAfter")
+        if not isinstance(begin, str) or not isinstance(until, str):
+            return None
+        return _moment(begin), _moment(until)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:  # noqa: ARG002 - `smtplib` calls it
         addresses = within(
@@ -168,15 +177,19 @@ class Connection(smtplib.SMTP):
         sock.dialogue = self._dialogue
         try:
             sock.connect(address)
-            if not self._tls:
+            if self._tls is None:
                 return sock
-            encrypted = _timed_context(None).wrap_socket(sock, server_hostname=host)
+            encrypted = _timed_context(self._tls).wrap_socket(sock, server_hostname=host)
         except BaseException:
             sock.close()
             raise
         assert isinstance(encrypted, _TlsSocket)
         encrypted.dialogue = self._dialogue
         return encrypted
+
+
+def _moment(stated: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(stated), UTC)
 
 
 def _timed_context(context: ssl.SSLContext | None) -> ssl.SSLContext:

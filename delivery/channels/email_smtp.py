@@ -14,7 +14,11 @@ from typing import Final
 
 from delivery.channels.channel import Refusal, SendResult, Trial
 from delivery.channels.email_address import mail_address
-from delivery.channels.email_connection import Connection, Dialogue, Lookup
+from delivery.channels.email_connection import Connection, Dialogue, Lookup, within
+from delivery.channels.email_oauth import access_token, forget, xoauth2
+from delivery.channels.email_return_path import return_path
+from delivery.channels.email_tls import tls_context
+from delivery.links import signing_keys
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 
@@ -37,6 +41,8 @@ class Mailer:
         """
         self._settings, self._lookup = settings, lookup
         self._sender = mail_address(settings.mail_from)
+        if settings.mail_bounces:
+            mail_address(settings.mail_bounces)
         self._dialogue = Dialogue(settings.smtp_timeout_s)
         self._smtp: Connection | None = None
 
@@ -85,14 +91,21 @@ class Mailer:
         try:
             smtp = self._smtp or self._connect()
             smtp.ehlo_or_helo_if_needed()
-            code, answer = smtp.mail(self._sender)
+            code, answer = smtp.mail(self._envelope_sender(()))
             smtp.rset()
-            expires_at = smtp.certificate_expires_at()
+            valid_from, expires_at = smtp.certificate_validity() or (None, None)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             self._drop()
             return Trial(self._fault(error), self._settings.smtp_host)
         why = "" if _is_yes(code) else f"{self._server} refuses the sender: {_answer(code, answer)}"
-        return Trial(why, self._settings.smtp_host, expires_at)
+        return Trial(why, self._settings.smtp_host, expires_at, valid_from)
+
+    def _envelope_sender(self, recipients: Sequence[str]) -> str:
+        """Where bounces go: to an address of the recipient's own, where they are read."""
+        bounces = self._settings.mail_bounces
+        if bounces and len(recipients) == 1:
+            return return_path(bounces, recipients[0], signing_keys(self._settings)[-1])
+        return bounces or self._sender
 
     @property
     def _server(self) -> str:
@@ -103,18 +116,31 @@ class Mailer:
 
     def _connect(self) -> Connection:
         settings = self._settings
+        context = None if settings.smtp_security == "none" else tls_context(settings)
         self._smtp = Connection(
             settings.smtp_host,
             settings.smtp_port,
             self._dialogue,
-            tls=settings.smtp_security == "tls",
+            tls=context if settings.smtp_security == "tls" else None,
             lookup=self._lookup,
         )
         if settings.smtp_security == "starttls":
-            self._smtp.starttls()
-        if settings.smtp_username and settings.smtp_password:
+            self._smtp.starttls(context=context)
+        if settings.smtp_username and settings.smtp_oauth_url:
+            self._log_in_by_token(self._smtp, settings.smtp_username)
+        elif settings.smtp_username and settings.smtp_password:
             self._smtp.login(settings.smtp_username, settings.smtp_password.get_secret_value())
         return self._smtp
+
+    def _log_in_by_token(self, smtp: Connection, user: str) -> None:
+        token = within(lambda: access_token(self._settings), self._dialogue, "asking for an access token")
+        smtp.ehlo_or_helo_if_needed()
+        try:
+            # A refusal comes as a challenge, which an empty answer ends.
+            smtp.auth("XOAUTH2", lambda challenge=None: "" if challenge is not None else xoauth2(user, token))
+        except smtplib.SMTPAuthenticationError:
+            forget(self._settings)
+            raise
 
     def _alive(self, smtp: Connection) -> bool:
         """Whether the connection of the previous mail still answers."""
@@ -137,7 +163,7 @@ class Mailer:
         """
         try:
             smtp.ehlo_or_helo_if_needed()
-            code, answer = smtp.mail(self._sender)
+            code, answer = smtp.mail(self._envelope_sender(recipients))
         except (smtplib.SMTPException, OSError) as error:
             why = self._fault(error)
             self._drop()

@@ -29,7 +29,7 @@ def _probe(channel: Channel, settings: Settings, clock: Clock) -> Probe:
     def run() -> Report:
         trial = channel.try_out(settings, TRY_S)
         down = (_down(channel, trial.why),) if trial.why else ()
-        expiring = expiry(trial.host, trial.expires_at, clock(), "mails")
+        expiring = expiry(trial.host, trial.expires_at, clock(), "mails", begin=trial.valid_from)
         # Without a connection nothing is known of the certificate.
         unknown = frozenset({f"certificate:{trial.host}"}) if trial.why and not expiring else frozenset()
         seen = {trial.host: trial.expires_at} if trial.expires_at else {}

@@ -52,6 +52,18 @@ def test_the_embedded_stack_is_only_told_that_nobody_is_told() -> None:
     assert disagreements(Settings())[0].variables == variables("operator", "operator_url")
 
 
+OAUTH: dict[str, Any] = {
+    "smtp_username": "news@ministry.example",
+    "smtp_oauth_url": "https://login.example.org/token",
+    "smtp_oauth_client_id": "newswatch",
+    "smtp_oauth_client_secret": SecretStr("x"),
+}
+BOUNCES: dict[str, Any] = {
+    "mail_bounces": "bounces@example.org",
+    "bounce_mailbox": "imaps://imap.example.org/INBOX",
+    "bounce_username": "bounces",
+    "bounce_password": SecretStr("x"),
+}
 BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...], bool]] = {
     "poll": ({"poll_min_interval_s": 90_000}, ("poll_min_interval_s", "poll_max_interval_s"), True),
     "short lease": ({"lease_s": 60}, ("lease_s", "fetch_total_timeout_s"), True),
@@ -80,6 +92,34 @@ BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...], bool]] = {
         ("smtp_security", "smtp_password"),
         False,
     ),
+    "oauth alone": (
+        OAUTH | {"smtp_username": None},
+        ("smtp_oauth_url", "smtp_username", "smtp_oauth_client_id"),
+        True,
+    ),
+    "oauth without a secret": (
+        OAUTH | {"smtp_oauth_client_secret": None},
+        ("smtp_oauth_url", "smtp_oauth_refresh_token", "smtp_oauth_client_secret"),
+        True,
+    ),
+    "oauth and password": (OAUTH | {"smtp_password": SecretStr("x")}, ("smtp_oauth_url", "smtp_password"), False),
+    "oauth in the clear": (OAUTH | {"smtp_oauth_url": "http://login.example.org/token"}, ("smtp_oauth_url",), True),
+    "token in the clear": (OAUTH | {"smtp_security": "none"}, ("smtp_security", "smtp_oauth_url"), True),
+    "no mail authority": ({"smtp_ca_certs": Path("/nowhere/ca.crt")}, ("smtp_ca_certs",), True),
+    "no client's certificate": ({"smtp_client_cert": Path("/nowhere/me.pem")}, ("smtp_client_cert",), True),
+    "useless certificate": (
+        {"smtp_client_cert": Path(__file__), "smtp_security": "none"},
+        ("smtp_security", "smtp_client_cert"),
+        True,
+    ),
+    "bounces elsewhere": (BOUNCES | {"mail_bounces": None}, ("bounce_mailbox", "mail_bounces"), True),
+    "bounces unread": (BOUNCES | {"bounce_mailbox": None}, ("mail_bounces", "bounce_mailbox"), False),
+    "mailbox alone": (
+        BOUNCES | {"bounce_password": None},
+        ("bounce_mailbox", "bounce_username", "bounce_password"),
+        True,
+    ),
+    "mailbox in the clear": (BOUNCES | {"bounce_mailbox": "imap://imap.example.org/INBOX"}, ("bounce_mailbox",), True),
     "answer": ({"smtp_timeout_s": 151}, ("smtp_timeout_s", "smtp_deadline_s"), False),
     "run": ({"mail_run_s": 100}, ("smtp_deadline_s", "mail_run_s"), False),
     "given up": ({"mail_group_s": 60, "mail_give_up_s": 60}, ("mail_group_s", "mail_give_up_s"), True),

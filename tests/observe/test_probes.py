@@ -317,8 +317,8 @@ def test_a_mail_server_that_is_away_or_refuses_or_dawdles(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("left", "severity"),
     [
-        (timedelta(days=15), None),
-        (timedelta(days=14), Severity.WARNING),
+        (timedelta(days=31), None),
+        (timedelta(days=30), Severity.WARNING),
         (timedelta(days=4), Severity.WARNING),
         (timedelta(days=3), Severity.CRITICAL),
         (timedelta(seconds=-1), Severity.CRITICAL),
@@ -329,6 +329,39 @@ def test_a_certificate_has_its_days(left: timedelta, severity: Severity | None) 
     assert [(c.id, c.severity) for c in found] == ([("certificate:a.example", severity)] if severity else [])
     if left < timedelta(0):
         assert "has expired" in found[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("days", "left", "severity"),
+    [
+        (90, timedelta(days=23), None),
+        (90, timedelta(days=22), Severity.WARNING),
+        (6, timedelta(days=2), None),
+        (6, timedelta(days=1), Severity.WARNING),
+        (6, timedelta(hours=7), Severity.CRITICAL),
+        (1_095, timedelta(days=31), None),
+        (1_095, timedelta(days=30), Severity.WARNING),
+    ],
+)
+def test_a_certificate_that_is_renewed_often_is_not_always_late(
+    days: int, left: timedelta, severity: Severity | None
+) -> None:
+    begin = NOW + left - timedelta(days=days)
+    found = certificates.expiry("a.example", NOW + left, NOW, "mails", begin=begin)
+    assert [c.severity for c in found] == ([severity] if severity else [])
+
+
+def test_the_certificates_in_files_have_their_days_too(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    old, new = certificate(tmp_path / "old", NOW + timedelta(days=2)), certificate(tmp_path, NOW + timedelta(days=20))
+    settings = Settings(elasticsearch_ca_certs=old, smtp_ca_certs=new, smtp_client_cert=tmp_path / "none")
+    of_authority, of_mail, missing = (probe.run() for probe in certificates.files(settings, clock=lambda: NOW))
+    assert "connections that go by NEWSWATCH_ELASTICSEARCH_CA_CERTS fail" in of_authority.conditions[0].sentence
+    assert [c.severity for c in of_mail.conditions] == [Severity.WARNING]
+    assert missing.blind
+    both = tmp_path / "both.pem"
+    both.write_bytes(old.read_bytes() + new.read_bytes())
+    assert max(certificates.in_file(both)) == certificates.in_file(new)[0]
 
 
 def certificate(folder: Path, until: datetime) -> Path:
