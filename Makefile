@@ -66,7 +66,7 @@ lint: $(STAMP) ## ruff, its formatter, mypy --strict and the one-way imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache | tail -n 12
 
 lock: ## resolve the dependencies anew and write both lock files
-	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra cluster -o requirements.lock
+	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra cluster --extra vectors -o requirements.lock
 	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --all-extras -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what was built (data and downloads stay)
