@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,7 +23,7 @@ from transforms.meaning import vector_of, with_meaning
 pytestmark = pytest.mark.slow
 
 
-def article(language: str, of: dict[str, tuple[str, str]], *, hours: float = 0) -> Article:
+def article(language: str, of: Mapping[str, tuple[str, str]], *, hours: float = 0) -> Article:
     title, text = of[language]
     outlet = f"{language}-{'ferry' if of is FERRY else 'budget'}"
     when = NOW + timedelta(hours=hours)
@@ -62,7 +63,9 @@ def test_one_event_in_four_languages_is_one_story(es: Elasticsearch, names: Name
     assert all(vector_of(one, encoder.name) for one in found.values())
     upgrade(es, names, Settings(), everything=True)
     es.indices.refresh(index=names.articles)
-    near = {"field": "vector", "query_vector": found[ferry["en"].id].meaning.vector, "k": 4, "num_candidates": 9}
+    meaning = found[ferry["en"].id].meaning
+    assert meaning is not None
+    near = {"field": "vector", "query_vector": meaning.vector, "k": 4, "num_candidates": 9}
     hits = es.search(index=names.articles, knn=near, size=4)["hits"]["hits"]
     assert {hit["_id"] for hit in hits} == {one.id for one in ferry.values()}
 

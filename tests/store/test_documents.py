@@ -61,7 +61,9 @@ def whole_article() -> Article:
 
 
 def test_the_whole_article_is_whole() -> None:
-    for part in (whole_article(), whole_article().source, whole_article().provenance, whole_article().meaning):
+    whole = whole_article()
+    for part in (whole, whole.source, whole.provenance, whole.meaning):
+        assert part is not None
         empty = [name for name in part.__dataclass_fields__ if getattr(part, name) in (None, "", ())]
         assert empty == [], f"give {type(part).__name__} a value for each field, or the tests below show nothing"
 

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ from transforms.encoder import DIMENSIONS, Centring, Encoder, Vector, cosine, pa
 from transforms.meaning import encoded, vector_of, with_meaning
 
 
-def vector(encoder: Encoder, language: str, of: dict[str, tuple[str, str]]) -> Vector:
+def vector(encoder: Encoder, language: str, of: Mapping[str, tuple[str, str]]) -> Vector:
     found = encoded(encoders.headline_and_lead(*of[language]), language, encoder)
     assert found is not None
     return found
@@ -58,12 +59,12 @@ def test_texts_of_strangers_end_no_process(encoder: Encoder) -> None:
 
 
 def test_an_article_is_encoded_if_it_is_tagged_and_again_only_if_it_says_something_else(encoder: Encoder) -> None:
-    calls = []
+    calls: list[Sequence[str]] = []
 
     class Counting:
         name = encoder.name
 
-        def encode(self, texts: list[str]) -> list[Vector | None]:
+        def encode(self, texts: Sequence[str]) -> list[Vector | None]:
             calls.append(texts)
             return encoder.encode(texts)
 
@@ -89,11 +90,11 @@ def test_a_packed_vector_is_nearly_the_same() -> None:
     assert one
     assert other
     assert len(packed(one)) == 2 * DIMENSIONS
-    again = unpacked(packed(one)), unpacked(packed(other))
-    assert again[0]
-    assert again[1]
-    assert cosine(again[0], one) > 0.999
-    assert cosine(*again) == pytest.approx(cosine(one, other), abs=0.01)
+    again, other_again = unpacked(packed(one)), unpacked(packed(other))
+    assert again
+    assert other_again
+    assert cosine(again, one) > 0.999
+    assert cosine(again, other_again) == pytest.approx(cosine(one, other), abs=0.01)
     assert unit([0.0] * DIMENSIONS) is None
     assert unit([math.nan, 1.0]) is None
 
