@@ -66,8 +66,8 @@ lint: $(STAMP) ## ruff, its formatter, mypy --strict and the one-way imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache | tail -n 12
 
 lock: ## resolve the dependencies anew and write both lock files
-	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra cluster --extra sso --extra ldap --extra kubernetes -o requirements.lock
-	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --extra cluster --extra sso --extra kubernetes --extra dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra cluster --extra sso --extra ldap --extra kubernetes --extra vectors -o requirements.lock
+	uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --extra cluster --extra sso --extra kubernetes --extra vectors --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what was built (data and downloads stay)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -16,6 +16,7 @@ from cli.readings import as_row, readings
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from transforms.encoder import Encoder
     from transforms.story import Profile
     from transforms.tag import Tagger
 
@@ -52,10 +53,20 @@ def stories(
         Path, typer.Argument(help="JSON lines with id, title, text and optionally published, source, language.")
     ] = STDIN,
     window: Annotated[int, typer.Option(min=1, help="Maximum days between two articles of a story.")] = 7,
+    across: Annotated[
+        bool | None,
+        typer.Option(
+            "--across/--no-across",
+            help="Whether to join stories across languages, which takes the encoder and 0.1 s an article. "
+            "By default: if it is installed.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Group articles into stories: reads JSON lines, writes the id, story_id and duplicate_of of each, in order."""
+    encoder = _encoder(across)
     with _opened(file) as lines:
-        failed = _group_lines(lines, window)
+        failed = _group_lines(lines, window, encoder)
     _tell_failed(failed, "grouped")
 
 
@@ -99,29 +110,44 @@ def _opened(file: Path) -> Any:
     return nullcontext(sys.stdin.buffer) if file == STDIN else file.open("rb")
 
 
-def _group_lines(lines: IO[bytes], window: int) -> int:
+def _encoder(across: bool | None) -> Encoder | None:
+    from transforms import encoder
+
+    if across and (reason := encoder.why_none()):
+        typer.echo(f"Error: stories can't be joined across languages: {reason}.", err=True)
+        raise typer.Exit(2)
+    return None if across is False else encoder.load()
+
+
+def _group_lines(lines: IO[bytes], window: int, encoder: Encoder | None) -> int:
     """Group the articles in order of publication and write their stories; returns how many lines could not be read."""
     from datetime import timedelta
 
-    from transforms.story import Recent
+    from transforms.across import RecentAcross
 
-    profiles, failed = _profiles(lines)
-    recent = Recent(window=timedelta(days=window))
-    placed = {p.id: recent.place(p) for p in sorted(profiles, key=lambda p: (p.published, p.id))}
-    for profile in profiles:
+    articles, failed = _profiles(lines)
+    recent = RecentAcross(encoder, window=timedelta(days=window))
+    in_order = sorted(articles, key=lambda article: (article[0].published, article[0].id))
+    placed = {profile.id: recent.place(profile, language, said) for profile, language, said in in_order}
+    for profile, _, _ in articles:
         place = placed[profile.id]
         emit_json({"id": place.id, "story_id": place.story_id, "duplicate_of": place.duplicate_of})
     return failed
 
 
-def _profiles(lines: IO[bytes]) -> tuple[list[Profile], int]:
-    """The articles' profiles in the order of the lines, and the number of unusable lines."""
-    profiles: list[Profile] = []
+def _profiles(lines: IO[bytes]) -> tuple[list[tuple[Profile, str | None, str]], int]:
+    """The articles' profiles, languages, and headlines with leads, in the order of the lines; how many are unusable."""
+    from transforms.encoder import headline_and_lead
+
+    profiles: list[tuple[Profile, str | None, str]] = []
     seen: set[str] = set()
     failed = 0
     for number, line in _numbered(lines):
         try:
-            profile = _profile(_article(line))
+            article = _article(line)
+            profile, language = _profile(article), article.get("language")
+            if not isinstance(language, str | None):
+                raise ValueError("'language' is not a string")
             if profile.id in seen:
                 raise ValueError(f"id {profile.id!r} occurs twice")
         except ValueError as error:
@@ -129,7 +155,7 @@ def _profiles(lines: IO[bytes]) -> tuple[list[Profile], int]:
             failed += 1
             continue
         seen.add(profile.id)
-        profiles.append(profile)
+        profiles.append((profile, language or None, headline_and_lead(article["title"], article["text"])))
     return profiles, failed
 
 

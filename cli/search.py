@@ -145,6 +145,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
         with_facets=facets,
         with_story=stories,
         now=now,
+        vectors=context.settings.vectors,
     )
     if results.relaxed:
         err.print("[yellow]No article has all of these words. These have some of them:[/]")
@@ -156,6 +157,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
                     "highlights": hit.highlights,
                     "stand_ins": hit.stand_ins,
                     "copy": hit.copy,
+                    "by_meaning": hit.by_meaning,
                     "has_all_words": results.filled is None or place < results.filled,
                     "article": hit.article,
                     "matching": hit.matching,
@@ -183,6 +185,7 @@ def _show(hit: Hit) -> None:
     tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
     outlet = f"{article.source.name} [{article.source.reliability or '–'}]"
     outlet += " state media" if article.source.state_media else ""
+    tags += " · found by meaning" if hit.by_meaning else ""
     out.print(Text(f"{outlet} · {when} · {tags}", style="dim"), soft_wrap=True)
     if hit.story.articles > 1:
         out.print(Text(_in_figures(hit), style="dim"), soft_wrap=True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.padding import Padding
 
 from cli.output import AsJson, emit_json, out
+
+if TYPE_CHECKING:
+    from newswatch.settings import Settings
+
+
+VECTORS = "NEWSWATCH_VECTORS"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +35,7 @@ def settings(
         for name, field in Settings.model_fields.items()
         if name in stated.model_fields_set or not only_set
     ]
+    reason = _why_no_vectors(stated)
     if as_json:
         for variable, value, is_set, description in rows:
             emit_json({"variable": variable, "value": value, "set": is_set, "description": description})
@@ -38,8 +45,15 @@ def settings(
         return
     for variable, value, is_set, description in rows:
         name = f"[bold cyan]{variable}[/]" if is_set else f"[bold]{variable}[/]"
-        out.print(name, "[dim]not set[/]" if value is None else escape(value), soft_wrap=True)
+        unused = f" [yellow]without effect: {escape(reason)}[/]" if variable == VECTORS and reason else ""
+        out.print(name, ("[dim]not set[/]" if value is None else escape(value)) + unused, soft_wrap=True)
         out.print(Padding(f"[dim]{escape(description or '')}[/]", (0, 0, 0, 2), expand=False))
+
+
+def _why_no_vectors(settings: Settings) -> str:
+    from transforms.encoder import why_none
+
+    return why_none() if settings.vectors else ""
 
 
 def _shown(value: object) -> str | None:

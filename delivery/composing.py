@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
@@ -29,7 +29,7 @@ from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import NewswatchError
 from newswatch.problems import Bulkhead, is_trouble, reason_of
 from newswatch.settings import Settings
-from search.story_view import StoryFacts, first_reports, reports_since
+from search.story_view import StoryFacts, first_of_languages, first_reports, reports_since
 from store.articles import ArticleStore
 from store.client import Client
 from store.names import Names
@@ -143,6 +143,8 @@ class Composer:
         stories, left_out = self._stories(mail)
         if not stories and not mail.notices:
             return None, left_out
+        languages = self._languages(mail)
+        stories = self._with_abroad(stories, languages)
         passages = self._passages(stories)
         stories = [with_passages(story, passages) for story in stories]
         changes: tuple[str, ...] = ()
@@ -161,7 +163,7 @@ class Composer:
             topics,
             now=now,
             watch=watch,
-            languages=self._languages(mail),
+            languages=languages,
             changed=changes,
         )
         if is_briefing(mail):
@@ -172,6 +174,12 @@ class Composer:
         carried = tuple(d.id for d in (*(d for s in stories for d in s.item.deliveries), *mail.notices))
         seen_until = seen.until if seen else None
         return Composed(rendered, message.subject, carried, notices, passages, seen_until), left_out
+
+    def _with_abroad(self, stories: Sequence[MailStory], languages: Collection[str]) -> list[MailStory]:
+        """The stories with who reports them in other languages, in the reader's `languages` first."""
+        several = [s.item.story_id for s in stories if s.article and len(s.languages) > 1]
+        found = first_of_languages(self._es, self._names.articles, several)
+        return [replace(s, abroad=abroad(s, found.get(s.item.story_id, ()), languages)) for s in stories]
 
     def _with_reports(self, stories: Sequence[MailStory]) -> list[MailStory]:
         """The stories with their first original articles; with their own at least."""
@@ -282,7 +290,15 @@ def story_of(
         return None
     others = tuple(articles[other] for other in item.other_article_ids if other in articles)
     known = tuple(articles[one] for one in mailed if one in articles)
-    return MailStory(item, article, facts.independent, others, known, credibility=facts.credibility)
+    return MailStory(
+        item, article, facts.independent, others, known, credibility=facts.credibility, languages=facts.languages
+    )
+
+
+def abroad(story: MailStory, first: Sequence[Article], languages: Collection[str]) -> tuple[Article, ...]:
+    """Of the first reports in each language those in others than the story's own, the reader's first. Pure."""
+    own = story.article.language if story.article else None
+    return tuple(sorted((a for a in first if a.language != own), key=lambda a: a.language not in languages))
 
 
 def with_passages(story: MailStory, passages: Mapping[str, tuple[Passage, ...]]) -> MailStory:

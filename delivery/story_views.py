@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from urllib.parse import quote
 
@@ -33,6 +33,8 @@ _LONG = 480
 _LEAD = 280
 _SHORT = 150
 """Maximum columns of a passage; `_SHORT` among other stories, where it takes four lines of a phone."""
+_ABROAD = 4
+"""Maximum reports in other languages that are shown."""
 _EVIDENCE = 3
 _WORDS = 40
 """Maximum pieces of evidence shown for a topic, and columns of each."""
@@ -63,6 +65,10 @@ class MailStory:
     reports: tuple[Article, ...] = ()
     """For a briefing: the first original articles on the story."""
     credibility: Credibility | None = None
+    languages: tuple[str, ...] = ()
+    """Those of its articles, of most first."""
+    abroad: tuple[Article, ...] = ()
+    """The first reports in other languages than its article's, the reader's languages first."""
 
 
 def story_view(
@@ -95,11 +101,11 @@ def story_view(
         headline=title,
         label=LABELS[item.kind],
         found=when(article.first_seen if article else item.deliveries[0].created_at, zone),
-        sources="one source" if story.sources == 1 else f"{story.sources} independent sources",
+        sources=_sources(story),
         credibility=_credible(story.credibility) if article else "",
         alerts=tuple(dict.fromkeys(one_line(d.alert_name) for d in item.deliveries)),
         quotes=quotes,
-        others=tuple(_other(article) for article in story.others),
+        others=(*(_other(article) for article in story.others), *_abroad(story)),
         changes=changes.shown,
         more_changes=changes.rest,
         news=news,
@@ -108,6 +114,25 @@ def story_view(
         answers=_answers(item, recipient, links),
         story_id=item.story_id,
         article_id=article.id if article else "",
+    )
+
+
+def _sources(story: MailStory) -> str:
+    """The number of sources; of several languages, which."""
+    count = "one source" if story.sources == 1 else f"{story.sources} independent sources"
+    if len(story.languages) < 2:
+        return count
+    *names, last = [names_in_english.language(code) for code in story.languages]
+    return f"{count} in {', '.join(names)} and {last}"
+
+
+def _abroad(story: MailStory) -> tuple[OtherView, ...]:
+    """Who reports it in other languages, one of each."""
+    shown = {article.id for article in (story.article, *story.others) if article}
+    found = [article for article in story.abroad if article.id not in shown][:_ABROAD]
+    return tuple(
+        replace(other, outlet=f"{other.outlet}, in {names_in_english.language(article.language)}")
+        for article, other in ((one, _other(one)) for one in found)
     )
 
 

@@ -21,6 +21,7 @@ from delivery.outbox import Outbox
 from delivery.search_notices import enqueue_notices
 from jobs.configuration import seed_searches
 from jobs.context import Context, job
+from jobs.encoder import encoder_of
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch, BatchState
 from newswatch.outages import WORTH_TELLING, Cause, added
@@ -113,7 +114,8 @@ def _match_one(
 ) -> MatchedReport:
     """Assign the batch's articles to stories, match the saved searches, enqueue the mails, and mark the batch."""
     window = timedelta(days=context.settings.story_window_days)
-    Stories(context.es, context.names, window=window).place(waiting.value, now=context.clock())
+    stories = Stories(context.es, context.names, window=window, encoder=encoder_of(context))
+    stories.place(waiting.value, now=context.clock())
     if waiting.value.imported:  # its import died before this step
         BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock())
         return replace(report, batches=(*report.batches, waiting.value.number))

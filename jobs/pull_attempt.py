@@ -6,6 +6,7 @@ from threading import Lock
 
 from ingest.urls import is_address, shown
 from jobs.context import Context
+from jobs.encoder import encoder_of
 from jobs.lease import Lease
 from jobs.tagger import tagger_of
 from newswatch.article import Article
@@ -15,6 +16,7 @@ from store.articles import ArticleStore
 from store.entries import EntryStore
 from store.feeds import FeedStore
 from transforms.enrich import enrich
+from transforms.meaning import with_meaning
 from transforms.tag import Tagger
 
 
@@ -53,8 +55,8 @@ class Attempt:
             return self._tagger
 
     def enriched(self, article: Article) -> Article:
-        """The article cleaned and tagged."""
-        return enrich(article, self.tagger())
+        """The article cleaned, tagged and, if it is tagged, encoded."""
+        return with_meaning(enrich(article, self.tagger()), encoder_of(self.context))
 
     def address_of(self, article: Article, link: str | None) -> str | None:
         """The stored article's URL, or `link` if that URL was edited to something that is not an address."""

@@ -7,7 +7,7 @@ version in a batch of its own, so that `match` handles its corrections like any 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +19,7 @@ from ingest.fetch import Fetcher
 from ingest.fetched import Fetched
 from ingest.urls import is_part
 from jobs.context import Context, job
+from jobs.encoder import encoder_of
 from jobs.keeping import Keeping
 from jobs.pages import READERS, Page, Pages
 from jobs.tagger import tagger_of
@@ -27,7 +28,9 @@ from newswatch.problems import Bulkhead
 from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.rechecks import Rechecks
+from transforms.encoder import Encoder
 from transforms.enrich import enrich
+from transforms.meaning import with_meaning
 from transforms.tag import Tagger
 
 
@@ -55,15 +58,15 @@ def recheck(context: Context) -> RecheckReport:
     due = rechecks.due(now=context.clock())
     if not due:
         return RecheckReport(noted)
-    tagger = tagger_of(context)
-    store = ArticleStore(context.es, context.names, retag=lambda article: enrich(article, tagger))
+    enriched = partial(_enriched, tagger=tagger_of(context), encoder=encoder_of(context))
+    store = ArticleStore(context.es, context.names, retag=enriched)
     mailed = store.get(recheck.value.article_id for recheck in due).values()
     articles = [article for article in mailed if not is_part(article.url)]
     walls = context.bulkhead("recheck")
     pages = asyncio.run(_read_pages(context, articles, walls))
     seen = []
     for article, page in zip(articles, pages, strict=True):
-        work = partial(_seen, article, page, context.clock(), tagger)
+        work = partial(_seen, article, page, context.clock(), enriched)
         again = walls.attempt("page", article.url, work, url=article.url, feed_id=article.source.feed_id)
         if again is not None:
             seen.append(again)
@@ -85,13 +88,17 @@ async def _read_pages(context: Context, articles: Sequence[Article], walls: Bulk
                 await asyncio.to_thread(keeping.close)
 
 
-def _seen(article: Article, page: Page, now: datetime, tagger: Tagger) -> Article | None:
+def _seen(article: Article, page: Page, now: datetime, enriched: Callable[[Article], Article]) -> Article | None:
     """The article as its page shows it now; None if the page can't be read or has no full text."""
     read = page.extracted
     if read is None or read.status != "full" or not read.text:
         return None
     body_hash = page.answer.body_hash if isinstance(page.answer, Fetched) else None
-    return enrich(_as_seen(article, read.title or article.title, read.text, body_hash, now), tagger)
+    return enriched(_as_seen(article, read.title or article.title, read.text, body_hash, now))
+
+
+def _enriched(article: Article, tagger: Tagger, encoder: Encoder | None) -> Article:
+    return with_meaning(enrich(article, tagger), encoder)
 
 
 def _as_seen(article: Article, title: str, text: str, body_hash: str | None, now: datetime) -> Article:

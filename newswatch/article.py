@@ -102,6 +102,18 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Meaning:
+    """What its headline and lead say, as a vector."""
+
+    by: str
+    """The encoder, with its version. Vectors of different ones must not be compared."""
+    of: str
+    """Hash of what was encoded: if that changes, the vector is out of date."""
+    vector: str
+    """Signed bytes in hexadecimal (`transforms.encoder.packed`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """An article: one per canonical URL."""
 
@@ -140,6 +152,8 @@ class Article:
     problems: tuple[str, ...] = ()
     link: str | None = None
     """The URL as it was published, where it differs from `url`: a server may accept only that spelling."""
+    meaning: Meaning | None = None
+    """None: it is not tagged, or there is no encoder."""
 
     @property
     def address(self) -> str:

@@ -5,6 +5,7 @@
     ├─ QueryError           a search that can't be run: names the position
     ├─ StoreError           Elasticsearch is unreachable, or refuses
     │  └─ MissingIndexError an index that newswatch created is missing
+    ├─ SetupError           something optional that was asked for is not installed
     ├─ DocumentError        one document in Elasticsearch can't be read: names it
     └─ StackError           the embedded stack can't start or stop
 
@@ -49,6 +50,12 @@ class StoreError(NewswatchError):
     """Elasticsearch can't be reached, or refused the request."""
 
     exit_code = 4
+
+
+class SetupError(NewswatchError):
+    """What was asked for needs something that is not installed, or is switched off; the message says what."""
+
+    exit_code = 3
 
 
 class MissingIndexError(StoreError):

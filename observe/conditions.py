@@ -19,6 +19,7 @@ from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
 from observe.pulse import FileState, Pulse
 from store.configuration import SETTINGS
+from transforms.encoder import why_none
 
 OFFLINE_AFTER: Final = timedelta(seconds=30)
 """After the first poll that found our network down. The next poll comes within a minute, so that an interruption of
@@ -337,6 +338,7 @@ _PURPOSES: Final = {
     "upkeep": "Old articles could not be removed",
     "backup": "No backup could be made",
     "retag": "The archive could not be tagged anew",
+    "encode": "Stored articles could not be encoded",
     "announce": "Mails that have come due, and batches that were left over, wait for the next hour",
     "clean": "Old rows of Airflow's database or old logs could not be removed",
 }
@@ -500,6 +502,17 @@ def _watched(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: 
     yield from pulse.watched
 
 
+def _vectors(_: Pulse, settings: Settings) -> Iterator[Condition]:
+    """Only where vectors were asked for by name: all works without them, so the default promises nothing."""
+    if "vectors" in settings.model_fields_set and settings.vectors and (reason := why_none()):
+        yield Condition(
+            "vectors",
+            Severity.WARNING,
+            f"NEWSWATCH_VECTORS is true, but stories can't be joined across languages: {_reason(reason)}",
+            "Install the encoder on every machine that runs tasks, or set NEWSWATCH_VECTORS to false.",
+        )
+
+
 RULES_WITHOUT_NOTES: Final[tuple[Rule, ...]] = (_storage, _disk, _watched)
 """Those that need no recent note of a job."""
 RULES: Final[tuple[Rule, ...]] = (
@@ -520,6 +533,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _other_jobs,
     _cleaning,
     _backups,
+    _vectors,
     _watchman,
     _watched,
 )

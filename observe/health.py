@@ -21,6 +21,7 @@ KINDS: Final = (
     "elasticsearch",
     "disk",
     "backup",
+    "vectors",
     "airflow",
     "scheduler",
     "dag-processor",

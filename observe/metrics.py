@@ -473,6 +473,7 @@ COUNTERS: Final[tuple[Counter, ...]] = (
         "newswatch_clean_databases_total", "Times that Airflow's database was cleaned.", _count("clean", "database")
     ),
     Counter("newswatch_retag_articles_total", "Articles that were tagged anew.", _count("retag", "articles")),
+    Counter("newswatch_encode_articles_total", "Stored articles that were encoded.", _count("encode", "encoded")),
     Counter(
         "newswatch_backups_forgotten_total",
         "Snapshots that were too old, or not complete.",
@@ -534,6 +535,8 @@ NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
             "fields",
         )
     },
+    ("encode", "lacking"): "a state, not a count: `newswatch encode --dry-run` has it",
+    ("encode", "left"): "a state, not a count: `newswatch encode --dry-run` has it",
     ("retag", "gained"): "how many different tags were gained, which can't be added up over runs",
     ("retag", "lost"): "how many different tags were lost, which can't be added up over runs",
     ("retag", "examples"): "examples for a person",

@@ -15,6 +15,8 @@ from newswatch.article import Article
 from search import personal
 from search.asked import Sort, ranked, required, to_query, understood
 from search.asking import TIMEOUT, Answer, answering, impatient, too_slow
+from search.picks import UNSHOWN
+from search.similar import refuse_similar
 from store.documents import from_document, readable
 from store.names import Names
 from store.reading import every as every_hit
@@ -42,6 +44,7 @@ def every(
         StoreError: Elasticsearch is unavailable.
     """
     parsed, now = understood(query, names), now or datetime.now(UTC)
+    refuse_similar(parsed, "An export has what the words find: take similar: out.")
     own = personal.clauses(es, names, reader, parsed, now)
     asked = to_query(parsed, now, required(parsed, names), own)
     whole = ranked(parsed, asked, now) if sort == "relevance" else asked
@@ -55,7 +58,9 @@ def every(
         return answer
 
     try:
-        hits = every_hit(es, names.articles, whole, size=_PAGE, sort=[*order, "_shard_doc"], search=search)
+        hits = every_hit(
+            es, names.articles, whole, size=_PAGE, sort=[*order, "_shard_doc"], search=search, source=UNSHOWN
+        )
     except NotFoundError:  # before the first article
         return
     seen: set[str] = set()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.reliability import LEAST
 from search.editing import written
-from search.filters import FILTERS, SAVED, TIMES, State, fields_of, least, on_scale
+from search.filters import ADDING, FILTERS, SAVED, TIMES, State, fields_of, least, on_scale
 from search.syntax import Filter, Parsed
 
 _JOINED = re.compile(r"\bOR\b|\|\||\bAND\b|&&")
@@ -28,7 +28,7 @@ class ExtractedFilters:
     kinds: tuple[str, ...] = ()
     min_reliability: str = ""
     dropped: tuple[str, ...] = ()
-    """Filters without a meaning for future articles or without a reader: `since`, `until`, `is:new`."""
+    """Filters without a meaning for future articles or without a reader: `since`, `until`, `is:new`, `similar`."""
 
 
 def extract_filters(parsed: Parsed) -> ExtractedFilters:
@@ -39,7 +39,7 @@ def extract_filters(parsed: Parsed) -> ExtractedFilters:
     lists = {filter_.name: filter_ for filter_ in reversed(positive) if filter_.name in SAVED}
     rated = next((filter_ for filter_ in positive if filter_.name == "reliability" and _least_of(filter_)), None)
     own = {*tags, *lists.values(), *([rated] if rated else [])}
-    dropped = [filter_ for filter_ in parsed.filters if filter_.name in TIMES or filter_ in parsed.personal]
+    dropped = [f for f in parsed.filters if f.name in TIMES | ADDING or f in parsed.personal]
     others = [f for f in parsed.filters if f not in own and f not in dropped and f.name != "level"]
     clauses = [as_lucene(filter_, level) for filter_ in others]
     if level and not any(filter_.name == "tag" for filter_ in positive):

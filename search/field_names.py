@@ -28,7 +28,7 @@ def fields() -> frozenset[str]:
 
 def _fields(properties: Mapping[str, Any], path: str) -> Iterator[str]:
     for name, field in properties.items():
-        if field.get("enabled", True) and field.get("index", True):
+        if field.get("enabled", True) and field.get("index", True) and field.get("type") != "dense_vector":
             yield path + name
             yield from _fields(field.get("properties", {}), f"{path}{name}.")
             yield from _fields(field.get("fields", {}), f"{path}{name}.")

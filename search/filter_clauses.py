@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from search.filters import FILTERS, TIMES, Personal, State, fields_of, on_scale
+from search.filters import ADDING, FILTERS, TIMES, Personal, State, fields_of, on_scale
 from search.syntax import Filter, Parsed
 from search.syntax_error import QuerySyntaxError
 from search.time_spans import span
@@ -27,7 +27,7 @@ def clauses(parsed: Parsed, now: datetime, own: Own | None = None) -> tuple[list
     must: list[Clause] = []
     must_not: list[Clause] = []
     for filter_ in parsed.filters:
-        if filter_.name != "level":
+        if filter_.name != "level" and filter_.name not in ADDING:
             (must_not if filter_.negated else must).append(_clause(parsed, filter_, level, now, own or {}))
     if level and not any(not f.negated for f in parsed.of("tag")):
         must.append({"exists": {"field": "tags_main" if level == "main" else "tags"}})

@@ -80,6 +80,8 @@ class ShortFilter:
     """The values it takes, in order: it takes ranges of them too (`a..c`). An article without one has the last."""
     is_time: bool = False
     """It takes a time, and means nothing for what is yet to come: a saved search drops it."""
+    adds: bool = False
+    """It adds articles instead of excluding some. A saved search drops it, an export refuses it."""
     facet: Facet | None = None
     saved: Saved | None = None
     noun: str = ""
@@ -92,6 +94,9 @@ class ShortFilter:
 
 
 _COPY: Final = {"exists": {"field": "duplicate_of"}}
+
+ANY: Final = "any"
+"""The value of `similar:` for all languages."""
 
 FILTERS: Final[Mapping[str, ShortFilter]] = {
     "tag": ShortFilter(
@@ -188,11 +193,17 @@ FILTERS: Final[Mapping[str, ShortFilter]] = {
     "until": ShortFilter(
         "published until the end of then, in UTC", ("until:2026-03", "until:yesterday"), once=True, is_time=True
     ),
+    "similar": ShortFilter(
+        "adds articles that mean the same as the words, in any language or in those named; tagged ones only",
+        (f"similar:{ANY}", "similar:fr,ru"),
+        adds=True,
+    ),
 }
 """Name → short filter, in the order in which they are shown."""
 
 ONCE: Final = frozenset(name for name, one in FILTERS.items() if one.once)
 TIMES: Final = frozenset(name for name, one in FILTERS.items() if one.is_time)
+ADDING: Final = frozenset(name for name, one in FILTERS.items() if one.adds)
 FACETS: Final[Mapping[str, Facet]] = {name: one.facet for name, one in FILTERS.items() if one.facet}
 PERSONAL: Final = frozenset(
     (name, value) for name, one in FILTERS.items() for value, of in one.choices.items() if isinstance(of, Personal)

@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 from search import personal
 from search.asked import required, to_query, understood
 from search.asking import TIMEOUT, answering, impatient
-from search.filters import FILTERS
+from search.filters import ADDING, FILTERS
 from search.syntax import Filter
 from store.names import Names
 
@@ -44,6 +44,7 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime, reader: st
         StoreError: Elasticsearch is unavailable.
     """
     parsed = understood(query, names)
+    parsed = replace(parsed, filters=tuple(one for one in parsed.filters if one.name not in ADDING))
     if not parsed.filters:
         return ()
     own, asked = personal.clauses(es, names, reader, parsed, now), []

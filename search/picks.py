@@ -34,6 +34,10 @@ UNREAD: Final[Json] = {
 with the text, slower to unpack than the search."""
 
 
+UNSHOWN: Final[Json] = {"excludes": ["meaning"]}
+"""What nobody reads of an article: its vector."""
+
+
 class Pick(NamedTuple):
     """An article to show: where it is and how to mark it. The article itself is read later."""
 
@@ -94,7 +98,7 @@ class Reading:
             for start in range(0, len(group), at_once):
                 some = group[start : start + at_once]
                 these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
-                body = {"query": these, "size": len(some), "track_total_hits": False}
+                body = {"query": these, "size": len(some), "track_total_hits": False, "_source": UNSHOWN}
                 clauses = marking.clauses(self.parsed, analyzer, loose=self.loose) if has_words else []
                 marks = highlight.marking(clauses, analyzer) if clauses else {}
                 requests.append((sorted({pick.index_name for pick in some}), body | marks))

@@ -26,10 +26,12 @@ from search.asked import (
 from search.asking import Answer, Request, ask, ask_all, explain_refusal
 from search.facets import Timeline
 from search.filter_clauses import Own
+from search.filters import ADDING
 from search.highlight import MARK_END, MARK_START
 from search.picks import UNREAD, Pick, Reading, in_place_of, picks, unmarked_request
 from search.ranking import any_word, scores
 from search.results import Hit, Results
+from search.similar import refuse_similar, with_similar
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
 from search.syntax import Parsed
 from store.names import Names
@@ -62,13 +64,14 @@ def find(
     all_of: str | None = None,
     now: datetime | None = None,
     reader: str = "",
+    vectors: bool = False,
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
 
     If no article has all of the plain words, those with most of them are returned: see `relaxed`. A first page that is
     not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
     the one named by `all_of`, up to `facets.MOST_VALUES`.
-    `reader` is who asks, for filters such as `is:new`.
+    `reader` is who asks, for filters such as `is:new`. `similar:` needs `vectors`, the setting of that name.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
@@ -77,6 +80,36 @@ def find(
     parsed, now = understood(query, names), now or datetime.now(UTC)
     own = personal.clauses(es, names, reader, parsed, now)
     page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of, own)
+    if parsed.of("similar"):
+        return _with_similar(page, vectors)
+    return _found(page)
+
+
+def _with_similar(page: _Page, vectors: bool) -> Results:
+    if page.sort != "relevance":
+        refuse_similar(page.parsed, "similar: needs the order by relevance: what it adds is merged by rank.")
+    plain = replace(page.parsed, filters=tuple(one for one in page.parsed.filters if one.name not in ADDING))
+
+    def words(size: int, offset: int) -> Results:
+        return _found(replace(page, parsed=plain, size=size, offset=offset))
+
+    return with_similar(
+        page.es,
+        page.names,
+        page.parsed,
+        words,
+        size=page.size,
+        offset=page.offset,
+        by_story=page.by_story,
+        with_story=page.with_story,
+        vectors=vectors,
+        now=page.now,
+        own=page.own,
+    )
+
+
+def _found(page: _Page) -> Results:
+    es, names = page.es, page.names
     try:
         return page.find()
     except NotFoundError:

@@ -41,6 +41,8 @@ class Hit:
     """What stands in the article for words of the query that it does not have."""
     copy: Copy | None = None
     """The copy that says in its title what the article's own title does not: it brought the story to this place."""
+    by_meaning: bool = False
+    """Its words don't match: it means the same (`similar:`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +59,7 @@ class Results:
     """No article has all the words; these have most of them."""
     filled: int | None = None
     """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
+    similar: int = 0
+    """Rows that `similar:` adds; `total` does not count them."""
     facets: tuple[Facet, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)

@@ -19,6 +19,8 @@ from store.times import moment_at
 from transforms.versions import DiffKind, word_diff
 
 _BUCKETS = 1_000
+_LANGUAGES = 12
+"""Maximum number of languages whose first report is read."""
 MOST = 1_000
 """Maximum number of articles to read for a story, which usually has tens."""
 
@@ -195,6 +197,24 @@ def first_reports(es: Elasticsearch, index: str, story_ids: Sequence[str], most:
             reports = tuple(values(hit["inner_hits"]["reports"]["hits"]["hits"], from_document))
             found |= {report.story_id: reports for report in reports[:1]}
     return found
+
+
+def first_of_languages(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, tuple[Article, ...]]:
+    """The first original article in each language of each of some stories, oldest first.
+
+    `index` is the articles' alias. An article that can't be read is left out, and reported.
+    """
+    searches: list[Mapping[str, Any]] = []
+    for story_id in story_ids:
+        order = [{"time": "asc"}, {"seq": "asc"}]
+        body = {"query": _originals([story_id]), "sort": order, "collapse": {"field": "language"}, "size": _LANGUAGES}
+        searches += [{"index": index}, body]
+    answers = es.msearch(searches=searches)["responses"] if searches else []
+    return {
+        story_id: tuple(values(answer["hits"]["hits"], from_document))
+        for story_id, answer in zip(story_ids, answers, strict=True)
+        if "error" not in answer
+    }
 
 
 def reports_since(es: Elasticsearch, index: str, story_ids: Sequence[str], since: datetime) -> dict[str, int]:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from search.field_names import is_field, meant
-from search.filters import FILTERS, ONCE, PERSONAL, TIMES, on_scale
+from search.filters import ADDING, FILTERS, ONCE, PERSONAL, TIMES, on_scale
 from search.limits import check_cost, check_filters, check_length
 from search.lucene import as_lucene, lone_mark, visible
 from search.syntax_error import QuerySyntaxError
@@ -356,6 +356,8 @@ def _check_values(query: str, token: _Token, filter_: Filter) -> None:
             raise QuerySyntaxError(query, token.start, token.end, fault)
         if filter_.name in TIMES:
             _check_date(query, token, value)
+    if filter_.name in ADDING and filter_.negated:
+        raise QuerySyntaxError(query, token.start, token.end, f"{filter_.name}: adds articles and can't be negated.")
     if filter_.name in ONCE and (filter_.negated or len(filter_.values) > 1):
         fault = f"{filter_.name}: takes one value and can't be negated."
         raise QuerySyntaxError(query, token.start, token.end, fault)

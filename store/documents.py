@@ -169,6 +169,7 @@ _DERIVED = (
     "seq",
     "bands",
     "story_terms",
+    "vector",
 )
 
 
@@ -193,6 +194,7 @@ def to_document(article: Article, topics: Topics, *, batch_id: str, seq: int, in
         "seq": seq,
         "bands": list(profile.fingerprint.bands),
         "story_terms": list(profile.terms),
+        **({"vector": article.meaning.vector} if article.meaning else {}),
     }
 
 
@@ -244,7 +246,7 @@ def with_document(article_id: str, document: Mapping[str, Any]) -> tuple[Article
 
 def renewed(article_id: str, document: Mapping[str, Any], topics: Topics, article: Article | None = None) -> Document:
     """Re-serialise a stored document with the current code (or `article` instead); batch, seq and indexed_at stay."""
-    kept = {name: value for name, value in document.items() if name in _DERIVED}
+    kept = {name: value for name, value in document.items() if name in _DERIVED and name != "vector"}
     return kept | to_document(article or from_document(article_id, document), topics, **_stamp(document))
 
 

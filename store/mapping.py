@@ -15,6 +15,7 @@ from newswatch.languages import analyzer_of, languages
 from newswatch.settings import Settings
 from store.analysis import analysis, indexing, searching
 from store.names import Names
+from transforms.encoder import DIMENSIONS
 
 VERSION = 2
 """Version of the articles' mapping. A new field needs no new version, because `set_up` adds it to the existing indices.
@@ -106,6 +107,14 @@ PROVENANCE: Json = {
     }
 }
 
+MEANING: Json = {
+    "properties": {
+        "by": KEYWORD,
+        "of": {"type": "keyword", "index": False, "doc_values": False},
+        "vector": {"type": "keyword", "index": False, "doc_values": False},
+    }
+}
+
 ARTICLE: Json = {
     "url": KEYWORD,
     "link": {"type": "keyword", "index": False, "doc_values": False},
@@ -138,6 +147,15 @@ ARTICLE: Json = {
     "placed_at": DATE,
     "bands": {"type": "keyword", "doc_values": False},
     "story_terms": KEYWORD,
+    "meaning": MEANING,
+    "vector": {
+        "type": "dense_vector",
+        "dims": DIMENSIONS,
+        "element_type": "byte",
+        "index": True,
+        "similarity": "cosine",
+        "index_options": {"type": "hnsw"},
+    },
     "text_hash": {"type": "keyword", "index": False, "doc_values": False},
     "version": INTEGER,
     "versions": UNINDEXED,
@@ -147,7 +165,9 @@ ARTICLE: Json = {
     "seq": {"type": "long"},
 }
 """`time` is our best date for the article: `published`, or `first_seen` without a plausible date.
-`seq` is the ingest number, `Batch.seq_from + n`. Matching selects articles by it, never by a date."""
+`seq` is the ingest number, `Batch.seq_from + n`. Matching selects articles by it, never by a date.
+`vector` repeats `meaning.vector` for the search for neighbours: Elasticsearch leaves it out of what it returns, and a
+document that is written again must have it."""
 
 ENTRY: Json = {
     "feed_id": KEYWORD,

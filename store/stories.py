@@ -20,10 +20,12 @@ from newswatch.batch import Batch
 from newswatch.errors import StoreError
 from newswatch.topics import Topics
 from store import bulk
+from store.across import Across, Placing
 from store.documents import Document, Stored, from_document, profile_of, renewed, values, with_document
 from store.generations import await_writable
 from store.names import Names
 from store.reading import find
+from transforms.encoder import Encoder
 from transforms.story import Background, Placed, Profile, StoryCandidate, place
 
 _PAGE = 200
@@ -50,9 +52,10 @@ class PlacedReport:
 class Stories:
     """The stories of one installation."""
 
-    def __init__(self, es: Elasticsearch, names: Names, *, window: timedelta) -> None:
-        """Articles further apart than `window` never share a story."""
+    def __init__(self, es: Elasticsearch, names: Names, *, window: timedelta, encoder: Encoder | None = None) -> None:
+        """Articles further apart than `window` never share a story. With an encoder, languages are joined."""
         self._es, self._names, self._window = es, names, window
+        self._across = Across(es, names, encoder, window) if encoder else None
 
     def place(self, batch: Batch, *, now: datetime) -> PlacedReport:
         """Assign the articles of `batch` without a story to one; idempotent.
@@ -63,7 +66,7 @@ class Stories:
         report, overtaken = PlacedReport(), 0
         while page := self._unplaced(batch):
             placed = self._place_page(page)
-            written = self._write(page, placed, now)
+            written = self._write(self._anchored(page, placed), placed, now)
             overtaken = 0 if written else overtaken + 1
             if overtaken == _TRIES:
                 raise StoreError(f"The articles of batch {batch.number} keep being changed by others: run it again.")
@@ -93,13 +96,26 @@ class Stories:
         background = self._background(profiles)
         known = self._candidates(profiles, background)
         here = _Neighbours()
+        beside = self._across.beside([stored.value[0] for stored in page]) if self._across else None
         placed = []
         for profile in profiles:
             near = {c.profile.id: c for c in (*known[profile.id], *here.of(profile))}
             result = place(profile, list(near.values()), background, window=self._window)
+            if beside is not None:
+                result = _across_languages(result, beside)
             here.add(StoryCandidate(profile, result.story_id, result.duplicate_of))
             placed.append(result)
         return placed
+
+    def _anchored(
+        self, page: Sequence[Stored[tuple[Article, Document]]], placed: Sequence[Placed]
+    ) -> Sequence[Stored[tuple[Article, Document]]]:
+        """The page; articles that are of interest by their story alone have their vectors."""
+        if self._across is None:
+            return page
+        articles = {stored.id: stored.value[0] for stored in page}
+        found = self._across.anchored(articles, {place.id: place.story_id for place in placed})
+        return [replace(was, value=(found.get(was.id, was.value[0]), was.value[1])) for was in page]
 
     def _background(self, profiles: Sequence[Profile]) -> Background:
         """How common the articles' stems are within the window."""
@@ -168,6 +184,15 @@ class Stories:
         if moved:
             await_writable(self._es, self._names)
         return written
+
+
+def _across_languages(placed: Placed, beside: Placing) -> Placed:
+    """The article in the story of another language, if it would begin one that is reported there already."""
+    story = beside.continued(placed.id) if placed.story_id == placed.id else None
+    if story is not None:
+        placed = replace(placed, story_id=story.story_id, score=story.likeness)
+    beside.add(placed.id, placed.story_id)
+    return placed
 
 
 def _placed(was: tuple[Article, Document], placed: Placed, topics: Topics, now: datetime) -> Document:

@@ -17,6 +17,10 @@ from embedded.elasticsearch import start_elasticsearch
 from newswatch.errors import StackError
 from store.names import Names
 from tests.pristine import Pristine, remove
+from transforms.encoder import Encoder, load, why_none
+
+os.environ.setdefault("NEWSWATCH_VECTORS", "false")
+"""A tenth of a second for each tagged article is too much for tests of other things; those of vectors say so."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -99,6 +103,15 @@ def names(pristine: Pristine) -> Iterator[Names]:
     """The index names of one test, its indices in place and empty."""
     yield pristine.names()
     pristine.clean()
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    """The encoder in use; a test that needs it is skipped where it can't be installed."""
+    loaded = load()
+    if loaded is None:
+        pytest.skip(f"needs an encoder: {why_none()}")
+    return loaded
 
 
 @pytest.fixture(scope="session")

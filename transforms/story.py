@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -211,6 +211,12 @@ class Recent:
         for term in new.terms:
             self._by_term[term].append(candidate)
         return placed
+
+    def move(self, article: Profile, story_id: str) -> None:
+        """Put an article that has just been placed into another story."""
+        for index, keys in ((self._by_band, article.fingerprint.bands), (self._by_term, tuple(article.terms))):
+            for key in keys:
+                index[key] = [replace(c, story_id=story_id) if c.profile.id == article.id else c for c in index[key]]
 
     def _candidates(self, new: Profile, most: int = 60) -> list[StoryCandidate]:
         """Possible copies, which share a band, and the articles that share the weightiest stems."""

@@ -26,6 +26,7 @@ from search.filters import FACETS, FILTERS
 from search.hints import hints
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, find, whole_text
+from search.similar import like
 from search.story_view import MOST, changes, read_article, read_story
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
@@ -184,6 +185,7 @@ def article_page(
         "cited": citation(found, now),
         "desk": own,
         "own": own.of(found.id),
+        "like": like(here.es, here.names, found),
         "readers": request.state.desks.readers(here),
         "view": asked.view,
         "at": asked.at,
@@ -301,6 +303,7 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
         "parsed": parsed,
         "facets": [facet_view(one, parsed, topics, open_=view.more, within=view.within) for one in results.facets],
         "most_values": MOST_VALUES,
+        "exported": without(parsed, "similar"),
         "bars": bar_links(results.timeline.bars, parsed),
         "ranges": [(label, *range_query(parsed, value)) for label, value in RANGES],
         "any_time": without(parsed, "since", "until"),
@@ -326,11 +329,12 @@ def _results(here: Context, view: View, user: str, *, with_facets: bool) -> Resu
         all_of=view.more or None if with_facets else None,
         now=here.clock(),
         reader=user,
+        vectors=here.settings.vectors,
     )
 
 
 def _rows(results: Results) -> int:
-    return results.total if results.stories is None else results.stories
+    return (results.total if results.stories is None else results.stories) + results.similar
 
 
 def _example(topics: Topics) -> str:

@@ -23,7 +23,8 @@ def test_another_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch)
     assert Settings() == settings
 
 
-def test_defaults_are_left_to_the_other_process() -> None:
+def test_defaults_are_left_to_the_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEWSWATCH_VECTORS", raising=False)
     assert set(Settings(smtp_port=26).environment()) == {"NEWSWATCH_SMTP_PORT"}
 
 

@@ -19,6 +19,7 @@ from jobs.announce import Waits
 from jobs.backup import BackupReport
 from jobs.check import CheckReport
 from jobs.clean import Cleaned
+from jobs.encode import EncodeReport
 from jobs.health import HealthReport
 from jobs.match import MatchedReport
 from jobs.plan import Plan
@@ -62,6 +63,7 @@ REPORTS: dict[str, Any] = {
     "announce": Waits(batch=False, mails=False),
     "clean": Cleaned(),
     "retag": RetagReport(),
+    "encode": EncodeReport("e 1", 3, 2, 1),
     "replay": ReplayReport(),
     "backup": BackupReport(),
 }

@@ -8,12 +8,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newswatch.article import Article, Provenance
+from newswatch.article import Article, Meaning, Provenance
 from newswatch.feed import Feed, FeedState
 from store.documents import dump, feed_document, feed_from_document, from_document, renewed, to_document
 from store.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
 from store.names import Names
 from tests.factories import NOW, a_batch, a_feed, a_source, stored_article
+from transforms.encoder import DIMENSIONS
 
 TOPICS = Names().topics()
 STAMP: dict[str, Any] = {"batch_id": a_batch().id, "seq": 7, "indexed_at": NOW}
@@ -53,13 +54,16 @@ def whole_article() -> Article:
         updated=NOW,
         placed_at=NOW,
         source=a_source(reliability="B"),
+        meaning=Meaning("e 1", "h", "7f" * DIMENSIONS),
         provenance=Provenance(NOW, page_fetched=True, extractor="e 1", taxonomy="t 1", body_hash="h"),
     )
     return replace(article, version=2)
 
 
 def test_the_whole_article_is_whole() -> None:
-    for part in (whole_article(), whole_article().source, whole_article().provenance):
+    whole = whole_article()
+    for part in (whole, whole.source, whole.provenance, whole.meaning):
+        assert part is not None
         empty = [name for name in part.__dataclass_fields__ if getattr(part, name) in (None, "", ())]
         assert empty == [], f"give {type(part).__name__} a value for each field, or the tests below show nothing"
 
@@ -69,7 +73,7 @@ def test_type_and_mapping_are_of_one_mind() -> None:
     assert undeclared(document, ARTICLE) == []
     assert set(Article.__dataclass_fields__) - set(document) == {"id"}
     assert set(ARTICLE) - set(document) == set(), "mapped, but written by nobody"
-    for name in ("source", "provenance"):
+    for name in ("source", "provenance", "meaning"):
         assert set(ARTICLE[name]["properties"]) == set(document[name])
 
 

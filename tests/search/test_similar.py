@@ -1,0 +1,126 @@
+"""What is found by meaning, on a real Elasticsearch with the real encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from newswatch.article import Article
+from newswatch.errors import QueryError
+from search.export import every
+from search.extract_filters import extract_filters
+from search.query import find
+from search.results import Hit, Results
+from search.similar import fused, like
+from search.syntax import parse
+from search.syntax_error import QuerySyntaxError
+from store.articles import ArticleStore
+from store.names import Names
+from tests.factories import NOW, a_batch, a_source, an_article
+from tests.languages_of_one_event import BUDGET, FERRY
+from tests.pristine import Pristine
+from transforms.encoder import Encoder
+from transforms.meaning import with_meaning
+
+slow = pytest.mark.slow
+
+
+def article(language: str, of: Mapping[str, tuple[str, str]], number: int = 1) -> Article:
+    title, text = of[language]
+    outlet = f"{language}-{'ferry' if of is FERRY else 'budget'}"
+    source = a_source(feed_id=outlet, name=outlet, domain=f"{outlet}.example", owner=outlet)
+    whole = {"title": title, "text": text, "summary": "", "language": language, "source": source, "entities": ()}
+    return an_article(f"https://{outlet}.example/{number}", published=NOW - timedelta(hours=number), **whole)
+
+
+@pytest.fixture(scope="module")
+def names(es: Elasticsearch, pristine: Pristine, encoder: Encoder) -> Iterator[Names]:
+    """An archive of two events in several languages, each article a story of its own."""
+    found, batch = pristine.names(), a_batch()
+    articles = [article(language, of) for of in (FERRY, BUDGET) for language in of]
+    more = [article("en", FERRY, number) for number in range(2, 45)]
+    ArticleStore(es, found).write(
+        [with_meaning(one, encoder) for one in (*articles, *more)], batch, batch.seq_of_attempt, now=NOW
+    )
+    es.indices.refresh(index=found.articles)
+    yield found
+    pristine.clean()
+
+
+def ask(es: Elasticsearch, names: Names, query: str, **more: object) -> Results:
+    return find(es, names, query, now=NOW, vectors=True, **more)  # type: ignore[arg-type]
+
+
+def by_meaning(results: Results) -> set[str]:
+    return {hit.article.source.name for hit in results.hits if hit.by_meaning}
+
+
+@slow
+def test_similar_adds_what_means_the_same(es: Elasticsearch, names: Names) -> None:
+    plain = ask(es, names, "ferry capsized storm passengers")
+    assert plain.similar == 0
+    assert not by_meaning(plain)
+    added = ask(es, names, "ferry capsized storm passengers similar:any")
+    assert by_meaning(added) == {"fr-ferry", "ru-ferry", "zh-ferry"}
+    assert (added.total, added.similar) == (plain.total, 3)
+    assert not added.hits[0].by_meaning
+    assert added.hits[1].by_meaning  # by rank: the best of each in turn
+    assert by_meaning(ask(es, names, "ferry capsized storm passengers similar:ru,zh")) == {"ru-ferry", "zh-ferry"}
+    stories = ask(es, names, "ferry capsized storm passengers similar:any lang:ru", by_story=True)
+    assert (stories.total, by_meaning(stories)) == (0, {"ru-ferry"})
+
+
+@slow
+def test_no_row_is_lost_or_repeated_on_the_pages(es: Elasticsearch, names: Names) -> None:
+    query = "ferry capsized storm passengers similar:any"
+    every_page = [hit.article.id for o in (0, 20, 40, 60) for hit in ask(es, names, query, offset=o).hits]
+    assert len(every_page) == len(set(every_page)) == 44 + 3
+    assert every_page[:47] == [hit.article.id for hit in ask(es, names, query, size=47).hits]
+
+
+@slow
+def test_an_article_names_those_that_are_like_it(es: Elasticsearch, names: Names, encoder: Encoder) -> None:
+    french = with_meaning(article("fr", FERRY), encoder)
+    found = like(es, names, french, size=50)
+    assert {"en-ferry", "ru-ferry", "zh-ferry"} == {one.source.name for one in found}
+    assert french.id not in {one.id for one in found}
+    assert like(es, names, article("fr", FERRY)) == ()  # it has no vector
+
+
+@slow
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("ferry AND storm similar:any", "plain words"),
+        ("tag:nato similar:any", "plain words"),
+        ("ferry -similar:fr", "can't be negated"),
+    ],
+)
+def test_where_it_has_no_meaning_it_is_refused(es: Elasticsearch, names: Names, query: str, why: str) -> None:
+    with pytest.raises(QuerySyntaxError, match=why):
+        ask(es, names, query)
+
+
+@slow
+def test_where_there_is_no_encoder_it_says_so(es: Elasticsearch, names: Names) -> None:
+    with pytest.raises(QueryError, match="NEWSWATCH_VECTORS is false"):
+        find(es, names, "ferry similar:any", now=NOW)
+    with pytest.raises(QueryError, match="order by relevance"):
+        ask(es, names, "ferry similar:any", sort="time")
+    with pytest.raises(QueryError, match="take similar: out"):
+        next(every(es, names, "ferry similar:any"))
+
+
+def test_a_saved_search_has_the_words_alone() -> None:
+    kept = extract_filters(parse("ferry storm similar:any lang:fr"))
+    assert (kept.query, kept.languages, kept.dropped) == ("ferry storm", ("fr",), ("similar:any",))
+
+
+def test_lists_are_merged_by_rank() -> None:
+    words = [Hit(an_article(f"https://a.example/{n}"), 9.0 - n, {}) for n in range(3)]
+    meant = [Hit(an_article(f"https://b.example/{n}"), 0.9, {}, by_meaning=True) for n in range(2)]
+    assert fused(words, meant) == (words[0], meant[0], words[1], meant[1], words[2])
+    assert fused([], meant) == tuple(meant)
