@@ -238,14 +238,9 @@ def test_a_hub_that_is_set_is_told_once_of_news_and_its_failure_is_a_problem(sit
     def send(url: str, form: list[tuple[str, str]]) -> int:
         assert url == "http://hub.example/"
         told.append(form)
-        return 503 if len(told) == 1 else 202
+        return 202
 
-    def of_balloon() -> int:
-        return sum(("hub.url", f"http://127.0.0.1:8080{atom}") in form for form in told)
-
-    while announce_feeds(here, send=send) or len(told) == 1:  # the other tests' feeds, and the failure first
-        pass
-    assert of_balloon() == 0
+    announce_feeds(here, send=lambda *_: 202)  # of the other tests' feeds
     stock(here.es, here.names, [an_article("https://b.example/1", title="A balloon", **plain)])
     assert announce_feeds(here, send=send) == 1
     assert told[-1] == [
