@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobs.announce_feeds import announce_feeds
 from jobs.context import Context, job
 from jobs.deliver import mails_wait
 from jobs.match import batch_waits
@@ -17,6 +18,8 @@ class Waits:
     """A batch waits to be matched, for example one whose worker died."""
     mails: bool
     """Mails have come due."""
+    feeds: int = 0
+    """Feeds with news of which the hub was told."""
 
 
 @job("announce")
@@ -26,4 +29,6 @@ def announce(context: Context) -> Waits:
     Raises:
         StoreError: nothing was changed; run it again.
     """
-    return Waits(batch=batch_waits(context), mails=mails_wait(context))
+    batch, mails = batch_waits(context), mails_wait(context)
+    feeds = announce_feeds(context) if context.settings.websub_hub else 0
+    return Waits(batch=batch, mails=mails, feeds=feeds)

@@ -31,5 +31,7 @@ class FeedAddress:
     """Part of what is signed: an address that was revoked and made again is another one."""
     last_used_at: datetime | None = None
     """To the hour."""
+    announced: int = -1
+    """The highest ingest number that the hub was told of."""
     revoked_at: datetime | None = None
     revoked_by: str = ""

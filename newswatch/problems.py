@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ProblemKind = Literal["article", "entry", "page", "feed", "document", "search", "recipient", "mail", "batch", "archive"]
+ProblemKind = Literal[
+    "article", "entry", "page", "feed", "document", "search", "recipient", "mail", "batch", "archive", "hub"
+]
 """What kind of thing is in quarantine."""
 
 KINDS: Final[tuple[ProblemKind, ...]] = get_args(ProblemKind)
@@ -38,6 +40,7 @@ ADVICE: Final[Mapping[ProblemKind, str]] = {
     "recipient": "The other recipients get their mails. Correct the address in the saved searches that name it.",
     "mail": "The other mails are sent. This one stays in the outbox and is tried again.",
     "batch": "The other batches are processed. The next run tries this one again.",
+    "hub": "Readers get the feeds as ever, only not at once. The next run tells the hub again.",
     "archive": "Articles are read, tagged and mailed as ever; only the bytes they were read from are not kept.",
 }
 """What to do about a problem, by its kind: one or two sentences."""

@@ -519,6 +519,7 @@ NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("check", "replaceable"): "the same; newswatch_condition tells of it",
     ("check", "offline"): "a state, not a count: newswatch_condition has it",
     ("announce", "mails"): "a state, not a count: newswatch_mails_waiting has it",
+    ("announce", "feeds"): "what the operator's own hub was told, which counts it",
     ("backup", "seconds"): "newswatch_job_seconds_total has it",
     ("backup", "indices"): "a state, not a count: `newswatch backup list` has it",
     **{

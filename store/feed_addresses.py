@@ -102,6 +102,14 @@ class FeedAddressStore:
         found = values(every(self._es, self._index, {"bool": {"filter": wanted}}), _read)
         return sorted(found, key=lambda one: one.created_at, reverse=True)
 
+    def announced(self, address_id: str, seq: int) -> None:
+        """Write down up to which ingest number the hub was told.
+
+        Raises:
+            DocumentError: the address can't be read.
+        """
+        self._change(address_id, lambda was: replace(was, announced=max(was.announced, seq)))
+
     def revoke(self, address_id: str, *, by: str, only_own: bool, now: datetime) -> FeedAddress | None:
         """The address, which opens nothing from now on; None: there is none such, or it is another's and `only_own`.
 

@@ -524,6 +524,7 @@ KEY: Json = {
     "revoked_by": KEYWORD,
     "target": UNINDEXED,
     "number": INTEGER,
+    "announced": {"type": "long"},
 }
 """`kind` "api": a key of the API, by the SHA-256 of its secret part. "feed": a reader's address of a feed; `target` is
 what it shows. Its secret is a signature, which is not stored."""

@@ -22,7 +22,7 @@ MAIL_LINKS = "newswatch/mail"
 HUB = "newswatch/hub"
 """The path of `jobs.fast_hubs.PATH`, which a test holds to it."""
 FEEDS = "newswatch/feeds"
-"""The path of `web.feeds_out.reading.PATH`, which a test holds to it."""
+"""The path of `delivery.feeds_out.PATH`, which a test holds to it."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -40,6 +40,7 @@ LABELS = {
     "mail": "mails",
     "batch": "batches",
     "archive": "archives",
+    "hub": "hubs",
 }
 """The kinds, many of them."""
 

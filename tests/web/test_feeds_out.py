@@ -17,10 +17,13 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from alerts.saved import SavedSearches
+from delivery.feeds_out import PATH
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
+from jobs.announce_feeds import announce_feeds
 from newswatch.alert import SavedSearch
 from store import ingest_order
+from store.quarantine import Quarantine
 from tests.factories import an_article
 from tests.newsstand import stock
 from tests.web.conftest import LATER, Stocked, Visitor
@@ -29,7 +32,6 @@ from web import plugin
 from web.app import create_app
 from web.feeds_out.app import Unlogged
 from web.feeds_out.app import create_app as create_feeds
-from web.feeds_out.reading import PATH
 from web.security import Role
 
 pytestmark = pytest.mark.slow
@@ -224,3 +226,33 @@ def test_a_saved_search_is_a_feed_until_it_is_deleted_and_what_can_not_be_one_is
         assert site.post("/feed-addresses", shows=shows, of=of).status_code == status, (shows, of[:20])
     assert 'name="shows"' not in site.page.get("/news/?q=is:new").text
     assert site.page.post("/news/feed-addresses", data={"shows": "search", "of": ""}).status_code == 403
+
+
+def test_a_hub_that_is_set_is_told_once_of_news_and_its_failure_is_a_problem(site: Site) -> None:
+    here = site.stocked.context
+    settings = here.settings.model_copy(update={"websub_hub": "http://hub.example/"})
+    here, told = replace(here, settings=settings), list[list[tuple[str, str]]]()
+    plain: dict[str, Any] = {"text": "It drifted over the border at noon. " * 9, "summary": "", "tags": ()}
+    atom, json_, _ = site.make("search", "balloon")
+    site.reader.get(atom)
+
+    def send(url: str, form: list[tuple[str, str]]) -> int:
+        assert url == "http://hub.example/"
+        told.append(form)
+        return 202
+
+    announce_feeds(here, send=lambda *_: 202)  # of the other tests' feeds
+    stock(here.es, here.names, [an_article("https://b.example/1", title="A balloon", **plain)])
+    assert announce_feeds(here, send=send) == 1
+    assert told[-1] == [
+        ("hub.mode", "publish"),
+        ("hub.url", f"http://127.0.0.1:8080{atom}"),
+        ("hub.url", f"http://127.0.0.1:8080{json_}"),
+    ]
+    assert announce_feeds(here, send=send) == 0
+    stock(here.es, here.names, [an_article("https://b.example/2", title="Another balloon", **plain)])
+    assert announce_feeds(here, send=lambda *_: 500) == 0
+    (problem,) = Quarantine(here.es, here.names).listed(kind="hub", size=5).problems
+    assert problem.problem.reason == "It refuses to be told of a feed, with status 500."
+    assert announce_feeds(here, send=send) == 1
+    assert Quarantine(here.es, here.names).listed(kind="hub", size=5).problems == ()

@@ -38,7 +38,7 @@ MOST: Final = 200
 """Articles on one page."""
 
 QueryText = Annotated[
-    str, Query(max_length=MAX_CHARS, description="As typed on the News page: words, phrases, `tag:nato lang:fr`.")
+    str, Query(max_length=MAX_CHARS, description="As typed on the News page: words, phrases, `tag:TOPIC lang:fr`.")
 ]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Articles on a page.")]
 After = Annotated[

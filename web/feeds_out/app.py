@@ -16,6 +16,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 
+from delivery.feeds_out import Addresses, NoSuchFeedError
 from jobs.context import Context
 from newswatch.errors import DocumentError, NewswatchError, QueryError
 from newswatch.feed_address import FeedAddress
@@ -28,7 +29,7 @@ from web.api.answers import with_etag
 from web.budget import RateBudget
 from web.feeds_out import atom, json_feed
 from web.feeds_out.entries import Document
-from web.feeds_out.reading import Addresses, Asked, NoSuchFeedError, read_feed
+from web.feeds_out.reading import Asked, read_feed
 from web.problem_json import HEADERS
 
 EACH: Final = 60

@@ -9,13 +9,14 @@ from typing import Annotated, Final, get_args
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from delivery.feeds_out import Addresses
 from jobs.context import Context
 from newswatch.errors import NewswatchError
 from newswatch.feed_address import FeedAddress, Shows, Target
 from search.limits import MAX_CHARS, shown
 from store.faults import REFUSALS, our_error
 from store.feed_addresses import FeedAddressStore
-from web.feeds_out.reading import Addresses, check
+from web.feeds_out.reading import check
 from web.render import query_string, render
 from web.security import Here, Posted, UserName
 
