@@ -31,7 +31,7 @@ call PUT _security/role/newswatch '{
   "indices": [{
     "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "rechecks", "mailboxes",
               "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers", "lane",
-              "audit", "audit-2*", "imports", "keys", "drill-*"],
+              "audit", "audit-2*", "imports", "milestones", "keys", "drill-*"],
     "privileges": ["all"]
   }]
 }'

@@ -412,6 +412,13 @@ LANE: Json = {
 """`kind` "turn": whose turn it is to match, which `holder` renews. "subscription": a feed's subscription to its hub.
 "push": a document that a hub has pushed and that has not been read yet; "bell" changes with each."""
 
+MILESTONE: Json = {
+    "seq": {"type": "long"},
+    "at_us": {"type": "long"},
+}
+"""At `at_us`, in microseconds since 1970, all articles with ingest numbers below `seq` could be found; the document
+`head` is a copy of the last one (see `store.milestones`)."""
+
 IMPORT: Json = {
     "id": KEYWORD,
     "kind": KEYWORD,
@@ -573,6 +580,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.lane: LANE,
         names.audit: AUDIT,
         names.imports: IMPORT,
+        names.milestones: MILESTONE,
         names.keys: KEY,
     }
 
