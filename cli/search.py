@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from itertools import chain
@@ -44,6 +44,7 @@ class Export(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    STIX = "stix"
 
 
 class QueryCommand(TyperCommand):
@@ -110,7 +111,7 @@ def search(
             "--watch shows articles as they arrive: it can't be combined with --export, --stories or --facets"
         )
     if file and not export:
-        raise typer.BadParameter("--output is the file of --export: add --export csv or --export jsonl")
+        raise typer.BadParameter("--output is the file of --export: add --export csv, jsonl or stix")
     elsewhere = server or stated().server
     if elsewhere and (export or facets or size > _MOST_ELSEWHERE):
         fits = f"--export, --facets and more than {_MOST_ELSEWHERE} results can't be asked of a server"
@@ -261,15 +262,13 @@ def _export(context: Context, query: str, order: Sort, stories: bool, form: Expo
     from search.export import every
 
     exported = every(context.es, context.names, query, sort=order, by_story=stories, now=context.clock())
-    count = 0
     # Closed here: at the interpreter's end it would wait forever for a connection to close its point in time.
     with closing(exported) as articles:
         first = next(articles, None)  # a query that can't be run must not empty an existing file
         with _opened(file) as target:
-            write = _writer(form, target)
-            for article in chain([first], articles) if first else ():
-                write(article)
-                count += 1
+            counted = _Counted(chain([first], articles) if first else ())
+            _write(context, query, form, counted, target)
+            count = counted.count
     err.print(f"[bold]{count}[/] {'stories' if stories else 'articles'} written.")
 
 
@@ -286,12 +285,33 @@ def _opened(file: Path | None) -> Iterator[IO[str]]:
         yield target
 
 
-def _writer(form: Export, target: IO[str]) -> Callable[[Article], None]:
-    from search.export import CsvWriter
+class _Counted:
+    """Articles, counted as they pass."""
 
-    if form is Export.CSV:
-        return CsvWriter(target, as_file=target is not sys.stdout).write
-    return lambda article: print(json_line(article), file=target)
+    def __init__(self, articles: Iterable[Article]) -> None:
+        self._articles = articles
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Article]:
+        for article in self._articles:
+            self.count += 1
+            yield article
+
+
+def _write(context: Context, query: str, form: Export, articles: Iterable[Article], target: IO[str]) -> None:
+    from search.export import CsvWriter
+    from search.stix import bundle_lines
+
+    if form is Export.STIX:
+        settings, name = context.settings, f"{query} {context.clock().isoformat()}"
+        target.writelines(bundle_lines(articles, base=settings.public_url, tlp=settings.stix_tlp, name=name))
+        return
+    write = CsvWriter(target, as_file=target is not sys.stdout).write if form is Export.CSV else None
+    for article in articles:
+        if write:
+            write(article)
+        else:
+            print(json_line(article), file=target)
 
 
 def _watch(context: Context, query: str, every_s: float, as_json: bool) -> None:

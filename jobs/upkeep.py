@@ -41,6 +41,7 @@ def upkeep(context: Context) -> UpkeepReport:
     old = now - timedelta(days=context.settings.retention_days)
     done = now - timedelta(days=context.settings.batch_retention_days)
     logged = context.clock() - timedelta(days=context.settings.audit_retention_days)
+    retention.forget_pushes(es, names, now)
     retention.drop_old_audit(context.audit, names, logged)
     return UpkeepReport(
         dropped=tuple(retention.drop_old_slices(es, names, old)),

@@ -317,6 +317,9 @@ class Settings(BaseSettings):
     backup_days: int = Field(default=14, ge=1, le=36_600)
     """Days to keep snapshots; the newest three are always kept."""
 
+    stix_tlp: Literal["clear", "green", "amber", "red"] = "clear"
+    """TLP marking of what goes out as STIX (`newswatch search --export stix`, TAXII)."""
+
     story_window_days: int = Field(default=7, ge=1, le=366)
     """Articles that are more days apart never belong to one story."""
     vectors: bool = True

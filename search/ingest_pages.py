@@ -123,6 +123,23 @@ def page_before(
     return _numbered(hits[:size]), _seq(hits[size - 1]) if len(hits) > size else None
 
 
+def articles_between(
+    es: Elasticsearch, names: Names, query: Query, begin: int, end: int, *, size: int, typed: str = ""
+) -> list[tuple[int, Article | None]]:
+    """The first `size` articles that `query` finds among the ingest numbers from `begin` to below `end`, in order.
+
+    None in place of an unreadable one, which is quarantined.
+
+    Raises:
+        QueryError, StoreError, elasticsearch's errors: as `page_after`.
+    """
+    wanted = {"bool": {"filter": [{"range": {"seq": {"gte": begin, "lt": end}}}, query]}}
+    answer = _ask(es, names, typed, query=wanted, size=size, sort=[{"seq": "asc"}])
+    hits: list[Hit] = answer["hits"]["hits"] if answer else []
+    articles = {hit["_id"]: article for hit, article in readable(hits, from_document)}
+    return [(_seq(hit), articles.get(hit["_id"])) for hit in hits]
+
+
 def _ask(es: Elasticsearch, names: Names, typed: str, **body: Any) -> Answer | None:
     """The answer; None before the first article."""
     asked = {"track_total_hits": False, "allow_partial_search_results": False, **body}

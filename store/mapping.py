@@ -492,6 +492,13 @@ LANE: Json = {
 "push": a document that a hub has pushed and that has not been read yet; "bell" changes with each. "beat": the worker
 `holder` is alive until then."""
 
+MILESTONE: Json = {
+    "seq": {"type": "long"},
+    "at_us": {"type": "long"},
+}
+"""At `at_us`, in microseconds since 1970, all articles with ingest numbers below `seq` could be found; the document
+`head` is a copy of the last one (see `store.milestones`)."""
+
 IMPORT: Json = {
     "id": KEYWORD,
     "kind": KEYWORD,
@@ -658,6 +665,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.keys: KEY,
         names.audit: AUDIT,
         names.imports: IMPORT,
+        names.milestones: MILESTONE,
     }
 
 

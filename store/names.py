@@ -154,6 +154,11 @@ class Names:
         return f"{self.prefix}keys"
 
     @property
+    def milestones(self) -> str:
+        """When articles became visible to TAXII's clients, by their ingest numbers."""
+        return f"{self.prefix}milestones"
+
+    @property
     def imports(self) -> str:
         """How far each import has come: one document per file, or per other installation."""
         return f"{self.prefix}imports"

@@ -13,7 +13,7 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.batch import BatchState
-from store import bulk
+from store import bulk, pushes
 from store.audit import AuditLog
 from store.documents import Stored, stored
 from store.entries import entry_key
@@ -111,6 +111,12 @@ def forget_readers(es: Elasticsearch, names: Names, before: datetime) -> int:
     """
     unchanged = {"range": {"changed_at": {"lt": (before - _LONGEST_MONTH).isoformat()}}}
     return _delete(es, _find(es, names.readers, unchanged))
+
+
+def forget_pushes(es: Elasticsearch, names: Names, now: datetime) -> int:
+    """Delete the answers to pushes that are no longer given again; their number."""
+    old = [{"term": {"kind": pushes.KIND}}, {"range": {"changed_at": {"lt": (now - pushes.KEPT).isoformat()}}}]
+    return _delete(es, _find(es, names.imports, {"bool": {"filter": old}}))
 
 
 def _find(es: Elasticsearch, index: str, query: Query) -> Iterator[Stored[None]]:

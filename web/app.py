@@ -40,6 +40,8 @@ from web.mail_page import page
 from web.pulse_now import PulseNow, Read, read_now
 from web.render import STATIC
 from web.security import Access, form_of, protect, shell_of
+from web.taxii.app import PATH as PATH_OF_TAXII
+from web.taxii.app import create_taxii
 
 
 def create_app(context: Callable[[], Context], access: Access, *, read: Read = read_now) -> FastAPI:
@@ -78,6 +80,7 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     api = create_api(context)
     app.state.described = api.state.described
     app.mount(PATH_OF_API, api)
+    app.mount(PATH_OF_TAXII, create_taxii(context))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_pages(app, access, context)
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -27,6 +28,7 @@ from search.hints import hints
 from search.limits import MAX_CHARS
 from search.query import MAX_WINDOW, Results, find, whole_text
 from search.similar import like
+from search.stix import bundle_lines
 from search.story_view import MOST, changes, read_article, read_story
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
@@ -248,20 +250,33 @@ def story(
     return render(request, "story.html.j2", q=q, now=here.clock(), most=MOST, **values)
 
 
+_FORMS = {
+    "csv": ("text/csv; charset=utf-8", ".csv"),
+    "jsonl": ("application/x-ndjson", ".jsonl"),
+    "stix": ("application/stix+json;version=2.1", ".stix.json"),
+}
+"""Form of an export → its media type, and how the file's name ends."""
+
+
 @router.get("/export.{form}")
 def export(
     here: Here,
     user: UserName,
-    form: Literal["csv", "jsonl"],
+    form: Literal["csv", "jsonl", "stix"],
     q: QueryText = "",
     sort: Sort = "time",
     rows: Rows = "articles",
 ) -> Response:
     found = every(here.es, here.names, q, sort=sort, by_story=rows == "stories", now=here.clock(), reader=user)
     first = next(found, None)  # a query that can't be run is told before anything is sent
-    lines = _csv(first, found) if form == "csv" else _json_lines(first, found)
-    kind = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
-    name = f"news-{here.clock():%Y%m%d-%H%M}.{form}"
+    kind, ending = _FORMS[form]
+    name = f"news-{here.clock():%Y%m%d-%H%M}{ending}"
+    if form == "stix":
+        articles = chain([first], found) if first else ()
+        told = f"{q} {here.clock().isoformat()}"
+        lines = bundle_lines(articles, base=here.settings.public_url, tlp=here.settings.stix_tlp, name=told)
+    else:
+        lines = _csv(first, found) if form == "csv" else _json_lines(first, found)
     return StreamingResponse(lines, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 

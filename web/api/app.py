@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from jobs.context import Context
 from store.ingest_order import Horizons
-from web.api import feedback
+from web.api import feedback, push
 from web.api.answers import answer
 from web.api.routes import routes
 from web.problem_json import machine_app
@@ -34,6 +34,7 @@ def create_api(context: Callable[[], Context]) -> FastAPI:
     app = machine_app(context, title="newswatch API", overall=OVERALL)
     app.include_router(routes(Horizons()))
     app.include_router(feedback.router)
+    app.include_router(push.router)
 
     @cache
     def described() -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""TAXII 2.1: the articles as STIX, for platforms that poll (OpenCTI, MISP)."""
