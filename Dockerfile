@@ -51,6 +51,8 @@ RUN useradd --uid 50000 --gid 0 --home-dir /opt/airflow --create-home --shell /b
     # Its file system is read-only: without this file Airflow would write one of its defaults.
     && touch /opt/airflow/airflow.cfg
 COPY --from=build /opt/newswatch /opt/newswatch
+# Airflow's chart for Kubernetes calls commands through this name.
+RUN printf '#!/bin/sh\nexec "$@"\n' > /entrypoint && chmod 755 /entrypoint
 ENV PATH=/opt/newswatch/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     AIRFLOW_HOME=/opt/airflow \

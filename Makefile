@@ -42,6 +42,9 @@ docs: $(STAMP) ## write docs/reference/ from the code, and the index of the deci
 site: $(STAMP) ## build the documentation site in var/site (SERVE=1 shows it on 127.0.0.1:8000)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve,build --quiet) --strict
 
+images: $(STAMP) ## put the digests of images beside their tags, as the registries have them now (CHECK=1 only compares)
+	@$(BIN)/python -m tools.images $(if $(CHECK),--check)
+
 licences: $(STAMP) ## list the licence of every package that newswatch installs
 	@$(BIN)/pip-licenses --packages $$(sed -n 's/^\([a-z0-9_.-]*\)==.*/\1/p' requirements.lock)
 
@@ -72,4 +75,4 @@ lock: ## resolve the dependencies anew and write both lock files
 clean: ## remove what was built (data and downloads stay)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install demo pictures evaluate docs site licences hooks up test fast coverage lint lock clean
+.PHONY: help install demo pictures evaluate docs site images licences hooks up test fast coverage lint lock clean

@@ -168,6 +168,8 @@ class Settings(BaseSettings):
     """Password of that user."""
     elasticsearch_ca_certs: Path | None = None
     """File with the certificate authority of Elasticsearch's certificate, if the system does not know it."""
+    elasticsearch_serverless: bool = False
+    """Whether it is Elastic Cloud Serverless, which refuses settings of shards and replicas: they are left out."""
     index_prefix: IndexPrefix = ""
     """Prefix of every index and alias name, so that several installations can share a cluster."""
     number_of_shards: int = Field(default=1, ge=1, le=1_024)

@@ -23,6 +23,8 @@ from newswatch.wording import worded
 PREFIX: Final = "SSO_"
 PROVIDER: Final = "sso"
 """The provider's name, which ends the address that it sends users back to: …/auth/oauth-authorized/sso."""
+MOST_CHARS: Final = 250
+"""Of a name or an address that a provider tells; Airflow's database has room for 256."""
 SECONDS: Final = 10
 """For a provider or directory to answer."""
 _ROLES: Final = {"analysts": "Viewer", "editors": "User", "operators": "Op"}
@@ -246,6 +248,8 @@ def user_info(sign_on: SignOn, claims: Mapping[str, Any], told: Mapping[str, Any
     name, groups = known.get(sign_on.user_claim), known.get(sign_on.groups_claim) or []
     if not isinstance(name, str) or not name.strip() or not claims.get("sub"):
         return {}
+    if len(name) > MOST_CHARS or not name.isprintable():
+        return {}
     address = known.get("email") if known.get("email_verified") is not False else ""
     return {
         "username": name.strip(),
@@ -257,4 +261,4 @@ def user_info(sign_on: SignOn, claims: Mapping[str, Any], told: Mapping[str, Any
 
 
 def _text(value: Any) -> str:
-    return value.strip()[:250] if isinstance(value, str) else ""
+    return value.strip() if isinstance(value, str) and len(value) <= MOST_CHARS else ""

@@ -559,11 +559,9 @@ node accepts the setting, and fails the shard as soon as it writes a segment."""
 
 def index_settings(settings: Settings, analysis: Json) -> Json:
     """The settings common to all indices, with the given analysis."""
-    return {
-        "number_of_shards": settings.number_of_shards,
-        "number_of_replicas": settings.number_of_replicas,
-        "analysis": analysis,
-    }
+    # Serverless decides by itself, and refuses an index with these settings.
+    shared = {"number_of_shards": settings.number_of_shards, "number_of_replicas": settings.number_of_replicas}
+    return {**({} if settings.elasticsearch_serverless else shared), "analysis": analysis}
 
 
 def _mappings(properties: Json, **more: Any) -> Json:

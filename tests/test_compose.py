@@ -92,7 +92,7 @@ def everything_set() -> set[str]:
 
 
 def pinned(image: str) -> bool:
-    return re.fullmatch(r"[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?", image) is not None
+    return re.fullmatch(r"[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?(@sha256:[0-9a-f]{64})?", image) is not None
 
 
 # ── Compose ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -461,7 +461,7 @@ def test_elasticsearch_kibana_and_the_embedded_node_are_of_one_version() -> None
     embedded = re.search(r"org\.elasticsearch:elasticsearch:([\d.]+)", (ROOT / "embedded/java/jgo.toml").read_text())
     assert embedded is not None
     images = {service["image"] for service in SERVICES.values() if "elastic.co" in service["image"]}
-    assert {image.rpartition(":")[2] for image in images} == {embedded[1]}
+    assert {image.partition("@")[0].rpartition(":")[2] for image in images} == {embedded[1]}
 
 
 def test_our_image_carries_our_version_and_the_locked_airflow() -> None:

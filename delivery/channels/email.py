@@ -14,6 +14,7 @@ from jinja2 import Environment
 
 from delivery.channels.channel import Channel, Rendered
 from delivery.channels.email_address import mail_address
+from delivery.channels.email_return_path import check_bounces
 from delivery.channels.email_smtp import Mailer, try_out
 from delivery.channels.variants import Variants
 from delivery.message import Message, Notice, StoryList
@@ -189,6 +190,11 @@ def check(settings: Settings) -> None:
         mail_address(settings.mail_from)
     except ValueError as error:
         raise ValueError(f"NEWSWATCH_MAIL_FROM: {error}") from error
+    try:
+        if settings.mail_bounces:
+            check_bounces(mail_address(settings.mail_bounces))
+    except ValueError as error:
+        raise ValueError(f"NEWSWATCH_MAIL_BOUNCES: {error}") from error
 
 
 EMAIL = Channel(

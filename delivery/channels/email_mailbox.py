@@ -44,8 +44,7 @@ def each_unseen(settings: Settings, use: Callable[[bytes], None]) -> int:
     ends = time.monotonic() + RUN_S
     with _open(server, settings) as line, _told(server):
         _require(line.select(f'"{server.folder}"'))
-        (found,) = _require(line.uid("SEARCH", "UNSEEN"))
-        uids = (found or b"").split()
+        uids = b" ".join(part or b"" for part in _require(line.uid("SEARCH", "UNSEEN"))).split()
         for number, uid in enumerate(uids):
             if number >= MOST_MESSAGES or time.monotonic() >= ends:
                 return len(uids) - number

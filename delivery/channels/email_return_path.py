@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+_LOCAL_CHARS: Final = 64
 _BYTES: Final = 15
 """Of the hash that are kept: 24 characters."""
 _TOKEN: Final = re.compile(r"\+([a-z2-7]{24})@", re.IGNORECASE)
@@ -23,6 +24,20 @@ def return_path(bounces: str, recipient: str, key: str) -> str:
     """The envelope sender of a mail to `recipient`, where `bounces` is the mailbox's address."""
     local, _, domain = bounces.rpartition("@")
     return f"{local}+{token_of(recipient, key)}@{domain}"
+
+
+def check_bounces(bounces: str) -> None:
+    """Check that the mailbox's address has room for a token.
+
+    Raises:
+        ValueError: it has none.
+    """
+    local = bounces.rpartition("@")[0]
+    most = _LOCAL_CHARS - len(token_of("", "")) - 1
+    if len(local) > most:
+        raise ValueError(
+            f"{local!r} has more than {most} characters, which leaves no room for what tells recipients apart"
+        )
 
 
 def token_of(recipient: str, key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from cli.main import app
 from delivery.channels.email_mailbox import BounceMailboxError
 from delivery.channels.email_return_path import return_path
 from delivery.compose import plan
-from delivery.mailbox import Mailboxes, resumed
+from delivery.mailbox import Mailboxes
 from embedded.processes import free_port
 from jobs.bounces import BounceReport, bounces
 from jobs.context import Context
@@ -52,7 +55,7 @@ def context_of(es: Elasticsearch, names: Names, folder: Path, mailbox: str | Non
 
 
 def test_an_address_that_no_mail_reaches_gets_none_until_somebody_says_so(
-    es: Elasticsearch, names: Names, tmp_path: Path, imap: Imap
+    es: Elasticsearch, names: Names, tmp_path: Path, imap: Imap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = context_of(es, names, tmp_path, imap.url)
     boxes = Mailboxes(es, names)
@@ -79,7 +82,14 @@ def test_an_address_that_no_mail_reaches_gets_none_until_somebody_says_so(
     quarantine.refresh()
     (problem,) = quarantine.listed().problems
     assert (problem.problem.subject, "newswatch mails resume" in problem.problem.reason) == (ANN, True)
-    assert boxes.change(ANN, resumed).bounced_at is None
+    monkeypatch.setattr("jobs.context.open_context", lambda: here)
+    commands = CliRunner()
+    assert commands.invoke(app, ["mails", "resume", ANN]).exit_code == 0
+    assert boxes.get(ANN).bounced_at is None
+    quarantine.refresh()
+    assert not quarantine.listed().problems
+    again = commands.invoke(app, ["mails", "resume", ANN, "--json"])
+    assert (again.exit_code, json.loads(again.stdout)["paused_since"]) == (1, None)
 
 
 def test_a_mailbox_that_cannot_be_read_is_told_without_its_password(

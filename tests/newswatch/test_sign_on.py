@@ -86,6 +86,9 @@ def test_what_is_wrong_is_told_without_secrets(
         ({"sub": "1", "preferred_username": "ann", "email": "a@b.c", "email_verified": False}, {}, "ann", "", []),
         ({"sub": "1", "preferred_username": "ann"}, {"sub": "2", "groups": ["operators"]}, None, None, None),
         ({"sub": "1"}, {}, None, None, None),
+        ({"sub": "1", "preferred_username": "ann\u202e\n"}, {}, None, None, None),
+        ({"sub": "1", "preferred_username": "a" * 251}, {}, None, None, None),
+        ({"sub": "1", "preferred_username": "ann", "email": ["a@b.c"], "groups": {"a": 1}}, {}, "ann", "", ["a"]),
         ({"preferred_username": "ann"}, {}, None, None, None),
     ],
 )

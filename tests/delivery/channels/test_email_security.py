@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
+from delivery.channels.email import check
 from delivery.channels.email_return_path import return_path
 from delivery.channels.email_smtp import Mailer
 from embedded.processes import free_port
@@ -208,3 +209,10 @@ def test_a_bounce_goes_to_an_address_of_the_recipients_own(settings: Settings, p
             assert mailer.send(a_message(), [ANN]).accepted == (ANN,)
             assert mailer.send(a_message(), [ANN, BOB]).accepted == (ANN, BOB)
     assert taken.senders == [return_path("bounces@news.example", ANN, "for tests"), "bounces@news.example"]
+
+
+def test_an_address_for_bounces_must_have_room_for_the_token(settings: Settings) -> None:
+    check(settings.model_copy(update={"mail_bounces": "bounces@news.example"}))
+    for address in ("bounces", f"{'b' * 40}@news.example"):
+        with pytest.raises(ValueError, match="NEWSWATCH_MAIL_BOUNCES"):
+            check(settings.model_copy(update={"mail_bounces": address}))
