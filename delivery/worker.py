@@ -105,20 +105,29 @@ class Worker:
         if due.recipients:
             with self._stack:
                 self._stack.enter_context(self._beat)
-                report += self._serve(deque(due.recipients), limit)
+                try:
+                    report += self._serve(deque(due.recipients), limit)
+                except BaseException:
+                    for pool in self._pools.values():
+                        pool.shutdown(cancel_futures=True)
+                    raise
         self._outcomes.settle(self._touched, self._clock())
         return report
 
     def _serve(self, waiting: deque[str], limit: int) -> DeliverReport:
+        """Serve them in their order. Those with whom a worker died come last, each while nobody else is served."""
         report, served = DeliverReport(), 0
         groups: deque[list[Served]] = deque()
+        suspects: deque[list[Served]] = deque()
         going: set[Going] = set()
-        while waiting or groups or going:
+        while waiting or groups or suspects or going:
             over = self._time_over
-            if over and (waiting or groups):
-                report += self._leave(waiting, groups, over)
+            if over and (waiting or groups or suspects):
+                report += self._leave(waiting, groups, over) + self._leave(waiting, suspects, over)
             elif served >= limit and waiting:
                 report += self._leave(waiting, deque(), f"{limit} recipients were served")
+            elif suspects and not (groups or waiting or going):
+                groups.append(suspects.popleft())
             elif groups:
                 prepared = self._prepare(groups.popleft())
                 going |= prepared.going
@@ -129,7 +138,9 @@ class Worker:
                 fresh, result = self._claim(some)
                 # A recipient who turned out to rest, or went into quarantine, does not count against the limit.
                 served, report = served + len(fresh), report + result
-                groups.extend(_grouped(fresh))
+                sound = [one for one in fresh if not is_suspect(one.held.value)]
+                groups.extend(filter(None, [sound]))
+                suspects.extend([one] for one in fresh if is_suspect(one.held.value))
             else:
                 done, going = wait(going, return_when=FIRST_COMPLETED)
                 results = [each.result() for each in done]
@@ -144,6 +155,8 @@ class Worker:
 
     def _leave(self, waiting: deque[str], groups: deque[list[Served]], why: str) -> DeliverReport:
         left = len(waiting) + sum(map(len, groups))
+        if not left:
+            return DeliverReport()
         self._release(each for group in groups for each in group)
         waiting.clear()
         groups.clear()
@@ -413,9 +426,3 @@ def released(box: Mailbox, now: datetime) -> Mailbox:
     """The mailbox without our claim, and without a retry whose time has come. Pure."""
     retry_at = box.retry_at if box.retry_at and box.retry_at > now else None
     return replace(box, retry_at=retry_at, claimed_until=None, claimed_by="")
-
-
-def _grouped(served: Sequence[Served]) -> list[list[Served]]:
-    """All together, but each by itself to whom a mail may have killed a worker; those come last."""
-    sound = [one for one in served if not is_suspect(one.held.value)]
-    return [group for group in (sound, *([one] for one in served if is_suspect(one.held.value))) if group]
