@@ -85,9 +85,12 @@ class AddressBook:
         if not known.verified_at:
             return Closed(f"{address} is not confirmed yet", permanent=False)
         try:
-            return self.open(known)
+            target = self.open(known)
         except SealError as error:
             return Closed(f"{address} can't be read: {error}", permanent=False)
+        if not self._sealer.is_current(known.sealed):  # so that the key before can be taken out of the settings
+            self.change(address, lambda was: replace(was, sealed=self.seal(self.open(was))))
+        return target
 
     def open(self, address: Address) -> Target:
         """Where an address leads, verified or not: for sending its code.

@@ -42,8 +42,9 @@ class Router:
             if named:
                 self._learn({recipient for delivery in named for recipient in delivery.recipients})
             main = self._main_topics(named) if any(r.main for s in self._known.values() for r in s.routes) else {}
+            ids = {delivery.id for delivery in named}
             for delivery in chunk:
-                yield self._routed(delivery, main) if delivery in named else delivery
+                yield self._routed(delivery, main) if delivery.id in ids else delivery
 
     def _routed(self, delivery: Delivery, main: Mapping[str, frozenset[str]]) -> Delivery:
         topics = main.get(delivery.article_id, frozenset())
@@ -91,22 +92,17 @@ def addresses(
 
     A person or group that is not known stays as it is, so that its delivery fails with a reason instead of vanishing.
     """
-    return tuple(dict.fromkeys(one for recipient in recipients for one in _of(recipient, known, at, main, ())))
-
-
-def _of(
-    recipient: str, known: Mapping[str, Subscriber], at: datetime, main: frozenset[str], above: tuple[str, ...]
-) -> Iterator[str]:
-    if not is_subscriber(recipient):
-        yield recipient
-        return
-    if recipient in above or len(above) >= MOST_DEPTH:
-        return  # a group that holds itself: its other members are told
-    subscriber = known.get(recipient)
-    if subscriber is None or not subscriber.routes:
-        yield recipient
-        return
-    zone = ZoneInfo(subscriber.zone)
-    taken = [route for route in subscriber.routes if holds(route, at, zone, main)] or [subscriber.routes[0]]
-    for route in taken:
-        yield from _of(route.to, known, at, main, (*above, recipient))
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    ahead = list(reversed(tuple(recipients)))
+    while ahead:
+        recipient = ahead.pop()
+        subscriber = known.get(recipient) if is_subscriber(recipient) else None
+        if subscriber is None or not subscriber.routes:
+            found[recipient] = None
+        elif recipient not in seen:  # so that groups within groups, even a group in itself, cost each of them once
+            seen.add(recipient)
+            zone = ZoneInfo(subscriber.zone)
+            taken = [route for route in subscriber.routes if holds(route, at, zone, main)] or [subscriber.routes[0]]
+            ahead += [route.to for route in reversed(taken)]
+    return tuple(found)

@@ -51,7 +51,7 @@ def sample(
         stories.append(MailStory(MailItem(story_id, (delivery,)), article, of.independent, credibility=of.credibility))
     digest = schedule.parse(search.schedule).digest
     kind: MessageKind = "digest" if digest else "story" if len(stories) == 1 else "group"
-    mail = Mail(search.recipients[0], kind, tuple(s.item for s in stories), "sample")
+    mail = Mail(next(iter(search.recipients), "nobody@localhost"), kind, tuple(s.item for s in stories), "sample")
     # Signed with a throw-away key, so that the links of a sample do nothing.
     unsigned = Links(settings.model_copy(update={"secret_key": SecretStr(secrets.token_hex())}))
     topics = names.shown_topics()

@@ -6,6 +6,7 @@ passage is cut after a sentence, and the links stay whatever is left out. What i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -20,6 +21,7 @@ WHY: Final = 3
 CHANGES: Final = 2
 """Maximum changes of a correction that are shown."""
 _HEADLINE: Final = 300
+_CALL: Final = re.compile(r"(?<!\w)@(?=[\w&!])")
 _GRAVE: Final = ("Correction", "Retracted")
 
 
@@ -102,16 +104,19 @@ class Plain:
     hides_addresses = False
 
     def text(self, text: str) -> str:
-        """As it is."""
-        return text
+        """As it is, but for what services take for a call to everybody or for a link with a false name.
+
+        A zero-width space parts `@everyone` and `](`.
+        """
+        return _CALL.sub("@\u200b", text).replace("](", "]\u200b(")
 
     def strong(self, text: str) -> str:
         """Between asterisks, as in mails."""
-        return f"*{text}*"
+        return f"*{self.text(text)}*"
 
     def link(self, text: str, url: str) -> str:
         """The words, then the address."""
-        return f"{text}: {url}"
+        return f"{self.text(text)}: {url}"
 
     def quote(self, text: str) -> str:
         """Behind a bar."""

@@ -86,9 +86,7 @@ def route_of(text: str) -> Route:
         elif part.startswith("main=") and all(map(_TOPIC.fullmatch, part[5:].split(","))):
             main = tuple(dict.fromkeys(part[5:].split(",")))
         else:
-            raise AddressError(
-                f"{part[:50]!r} in a route is none of: hours (08:00-18:00); weekdays; main=nato,counter-terrorism."
-            )
+            raise AddressError(f"{part[:50]!r} in a route is none of: hours (08:00-18:00); weekdays; main=TOPIC,TOPIC.")
     return Route(to, start, end, weekdays, main)
 
 

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from alerts.saved import SavedSearches
 from delivery.address_book import AddressBook, AddressError
 from delivery.channels.channel import SendResult
-from delivery.channels.chats.registry import place_of
+from delivery.channels.chats.registry import checked_place, place_of
 from delivery.channels.chats.service import ChatMessage
 from delivery.channels.event import challenge_event
 from delivery.channels.outgoing import Answer, Outgoing, check_url
@@ -45,6 +45,8 @@ TRIES: Final = 5
 """Wrong codes after which a new one must be sent."""
 AGAIN_AFTER: Final = timedelta(minutes=1)
 """Least time between two codes to one address."""
+MAIL_AGAIN_AFTER: Final = timedelta(days=1)
+"""Least time between two mails that ask one address, so that nobody is pestered by them."""
 MOST_ADDRESSES: Final = 50
 """Addresses that one user may add."""
 _LETTERS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -80,20 +82,25 @@ class Registrar:
             AddressError: name or address can't be used, or the owner has too many addresses.
         """
         address_id = _parsed(f"{CHAT}:{name}")
-        place = _checked(lambda: place_of(url, self._settings))
+        place = _checked(lambda: checked_place(url, self._settings))
         return self._add(address_id, Target(url.strip()), place.shown, owner)
 
     def _add(self, address_id: str, target: Target, shown: str, owner: str) -> Address:
-        own = [entry for entry in self.book.all() if isinstance(entry, Address) and entry.owner == owner]
-        if len(own) >= MOST_ADDRESSES:
-            raise AddressError(f"{owner} has {len(own)} addresses; at most {MOST_ADDRESSES} are possible.")
+        self._check_number(owner)
         kind: AddressKind = "webhook" if address_id.startswith(WEBHOOK) else "chat"
         now = self._clock()
+        if self.book.address(address_id) is not None:
+            raise AddressError(f"There is {address_id} already: give this one another name.")
         made = Address(address_id, kind, owner, shown, now, self.book.seal(target))
         # First held, then known: an address is never open in between.
         hold(self._es, self._names, address_id, now)
         self.book.create(made)
         return made
+
+    def _check_number(self, owner: str) -> None:
+        own = [entry for entry in self.book.all() if isinstance(entry, Address) and entry.owner == owner]
+        if len(own) >= MOST_ADDRESSES:
+            raise AddressError(f"{owner} has {len(own)} addresses; at most {MOST_ADDRESSES} are possible.")
 
     def unknown_mails(self, recipients: Sequence[str]) -> list[str]:
         """Those of the recipients that are mail addresses nobody has mailed, named or asked before."""
@@ -114,6 +121,7 @@ class Registrar:
         now = self._clock()
         hold(self._es, self._names, address, now)
         if self.book.address(address) is None:
+            self._check_number(owner)
             self.book.create(Address(address, "mail", owner, address, now))
         self.send_link(address, owner)
 
@@ -126,7 +134,7 @@ class Registrar:
             AddressError: one was sent a moment ago.
             NewswatchError: it could not be sent.
         """
-        self._note_sent(address, "")
+        self._note_sent(address, "", MAIL_AGAIN_AFTER)
         notify(confirmation_mail(address, by, self._settings, self._clock()), self._settings)
 
     def send_code(self, address_id: str) -> Address:
@@ -166,13 +174,15 @@ class Registrar:
         message = ChatMessage(Short(f"{self._settings.mail_name}: code {code}", lines=lines), secrets.token_hex(16))
         return place.send(message, address_id, outgoing, self._settings)
 
-    def _note_sent(self, address_id: str, hashed: str) -> Address:
+    def _note_sent(self, address_id: str, hashed: str, again_after: timedelta = AGAIN_AFTER) -> Address:
         now = self._clock()
 
         def noted(address: Address) -> Address:
             sent_at = address.challenge_until and address.challenge_until - CODE_FOR
-            if sent_at and now < sent_at + AGAIN_AFTER:
-                raise AddressError(f"A code was sent to {address_id} less than a minute ago: wait for it.")
+            if sent_at and now < sent_at + again_after:
+                raise AddressError(
+                    f"{address_id} was asked less than {in_words(again_after)} ago: wait for the answer."
+                )
             return replace(address, challenge=hashed, challenge_until=now + CODE_FOR, tries=0)
 
         return self.book.change(address_id, noted)
@@ -287,6 +297,11 @@ def confirmation_mail(address: str, by: str, settings: Settings, now: datetime) 
             foot=f"because {by} named this address. It comes once.",
         ),
     )
+
+
+def in_words(wait: timedelta) -> str:
+    """A wait in words: "a day", "a minute"."""
+    return "a day" if wait >= timedelta(days=1) else "a minute"
 
 
 def _same(given: str, code: str) -> bool:

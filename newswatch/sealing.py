@@ -26,11 +26,20 @@ class Sealer:
     """Seals and opens with the keys of one installation; `keys` as `delivery.links.signing_keys` gives them."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([_fernet(key) for key in reversed(keys)])
+        newest_first = [_fernet(key) for key in reversed(keys)]
+        self._fernet, self._newest = MultiFernet(newest_first), newest_first[0]
 
     def seal(self, text: str) -> str:
         """The sealed text, in ASCII; different each time."""
         return self._fernet.encrypt(text.encode()).decode("ascii")
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether the newest key sealed it; what an older one sealed should be sealed again."""
+        try:
+            self._newest.decrypt(sealed.encode())
+        except InvalidToken:
+            return False
+        return True
 
     def open(self, sealed: str) -> str:
         """The text.

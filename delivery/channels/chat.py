@@ -8,6 +8,7 @@ from html import escape
 from typing import Final
 
 from delivery.channels.channel import Channel, Refusal, Rendered, SendResult, switched_off
+from delivery.channels.chats.others import START_S
 from delivery.channels.chats.registry import place_of
 from delivery.channels.chats.service import ChatMessage
 from delivery.channels.outgoing import Outgoing, timeout_s
@@ -67,6 +68,7 @@ CHAT_CHANNEL: Final = Channel(
     render=render,
     open=Chats,
     threads=True,
-    deadline_s=timeout_s,
+    # Two requests where an alias must be looked up; the start of Apprise's process comes on top of one.
+    deadline_s=lambda settings: max(2 * timeout_s(settings), timeout_s(settings) + START_S),
     preview=preview,
 )

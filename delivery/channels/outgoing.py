@@ -12,10 +12,10 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import aiohttp
 from yarl import URL
@@ -29,7 +29,17 @@ from newswatch.settings import Settings
 
 log = logging.getLogger(__name__)
 
+
+class Closable(Protocol):
+    """What is closed with the connections."""
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
 T = TypeVar("T")
+K = TypeVar("K", bound=Closable)
 
 MOST_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read."""
@@ -117,6 +127,13 @@ class Outgoing:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._routes: Routes | None = None
         self._opening = asyncio.Lock()
+        self._kept: dict[str, Closable] = {}
+
+    def kept(self, name: str, make: Callable[[], K]) -> K:
+        """What `make` gives, made once and closed with the connections: another way out beside HTTP."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return cast(K, self._kept[name])
 
     def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
         """The answer to one request, or why there is none; never an exception."""
@@ -139,6 +156,9 @@ class Outgoing:
         """Close the connections."""
         with self._lock:
             loop, routes, self._loop, self._routes = self._loop, self._routes, None, None
+            kept, self._kept = self._kept, {}
+        for one in kept.values():
+            one.close()
         if loop is None:
             return
         if routes is not None:

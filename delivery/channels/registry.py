@@ -9,7 +9,7 @@ from delivery.channels.targets import named_address
 from delivery.channels.webhook import WEBHOOK_CHANNEL
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
-from newswatch.subscriber import GROUP, PERSON
+from newswatch.subscriber import CHAT, GROUP, PERSON, WEBHOOK
 
 CHANNELS: tuple[Channel, ...] = (EMAIL, WEBHOOK_CHANNEL, CHAT_CHANNEL)
 """The first channel takes every address without another channel's scheme."""
@@ -49,6 +49,9 @@ def check(settings: Settings) -> None:
 
 
 def _check_operator(operator: str) -> None:
+    if operator.partition(":")[0].strip().lower() in (WEBHOOK, CHAT, PERSON, GROUP):
+        # The operator must be told also while Elasticsearch, which has the address book, is away.
+        raise ValueError("NEWSWATCH_OPERATOR: give a mail address; NEWSWATCH_OPERATOR_URL takes webhooks and chats")
     try:
         parse_address(operator)
     except ValueError as error:

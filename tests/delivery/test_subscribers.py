@@ -23,6 +23,7 @@ from delivery.deliver import deliver
 from delivery.erasure import Erasure
 from delivery.feedback import apply_link
 from delivery.links import Link, Links, signing_keys
+from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from delivery.replaying import Replayed, replay
 from delivery.report import DeliverReport
@@ -83,6 +84,7 @@ KNOWN = {
     for one in (
         a_person(Route(ANN, time(8), time(18)), Route(PHONE, main=("nato", "counter-terrorism"))),
         a_person(Route("person:ann"), Route("bob@reader.example"), Route("group:desk"), name="desk", kind="group"),
+        *(a_person(*(Route(f"group:g{other}") for other in range(40)), name=f"g{n}", kind="group") for n in range(40)),
     )
 }
 
@@ -97,6 +99,7 @@ KNOWN = {
         ((ANN, "person:ann"), 12, frozenset(), (ANN,)),
         (("group:desk",), 12, frozenset(), (ANN, "bob@reader.example")),
         (("person:gone",), 12, frozenset(), ("person:gone",)),
+        (("group:g0", ANN), 12, frozenset(), (ANN,)),  # forty groups, each with all of them
     ],
 )
 def test_people_and_groups_become_addresses_each_once(
@@ -171,7 +174,7 @@ def desk(es: Elasticsearch, names: Names, posted: Settings, hook: Receiver, room
     hook.answer = echoing
     room.got.clear()
     room.events.clear()
-    changes = {"channel_allow_hosts": (hook.pair, room.pair), "channel_timeout_s": 2.0}
+    changes = {"channel_allow_hosts": (hook.pair, room.pair), "channel_timeout_s": 20.0}
     return Desk(Press(es, names), posted.model_copy(update=changes))
 
 
@@ -412,11 +415,16 @@ def test_a_secret_is_changed_with_both_signing_for_a_while(desk: Desk, hook: Rec
     assert target.keys == (new,)
     with pytest.raises(AddressError, match="There is webhook:ops already"):
         desk.registrar.add_webhook("ops", hook.url, "bob")
+    assert not Mailboxes(desk.press.es, desk.press.names).get(OPS).unverified_since, "what is there stays open"
     changed = desk.settings.model_copy(update={"secret_key": SecretStr("another")})
-    other = AddressBook(desk.press.es, desk.press.names, Sealer(signing_keys(changed)))
+    es, names = desk.press.es, desk.press.names
+    both = changed.model_copy(update={"secret_key_before": desk.settings.secret_key})
+    other = AddressBook(es, names, Sealer(signing_keys(changed)))
     closed = other.target(OPS)
     assert isinstance(closed, Closed)
     assert not closed.permanent
+    assert AddressBook(es, names, Sealer(signing_keys(both))).target(OPS) == target
+    assert other.target(OPS) == target, "it was sealed again with the new key"
 
 
 @pytest.mark.slow

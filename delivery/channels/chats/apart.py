@@ -79,7 +79,10 @@ def main() -> None:
     asset = apprise.AppriseAsset(
         storage_mode=apprise.PersistentStoreMode.MEMORY, http_redirects=False, secure_logging=True, app_id="newswatch"
     )
+    apprise.Apprise.instantiate("json://localhost", asset=asset)  # loads all its modules, which takes a second
     wall(allowed)
+    answers.write('{"ready": true}\n')
+    answers.flush()
     for line in sys.stdin:
         order = json.loads(line)
         try:

@@ -83,7 +83,8 @@ class Room:
 def content(message: ChatMessage) -> dict[str, Any]:
     """The event's content. Pure."""
     body: dict[str, Any] = {
-        "msgtype": "m.notice",
+        "msgtype": "m.text",  # phones stay silent at an m.notice
+        "m.mentions": {},  # "@room" in a headline calls nobody
         "body": fitted(message.short, Plain(), MOST, _octets),
         "format": "org.matrix.custom.html",
         "formatted_body": fitted(message.short, Html(), MOST, _octets),

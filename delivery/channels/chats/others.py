@@ -88,12 +88,12 @@ class Other:
 
     def send(self, message: ChatMessage, address: str, outgoing: Outgoing, settings: Settings) -> SendResult:
         """Send the message by Apprise."""
-        del outgoing
         known = KNOWN[self.scheme]
         title = shortened(message.short.subject, known.title) if known.title else ""
         body = fitted(message.short, Plain(), known.most, titled=not title)
         order = {"url": self.url, "title": title, "body": body}
-        answer = _process(settings).ask(order, settings.channel_timeout_s)
+        process = outgoing.kept("apprise", lambda: Process(settings.channel_allow_hosts))
+        answer = process.ask(order, settings.channel_timeout_s)
         if answer is None:
             return SendResult(unknown=f"{known.name} did not answer within {settings.channel_timeout_s:g} s")
         if answer.get("ok") is True:
@@ -123,19 +123,30 @@ def read(text: str, settings: Settings) -> Other:
         base = URL(f"{'https' if secure else 'http'}://{url.netloc}")
         if why := refused_url(base, settings):
             raise ValueError(why)
-    answer = _process(settings).ask({"url": text.strip(), "check": True}, START_S)
-    if answer is None or answer.get("ok") is not True:
-        raise ValueError(
-            f"Apprise can't read this {url.scheme}:// address; its documentation has the form of each service"
-        )
     return Other(text.strip(), url.scheme, url.host if known.own_host else "")
+
+
+def check(text: str, settings: Settings) -> None:
+    """Find out whether Apprise can read the address, which takes a second.
+
+    Raises:
+        ValueError: it can't.
+    """
+    scheme = split(text).scheme
+    with contextlib.closing(Process(settings.channel_allow_hosts)) as process:
+        answer = process.ask({"url": text.strip(), "check": True}, START_S)
+    if answer is None or answer.get("ok") is not True:
+        raise ValueError(f"Apprise can't read this {scheme}:// address; its documentation has the form of each service")
 
 
 # ── the process ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Process:
-    """The process apart: started at the first order, again after it was killed because it took too long."""
+    """The process apart: started at the first order, again after it was killed because it took too long.
+
+    Each line has its own, so that a service that dawdles holds up one line.
+    """
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
         self._allowed = allowed
@@ -146,6 +157,8 @@ class Process:
         """The answer to an order; None if there is none in time. One order at a time."""
         with self._lock:
             process = self._running()
+            if process is None:
+                return None
             assert process.stdin
             assert process.stdout
             try:
@@ -163,7 +176,8 @@ class Process:
         with self._lock:
             self._kill()
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> subprocess.Popen[str] | None:
+        """The process, once it has said that it is ready; None if it does not."""
         if self._process is None or self._process.poll() is not None:
             # A proxy or a key of the environment is none of its business.
             environment = {
@@ -180,6 +194,9 @@ class Process:
             assert self._process.stdin
             self._process.stdin.write(json.dumps(self._allowed) + "\n")
             self._process.stdin.flush()
+            assert self._process.stdout
+            if _line(self._process.stdout, time.monotonic() + START_S) is None:
+                self._kill()
         return self._process
 
     def _kill(self) -> None:
@@ -203,20 +220,8 @@ def _line(pipe: IO[str], end: float) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-_processes: dict[tuple[int, tuple[str, ...]], Process] = {}
-"""By this process's id, because a fork must not share the pipes of its parent."""
-_starting = threading.Lock()
-
-
-def _process(settings: Settings) -> Process:
-    """The process of this installation, for as long as this one lives."""
-    with _starting:
-        allowed = settings.channel_allow_hosts
-        return _processes.setdefault((os.getpid(), allowed), Process(allowed))
-
-
 def _service(scheme: str, known: Known) -> Service:
-    return Service(known.name, (scheme,), read, f"{scheme}://…")
+    return Service(known.name, (scheme,), read, f"{scheme}://…", check)
 
 
 OTHERS: Final = tuple(_service(scheme, known) for scheme, known in KNOWN.items())

@@ -58,6 +58,8 @@ class Service:
     read: Callable[[str, Settings], Place]
     """Reads an address. Raises a ValueError that says what is wrong and repeats no key."""
     example: str
+    check: Callable[[str, Settings], None] = lambda _text, _settings: None
+    """What else is checked when an address is given, and takes long. Raises a ValueError as `read` does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from delivery.channels.chat import CHAT_CHANNEL, Chats
 from delivery.channels.chats import slack
 from delivery.channels.chats.ntfy import NTFY
 from delivery.channels.chats.others import KNOWN
-from delivery.channels.chats.registry import SERVICES, place_of
+from delivery.channels.chats.registry import SERVICES, checked_place, place_of
 from delivery.channels.targets import Closed, Target
 from delivery.message import Message
 from newswatch.settings import Settings
@@ -249,6 +249,12 @@ def test_of_an_address_only_what_is_no_key_is_shown(url: str, shown: str) -> Non
     place = place_of(url, Settings())
     assert place.shown == shown
     assert SECRET not in repr(place)
+
+
+def test_apprise_says_whether_it_can_read_an_address_that_somebody_gives() -> None:
+    with pytest.raises(ValueError, match="Apprise can't read this tgram:// address") as error:
+        checked_place(f"tgram://{SECRET}", Settings())
+    assert SECRET not in str(error.value)
 
 
 def test_every_scheme_on_the_list_has_its_form() -> None:

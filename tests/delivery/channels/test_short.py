@@ -100,6 +100,10 @@ def test_nobody_writes_markup_by_a_headline() -> None:
     assert "<!channel>" not in slack
     assert "&lt;!channel&gt;" in slack
     assert slack.startswith("<https://x.example/a%7Cb%3Ec|")
+    plain = fitted(
+        Short("x", stories=(a_story(headline="@everyone [a](https://b.example) ann@c.example"),)), Plain(), 4_000
+    )
+    assert plain.startswith("@\u200beveryone [a]\u200b(https://b.example) ann@c.example: ")
     html = fitted(hostile, Html(), 4_000)
     assert "<b>" not in html
     assert "&lt;b&gt;" in html

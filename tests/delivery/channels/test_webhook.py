@@ -190,7 +190,7 @@ def test_a_lost_answer_is_unknown_and_a_lost_connection_is_not(there: Receiver) 
     there.answer = lambda _: None
     result, _ = post(there, a_message())
     assert result.unknown == "127.0.0.1 broke off before it answered"
-    settings = Settings(channel_allow_hosts=("127.0.0.1:1",), channel_timeout_s=2)
+    settings = Settings(channel_allow_hosts=("127.0.0.1:1",), channel_timeout_s=20)
     result = result_of(HOOK, asked(settings, "http://127.0.0.1:1/x"))
     assert result.refused[HOOK] == Refusal("127.0.0.1 can't be reached: connection refused", False)
 
