@@ -28,7 +28,7 @@ def daily_upkeep() -> None:
 
     @task(multiple_outputs=False, execution_timeout=timedelta(hours=4))
     def upkeep() -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.upkeep import upkeep
         from newswatch.as_json import as_object
 
