@@ -27,7 +27,7 @@ def check_feeds() -> None:
 
     @task(multiple_outputs=False, execution_timeout=timedelta(hours=2))
     def check() -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs import check as job
         from newswatch.as_json import as_object
 

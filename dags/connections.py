@@ -9,18 +9,11 @@ from typing import Any
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from dags import statistics
 from dags.connection_settings import elasticsearch_settings, smtp_settings
-from jobs.context import Context, open_context
 from newswatch.settings import Settings
 from newswatch.settings_in_part import settings_in_part
 
 ELASTICSEARCH, SMTP = "newswatch_elasticsearch", "newswatch_smtp"
-
-
-def task_context() -> Context:
-    """The context of a task, whose runs' counts go where Airflow sends its own metrics."""
-    return statistics.followed(open_context(airflow_settings(), check_channels=False))
 
 
 def airflow_settings() -> Settings:

@@ -1,8 +1,8 @@
 """### Daily upkeep
 
 Every night this drops articles older than `NEWSWATCH_RETENTION_DAYS`, a whole month at a time, and what was remembered
-of their feeds' entries and of readers' marks on them. It also drops index generations that an upgrade has replaced, and
-force-merges past months.
+of their feeds' entries, their deliveries, and readers' marks and verdicts on them. It also drops index generations that
+an upgrade has replaced, gives indices the stated number of replicas, and force-merges past months.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def daily_upkeep() -> None:
 
     @task(multiple_outputs=False, execution_timeout=timedelta(hours=4))
     def upkeep() -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.upkeep import upkeep
         from newswatch.as_json import as_object
 

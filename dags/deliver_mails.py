@@ -37,7 +37,7 @@ def deliver_mails() -> None:
     # Longer than a run, plus the time for its last mail and for closing the connection.
     @task(multiple_outputs=False, execution_timeout=timedelta(minutes=15), priority_weight=FIRST)
     def deliver() -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.deliver import run
         from newswatch.as_json import as_object
 

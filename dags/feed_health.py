@@ -27,7 +27,7 @@ def feed_health() -> None:
 
     @task(multiple_outputs=False, execution_timeout=timedelta(minutes=10))
     def health() -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs import health as job
         from newswatch.as_json import as_object
 

@@ -36,7 +36,7 @@ def match_alerts() -> None:
 
     @task(outlets=[OWED], multiple_outputs=False, execution_timeout=timedelta(minutes=15), priority_weight=FIRST)
     def match(*, outlet_events: Any = None) -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.match import match
         from newswatch.as_json import as_object
 

@@ -27,7 +27,7 @@ def nightly_backup() -> None:
 
     @task(multiple_outputs=False, execution_timeout=timedelta(hours=4))
     def backup() -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.backup import backup
         from newswatch.as_json import as_object
 

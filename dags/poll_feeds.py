@@ -36,14 +36,14 @@ def poll_feeds() -> None:
 
     @task(execution_timeout=timedelta(minutes=5))
     def plan() -> list[int]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.plan import plan
 
         return list(plan(task_context()).batches)
 
     @task(outlets=[BROUGHT], multiple_outputs=False, execution_timeout=timedelta(minutes=15), **limited)
     def pull(batch: int, *, outlet_events: Any = None) -> dict[str, float]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.pull import pull
 
         counts = pull(task_context(), batch).counts()
@@ -53,7 +53,7 @@ def poll_feeds() -> None:
 
     @task(outlets=[BROUGHT, OWED], trigger_rule="all_done", execution_timeout=timedelta(minutes=5))
     def announce(*, outlet_events: Any = None) -> None:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.announce import announce
 
         waits = announce(task_context())

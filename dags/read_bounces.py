@@ -27,7 +27,7 @@ def read_bounces() -> None:
 
     @task(multiple_outputs=False, execution_timeout=timedelta(minutes=9))
     def bounces() -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.bounces import bounces
         from newswatch.as_json import as_object
 

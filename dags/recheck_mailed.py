@@ -28,7 +28,7 @@ def recheck_mailed() -> None:
 
     @task(multiple_outputs=False, execution_timeout=timedelta(minutes=9))
     def recheck() -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.recheck import recheck
         from newswatch.as_json import as_object
 

@@ -30,14 +30,14 @@ def retag_archive() -> None:
 
     @task(execution_timeout=timedelta(minutes=10))
     def slices() -> list[str]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.retag import slices
 
         return slices(task_context())
 
     @task(multiple_outputs=False, execution_timeout=timedelta(hours=12))
     def retag(index: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        from dags.connections import task_context
+        from dags.tasks import task_context
         from jobs.retag import retag
         from newswatch.as_json import as_object
 

@@ -9,6 +9,7 @@ from jobs.context import Context, job
 from jobs.keeping import join_archive
 from newswatch.problems import Problem
 from store import retention
+from store.replicas import apply_replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,18 @@ class UpkeepReport:
     quarantined: int
     desks: int
     """Readers' marks, handovers and visits."""
-    audit: int
+    audit: int = 0
     """Records of the audit log, whose chain was checked."""
+    deliveries: int = 0
+    rechecks: int = 0
+    labels: int = 0
+    replicated: tuple[str, ...] = ()
+    """Indices that were given the stated number of replicas."""
 
 
 @job("upkeep")
 def upkeep(context: Context) -> UpkeepReport:
-    """Drop what is older than the settings keep, and check the audit log; repeating it is harmless.
+    """Drop what is older than its retention in the settings, and check the audit log; repeating it is harmless.
 
     Raises:
         StoreError: Elasticsearch is unavailable; the next run does the rest.
@@ -40,18 +46,24 @@ def upkeep(context: Context) -> UpkeepReport:
     es, names, now = context.es, context.names, context.clock()
     old = now - timedelta(days=context.settings.retention_days)
     done = now - timedelta(days=context.settings.batch_retention_days)
-    logged = context.clock() - timedelta(days=context.settings.audit_retention_days)
+    seen = max(old, now - timedelta(days=context.settings.entry_retention_days))
+    logged = now - timedelta(days=context.settings.audit_retention_days)
     retention.forget_pushes(es, names, now)
     retention.drop_old_audit(context.audit, names, logged)
     return UpkeepReport(
+        replicated=tuple(apply_replicas(es, names, context.settings)),
         dropped=tuple(retention.drop_old_slices(es, names, old)),
         superseded=tuple(retention.drop_superseded(es, names, now)),
         # Entries last: they must be known as long as their article exists.
-        entries=retention.forget_entries(es, names, old),
+        entries=retention.forget_entries(es, names, seen),
         batches=retention.forget_batches(es, names, done),
         quarantined=retention.forget_quarantine(es, names, old),
         desks=retention.forget_readers(es, names, old),
         audit=_checked(context),
+        # After the articles: a story that has none left can't match again.
+        deliveries=retention.forget_deliveries(es, names, old),
+        rechecks=retention.forget_rechecks(es, names, done),
+        labels=retention.forget_labels(es, names, old),
         merged=tuple(retention.merge_settled(es, names, now)),
     )
 

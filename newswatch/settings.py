@@ -297,8 +297,10 @@ class Settings(BaseSettings):
 
     retention_days: int = Field(default=400, ge=1, le=36_600)
     """Days to keep articles, counted from the end of the month in which they were first seen."""
+    entry_retention_days: int = Field(default=400, ge=1, le=36_600)
+    """Days to remember an entry that its feed shows no more; if it comes back later, it is read again as an article."""
     batch_retention_days: int = Field(default=30, ge=1, le=36_600)
-    """Days to remember a batch after it was matched."""
+    """Days to remember a batch after it was matched, and the rechecks of a mailed article."""
     audit_retention_days: int = Field(default=800, ge=31, le=36_600)
     """Days to keep the audit log, counted from the end of each month."""
     airflow_retention_days: int = Field(default=7, ge=1, le=36_600)

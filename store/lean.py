@@ -1,4 +1,4 @@
-"""Elasticsearch's client without what it does not use here, for commands that must be small.
+"""Elasticsearch's client without what it does not use here, for processes that are started often.
 
 `elastic_transport` imports every HTTP library that is installed, and newswatch and Airflow bring aiohttp, httpx and
 requests. `elasticsearch` imports a second client, for asyncio, as large as the first. Nobody here makes any of these:
@@ -9,6 +9,7 @@ afterwards.
 from __future__ import annotations
 
 import sys
+import threading
 from types import ModuleType
 from typing import Any, Never
 
@@ -24,6 +25,12 @@ class AsyncElasticsearch:
     def __init__(self, *_: Any, **__: Any) -> Never:
         """Raise an ImportError: whoever needs the client must not have called `load`."""
         raise ImportError("this process was started without Elasticsearch's client for asyncio (store.lean)")
+
+
+def load_alone() -> None:
+    """`load`, where no other thread of this process could need what it hides."""
+    if threading.active_count() == 1:
+        load()
 
 
 def load() -> None:

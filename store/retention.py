@@ -6,21 +6,23 @@ compare-and-set, so that a document that somebody writes meanwhile stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.batch import BatchState
+from newswatch.delivery import DeliveryState
 from store import bulk, pushes
 from store.audit import AuditLog
-from store.documents import Stored, stored
+from store.documents import Hit, Stored, stored, values
 from store.entries import entry_key
-from store.feeds import FeedStore
+from store.feeds import read_feed
 from store.generations import Slice, all_slices
 from store.names import Names
-from store.reading import every
+from store.reading import every, get_hits, pages
 
 SUPERSEDED_FOR = timedelta(days=1)
 """How long a replaced generation stays, for searches that still read it."""
@@ -74,16 +76,86 @@ def _drop(es: Elasticsearch, indices: list[str]) -> list[str]:
 def forget_entries(es: Elasticsearch, names: Names, before: datetime) -> int:
     """Delete the records of feed entries unchanged since `before`; their number.
 
-    A record stays as long as its feed shows the entry, because the next poll would index the entry as new.
+    A record stays as long as its feed shows the entry, because the next poll would index the entry as new. The feeds
+    are read beside each page of records, so that no more is in memory than those.
     """
+    es.indices.refresh(index=[names.entries, names.feeds])
+    old = {"range": {"last_changed": {"lt": before.isoformat()}}}
+    found = pages(es, names.entries, old, sort=["feed_id", "_shard_doc"], source=["feed_id"], seq_no_primary_term=True)
+    with closing(found):
+        return sum(_delete(es, _not_shown(es, names, page)) for page in found)
+
+
+def _not_shown(es: Elasticsearch, names: Names, page: Sequence[Hit]) -> Iterator[Stored[None]]:
+    """The records of a page whose feeds don't show their entries any more, or are disabled or gone.
+
+    The entries of a feed that can't be read are all kept.
+    """
+    of = {str(hit["_source"].get("feed_id", "")) for hit in page} - {""}
+    hits = get_hits(es, names.feeds, of)
+    feeds = {feed.feed.id: feed for feed in values(hits, read_feed)}
+    unreadable = {hit["_id"] for hit in hits} - feeds.keys()
     shown = {
-        entry_key(record.feed.id, entry)
-        for record in FeedStore(es, names).all()
+        entry_key(feed_id, entry)
+        for feed_id, record in feeds.items()
         if record.feed.enabled
         for entry in record.state.entry_ids
     }
-    old = _find(es, names.entries, {"range": {"last_changed": {"lt": before.isoformat()}}})
-    return _delete(es, (entry for entry in old if entry.id not in shown))
+    return (
+        stored(None, hit)
+        for hit in page
+        if hit["_id"] not in shown and hit["_source"].get("feed_id", "") not in unreadable
+    )
+
+
+def forget_deliveries(es: Elasticsearch, names: Names, before: datetime) -> int:
+    """Delete the deliveries made before `before` that wait for nobody and whose story has no article any more.
+
+    Their outcomes go first, so that none is left without its delivery. A delivery is the promise that its saved search
+    mails its story once. The story may match again as long as it has an article: another one may join it, and its
+    outlet may edit it.
+    """
+    es.indices.refresh(index=names.deliveries)
+    made = {"range": {"created_at": {"lt": before.isoformat()}}}
+    waits = [{"exists": {"field": "waiting"}}, {"term": {"state": DeliveryState.PENDING}}]
+    query = {"bool": {"filter": [made], "must_not": waits}}
+    found = pages(es, names.deliveries, query, source=["story_id"], seq_no_primary_term=True)
+    with closing(found):
+        return sum(_forget_with_outcomes(es, names, list(_without_story(es, names, page))) for page in found)
+
+
+def _forget_with_outcomes(es: Elasticsearch, names: Names, gone: Sequence[Stored[None]]) -> int:
+    if gone:
+        _delete(es, _find(es, names.outcomes, {"terms": {"delivery_id": [delivery.id for delivery in gone]}}))
+    return _delete(es, gone)
+
+
+def _without_story(es: Elasticsearch, names: Names, page: Sequence[Hit]) -> Iterator[Stored[None]]:
+    stories = sorted({str(hit["_source"].get("story_id", "")) for hit in page})
+    answer = es.search(
+        index=names.articles,
+        ignore_unavailable=True,
+        allow_partial_search_results=False,
+        size=0,
+        query={"terms": {"story_id": stories}},
+        aggs={"there": {"terms": {"field": "story_id", "size": len(stories)}}},
+    )
+    found = answer.get("aggregations", {}).get("there", {}).get("buckets", [])
+    there = {str(bucket["key"]) for bucket in found}
+    return (stored(None, hit) for hit in page if str(hit["_source"].get("story_id", "")) not in there)
+
+
+def forget_rechecks(es: Elasticsearch, names: Names, before: datetime) -> int:
+    """Delete what is noted of articles mailed before `before` that are not read again any more; their number."""
+    mailed = {"range": {"mailed_at": {"lt": before.isoformat()}}}
+    query = {"bool": {"filter": [mailed], "must_not": [{"exists": {"field": "due_at"}}]}}
+    return _delete(es, _find(es, names.rechecks, query))
+
+
+def forget_labels(es: Elasticsearch, names: Names, before: datetime) -> int:
+    """Delete readers' verdicts on articles that `drop_old_slices` has dropped for `before`; their number."""
+    given = {"range": {"at": {"lt": (before - _LONGEST_MONTH).isoformat()}}}
+    return _delete(es, _find(es, names.labels, given))
 
 
 def forget_batches(es: Elasticsearch, names: Names, before: datetime) -> int:
@@ -101,27 +173,6 @@ def forget_batches(es: Elasticsearch, names: Names, before: datetime) -> int:
 def forget_quarantine(es: Elasticsearch, names: Names, before: datetime) -> int:
     """Delete the problems that last occurred before `before`; their number."""
     return _delete(es, _find(es, names.quarantine, {"range": {"at": {"lt": before.isoformat()}}}))
-
-
-def forget_deliveries(es: Elasticsearch, names: Names, before: datetime) -> int:
-    """Delete the deliveries that were matched before `before` and for which nobody waits; their number.
-
-    `before` must be older than any batch that may be matched again, which would enqueue its stories anew.
-    """
-    return _delete(es, _find(es, names.deliveries, _over(before)))
-
-
-def forget_outcomes(es: Elasticsearch, names: Names, before: datetime) -> int:
-    """Delete the outcomes of deliveries that were matched before `before`, except those that wait; their number.
-
-    Later mails on their stories are no replies any more, and say again what these said.
-    """
-    return _delete(es, _find(es, names.outcomes, _over(before)))
-
-
-def _over(before: datetime) -> Query:
-    old = {"range": {"created_at": {"lt": before.isoformat()}}}
-    return {"bool": {"filter": [old], "must_not": {"term": {"state": "pending"}}}}
 
 
 def forget_readers(es: Elasticsearch, names: Names, before: datetime) -> int:

@@ -231,7 +231,7 @@ def _misspelt(key: str) -> Callable[[str], str]:
 @contextmanager
 def _mistyped_variable(installation: Installation) -> Iterator[None]:
     """A worker on another machine runs with a variable that nobody reads."""
-    code = "from dags.connections import task_context; from jobs.plan import plan; plan(task_context())"
+    code = "from dags.tasks import task_context; from jobs.plan import plan; plan(task_context())"
     over = threading.Event()
 
     def work() -> None:

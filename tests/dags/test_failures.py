@@ -70,8 +70,8 @@ def worker(names: Names, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch
 def test_a_wrong_setting_that_stops_a_task_is_recorded_and_named(
     es: Elasticsearch, names: Names, worker: pytest.MonkeyPatch
 ) -> None:
-    from dags.connections import task_context
     from dags.failures import task_failed
+    from dags.tasks import task_context
 
     worker.setenv("NEWSWATCH_NUMBER_OF_REPLICAS", "many")
     worker.setenv("NEWSWATCH_SMTP_PORT", "abc")
@@ -93,8 +93,8 @@ def test_a_wrong_setting_that_stops_a_task_is_recorded_and_named(
 
 
 def test_a_worker_that_does_not_know_where_its_indices_are_writes_nowhere(worker: pytest.MonkeyPatch) -> None:
-    from dags.connections import task_context
     from dags.failures import task_failed
+    from dags.tasks import task_context
 
     worker.setenv("NEWSWATCH_INDEX_PREFIX", "Desk*")
     for attempted in (task_context, lambda: task_failed({"ti": attempt("plan"), "exception": TIMED_OUT})):

@@ -36,3 +36,15 @@ def test_what_is_there_already_stays() -> None:
 def test_who_must_be_small_gets_along_without(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", "http://127.0.0.1:9")
     assert printed(f"{code}; print(sorted({{'aiohttp', 'httpx', 'numpy'}} & set(sys.modules)))") == "[]"
+
+
+@pytest.mark.slow
+def test_a_task_of_airflow_gets_along_without_a_second_client() -> None:
+    after = "print('aiohttp' in sys.modules, sys.modules['elasticsearch'].AsyncElasticsearch.__module__)"
+    assert printed(f"import sys, dags.tasks, jobs.plan, jobs.match, jobs.deliver; {after}") == "False store.lean"
+
+
+def test_what_other_threads_may_be_importing_is_not_hidden() -> None:
+    code = "import sys, threading, time; threading.Thread(target=time.sleep, args=(1,), daemon=True).start()"
+    code += "; from store.lean import load_alone; load_alone(); print('elasticsearch' in sys.modules)"
+    assert printed(code) == "False"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -11,7 +12,7 @@ from elasticsearch import Elasticsearch
 from newswatch.batch import BatchState
 from newswatch.feed import FeedState
 from newswatch.settings import Settings
-from store import bulk, retention
+from store import bulk, reading, retention
 from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.documents import feed_document
@@ -19,6 +20,7 @@ from store.entries import EntryRecord, EntryStore
 from store.generations import all_slices, upgrade
 from store.names import Names
 from store.quarantine import Quarantine, article_problem
+from store.replicas import apply_replicas
 from tests.factories import NOW, a_batch, a_feed, an_article
 
 
@@ -75,6 +77,62 @@ def test_an_entry_that_its_feed_still_shows_is_not_forgotten(es: Elasticsearch, 
     assert retention.forget_entries(es, names, NOW - timedelta(days=400)) == 2
     known = EntryStore(es, names).known(record.id for record in records)
     assert {(record.feed_id, record.entry_id) for record in known.values()} == {("herald", "shown"), ("herald", "new")}
+
+
+@pytest.mark.slow
+def test_entries_are_forgotten_page_by_page_and_a_feed_that_cannot_be_read_keeps_its_own(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "pages", partial(reading.pages, size=2))
+    old = NOW - timedelta(days=500)
+    shown = FeedState("herald", "https://herald.example/feed", entry_ids=("e1", "e4"))
+    list(bulk.write(es, [bulk.put(names.feeds, "herald", feed_document(a_feed(), shown))]))
+    es.index(index=names.feeds, id="broken", document={"title": "Broken"})
+    records = [entry(feed, f"e{n}", old) for feed in ("broken", "gone", "herald") for n in range(5)]
+    EntryStore(es, names).save(records)
+    assert retention.forget_entries(es, names, NOW) == 3 + 5
+    left = EntryStore(es, names).known(record.id for record in records).values()
+    assert sorted(record.entry_id for record in left if record.feed_id == "herald") == ["e1", "e4"]
+    assert sum(record.feed_id == "broken" for record in left) == 5
+
+
+@pytest.mark.slow
+def test_a_delivery_stays_as_long_as_its_story_may_match_again(es: Elasticsearch, names: Names) -> None:
+    batch = a_batch(1)
+    article = replace(an_article("https://herald.example/1"), story_id="alive")
+    ArticleStore(es, names).write([article], batch, batch.seq_of_attempt, now=NOW)
+    es.indices.refresh(index=names.articles)
+    made = {"old": (NOW - timedelta(days=500), {}), "new": (NOW, {}), "waiting": (NOW - timedelta(days=500), WAITS)}
+    for name, (created_at, more) in made.items():
+        for story in ("alive", "gone"):
+            document = {"alert_id": name, "story_id": story, "created_at": created_at.isoformat(), "state": "sent"}
+            es.index(index=names.deliveries, id=f"{name}~{story}", document=document | more)
+            es.index(index=names.outcomes, document={"delivery_id": f"{name}~{story}", "state": "sent"})
+    assert retention.forget_deliveries(es, names, NOW - timedelta(days=400)) == 1
+    es.indices.refresh(index=names.deliveries)
+    left = {hit["_id"] for hit in es.search(index=names.deliveries)["hits"]["hits"]}
+    assert left == {f"{name}~{story}" for name in made for story in ("alive", "gone")} - {"old~gone"}
+    es.indices.refresh(index=names.outcomes)
+    outcomes = es.search(index=names.outcomes)["hits"]["hits"]
+    assert {hit["_source"]["delivery_id"] for hit in outcomes} == left, "outcomes go with their delivery"
+
+
+WAITS = {"state": "pending", "waiting": ["reader@desk.example"]}
+
+
+@pytest.mark.slow
+def test_the_stated_number_of_replicas_is_given_to_what_is_there(
+    es: Elasticsearch, names: Names, elasticsearch_url: str
+) -> None:
+    write(es, names, 3)
+    unstated = Settings(elasticsearch_url=elasticsearch_url, index_prefix=names.prefix)
+    es.indices.put_settings(index=names.labels, settings={"index.auto_expand_replicas": "0-1"})
+    assert apply_replicas(es, names, unstated) == [], "nobody has stated a number"
+    stated = Settings(elasticsearch_url=elasticsearch_url, index_prefix=names.prefix, number_of_replicas=1)
+    given = apply_replicas(es, names, stated)
+    assert {names.feeds, f"{names.articles}-2026.03"} <= set(given)
+    assert names.labels not in given
+    assert apply_replicas(es, names, stated) == []
 
 
 @pytest.mark.slow
