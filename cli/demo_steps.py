@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.markup import escape
 
+from cli.demo_feed import check_feed
 from cli.output import out, working
 from newswatch.errors import NewswatchError
 
@@ -106,6 +107,8 @@ class Demo:
         self._tags()
         self._search()
         first = self._mails()
+        canonical = self._story(CANONICAL)
+        check_feed(self._checks, self._context, canonical.expected.alerts[0], self._url(canonical))
         self._order_digest()
         self._what_is_new(first)
         self._digest()
