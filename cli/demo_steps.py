@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from rich.markup import escape
 
 from cli import demo_webhook
+from cli.demo_feed import check_feed
 from cli.output import out, working
 from newswatch.errors import NewswatchError
 
@@ -108,6 +109,8 @@ class Demo:
         self._tags()
         self._search()
         first = self._mails()
+        canonical = self._story(CANONICAL)
+        check_feed(self._checks, self._context, canonical.expected.alerts[0], self._url(canonical))
         self._order_digest()
         demo_webhook.watch(self._context, self._receiver)
         self._what_is_new(first)

@@ -252,7 +252,9 @@ def test_a_hub_that_is_set_is_told_once_of_news_and_its_failure_is_a_problem(sit
     assert announce_feeds(here, send=send) == 0
     stock(here.es, here.names, [an_article("https://b.example/2", title="Another balloon", **plain)])
     assert announce_feeds(here, send=lambda *_: 500) == 0
+    Quarantine(here.es, here.names).refresh()
     (problem,) = Quarantine(here.es, here.names).listed(kind="hub", size=5).problems
     assert problem.problem.reason == "It refuses to be told of a feed, with status 500."
     assert announce_feeds(here, send=send) == 1
+    Quarantine(here.es, here.names).refresh()
     assert Quarantine(here.es, here.names).listed(kind="hub", size=5).problems == ()
