@@ -95,9 +95,10 @@ def read_delivery(delivery_id: str, document: Mapping[str, Any]) -> Delivery:
 
 def outcome_id(delivery_id: str, recipient: str) -> str:
     """The id of an outcome's document: `delivery~recipient`, the recipient as a hash, as addresses may be long."""
-    who = hashlib.sha256(recipient.encode()).hexdigest()[:32]
+    who = hashlib.sha256(recipient.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     whole = f"{delivery_id}~{who}"
-    return whole if len(whole.encode()) <= _ID_BYTES else hashlib.sha256(whole.encode()).hexdigest()
+    octets = whole.encode("utf-8", "surrogatepass")
+    return whole if len(octets) <= _ID_BYTES else hashlib.sha256(octets).hexdigest()
 
 
 def outcome_document(delivery: Delivery, outcome: Outcome) -> Document:

@@ -7,6 +7,7 @@ more (`settle`). Whatever a worker leaves when it dies, the next run does.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +15,7 @@ from typing import Any, Final
 from delivery.documents import outcome_document, outcome_id, read_delivery
 from delivery.made import first_outcomes, joint_state
 from newswatch.delivery import Delivery, DeliveryState
-from newswatch.problems import Problem, report_problem
+from newswatch.problems import Problem, reason_of, report_problem
 from store import bulk
 from store.client import Client
 from store.documents import Document, Stored, all_stored, stored
@@ -72,23 +73,36 @@ class Fanout:
             bulk.won(result)
 
     def _spread(self, deliveries: Sequence[Stored[Delivery]]) -> int:
-        refused = set()
-        for result in bulk.write(self._es, self._first_actions(deliveries)):
+        owners, failed = deque[str](), set[str]()
+
+        def actions() -> Iterator[Document]:
+            for each in deliveries:
+                try:
+                    made = self._first_actions(each)
+                except Exception as error:  # what an edit by hand made of it costs itself
+                    failed.add(each.id)
+                    report_problem(Problem("document", f"{self._deliveries}/{each.id}", reason_of(error)))
+                else:
+                    owners.extend([each.id] * len(made))
+                    yield from made
+
+        for result in bulk.write(self._es, actions()):
+            owner = owners.popleft()
             if result.own_fault:
-                refused.add(result.id)
+                failed.add(owner)
                 report_problem(Problem("document", f"{self._index}/{result.id}", result.reason or ""))
             else:
                 bulk.require(result)
-        whole = [each for each in deliveries if not refused & {outcome_id(each.id, r) for r in each.value.recipients}]
+        whole = [each for each in deliveries if each.id not in failed]
         done = {"spread": True, "waiting": [], "detail": {"outcomes": []}}
         # A conflict: another worker has spread it too.
         return sum(map(bulk.require, bulk.write(self._es, (bulk.amend(each, done) for each in whole))))
 
-    def _first_actions(self, deliveries: Iterable[Stored[Delivery]]) -> Iterator[Document]:
-        for each in deliveries:
-            for outcome in first_outcomes(each.value):
-                name = outcome_id(each.id, outcome.recipient)
-                yield bulk.create(self._index, name, outcome_document(each.value, outcome))
+    def _first_actions(self, one: Stored[Delivery]) -> list[Document]:
+        return [
+            bulk.create(self._index, outcome_id(one.id, first.recipient), outcome_document(one.value, first))
+            for first in first_outcomes(one.value)
+        ]
 
     def settle(self, ids: Iterable[str], now: datetime) -> int:
         """Give the deliveries for which nobody waits any more the state of all their recipients; their number.

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from newswatch.clock import SKEW
+from newswatch.problems import Problem, report_problem
 from store import bulk
 from store.beats import alive_until
 from store.client import Client
@@ -229,7 +230,9 @@ class Mailboxes:
         actions = (self.replacing(was, box) for _, (was, box) in wanted)
         kept, lost = dict[str, Stored[Mailbox]](), dict[str, Mailbox]()
         for (address, (_, box)), result in zip(wanted, bulk.write(self._es, actions), strict=True):
-            if bulk.require(result):
+            if result.own_fault:
+                report_problem(Problem("recipient", address, f"Elasticsearch refuses its mailbox: {result.reason}"))
+            elif bulk.require(result):
                 kept[address] = result.stored(box)
             else:
                 lost[address] = box

@@ -363,7 +363,7 @@ class Worker:
             [self._held.replacing(one.held, box)],
         )
         (result,) = done.beside
-        if bulk.require(result):
+        if not result.own_fault and bulk.require(result):
             one.held = result.stored(box)
         elif kept := self._held.keep({one.address: (one.held, box)}):
             one.held = kept[one.address]

@@ -121,8 +121,9 @@ def recipients_of(found: Deliveries) -> list[str]:
 
 def stopped(here: Context, recipients: list[str], story_id: str) -> list[str]:
     """Those of the recipients who have had enough of the story."""
-    boxes = Mailboxes(here.es, here.names)
-    return [recipient for recipient in recipients if story_id in boxes.get(recipient).acknowledged]
+    known = [recipient for recipient in recipients if recipient]
+    boxes = zip(known, Mailboxes(here.es, here.names).many(known), strict=True)
+    return [recipient for recipient, box in boxes if box is not None and story_id in box.acknowledged]
 
 
 def legs(delivery: Delivery) -> list[tuple[str, float]]:
