@@ -1,7 +1,7 @@
 """The bounds of a saved search's values, in one table; errors name the field, the value and the bound. Pure.
 
-The form, `alerts.yaml` and the command line are checked against it (`alerts.saved.AlertSpec`). Searches stored before
-the bounds existed are accepted, unless they can't be run (`unusable`): those are quarantined.
+The form, `alerts.yaml` and the command line are checked against it (`alerts.definitions.AlertSpec`). Searches stored
+before the bounds existed are accepted, unless they can't be run (`unusable`): those are quarantined.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 from pydantic import SecretStr
 
-from alerts.saved import SavedSearches, load_alerts
+from alerts.definitions import load_alerts
+from alerts.saved import SavedSearches
 from benchmarks.synthetic_articles import Synthesizer
 from delivery.channels.registry import parse_address
 from embedded.elasticsearch import start_elasticsearch

@@ -95,7 +95,7 @@ def changed_by(search: SavedSearch, fields: Mapping[str, Any]) -> SavedSearch:
     """
     from pydantic import ValidationError
 
-    from alerts.saved import UsageError, with_fields
+    from alerts.definitions import UsageError, with_fields
     from delivery.channels.registry import parse_address
     from newswatch.config import fault_text
 

@@ -246,7 +246,7 @@ def mute(
 ) -> None:
     """Send no mails of a saved search for a while; what matches in that time is not mailed later either."""
     from alerts.bounds import duration
-    from alerts.saved import UsageError
+    from alerts.definitions import UsageError
 
     context, saved = open_searches()
     try:
@@ -286,7 +286,7 @@ def catch_up(
     from alerts.backtest import MANY
     from alerts.bounds import duration
     from alerts.catch_up import missed, off_since
-    from alerts.saved import UsageError
+    from alerts.definitions import UsageError
     from delivery.outbox import Outbox
 
     context, saved = open_searches()
@@ -320,7 +320,7 @@ def article_at(context: Context, url: str) -> str:
     Raises:
         UsageError: it is not an address, even with `https://` before it.
     """
-    from alerts.saved import UsageError
+    from alerts.definitions import UsageError
     from ingest.urls import AddressError, article_id, is_part, known_id, with_scheme
     from store.articles import ArticleStore
 
@@ -338,7 +338,7 @@ def ack(
     to: Annotated[str, typer.Option("--to", help="The recipient who needs no more mails on it.")],
 ) -> None:
     """Send a recipient no more mails on a story, except corrections."""
-    from alerts.saved import UsageError
+    from alerts.definitions import UsageError
     from delivery.channels.registry import parse_address
     from delivery.feedback import apply_link
     from delivery.links import Link

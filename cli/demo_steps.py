@@ -410,7 +410,7 @@ class Demo:
         return any(url in mail.text for url in self._group(story))
 
     def _recipients(self, story: Story) -> list[str]:
-        from alerts.saved import load_alerts
+        from alerts.definitions import load_alerts
         from delivery.channels.registry import parse_address
 
         searches = {

@@ -81,7 +81,7 @@ def _tried(saved: SavedSearches, saved_search_id: str | None, query: str | None,
         UsageError: nothing is named, or a search and a query both are.
         NewswatchError: there is no such saved search.
     """
-    from alerts.saved import UsageError
+    from alerts.definitions import UsageError
     from newswatch.alert import SavedSearch
 
     if saved_search_id is not None and (query is not None or tag):
@@ -113,7 +113,7 @@ def _version(saved: SavedSearches, search: SavedSearch, version: int) -> SavedSe
     Raises:
         UsageError: it has no such version, or is not saved.
     """
-    from alerts.saved import UsageError
+    from alerts.definitions import UsageError
 
     old = next((change.search for change in saved.history(search.id) if change.search.version == version), None)
     if old is None:

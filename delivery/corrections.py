@@ -9,8 +9,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
+from delivery.fanout import Fanout
 from delivery.outbox import EnqueueReport, Outbox
-from delivery.outcomes import Outcomes
 from newswatch.alert import Passage
 from newswatch.article import Article
 from newswatch.batch import Batch
@@ -63,9 +63,9 @@ def enqueue_corrections(
     corrected = {article.id: (article, announcement) for article, announcement in _corrected(es, names, batch, walls)}
     if not corrected:
         return EnqueueReport()
-    outbox, outcomes = Outbox(es, names), Outcomes(es, names)
+    outbox = Outbox(es, names)
     outbox.refresh()
-    outcomes.spread()
+    Fanout(es, names).spread()
     made = (
         walls.attempt("mail", sent.id, partial(correction, sent, told, *corrected[sent.article_id], now))
         for sent, told in outbox.of_articles(list(corrected))

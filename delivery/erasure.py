@@ -17,6 +17,7 @@ from alerts import recipients as searches
 from delivery.address_book import AddressBook, document
 from delivery.confirmed import hold
 from delivery.documents import Addressed, outcome_document, outcome_id
+from delivery.fanout import Fanout
 from delivery.mailbox import Mailboxes
 from delivery.outcomes import Outcomes
 from newswatch.delivery import DeliveryState, Outcome
@@ -98,10 +99,10 @@ class Erasure:
         return Erased({what: count for what, count in counts.items() if count}, pseudonym)
 
     def _outcomes_of(self, ids: Collection[str]) -> list[Addressed]:
-        outcomes = Outcomes(self._es, self._names)
-        outcomes.refresh()
-        outcomes.spread()
-        return list(outcomes.select({"terms": {"recipient": list(ids)}}))
+        fanout = Fanout(self._es, self._names)
+        fanout.refresh()
+        fanout.spread()
+        return list(Outcomes(self._es, self._names).select({"terms": {"recipient": list(ids)}}))
 
     def _scrub_deliveries(self, ids: Collection[str], pseudonym: str, now: datetime) -> int:
         """Replace the person in outcomes, whose ids are hashes of addresses too, and in deliveries."""
@@ -122,7 +123,7 @@ class Erasure:
                 lambda name=delivery_id: self._rename(name, ids, pseudonym),  # type: ignore[misc]
                 lambda: "Deliveries keep being changed by others: erase again.",
             )
-        outcomes.settle(named, now)
+        Fanout(self._es, self._names).settle(named, now)
         return len(named)
 
     def _rename(self, delivery_id: str, ids: Collection[str], pseudonym: str) -> bool | None:

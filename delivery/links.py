@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +28,8 @@ a login."""
 STORY_KEY: Final = "k"
 """Parameter of links to the News page: the token that opens the story's page for a reader without an account."""
 MAX_AGE_S = 180 * 86_400
+_SIGNED_FOR_S: Final = 600.0
+"""How long all mails on a story have the same link to it; it may end so much earlier."""
 Action = Literal["unsubscribe", "subscribe", "relevant", "not-relevant", "mute", "unmute", "ack", "confirm"]
 
 
@@ -63,6 +67,8 @@ class Links:
         self._signer = URLSafeTimedSerializer(keys, salt="newswatch mail links")
         self._story_signer = URLSafeTimedSerializer(keys, salt="newswatch story pages")
         self._story_age = timedelta(days=settings.mail_story_days)
+        self._story_tokens: dict[str, tuple[float, str]] = {}
+        """Story → when its token was signed, and the token."""
 
     def url(self, link: Link) -> str:
         """The URL of the link; a POST to it performs the action."""
@@ -93,7 +99,14 @@ class Links:
 
         It names no recipient, since a mail may be passed on.
         """
-        return self._story_signer.dumps(story_id) if self._story_age else ""
+        if not self._story_age:
+            return ""
+        now = time.monotonic()
+        signed, token = self._story_tokens.get(story_id, (-math.inf, ""))
+        if now - signed > _SIGNED_FOR_S:
+            token = self._story_signer.dumps(story_id)
+            self._story_tokens[story_id] = (now, token)
+        return token
 
     def read_story(self, token: str) -> SharedStory:
         """The story that a token opens.

@@ -15,9 +15,10 @@ from typing import Any
 
 from alerts.kinds.kind import Event
 from delivery.documents import delivery_document, read_delivery
+from delivery.fanout import PENDING, Fanout
 from delivery.kinds import ABOUT_SEARCHES
 from delivery.made import event_delivery, match_delivery, requeued
-from delivery.outcomes import PENDING, Outcomes
+from delivery.outcomes import Outcomes
 from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
@@ -175,7 +176,7 @@ class Outbox:
 
     def refresh(self) -> None:
         """Make all writes visible to searches."""
-        self._outcomes.refresh()
+        Fanout(self._es, self._names).refresh()
 
     def get(self, ids: Iterable[str]) -> list[Stored[Delivery]]:
         """The deliveries with these ids that exist, without their outcomes, in real time."""

@@ -1,9 +1,7 @@
 """The outbox by recipient: one document for each delivery and recipient, which says what became of it.
 
-A delivery is enqueued as one document, and "spread" before anything is sent: each recipient gets an outcome, created
-once, whoever spreads it and however often. From then on nobody writes the delivery for a recipient's sake, so that
-requests and bytes grow with the number of recipients and not with its square. The state of the delivery as a whole
-follows when no recipient waits any more (`settle`); if a worker dies before that, the next run does it.
+Nobody writes a delivery for one recipient's sake, so that requests and bytes grow with the number of recipients and not
+with its square. How a delivery becomes outcomes, and takes its own state from them: `delivery.fanout`.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from delivery.documents import (
     RECIPIENTS,
@@ -23,21 +21,17 @@ from delivery.documents import (
     read_delivery,
     read_outcome,
 )
-from delivery.made import MUTED, first_outcomes, for_recipient, joint_state
+from delivery.fanout import PENDING, Fanout
+from delivery.made import MUTED, for_recipient
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Problem, report_problem
 from store import bulk
 from store.client import Client
 from store.compare_and_set import until_written
-from store.documents import Document, Stored, all_stored, stored, values
+from store.documents import Document, Stored, all_stored, values
 from store.names import Names
-from store.reading import every, get_hits, get_stored, pages
-from store.times import moment_at
+from store.reading import every, get_hits, get_stored
 
-PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
-UNSPREAD: Final = {"bool": {"must_not": {"term": {"spread": True}}}}
-"""The deliveries whose recipients have no documents yet: fresh ones, and those from before there were any."""
-_SPREAD_AT_ONCE: Final = 200
 _PAGE: Final = 1_000
 _TERMS: Final = 10_000
 """Ids in one query; Elasticsearch takes 65,536."""
@@ -92,53 +86,9 @@ class Outcomes:
     """The outcomes of one installation."""
 
     def __init__(self, es: Client, names: Names) -> None:
-        self._es, self._index, self._deliveries = es, names.outcomes, names.deliveries
+        self._es, self._names, self._index, self._deliveries = es, names, names.outcomes, names.deliveries
         self._bodies: dict[str, Delivery] = {}
         """Deliveries without their recipients, which all recipients share and nobody changes."""
-
-    def refresh(self) -> None:
-        """Make all writes to the outbox visible to searches."""
-        self._es.indices.refresh(index=[self._deliveries, self._index])
-
-    # ── spreading ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def spread(self) -> int:
-        """Create the outcomes of the deliveries that lack them, as of the last refresh; the number of deliveries.
-
-        Killed at any point, it is continued by the next call: an outcome that exists stays as it is.
-
-        Raises:
-            StoreError: Elasticsearch did not accept all; call it again.
-        """
-        if not self._es.search(index=self._deliveries, query=UNSPREAD, size=1, source=False)["hits"]["hits"]:
-            return 0
-        number = 0
-        for page in pages(self._es, self._deliveries, UNSPREAD, size=_SPREAD_AT_ONCE, seq_no_primary_term=True):
-            number += self._spread(all_stored(page, read_delivery))
-        self.refresh()
-        return number
-
-    def _spread(self, deliveries: Sequence[Stored[Delivery]]) -> int:
-        refused = set()
-        for result in bulk.write(self._es, self._first_actions(deliveries)):
-            if result.own_fault:
-                refused.add(result.id)
-                self._report(result.id, result.reason or "")
-            else:
-                bulk.require(result)
-        whole = [each for each in deliveries if not refused & {outcome_id(each.id, r) for r in each.value.recipients}]
-        done = {"spread": True, "waiting": [], "detail": {"outcomes": []}}
-        # A conflict: another worker has spread it too.
-        return sum(map(bulk.require, bulk.write(self._es, (bulk.amend(each, done) for each in whole))))
-
-    def _first_actions(self, deliveries: Iterable[Stored[Delivery]]) -> Iterator[Document]:
-        for each in deliveries:
-            for outcome in first_outcomes(each.value):
-                name = outcome_id(each.id, outcome.recipient)
-                yield bulk.create(self._index, name, outcome_document(each.value, outcome))
-
-    def _report(self, document_id: str, why: str) -> None:
-        report_problem(Problem("document", f"{self._index}/{document_id}", why))
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -173,14 +123,21 @@ class Outcomes:
         return self._bodies
 
     def _fail_without(self, gone: Collection[str]) -> None:
-        """Fail what waits for a delivery that was deleted, which nothing can be told of any more."""
+        """Fail what waits for a delivery that was deleted, which nothing can be told of any more.
+
+        Not within a day: after a restore the delivery may only be matched again.
+        """
         if not gone:
             return
-        query = {"bool": {"filter": [PENDING, {"terms": {"delivery_id": sorted(gone)}}]}}
+        old = {"range": {"created_at": {"lt": "now-1d"}}}
+        query = {"bool": {"filter": [PENDING, old, {"terms": {"delivery_id": sorted(gone)}}]}}
         for hit in list(every(self._es, self._index, query, source=False)):
             self._report(hit["_id"], _GONE)
             fields = {"state": DeliveryState.FAILED, "error": _GONE, "waiting": None}
             list(bulk.write(self._es, [bulk.merge(self._index, hit["_id"], fields)]))
+
+    def _report(self, document_id: str, why: str) -> None:
+        report_problem(Problem("document", f"{self._index}/{document_id}", why))
 
     def of(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """The deliveries, each with the outcomes of all its recipients, in real time."""
@@ -279,64 +236,15 @@ class Outcomes:
                 actions.append(bulk.merge(self._deliveries, each.id, {"detail": {"passages": passages_of(each)}}))
         return actions
 
-    def settle(self, ids: Iterable[str], now: datetime) -> int:
-        """Give the deliveries for which nobody waits any more the state of all their recipients; their number.
-
-        Besides `ids`, those are looked at that a worker may have left: the newest thousand that are due and open.
-        """
-        self.refresh()
-        due = {"range": {"not_before": {"lte": now.isoformat()}}}
-        open_ = [PENDING, {"term": {"spread": True}}]
-        hits = self._open([*open_, due])
-        known = {hit["_id"] for hit in hits}
-        others = sorted({*ids} - known)
-        for start in range(0, len(others), _PAGE):
-            hits += self._open([*open_, {"ids": {"values": others[start : start + _PAGE]}}])
-        return sum(self._settle(hits[start : start + _PAGE]) for start in range(0, len(hits), _PAGE))
-
-    def _open(self, filters: list[Any]) -> list[Any]:
-        query = {"bool": {"filter": filters}}
-        return list(
-            self._es.search(
-                index=self._deliveries,
-                query=query,
-                size=_PAGE,
-                sort=[{"created_at": "desc"}],
-                source=False,
-                seq_no_primary_term=True,
-            )["hits"]["hits"]
-        )
-
-    def _settle(self, hits: Sequence[Any]) -> int:
-        joint = self._joint([hit["_id"] for hit in hits])
-        unfinished = {name for name, (state, _, _) in joint.items() if state is DeliveryState.PENDING}
-        actions = [
-            bulk.amend(stored(None, hit), _settled(*joint.get(hit["_id"], (DeliveryState.SUPPRESSED, None, None))))
-            for hit in hits
-            if hit["_id"] not in unfinished
-        ]
-        # A conflict: another worker has settled or requeued it.
-        return sum(bulk.won(result) for result in bulk.write(self._es, actions))
-
-    def _joint(self, ids: Sequence[str]) -> dict[str, tuple[DeliveryState, datetime | None, str | None]]:
-        """Delivery → its joint state, when the last recipient received it, and a rule that suppressed it."""
-        why = {"terms": {"field": "error", "size": 1}}
-        inner = {"terms": {"field": "state", "size": len(DeliveryState)}, "aggs": {"why": why}}
-        aggs = {"d": {"terms": {"field": "delivery_id", "size": len(ids)}, "aggs": {"states": inner, "last": _LAST}}}
-        about = {"terms": {"delivery_id": list(ids)}}
-        if not ids:
-            return {}
-        answer = self._es.search(index=self._index, size=0, query=about, aggs=aggs)
-        return {bucket["key"]: _joint_of(bucket) for bucket in answer["aggregations"]["d"]["buckets"]}
-
     def requeue(self, alert_id: str, change: Callable[[Delivery], Delivery]) -> int:
         """Let what the mute of a saved search suppressed wait again; returns the number of deliveries.
 
         `change` gives a delivery its new time. The deliveries are written first: killed in between, the call finds the
         outcomes again.
         """
-        self.refresh()
-        self.spread()
+        fanout = Fanout(self._es, self._names)
+        fanout.refresh()
+        fanout.spread()
         muted = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
         query = {"bool": {"filter": [*muted, {"prefix": {"error": MUTED}}]}}
         parcels = self.parcels([hit["_id"] for hit in every(self._es, self._index, query, source=False)])
@@ -347,24 +255,6 @@ class Outcomes:
         again = [replace(p, delivery=for_recipient(moved[p.id], p.outcome)) for p in parcels]
         self.acknowledge(again, _waiting_again)
         return len(moved)
-
-
-_LAST: Final = {"max": {"field": "sent_at"}}
-
-
-def _joint_of(bucket: Mapping[str, Any]) -> tuple[DeliveryState, datetime | None, str | None]:
-    reasons = {DeliveryState(one["key"]): one["why"]["buckets"] for one in bucket["states"]["buckets"]}
-    state = joint_state(set(reasons))
-    last = bucket["last"]["value"]
-    sent_at = moment_at(last) if state is DeliveryState.SENT and last is not None else None
-    why = reasons[state] if state is DeliveryState.SUPPRESSED else ()
-    return state, sent_at, next((str(one["key"]) for one in why), None)
-
-
-def _settled(state: DeliveryState, sent_at: datetime | None, why: str | None) -> Document:
-    fields = {"state": state, "sent_at": sent_at and sent_at.isoformat(), "suppressed_by": why}
-    known = {name: value for name, value in fields.items() if value is not None}
-    return known | {"detail": known}
 
 
 def _requeued(new: Delivery) -> Document:

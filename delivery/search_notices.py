@@ -15,6 +15,7 @@ from typing import Final
 from alerts.failing import Failing, failing, is_on
 from alerts.saved import SavedSearches
 from delivery.documents import outcome_id
+from delivery.fanout import Fanout
 from delivery.made import notice_delivery
 from delivery.outbox import EnqueueReport, Outbox
 from delivery.outcomes import Outcomes, Parcel
@@ -46,8 +47,8 @@ def enqueue_notices(es: Client, names: Names, now: datetime, *, bulkhead: Bulkhe
     walls, outbox = bulkhead or Bulkhead("owe"), Outbox(es, names)
     failing_now = failing(es, names, now)
     outbox.refresh()
-    outcomes = Outcomes(es, names)
-    outcomes.spread()
+    outcomes, fanout = Outcomes(es, names), Fanout(es, names)
+    fanout.spread()
     known = outbox.about_searches(now - _LOOKED_BACK)
     made = list(_failures(failing_now.values(), [stored.value for stored in known], now, walls))
     over = [stored for stored in known if stored.value.kind == "failing" and not _lasts(stored.value, failing_now)]
@@ -58,7 +59,9 @@ def enqueue_notices(es: Client, names: Names, now: datetime, *, bulkhead: Bulkhe
     made += _recoveries(unsaid, _told(outcomes, unsaid), on, now, walls)
     report = outbox.add(made, bulkhead=walls)
     # Last, so that a crash before it only repeats what was enqueued already.
-    _withdraw(outcomes, [one.value for one in over if one.value.state is DeliveryState.PENDING], on, now)
+    pending = [one.value for one in over if one.value.state is DeliveryState.PENDING]
+    if _withdraw(outcomes, pending, on, now):
+        fanout.settle([notice.id for notice in pending], now)
     return report
 
 
@@ -139,8 +142,11 @@ def _recovery(search: SavedSearch, about: str, readers: tuple[str, ...], now: da
     return replace(notice_delivery(search, "working", about, text, now, now), recipients=readers)
 
 
-def _withdraw(outcomes: Outcomes, pending: Sequence[Delivery], on: Mapping[str, SavedSearch], now: datetime) -> None:
-    """Suppress the notices that nobody needs any more. One that a mail was begun with stays: it may have been sent."""
+def _withdraw(outcomes: Outcomes, pending: Sequence[Delivery], on: Mapping[str, SavedSearch], now: datetime) -> bool:
+    """Suppress the notices that nobody needs any more; whether there were any.
+
+    One that a mail was begun with stays: it may have been sent.
+    """
     waiting = outcomes.of_deliveries([notice.id for notice in pending], DeliveryState.PENDING)
     ids = [outcome_id(each.delivery_id, each.outcome.recipient) for each in waiting]
 
@@ -153,4 +159,4 @@ def _withdraw(outcomes: Outcomes, pending: Sequence[Delivery], on: Mapping[str, 
 
     if ids:
         outcomes.acknowledge(outcomes.parcels(ids), withdrawn)
-        outcomes.settle([notice.id for notice in pending], now)
+    return bool(ids)

@@ -24,8 +24,10 @@ from delivery.channels.lines import Lines
 from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailPlan, plan, try_out
 from delivery.composing import Composed, Composer, LeftOut
-from delivery.due import LEASE, look
-from delivery.mailbox import Mailbox, Mailboxes, is_suspect, tried, untried
+from delivery.due import look
+from delivery.fanout import Fanout
+from delivery.holding import Holding, postpone, released
+from delivery.mailbox import Mailbox, Mailboxes, is_suspect
 from delivery.outcomes import Acknowledged, Outcomes, Parcel, Sent
 from delivery.report import DeliverReport
 from delivery.sending import Letter, Served, Verdict, begun, is_ours, judged
@@ -36,15 +38,15 @@ from newswatch.settings import Settings
 from store import bulk
 from store.beats import Beat
 from store.client import Client
-from store.documents import Document, Stored
+from store.documents import Document
 from store.names import Names
 
 AT_ONCE: Final = 50
 """Recipients who are claimed, and whose mails are written, together."""
 AHEAD: Final = 2 * AT_ONCE
 """Mails that may wait for a line; more are not written yet."""
-_WISHES: Final = ("unsubscribed", "muted", "acknowledged", "unverified_since")
-"""The parts of a mailbox that are the recipient's own."""
+WRITE_FOR: Final = timedelta(seconds=2)
+"""Time for writing mails before those that are written are sent: briefings take a while, and articles change."""
 
 Going = Future[tuple[Served, DeliverReport]]
 
@@ -81,10 +83,11 @@ class Worker:
         walls: Bulkhead,
     ) -> None:
         self._es, self._names, self._settings, self._clock, self._lines = es, names, settings, clock, lines
-        self._outcomes, self._boxes, self._saved = Outcomes(es, names), Mailboxes(es, names), SavedSearches(es, names)
+        self._outcomes, self._fanout, self._saved = Outcomes(es, names), Fanout(es, names), SavedSearches(es, names)
         self._walls = walls
         self._id = uuid.uuid4().hex
         self._beat = Beat(es, names, self._id, clock)
+        self._held = Holding(Mailboxes(es, names), self._id, clock)
         self._group = timedelta(seconds=settings.mail_group_s)
         self._give_up = timedelta(seconds=settings.mail_give_up_s)
         self._searches: dict[str, SavedSearch | None] = {}
@@ -98,8 +101,8 @@ class Worker:
     def run(self, limit: int, until: datetime) -> DeliverReport:
         """Serve at most `limit` recipients, and begin nothing after `until`."""
         self._until = until
-        self._outcomes.refresh()
-        self._outcomes.spread()
+        self._fanout.refresh()
+        self._fanout.spread()
         due = look(self._es, self._names, self._settings, now=self._clock(), bulkhead=self._walls, refresh=False)
         report = DeliverReport(later=due.later)
         if due.recipients:
@@ -111,7 +114,7 @@ class Worker:
                     for pool in self._pools.values():
                         pool.shutdown(cancel_futures=True)
                     raise
-        self._outcomes.settle(self._touched, self._clock())
+        self._fanout.settle(self._touched, self._clock())
         return report
 
     def _serve(self, waiting: deque[str], limit: int) -> DeliverReport:
@@ -157,7 +160,7 @@ class Worker:
         left = len(waiting) + sum(map(len, groups))
         if not left:
             return DeliverReport()
-        self._release(each for group in groups for each in group)
+        self._held.release(each for group in groups for each in group)
         waiting.clear()
         groups.clear()
         return DeliverReport(left=left, stopped=f"{why}: {left} recipients wait for the next run")
@@ -181,7 +184,7 @@ class Worker:
                 report += self._walls.attempt("recipient", address, work) or DeliverReport()
             else:
                 sound.append(address)
-        held = self._boxes.claim(sound, self._id, self._clock(), LEASE) if sound else {}
+        held = self._held.claim(sound) if sound else {}
         waiting = self._outcomes.waiting_for(held) if held else {}
         self._learn_searches(parcel for parcels in waiting.values() for parcel in parcels)
         usable = {address: self._usable(held[address].value, waiting.get(address, ())) for address in held}
@@ -198,7 +201,7 @@ class Worker:
             served.append(one)
             report += DeliverReport(later=planned.later)
         report += self._suppress([p for parcels in usable.values() for p in parcels if p.stored.id in rules], rules)
-        self._release(one for one in served if not one.mails)
+        self._held.release(one for one in served if not one.mails)
         return self._with_more(served), report
 
     def _no_address(self, recipient: str, why: str) -> DeliverReport:
@@ -250,12 +253,16 @@ class Worker:
 
     def _prepare(self, group: Sequence[Served]) -> _Prepared:
         """Begin the next mail of each recipient."""
-        held = self._note_tries(group)
+        held = self._held.note_tries(group)
         self._composer.fresh()
         written: list[_Written] = []
         changes: dict[str, Callable[[Parcel], Outcome]] = {}
-        report = DeliverReport()
-        for one in held:
+        report, later = DeliverReport(), list[Served]()
+        enough = self._clock() + WRITE_FOR
+        for number, one in enumerate(held):
+            if written and self._clock() >= enough:
+                later = held[number:]
+                break
             mail = one.mails.popleft()
             work = partial(self._composer.compose, mail, one.box.last_error)
             made, left_out = self._walls.attempt("mail", mail.key, work) or (None, LeftOut())
@@ -268,27 +275,10 @@ class Worker:
                 written.append(_Written(one, mail, made))
                 changes |= {one.parcels[name].stored.id: partial(begun, made=made, mail=mail) for name in made.carried}
         letters = self._begun(written, self._write(held, written, changes))
-        served = {letter.served.address for letter in letters}
+        served = {one.address for one in (*(letter.served for letter in letters), *later)}
         idle = [one for one in held if one.address not in served]
-        self._release(one for one in idle if not one.mails)
-        return _Prepared({self._submit(letter) for letter in letters}, self._with_more(idle), report)
-
-    def _note_tries(self, group: Sequence[Served]) -> list[Served]:
-        """Record the tries before anything is written: if that kills the worker, the recipients are postponed.
-
-        Those whom another worker has taken over are missing.
-        """
-        now = self._clock()
-        noted = {
-            one.address: (one.held, replace(tried(one.box, now), claimed_by=self._id, claimed_until=now + LEASE))
-            for one in group
-        }
-        kept = self._keep(noted)
-        for one in group:
-            if one.address in kept:
-                one.held = kept[one.address]
-                one.box = untried(one.held.value, one.box)
-        return [one for one in group if one.address in kept]
+        self._held.release(one for one in idle if not one.mails)
+        return _Prepared({self._submit(letter) for letter in letters}, [*self._with_more(idle), *later], report)
 
     def _over(self, parcel: Parcel, mail: Mail, state: DeliveryState, why: str) -> Outcome:
         was = parcel.outcome
@@ -321,7 +311,7 @@ class Worker:
                 continue
             lost += ours if not each.mail.again else []
             if done.refused.keys() & set(ids):
-                self._postpone(each.served)
+                postpone(each.served)
         self._acknowledge(lost, lambda parcel: replace(parcel.outcome, key="", reference=""))
         return letters
 
@@ -339,8 +329,8 @@ class Worker:
         one = letter.served
         report = self._walls.attempt("mail", letter.mail.key, partial(self._offer, letter, channel))
         if report is None:  # it may have been sent
-            self._postpone(one)
-            self._release([one])
+            postpone(one)
+            self._held.release([one])
         return one, report or DeliverReport()
 
     def _offer(self, letter: Letter, channel: Channel) -> DeliverReport:
@@ -370,12 +360,12 @@ class Worker:
         done = self._acknowledge(
             letter.parcels,
             lambda parcel: verdict.outcome(parcel.outcome, letter.mail, now),
-            [self._boxes.replacing(one.held, box)],
+            [self._held.replacing(one.held, box)],
         )
         (result,) = done.beside
         if bulk.require(result):
             one.held = result.stored(box)
-        elif kept := self._keep({one.address: (one.held, box)}):
+        elif kept := self._held.keep({one.address: (one.held, box)}):
             one.held = kept[one.address]
         else:
             one.mails.clear()
@@ -393,36 +383,3 @@ class Worker:
         for name, why in done.refused.items():
             self._walls.note(Problem("document", f"{self._names.outcomes}/{name}", f"Elasticsearch refuses it: {why}"))
         return done
-
-    # ── the mailboxes ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _postpone(self, one: Served) -> None:
-        """Keep the recorded try, which postpones the recipient."""
-        one.box = one.held.value
-        one.mails.clear()
-
-    def _release(self, served: Iterable[Served]) -> None:
-        now = self._clock()
-        boxes = {one.address: (one.held, released(one.box, now)) for one in served}
-        if boxes:
-            self._keep(boxes)
-
-    def _keep(self, boxes: Mapping[str, tuple[Stored[Mailbox], Mailbox]]) -> dict[str, Stored[Mailbox]]:
-        """Write our changes to mailboxes, keeping the recipients' own changes (unsubscribed, muted) meanwhile.
-
-        Those that another worker has claimed are missing.
-        """
-        kept = self._boxes.keep(boxes)
-        if len(kept) < len(boxes):
-            for address, (_, box) in boxes.items():
-                current = self._boxes.find(address) if address not in kept else None
-                if current is not None and current.value.claimed_by == self._id:
-                    wishes = {name: getattr(current.value, name) for name in _WISHES}
-                    kept |= self._boxes.keep({address: (current, replace(box, **wishes))})
-        return kept
-
-
-def released(box: Mailbox, now: datetime) -> Mailbox:
-    """The mailbox without our claim, and without a retry whose time has come. Pure."""
-    retry_at = box.retry_at if box.retry_at and box.retry_at > now else None
-    return replace(box, retry_at=retry_at, claimed_until=None, claimed_by="")

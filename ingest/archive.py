@@ -254,20 +254,33 @@ def _read(record: ArcWarcRecord, body: bytes, path: Path, offset: int) -> Kept |
 # ── keeping it small ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tidy(folder: Path, *, keep_days: int, max_bytes: int, now: datetime) -> int:
-    """Join the files of days that are over, and delete days that are too old or too much; the bytes deleted.
+def join_past(folder: Path, *, now: datetime) -> None:
+    """Join the files of each day that is over, which copies all that was archived on it.
 
-    Only one process does it at a time; another returns at once.
+    Only one process does it at a time; another returns at once. Not joined, a day is read and deleted all the same.
 
     Raises:
         OSError: a file can't be written or deleted.
     """
     if not folder.is_dir() or (lock := private.lock(folder / ".lock")) is None:
-        return 0
+        return
     with lock:
         for each in days(folder):
             if each.day < now.date():
                 _join(folder / each.day.isoformat(), now)
+
+
+def tidy(folder: Path, *, keep_days: int, max_bytes: int, now: datetime) -> int:
+    """Delete days that are too old or too much; the bytes deleted.
+
+    Only one process does it at a time; another returns at once.
+
+    Raises:
+        OSError: a file can't be deleted.
+    """
+    if not folder.is_dir() or (lock := private.lock(folder / ".lock")) is None:
+        return 0
+    with lock:
         deleted = 0
         for each in surplus(days(folder), keep_days=keep_days, max_bytes=max_bytes, now=now):
             shutil.rmtree(folder / each.day.isoformat())

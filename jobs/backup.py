@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Final
 
+from delivery.fanout import Fanout
 from jobs.context import Context, job
 from newswatch.clock import SKEW
 from newswatch.errors import NewswatchError, StoreError
@@ -177,6 +178,7 @@ def settle(context: Context, begun_at: datetime) -> None:
     feeds = FeedStore(context.es, context.names)
     polled = feeds.polled_since(since)
     feeds.save([(feed, replace(feed.value.state, etag=None, last_modified=None, body_hash=None)) for feed in polled])
+    Fanout(context.es, context.names).spread_again(since)
     BatchStore(context.es, context.names).match_again_since(since, now=context.clock())
 
 

@@ -17,7 +17,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from alerts.saved import EntryFault, SavedSearches, read_alerts
+from alerts.definitions import EntryFault, read_alerts
+from alerts.saved import SavedSearches
 from delivery.channels import registry as channels
 from delivery.channels.registry import parse_address
 from ingest.feeds import load_feeds

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from ingest.archive import Archive, tidy
+from ingest.archive import Archive, join_past, tidy
 from ingest.fetched import Fetched
 from jobs.context import Context
 from newswatch import private
@@ -63,6 +63,20 @@ class Keeping:
             return
         log.error("the archive in %s is not written", self._folder, exc_info=error)
         self._walls.note(Problem("archive", str(self._folder), reason_of(error), STAGE))
+
+
+def join_archive(context: Context) -> None:
+    """Make the archive's files of each past day one, on this machine. What is wrong with them becomes a problem."""
+    folder = context.settings.archive_dir
+    if folder is None:
+        return
+    walls = context.bulkhead(f"{STAGE} joined")
+    try:
+        join_past(folder, now=context.clock())
+    except OSError as error:
+        log.exception("the archive in %s can't be joined", folder)
+        walls.note(Problem("archive", f"{folder} joined", reason_of(error), walls.stage))
+    context.replace_problems(walls)
 
 
 def _is_due(folder: Path) -> bool:

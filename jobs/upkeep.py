@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from jobs.context import Context, job
+from jobs.keeping import join_archive
 from store import retention
 
 
@@ -32,6 +33,7 @@ def upkeep(context: Context) -> UpkeepReport:
     Raises:
         StoreError: Elasticsearch is unavailable; the next run does the rest.
     """
+    join_archive(context)
     es, names, now = context.es, context.names, context.clock()
     old = now - timedelta(days=context.settings.retention_days)
     done = now - timedelta(days=context.settings.batch_retention_days)

@@ -253,7 +253,7 @@ GAUGES: Final[tuple[Gauge, ...]] = (
         "Recipients whose mail server refuses mails for now.",
         lambda pulse: _number(pulse.waiting.refused),
     ),
-    Gauge("newswatch_deliveries", "Deliveries in the outbox by state.", _deliveries, ("state",)),
+    Gauge("newswatch_deliveries", "Deliveries by state, one for each recipient.", _deliveries, ("state",)),
     Gauge(
         "newswatch_batch_matched_timestamp_seconds",
         "When a batch was last matched.",

@@ -65,7 +65,7 @@ class MailState:
     """Since when the connection breaks with every recipient, too few to be sure after one run; None: it does not."""
     why: str = ""
     states: Mapping[str, int] = field(default_factory=dict)
-    """State (`DeliveryState`) → number of deliveries in the outbox."""
+    """State (`DeliveryState`) → number of deliveries, each counted once for each recipient."""
 
 
 @dataclass(frozen=True, slots=True)

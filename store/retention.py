@@ -96,6 +96,27 @@ def forget_quarantine(es: Elasticsearch, names: Names, before: datetime) -> int:
     return _delete(es, _find(es, names.quarantine, {"range": {"at": {"lt": before.isoformat()}}}))
 
 
+def forget_deliveries(es: Elasticsearch, names: Names, before: datetime) -> int:
+    """Delete the deliveries that were matched before `before` and for which nobody waits; their number.
+
+    `before` must be older than any batch that may be matched again, which would enqueue its stories anew.
+    """
+    return _delete(es, _find(es, names.deliveries, _over(before)))
+
+
+def forget_outcomes(es: Elasticsearch, names: Names, before: datetime) -> int:
+    """Delete the outcomes of deliveries that were matched before `before`, except those that wait; their number.
+
+    Later mails on their stories are no replies any more, and say again what these said.
+    """
+    return _delete(es, _find(es, names.outcomes, _over(before)))
+
+
+def _over(before: datetime) -> Query:
+    old = {"range": {"created_at": {"lt": before.isoformat()}}}
+    return {"bool": {"filter": [old], "must_not": {"term": {"state": "pending"}}}}
+
+
 def forget_readers(es: Elasticsearch, names: Names, before: datetime) -> int:
     """Delete the marks and handovers of articles that `drop_old_slices` has dropped for `before`; their number.
 

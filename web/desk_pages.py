@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from alerts.saved import UsageError
+from alerts.definitions import UsageError
 from jobs.context import Context
 from newswatch.desk import DEEDS, MAX_USER_CHARS, ChangedMeanwhileError, DeskError, Step
 from search.limits import shown

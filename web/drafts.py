@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from alerts import schedule
-from alerts.saved import UsageError
+from alerts.definitions import UsageError
 from newswatch.alert import SavedSearch
 from newswatch.durations import exact, in_words, typed
 from newswatch.names_in_english import countries, languages

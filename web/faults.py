@@ -18,7 +18,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
-from alerts.saved import UsageError
+from alerts.definitions import UsageError
 from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
 from newswatch.texts import cut_short
 from newswatch.wording import worded

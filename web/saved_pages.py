@@ -17,9 +17,10 @@ from alerts import schedule
 from alerts.backtest import MANY, Backtest, Difference, backtest, compare
 from alerts.catch_up import missed, off_since
 from alerts.counts import DAYS
+from alerts.definitions import UsageError, with_fields
 from alerts.kinds import KINDS
 from alerts.query import check, check_meaning, check_values
-from alerts.saved import SavedSearches, UsageError, with_fields
+from alerts.saved import SavedSearches
 from delivery.channels.registry import parse_address
 from delivery.feedback import Quality, labelled
 from delivery.outbox import Outbox

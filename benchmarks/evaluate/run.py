@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alerts.saved import load_alerts
+from alerts.definitions import load_alerts
 from benchmarks.evaluate import extraction, stories, updates
 from benchmarks.evaluate.duplicates import DAILY, duplicate_figures
 from benchmarks.evaluate.feed_items import feed_item_figures

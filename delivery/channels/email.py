@@ -15,6 +15,7 @@ from jinja2 import Environment
 from delivery.channels.channel import Channel, Rendered
 from delivery.channels.email_address import mail_address
 from delivery.channels.email_smtp import Mailer, try_out
+from delivery.channels.variants import Variants
 from delivery.message import Message, Notice, StoryList
 from delivery.plain_text import CARDS, environment, plain_text, shown
 from delivery.words import one_line
@@ -81,9 +82,11 @@ def written(message: Message, settings: Settings) -> EmailMessage:
         mail["References"] = " ".join(message.thread)
     if isinstance(message.body, StoryList):
         _list_headers(mail, message.body, _domain(sender))
-    text = plain_text(message)
+    text = _TEXTS(message, settings)
     mail.set_content(text, charset="utf-8", cte=_encoding(text))
-    page = html(message, settings)
+    page = _PAGES(message, settings)
+    if encoded_size(page) >= HTML_BYTES:  # with the recipient's own links, which are longer than their stand-ins
+        page = html(message, settings)
     mail.add_alternative(page, subtype="html", charset="utf-8", cte=_encoding(page))
     for attachment in message.attachments:
         main, _, sub = attachment.media_type.partition("/")
@@ -152,6 +155,19 @@ def _encoding(text: str) -> str | None:
 def _sizes(text: str) -> dict[str, int]:
     octets = text.encode()
     return {"quoted-printable": len(quopri.encodestring(octets)), "base64": -(-len(octets) // 57) * 78}
+
+
+def _text(message: Message, settings: Settings) -> str:  # noqa: ARG001 - as a renderer
+    return plain_text(message)
+
+
+def _escaped(text: str) -> str:
+    from markupsafe import escape  # with Jinja, which is loaded by who writes
+
+    return str(escape(text))
+
+
+_TEXTS, _PAGES = Variants(_text), Variants(html, _escaped)
 
 
 @cache

@@ -90,7 +90,7 @@ def faults(folder: Path) -> dict[str, str]:
 
 
 def _readers() -> dict[str, Callable[[Path], Any]]:
-    from alerts.saved import load_alerts
+    from alerts.definitions import load_alerts
     from delivery.channels.registry import parse_address
     from ingest.feeds import load_feeds
     from newswatch.languages import languages

@@ -11,8 +11,8 @@ import pytest
 
 from alerts import bounds
 from alerts.bounds import BOUNDS, unusable
+from alerts.definitions import UsageError, load_alerts, read_alerts, with_fields
 from alerts.resting import FIRST_REST, LONGEST_REST, rest_after
-from alerts.saved import UsageError, load_alerts, read_alerts, with_fields
 from alerts.schedule import after
 from delivery.channels.registry import parse_address
 from newswatch.errors import ConfigError

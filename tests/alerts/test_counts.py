@@ -9,8 +9,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from alerts.counts import MOST, Counts, counts
+from delivery.fanout import Fanout
 from delivery.outbox import Outbox
-from delivery.outcomes import Outcomes
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Tag
 from newswatch.delivery import Delivery, DeliveryState, Outcome
@@ -39,9 +39,10 @@ def test_each_is_counted_and_a_broken_one_costs_only_itself(es: Elasticsearch, n
     stock(es, names, [new], now=NOW)
     digest = [delivered(story, 14, "digest") for story in "abc"]
     Outbox(es, names).add([*digest, delivered("d", 1, "one"), delivered("e", 40, "long ago")])
-    outcomes = Outcomes(es, names)
-    outcomes.refresh()
-    assert outcomes.spread() == 5
+    fanout = Fanout(es, names)
+    fanout.refresh()
+    assert fanout.spread() == 5
+    fanout.refresh()
     searches = [
         replace(ALL, id="awacs", query="AWACS"),
         replace(ALL, id="yesterday", query="yesterday"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+import alerts.clause_search
 import alerts.match
 from alerts.formula import query_of
 from alerts.highlight import highlights
@@ -110,7 +111,7 @@ def test_a_broken_search_hides_none_of_the_others(press: Press) -> None:
 
 
 def test_a_slow_search_hides_none_of_the_others(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts.match, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(alerts.clause_search, "PATIENCE_S", 0.1)
     batch = press.publish(*(a_story(n) for n in range(10)))
     # Each makes thousands of states before the first word is looked at, within the limits on a query.
     expressions = " OR ".join(f"/[a-z]*{letter}{'[a-z]' * 3}[a-z]{{9}}/" for letter in "aei")

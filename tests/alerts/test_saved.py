@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
+from alerts.definitions import load_alerts
 from alerts.query import to_query
-from alerts.saved import SavedSearches, load_alerts
+from alerts.saved import SavedSearches
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.errors import ConfigError, NewswatchError, QueryError

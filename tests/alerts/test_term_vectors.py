@@ -14,6 +14,7 @@ from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import BadRequestError, Elasticsearch
 from elasticsearch.client import IndicesClient
 
+import alerts.clause_search
 import alerts.match
 from alerts.match import match_batch
 from alerts.term_vectors import divided
@@ -72,13 +73,13 @@ def matched(press: Press, batch: Batch) -> set[tuple[str, str]]:
 def test_elasticsearch_is_asked_only_what_the_words_do_not_tell(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = press.publish(*(a_story(n) for n in range(3)))
     asked: list[str] = []
-    chunk = alerts.match._ClauseSearch.places
+    chunk = alerts.clause_search.ClauseSearch.places
 
     def noted(self: Any, some: Any) -> Any:
         asked.extend(some)
         return chunk(self, some)
 
-    monkeypatch.setattr(alerts.match._ClauseSearch, "places", noted)
+    monkeypatch.setattr(alerts.clause_search.ClauseSearch, "places", noted)
     assert matched(press, batch) == FOUND
     words = {clause for clause in asked if not clause.startswith("\0")}
     assert words == {"title:glacier", '"glacier plan"'}, "the other phrase can't be there: its words are not together"

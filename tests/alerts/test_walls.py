@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from elasticsearch import ApiError, Elasticsearch
 
+import alerts.clause_search
 import alerts.match
+from alerts.definitions import read_alerts
 from alerts.events import events
 from alerts.formula import query_of
 from alerts.match import match_batch
 from alerts.resting import recovered, rests
-from alerts.saved import SavedSearches, read_alerts
+from alerts.saved import SavedSearches
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
@@ -77,7 +79,7 @@ _ANALYZERS = frozenset(ANALYZERS.get(language, UNSTEMMED) for language in LANGUA
 
 
 def test_time_lost_to_heavy_searches_is_bounded(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts.match, "LOST_S", 0.0)
+    monkeypatch.setattr(alerts.clause_search, "LOST_S", 0.0)
     batch, searches = heavy(press)
     walls = Bulkhead("match")
     report = match_batch(press.es, press.names, batch, [*searches, GOOD, a_search("open", "(glacier")], bulkhead=walls)

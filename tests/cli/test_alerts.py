@@ -309,6 +309,7 @@ def test_ack_keeps_a_story_from_a_reader(run: Run, press: Press, es: Elasticsear
 
 def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:
     assert "No mail was sent" in run("alerts", "latency").output
+    from delivery.fanout import Fanout
     from delivery.outcomes import Outcomes
     from newswatch.delivery import DeliveryState, Outcome
 
@@ -319,7 +320,7 @@ def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: N
     sent = Outcome("ann@reader.example", DeliveryState.SENT, "<m@x>", at=NOW + timedelta(seconds=5))
     outbox.refresh()
     outcomes = Outcomes(es, names)
-    assert outcomes.spread() == 1
+    assert Fanout(es, names).spread() == 1
     outcomes.acknowledge(outcomes.waiting_for(["ann@reader.example"])["ann@reader.example"], lambda _: sent)
     legs = {leg["name"]: leg for leg in json.loads(run("alerts", "latency", "--json").stdout)}
     assert legs["indexed → matched"]["p95"] == pytest.approx(3, abs=0.01)

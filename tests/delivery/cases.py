@@ -63,10 +63,10 @@ class Mortal:
 
 
 @contextmanager
-def open_mortal(url: str, names: Names, office: PostOffice) -> Iterator[Mortal]:
-    """The process, until the end of the block."""
+def open_mortal(url: str, names: Names, office: PostOffice, lines: int = 1) -> Iterator[Mortal]:
+    """The process, with so many lines to the mail server, until the end of the block."""
     command = [sys.executable, "-m", "tests.delivery.mortal"]
-    order = {"url": url, "prefix": names.prefix, "smtp_port": office.port}
+    order = {"url": url, "prefix": names.prefix, "smtp_port": office.port, "lines": lines}
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Mortal(process, order)
         assert process.stdin

@@ -43,6 +43,7 @@ def work(order: dict[str, Any]) -> None:
         secret_key=SecretStr("for tests"),
         smtp_timeout_s=5,
         mail_group_s=60,
+        mail_senders=order["lines"],
     )
     names, now = Names(order["prefix"]), datetime.fromisoformat(order["now"])
     searches = [load(SavedSearch, {"query": ""} | item) for item in order["searches"]]

@@ -30,6 +30,8 @@ from tests.factories import NOW
 pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("NEWSWATCH_EXAMPLES", "0"))
+LINES = 2
+"""Of the second worker to the mail server, each of which has its window."""
 STEPS = 60
 """Steps of a whole run; the last of the range is rarely reached, which is a run without an end of its own."""
 
@@ -110,7 +112,8 @@ class World:
     def _run(self, case: Case, run: Run, worker: int = 0) -> None:
         self.now += timedelta(minutes=run.minutes)
         wanted = [case.batches[n] for n in run.batches]
-        self.windows += self.workers[worker].run(case.searches, wanted, self.now, run.dies_before) == -9
+        died = self.workers[worker].run(case.searches, wanted, self.now, run.dies_before) == -9
+        self.windows += (1, LINES)[worker] * died
 
     def _slow(self, case: Case, slow: Slow) -> None:
         self.now += timedelta(minutes=slow.run.minutes)
@@ -142,7 +145,7 @@ class World:
 @pytest.fixture
 def world(es: Elasticsearch, elasticsearch_url: str, names: Names, office: PostOffice) -> Iterator[World]:
     with ExitStack() as stack:
-        one, two = (stack.enter_context(open_mortal(elasticsearch_url, names, office)) for _ in range(2))
+        one, two = (stack.enter_context(open_mortal(elasticsearch_url, names, office, lines)) for lines in (1, LINES))
         yield World(Press(es, names), office, (one, two))
 
 

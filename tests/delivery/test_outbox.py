@@ -12,10 +12,14 @@ from elasticsearch import Elasticsearch
 from alerts.kinds.kind import Event
 from alerts.match import match_batch
 from delivery.deliver import deliver
-from delivery.documents import delivery_document
+from delivery.documents import delivery_document, outcome_document, outcome_id
+from delivery.fanout import Fanout
+from delivery.listing import SHOWN, deliveries
 from delivery.outbox import EnqueueReport, Outbox
+from delivery.outcomes import Outcomes
+from delivery.report import DeliverReport
 from newswatch.alert import Match, SavedSearch
-from newswatch.delivery import Delivery, DeliveryState
+from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import StoreError
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
@@ -104,6 +108,63 @@ def test_an_event_of_a_muted_search_is_suppressed_and_one_that_can_t_be_owed_cos
 # ── documents from before there were channels ────────────────────────────────────────────────────────────────────────
 
 FORMER = "<0123abcd@old.example>"
+
+
+def test_a_former_delivery_becomes_outcomes_and_a_kill_on_the_way_costs_nothing(
+    press: Press, posted: Settings, office: PostOffice
+) -> None:
+    """Ann has her mail, Bob's was begun, and Cat has none yet."""
+    ann, bob, cat = readers = ("ann@reader.example", "bob@reader.example", "cat@reader.example")
+    owed = owed_on(press, 1, recipients=readers)
+    document = of_former(owed, "pending")
+    begun = {"recipient": bob, "state": "pending", "message_id": "<bob@old.example>", "attempts": 1}
+    sent = {"recipient": ann, "state": "sent", "message_id": FORMER, "at": NOW.isoformat()}
+    document["detail"] |= {"outcomes": [sent, begun]}
+    press.es.index(index=press.names.deliveries, id=owed.id, document=document | {"waiting": [bob, cat]})
+    half = outcome_document(owed, Outcome(ann, DeliveryState.SENT, "k", FORMER, at=NOW))
+    press.es.index(index=press.names.outcomes, id=outcome_id(owed.id, ann), document=half)
+    assert deliver(press.es, press.names, posted, now=NOW).sent == 2
+    assert office.to(ann) == []
+    (to_bob,), (to_cat,) = office.to(bob), office.to(cat)
+    assert to_bob["Message-ID"] == "<bob@old.example>"
+    (whole,) = Outbox(press.es, press.names).told([owed.id])
+    assert [o.reference for o in whole.outcomes] == [FORMER, "<bob@old.example>", to_cat["Message-ID"]]
+    assert (whole.state, whole.sent_at is not None) == (DeliveryState.SENT, True)
+    assert press.es.get(index=press.names.deliveries, id=owed.id)["_source"]["detail"]["outcomes"] == []
+    assert Fanout(press.es, press.names).spread() == 0
+
+
+def test_what_waits_for_a_deleted_delivery_fails_and_holds_up_nobody(
+    press: Press, posted: Settings, office: PostOffice
+) -> None:
+    gone, kept = owed_on(press, 1), owed_on(press, 12, story_id="t", recipients=("bob@reader.example",))
+    Outbox(press.es, press.names).add([gone, kept])
+    fanout = Fanout(press.es, press.names)
+    fanout.refresh()
+    assert fanout.spread() == 2
+    press.es.delete(index=press.names.deliveries, id=gone.id)
+    report = deliver(press.es, press.names, posted, now=NOW)
+    assert (report.sent, report.set_aside) == (1, 1)
+    assert deliver(press.es, press.names, posted, now=NOW + timedelta(hours=1)) == DeliverReport()
+
+
+def test_a_page_shows_some_recipients_and_counts_all(press: Press) -> None:
+    many = tuple(f"r{n:02}@reader.example" for n in range(30))
+    owed = owed_on(press, 1, recipients=many)
+    Outbox(press.es, press.names).add([owed])
+    (fresh,) = deliveries(press.es, press.names).page
+    assert {o.state for o in fresh.outcomes} == {DeliveryState.PENDING}, "before it is spread"
+    fanout, outcomes = Fanout(press.es, press.names), Outcomes(press.es, press.names)
+    fanout.spread()
+    sent = outcomes.waiting_for(many[:25])
+    parcels = [parcel for own in sent.values() for parcel in own]
+    outcomes.acknowledge(parcels, lambda parcel: replace(parcel.outcome, state=DeliveryState.SENT, at=NOW))
+    found = deliveries(press.es, press.names)
+    assert found.reached == {owed.id: {"sent": 25, "pending": 5}}
+    assert [o.recipient for o in found.page[0].outcomes[:5]] == list(many[25:]), "those without a mail come first"
+    assert len(found.page[0].outcomes) == SHOWN
+    asked = deliveries(press.es, press.names, recipient=many[3])
+    assert [o.recipient for o in asked.page[0].outcomes] == [many[3]]
 
 
 def of_former(delivery: Delivery, state: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import feedparser
 import pytest
 from lxml import html
 
-from alerts.saved import load_alerts
+from alerts.definitions import load_alerts
 from delivery.channels.registry import parse_address
 from embedded.newsroom import Newsroom, RequestSeen
 from embedded.newsroom_site.content import HERE, Outlet, Story, load_outlets, load_stories, read_story

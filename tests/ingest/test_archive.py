@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from ingest import archive
-from ingest.archive import OPEN, Archive, ArchiveFullError, Day, Kept, days, kept, read_at, surplus, tidy
+from ingest.archive import OPEN, Archive, ArchiveFullError, Day, Kept, days, join_past, kept, read_at, surplus, tidy
 from ingest.fetched import Fetched
 from tests.factories import NOW
 
@@ -83,11 +83,11 @@ def test_what_a_dead_process_wrote_is_read_and_its_half_record_hides_nothing(tmp
     assert sorted(r.answer.body for r in records if isinstance(r, Kept)) == [b"another", b"whole"]
     assert [type(r) for r in records if not isinstance(r, Kept)] == [OSError], "the half one is counted"
     later = TOMORROW + timedelta(hours=3)
-    tidy(tmp_path, keep_days=30, max_bytes=10**9, now=later)
+    join_past(tmp_path, now=later)
     held = {path.name for path in (tmp_path / f"{TODAY}").iterdir()}
     assert held == {"day.warc.gz", left.name}, "it may still be written"
     os.utime(left, (NOW.timestamp(), NOW.timestamp()))
-    tidy(tmp_path, keep_days=30, max_bytes=10**9, now=later)
+    join_past(tmp_path, now=later)
     assert [path.name for path in (tmp_path / f"{TODAY}").iterdir()] == ["day.warc.gz"]
     records = [*kept(tmp_path, TODAY)]
     assert sorted(r.answer.body for r in records if isinstance(r, Kept)) == [b"another", b"whole"]
@@ -112,9 +112,11 @@ def test_days_are_joined_and_forgotten(tmp_path: Path) -> None:
         write(tmp_path, an_answer(b"x" * n, f"https://a.example/{n}"))
     (held,) = days(tmp_path)
     assert (held.day, held.files) == (TODAY, 3)
-    assert tidy(tmp_path, keep_days=30, max_bytes=10**9, now=NOW) == 0
+    join_past(tmp_path, now=NOW)
     assert days(tmp_path)[0].files == 3, "today is left alone"
-    tidy(tmp_path, keep_days=30, max_bytes=10**9, now=TOMORROW)
+    assert tidy(tmp_path, keep_days=30, max_bytes=10**9, now=TOMORROW) == 0
+    assert days(tmp_path)[0].files == 3, "who polls joins nothing"
+    join_past(tmp_path, now=TOMORROW)
     (joined,) = days(tmp_path)
     assert (joined.files, joined.bytes, len(sound(tmp_path))) == (1, held.bytes, 3)
     assert tidy(tmp_path, keep_days=30, max_bytes=10**9, now=NOW + timedelta(days=31)) == held.bytes

@@ -177,12 +177,11 @@ def outage_documents() -> Iterator[tuple[str, Document]]:
         yield cause, outages.stored(OwnOutages(cause, (Outage(NOW - timedelta(hours=1), until, "away"),)))
 
 
-def delivery_documents(articles: list[Article]) -> Iterator[tuple[str, Document]]:
+def outcome_documents(articles: list[Article]) -> Iterator[tuple[str, Document]]:
     states = [DeliveryState.SENT, DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.PENDING]
     for number, (article, state) in enumerate(zip(articles, states * 3, strict=False)):
         when = NOW - timedelta(hours=number)
-        sent = when if state is DeliveryState.SENT else None
-        outcomes = (Outcome("a@example.org", state, at=when),)
+        outcome = Outcome("a@example.org", state, at=when)
         name = ("NATO", "Counter-terrorism")[number % 2]
         delivery = Delivery(
             name.lower(),
@@ -192,12 +191,11 @@ def delivery_documents(articles: list[Article]) -> Iterator[tuple[str, Document]
             ("a@example.org",),
             state,
             when,
-            sent_at=sent,
-            outcomes=outcomes,
             published=when - timedelta(minutes=5 + number) if number else None,
             fetched_at=when - timedelta(seconds=30),
         )
-        yield delivery.id, documents.delivery_document(delivery)
+        document_id = documents.outcome_id(delivery.id, outcome.recipient)
+        yield document_id, documents.outcome_document(delivery, outcome)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +215,7 @@ def archive(es: Elasticsearch, module_names: Names) -> Archive:
         for index, documents in (
             (names.feeds, feed_documents()),
             (names.batches, batch_documents()),
-            (names.deliveries, delivery_documents(tagged)),
+            (names.outcomes, outcome_documents(tagged)),
             (names.pulse, pulse_documents()),
             (names.labels, label_documents(tagged)),
             (names.outages, outage_documents()),

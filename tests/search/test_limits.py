@@ -63,7 +63,7 @@ def test_what_passes_at_a_glance_keeps_every_limit() -> None:
 
 
 def test_what_ships_and_what_is_shown_as_an_example_is_within_the_limits() -> None:
-    from alerts.saved import load_alerts
+    from alerts.definitions import load_alerts
     from newswatch.settings import default_config_dir
 
     for search in load_alerts(default_config_dir() / "alerts.yaml", parse_address):

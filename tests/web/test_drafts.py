@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from starlette.datastructures import FormData
 
-from alerts.saved import Change, UsageError, with_fields
+from alerts.definitions import UsageError, with_fields
+from alerts.saved import Change
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.durations import exact

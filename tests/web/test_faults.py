@@ -13,7 +13,7 @@ from elastic_transport import ConnectionError as Unreachable
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from alerts.saved import UsageError
+from alerts.definitions import UsageError
 from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
 from search.asking import SlowSearchError
 from tests.web.conftest import Visitor

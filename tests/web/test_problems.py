@@ -15,7 +15,8 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from alerts.saved import SavedSearches, load_alerts
+from alerts.definitions import load_alerts
+from alerts.saved import SavedSearches
 from delivery.channels.registry import parse_address
 from newswatch.problems import KINDS, Problem
 from store import bulk

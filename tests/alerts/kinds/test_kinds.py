@@ -6,9 +6,10 @@ from typing import get_args
 
 import pytest
 
+from alerts.definitions import UsageError, with_fields
 from alerts.kinds import EVENT_KINDS, KINDS
 from alerts.kinds.kind import Kind
-from alerts.saved import UsageError, read_search, with_fields
+from alerts.saved import read_search
 from cli.alert_options import OPTIONS
 from delivery import documents
 from delivery.channels.registry import parse_address

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from alerts.saved import UsageError, read_alerts, with_fields
+from alerts.definitions import UsageError, read_alerts, with_fields
 from delivery.channels import registry
 from delivery.channels.email import EMAIL
 from delivery.deliver import deliver

@@ -1,0 +1,156 @@
+"""From a delivery to its outcomes and back.
+
+A delivery is enqueued as one document, and "spread" before anything is sent: each recipient gets an outcome, created
+once, whoever spreads it and however often. The state of the delivery as a whole follows when no recipient waits any
+more (`settle`). Whatever a worker leaves when it dies, the next run does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from delivery.documents import outcome_document, outcome_id, read_delivery
+from delivery.made import first_outcomes, joint_state
+from newswatch.delivery import Delivery, DeliveryState
+from newswatch.problems import Problem, report_problem
+from store import bulk
+from store.client import Client
+from store.documents import Document, Stored, all_stored, stored
+from store.names import Names
+from store.reading import every, pages
+from store.times import moment_at
+
+PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
+UNSPREAD: Final = {"bool": {"must_not": {"term": {"spread": True}}}}
+"""The deliveries whose recipients have no documents yet: fresh ones, and those from before there were any."""
+_SPREAD_AT_ONCE: Final = 200
+_PAGE: Final = 1_000
+_LAST: Final = {"max": {"field": "sent_at"}}
+
+
+class Fanout:
+    """Spreads and settles the deliveries of one installation."""
+
+    def __init__(self, es: Client, names: Names) -> None:
+        self._es, self._index, self._deliveries = es, names.outcomes, names.deliveries
+
+    def refresh(self) -> None:
+        """Make all writes to the outbox visible to searches."""
+        self._es.indices.refresh(index=[self._deliveries, self._index])
+
+    def spread(self) -> int:
+        """Create the outcomes of the deliveries that lack them, as of the last refresh; the number of deliveries.
+
+        Killed at any point, it is continued by the next call: an outcome that exists stays as it is.
+
+        Raises:
+            StoreError: Elasticsearch did not accept all; call it again.
+        """
+        if not self._es.search(index=self._deliveries, query=UNSPREAD, size=1, source=False)["hits"]["hits"]:
+            return 0
+        number = 0
+        for page in pages(self._es, self._deliveries, UNSPREAD, size=_SPREAD_AT_ONCE, seq_no_primary_term=True):
+            number += self._spread(all_stored(page, read_delivery))
+        self.refresh()
+        return number
+
+    def spread_again(self, since: datetime) -> None:
+        """Have the deliveries spread again that were created since then; an outcome that exists stays as it is.
+
+        A snapshot takes one index after the other, so it may hold a delivery as spread without its outcomes.
+
+        Raises:
+            StoreError: the index can't be written to; call it again.
+        """
+        self.refresh()
+        query = {"bool": {"filter": [{"range": {"created_at": {"gte": since.isoformat()}}}]}}
+        found = every(self._es, self._deliveries, query, source=False)
+        actions = (bulk.merge(self._deliveries, hit["_id"], {"spread": False}) for hit in found)
+        for result in bulk.write(self._es, actions):
+            bulk.won(result)
+
+    def _spread(self, deliveries: Sequence[Stored[Delivery]]) -> int:
+        refused = set()
+        for result in bulk.write(self._es, self._first_actions(deliveries)):
+            if result.own_fault:
+                refused.add(result.id)
+                report_problem(Problem("document", f"{self._index}/{result.id}", result.reason or ""))
+            else:
+                bulk.require(result)
+        whole = [each for each in deliveries if not refused & {outcome_id(each.id, r) for r in each.value.recipients}]
+        done = {"spread": True, "waiting": [], "detail": {"outcomes": []}}
+        # A conflict: another worker has spread it too.
+        return sum(map(bulk.require, bulk.write(self._es, (bulk.amend(each, done) for each in whole))))
+
+    def _first_actions(self, deliveries: Iterable[Stored[Delivery]]) -> Iterator[Document]:
+        for each in deliveries:
+            for outcome in first_outcomes(each.value):
+                name = outcome_id(each.id, outcome.recipient)
+                yield bulk.create(self._index, name, outcome_document(each.value, outcome))
+
+    def settle(self, ids: Iterable[str], now: datetime) -> int:
+        """Give the deliveries for which nobody waits any more the state of all their recipients; their number.
+
+        Besides `ids`, those are looked at that a worker may have left: the newest thousand that are due and open.
+        """
+        self.refresh()
+        due = {"range": {"not_before": {"lte": now.isoformat()}}}
+        open_ = [PENDING, {"term": {"spread": True}}]
+        hits = self._open([*open_, due])
+        known = {hit["_id"] for hit in hits}
+        others = sorted({*ids} - known)
+        for start in range(0, len(others), _PAGE):
+            hits += self._open([*open_, {"ids": {"values": others[start : start + _PAGE]}}])
+        return sum(self._settle(hits[start : start + _PAGE]) for start in range(0, len(hits), _PAGE))
+
+    def _open(self, filters: list[Any]) -> list[Any]:
+        query = {"bool": {"filter": filters}}
+        return list(
+            self._es.search(
+                index=self._deliveries,
+                query=query,
+                size=_PAGE,
+                sort=[{"created_at": "desc"}],
+                source=False,
+                seq_no_primary_term=True,
+            )["hits"]["hits"]
+        )
+
+    def _settle(self, hits: Sequence[Any]) -> int:
+        joint = self._joint([hit["_id"] for hit in hits])
+        unfinished = {name for name, (state, _, _) in joint.items() if state is DeliveryState.PENDING}
+        actions = [
+            bulk.amend(stored(None, hit), _settled(*joint.get(hit["_id"], (DeliveryState.SUPPRESSED, None, None))))
+            for hit in hits
+            if hit["_id"] not in unfinished
+        ]
+        # A conflict: another worker has settled or requeued it.
+        return sum(bulk.won(result) for result in bulk.write(self._es, actions))
+
+    def _joint(self, ids: Sequence[str]) -> dict[str, tuple[DeliveryState, datetime | None, str | None]]:
+        """Delivery → its joint state, when the last recipient received it, and a rule that suppressed it."""
+        why = {"terms": {"field": "error", "size": 1}}
+        inner = {"terms": {"field": "state", "size": len(DeliveryState)}, "aggs": {"why": why}}
+        aggs = {"d": {"terms": {"field": "delivery_id", "size": len(ids)}, "aggs": {"states": inner, "last": _LAST}}}
+        about = {"terms": {"delivery_id": list(ids)}}
+        if not ids:
+            return {}
+        answer = self._es.search(index=self._index, size=0, query=about, aggs=aggs)
+        return {bucket["key"]: _joint_of(bucket) for bucket in answer["aggregations"]["d"]["buckets"]}
+
+
+def _joint_of(bucket: Mapping[str, Any]) -> tuple[DeliveryState, datetime | None, str | None]:
+    reasons = {DeliveryState(one["key"]): one["why"]["buckets"] for one in bucket["states"]["buckets"]}
+    state = joint_state(set(reasons))
+    last = bucket["last"]["value"]
+    sent_at = moment_at(last) if state is DeliveryState.SENT and last is not None else None
+    why = reasons[state] if state is DeliveryState.SUPPRESSED else ()
+    return state, sent_at, next((str(one["key"]) for one in why), None)
+
+
+def _settled(state: DeliveryState, sent_at: datetime | None, why: str | None) -> Document:
+    fields = {"state": state, "sent_at": sent_at and sent_at.isoformat(), "suppressed_by": why}
+    known = {name: value for name, value in fields.items() if value is not None}
+    return known | {"detail": known}
