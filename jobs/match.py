@@ -19,7 +19,7 @@ from alerts.saved import SavedSearches
 from delivery.corrections import enqueue_corrections
 from delivery.outbox import Outbox
 from delivery.search_notices import enqueue_notices
-from jobs.configuration import seed_searches
+from jobs.applied import seed_searches
 from jobs.context import Context, job
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch, BatchState

@@ -18,7 +18,8 @@ from math import ceil
 from ingest.schedule import misaddressed
 from ingest.silence import resting_hosts
 from ingest.urls import host_of, is_address, site_of
-from jobs.configuration import feeds_to_apply, look_at_all
+from jobs.applied import feeds_to_apply
+from jobs.configuration import look_at_all
 from jobs.context import Context, job
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedState
