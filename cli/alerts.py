@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def open_searches() -> tuple[Context, SavedSearches]:
     """A context, and the saved searches with the changes in the file applied."""
     from alerts.saved import SavedSearches
-    from jobs.configuration import seed_searches
+    from jobs.applied import seed_searches
     from jobs.context import open_context
 
     context = open_context()

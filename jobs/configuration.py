@@ -13,14 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from alerts.definitions import EntryFault, read_alerts
-from alerts.saved import SavedSearches
 from delivery.channels import registry as channels
 from delivery.channels.registry import parse_address
 from ingest.feeds import load_feeds
@@ -31,10 +29,9 @@ from newswatch.clock import utc_now
 from newswatch.config import Source, Written
 from newswatch.errors import ConfigError, DocumentError, MissingIndexError, NewswatchError, StoreError
 from newswatch.feed import Feed
-from newswatch.problems import Bulkhead, Problem, report_problem
+from newswatch.problems import report_problem
 from newswatch.setting_faults import disagreements, mistyped
 from newswatch.settings_in_part import wrong_settings
-from store.applied import Application
 from store.client import Client, connect
 from store.configuration import (
     ALERTS,
@@ -97,7 +94,8 @@ def faults_among(read: Alerts) -> str:
     return "; ".join(str(fault.error) for fault in read[1])
 
 
-def _no_faults(_value: Any) -> str:
+def no_faults(_value: Any) -> str:
+    """For files that are used whole or not at all."""
     return ""
 
 
@@ -106,7 +104,7 @@ def in_force(
     name: str,
     parse: Callable[[Source], T],
     *,
-    partly: Callable[[T], str] = _no_faults,
+    partly: Callable[[T], str] = no_faults,
     adopt: bool = True,
 ) -> InForce[T]:
     """The configuration file `name` in the version in force, read by `parse`, which raises ConfigErrors.
@@ -266,26 +264,32 @@ def _of_channels(settings: Settings) -> Iterator[str]:
 
 _RARELY_READ: Final[tuple[tuple[str, Callable[[Source], Any], Callable[[Any], str]], ...]] = (
     (ALERTS, read_saved_searches, faults_among),
-    (TAXONOMY, lambda source: load_taxonomy(source), _no_faults),  # so that tests can replace it
+    (TAXONOMY, lambda source: load_taxonomy(source), no_faults),  # so that tests can replace it
 )
 
 
 def _examine(context: Context, name: str, parse: Callable[[Source], Any], partly: Callable[[Any], str]) -> None:
+    if unparsed(context, name) is None:
+        in_force(context, name, parse, partly=partly)
+
+
+def unparsed(context: Context, name: str, suffices: Callable[[str], bool] = lambda _hash: True) -> str | None:
+    """What in this machine's file can't be used, if it is the version in force, as was found when it was parsed.
+
+    None: it is not, or its hash does not suffice, so it must be parsed.
+
+    Raises:
+        MissingIndexError: the index of the configuration is missing.
+    """
     store, path = ConfigurationStore(context.es, context.names), context.settings.config_dir / name
     kept = _kept(store, name)
     file = _own(path, lambda file: file).file
-    if kept is None or file is None or file.hash != kept.hash:
-        in_force(context, name, parse, partly=partly)
-    else:
-        _confirmed(context, store, kept, Look(HOST, str(path), file))
-
-
-def _confirmed(context: Context, store: ConfigurationStore, kept: Kept, look: Look) -> str:
-    """Note that this machine's file is the version in force, which needs not be parsed; what in it can't be used."""
-    mine = fault_of(kept, look.host, look.path)
+    if kept is None or file is None or file.hash != kept.hash or not suffices(file.hash):
+        return None
+    mine = fault_of(kept, HOST, path)
     # The version in force may have faults of its own, such as an item that can't be used.
     why = mine.why if mine is not None and mine.hash == kept.hash else ""
-    _looked(context, store, kept.name, replace(look, why=why))
+    _looked(context, store, name, Look(HOST, str(path), file, why))
     return why
 
 
@@ -305,78 +309,6 @@ def alerts_in_force(context: Context, *, adopt: bool = True) -> InForce[Alerts]:
         ConfigError: see `in_force`.
     """
     return in_force(context, ALERTS, read_saved_searches, partly=faults_among, adopt=adopt)
-
-
-@dataclass(frozen=True, slots=True)
-class ToApply(Generic[T]):
-    """A configuration file that an index follows."""
-
-    found: InForce[T] | None
-    """The version in force; None: the index follows it already, and it was not parsed."""
-    wrong: str
-    """As `InForce.wrong`."""
-    application: Application
-
-    def done(self, now: datetime) -> None:
-        """Note that the version was applied, whole and without any fault."""
-        if self.found is not None and self.found.is_in_force:
-            self.application.note(self.found.source.hash, now)
-
-
-def to_apply(
-    context: Context, name: str, parse: Callable[[Source], T], index: str, *, partly: Callable[[T], str] = _no_faults
-) -> ToApply[T]:
-    """The configuration file `name` for `index`, which follows it: `in_force`, but only what is new to it is parsed.
-
-    Raises:
-        ConfigError, MissingIndexError: see `in_force`.
-    """
-    store, path = ConfigurationStore(context.es, context.names), context.settings.config_dir / name
-    application, now = Application(context.es, context.names, name, index), context.clock()
-    kept, file = _kept(store, name), _own(path, lambda file: file).file
-    if kept and file and file.hash == kept.hash and application.covers(file.hash, now):
-        return ToApply(None, _confirmed(context, store, kept, Look(HOST, str(path), file)), application)
-    found = in_force(context, name, parse, partly=partly)
-    is_known = found.is_in_force and application.covers(found.source.hash, now)
-    return ToApply(None if is_known else found, found.wrong, application)
-
-
-def feeds_to_apply(context: Context) -> ToApply[Any]:
-    """The feeds of `feeds.yaml`, if the stored ones don't follow the version in force yet.
-
-    Raises:
-        ConfigError: see `in_force`.
-    """
-    return to_apply(context, FEEDS, load_feeds, context.names.feeds)
-
-
-def seed_searches(context: Context, seeding: Bulkhead) -> int:
-    """Seed the saved searches of `alerts.yaml` in force; what is wrong with it, or with an item, becomes a problem.
-
-    Does nothing if the stored ones follow that version already. If no version can be used, every saved search stays as
-    stored. Returns how many were written.
-
-    Raises:
-        StoreError, elastic_transport's errors: Elasticsearch is unavailable.
-    """
-    index = context.names.searches
-    try:
-        listed = to_apply(context, ALERTS, read_saved_searches, index, partly=faults_among)
-    except ConfigError as error:
-        log.error("The saved searches stay as stored: %s", error)
-        seeding.note(Problem("search", ALERTS, str(error), seeding.stage))
-        return 0
-    found = listed.found
-    if listed.wrong != (faults_among(found.value) if found else ""):
-        seeding.note(Problem("search", ALERTS, listed.wrong, seeding.stage))
-    if found is None:
-        return 0
-    searches, faults = found.value
-    stored = SavedSearches(context.es, context.names)
-    written = stored.seed_items(searches, faults, seeding, now=context.clock())
-    if not seeding.problems:
-        listed.done(context.clock())
-    return written
 
 
 def use(context: Context, path: Path, name: str, *, by: str) -> Kept:
@@ -466,7 +398,8 @@ def foreseen_feeds(settings: Settings) -> Foreseen[tuple[Feed, ...]]:
     Raises:
         ConfigError: as `foreseen`.
     """
-    from store.feeds import FeedStore, listed_beside
+    from store.feed_listing import listed_beside
+    from store.feeds import FeedStore
 
     with asking(settings) as es:
         names = Names.of(settings)

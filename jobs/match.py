@@ -19,7 +19,7 @@ from alerts.saved import SavedSearches
 from delivery.corrections import enqueue_corrections
 from delivery.outbox import Outbox
 from delivery.search_notices import enqueue_notices
-from jobs.configuration import seed_searches
+from jobs.applied import seed_searches
 from jobs.context import Context, job
 from jobs.encoder import encoder_of
 from newswatch.alert import SavedSearch

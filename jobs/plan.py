@@ -18,8 +18,9 @@ from math import ceil
 from ingest.schedule import misaddressed
 from ingest.silence import resting_hosts
 from ingest.urls import host_of, is_address, site_of
+from jobs.applied import feeds_to_apply
 from jobs.audited import note_key
-from jobs.configuration import feeds_to_apply, look_at_all
+from jobs.configuration import look_at_all
 from jobs.context import Context, job
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedState

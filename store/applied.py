@@ -6,7 +6,9 @@ and for `APPLIED_FOR`, which mends what was changed by hand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,12 +16,15 @@ from typing import Any, Final
 from elasticsearch import Elasticsearch
 
 from newswatch.clock import SKEW
-from newswatch.errors import DocumentError
+from newswatch.errors import DocumentError, MissingIndexError, StoreError
 from newswatch.problems import report_problem
 from store.compare_and_set import put
 from store.documents import Stored, dump, load, problem_of
+from store.faults import REFUSALS, our_error
 from store.names import Names
 from store.reading import get_one
+
+log = logging.getLogger(__name__)
 
 APPLIED_FOR: Final = timedelta(hours=1)
 """How long the note of an applied version counts."""
@@ -44,18 +49,29 @@ class Applied:
 
 
 class Application:
-    """One file and the index that follows it, as they are now. Make it before the file is applied."""
+    """One file and the index that follows it, as they are now. Make it before the file is applied.
+
+    A note that can't be read or written does not stop the work: the file is applied again.
+    """
 
     def __init__(self, es: Elasticsearch, names: Names, name: str, index: str) -> None:
         """Read the note about the file `name`.
 
         Raises:
-            elasticsearch's errors: the index is missing, or Elasticsearch unavailable.
+            MissingIndexError: one of the two indices is missing.
         """
         self._es, self._index, self._name = es, names.configuration, name
-        self._was = _read(es, names, name)
-        (found,) = es.indices.get_settings(index=index, name="index.uuid", flat_settings=True).values()
-        self._follows = str(found["settings"]["index.uuid"])
+        self._was: Stored[Applied] | None = None
+        self._follows = ""
+        try:
+            self._was = _read(es, names, name)
+            (found,) = es.indices.get_settings(index=index, name="index.uuid", flat_settings=True).values()
+            self._follows = str(found["settings"]["index.uuid"])
+        except (StoreError, *REFUSALS) as error:
+            why = our_error(error)
+            if isinstance(why, MissingIndexError):
+                raise why from error
+            log.warning("Which version of %s was applied can't be asked, so it is applied again: %s", name, why)
 
     def covers(self, file_hash: str, now: datetime) -> bool:
         """Whether that version needs not be applied now."""
@@ -63,13 +79,26 @@ class Application:
 
     def note(self, file_hash: str, now: datetime) -> None:
         """Note that the version was applied, unless somebody has changed the index by other means meanwhile."""
+        if not self._follows:
+            return
         applied = Applied(self._name, file_hash, self._follows, now)
-        put(self._es, self._index, _id(self._name), applied, dump(applied), self._was)
+        with _tolerated(self._name):
+            put(self._es, self._index, _id(self._name), applied, dump(applied), self._was)
 
 
 def apply_again(es: Elasticsearch, names: Names, name: str) -> None:
     """Have the file applied again at the next occasion. Call it after the index was changed by other means."""
-    es.index(index=names.configuration, id=_id(name), document=dump(Applied(name)))
+    with _tolerated(name):
+        es.index(index=names.configuration, id=_id(name), document=dump(Applied(name)))
+
+
+@contextmanager
+def _tolerated(name: str) -> Iterator[None]:
+    """What was done stays done if it can't be noted; within an hour the file is applied again in any case."""
+    try:
+        yield
+    except REFUSALS as error:
+        log.warning("Which version of %s was applied can't be noted: %s", name, our_error(error))
 
 
 def _read(es: Elasticsearch, names: Names, name: str) -> Stored[Applied] | None:

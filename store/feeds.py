@@ -20,7 +20,8 @@ from store import bulk
 from store.applied import apply_again
 from store.compare_and_set import until_written
 from store.configuration import FEEDS
-from store.documents import Document, Stored, dump, feed_document, feed_from_document, load, require_id, values
+from store.documents import Document, Stored, feed_document, feed_from_document, load, require_id, values
+from store.feed_listing import address_of, compared, reconfigured, record_document
 from store.names import Names
 from store.reading import every, find, get_one, get_stored
 from store.times import moment_at
@@ -109,14 +110,14 @@ class FeedStore:
             if feed_id not in present:
                 document = feed_document(feed, FeedState(feed_id, feed.url))
                 plan.append(("added", feed_id, bulk.create(self._index, feed_id, document)))
-        outcome = _compared(present, wanted)
+        outcome = compared(present, wanted)
         for was in self._get(list(outcome)):
             kind, feed = outcome[was.id], was.value.feed
             if kind == "disabled":
                 origin = "file" if feed.origin == "edited" else feed.origin
-                document = _record_document(replace(was.value, feed=replace(feed, enabled=False, origin=origin)))
+                document = record_document(replace(was.value, feed=replace(feed, enabled=False, origin=origin)))
             else:  # what the file no longer names is removed for good
-                document = _reconfigured(was.value, wanted.get(was.id) or replace(feed, origin="file"))
+                document = reconfigured(was.value, wanted.get(was.id) or replace(feed, origin="file"))
             plan.append((kind, was.id, bulk.replace(was, document)))
         return self._carry_out(plan)
 
@@ -130,7 +131,9 @@ class FeedStore:
             StoreError: others keep writing it, or the index can't be written to.
         """
         self._es.indices.refresh(index=self._index)
-        listed = {_address(was): feed_id for feed_id, was in self._configurations().items() if was.get("enabled", True)}
+        listed = {
+            address_of(was): feed_id for feed_id, was in self._configurations().items() if was.get("enabled", True)
+        }
         added: list[Feed] = []
         for feed in feeds:
             if listed.setdefault(article_id(feed.url), feed.id) != feed.id:
@@ -155,9 +158,9 @@ class FeedStore:
             return False
         elif was.value.feed.origin == "removed":
             restored = replace(was.value.feed, origin="file", enabled=True)
-            action = bulk.replace(was, _reconfigured(was.value, restored))
+            action = bulk.replace(was, reconfigured(was.value, restored))
         else:
-            action = bulk.replace(was, _reconfigured(was.value, replace(feed, origin="store", enabled=True)))
+            action = bulk.replace(was, reconfigured(was.value, replace(feed, origin="store", enabled=True)))
         (result,) = bulk.write(self._es, [action])
         return True if bulk.require(result) else None
 
@@ -176,7 +179,7 @@ class FeedStore:
             if stored is None or stored.value.feed != was:
                 return (None,)
             edited = replace(feed, id=was.id, origin="store" if was.origin == "store" else "edited")
-            (result,) = bulk.write(self._es, [bulk.replace(stored, _reconfigured(stored.value, edited))])
+            (result,) = bulk.write(self._es, [bulk.replace(stored, reconfigured(stored.value, edited))])
             return (edited,) if bulk.require(result) else None
 
         (done,) = until_written(attempt, partial(_BUSY.format, was.id))
@@ -199,7 +202,7 @@ class FeedStore:
                 return False
             feed = was.value.feed
             gone = replace(feed, enabled=False, origin="store" if feed.origin == "store" else "removed")
-            (result,) = bulk.write(self._es, [bulk.replace(was, _record_document(replace(was.value, feed=gone)))])
+            (result,) = bulk.write(self._es, [bulk.replace(was, record_document(replace(was.value, feed=gone)))])
             return True if bulk.require(result) else None
 
         done = until_written(attempt, partial(_BUSY.format, feed_id))
@@ -372,70 +375,3 @@ def _until(field: str, bound: str, now: datetime, most: timedelta | None) -> Doc
     """The clause that the time in `field` is in the future, at most `most` away."""
     near = {"lte": (now + most).isoformat()} if most else {}
     return {"range": {field: {bound: now.isoformat(), **near}}}
-
-
-def _compared(present: Mapping[str, Document], wanted: Mapping[str, Feed]) -> dict[str, str]:
-    """Stored feed → what the file changes of it: "changed" or "disabled"; the others are missing. Pure."""
-    beside = any(was.get("origin") == "store" for was in present.values())
-    addresses = {article_id(feed.url) for feed in wanted.values()} if beside else set()
-    outcome: dict[str, str] = {}
-    for feed_id, was in present.items():
-        origin, enabled = was.get("origin", "file"), was.get("enabled", True)
-        if feed_id in wanted:
-            as_in_file = {"read": "feed", "state_media": False, "fast": False} | was | {"origin": "file"} == dump(
-                wanted[feed_id]
-            )
-            # What was edited in Elasticsearch is the file's again once the file says the same.
-            if {"file": not as_in_file, "store": True, "edited": as_in_file, "removed": False}[origin]:
-                outcome[feed_id] = "changed"
-        elif origin == "removed" or (origin == "edited" and not enabled):
-            outcome[feed_id] = "changed"
-        elif enabled and (origin in ("file", "edited") or _address(was) in addresses):
-            outcome[feed_id] = "disabled"
-    return outcome
-
-
-def listed_beside(file: Iterable[Feed], stored: Iterable[Feed]) -> tuple[Feed, ...]:
-    """The feeds that are listed after a `sync` of the file: Elasticsearch removed, edited or added some. Pure."""
-    stored = tuple(stored)
-    removed = {feed.id for feed in stored if feed.origin == "removed"}
-    edited = {feed.id: feed for feed in stored if feed.origin == "edited"}
-    named = tuple(file)
-    ids, addresses = {feed.id for feed in named}, {article_id(feed.url) for feed in named}
-    beside = (feed for feed in stored if feed.origin == "store" and feed.enabled and feed.id not in ids)
-    return (
-        *(edited.get(feed.id, feed) for feed in named if feed.id not in removed),
-        *(feed for feed in beside if article_id(feed.url) not in addresses),
-    )
-
-
-def _address(was: Mapping[str, Any]) -> str:
-    """What tells two addresses apart; the address itself if it was edited to something that is none."""
-    url = str(was.get("url", ""))
-    try:
-        return article_id(url)
-    except ValueError:
-        return url
-
-
-def _record_document(record: FeedRecord) -> Document:
-    document = feed_document(record.feed, record.state)
-    if record.lease_until is not None:
-        document |= {"lease_batch": record.lease_batch, "lease_until": record.lease_until.isoformat()}
-    return document
-
-
-def _reconfigured(record: FeedRecord, feed: Feed) -> Document:
-    """The document under a new configuration. The state is kept unless the URL changed, or what it leads to.
-
-    Under another rule the document is read again, though it may be unchanged.
-
-    What was not read of the feed is kept in any case: its readers have missed it.
-    """
-    moved = (record.feed.url, record.feed.read) != (feed.url, feed.read)
-    afresh = FeedState(feed.id, feed.url, gaps=record.state.gaps, outages=record.state.outages)
-    state = afresh if moved else record.state
-    if record.feed.rule != feed.rule:
-        state = replace(state, etag=None, last_modified=None, body_hash=None, next_poll_at=None)
-    lease: dict[str, Any] = {k: v for k, v in _record_document(record).items() if k.startswith("lease_")}
-    return feed_document(feed, state) | lease

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from alerts.counts import DAYS, MOST
 from alerts.saved import SavedSearches
 from delivery.feedback import quality
-from jobs.configuration import seed_searches
+from jobs.applied import seed_searches
 from web.render import pages, render
 from web.search_shown import counted, finds, problems_of, state_of, watched
 from web.security import Here, UserName

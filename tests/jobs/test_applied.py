@@ -6,16 +6,19 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
+from elasticsearch import Elasticsearch
 
 from alerts.saved import SavedSearches
 from benchmarks.growth import counted
 from jobs.context import open_context
 from jobs.match import match
 from jobs.plan import plan
+from newswatch.errors import MissingIndexError
 from newswatch.feed import Feed
-from store.applied import Application, Applied
+from store.applied import Application, Applied, apply_again
 from store.configuration import ALERTS, FEEDS
 from store.feeds import FeedStore, SyncReport
+from store.names import Names
 from tests.factories import NOW, a_feed
 from tests.jobs.conftest import World
 
@@ -28,6 +31,22 @@ def test_a_note_counts_for_one_version_one_index_and_one_hour() -> None:
     assert not applied.covers("one", "index", NOW + timedelta(hours=1))
     assert not applied.covers("one", "index", NOW - timedelta(hours=1)), "a clock was set back"
     assert not Applied(FEEDS).covers("", "", NOW)
+
+
+@pytest.mark.slow
+def test_a_note_that_cannot_be_read_or_written_stops_nothing(es: Elasticsearch, names: Names) -> None:
+    note = Application(es, names, FEEDS, names.feeds)
+    note.note("one", NOW)
+    assert Application(es, names, FEEDS, names.feeds).covers("one", NOW)
+    es.indices.put_settings(index=names.configuration, settings={"index.blocks.write": True})
+    apply_again(es, names, FEEDS)
+    Application(es, names, FEEDS, names.feeds).note("two", NOW)
+    es.indices.put_settings(index=names.configuration, settings={"index.blocks.read": True})
+    assert not Application(es, names, FEEDS, names.feeds).covers("one", NOW)
+    es.indices.delete(index=names.feeds)
+    es.indices.put_settings(index=names.configuration, settings={"index.blocks.read": None})
+    with pytest.raises(MissingIndexError, match="feeds is missing"):
+        Application(es, names, FEEDS, names.feeds)
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ from elasticsearch import Elasticsearch
 
 from ingest.feeds import feed_id
 from newswatch.feed import Feed
-from store.feeds import FeedStore, listed_beside
+from store.feed_listing import listed_beside
+from store.feeds import FeedStore
 from store.names import Names
 from tests.factories import NOW, a_feed
 

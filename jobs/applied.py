@@ -1,0 +1,94 @@
+"""Applies the configuration files that an index follows, once for each version: feeds and saved searches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from alerts.saved import SavedSearches
+from ingest.feeds import load_feeds
+from jobs.configuration import InForce, faults_among, in_force, no_faults, read_saved_searches, unparsed
+from jobs.context import Context
+from newswatch.config import Source
+from newswatch.errors import ConfigError
+from newswatch.problems import Bulkhead, Problem
+from store.applied import Application
+from store.configuration import ALERTS, FEEDS
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ToApply(Generic[T]):
+    """A configuration file that an index follows."""
+
+    found: InForce[T] | None
+    """The version in force; None: the index follows it already, and it was not parsed."""
+    wrong: str
+    """As `InForce.wrong`."""
+    application: Application
+
+    def done(self, now: datetime) -> None:
+        """Note that the version was applied, whole and without any fault."""
+        if self.found is not None and self.found.is_in_force:
+            self.application.note(self.found.source.hash, now)
+
+
+def to_apply(
+    context: Context, name: str, parse: Callable[[Source], T], index: str, *, partly: Callable[[T], str] = no_faults
+) -> ToApply[T]:
+    """The configuration file `name` for `index`, which follows it: `in_force`, but only what is new to it is parsed.
+
+    Raises:
+        ConfigError, MissingIndexError: see `in_force`.
+    """
+    application, now = Application(context.es, context.names, name, index), context.clock()
+    wrong = unparsed(context, name, lambda file_hash: application.covers(file_hash, now))
+    if wrong is not None:
+        return ToApply(None, wrong, application)
+    found = in_force(context, name, parse, partly=partly)
+    is_known = found.is_in_force and application.covers(found.source.hash, now)
+    return ToApply(None if is_known else found, found.wrong, application)
+
+
+def feeds_to_apply(context: Context) -> ToApply[Any]:
+    """The feeds of `feeds.yaml`, if the stored ones don't follow the version in force yet.
+
+    Raises:
+        ConfigError: see `in_force`.
+    """
+    return to_apply(context, FEEDS, load_feeds, context.names.feeds)
+
+
+def seed_searches(context: Context, seeding: Bulkhead) -> int:
+    """Seed the saved searches of `alerts.yaml` in force; what is wrong with it, or with an item, becomes a problem.
+
+    Does nothing if the stored ones follow that version already. If no version can be used, every saved search stays as
+    stored. Returns how many were written.
+
+    Raises:
+        StoreError, elastic_transport's errors: Elasticsearch is unavailable.
+    """
+    index = context.names.searches
+    try:
+        listed = to_apply(context, ALERTS, read_saved_searches, index, partly=faults_among)
+    except ConfigError as error:
+        log.error("The saved searches stay as stored: %s", error)
+        seeding.note(Problem("search", ALERTS, str(error), seeding.stage))
+        return 0
+    found = listed.found
+    if listed.wrong != (faults_among(found.value) if found else ""):
+        seeding.note(Problem("search", ALERTS, listed.wrong, seeding.stage))
+    if found is None:
+        return 0
+    searches, faults = found.value
+    stored = SavedSearches(context.es, context.names)
+    written = stored.seed_items(searches, faults, seeding, now=context.clock())
+    if not seeding.problems:
+        listed.done(context.clock())
+    return written
