@@ -30,7 +30,7 @@ from store.batches import BatchStore
 from store.feeds import FeedStore
 from store.keys import KeyStore, Request
 
-API = "/news/api/v1"
+API = "/api/v1"
 ASKED = {
     "articles, the first 50": "/articles",
     "articles, 200 with texts": "/articles?limit=200&text=true",
