@@ -119,7 +119,7 @@ def collections(here: Context) -> list[Collection]:
     found = [
         Collection(_id(f"search {one.id}"), one.name, f"What the saved search {one.id} finds.", one.id, to_query(one))
         for one in saved
-        if unusable(one) is None
+        if not unusable(one)
     ]
     return [every, *found]
 
