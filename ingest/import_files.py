@@ -77,20 +77,29 @@ def lines(path: Path, place: int, number: int, now: datetime) -> Iterator[Item]:
     """The articles of a file of JSON lines, from the byte `place` on, before which there are `number` lines.
 
     Raises:
-        OSError: the file can't be read, or breaks off (of a .gz, an EOFError or zlib's error as one).
+        OSError: the file can't be read.
     """
+    with _opened(path) as file:
+        file.seek(place)
+        while line := _next_line(file):
+            number += 1
+            if isinstance(line, str):
+                yield Item(place, f"line {number:,}", number, fault=line)
+                return
+            if len(line) > LINE_BYTES and not line.endswith(b"\n"):
+                _skip_line(file)
+                yield Item(file.tell(), f"line {number:,}", number, fault=f"it has more than {LINE_BYTES:,} bytes")
+            else:
+                yield _of_line(line, file.tell(), number, now)
+            place = file.tell()
+
+
+def _next_line(file: IO[bytes] | gzip.GzipFile) -> bytes | str:
+    """The next line, as far as it is not too long; empty at the end. A text: why a .gz ends here."""
     try:
-        with _opened(path) as file:
-            file.seek(place)
-            while line := file.readline(LINE_BYTES + 1):
-                number += 1
-                if len(line) > LINE_BYTES and not line.endswith(b"\n"):
-                    _skip_line(file)
-                    yield Item(file.tell(), f"line {number:,}", number, fault=f"it has more than {LINE_BYTES:,} bytes")
-                else:
-                    yield _of_line(line, file.tell(), number, now)
-    except (EOFError, zlib.error) as error:
-        raise OSError(f"{path} breaks off: {error}") from error
+        return file.readline(LINE_BYTES + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return f"the file breaks off before it: {error}"
 
 
 def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:

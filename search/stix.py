@@ -37,12 +37,7 @@ CONFIDENCE: Final = {"A": 90, "B": 70, "C": 50, "D": 30, "E": 10}
 """Grade of the source → STIX confidence, by the Admiralty scale of STIX 2.1's appendix A. F, and none: not stated."""
 ACTORS: Final = ("group",)
 """Types of the taxonomy's entities that are threat actors."""
-IDENTITIES: Final = {
-    "person": "individual",
-    "alliance": "organization",
-    "coalition": "organization",
-    "body": "organization",
-}
+IDENTITIES: Final = {"person": "individual"} | dict.fromkeys(("alliance", "coalition", "body"), "organization")
 """Types that are identities, and their class. Others (places, attacks, exercises) stay labels."""
 _BASE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """`created` of what has no time of its own."""

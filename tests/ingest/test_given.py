@@ -139,6 +139,18 @@ def test_a_bad_line_costs_itself_and_reading_goes_on_anywhere(tmp_path: Path, pa
     assert read(path, items[6].place, items[6].number) == items[7:]
 
 
+def test_a_packed_file_that_breaks_off_gives_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    rows = [json.dumps(given(url=f"{URL}/{n}", text=str(n) * 4_000)) for n in range(50)]
+    whole = gzip.compress("\n".join(rows).encode())
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    *before, last = read(path)
+    assert before
+    assert all(item.article for item in before)
+    assert "breaks off" in last.fault
+    assert last.place == before[-1].place, "a whole file goes on there"
+
+
 def a_page(n: int) -> bytes:
     said = (
         f"<p>Ministers of the Alliance met in room {n} and agreed on {k} things more than before.</p>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
+from typer.testing import CliRunner
 
 from alerts.backtest import backtest
 from alerts.saved import SavedSearches
+from cli.main import app
 from delivery.outbox import Outbox
 from ingest.given import IMPORTED
 from jobs.context import Context
@@ -228,3 +231,26 @@ def test_chunks_are_bounded_by_articles_characters_and_records() -> None:
     assert [len(chunk) for chunk in chunks(items(1_200, made(1)))] == [500, 500, 200]
     assert [len(chunk) for chunk in chunks(items(4, made(1, text="x" * 15_000_000)))] == [2, 2]
     assert [len(chunk) for chunk in chunks(items(20_001, None))] == [20_000, 1]
+
+
+def test_the_commands_say_what_came_in_and_who_did_it(
+    here: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.context.open_context", lambda *_a, **_m: here)
+    source = a_file(tmp_path, [made(n) for n in range(2)])
+    with Path(source).open("a", encoding="utf-8") as file:
+        file.write("{\n")
+    faults, log = tmp_path / "faults.jsonl", tmp_path / "audit.jsonl"
+    done = CliRunner().invoke(app, ["import", source, "--json", "--faults", str(faults)])
+    assert (done.exit_code, json.loads(done.stdout)["new"]) == (1, 2), done.output
+    assert json.loads(faults.read_text())["record"] == "line 3"
+    listed = CliRunner().invoke(app, ["audit", "list", "--what", "articles imported", "--json"])
+    (record,) = (json.loads(line) for line in listed.stdout.splitlines())
+    assert record["who"].endswith("(command line)")
+    assert CliRunner().invoke(app, ["audit", "check"]).exit_code == 0
+    assert CliRunner().invoke(app, ["audit", "export", str(log)]).exit_code == 0
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [one["n"] for one in records] == [*range(1, len(records) + 1)]
+    here.es.delete(index=here.names.audit_of_month("2026.03"), id=f"{1:012d}", refresh=True)
+    broken = CliRunner().invoke(app, ["audit", "check", "--json"])
+    assert (broken.exit_code, json.loads(broken.stdout)["faults"]) == (1, ["records 1 to 1 missing at the beginning"])

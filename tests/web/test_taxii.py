@@ -199,6 +199,25 @@ def test_who_has_no_key_or_another_version_gets_nothing(site: Site) -> None:
     assert requests.get(site.url, headers={"Authorization": f"Bearer {site.key}"}, timeout=30).status_code == 200
 
 
+def test_clients_as_they_are_get_what_they_ask_for(site: Site) -> None:
+    """OpenCTI leaves the last slash out, accepts anything, and sends `added_after` beside `next`."""
+    site.put([made(n) for n in range(920, 925)])
+    asked = {"Accept": "application/json, text/plain, */*", "Authorization": f"Bearer {site.key}"}
+    url = f"{site.url}api/collections/all/objects"
+
+    def get(**more: str) -> requests.Response:
+        return requests.get(url, params={"limit": "7", **more}, headers=asked, allow_redirects=False, timeout=30)
+
+    first = get()
+    page = first.json()
+    got, last = page["objects"], first.headers["X-TAXII-Date-Added-Last"].replace("Z", "+00:00")
+    while page.get("more"):
+        page = get(added_after=last, next=page["next"]).json()
+        got += page.get("objects", [])
+    whole = site.get("api/collections/all/objects/", limit=1_000).json()["objects"]
+    assert reports(got) == reports(whole)
+
+
 def test_moments_are_in_order_and_lead_back() -> None:
     stones = [Milestone(0, 10), Milestone(7, 5_000_010), Milestone(10**9, 9_000_000), Milestone(10**9 + 3, 10_000_000)]
     line = Line(stones)

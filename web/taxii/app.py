@@ -61,6 +61,19 @@ def _answer(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -
     return Response(text, media_type=MEDIA, headers={**(headers or {}), "Vary": "Accept, Authorization"})
 
 
+def _both(router: APIRouter, path: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """The route of a path, with and without its last slash: some clients leave it out.
+
+    A redirect would send them on, behind a proxy perhaps to an address without TLS, with the key.
+    """
+
+    def added(work: Callable[..., Response]) -> Callable[..., Response]:
+        router.get(path.rstrip("/"), include_in_schema=False)(work)
+        return router.get(path)(work)
+
+    return added
+
+
 def _routes(horizons: Horizons) -> APIRouter:
     admitted = [Depends(requires_key(Scope.TAXII, basic=True)), Depends(_accepts), Depends(known_parameters)]
     router = APIRouter(dependencies=admitted)
@@ -71,24 +84,24 @@ def _routes(horizons: Horizons) -> APIRouter:
         told = {"title": "newswatch", "description": "News articles as STIX 2.1.", "default": root, "api_roots": [root]}
         return _answer(told)
 
-    @router.get("/api/")
+    @_both(router, "/api/")
     def api_root() -> Response:
         return _answer({"title": "newswatch", "versions": [MEDIA], "max_content_length": NEVER_WRITTEN})
 
-    @router.get("/api/collections/")
+    @_both(router, "/api/collections/")
     def list_collections(here: Opened) -> Response:
         return _answer({"collections": [_shown(one) for one in collections(here)]})
 
-    @router.get("/api/collections/{collection_id}/")
+    @_both(router, "/api/collections/{collection_id}/")
     def show_collection(here: Opened, collection_id: str) -> Response:
         return _answer(_shown(_collection(here, collection_id)))
 
-    @router.get("/api/collections/{collection_id}/objects/")
+    @_both(router, "/api/collections/{collection_id}/objects/")
     def objects(here: Opened, collection_id: str, asked: Annotated[_Asked, Depends(_asked)]) -> Response:
         page = _page(here, collection_id, asked, horizons)
         return _answer(_envelope(page, [item.object for item in page.items]), _added(page))
 
-    @router.get("/api/collections/{collection_id}/manifest/")
+    @_both(router, "/api/collections/{collection_id}/manifest/")
     def manifest(here: Opened, collection_id: str, asked: Annotated[_Asked, Depends(_asked)]) -> Response:
         page = _page(here, collection_id, asked, horizons)
         records = [
@@ -97,7 +110,7 @@ def _routes(horizons: Horizons) -> APIRouter:
         ]
         return _answer(_envelope(page, records), _added(page))
 
-    @router.get("/api/collections/{collection_id}/objects/{object_id}/")
+    @_both(router, "/api/collections/{collection_id}/objects/{object_id}/")
     def one_object(
         here: Opened, collection_id: str, object_id: str, asked: Annotated[_Asked, Depends(_asked)]
     ) -> Response:
@@ -106,7 +119,7 @@ def _routes(horizons: Horizons) -> APIRouter:
             raise not_found("object in this collection", "It may be older than what is kept.")
         return _answer(_envelope(page, [item.object for item in page.items]), _added(page))
 
-    @router.get("/api/collections/{collection_id}/objects/{object_id}/versions/")
+    @_both(router, "/api/collections/{collection_id}/objects/{object_id}/versions/")
     def versions(
         here: Opened, collection_id: str, object_id: str, asked: Annotated[_Asked, Depends(_asked)]
     ) -> Response:

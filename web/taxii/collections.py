@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from alerts.bounds import unusable
 from alerts.query import to_query
 from alerts.saved import SavedSearches
 from jobs.context import Context
@@ -118,6 +119,7 @@ def collections(here: Context) -> list[Collection]:
     found = [
         Collection(_id(f"search {one.id}"), one.name, f"What the saved search {one.id} finds.", one.id, to_query(one))
         for one in saved
+        if not unusable(one)
     ]
     return [every, *found]
 
