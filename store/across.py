@@ -5,7 +5,7 @@ All questions of a page of articles are asked in three requests, before its arti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from newswatch.article import Article
 from newswatch.errors import StoreError
 from store.documents import Document, values
 from store.names import Names
-from transforms.across import Continued, Encoded, continued, nearest_abroad
+from transforms.across import OF_DOMAIN, Continued, Encoded, apart_from, continued, domain, nearest_abroad
 from transforms.encoder import Encoder, packed, unpacked
 from transforms.meaning import vector_of, with_meaning
 
@@ -46,16 +46,24 @@ class Across:
             StoreError: Elasticsearch can't answer.
         """
         new = {article.id: it for article in articles if (it := self._encoded(article, ""))}
-        abroad = self._asked([(self._neighbours(one, one, at_home=False), _ABROAD) for one in new.values()])
-        near = {id_: found for id_, found in zip(new, abroad, strict=True) if found}
-        pairs = [(id_, other) for id_, found in near.items() for _, other in self._nearest(new[id_], found)]
-        # Also those of this page: one that is placed before may turn out to be the nearest.
-        pairs += [(a.id, b) for a in new.values() for _, b in self._nearest(a, new.values())]
-        rivals = self._asked([(self._neighbours(other, new[id_], at_home=True), _RIVALS) for id_, other in pairs])
+        if not new:
+            return Placing({}, {}, self.window)
+        asked = [(self._latest(), OF_DOMAIN)]
+        asked += [(self._neighbours(one, one, at_home=False), _ABROAD) for one in new.values()]
+        latest, *abroad = self._asked(asked)
+        common = domain([one.vector for one in latest])
+        raw = new | {one.id: one for found in abroad for one in found}
+        apart = {id_: apart_from(common, one) for id_, one in raw.items()}
+        pairs = []
+        for one, found in zip(new.values(), abroad, strict=True):
+            # Also those of this page: one that is placed before may turn out to be the nearest.
+            others = [apart[other.id] for other in (*found, *new.values())]
+            pairs += [(one, raw[other.id]) for _, other in nearest_abroad(apart[one.id], others, self.window)]
+        rivals = self._asked([(self._neighbours(other, one, at_home=True), _RIVALS) for one, other in pairs])
         stories = sorted({other.story_id for _, other in pairs if other.story_id})
         members = self._asked([(_of_story(story, self.encoder.name), _OF_STORY) for story in stories])
-        every = {one.id: one for found in (*abroad, *rivals, *members) for one in found}
-        return Placing(new, every, self.window)
+        more = {one.id: apart_from(common, one) for found in (*rivals, *members) for one in found}
+        return Placing({id_: apart[id_] for id_ in new}, more | apart, self.window)
 
     def anchored(self, articles: Mapping[str, Article], stories: Mapping[str, str]) -> dict[str, Article]:
         """The articles that are in a story of interest without being tagged, with their vectors, by id.
@@ -83,8 +91,9 @@ class Across:
             return None
         return Encoded(article.id, article.language, article.published or article.first_seen, vector, story_id)
 
-    def _nearest(self, new: Encoded, found: Iterable[Encoded]) -> list[tuple[float, Encoded]]:
-        return nearest_abroad(new, found, self.window)
+    def _latest(self) -> Document:
+        """The search for the articles by which it is known what all have in common."""
+        return {"query": {"term": {"meaning.by": self.encoder.name}}, "sort": [{"time": "desc"}, {"seq": "desc"}]}
 
     def _neighbours(self, of: Encoded, new: Encoded, *, at_home: bool) -> Document:
         """The search for the articles most like `of`, in the language of `new` or in all others."""

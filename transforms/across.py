@@ -15,21 +15,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import fmean
 
-from transforms.encoder import Encoder, Vector, cosine
+from transforms.encoder import Encoder, Vector, cosine, unit
 from transforms.meaning import encoded
 from transforms.story import Placed, Profile, Recent
 
-SAME_EVENT = 0.3
+SAME_EVENT = 0.36
 """Minimum likeness of an article to the one of another language that it is joined by."""
-CORE = 0.2
+CORE = 0.15
 """Minimum mean cosine to all articles of the story."""
-CORE_OF_ITS_LANGUAGE = 0.3
+CORE_OF_ITS_LANGUAGE = 0.25
 """The same to those in its own language: their words were found to differ."""
 GRACE = timedelta(days=1)
 """Reports of one event in two languages are rarely further apart."""
 FORGETTING = timedelta(hours=60)
 """Beyond the grace, likeness falls to 1/e in this time."""
 WINDOW = timedelta(days=7)
+OF_DOMAIN = 200
+"""Number of the latest articles by which it is known what all of them have in common."""
+_ANEW = 25
+"""Articles after which it is learned anew, in memory."""
+_FEW = 50
+"""Articles up to which each one changes it."""
+_PRIOR = 10
+"""Weight, in articles, of nothing in common beside these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,25 @@ class Continued:
     by: str
     """The article of that story that it was joined by."""
     likeness: float
+
+
+def domain(vectors: Sequence[Vector]) -> Vector:
+    """What the latest articles have in common: their topics. It is taken off before they are compared (`apart_from`).
+
+    Only tagged articles are encoded, so all of them are near one another: a report on a battalion and one on an
+    exercise would be taken for one event.
+    """
+    if not vectors:
+        return ()
+    return tuple(math.fsum(column) / (len(vectors) + _PRIOR) for column in zip(*vectors, strict=True))
+
+
+def apart_from(common: Vector, one: Encoded) -> Encoded:
+    """The article without what is common to all."""
+    if not common:
+        return one
+    rest = unit([x - mean for x, mean in zip(one.vector, common, strict=True)])
+    return replace(one, vector=rest or one.vector)
 
 
 def likeness(a: Encoded, b: Encoded) -> float:
@@ -98,7 +125,11 @@ class RecentAcross:
     def __init__(self, encoder: Encoder | None, *, window: timedelta = WINDOW) -> None:
         """Without an encoder articles are placed by their words alone."""
         self._recent, self._encoder, self._window = Recent(window=window), encoder, window
-        self._encoded: list[Encoded] = []
+        self._raw: list[Encoded] = []
+        self._known: list[Encoded] = []
+        """The same, apart from what is common to them."""
+        self._common: Vector = ()
+        self._placed = 0
 
     def place(self, profile: Profile, language: str | None, said: str) -> Placed:
         """Place an article and remember it; `said` is its headline and lead. Call it in order of publication."""
@@ -106,12 +137,24 @@ class RecentAcross:
         vector = encoded(said, language, self._encoder) if self._encoder and language else None
         if vector is None:
             return placed
-        new = Encoded(profile.id, language or "", profile.published, vector)
-        self._encoded = [e for e in self._encoded if new.published - e.published <= self._window]
+        raw = Encoded(profile.id, language or "", profile.published, vector)
+        self._recall(raw)
+        new = apart_from(self._common, raw)
         if placed.story_id == profile.id:
-            story = continued(new, self._encoded, self._window)
+            story = continued(new, self._known, self._window)
             if story is not None:
                 placed = replace(placed, story_id=story.story_id, score=story.likeness)
                 self._recent.move(profile, story.story_id)
-        self._encoded.append(replace(new, story_id=placed.story_id))
+        self._raw.append(replace(raw, story_id=placed.story_id))
+        self._known.append(replace(new, story_id=placed.story_id))
         return placed
+
+    def _recall(self, new: Encoded) -> None:
+        """Forget what is too old; now and then, learn anew what all have in common."""
+        self._raw = [one for one in self._raw if new.published - one.published <= self._window]
+        self._placed += 1
+        if self._placed % _ANEW == 1 or len(self._raw) < _FEW:
+            self._common = domain([one.vector for one in self._raw[-OF_DOMAIN:]])
+            self._known = [apart_from(self._common, one) for one in self._raw]
+        else:
+            self._known = [one for one in self._known if new.published - one.published <= self._window]

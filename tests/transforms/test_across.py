@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from transforms.across import Encoded, continued
+from transforms.across import SAME_EVENT, Encoded, apart_from, continued, domain, likeness
 from transforms.encoder import Vector
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -63,3 +63,12 @@ def test_a_story_that_has_our_language_must_be_nearer() -> None:
     abroad = said("abroad", "en", 20, story="s")
     assert story_of(NEW, abroad, said("ours", "fr", 110, story="s")) is None
     assert story_of(NEW, abroad, said("ours", "fr", 70, story="s")) == "s"
+
+
+def test_what_all_have_in_common_joins_nothing() -> None:
+    a, b = said("a", "en", 30), said("b", "fr", -30)
+    assert likeness(a, b) > SAME_EVENT
+    common = domain([at(degrees) for degrees in range(-50, 51, 5)])
+    assert likeness(apart_from(common, a), apart_from(common, b)) < 0
+    assert apart_from((), a) is a
+    assert domain([]) == ()
