@@ -14,6 +14,7 @@ from newswatch.problems import Bulkhead, Problem
 from store.articles import ArticleStore
 from store.entries import EntryStore
 from store.feeds import FeedStore
+from store.repeated_lines import RepeatedLines
 from transforms.enrich import enrich
 from transforms.tag import Tagger
 
@@ -30,6 +31,7 @@ class Attempt:
         self.articles = ArticleStore(context.es, context.names, retag=self.enriched)
         self.entries = EntryStore(context.es, context.names, walls=self.wall("entries"))
         self.feeds = FeedStore(context.es, context.names)
+        self._lines = RepeatedLines(context.es, context.names, before=batch.seq_from, now=context.clock())
 
     def wall(self, stage: str) -> Bulkhead:
         """The walls of a stage, the same ones each time."""
@@ -53,8 +55,8 @@ class Attempt:
             return self._tagger
 
     def enriched(self, article: Article) -> Article:
-        """The article cleaned and tagged."""
-        return enrich(article, self.tagger())
+        """The article cleaned and tagged, without the lines that its feed repeats."""
+        return enrich(article, self.tagger(), repeated=self._lines.of(article.source.feed_id))
 
     def address_of(self, article: Article, link: str | None) -> str | None:
         """The stored article's URL, or `link` if that URL was edited to something that is not an address."""

@@ -135,6 +135,8 @@ class Article:
     agency: str | None = None
     version: int = 1
     versions: tuple[Version, ...] = ()
+    repeated: tuple[str, ...] = ()
+    """Hashes of its lines that the outlet repeats in other articles: they count for no tag, copy or story."""
     feeds: tuple[str, ...] = ()
     """Every feed that carried it."""
     problems: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from newswatch.problems import Problem, reason_of, report_problem
 from newswatch.topics import Topics
 from newswatch.wording import worded
 from store.mapping import ANALYZERS, UNSTEMMED
+from transforms.repeated_lines import line_hashes, without_lines
 from transforms.story import Profile, profile
 
 T = TypeVar("T")
@@ -169,6 +170,7 @@ _DERIVED = (
     "seq",
     "bands",
     "story_terms",
+    "lines",
 )
 
 
@@ -193,6 +195,7 @@ def to_document(article: Article, topics: Topics, *, batch_id: str, seq: int, in
         "seq": seq,
         "bands": list(profile.fingerprint.bands),
         "story_terms": list(profile.terms),
+        "lines": list(line_hashes(article.text or article.summary)),
     }
 
 
@@ -201,8 +204,8 @@ def profile_of(article: Article) -> Profile:
     return profile(
         id=article.id,
         title=article.title,
-        text=article.text,
-        summary=article.summary,
+        text=without_lines(article.text, article.repeated),
+        summary=without_lines(article.summary, article.repeated),
         published=article.published or article.first_seen,
         source=article.source.domain,
     )

@@ -138,6 +138,8 @@ ARTICLE: Json = {
     "placed_at": DATE,
     "bands": {"type": "keyword", "doc_values": False},
     "story_terms": KEYWORD,
+    "lines": {"type": "keyword", "index": False},
+    "repeated": {"type": "keyword", "index": False, "doc_values": False},
     "text_hash": {"type": "keyword", "index": False, "doc_values": False},
     "version": INTEGER,
     "versions": UNINDEXED,
@@ -147,7 +149,8 @@ ARTICLE: Json = {
     "seq": {"type": "long"},
 }
 """`time` is our best date for the article: `published`, or `first_seen` without a plausible date.
-`seq` is the ingest number, `Batch.seq_from + n`. Matching selects articles by it, never by a date."""
+`seq` is the ingest number, `Batch.seq_from + n`. Matching selects articles by it, never by a date.
+`lines` are hashes of the text's lines; those in `repeated` stand in several of the outlet's stories."""
 
 ENTRY: Json = {
     "feed_id": KEYWORD,

@@ -33,7 +33,7 @@ _CANDIDATES = 60
 _DISTINCTIVE = 16
 """Stems by which candidates are searched."""
 _TRIES = 5
-_NEEDED = ["title", "summary", "text", "published", "first_seen", "source", "story_id", "duplicate_of"]
+_NEEDED = ["title", "summary", "text", "repeated", "published", "first_seen", "source", "story_id", "duplicate_of"]
 
 
 @dataclass(frozen=True, slots=True)
