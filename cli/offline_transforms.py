@@ -16,7 +16,7 @@ from cli.readings import as_row, readings
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from transforms.story import Profile
+    from transforms.grouping import Report
     from transforms.tag import Tagger
 
 STDIN = Path("-")
@@ -103,48 +103,52 @@ def _group_lines(lines: IO[bytes], window: int) -> int:
     """Group the articles in order of publication and write their stories; returns how many lines could not be read."""
     from datetime import timedelta
 
-    from transforms.story import Recent
+    from transforms.grouping import grouped
 
-    profiles, failed = _profiles(lines)
-    recent = Recent(window=timedelta(days=window))
-    placed = {p.id: recent.place(p) for p in sorted(profiles, key=lambda p: (p.published, p.id))}
-    for profile in profiles:
-        place = placed[profile.id]
+    reports, failed = _reports(lines)
+    placed = grouped(reports, window=timedelta(days=window))
+    for report in reports:
+        place = placed[report.id]
         emit_json({"id": place.id, "story_id": place.story_id, "duplicate_of": place.duplicate_of})
     return failed
 
 
-def _profiles(lines: IO[bytes]) -> tuple[list[Profile], int]:
-    """The articles' profiles in the order of the lines, and the number of unusable lines."""
-    profiles: list[Profile] = []
+def _reports(lines: IO[bytes]) -> tuple[list[Report], int]:
+    """The articles in the order of the lines, and the number of unusable lines."""
+    reports: list[Report] = []
     seen: set[str] = set()
     failed = 0
     for number, line in _numbered(lines):
         try:
-            profile = _profile(_article(line))
-            if profile.id in seen:
-                raise ValueError(f"id {profile.id!r} occurs twice")
+            report = _report(_article(line))
+            if report.id in seen:
+                raise ValueError(f"id {report.id!r} occurs twice")
         except ValueError as error:
             typer.echo(f"Error: line {number}: {error}", err=True)
             failed += 1
             continue
-        seen.add(profile.id)
-        profiles.append(profile)
-    return profiles, failed
+        seen.add(report.id)
+        reports.append(report)
+    return reports, failed
 
 
-def _profile(article: dict[str, Any]) -> Profile:
-    from transforms.story import profile
+def _report(article: dict[str, Any]) -> Report:
+    from transforms.grouping import Report
+    from transforms.language import detect
 
     for name in ("id", "title", "text"):
         if not isinstance(article.get(name), str):
             raise ValueError(f"{name!r} is missing or not a string")
-    return profile(
+    language = article.get("language")
+    if language is not None and not isinstance(language, str):
+        raise ValueError("'language' is not a string")
+    return Report(
         id=article["id"],
         title=article["title"],
         text=article["text"],
         published=_time(article.get("published")),
         source=str(article.get("source") or ""),
+        language=language or detect(f"{article['title']}\n{article['text']}") or "",
     )
 
 

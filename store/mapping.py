@@ -139,6 +139,7 @@ ARTICLE: Json = {
     "bands": {"type": "keyword", "doc_values": False},
     "story_terms": KEYWORD,
     "lines": {"type": "keyword", "index": False},
+    "gist": UNINDEXED,
     "repeated": {"type": "keyword", "index": False, "doc_values": False},
     "text_hash": {"type": "keyword", "index": False, "doc_values": False},
     "version": INTEGER,
@@ -150,7 +151,8 @@ ARTICLE: Json = {
 }
 """`time` is our best date for the article: `published`, or `first_seen` without a plausible date.
 `seq` is the ingest number, `Batch.seq_from + n`. Matching selects articles by it, never by a date.
-`lines` are hashes of the text's lines; those in `repeated` stand in several of the outlet's stories."""
+`lines` are hashes of the text's lines; those in `repeated` stand in several of the outlet's stories.
+`gist` holds the words by which the article is compared with others, so that its text need not be read again."""
 
 ENTRY: Json = {
     "feed_id": KEYWORD,
