@@ -7,7 +7,7 @@ into quarantine; a batch also stays waiting, and the next run tries it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -57,14 +57,14 @@ def match(context: Context) -> MatchedReport:
     Raises:
         StoreError: nothing is lost; run it again.
     """
-    with turn(context.es, context.names, "match"), context.stage("match") as walls:
-        report = _match(context, walls)
+    with turn(context.es, context.names, "match") as hold, context.stage("match") as walls:
+        report = _match(context, walls, hold)
     with context.stage("owe") as owing:  # after the problems of matching are kept, which say what has failed
         notices = enqueue_notices(context.es, context.names, context.clock(), bulkhead=owing)
     return replace(report, notices=notices.created, set_aside=len(walls.problems) + len(owing.problems))
 
 
-def _match(context: Context, walls: Bulkhead) -> MatchedReport:
+def _match(context: Context, walls: Bulkhead, hold: Callable[[], None]) -> MatchedReport:
     now, seeding = context.clock(), context.bulkhead("seed")
     searches = SavedSearches(context.es, context.names)
     seed_searches(context, seeding)
@@ -75,7 +75,7 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
 
     def with_batch(waiting: Stored[Batch], among: Sequence[SavedSearch]) -> MatchedReport:
         """Match a batch. If that fails, it keeps waiting and does not delay the later ones."""
-        work = partial(_match_one, context, waiting, among, report, walls, known)
+        work = partial(_match_one, context, waiting, among, report, walls, known, hold)
         return walls.attempt("batch", waiting.value.id, work) or report
 
     for waiting in batches.waiting(now=now):
@@ -110,10 +110,11 @@ def _match_one(
     report: MatchedReport,
     walls: Bulkhead,
     known: Rests,
+    hold: Callable[[], None],
 ) -> MatchedReport:
     """Assign the batch's articles to stories, match the saved searches, enqueue the mails, and mark the batch."""
     window = timedelta(days=context.settings.story_window_days)
-    Stories(context.es, context.names, window=window).place(waiting.value, now=context.clock())
+    Stories(context.es, context.names, window=window).place(waiting.value, now=context.clock(), hold=hold)
     # A search that failed on one batch of this run is skipped on the next: each try may cost seconds.
     resting = {**known.resting, **report.failed}
     matched = match_batch(context.es, context.names, waiting.value, searches, bulkhead=walls, resting=resting)

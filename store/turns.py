@@ -50,8 +50,13 @@ class Turn:
 
 
 @contextmanager
-def turn(es: Client, names: Names, work: str, *, pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
+def turn(
+    es: Client, names: Names, work: str, *, pause: Callable[[float], None] = time.sleep
+) -> Iterator[Callable[[], None]]:
     """Wait for the turn of this kind of work, hold it for the block, and give it back.
+
+    The block gets a function to call before what only the holder may write. It raises a StoreError if the turn is lost,
+    or could not be renewed for so long that another worker may have taken it.
 
     Raises:
         StoreError: others held it for `MOST_S`, one after the other; run it again.
@@ -60,7 +65,7 @@ def turn(es: Client, names: Names, work: str, *, pause: Callable[[float], None] 
         holding = _Holding(es, names, work)
         holding.take(pause)
         try:
-            yield
+            yield holding.check
         finally:
             holding.end()
 
@@ -82,6 +87,8 @@ class _Holding:
         self._es, self._index, self._id = es, names.lane, f"turn~{work}"
         self._me = f"{socket.gethostname()}:{os.getpid()}"
         self._mine: Stored[Turn] | None = None
+        self._written_s = 0.0
+        """When the turn was last written, by our monotonic clock: just before, as others may see it from then on."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"turn of {work}", daemon=True)
 
@@ -95,8 +102,10 @@ class _Holding:
                 seen, since_s = (was.seq_no, was.primary_term), time.monotonic()
             if was is None or self._is_dead(was.value) or time.monotonic() - since_s > LOST_S:
                 fresh = Turn("turn", self._me)
+                written_s = time.monotonic()
                 self._mine = put(self._es, self._index, self._id, fresh, dump(fresh), was)
                 if self._mine:
+                    self._written_s = written_s
                     self._thread.start()
                     return
             if time.monotonic() - began_s > MOST_S:
@@ -125,13 +134,21 @@ class _Holding:
             if was is None:
                 return
             fresh = Turn("turn", self._me, was.value.beats + 1)
+            written_s = time.monotonic()
             try:
                 self._mine = put(self._es, self._index, self._id, fresh, dump(fresh), was)
             except REFUSALS as error:
                 log.warning("%s: its turn could not be renewed: %s", self._id, error)
             else:
-                if self._mine is None:
+                if self._mine is not None:
+                    self._written_s = written_s
+                else:
                     log.warning("%s: another worker has taken the turn over, and may do the same work now", self._id)
+
+    def check(self) -> None:
+        """Raise a StoreError if another worker may have the turn by now."""
+        if self._mine is None or time.monotonic() - self._written_s > LOST_S:
+            raise StoreError(f"{self._id} is lost: another worker may do the same work by now. Run it again.")
 
     def end(self) -> None:
         """Give the turn back; if that fails, the next worker finds out by itself."""
