@@ -34,6 +34,7 @@ from cli import (
     search,
     settings,
     stack,
+    story,
     trying,
     watch,
 )
@@ -59,6 +60,7 @@ for module in (
     fast,
     clean,
     search,
+    story,
     feeds,
     feed_add,
     feed_check,

@@ -273,6 +273,10 @@ class Outbox:
         both = [{"term": {"alert_id": alert_id}}, {"term": {"story_id": story_id}}]
         return sorted(self._as_indexed({"bool": {"filter": both}}), key=lambda delivery: delivery.created_at)
 
+    def on_story(self, story_id: str) -> list[Delivery]:
+        """All deliveries on a story, as of the last refresh."""
+        return self._as_indexed({"term": {"story_id": story_id}})
+
     def latest(self, alert_id: str, size: int) -> list[Delivery]:
         """The last deliveries of a saved search, newest first, as of the last refresh."""
         query = {"term": {"alert_id": alert_id}}

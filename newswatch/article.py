@@ -132,6 +132,8 @@ class Article:
     """The article that it copies, if it is a copy."""
     placed_at: datetime | None = None
     """When its story was decided, which happens once; None: not yet."""
+    placed_by: str = ""
+    """Who moved it to its story; empty: its words decided."""
     agency: str | None = None
     version: int = 1
     versions: tuple[Version, ...] = ()

@@ -136,6 +136,7 @@ ARTICLE: Json = {
     "duplicate_of": KEYWORD,
     "agency": KEYWORD,
     "placed_at": DATE,
+    "placed_by": KEYWORD,
     "bands": {"type": "keyword", "doc_values": False},
     "story_terms": KEYWORD,
     "lines": {"type": "keyword", "index": False},

@@ -33,7 +33,7 @@ LOST_S: Final = 20.0
 LOOK_S: Final = 0.2
 """Seconds between two looks of a waiting worker."""
 MOST_S: Final = 600.0
-"""Seconds after which a worker gives up waiting for others."""
+"""Seconds after which a worker gives up waiting for others, unless it says how long it can wait."""
 
 log = logging.getLogger(__name__)
 
@@ -51,23 +51,33 @@ class Turn:
 
 @contextmanager
 def turn(
-    es: Client, names: Names, work: str, *, pause: Callable[[float], None] = time.sleep
+    es: Client,
+    names: Names,
+    work: str,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    most_s: float = MOST_S,
 ) -> Iterator[Callable[[], None]]:
-    """Wait for the turn of this kind of work, hold it for the block, and give it back.
+    """Wait up to `most_s` for the turn of this kind of work, hold it for the block, and give it back.
 
     The block gets a function to call before what only the holder may write. It raises a StoreError if the turn is lost,
     or could not be renewed for so long that another worker may have taken it.
 
     Raises:
-        StoreError: others held it for `MOST_S`, one after the other; run it again.
+        StoreError: others held it for that long, one after the other; run it again.
     """
-    with _here.setdefault(work, threading.Lock()):
+    lock = _here.setdefault(work, threading.Lock())
+    if not lock.acquire(timeout=most_s):
+        raise StoreError("Another thread of this process has done this for long: run it again later.")
+    try:
         holding = _Holding(es, names, work)
-        holding.take(pause)
+        holding.take(pause, most_s)
         try:
             yield holding.check
         finally:
             holding.end()
+    finally:
+        lock.release()
 
 
 _here: dict[str, threading.Lock] = {}
@@ -92,7 +102,7 @@ class _Holding:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"turn of {work}", daemon=True)
 
-    def take(self, pause: Callable[[float], None]) -> None:
+    def take(self, pause: Callable[[float], None], most_s: float) -> None:
         """Wait until the turn is ours."""
         seen: tuple[int, int] | None = None
         began_s = since_s = time.monotonic()
@@ -108,7 +118,7 @@ class _Holding:
                     self._written_s = written_s
                     self._thread.start()
                     return
-            if time.monotonic() - began_s > MOST_S:
+            if time.monotonic() - began_s > most_s:
                 holder = was.value.holder if was else "unknown"
                 raise StoreError(f"Another worker ({holder}) has done this for long: run it again later.")
             pause(LOOK_S)

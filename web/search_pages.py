@@ -215,7 +215,11 @@ def _ids(here: Context, user: str, view: View, offset: int) -> list[str]:
 
 @router.get("/story/{story_id}")
 def story(
-    request: Request, here: Here, story_id: str, q: QueryText = "", done: Literal["", "stop", "go-on"] = ""
+    request: Request,
+    here: Here,
+    story_id: str,
+    q: QueryText = "",
+    done: Literal["", "stop", "go-on", "split", "join"] = "",
 ) -> Response:
     found = read_story(here.es, here.names, story_id)
     if found is None:
