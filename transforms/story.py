@@ -29,7 +29,7 @@ FITS = 0.25
 """Minimum probability that an article of a story and a new one are on one event; it must hold for half of the story."""
 SAME_TEXT = 0.9
 """Minimum Jaccard index from which copies need not be on the same event by their words as well."""
-CANDIDATES = 40
+CANDIDATES = 30
 """Candidates for each article; a story rarely has more close ones."""
 TELLING_TERMS = 16
 """Stems by which candidates are searched."""
