@@ -28,7 +28,8 @@ from benchmarks.ranking import DATA, NO_DATA, ROOT
 from transforms import encoder as encoders
 from transforms.across import RecentAcross
 from transforms.encoder import Encoder, Vector, headline_and_lead
-from transforms.story import Placed, Profile
+from transforms.profile import Profile
+from transforms.story import Placed
 
 CACHE: Final = ROOT / "var" / "across.json"
 Row = Mapping[str, Any]
@@ -78,7 +79,7 @@ def placed(rows: Sequence[Row], encoder: Encoder | None, words: Mapping[str, str
     """Article → story."""
     recent = RecentAcross(encoder)
     if words is not None:
-        recent._recent = _Given(words)  # type: ignore[assignment]
+        recent._stream = _Given(words)  # type: ignore[assignment]
     profiles = [(stories._profile(row, stories._moment(row["published"])), row) for row in rows]
     profiles.sort(key=lambda both: (both[0].published, both[0].id))
     return {

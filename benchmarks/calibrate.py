@@ -112,6 +112,8 @@ class TrainingExample:
     row: Sequence[float]
     wanted: bool
     weight: float = 1.0
+    offset: float = 0.0
+    """Log odds that are given, beside those of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +266,7 @@ def _newton_step(coefficients: Vector, free: list[int], examples: Sequence[Train
     hessian = [[penalties[i] if i == j else 0.0 for j in range(size)] for i in range(size)]
     for example in examples:
         whole = (1.0, *example.row)
-        p = logistic(sum(coefficients[n] * whole[n] for n in free))
+        p = logistic(example.offset + sum(coefficients[n] * whole[n] for n in free))
         values = [whole[n] for n in free]
         error, curve = example.weight * (example.wanted - p), example.weight * p * (1 - p)
         for i, value in enumerate(values):

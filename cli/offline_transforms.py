@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from transforms.encoder import Encoder
-    from transforms.story import Profile
+    from transforms.grouping import Report
     from transforms.tag import Tagger
 
 STDIN = Path("-")
@@ -123,54 +123,52 @@ def _group_lines(lines: IO[bytes], window: int, encoder: Encoder | None) -> int:
     """Group the articles in order of publication and write their stories; returns how many lines could not be read."""
     from datetime import timedelta
 
-    from transforms.across import RecentAcross
+    from transforms.grouping import grouped
 
-    articles, failed = _profiles(lines)
-    recent = RecentAcross(encoder, window=timedelta(days=window))
-    in_order = sorted(articles, key=lambda article: (article[0].published, article[0].id))
-    placed = {profile.id: recent.place(profile, language, said) for profile, language, said in in_order}
-    for profile, _, _ in articles:
-        place = placed[profile.id]
+    reports, failed = _reports(lines)
+    placed = grouped(reports, window=timedelta(days=window), encoder=encoder)
+    for report in reports:
+        place = placed[report.id]
         emit_json({"id": place.id, "story_id": place.story_id, "duplicate_of": place.duplicate_of})
     return failed
 
 
-def _profiles(lines: IO[bytes]) -> tuple[list[tuple[Profile, str | None, str]], int]:
-    """The articles' profiles, languages, and headlines with leads, in the order of the lines; how many are unusable."""
-    from transforms.encoder import headline_and_lead
-
-    profiles: list[tuple[Profile, str | None, str]] = []
+def _reports(lines: IO[bytes]) -> tuple[list[Report], int]:
+    """The articles in the order of the lines, and the number of unusable lines."""
+    reports: list[Report] = []
     seen: set[str] = set()
     failed = 0
     for number, line in _numbered(lines):
         try:
-            article = _article(line)
-            profile, language = _profile(article), article.get("language")
-            if not isinstance(language, str | None):
-                raise ValueError("'language' is not a string")
-            if profile.id in seen:
-                raise ValueError(f"id {profile.id!r} occurs twice")
+            report = _report(_article(line))
+            if report.id in seen:
+                raise ValueError(f"id {report.id!r} occurs twice")
         except ValueError as error:
             typer.echo(f"Error: line {number}: {error}", err=True)
             failed += 1
             continue
-        seen.add(profile.id)
-        profiles.append((profile, language or None, headline_and_lead(article["title"], article["text"])))
-    return profiles, failed
+        seen.add(report.id)
+        reports.append(report)
+    return reports, failed
 
 
-def _profile(article: dict[str, Any]) -> Profile:
-    from transforms.story import profile
+def _report(article: dict[str, Any]) -> Report:
+    from transforms.grouping import Report
+    from transforms.language import detect
 
     for name in ("id", "title", "text"):
         if not isinstance(article.get(name), str):
             raise ValueError(f"{name!r} is missing or not a string")
-    return profile(
+    language = article.get("language")
+    if language is not None and not isinstance(language, str):
+        raise ValueError("'language' is not a string")
+    return Report(
         id=article["id"],
         title=article["title"],
         text=article["text"],
         published=_time(article.get("published")),
         source=str(article.get("source") or ""),
+        language=language or detect(f"{article['title']}\n{article['text']}") or "",
     )
 
 

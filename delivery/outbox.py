@@ -7,14 +7,14 @@ becomes of it for each recipient is in `delivery.outcomes`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from alerts.kinds.kind import Event
-from delivery.documents import delivery_document, read_delivery
+from delivery.documents import delivery_document, outcome_id, read_delivery
 from delivery.fanout import PENDING, Fanout
 from delivery.kinds import ABOUT_SEARCHES
 from delivery.made import event_delivery, match_delivery, requeued
@@ -213,6 +213,28 @@ class Outbox:
         both = [{"term": {"alert_id": alert_id}}, {"term": {"story_id": story_id}}]
         found = values(every(self._es, self._index, {"bool": {"filter": both}}), read_delivery)
         return self._outcomes.of(sorted(found, key=lambda delivery: delivery.created_at))
+
+    def on_story(self, story_id: str) -> list[Delivery]:
+        """All deliveries on a story with their outcomes, as of the last refresh."""
+        found = values(every(self._es, self._index, {"term": {"story_id": story_id}}), read_delivery)
+        return self._outcomes.of(list(found))
+
+    def release(self, deliveries: Collection[Delivery], change: Callable[[Outcome], Outcome], now: datetime) -> None:
+        """Apply `change` to what waits of these deliveries, and settle those for which nobody waits any more.
+
+        Raises:
+            StoreError: the outcomes keep being changed by others; call it again.
+        """
+        waiting = [outcome_id(one.id, recipient) for one in deliveries for recipient in one.recipients]
+        self._outcomes.acknowledge(self._outcomes.parcels(waiting), lambda parcel: change(parcel.outcome))
+        Fanout(self._es, self._names).settle([one.id for one in deliveries], now)
+
+    def settle(self, now: datetime) -> None:
+        """Give every enqueued delivery its outcomes, and each that nobody waits for its state."""
+        fanout = Fanout(self._es, self._names)
+        fanout.refresh()
+        fanout.spread()
+        fanout.settle((), now)
 
     def latest(self, alert_id: str, size: int) -> list[Delivery]:
         """The last deliveries of a saved search with their outcomes, newest first, as of the last refresh."""

@@ -7,7 +7,7 @@ into quarantine; a batch also stays waiting, and the next run tries it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -58,14 +58,14 @@ def match(context: Context) -> MatchedReport:
     Raises:
         StoreError: nothing is lost; run it again.
     """
-    with turn(context.es, context.names, "match"), context.stage("match") as walls:
-        report = _match(context, walls)
+    with turn(context.es, context.names, "match") as hold, context.stage("match") as walls:
+        report = _match(context, walls, hold)
     with context.stage("owe") as owing:  # after the problems of matching are kept, which say what has failed
         notices = enqueue_notices(context.es, context.names, context.clock(), bulkhead=owing)
     return replace(report, notices=notices.created, set_aside=len(walls.problems) + len(owing.problems))
 
 
-def _match(context: Context, walls: Bulkhead) -> MatchedReport:
+def _match(context: Context, walls: Bulkhead, hold: Callable[[], None]) -> MatchedReport:
     now, seeding = context.clock(), context.bulkhead("seed")
     searches = SavedSearches(context.es, context.names)
     seed_searches(context, seeding)
@@ -76,7 +76,7 @@ def _match(context: Context, walls: Bulkhead) -> MatchedReport:
 
     def with_batch(waiting: Stored[Batch], among: Sequence[SavedSearch]) -> MatchedReport:
         """Match a batch. If that fails, it keeps waiting and does not delay the later ones."""
-        work = partial(_match_one, context, waiting, among, report, walls, known)
+        work = partial(_match_one, context, waiting, among, report, walls, known, hold)
         return walls.attempt("batch", waiting.value.id, work) or report
 
     for waiting in batches.waiting(now=now):
@@ -111,11 +111,12 @@ def _match_one(
     report: MatchedReport,
     walls: Bulkhead,
     known: Rests,
+    hold: Callable[[], None],
 ) -> MatchedReport:
     """Assign the batch's articles to stories, match the saved searches, enqueue the mails, and mark the batch."""
     window = timedelta(days=context.settings.story_window_days)
     stories = Stories(context.es, context.names, window=window, encoder=encoder_of(context))
-    stories.place(waiting.value, now=context.clock())
+    stories.place(waiting.value, now=context.clock(), hold=hold)
     if waiting.value.imported:  # its import died before this step
         BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock())
         return replace(report, batches=(*report.batches, waiting.value.number))

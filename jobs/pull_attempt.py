@@ -15,6 +15,7 @@ from newswatch.problems import Bulkhead, Problem
 from store.articles import ArticleStore
 from store.entries import EntryStore
 from store.feeds import FeedStore
+from store.repeated_lines import RepeatedLines
 from transforms.enrich import enrich
 from transforms.meaning import with_meaning
 from transforms.tag import Tagger
@@ -32,6 +33,7 @@ class Attempt:
         self.articles = ArticleStore(context.es, context.names, retag=self.enriched)
         self.entries = EntryStore(context.es, context.names, walls=self.wall("entries"))
         self.feeds = FeedStore(context.es, context.names)
+        self._lines = RepeatedLines(context.es, context.names, before=batch.seq_from, now=context.clock())
 
     def wall(self, stage: str) -> Bulkhead:
         """The walls of a stage, the same ones each time."""
@@ -55,8 +57,9 @@ class Attempt:
             return self._tagger
 
     def enriched(self, article: Article) -> Article:
-        """The article cleaned, tagged and, if it is tagged, encoded."""
-        return with_meaning(enrich(article, self.tagger()), encoder_of(self.context))
+        """The article cleaned, tagged without the lines that its feed repeats and, if it is tagged, encoded."""
+        tagged = enrich(article, self.tagger(), repeated=self._lines.of(article.source.feed_id))
+        return with_meaning(tagged, encoder_of(self.context))
 
     def address_of(self, article: Article, link: str | None) -> str | None:
         """The stored article's URL, or `link` if that URL was edited to something that is not an address."""

@@ -23,6 +23,7 @@ from store.documents import Document, Stored, all_stored, renewed, with_document
 from store.generations import await_writable
 from store.quarantine import article_problem
 from store.reading import pages
+from transforms.repeated_lines import without_lines
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
@@ -161,8 +162,8 @@ def tag_again(article: Article, tagger: Tagger) -> Article:
     """The article with the tags and entities that `tagger` gives it; everything else is unchanged."""
     tagged = tagger.tag(
         title=article.title,
-        summary=article.summary,
-        text=article.text,
+        summary=without_lines(article.summary, article.repeated),
+        text=without_lines(article.text, article.repeated),
         language=article.language,
         date=article.published,
     )

@@ -144,9 +144,13 @@ class Article:
     """The article that it copies, if it is a copy."""
     placed_at: datetime | None = None
     """When its story was decided, which happens once; None: not yet."""
+    placed_by: str = ""
+    """Who moved it to its story; empty: its words decided."""
     agency: str | None = None
     version: int = 1
     versions: tuple[Version, ...] = ()
+    repeated: tuple[str, ...] = ()
+    """Hashes of its lines that the outlet repeats in other articles: they count for no tag, copy or story."""
     feeds: tuple[str, ...] = ()
     """Every feed that carried it."""
     problems: tuple[str, ...] = ()

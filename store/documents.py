@@ -23,7 +23,8 @@ from newswatch.problems import Problem, reason_of, report_problem
 from newswatch.topics import Topics
 from newswatch.wording import worded
 from store.mapping import ANALYZERS, UNSTEMMED
-from transforms.story import Profile, profile
+from transforms.profile import Gist, Profile, gist_of, profile_from
+from transforms.repeated_lines import line_hashes, without_lines
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -170,12 +171,15 @@ _DERIVED = (
     "bands",
     "story_terms",
     "vector",
+    "lines",
+    "gist",
 )
 
 
 def to_document(article: Article, topics: Topics, *, batch_id: str, seq: int, indexed_at: datetime) -> Document:
     """The document of an article, with its place in the ingest order; its id is `article.id`."""
-    document, profile = dump(article), profile_of(article)
+    document, gist = dump(article), article_gist(article)
+    profile = profile_of(article, gist)
     del document["id"]
     for name, details in _DETAILS.items():
         if name in document:
@@ -195,19 +199,38 @@ def to_document(article: Article, topics: Topics, *, batch_id: str, seq: int, in
         "bands": list(profile.fingerprint.bands),
         "story_terms": list(profile.terms),
         **({"vector": article.meaning.vector} if article.meaning else {}),
+        "lines": list(line_hashes(article.text or article.summary)),
+        "gist": dump(gist),
     }
 
 
-def profile_of(article: Article) -> Profile:
-    """The features of an article that finding its copies and its story compares."""
-    return profile(
+def profile_of(article: Article, gist: Gist | None = None) -> Profile:
+    """The features of an article that finding its copies and its story compares; `gist` if it is known already.
+
+    An article without text has no fingerprint, but with its gist all else.
+    """
+    return profile_from(
+        gist or article_gist(article),
         id=article.id,
-        title=article.title,
-        text=article.text,
-        summary=article.summary,
         published=article.published or article.first_seen,
         source=article.source.domain,
+        language=article.language,
+        text=_own_text(article),
     )
+
+
+def article_gist(article: Article) -> Gist:
+    """What is kept of the article's words, without the lines that its outlet repeats."""
+    return gist_of(article.title, _own_text(article), article.published or article.first_seen)
+
+
+def stored_gist(document: Mapping[str, Any]) -> Gist | None:
+    """The gist of a stored document; None if it was stored before there were any."""
+    return load(Gist, document["gist"]) if document.get("gist") else None
+
+
+def _own_text(article: Article) -> str:
+    return without_lines(article.text, article.repeated) or without_lines(article.summary, article.repeated)
 
 
 def _lag(article: Article, indexed_at: datetime) -> Document:

@@ -145,6 +145,7 @@ ARTICLE: Json = {
     "duplicate_of": KEYWORD,
     "agency": KEYWORD,
     "placed_at": DATE,
+    "placed_by": KEYWORD,
     "bands": {"type": "keyword", "doc_values": False},
     "story_terms": KEYWORD,
     "meaning": MEANING,
@@ -156,6 +157,9 @@ ARTICLE: Json = {
         "similarity": "cosine",
         "index_options": {"type": "hnsw"},
     },
+    "lines": {"type": "keyword", "index": False},
+    "gist": UNINDEXED,
+    "repeated": {"type": "keyword", "index": False, "doc_values": False},
     "text_hash": {"type": "keyword", "index": False, "doc_values": False},
     "version": INTEGER,
     "versions": UNINDEXED,
@@ -167,7 +171,9 @@ ARTICLE: Json = {
 """`time` is our best date for the article: `published`, or `first_seen` without a plausible date.
 `seq` is the ingest number, `Batch.seq_from + n`. Matching selects articles by it, never by a date.
 `vector` repeats `meaning.vector` for the search for neighbours: Elasticsearch leaves it out of what it returns, and a
-document that is written again must have it."""
+document that is written again must have it.
+`lines` are hashes of the text's lines; those in `repeated` stand in several of the outlet's stories.
+`gist` holds the words by which the article is compared with others, so that its text need not be read again."""
 
 ENTRY: Json = {
     "feed_id": KEYWORD,

@@ -7,13 +7,14 @@ fingerprint and by the article's most distinctive stems.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.article import Article
 from newswatch.batch import Batch
@@ -21,21 +22,40 @@ from newswatch.errors import StoreError
 from newswatch.topics import Topics
 from store import bulk
 from store.across import Across, Placing
-from store.documents import Document, Stored, from_document, profile_of, renewed, values, with_document
+from store.documents import (
+    Document,
+    Hit,
+    Stored,
+    from_document,
+    profile_of,
+    renewed,
+    stored_gist,
+    values,
+    with_document,
+)
 from store.generations import await_writable
 from store.names import Names
-from store.reading import find
+from store.reading import find, unreadable_index
+from transforms.background import Background, Counts, has_base
 from transforms.encoder import Encoder
-from transforms.story import Background, Placed, Profile, StoryCandidate, place
+from transforms.likeness import Weighed, weigh
+from transforms.profile import Body, Profile
+from transforms.story import CANDIDATES, Placed, Recent, StoryCandidate, place, telling_terms
 
-_PAGE = 200
+_PAGE = 100
 """Articles placed together, in a handful of requests."""
-_CANDIDATES = 60
-"""Candidates for each article; a story rarely has more close ones."""
-_DISTINCTIVE = 16
-"""Stems by which candidates are searched."""
+_BAND_WEIGHT = 100.0
+"""Of a shared band, so that possible copies come before articles that share words."""
+_HAS_LANGUAGE: Document = {"exists": {"field": "language"}}
 _TRIES = 5
-_NEEDED = ["title", "summary", "text", "published", "first_seen", "source", "story_id", "duplicate_of"]
+_COMPARED = ["gist", "language", "published", "first_seen", "source", "story_id", "duplicate_of"]
+"""What is read of a candidate: about 4 kB."""
+_TEXTS = ["title", "summary", "text", "repeated", *_COMPARED]
+"""What is read of one that may be a copy, or was stored before there were gists."""
+_TEXTS_AT_ONCE = 20
+"""Whole texts in one answer."""
+_MOST_COPIES = 8
+"""Whole texts that an article is compared with; the most similar ones share most bands and come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +77,10 @@ class Stories:
         self._es, self._names, self._window = es, names, window
         self._across = Across(es, names, encoder, window) if encoder else None
 
-    def place(self, batch: Batch, *, now: datetime) -> PlacedReport:
+    def place(self, batch: Batch, *, now: datetime, hold: Callable[[], None] = lambda: None) -> PlacedReport:
         """Assign the articles of `batch` without a story to one; idempotent.
+
+        `hold` is called before each page is written, and raises if another worker may be placing by now.
 
         Raises:
             StoreError: Elasticsearch is unavailable, or others keep writing the same articles; run it again.
@@ -66,6 +88,7 @@ class Stories:
         report, overtaken = PlacedReport(), 0
         while page := self._unplaced(batch):
             placed = self._place_page(page)
+            hold()
             written = self._write(self._anchored(page, placed), placed, now)
             overtaken = 0 if written else overtaken + 1
             if overtaken == _TRIES:
@@ -92,18 +115,18 @@ class Stories:
         )
 
     def _place_page(self, page: Sequence[Stored[tuple[Article, Document]]]) -> list[Placed]:
-        profiles = [profile_of(stored.value[0]) for stored in page]
+        profiles = [profile_of(article, stored_gist(document)) for article, document in (one.value for one in page)]
         background = self._background(profiles)
-        known = self._candidates(profiles, background)
-        here = _Neighbours()
+        weighed = [weigh(profile, background) for profile in profiles]
+        known = self._candidates(weighed, background)
         beside = self._across.beside([stored.value[0] for stored in page]) if self._across else None
-        placed = []
-        for profile in profiles:
-            near = {c.profile.id: c for c in (*known[profile.id], *here.of(profile))}
-            result = place(profile, list(near.values()), background, window=self._window)
+        here, placed = Recent(self._window), []
+        for new in weighed:
+            near = {c.profile.id: c for c in (*known[new.profile.id], *here.candidates(new))}
+            result = place(new, list(near.values()), window=self._window)
             if beside is not None:
                 result = _across_languages(result, beside)
-            here.add(StoryCandidate(profile, result.story_id, result.duplicate_of))
+            here.add(StoryCandidate(new, result.story_id, result.duplicate_of))
             placed.append(result)
         return placed
 
@@ -118,49 +141,101 @@ class Stories:
         return [replace(was, value=(found.get(was.id, was.value[0]), was.value[1])) for was in page]
 
     def _background(self, profiles: Sequence[Profile]) -> Background:
-        """How common the articles' stems are within the window."""
-        stems = sorted({stem for profile in profiles for stem in profile.terms})
+        """How common the articles' stems are: by the base, and for languages without one within the window."""
+        unknown = [profile for profile in profiles if not has_base(profile.language)]
+        stems = sorted({stem for profile in unknown for stem in profile.counts})
         if not stems:
             return Background()
-        counts = {"terms": {"field": "story_terms", "include": stems, "size": len(stems)}}
-        answer = self._es.search(
-            index=self._names.articles,
-            size=0,
-            query=self._around(min(profile.published for profile in profiles)),
-            aggs={"stems": counts},
-            track_total_hits=True,
-        )
-        buckets = answer["aggregations"]["stems"]["buckets"]
-        return Background.of(answer["hits"]["total"]["value"], {b["key"]: b["doc_count"] for b in buckets})
+        of_language = {
+            language: {"term": {"language": language}} if language else {"bool": {"must_not": _HAS_LANGUAGE}}
+            for language in {profile.language for profile in unknown}
+        }
+        since = self._around(min(profile.published for profile in unknown))
+        return Background(self._counted(since, of_language, stems))
 
-    def _candidates(self, profiles: Sequence[Profile], background: Background) -> Mapping[str, list[StoryCandidate]]:
+    def _counted(self, query: Document, of_language: Mapping[str, Document], stems: Sequence[str]) -> dict[str, Counts]:
+        """Language → counts of the stems, in two halves where they are more buckets than the server allows."""
+        counts = {"terms": {"field": "story_terms", "include": stems, "size": len(stems)}}
+        try:
+            answer = self._es.search(
+                index=self._names.articles,
+                size=0,
+                query=query,
+                aggs={"languages": {"filters": {"filters": of_language}, "aggs": {"stems": counts}}},
+            )
+        except ApiError as error:
+            if len(stems) < 2 or "too_many_buckets" not in str(error.body):
+                raise
+        else:
+            found = answer["aggregations"]["languages"]["buckets"]
+            return {language: _counts(bucket) for language, bucket in found.items()}
+        half = len(stems) // 2
+        one, other = (self._counted(query, of_language, part) for part in (stems[:half], stems[half:]))
+        return {name: Counts(one[name].documents, {**one[name].stems, **other[name].stems}) for name in one}
+
+    def _candidates(self, profiles: Sequence[Weighed], background: Background) -> Mapping[str, list[StoryCandidate]]:
         """Article id → the placed articles that may share its text or its story."""
+        found = self._found(profiles)
+        short = {new.profile.id for new in profiles if not new.profile.fingerprint.bands}
+        places = {hit["_id"]: hit["_index"] for hits in found.values() for hit in hits}
+        copies = {id: _possible_copies(hits, every=id in short) for id, hits in found.items()}
+        known = self._known(places, frozenset().union(*copies.values()), background)
+        return {
+            id: [
+                replace(known[hit["_id"]], shares_band=hit["_id"] in copies[id]) for hit in hits if hit["_id"] in known
+            ]
+            for id, hits in found.items()
+        }
+
+    def _known(
+        self, places: Mapping[str, str], copies: Collection[str], background: Background
+    ) -> dict[str, StoryCandidate]:
+        """The readable ones among `places` (article id → index), by id; with the texts of those in `copies` alone."""
+        gists: list[Hit] = []
+        without_gist: list[Hit] = []
+        for hit in self._documents([(id, places[id]) for id in places if id not in copies], _COMPARED, _PAGE):
+            (gists if hit["_source"].get("gist") else without_gist).append(hit)
+        old = self._documents([(hit["_id"], hit["_index"]) for hit in without_gist], _TEXTS, _TEXTS_AT_ONCE)
+        whole = self._documents([(id, places[id]) for id in places if id in copies], _TEXTS, _TEXTS_AT_ONCE)
+        compared = values(chain(gists, old), partial(_candidate, background, with_text=False))
+        candidates = [*compared, *values(whole, partial(_candidate, background, with_text=True))]
+        return {one.profile.id: one for one in candidates}
+
+    def _found(self, profiles: Sequence[Weighed]) -> dict[str, list[Hit]]:
+        """Article id → the hits of its candidates, without their documents: most are candidates of several articles."""
         searches: list[Document] = []
-        for profile in profiles:
-            searches += [{}, self._candidate_search(profile, background)]
+        for new in profiles:
+            searches += [{}, self._candidate_search(new)]
         answers = self._es.msearch(index=self._names.articles, searches=searches)["responses"]
         if len(answers) != len(profiles):
             raise StoreError(f"Elasticsearch gave {len(answers)} answers to {len(profiles)} questions.")
-        return {profile.id: _candidates_in(answer) for profile, answer in zip(profiles, answers, strict=True)}
+        return {new.profile.id: _hits_of(answer) for new, answer in zip(profiles, answers, strict=True)}
 
-    def _candidate_search(self, profile: Profile, background: Background) -> Document:
-        weights = {stem: weight * background.weight(stem) for stem, weight in profile.terms.items()}
-        distinctive = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_DISTINCTIVE]
-        by_stem = [
-            {"constant_score": _term("story_terms", stem, weights[stem])} for stem in distinctive if weights[stem] > 0
-        ]
-        by_band = [{"constant_score": _term("bands", band, 100.0)} for band in profile.fingerprint.bands]
+    def _documents(self, places: Sequence[tuple[str, str]], fields: Sequence[str], at_once: int) -> Iterator[Hit]:
+        """The documents of `places` (article id, index) that exist."""
+        for start in range(0, len(places), at_once):
+            docs = [{"_index": index, "_id": id, "_source": fields} for id, index in places[start : start + at_once]]
+            for doc in self._es.mget(docs=docs)["docs"]:
+                if "error" in doc:
+                    raise unreadable_index(doc)
+                if doc.get("found"):
+                    yield doc
+
+    def _candidate_search(self, new: Weighed) -> Document:
+        by_stem = [{"constant_score": _term("story_terms", stem, new.vector[stem])} for stem in telling_terms(new)]
+        by_band = [{"constant_score": _term("bands", band, _BAND_WEIGHT)} for band in new.profile.fingerprint.bands]
+        copies = [{"bool": {"should": by_band, "_name": "copies"}}] if by_band else []
         placed = {"exists": {"field": "placed_at"}}
         return {
             "query": {
                 "bool": {
-                    "filter": [self._around(profile.published), placed],
-                    "should": by_stem + by_band or [{"match_none": {}}],
+                    "filter": [self._around(new.profile.published), placed],
+                    "should": by_stem + copies or [{"match_none": {}}],
                     "minimum_should_match": 1,
                 }
             },
-            "size": _CANDIDATES,
-            "_source": _NEEDED,
+            "size": CANDIDATES,
+            "_source": False,
         }
 
     def _around(self, moment: datetime) -> Document:
@@ -205,15 +280,31 @@ def _term(field: str, value: str, boost: float) -> Document:
     return {"filter": {"term": {field: value}}, "boost": boost}
 
 
-def _candidates_in(answer: Mapping[str, Any]) -> list[StoryCandidate]:
+def _hits_of(answer: Mapping[str, Any]) -> list[Hit]:
     if "error" in answer:
         raise StoreError(f"Elasticsearch can't search for an article's story: {answer['error']}")
-    articles = values(answer["hits"]["hits"], _candidate)
-    return [StoryCandidate(profile_of(article), article.story_id, article.duplicate_of) for article in articles]
+    hits: list[Hit] = answer["hits"]["hits"]
+    return hits
 
 
-def _candidate(article_id: str, document: Mapping[str, Any]) -> Article:
-    return from_document(article_id, _WHOLE | dict(document))
+def _counts(bucket: Mapping[str, Any]) -> Counts:
+    return Counts(bucket["doc_count"], {one["key"]: one["doc_count"] for one in bucket["stems"]["buckets"]})
+
+
+def _possible_copies(hits: Sequence[Hit], *, every: bool) -> frozenset[str]:
+    """The articles whose texts are compared: the first ones that share a band, or the first of all."""
+    sharing = (hit["_id"] for hit in hits if every or "copies" in hit.get("matched_queries", ()))
+    return frozenset(islice(sharing, _MOST_COPIES))
+
+
+def _candidate(
+    background: Background, article_id: str, document: Mapping[str, Any], *, with_text: bool
+) -> StoryCandidate:
+    article = from_document(article_id, _WHOLE | dict(document))
+    profile = profile_of(article, stored_gist(document))
+    if not with_text:
+        profile = replace(profile, body=Body(""))
+    return StoryCandidate(weigh(profile, background), article.story_id, article.duplicate_of)
 
 
 _WHOLE: Document = {
@@ -222,22 +313,3 @@ _WHOLE: Document = {
     "provenance": {"fetched_at": 0, "page_fetched": 0, "extractor": ""},
 }
 """Values for required fields that a candidate's search does not request."""
-
-
-class _Neighbours:
-    """The articles of the page that are placed already, by their bands and stems."""
-
-    def __init__(self) -> None:
-        self._by_key: dict[str, list[StoryCandidate]] = defaultdict(list)
-
-    def add(self, candidate: StoryCandidate) -> None:
-        for key in _keys(candidate.profile):
-            self._by_key[key].append(candidate)
-
-    def of(self, profile: Profile) -> Iterable[StoryCandidate]:
-        return {c.profile.id: c for key in _keys(profile) for c in self._by_key.get(key, ())}.values()
-
-
-def _keys(profile: Profile) -> Iterable[str]:
-    yield from profile.fingerprint.bands
-    yield from profile.terms

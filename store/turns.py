@@ -33,7 +33,7 @@ LOST_S: Final = 20.0
 LOOK_S: Final = 0.2
 """Seconds between two looks of a waiting worker."""
 MOST_S: Final = 600.0
-"""Seconds after which a worker gives up waiting for others."""
+"""Seconds after which a worker gives up waiting for others, unless it says how long it can wait."""
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +50,34 @@ class Turn:
 
 
 @contextmanager
-def turn(es: Client, names: Names, work: str, *, pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
-    """Wait for the turn of this kind of work, hold it for the block, and give it back.
+def turn(
+    es: Client,
+    names: Names,
+    work: str,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    most_s: float = MOST_S,
+) -> Iterator[Callable[[], None]]:
+    """Wait up to `most_s` for the turn of this kind of work, hold it for the block, and give it back.
+
+    The block gets a function to call before what only the holder may write. It raises a StoreError if the turn is lost,
+    or could not be renewed for so long that another worker may have taken it.
 
     Raises:
-        StoreError: others held it for `MOST_S`, one after the other; run it again.
+        StoreError: others held it for that long, one after the other; run it again.
     """
-    with _here.setdefault(work, threading.Lock()):
+    lock = _here.setdefault(work, threading.Lock())
+    if not lock.acquire(timeout=most_s):
+        raise StoreError("Another thread of this process has done this for long: run it again later.")
+    try:
         holding = _Holding(es, names, work)
-        holding.take(pause)
+        holding.take(pause, most_s)
         try:
-            yield
+            yield holding.check
         finally:
             holding.end()
+    finally:
+        lock.release()
 
 
 _here: dict[str, threading.Lock] = {}
@@ -82,10 +97,12 @@ class _Holding:
         self._es, self._index, self._id = es, names.lane, f"turn~{work}"
         self._me = f"{socket.gethostname()}:{os.getpid()}"
         self._mine: Stored[Turn] | None = None
+        self._written_s = 0.0
+        """When the turn was last written, by our monotonic clock: just before, as others may see it from then on."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"turn of {work}", daemon=True)
 
-    def take(self, pause: Callable[[float], None]) -> None:
+    def take(self, pause: Callable[[float], None], most_s: float) -> None:
         """Wait until the turn is ours."""
         seen: tuple[int, int] | None = None
         began_s = since_s = time.monotonic()
@@ -95,11 +112,13 @@ class _Holding:
                 seen, since_s = (was.seq_no, was.primary_term), time.monotonic()
             if was is None or self._is_dead(was.value) or time.monotonic() - since_s > LOST_S:
                 fresh = Turn("turn", self._me)
+                written_s = time.monotonic()
                 self._mine = put(self._es, self._index, self._id, fresh, dump(fresh), was)
                 if self._mine:
+                    self._written_s = written_s
                     self._thread.start()
                     return
-            if time.monotonic() - began_s > MOST_S:
+            if time.monotonic() - began_s > most_s:
                 holder = was.value.holder if was else "unknown"
                 raise StoreError(f"Another worker ({holder}) has done this for long: run it again later.")
             pause(LOOK_S)
@@ -125,13 +144,21 @@ class _Holding:
             if was is None:
                 return
             fresh = Turn("turn", self._me, was.value.beats + 1)
+            written_s = time.monotonic()
             try:
                 self._mine = put(self._es, self._index, self._id, fresh, dump(fresh), was)
             except REFUSALS as error:
                 log.warning("%s: its turn could not be renewed: %s", self._id, error)
             else:
-                if self._mine is None:
+                if self._mine is not None:
+                    self._written_s = written_s
+                else:
                     log.warning("%s: another worker has taken the turn over, and may do the same work now", self._id)
+
+    def check(self) -> None:
+        """Raise a StoreError if another worker may have the turn by now."""
+        if self._mine is None or time.monotonic() - self._written_s > LOST_S:
+            raise StoreError(f"{self._id} is lost: another worker may do the same work by now. Run it again.")
 
     def end(self) -> None:
         """Give the turn back; if that fails, the next worker finds out by itself."""

@@ -17,7 +17,8 @@ from statistics import fmean
 
 from transforms.encoder import Encoder, Vector, cosine, unit
 from transforms.meaning import encoded
-from transforms.story import Placed, Profile, Recent
+from transforms.profile import Profile
+from transforms.story import Placed, Stream
 
 SAME_EVENT = 0.36
 """Minimum likeness of an article to the one of another language that it is joined by."""
@@ -124,7 +125,7 @@ class RecentAcross:
 
     def __init__(self, encoder: Encoder | None, *, window: timedelta = WINDOW) -> None:
         """Without an encoder articles are placed by their words alone."""
-        self._recent, self._encoder, self._window = Recent(window=window), encoder, window
+        self._stream, self._encoder, self._window = Stream(window), encoder, window
         self._raw: list[Encoded] = []
         self._known: list[Encoded] = []
         """The same, apart from what is common to them."""
@@ -133,7 +134,7 @@ class RecentAcross:
 
     def place(self, profile: Profile, language: str | None, said: str) -> Placed:
         """Place an article and remember it; `said` is its headline and lead. Call it in order of publication."""
-        placed = self._recent.place(profile)
+        placed = self._stream.place(profile)
         vector = encoded(said, language, self._encoder) if self._encoder and language else None
         if vector is None:
             return placed
@@ -144,7 +145,7 @@ class RecentAcross:
             story = continued(new, self._known, self._window)
             if story is not None:
                 placed = replace(placed, story_id=story.story_id, score=story.likeness)
-                self._recent.move(profile, story.story_id)
+                self._stream.move(profile, story.story_id)
         self._raw.append(replace(raw, story_id=placed.story_id))
         self._known.append(replace(new, story_id=placed.story_id))
         return placed

@@ -21,8 +21,8 @@ from typing import Final
 
 from newswatch.languages import is_dense, languages
 from transforms.fold import fold
+from transforms.profile import stems
 from transforms.sentences import spans
-from transforms.story import stems
 
 SAME: Final = 0.66
 """Minimum share of a sentence's weighted words that known sentences hold. Chosen on the half of the labelled stories

@@ -1,55 +1,38 @@
 """Groups articles that report the same event into stories, whether they share text or not.
 
-An article's profile consists of its fingerprint and the weighted stems of its title and first words (Allan et al.,
-"Topic detection and tracking pilot study", 1998: the lead identifies the event). Each article is placed once, in order
-of arrival: in the story of the article it copies, else in the story with the nearest profile, else in a story of its
-own. The module is pure; candidates come from Elasticsearch or, offline, from `Recent`.
+Each article is placed once, in order of arrival: in the story of the article it copies, else in the story that is most
+probably on its event, else in a story of its own. An article must fit the whole of a story, not only its last report,
+or one story would take in another by way of articles on both (Allan et al., "Topic detection and tracking pilot study",
+1998). The module is pure; candidates come from Elasticsearch or, offline, from `Recent`.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from itertools import chain
+from datetime import timedelta
 
-from transforms.fingerprint import Fingerprint, are_copies, fingerprint, jaccard, own_words
-from transforms.fold import fold
+from transforms.background import Background, has_base
+from transforms.fingerprint import are_copies, jaccard
+from transforms.likeness import OTHER_LANGUAGE, Weighed, contradicts, likeness, likeness_across, weigh
+from transforms.profile import Profile
 
 WINDOW = timedelta(days=7)
 """Maximum time between two articles of a story."""
-LEAD_WORDS = 120
-"""Words at the beginning of the text that identify the event."""
-TITLE_WEIGHT = 2.5
-SAME_STORY = 0.2
-"""Minimum similarity of an article to its story."""
-FORGETTING = timedelta(hours=60)
-"""Decay: after a day's grace, a story's pull on new articles falls to 1/e in this time."""
-
-_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
-_ARABIC_HEAD = re.compile(r"^(?:[وفبكل]?ال|لل|[وف](?=\w{4}))")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
-
-
-Vector = Mapping[str, float]
-"""Stem → weight, normalised to length 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """The features of an article that place it in a story."""
-
-    id: str
-    published: datetime
-    """Aware, in UTC."""
-    source: str
-    terms: Mapping[str, float]
-    """Stem → weight."""
-    fingerprint: Fingerprint
+SAME_STORY = 0.5
+"""Minimum score of an article in its story."""
+NEAREST = 0.5
+"""Share of the nearest article in the score; the rest is the mean of all."""
+FITS = 0.25
+"""Minimum probability that an article of a story and a new one are on one event; it must hold for half of the story."""
+SAME_TEXT = 0.9
+"""Minimum Jaccard index from which copies need not be on the same event by their words as well."""
+CANDIDATES = 30
+"""Candidates for each article; a story rarely has more close ones."""
+TELLING_TERMS = 16
+"""Stems by which candidates are searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,156 +44,119 @@ class Placed:
     duplicate_of: str | None
     """The earliest article with the same text."""
     score: float
-    """Similarity to the story in [0, 1]; 0 for a story of its own."""
+    """How probably the article is on the story's event, in [0, 1]; 0 for a story of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoryCandidate:
     """An article that already has a story."""
 
-    profile: Profile
+    weighed: Weighed
     story_id: str
     duplicate_of: str | None = None
-    vector: Vector | None = None
-    """The profile's vector, if it is already computed."""
+    shares_band: bool = True
+    """Whether it may have the same text; False saves its fingerprint."""
+
+    @property
+    def profile(self) -> Profile:
+        """The article's profile."""
+        return self.weighed.profile
 
 
-def profile(*, id: str, title: str, text: str, published: datetime, source: str = "", summary: str = "") -> Profile:
-    """The profile of an article; `summary` replaces a missing text."""
-    body = text or summary
-    return Profile(id, published.astimezone(UTC), source, story_terms(title, body), fingerprint(body))
-
-
-def story_terms(title: str, text: str) -> dict[str, float]:
-    """Stem → weight for the title and the first words of the text; earlier words weigh more."""
-    weights: dict[str, float] = defaultdict(float)
-    for stem in dict.fromkeys(stems(title)):
-        weights[stem] += TITLE_WEIGHT
-    for n, stem in enumerate(stems(own_words(text)[: 10 * LEAD_WORDS])[:LEAD_WORDS]):
-        weights[stem] += 1 / (1 + n / 40)
-    return {stem: 1 + math.log(w) if w > 1 else w for stem, w in weights.items()}
-
-
-def stems(text: str) -> list[str]:
-    """The stems of `text`: the first six letters of a word, five in Arabic, pairs of characters in CJK."""
-    return list(chain.from_iterable(map(_stems, _TOKEN.findall(fold(text).text))))
-
-
-@lru_cache(maxsize=50_000)  # the same words recur in most texts
-def _stems(token: str) -> tuple[str, ...]:
-    if _CJK.match(token):
-        return tuple(token[n : n + 2] for n in range(max(1, len(token) - 1)))
-    if "\u0600" <= token[0] <= "\u06ff":
-        token = _ARABIC_HEAD.sub("", token)
-        return (token[:5],) if len(token) > 2 else ()
-    if token.isdigit():
-        return (token,) if len(token) > 1 else ()
-    return (token[:6],) if len(token) > 2 else ()
-
-
-class Background:
-    """Document frequencies of stems. A stem of most articles does not identify an event."""
-
-    def __init__(self) -> None:
-        self._documents = 0
-        self._counts: Counter[str] = Counter()
-
-    @classmethod
-    def of(cls, documents: int, counts: Mapping[str, int]) -> Background:
-        """The background of `documents` articles; `counts` holds the number of articles for each stem."""
-        background = cls()
-        background._documents, background._counts = documents, Counter(counts)
-        return background
-
-    def add(self, terms: Iterable[str]) -> None:
-        """Count one article."""
-        self._documents += 1
-        self._counts.update(terms)
-
-    def weight(self, stem: str) -> float:
-        """Inverse document frequency, at least 0; an unknown stem weighs most."""
-        return max(0.0, math.log((self._documents + 20) / (self._counts[stem] + 0.5) / 20 * 10))
-
-    def vector(self, profile: Profile) -> Vector:
-        """The profile's stems weighted by rarity and normalised to length 1; empty if all are common."""
-        rarity = {stem: self.weight(stem) for stem in profile.terms}
-        raw = {s: w * rarity[s] for s, w in profile.terms.items() if rarity[s] > 0}
-        length = math.sqrt(sum(v * v for v in raw.values()))
-        return {s: v / length for s, v in raw.items()} if length else {}
-
-
-def _cosine(a: Vector, b: Vector) -> float:
-    return sum(a[s] * b[s] for s in a.keys() & b.keys())
-
-
-def _nearness(a: datetime, b: datetime) -> float:
-    apart = abs(a - b)
-    return math.exp(-max(timedelta(0), apart - timedelta(days=1)) / FORGETTING)
-
-
-def place(
-    new: Profile, candidates: Sequence[StoryCandidate], background: Background, *, window: timedelta = WINDOW
-) -> Placed:
+def place(new: Weighed, candidates: Sequence[StoryCandidate], *, window: timedelta = WINDOW) -> Placed:
     """The story of `new`, chosen among `candidates`. Candidates outside `window` are ignored."""
-    near = [c for c in candidates if c.profile.id != new.id and abs(c.profile.published - new.published) <= window]
+    article = new.profile
+    near = [
+        c for c in candidates if c.profile.id != article.id and abs(c.profile.published - article.published) <= window
+    ]
     original = _original(new, near)
     if original is not None:
-        return Placed(new.id, original.story_id, original.duplicate_of or original.profile.id, 1.0)
-    story, score = _nearest_story(new, near, background)
-    return Placed(new.id, story, None, score) if score >= SAME_STORY else Placed(new.id, new.id, None, 0.0)
+        return Placed(article.id, original.story_id, original.duplicate_of or original.profile.id, 1.0)
+    story, score = _best_story(new, near)
+    return Placed(article.id, story, None, score) if score >= SAME_STORY else Placed(article.id, article.id, None, 0.0)
 
 
-def _original(new: Profile, near: Sequence[StoryCandidate]) -> StoryCandidate | None:
+def _original(new: Weighed, near: Sequence[StoryCandidate]) -> StoryCandidate | None:
     """The candidate that `new` copies: the most similar one, the earliest of equals; None if there is none."""
-    copies = [c for c in near if _copies(new, c.profile)]
-    if not copies:
+    copied = [(alike, candidate) for candidate in near if (alike := _copied(new, candidate))]
+    if not copied:
         return None
-    return max(
-        copies, key=lambda c: (jaccard(new.fingerprint, c.profile.fingerprint), -c.profile.published.timestamp())
-    )
+    return max(copied, key=lambda c: (c[0], -c[1].profile.published.timestamp(), c[1].profile.id))[1]
 
 
-def _copies(a: Profile, b: Profile) -> bool:
-    return are_copies(a.fingerprint, b.fingerprint, same_outlet=bool(a.source) and a.source == b.source)
+def _copied(new: Weighed, candidate: StoryCandidate) -> float:
+    """The Jaccard index of two copies; 0 if they are none.
+
+    An outlet puts the same words around different articles, and a line or two may be all that a feed says of each. So
+    articles with such texts must also be on one event by their headlines and first words.
+    """
+    if not candidate.shares_band:
+        return 0.0
+    article, other = new.profile, candidate.profile
+    bands = set(article.fingerprint.bands)
+    if bands and bands.isdisjoint(other.fingerprint.bands):
+        return 0.0
+    same_outlet = bool(article.source) and article.source == other.source
+    if not are_copies(article.fingerprint, other.fingerprint, same_outlet=same_outlet):
+        return 0.0
+    alike = jaccard(article.fingerprint, other.fingerprint)
+    if bands and (alike >= SAME_TEXT or not same_outlet):
+        return alike
+    on_one_event = likeness(new, candidate.weighed).probability(days=0) >= SAME_STORY
+    return alike if on_one_event and not contradicts(article, other) else 0.0
 
 
-def _nearest_story(new: Profile, near: Sequence[StoryCandidate], background: Background) -> tuple[str, float]:
-    """The most similar story and its similarity: half of its nearest article's, half the mean of its three nearest."""
-    by_story: dict[str, list[float]] = defaultdict(list)
-    vector = background.vector(new)
+def _best_story(new: Weighed, near: Sequence[StoryCandidate]) -> tuple[str, float]:
+    by_story: dict[str, list[Weighed]] = defaultdict(list)
     for candidate in near:
-        other = background.vector(candidate.profile) if candidate.vector is None else candidate.vector
-        nearness = _nearness(new.published, candidate.profile.published)
-        by_story[candidate.story_id].append(_cosine(vector, other) * nearness)
-    scores = {story: _story_score(likes) for story, likes in by_story.items()}
+        by_story[candidate.story_id].append(candidate.weighed)
+    scores = {story: _story_score(new, members) for story, members in by_story.items()}
     best = max(sorted(scores), key=lambda story: scores[story], default="")
     return best, scores.get(best, 0.0)
 
 
-def _story_score(likes: list[float]) -> float:
-    nearest = sorted(likes, reverse=True)[:3]
-    return (nearest[0] + sum(nearest) / len(nearest)) / 2
+def _story_score(new: Weighed, members: Sequence[Weighed]) -> float:
+    """How probably `new` is on the event of `members`, in [0, 1]: by the nearest one, and by all of them.
+
+    0 if it fits less than half of them, or contradicts one.
+
+    A story goes on from day to day, so all are compared as if they had appeared with the one that is nearest in time.
+    """
+    language = new.profile.language
+    alike = [member for member in members if member.profile.language == language]
+    if not alike:
+        return min(1.0, max(likeness_across(new, member) for member in members) * SAME_STORY / OTHER_LANGUAGE)
+    if any(contradicts(new.profile, member.profile) for member in alike):
+        return 0.0
+    found = [likeness(new, member) for member in alike]
+    least = min(one.days for one in found)
+    nearest = max(one.probability() for one in found)
+    all_of_them = [one.probability(days=least) for one in found]
+    if statistics.median_high(all_of_them) < FITS:
+        return 0.0
+    return NEAREST * nearest + (1 - NEAREST) * statistics.fmean(all_of_them)
+
+
+def telling_terms(new: Weighed, most: int = TELLING_TERMS) -> list[str]:
+    """The stems that find candidates for `new`, weightiest first."""
+    found = sorted(new.vector, key=lambda stem: (-new.vector[stem], stem))
+    return found[:most]
 
 
 @dataclass(slots=True)
 class Recent:
-    """Finds candidates among the articles of the last days in memory, as Elasticsearch does in production."""
+    """Finds candidates among articles in memory, as Elasticsearch does among the stored ones."""
 
-    background: Background = field(default_factory=Background)
     window: timedelta = WINDOW
     _by_band: dict[str, list[StoryCandidate]] = field(default_factory=lambda: defaultdict(list))
     _by_term: dict[str, list[StoryCandidate]] = field(default_factory=lambda: defaultdict(list))
 
-    def place(self, new: Profile) -> Placed:
-        """Place `new` and remember it as a candidate."""
-        self.background.add(new.terms)
-        placed = place(new, self._candidates(new), self.background, window=self.window)
-        candidate = StoryCandidate(new, placed.story_id, placed.duplicate_of, self.background.vector(new))
-        for band in new.fingerprint.bands:
+    def add(self, candidate: StoryCandidate) -> None:
+        """Remember an article that has a story."""
+        for band in candidate.profile.fingerprint.bands:
             self._by_band[band].append(candidate)
-        for term in new.terms:
+        for term in candidate.profile.terms:
             self._by_term[term].append(candidate)
-        return placed
 
     def move(self, article: Profile, story_id: str) -> None:
         """Put an article that has just been placed into another story."""
@@ -218,27 +164,56 @@ class Recent:
             for key in keys:
                 index[key] = [replace(c, story_id=story_id) if c.profile.id == article.id else c for c in index[key]]
 
-    def _candidates(self, new: Profile, most: int = 60) -> list[StoryCandidate]:
+    def candidates(self, new: Weighed, most: int = CANDIDATES) -> list[StoryCandidate]:
         """Possible copies, which share a band, and the articles that share the weightiest stems."""
-        copies = {c.profile.id: c for band in new.fingerprint.bands for c in self._recent(self._by_band, band, new)}
+        article = new.profile
+        copies = {
+            c.profile.id: c for band in article.fingerprint.bands for c in self._recent(self._by_band, band, article)
+        }
         votes: dict[str, float] = defaultdict(float)
         sharing: dict[str, StoryCandidate] = {}
-        for term in self.telling_terms(new):
-            for candidate in self._recent(self._by_term, term, new):
-                votes[candidate.profile.id] += self.background.weight(term)
+        for term in telling_terms(new):
+            for candidate in self._recent(self._by_term, term, article):
+                votes[candidate.profile.id] += new.vector[term]
                 sharing[candidate.profile.id] = candidate
         best = sorted(votes, key=lambda id: (-votes[id], id))[:most]
-        return list({**copies, **{id: sharing[id] for id in best}}.values())
+        return list({**{id: sharing[id] for id in best}, **copies}.values())
 
-    def telling_terms(self, new: Profile, most: int = 16) -> list[str]:
-        """The stems that find candidates for `new`, weightiest first."""
-        weights = {s: w * self.background.weight(s) for s, w in new.terms.items()}
-        return sorted(weights, key=lambda s: (-weights[s], s))[:most]
-
-    def _recent(self, index: dict[str, list[StoryCandidate]], key: str, new: Profile) -> list[StoryCandidate]:
-        kept = [c for c in index.get(key, ()) if new.published - c.profile.published <= self.window]
+    def _recent(self, index: dict[str, list[StoryCandidate]], key: str, article: Profile) -> Sequence[StoryCandidate]:
+        kept = [c for c in index.get(key, ()) if article.published - c.profile.published <= self.window]
         if kept:
             index[key] = kept
         else:
             index.pop(key, None)
         return kept
+
+
+@dataclass(slots=True)
+class Stream:
+    """Places articles that come one after the other, without a store."""
+
+    window: timedelta = WINDOW
+    _background: Background = field(default_factory=Background)
+    _recent: Recent = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._recent = Recent(self.window)
+
+    def place(self, new: Profile) -> Placed:
+        """Place `new` and remember it as a candidate."""
+        if not has_base(new.language):
+            self._background.add(new.language, new.terms)
+        weighed = weigh(new, self._background)
+        placed = place(weighed, self._recent.candidates(weighed), window=self.window)
+        self._recent.add(StoryCandidate(weighed, placed.story_id, placed.duplicate_of))
+        return placed
+
+    def move(self, article: Profile, story_id: str) -> None:
+        """Put an article that has just been placed into another story."""
+        self._recent.move(article, story_id)
+
+
+def placed_in_order(profiles: Sequence[Profile], *, window: timedelta = WINDOW) -> Mapping[str, Placed]:
+    """Article → where it was placed, in the order of publication."""
+    stream = Stream(window)
+    return {one.id: stream.place(one) for one in sorted(profiles, key=lambda p: (p.published, p.id))}

@@ -16,7 +16,9 @@ from delivery.links import Link
 from delivery.listing import Deliveries, deliveries
 from delivery.mailbox import Mailbox, Mailboxes
 from jobs.context import Context
+from jobs.parting import join, split
 from newswatch.delivery import Delivery
+from newswatch.errors import NewswatchError, StoreError
 from search.query import MAX_WINDOW
 from store.articles import ArticleStore
 from store.audit import Deed, pseudonym
@@ -103,6 +105,23 @@ def stop_or_go_on(request: Request, here: Here, name: UserName, story_id: str, f
             deed = Deed(name, "mails: go on", story_id, details=f"for {pseudonym(recipient)}")
             here.audit.change(deed, partial(boxes.change, recipient, lambda box: _without(box, story_id)))
     return RedirectResponse(f"{request.scope.get('root_path', '')}/story/{story_id}?done={form.text('do')}", 303)
+
+
+@changes.post("/story/{story_id}/reports")
+def part_or_join(request: Request, here: Here, story_id: str, form: Posted) -> Response:
+    """Part the chosen reports into a story of their own, or take in all reports of another story."""
+    by, home = request.state.user_name, f"{request.scope.get('root_path', '')}/story"
+    try:
+        if form.text("do") == "join":
+            done = join(here, story_id, form.text("other").strip().rpartition("/")[2], by)
+        else:
+            chosen = [str(one) for one in request.state.form.getlist("part")]
+            done = split(here, story_id, chosen, by)
+    except StoreError:
+        raise
+    except NewswatchError as error:
+        raise HTTPException(400, str(error)) from error
+    return RedirectResponse(f"{home}/{done.story_id}?done={'join' if form.text('do') == 'join' else 'split'}", 303)
 
 
 def _without(box: Mailbox, story_id: str) -> Mailbox:

@@ -229,7 +229,7 @@ def story(
     user: UserName,
     story_id: str,
     q: QueryText = "",
-    done: Literal["", "stop", "go-on"] = "",
+    done: Literal["", "stop", "go-on", "split", "join"] = "",
 ) -> Response:
     found = read_story(here.es, here.names, story_id)
     if found is None:

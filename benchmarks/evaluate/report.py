@@ -291,6 +291,10 @@ def _grouping(figures: Mapping[str, Figure]) -> str:
         "stories/recent/pairs-across-languages/recall": "pairs of one event in two languages: recall",
         "stories/recent/pairs-across-languages/precision": "the same: precision",
         "stories/recent/hard-pairs-apart": "pairs that look alike, kept apart",
+        "stories/recent/pairs-within-language/recall": "pairs of one event in one language: recall",
+        "stories/recent/pairs-within-language/precision": "the same: precision",
+        "stories/recent/pairs-within-language/unread/recall": "the same, of the events that nobody read: recall",
+        "stories/recent/pairs-within-language/unread/precision": "the same: precision",
     }
     rows = [[what, f"{f.cases:,}" if f else "0", cell(f)] for path, what in named.items() for f in [figures.get(path)]]
     return table(["", "pairs or events", ""], rows)

@@ -48,6 +48,7 @@ def whole_article() -> Article:
         agency="AP",
         link="https://e.example/%2Ca",
         problems=("p",),
+        repeated=("0123456789abcdef",),
         duplicate_of="x",
         image="https://e.example/i.jpg",
         authors=("A B",),

@@ -9,6 +9,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
+from newswatch.errors import StoreError
+from store import stories as store_stories
 from store.articles import ArticleStore
 from store.names import Names
 from store.stories import Stories
@@ -109,3 +111,34 @@ def test_placing_keeps_the_ingest_order_and_what_is_searched(
     es.indices.refresh(index=names.articles)
     (hit,) = es.search(index=names.articles, query={"match": {"stemmed.english": "coalitions"}})["hits"]["hits"]
     assert hit["_source"]["seq"] == batch.seq_of_attempt
+
+
+def test_who_lost_the_turn_writes_no_story(store: ArticleStore, stories: Stories) -> None:
+    def lost() -> None:
+        raise StoreError("another worker has it")
+
+    batch = a_batch()
+    store.write([ORIGINAL, COPY], batch, batch.seq_of_attempt, now=NOW)
+    with pytest.raises(StoreError, match="another worker has it"):
+        stories.place(batch, now=NOW, hold=lost)
+    assert all(one.placed_at is None for one in store.get([ORIGINAL.id, COPY.id]).values())
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["with its gist", "stored before there were gists"])
+def test_a_later_report_joins_by_what_is_stored_of_the_first(
+    store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    first, second = a_batch(7), a_batch(8)
+    store.write([ORIGINAL, OTHER], first, first.seq_of_attempt, now=NOW)
+    stories.place(first, now=NOW)
+    if older:
+        for name in ("_COMPARED", "_TEXTS"):
+            monkeypatch.setattr(
+                store_stories, name, [field for field in getattr(store_stories, name) if field != "gist"]
+            )
+    told = "The Alliance joins the coalition against Daesh as a member. AWACS flights are to grow, leaders agreed."
+    later = article("tribune", told, "NATO to join coalition against Daesh", hours=2)
+    store.write([later], second, second.seq_of_attempt, now=NOW)
+    report = stories.place(second, now=NOW)
+    assert (report.joined, report.copies) == (1, 0)
+    assert store.get([later.id])[later.id].story_id == ORIGINAL.id

@@ -6,10 +6,12 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from elasticsearch import Elasticsearch
 
+from newswatch.errors import StoreError
 from store import turns
 from store.names import Names
 from store.turns import turn
@@ -66,3 +68,30 @@ def test_a_silent_holder_elsewhere_loses_its_turn_and_a_renewing_one_does_not(
 
     with turn(es, names, "match", pause=pause):
         assert len(looks) > 6, "it was renewed five times, and then silent"
+
+
+def test_a_turn_that_another_took_is_noticed_before_it_is_used(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "RENEWED_S", 0.01)
+    with turn(es, names, "match") as hold:
+        hold()
+        es.index(index=names.lane, id="turn~match", document={"kind": "turn", "holder": "elsewhere:1", "beats": 0})
+        with pytest.raises(StoreError, match="turn~match is lost"):
+            _again_and_again(hold)
+    assert es.exists(index=names.lane, id="turn~match"), "it is the other's to give back"
+
+
+def test_a_turn_that_could_not_be_renewed_is_as_good_as_lost(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with turn(es, names, "match") as hold:
+        monkeypatch.setattr(turns, "LOST_S", 0)
+        with pytest.raises(StoreError, match="is lost"):
+            hold()
+
+
+def _again_and_again(hold: Callable[[], None]) -> None:
+    for _ in range(500):
+        hold()
+        threading.Event().wait(0.01)

@@ -626,6 +626,23 @@ def test_a_story_shows_its_mails_and_stops_them(page: Page, client: TestClient) 
     assert owed.story_id not in boxes.get("ann@example.org").acknowledged
 
 
+def test_a_story_is_joined_and_parted_on_its_page(page: Page, client: TestClient) -> None:
+    for n in (7, 8):
+        Press(page.context.es, page.context.names, 910 + n).publish(a_story(n), now=NOW)
+    page.context.es.indices.refresh(index=page.context.names.articles)
+    home, other = a_story(7).story_id, a_story(8).story_id
+    path = f"/news/story/{home}/reports"
+    assert "Take its reports in" in client.get(f"/news/story/{home}").text
+    address = f"https://news.example/newswatch/story/{other}"
+    assert post(client, path, do="join", other=address).headers["location"].endswith(f"/story/{home}?done=join")
+    assert f'value="{a_story(8).id}"' in client.get(f"/news/story/{home}").text
+    parted = post(client, path, do="split", part=a_story(8).id)
+    assert parted.headers["location"].endswith(f"/story/{a_story(8).id}?done=split")
+    assert "a story of their own now" in client.get(parted.headers["location"]).text
+    for wrong in ({"do": "join", "other": home}, {"do": "split", "part": "<none>"}, {"do": "split"}):
+        assert post(client, path, **wrong).status_code == 400
+
+
 def test_a_caught_mail_is_read_from_its_delivery(page: Page, client: TestClient) -> None:
     a_delivery(page)
     folder = page.context.settings.data_dir / "mails"

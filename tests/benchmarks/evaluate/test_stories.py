@@ -15,7 +15,7 @@ from benchmarks.evaluate.extraction import (
     text_f1,
 )
 from benchmarks.evaluate.labels import half
-from benchmarks.evaluate.stories import Truth, story_figures
+from benchmarks.evaluate.stories import Truth, seen, story_figures
 
 TRUTH = Truth(
     events={"a": "1", "b": "1", "c": "1", "d": "2", "e": "alone e"},
@@ -27,13 +27,25 @@ TRUTH = Truth(
 
 def test_perfect_stories() -> None:
     found = story_figures(TRUTH, {"a": "x", "b": "x", "c": "x", "d": "y", "e": "z"})
-    assert {path.removeprefix("stories/recent/"): f.value for path, f in found.items()} == {
+    assert {path.removeprefix("stories/recent/"): f.value for path, f in found.items() if "unread" not in path} == {
         "b-cubed-within-language": 1,
         "b-cubed": 1,
         "pairs-across-languages/recall": 1,
         "pairs-across-languages/precision": 1,
+        "pairs-within-language/recall": 1,
+        "pairs-within-language/precision": 1,
         "hard-pairs-apart": 1,
     }
+
+
+def test_pairs_of_the_half_that_nobody_read_are_counted_apart() -> None:
+    names = "abcdefghijklmnop"
+    unread, read = (name for name in names if not seen(name)), (name for name in names if seen(name))
+    truth = replace(TRUTH, events=dict.fromkeys("ab", next(unread)) | {article: next(read) for article in "cde"})
+    figures = story_figures(truth, {"a": "x", "b": "y", "c": "z", "d": "z", "e": "w"})
+    assert figures["stories/recent/pairs-within-language/unread/recall"].value == 0
+    assert "stories/recent/pairs-within-language/unread/precision" not in figures
+    assert figures["stories/recent/pairs-within-language/precision"].value == 0
 
 
 def test_each_fault_shows_where_it_belongs() -> None:

@@ -1,0 +1,83 @@
+"""What is owed to readers when a person parts a story or joins two: nobody is mailed twice, and nothing is lost. Pure.
+
+A story is mailed once to each saved search, so a report in the wrong story was mailed to nobody. When it is parted, it
+is enqueued for the searches that match it and had a mail on the story. Who was mailed the report itself is noted as
+told.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from delivery.made import match_delivery
+from newswatch.alert import Match, SavedSearch
+from newswatch.delivery import Delivery, DeliveryState, Outcome
+
+_TELL = ("story", "update")
+
+
+def after_split(
+    deliveries: Sequence[Delivery],
+    matches: Sequence[Match],
+    searches: Mapping[str, SavedSearch],
+    *,
+    parted: Collection[str],
+    to: str,
+    now: datetime,
+) -> Iterator[Delivery]:
+    """The deliveries to create after the articles `parted` moved to the story `to`.
+
+    `deliveries` are those on the story until now; `matches` are those of its articles, in order of publication.
+    """
+    for alert_id, made in _by_alert(deliveries).items():
+        told = {delivery.article_id for delivery in made}
+        own = [match for match in matches if match.saved_search_id == alert_id]
+        gone = [match for match in own if match.article_id in parted]
+        stay = [match for match in own if match.article_id not in parted]
+        known = next((delivery for delivery in made if delivery.article_id in parted), None)
+        if known:
+            yield _as_told(known, to)
+        elif gone:
+            yield match_delivery(gone[0]._replace(story_id=to), searches[alert_id], now)
+        if stay and told <= set(parted):
+            # The story's own delivery told of what has left it.
+            yield replace(match_delivery(stay[0], searches[alert_id], now), kind="update")
+
+
+def after_join(deliveries: Sequence[Delivery], of_other: Sequence[Delivery], to: str) -> Iterator[Delivery]:
+    """The deliveries to create after a story (with `of_other`) was joined to the story `to` (with `deliveries`)."""
+    known = _by_alert(deliveries)
+    for alert_id, made in _by_alert(of_other).items():
+        if alert_id not in known:
+            yield _as_told(made[0], to)
+
+
+def joined(outcome: Outcome, to: str, now: datetime) -> Outcome:
+    """What waits for a reader who has, or gets, a mail on the story `to` that its own was joined to: not to be sent.
+
+    A mail that was begun stays, as it may have been sent.
+    """
+    if outcome.state is not DeliveryState.PENDING or outcome.key:
+        return outcome
+    return replace(outcome, state=DeliveryState.SUPPRESSED, at=now, error=f"joined with the story {to}")
+
+
+def _as_told(delivery: Delivery, to: str) -> Delivery:
+    """The note that a story was told by a delivery on another one, so that later reports follow it."""
+    noted = replace(delivery, story_id=to, kind="story")
+    if delivery.state is not DeliveryState.PENDING:
+        return noted
+    told = f"told under the story {delivery.story_id}"
+    return replace(noted, state=DeliveryState.SUPPRESSED, suppressed_by=told, outcomes=())
+
+
+def _by_alert(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
+    """Saved search → its deliveries that tell of an article, oldest first."""
+    found: dict[str, list[Delivery]] = defaultdict(list)
+    for delivery in sorted(deliveries, key=lambda one: (one.created_at, one.id)):
+        if delivery.kind in _TELL:
+            found[delivery.alert_id].append(delivery)
+    return found

@@ -1,0 +1,132 @@
+"""Parting a story and joining two, as a person decides. Articles are placed once, so the decision stays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from alerts.match import match_batch
+from alerts.saved import SavedSearches
+from delivery.outbox import Outbox
+from delivery.parting import after_join, after_split, joined
+from jobs.context import Context
+from newswatch.alert import Match, SavedSearch
+from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
+from newswatch.delivery import Delivery
+from newswatch.errors import NewswatchError
+from store.story_members import Member, StoryMembers
+from store.turns import turn
+
+_WAIT_S = 30.0
+"""Seconds that a person waits for the matching of a batch; longer than a dead worker's turn lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """What was done."""
+
+    story_id: str
+    """The story that the articles are in now."""
+    moved: int
+    """Articles."""
+    mails: int
+    """Deliveries that were enqueued, or noted as told."""
+
+
+def split(context: Context, story_id: str, article_ids: Collection[str], by: str) -> Parted:
+    """Move articles, with their copies, from a story to one of their own; it has the name of the first of them.
+
+    Run again after a failure it goes on, and mails nobody twice.
+
+    Raises:
+        NewswatchError: they are not in the story, or none would be left in it, or its first report is among them.
+        StoreError: run it again.
+    """
+    wanted = frozenset(article_ids)
+    members, outbox = StoryMembers(context.es, context.names), Outbox(context.es, context.names)
+    with turn(context.es, context.names, "match", most_s=_WAIT_S) as hold:
+        here = members.of([story_id, *wanted])
+        parted = _parted(here, story_id, wanted)
+        to = parted[0].id
+        ids = frozenset(member.id for member in parted)
+        rest = [member for member in here if member.id not in ids and member.value[0].story_id == story_id]
+        if not rest:
+            raise NewswatchError(f"Nothing would be left of the story {story_id}: choose some of its articles.")
+        outbox.settle(context.clock())
+        told = outbox.on_story(story_id)
+        searches = _searches(context, told)
+        matches = _matches(context, [*parted, *rest], searches)
+        by_id = {search.id: search for search in searches}
+        owed = list(after_split(told, matches, by_id, parted=ids, to=to, now=context.clock()))
+        hold()
+        moved = members.move(parted, to, by)
+        return Parted(to, moved, outbox.add(owed).created)
+
+
+def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
+    """Move all articles of the story `other_id` to the story `story_id`.
+
+    Raises:
+        NewswatchError: one of them does not exist, or both are one.
+        StoreError: run it again.
+    """
+    if story_id == other_id:
+        raise NewswatchError("A story can't be joined with itself.")
+    members, outbox = StoryMembers(context.es, context.names), Outbox(context.es, context.names)
+    with turn(context.es, context.names, "match", most_s=_WAIT_S) as hold:
+        outbox.settle(context.clock())
+        known, of_other = outbox.on_story(story_id), outbox.on_story(other_id)
+        moving = members.of([other_id])
+        if not members.of([story_id]):
+            raise NewswatchError(f"There is no story {story_id}, or it is older than what is kept.")
+        if not moving and not of_other:
+            raise NewswatchError(f"There is no story {other_id}, or it is older than what is kept.")
+        hold()
+        moved = members.move(moving, story_id, by)
+        created = outbox.add(after_join(known, of_other, story_id)).created
+        alerts = {delivery.alert_id for delivery in known}
+        both = [delivery for delivery in of_other if delivery.alert_id in alerts]
+        outbox.release(both, lambda outcome: joined(outcome, story_id, context.clock()), context.clock())
+        return Parted(story_id, moved, created)
+
+
+def _parted(here: Sequence[Member], story_id: str, wanted: Collection[str]) -> list[Member]:
+    """The wanted articles and their copies, in order of publication; those that were moved already, too."""
+    by_id = {member.id: member for member in here}
+    if not wanted:
+        raise NewswatchError("Name the articles to part.")
+    strange = sorted(id for id in wanted if id not in by_id)
+    if strange:
+        raise NewswatchError(f"Not in the story {story_id}: {', '.join(strange)}.")
+    if story_id in wanted:
+        raise NewswatchError(f"The story has its name from the article {story_id}: part the others instead.")
+    parted = [m for m in here if m.id in wanted or (m.value[0].duplicate_of in wanted and m.id != story_id)]
+    first = parted[0].id if parted[0].id in wanted else min(wanted, key=[m.id for m in parted].index)
+    elsewhere = sorted(m.id for m in parted if m.value[0].story_id not in (story_id, first))
+    if elsewhere:
+        raise NewswatchError(f"Not in the story {story_id}: {', '.join(elsewhere)}.")
+    return sorted(parted, key=lambda member: member.id != first)
+
+
+def _searches(context: Context, told: Sequence[Delivery]) -> list[SavedSearch]:
+    """The saved searches that had a mail on the story: from others the join has hidden nothing."""
+    ids = {delivery.alert_id for delivery in told}
+    enabled = SavedSearches(context.es, context.names).enabled(now=context.clock())
+    return [search for search in enabled if search.id in ids]
+
+
+def _matches(context: Context, members: Sequence[Member], searches: Sequence[SavedSearch]) -> list[Match]:
+    """The matches of these articles, in order of publication.
+
+    Raises:
+        NewswatchError: a search can't be run, so that it is unknown what its readers are owed.
+    """
+    place = {member.id: n for n, member in enumerate(members)}
+    now, found = context.clock(), list[Match]()
+    for number in sorted({int(member.value[1]["seq"]) // SEQ_PER_BATCH for member in members}) if searches else ():
+        batch = Batch(number, (), BatchState.MATCHED, now, now)
+        report = match_batch(context.es, context.names, batch, searches)
+        if report.failed:
+            raise NewswatchError(f"{next(iter(report.failed))} can't be run: {next(iter(report.failed.values()))}")
+        found += [match for match in report.matches if match.article_id in place]
+    return sorted(found, key=lambda match: place[match.article_id])

@@ -1,0 +1,85 @@
+"""The articles of a story, and moving some of them to another: what a person decides, not the comparison of words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from elasticsearch import Elasticsearch, NotFoundError
+
+from newswatch.article import Article
+from newswatch.errors import NewswatchError
+from store import bulk
+from store.compare_and_set import until_written
+from store.documents import Document, Stored, all_stored, renewed, with_document
+from store.names import Names
+from store.reading import every, get_stored
+
+MOST = 1_000
+"""Articles of a story that can be moved; a larger one is no story."""
+
+Member = Stored[tuple[Article, Document]]
+
+
+class StoryMembers:
+    """The articles of stories, to be read and moved by one person at a time (`store.turns`)."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._names = es, names
+
+    def of(self, story_ids: Collection[str]) -> list[Member]:
+        """The articles of these stories, in order of publication.
+
+        Raises:
+            NewswatchError: there are more than `MOST`.
+        """
+        self._es.indices.refresh(index=self._names.articles, ignore_unavailable=True)
+        query = {"terms": {"story_id": list(story_ids)}}
+        try:
+            found = all_stored(every(self._es, self._names.articles, query, seq_no_primary_term=True), with_document)
+        except NotFoundError:
+            return []
+        if len(found) > MOST:
+            raise NewswatchError(f"These stories have {len(found)} articles; up to {MOST} can be moved.")
+        return sorted(found, key=lambda member: (_moment(member), member.id))
+
+    def move(self, members: Collection[Member], to: str, by: str) -> int:
+        """Move articles to the story `to`, noting who decided it; the number of those that were not in it.
+
+        A copy whose original does not go along, and is not there, becomes a report of its own.
+
+        Raises:
+            StoreError: they keep being changed by others; run it again.
+        """
+        left = [member for member in members if member.value[0].story_id != to]
+        there = {member.id for member in (*members, *self.of([to]))}
+        count, topics = len(left), self._names.topics()
+
+        def attempt() -> bool | None:
+            nonlocal left
+            actions = [
+                bulk.replace(was, renewed(was.id, was.value[1], topics, _moved(was.value[0], to, by, there)))
+                for was in left
+            ]
+            again: Mapping[str, list[str]] = {}
+            for was, result in zip(left, bulk.write(self._es, actions), strict=True):
+                if not bulk.require(result):
+                    again = {**again, was.index: [*again.get(was.index, ()), was.id]}
+            left = [
+                member for index, ids in again.items() for member in get_stored(self._es, index, ids, with_document)
+            ]
+            return None if left else True
+
+        until_written(attempt, lambda: "The articles keep being changed by others: run it again.")
+        self._es.indices.refresh(index=self._names.articles, ignore_unavailable=True)
+        return count
+
+
+def _moment(member: Member) -> float:
+    article = member.value[0]
+    return (article.published or article.first_seen).timestamp()
+
+
+def _moved(article: Article, to: str, by: str, there: Collection[str]) -> Article:
+    original = article.duplicate_of if article.duplicate_of in there else None
+    return replace(article, story_id=to, duplicate_of=original, placed_by=by)

@@ -1,0 +1,57 @@
+"""Parting a story and joining two: who is owed what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from delivery.made import match_delivery
+from delivery.parting import after_join, after_split, joined
+from newswatch.alert import Match, SavedSearch
+from newswatch.delivery import Delivery, DeliveryState, Outcome
+from tests.factories import NOW
+
+SEARCHES = {name: SavedSearch(name, name.title(), "", ("reader@example.org",)) for name in ("nato", "ships")}
+
+
+def told(article: str, *, search: str = "nato", story: str = "old", sent: bool = True, kind: str = "story") -> Delivery:
+    made = replace(match_delivery(Match(search, article, story), SEARCHES[search], NOW), kind=kind)
+    if not sent:
+        return made
+    return replace(made, state=DeliveryState.SENT, outcomes=(Outcome("reader@example.org", DeliveryState.SENT),))
+
+
+def split(deliveries: list[Delivery], *matched: str, search: str = "nato") -> list[tuple[str, str, DeliveryState]]:
+    matches = [Match(search, article, "old") for article in matched]
+    owed = after_split(deliveries, matches, SEARCHES, parted={"b", "c"}, to="b", now=NOW)
+    return [(one.id, one.article_id, one.state) for one in owed]
+
+
+def test_a_report_that_the_wrong_story_hid_is_mailed_once() -> None:
+    assert split([told("a")], "a", "b", "c") == [("nato~b", "b", DeliveryState.PENDING)]
+
+
+def test_who_was_mailed_the_report_itself_gets_what_it_hid() -> None:
+    assert split([told("b")], "a", "b") == [
+        ("nato~b", "b", DeliveryState.SENT),
+        ("nato~old~update~a~1", "a", DeliveryState.PENDING),
+    ]
+    both = [told("a"), told("b", kind="update")]
+    assert split(both, "a", "b", "c") == [("nato~b", "b", DeliveryState.SENT)]
+
+
+def test_what_waits_is_sent_once() -> None:
+    assert split([told("c", sent=False)], "c") == [("nato~b", "c", DeliveryState.SUPPRESSED)]
+
+
+def test_a_search_that_does_not_match_the_report_is_owed_nothing() -> None:
+    assert split([told("a"), told("a", search="ships")], "a", "d", search="ships") == []
+
+
+def test_readers_of_either_of_two_joined_stories_get_no_second_first_mail() -> None:
+    other = [told("x", story="two"), told("x", story="two", search="ships")]
+    owed = list(after_join([told("a")], other, "old"))
+    assert [(one.id, one.article_id, one.state) for one in owed] == [("ships~old", "x", DeliveryState.SENT)]
+    waits = Outcome("reader@example.org")
+    begun = replace(waits, key="begun")
+    assert joined(waits, "old", NOW).state is DeliveryState.SUPPRESSED
+    assert joined(begun, "old", NOW) == begun, "it may have been sent"
