@@ -2,6 +2,7 @@
 
     plan       a run of `plan` with nothing due, for so many feeds: processor seconds, requests
     seeding    the saved searches of `alerts.yaml` at each match: processor seconds, requests
+    entries    the nightly look for entries to forget, of which feeds show 30 each: peak memory of Python's objects
 
 Each part runs on an embedded Elasticsearch of its own, in a process that has done the same before: what is measured is
 the work, not the start of Python. The first `FILE_FEEDS` feeds are listed in `feeds.yaml`, the others in Elasticsearch.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -28,6 +30,8 @@ from newswatch.feed import Feed, FeedHealth, FeedState
 from newswatch.settings import Settings, default_config_dir
 from store import bulk
 from store.documents import feed_document
+from store.entries import EntryRecord, EntryStore
+from store.retention import forget_entries
 
 FILE_FEEDS: Final = 20_000
 ROUNDS: Final = 5
@@ -137,14 +141,39 @@ def measure_seeding(counts: list[int]) -> None:
             print(f"| {count:,} | {first:.2f} | {seconds:.3f} | {requests} |", flush=True)
 
 
+def measure_entries(counts: list[int]) -> None:
+    """The table of the memory in which entries are forgotten."""
+    print("| feeds | entries | forgotten | peak, MB |\n|---:|---:|---:|---:|")
+    for count in counts:
+        with TemporaryDirectory(dir="/dev/shm", prefix="growth-") as name, installation(Path(name)) as context:
+            list_feeds(context, Path(name), count)
+            old = context.clock() - timedelta(days=500)
+            records = [
+                EntryRecord(f"f{n}", f"https://h{n % 5_000}.example/{n}/{entry:08d}", None, None, "", old, old)
+                for n in range(count)
+                for entry in range(0, 60, 10)
+            ]
+            EntryStore(context.es, context.names).save(records)
+            before = context.clock()
+            tracemalloc.start()
+            forgotten = forget_entries(context.es, context.names, before)
+            peak = tracemalloc.get_traced_memory()[1] / 1e6
+            tracemalloc.stop()
+            print(f"| {count:,} | {len(records):,} | {forgotten:,} | {peak:.0f} |", flush=True)
+
+
 def main() -> None:
     """Measure the parts that are named, or all."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help="plan, seeding")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="plan, seeding, entries")
     parser.add_argument("--feeds", type=int, nargs="+", default=[300, 3_000, 20_000, 180_000])
     parser.add_argument("--searches", type=int, nargs="+", default=[300, 3_000])
     options = parser.parse_args()
-    parts = {"plan": lambda: measure_plan(options.feeds), "seeding": lambda: measure_seeding(options.searches)}
+    parts = {
+        "plan": lambda: measure_plan(options.feeds),
+        "seeding": lambda: measure_seeding(options.searches),
+        "entries": lambda: measure_entries(options.feeds),
+    }
     for part in options.parts or parts:
         parts[part]()
         print()

@@ -3,14 +3,11 @@
 Each task is a new process, whose processor time is mostly spent on imports.
 """
 
-# ruff: noqa: E402 - what comes first decides what is imported after it
-
 from __future__ import annotations
 
-from store import lean
+import jobs.lean_start  # noqa: F401 - it decides what is imported after it
 
-lean.load_alone()
-
+# isort: split
 from dags import statistics
 from dags.connections import airflow_settings
 from jobs.context import Context, open_context
