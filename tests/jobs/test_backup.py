@@ -155,9 +155,10 @@ def test_what_a_snapshot_holds_in_part_is_done_again(world: World) -> None:
     for batch in plan(world.context).batches:
         pull(world.context, batch)
     assert world.count(names.articles) == 2
-    es.indices.refresh(index=names.deliveries)
-    for owed in es.search(index=names.deliveries, size=100)["hits"]["hits"]:
-        es.delete(index=names.deliveries, id=owed["_id"], refresh=True)
+    outbox = f"{names.deliveries},{names.outcomes}"
+    es.indices.refresh(index=outbox)
+    for owed in es.search(index=outbox, size=100)["hits"]["hits"]:
+        es.delete(index=owed["_index"], id=owed["_id"], refresh=True)
     settle(world.context, begun_at)
     match(world.context)
     deliver(world.context)
