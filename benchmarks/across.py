@@ -4,7 +4,7 @@ The events of `stories_dev` (read by people, nine languages) among the other art
 order of publication as `newswatch stories` does, by words alone and with the encoder. An event belongs to the unseen
 half if the first byte of its name's SHA-256 is odd; thresholds were chosen on the other. `--words` takes stories of one
 language from a file of JSON lines (id, story_id), to measure the joining across languages apart from that by words.
-Vectors are kept in `var/across.json`, so that a second run encodes nothing.
+Vectors are kept in a file in the system's folder for such, so that a second run encodes nothing.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Final
 
 from benchmarks.evaluate import stories
 from benchmarks.evaluate.labels import json_lines
 from benchmarks.evaluate.measures import b_cubed, b_cubed_f1
-from benchmarks.ranking import DATA, NO_DATA, ROOT
+from benchmarks.ranking import DATA, NO_DATA
 from transforms import encoder as encoders
 from transforms.across import RecentAcross
 from transforms.encoder import Encoder, Vector, headline_and_lead
 from transforms.profile import Profile
 from transforms.story import Placed
 
-CACHE: Final = ROOT / "var" / "across.json"
+CACHE: Final = Path(gettempdir()) / "newswatch-across.json"
 Row = Mapping[str, Any]
 
 
@@ -55,7 +56,6 @@ class _Cached:
         return [tuple(self._known[key]) or None for key in keys]
 
     def keep(self) -> None:
-        CACHE.parent.mkdir(exist_ok=True)
         CACHE.write_text(json.dumps({self.name: self._known}), encoding="utf-8")
 
 

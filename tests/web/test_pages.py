@@ -31,9 +31,12 @@ from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
 from tests.factories import NOW, a_source, an_article
+from tests.languages_of_one_event import FERRY
 from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import Page
 from tests.web.hard import CORRECTED, stock_hard
+from transforms.encoder import Encoder
+from transforms.meaning import with_meaning
 from web import (
     delivery_pages,
     desk_pages,
@@ -283,6 +286,22 @@ def test_an_article_says_why_it_has_its_tags(page: Page, client: TestClient) -> 
     assert anchors <= set(ids)
     assert len(ids) == len(set(ids))
     assert '<mark class="q">AWACS</mark>' in html
+
+
+def test_an_article_names_others_like_it(page: Page, client: TestClient, encoder: Encoder) -> None:
+    here = page.context
+    made = [
+        with_meaning(
+            an_article(f"https://{language}.example/ferry", title=title, text=text, language=language), encoder
+        )
+        for language, (title, text) in FERRY.items()
+    ]
+    stock(here.es, here.names, made)
+    html = client.get(f"/news/article/{made[0].id}").text
+    assert "More like this" in html
+    assert FERRY["fr"][0].replace("'", "&#39;") in html
+    html = client.get("/news/", params={"q": "ferry similar:any"}).text
+    assert "NEWSWATCH_VECTORS is false" in html  # it is asked for in vain, and says why
 
 
 def test_a_story_tells_copies_from_reports(page: Page, client: TestClient) -> None:
