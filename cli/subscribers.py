@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import AsJson, ago, emit_json, out
+from cli.output import who as changed_by
 from newswatch.errors import NewswatchError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _opened() -> tuple[Context, Registrar]:
     from jobs.context import open_context
 
     context = open_context()
-    return context, Registrar(context.es, context.names, context.settings, context.clock)
+    return context, Registrar(context.es, context.names, context.settings, context.clock, by=changed_by())
 
 
 @subscribers_app.command("list")
@@ -185,7 +186,7 @@ def erase(who: Who, yes: Yes = False, as_json: AsJson = False) -> None:
     ids = erasure.ids_of(who)
     if not yes:
         typer.confirm(f"Erase {', '.join(ids)}? This can't be undone", abort=True)
-    done = erasure.erase(who, context.clock())
+    done = erasure.erase(who, context.clock(), by=changed_by())
     if as_json:
         emit_json(done)
         return

@@ -17,6 +17,7 @@ from newswatch.errors import DocumentError, NewswatchError
 from newswatch.problems import Problem, report_problem
 from newswatch.sealing import Sealer, SealError
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber
+from store.audit import AuditLog, Deed, pseudonym
 from store.client import Client
 from store.compare_and_set import put, until_written
 from store.documents import Document, Stored, dump, load, require_id, values
@@ -36,8 +37,18 @@ class AddressError(NewswatchError):
 class AddressBook:
     """The address book of one installation; also tells channels where addresses lead (`Targets`)."""
 
-    def __init__(self, es: Client, names: Names, sealer: Sealer) -> None:
+    def __init__(self, es: Client, names: Names, sealer: Sealer, *, by: str = "newswatch") -> None:
+        """Entries are added, replaced and removed in the name of `by`, says the audit log."""
         self._es, self._index, self._sealer = es, names.subscribers, sealer
+        self._audit, self._by = AuditLog(es, names), by
+
+    def record(self, what: str, entry_id: str) -> None:
+        """Record in the audit log what is about to be done to an entry; under a pseudonym, as it may be erased.
+
+        Raises:
+            StoreError: it can't be recorded; then it must not be done either.
+        """
+        self._audit.record(Deed(self._by, what, pseudonym(entry_id)))
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,6 +129,7 @@ class AddressBook:
         Raises:
             AddressError: there is one of that name.
         """
+        self.record("recipient added", entry.id)
         if put(self._es, self._index, entry.id, entry, document(entry), None, refresh=True) is None:
             raise AddressError(f"There is {entry.id} already: give this one another name.")
 
@@ -144,6 +156,7 @@ class AddressBook:
 
     def save(self, subscriber: Subscriber) -> None:
         """Create or replace a person or group."""
+        self.record("recipient saved", subscriber.id)
 
         def attempt() -> bool | None:
             was = self._find(subscriber.id)
@@ -156,6 +169,7 @@ class AddressBook:
         """Delete an entry; returns whether there was one."""
         if self._find_raw(entry_id) is None:
             return False
+        self.record("recipient removed", entry_id)
         self._es.options(ignore_status=404).delete(index=self._index, id=entry_id, refresh=True)
         return True
 

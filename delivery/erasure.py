@@ -22,6 +22,7 @@ from delivery.mailbox import Mailboxes
 from delivery.outcomes import Outcomes
 from newswatch.delivery import DeliveryState, Outcome
 from newswatch.subscriber import PERSON, Address, Subscriber
+from store.audit import AuditLog, Deed
 from store.client import Client
 from store.compare_and_set import put, until_written
 from store.documents import Document, dump
@@ -77,13 +78,15 @@ class Erasure:
         for one in self._outcomes_of(ids):
             yield {"delivery": one.delivery_id, "story": one.story_id, "article": one.article_id, **dump(one.outcome)}
 
-    def erase(self, who: str, now: datetime) -> Erased:
+    def erase(self, who: str, now: datetime, *, by: str) -> Erased:
         """Erase the person. What is kept names nobody: deliveries count for their stories, verdicts for their searches.
 
         Raises:
             StoreError: Elasticsearch did not take all; erase again.
         """
         ids, pseudonym, counts = self.ids_of(who), f"{ERASED}-{secrets.token_hex(6)}", Counter[str]()
+        # Under the name that stays, so that the log names nobody.
+        AuditLog(self._es, self._names).record(Deed(by, "person erased", pseudonym))
         for address in ids:  # first, so that nothing is sent meanwhile
             hold(self._es, self._names, address, now)
         for saved_search_id in searches.named_by(self._es, self._names, ids):

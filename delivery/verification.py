@@ -56,11 +56,12 @@ _CODE_CHARS: Final = 8
 class Registrar:
     """Adds, confirms and changes the addresses of one installation."""
 
-    def __init__(self, es: Client, names: Names, settings: Settings, clock: Clock) -> None:
+    def __init__(self, es: Client, names: Names, settings: Settings, clock: Clock, *, by: str = "newswatch") -> None:
+        """`by` is the user in whose name it is done, for the audit log."""
         self._es, self._names, self._settings, self._clock = es, names, settings, clock
         keys = signing_keys(settings)
         self._key = keys[-1].encode()
-        self.book = AddressBook(es, names, Sealer(keys))
+        self.book = AddressBook(es, names, Sealer(keys), by=by)
 
     # ── adding ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -217,6 +218,7 @@ class Registrar:
         confirm_mail(self._es, self._names, address, self._clock())
 
     def _confirmed(self, address_id: str) -> Address:
+        self.book.record("recipient confirmed", address_id)
         now = self._clock()
         done = self.book.change(
             address_id,
@@ -239,6 +241,7 @@ class Registrar:
         Raises:
             AddressError: it is no webhook.
         """
+        self.book.record("recipient: given a new secret", address_id)
         secret = new_secret()
 
         def changed(address: Address) -> Address:
@@ -256,6 +259,7 @@ class Registrar:
         Raises:
             AddressError: it is not in the book.
         """
+        self.book.record("recipient: former secret dropped", address_id)
 
         def changed(address: Address) -> Address:
             target = self.book.open(address)
@@ -265,10 +269,12 @@ class Registrar:
 
     def share(self, address_id: str, *, shared: bool) -> Address:
         """Let every user name the address as a recipient, or only its owner."""
+        self.book.record("recipient: shared" if shared else "recipient: no longer shared", address_id)
         return self.book.change(address_id, lambda address: replace(address, shared=shared))
 
     def switch_on(self, address_id: str) -> Address:
         """Send again to an address that its receiver switched off."""
+        self.book.record("recipient: switched on", address_id)
         return self.book.change(address_id, lambda address: replace(address, disabled_at=None, disabled_why=""))
 
     def _known(self, address_id: str) -> Address:

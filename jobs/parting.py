@@ -14,6 +14,7 @@ from newswatch.alert import Match, SavedSearch
 from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
 from newswatch.delivery import Delivery
 from newswatch.errors import NewswatchError
+from store.audit import Deed
 from store.story_members import Member, StoryMembers
 from store.turns import turn
 
@@ -59,6 +60,7 @@ def split(context: Context, story_id: str, article_ids: Collection[str], by: str
         by_id = {search.id: search for search in searches}
         owed = list(after_split(told, matches, by_id, parted=ids, to=to, now=context.clock()))
         hold()
+        context.audit.record(Deed(by, "story split", story_id, details=f"{len(parted)} articles to {to}"))
         moved = members.move(parted, to, by)
         return Parted(to, moved, outbox.add(owed).created)
 
@@ -82,6 +84,7 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
         if not moving and not of_other:
             raise NewswatchError(f"There is no story {other_id}, or it is older than what is kept.")
         hold()
+        context.audit.record(Deed(by, "stories joined", story_id, details=f"{len(moving)} articles of {other_id}"))
         moved = members.move(moving, story_id, by)
         created = outbox.add(after_join(known, of_other, story_id)).created
         alerts = {delivery.alert_id for delivery in known}

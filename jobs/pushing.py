@@ -15,6 +15,7 @@ from ingest.assemble import source_of
 from ingest.given import GivenError, pushed
 from ingest.urls import domain_of, is_address
 from jobs.context import Context, job
+from jobs.encoder import encoder_of
 from jobs.tagger import tagger_of
 from newswatch.article import Article, Source
 from newswatch.errors import DocumentError
@@ -25,6 +26,7 @@ from store.batches import BatchStore
 from store.feeds import FeedStore
 from store.quarantine import article_problem
 from transforms.enrich import enrich
+from transforms.meaning import with_meaning
 
 LEASE_S: Final = 120
 Outcome = Literal["created", "updated", "known", "refused"]
@@ -109,8 +111,12 @@ def _article(context: Context, item: Any, pusher: Pusher, feed: Feed | None, wal
     domain = domain_of(url) if isinstance(url, str) and is_address(url) else ""
     source = source_of(feed, url) if feed and domain and url else Source(pusher.feed_id, pusher.name, domain)
     article = pushed(item, source, now=context.clock())
-    tagged = partial(enrich, article, tagger_of(context))
+    tagged = partial(_enriched, article, context)
     return walls.attempt("article", article.id, tagged, url=article.url, feed_id=source.feed_id)
+
+
+def _enriched(article: Article, context: Context) -> Article:
+    return with_meaning(enrich(article, tagger_of(context)), encoder_of(context))
 
 
 def _feed(context: Context, feed_id: str) -> Feed | None:
@@ -127,7 +133,7 @@ def _written(
     """Write the articles as a batch, and have it matched."""
     batches, now = BatchStore(context.es, context.names), context.clock()
     batch = batches.begin(batches.open([feed_id], now=now, lease_s=LEASE_S).number)
-    store = ArticleStore(context.es, context.names, retag=lambda article: enrich(article, tagger_of(context)))
+    store = ArticleStore(context.es, context.names, retag=lambda article: _enriched(article, context))
     left, seq, total = dict(articles), batch.seq_of_attempt, WriteReport()
     outcomes: dict[int, Received] = {}
     while left:  # of several with one address, one after the other: each is judged by what the one before has made

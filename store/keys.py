@@ -14,12 +14,14 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from elasticsearch import Elasticsearch
 
 from newswatch.api_key import MOST_DAYS, MOST_PER_MINUTE, NAME_CHARS, PER_MINUTE, ApiKey, Scope
 from newswatch.errors import DocumentError, NewswatchError
+from store.audit import AuditLog, Deed
 from store.compare_and_set import put, until_written
 from store.documents import Document, Stored, dump, load, values
 from store.faults import REFUSALS
@@ -73,12 +75,14 @@ class KeyStore:
 
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._index = es, names.keys
+        self._audit = AuditLog(es, names)
 
     def create(self, asked: Request, *, by: str, now: datetime) -> NewKey:
         """A new key, and its text.
 
         Raises:
             KeyRequestError: it can't be as it was asked for, or there are too many.
+            StoreError: that can't be recorded in the audit log; there is no key.
         """
         name, owner = checked(asked)
         if sum(key.state(now) == "on" for key in self.all()) >= MOST:
@@ -95,7 +99,10 @@ class KeyStore:
             expires_at=now + timedelta(days=asked.days),
             per_minute=asked.per_minute,
         )
-        self._es.create(index=self._index, id=_id(key.id), document=_document(key), refresh=True)
+        scopes = ", ".join(key.scopes)
+        deed = Deed(by, "API key created", key.id, details=f"{scopes} until {key.expires_at:%Y-%m-%d}")
+        make = partial(self._es.create, index=self._index, id=_id(key.id), document=_document(key), refresh=True)
+        self._audit.change(deed, make, now=now)
         return NewKey(key, f"nwk_{key.id}_{secret}")
 
     def admitted(self, text: str, now: datetime) -> ApiKey | Refusal:
@@ -152,7 +159,12 @@ class KeyStore:
         Raises:
             DocumentError: it can't be read.
         """
-        return self._change(key_id, lambda key: key if key.revoked_at else replace(key, revoked_at=now, revoked_by=by))
+
+        def revoked(key: ApiKey) -> ApiKey:
+            return key if key.revoked_at else replace(key, revoked_at=now, revoked_by=by)
+
+        deed = Deed(by, "API key revoked", key_id)
+        return self._audit.change(deed, lambda: self._change(key_id, revoked), now=now)
 
     def _change(self, key_id: str, changed: Callable[[ApiKey], ApiKey]) -> ApiKey | None:
         def attempt() -> tuple[ApiKey | None] | None:

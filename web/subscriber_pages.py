@@ -43,7 +43,7 @@ def list_subscribers(request: Request, here: Here, name: UserName, done: Annotat
 
 @changes.post("/subscribers/webhook")
 def add_webhook(request: Request, here: Here, name: UserName, form: Posted) -> Response:
-    registrar = registrar_of(here)
+    registrar = registrar_of(here, name)
     try:
         address, secret = registrar.add_webhook(form.text("name"), form.text("url"), name)
     except NewswatchError as error:
@@ -53,7 +53,7 @@ def add_webhook(request: Request, here: Here, name: UserName, form: Posted) -> R
 
 @changes.post("/subscribers/chat")
 def add_chat(request: Request, here: Here, name: UserName, form: Posted) -> Response:
-    registrar = registrar_of(here)
+    registrar = registrar_of(here, name)
     try:
         address = registrar.add_chat(form.text("name"), form.text("url"), name)
     except NewswatchError as error:
@@ -75,7 +75,7 @@ def _sent(
 @changes.post("/subscribers/address")
 def change_address(request: Request, here: Here, name: UserName, form: Posted) -> Response:
     """Confirm, send a code again, change the secret, share, switch on or remove one of the user's own addresses."""
-    registrar, address_id = registrar_of(here), form.text("id")
+    registrar, address_id = registrar_of(here, name), form.text("id")
     try:
         address = _own(registrar, address_id, name)
         match form.text("do"):
@@ -117,7 +117,7 @@ def change_address(request: Request, here: Here, name: UserName, form: Posted) -
 @changes.post("/subscribers/people")
 def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) -> Response:
     """Create, change or remove a person or group of the user's own."""
-    registrar = registrar_of(here)
+    registrar = registrar_of(here, name)
 
     def save() -> str:
         subscriber_id = form.text("id")
@@ -149,7 +149,7 @@ def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) 
 @changes.post("/subscribers/export")
 def export(here: Here, name: UserName, form: Posted) -> Response:
     """All that is stored of one of the user's own people, as a file."""
-    registrar = registrar_of(here)
+    registrar = registrar_of(here, name)
     person = _own_person(registrar, form.text("id"), name)
     text = json_line(Erasure(here.es, here.names, registrar.book).export(person.id))
     disposition = f'attachment; filename="{person.id.replace(":", "-")}.json"'
@@ -159,13 +159,13 @@ def export(here: Here, name: UserName, form: Posted) -> Response:
 @changes.post("/subscribers/erase")
 def erase(request: Request, here: Here, name: UserName, form: Posted) -> Response:
     """Erase one of the user's own people, once the name was typed again."""
-    registrar = registrar_of(here)
+    registrar = registrar_of(here, name)
 
     def erased() -> str:
         person = _own_person(registrar, form.text("id"), name)
         if form.text("again") != person.id:
             raise AddressError(f"Type {person.id} to erase this person.")
-        Erasure(here.es, here.names, registrar.book).erase(person.id, here.clock())
+        Erasure(here.es, here.names, registrar.book).erase(person.id, here.clock(), by=name)
         return "erased"
 
     return _after(request, here, name, erased)
@@ -182,9 +182,9 @@ def _after(request: Request, here: Context, user: str, change: Callable[[], str]
 # ── recipients of saved searches ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def registrar_of(here: Context) -> Registrar:
-    """What adds and confirms addresses."""
-    return Registrar(here.es, here.names, here.settings, here.clock)
+def registrar_of(here: Context, by: str = "newswatch") -> Registrar:
+    """What adds, confirms and changes addresses in the name of a user."""
+    return Registrar(here.es, here.names, here.settings, here.clock, by=by)
 
 
 def check_recipients(here: Context, recipients: list[str], user: str) -> None:
@@ -212,7 +212,7 @@ def ask_new_mails(here: Context, recipients: list[str], user: str, own: str) -> 
 
     if not here.settings.verify_addresses or catches(here.settings):
         return []
-    registrar, unasked = registrar_of(here), []
+    registrar, unasked = registrar_of(here, user), []
     for address in registrar.unknown_mails([one for one in recipients if one != own]):
         try:
             registrar.add_mail(address, user)

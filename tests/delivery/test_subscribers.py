@@ -472,7 +472,7 @@ def test_a_person_is_exported_and_erased_and_what_is_kept_names_nobody(
     assert [one["relevant"] for one in told["feedback"]] == [True]
     assert "s3cr3t" not in str(told)
 
-    done = erasure.erase("person:ann", desk.now)
+    done = erasure.erase("person:ann", desk.now, by="ann")
     assert done.counts == {
         "saved searches": 2,
         "deliveries": 2,
@@ -494,7 +494,7 @@ def test_a_person_is_exported_and_erased_and_what_is_kept_names_nobody(
     desk.now += 2 * DAY
     assert desk.deliver().sent == 0
     assert len(office.to(ANN)) == 1
-    assert erasure.erase("person:ann", desk.now).counts == {"mailboxes": 1}
+    assert erasure.erase("person:ann", desk.now, by="ann").counts == {"mailboxes": 1}
     assert desk.registrar.unknown_mails([ANN, "bob@reader.example"]) == [ANN]
 
 
