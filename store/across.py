@@ -92,8 +92,9 @@ class Across:
         return Encoded(article.id, article.language, article.published or article.first_seen, vector, story_id)
 
     def _latest(self) -> Document:
-        """The search for the articles by which it is known what all have in common."""
-        return {"query": {"term": {"meaning.by": self.encoder.name}}, "sort": [{"time": "desc"}, {"seq": "desc"}]}
+        """The search for the articles by which it is known what all have in common: one of each story."""
+        query = {"term": {"meaning.by": self.encoder.name}}
+        return {"query": query, "sort": [{"time": "desc"}, {"seq": "desc"}], "collapse": {"field": "story_id"}}
 
     def _neighbours(self, of: Encoded, new: Encoded, *, at_home: bool) -> Document:
         """The search for the articles most like `of`, in the language of `new` or in all others."""

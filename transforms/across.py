@@ -37,6 +37,8 @@ _ANEW = 25
 """Articles after which it is learned anew, in memory."""
 _FEW = 50
 """Articles up to which each one changes it."""
+_LEAST = 15
+"""Articles, each of a story of its own, from which on they are taken to have more in common than an event."""
 _PRIOR = 10
 """Weight, in articles, of nothing in common beside these."""
 
@@ -69,8 +71,8 @@ def domain(vectors: Sequence[Vector]) -> Vector:
     Only tagged articles are encoded, so all of them are near one another: a report on a battalion and one on an
     exercise would be taken for one event.
     """
-    if not vectors:
-        return ()
+    if len(vectors) < _LEAST:
+        return ()  # it would be what one event has in common
     return tuple(math.fsum(column) / (len(vectors) + _PRIOR) for column in zip(*vectors, strict=True))
 
 
@@ -155,7 +157,8 @@ class RecentAcross:
         self._raw = [one for one in self._raw if new.published - one.published <= self._window]
         self._placed += 1
         if self._placed % _ANEW == 1 or len(self._raw) < _FEW:
-            self._common = domain([one.vector for one in self._raw[-OF_DOMAIN:]])
+            latest = {one.story_id: one.vector for one in self._raw[-OF_DOMAIN:]}
+            self._common = domain([*latest.values()])
             self._known = [apart_from(self._common, one) for one in self._raw]
         else:
             self._known = [one for one in self._known if new.published - one.published <= self._window]
