@@ -1,9 +1,8 @@
-"""How well stories are joined across languages: `python -m benchmarks.across [--data FOLDER] [--words FILE]`.
+"""How well stories are joined across languages: `python -m benchmarks.across [--data FOLDER]`.
 
 The events of `stories_dev` (read by people, nine languages) among the other articles of their weeks, placed in the
 order of publication as `newswatch stories` does, by words alone and with the encoder. An event belongs to the unseen
-half if the first byte of its name's SHA-256 is odd; thresholds were chosen on the other. `--words` takes stories of one
-language from a file of JSON lines (id, story_id), to measure the joining across languages apart from that by words.
+half if the first byte of its name's SHA-256 is odd; thresholds were chosen on the other.
 Vectors are kept in a file in the system's folder for such, so that a second run encodes nothing.
 """
 
@@ -27,10 +26,8 @@ from benchmarks.evaluate.labels import json_lines
 from benchmarks.evaluate.measures import b_cubed, b_cubed_f1
 from benchmarks.ranking import DATA, NO_DATA
 from transforms import encoder as encoders
-from transforms.across import RecentAcross
-from transforms.encoder import Encoder, Vector, headline_and_lead
-from transforms.profile import Profile
-from transforms.story import Placed
+from transforms.encoder import Encoder, Vector
+from transforms.grouping import grouped
 
 CACHE: Final = Path(gettempdir()) / "newswatch-across.json"
 Row = Mapping[str, Any]
@@ -59,32 +56,10 @@ class _Cached:
         CACHE.write_text(json.dumps({self.name: self._known}), encoding="utf-8")
 
 
-class _Given:
-    """Stories by words that are given, in place of those that `transforms.story` would find."""
-
-    def __init__(self, given: Mapping[str, str]) -> None:
-        self._given = given
-        self._first: dict[str, str] = {}
-        self._moved: dict[str, str] = {}
-
-    def place(self, article: Profile) -> Placed:
-        first = self._first.setdefault(self._given[article.id], article.id)
-        return Placed(article.id, self._moved.get(first, first), None, 0.0)
-
-    def move(self, article: Profile, story_id: str) -> None:
-        self._moved[article.id] = story_id
-
-
-def placed(rows: Sequence[Row], encoder: Encoder | None, words: Mapping[str, str] | None) -> dict[str, str]:
+def placed(rows: Sequence[Row], encoder: Encoder | None) -> dict[str, str]:
     """Article → story."""
-    recent = RecentAcross(encoder)
-    if words is not None:
-        recent._stream = _Given(words)  # type: ignore[assignment]
-    profiles = [(stories._profile(row, stories._moment(row["published"])), row) for row in rows]
-    profiles.sort(key=lambda both: (both[0].published, both[0].id))
     return {
-        profile.id: recent.place(profile, row["language"], headline_and_lead(row["title"], row["text"])).story_id
-        for profile, row in profiles
+        id_: one.story_id for id_, one in grouped([stories.report_of(row) for row in rows], encoder=encoder).items()
     }
 
 
@@ -150,22 +125,18 @@ def main() -> int:
     """Place, count, print. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="the development data (default: ../shared/data)")
-    parser.add_argument("--words", type=Path, help="stories of one language, as JSON lines")
     options = parser.parse_args()
     folder, encoder = options.data / "news" / "stories_dev", encoders.load()
     if encoder is None or not folder.is_dir():
         print(f"Nothing was measured: {encoders.why_none() or f'{folder} is missing'}.", file=sys.stderr)
         return NO_DATA
     rows = [row for name in stories.RECENT[:2] for row in json_lines((folder / name).read_bytes())]
-    truth = stories._truth(folder, {row["id"]: row["language"] for row in rows})
-    words = None
-    if options.words:
-        words = {row["id"]: row["story_id"] for row in json_lines(options.words.read_bytes())}
+    truth = stories.recent_truth(folder, {row["id"]: row["language"] for row in rows})
     cached = _Cached(encoder)
     print("By words alone\n")
-    print("\n".join(report(truth, placed(rows, None, words), rows)))
+    print("\n".join(report(truth, placed(rows, None), rows)))
     began = time.process_time()
-    got = placed(rows, cached, words)
+    got = placed(rows, cached)
     joining = time.process_time() - began - cached.seconds
     cached.keep()
     print(f"\nWith {cached.name}\n")

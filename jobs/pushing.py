@@ -6,6 +6,7 @@ before. If the process dies, the batch is given up like any other, and what was 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -67,10 +68,10 @@ class PushReport:
     batch: int | None
     """The number of its batch; None: nothing of it could be used."""
     items: tuple[Received, ...]
-
-    def counts(self) -> dict[str, float]:
-        """How many articles had which outcome."""
-        return {name: sum(item.outcome == name for item in self.items) for name in ("created", "updated", "known")}
+    created: int = 0
+    updated: int = 0
+    known: int = 0
+    refused: int = 0
 
 
 @job("push")
@@ -98,7 +99,8 @@ def push(context: Context, items: Sequence[Any], pusher: Pusher) -> PushReport:
         _written(context, articles, feed.id if feed else pusher.feed_id, walls) if articles else (None, {})
     )
     context.keep_problems(walls)
-    return PushReport(batch, tuple((refused | outcomes)[index] for index in range(len(items))))
+    received = tuple((refused | outcomes)[index] for index in range(len(items)))
+    return PushReport(batch, received, **Counter(str(item.outcome) for item in received))
 
 
 def _article(context: Context, item: Any, pusher: Pusher, feed: Feed | None, walls: Bulkhead) -> Article | None:

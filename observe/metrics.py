@@ -447,7 +447,16 @@ COUNTERS: Final[tuple[Counter, ...]] = (
     Counter(
         "newswatch_upkeep_deleted_total",
         "What was deleted for its age.",
-        _outcomes("upkeep", entries="entries", batches="batches", problems="quarantined", desks="desks"),
+        _outcomes(
+            "upkeep",
+            entries="entries",
+            batches="batches",
+            problems="quarantined",
+            desks="desks",
+            deliveries="deliveries",
+            rechecks="rechecks",
+            labels="labels",
+        ),
         "kind",
     ),
     Counter(
@@ -456,6 +465,19 @@ COUNTERS: Final[tuple[Counter, ...]] = (
         _outcomes("upkeep", dropped="dropped", superseded="superseded", merged="merged"),
         "action",
     ),
+    Counter(
+        "newswatch_pushed_articles_total",
+        "Articles that were pushed by the API.",
+        _outcomes("push", created="created", updated="updated", known="known", refused="refused"),
+        "outcome",
+    ),
+    Counter(
+        "newswatch_bounces_total",
+        "Mails that came back, and answers that no person wrote.",
+        _outcomes("bounces", hard="hard", soft="soft", delayed="delayed", reply="replies", unknown="unknown"),
+        "kind",
+    ),
+    Counter("newswatch_bounces_paused_total", "Addresses that get no mail since.", _count("bounces", "paused")),
     Counter(
         "newswatch_feed_health_changes_total",
         "Changes of feeds' health that the daily mail reported.",
@@ -520,6 +542,26 @@ NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("check", "offline"): "a state, not a count: newswatch_condition has it",
     ("announce", "mails"): "a state, not a count: newswatch_mails_waiting has it",
     ("announce", "feeds"): "what the operator's own hub was told, which counts it",
+    ("push", "items"): "newswatch_pushed_articles_total has them by outcome",
+    ("bounces", "left"): "a state, not a count: the next run reads them",
+    ("upkeep", "audit"): "a state, not a count: `newswatch audit check` has it",
+    ("upkeep", "replicated"): "of a change of settings, which the operator makes",
+    ("clean", "database_bytes_freed"): "of one file that is shrunk at most once a night",
+    **{
+        ("import", name): "of one run by hand, which says it"
+        for name in (
+            "resumed",
+            "records",
+            "new",
+            "merged",
+            "known",
+            "without",
+            "faults",
+            "joined",
+            "was_done",
+            "first_faults",
+        )
+    },
     ("backup", "seconds"): "newswatch_job_seconds_total has it",
     ("backup", "indices"): "a state, not a count: `newswatch backup list` has it",
     **{

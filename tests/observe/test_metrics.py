@@ -17,13 +17,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from delivery.report import DeliverReport
 from jobs.announce import Waits
 from jobs.backup import BackupReport
+from jobs.bounces import BounceReport
 from jobs.check import CheckReport
 from jobs.clean import Cleaned
 from jobs.encode import EncodeReport
 from jobs.health import HealthReport
+from jobs.importing import ImportReport
 from jobs.match import MatchedReport
 from jobs.plan import Plan
 from jobs.pull_report import PullReport
+from jobs.pushing import PushReport
 from jobs.recheck import RecheckReport
 from jobs.replay import ReplayReport
 from jobs.retag import RetagReport
@@ -66,6 +69,9 @@ REPORTS: dict[str, Any] = {
     "encode": EncodeReport("e 1", 3, 2, 1),
     "replay": ReplayReport(),
     "backup": BackupReport(),
+    "bounces": BounceReport(),
+    "import": ImportReport("x.jsonl"),
+    "push": PushReport(None, ()),
 }
 """A report of each job."""
 WHOLE = Pulse(
