@@ -20,7 +20,7 @@ from transforms.meaning import encoded
 from transforms.profile import Profile
 from transforms.story import Placed, Stream
 
-SAME_EVENT = 0.36
+SAME_EVENT = 0.45
 """Minimum likeness of an article to the one of another language that it is joined by."""
 CORE = 0.15
 """Minimum mean cosine to all articles of the story."""

@@ -83,9 +83,9 @@ def test_what_is_not_tagged_is_encoded_only_in_a_story_of_interest(
     assert found[untagged.id].meaning is None
 
 
-def test_without_an_encoder_stories_are_of_one_language(es: Elasticsearch, names: Names, encoder: Encoder) -> None:
+def test_without_an_encoder_what_shares_no_name_stays_apart(es: Elasticsearch, names: Names, encoder: Encoder) -> None:
     store, batch = ArticleStore(es, names), a_batch()
-    both = [with_meaning(article(language, FERRY), encoder) for language in ("en", "fr")]
+    both = [with_meaning(article(language, FERRY), encoder) for language in ("en", "zh")]
     store.write(both, batch, batch.seq_of_attempt, now=NOW)
     Stories(es, names, window=timedelta(days=7)).place(batch, now=NOW)
     assert {one.story_id for one in store.get([one.id for one in both]).values()} == {one.id for one in both}
