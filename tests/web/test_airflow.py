@@ -115,6 +115,7 @@ def test_a_viewer_sees_and_does_not_change(server: Server) -> None:
         assert viewer.get("/news/?q=AWACS").status_code == 200
         form = viewer.get("/news/searches/new?q=AWACS").text
         assert "<fieldset disabled>" in form
+        assert "NATO: main stories" in viewer.get("/news/searches").text
         token = re.search(r'name="csrf" value="([^"]+)"', form)
         assert token
         assert viewer.post("/news/searches/nato/mute", data={"csrf": token[1], "for": "1 day"}).status_code == 403
