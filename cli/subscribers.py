@@ -126,7 +126,7 @@ def replay(
     done = send_again(context.es, context.names, context.settings, registrar.book, address, last, context.clock)
     out.print(f"{done.sent} sent again{f', {done.gone} whose articles are gone' if done.gone else ''}.")
     if done.failed:
-        raise NewswatchError(f"The next one was refused: {done.failed[0]}")
+        raise NewswatchError(f"The next one was not: {done.failed[0]}")
 
 
 @subscribers_app.command("switch-on")

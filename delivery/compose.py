@@ -126,6 +126,8 @@ def plan(
     rules = ((d.id, _rule(box, d, searches, now)) for d in waiting)
     suppressed = {delivery_id: rule for delivery_id, rule in rules if rule}
     open_ = [d for d in waiting if d.id not in suppressed]
+    if waits_for_confirmation(box, now):  # it was held after it was found to be due
+        return MailPlan((), suppressed)
     if box.retry_at and box.retry_at > now:
         return MailPlan((), suppressed, box.retry_at)
     begun, fresh = _begun(box.address, open_)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from delivery.address_book import document, read_entry
 from delivery.mailbox import Mailboxes
+from newswatch.subscriber import Address
 from store.client import Client
+from store.compare_and_set import put, until_written
 from store.names import Names
+from store.reading import get_one
 
 
 def hold(es: Client, names: Names, address: str, now: datetime) -> None:
@@ -20,18 +23,29 @@ def hold(es: Client, names: Names, address: str, now: datetime) -> None:
     Mailboxes(es, names).change(address, lambda box: replace(box, unverified_since=now))
 
 
-def confirm_mail(es: Client, names: Names, address: str, now: datetime) -> None:
-    """Release the mails that wait for the address. Idempotent; `now` is only for the record.
+def release(es: Client, names: Names, address: str) -> None:
+    """Release what waits for the address. Idempotent.
 
     Raises:
         StoreError: the mailbox was changed by others on every try.
     """
-    del now
     Mailboxes(es, names).change(address, lambda box: replace(box, unverified_since=None))
 
 
-def unconfirmed(es: Client, names: Names, addresses: Iterable[str]) -> list[str]:
-    """Those of the addresses that wait to be confirmed, in real time."""
-    wanted = list(dict.fromkeys(addresses))
-    boxes = Mailboxes(es, names).many(wanted)
-    return [address for address, box in zip(wanted, boxes, strict=True) if box and box.unverified_since]
+def confirm_mail(es: Client, names: Names, address: str, now: datetime) -> None:
+    """Release the mails that wait for a mail address, and have the address book say that it is confirmed. Idempotent.
+
+    Raises:
+        StoreError: the mailbox or the entry was changed by others on every try.
+        DocumentError: one of them can't be read.
+    """
+    release(es, names, address)
+
+    def attempt() -> bool | None:
+        was = get_one(es, names.subscribers, address, read_entry)
+        if was is None or not isinstance(was.value, Address) or was.value.verified_at:
+            return True
+        entry = replace(was.value, verified_at=now)
+        return True if put(es, names.subscribers, was.id, entry, document(entry), was, refresh=True) else None
+
+    until_written(attempt, lambda: f"{address} keeps being changed by others: try again.")

@@ -7,13 +7,15 @@ don't count against the limits of a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from alerts import schedule
 from alerts.saved import SavedSearches
+from delivery.channels.registry import channel_of
 from delivery.compose import throttled_until
 from delivery.kinds import ABOUT_SEARCHES
 from delivery.mailbox import Mailbox, Mailboxes, believed, is_held, prolonged, waits_for_confirmation
@@ -182,3 +184,13 @@ def sorted_out(moments: Mapping[str, datetime], now: datetime) -> Due:
     due = sorted((moment, recipient) for recipient, moment in moments.items() if moment <= now)
     resting = [moment for moment in moments.values() if moment > now]
     return Due(tuple(recipient for _, recipient in due), min(resting, default=None), len(resting))
+
+
+def taken(waiting: deque[str], most: int, full: Collection[str]) -> list[str]:
+    """Take at most so many addresses from the front of `waiting`, but none of the channels that are `full`."""
+    some, passed = list[str](), list[str]()
+    while waiting and len(some) < most:
+        address = waiting.popleft()
+        (passed if channel_of(address).name in full else some).append(address)
+    waiting.extendleft(reversed(passed))
+    return some

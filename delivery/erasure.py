@@ -51,14 +51,18 @@ class Erasure:
     def ids_of(self, who: str) -> tuple[str, ...]:
         """Under which recipients the person is known: `person:NAME` and the addresses of its routes, or `who` alone.
 
-        An address that another person's routes name too is theirs as well, and is left out.
+        An address that another person's routes name too is theirs as well, and is left out; so is a webhook or chat
+        that is shared, or that a group names.
         """
         person = self._book.subscriber(who) if who.startswith(f"{PERSON}:") else None
         if person is None:
             return (who,)
-        others = [entry for entry in self._book.all() if isinstance(entry, Subscriber) and entry.id != who]
-        shared = {route.to for other in others if other.kind == "person" for route in other.routes}
-        return (who, *(route.to for route in person.routes if route.to not in shared))
+        entries = self._book.all()
+        others = [entry for entry in entries if isinstance(entry, Subscriber) and entry.id != who]
+        of_others = {
+            route.to for other in others for route in other.routes if other.kind == "person" or ":" in route.to
+        } | {entry.id for entry in entries if isinstance(entry, Address) and entry.shared}
+        return (who, *dict.fromkeys(route.to for route in person.routes if route.to not in of_others))
 
     def export(self, who: str) -> Document:
         """All that is stored of the person, as JSON; what is sealed stays out, because it is a key and no news."""
@@ -96,7 +100,7 @@ class Erasure:
         counts["verdicts"] = self._scrub_labels(ids, pseudonym)
         counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
         counts["groups"] = self._leave_groups(ids)
-        for address in ids:
+        for address in reversed(ids):  # the person last, by whom the addresses are found
             counts["mailboxes"] += self._delete(self._names.mailboxes, address)
             counts["entries of the address book"] += int(self._book.delete(address))
         return Erased({what: count for what, count in counts.items() if count}, pseudonym)
@@ -110,12 +114,14 @@ class Erasure:
     def _scrub_deliveries(self, ids: Collection[str], pseudonym: str, now: datetime) -> int:
         """Replace the person in outcomes, whose ids are hashes of addresses too, and in deliveries."""
         found = [outcome_id(one.delivery_id, one.outcome.recipient) for one in self._outcomes_of(ids)]
-        outcomes = Outcomes(self._es, self._names)
-        for parcel in outcomes.parcels(found):
+        parcels = Outcomes(self._es, self._names).parcels(found)
+        for parcel in parcels:
             outcome = scrubbed(parcel.outcome, pseudonym, now)
             made = outcome_document(parcel.delivery, outcome)
             self._es.index(index=self._names.outcomes, id=outcome_id(parcel.id, pseudonym), document=made)
             self._delete(self._names.outcomes, parcel.stored.id)
+        for gone in {*found} - {parcel.stored.id for parcel in parcels}:  # whose deliveries are no longer there
+            self._delete(self._names.outcomes, gone)
         self._es.indices.refresh(index=self._names.deliveries)
         named = [
             hit["_id"]

@@ -134,6 +134,10 @@ class Fanout:
 
     def _settle(self, hits: Sequence[Any]) -> int:
         joint = self._joint([hit["_id"] for hit in hits])
+        if unseen := [hit["_id"] for hit in hits if hit["_id"] not in joint]:
+            # Another worker may have spread them since our refresh; who is spread has outcomes, unless it has nobody.
+            self._es.indices.refresh(index=self._index)
+            joint |= self._joint(unseen)
         unfinished = {name for name, (state, _, _) in joint.items() if state is DeliveryState.PENDING}
         actions = [
             bulk.amend(stored(None, hit), _settled(*joint.get(hit["_id"], (DeliveryState.SUPPRESSED, None, None))))

@@ -55,12 +55,21 @@ def after_join(deliveries: Sequence[Delivery], of_other: Sequence[Delivery], to:
             yield _as_told(made[0], to)
 
 
-def joined(outcome: Outcome, to: str, now: datetime) -> Outcome:
-    """What waits for a reader who has, or gets, a mail on the story `to` that its own was joined to: not to be sent.
+def told_of(deliveries: Sequence[Delivery]) -> dict[str, frozenset[str]]:
+    """Saved search → the readers who have, or get, a mail on a story by these deliveries."""
+    tells = (DeliveryState.PENDING, DeliveryState.SENT)
+    return {
+        alert_id: frozenset(o.recipient for one in made for o in one.outcomes if o.state in tells)
+        for alert_id, made in _by_alert(deliveries).items()
+    }
 
-    A mail that was begun stays, as it may have been sent.
+
+def joined(outcome: Outcome, to: str, readers: Collection[str], now: datetime) -> Outcome:
+    """What waits for a reader on a story that was joined to the story `to`: not to be sent to those of `readers`.
+
+    They are told of `to`. A mail that was begun stays, as it may have been sent.
     """
-    if outcome.state is not DeliveryState.PENDING or outcome.key:
+    if outcome.state is not DeliveryState.PENDING or outcome.key or outcome.recipient not in readers:
         return outcome
     return replace(outcome, state=DeliveryState.SUPPRESSED, at=now, error=f"joined with the story {to}")
 

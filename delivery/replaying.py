@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts.saved import SavedSearches
@@ -29,6 +29,8 @@ from store.names import Names
 
 MOST: Final = 100
 """Messages that can be sent again at once."""
+WITHIN: Final = timedelta(minutes=1)
+"""Time after which no further one is begun: whoever asked for it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Replayed:
     gone: int = 0
     """Messages whose articles are no longer in the index."""
     failed: tuple[str, ...] = ()
-    """Why messages were not accepted."""
+    """Why the next message was not accepted, or not sent any more."""
 
 
 def replay(
@@ -51,7 +53,9 @@ def replay(
     count: int,
     clock: Callable[[], datetime],
 ) -> Replayed:
-    """Send the last `count` messages of an address again, oldest first; it ends at the first that is refused.
+    """Send the last `count` messages of an address again, oldest first.
+
+    It ends at the first that is refused, and after `WITHIN`.
 
     Raises:
         ValueError: `count` is not within 1 and `MOST`.
@@ -69,7 +73,12 @@ def replay(
     composer = Composer(es, names, settings, clock, searches, Bulkhead("replay"))
     channel, done, gone = channel_of(address), 0, 0
     with Lines(settings, book) as lines:
-        for mail in resent(address, {key: by_key[key] for key in reversed(keys) if key in by_key}, {}):
+        mails = resent(address, {key: by_key[key] for key in reversed(keys) if key in by_key}, {})
+        until = clock() + WITHIN
+        for number, mail in enumerate(mails):
+            if clock() > until:
+                why = f"its receiver is slow: the last {len(mails) - number} were not sent within a minute"
+                return Replayed(done, gone, (why,))
             made, _ = composer.compose(mail, None)
             if made is None:
                 gone += 1

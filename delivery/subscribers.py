@@ -130,7 +130,8 @@ def _check_targets(known_id: str, routes: Sequence[Route], book: AddressBook) ->
     if known_id.startswith(f"{PERSON}:") and any(is_subscriber(route.to) for route in routes):
         raise AddressError("A person's routes lead to addresses; only a group's lead to people and groups.")
     wanted = [route.to for route in routes if ":" in route.to and route.to != known_id]
-    missing = [one for one in wanted if one not in book.many(wanted)]
+    known = book.many(wanted)
+    missing = [one for one in wanted if one not in known]
     if any(route.to == known_id for route in routes):
         raise AddressError(f"{known_id} can't be a route of itself.")
     if missing:

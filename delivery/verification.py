@@ -25,13 +25,14 @@ from delivery.channels.outgoing import Answer, Outgoing, check_url
 from delivery.channels.registry import parse_address
 from delivery.channels.targets import Target
 from delivery.channels.webhook import new_secret, post, result_of
-from delivery.confirmed import confirm_mail, hold
+from delivery.confirmed import hold, release
 from delivery.links import Link, Links, signing_keys
 from delivery.mailbox import Mailboxes
 from delivery.message import Message, Notice, Row, Section
 from delivery.notify import notify
 from delivery.short import Short
 from newswatch.clock import Clock
+from newswatch.errors import NewswatchError
 from newswatch.sealing import Sealer
 from newswatch.settings import Settings
 from newswatch.subscriber import CHAT, WEBHOOK, Address, AddressKind, Subscriber
@@ -87,7 +88,7 @@ class Registrar:
         return self._add(address_id, Target(url.strip()), place.shown, owner)
 
     def _add(self, address_id: str, target: Target, shown: str, owner: str) -> Address:
-        self._check_number(owner)
+        self.check_number(owner)
         kind: AddressKind = "webhook" if address_id.startswith(WEBHOOK) else "chat"
         now = self._clock()
         if self.book.address(address_id) is not None:
@@ -98,20 +99,33 @@ class Registrar:
         self.book.create(made)
         return made
 
-    def _check_number(self, owner: str) -> None:
+    def check_number(self, owner: str, more: int = 1) -> None:
+        """Check that a user may add so many addresses.
+
+        Raises:
+            AddressError: they would be more than `MOST_ADDRESSES`.
+        """
         own = [entry for entry in self.book.all() if isinstance(entry, Address) and entry.owner == owner]
-        if len(own) >= MOST_ADDRESSES:
+        if len(own) + more > MOST_ADDRESSES:
             raise AddressError(f"{owner} has {len(own)} addresses; at most {MOST_ADDRESSES} are possible.")
 
     def unknown_mails(self, recipients: Sequence[str]) -> list[str]:
-        """Those of the recipients that are mail addresses nobody has mailed, named or asked before."""
+        """Those of the recipients that are mail addresses nobody has mailed, named or asked before.
+
+        Also those that are held without anybody having been asked: whoever was about to ask died.
+        """
         mails = [one for one in dict.fromkeys(recipients) if ":" not in one]
         if not mails:
             return []
         known = {one for search in SavedSearches(self._es, self._names).all() for one in search.recipients}
         known |= {route.to for entry in self.book.all() if isinstance(entry, Subscriber) for route in entry.routes}
-        boxes = Mailboxes(self._es, self._names)
-        return [one for one in mails if one not in known and boxes.find(one) is None]
+        boxes, asked = Mailboxes(self._es, self._names), self.book.many(mails)
+
+        def is_new(address: str) -> bool:
+            box = boxes.find(address)
+            return box is None or bool(box.value.unverified_since and address not in asked)
+
+        return [one for one in mails if one not in known and is_new(one)]
 
     def add_mail(self, address: str, owner: str) -> None:
         """Hold a mail address until it is confirmed, and mail it the link that confirms it.
@@ -122,7 +136,6 @@ class Registrar:
         now = self._clock()
         hold(self._es, self._names, address, now)
         if self.book.address(address) is None:
-            self._check_number(owner)
             self.book.create(Address(address, "mail", owner, address, now))
         self.send_link(address, owner)
 
@@ -133,10 +146,14 @@ class Registrar:
 
         Raises:
             AddressError: one was sent a moment ago.
-            NewswatchError: it could not be sent.
+            NewswatchError: it could not be sent; it may be tried again at once.
         """
         self._note_sent(address, "", MAIL_AGAIN_AFTER)
-        notify(confirmation_mail(address, by, self._settings, self._clock()), self._settings)
+        try:
+            notify(confirmation_mail(address, by, self._settings, self._clock()), self._settings)
+        except NewswatchError:
+            self.book.change(address, lambda was: replace(was, challenge_until=None))
+            raise
 
     def send_code(self, address_id: str) -> Address:
         """Send a new code to a webhook or chat. A webhook that answers with it is confirmed at once.
@@ -213,21 +230,17 @@ class Registrar:
             raise AddressError(f"That is not the code that was sent to {address_id}.")
         return self._confirmed(address_id)
 
-    def confirmed_by_link(self, address: str) -> None:
-        """Confirm a mail address."""
-        confirm_mail(self._es, self._names, address, self._clock())
-
     def _confirmed(self, address_id: str) -> Address:
         self.book.record("recipient confirmed", address_id)
         now = self._clock()
-        done = self.book.change(
+        # The mailbox first: killed in between, the book says that it waits, and its code is still good.
+        release(self._es, self._names, address_id)
+        return self.book.change(
             address_id,
             lambda address: replace(
                 address, verified_at=now, challenge="", challenge_until=None, tries=0, disabled_at=None, disabled_why=""
             ),
         )
-        confirm_mail(self._es, self._names, address_id, now)
-        return done
 
     def _hash(self, address_id: str, code: str) -> str:
         plain = "".join(code.upper().split()).replace("-", "")

@@ -8,7 +8,7 @@ dawdles holds up one line.
 from __future__ import annotations
 
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -24,7 +24,7 @@ from delivery.channels.lines import Lines
 from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailPlan, plan, try_out
 from delivery.composing import Composed, Composer, LeftOut
-from delivery.due import look
+from delivery.due import look, taken
 from delivery.fanout import Fanout
 from delivery.holding import Holding, postpone, released
 from delivery.mailbox import Mailbox, Mailboxes, is_suspect
@@ -44,7 +44,7 @@ from store.names import Names
 AT_ONCE: Final = 50
 """Recipients who are claimed, and whose mails are written, together."""
 AHEAD: Final = 2 * AT_ONCE
-"""Mails that may wait for a line; more are not written yet."""
+"""Mails that may wait for a channel's lines; more are not written yet."""
 WRITE_FOR: Final = timedelta(seconds=2)
 """Time for writing mails before those that are written are sent: briefings take a while, and articles change."""
 
@@ -95,6 +95,8 @@ class Worker:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._stack = ExitStack()
         self._until = clock()
+        self._under_way: Counter[str] = Counter()
+        """Channel → mails that its lines have, or that wait for one."""
         self._touched: set[str] = set()
         """Ids of the deliveries for whose recipients something was recorded."""
 
@@ -136,8 +138,7 @@ class Worker:
                 going |= prepared.going
                 groups.extend(filter(None, [prepared.more]))
                 report += prepared.report
-            elif waiting and len(going) < AHEAD:
-                some = [waiting.popleft() for _ in range(min(len(waiting), AT_ONCE, limit - served))]
+            elif some := taken(waiting, min(AT_ONCE, limit - served), self._full):
                 fresh, result = self._claim(some)
                 # A recipient who turned out to rest, or went into quarantine, does not count against the limit.
                 served, report = served + len(fresh), report + result
@@ -147,6 +148,7 @@ class Worker:
             else:
                 done, going = wait(going, return_when=FIRST_COMPLETED)
                 results = [each.result() for each in done]
+                self._under_way -= Counter(channel_of(one.address).name for one, _ in results)
                 report = sum((result for _, result in results), report)
                 groups.extend(filter(None, [self._with_more(each for each, _ in results)]))
         return report
@@ -155,6 +157,11 @@ class Worker:
     def _time_over(self) -> str:
         """Why nothing more may be begun; empty while there is time."""
         return f"the run's time of {self._settings.mail_run_s} s is over" if self._clock() >= self._until else ""
+
+    @property
+    def _full(self) -> set[str]:
+        """The channels that have enough to do: receivers that dawdle hold up no other channel."""
+        return {name for name, count in self._under_way.items() if count >= AHEAD}
 
     def _leave(self, waiting: deque[str], groups: deque[list[Served]], why: str) -> DeliverReport:
         left = len(waiting) + sum(map(len, groups))
@@ -322,6 +329,7 @@ class Worker:
         if channel.name not in self._pools:
             pool = ThreadPoolExecutor(channel.at_once(self._settings), f"{channel.name} line")
             self._pools[channel.name] = self._stack.enter_context(pool)
+        self._under_way[channel.name] += 1
         return self._pools[channel.name].submit(copy_context().run, self._send, letter, channel)
 
     def _send(self, letter: Letter, channel: Channel) -> tuple[Served, DeliverReport]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
 from delivery.outbox import Outbox
-from delivery.parting import after_join, after_split, joined
+from delivery.parting import after_join, after_split, joined, told_of
 from jobs.context import Context
 from newswatch.alert import Match, SavedSearch
 from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
@@ -87,9 +88,10 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
         context.audit.record(Deed(by, "stories joined", story_id, details=f"{len(moving)} articles of {other_id}"))
         moved = members.move(moving, story_id, by)
         created = outbox.add(after_join(known, of_other, story_id)).created
-        alerts = {delivery.alert_id for delivery in known}
-        both = [delivery for delivery in of_other if delivery.alert_id in alerts]
-        outbox.release(both, lambda outcome: joined(outcome, story_id, context.clock()), context.clock())
+        for alert_id, readers in told_of(known).items():
+            both = [delivery for delivery in of_other if delivery.alert_id == alert_id]
+            withdrawn = partial(joined, to=story_id, readers=readers, now=context.clock())
+            outbox.release(both, withdrawn, context.clock())
         return Parted(story_id, moved, created)
 
 

@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 
 from newswatch.errors import NewswatchError
 from newswatch.feed_address import FeedAddress, Target
+from store.audit import AuditLog, Deed
 from store.compare_and_set import put, until_written
 from store.documents import Document, Stored, dump, load, values
 from store.faults import REFUSALS
@@ -37,6 +38,7 @@ class FeedAddressStore:
 
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._index = es, names.keys
+        self._audit = AuditLog(es, names)
 
     def make(self, owner: str, target: Target, now: datetime) -> FeedAddress:
         """The reader's address for the target: the one in force, or a new one.
@@ -44,6 +46,7 @@ class FeedAddressStore:
         Raises:
             TooManyAddressesError: he has `MOST` others.
             DocumentError: the address that he had can't be read.
+            StoreError: that can't be recorded in the audit log; there is no address.
         """
         known = self.of(owner, target)
         if known and not known.revoked_at:
@@ -60,7 +63,11 @@ class FeedAddressStore:
             fresh = FeedAddress(address_id, owner, target, now, number)
             return fresh if put(self._es, self._index, _id(address_id), fresh, _document(fresh), was) else None
 
-        return until_written(attempt, lambda: "The address keeps being changed: try again.")
+        def make() -> FeedAddress:
+            return until_written(attempt, lambda: "The address keeps being changed: try again.")
+
+        deed = Deed(owner, "feed address made", address_id, details=f"of a {target.shows}")
+        return self._audit.change(deed, make, now=now)
 
     def of(self, owner: str, target: Target) -> FeedAddress | None:
         """The reader's address for the target, in force or revoked, in real time.
@@ -115,14 +122,17 @@ class FeedAddressStore:
 
         Raises:
             DocumentError: it can't be read.
+            StoreError: that can't be recorded in the audit log.
         """
+        found = self._get(address_id)
+        if found is None or (only_own and found.value.owner != by):
+            return None
 
-        def changed(was: FeedAddress) -> FeedAddress | None:
-            if only_own and was.owner != by:
-                return None
+        def changed(was: FeedAddress) -> FeedAddress:
             return was if was.revoked_at else replace(was, revoked_at=now, revoked_by=by)
 
-        return self._change(address_id, changed)
+        deed = Deed(by, "feed address revoked", address_id)
+        return self._audit.change(deed, lambda: self._change(address_id, changed), now=now)
 
     def _change(self, address_id: str, changed: Callable[[FeedAddress], FeedAddress | None]) -> FeedAddress | None:
         def attempt() -> tuple[FeedAddress | None] | None:

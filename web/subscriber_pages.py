@@ -100,7 +100,7 @@ def change_address(request: Request, here: Here, name: UserName, form: Posted) -
                     raise AddressError(f"1 to {MOST} messages can be sent again at once.")
                 again = replay(here.es, here.names, here.settings, registrar.book, address_id, count, here.clock)
                 if again.failed:
-                    raise AddressError(f"{again.sent} sent again; the next was refused: {again.failed[0]}.")
+                    raise AddressError(f"{again.sent} sent again; the next was not: {again.failed[0]}.")
                 return _page(request, here, name, done=f"{again.sent} sent again.")
             case "on":
                 registrar.switch_on(address_id)
@@ -121,11 +121,12 @@ def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) 
 
     def save() -> str:
         subscriber_id = form.text("id")
-        was = registrar.book.subscriber(subscriber_id) if ":" in subscriber_id else None
-        if was is not None and was.owner != name:
-            raise AddressError(f"{subscriber_id} belongs to {was.owner}.")
         if form.text("do") == "remove":
-            registrar.book.delete(subscriber_id)
+            was = registrar.book.subscriber(subscriber_id)
+            if was is None:
+                raise AddressError("There is no such person or group.")
+            _require_own(was, name)
+            registrar.book.delete(was.id)
             return "removed"
         routes = [line for line in form.text("routes").split("\n") if line.strip()]
         made = subscriber_of(
@@ -137,6 +138,7 @@ def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) 
             owner=name,
             now=here.clock(),
         )
+        _require_own(made, name)  # one that is there keeps its owner, however its name was typed
         to = [route.to for route in made.routes]
         check_recipients(here, to, name)
         ask_new_mails(here, to, name, "")  # first, so that nothing is sent before they are held
@@ -207,13 +209,19 @@ def ask_new_mails(here: Context, recipients: list[str], user: str, own: str) -> 
     """Hold mail addresses that newswatch does not know yet, and ask their owners; those that could not be asked.
 
     The user's own address, `own`, needs no asking: Airflow vouches for it.
+
+    Raises:
+        AddressError: the user would have too many addresses; none was held.
     """
     from web.catcher import catches
 
     if not here.settings.verify_addresses or catches(here.settings):
         return []
     registrar, unasked = registrar_of(here, user), []
-    for address in registrar.unknown_mails([one for one in recipients if one != own]):
+    new = registrar.unknown_mails([one for one in recipients if one.casefold() != own.casefold()])
+    if new:
+        registrar.check_number(user, len(new))
+    for address in new:
         try:
             registrar.add_mail(address, user)
         except NewswatchError:
@@ -240,15 +248,17 @@ def _page(request: Request, here: Context, user: str, *, done: str = "", fault: 
         "secret": secret,
         "me": user,
     }
-    return render(request, "subscribers.html.j2", 400 if fault else 200, now=here.clock(), **values)
+    page = render(request, "subscribers.html.j2", 400 if fault else 200, now=here.clock(), **values)
+    if secret:  # neither a cache nor the browser's history keeps it
+        page.headers["Cache-Control"] = "no-store"
+    return page
 
 
 def _own(registrar: Registrar, address_id: str, user: str) -> Address:
     address = registrar.book.address(address_id)
     if address is None:
         raise AddressError("There is no such address.")
-    if address.owner != user:
-        raise AddressError(f"{address_id} belongs to {address.owner}.")
+    _require_own(address, user)
     return address
 
 
@@ -256,9 +266,13 @@ def _own_person(registrar: Registrar, person_id: str, user: str) -> Subscriber:
     person = registrar.book.subscriber(person_id)
     if person is None or person.kind != "person":
         raise AddressError("There is no such person.")
-    if person.owner != user:
-        raise AddressError(f"{person_id} belongs to {person.owner}.")
+    _require_own(person, user)
     return person
+
+
+def _require_own(entry: Address | Subscriber, user: str) -> None:
+    if entry.owner != user:
+        raise AddressError(f"{entry.id} belongs to {entry.owner}.")
 
 
 def _back(request: Request, done: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from elasticsearch import Elasticsearch
 
 from alerts.saved import SavedSearches
 from delivery.deliver import deliver
-from delivery.due import Due, due_at, look, moment_of, sorted_out
+from delivery.due import Due, due_at, look, moment_of, sorted_out, taken
 from delivery.mailbox import Mailbox
 from delivery.outbox import Outbox, Waiting
 from delivery.report import DeliverReport
@@ -50,6 +51,14 @@ def waits(since: datetime = NOW, schedule: str = "instant") -> Waiting:
 )
 def test_moment_of_a_search(box: Mailbox, waiting: Waiting, search: SavedSearch | None, moment: datetime) -> None:
     assert moment_of(box, waiting, {"ice": search} if search else {}, MINUTE, NOW) == moment
+
+
+def test_receivers_that_dawdle_hold_up_no_other_channel() -> None:
+    waiting = deque(["webhook:a", ANN, "webhook:b", "bob@reader.example", "chat:c"])
+    assert taken(waiting, 2, {"webhook"}) == [ANN, "bob@reader.example"]
+    assert list(waiting) == ["webhook:a", "webhook:b", "chat:c"]
+    assert taken(waiting, 2, {"webhook", "chat"}) == []
+    assert taken(waiting, 2, ()) == ["webhook:a", "webhook:b"]
 
 
 def test_a_throttle_beyond_the_calendar_is_never_over() -> None:

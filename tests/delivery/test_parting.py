@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from delivery.made import match_delivery
-from delivery.parting import after_join, after_split, joined
+from delivery.parting import after_join, after_split, joined, told_of
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from tests.factories import NOW
@@ -53,5 +53,8 @@ def test_readers_of_either_of_two_joined_stories_get_no_second_first_mail() -> N
     assert [(one.id, one.article_id, one.state) for one in owed] == [("ships~old", "x", DeliveryState.SENT)]
     waits = Outcome("reader@example.org")
     begun = replace(waits, key="begun")
-    assert joined(waits, "old", NOW).state is DeliveryState.SUPPRESSED
-    assert joined(begun, "old", NOW) == begun, "it may have been sent"
+    readers = told_of([told("a")])["nato"]
+    assert joined(waits, "old", readers, NOW).state is DeliveryState.SUPPRESSED
+    assert joined(begun, "old", readers, NOW) == begun, "it may have been sent"
+    later = Outcome("new@example.org")
+    assert joined(later, "old", readers, NOW) == later, "the search had another reader when the other story came"

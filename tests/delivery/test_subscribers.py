@@ -19,21 +19,25 @@ from pydantic import SecretStr
 from alerts.saved import SavedSearches
 from delivery.address_book import AddressBook, AddressError
 from delivery.channels.targets import Closed, Target
+from delivery.compose import MailPlan, plan
+from delivery.confirmed import hold
 from delivery.deliver import deliver
 from delivery.erasure import Erasure
 from delivery.feedback import apply_link
 from delivery.links import Link, Links, signing_keys
-from delivery.mailbox import Mailboxes
+from delivery.mailbox import Mailbox, Mailboxes
 from delivery.outbox import Outbox
 from delivery.replaying import Replayed, replay
 from delivery.report import DeliverReport
 from delivery.routing import addresses
-from delivery.verification import AGAIN_AFTER, CODE_FOR, TRIES, Registrar
+from delivery.subscribers import state_of
+from delivery.verification import AGAIN_AFTER, CODE_FOR, MOST_ADDRESSES, TRIES, Registrar
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
+from newswatch.errors import NewswatchError
 from newswatch.sealing import Sealer, SealError
 from newswatch.settings import Settings
-from newswatch.subscriber import Route, Subscriber, holds
+from newswatch.subscriber import Address, Route, Subscriber, holds
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.channels.receivers import MatrixLike, Receiver, as_json, serving
@@ -260,6 +264,27 @@ def test_a_new_mail_address_gets_nothing_until_it_says_so(desk: Desk, office: Po
     apply_link(desk.press.es, desk.press.names, link, desk.now)
     assert desk.deliver().sent == 1
     assert desk.states(owed) == {ANN: (DeliveryState.SENT, None)}
+    assert [state_of(entry) for entry in desk.book.all() if isinstance(entry, Address)] == ["confirmed"]
+
+
+def test_a_mail_that_asks_and_fails_may_be_sent_again_and_one_never_sent_is(desk: Desk, office: PostOffice) -> None:
+    nowhere = replace(desk, settings=desk.settings.model_copy(update={"smtp_port": 1}))
+    with pytest.raises(NewswatchError):
+        nowhere.registrar.add_mail(ANN, "bob")
+    desk.registrar.send_link(ANN, "bob")
+    assert len(office.to(ANN)) == 1
+    assert desk.registrar.unknown_mails([ANN]) == []
+    hold(desk.press.es, desk.press.names, "bob@reader.example", desk.now)  # and who did it died
+    assert desk.registrar.unknown_mails(["bob@reader.example"]) == ["bob@reader.example"]
+    with pytest.raises(AddressError, match="at most 50"):
+        desk.registrar.check_number("bob", MOST_ADDRESSES)
+
+
+def test_who_is_held_after_he_was_found_to_be_due_gets_nothing() -> None:
+    """As a person is who is being erased."""
+    held = Mailbox(ANN, unverified_since=NOW)
+    owed = Delivery("ice", "Ice", "s", "a", (ANN,), DeliveryState.PENDING, NOW)
+    assert plan(held, [owed], {}, {}, now=NOW + MINUTE, group=MINUTE) == MailPlan()
 
 
 @pytest.mark.slow
@@ -502,3 +527,21 @@ def test_an_address_that_another_person_has_too_is_not_erased(desk: Desk) -> Non
     desk.book.save(a_person(Route(ANN), Route("family@reader.example")))
     desk.book.save(a_person(Route("family@reader.example"), name="bob"))
     assert Erasure(desk.press.es, desk.press.names, desk.book).ids_of("person:ann") == ("person:ann", ANN)
+
+
+def test_a_chat_of_the_desk_is_not_erased_with_one_of_its_people(desk: Desk) -> None:
+    book = desk.book
+    for number, name in enumerate(("desk", "night", "own")):
+        book.create(Address(f"chat:{name}", "chat", "ann", "ntfy", desk.now, shared=not number))
+    book.save(a_person(Route(ANN), *(Route(f"chat:{name}") for name in ("desk", "night", "own"))))
+    book.save(a_person(Route("chat:night"), name="all", kind="group"))
+    erasure = Erasure(desk.press.es, desk.press.names, book)
+    assert erasure.ids_of("person:ann") == ("person:ann", ANN, "chat:own")
+    gone = desk.owe(a_story(1), ANN)
+    assert len(erasure.export(ANN)["deliveries"]) == 1
+    desk.press.es.delete(index=desk.press.names.deliveries, id=gone.id)
+    erasure.erase("person:ann", desk.now, by="ann")
+    assert book.address("chat:desk")
+    assert not book.address("chat:own")
+    desk.press.es.indices.refresh(index=desk.press.names.outcomes)
+    assert desk.press.es.count(index=desk.press.names.outcomes)["count"] == 0

@@ -70,6 +70,8 @@ def test_a_webhook_is_added_confirmed_used_and_its_keys_are_never_shown_again(pa
     for do in ("secret", "remove", "share", "confirm"):
         refused = send(client, "subscribers/address", id="webhook:ops", do=do, code="x")
         assert (refused.status_code, "belongs to ann" in refused.text) == (400, True)
+    other_door = send(client, "subscribers/people", id="webhook:ops", do="remove")
+    assert (other_door.status_code, "no such person or group" in other_door.text) == (400, True)
     page.visitor.name = "ann"
     assert send(client, "subscribers/address", id="webhook:ops", do="remove").status_code == 303
     assert "webhook:ops" not in client.get("/news/subscribers").text
@@ -122,6 +124,9 @@ def test_a_person_is_kept_exported_and_erased_by_its_owner_alone(page: Page, hoo
     page.visitor.name = "bob"
     for path, fields in (("people", {"do": "remove"}), ("erase", {"again": "person:ann"})):
         assert "belongs to ann" in send(client, f"subscribers/{path}", id="person:ann", **fields).text
+    for name in ("person:ann", "PERSON: Ann"):
+        taken = send(client, "subscribers/people", id=name, routes="bob@reader.example", zone="UTC")
+        assert "belongs to ann" in taken.text, name
     page.visitor.name = "ann"
     exported = send(client, "subscribers/export", id="person:ann")
     assert exported.json()["recipients"] == ["person:ann", "ann@reader.example", "bob@reader.example"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -38,6 +38,9 @@ OVERALL: Final = 3_000
 MOST: Final = 100
 """Maximum entries on a page."""
 TOKEN_CHARS: Final = 200
+SETTLED_AFTER: Final = timedelta(hours=1)
+"""A feed whose news is younger has no `Last-Modified`: what was indexed in the same second, or by a slower batch a
+moment before, may still appear, and a client that goes by this time alone would never get it."""
 FORMS: Final[dict[str, tuple[str, Callable[[Document], bytes]]]] = {
     "atom": (atom.MEDIA_TYPE, atom.written),
     "json": (json_feed.MEDIA_TYPE, json_feed.written),
@@ -132,9 +135,12 @@ def _answer(
     document = read_feed(here, address, asked, form, horizons)
     changed = document.updated.replace(microsecond=0)
     links = [f'<{document.self_url}>; rel="self"', *([f'<{document.hub}>; rel="hub"'] if document.hub else [])]
-    headers = {"Last-Modified": format_datetime(changed.astimezone(UTC), usegmt=True), "Link": ", ".join(links)}
+    headers = {"Link": ", ".join(links)}
+    settled = here.clock() - changed > SETTLED_AFTER
+    if settled:
+        headers["Last-Modified"] = format_datetime(changed.astimezone(UTC), usegmt=True)
     kind, written = FORMS[form]
-    if "if-none-match" not in request.headers and _is_unchanged(request, changed):
+    if settled and "if-none-match" not in request.headers and _is_unchanged(request, changed):
         return Response(status_code=304, headers=headers)
     return with_etag(request, written(document), f"{kind}; charset=utf-8", headers=headers)
 
@@ -142,7 +148,7 @@ def _answer(
 def _is_unchanged(request: Request, changed: datetime) -> bool:
     try:
         since = parsedate_to_datetime(request.headers.get("if-modified-since", ""))
-        return since.tzinfo is not None and changed <= since
+        return since.tzinfo is not None and changed == since
     except (ValueError, TypeError, OverflowError):
         return False
 

@@ -74,9 +74,8 @@ class Room:
         code, wait = words(said.get("errcode")), said.get("retry_after_ms")
         if code in _GONE or code == "M_TOO_LARGE":
             return refused(address, f"the homeserver refuses it: {code}", permanent=True, gone=code in _GONE)
-        after = wait / 1000 if isinstance(wait, int | float) and not isinstance(wait, bool) and wait >= 0 else None
-        if after is not None and answer.status == 429:
-            return refused(address, "the homeserver asks to wait", after_s=min(after, 86_400.0))
+        if answer.status == 429 and isinstance(wait, int | float) and not isinstance(wait, bool) and wait >= 0:
+            return refused(address, "the homeserver asks to wait", after_s=min(wait, 86_400_000) / 1000)
         return of_status(address, "the homeserver", answer, code)
 
 
