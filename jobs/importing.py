@@ -24,7 +24,7 @@ from jobs.context import Context, job
 from jobs.encoder import encoder_of
 from jobs.tagger import tagger_of
 from newswatch.article import Article
-from newswatch.batch import Batch
+from newswatch.batch import Batch, BatchState
 from newswatch.errors import NewswatchError
 from newswatch.problems import Problem, is_trouble, reason_of
 from newswatch.settings import Settings
@@ -253,11 +253,16 @@ class _Importer:
         return written
 
     def _place(self, number: int) -> None:
-        """Place the articles of a batch into stories, as matching does, and end the batch."""
-        with turn(self._context.es, self._context.names, "match"):  # copies must meet in order
+        """Place the articles of a batch into stories, as matching does, and end the batch.
+
+        One that is still planned is not ended: another import may be writing it, and readers in ingest order would go
+        past it. If its writer is dead, matching ends it after its lease.
+        """
+        with turn(self._context.es, self._context.names, "match") as hold:  # copies must meet in order
             waiting = self._batches.get(number)
-            placed = self._stories.place(waiting.value, now=self._context.clock())
-            self._batches.mark_matched(waiting, now=self._context.clock())
+            placed = self._stories.place(waiting.value, now=self._context.clock(), hold=hold)
+            if waiting.value.state is not BatchState.PLANNED:
+                self._batches.mark_matched(waiting, now=self._context.clock())
         self._report.joined += placed.joined + placed.copies
 
     def _written(self, articles: Sequence[Article], batch: Batch, now: datetime) -> WriteReport:

@@ -147,6 +147,15 @@ def test_killed_at_every_step_it_loses_and_repeats_nothing(
     assert backtest(here.es, here.names, search, days=7, now=NOW).articles == 0, "in its own time"
 
 
+def test_a_batch_that_another_import_is_writing_is_not_ended(here: Context, tmp_path: Path) -> None:
+    batches, other = BatchStore(here.es, here.names), made(50)
+    written = batches.begin(batches.open([], now=NOW, lease_s=900, imported=True).number)
+    ArticleStore(here.es, here.names, importing=True).write([other], written, written.seq_of_attempt, now=NOW)
+    assert import_source(here, a_file(tmp_path, [made(1)]), by="ann").new == 1
+    assert batches.get(written.number).value.state is BatchState.PLANNED, "readers would go past it"
+    assert ArticleStore(here.es, here.names).get([other.id])[other.id].placed_at
+
+
 def test_a_live_article_gets_the_versions_that_another_archive_saw(here: Context, tmp_path: Path) -> None:
     live = made(1, text="NATO ministers met. Three were hurt.", first_seen=NOW, source=a_source(feed_id="herald"))
     stock(here.es, here.names, [live])
