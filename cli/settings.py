@@ -53,7 +53,7 @@ def settings(
 def _why_no_vectors(settings: Settings) -> str:
     from transforms.encoder import why_none
 
-    return why_none() if settings.vectors else ""
+    return why_none(tried=True) if settings.vectors else ""
 
 
 def _shown(value: object) -> str | None:

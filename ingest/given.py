@@ -126,6 +126,9 @@ class Given(Pushed):
     story_id: Any = None
     duplicate_of: Any = None
     placed_at: Any = None
+    placed_by: Any = None
+    repeated: Any = None
+    meaning: Any = None
     problems: Any = None
 
 

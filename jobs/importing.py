@@ -172,7 +172,7 @@ def _of_installation(seq: int, number: int, article: Article, now: datetime) -> 
         return Item(seq, name, number, fault=f"it was first seen in the future, {article.first_seen.isoformat()}")
     extractor = article.provenance.extractor
     extractor = extractor if extractor.startswith(IMPORTED) else f"{IMPORTED} {extractor}"
-    fresh = replace(article, story_id="", duplicate_of=None, placed_at=None, problems=())
+    fresh = replace(article, story_id="", duplicate_of=None, placed_at=None, placed_by="", problems=())
     return Item(seq, name, number, replace(fresh, provenance=replace(article.provenance, extractor=extractor)))
 
 
@@ -253,10 +253,15 @@ class _Importer:
         return written
 
     def _place(self, number: int) -> None:
-        """Place the articles of a batch into stories, as matching does, and end the batch."""
-        with turn(self._context.es, self._context.names, "match"):  # copies must meet in order
+        """Place the articles of a batch into stories, as matching does, and end the batch.
+
+        One that is still planned may be written by another import that lives. It counts as given up: readers in ingest
+        order wait for its lease, and matching places what comes late.
+        """
+        with turn(self._context.es, self._context.names, "match") as hold:  # copies must meet in order
+            self._batches.give_up(number, now=self._context.clock())
             waiting = self._batches.get(number)
-            placed = self._stories.place(waiting.value, now=self._context.clock())
+            placed = self._stories.place(waiting.value, now=self._context.clock(), hold=hold)
             self._batches.mark_matched(waiting, now=self._context.clock())
         self._report.joined += placed.joined + placed.copies
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jobs.context import Context, job
 from jobs.keeping import join_archive
+from newswatch.errors import StoreError
 from newswatch.problems import Problem
 from store import retention
 from store.replicas import apply_replicas
@@ -49,7 +50,6 @@ def upkeep(context: Context) -> UpkeepReport:
     seen = max(old, now - timedelta(days=context.settings.entry_retention_days))
     logged = now - timedelta(days=context.settings.audit_retention_days)
     retention.forget_pushes(es, names, now)
-    retention.drop_old_audit(context.audit, names, logged)
     return UpkeepReport(
         replicated=tuple(apply_replicas(es, names, context.settings)),
         dropped=tuple(retention.drop_old_slices(es, names, old)),
@@ -59,7 +59,7 @@ def upkeep(context: Context) -> UpkeepReport:
         batches=retention.forget_batches(es, names, done),
         quarantined=retention.forget_quarantine(es, names, old),
         desks=retention.forget_readers(es, names, old),
-        audit=_checked(context),
+        audit=_audited(context, logged),
         # After the articles: a story that has none left can't match again.
         deliveries=retention.forget_deliveries(es, names, old),
         rechecks=retention.forget_rechecks(es, names, done),
@@ -68,9 +68,17 @@ def upkeep(context: Context) -> UpkeepReport:
     )
 
 
-def _checked(context: Context) -> int:
-    """How many records the audit log has; that its chain is broken becomes a problem."""
-    chain, walls = context.audit.check(), context.bulkhead("audit")
+def _audited(context: Context, before: datetime) -> int:
+    """How many records the audit log has, after its old months were dropped.
+
+    That its chain is broken, or that nothing can be written to it, becomes a problem: the rest must be kept in shape.
+    """
+    walls = context.bulkhead("audit")
+    try:
+        retention.drop_old_audit(context.audit, context.names, before)
+    except StoreError as error:
+        walls.note(Problem("document", "audit retention", f"old records stay: {error}", walls.stage))
+    chain = context.audit.check()
     if chain.faults:
         reason = f"records were changed or taken away from outside: {'; '.join(chain.faults)}"
         walls.note(Problem("document", "audit", reason, walls.stage))

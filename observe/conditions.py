@@ -504,7 +504,7 @@ def _watched(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: 
 
 def _vectors(_: Pulse, settings: Settings) -> Iterator[Condition]:
     """Only where vectors were asked for by name: all works without them, so the default promises nothing."""
-    if "vectors" in settings.model_fields_set and settings.vectors and (reason := why_none()):
+    if "vectors" in settings.model_fields_set and settings.vectors and (reason := why_none(tried=True)):
         yield Condition(
             "vectors",
             Severity.WARNING,

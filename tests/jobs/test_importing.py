@@ -32,6 +32,7 @@ from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.client import set_up
 from store.imports import Imports
+from store.ingest_order import read_horizon
 from store.names import Names
 from store.reading import every
 from store.stories import Stories
@@ -145,6 +146,18 @@ def test_killed_at_every_step_it_loses_and_repeats_nothing(
     search = SavedSearches(here.es, here.names).get("nato")
     assert backtest(here.es, here.names, search, days=30, now=NOW).articles == 8, "backtests run over it"
     assert backtest(here.es, here.names, search, days=7, now=NOW).articles == 0, "in its own time"
+
+
+def test_readers_wait_for_a_batch_that_another_import_is_writing(here: Context, tmp_path: Path) -> None:
+    batches, store = BatchStore(here.es, here.names), ArticleStore(here.es, here.names, importing=True)
+    written = batches.begin(batches.open([], now=NOW, lease_s=900, imported=True).number)
+    store.write([made(50)], written, written.seq_of_attempt, now=NOW)
+    assert import_source(here, a_file(tmp_path, [made(1)]), by="ann").new == 1
+    assert read_horizon(here.es, here.names, NOW).below <= written.seq_from
+    store.write([made(51)], written, written.seq_of_attempt + 1, now=NOW)  # and then it dies
+    match(here)
+    found = store.get([made(50).id, made(51).id])
+    assert all(one.placed_at for one in found.values())
 
 
 def test_a_live_article_gets_the_versions_that_another_archive_saw(here: Context, tmp_path: Path) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from elasticsearch import Elasticsearch
 
 from jobs.plan import plan
 from jobs.pull import pull
 from jobs.upkeep import upkeep
+from store.audit import Deed
+from store.names import Names
+from store.quarantine import Quarantine
 from tests.jobs.conftest import World
 
 pytestmark = pytest.mark.slow
@@ -31,3 +35,26 @@ def test_an_old_article_goes_and_does_not_come_again(world: World) -> None:
     poll(world)
     assert world.count(world.context.names.articles) == 1
     assert upkeep(world.context).dropped == ()
+
+
+def told(es: Elasticsearch, names: Names) -> set[str]:
+    quarantine = Quarantine(es, names)
+    quarantine.refresh()
+    return {one.problem.subject for one in quarantine.listed(kind="document").problems}
+
+
+def test_an_audit_log_that_cannot_be_written_keeps_the_rest_in_shape(world: World) -> None:
+    es, names, context = world.context.es, world.context.names, world.context
+    world.press.publish("old")
+    poll(world)
+    context.audit.record(Deed("ann", "feed added", "herald"))
+    world.wait(days=context.settings.audit_retention_days + 60)
+    context.audit.record(Deed("ann", "feed added", "courier"))
+    es.indices.put_settings(index=names.audit, settings={"index.blocks.write": True})
+    try:
+        assert upkeep(context).dropped == (f"{names.articles}-2026.03",)
+    finally:
+        es.indices.put_settings(index=names.audit, settings={"index.blocks.write": None})
+    assert told(es, names) == {"audit retention"}
+    upkeep(context)
+    assert not told(es, names)

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from newswatch.article import Article, Meaning, Provenance
 from newswatch.feed import Feed, FeedState
-from store.documents import dump, feed_document, feed_from_document, from_document, renewed, to_document
+from store.documents import article_gist, dump, feed_document, feed_from_document, from_document, renewed, to_document
 from store.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
 from store.names import Names
 from tests.factories import NOW, a_batch, a_feed, a_source, stored_article
 from transforms.encoder import DIMENSIONS
+from transforms.repeated_lines import line_hashes
 
 TOPICS = Names().topics()
 STAMP: dict[str, Any] = {"batch_id": a_batch().id, "seq": 7, "indexed_at": NOW}
@@ -29,6 +30,12 @@ def test_an_article_comes_back_as_it_went() -> None:
 def test_whatever_the_words(title: str, text: str, summary: str) -> None:
     article = stored_article(title=title, text=text, summary=summary, tags=(), entities=())
     assert from_document(article.id, to_document(article, TOPICS, **STAMP)) == article
+
+
+def test_a_page_of_nothing_but_what_its_outlet_repeats_is_known_by_its_summary() -> None:
+    wall = "Subscribe now to read on, for as little as one pound a week."
+    article = stored_article(text=wall, summary="Half of Kettleby is under water.", repeated=line_hashes(wall))
+    assert "kettle" in article_gist(article).body
 
 
 def undeclared(document: dict[str, Any], properties: dict[str, Any], at: str = "") -> list[str]:

