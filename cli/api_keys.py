@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import AsJson, ago, emit_json, err, out, printable
+from cli.output import AsJson, ago, emit_json, err, login, out, printable
 from newswatch.api_key import DEFAULT_DAYS, MOST_DAYS, MOST_PER_MINUTE, NAME_CHARS, PER_MINUTE, ApiKey, Scope
 from newswatch.errors import NewswatchError
 
@@ -41,7 +40,7 @@ def create(
     from jobs.context import open_context
     from store.keys import KeyStore, Request
 
-    here, me = open_context(check_channels=False), getpass.getuser()
+    here, me = open_context(check_channels=False), login()
     asked = Request(name, owner or me, scope, days, per_minute)
     made = KeyStore(here.es, here.names).create(asked, by=me, now=here.clock())
     if as_json:
@@ -78,7 +77,7 @@ def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
     from store.keys import KeyStore
 
     here = open_context(check_channels=False)
-    key = KeyStore(here.es, here.names).revoke(key_id, by=getpass.getuser(), now=here.clock())
+    key = KeyStore(here.es, here.names).revoke(key_id, by=login(), now=here.clock())
     if key is None:
         raise NewswatchError(f"There is no key {key_id[:100]!r}. See `newswatch api-keys list`.")
     if as_json:

@@ -108,7 +108,7 @@ def export(
 
 @app.command()
 def check(as_json: AsJson = False) -> None:
-    """Check that no record is missing or was changed. Exits with 1 if one is. `newswatch upkeep` does it each night."""
+    """Check that no record is missing or was changed. Exits with 1 if one is. `daily_upkeep` does it each night."""
     from jobs.context import open_context
 
     chain = open_context().audit.check()

@@ -69,9 +69,17 @@ def stated() -> Settings:
     return Settings()
 
 
+def login() -> str:
+    """The name of whoever runs this command; "uid N" where it has none, as in a container of its host's user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def who() -> str:
     """Who runs this command, for the records of what is changed."""
-    return f"{getpass.getuser()} (command line)"
+    return f"{login()} (command line)"
 
 
 def printable(text: str, size: int) -> str:

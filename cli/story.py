@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import AsJson, emit_json, out, printable
+from cli.output import AsJson, emit_json, login, out, printable
 
 if TYPE_CHECKING:
     from jobs.parting import Parted
@@ -31,7 +30,7 @@ def split(
     from jobs.context import open_context
     from jobs.parting import split as part
 
-    _show(part(open_context(), story, articles, getpass.getuser()), as_json)
+    _show(part(open_context(), story, articles, login()), as_json)
 
 
 @app.command()
@@ -44,7 +43,7 @@ def join(
     from jobs.context import open_context
     from jobs.parting import join as united
 
-    _show(united(open_context(), story, other, getpass.getuser()), as_json)
+    _show(united(open_context(), story, other, login()), as_json)
 
 
 def _show(done: Parted, as_json: bool) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import AsJson, ago, emit_json, out
+from cli.output import AsJson, ago, emit_json, login, out
 from cli.output import who as changed_by
 from newswatch.errors import NewswatchError
 
@@ -25,7 +25,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Who = Annotated[str, typer.Argument(metavar="WHO", help="person:NAME, or an address.")]
 Url = Annotated[
     str,
-    typer.Option("--url", prompt="Address", hide_input=True, help="Asked for if left out, so that no history has it."),
+    typer.Option("--url", help="Asked for, or read from standard input, if left out, so that no history has it."),
 ]
 
 
@@ -40,6 +40,15 @@ def _opened() -> tuple[Context, Registrar]:
 
     context = open_context()
     return context, Registrar(context.es, context.names, context.settings, context.clock, by=changed_by())
+
+
+def _asked_for() -> str:
+    """The address as it is typed unseen, or the first line of a pipe."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Address", hide_input=True))
+    if url := sys.stdin.readline().strip():
+        return url
+    raise typer.BadParameter("The address is missing: write it to standard input, or give --url.")
 
 
 @subscribers_app.command("list")
@@ -59,20 +68,22 @@ def list_subscribers(as_json: AsJson = False) -> None:
 
 
 @subscribers_app.command("add-webhook")
-def add_webhook(name: Name, url: Url) -> None:
+def add_webhook(name: Name, url: Url = "") -> None:
     """Add a webhook, show its secret once, and send it the challenge that confirms it."""
+    url = url or _asked_for()
     _, registrar = _opened()
-    address, secret = registrar.add_webhook(name, url, getpass.getuser())
+    address, secret = registrar.add_webhook(name, url, login())
     out.print(f"{escape(address.id)}: its events are signed with this secret, which is shown only now:")
     typer.echo(secret)
     _show(registrar.send_code(address.id).is_open, address.id)
 
 
 @subscribers_app.command("add-chat")
-def add_chat(name: Name, url: Url) -> None:
+def add_chat(name: Name, url: Url = "") -> None:
     """Add a chat (an address of Slack, Matrix, ntfy or another service) and send it the code that confirms it."""
+    url = url or _asked_for()
     _, registrar = _opened()
-    address = registrar.add_chat(name, url, getpass.getuser())
+    address = registrar.add_chat(name, url, login())
     _show(registrar.send_code(address.id).is_open, address.id)
 
 
@@ -151,9 +162,7 @@ def set_subscriber(
     from delivery.subscribers import subscriber_of
 
     context, registrar = _opened()
-    made = subscriber_of(
-        subscriber, route, registrar.book, name=name, zone=zone, owner=getpass.getuser(), now=context.clock()
-    )
+    made = subscriber_of(subscriber, route, registrar.book, name=name, zone=zone, owner=login(), now=context.clock())
     registrar.book.save(made)
     out.print(f"{escape(made.id)} has {len(made.routes)} route{'s' * (len(made.routes) != 1)}.")
 
@@ -163,7 +172,7 @@ def remove(entry: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Remove an address, person or group. Saved searches that still name it report that it is gone."""
     _, registrar = _opened()
     if not registrar.book.delete(entry):
-        raise typer.BadParameter(f"{entry} is not in the address book")
+        raise NewswatchError(f"{entry} is not in the address book: `newswatch subscribers list` shows what is.")
     out.print(f"{escape(entry)} is removed.")
 
 

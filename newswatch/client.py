@@ -154,7 +154,9 @@ class Newswatch:
                     body = self._body(answer)
             except requests.RequestException as error:
                 if attempt + 1 == TRIES:
-                    raise ServerError(f"{self._base} can't be reached: {type(error).__name__}.") from error
+                    raise ServerError(
+                        f"{self._base} can't be reached: {_why(error)}. Check the address, and the network."
+                    ) from error
                 self._pause(2.0**attempt)
                 continue
             if answer.status_code in _AGAIN and attempt + 1 < TRIES:
@@ -187,6 +189,17 @@ class Newswatch:
         said = " ".join(str(problem[name]) for name in ("detail", "next_step") if problem.get(name))
         told = said or f"status {answer.status_code}: is it newswatch, and the address right?"
         return ServerError(f"{self._base}: {cut_short(told, 1_000)}", answer.status_code, problem)
+
+
+def _why(error: requests.RequestException) -> str:
+    """Why a server could not be asked, in few words and without what a library's exception shows of its objects."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is refused"
+    if isinstance(error, requests.Timeout):
+        return "it does not answer in time"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy can't be reached"
+    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
 def _wait_s(answer: requests.Response, attempt: int) -> float:

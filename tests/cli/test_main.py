@@ -11,6 +11,7 @@ import pytest
 
 from cli import main
 from cli.exit_codes import EXIT_CODES
+from cli.output import login, who
 from newswatch.errors import NewswatchError
 
 pytestmark = pytest.mark.slow
@@ -155,6 +156,28 @@ def test_wrong_usage_is_one_sentence_with_the_next_step(
     assert "--help` shows how it is used." in said
     assert "Input should" not in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_user_without_a_name_changes_things_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose runs the image as the host's user, whom the image's /etc/passwd does not have."""
+
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert login() == f"uid {os.getuid()}"
+    assert who() == f"uid {os.getuid()} (command line)"
+
+
+def test_an_address_that_nobody_types_is_asked_for_in_one_sentence() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "from cli.main import run; run()", "subscribers", "add-webhook", "ops"],
+        input="",
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "The address is missing" in ended.stderr
 
 
 def test_each_exit_code_is_in_the_table() -> None:

@@ -66,6 +66,11 @@ class Site:
             "feed": "/news/feeds/courier",
             "feed-failing": "/news/feeds/broken",
             "deliveries": "/news/deliveries",
+            "subscribers": "/news/subscribers",
+            "keys": "/news/keys",
+            "audit": "/news/audit",
+            "feed-addresses": "/news/feed-addresses",
+            "api": "/news/api",
             "mails": "/news/mails",
             "missing": "/news/no/such/page",
         }
