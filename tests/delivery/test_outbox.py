@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -171,7 +172,7 @@ def test_a_delivery_that_is_spread_meanwhile_is_not_settled(press: Press, monkey
     outbox, fanout = Outbox(press.es, press.names), Fanout(press.es, press.names)
     outbox.add([owed := owed_on(press, 1)])
     joint = Fanout._joint
-    seen = iter([{}])  # as if its outcomes had been written after the refresh
+    seen: Iterator[dict[str, Any]] = iter([{}])  # as if its outcomes had been written after the refresh
 
     def late(self: Fanout, ids: Any) -> Any:
         found = next(seen, None)
