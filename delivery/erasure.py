@@ -90,7 +90,9 @@ class Erasure:
         """
         ids, pseudonym, counts = self.ids_of(who), f"{ERASED}-{secrets.token_hex(6)}", Counter[str]()
         # Under the name that stays, so that the log names nobody.
-        AuditLog(self._es, self._names).record(Deed(by, "person erased", pseudonym))
+        changed = ", ".join(searches.named_by(self._es, self._names, ids))
+        deed = Deed(by, "person erased", pseudonym, details=f"out of the saved searches {changed}" if changed else "")
+        AuditLog(self._es, self._names).record(deed)
         for address in ids:  # first, so that nothing is sent meanwhile
             hold(self._es, self._names, address, now)
         for saved_search_id in searches.named_by(self._es, self._names, ids):

@@ -249,11 +249,13 @@ class Outcomes:
         query = {"bool": {"filter": [*muted, {"prefix": {"error": MUTED}}]}}
         parcels = self.parcels([hit["_id"] for hit in every(self._es, self._index, query, source=False)])
         moved = {p.id: change(replace(self._bodies[p.id], outcomes=())) for p in parcels}
-        actions = [bulk.merge(self._deliveries, name, _requeued(new)) for name, new in moved.items()]
-        list(map(bulk.require, bulk.write(self._es, actions)))
+        opened = [bulk.merge(self._deliveries, name, _requeued(new)) for name, new in moved.items()]
+        list(map(bulk.require, bulk.write(self._es, opened)))
         self._bodies |= moved
         again = [replace(p, delivery=for_recipient(moved[p.id], p.outcome)) for p in parcels]
         self.acknowledge(again, _waiting_again)
+        # Again, as a worker that settled them in between found that nobody waits.
+        list(map(bulk.require, bulk.write(self._es, opened)))
         return len(moved)
 
 

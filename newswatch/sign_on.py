@@ -250,7 +250,8 @@ def user_info(sign_on: SignOn, claims: Mapping[str, Any], told: Mapping[str, Any
         return {}
     if len(name) > MOST_CHARS or not name.isprintable():
         return {}
-    address = known.get("email") if known.get("email_verified") is not False else ""
+    # Some providers (Cognito) say it as a text.
+    address = known.get("email") if known.get("email_verified", True) in (True, "true") else ""
     return {
         "username": name.strip(),
         "first_name": _text(known.get("given_name")),

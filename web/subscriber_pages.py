@@ -26,6 +26,7 @@ DONE = {
     "confirmed": "The address is confirmed: saved searches may name it as a recipient.",
     "sent": "A code was sent there. Enter it below.",
     "saved": "Saved.",
+    "unasked": "Saved, but a new mail address could not be asked to confirm, and gets nothing: ask again in the list.",
     "removed": "Removed.",
     "erased": "Erased. Backups and logs keep it until they expire.",
 }
@@ -93,7 +94,7 @@ def change_address(request: Request, here: Here, name: UserName, form: Posted) -
                 registrar.drop_former_key(address_id)
             case "share":
                 registrar.share(address_id, shared=not address.shared)
-            case "replay":
+            case "replay" if address.kind != "mail":
                 last = form.text("last")
                 count = int(last) if last.isascii() and last.isdigit() and len(last) < 4 else 0
                 if not 1 <= count <= MOST:
@@ -104,7 +105,7 @@ def change_address(request: Request, here: Here, name: UserName, form: Posted) -
                 return _page(request, here, name, done=f"{again.sent} sent again.")
             case "on":
                 registrar.switch_on(address_id)
-            case "remove":
+            case "remove" if address.kind != "mail":  # it could be asked again and again
                 registrar.book.delete(address_id)
                 return _back(request, "removed")
             case _:
@@ -141,9 +142,9 @@ def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) 
         _require_own(made, name)  # one that is there keeps its owner, however its name was typed
         to = [route.to for route in made.routes]
         check_recipients(here, to, name)
-        ask_new_mails(here, to, name, "")  # first, so that nothing is sent before they are held
+        unasked = ask_new_mails(here, to, name, "")  # first, so that nothing is sent before they are held
         registrar.book.save(made)
-        return "saved"
+        return "unasked" if unasked else "saved"
 
     return _after(request, here, name, save)
 

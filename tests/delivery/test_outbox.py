@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from delivery.deliver import deliver
 from delivery.documents import delivery_document, outcome_document, outcome_id
 from delivery.fanout import Fanout
 from delivery.listing import SHOWN, deliveries
+from delivery.made import MUTED
 from delivery.outbox import EnqueueReport, Outbox
 from delivery.outcomes import Outcomes
 from delivery.report import DeliverReport
@@ -146,6 +148,42 @@ def test_what_waits_for_a_deleted_delivery_fails_and_holds_up_nobody(
     report = deliver(press.es, press.names, posted, now=NOW)
     assert (report.sent, report.set_aside) == (1, 1)
     assert deliver(press.es, press.names, posted, now=NOW + timedelta(hours=1)) == DeliverReport()
+
+
+def test_what_a_mute_held_waits_again_though_a_worker_settles_meanwhile(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = replace(owed_on(press, 1), state=DeliveryState.SUPPRESSED, suppressed_by=f"{MUTED} tomorrow")
+    outbox, fanout = Outbox(press.es, press.names), Fanout(press.es, press.names)
+    outbox.add([held])
+    acknowledge = Outcomes.acknowledge
+
+    def meanwhile(self: Outcomes, *given: Any) -> Any:
+        assert fanout.settle((), NOW) == 1
+        return acknowledge(self, *given)
+
+    monkeypatch.setattr(Outcomes, "acknowledge", meanwhile)
+    assert outbox.requeue(held.alert_id, NOW) == 1
+    (again,) = outbox.told([held.id])
+    assert (again.state, [o.state for o in again.outcomes]) == (DeliveryState.PENDING, [DeliveryState.PENDING])
+
+
+def test_a_delivery_that_is_spread_meanwhile_is_not_settled(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox, fanout = Outbox(press.es, press.names), Fanout(press.es, press.names)
+    outbox.add([owed := owed_on(press, 1)])
+    joint = Fanout._joint
+    seen: Iterator[dict[str, Any]] = iter([{}])  # as if its outcomes had been written after the refresh
+
+    def late(self: Fanout, ids: Any) -> Any:
+        found = next(seen, None)
+        return joint(self, ids) if found is None else found
+
+    fanout.refresh()
+    fanout.spread()
+    monkeypatch.setattr(Fanout, "_joint", late)
+    assert fanout.settle([owed.id], NOW) == 0
+    (kept,) = outbox.told([owed.id])
+    assert kept.state is DeliveryState.PENDING
 
 
 def test_a_page_shows_some_recipients_and_counts_all(press: Press) -> None:

@@ -84,6 +84,8 @@ def test_what_is_wrong_is_told_without_secrets(
         ({"sub": "1", "preferred_username": "ann", "groups": "a"}, {}, "ann", "", ["a"]),
         ({"sub": "1", "preferred_username": "ann", "email": "a@b.c"}, {}, "ann", "a@b.c", []),
         ({"sub": "1", "preferred_username": "ann", "email": "a@b.c", "email_verified": False}, {}, "ann", "", []),
+        ({"sub": "1", "preferred_username": "ann", "email": "a@b.c", "email_verified": "false"}, {}, "ann", "", []),
+        ({"sub": "1", "preferred_username": "ann", "email": "a@b.c", "email_verified": "true"}, {}, "ann", "a@b.c", []),
         ({"sub": "1", "preferred_username": "ann"}, {"sub": "2", "groups": ["operators"]}, None, None, None),
         ({"sub": "1"}, {}, None, None, None),
         ({"sub": "1", "preferred_username": "ann\u202e\n"}, {}, None, None, None),

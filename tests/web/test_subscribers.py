@@ -108,6 +108,11 @@ def test_a_new_mail_address_of_the_form_is_asked_first(page: Page, hook: Receive
         assert send(client, "searches/ice", name="Ice", query="glacier", recipients=to, do="save").status_code == 303
         assert len(office.to("new@reader.example")) == 1
         assert office.to("ann@reader.example") == []
+        for do in ("remove", "replay"):
+            assert send(client, "subscribers/address", id="new@reader.example", do=do, last="1").status_code == 400, do
+    down = client_of(page, hook, smtp_port=1)
+    saved = send(down, "subscribers/people", id="person:zoe", routes="zoe@reader.example")
+    assert saved.headers["location"].endswith("done=unasked")
     boxes = Mailboxes(es, names)
     assert boxes.get("new@reader.example").unverified_since
     assert not boxes.get("ann@reader.example").unverified_since
