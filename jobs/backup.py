@@ -22,6 +22,7 @@ from store.batches import BatchStore
 from store.client import connect, set_up
 from store.entries import EntryStore
 from store.feeds import FeedStore
+from store.imports import Imports
 from store.mapping import VERSION
 from store.milestones import Milestones
 from store.names import Names
@@ -188,11 +189,13 @@ def settle(context: Context, begun_at: datetime) -> None:
     """Have done again what a restored snapshot may hold in part. Harmless to repeat.
 
     Elasticsearch takes each index at a moment of its own after `begun_at`. So an entry may be noted as read whose
-    article is missing, a feed as unchanged whose entries are, and a batch as matched whose mails are. And ingest
-    numbers that were given after it are not given again, or readers in ingest order would take what is new for known.
+    article is missing, a feed as unchanged whose entries are, a batch as matched whose mails are, and an import as
+    done. Ingest numbers that were given after it are not given again, or readers in ingest order would take what is new
+    for known.
     """
     since = begun_at - SKEW
     EntryStore(context.es, context.names).forget_since(since)
+    Imports(context.es, context.names).forget_since(since)
     feeds = FeedStore(context.es, context.names)
     polled = feeds.polled_since(since)
     feeds.save([(feed, replace(feed.value.state, etag=None, last_modified=None, body_hash=None)) for feed in polled])
