@@ -22,7 +22,9 @@ from store.batches import BatchStore
 from store.client import connect, set_up
 from store.entries import EntryStore
 from store.feeds import FeedStore
+from store.imports import Imports
 from store.mapping import VERSION
+from store.milestones import Milestones
 from store.names import Names
 
 LEAST: Final = 3
@@ -30,6 +32,8 @@ LEAST: Final = 3
 AT_WORK: Final = timedelta(seconds=60)
 """A job that gave a sign of life since is taken to be running."""
 
+BATCHES_A_SECOND: Final = 10
+"""Maximum number that can have been opened since a snapshot was taken."""
 BEFORE: Final = "-before-restore"
 """In the name of a snapshot of what a restore has replaced. It is restored by its name only."""
 
@@ -185,15 +189,25 @@ def settle(context: Context, begun_at: datetime) -> None:
     """Have done again what a restored snapshot may hold in part. Harmless to repeat.
 
     Elasticsearch takes each index at a moment of its own after `begun_at`. So an entry may be noted as read whose
-    article is missing, a feed as unchanged whose entries are, and a batch as matched whose mails are.
+    article is missing, a feed as unchanged whose entries are, a batch as matched whose mails are, and an import as
+    done. Ingest numbers that were given after it are not given again, or readers in ingest order would take what is new
+    for known.
     """
     since = begun_at - SKEW
     EntryStore(context.es, context.names).forget_since(since)
+    Imports(context.es, context.names).forget_since(since)
     feeds = FeedStore(context.es, context.names)
     polled = feeds.polled_since(since)
     feeds.save([(feed, replace(feed.value.state, etag=None, last_modified=None, body_hash=None)) for feed in polled])
     Fanout(context.es, context.names).spread_again(since)
-    BatchStore(context.es, context.names).match_again_since(since, now=context.clock())
+    batches, now = BatchStore(context.es, context.names), context.clock()
+    batches.match_again_since(since, now=now)
+    # Readers who go by ingest numbers, or by the time of adding, may have got some that the snapshot lacks.
+    lost = BATCHES_A_SECOND * max(1, round((now - since).total_seconds()))
+    before, after = batches.leave_out(lost, now=now)
+    milestones = Milestones(context.es, context.names)
+    milestones.reach(before, now - timedelta(seconds=2))
+    milestones.reach(after, now)
 
 
 def _refuse_running(pulses: Sequence[JobPulse], now: datetime) -> None:

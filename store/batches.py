@@ -54,6 +54,19 @@ class BatchStore:
         failure = f"No free batch number within {_NUMBERS} of {number}: run it again."
         return until_written(attempt, lambda: failure, tries=_NUMBERS).value
 
+    def leave_out(self, number: int, *, now: datetime) -> tuple[int, int]:
+        """Leave out the next `number` batch numbers; the first ingest number before that and after.
+
+        Raises:
+            StoreError: the index can't be written to; run it again.
+        """
+        self._es.indices.refresh(index=self._index)
+        last = max(self._highest_numbers().values())
+        gap = Batch(last + number, (), BatchState.MATCHED, now, now, matched_at=now)
+        self._create(gap)  # if it exists, there are higher numbers by now
+        self._es.indices.refresh(index=self._index)  # the next number is the highest that is found, plus one
+        return (last + 1) * SEQ_PER_BATCH, gap.seq_to
+
     def _create(self, batch: Batch) -> Stored[Batch] | None:
         return put(self._es, self._index, batch.id, batch, dump(batch), None)
 

@@ -13,8 +13,9 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.errors import DocumentError, NewswatchError
+from store import bulk
 from store.compare_and_set import put
-from store.documents import Stored, dump, from_document, load, read, require_id
+from store.documents import Stored, dump, from_document, load, read, require_id, stored
 from store.faults import REFUSALS, store_error
 from store.names import Names
 from store.reading import every, get_one
@@ -83,6 +84,18 @@ class Imports:
         if kept is None:
             raise AnotherImportError(f"Another process imports {value.name}: wait until it is done, or stop it.")
         return kept
+
+    def forget_since(self, since: datetime) -> None:
+        """Forget the imports and the answers to pushes that went on since: they begin anew, which repeats nothing.
+
+        Raises:
+            StoreError: the index can't be written to; run it again.
+        """
+        self._es.indices.refresh(index=self._index)
+        query = {"range": {"changed_at": {"gte": since.isoformat()}}}
+        hits = every(self._es, self._index, query, source=False, seq_no_primary_term=True)
+        for result in bulk.write(self._es, (bulk.delete(stored(None, hit)) for hit in hits)):
+            bulk.won(result)
 
 
 def _read(document_id: str, document: Mapping[str, Any]) -> Import:

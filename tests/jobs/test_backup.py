@@ -22,12 +22,17 @@ from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
+from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
 from observe.reading import read_pulse
+from search.ingest_pages import page_after
 from store.articles import ArticleStore
 from store.backups import Backup, Backups
+from store.batches import BatchStore
 from store.client import connect
-from tests.factories import NOW
+from store.ingest_order import Horizons, read_horizon
+from store.milestones import Milestones
+from tests.factories import NOW, an_article
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import publish_another
 
@@ -163,6 +168,46 @@ def test_what_a_snapshot_holds_in_part_is_done_again(world: World) -> None:
     match(world.context)
     deliver(world.context)
     assert len(world.mailbox.mails) == 3, "the second, and not what was matched before the snapshot began"
+
+
+@pytest.mark.slow
+def test_after_a_restore_readers_in_ingest_order_miss_nothing(world: World) -> None:
+    es, names, now = world.context.es, world.context.names, world.now
+    batches, store, stones = BatchStore(es, names), ArticleStore(es, names), Milestones(es, names)
+
+    def bring(number: int) -> Batch:
+        batch = batches.begin(batches.open([], now=world.now, lease_s=60).number)
+        store.write([an_article(f"https://a.example/{number}")], batch, batch.seq_of_attempt, now=world.now)
+        batches.mark_indexed(batch.number, counts={}, now=world.now)
+        batches.mark_matched(batches.get(batch.number), now=world.now)
+        return batch
+
+    def read(after: str) -> tuple[int, str]:
+        page = page_after(es, names, {"match_all": {}}, after, size=9, horizons=Horizons(), now=world.now)
+        return len(page.articles), str(page.cursor)
+
+    bring(1)
+    lost = bring(2)
+    told_us = stones.reach(read_horizon(es, names, now).below, now).at_us
+    got, cursor = read("")
+    assert got == 2
+    for index in (names.batches, names.articles):  # as if the second had never been
+        es.indices.refresh(index=index)
+        (last,) = es.search(index=index, sort=[{"number" if index == names.batches else "seq": "desc"}], size=1)[
+            "hits"
+        ]["hits"]
+        es.delete(index=last["_index"], id=last["_id"], refresh=True)
+    world.wait(hours=1)
+    settle(world.context, now)
+    world.wait(minutes=6)  # what is matched again holds readers up no longer
+    new = bring(3)
+    assert new.number > lost.number
+    assert read(cursor)[0] == 1
+    world.wait(minutes=1)
+    end = stones.reach(read_horizon(es, names, world.now).below, world.now).seq
+    line = stones.around(0, told_us)
+    assert told_us < line.moment(new.seq_of_attempt)
+    assert line.first_after(told_us) <= new.seq_of_attempt < end
 
 
 @pytest.mark.slow
