@@ -152,7 +152,9 @@ def _passage(passage: Passage) -> Markup:
         pieces += [escape(_clean(text[at:start])), Markup("<b>{}</b>").format(_clean(text[start:end]))]
         at = end
     pieces.append(escape(_clean(text[at:])))
-    return Markup("Matches: {}").format(Markup(isolated(str(Markup().join(pieces)))))
+    if isolated(text) != text:
+        pieces = [Markup("\u2068"), *pieces, Markup("\u2069")]
+    return Markup("Matches: {}").format(Markup().join(pieces))
 
 
 def _clean(text: str) -> str:
