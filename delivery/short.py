@@ -13,7 +13,7 @@ from html import escape
 from typing import Final, Protocol
 
 from delivery.message import Message, Notice, Piece, StoryList, StoryView
-from delivery.words import one_line, shortened
+from delivery.words import isolated, one_line, shortened
 from transforms.novelty import sentences
 
 WHY: Final = 3
@@ -212,18 +212,19 @@ def _foot(body: StoryList) -> tuple[ShortLink, ...]:
 def _story(story: StoryView) -> ShortStory:
     about, answers = story.about, story.answers
     labelled = story.label and not story.headline.casefold().startswith(f"{story.label.casefold()}:")
-    headline = f"{story.label}: {story.headline}" if labelled else story.headline
-    outlet = " ".join(filter(None, (about.outlet, about.grade)))
+    title = shortened(story.headline, _HEADLINE)
+    headline = f"{story.label}: {isolated(title)}" if labelled else title
+    outlet = " ".join(filter(None, (isolated(about.outlet), about.grade)))
     published = f"published {about.published}" if about.published else f"found {story.found}"
     pages = (("Why, word by word", about.why_url), ("The whole story", about.news_url))
     facts = (outlet, story.sources if about.outlet else "", published, story.credibility)
     return ShortStory(
-        headline=shortened(headline, _HEADLINE),
+        headline=headline,
         url=about.url or about.news_url,
         facts=" · ".join(filter(None, facts)),
         evidence=_evidence(story),
         changes=tuple(_changes(story)),
-        why=(*_topics(story), f"You watch: {'; '.join(story.alerts)}"),
+        why=(*_topics(story), f"You watch: {'; '.join(map(isolated, story.alerts))}"),
         pages=tuple(ShortLink(text, url) for text, url in pages if url),
         answers=(
             ShortLink("Relevant", answers.relevant),
@@ -251,8 +252,8 @@ def _changes(story: StoryView) -> Iterator[str]:
     for change in story.changes[:CHANGES]:
         before, after = (one_line("".join(p.text for p in side)) for side in (change.before, change.after))
         if before:
-            yield f"Before: {before}"
-        yield f"Now: {after}" if after else "(removed)"
+            yield f"Before: {isolated(before)}"
+        yield f"Now: {isolated(after)}" if after else "(removed)"
     more = len(story.changes) - CHANGES
     if more > 0:
         yield f"and {more} more {'change' if more == 1 else 'changes'}"
@@ -260,7 +261,7 @@ def _changes(story: StoryView) -> Iterator[str]:
 
 def _topics(story: StoryView) -> Iterator[str]:
     for topic in story.about.topics[:WHY]:
-        because = f", because of “{'”, “'.join(topic.because)}”" if topic.because else ""
+        because = f", because of “{'”, “'.join(map(isolated, topic.because))}”" if topic.because else ""
         yield f"{topic.name} ({topic.role}){because}"
 
 

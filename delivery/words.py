@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, datetime, tzinfo
 from urllib.parse import quote
 
@@ -20,6 +21,15 @@ def one_line(text: str) -> str:
 def visible(text: str) -> str:
     """The text without control and direction characters, and without lone surrogates."""
     return _UNSEEN.sub("", text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def isolated(text: str) -> str:
+    """The text for a line of ours that is not HTML: what is written from right to left stays together, as an island.
+
+    Without the marks around it (U+2068, U+2069) it would turn the words and numbers beside it around.
+    """
+    turns = any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
+    return f"\u2068{text}\u2069" if turns else text
 
 
 def shortened(text: str, most: int) -> str:

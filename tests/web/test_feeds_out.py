@@ -242,7 +242,8 @@ def test_a_hub_that_is_set_is_told_once_of_news_and_its_failure_is_a_problem(sit
     here = site.stocked.context
     settings = here.settings.model_copy(update={"websub_hub": "http://hub.example/"})
     here, told = replace(here, settings=settings), list[list[tuple[str, str]]]()
-    plain: dict[str, Any] = {"text": "It drifted over the border at noon. " * 9, "summary": "", "tags": ()}
+    said = "It drifted over the border at noon. " * 9
+    plain: dict[str, Any] = {"text": said, "summary": "", "tags": (), "entities": ()}
     atom, json_, _ = site.make("search", "balloon")
     site.reader.get(atom)
 

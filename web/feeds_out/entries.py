@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from delivery.corrections import announced
 from delivery.message import TopicView
 from delivery.story_views import lead_of, shown_title, topic_views
-from delivery.words import one_line, safe_url, shortened
+from delivery.words import isolated, one_line, safe_url, shortened
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
 from newswatch.article import Article
@@ -122,7 +122,7 @@ def _html(article: Article, lead: str, label: str, line: str, passages: Sequence
     if article.version > 1:
         facts.append(escape(f"Version {article.version}: its outlet has changed it."))
     if label:
-        facts.insert(0, Markup("<strong>{}</strong>: {}").format(label, shortened(one_line(line), _LINE)))
+        facts.insert(0, Markup("<strong>{}</strong>: {}").format(label, isolated(shortened(one_line(line), _LINE))))
     language = article.language or ""
     attributes = Markup(' lang="{}"').format(language) if language else Markup()
     body = (
@@ -134,14 +134,14 @@ def _html(article: Article, lead: str, label: str, line: str, passages: Sequence
 
 def _outlet(article: Article) -> Markup:
     source = article.source
-    parts = [one_line(source.name), names_in_english.country(source.country) if source.country else ""]
+    parts = [isolated(one_line(source.name)), names_in_english.country(source.country) if source.country else ""]
     parts.append(f"reliability {meant(source.reliability)}")
     parts.append("state media" if source.state_media else "")
     return escape(", ".join(filter(None, parts)))
 
 
 def _topic(view: TopicView) -> Markup:
-    said = ", ".join(f"“{word}”" for word in view.because)
+    said = ", ".join(f"“{isolated(word)}”" for word in view.because)
     return escape(f"{': '.join((view.name, *view.parts[:1]))}, {view.role}{f': it says {said}' if said else ''}")
 
 
@@ -152,6 +152,8 @@ def _passage(passage: Passage) -> Markup:
         pieces += [escape(_clean(text[at:start])), Markup("<b>{}</b>").format(_clean(text[start:end]))]
         at = end
     pieces.append(escape(_clean(text[at:])))
+    if isolated(text) != text:
+        pieces = [Markup("\u2068"), *pieces, Markup("\u2069")]
     return Markup("Matches: {}").format(Markup().join(pieces))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 
 from delivery.message import Message, Notice, Piece, Row, Section
 from delivery.short import Html, Markup, Mrkdwn, Plain, Short, ShortLink, ShortStory, cut, fitted, short_of
+from newswatch.article import Evidence, Tag
 from tests.delivery.test_glance import some, written
-from tests.factories import NOW, an_article
+from tests.factories import NOW, a_source, an_article
 
 LONG = "First it began. Then it went on for a while. At last it came to an end, as things do."
 
@@ -44,6 +47,19 @@ def test_a_story_says_who_reports_what_and_why() -> None:
     ]
     for link in ("Why, word by word: ", "The whole story: ", "Enough of this story: ", "Stop these messages: "):
         assert f"\n{link}https://news.example/" in text
+
+
+def test_what_is_written_from_right_to_left_does_not_turn_our_words_around() -> None:
+    title, outlet = "حلف الناتو يجتمع في 3 مدن", "الصحيفة"
+    article = an_article(title=title, text=title, language="ar", source=a_source(name=outlet))
+    article = replace(article, tags=(Tag("nato", "main", 0.9, (Evidence("title", 0, 10, title[:10]),)),))
+    lines = fitted(short_of(written("reply", article, kind="correction")), Plain(), 4_000).splitlines()
+    assert lines[0].startswith(f"Correction: \u2068{title}\u2069: https://")
+    assert lines[1].startswith(f"\u2068{outlet}\u2069 · one source · ")
+    text = fitted(short_of(written("story", article)), Plain(), 4_000)
+    assert f"\nNATO (main subject), because of “\u2068{title[:10]}\u2069”\n" in text
+    chinese = an_article(title="北约开会", source=a_source(name="报"))
+    assert "\u2068" not in fitted(short_of(written("story", chinese)), Plain(), 4_000)
 
 
 def test_the_subject_has_the_headline_in_the_readers_language() -> None:
