@@ -57,7 +57,7 @@ def test_what_is_handed_over_is_seen_by_the_colleague_and_a_stale_form_is_refuse
     )
     assert 'value="&lt;b&gt;look&lt;/b&gt;"' in unknown.text, "what was typed stays"
     page.visitor.name = "bob"
-    assert "for you" not in client.get("/news/").text
+    assert 'class="held"' not in client.get("/news/").text
     page.visitor.name = "ann"
     assert 'value="bob"' in client.get(address).text, "he is offered now"
     handed = post(client, f"{address}/hand?q=AWACS&at=1", do="hand", to="bob", message="<b>look</b>", shown="0")
