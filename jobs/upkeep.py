@@ -50,6 +50,7 @@ def upkeep(context: Context) -> UpkeepReport:
     seen = max(old, now - timedelta(days=context.settings.entry_retention_days))
     logged = now - timedelta(days=context.settings.audit_retention_days)
     retention.forget_pushes(es, names, now)
+    retention.forget_milestones(es, names, old)
     return UpkeepReport(
         replicated=tuple(apply_replicas(es, names, context.settings)),
         dropped=tuple(retention.drop_old_slices(es, names, old)),

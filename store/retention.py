@@ -21,6 +21,7 @@ from store.documents import Hit, Stored, stored, values
 from store.entries import entry_key
 from store.feeds import read_feed
 from store.generations import Slice, all_slices
+from store.milestones import HEAD, micros
 from store.names import Names
 from store.reading import every, get_hits, pages
 
@@ -189,6 +190,21 @@ def forget_pushes(es: Elasticsearch, names: Names, now: datetime) -> int:
     """Delete the answers to pushes that are no longer given again; their number."""
     old = [{"term": {"kind": pushes.KIND}}, {"range": {"changed_at": {"lt": (now - pushes.KEPT).isoformat()}}}]
     return _delete(es, _find(es, names.imports, {"bool": {"filter": old}}))
+
+
+def forget_milestones(es: Elasticsearch, names: Names, before: datetime) -> int:
+    """Delete the milestones of articles that `drop_old_slices` has dropped for `before`; their number.
+
+    The last of them stays: from it on, the time is interpolated.
+    """
+    past = {"range": {"at_us": {"lt": micros(before - 2 * _LONGEST_MONTH)}}}
+    query = {"bool": {"filter": [past], "must_not": [{"ids": {"values": [HEAD]}}]}}
+    es.indices.refresh(index=names.milestones)
+    hits = es.search(index=names.milestones, query=query, size=1, sort=[{"at_us": "desc"}], source=False)["hits"][
+        "hits"
+    ]
+    last = {hit["_id"] for hit in hits}
+    return _delete(es, (stone for stone in _find(es, names.milestones, query) if stone.id not in last))
 
 
 def _find(es: Elasticsearch, index: str, query: Query) -> Iterator[Stored[None]]:

@@ -18,6 +18,7 @@ from store.batches import BatchStore
 from store.documents import feed_document
 from store.entries import EntryRecord, EntryStore
 from store.generations import all_slices, upgrade
+from store.milestones import Milestones
 from store.names import Names
 from store.quarantine import Quarantine, article_problem
 from store.replicas import apply_replicas
@@ -168,3 +169,17 @@ def test_past_months_are_merged_once(es: Elasticsearch, names: Names) -> None:
     now = datetime(2026, 3, 20, tzinfo=UTC)
     assert retention.merge_settled(es, names, now) == [f"{names.articles}-2026.02"]
     assert retention.merge_settled(es, names, now) == []
+
+
+@pytest.mark.slow
+def test_the_last_milestone_before_what_is_kept_stays(es: Elasticsearch, names: Names) -> None:
+    stones = Milestones(es, names)
+    for days in (400, 300, 200, 10, 0):
+        last = stones.reach(1_000 - days, NOW - timedelta(days=days))
+    before = stones.around(0, None)
+    # With the first of all, which is of the day before the first client.
+    assert retention.forget_milestones(es, names, NOW - timedelta(days=100)) == 3
+    after = stones.around(0, None)
+    assert [stone.seq for stone in after.stones] == [800, 990, 1_000]
+    assert after.moment(850) == before.moment(850)
+    assert stones.reach(0, NOW + timedelta(days=1)) == last
