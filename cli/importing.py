@@ -95,7 +95,10 @@ def _show(report: ImportReport, seconds: float, hidden: int) -> None:
         return
     rate = f", {report.records / seconds:,.0f} a second" if seconds >= 1 else ""
     on = f" (went on after {report.resumed:,})" if report.resumed else ""
-    out.print(f"[bold]{name}[/]: {report.records:,} records in {seconds:,.0f} s{rate}{on}.", soft_wrap=True)
+    out.print(
+        f"[bold]{name}[/]: {report.records:,} record{'s' * (report.records != 1)} in {seconds:,.0f} s{rate}{on}.",
+        soft_wrap=True,
+    )
     parts = {
         "new": report.new,
         "merged with articles that were there": report.merged,

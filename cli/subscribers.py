@@ -162,7 +162,8 @@ def set_subscriber(
     from delivery.subscribers import subscriber_of
 
     context, registrar = _opened()
-    made = subscriber_of(subscriber, route, registrar.book, name=name, zone=zone, owner=login(), now=context.clock())
+    topics, now = context.names.shown_topics().paths, context.clock()
+    made = subscriber_of(subscriber, route, registrar.book, topics=topics, name=name, zone=zone, owner=login(), now=now)
     registrar.book.save(made)
     out.print(f"{escape(made.id)} has {len(made.routes)} route{'s' * (len(made.routes) != 1)}.")
 
@@ -176,12 +177,18 @@ def remove(entry: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     out.print(f"{escape(entry)} is removed.")
 
 
+def _check_person(registrar: Registrar, who: str) -> None:
+    if who.startswith("person:") and registrar.book.subscriber(who) is None:
+        raise NewswatchError(f"{who} is not in the address book: `newswatch subscribers list` shows what is.")
+
+
 @subscribers_app.command("export")
 def export(who: Who) -> None:
     """All that is stored of a person, as JSON."""
     from delivery.erasure import Erasure
 
     context, registrar = _opened()
+    _check_person(registrar, who)
     emit_json(Erasure(context.es, context.names, registrar.book).export(who))
 
 
@@ -191,6 +198,7 @@ def erase(who: Who, yes: Yes = False, as_json: AsJson = False) -> None:
     from delivery.erasure import Erasure
 
     context, registrar = _opened()
+    _check_person(registrar, who)
     erasure = Erasure(context.es, context.names, registrar.book)
     ids = erasure.ids_of(who)
     if not yes:

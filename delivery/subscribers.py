@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Final
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from delivery.address_book import AddressBook, AddressError, Entry
 from delivery.channels.registry import parse_address
 from delivery.routing import is_subscriber
+from newswatch.config import did_you_mean
 from newswatch.subscriber import GROUP, PERSON, Address, Route, Subscriber
 
 MOST_ROUTES: Final = 200
@@ -91,12 +92,22 @@ def route_of(text: str) -> Route:
 
 
 def subscriber_of(
-    subscriber_id: str, routes: Sequence[str], book: AddressBook, *, name: str, zone: str, owner: str, now: datetime
+    subscriber_id: str,
+    routes: Sequence[str],
+    book: AddressBook,
+    *,
+    topics: Collection[str],
+    name: str,
+    zone: str,
+    owner: str,
+    now: datetime,
 ) -> Subscriber:
     """The person or group that is asked for, checked against the address book.
 
+    `topics` are those of the taxonomy; where none can be read, a route may name any.
+
     Raises:
-        AddressError: a name, route or zone can't be used, or a route leads to what is not in the book.
+        AddressError: a name, route, topic or zone can't be used, or a route leads to what is not in the book.
     """
     try:
         known_id = parse_address(subscriber_id)
@@ -111,6 +122,7 @@ def subscriber_of(
     if not 1 <= len(routes) <= MOST_ROUTES:
         raise AddressError(f"{known_id} needs 1 to {MOST_ROUTES} routes.")
     read = tuple(map(route_of, routes))
+    _check_topics(read, topics)
     _check_targets(known_id, read, book)
     kind = known_id.partition(":")[0]
     was = book.subscriber(known_id)
@@ -124,6 +136,13 @@ def subscriber_of(
         was.created_at if was else now,
         now,
     )
+
+
+def _check_topics(routes: Sequence[Route], topics: Collection[str]) -> None:
+    """A route for a topic that no article can have would never hold, in silence."""
+    for topic in (one for route in routes for one in route.main):
+        if topics and topic not in topics:
+            raise AddressError(f"{topic[:50]!r} is not a topic of the taxonomy{did_you_mean(topic, topics) or '.'}")
 
 
 def _check_targets(known_id: str, routes: Sequence[Route], book: AddressBook) -> None:

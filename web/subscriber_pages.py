@@ -134,6 +134,7 @@ def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) 
             subscriber_id,
             routes,
             registrar.book,
+            topics=here.names.shown_topics().paths,
             name=form.text("name"),
             zone=form.text("zone") or "UTC",
             owner=name,

@@ -30,7 +30,7 @@ from delivery.outbox import Outbox
 from delivery.replaying import Replayed, replay
 from delivery.report import DeliverReport
 from delivery.routing import addresses
-from delivery.subscribers import state_of
+from delivery.subscribers import state_of, subscriber_of
 from delivery.verification import AGAIN_AFTER, CODE_FOR, MOST_ADDRESSES, TRIES, Registrar
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
@@ -319,6 +319,23 @@ def test_a_person_gets_mail_and_push_by_their_routes(
     lost = desk.owe(a_story(2), "person:nobody")
     desk.deliver()
     assert desk.states(lost)["person:nobody"][0] is DeliveryState.FAILED
+
+
+@pytest.mark.slow
+def test_a_route_for_a_topic_that_does_not_exist_is_refused_and_not_silent(desk: Desk) -> None:
+    made = partial(
+        subscriber_of,
+        "person:ann",
+        book=desk.book,
+        name="",
+        zone="UTC",
+        owner="ann",
+        now=NOW,
+        topics=("nato", "nato/x"),
+    )
+    assert made([f"{ANN} main=nato,nato/x"]).routes == (Route(ANN, main=("nato", "nato/x")),)
+    with pytest.raises(AddressError, match="'natto' is not a topic of the taxonomy; did you mean 'nato'"):
+        made([f"{ANN} main=natto"])
 
 
 @pytest.mark.slow
