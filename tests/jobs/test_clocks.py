@@ -138,10 +138,10 @@ def test_a_claim_of_the_future_holds_nobody_s_mail(world: World) -> None:
     assert not boxes.claim(["a@b.example"], "quick", NOW + DAY, lease)
     assert boxes.claim(["a@b.example"], "quick", NOW, lease)
     assert not boxes.claim(["a@b.example"], "third", NOW, lease)
-    sent = Mailbox("c@d.example", last_sent_at=NOW + HOUR, last_by_alert={"x": NOW + HOUR}, retry_at=NOW + DAY)
+    sent = Mailbox("c@d.example", last_sent_at=NOW + HOUR, last_by_alert={"x": NOW + HOUR}, retry_at=NOW + 3 * DAY)
     assert boxes.change("c@d.example", lambda _: sent) == sent
     held = boxes.claim(["c@d.example"], "w", NOW, lease)["c@d.example"]
-    assert (held.value.last_sent_at, held.value.last_by_alert, held.value.retry_at) == (NOW, {"x": NOW}, NOW + HOUR)
+    assert (held.value.last_sent_at, held.value.last_by_alert, held.value.retry_at) == (NOW, {"x": NOW}, NOW + DAY)
 
 
 def test_a_recheck_of_the_future_is_due(world: World) -> None:
