@@ -81,7 +81,7 @@ def test_whoever_dies_is_followed_by_one_who_goes_on(context: Context, monkeypat
     whole, calls = Transport.perform_request, iter(range(100))
 
     def failing(*args: object, **kwargs: object) -> object:
-        if next(calls) == 9:
+        if "_bulk" in str(args[2]) and next(calls) == 2:  # after two articles
             raise KeyboardInterrupt
         return whole(*args, **kwargs)  # type: ignore[arg-type]
 
