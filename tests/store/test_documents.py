@@ -61,6 +61,7 @@ def whole_article() -> Article:
         authors=("A B",),
         updated=NOW,
         placed_at=NOW,
+        placed_by="ann",
         source=a_source(reliability="B"),
         meaning=Meaning("e 1", "h", "7f" * DIMENSIONS),
         provenance=Provenance(NOW, page_fetched=True, extractor="e 1", taxonomy="t 1", body_hash="h"),
