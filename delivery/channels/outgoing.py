@@ -15,17 +15,19 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
-import aiohttp
 from yarl import URL
 
 from ingest.http import header_text, retry_after_s
-from ingest.routes import Routes
 from ingest.urls import AddressError, read_address
-from ingest.wire import UnreadableAnswerError
 from newswatch import __version__
 from newswatch.settings import Settings
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from ingest.routes import Routes
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,8 @@ def check_url(text: str, settings: Settings) -> str:
 
 def refused(url: URL, settings: Settings) -> str | None:
     """Why requests don't go to `url`, as far as it alone shows; None if they do. Pure."""
+    from ingest.routes import Routes
+
     routes = Routes(settings, "", settings.channel_allow_hosts)
     if why := routes.refusal(url):
         return why
@@ -184,6 +188,8 @@ class Outgoing:
             return self._loop
 
     async def _open(self) -> Routes:
+        from ingest.routes import Routes  # it loads aiohttp, which who sends only mails, or nothing, does without
+
         async with self._opening:
             if self._routes is None:
                 agent = f"newswatch/{__version__} (+{self._settings.contact})"
@@ -192,6 +198,10 @@ class Outgoing:
             return self._routes
 
     async def _send(self, method: str, url: URL, body: bytes, headers: dict[str, str]) -> Answer | Failure:
+        import aiohttp
+
+        from ingest.wire import UnreadableAnswerError
+
         host = url.raw_host or ""
         if why := refused(url, self._settings):
             return Failure(why)
@@ -220,6 +230,8 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     """The beginning of the body; empty if it breaks off, since the status has said what matters."""
+    import aiohttp
+
     read = bytearray()
     try:
         async for chunk in response.content.iter_chunked(8_192):
