@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from threading import Lock
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from store.names import Names
 from transforms.repeated_lines import LEAST_STORIES
+
+log = logging.getLogger(__name__)
 
 _LEARNED_FROM = timedelta(days=30)
 _MOST = 300
@@ -42,13 +46,20 @@ class RepeatedLines:
         in_stories = {"cardinality": {"field": "story_id", "precision_threshold": 100}}
         # By map: few of an index's lines are the feed's, and ordinals of all would be made anew at each refresh.
         terms = {"field": "lines", "min_doc_count": LEAST_STORIES, "size": _MOST, "execution_hint": "map"}
-        answer = self._es.search(
-            index=self._names.articles,
-            size=0,
-            query={"bool": {"filter": of_feed}},
-            aggs={"lines": {"terms": terms, "aggs": {"stories": in_stories}}},
-            ignore_unavailable=True,
-        )
+        try:
+            answer = self._es.search(
+                index=self._names.articles,
+                size=0,
+                query={"bool": {"filter": of_feed}},
+                aggs={"lines": {"terms": terms, "aggs": {"stories": in_stories}}},
+                ignore_unavailable=True,
+            )
+        except ApiError as error:
+            if error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            # No shard answers: another worker is just creating the first slice. Where more is wrong, writing says so.
+            log.info("No repeated lines of feed %s are known: no slice of articles can be searched yet", feed_id)
+            return frozenset()
         # Without any slice there are no aggregations either.
         buckets = answer.get("aggregations", {}).get("lines", {}).get("buckets", ())
         return frozenset(one["key"] for one in buckets if one["stories"]["value"] >= LEAST_STORIES)

@@ -44,3 +44,15 @@ def test_lines_are_learned_for_each_feed_from_earlier_batches(es: Elasticsearch,
     assert learned.of("echo") == frozenset()
     assert RepeatedLines(es, names, before=first.seq_from, now=NOW).of("herald") == frozenset(), "a batch run again"
     assert RepeatedLines(es, names, before=later.seq_from, now=NOW + timedelta(days=40)).of("herald") == frozenset()
+
+
+def test_a_slice_that_is_just_being_created_teaches_nothing(es: Elasticsearch, names: Names) -> None:
+    nowhere = {"index.routing.allocation.require._name": "nowhere"}
+    es.indices.create(
+        index=f"{names.articles}-2026.03",
+        aliases={names.articles: {}},
+        settings=nowhere,
+        wait_for_active_shards="0",
+        timeout="1s",
+    )
+    assert RepeatedLines(es, names, before=10**12, now=NOW).of("herald") == frozenset()

@@ -115,7 +115,7 @@ def test_a_feed_is_valid_in_both_formats_and_says_why_each_entry_is_there(site: 
         assert re.fullmatch(r"tag:127\.0\.0\.1,2026:article/[0-9a-f]{32}", entry.id)
         article = by_id[entry.id.rpartition("/")[2]]
         assert article.duplicate_of is None
-        assert {tag.tag for tag in article.tags} <= {one.term for one in entry.tags}
+        assert {tag.tag for tag in article.tags} <= {one["term"] for one in entry.tags}
         assert entry.author == article.source.name
         assert "reliability" in entry.content[0].value
         assert len(article.text) < 400 or article.text not in entry.content[0].value
