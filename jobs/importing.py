@@ -22,7 +22,7 @@ from ingest.import_files import Item, hash_of, is_lines, is_warc
 from ingest.urls import is_address, known_id
 from jobs.context import Context, job
 from jobs.encoder import encoder_of
-from jobs.tagger import tagger_of
+from jobs.enricher import enricher_of
 from newswatch.article import Article
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError
@@ -38,8 +38,6 @@ from store.names import Names
 from store.retention import month_end
 from store.stories import Stories
 from store.turns import turn
-from transforms.enrich import enrich
-from transforms.meaning import with_meaning
 
 CHUNK: Final = 500
 """Articles of a batch."""
@@ -184,9 +182,8 @@ class _Importer:
         self._batches = BatchStore(context.es, context.names)
         self._articles = ArticleStore(context.es, context.names, importing=True)
         window = timedelta(days=context.settings.story_window_days)
-        self._encoder = encoder_of(context)
-        self._stories = Stories(context.es, context.names, window=window, encoder=self._encoder)
-        self._tagger = tagger_of(context)
+        self._stories = Stories(context.es, context.names, window=window, encoder=encoder_of(context))
+        self._enriched = enricher_of(context)
         self._walls = context.bulkhead("import")
         self._report = ImportReport(reader.begun.name)
 
@@ -239,7 +236,7 @@ class _Importer:
             faults.append((item.name, why))
             return
         try:
-            articles.append(with_meaning(enrich(article, self._tagger), self._encoder))
+            articles.append(self._enriched(article))
         except Exception as error:  # a fault of ours costs this article
             faults.append((item.name, reason_of(error)))
 

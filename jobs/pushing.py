@@ -7,8 +7,9 @@ before. If the process dies, the batch is given up like any other, and what was 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -16,8 +17,7 @@ from ingest.assemble import source_of
 from ingest.given import GivenError, pushed
 from ingest.urls import domain_of, is_address
 from jobs.context import Context, job
-from jobs.encoder import encoder_of
-from jobs.tagger import tagger_of
+from jobs.enricher import enricher_of
 from newswatch.article import Article, Source
 from newswatch.errors import DocumentError
 from newswatch.feed import Feed
@@ -26,9 +26,8 @@ from store.articles import ArticleStore, WriteReport
 from store.batches import BatchStore
 from store.feeds import FeedStore
 from store.quarantine import article_problem
-from transforms.enrich import enrich
-from transforms.meaning import with_meaning
 
+_Enrich = Callable[[Article], Article]
 LEASE_S: Final = 120
 Outcome = Literal["created", "updated", "known", "refused"]
 
@@ -82,12 +81,12 @@ def push(context: Context, items: Sequence[Any], pusher: Pusher) -> PushReport:
         ConfigError: the taxonomy can't be used.
         StoreError: Elasticsearch is unavailable: send it again.
     """
-    walls, feed = context.bulkhead("push"), _feed(context, pusher.name)
+    walls, feed, enriched = context.bulkhead("push"), _feed(context, pusher.name), enricher_of(context)
     refused: dict[int, Received] = {}
     articles: dict[int, Article] = {}
     for index, item in enumerate(items):
         try:
-            article = _article(context, item, pusher, feed, walls)
+            article = _article(item, pusher, feed, enriched, walls, context.clock())
         except GivenError as error:
             refused[index] = Received(index, "refused", reason=str(error))
             continue
@@ -96,14 +95,16 @@ def push(context: Context, items: Sequence[Any], pusher: Pusher) -> PushReport:
         else:
             articles[index] = article
     batch, outcomes = (
-        _written(context, articles, feed.id if feed else pusher.feed_id, walls) if articles else (None, {})
+        _written(context, articles, feed.id if feed else pusher.feed_id, enriched, walls) if articles else (None, {})
     )
     context.keep_problems(walls)
     received = tuple((refused | outcomes)[index] for index in range(len(items)))
     return PushReport(batch, received, **Counter(str(item.outcome) for item in received))
 
 
-def _article(context: Context, item: Any, pusher: Pusher, feed: Feed | None, walls: Bulkhead) -> Article | None:
+def _article(
+    item: Any, pusher: Pusher, feed: Feed | None, enriched: _Enrich, walls: Bulkhead, now: datetime
+) -> Article | None:
     """The article, tagged; None: our own code failed on it.
 
     Raises:
@@ -112,13 +113,8 @@ def _article(context: Context, item: Any, pusher: Pusher, feed: Feed | None, wal
     url = item.get("url") if isinstance(item, Mapping) else None
     domain = domain_of(url) if isinstance(url, str) and is_address(url) else ""
     source = source_of(feed, url) if feed and domain and url else Source(pusher.feed_id, pusher.name, domain)
-    article = pushed(item, source, now=context.clock())
-    tagged = partial(_enriched, article, context)
-    return walls.attempt("article", article.id, tagged, url=article.url, feed_id=source.feed_id)
-
-
-def _enriched(article: Article, context: Context) -> Article:
-    return with_meaning(enrich(article, tagger_of(context)), encoder_of(context))
+    article = pushed(item, source, now=now)
+    return walls.attempt("article", article.id, partial(enriched, article), url=article.url, feed_id=source.feed_id)
 
 
 def _feed(context: Context, feed_id: str) -> Feed | None:
@@ -130,12 +126,12 @@ def _feed(context: Context, feed_id: str) -> Feed | None:
 
 
 def _written(
-    context: Context, articles: Mapping[int, Article], feed_id: str, walls: Bulkhead
+    context: Context, articles: Mapping[int, Article], feed_id: str, enriched: _Enrich, walls: Bulkhead
 ) -> tuple[int, dict[int, Received]]:
     """Write the articles as a batch, and have it matched."""
     batches, now = BatchStore(context.es, context.names), context.clock()
     batch = batches.begin(batches.open([feed_id], now=now, lease_s=LEASE_S).number)
-    store = ArticleStore(context.es, context.names, retag=lambda article: _enriched(article, context))
+    store = ArticleStore(context.es, context.names, retag=enriched)
     left, seq, total = dict(articles), batch.seq_of_attempt, WriteReport()
     outcomes: dict[int, Received] = {}
     while left:  # of several with one address, one after the other: each is judged by what the one before has made

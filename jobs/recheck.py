@@ -19,19 +19,14 @@ from ingest.fetch import Fetcher
 from ingest.fetched import Fetched
 from ingest.urls import is_part
 from jobs.context import Context, job
-from jobs.encoder import encoder_of
+from jobs.enricher import enricher_of
 from jobs.keeping import Keeping
 from jobs.pages import READERS, Page, Pages
-from jobs.tagger import tagger_of
 from newswatch.article import Article
 from newswatch.problems import Bulkhead
 from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.rechecks import Rechecks
-from transforms.encoder import Encoder
-from transforms.enrich import enrich
-from transforms.meaning import with_meaning
-from transforms.tag import Tagger
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ def recheck(context: Context) -> RecheckReport:
     due = rechecks.due(now=context.clock())
     if not due:
         return RecheckReport(noted)
-    enriched = partial(_enriched, tagger=tagger_of(context), encoder=encoder_of(context))
+    enriched = enricher_of(context)
     store = ArticleStore(context.es, context.names, retag=enriched)
     mailed = store.get(recheck.value.article_id for recheck in due).values()
     articles = [article for article in mailed if not is_part(article.url)]
@@ -95,10 +90,6 @@ def _seen(article: Article, page: Page, now: datetime, enriched: Callable[[Artic
         return None
     body_hash = page.answer.body_hash if isinstance(page.answer, Fetched) else None
     return enriched(_as_seen(article, read.title or article.title, read.text, body_hash, now))
-
-
-def _enriched(article: Article, tagger: Tagger, encoder: Encoder | None) -> Article:
-    return with_meaning(enrich(article, tagger), encoder)
 
 
 def _as_seen(article: Article, title: str, text: str, body_hash: str | None, now: datetime) -> Article:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from delivery.channels.channel import SendResult
-from delivery.channels.chats.service import ChatMessage, Service, of_failure, of_status, refused, split, words
+from delivery.channels.chats.service import ChatMessage, Service, octets, of_failure, of_status, refused, split, words
 from delivery.channels.outgoing import Answer, Failure, Outgoing
 from delivery.short import Html, Plain, fitted
 from newswatch.settings import Settings
@@ -84,9 +84,9 @@ def content(message: ChatMessage) -> dict[str, Any]:
     body: dict[str, Any] = {
         "msgtype": "m.text",  # phones stay silent at an m.notice
         "m.mentions": {},  # "@room" in a headline calls nobody
-        "body": fitted(message.short, Plain(), MOST, _octets),
+        "body": fitted(message.short, Plain(), MOST, octets),
         "format": "org.matrix.custom.html",
-        "formatted_body": fitted(message.short, Html(), MOST, _octets),
+        "formatted_body": fitted(message.short, Html(), MOST, octets),
     }
     if message.thread:
         body["m.relates_to"] = {
@@ -97,10 +97,6 @@ def content(message: ChatMessage) -> dict[str, Any]:
             "m.in_reply_to": {"event_id": message.thread[-1]},
         }
     return body
-
-
-def _octets(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
 
 
 def read(text: str, settings: Settings) -> Room:

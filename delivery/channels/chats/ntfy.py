@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from delivery.channels.channel import SendResult
-from delivery.channels.chats.service import ChatMessage, Service, of_failure, of_status, refused, split, words
+from delivery.channels.chats.service import ChatMessage, Service, octets, of_failure, of_status, refused, split, words
 from delivery.channels.outgoing import Failure, Outgoing
 from delivery.short import Plain, Short, fitted
 from delivery.words import shortened
@@ -69,7 +69,7 @@ def notification(message: ChatMessage, topic: str) -> dict[str, Any]:
     made: dict[str, Any] = {
         "topic": topic,
         "title": _within(short.subject, MOST_TITLE),
-        "message": fitted(_bare(short), Plain(), MOST, _octets, titled=False, foot=False) or short.subject,
+        "message": fitted(_bare(short), Plain(), MOST, octets, titled=False, foot=False) or short.subject,
         "sequence_id": message.key[:64],
     }
     first = short.stories[0] if short.stories else None
@@ -101,13 +101,9 @@ def _actions(short: Short) -> list[dict[str, str]]:
 def _within(text: str, most: int) -> str:
     """The text in at most `most` bytes, cut between words."""
     length = most
-    while _octets(shown := shortened(text, length)) > most:
-        length -= max((_octets(shown) - most) // 4, 1)
+    while octets(shown := shortened(text, length)) > most:
+        length -= max((octets(shown) - most) // 4, 1)
     return shown
-
-
-def _octets(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
 
 
 def read(text: str, settings: Settings) -> Topic:

@@ -137,6 +137,11 @@ def of_status(address: str, name: str, answer: Answer, said: str = "") -> SendRe
     return refused(address, why, permanent=answer.status in (400, 413), after_s=answer.retry_after_s)
 
 
+def octets(text: str) -> int:
+    """How many bytes the text takes on the wire, by which services limit messages."""
+    return len(text.encode("utf-8", "replace"))
+
+
 def words(value: Any) -> str:
     """A service's own words, if they are text on one line."""
     return " ".join(value.split())[:200] if isinstance(value, str) and value.isprintable() else ""
