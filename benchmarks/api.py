@@ -18,7 +18,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from alerts.saved import SavedSearches, load_alerts
+from alerts.definitions import load_alerts
+from alerts.saved import SavedSearches
 from benchmarks.pages import NOW, fill, served
 from delivery.channels.registry import parse_address
 from embedded.elasticsearch import start_elasticsearch

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import requests
 
@@ -47,7 +48,7 @@ alerts:
 SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en", "il")]
 
 
-KINDS: Mapping[str, Mapping[str, bool]] = {
+KINDS: Mapping[str, Mapping[str, Any]] = {
     "minute": {"fast_by_rhythm": False},
     "fast": {"fast_by_rhythm": False},
     "pushed": {"fast_by_rhythm": False, "websub": True},
@@ -77,10 +78,10 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as spare:
         home = options.folder or Path(spare) / "stack"
-        ways = {"hub": [OUTLET] * (options.kind == "pushed"), "fast": [OUTLET] * (options.kind == "fast")}
-        with open_newsroom(home, **ways) as newsroom:
+        hub, fast = ([OUTLET] * (options.kind == kind) for kind in ("pushed", "fast"))
+        with open_newsroom(home, hub=hub, fast=fast) as newsroom:
             (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
-            changes = {"poll_min_interval_s": 60, "poll_max_interval_s": 60, **KINDS[options.kind]}
+            changes: dict[str, Any] = {"poll_min_interval_s": 60, "poll_max_interval_s": 60, **KINDS[options.kind]}
             with open_stack(home, newsroom, **changes) as stack:
                 wait_until(f"the feeds are {options.kind}", lambda: is_ready(open_context(stack), options.kind))
                 result = measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))

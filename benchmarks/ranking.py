@@ -105,7 +105,7 @@ def ndcg(ids: Sequence[str], grades: Grades) -> float:
 
 
 def _dcg(grades: Sequence[int]) -> float:
-    return sum((2**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:_DEPTH]))
+    return sum((2.0**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:_DEPTH]))
 
 
 # ── articles ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +200,7 @@ def systems(es: Elasticsearch, names: Names) -> dict[str, System]:
 
     def bm25(query: str) -> list[str]:
         any_word = {"combined_fields": {"query": query, "fields": ["title", "text"], "operator": "or"}}
-        hits = es.search(index=names.articles, query=any_word, size=_DEPTH, source=["url"])["hits"]["hits"]
+        hits = es.search(index=names.articles, query=any_word, size=_DEPTH, source_includes=["url"])["hits"]["hits"]
         return [id_of(hit["_source"]["url"]) for hit in hits]
 
     return {"newswatch": ours, "required": required, "BM25": bm25}

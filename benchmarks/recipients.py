@@ -67,7 +67,7 @@ class Meter:
             self.bytes += len(body or b"")
             return self._send(node, method, target, body, **rest)
 
-        ProbedNode.perform_request = counted  # type: ignore[method-assign]
+        ProbedNode.perform_request = counted  # type: ignore[method-assign, assignment]
 
 
 class _Handler:

@@ -79,13 +79,13 @@ class RegexTagger(Tagger):
     def __init__(self, taxonomy: Taxonomy) -> None:
         super().__init__(taxonomy)
         patterns = sorted(self._patterns, key=len, reverse=True)
-        self._numbers = {pattern: n for n, pattern in enumerate(self._patterns)}
+        self._places = {pattern: n for n, pattern in enumerate(self._patterns)}
         self._regex = re.compile("|".join(map(re.escape, patterns)))
         self._automaton = self  # type: ignore[assignment]
 
     def find_matches_as_indexes(self, haystack: str, overlapping: bool) -> list[tuple[int, int, int]]:  # noqa: ARG002
         """What the automaton's method of this name returns, save for overlapping matches."""
-        return [(self._numbers[m[0]], m.start(), m.end()) for m in self._regex.finditer(haystack)]
+        return [(self._places[m[0]], m.start(), m.end()) for m in self._regex.finditer(haystack)]
 
 
 def grown(taxonomy: Taxonomy, terms: int, seed: int = 2) -> Taxonomy:
