@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 from functools import cache
@@ -12,7 +13,7 @@ from operator import itemgetter
 from typing import Literal
 
 from newswatch.article import Edit
-from newswatch.languages import Language, alternatives
+from newswatch.languages import Language, gathered
 from transforms.fold import fold
 
 _MOST_WORDS = 2_000
@@ -32,32 +33,56 @@ class NoticeKind(StrEnum):
     RETRACTION = "retraction"
 
 
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A way in which a notice is worded, for texts in `_one_case`."""
+
+    stem: str
+    """Stands in every text that the pattern matches. To look for it takes a tenth of the time."""
+    pattern: re.Pattern[str]
+
+    def is_in(self, text: str) -> bool:
+        return self.stem in text and self.pattern.search(text) is not None
+
+
 @cache
-def _notices() -> tuple[tuple[NoticeKind, re.Pattern[str]], ...]:
+def _notices() -> tuple[tuple[NoticeKind, tuple[_Sign, ...]], ...]:
     return (
-        (NoticeKind.RETRACTION, _pattern(lambda language: language.notices.retraction)),
-        (NoticeKind.CORRECTION, _pattern(lambda language: language.notices.correction)),
-        (NoticeKind.CLARIFICATION, _pattern(lambda language: language.notices.clarification)),
+        (NoticeKind.RETRACTION, _signs(lambda language: language.notices.retraction)),
+        (NoticeKind.CORRECTION, _signs(lambda language: language.notices.correction)),
+        (NoticeKind.CLARIFICATION, _signs(lambda language: language.notices.clarification)),
     )
 
 
 @cache
-def _retraction_of_others() -> re.Pattern[str]:
-    return _pattern(lambda language: language.notices.of_others)
+def _retraction_of_others() -> tuple[_Sign, ...]:
+    return _signs(lambda language: language.notices.of_others)
 
 
-def _pattern(part: Callable[[Language], Iterable[str]]) -> re.Pattern[str]:
-    """For texts in `_one_case`: four times as fast as `re.IGNORECASE`."""
-    return re.compile(_LETTER.sub(lambda letter: _one_case(letter[0]), alternatives(part)), re.MULTILINE)
+def _signs(part: Callable[[Language], Iterable[str]]) -> tuple[_Sign, ...]:
+    patterns = [_LETTER.sub(lambda letter: _one_case(letter[0]), pattern) for pattern in gathered(part)]
+    return tuple(_Sign(stem_of(pattern), re.compile(pattern, re.MULTILINE)) for pattern in patterns)
 
 
 _LETTER = re.compile(r"(?<!\\)\w")
-_SAME = str.maketrans({"ı": "i", "ς": "σ", "ſ": "s", "\u0307": None})
-"""What `re.IGNORECASE` takes for the same letter, and `str.lower` does not."""
+_TIMES = r"(?:[?*+]|\{[^}]*\})?"
+_CLASS = re.compile(rf"\[(?:\\.|[^\]\\])*\]{_TIMES}")
+_ESCAPE = re.compile(rf"\\.{_TIMES}")
+_GROUP = re.compile(rf"\([^()]*\){_TIMES}")
+_ONE = re.compile(r".(?:[?*]|\{[^}]*\})|[.^$+]")
+
+
+def stem_of(pattern: str) -> str:
+    """The longest text that stands in all that a regular expression matches; empty if it is not plain which. Pure."""
+    left = _ESCAPE.sub("\n", _CLASS.sub("\n", pattern))
+    while _GROUP.search(left):
+        left = _GROUP.sub("\n", left)
+    return "" if "|" in left else max(_ONE.sub("\n", left).split("\n"), key=len)
 
 
 def _one_case(text: str) -> str:
-    return text.lower().translate(_SAME)
+    """The text in small letters; what `re.IGNORECASE` takes for the same letter and `str.lower` does not, alike."""
+    return text.lower().replace("ı", "i").replace("ς", "σ").replace("ſ", "s").replace("\u0307", "")
 
 
 _WORD = re.compile(r"\s*(?:\w+(?:[^\w\s]+\w+)*|[^\w\s])")
@@ -68,9 +93,11 @@ DiffKind = Literal["same", "added", "removed"]
 def notice(title: str, text: str) -> NoticeKind | None:
     """The gravest notice in the article (retraction, correction, clarification); None if there is none."""
     places = tuple(map(_one_case, (title, text[:NOTICE], text[-NOTICE:])))
-    for kind, pattern in _notices():
+    for kind, signs in _notices():
         for place in places:
-            if pattern.search(place) and not (kind is NoticeKind.RETRACTION and _retraction_of_others().search(place)):
+            if not any(sign.is_in(place) for sign in signs):
+                continue
+            if kind is not NoticeKind.RETRACTION or not any(sign.is_in(place) for sign in _retraction_of_others()):
                 return kind
     return None
 

@@ -63,10 +63,15 @@ class Mortal:
 
 
 @contextmanager
-def open_mortal(url: str, names: Names, office: PostOffice, lines: int = 1) -> Iterator[Mortal]:
-    """The process, with so many lines to the mail server, until the end of the block."""
+def open_mortal(
+    url: str, names: Names, office: PostOffice, lines: int = 1, hooks: tuple[str, ...] = ()
+) -> Iterator[Mortal]:
+    """The process, with so many lines to the mail server, until the end of the block.
+
+    It may POST to the `hooks`, `host:port`.
+    """
     command = [sys.executable, "-m", "tests.delivery.mortal"]
-    order = {"url": url, "prefix": names.prefix, "smtp_port": office.port, "lines": lines}
+    order = {"url": url, "prefix": names.prefix, "smtp_port": office.port, "lines": lines, "hooks": hooks}
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Mortal(process, order)
         assert process.stdin

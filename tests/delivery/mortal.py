@@ -1,8 +1,8 @@
 """A process that does what the job `match` does, and dies or stands still at the step it is told to.
 
 Run as a program it reads orders from standard input, one JSON object a line, forks for each, and answers with what
-became of the fork. A step is one request to Elasticsearch, one SMTP command, or the making of a PDF; the fork dies or
-stops before it. One that stopped goes on at the order `{"resume": PID}`.
+became of the fork. A step is one request to Elasticsearch, one SMTP command, one POST to a webhook, or the making of a
+PDF; the fork dies or stops before it. One that stopped goes on at the order `{"resume": PID}`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from alerts.match import match_batch
 from delivery import composing
 from delivery.briefing_pdf import briefing_pdf
+from delivery.channels.outgoing import Outgoing
 from delivery.deliver import deliver
 from delivery.outbox import Outbox
 from newswatch.alert import SavedSearch
@@ -44,6 +45,7 @@ def work(order: dict[str, Any]) -> None:
         smtp_timeout_s=5,
         mail_group_s=60,
         mail_senders=order["lines"],
+        channel_allow_hosts=tuple(order["hooks"]),
     )
     names, now = Names(order["prefix"]), datetime.fromisoformat(order["now"])
     searches = [load(SavedSearch, {"query": ""} | item) for item in order["searches"]]
@@ -72,6 +74,7 @@ def end_before(step: int, by: signal.Signals) -> None:
         elastic_transport.Transport.perform_request
     )
     vars(composing)["briefing_pdf"] = count(briefing_pdf)
+    Outgoing.send = count(Outgoing.send)  # type: ignore[method-assign]
     for name in SMTP_STEPS:
         setattr(smtplib.SMTP, name, count(getattr(smtplib.SMTP, name)))
 

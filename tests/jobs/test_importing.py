@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,21 +32,16 @@ from newswatch.settings import Settings
 from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.client import set_up
-from store.imports import Imports
 from store.ingest_order import read_horizon
 from store.names import Names
 from store.reading import every
-from store.stories import Stories
 from tests.factories import NOW, a_source, an_article
+from tests.jobs.test_crash import dies
 from tests.newsstand import stock
 from tests.taxonomies import made_once
 from transforms.fingerprint import text_hash
 
 pytestmark = pytest.mark.slow
-
-
-class DeathError(BaseException):
-    """The process dies here."""
 
 
 @pytest.fixture
@@ -93,46 +88,14 @@ def nobody_is_mailed(here: Context) -> bool:
     return BatchState.INDEXED not in states and not Outbox(here.es, here.names).latest("nato", 10)
 
 
-def test_killed_at_every_step_it_loses_and_repeats_nothing(
-    here: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_at_every_step_it_loses_and_repeats_nothing(here: Context, tmp_path: Path) -> None:
     articles = [made(n) for n in range(8)]
     articles[5] = replace(articles[5], title=articles[0].title, text=articles[0].text)  # a copy
     source = a_file(tmp_path, articles)
-    calls = [0]
-
-    def dying(name: str, cls: type) -> None:
-        original = getattr(cls, name)
-
-        def step(*args: object, **kwargs: object) -> object:
-            calls[0] -= 1
-            if calls[0] == 0:
-                raise DeathError
-            result = original(*args, **kwargs)
-            calls[0] -= 1
-            if calls[0] == 0:
-                raise DeathError
-            return result
-
-        monkeypatch.setattr(cls, name, step)
-
-    for cls, names in (
-        (BatchStore, ("open", "begin", "mark_indexed", "mark_matched")),
-        (ArticleStore, ("write",)),
-        (Stories, ("place",)),
-        (Imports, ("save",)),
-    ):
-        for name in names:
-            dying(name, cls)
-    report = None
-    for steps in range(1, 100):  # each run dies one step later than the one before
-        calls[0] = steps
-        with suppress(DeathError):
-            report = import_source(here, source, by="ann")
-            break
-    assert report
-    assert steps > 10
-    calls[0] = 0
+    job = partial(import_source, source=source, by="ann")
+    # Each run dies after one write more than the one before, so they all get somewhere else.
+    deaths = next(steps for steps in range(1, 100) if not dies(job, here, steps)) - 1
+    assert deaths > 10
     assert stored(here) == [(article.title, article.url) for article in articles]
     assert nobody_is_mailed(here)
     late = replace(here, clock=lambda: NOW + timedelta(hours=1))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newswatch.article import Edit
-from transforms.versions import NoticeKind, notice, readable_edits, word_diff
+from newswatch.languages import gathered
+from transforms.versions import NoticeKind, notice, readable_edits, stem_of, word_diff
 
 
 def test_the_changed_words_are_told() -> None:
@@ -68,6 +69,29 @@ def test_a_diff_holds_both_texts(before: str, after: str) -> None:
 )
 def test_notices_in_many_languages(title: str, text: str, kind: NoticeKind | None) -> None:
     assert notice(title, text) is kind
+
+
+def wordings(kind: str) -> tuple[str, ...]:
+    return gathered(lambda language: getattr(language.notices, kind))
+
+
+NOTICES = [pattern for kind in (*NoticeKind, "of_others") for pattern in wordings(kind)]
+
+
+@pytest.mark.parametrize("pattern", NOTICES)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_a_stem_stands_in_all_that_its_pattern_matches(pattern: str, data: st.DataObject) -> None:
+    stem = stem_of(pattern)
+    assert len(stem) >= 2, "it spares no work"
+    assert stem in data.draw(st.from_regex(pattern))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "stem"), [("one|two", ""), ("a(?:b|c(?:d)?)ef+", "ef"), (r"x[(\]y]{2}(?:a{2}|b)?wi?de", "de"), ("", "")]
+)
+def test_a_stem_is_only_what_must_be_there(pattern: str, stem: str) -> None:
+    assert stem_of(pattern) == stem
 
 
 def test_the_edits_that_are_kept_can_be_followed() -> None:
