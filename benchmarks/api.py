@@ -24,10 +24,12 @@ from benchmarks.pages import NOW, fill, served
 from delivery.channels.registry import parse_address
 from embedded.elasticsearch import start_elasticsearch
 from ingest.feeds import load_feeds
-from jobs.context import open_context
+from jobs.context import Context, open_context
+from newswatch.article import Article
 from newswatch.batch import BatchState
 from newswatch.settings import Settings, default_config_dir
 from store.batches import BatchStore
+from store.documents import from_document
 from store.feeds import FeedStore
 from store.keys import KeyStore, Request
 
@@ -62,20 +64,38 @@ def measure(connection: HTTPConnection, key: str, path: str, times: int) -> tupl
     return sorted(took), body
 
 
+def last_of(context: Context, count: int) -> Article | None:
+    """The last article, if a run before has left so many; None if there are none.
+
+    Raises:
+        SystemExit: it has left another number.
+    """
+    if not context.es.indices.exists_alias(name=context.names.articles):
+        return None
+    found = context.es.search(index=context.names.articles, size=1, sort=[{"seq": "desc"}], track_total_hits=True)
+    if found["hits"]["total"]["value"] != count:
+        raise SystemExit(
+            f"The folder holds {found['hits']['total']['value']:,} articles: give another, or that number."
+        )
+    (hit,) = found["hits"]["hits"]
+    return from_document(hit["_id"], hit["_source"])
+
+
 def main() -> None:
     """Run it and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=int, default=10_000)
     parser.add_argument("--times", type=int, default=200, help="how often each is asked for and measured")
     parser.add_argument("--warm-up", type=int, default=100, help="and how often before")
+    parser.add_argument("--data", type=Path, help="keep the articles in this folder, for the next run")
     options = parser.parse_args()
     with (
-        tempfile.TemporaryDirectory(prefix="newswatch-api-") as folder,
-        start_elasticsearch(Path(folder), port=0, heap_mb=1_024) as node,
+        tempfile.TemporaryDirectory(prefix="newswatch-api-") as spare,
+        start_elasticsearch(folder := options.data or Path(spare), port=0, heap_mb=1_024) as node,
     ):
-        settings = Settings(elasticsearch_url=node.url, secret_key=SecretStr("for this run"), data_dir=Path(folder))
+        settings = Settings(elasticsearch_url=node.url, secret_key=SecretStr("for this run"), data_dir=folder)
         context = open_context(settings, clock=lambda: NOW)
-        article = fill(context.es, context.names, options.articles)
+        article = last_of(context, options.articles) or fill(context.es, context.names, options.articles)
         batches = BatchStore(context.es, context.names)
         batch = batches.open([], now=NOW, lease_s=60)
         batches.mark_indexed(batch.number, counts={}, now=NOW)

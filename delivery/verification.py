@@ -57,8 +57,21 @@ _CODE_CHARS: Final = 8
 class Registrar:
     """Adds, confirms and changes the addresses of one installation."""
 
-    def __init__(self, es: Client, names: Names, settings: Settings, clock: Clock, *, by: str = "newswatch") -> None:
-        """`by` is the user in whose name it is done, for the audit log."""
+    def __init__(
+        self,
+        es: Client,
+        names: Names,
+        settings: Settings,
+        clock: Clock,
+        *,
+        by: str = "newswatch",
+        trusted: bool = False,
+    ) -> None:
+        """`by` is the user in whose name it is done, for the audit log.
+
+        `trusted` may add an address under a name to which saved searches of others send already.
+        """
+        self._trusted = trusted
         self._es, self._names, self._settings, self._clock = es, names, settings, clock
         keys = signing_keys(settings)
         self._key = keys[-1].encode()
@@ -93,11 +106,23 @@ class Registrar:
         now = self._clock()
         if self.book.address(address_id) is not None:
             raise AddressError(f"There is {address_id} already: give this one another name.")
+        if not self._trusted and (others := self._named_by_others(address_id, owner)):
+            raise AddressError(f"{others} names {address_id}, and its news would come to you: choose another name.")
         made = Address(address_id, kind, owner, shown, now, self.book.seal(target))
         # First held, then known: an address is never open in between.
         hold(self._es, self._names, address_id, now)
         self.book.create(made)
         return made
+
+    def _named_by_others(self, address_id: str, owner: str) -> str:
+        """Whose news would come to an address of that name, perhaps one that was removed; empty: at most his own."""
+        for search in SavedSearches(self._es, self._names).all():
+            if address_id in search.recipients and search.owner != owner:
+                return f"The saved search {search.name!r}"
+        for entry in self.book.all():
+            if isinstance(entry, Subscriber) and entry.owner != owner and address_id in (r.to for r in entry.routes):
+                return entry.id
+        return ""
 
     def check_number(self, owner: str, more: int = 1) -> None:
         """Check that a user may add so many addresses.

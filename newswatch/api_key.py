@@ -54,6 +54,10 @@ class ApiKey:
     """Requests a minute that each web server process grants."""
     last_used_at: datetime | None = None
     """To the hour."""
+    used_from: tuple[str, ...] = ()
+    """Where it was used from on the day of `last_used_at`, in UTC; the audit log has a record of each."""
+    refused_at: datetime | None = None
+    """When the audit log got its last record of a use that was refused."""
     revoked_at: datetime | None = None
     revoked_by: str = ""
 

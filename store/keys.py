@@ -20,7 +20,8 @@ from typing import Any, Final
 from elasticsearch import Elasticsearch
 
 from newswatch.api_key import MOST_DAYS, MOST_PER_MINUTE, NAME_CHARS, PER_MINUTE, ApiKey, Scope
-from newswatch.errors import DocumentError, NewswatchError
+from newswatch.errors import DocumentError, NewswatchError, StoreError
+from newswatch.origin import origin
 from store.audit import AuditLog, Deed
 from store.compare_and_set import put, until_written
 from store.documents import Document, Stored, dump, load, values
@@ -32,8 +33,13 @@ MOST: Final = 1_000
 """Keys in force at a time."""
 USED_EVERY: Final = timedelta(hours=1)
 """How often the use of a key is written down."""
+MOST_PLACES: Final = 20
+"""Addresses of a day from which a key's first use gets a record in the audit log."""
+REFUSED_EVERY: Final = timedelta(days=1)
+"""How often the log gets one of a key that is refused."""
 _TEXT: Final = re.compile(r"nwk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _KIND: Final = "api"
+_UNKNOWN: Final = "This API key is not known here: perhaps it was cut when it was copied."
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +114,8 @@ class KeyStore:
     def admitted(self, text: str, now: datetime) -> ApiKey | Refusal:
         """The key of a text, in real time: one that is revoked is refused from the next request on.
 
-        Its use is written down, at most once an hour.
+        Its use is written down at most once an hour. The audit log gets a record of its first use on a day from each
+        address (`newswatch.origin`), and once a day of a key that is refused.
         """
         parts = _TEXT.fullmatch(text.strip())
         if parts is None:
@@ -118,24 +125,47 @@ class KeyStore:
         except DocumentError as error:
             log.warning("An API key was refused: %s", error)
             return Refusal("This API key can't be read any more: make a new one.")
-        if found is None or not hmac.compare_digest(found.value.hash.encode(), _hash(parts[2]).encode()):
-            return Refusal("This API key is not known here: perhaps it was cut when it was copied.")
+        if found is None:
+            return Refusal(_UNKNOWN)
         key = found.value
+        if not hmac.compare_digest(key.hash.encode(), _hash(parts[2]).encode()):
+            self._note_refusal(found, "its secret part is wrong", now)
+            return Refusal(_UNKNOWN)
         if key.state(now) != "on":
             at = key.revoked_at or key.expires_at
-            return Refusal(
-                f"This API key {'was revoked' if key.revoked_at else 'has expired'} ({at:%d %B %Y}): make a new one."
-            )
-        if key.last_used_at is None or now - key.last_used_at >= USED_EVERY:
-            self._note_use(found, now)
+            why = f"{'was revoked' if key.revoked_at else 'has expired'} ({at:%d %B %Y})"
+            self._note_refusal(found, f"it {why}", now)
+            return Refusal(f"This API key {why}: make a new one.")
+        self._note_use(found, now)
         return key
 
     def _note_use(self, was: Stored[ApiKey], now: datetime) -> None:
-        """Write down that a key was used. Compare-and-set, so that it undoes no revocation; failing costs nobody."""
-        key = replace(was.value, last_used_at=now)
+        """Write down that a key was used, if that is not known yet."""
+        key, last = was.value, was.value.last_used_at
+        places = key.used_from if last and last.date() == now.date() else ()
+        is_new = origin() not in places and len(places) < MOST_PLACES
+        if not is_new and last is not None and now - last < USED_EVERY:
+            return
+        deed = Deed(key.owner, "API key used", key.id, details="for the first time today from there")
+        noted = replace(key, last_used_at=now, used_from=(*places, *([origin()] if is_new else ())))
+        self._note(was, noted, deed if is_new else None, now)
+
+    def _note_refusal(self, was: Stored[ApiKey], why: str, now: datetime) -> None:
+        key = was.value
+        if key.refused_at is None or now - key.refused_at >= REFUSED_EVERY:
+            deed = Deed("whoever showed it", "API key refused", key.id, details=f"{why}; owner {key.owner}")
+            self._note(was, replace(key, refused_at=now), deed, now)
+
+    def _note(self, was: Stored[ApiKey], key: ApiKey, deed: Deed | None, now: datetime) -> None:
+        """Record the deed and write the key down. Compare-and-set, so that it undoes no revocation.
+
+        Failing costs the reader nothing: the next request tries again.
+        """
         try:
+            if deed:
+                self._audit.record(deed, now=now)
             put(self._es, self._index, was.id, key, _document(key), was)
-        except REFUSALS as error:
+        except (StoreError, *REFUSALS) as error:
             log.warning("The use of API key %s could not be written down: %s", key.id, error)
 
     def all(self) -> list[ApiKey]:

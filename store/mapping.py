@@ -533,6 +533,8 @@ KEY: Json = {
     "expires_at": DATE,
     "per_minute": INTEGER,
     "last_used_at": DATE,
+    "used_from": UNINDEXED,
+    "refused_at": DATE,
     "revoked_at": DATE,
     "revoked_by": KEYWORD,
     "target": UNINDEXED,

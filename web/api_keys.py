@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -14,7 +15,7 @@ from fastapi import Depends, Request
 from jobs.context import Context
 from newswatch.api_key import ApiKey, Scope
 from store.keys import KeyStore, Refusal
-from web.problem_json import Door, TroubleError
+from web.problem_json import Door, TroubleError, address_of
 from web.security import Dependency
 
 MAX_CHARS: Final = 1_000
@@ -30,14 +31,19 @@ def requires_key(scope: Scope, *, basic: bool = False) -> Dependency:
 
     def key(request: Request) -> ApiKey:
         door: Door = request.app.state.door
+        text, address = _shown(request, basic=basic), address_of(request)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if digest not in door.admitted and (wait := door.refusals.spent_s(address)):
+            raise _too_many("Too many keys that are none came from your address.", wait)
         here = door.context()
-        found = KeyStore(here.es, here.names).admitted(_shown(request, basic=basic), here.clock())
+        found = KeyStore(here.es, here.names).admitted(text, here.clock())
         if isinstance(found, Refusal):
+            door.refusals.wait_s(address)
+            door.admitted.discard(digest)
             raise _unauthorised(found.reason, basic=basic)
+        door.admitted.add(digest)
         if wait := door.budget.wait_s(found.id, found.per_minute):
-            detail = f"This key may send {found.per_minute:,} requests a minute."
-            step = f"Come again in {wait} seconds."
-            raise TroubleError(429, "rate-limited", detail, step, headers={"Retry-After": str(wait)})
+            raise _too_many(f"This key may send {found.per_minute:,} requests a minute.", wait)
         if scope not in found.scopes:
             detail = f"This key opens {', '.join(found.scopes)}; this address asks for {scope.value}."
             raise TroubleError(403, "scope", detail, "Use a key with this scope.")
@@ -74,6 +80,11 @@ def _password(text: str) -> str:
 def _unauthorised(reason: str, *, basic: bool) -> TroubleError:
     offered = 'Bearer realm="newswatch"' + (', Basic realm="newswatch", charset="UTF-8"' if basic else "")
     return TroubleError(401, "unauthorised", reason, _SHOW, headers={"WWW-Authenticate": offered})
+
+
+def _too_many(detail: str, wait_s: int) -> TroubleError:
+    step = f"Come again in {wait_s} seconds."
+    return TroubleError(429, "rate-limited", detail, step, headers={"Retry-After": str(wait_s)})
 
 
 def key_of(request: Request) -> ApiKey:

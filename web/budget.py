@@ -30,12 +30,21 @@ class RateBudget:
         `each` is this key's own budget.
         """
         with self._lock:
-            now = self.clock()
-            if now - self._since >= WINDOW_S:
-                self._since, self._all = now, 0
-                self._counts.clear()
-            count = self._counts.get(key, 0)
-            if count >= (self.each if each is None else each) or self._all >= self.overall:
-                return max(1, round(WINDOW_S - (now - self._since)))
-            self._counts[key], self._all = count + 1, self._all + 1
+            wait = self._wait_s(key, self.each if each is None else each)
+            if not wait:
+                self._counts[key], self._all = self._counts.get(key, 0) + 1, self._all + 1
+            return wait
+
+    def spent_s(self, key: str) -> int:
+        """The same without counting a request."""
+        with self._lock:
+            return self._wait_s(key, self.each)
+
+    def _wait_s(self, key: str, each: int) -> int:
+        now = self.clock()
+        if now - self._since >= WINDOW_S:
+            self._since, self._all = now, 0
+            self._counts.clear()
+        if self._counts.get(key, 0) < each and self._all < self.overall:
             return 0
+        return max(1, round(WINDOW_S - (now - self._since)))

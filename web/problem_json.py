@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError, QueryError
+from newswatch.origin import came_from
 from newswatch.texts import cut_short
 from newswatch.wording import worded
 from search.asking import HeavySearchError, SlowSearchError
@@ -37,6 +38,8 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Of every answer to a machine. There are no CORS headers, so that no other site's script can read one."""
+_REFUSALS: Final = 60
+"""Keys that are none, of an address in a minute."""
 _MOST_CHARS: Final = 1_000
 _MOST_FAULTS: Final = 20
 
@@ -64,6 +67,10 @@ class Door:
     context: Callable[[], Context]
     budget: RateBudget
     """Of each key."""
+    refusals: RateBudget
+    """Of keys that are none, for each address: whoever tries some out soon costs no request to Elasticsearch."""
+    admitted: set[str] = field(default_factory=set)
+    """Digests of keys that were let in: these go on working where somebody else at the same address has spent that."""
 
 
 def machine_app(context: Callable[[], Context], *, title: str, overall: int) -> FastAPI:
@@ -72,10 +79,11 @@ def machine_app(context: Callable[[], Context], *, title: str, overall: int) -> 
     `context` is called for each request and may cache.
     """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.door = Door(context, RateBudget(overall, overall))
+    app.state.door = Door(context, RateBudget(overall, overall), RateBudget(_REFUSALS, 20 * _REFUSALS))
 
     @app.middleware("http")
     async def walled(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        came_from(f"the API, from {address_of(request)}")
         try:
             answer = await call_next(request)
         except Exception:
@@ -87,6 +95,11 @@ def machine_app(context: Callable[[], Context], *, title: str, overall: int) -> 
 
     _add_handlers(app)
     return app
+
+
+def address_of(request: Request) -> str:
+    """The address of who asks."""
+    return request.client.host if request.client else "nowhere"
 
 
 def told(

@@ -20,7 +20,7 @@ from newswatch.as_json import json_line
 from newswatch.errors import NewswatchError
 from newswatch.subscriber import Address, Subscriber
 from web.render import render
-from web.security import Here, Posted, UserName
+from web.security import Here, Posted, Role, UserName
 
 DONE = {
     "confirmed": "The address is confirmed: saved searches may name it as a recipient.",
@@ -44,7 +44,7 @@ def list_subscribers(request: Request, here: Here, name: UserName, done: Annotat
 
 @changes.post("/subscribers/webhook")
 def add_webhook(request: Request, here: Here, name: UserName, form: Posted) -> Response:
-    registrar = registrar_of(here, name)
+    registrar = registrar_of(here, name, trusted=request.state.role >= Role.OPERATOR)
     try:
         address, secret = registrar.add_webhook(form.text("name"), form.text("url"), name)
     except NewswatchError as error:
@@ -54,7 +54,7 @@ def add_webhook(request: Request, here: Here, name: UserName, form: Posted) -> R
 
 @changes.post("/subscribers/chat")
 def add_chat(request: Request, here: Here, name: UserName, form: Posted) -> Response:
-    registrar = registrar_of(here, name)
+    registrar = registrar_of(here, name, trusted=request.state.role >= Role.OPERATOR)
     try:
         address = registrar.add_chat(form.text("name"), form.text("url"), name)
     except NewswatchError as error:
@@ -186,9 +186,9 @@ def _after(request: Request, here: Context, user: str, change: Callable[[], str]
 # ── recipients of saved searches ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def registrar_of(here: Context, by: str = "newswatch") -> Registrar:
-    """What adds, confirms and changes addresses in the name of a user."""
-    return Registrar(here.es, here.names, here.settings, here.clock, by=by)
+def registrar_of(here: Context, by: str = "newswatch", *, trusted: bool = False) -> Registrar:
+    """What adds, confirms and changes addresses in the name of a user (see `Registrar`)."""
+    return Registrar(here.es, here.names, here.settings, here.clock, by=by, trusted=trusted)
 
 
 def check_recipients(here: Context, recipients: list[str], user: str) -> None:

@@ -227,6 +227,22 @@ def test_a_webhook_confirms_by_answering_its_challenge(desk: Desk, hook: Receive
 
 
 @pytest.mark.slow
+def test_nobody_takes_over_a_name_to_which_others_news_goes(desk: Desk, hook: Receiver) -> None:
+    searches = SavedSearches(desk.press.es, desk.press.names)
+    searches.save(a_search("ice", "ice", OPS, owner="ann"), by="ann", now=NOW)
+    desk.book.create(Subscriber("group:night", "group", "night", "ann", (Route("webhook:night"),)))
+    for name, said in (
+        ("ops", "The saved search 'Ice' names webhook:ops"),
+        ("night", "group:night names webhook:night"),
+    ):
+        with pytest.raises(AddressError, match=said):
+            desk.registrar.add_webhook(name, hook.url, "mallory")
+    assert desk.registrar.add_webhook("ops", hook.url, "ann")[0].id == OPS
+    trusted = Registrar(desk.press.es, desk.press.names, desk.settings, lambda: NOW, trusted=True)
+    assert trusted.add_webhook("night", hook.url, "root")[0].id == "webhook:night"
+
+
+@pytest.mark.slow
 def test_a_chat_confirms_by_its_code_and_few_wrong_ones_are_taken(desk: Desk, room: MatrixLike) -> None:
     registrar = desk.registrar
     registrar.add_chat("ann-phone", room_url(room), "ann")

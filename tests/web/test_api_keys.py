@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 from cli.main import app
 from jobs.context import Context
 from newswatch.api_key import ApiKey, Scope
+from newswatch.origin import coming_from
 from newswatch.settings import Settings
-from store.keys import KeyRequestError, KeyStore, Refusal, Request, checked
+from store.audit import AuditLog
+from store.keys import MOST_PLACES, KeyRequestError, KeyStore, Refusal, Request, checked
 from store.names import Names
 from tests.factories import NOW
 from tests.web.conftest import Page
@@ -122,6 +124,49 @@ def test_use_is_noted_once_an_hour_and_undoes_no_revocation(door: Door, es: Elas
     es.index(index=names.keys, id=f"api~{key.id}", document={"kind": "api", "id": key.id}, refresh=True)
     assert "can't be read any more" in door.ask(f"Bearer {text}")[1]["detail"]
     assert door.keys.all() == [], "an unreadable one costs only itself"
+
+
+def test_the_audit_log_has_where_a_key_was_used_from_on_a_day_and_that_it_was_refused(
+    door: Door, es: Elasticsearch, names: Names
+) -> None:
+    key, text = door.make()
+
+    def used_from(*places: str) -> None:
+        for place in places:
+            with coming_from(place):
+                assert not isinstance(door.keys.admitted(text, door.now), Refusal)
+
+    def recorded(what: str) -> list[tuple[str, str, str]]:
+        log = AuditLog(es, names)
+        log.refresh()
+        return [(one.who, one.subject, one.where) for one in reversed(log.listed(what=what))]
+
+    used_from("a", "b", "a", "b")
+    door.now += timedelta(hours=2)
+    used_from("a")
+    assert recorded("API key used") == [("ann", key.id, "a"), ("ann", key.id, "b")]
+    door.now += timedelta(days=1)
+    used_from("b", *(f"place {number}" for number in range(2 * MOST_PLACES)))
+    assert len(recorded("API key used")) == 2 + MOST_PLACES
+    for _ in range(2):
+        assert isinstance(door.keys.admitted(text[:-4] + "wxyz", door.now), Refusal)
+    assert [subject for _, subject, _ in recorded("API key refused")] == [key.id]
+    door.now += timedelta(days=1)
+    door.keys.revoke(key.id, by="root", now=door.now)
+    assert door.ask(f"Bearer {text}")[0] == 401
+    assert recorded("API key refused")[1:] == [("whoever showed it", key.id, "the API, from testclient")]
+
+
+def test_who_tries_keys_out_soon_costs_nothing_and_stops_nobody(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, text = door.make()
+    assert door.ask(f"Bearer {text}")[0] == 200
+    asked = []
+    monkeypatch.setattr(KeyStore, "_get", lambda _, key_id: asked.append(key_id))
+    tried = [door.ask(f"Bearer nwk_{number:016x}_{'x' * 43}")[0] for number in range(80)]
+    assert tried == [401] * 60 + [429] * 20
+    assert len(asked) == 60
+    monkeypatch.undo()
+    assert door.ask(f"Bearer {text}")[0] == 200, "a known key at the same address"
 
 
 def test_each_key_has_its_own_rate_and_faults_are_told_without_secrets(door: Door) -> None:
