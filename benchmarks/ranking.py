@@ -7,9 +7,10 @@ They go into an embedded Elasticsearch as newswatch writes them, tagged; then ea
     required      only the articles that have all of the words, as saved searches and `--export` do
     BM25          any of the words, in title and text, as a plain index would rank them
 
-The table gives nDCG@10 (gain 2^grade - 1) by half and language. An article that was not judged counts as irrelevant;
-a column tells how many there were. A query belongs to the unseen half if the first byte of its SHA-256 is odd: weights
-were searched on the other half. With `--queries`, each query's own figure is printed too.
+The table gives nDCG@10 (gain 2^grade - 1) by half, round of judging and language; ± is the standard error of the unseen
+half. An article that was not judged counts as irrelevant; a column tells how many there were. A query belongs to the
+unseen half if the first byte of its SHA-256 is odd: weights were searched on the other half. With `--queries`, each
+query's own figure is printed too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -85,6 +86,8 @@ class JudgedQuery:
     query: str
     language: str
     grades: Grades
+    round: int = 1
+    """When it was written and judged: see the folder's README."""
 
     @property
     def is_unseen(self) -> bool:
@@ -95,7 +98,7 @@ class JudgedQuery:
 def judged_queries(file: Path = JUDGED) -> list[JudgedQuery]:
     """The queries that have an answer among the articles."""
     lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
-    queries = [JudgedQuery(line["query"], line["language"], line["grades"]) for line in lines]
+    queries = [JudgedQuery(line["query"], line["language"], line["grades"], line["round"]) for line in lines]
     return [query for query in queries if any(query.grades.values())]
 
 
@@ -215,24 +218,29 @@ def id_of(url: str) -> str:
 
 
 def figures(system: System, queries: Sequence[JudgedQuery]) -> dict[str, float]:
-    """Mean nDCG@10 under "all", "seen", "unseen" and each language; under "unjudged", articles without a judgement."""
+    """Mean nDCG@10 under "all", each half, half and round ("seen 1") and language. Under "±", the standard error of the
+    unseen half's mean; under "unjudged", the number of articles without a judgement."""
     by_group: dict[str, list[float]] = defaultdict(list)
     unjudged = 0
     for query in queries:
         ids = system(query.query)
         unjudged += sum(id_ not in query.grades for id_ in ids)
-        for group in ("all", "unseen" if query.is_unseen else "seen", query.language):
+        half = "unseen" if query.is_unseen else "seen"
+        for group in ("all", half, f"{half} {query.round}", query.language):
             by_group[group].append(ndcg(ids, query.grades))
-    return {group: fmean(values) for group, values in by_group.items()} | {"unjudged": unjudged}
+    unseen = by_group["unseen"]
+    means = {group: fmean(values) for group, values in by_group.items()}
+    return means | {"±": stdev(unseen) / math.sqrt(len(unseen)), "unjudged": unjudged}
 
 
 def report(found: Mapping[str, System], queries: Sequence[JudgedQuery]) -> Iterator[str]:
     """A row for each system."""
     languages = [*dict.fromkeys(query.language for query in queries)]
-    yield f"{'nDCG@10':12}" + "".join(f"{name:>9}" for name in ("all", "seen", "unseen", "unjudged", *languages))
+    groups = ("all", "seen", "unseen", "±", *sorted(f"{half} {n}" for half in ("seen", "unseen") for n in (1, 2)))
+    yield f"{'nDCG@10':12}" + "".join(f"{name:>9}" for name in (*groups, "unjudged", *languages))
     for name, system in found.items():
         each = figures(system, queries)
-        values = "".join(f"{each[group]:9.3f}" for group in ("all", "seen", "unseen"))
+        values = "".join(f"{each[group]:9.3f}" for group in groups)
         by_language = "".join(f"{each[language]:9.2f}" for language in languages)
         yield f"{name:12}{values}{each['unjudged']:9.0f}{by_language}"
 

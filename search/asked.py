@@ -29,6 +29,8 @@ _NEWER: Final = 0.1
 """Bonus for a new article over a very old one, and for an original over a copy, among those that have the words."""
 _NEWER_ALONE: Final = 3.0
 """The same where a query has no words, so that only tags tell articles apart."""
+_ON_TOPIC: Final = 0.25
+"""Bonus, among those that have the words, for an article whose main subject is a topic of the taxonomy."""
 
 
 def text_query(query: str, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
@@ -121,9 +123,9 @@ def order(sort: Sort) -> list[Json]:
 
 
 def ranked(parsed: Parsed, query: Json, now: datetime) -> Json:
-    """The query with scores that decrease with age; without words, by the score of the tags that are asked for too."""
+    """The query with scores that decrease with age; a main topic raises them, or without words the tags asked for."""
     if parsed.text.strip():
-        return _newer_first(query, now, _NEWER)
+        return _newer_first(query, now, _NEWER, _ON_TOPIC)
     tags = [value.lower() for filter_ in parsed.of("tag") if not filter_.negated for value in filter_.values]
     if tags:
         factors = [{"field_value_factor": {"field": f"scores.{tag}", "missing": 0}} for tag in tags]
@@ -131,10 +133,11 @@ def ranked(parsed: Parsed, query: Json, now: datetime) -> Json:
     return _newer_first(query, now, _NEWER_ALONE)
 
 
-def _newer_first(query: Json, now: datetime, bonus: float) -> Json:
+def _newer_first(query: Json, now: datetime, bonus: float, on_topic: float = 0.0) -> Json:
     decay = {"exp": {"time": {"origin": now.isoformat(), "offset": "1d", "scale": _HALF_LIFE, "decay": 0.5}}}
     own = {"filter": {"bool": {"must_not": [{"exists": {"field": "duplicate_of"}}]}}, "weight": bonus / 2}
-    return _function_score(query, [{"weight": 1.0}, decay | {"weight": bonus}, own])
+    topical = [{"filter": {"exists": {"field": "tags_main"}}, "weight": on_topic}] if on_topic else []
+    return _function_score(query, [{"weight": 1.0}, decay | {"weight": bonus}, own, *topical])
 
 
 def _function_score(query: Json, functions: list[Json]) -> Json:

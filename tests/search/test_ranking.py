@@ -90,6 +90,21 @@ def test_a_title_that_says_it_comes_before_scattered_words(es: Elasticsearch, na
     assert _names(find(es, names, "drone airspace violation", now=NOW)) == ["title", "scattered"]
 
 
+def test_a_lead_that_says_it_comes_before_a_text_that_says_it_often_later(es: Elasticsearch, names: Names) -> None:
+    filler = "The committee met again and adjourned without a result. " * 8
+    often = f"{filler} {'A ceasefire in Yemen was named. ' * 6} {filler}"
+    lead = f"A ceasefire in Yemen holds. {filler} {filler}"
+    stock(es, names, [_article("lead", "Week in review", lead), _article("often", "Week in brief", often)])
+    assert _names(find(es, names, "ceasefire Yemen", now=NOW)) == ["lead", "often"]
+
+
+def test_of_two_that_say_it_alike_the_one_with_a_main_topic_comes_first(es: Elasticsearch, names: Names) -> None:
+    older = NOW - timedelta(days=2)
+    topical = _article("topical", "Bridge closed in Lyon", tags=(TERRORISM,), published=older)
+    stock(es, names, [topical, _article("newer", "Bridge closed in Lyon", published=NOW)])
+    assert _names(find(es, names, "bridge Lyon", now=NOW)) == ["topical", "newer"]
+
+
 def test_literal_hits_in_the_querys_language_come_before_those_by_a_topics_name(
     es: Elasticsearch, names: Names
 ) -> None:
