@@ -64,5 +64,5 @@ def ending_keys(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             f"key:{key.id}",
             Severity.WARNING,
             sentence,
-            "Make a new one (`newswatch api-keys create`, or the page API keys), and revoke this one when it is in use.",
+            "Make a new one (`newswatch api-keys create` or the page API keys); revoke this one once that is in use.",
         )
