@@ -74,11 +74,14 @@ class Fanout:
         found = pages(self._es, self._deliveries, UNSPREAD, size=_SPREAD_AT_ONCE, sort=order, seq_no_primary_term=True)
         with closing(found):
             for page in found:
+                some = []
+                for each in all_stored(page, read_delivery):
+                    if made < most:
+                        some.append(each)
+                        made += max(1, len(each.value.recipients))
+                self._spread(some)
                 if made >= most:
                     break
-                deliveries = all_stored(page, read_delivery)
-                self._spread(deliveries)
-                made += sum(max(1, len(each.value.recipients)) for each in deliveries)
         self.refresh()
         return self._lacks(UNSPREAD)
 

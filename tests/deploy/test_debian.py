@@ -74,7 +74,7 @@ def test_a_service_runs_a_command_that_there_is_without_rights_and_with_all_sett
     assert (service["ProtectSystem"], service["NoNewPrivileges"]) == (["strict"], ["true"])
     # What stands in the file would win over it in silence.
     assert "Environment" not in service
-    for line in service["ExecStart"]:
+    for line in (each.removeprefix("-") for each in service["ExecStart"]):
         program, verb, *_ = line.removeprefix(PROGRAMS).split()
         known = get_command(app).commands if program == "newswatch" else AIRFLOW  # type: ignore[attr-defined]
         assert line.startswith(PROGRAMS)
