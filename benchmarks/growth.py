@@ -3,6 +3,7 @@
     plan       a run of `plan` with nothing due, for so many feeds: processor seconds, requests
     seeding    the saved searches of `alerts.yaml` at each match: processor seconds, requests
     entries    the nightly look for entries to forget, of which feeds show 30 each: peak memory of Python's objects
+    shards     what a delivery, its outcome and an entry take in an index
 
 Each part runs on an embedded Elasticsearch of its own, in a process that has done the same before: what is measured is
 the work, not the start of Python. The first `FILE_FEEDS` feeds are listed in `feeds.yaml`, the others in Elasticsearch.
@@ -11,6 +12,7 @@ the work, not the start of Python. The first `FILE_FEEDS` feeds are listed in `f
 from __future__ import annotations
 
 import argparse
+import hashlib
 import statistics
 import time
 import tracemalloc
@@ -23,9 +25,12 @@ from typing import Any, Final
 
 from elasticsearch import Elasticsearch
 
+from delivery.documents import delivery_document, outcome_document, outcome_id
 from embedded.elasticsearch import start_elasticsearch
 from jobs.context import Context, open_context
 from jobs.plan import plan
+from newswatch.alert import Passage
+from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.feed import Feed, FeedHealth, FeedState
 from newswatch.settings import Settings, default_config_dir
 from store import bulk
@@ -162,17 +167,87 @@ def measure_entries(counts: list[int]) -> None:
             print(f"| {count:,} | {len(records):,} | {forgotten:,} | {peak:.0f} |", flush=True)
 
 
+def measure_shards(count: int) -> None:
+    """The table of what one shard holds: so many sent deliveries with an outcome each, and as many entries."""
+    print("| index | documents | bytes each |\n|---|---:|---:|")
+    with TemporaryDirectory(dir="/dev/shm", prefix="growth-") as name, installation(Path(name)) as context:
+        es, names, now = context.es, context.names, context.clock()
+        made = (sent(n, now) for n in range(count))
+        actions = (
+            action
+            for one, outcome in made
+            for action in (
+                bulk.create(names.deliveries, one.id, delivery_document(one) | {"spread": True, "waiting": []}),
+                bulk.create(names.outcomes, outcome_id(one.id, outcome.recipient), outcome_document(one, outcome)),
+            )
+        )
+        assert all(result.reason is None for result in bulk.write(es, actions))
+        old = now - timedelta(days=100)
+        records = [
+            EntryRecord(f"f{n % 3_000}", f"https://h{n % 3_000}.example/{_words(n, 6)}", None, None, _hex(n), old, old)
+            for n in range(count)
+        ]
+        EntryStore(es, names).save(records)
+        for index in (names.deliveries, names.outcomes, names.entries):
+            es.indices.refresh(index=index)
+            es.options(request_timeout=600).indices.forcemerge(index=index, max_num_segments=1)
+            store = es.indices.stats(index=index, metric="store")["indices"][index]["primaries"]["store"]
+            print(f"| `{index}` | {count:,} | {store['size_in_bytes'] / count:.0f} |", flush=True)
+
+
+def sent(n: int, now: datetime) -> tuple[Delivery, Outcome]:
+    """A delivery that was mailed, with a passage of three hundred characters, and its outcome."""
+    at, reader = now - timedelta(minutes=3 * n), f"reader{n % 40}@desk.example"
+    passage = Passage("text", _words(n, 40), ((160, 167),))
+    outcome = Outcome(
+        reader,
+        DeliveryState.SENT,
+        key=_hex(n)[:32],
+        reference=f"<{_hex(n)[:32]}@news.example>",
+        subject=_words(n, 8),
+        at=at,
+        attempts=1,
+    )
+    one = Delivery(
+        f"search-{n % 100}",
+        f"Search {n % 100}",
+        _hex(n)[:32],
+        _hex(n)[:32],
+        (reader,),
+        DeliveryState.SENT,
+        at,
+        not_before=at,
+        sent_at=at,
+        passages=(passage,),
+        published=at,
+        fetched_at=at,
+        indexed_at=at,
+    )
+    return one, outcome
+
+
+def _hex(n: int) -> str:
+    return hashlib.sha256(str(n).encode()).hexdigest()
+
+
+def _words(n: int, count: int) -> str:
+    """So many words that compress as little as names and numbers do."""
+    return " ".join(_hex(1_000 * n + k)[:7] for k in range(count))
+
+
 def main() -> None:
     """Measure the parts that are named, or all."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help="plan, seeding, entries")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="plan, seeding, entries, shards")
     parser.add_argument("--feeds", type=int, nargs="+", default=[300, 3_000, 20_000, 180_000])
     parser.add_argument("--searches", type=int, nargs="+", default=[300, 3_000])
+    parser.add_argument("--documents", type=int, default=100_000, help="of each kind in one shard")
     options = parser.parse_args()
     parts = {
         "plan": lambda: measure_plan(options.feeds),
         "seeding": lambda: measure_seeding(options.searches),
         "entries": lambda: measure_entries(options.feeds),
+        "shards": lambda: measure_shards(options.documents),
     }
     for part in options.parts or parts:
         parts[part]()

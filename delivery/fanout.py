@@ -3,12 +3,16 @@
 A delivery is enqueued as one document, and "spread" before anything is sent: each recipient gets an outcome, created
 once, whoever spreads it and however often. The state of the delivery as a whole follows when no recipient waits any
 more (`settle`). Whatever a worker leaves when it dies, the next run does.
+
+An installation from before the outcomes had an index has years of deliveries to spread. Those that nobody waits for are
+spread by and by (`spread_newest`); whoever needs certain ones before spreads them first (`spread`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,6 +30,7 @@ from store.times import moment_at
 PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
 UNSPREAD: Final = {"bool": {"must_not": {"term": {"spread": True}}}}
 """The deliveries whose recipients have no documents yet: fresh ones, and those from before there were any."""
+EVERY: Final[Document] = {"match_all": {}}
 _SPREAD_AT_ONCE: Final = 200
 _PAGE: Final = 1_000
 _LAST: Final = {"max": {"field": "sent_at"}}
@@ -41,21 +46,47 @@ class Fanout:
         """Make all writes to the outbox visible to searches."""
         self._es.indices.refresh(index=[self._deliveries, self._index])
 
-    def spread(self) -> int:
-        """Create the outcomes of the deliveries that lack them, as of the last refresh; the number of deliveries.
+    def spread(self, which: Document = EVERY) -> int:
+        """Create the outcomes of the deliveries that match and lack them, as of the last refresh; their number.
 
         Killed at any point, it is continued by the next call: an outcome that exists stays as it is.
 
         Raises:
             StoreError: Elasticsearch did not accept all; call it again.
         """
-        if not self._es.search(index=self._deliveries, query=UNSPREAD, size=1, source=False)["hits"]["hits"]:
+        if not self._lacks(query := {"bool": {"filter": [which, UNSPREAD]}}):
             return 0
         number = 0
-        for page in pages(self._es, self._deliveries, UNSPREAD, size=_SPREAD_AT_ONCE, seq_no_primary_term=True):
+        for page in pages(self._es, self._deliveries, query, size=_SPREAD_AT_ONCE, seq_no_primary_term=True):
             number += self._spread(all_stored(page, read_delivery))
         self.refresh()
         return number
+
+    def spread_newest(self, most: int) -> bool:
+        """Create the outcomes of the newest deliveries that lack them, some `most` outcomes; whether some are left.
+
+        Raises:
+            StoreError: Elasticsearch did not accept all; call it again.
+        """
+        if not self._lacks(UNSPREAD):
+            return False
+        order, made = [{"created_at": "desc"}, "_shard_doc"], 0
+        found = pages(self._es, self._deliveries, UNSPREAD, size=_SPREAD_AT_ONCE, sort=order, seq_no_primary_term=True)
+        with closing(found):
+            for page in found:
+                some = []
+                for each in all_stored(page, read_delivery):
+                    if made < most:
+                        some.append(each)
+                        made += max(1, len(each.value.recipients))
+                self._spread(some)
+                if made >= most:
+                    break
+        self.refresh()
+        return self._lacks(UNSPREAD)
+
+    def _lacks(self, query: Document) -> bool:
+        return bool(self._es.search(index=self._deliveries, query=query, size=1, source=False)["hits"]["hits"])
 
     def spread_again(self, since: datetime) -> None:
         """Have the deliveries spread again that were created since then; an outcome that exists stays as it is.

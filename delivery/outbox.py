@@ -229,11 +229,11 @@ class Outbox:
         self._outcomes.acknowledge(self._outcomes.parcels(waiting), lambda parcel: change(parcel.outcome))
         Fanout(self._es, self._names).settle([one.id for one in deliveries], now)
 
-    def settle(self, now: datetime) -> None:
-        """Give every enqueued delivery its outcomes, and each that nobody waits for its state."""
+    def settle(self, story_ids: Collection[str], now: datetime) -> None:
+        """Give every delivery on these stories its outcomes, and each that nobody waits for its state."""
         fanout = Fanout(self._es, self._names)
         fanout.refresh()
-        fanout.spread()
+        fanout.spread({"terms": {"story_id": list(story_ids)}})
         fanout.settle((), now)
 
     def latest(self, alert_id: str, size: int) -> list[Delivery]:

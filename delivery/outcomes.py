@@ -244,7 +244,7 @@ class Outcomes:
         """
         fanout = Fanout(self._es, self._names)
         fanout.refresh()
-        fanout.spread()
+        fanout.spread({"term": {"alert_id": alert_id}})
         muted = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
         query = {"bool": {"filter": [*muted, {"prefix": {"error": MUTED}}]}}
         parcels = self.parcels([hit["_id"] for hit in every(self._es, self._index, query, source=False)])

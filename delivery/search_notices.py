@@ -16,6 +16,7 @@ from alerts.failing import Failing, failing, is_on
 from alerts.saved import SavedSearches
 from delivery.documents import outcome_id
 from delivery.fanout import Fanout
+from delivery.kinds import ABOUT_SEARCHES
 from delivery.made import notice_delivery
 from delivery.outbox import EnqueueReport, Outbox
 from delivery.outcomes import Outcomes, Parcel
@@ -48,7 +49,7 @@ def enqueue_notices(es: Client, names: Names, now: datetime, *, bulkhead: Bulkhe
     failing_now = failing(es, names, now)
     outbox.refresh()
     outcomes, fanout = Outcomes(es, names), Fanout(es, names)
-    fanout.spread()
+    fanout.spread({"terms": {"kind": ABOUT_SEARCHES}})
     known = outbox.about_searches(now - _LOOKED_BACK)
     made = list(_failures(failing_now.values(), [stored.value for stored in known], now, walls))
     over = [stored for stored in known if stored.value.kind == "failing" and not _lasts(stored.value, failing_now)]

@@ -25,7 +25,7 @@ from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailPlan, plan, try_out
 from delivery.composing import Composed, Composer, LeftOut
 from delivery.due import look, taken
-from delivery.fanout import Fanout
+from delivery.fanout import PENDING, Fanout
 from delivery.holding import Holding, postpone, released
 from delivery.mailbox import Mailbox, Mailboxes, is_suspect
 from delivery.outcomes import Acknowledged, Outcomes, Parcel, Sent
@@ -45,6 +45,8 @@ AT_ONCE: Final = 50
 """Recipients who are claimed, and whose mails are written, together."""
 AHEAD: Final = 2 * AT_ONCE
 """Mails that may wait for a channel's lines; more are not written yet."""
+OLD_AT_ONCE: Final = 5_000
+"""Outcomes that a run creates of deliveries from before there were any, some three seconds' work; mails go on."""
 WRITE_FOR: Final = timedelta(seconds=2)
 """Time for writing mails before those that are written are sent: briefings take a while, and articles change."""
 
@@ -95,6 +97,8 @@ class Worker:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._stack = ExitStack()
         self._until = clock()
+        self._old_left = False
+        """Whether there are deliveries that nobody waits for and that have no outcomes yet."""
         self._under_way: Counter[str] = Counter()
         """Channel → mails that its lines have, or that wait for one."""
         self._touched: set[str] = set()
@@ -104,7 +108,8 @@ class Worker:
         """Serve at most `limit` recipients, and begin nothing after `until`."""
         self._until = until
         self._fanout.refresh()
-        self._fanout.spread()
+        self._fanout.spread(PENDING)
+        self._old_left = self._fanout.spread_newest(OLD_AT_ONCE)
         due = look(self._es, self._names, self._settings, now=self._clock(), bulkhead=self._walls, refresh=False)
         report = DeliverReport(later=due.later)
         if due.recipients:
@@ -196,6 +201,8 @@ class Worker:
         self._learn_searches(parcel for parcels in waiting.values() for parcel in parcels)
         usable = {address: self._usable(held[address].value, waiting.get(address, ())) for address in held}
         stories = {parcel.delivery.story_id for parcels in usable.values() for parcel in parcels}
+        if self._old_left and stories:
+            self._fanout.spread({"terms": {"story_id": sorted(stories)}})
         sent = self._outcomes.sent_to(held, stories) if stories else {}
         rules: dict[str, str] = {}
         served = []

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -14,9 +15,10 @@ from pydantic import ValidationError
 from delivery.channels import registry as channels
 from ingest.feeds import load_feeds
 from jobs.configuration import read_saved_searches
+from newswatch.airflow_faults import DATABASE, airflow_faults
 from newswatch.compose_faults import compose_faults, interpolated
 from newswatch.config import Source
-from newswatch.errors import ConfigError, NewswatchError
+from newswatch.errors import ConfigError, MissingIndexError, NewswatchError
 from newswatch.language_files import folders, language_faults
 from newswatch.setting_faults import Finding, disagreements, mistyped
 from newswatch.settings import PREFIX, Settings, default_config_dir
@@ -83,6 +85,9 @@ def check_everything(environment: Mapping[str, str] = os.environ, *, compose: Pa
     if compose:
         checked.append(f"{compose}: for docker-compose.yml")
         faults += _compose_faults(compose, folder)
+    elif environment.get(DATABASE):
+        checked.append(f"Airflow: {sum(name.startswith('AIRFLOW__') for name in environment)} variables")
+        faults += [*map(_fault, airflow_faults(environment)), *_folders_of_airflow(environment)]
     # A wrong language is met by whoever reads the taxonomy, too.
     unique = sorted(dict.fromkeys(faults + elsewhere), key=lambda fault: not fault.is_error)
     return ConfigReport(tuple(checked), tuple(unique), asked=nodes is not None)
@@ -108,6 +113,18 @@ def _settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Con
         where, _, message = str(error).partition(": ")
         faults.append(ConfigFault(where, message))
     return settings, faults
+
+
+def _folders_of_airflow(environment: Mapping[str, str]) -> Iterator[ConfigFault]:
+    """What of ours an Airflow of one's own would not find."""
+    dags, users = "AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__FAB__CONFIG_FILE"
+    folder = Path(environment.get(dags) or Path(environment.get("AIRFLOW_HOME", "~/airflow"), "dags")).expanduser()
+    bundles = environment.get("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST")
+    if not bundles and not (folder / "poll_feeds.py").is_file():
+        yield ConfigFault(dags, "newswatch's DAGs are not there: nothing would run. Name the installed folder `dags`")
+    for name in (users, "SSO_CA_CERTS"):
+        if environment.get(name) and not os.access(environment[name], os.R_OK):
+            yield ConfigFault(name, "there is no such file on this machine, or this user may not read it")
 
 
 def _compose_faults(path: Path, folder: Path) -> Iterator[ConfigFault]:
@@ -161,12 +178,24 @@ def _asked(settings: Settings) -> tuple[int | None, list[ConfigFault]]:
         return None, [ConfigFault(where, message)]
     try:
         nodes = int(es.cluster.health()["number_of_data_nodes"])
-        states = ConfigurationStore(es, Names.of(settings)).states()
+        return nodes, _elsewhere(ConfigurationStore(es, Names.of(settings)))
     except (NewswatchError, *REFUSALS):
         return None, []
     finally:
         es.close()
-    return nodes, [ConfigFault(f"in force: {s.name}", s.why, is_error=False) for s in states if s.wrong_since]
+
+
+def _elsewhere(store: ConfigurationStore) -> list[ConfigFault]:
+    """What is wrong on other machines; nothing before the index is there (`newswatch index setup`)."""
+    try:
+        states = store.states()
+    except MissingIndexError:
+        return []
+    except REFUSALS as error:
+        if getattr(error, "status_code", None) != HTTPStatus.NOT_FOUND:
+            raise
+        return []
+    return [ConfigFault(f"in force: {s.name}", s.why, is_error=False) for s in states if s.wrong_since]
 
 
 # ── the files ────────────────────────────────────────────────────────────────────────────────────────────────────────

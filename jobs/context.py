@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import wraps
 from socket import gethostname
 from typing import Concatenate, ParamSpec, TypeVar
@@ -23,6 +24,7 @@ from store.client import Client, connect, set_up, where
 from store.clock import store_clock
 from store.configuration import TAXONOMY
 from store.faults import REFUSALS, store_error
+from store.index_facts import created_at
 from store.mapping import plain_indices
 from store.names import Names
 from store.nodes import UnansweredError, UnreachableError
@@ -105,15 +107,10 @@ class Context:
 
     def _are_new(self, others: Iterable[str], created: Iterable[str]) -> bool:
         """Whether the oldest of `others` was created less than `SET_UP_S` before the newest of `created`."""
-        born = {
-            index: float(found["settings"]["index"]["creation_date"]) / 1_000
-            for index, found in self.es.indices.get_settings(
-                index=[*others, *created], name="index.creation_date", ignore_unavailable=True
-            ).items()
-        }
+        born = created_at(self.es, [*others, *created])
         before = [born[index] for index in others if index in born]
         after = [born[index] for index in created if index in born]
-        return bool(before and after) and max(after) - min(before) < SET_UP_S
+        return bool(before and after) and max(after) - min(before) < timedelta(seconds=SET_UP_S)
 
     def _report_restored(self, created: list[str]) -> None:
         """Report indices that had to be created in an installation that has others.

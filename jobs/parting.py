@@ -54,7 +54,7 @@ def split(context: Context, story_id: str, article_ids: Collection[str], by: str
         rest = [member for member in here if member.id not in ids and member.value[0].story_id == story_id]
         if not rest:
             raise NewswatchError(f"Nothing would be left of the story {story_id}: choose some of its articles.")
-        outbox.settle(context.clock())
+        outbox.settle([story_id], context.clock())
         told = outbox.on_story(story_id)
         searches = _searches(context, told)
         matches = _matches(context, [*parted, *rest], searches)
@@ -77,7 +77,7 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
         raise NewswatchError("A story can't be joined with itself.")
     members, outbox = StoryMembers(context.es, context.names), Outbox(context.es, context.names)
     with turn(context.es, context.names, "match", most_s=_WAIT_S) as hold:
-        outbox.settle(context.clock())
+        outbox.settle([story_id, other_id], context.clock())
         known, of_other = outbox.on_story(story_id), outbox.on_story(other_id)
         moving = members.of([other_id])
         if not members.of([story_id]):

@@ -135,7 +135,7 @@ def _secrets(given: Mapping[str, str]) -> Iterator[Finding]:
                 f"it must be {least} or more letters and digits: it is put into addresses and JSON as it is. "
                 "`sh docker/make-env.sh FILE` makes fresh ones",
             )
-    if not _is_fernet_key(given.get(FERNET_KEY, "")):
+    if not is_fernet_key(given.get(FERNET_KEY, "")):
         yield Finding((FERNET_KEY,), "it must be 32 bytes in URL-safe Base64, as `sh docker/make-env.sh FILE` makes it")
     seen: dict[str, str] = {}
     for name in (*wanted, FERNET_KEY):
@@ -144,7 +144,8 @@ def _secrets(given: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding((other, name), "they are the same: who learns one knows both", is_error=False)
 
 
-def _is_fernet_key(text: str) -> bool:
+def is_fernet_key(text: str) -> bool:
+    """Whether it is a key as Airflow's Fernet takes it."""
     try:
         return len(base64.urlsafe_b64decode(text.encode("ascii", "replace"))) == 32
     except binascii.Error:

@@ -144,8 +144,8 @@ class SignOn(BaseSettings):
         """
         return cls()  # type: ignore[call-arg]  # from the environment
 
-    def flask(self) -> dict[str, Any]:
-        """The settings of Flask-AppBuilder."""
+    def flask(self, base_url: str = "") -> dict[str, Any]:
+        """The settings of Flask-AppBuilder, for an Airflow at this address."""
         specific = self._oidc() if self.kind == "oidc" else self._ldap()
         roles = {self.key(group): [role] for name, role in _ROLES.items() for group in getattr(self, name)}
         return {
@@ -154,6 +154,8 @@ class SignOn(BaseSettings):
             "AUTH_USER_REGISTRATION_ROLE": "Public",
             "AUTH_ROLES_SYNC_AT_LOGIN": True,
             "AUTH_ROLES_MAPPING": roles,
+            # Airflow's own option for it is off, whatever the address.
+            "SESSION_COOKIE_SECURE": base_url.startswith("https:"),
             **specific,
         }
 

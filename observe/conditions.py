@@ -17,6 +17,7 @@ from newswatch.pulse import LATE, JobPulse
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
+from observe.keys import ending_keys
 from observe.pulse import FileState, Pulse
 from store.configuration import SETTINGS
 from transforms.encoder import why_none
@@ -534,6 +535,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _cleaning,
     _backups,
     _vectors,
+    ending_keys,
     _watchman,
     _watched,
 )

@@ -34,8 +34,9 @@ KINDS: Final = (
     "search",
     "job",
     "certificate",
+    "key",
 )
-"""What may be wrong. What follows a colon in a condition's id names a file, a search or a host, and is left out."""
+"""What may be wrong. What follows a colon in a condition's id names a file, search, host or key, and is left out."""
 
 WITHOUT_NOTES: Final = frozenset({"elasticsearch", "disk"})
 """What can be judged while the jobs can't record how they fare, because Elasticsearch's disk is full."""

@@ -89,6 +89,19 @@ class FailingSearch:
 
 
 @dataclass(frozen=True, slots=True)
+class EndingKey:
+    """An API key that ends soon, or has ended lately, and is not revoked."""
+
+    id: str
+    name: str
+    owner: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    """When it was last used, to the hour."""
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """Elasticsearch itself."""
 
@@ -131,6 +144,7 @@ class Pulse:
     """Of the key by which this machine knows the links in mails (`delivery.links.key_mark`)."""
     certificates: Mapping[str, datetime] = field(default_factory=dict)
     """Server → when its certificate ends; those that are known."""
+    keys: tuple[EndingKey, ...] = ()
     storage: Storage = field(default_factory=Storage)
     watched_at: datetime | None = None
     """When the watchman last looked; None: there never was one."""

@@ -22,6 +22,7 @@ from newswatch.feed import FeedHealth
 from newswatch.problems import Bulkhead, Problem, ProblemKind, collecting
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
+from observe.keys import query_of, read_keys
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from observe.watched import WATCHMAN, certificates_of, conditions_of, valid_until
 from store.client import Client
@@ -106,6 +107,7 @@ class _Reader:
             waiting=waiting,
             mail=_mail(jobs, found.get("mail", MailState())),
             files=files,
+            keys=found.get("keys", ()),
             failing_searches=failing,
             problems=sum(found.get("problem_kinds", {}).values()),
             problem_kinds=found.get("problem_kinds", {}),
@@ -165,6 +167,7 @@ class _Reader:
         yield "outbox", _Part(f"{names.deliveries},{names.outcomes}", _OF_DELIVERIES, _read_deliveries)
         yield "problems", _Part(names.quarantine, _of_problems(names), partial(_read_problems, names))
         yield "saved searches", _Part(names.searches, _of_searches(self._now), _read_searches)
+        yield "API keys", _Part(names.keys, query_of(self._now), read_keys)
 
     def _of_feeds(self) -> Document:
         """Feeds count as due once they are overdue by the shortest interval, and no batch holds them."""

@@ -21,6 +21,7 @@ from newswatch.problems import report_problem
 from store.compare_and_set import put
 from store.documents import Stored, dump, load, problem_of
 from store.faults import REFUSALS, our_error
+from store.index_facts import uuid_of
 from store.names import Names
 from store.reading import get_one
 
@@ -65,8 +66,7 @@ class Application:
         self._follows = ""
         try:
             self._was = _read(es, names, name)
-            (found,) = es.indices.get_settings(index=index, name="index.uuid", flat_settings=True).values()
-            self._follows = str(found["settings"]["index.uuid"])
+            self._follows = uuid_of(es, index)
         except (StoreError, *REFUSALS) as error:
             why = our_error(error)
             if isinstance(why, MissingIndexError):

@@ -38,7 +38,8 @@ MOST_PLACES: Final = 20
 REFUSED_EVERY: Final = timedelta(days=1)
 """How often the log gets one of a key that is refused."""
 _TEXT: Final = re.compile(r"nwk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
-_KIND: Final = "api"
+KIND: Final = "api"
+"""Of the documents that are keys of the API."""
 _UNKNOWN: Final = "This API key is not known here: perhaps it was cut when it was copied."
 
 log = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ class KeyStore:
     def all(self) -> list[ApiKey]:
         """Every key, revoked and expired ones too, newest first. Unreadable ones are quarantined."""
         self._es.indices.refresh(index=self._index)
-        found = values(every(self._es, self._index, {"term": {"kind": _KIND}}), _read)
+        found = values(every(self._es, self._index, {"term": {"kind": KIND}}), read_key)
         return sorted(found, key=lambda key: key.created_at, reverse=True)
 
     def get(self, key_id: str) -> ApiKey | None:
@@ -210,7 +211,7 @@ class KeyStore:
         return key
 
     def _get(self, key_id: str) -> Stored[ApiKey] | None:
-        return get_one(self._es, self._index, _id(key_id), _read)
+        return get_one(self._es, self._index, _id(key_id), read_key)
 
 
 def checked(asked: Request) -> tuple[str, str]:
@@ -240,14 +241,19 @@ def _hash(secret: str) -> str:
 
 
 def _id(key_id: str) -> str:
-    return f"{_KIND}~{key_id}"
+    return f"{KIND}~{key_id}"
 
 
 def _document(key: ApiKey) -> Document:
-    return {"kind": _KIND} | dump(key)
+    return {"kind": KIND} | dump(key)
 
 
-def _read(document_id: str, document: Mapping[str, Any]) -> ApiKey:
+def read_key(document_id: str, document: Mapping[str, Any]) -> ApiKey:
+    """The key that a document of the kind `KIND` holds.
+
+    Raises:
+        ValueError: it holds none, or another one.
+    """
     fields = {name: value for name, value in document.items() if name != "kind"}
     key = load(ApiKey, fields)
     if document_id != _id(key.id):

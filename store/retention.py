@@ -21,6 +21,7 @@ from store.documents import Hit, Stored, stored, values
 from store.entries import entry_key
 from store.feeds import read_feed
 from store.generations import Slice, all_slices
+from store.index_facts import created_at
 from store.milestones import HEAD, micros
 from store.names import Names
 from store.reading import every, get_hits, pages
@@ -64,8 +65,7 @@ def month_end(month: str) -> datetime:
 
 
 def _created(es: Elasticsearch, slice_: Slice) -> datetime:
-    settings = es.indices.get_settings(index=slice_.index)[slice_.index]["settings"]
-    return datetime.fromtimestamp(int(settings["index"]["creation_date"]) / 1000, UTC)
+    return created_at(es, [slice_.index])[slice_.index]
 
 
 def _drop(es: Elasticsearch, indices: list[str]) -> list[str]:
@@ -241,4 +241,4 @@ def _segments(es: Elasticsearch, index: str) -> int:
 
 
 def _shards(es: Elasticsearch, index: str) -> int:
-    return int(es.indices.get_settings(index=index)[index]["settings"]["index"]["number_of_shards"])
+    return int(es.indices.get_settings(index=index)[index]["settings"]["index"].get("number_of_shards", 1))

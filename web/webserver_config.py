@@ -3,6 +3,8 @@
 A wrong variable ends the web server with a sentence on it, before anybody could log in.
 """
 
+from airflow.configuration import conf
+
 from newswatch.sign_on import SECONDS, SignOn
 from web.sign_on_manager import SETTING, SignOnManager
 
@@ -14,4 +16,5 @@ if _SIGN_ON.kind == "ldap":
     ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, SECONDS)
     ldap.set_option(ldap.OPT_TIMEOUT, SECONDS)
 
-globals().update(_SIGN_ON.flask(), SECURITY_MANAGER_CLASS=SignOnManager, **{SETTING: _SIGN_ON})
+_FLASK = _SIGN_ON.flask(conf.get("api", "base_url", fallback=""))
+globals().update(_FLASK, SECURITY_MANAGER_CLASS=SignOnManager, **{SETTING: _SIGN_ON})

@@ -15,6 +15,7 @@ from cli.main import app
 from jobs.config_check import _compose_faults, check_everything
 from jobs.configuration import look_at_all
 from jobs.plan import plan
+from newswatch.airflow_faults import DATABASE
 from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir
 from store.configuration import ConfigurationStore
@@ -200,6 +201,18 @@ def test_check_tells_what_other_machines_found(
     assert [fault.where for fault in report.faults if "did you mean 'alerts'?" in fault.message] == [
         "in force: alerts.yaml"
     ]
+    monkeypatch.setenv("NEWSWATCH_INDEX_PREFIX", "nobody-has-set-it-up-")
+    assert check_everything(os.environ).asked
+
+
+def test_an_airflow_of_ones_own_is_checked_with_its_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DATABASE, "postgresql+psycopg2:///airflow")
+    monkeypatch.setenv("AIRFLOW_HOME", str(folder))
+    monkeypatch.setenv("SSO_CA_CERTS", str(folder / "none.pem"))
+    _, told = checked()
+    assert {"AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__FERNET_KEY", "SSO_CA_CERTS"} <= errors(told).keys()
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(Path(__file__).parents[2] / "dags"))
+    assert "AIRFLOW__CORE__DAGS_FOLDER" not in errors(checked()[1])
 
 
 def test_the_env_of_compose_is_checked_with_who_can_read_what(folder: Path) -> None:

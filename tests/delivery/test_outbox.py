@@ -12,6 +12,7 @@ from elasticsearch import Elasticsearch
 
 from alerts.kinds.kind import Event
 from alerts.match import match_batch
+from delivery import fanout, worker
 from delivery.deliver import deliver
 from delivery.documents import delivery_document, outcome_document, outcome_id
 from delivery.fanout import Fanout
@@ -241,7 +242,35 @@ def test_a_mail_begun_before_is_sent_again_under_its_message_id(
     assert (outcome.state, outcome.key, outcome.reference) == (DeliveryState.SENT, FORMER, FORMER)
 
 
-def test_a_thread_begun_before_goes_on(press: Press, posted: Settings, office: PostOffice) -> None:
+def test_years_of_deliveries_from_before_are_spread_by_and_by_while_mails_go_out(
+    press: Press, posted: Settings, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "OLD_AT_ONCE", 2)
+    monkeypatch.setattr(fanout, "_SPREAD_AT_ONCE", 2)
+    old = [owed_on(press, 1, story_id=f"old-{day}", created_at=NOW - timedelta(days=day)) for day in range(1, 6)]
+    for each in old:
+        store_former(press, each, "sent")
+    outbox, outcomes = Outbox(press.es, press.names), Outcomes(press.es, press.names)
+
+    def spread() -> list[str]:
+        Fanout(press.es, press.names).refresh()
+        return sorted(each.story_id for each in outcomes.select({"prefix": {"story_id": "old-"}}))
+
+    outbox.add([owed_on(press, 11)])
+    assert deliver(press.es, press.names, posted, now=NOW).sent == 1, "what waits is spread first"
+    assert spread() == ["old-1", "old-2"], "the newest"
+    deliver(press.es, press.names, posted, now=NOW)
+    deliver(press.es, press.names, posted, now=NOW)
+    assert spread() == [each.story_id for each in old]
+    assert len(office.messages) == 1
+    assert not Fanout(press.es, press.names).spread_newest(1)
+
+
+@pytest.mark.parametrize("at_once", [5_000, 0])
+def test_a_thread_begun_before_goes_on(
+    press: Press, posted: Settings, office: PostOffice, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(worker, "OLD_AT_ONCE", at_once)
     store_former(press, owed_on(press, 1), "sent")
     Outbox(press.es, press.names).add([owed_on(press, 11, kind="update")])
     assert deliver(press.es, press.names, posted, now=NOW + timedelta(hours=1)).sent == 1

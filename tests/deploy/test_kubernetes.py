@@ -115,6 +115,19 @@ def test_the_charts_values_are_those_that_it_has() -> None:
     assert not [path for path, kind in known.items() if kind and type(found[path]) is not kinds[kind]]
 
 
+def test_keda_reads_a_connection_without_a_driver_and_airflow_one_with_it() -> None:
+    secret = named("Secret", "newswatch-airflow-metadata")["stringData"]
+    assert VALUES["data"]["metadataSecretName"] == "newswatch-airflow-metadata"
+    # KEDA is given the key `connection`, where PgBouncer is off.
+    assert secret["connection"].startswith("postgresql://")
+    assert VALUES["enableBuiltInSecretEnvVars"] == {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": False}
+    (own,) = yaml.safe_load(VALUES["extraEnv"])
+    assert own["name"] == "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    assert secret[own["valueFrom"]["secretKeyRef"]["key"]].startswith("postgresql+psycopg2://")
+    used = re.findall(r"name: newswatch-airflow-metadata, key: (\w+)", (FOLDER / "services.yaml").read_text())
+    assert {*used} == {"sqlAlchemyConnection"}
+
+
 def test_every_setting_is_one_and_every_secret_has_its_place() -> None:
     shared = named("ConfigMap", "newswatch-settings")["data"]
     secret = named("Secret", "newswatch-secrets")["stringData"]

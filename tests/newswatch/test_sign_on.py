@@ -41,7 +41,12 @@ def test_groups_become_roles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_directory_is_asked_encrypted_and_its_names_compared_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    flask = read(monkeypatch, LDAP).flask()
+    sign_on = read(monkeypatch, LDAP)
+    flask = sign_on.flask()
+    assert [sign_on.flask(f"{scheme}://news.example")["SESSION_COOKIE_SECURE"] for scheme in ("http", "https")] == [
+        False,
+        True,
+    ]
     assert flask["AUTH_LDAP_USE_TLS"]
     assert flask["AUTH_LDAP_TLS_DEMAND"]
     assert flask["AUTH_ROLES_MAPPING"] == {

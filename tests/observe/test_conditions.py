@@ -34,7 +34,7 @@ from observe.conditions import (
     conditions,
 )
 from observe.health import KINDS
-from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
+from observe.pulse import EndingKey, FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from tests.factories import NOW
 
 SETTINGS = Settings()
@@ -388,6 +388,32 @@ def test_a_fast_lane_without_a_sign_of_life_is_told() -> None:
     assert "fast-lane" not in found(a_pulse())
     failing = replace(ended, failures=3, why="A fault.")
     assert "A fault." in found(a_pulse(failing))["fast-lane"].sentence
+
+
+@pytest.mark.parametrize(
+    ("life", "left", "used", "told"),
+    [
+        (90, 31, 0, None),
+        (365, 30, 0, "ends in 30 days"),
+        (90, 23, 0, None),
+        (90, 22, 0, "ends in 22 days"),
+        (8, 7, 0, None),
+        (90, 6, None, None),
+        (90, 6, 31, None),
+        (90, -2, 3, "has ended at"),
+        (90, -2, 40, None),
+    ],
+)
+def test_an_api_key_in_use_is_told_before_it_ends(life: int, left: int, used: int | None, told: str | None) -> None:
+    ends = NOW + timedelta(days=left)
+    used_at = None if used is None else before(days=used)
+    key = EndingKey("k1", "OpenCTI", "ann", ends - timedelta(days=life), ends, used_at)
+    condition = found(a_pulse(keys=(key,))).get("key:k1")
+    assert (condition is None) == (told is None)
+    if condition and told:
+        assert condition.severity is Severity.WARNING
+        assert told in condition.sentence
+        assert "OpenCTI of ann" in condition.sentence
 
 
 def test_every_condition_has_a_state_in_health() -> None:

@@ -28,6 +28,8 @@ from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.client import Client, connect
 from store.documents import dump, feed_document
+from store.keys import KeyStore
+from store.keys import Request as KeyRequest
 from store.mapping import plain_indices
 from store.names import Names
 from store.pulse import PulseStore
@@ -244,6 +246,16 @@ def test_readers_and_the_operator_are_told_of_the_same_searches(
     Quarantine(client, names).note(failed, now=before(hours=1))
     told = {each.id for each in read(client, names, settings).failing_searches}
     assert told == {"on", "later", "on-wrong", "later-wrong"} == set(failing(client, names, NOW))
+
+
+def test_the_api_keys_that_end_without_their_hashes(client: Client, names: Names, settings: Settings) -> None:
+    keys = KeyStore(client, names)
+    made = [keys.create(KeyRequest(f"key {n}", "ann", ["read"], n), by="ann", now=NOW).key for n in (5, 20, 90)]
+    keys.revoke(made[0].id, by="ann", now=NOW)
+    client.indices.refresh(index=names.keys)
+    (ending,) = read_pulse(client, names, settings, NOW).keys
+    assert (ending.name, ending.owner, ending.expires_at) == ("key 20", "ann", NOW + timedelta(days=20))
+    assert made[1].hash not in str(ending)
 
 
 def test_documents_of_nonsense_cost_only_themselves(client: Client, names: Names, settings: Settings) -> None:

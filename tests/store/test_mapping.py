@@ -16,7 +16,15 @@ import pytest
 
 from newswatch.settings import Settings
 from store import mapping
-from store.mapping import ARTICLE, VERSION, article_template, missing, plain_indices
+from store.mapping import (
+    ARTICLE,
+    VERSION,
+    article_template,
+    missing,
+    plain_index,
+    plain_indices,
+    plain_template,
+)
 from store.names import Names
 
 PATH = Path(__file__).with_name(f"mapping.v{VERSION}.json")
@@ -88,6 +96,20 @@ def test_a_slices_name_says_month_and_generation(prefix: str) -> None:
         f"x{prefix}articles-2026.03",
     ):
         assert names.parse_slice(other) is None
+
+
+SERVERLESS = {"analysis", "codec", "query.default_field"}
+"""Of the settings that Elastic documents as available in Serverless projects, those that we send."""
+
+
+def test_serverless_is_sent_no_setting_that_it_refuses_and_others_are() -> None:
+    refused = {"number_of_shards", "number_of_replicas"}
+    for serverless in (True, False):
+        settings = Settings(elasticsearch_serverless=serverless)
+        bodies = [article_template(Names(), settings)["template"], plain_template(Names(), settings)["template"]]
+        bodies += [plain_index(properties, settings) for properties in plain_indices(Names()).values()]
+        for body in bodies:
+            assert body["settings"].keys() - SERVERLESS == (set() if serverless else refused)
 
 
 if __name__ == "__main__":

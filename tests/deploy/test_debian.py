@@ -1,0 +1,130 @@
+"""What installs newswatch on a Debian host: services, settings, commands; without systemd."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from dotenv import dotenv_values
+from typer.main import get_command
+
+from cli.main import app
+from newswatch.airflow_faults import airflow_faults
+from newswatch.setting_faults import mistyped
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy/debian"
+UNITS = sorted((FOLDER / "systemd").glob("*.service"))
+GUIDE = (ROOT / "docs/debian.md").read_text()
+PROGRAMS = "/opt/newswatch/bin/"
+every_unit = pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+
+
+def command() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("command", FOLDER / "command.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+settings = command().settings
+
+
+def unit(path: Path) -> dict[str, dict[str, list[str]]]:
+    """Section → option → its values."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for line in path.read_text().splitlines():
+        if match := re.fullmatch(r"\[(\w+)]", line):
+            section = found.setdefault(match[1], {})
+        elif line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            section.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The settings as `install.sh` writes them."""
+    path = tmp_path_factory.mktemp("etc") / "environment"
+    made: list[str | Path] = ["sh", ROOT / "docker/make-env.sh", path, FOLDER / "environment.example"]
+    subprocess.run(made, capture_output=True, check=True)
+    assert path.stat().st_mode & 0o777 == 0o600
+    found: dict[str, str] = settings(path.read_text())
+    assert found == dotenv_values(path, interpolate=False)
+    return found
+
+
+def test_new_settings_have_no_fault_and_each_secret_its_own(environment: dict[str, str]) -> None:
+    assert (*airflow_faults(environment), *mistyped(environment)) == ()
+    secrets = [value for name, value in environment.items() if re.search("SECRET|TOKEN|KEY", name)]
+    assert len(secrets) == len({*secrets}) == 5
+
+
+@every_unit
+def test_a_service_runs_a_command_that_there_is_without_rights_and_with_all_settings(path: Path) -> None:
+    service = unit(path)["Service"]
+    assert (service["User"], service["EnvironmentFile"]) == (["newswatch"], ["/etc/newswatch/environment"])
+    assert (service["ProtectSystem"], service["NoNewPrivileges"]) == (["strict"], ["true"])
+    # What stands in the file would win over it in silence.
+    assert "Environment" not in service
+    for line in (each.removeprefix("-") for each in service["ExecStart"]):
+        program, verb, *_ = line.removeprefix(PROGRAMS).split()
+        known = get_command(app).commands if program == "newswatch" else AIRFLOW  # type: ignore[attr-defined]
+        assert line.startswith(PROGRAMS)
+        assert verb in known
+
+
+AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "db"}
+
+
+def test_the_target_starts_what_does_not_start_by_itself() -> None:
+    units = {path.name: unit(path) for path in UNITS}
+    wanted = " ".join(unit(FOLDER / "systemd/newswatch.target")["Unit"]["Wants"]).split()
+    lone = {name for name, each in units.items() if "Install" not in each}
+    assert {*wanted} - {"newswatch-clean.timer"} == lone - {"newswatch-setup.service", "newswatch-clean.service"}
+    for name in {*wanted} & lone:
+        assert units[name]["Unit"]["Requires"] == ["newswatch-setup.service"]
+        assert units[name]["Unit"]["PartOf"] == ["newswatch.target"]
+    for name in re.findall(r"systemctl \w+ (?:--now )?([a-z. -]+)", GUIDE):
+        assert {*name.split()} <= {"reload", "nginx", "newswatch.target", *(n.removesuffix(".service") for n in units)}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
+def test_systemd_reads_them() -> None:
+    paths = sorted(map(str, (FOLDER / "systemd").iterdir()))
+    told = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True).stderr
+    assert [line for line in told.splitlines() if "newswatch" in line and "is not executable" not in line] == []
+
+
+def test_settings_are_read_as_systemd_reads_them() -> None:
+    text = '# what\n\nA=b&c?d=e;f\nB=\'x "y" #z\'\nC="p q"\n  D = \nE=\nA=last\n'
+    with pytest.raises(ValueError, match="line 6 is no NAME=value"):
+        settings(text)
+    assert settings(text.replace("  D = \n", "")) == {"A": "last", "B": 'x "y" #z', "C": "p q", "E": ""}
+
+
+@pytest.mark.parametrize("line", ["A=b c", "A=b\\", "A='it's'", 'A="a$b"', "A=x'y'", "export A=b"])
+def test_what_shells_and_systemd_read_differently_is_refused_without_its_value(line: str) -> None:
+    with pytest.raises(ValueError, match=r"^line 2") as refused:
+        settings(f"OK=1\n{line}\n")
+    assert line.partition("=")[2] not in str(refused.value)
+
+
+@pytest.mark.parametrize("script", ["install.sh"])
+def test_a_script_can_be_read(script: str) -> None:
+    subprocess.run(["sh", "-n", FOLDER / script], check=True)
+
+
+def test_what_the_installer_and_the_guide_name_is_there() -> None:
+    named = re.findall(
+        r"\b((?:deploy|docker|config|monitoring)/[\w./-]+\w)", GUIDE + (FOLDER / "install.sh").read_text()
+    )
+    assert named
+    assert [name for name in named if name != "config/" and not (ROOT / name).exists()] == []
