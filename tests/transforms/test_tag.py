@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newswatch.article import Tag
-from transforms.tag import EVIDENCE_PER_TAG, Tagger
+from transforms.tag import Tagger
+from transforms.tag_evidence import EVIDENCE_PER_TAG
 from transforms.taxonomy import Taxonomy
 
 ANY = {"bias": -1, "volume": 3, "title": 3}
