@@ -525,10 +525,10 @@ def test_a_subtopic_has_the_same_level_whether_its_words_come_once_or_twice(tagg
 @pytest.mark.parametrize(
     ("language", "together", "one"),
     [
-        ("en", "NATO members will send more troops", "A NATO member will hold an election"),
+        ("en", "NATO members will send more troops", "One of the NATO members will hold an election"),
         ("de", "Die Nato-Staaten verlegen Truppen", "Das Nato-Mitglied wählt ein Parlament"),
         ("fr", "Les pays de l'Otan envoient des troupes", "Un pays de l'Otan vote dimanche"),
-        ("ru", "Страны НАТО усилят войска", "Член НАТО проводит выборы"),
+        ("ru", "Страны НАТО усилят войска", "Одна из стран НАТО проводит выборы"),
         ("tr", "NATO üyeleri asker gönderecek", "NATO üyesi seçime gidiyor"),
         ("ar", "أعضاء الناتو يرسلون قوات", "دولة عضو في الناتو تنتخب برلمانا"),
     ],

@@ -62,6 +62,13 @@ def test_sentences_read_to_fit_are_each_one_place_of_the_half_that_may_be_read()
     assert {row["topic"] for row in read} <= set(TOPICS)
 
 
+def test_the_third_reading_is_of_the_unread_half_and_the_fresh_articles_of_none() -> None:
+    third, fresh = rows("third_labels"), rows("fresh_labels")
+    assert len({row["id"] for row in third}) == len(third) == 61
+    assert {half(row["id"]) for row in third} == {"test"}
+    assert not {row["id"] for row in fresh} & {row["id"] for row in rows("labels")}
+
+
 def test_grades_doubts_and_traps_are_well_formed() -> None:
     for row in [*rows("labels"), *rows("labels_second"), *rows("labels_again"), *rows("feed_labels")]:
         for column in TOPICS.values():
