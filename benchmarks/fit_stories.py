@@ -29,10 +29,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.calibrate import TrainingExample, fit
 from benchmarks.count_words import TAGGED, counted_texts, stem_counts, tagged_texts
 from benchmarks.evaluate.labels import LABELS, ROOT, json_lines, texts
 from benchmarks.evaluate.stories import EARLIER, RECENT, earlier_events, recent_truth, report_of, seen
+from benchmarks.regression import TrainingExample, fit
 from transforms import background, likeness
 from transforms.background import Background
 from transforms.likeness import FEATURES, Weighed, days_between, features, weigh

@@ -19,7 +19,9 @@ from benchmarks.evaluate.labels import LEVELS, ROOT, TOPICS, LabelledArticle, ar
 from benchmarks.evaluate.measures import f1
 from benchmarks.evaluate.tags import Judged, judge
 from transforms.language import detect
-from transforms.tag import Tagger, _Contexts, _Hit, _Text
+from transforms.tag import Tagger
+from transforms.tag_rules import Contexts, Hit
+from transforms.tag_text import ArticleText
 from transforms.taxonomy import load_taxonomy
 
 READ_CHARS = 8_000
@@ -36,7 +38,7 @@ class LeavingOut(Tagger):
     found: frozenset[int] = frozenset()
     """Keys of the forms that counted in the last article."""
 
-    def _hits(self, article: _Text, problems: list[str]) -> tuple[list[_Hit], _Contexts]:
+    def _hits(self, article: ArticleText, problems: list[str]) -> tuple[list[Hit], Contexts]:
         hits, contexts = super()._hits(article, problems)
         self.found = frozenset(hit.rule.key for hit in hits)
         return [hit for hit in hits if hit.rule.key not in self.left_out], contexts

@@ -26,6 +26,7 @@ def cut(text: str) -> list[str]:
         ('"It rained." He left.', ['"it rained."', "he left."]),
         ("会议结束。各国代表离开！谁知道？", ["会议结束.", "各国代表离开!", "谁知道?"]),
         ("会議は終わった。代表は帰った。", ["会議は終わった.", "代表は帰った."]),
+        ("代表は帰った。NATOは残った。3月に終わる。", ["代表は帰った.", "natoは残った.", "3月に終わる."]),
         ("هل انتهى؟ نعم انتهى.", ["هل انتهي?", "نعم انتهي."]),
         ("بارش ہوئی۔ برف پڑی۔", ["بارش هويي.", "برف پڑي."]),
         ("A headline\nA paragraph without a stop\n\nAnother", ["a headline", "a paragraph without a stop", "another"]),

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newswatch.article import Tag
-from transforms.tag import EVIDENCE_PER_TAG, Tagger
+from transforms.tag import Tagger
+from transforms.tag_evidence import EVIDENCE_PER_TAG
 from transforms.taxonomy import Taxonomy
 
 ANY = {"bias": -1, "volume": 3, "title": 3}
@@ -519,3 +520,36 @@ def test_a_subtopic_has_the_same_level_whether_its_words_come_once_or_twice(tagg
     levels = [(tag.tag, tag.level) for tag in once.tags]
     assert ("nato/burden-sharing", "mention") in levels
     assert levels == [(tag.tag, tag.level) for tag in twice.tags]
+
+
+@pytest.mark.parametrize(
+    ("language", "together", "one"),
+    [
+        ("en", "NATO members will send more troops", "One of the NATO members will hold an election"),
+        ("de", "Die Nato-Staaten verlegen Truppen", "Das Nato-Mitglied wählt ein Parlament"),
+        ("fr", "Les pays de l'Otan envoient des troupes", "Un pays de l'Otan vote dimanche"),
+        ("ru", "Страны НАТО усилят войска", "Одна из стран НАТО проводит выборы"),
+        ("tr", "NATO üyeleri asker gönderecek", "NATO üyesi seçime gidiyor"),
+        ("ar", "أعضاء الناتو يرسلون قوات", "دولة عضو في الناتو تنتخب برلمانا"),
+    ],
+)
+def test_the_allies_together_are_the_alliance_and_one_of_them_is_not(
+    tagger: Tagger, language: str, together: str, one: str
+) -> None:
+    for text, tagged in ((together, True), (one, False)):
+        tags = tagger.tag(title="", text=f"{text}.", language=language).tags
+        assert any(tag.tag == "nato" for tag in tags) is tagged, text
+
+
+def test_a_comma_before_the_alliance_makes_no_list_in_chinese(tagger: Tagger) -> None:
+    begun, listed = (
+        tagger.read("nato", title="", text=text, language="zh")[0][0]
+        for text in ("会议结束后，北约决定增兵。", "会议引发北约、澳大利亚、新西兰关切。")
+    )
+    assert begun.probability > 0.7 > 0.3 > listed.probability
+
+
+def test_who_shares_the_secretary_generals_name_is_not_the_alliance(tagger: Tagger) -> None:
+    text = "За словами Камілли Столтенберг, надлишкової смертності немає. Армія щепила солдатів."
+    found = tagger.tag(title="", text=text, language="uk")
+    assert "jens-stoltenberg" not in {entity.id for entity in found.entities}

@@ -53,6 +53,22 @@ def test_there_are_enough_and_each_once(name: str, least: int) -> None:
     assert ids == sorted(ids)
 
 
+def test_sentences_read_to_fit_are_each_one_place_of_the_half_that_may_be_read() -> None:
+    read = rows("read_sentences")
+    places = [(r["topic"], r["article"], r["field"], int(r["start"])) for r in read]
+    assert len(set(places)) == len(places) >= 300
+    assert {half(row["article"]) for row in read} == {"build"}
+    assert {row["grade"] for row in read} == {"", "0", "1"}
+    assert {row["topic"] for row in read} <= set(TOPICS)
+
+
+def test_the_third_reading_is_of_the_unread_half_and_the_fresh_articles_of_none() -> None:
+    third, fresh = rows("third_labels"), rows("fresh_labels")
+    assert len({row["id"] for row in third}) == len(third) == 61
+    assert {half(row["id"]) for row in third} == {"test"}
+    assert not {row["id"] for row in fresh} & {row["id"] for row in rows("labels")}
+
+
 def test_grades_doubts_and_traps_are_well_formed() -> None:
     for row in [*rows("labels"), *rows("labels_second"), *rows("labels_again"), *rows("feed_labels")]:
         for column in TOPICS.values():
