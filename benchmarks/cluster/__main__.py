@@ -26,7 +26,7 @@ PROBE_S = 900.0
 """Seconds to wait for the mail on a probe; then it counts as lost."""
 BEHIND_S = 120.0
 """Everything that is older must have been mailed before the next kill."""
-REST_S = 45.0
+REST_S = 20.0
 """Seconds of ordinary work between two kills."""
 HEAD = "| killed | a story published then was mailed after, s | longest from story to mail, s |\n|---|---:|---:|"
 
@@ -58,6 +58,7 @@ def main() -> int:
         "NEWSWATCH_NUMBER_OF_REPLICAS": "1",
         "NEWSWATCH_FAST_BY_RHYTHM": "false",
         "NEWSWATCH_VECTORS": "false",
+        **dict(each.split("=", 1) for each in options.set),
     }
     with (
         open_outside(home.with_name(home.name + "-outside"), papers) as outside,
@@ -86,6 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--poll-s", type=int, default=60, help="seconds between two polls of a feed")
     parser.add_argument("--matching", type=float, default=0.2, help="share of the articles that some reader waits for")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=list(KILLS), help=f"of {', '.join(KILLS)}")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="further variables of .env")
     parser.add_argument("--folder", type=Path, help="where everything is (default: in the folder for temporary files)")
     return parser.parse_args()
 
