@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import threading
 import time
@@ -11,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from embedded.processes import MARK, make_room, tail
 from newswatch import private
@@ -97,8 +97,12 @@ class Container:
 
     def _kill(self) -> None:
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
+            # The first process of the name space, with which all others die. `--kill-child` does not reach one that has
+            # changed its user.
+            with suppress(psutil.Error):
+                for first in psutil.Process(self._process.pid).children():
+                    first.kill()
+            self._process.kill()
             self._process.wait()
 
     def _restart(self) -> None:
