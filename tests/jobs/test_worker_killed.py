@@ -20,6 +20,7 @@ from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import pytest
@@ -44,6 +45,14 @@ STORIES = 12
 SOON_S = 200.0
 """Generous: all this takes some ten seconds."""
 LEASE = timedelta(seconds=5)
+_SHORTER: tuple[tuple[ModuleType, str, object], ...] = (
+    (turns, "RENEWED_S", 0.5),
+    (turns, "LOST_S", 2.0),
+    (beats, "LASTS", LEASE),
+    (due, "LEASE", LEASE),
+    (holding, "LEASE", LEASE),
+    (mailbox, "_FIRST_RETRY", LEASE),
+)
 _STORY = re.compile(r"/(story-\d+)")
 
 
@@ -111,9 +120,9 @@ def worker(context: Context, machine: str) -> int:
         return child
     try:
         socket.gethostname = lambda: machine
-        turns.RENEWED_S, turns.LOST_S = 0.5, 2.0  # type: ignore[misc]
-        beats.LASTS = due.LEASE = holding.LEASE = mailbox._FIRST_RETRY = LEASE  # type: ignore[misc]
-        beats.Beat.__init__.__kwdefaults__["every_s"] = 1.0
+        for module, name, value in _SHORTER:
+            setattr(module, name, value)
+        beats.Beat.__init__.__kwdefaults__ = {"every_s": 1.0}
         mine = replace(context, es=open_context(context.settings).es)
         while True:
             with suppress(StoreError):
