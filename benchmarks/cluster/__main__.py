@@ -38,9 +38,8 @@ class Cost:
     what: str
     probe_s: float
     """From the kill to the mail on a story that was published at the kill."""
-    began: datetime
-    ended: datetime
-    """When the probe's mail had come."""
+    longest_s: float
+    """Longest time from a story to its mail, of those that were on their way between the kill and the end of the lag."""
 
 
 def main() -> int:
@@ -119,14 +118,14 @@ def _kill(kill: Kill, cluster: Cluster, outside: Outside) -> Cost:
         cluster.start(names[0])
     # What came out before the probe may come later than it.
     _until(lambda: not outside.behind(timedelta(seconds=BEHIND_S)), PROBE_S)
-    cost = Cost(kill.what, took.total_seconds() if took else math.inf, probe.at, datetime.now(UTC))
-    print(_row(cost, outside), flush=True)
+    longest_s = peak_s(delays(outside.papers.published, outside.mailed()), probe.at, datetime.now(UTC))
+    cost = Cost(kill.what, took.total_seconds() if took else math.inf, longest_s)
+    print(_row(cost), flush=True)
     return cost
 
 
-def _row(cost: Cost, outside: Outside) -> str:
-    longest = peak_s(delays(outside.papers.published, outside.mailed()), cost.began, cost.ended)
-    return f"| {cost.what} | {cost.probe_s:.0f} | {longest:.0f} |"
+def _row(cost: Cost) -> str:
+    return f"| {cost.what} | {cost.probe_s:.0f} | {cost.longest_s:.0f} |"
 
 
 def _report(cluster: Cluster, outside: Outside, costs: list[Cost], played_s: float, options: argparse.Namespace) -> int:
@@ -146,7 +145,7 @@ def _report(cluster: Cluster, outside: Outside, costs: list[Cost], played_s: flo
         f"From story to mail, in seconds: {p50:.0f} (p50), {p95:.0f} (p95).\n\n{HEAD}"
     )
     for cost in costs:
-        print(_row(cost, outside))
+        print(_row(cost))
     wrong = (
         *(f"not mailed: {url}" for url in became.missing),
         *(f"mailed twice: {url}" for url in became.twice),
