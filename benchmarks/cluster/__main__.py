@@ -39,7 +39,7 @@ class Cost:
     probe_s: float
     """From the kill to the mail on a story that was published at the kill."""
     longest_s: float
-    """Longest time from a story to its mail, of those that were on their way between the kill and the end of the lag."""
+    """Longest time from a story to its mail, of those that were on their way from the kill to the end of the lag."""
 
 
 def main() -> int:
