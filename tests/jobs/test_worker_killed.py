@@ -138,7 +138,7 @@ def await_(what: str, happens: Callable[[], object]) -> None:
     deadline = time.monotonic() + SOON_S
     while not happens():
         assert time.monotonic() < deadline, what
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def holder(world: World) -> str:
