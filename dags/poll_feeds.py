@@ -35,11 +35,11 @@ def poll_feeds() -> None:
     limited: dict[str, Any] = {"max_active_tis_per_dag": places_for_pulls()}
 
     @task(execution_timeout=timedelta(minutes=5))
-    def plan() -> list[int]:
+    def plan(run_id: str | None = None) -> list[int]:
         from dags.tasks import task_context
         from jobs.plan import plan
 
-        return list(plan(task_context()).batches)
+        return list(plan(task_context(), planned_by=run_id or "").batches)
 
     @task(outlets=[BROUGHT], multiple_outputs=False, execution_timeout=timedelta(minutes=15), **limited)
     def pull(batch: int, *, outlet_events: Any = None) -> dict[str, float]:

@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
-
-import typst
-from fontTools.ttLib import TTFont, TTLibError
+from typing import TYPE_CHECKING, Any, Final
 
 from delivery.message import Attachment, Message, Piece, StoryList, StoryView
 from delivery.words import when
+
+# Typst and fontTools are imported where they are used: they take a tenth of the time in which a task starts, and most
+# tasks make no PDF.
+if TYPE_CHECKING:
+    import typst
 
 _OWN: Final = re.compile(
     "[\u0000-\u024f\u0370-\u03e1\u0400-\u04ff\u05d0-\u05ea\u1e00-\u1fff\u2000-\u206f\u20ac\u2190-\u2193]"
@@ -51,6 +53,8 @@ def briefing_pdf(message: Message, has_glyph: Callable[[str], bool] | None = Non
 
 
 def _typeset(data: str, message: Message) -> bytes:
+    import typst
+
     template = files("delivery").joinpath("templates/briefing.typ").read_bytes()
     for with_tags in (True, False):
         # A compiler made from bytes loses them after its first use.
@@ -166,6 +170,8 @@ def _script(characters: Iterable[str]) -> str:
 @cache
 def _fonts() -> typst.Fonts:
     """Those of the system and Typst's own, looked for once in a process."""
+    import typst
+
     return typst.Fonts()
 
 
@@ -184,6 +190,8 @@ def _files() -> tuple[tuple[str, int], ...]:
 @cache
 def _letters(path: str, index: int) -> frozenset[int]:
     """The characters that a font has; none if it can't be read."""
+    from fontTools.ttLib import TTFont, TTLibError
+
     try:
         with TTFont(path, fontNumber=index, lazy=True) as font:
             return frozenset(font.getBestCmap() or ())

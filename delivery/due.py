@@ -38,6 +38,8 @@ class Due:
     """When the first resting recipient becomes due."""
     resting: int = 0
     """Number of resting recipients."""
+    held: bool = False
+    """Whether another worker holds some of them: it serves them now, or has died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def look(
     if refresh:
         Outbox(es, names).refresh()
     moments: dict[str, datetime] = {}
+    held = False
     for recipient, box, usable, _ in _waiting(es, names, settings, now, bulkhead):
         if box is None:
             moments[recipient] = min(usable)
@@ -78,7 +81,8 @@ def look(
         due = bulkhead.attempt("recipient", recipient, partial(due_at, box, usable, now))
         if due:
             moments[recipient] = due
-    return sorted_out(moments, now)
+            held = held or is_held(box, now, LEASE)
+    return replace(sorted_out(moments, now), held=held)
 
 
 def owed(es: Client, names: Names, settings: Settings, *, now: datetime, bulkhead: Bulkhead) -> Owed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.announce_feeds import announce_feeds
 from jobs.context import Context, job
 from jobs.deliver import mails_wait
 from jobs.match import batch_waits
@@ -30,5 +29,13 @@ def announce(context: Context) -> Waits:
         StoreError: nothing was changed; run it again.
     """
     batch, mails = batch_waits(context), mails_wait(context)
-    feeds = announce_feeds(context) if context.settings.websub_hub else 0
-    return Waits(batch=batch, mails=mails, feeds=feeds)
+    return Waits(batch=batch, mails=mails, feeds=_announced_feeds(context))
+
+
+def _announced_feeds(context: Context) -> int:
+    if not context.settings.websub_hub:
+        return 0
+    # Imported here, since it brings an HTTP client that a task without a hub does not need.
+    from jobs.announce_feeds import announce_feeds
+
+    return announce_feeds(context)

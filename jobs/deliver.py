@@ -15,7 +15,7 @@ from functools import partial
 from delivery import deliver as mails
 from delivery.channels import registry as channels
 from delivery.digests import enqueue_coverage
-from delivery.due import Due, look
+from delivery.due import LEASE, Due, look
 from delivery.links import key_mark
 from delivery.report import DeliverReport
 from jobs.context import Context, job
@@ -30,22 +30,31 @@ LOOK_S = 2.0
 
 
 def run(context: Context, *, pause: Callable[[float], None] = time.sleep) -> DeliverReport:
-    """`deliver`, then wait for mails that are held back and come due within the grouping time, and send them on time.
+    """`deliver`, then wait for mails that come due soon, and send them on time (`_is_awaited` says which).
 
     Otherwise a mail that is held back for a second would wait a minute for the next poll. Other mails that come due
-    in the meantime are sent at once. It waits for two grouping times at most; later mails wake the next run.
+    in the meantime are sent at once.
 
     Raises:
         StoreError: nothing is lost; run it again.
     """
-    group, now = timedelta(seconds=context.settings.mail_group_s), context.clock()
-    end, until = now + 2 * group, now + timedelta(seconds=context.settings.mail_run_s)
+    began = context.clock()
+    until = began + timedelta(seconds=context.settings.mail_run_s)
     report = last = deliver(context, until=until)
-    while not (last.down or last.stopped) and last.later and last.later <= min(context.clock() + group, end):
+    while not (last.down or last.stopped) and last.later and _is_awaited(context, last.later, began):
         _await(context, last.later, pause)
         last = deliver(context, until=until)
         report = replace(report + last, down=last.down, later=last.later)
     return report
+
+
+def _is_awaited(context: Context, later: datetime, began: datetime) -> bool:
+    """Whether a run that has begun then waits for a mail that comes due at `later`: within the grouping time, and for
+    two of those at most. While another worker holds recipients, that time is its lease, as it may have died.
+    """
+    group = timedelta(seconds=context.settings.mail_group_s)
+    patience = max(group, LEASE) if _due(context).held else group
+    return later <= min(context.clock() + patience, began + 2 * patience)
 
 
 def _await(context: Context, moment: datetime, pause: Callable[[float], None]) -> None:
@@ -106,8 +115,10 @@ def _note_outage(context: Context, report: DeliverReport, walls: Bulkhead) -> No
 
 
 def mails_wait(context: Context) -> bool:
-    """Whether a mail is due to a recipient who is not in a pause after a failure."""
-    return bool(_due(context).recipients)
+    """Whether a run is to be started: a mail is due to a recipient who is not in a pause after a failure, or another
+    worker holds recipients. If it has died, the run takes over as its lease ends."""
+    due = _due(context)
+    return bool(due.recipients) or due.held
 
 
 def _due(context: Context) -> Due:

@@ -56,8 +56,11 @@ class Plan:
 
 
 @job("plan")
-def plan(context: Context) -> Plan:
+def plan(context: Context, planned_by: str = "") -> Plan:
     """Read the configured feeds, give up dead batches, and lease the due feeds to new batches.
+
+    `planned_by` names the run of a scheduler that this is part of. A repetition of it also hands out the batches of the
+    first try, which nobody knows of, since that died before it could return them: their feeds are leased.
 
     Raises:
         ConfigError: `feeds.yaml` is wrong, no version of it is kept, and no feed is known from before; nothing was
@@ -73,9 +76,10 @@ def plan(context: Context) -> Plan:
     due = _due(feeds, now, _room(batches, settings, now), Longest.of(settings), walls)
     _note_standstill(context, feeds, due, now, walls)
     context.keep_problems(walls)  # before leasing: if it fails, the next run finds the same feeds due
-    numbers, leased = [], 0
+    left = batches.left_by(planned_by, now=now) if planned_by else []
+    numbers, leased = [batch.number for batch in left], sum(len(batch.feed_ids) for batch in left)
     for group in divide(due, settings.batches_per_poll, settings.feeds_per_batch):
-        batch = batches.open([feed.id for feed in group], now=now, lease_s=settings.lease_s)
+        batch = batches.open([feed.id for feed in group], now=now, lease_s=settings.lease_s, planned_by=planned_by)
         got = feeds.lease(group, batch)
         leased += len(got)
         if got:

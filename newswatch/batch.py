@@ -40,6 +40,8 @@ class Batch:
     """Its articles come from another archive: they are placed into stories, and matched and mailed to nobody."""
     unmatched: tuple[str, ...] = ()
     """Saved searches that could not be run on it. Only these are tried again."""
+    planned_by: str = ""
+    """The run of a scheduler that planned it; if that is repeated, it hands out the same batch. Empty: nobody says."""
 
     @property
     def id(self) -> str:

@@ -38,18 +38,27 @@ class BatchStore:
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._names, self._index = es, names, names.batches
 
-    def open(self, feed_ids: Sequence[str], *, now: datetime, lease_s: int, imported: bool = False) -> Batch:
+    def open(
+        self, feed_ids: Sequence[str], *, now: datetime, lease_s: int, imported: bool = False, planned_by: str = ""
+    ) -> Batch:
         """A new batch with the next free number, also while others open theirs."""
         highest = self._highest_numbers()
         if highest["articles"] > highest["batches"]:
             self._match_again(now)
         number = max(highest.values()) + 1
-        numbers, until = count(number), now + timedelta(seconds=lease_s)
+        numbers = count(number)
+        batch = Batch(
+            number,
+            tuple(feed_ids),
+            BatchState.PLANNED,
+            now,
+            now + timedelta(seconds=lease_s),
+            imported=imported,
+            planned_by=planned_by,
+        )
 
         def attempt() -> Stored[Batch] | None:
-            return self._create(
-                Batch(next(numbers), tuple(feed_ids), BatchState.PLANNED, now, until, imported=imported)
-            )
+            return self._create(replace(batch, number=next(numbers)))
 
         failure = f"No free batch number within {_NUMBERS} of {number}: run it again."
         return until_written(attempt, lambda: failure, tries=_NUMBERS).value
@@ -199,15 +208,18 @@ class BatchStore:
         if self.get(number).value.state is BatchState.PLANNED:
             self._change(number, lambda one: _given_up(one, now) if one.state is BatchState.PLANNED else one)
 
+    def left_by(self, planned_by: str, *, now: datetime) -> list[Batch]:
+        """The batches of this run of a scheduler that no worker has begun, in order."""
+        by = {"term": {"planned_by": planned_by}}
+        return [found.value for found in self._find({"bool": {"filter": [by, *_not_begun(now)]}}, 1_000)]
+
     def feeds_not_begun(self, *, now: datetime) -> int:
         """The number of feeds in batches that wait for a worker."""
-        waits = [{"term": {"state": BatchState.PLANNED}}, {"term": {"attempts": 0}}]
-        leased = {"range": {"lease_until": {"gte": now.isoformat()}}}
         self._es.indices.refresh(index=self._index)
         answer = self._es.search(
             index=self._index,
             size=0,
-            query={"bool": {"filter": [*waits, leased]}},
+            query={"bool": {"filter": _not_begun(now)}},
             aggs={"feeds": {"value_count": {"field": "feed_ids"}}},
         )
         return int(answer["aggregations"]["feeds"]["value"])
@@ -230,6 +242,11 @@ _ANY = datetime.min
 GRACE = timedelta(hours=1)
 """How long after its lease an abandoned batch may still be written, by a worker that was only slow."""
 _PATIENCE = timedelta(days=1)
+
+
+def _not_begun(now: datetime) -> list[dict[str, Any]]:
+    leased = {"range": {"lease_until": {"gte": now.isoformat()}}}
+    return [{"term": {"state": BatchState.PLANNED}}, {"term": {"attempts": 0}}, leased]
 
 
 def _given_up(batch: Batch, now: datetime) -> Batch:

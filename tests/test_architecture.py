@@ -32,6 +32,7 @@ def test_every_list_of_the_rooms_is_whole() -> None:
         *PACKAGES,
         "benchmarks.evaluate",
         "benchmarks.outages",
+        "benchmarks.cluster",
         "tools",
         "tests",
     ]

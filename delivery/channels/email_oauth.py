@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import requests
-
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 from newswatch.texts import cut_short
@@ -71,6 +69,8 @@ def _key(settings: Settings) -> tuple[str, ...]:
 
 def _fetch(settings: Settings) -> tuple[str, float]:
     """The token, and the seconds that it holds."""
+    import requests  # most mail servers want no token, and each task would pay for it
+
     url, _, _, secret, refresh = (settings.smtp_oauth_url, *_key(settings)[1:])
     form = {
         "grant_type": "refresh_token" if refresh else "client_credentials",

@@ -124,7 +124,7 @@ def test_those_who_rest_starve_nobody(es: Elasticsearch, names: Names, posted: S
     began = time.monotonic()
     due = look(es, names, posted, now=NOW, bulkhead=Bulkhead("deliver"))
     assert time.monotonic() - began < 15, "milliseconds for each at most"
-    assert due == Due(("z@reader.example",), NOW + MINUTE, 3_000)
+    assert due == Due(("z@reader.example",), NOW + MINUTE, 3_000, held=True)
     assert send(es, names, posted, limit=20).sent == 1
     assert [received.recipients for received in office.taken] == [["z@reader.example"]]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from delivery.due import LEASE
 from delivery.mailbox import Mailboxes
 from delivery.report import DeliverReport
 from jobs.deliver import LOOK_S, deliver, mails_wait, run
@@ -89,6 +90,19 @@ def test_nobody_stays_for_a_mail_that_is_held_for_long(world: World) -> None:
     assert not mails_wait(world.context), "who rests is not due, and wakes nobody"
     world.wait(hours=2, minutes=1)
     assert mails_wait(world.context)
+
+
+def test_a_run_stays_for_recipients_whose_worker_may_have_died(world: World) -> None:
+    arrive(world, 1)
+    match(world.context)
+    boxes = Mailboxes(world.context.es, world.context.names)
+    assert boxes.claim(["analyst@example.org"], "a worker that dies now", world.now, LEASE)
+    died = world.now
+    assert mails_wait(world.context), "a run is to stand by"
+    report = run(world.context, pause=lambda seconds: world.wait(seconds=seconds))
+    assert report.sent == 1
+    assert LEASE <= world.now - died <= LEASE + timedelta(seconds=LOOK_S + 1)
+    assert not mails_wait(world.context)
 
 
 def test_a_batch_that_breaks_is_set_aside_and_matched_later(world: World) -> None:

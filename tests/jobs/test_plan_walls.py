@@ -57,6 +57,20 @@ def spoil(world: World, stored: str, *names: str, **document: object) -> None:
         world.context.es.index(index=world.context.names.feeds, id=name, document=body, refresh=True)
 
 
+def test_a_repetition_of_a_plan_hands_out_what_its_first_try_has_leased(world: World) -> None:
+    """The first try died, or could not report, after it had leased the feeds: they must not wait for their lease."""
+    lost = plan(world.context, planned_by="run-1")
+    assert lost.feeds == 1
+    assert plan(world.context, planned_by="run-2").batches == ()
+    again = plan(world.context, planned_by="run-1")
+    assert (again.batches, again.feeds) == (lost.batches, lost.feeds)
+    BatchStore(world.context.es, world.context.names).open([], now=world.now, lease_s=600, planned_by="run-1")
+    *_, half = plan(world.context, planned_by="run-1").batches
+    assert pull(world.context, half).feeds == 0, "it died before it had leased any"
+    pull(world.context, *lost.batches)
+    assert plan(world.context, planned_by="run-1").batches == (), "what a worker has begun is its own"
+
+
 def three_feeds(world: World) -> None:
     world.press.publish("one")
     world.press.publish("two", feed="second")
