@@ -34,6 +34,7 @@ from web import (
 )
 from web.api.app import PATH as PATH_OF_API
 from web.api.app import create_api
+from web.collector import Settling
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.feeds_out import pages as feed_out_pages
 from web.mail_page import page
@@ -50,6 +51,7 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     """
     app = FastAPI(title="News", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(protect)
+    app.add_middleware(Settling)
 
     pulse = PulseNow(read)
     pulse_pages.add(app, context, access, pulse)
