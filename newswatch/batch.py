@@ -40,6 +40,8 @@ class Batch:
     """Its articles come from another archive: they are placed into stories, and matched and mailed to nobody."""
     unmatched: tuple[str, ...] = ()
     """Saved searches that could not be run on it. Only these are tried again."""
+    joined: tuple[tuple[str, str], ...] = ()
+    """The stories that its articles showed to be one, from which and to which articles moved; noted before they did."""
 
     @property
     def id(self) -> str:

@@ -243,6 +243,7 @@ BATCH: Json = {
     "abandoned": {"type": "boolean"},
     "imported": {"type": "boolean"},
     "unmatched": KEYWORD,
+    "joined": KEYWORD,
 }
 
 RECHECK: Json = {
