@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from cli import demo_webhook
 from cli.demo_feed import check_feed
+from cli.demo_world import EVENT, check_event, check_quakes
 from cli.output import out, working
 from newswatch.errors import NewswatchError
 
@@ -93,13 +94,14 @@ class Demo:
     """The demo's steps, on a running stack."""
 
     def __init__(self, settings: Settings, newsroom: Newsroom, checks: Checks, receiver: EventReceiver) -> None:
-        from embedded.newsroom_site.content import load_stories
+        from embedded.newsroom_site.content import load_stories, load_world
         from jobs.context import open_context
 
         self._settings, self._newsroom, self._checks, self._receiver = settings, newsroom, checks, receiver
         self._stories = [story for story in load_stories() if not story.held]
         self._news = [story for slug in NEWS for story in load_stories() if story.slug == slug]
         self._follow_up = next(story for story in load_stories() if story.slug == FOLLOW_UP)
+        self._world = {story.slug: story for story in load_world()}
         self._context: Context = open_context(settings)
         self._digest_at = datetime.now(UTC)
 
@@ -228,7 +230,7 @@ class Demo:
         wait_until("every feed is due again", self._due)
         self._newsroom.act("correct", CANONICAL)
         shown = datetime.now(UTC)
-        for story in (*self._news, self._follow_up):
+        for story in self._published():
             self._newsroom.act("publish", story.slug)
         self._poll_now()
         wait_until("they are mailed", lambda: self._digest_is_ahead() and self._corrected() and self._idle())
@@ -251,7 +253,17 @@ class Demo:
             named = f"“{escape(story.title)}” → {', '.join(recipients)}, once each"
             self._checks.that(to == sorted(recipients), named, f"went to {to}")
         self._update(first, mails)
+        self._every_language(mails)
         self._show(mails)
+
+    def _every_language(self, mails: Sequence[CaughtMail]) -> None:
+        articles = self._articles()
+        reports = {slug: articles[self._url(story)] for slug, story in self._world.items()}
+        event = [article.url for slug, article in reports.items() if slug.startswith(EVENT)]
+        to = [address for mail in mails if any(url in mail.text for url in event) for address in mail.envelope_to]
+        wanted = self._recipients(next(story for slug, story in self._world.items() if slug.startswith(EVENT)))
+        check_event(self._checks, self._context, reports, to, wanted)
+        check_quakes(self._checks, reports)
 
     def _update(self, first: Sequence[CaughtMail], mails: Sequence[CaughtMail]) -> None:
         """Check the mail on the later report."""
@@ -365,7 +377,11 @@ class Demo:
         """Whether the new stories and the correction are in the index."""
         articles = self._articles()
         canonical = articles[self._url(self._story(CANONICAL))]
-        return canonical.version > 1 and all(self._url(story) in articles for story in (*self._news, self._follow_up))
+        return canonical.version > 1 and all(self._url(story) in articles for story in self._published())
+
+    def _published(self) -> list[Story]:
+        """What is published while the demo runs."""
+        return [*self._news, self._follow_up, *self._world.values()]
 
     def _to(self, recipient: str) -> list[CaughtMail]:
         return [mail for mail in self._caught() if recipient in mail.envelope_to]

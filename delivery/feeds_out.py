@@ -81,7 +81,7 @@ def shown_by(es: Client, names: Names, target: Target, now: datetime) -> Shown:
         if story is None:
             raise NoSuchFeedError("There is no such story, or it is older than what is kept.")
         title = f"Story: {story.lead.title}"
-        return Shown(title, {"term": {"story_id": target.of}}, "", f"/story/{target.of}", marks=False)
+        return Shown(title, {"term": {"story_id": story.id}}, "", f"/story/{story.id}", marks=False)
     if target.shows == "saved-search":
         search = SavedSearches(es, names).of([target.of]).get(target.of)
         if search is None:

@@ -214,9 +214,9 @@ class Outbox:
         found = values(every(self._es, self._index, {"bool": {"filter": both}}), read_delivery)
         return self._outcomes.of(sorted(found, key=lambda delivery: delivery.created_at))
 
-    def on_story(self, story_id: str) -> list[Delivery]:
-        """All deliveries on a story with their outcomes, as of the last refresh."""
-        found = values(every(self._es, self._index, {"term": {"story_id": story_id}}), read_delivery)
+    def on_stories(self, story_ids: Collection[str]) -> list[Delivery]:
+        """All deliveries on these stories with their outcomes, as of the last refresh."""
+        found = values(every(self._es, self._index, {"terms": {"story_id": list(story_ids)}}), read_delivery)
         return self._outcomes.of(list(found))
 
     def release(self, deliveries: Collection[Delivery], change: Callable[[Outcome], Outcome], now: datetime) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from delivery.made import match_delivery
@@ -47,12 +47,43 @@ def after_split(
             yield replace(match_delivery(stay[0], searches[alert_id], now), kind="update")
 
 
-def after_join(deliveries: Sequence[Delivery], of_other: Sequence[Delivery], to: str) -> Iterator[Delivery]:
-    """The deliveries to create after a story (with `of_other`) was joined to the story `to` (with `deliveries`)."""
-    known = _by_alert(deliveries)
-    for alert_id, made in _by_alert(of_other).items():
-        if alert_id not in known:
-            yield _as_told(made[0], to)
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Deliveries on a story that are not to be sent to those who are told of another."""
+
+    deliveries: tuple[Delivery, ...]
+    to: str
+    """The other story."""
+    readers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AfterJoins:
+    """What is to be done in the outbox when stories are joined."""
+
+    told: tuple[Delivery, ...]
+    """To create, as notes of what was told."""
+    withdrawn: tuple[Withdrawal, ...]
+
+
+def after_joins(deliveries: Iterable[Delivery], into: Mapping[str, str]) -> AfterJoins:
+    """What joining stories asks for: `into` says which one each is joined with; `deliveries` are those on all of them.
+
+    Of several stories that are joined with one, each is told after those before it.
+    """
+    of_story: dict[str, list[Delivery]] = defaultdict(list)
+    for delivery in deliveries:
+        of_story[delivery.story_id].append(delivery)
+    told: list[Delivery] = []
+    withdrawn: list[Withdrawal] = []
+    for story, to in into.items():
+        known, of_other = _by_alert(of_story[to]), _by_alert(of_story[story])
+        told += [_as_told(made[0], to) for alert_id, made in of_other.items() if alert_id not in known]
+        readers = told_of(of_story[to])
+        both = {alert_id: made for alert_id, made in of_other.items() if readers.get(alert_id)}
+        withdrawn += [Withdrawal(tuple(made), to, readers[alert_id]) for alert_id, made in both.items()]
+        of_story[to] += of_story[story]
+    return AfterJoins(tuple(told), tuple(withdrawn))
 
 
 def told_of(deliveries: Sequence[Delivery]) -> dict[str, frozenset[str]]:

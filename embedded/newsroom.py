@@ -33,7 +33,7 @@ from yarl import URL
 
 from embedded.newsroom_hub import PATH as HUB
 from embedded.newsroom_hub import Hub
-from embedded.newsroom_site.content import HERE, Story, load_outlets, load_stories
+from embedded.newsroom_site.content import HERE, Story, load_outlets, load_stories, load_world
 from embedded.newsroom_site.printing import Document, Press
 from embedded.newsroom_site.site import Site, add, correct, edit, open_site, publish
 from newswatch.clock import Clock, utc_now
@@ -71,7 +71,8 @@ class Newsroom:
         """`hub`: outlets whose feeds name a hub, which pushes them to subscribers (`embedded.newsroom_hub`)."""
         self._with_hub = tuple(f"/{outlet}/" for outlet in hub)
         self._wanted_port, self._clock = port, clock
-        self._site = open_site(load_outlets(), load_stories(), clock().replace(second=0, microsecond=0))
+        stories = (*load_stories(), *load_world())
+        self._site = open_site(load_outlets(), stories, clock().replace(second=0, microsecond=0))
         self._seen: list[RequestSeen] = []
         self._lock = threading.Lock()
         self._port: int | None = None
@@ -105,7 +106,7 @@ class Newsroom:
 
     @property
     def stories(self) -> tuple[Story, ...]:
-        """All stories with what is expected of each, including those that are held back."""
+        """The stories with what is expected of each, including those held back; without those of `load_world`."""
         return load_stories()
 
     @property

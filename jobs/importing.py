@@ -23,6 +23,7 @@ from ingest.urls import is_address, known_id
 from jobs.context import Context, job
 from jobs.encoder import encoder_of
 from jobs.enricher import enricher_of
+from jobs.uniting import join_across
 from newswatch.article import Article
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError
@@ -259,6 +260,7 @@ class _Importer:
             self._batches.give_up(number, now=self._context.clock())
             waiting = self._batches.get(number)
             placed = self._stories.place(waiting.value, now=self._context.clock(), hold=hold)
+            waiting = join_across(self._context, waiting, hold)
             self._batches.mark_matched(waiting, now=self._context.clock())
         self._report.joined += placed.joined + placed.copies
 

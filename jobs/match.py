@@ -22,6 +22,7 @@ from delivery.search_notices import enqueue_notices
 from jobs.applied import seed_searches
 from jobs.context import Context, job
 from jobs.encoder import encoder_of
+from jobs.uniting import join_across
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch, BatchState
 from newswatch.outages import WORTH_TELLING, Cause, added
@@ -117,6 +118,7 @@ def _match_one(
     window = timedelta(days=context.settings.story_window_days)
     stories = Stories(context.es, context.names, window=window, encoder=encoder_of(context))
     stories.place(waiting.value, now=context.clock(), hold=hold)
+    waiting = join_across(context, waiting, hold)
     if waiting.value.imported:  # its import died before this step
         BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock())
         return replace(report, batches=(*report.batches, waiting.value.number))

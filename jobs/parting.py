@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
 from delivery.outbox import Outbox
-from delivery.parting import after_join, after_split, joined, told_of
+from delivery.parting import after_split
 from jobs.context import Context
+from jobs.uniting import unite
 from newswatch.alert import Match, SavedSearch
 from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
 from newswatch.delivery import Delivery
@@ -55,7 +55,7 @@ def split(context: Context, story_id: str, article_ids: Collection[str], by: str
         if not rest:
             raise NewswatchError(f"Nothing would be left of the story {story_id}: choose some of its articles.")
         outbox.settle([story_id], context.clock())
-        told = outbox.on_story(story_id)
+        told = outbox.on_stories([story_id])
         searches = _searches(context, told)
         matches = _matches(context, [*parted, *rest], searches)
         by_id = {search.id: search for search in searches}
@@ -77,22 +77,16 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
         raise NewswatchError("A story can't be joined with itself.")
     members, outbox = StoryMembers(context.es, context.names), Outbox(context.es, context.names)
     with turn(context.es, context.names, "match", most_s=_WAIT_S) as hold:
-        outbox.settle([story_id, other_id], context.clock())
-        known, of_other = outbox.on_story(story_id), outbox.on_story(other_id)
         moving = members.of([other_id])
         if not members.of([story_id]):
             raise NewswatchError(f"There is no story {story_id}, or it is older than what is kept.")
-        if not moving and not of_other:
+        outbox.refresh()
+        if not moving and not outbox.on_stories([other_id]):
             raise NewswatchError(f"There is no story {other_id}, or it is older than what is kept.")
         hold()
         context.audit.record(Deed(by, "stories joined", story_id, details=f"{len(moving)} articles of {other_id}"))
-        moved = members.move(moving, story_id, by)
-        created = outbox.add(after_join(known, of_other, story_id)).created
-        for alert_id, readers in told_of(known).items():
-            both = [delivery for delivery in of_other if delivery.alert_id == alert_id]
-            withdrawn = partial(joined, to=story_id, readers=readers, now=context.clock())
-            outbox.release(both, withdrawn, context.clock())
-        return Parted(story_id, moved, created)
+        done = unite(context, {other_id: story_id}, moving, hold, by=by)
+        return Parted(story_id, done.moved, done.noted)
 
 
 def _parted(here: Sequence[Member], story_id: str, wanted: Collection[str]) -> list[Member]:

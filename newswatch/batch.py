@@ -42,6 +42,8 @@ class Batch:
     """Saved searches that could not be run on it. Only these are tried again."""
     planned_by: str = ""
     """The run of a scheduler that planned it; if that is repeated, it hands out the same batch. Empty: nobody says."""
+    joined: tuple[tuple[str, str], ...] = ()
+    """The stories that its articles showed to be one, from which and to which articles moved; noted before they did."""
 
     @property
     def id(self) -> str:

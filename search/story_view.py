@@ -65,7 +65,17 @@ def published(article: Article) -> datetime:
 
 
 def read_story(es: Elasticsearch, names: Names, story_id: str) -> StoryReports | None:
-    """The story; None if no article has that story id."""
+    """The story; None if no article has that story id.
+
+    One that was joined with another is that one: its id is its first report's, which is there now.
+    """
+    found = _read_story(es, names, story_id)
+    if found is None and (first := read_article(es, names, story_id)) and first.story_id != story_id:
+        found = _read_story(es, names, first.story_id)
+    return found
+
+
+def _read_story(es: Elasticsearch, names: Names, story_id: str) -> StoryReports | None:
     try:
         answer = es.search(
             index=names.articles,

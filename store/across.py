@@ -1,32 +1,48 @@
-"""Joins new stories across languages: brings what `transforms.across` decides on from Elasticsearch.
+"""Brings the stories that `transforms.across` compares from Elasticsearch, and encodes what has become of interest.
 
-All questions of a page of articles are asked in three requests, before its articles are placed one by one.
+A page of stories takes five requests, however many there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
+from newswatch.batch import Batch
 from newswatch.errors import StoreError
 from store.documents import Document, values
 from store.names import Names
 from store.times import within
-from transforms.across import OF_DOMAIN, Continued, Encoded, apart_from, continued, domain, nearest_abroad
-from transforms.encoder import Encoder, packed, unpacked
-from transforms.meaning import vector_of, with_meaning
+from transforms.across import (
+    LOOK_BACK,
+    MOST,
+    OF_DOMAIN,
+    ON_AVERAGE,
+    Encoded,
+    Group,
+    Join,
+    apart_from,
+    domain,
+    groups,
+    joins,
+    likeness,
+)
+from transforms.encoder import Encoder, Vector, cosine, packed, unpacked
+from transforms.meaning import with_meaning
 
+PAGE = 100
+"""Stories that are compared with all others together."""
 _ABROAD = 30
-"""Articles in other languages for each new one: some for each language."""
-_RIVALS = 3
-"""Articles in its own language that are most like each of these."""
-_OF_STORY = 50
-"""Articles by which a story is judged, its first ones."""
+"""Articles in other languages for each story: some for each language."""
+_RIVALS = 5
+"""Articles that are nearest to a story that may be joined, in the languages of the other."""
 _LOOKED = 150
 """Articles that the search for neighbours looks at in each segment; more is more exact, and slower."""
 
@@ -38,33 +54,69 @@ class Across:
     es: Elasticsearch
     names: Names
     encoder: Encoder
-    window: timedelta
 
-    def beside(self, articles: Sequence[Article]) -> Placing:
-        """What is needed for placing these articles.
+    def touched(self, batch: Batch) -> Iterator[list[str]]:
+        """The stories with encoded articles of the batch, page by page; what is joined meanwhile is left out."""
+        self.es.indices.refresh(index=self.names.articles, ignore_unavailable=True)
+        ours = {"bool": {"filter": [_of_batch(batch), {"term": {"meaning.by": self.encoder.name}}]}}
+        sources = [{"story": {"terms": {"field": "story_id"}}}]
+        after: Document = {}
+        while True:
+            composite = {"size": PAGE, "sources": sources, **after}
+            answer = self.es.search(
+                index=self.names.articles,
+                ignore_unavailable=True,
+                size=0,
+                query=ours,
+                aggs={"stories": {"composite": composite}},
+            )
+            found = answer.get("aggregations", {}).get("stories", {"buckets": []})
+            if not found["buckets"]:
+                return
+            yield [bucket["key"]["story"] for bucket in found["buckets"]]
+            after = {"after": found["after_key"]}
+
+    def joins(self, stories: Sequence[str], batch: Batch) -> list[Join]:
+        """The joins of these stories, which have new articles of the batch, with any that are reported beside them.
 
         Raises:
             StoreError: Elasticsearch can't answer.
         """
-        new = {article.id: it for article in articles if (it := self._encoded(article, ""))}
-        if not new:
-            return Placing({}, {}, self.window)
-        asked = [(self._latest(), OF_DOMAIN)]
-        asked += [(self._neighbours(one, one, at_home=False), _ABROAD) for one in new.values()]
-        latest, *abroad = self._asked(asked)
+        (latest,) = self._asked([(self._latest(), OF_DOMAIN)], batch)
         common = domain([one.vector for one in latest])
-        raw = new | {one.id: one for found in abroad for one in found}
-        apart = {id_: apart_from(common, one) for id_, one in raw.items()}
-        pairs = []
-        for one, found in zip(new.values(), abroad, strict=True):
-            # Also those of this page: one that is placed before may turn out to be the nearest.
-            others = [apart[other.id] for other in (*found, *new.values())]
-            pairs += [(one, raw[other.id]) for _, other in nearest_abroad(apart[one.id], others, self.window)]
-        rivals = self._asked([(self._neighbours(other, one, at_home=True), _RIVALS) for one, other in pairs])
-        stories = sorted({other.story_id for _, other in pairs if other.story_id})
-        members = self._asked([(_of_story(story, self.encoder.name), _OF_STORY) for story in stories])
-        more = {one.id: apart_from(common, one) for found in (*rivals, *members) for one in found}
-        return Placing({id_: apart[id_] for id_ in new}, more | apart, self.window)
+        known = self._stories(stories, common, batch)
+        ours = groups(known)
+        near = self._near([*ours.values()], common, batch)
+        known += self._stories(sorted(near - ours.keys()), common, batch)
+        every = groups(known)
+        pairs = [(every[a], other) for a in ours for other in every.values() if likeness(every[a], other)]
+        rivals = self._rivals(pairs, batch)
+        known += self._stories(sorted(rivals - every.keys()), common, batch)
+        return joins(known, stories)
+
+    def _near(self, ours: Sequence[Group], common: Vector, batch: Batch) -> set[str]:
+        """The stories with an article that is near one of ours: so near as one of each story that is joined must be."""
+        asked = [(mean, one) for one in ours if (mean := one.mean)]
+        found = self._asked([(self._neighbours(mean, one), _ABROAD) for mean, one in asked], batch)
+        return {
+            other.story_id
+            for (mean, _), others in zip(asked, found, strict=True)
+            for other in others
+            if cosine(mean, apart_from(common, other).vector) >= ON_AVERAGE
+        }
+
+    def _rivals(self, pairs: Sequence[tuple[Group, Group]], batch: Batch) -> set[str]:
+        """The stories in the languages of the first of each pair that are nearest to the second."""
+        asked = [
+            (self._neighbours(mean, other, languages=sorted(one.languages), beside=[one.id]), _RIVALS)
+            for one, other in pairs
+            if (mean := other.mean)
+        ]
+        return {rival.story_id for found in self._asked(asked, batch) for rival in found}
+
+    def _stories(self, ids: Sequence[str], common: Vector, batch: Batch) -> list[Encoded]:
+        found = self._asked([(_of_story(id_, self.encoder.name), MOST) for id_ in ids], batch)
+        return [apart_from(common, one) for one in chain.from_iterable(found)]
 
     def anchored(self, articles: Mapping[str, Article], stories: Mapping[str, str]) -> dict[str, Article]:
         """The articles that are in a story of interest without being tagged, with their vectors, by id.
@@ -86,34 +138,32 @@ class Across:
             if story in known
         }
 
-    def _encoded(self, article: Article, story_id: str) -> Encoded | None:
-        vector = vector_of(article, self.encoder.name)
-        if vector is None or not article.language:
-            return None
-        return Encoded(article.id, article.language, article.published or article.first_seen, vector, story_id)
-
     def _latest(self) -> Document:
         """The search for the articles by which it is known what all have in common: one of each story."""
         query = {"term": {"meaning.by": self.encoder.name}}
         return {"query": query, "sort": [{"time": "desc"}, {"seq": "desc"}], "collapse": {"field": "story_id"}}
 
-    def _neighbours(self, of: Encoded, new: Encoded, *, at_home: bool) -> Document:
-        """The search for the articles most like `of`, in the language of `new` or in all others."""
-        language = {"term": {"language": new.language}}
+    def _neighbours(
+        self, mean: Vector, of: Group, *, languages: Sequence[str] = (), beside: Sequence[str] = ()
+    ) -> Document:
+        """The search for the articles nearest to a story: in these languages, or in others than its only one."""
+        own = {"terms": {"story_id": [of.id, *beside]}}
+        only = {"terms": {"language": [*of.languages]}}
+        excluded = [own] if languages or len(of.languages) > 1 else [own, only]
         filters: list[Document] = [
             {"term": {"meaning.by": self.encoder.name}},
             {"exists": {"field": "placed_at"}},
-            {"exists": {"field": "language"}},
-            within("time", self.window, new.published),
-            language if at_home else {"bool": {"must_not": [language]}},
+            {"terms": {"language": [*languages]}} if languages else {"exists": {"field": "language"}},
+            within("time", LOOK_BACK, of.times[0], of.times[-1]),
+            {"bool": {"must_not": excluded}},
         ]
-        k = _RIVALS if at_home else _ABROAD
-        vector = packed(of.vector)
+        k = _RIVALS if languages else _ABROAD
+        vector = packed(mean)
         return {
             "knn": {"field": "vector", "query_vector": vector, "k": k, "num_candidates": _LOOKED, "filter": filters}
         }
 
-    def _asked(self, asked: Sequence[tuple[Document, int]]) -> list[list[Encoded]]:
+    def _asked(self, asked: Sequence[tuple[Document, int]], batch: Batch) -> list[list[Encoded]]:
         """The articles that each search finds; one that can't be read is left out and reported."""
         if not asked:
             return []
@@ -123,44 +173,41 @@ class Across:
         answers = self.es.msearch(index=self.names.articles, searches=searches)["responses"]
         if len(answers) != len(asked):
             raise StoreError(f"Elasticsearch gave {len(answers)} answers to {len(asked)} questions.")
-        return [_read(answer) for answer in answers]
+        return [_read(answer, batch) for answer in answers]
 
 
-_NEEDED = ["language", "time", "story_id", "meaning.vector"]
+_NEEDED = ["language", "time", "story_id", "meaning.vector", "seq", "placed_by"]
+
+
+def _of_batch(batch: Batch) -> Document:
+    return {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
 
 
 def _of_story(story_id: str, encoder_name: str) -> Document:
-    filters = [{"term": {"story_id": story_id}}, {"term": {"meaning.by": encoder_name}}]
-    return {"query": {"bool": {"filter": filters}}, "sort": [{"time": "asc"}, {"seq": "asc"}]}
+    filters = [
+        {"term": {"story_id": story_id}},
+        {"term": {"meaning.by": encoder_name}},
+        {"exists": {"field": "language"}},
+    ]
+    return {"query": {"bool": {"filter": filters}}, "sort": [{"time": "desc"}, {"seq": "desc"}]}
 
 
-def _read(answer: Mapping[str, Any]) -> list[Encoded]:
+def _read(answer: Mapping[str, Any], batch: Batch) -> list[Encoded]:
     if "error" in answer:
         raise StoreError(f"Elasticsearch can't search for articles of the same meaning: {answer['error']}")
-    return [one for one in values(answer["hits"]["hits"], _encoded_of) if one]
+    return [one for one in values(answer["hits"]["hits"], partial(_encoded, batch)) if one]
 
 
-def _encoded_of(article_id: str, document: Mapping[str, Any]) -> Encoded | None:
+def _encoded(batch: Batch, article_id: str, document: Mapping[str, Any]) -> Encoded | None:
     vector = unpacked(document["meaning"]["vector"])
     if vector is None:
         return None
-    published = datetime.fromisoformat(document["time"]).astimezone(UTC)
-    return Encoded(article_id, document["language"], published, vector, document.get("story_id") or article_id)
-
-
-class Placing:
-    """The stories of a page of articles, as they are placed one after the other."""
-
-    def __init__(self, new: Mapping[str, Encoded], found: Mapping[str, Encoded], window: timedelta) -> None:
-        self._new, self._window = new, window
-        self._placed = {id_: one for id_, one in found.items() if id_ not in new}
-
-    def continued(self, article_id: str) -> Continued | None:
-        """The story of another language that the article continues; None if it begins one."""
-        new = self._new.get(article_id)
-        return continued(new, [*self._placed.values()], self._window) if new else None
-
-    def add(self, article_id: str, story_id: str) -> None:
-        """Remember the story of an article of the page."""
-        if article_id in self._new:
-            self._placed[article_id] = replace(self._new[article_id], story_id=story_id)
+    return Encoded(
+        article_id,
+        document.get("language") or "",
+        datetime.fromisoformat(document["time"]).astimezone(UTC),
+        vector,
+        document.get("story_id") or article_id,
+        is_new=batch.seq_from <= int(document["seq"]) < batch.seq_to,
+        by_person=bool(document.get("placed_by")),
+    )

@@ -155,6 +155,17 @@ class BatchStore:
         (result,) = bulk.write(self._es, [bulk.replace(was, dump(batch))])
         return bulk.require(result)
 
+    def note_joined(self, was: Stored[Batch], joined: Iterable[tuple[str, str]]) -> Stored[Batch] | None:
+        """Record stories that are about to be joined, so that whoever goes on after a crash joins them.
+
+        None: the batch was indexed again since `was` was read, and must be matched again as a whole.
+
+        Raises:
+            elasticsearch's errors: the index can't be written to.
+        """
+        batch = replace(was.value, joined=(*was.value.joined, *joined))
+        return put(self._es, self._index, was.id, batch, dump(batch), was)
+
     def match_again_since(self, since: datetime, *, now: datetime) -> None:
         """Have the batches matched again that were matched since then; the outbox knows what was enqueued for them.
 

@@ -244,6 +244,7 @@ BATCH: Json = {
     "imported": {"type": "boolean"},
     "unmatched": KEYWORD,
     "planned_by": KEYWORD,
+    "joined": KEYWORD,
 }
 
 RECHECK: Json = {

@@ -21,7 +21,7 @@ from newswatch.batch import Batch
 from newswatch.errors import StoreError
 from newswatch.topics import Topics
 from store import bulk
-from store.across import Across, Placing
+from store.across import Across
 from store.documents import (
     Document,
     Hit,
@@ -74,9 +74,10 @@ class Stories:
     """The stories of one installation."""
 
     def __init__(self, es: Elasticsearch, names: Names, *, window: timedelta, encoder: Encoder | None = None) -> None:
-        """Articles further apart than `window` never share a story. With an encoder, languages are joined."""
+        """Articles further apart than `window` never share a story. With an encoder, those that are placed in a story
+        of interest are encoded, so that languages can be joined."""
         self._es, self._names, self._window = es, names, window
-        self._across = Across(es, names, encoder, window) if encoder else None
+        self._across = Across(es, names, encoder) if encoder else None
 
     def place(self, batch: Batch, *, now: datetime, hold: Callable[[], None] = lambda: None) -> PlacedReport:
         """Assign the articles of `batch` without a story to one; idempotent.
@@ -120,13 +121,10 @@ class Stories:
         background = self._background(profiles)
         weighed = [weigh(profile, background) for profile in profiles]
         known = self._candidates(weighed, background)
-        beside = self._across.beside([stored.value[0] for stored in page]) if self._across else None
         here, placed = Recent(self._window), []
         for new in weighed:
             near = {c.profile.id: c for c in (*known[new.profile.id], *here.candidates(new))}
             result = place(new, list(near.values()), window=self._window)
-            if beside is not None:
-                result = _across_languages(result, beside)
             here.add(StoryCandidate(new, result.story_id, result.duplicate_of))
             placed.append(result)
         return placed
@@ -257,15 +255,6 @@ class Stories:
         if moved:
             await_writable(self._es, self._names)
         return written
-
-
-def _across_languages(placed: Placed, beside: Placing) -> Placed:
-    """The article in the story of another language, if it would begin one that is reported there already."""
-    story = beside.continued(placed.id) if placed.story_id == placed.id else None
-    if story is not None:
-        placed = replace(placed, story_id=story.story_id, score=story.likeness)
-    beside.add(placed.id, placed.story_id)
-    return placed
 
 
 def _placed(was: tuple[Article, Document], placed: Placed, topics: Topics, now: datetime) -> Document:

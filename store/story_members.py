@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from elasticsearch import Elasticsearch, NotFoundError
@@ -51,16 +51,29 @@ class StoryMembers:
         Raises:
             StoreError: they keep being changed by others; run it again.
         """
-        left = [member for member in members if member.value[0].story_id != to]
         there = {member.id for member in (*members, *self.of([to]))}
+        left = [member for member in members if member.value[0].story_id != to]
+        return self._write(left, lambda article: _moved(article, to, by, there))
+
+    def unite(self, members: Collection[Member], into: Mapping[str, str], by: str = "") -> int:
+        """Move the articles of whole stories to the ones that `into` leads to; their number.
+
+        Their copies go along. Without `by`, nobody has decided it.
+
+        Raises:
+            StoreError: they keep being changed by others; run it again.
+        """
+        left = [member for member in members if member.value[0].story_id in into]
+        return self._write(left, lambda article: _united(article, into, by))
+
+    def _write(self, left: list[Member], change: Callable[[Article], Article]) -> int:
+        if not left:
+            return 0
         count, topics = len(left), self._names.topics()
 
         def attempt() -> bool | None:
             nonlocal left
-            actions = [
-                bulk.replace(was, renewed(was.id, was.value[1], topics, _moved(was.value[0], to, by, there)))
-                for was in left
-            ]
+            actions = [bulk.replace(was, renewed(was.id, was.value[1], topics, change(was.value[0]))) for was in left]
             again: Mapping[str, list[str]] = {}
             for was, result in zip(left, bulk.write(self._es, actions), strict=True):
                 if not bulk.require(result):
@@ -78,6 +91,10 @@ class StoryMembers:
 def _moment(member: Member) -> float:
     article = member.value[0]
     return (article.published or article.first_seen).timestamp()
+
+
+def _united(article: Article, into: Mapping[str, str], by: str) -> Article:
+    return replace(article, story_id=into.get(article.story_id, article.story_id), placed_by=by or article.placed_by)
 
 
 def _moved(article: Article, to: str, by: str, there: Collection[str]) -> Article:

@@ -1,46 +1,51 @@
-"""Decides whether a new story is one that outlets of other languages already report, by the vectors of its articles.
+"""Decides which stories of different languages report one event, by the vectors of their articles. Pure.
 
-Words join articles of one language (`transforms.story`). An article whose words join nothing may continue a story of
-another language, if three things agree: it is near one of its articles; no earlier article of its own language is
-nearer to that one (mutual best, which keeps one story from swallowing many); and it is near the story as a whole, so
-that a story does not grow from its edges. A story is joined when it begins, never later, because what was mailed must
-not change its story. Pure; `store.across` brings the articles from Elasticsearch.
+Words join articles of one language (`transforms.story`). Then whole stories are compared, whenever one has a new
+report: a second report often shows what the first did not. Two stories are one if three things agree: their mean
+vectors are near, the less so the further apart they were reported; none of either's languages has a story that is
+nearer to the other (mutual best, which keeps one story from swallowing many); and their articles are near one another
+on average, which the means of large stories alone don't show. `store.across` brings the stories from Elasticsearch.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from statistics import fmean
+from operator import mul
 
-from transforms.encoder import Encoder, Vector, cosine, unit
+from transforms.encoder import Encoder, Vector, domain_prior, unit
 from transforms.meaning import encoded
 from transforms.profile import Profile
 from transforms.story import Placed, Stream
 
-SAME_EVENT = 0.45
-"""Minimum likeness of an article to the one of another language that it is joined by."""
-CORE = 0.15
-"""Minimum mean cosine to all articles of the story."""
-CORE_OF_ITS_LANGUAGE = 0.25
-"""The same to those in its own language: their words were found to differ."""
+SAME_EVENT = 0.33
+"""Minimum likeness of two stories."""
+ON_AVERAGE = 0.28
+"""Minimum mean cosine of the articles of one and those of the other."""
+SAME_LANGUAGE = 0.7
+"""Minimum likeness of two stories that have a language in common, whose words were found to differ.
+
+Each must have another language, too: two parts of one event may have found their translations before each other.
+"""
 GRACE = timedelta(days=1)
 """Reports of one event in two languages are rarely further apart."""
 FORGETTING = timedelta(hours=60)
 """Beyond the grace, likeness falls to 1/e in this time."""
+LOOK_BACK = timedelta(days=3)
+"""Maximum time between the reports of two stories that are joined."""
 WINDOW = timedelta(days=7)
 OF_DOMAIN = 200
 """Number of the latest articles by which it is known what all of them have in common."""
-_ANEW = 25
-"""Articles after which it is learned anew, in memory."""
-_FEW = 50
-"""Articles up to which each one changes it."""
-_LEAST = 15
-"""Articles, each of a story of its own, from which on they are taken to have more in common than an event."""
+MOST = 50
+"""Articles by which a story is known, its latest ones. One with so many takes others in, and is never moved."""
 _PRIOR = 10
-"""Weight, in articles, of nothing in common beside these."""
+"""Weight, in articles, of what comes with the encoder beside these."""
+_TOGETHER = 25
+"""Articles after which stories are compared, in memory: as many as a small batch brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +56,21 @@ class Encoded:
     language: str
     published: datetime
     vector: Vector
-    story_id: str = ""
-    """Empty: not placed yet."""
+    story_id: str
+    is_new: bool = False
+    """It came in with the batch whose stories are compared."""
+    by_person: bool = False
+    """A person put it into its story."""
 
 
 @dataclass(frozen=True, slots=True)
-class Continued:
-    """The story of another language that an article continues."""
+class Join:
+    """Two stories on one event."""
 
     story_id: str
-    by: str
-    """The article of that story that it was joined by."""
+    """The one that stays: if one began before this batch, that one, or else the one that began earlier."""
+    other_id: str
+    """The one whose articles move."""
     likeness: float
 
 
@@ -69,57 +78,144 @@ def domain(vectors: Sequence[Vector]) -> Vector:
     """What the latest articles have in common: their topics. It is taken off before they are compared (`apart_from`).
 
     Only tagged articles are encoded, so all of them are near one another: a report on a battalion and one on an
-    exercise would be taken for one event.
+    exercise would be taken for one event. What a young installation can't know yet comes with the encoder.
     """
-    if len(vectors) < _LEAST:
-        return ()  # it would be what one event has in common
-    return tuple(math.fsum(column) / (len(vectors) + _PRIOR) for column in zip(*vectors, strict=True))
+    columns = zip(domain_prior(), *vectors, strict=True)
+    return tuple((prior * _PRIOR + math.fsum(column)) / (len(vectors) + _PRIOR) for prior, *column in columns)
 
 
 def apart_from(common: Vector, one: Encoded) -> Encoded:
     """The article without what is common to all."""
-    if not common:
-        return one
     rest = unit([x - mean for x, mean in zip(one.vector, common, strict=True)])
     return replace(one, vector=rest or one.vector)
 
 
-def likeness(a: Encoded, b: Encoded) -> float:
-    """The cosine of two articles, less the further apart they were published."""
-    apart = abs(a.published - b.published)
-    return cosine(a.vector, b.vector) * math.exp(-max(timedelta(0), apart - GRACE) / FORGETTING)
+class Group:
+    """A story, by its articles."""
+
+    def __init__(self, articles: Sequence[Encoded]) -> None:
+        """`articles` are at least one, apart from what is common to all."""
+        self.articles = articles
+        self.sum = tuple(map(math.fsum, zip(*(one.vector for one in articles), strict=True)))
+        self.length = math.sqrt(math.fsum(x * x for x in self.sum)) or 1.0
+        self.languages = frozenset(one.language for one in articles)
+        self.times = sorted(one.published for one in articles)
+        self.is_new = all(one.is_new for one in articles)
+        self.is_full = len(articles) >= MOST
+        self.by_person = any(one.by_person for one in articles)
+
+    @property
+    def id(self) -> str:
+        """The story's id."""
+        return self.articles[0].story_id
+
+    @property
+    def mean(self) -> Vector | None:
+        """The direction of its articles; None if they have none."""
+        return unit(self.sum)
 
 
-def nearest_abroad(new: Encoded, placed: Iterable[Encoded], window: timedelta = WINDOW) -> list[tuple[float, Encoded]]:
-    """The article in each other language that is most like `new`, with its likeness; only enough alike, best first."""
-    best: dict[str, tuple[float, Encoded]] = {}
-    for other in placed:
-        if other.language == new.language or abs(other.published - new.published) > window:
-            continue
-        alike = likeness(new, other)
-        if alike >= SAME_EVENT and alike > best.get(other.language, (0.0,))[0]:
-            best[other.language] = alike, other
-    return sorted(best.values(), key=lambda found: (-found[0], found[1].id))
+def groups(articles: Iterable[Encoded]) -> dict[str, Group]:
+    """Story → its articles."""
+    found: dict[str, dict[str, Encoded]] = defaultdict(dict)
+    for one in articles:
+        found[one.story_id][one.id] = one
+    return {story: Group([*of.values()]) for story, of in found.items()}
 
 
-def continued(new: Encoded, placed: Sequence[Encoded], window: timedelta = WINDOW) -> Continued | None:
-    """The story that `new` continues; None if it begins one of its own.
+def likeness(a: Group, b: Group) -> float:
+    """How alike two stories are, in [0, 1]; 0 if they can't be one."""
+    shared = a.languages & b.languages
+    if len(a.languages | b.languages) == 1 or (shared and min(len(a.languages), len(b.languages)) == 1):
+        return 0.0
+    if not _movable(a, b) and not _movable(b, a):
+        return 0.0
+    apart = _apart(a.times, b.times)
+    if apart > LOOK_BACK:
+        return 0.0
+    product = sum(map(mul, a.sum, b.sum))
+    if product / (len(a.articles) * len(b.articles)) < ON_AVERAGE:
+        return 0.0
+    alike = product / (a.length * b.length) * math.exp(-max(timedelta(0), apart - GRACE) / FORGETTING)
+    return alike if alike >= (SAME_LANGUAGE if shared else SAME_EVENT) else 0.0
 
-    `placed` are articles with their stories: those in other languages that are most like `new`, those in its own
-    language that are most like these, and the other articles of their stories.
+
+def _movable(story: Group, to: Group) -> bool:
+    """Whether a story may move to another. What a person has formed only takes in what has just begun: all else might
+    undo what he did."""
+    return not story.is_full and not story.by_person and (story.is_new or not to.by_person)
+
+
+def _apart(a: Sequence[datetime], b: Sequence[datetime]) -> timedelta:
+    """The least time between two of these; both are sorted."""
+    near = []
+    for one in a:
+        place = bisect_left(b, one)
+        near += [abs(one - other) for other in b[max(0, place - 1) : place + 1]]
+    return min(near)
+
+
+def joins(articles: Iterable[Encoded], touched: Collection[str]) -> list[Join]:
+    """The stories to join, one pair after the other: a story that has taken in another may take in a third.
+
+    `articles` are those of the stories `touched`, which have new reports, of those like them, and of those that are
+    more like these; each apart from what is common to all.
     """
-    ours = [other for other in placed if other.language == new.language and other.id != new.id]
-    for alike, abroad in nearest_abroad(new, placed, window):
-        is_best = all(likeness(abroad, rival) <= alike for rival in ours)
-        if is_best and _fits(new, [other for other in placed if other.story_id == abroad.story_id]):
-            return Continued(abroad.story_id, abroad.id, alike)
-    return None
+    return [*_Joining(groups(articles), touched).run()]
 
 
-def _fits(new: Encoded, story: Sequence[Encoded]) -> bool:
-    near = {other: cosine(new.vector, other.vector) for other in story}
-    ours = [value for other, value in near.items() if other.language == new.language]
-    return fmean(near.values()) >= CORE and (not ours or fmean(ours) >= CORE_OF_ITS_LANGUAGE)
+class _Joining:
+    def __init__(self, stories: dict[str, Group], touched: Collection[str]) -> None:
+        self._stories, self._touched = stories, {story for story in touched if story in stories}
+        self._alike: dict[str, dict[str, float]] = {}
+        """Story → those that it may be one with, and how alike they are."""
+
+    def run(self) -> Iterator[Join]:
+        while best := self._best():
+            yield best
+            one, other = self._stories[best.story_id], self._stories.pop(best.other_id)
+            moved = [replace(article, story_id=best.story_id) for article in other.articles]
+            self._stories[best.story_id] = Group([*one.articles, *moved])
+            self._touched = (self._touched - {best.other_id}) | {best.story_id}
+            self._forget(best)
+
+    def _forget(self, done: Join) -> None:
+        pair = (done.story_id, done.other_id)
+        for story in pair:
+            self._alike.pop(story, None)
+        united = self._stories[done.story_id]
+        for story, alike in self._alike.items():
+            for one in pair:
+                alike.pop(one, None)
+            if value := likeness(self._stories[story], united):
+                alike[done.story_id] = value
+
+    def _of(self, story: str) -> dict[str, float]:
+        if story not in self._alike:
+            group = self._stories[story]
+            found = {id_: likeness(group, other) for id_, other in self._stories.items() if id_ != story}
+            self._alike[story] = {id_: value for id_, value in found.items() if value}
+        return self._alike[story]
+
+    def _best(self) -> Join | None:
+        pairs = [(alike, one, other) for one in self._touched for other, alike in self._of(one).items()]
+        for alike, one, other in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+            if not self._has_nearer(one, other, alike) and not self._has_nearer(other, one, alike):
+                return _join(self._stories[one], self._stories[other], alike)
+        return None
+
+    def _has_nearer(self, one: str, other: str, alike: float) -> bool:
+        """Whether a story in a language of `other` is nearer to `one`."""
+        spoken = self._stories[other].languages
+        rivals = ((id_, value) for id_, value in self._of(one).items() if id_ != other)
+        return any(value > alike and not spoken.isdisjoint(self._stories[id_].languages) for id_, value in rivals)
+
+
+def _join(a: Group, b: Group, alike: float) -> Join:
+    stays, moves = sorted((a, b), key=lambda one: (one.is_new, one.times[0], one.id))
+    if not _movable(moves, stays):
+        stays, moves = moves, stays
+    return Join(stays.id, moves.id, alike)
 
 
 class RecentAcross:
@@ -128,37 +224,46 @@ class RecentAcross:
     def __init__(self, encoder: Encoder | None, *, window: timedelta = WINDOW) -> None:
         """Without an encoder articles are placed by their words alone."""
         self._stream, self._encoder, self._window = Stream(window), encoder, window
-        self._raw: list[Encoded] = []
-        self._known: list[Encoded] = []
-        """The same, apart from what is common to them."""
-        self._common: Vector = ()
-        self._placed = 0
+        self._profiles: dict[str, Profile] = {}
+        self._placed: dict[str, Placed] = {}
+        self._members: dict[str, list[str]] = defaultdict(list)
+        self._recent: list[Encoded] = []
+        self._waiting: list[str] = []
+        """The articles since stories were compared."""
 
-    def place(self, profile: Profile, language: str | None, said: str) -> Placed:
+    def add(self, profile: Profile, language: str | None, said: str) -> None:
         """Place an article and remember it; `said` is its headline and lead. Call it in order of publication."""
         placed = self._stream.place(profile)
+        self._placed[profile.id], self._profiles[profile.id] = placed, profile
+        self._members[placed.story_id].append(profile.id)
         vector = encoded(said, language, self._encoder) if self._encoder and language else None
-        if vector is None:
-            return placed
-        raw = Encoded(profile.id, language or "", profile.published, vector)
-        self._recall(raw)
-        new = apart_from(self._common, raw)
-        if placed.story_id == profile.id:
-            story = continued(new, self._known, self._window)
-            if story is not None:
-                placed = replace(placed, story_id=story.story_id, score=story.likeness)
-                self._stream.move(profile, story.story_id)
-        self._raw.append(replace(raw, story_id=placed.story_id))
-        self._known.append(replace(new, story_id=placed.story_id))
-        return placed
+        if vector is not None:
+            self._recent.append(Encoded(profile.id, language or "", profile.published, vector, ""))
+            self._waiting.append(profile.id)
+        if len(self._waiting) == _TOGETHER:
+            self._compare()
 
-    def _recall(self, new: Encoded) -> None:
-        """Forget what is too old; now and then, learn anew what all have in common."""
-        self._raw = [one for one in self._raw if new.published - one.published <= self._window]
-        self._placed += 1
-        if self._placed % _ANEW == 1 or len(self._raw) < _FEW:
-            latest = {one.story_id: one.vector for one in self._raw[-OF_DOMAIN:]}
-            self._common = domain([*latest.values()])
-            self._known = [apart_from(self._common, one) for one in self._raw]
-        else:
-            self._known = [one for one in self._known if new.published - one.published <= self._window]
+    def placed(self) -> dict[str, Placed]:
+        """Article → where it was placed, of all that were added."""
+        self._compare()
+        return self._placed
+
+    def _compare(self) -> None:
+        if not self._waiting:
+            return
+        last = self._recent[-1].published
+        self._recent = [one for one in self._recent if last - one.published <= self._window]
+        known = [replace(one, story_id=self._placed[one.id].story_id) for one in self._recent]
+        common = domain([*{one.story_id: one.vector for one in known[-OF_DOMAIN:]}.values()])
+        touched = {self._placed[id_].story_id for id_ in self._waiting}
+        for join in joins((apart_from(common, one) for one in known), touched):
+            self._move(join)
+        self._waiting = []
+
+    def _move(self, join: Join) -> None:
+        moving = self._members.pop(join.other_id)
+        for id_ in moving:
+            was = self._placed[id_]
+            self._placed[id_] = replace(was, story_id=join.story_id, score=was.score or join.likeness)
+            self._stream.move(self._profiles[id_], join.story_id)
+        self._members[join.story_id] += moving

@@ -89,9 +89,24 @@ class Centring:
 @lru_cache(maxsize=1)
 def centring() -> Centring:
     """The means that come with newswatch, measured by `benchmarks.language_means` with the encoder in use."""
-    stored: dict[str, dict[str, Any]] = json.loads(_MEANS.read_text(encoding="utf-8"))["languages"]
-    means = {language: _halves(of["mean"]) for language, of in stored.items()}
-    return Centring(means, {language: of["articles"] for language, of in stored.items()})
+    return Centring(*means_in(_measured()["languages"]))
+
+
+@lru_cache(maxsize=1)
+def domain_prior() -> Vector:
+    """What articles about our topics have in common, beside their language: a mean, so it is shorter than 1."""
+    return _halves(_measured()["domain"]["mean"])
+
+
+def means_in(languages: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Vector], dict[str, int]]:
+    """Language → mean, and language → the number of its articles, as they are written in the file of means."""
+    means = {language: _halves(of["mean"]) for language, of in languages.items()}
+    return means, {language: of["articles"] for language, of in languages.items()}
+
+
+def _measured() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(_MEANS.read_text(encoding="utf-8"))
+    return read
 
 
 def _halves(written: str) -> tuple[float, ...]:

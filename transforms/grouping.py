@@ -72,8 +72,6 @@ def _placed(
     """Article → where it was placed, without the lines that its outlet is known to repeat."""
     stream = RecentAcross(encoder, window=window)
     profiles = [(one.profile(known.get(one.source, frozenset())), one) for one in reports]
-    profiles.sort(key=lambda both: (both[0].published, both[0].id))
-    return {
-        profile.id: stream.place(profile, one.language, headline_and_lead(one.title, one.text))
-        for profile, one in profiles
-    }
+    for own, one in sorted(profiles, key=lambda both: (both[0].published, both[0].id)):
+        stream.add(own, one.language, headline_and_lead(one.title, one.text))
+    return stream.placed()

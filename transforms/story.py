@@ -29,6 +29,8 @@ FITS = 0.25
 """Minimum probability that an article of a story and a new one are on one event; it must hold for half of the story."""
 SAME_TEXT = 0.9
 """Minimum Jaccard index from which copies need not be on the same event by their words as well."""
+REISSUED = timedelta(days=3)
+"""Maximum time after which an outlet gives an article another headline; its text again after that is of a series."""
 CANDIDATES = 30
 """Candidates for each article; a story rarely has more close ones."""
 TELLING_TERMS = 16
@@ -88,7 +90,8 @@ def _copied(new: Weighed, candidate: StoryCandidate) -> float:
     """The Jaccard index of two copies; 0 if they are none.
 
     An outlet puts the same words around different articles, and a line or two may be all that a feed says of each. So
-    articles with such texts must also be on one event by their headlines and first words.
+    articles with such texts must also be on one event by their headlines and first words. Days later, under another
+    headline, they are two issues of a series: the matches of one round and of the next.
     """
     if not candidate.shares_band:
         return 0.0
@@ -97,6 +100,9 @@ def _copied(new: Weighed, candidate: StoryCandidate) -> float:
     if bands and bands.isdisjoint(other.fingerprint.bands):
         return 0.0
     same_outlet = bool(article.source) and article.source == other.source
+    apart = abs(article.published - other.published)
+    if same_outlet and apart > REISSUED and article.title != other.title:
+        return 0.0
     if not are_copies(article.fingerprint, other.fingerprint, same_outlet=same_outlet):
         return 0.0
     alike = jaccard(article.fingerprint, other.fingerprint)

@@ -234,6 +234,7 @@ def story(
     found = read_story(here.es, here.names, story_id)
     if found is None:
         raise HTTPException(404, "There is no such story, or it is older than what is kept.")
+    story_id = found.id
     mails = story_mails(here, story_id)
     values = {
         "story": found,

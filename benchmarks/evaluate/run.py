@@ -102,7 +102,8 @@ def _extraction(data: Data) -> dict[str, Figure]:
 
 def _stories(data: Data) -> dict[str, Figure]:
     news = data / "news"
-    return stories.earlier_figures(news) | stories.recent_figures(news / "stories_dev")
+    figures = stories.earlier_figures(news) | stories.recent_figures(news / "stories_dev")
+    return figures | stories.copies_figures(news)
 
 
 def _languages(data: Data) -> dict[str, Figure]:
@@ -111,7 +112,7 @@ def _languages(data: Data) -> dict[str, Figure]:
 
 def _story_files(data: Data) -> list[Path]:
     recent = [data / "news" / "stories_dev" / name for name in stories.RECENT]
-    return [*recent, *(data / "news" / f"{name}_dev.jsonl.gz" for name in stories.EARLIER)]
+    return [*recent, *(data / "news" / f"{name}_dev.jsonl.gz" for name in ("recent", *stories.EARLIER))]
 
 
 def _duplicate_files(data: Data) -> list[Path]:

@@ -14,8 +14,11 @@ from typing import Any
 
 from benchmarks.evaluate.labels import LABELS, json_lines, texts
 from benchmarks.evaluate.measures import BCubed, Figure, b_cubed, b_cubed_f1, by_event, resampled, share
+from transforms.background import Background
 from transforms.grouping import Report, grouped
 from transforms.language import detect
+from transforms.likeness import weigh
+from transforms.story import StoryCandidate, place
 
 EARLIER = ("abp", "ant_multi")
 """The sets whose events are in `tests/transforms/data/events.csv`."""
@@ -90,6 +93,30 @@ def recent_figures(folder: Path) -> dict[str, Figure]:
     rows = [row for name in RECENT[:2] for row in json_lines((folder / name).read_bytes())]
     got = placed(report_of(row) for row in rows)
     return story_figures(recent_truth(folder, {row["id"]: row["language"] for row in rows}), got)
+
+
+def copies_figures(news: Path) -> dict[str, Figure]:
+    """How many of the copies that were found in the recent news, and read, report what their originals do.
+
+    Each pair of `story_copies.csv` is placed by itself. Another event in the same words counts as wrong; an edited
+    article, or one with a later number of dead, does not.
+    """
+    found = {row["id"]: row for row in texts(news, "recent").values()}
+    found |= {row["id"]: row for name in RECENT[:2] for row in json_lines((news / "stories_dev" / name).read_bytes())}
+    with (LABELS / "story_copies.csv").open(encoding="utf-8", newline="") as file:
+        called = [pair for pair in csv.DictReader(file) if _is_copy(found[pair["copy"]], found[pair["original"]])]
+    unread = [pair for pair in called if pair["half"] == "unseen"]
+    return _only(
+        {
+            f"stories/copies/{name}": share(sum(pair["same"] == "yes" for pair in pairs), len(pairs))
+            for name, pairs in (("right", called), ("unread/right", unread))
+        }
+    )
+
+
+def _is_copy(row: Mapping[str, Any], original: Mapping[str, Any]) -> bool:
+    new, known = (weigh(report_of(one).profile(), Background()) for one in (row, original))
+    return place(new, [StoryCandidate(known, known.profile.id)]).duplicate_of is not None
 
 
 def recent_truth(folder: Path, languages: Mapping[str, str]) -> Truth:

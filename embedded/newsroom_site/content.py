@@ -145,7 +145,21 @@ def load_stories() -> tuple[Story, ...]:
     Raises:
         ConfigError: a story is wrong; the message names the file.
     """
-    stories = (read_story(path) for path in (HERE / "stories").glob("*.md"))
+    return _stories_in("stories")
+
+
+@cache
+def load_world() -> tuple[Story, ...]:
+    """The stories of `world/`, printed on request only: one event in four languages, and two earthquakes.
+
+    Raises:
+        ConfigError: a story is wrong; the message names the file.
+    """
+    return _stories_in("world")
+
+
+def _stories_in(folder: str) -> tuple[Story, ...]:
+    stories = (read_story(path) for path in (HERE / folder).glob("*.md"))
     return tuple(sorted(stories, key=lambda story: (story.minutes_ago, story.slug)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from delivery.made import match_delivery
-from delivery.parting import after_join, after_split, joined, told_of
+from delivery.parting import after_joins, after_split, joined, told_of
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from tests.factories import NOW
@@ -49,8 +49,11 @@ def test_a_search_that_does_not_match_the_report_is_owed_nothing() -> None:
 
 def test_readers_of_either_of_two_joined_stories_get_no_second_first_mail() -> None:
     other = [told("x", story="two"), told("x", story="two", search="ships")]
-    owed = list(after_join([told("a")], other, "old"))
-    assert [(one.id, one.article_id, one.state) for one in owed] == [("ships~old", "x", DeliveryState.SENT)]
+    plan = after_joins([told("a"), *other], {"two": "old"})
+    assert [(one.id, one.article_id, one.state) for one in plan.told] == [("ships~old", "x", DeliveryState.SENT)]
+    (withdrawn,) = plan.withdrawn
+    assert (withdrawn.deliveries, withdrawn.to) == ((other[0],), "old")
+    assert withdrawn.readers == {"reader@example.org"}
     waits = Outcome("reader@example.org")
     begun = replace(waits, key="begun")
     readers = told_of([told("a")])["nato"]
@@ -58,3 +61,13 @@ def test_readers_of_either_of_two_joined_stories_get_no_second_first_mail() -> N
     assert joined(begun, "old", readers, NOW) == begun, "it may have been sent"
     later = Outcome("new@example.org")
     assert joined(later, "old", readers, NOW) == later, "the search had another reader when the other story came"
+
+
+def test_of_several_stories_that_are_joined_with_one_each_is_told_after_those_before_it() -> None:
+    one, two = told("x", story="one", sent=False), told("y", story="two", sent=False)
+    one, two = (replace(it, outcomes=(Outcome("reader@example.org"),)) for it in (one, two))
+    plan = after_joins([one, two], {"one": "old", "two": "old"})
+    assert [(it.id, it.state) for it in plan.told] == [("nato~old", DeliveryState.SUPPRESSED)]
+    (withdrawn,) = plan.withdrawn
+    assert withdrawn.deliveries == (two,)
+    assert withdrawn.readers == {"reader@example.org"}

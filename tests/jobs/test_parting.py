@@ -38,7 +38,7 @@ def test_parting_and_joining_keep_what_mails_promise(world: World) -> None:
     before = world.articles().get([one, two, three])
     (story,) = {article.story_id for article in before.values()}
     outbox.refresh()
-    (only,) = outbox.on_story(story)
+    (only,) = outbox.on_stories([story])
     first = only.article_id
     other, third = (id for id in (one, two, three) if id != story)
 
@@ -49,8 +49,8 @@ def test_parting_and_joining_keep_what_mails_promise(world: World) -> None:
     again = split(world.context, story, [other], "ana")
     assert (again.moved, again.mails) == (0, 0), "run again it goes on, and mails nobody twice"
     outbox.refresh()
-    assert [one.article_id for one in outbox.on_story(other)] == [other]
-    assert [one.article_id for one in outbox.on_story(story)] == [first]
+    assert [one.article_id for one in outbox.on_stories([other])] == [other]
+    assert [one.article_id for one in outbox.on_stories([story])] == [first]
 
     match(world.context)
     assert world.articles().get([other])[other].story_id == other, "it is never joined again"

@@ -11,10 +11,12 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.settings import Settings
+from store.across import Across
 from store.articles import ArticleStore
 from store.generations import upgrade
 from store.names import Names
 from store.stories import Stories
+from store.story_members import StoryMembers
 from tests.factories import NOW, a_batch, a_source, an_article
 from tests.languages_of_one_event import BUDGET, FERRY
 from transforms.encoder import Encoder
@@ -40,13 +42,17 @@ def article(language: str, of: Mapping[str, tuple[str, str]], *, hours: float = 
 
 
 def place(es: Elasticsearch, names: Names, encoder: Encoder, *batches: list[Article]) -> dict[str, Article]:
-    """The articles as they are stored, placed batch by batch."""
+    """The articles as they are stored, placed and joined batch by batch."""
     store, every = ArticleStore(es, names), []
+    across, members = Across(es, names, encoder), StoryMembers(es, names)
     for number, articles in enumerate(batches, 7):
         batch = a_batch(number)
         encoded = [with_meaning(one, encoder) for one in articles]
         store.write(encoded, batch, batch.seq_of_attempt, now=NOW)
         Stories(es, names, window=timedelta(days=7), encoder=encoder).place(batch, now=NOW)
+        for stories in across.touched(batch):
+            for join in across.joins(stories, batch):
+                members.unite(members.of([join.other_id]), {join.other_id: join.story_id})
         every += [one.id for one in articles]
     return store.get(every)
 
@@ -94,4 +100,7 @@ def test_without_an_encoder_what_shares_no_name_stays_apart(es: Elasticsearch, n
     later = a_batch(8)
     store.write([with_meaning(late, another)], later, later.seq_of_attempt, now=NOW)
     Stories(es, names, window=timedelta(days=7), encoder=another).place(later, now=NOW)
-    assert store.get(["late"])["late"].story_id == "late"  # the vectors of two encoders are never compared
+    across = Across(es, names, another)
+    (touched,) = across.touched(later)
+    assert touched == ["late"]
+    assert across.joins(touched, later) == []  # the vectors of two encoders are never compared

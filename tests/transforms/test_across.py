@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from transforms.across import SAME_EVENT, Encoded, apart_from, continued, domain, likeness
-from transforms.encoder import Vector
+from transforms.across import MOST, Encoded, Join, apart_from, domain, groups, joins, likeness
+from transforms.encoder import DIMENSIONS, Vector, unit
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -16,59 +16,103 @@ def at(degrees: float) -> Vector:
     return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
 
 
-def said(id_: str, language: str, degrees: float, *, story: str = "", hours: float = 0) -> Encoded:
-    return Encoded(id_, language, NOON + timedelta(hours=hours), at(degrees), story or id_)
+def said(
+    id_: str, language: str, degrees: float, *, story: str = "", hours: float = 0, new: bool = False, by: str = ""
+) -> Encoded:
+    when = NOON + timedelta(hours=hours)
+    return Encoded(id_, language, when, at(degrees), story or id_, is_new=new, by_person=bool(by))
 
 
-def story_of(new: Encoded, *placed: Encoded) -> str | None:
-    found = continued(new, placed)
-    return found.story_id if found else None
+def joined(*articles: Encoded, touched: str = "new") -> list[tuple[str, str]]:
+    """(the story that moves, the one that it moves to)."""
+    return [(join.other_id, join.story_id) for join in joins(articles, {touched})]
 
 
-NEW = said("new", "fr", 0)
+NEW = said("new", "fr", 0, new=True)
 
 
-def test_a_story_is_joined_in_another_language_only() -> None:
-    assert story_of(NEW, said("a", "en", 40)) == "a"
-    assert story_of(NEW, said("a", "fr", 40)) is None
-    assert story_of(NEW, said("a", "en", 80)) is None
-    assert story_of(NEW) is None
+def test_stories_are_joined_in_another_language_only() -> None:
+    assert joined(NEW, said("a", "en", 50)) == [("new", "a")]
+    assert joined(NEW, said("a", "fr", 0)) == []
+    assert joined(NEW, said("a", "en", 80)) == []
+    assert joined(NEW) == []
+    assert joined(said("a", "en", 0), said("b", "fr", 0)) == [], "neither has a new report"
 
 
-def test_the_nearest_one_is_joined() -> None:
-    assert story_of(NEW, said("a", "en", 40), said("b", "en", 30), said("c", "de", 35)) == "b"
+def test_what_began_earlier_stays_even_if_what_is_new_was_published_before() -> None:
+    assert joined(said("new", "fr", 0, hours=-5, new=True), said("a", "en", 40)) == [("new", "a")]
+    assert joined(said("new", "fr", 0, hours=-5), said("a", "en", 40)) == [("a", "new")]
 
 
-def test_one_that_is_nearer_to_another_of_our_language_is_not_ours() -> None:
-    assert story_of(NEW, said("a", "en", 40), said("rival", "fr", 60)) is None
-    assert story_of(NEW, said("a", "en", 40), said("rival", "fr", 100)) == "a"
-    assert story_of(NEW, said("a", "en", 40), said("rival", "fr", 60), said("b", "de", 50)) is None
-    assert story_of(NEW, said("a", "en", 40), said("rival", "fr", 60), said("b", "de", -50)) == "b"
+def test_a_story_is_not_joined_with_one_that_is_nearer_to_another_of_its_language() -> None:
+    assert joined(NEW, said("a", "en", 40), said("rival", "fr", 60)) == []
+    assert joined(NEW, said("a", "en", 40), said("rival", "fr", 100)) == [("new", "a")]
+    assert joined(NEW, said("a", "en", 40), said("b", "en", 30)) == [("new", "b")]
+
+
+def test_a_whole_story_is_found_by_what_its_articles_say_together() -> None:
+    early, late = said("a", "en", 75, story="a"), said("a2", "en", 25, story="a")
+    assert joined(NEW, early) == []
+    assert joined(NEW, early, late) == [("new", "a")]
+
+
+def test_a_story_that_has_taken_in_another_takes_in_a_third() -> None:
+    one, two, three = said("new", "fr", 0, hours=1, new=True), said("a", "en", 40), said("b", "ru", -40, hours=2)
+    assert joined(one, two, three) == [("new", "a"), ("b", "a")]
 
 
 def test_time_parts() -> None:
-    assert story_of(NEW, said("a", "en", 40, hours=-24)) == "a"
-    assert story_of(NEW, said("a", "en", 40, hours=-96)) is None  # a third of its likeness is left
-    assert story_of(NEW, said("a", "en", 0, hours=-24 * 8)) is None
+    assert joined(NEW, said("a", "en", 40, hours=-24)) == [("new", "a")]
+    assert joined(NEW, said("a", "en", 40, hours=-84)) == []
+    assert joined(NEW, said("a", "en", 0, hours=-71)) == [("new", "a")]
+    assert joined(NEW, said("a", "en", 0, hours=-73)) == []
 
 
-def test_a_story_is_not_joined_at_its_edge() -> None:
-    edge, core = said("edge", "en", 50, story="s"), [said(f"core{n}", "en", 110, story="s") for n in range(3)]
-    assert story_of(NEW, edge) == "s"
-    assert story_of(NEW, edge, *core) is None
+def test_large_stories_must_be_near_article_by_article() -> None:
+    # Their means point into one direction, their articles into all.
+    wide = [said(f"a{n}", "en", degrees, story="a") for n, degrees in enumerate((-80, -75, 75, 80))]
+    assert joined(NEW, *wide) == []
 
 
-def test_a_story_that_has_our_language_must_be_nearer() -> None:
-    # The words of "ours" and "new" were found to differ: a likeness that would do abroad does not do at home.
-    abroad = said("abroad", "en", 20, story="s")
-    assert story_of(NEW, abroad, said("ours", "fr", 110, story="s")) is None
-    assert story_of(NEW, abroad, said("ours", "fr", 70, story="s")) == "s"
+def test_stories_with_a_language_in_common_must_be_all_but_the_same() -> None:
+    ours = [NEW, said("new2", "en", 5, story="new")]
+    assert joined(*ours, said("a", "en", 20, story="a"), said("a2", "ru", 30, story="a")) == [("new", "a")]
+    assert joined(*ours, said("a", "en", 50, story="a"), said("a2", "ru", 60, story="a")) == []
+    assert joined(*ours, said("a", "en", 5, story="a")) == [], "their words differ, and that is all there is"
+
+
+def test_what_a_person_formed_only_takes_in_what_has_just_begun() -> None:
+    assert joined(NEW, said("a", "en", 30, by="ann")) == [("new", "a")]
+    assert joined(said("new", "fr", 0), said("a", "en", 30, by="ann")) == []
+    assert joined(said("new", "fr", 0, new=True, by="bob"), said("a", "en", 30, by="ann")) == []
+
+
+def test_a_story_of_many_articles_is_not_moved() -> None:
+    many = [said(f"new{n}", "fr", 0, story="new", hours=1) for n in range(MOST)]
+    assert joined(*many, said("a", "en", 10)) == [("a", "new")]
+    assert joined(*many, *(said(f"a{n}", "en", 10, story="a") for n in range(MOST))) == []
+
+
+def test_the_order_in_which_articles_come_in_changes_nothing() -> None:
+    some = [
+        said(f"{language}{n}", language, 25 * n + 3 * m, new=n > 2)
+        for n in range(7)
+        for m, language in enumerate("abc")
+    ]
+    wanted = joins(some, {one.story_id for one in some})
+    assert wanted
+    assert joins(some[::-1], {one.story_id for one in some}) == wanted
+    assert all(isinstance(join, Join) for join in wanted)
 
 
 def test_what_all_have_in_common_joins_nothing() -> None:
-    a, b = said("a", "en", 30), said("b", "fr", -30)
-    assert likeness(a, b) > SAME_EVENT
-    common = domain([at(degrees) for degrees in range(-50, 51, 5)])
-    assert likeness(apart_from(common, a), apart_from(common, b)) < 0
-    assert apart_from((), a) is a
-    assert domain([]) == ()
+    common, own = (
+        [1.0] + [0.0] * (DIMENSIONS - 1),
+        [[0.0] * n + [1.0] + [0.0] * (DIMENSIONS - 1 - n) for n in range(1, 40)],
+    )
+    articles = [unit([2 * c + o for c, o in zip(common, one, strict=True)]) or () for one in own]
+    a, b = (Encoded(id_, id_, NOON, articles[n], id_) for n, id_ in enumerate(("en", "fr")))
+    assert likeness(*groups([a, b]).values()) > 0.7
+    rest = domain(articles)
+    assert likeness(*groups([apart_from(rest, a), apart_from(rest, b)]).values()) == 0.0
+    assert len(domain([])) == DIMENSIONS, "what comes with the encoder"

@@ -200,3 +200,22 @@ def test_the_fingerprint_is_made_when_it_is_needed(monkeypatch: pytest.MonkeyPat
 def test_stems(text: str, found: list[str]) -> None:
     folded = [s for word in found for s in stems(word)] if found and not text.startswith("北") else found
     assert stems(text) == folded or stems(text) == found
+
+
+def test_an_outlets_words_again_days_later_under_another_headline_are_no_copy() -> None:
+    said = "Follow all the matches of the cup live with our reporters in the stadiums, minute by minute, goal by goal."
+    first = written("first", "The results of the quarter-finals", said, source="radio")
+    later = {
+        hours: place(
+            weigh(written("later", title, said, hours, source=source), Background()), [candidate(first, "first")]
+        )
+        for hours, title, source in (
+            (24, "The results of the semi-finals", "radio"),
+            (100, "The results of the semi-finals", "radio"),
+            (101, "The results of the quarter-finals", "radio"),
+            (102, "The results of the semi-finals", "press"),
+        )
+    }
+    assert {hours: found.duplicate_of for hours, found in later.items()} == {
+        24: "first", 100: None, 101: "first", 102: "first",
+    }  # fmt: skip

@@ -1,0 +1,139 @@
+"""Joins stories that report one event, with what their readers are owed: for a person, and after each batch.
+
+Matching joins stories across languages as soon as a batch's articles are placed, before saved searches are matched:
+what has just begun is mailed under the story that it belongs to. A story that was mailed may be joined, too; then
+nobody is told of it again (`delivery.parting`).
+
+What is to be joined is noted on the batch first, and carried out again by whoever goes on after a crash. Mails are
+noted before articles move, because a story without articles can't be found any more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from delivery.mailbox import Mailbox, Mailboxes
+from delivery.outbox import Outbox
+from delivery.parting import after_joins, joined
+from jobs.context import Context
+from jobs.encoder import encoder_of
+from newswatch.batch import Batch
+from newswatch.delivery import Delivery
+from newswatch.errors import NewswatchError, StoreError
+from store.across import Across
+from store.articles import ArticleStore
+from store.batches import BatchStore
+from store.documents import Stored
+from store.story_members import Member, StoryMembers
+
+log = logging.getLogger(__name__)
+
+Hold = Callable[[], None]
+"""Raises if another worker may have the turn of matching by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class United:
+    """What was done."""
+
+    moved: int
+    """Articles."""
+    noted: int
+    """Deliveries that were noted as told."""
+
+
+def join_across(context: Context, waiting: Stored[Batch], hold: Hold) -> Stored[Batch]:
+    """Join the stories that the articles of a batch, which are placed, show to be one in several languages.
+
+    Returns the batch as it is stored then. Run again, it goes on.
+
+    Raises:
+        StoreError: Elasticsearch is unavailable, or the turn is lost: nothing is lost; run it again.
+    """
+    if waiting.value.joined:
+        _carry_out(context, waiting.value.joined, hold)
+    encoder = encoder_of(context)
+    if encoder is None:
+        return waiting
+    across, batches = Across(context.es, context.names, encoder), BatchStore(context.es, context.names)
+    for stories in across.touched(waiting.value):
+        found = [(join.other_id, join.story_id) for join in across.joins(stories, waiting.value)]
+        if not found:
+            continue
+        hold()
+        noted = batches.note_joined(waiting, found)
+        if noted is None:  # it was indexed again, and will be matched again as a whole
+            return waiting
+        waiting = noted
+        _carry_out(context, found, hold)
+    return waiting
+
+
+def _carry_out(context: Context, joins: Sequence[tuple[str, str]], hold: Hold) -> None:
+    """Join pairs of stories, one after the other; a story that meanwhile moved on is joined where it is now."""
+    into = _followed(context, joins)
+    members = StoryMembers(context.es, context.names)
+    try:
+        united = unite(context, into, members.of(into) if into else [], hold)
+    except StoreError:
+        raise
+    except NewswatchError as error:
+        if len(into) == 1:  # it has more articles than can be moved: it stays what it is
+            log.warning("The story %s is not joined with %s: %s", *next(iter(into.items())), error)
+            return
+        for one, other in into.items():
+            _carry_out(context, [(one, other)], hold)
+    else:
+        log.info("%s stories joined across languages: %s articles moved", len(into), united.moved)
+
+
+def _followed(context: Context, joins: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Story → the one that it is to be joined with in the end."""
+    articles = ArticleStore(context.es, context.names).get({to for _, to in joins})
+    into: dict[str, str] = {}
+    for one, other in joins:
+        to = articles[other].story_id if other in articles else other
+        into = {story: to if at == one else at for story, at in into.items()} | {one: to}
+    return {story: to for story, to in into.items() if story != to}
+
+
+def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], hold: Hold, *, by: str = "") -> United:
+    """Move the articles `moving` of the stories that `into` names to the ones that it leads to.
+
+    Without `by`, nobody has decided it. Call it with the turn of matching; run again, it goes on.
+
+    Raises:
+        StoreError: run it again.
+    """
+    outbox, now = Outbox(context.es, context.names), context.clock()
+    noted = 0
+    outbox.refresh()
+    if outbox.on_stories(into):
+        outbox.settle({*into, *into.values()}, now)
+        told = outbox.on_stories({*into, *into.values()})
+        hold()
+        plan = after_joins(told, into)
+        noted = outbox.add(plan.told).created
+        for withdrawal in plan.withdrawn:
+            change = partial(joined, to=withdrawal.to, readers=withdrawal.readers, now=now)
+            outbox.release(withdrawal.deliveries, change, now)
+        _acknowledge(context, told, into, now)
+    hold()
+    return United(StoryMembers(context.es, context.names).unite(moving, into, by), noted)
+
+
+def _acknowledge(context: Context, told: Sequence[Delivery], into: Mapping[str, str], now: datetime) -> None:
+    """Whoever wanted no more mails on a story wants none on the one that it is joined with."""
+    readers = sorted({one.recipient for delivery in told if delivery.story_id in into for one in delivery.outcomes})
+    boxes = Mailboxes(context.es, context.names)
+    for box in boxes.many(readers):
+        if box is not None and (stories := box.acknowledged.keys() & into.keys()):
+            boxes.change(box.address, partial(_acknowledged, stories={into[story] for story in stories}, now=now))
+
+
+def _acknowledged(box: Mailbox, stories: Collection[str], now: datetime) -> Mailbox:
+    return replace(box, acknowledged=dict.fromkeys(stories, now) | dict(box.acknowledged))

@@ -1,0 +1,148 @@
+"""Stories of two languages are joined after their batch was placed, on a real Elasticsearch; killed at each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from delivery.mailbox import Mailboxes
+from delivery.outbox import Outbox
+from jobs.match import match
+from jobs.parting import split
+from jobs.uniting import join_across
+from newswatch.article import Article, Meaning, Tag
+from newswatch.batch import Batch, BatchState
+from newswatch.delivery import DeliveryState
+from newswatch.errors import StoreError
+from search.story_view import read_story
+from store.batches import BatchStore
+from store.stories import Stories
+from tests.alerts.press import a_story
+from tests.jobs.conftest import World
+from transforms.encoder import DIMENSIONS, packed
+
+pytestmark = pytest.mark.slow
+
+ENCODER = SimpleNamespace(name="test", encode=lambda texts: [None for _ in texts])
+TEXT = "Frigates of six navies gathered off Bergen to hunt a submarine that was not there, an exercise of {} days."
+ALERTS = """
+  - {id: french, name: French, query: "", tags: [{tag: nato, level: mention}], languages: [fr],
+     recipients: [analyste@example.org]}
+"""
+
+
+@pytest.fixture
+def here(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """With an encoder whose vectors the test gives, and a second saved search."""
+    for module in ("jobs.match", "jobs.uniting"):
+        monkeypatch.setattr(f"{module}.encoder_of", lambda _: ENCODER)
+    with (world.context.settings.config_dir / "alerts.yaml").open("a", encoding="utf-8") as file:
+        file.write(ALERTS)
+    return world
+
+
+def report(n: int, language: str, degrees: float, *, hours: float = 0) -> Article:
+    """The n-th report, which says what lies in that direction; those of one language are one story by their words."""
+    across, along = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    vector = tuple((across + along * (-1) ** place) / math.sqrt(DIMENSIONS) for place in range(DIMENSIONS))
+    title = "Frigates hunt a submarine off Bergen" if language == "fr" else "Parliament votes on budget"
+    text = TEXT.format(n) if language == "fr" else f"Members of parliament approved {n} billion for roads in Ruritania."
+    when = a_story(n).first_seen + timedelta(hours=hours)
+    tags = (Tag("nato", "main", 0.9, ()),)
+    meaning = Meaning("test", "", packed(vector))
+    return a_story(n, title=title, text=text, tags=tags, language=language, meaning=meaning, published=when)
+
+
+def indexed(world: World, *articles: Article) -> Batch:
+    """A batch of these articles, as `pull` leaves it."""
+    batches = BatchStore(world.context.es, world.context.names)
+    batch = batches.begin(batches.open([], now=world.now, lease_s=600).number)
+    world.articles().write(articles, batch, batch.seq_of_attempt, now=world.now)
+    return batches.mark_indexed(batch.number, counts={"new": len(articles)}, now=world.now)
+
+
+def dies_at(step: int) -> Callable[[], None]:
+    """A hold that is lost when it is asked for the `step`th time."""
+    left = [step]
+
+    def hold() -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise StoreError("killed")
+
+    return hold
+
+
+def mails(world: World) -> dict[str, tuple[DeliveryState, str]]:
+    """Delivery → its state and that of its first reader."""
+    outbox = Outbox(world.context.es, world.context.names)
+    outbox.settle(world.now)
+    stories = [a_story(n).id for n in range(1, 6)]
+    return {
+        one.id: (one.state, next((f"{outcome.state}" for outcome in one.outcomes), ""))
+        for one in outbox.on_stories(stories)
+    }
+
+
+def test_two_stories_that_were_mailed_become_one_and_nobody_is_told_again(here: World) -> None:
+    english, french, more = report(1, "en", 0), report(2, "fr", 85, hours=1), report(3, "fr", 10, hours=2)
+    for article in (english, french):
+        indexed(here, article)
+        match(here.context)
+    told = {f"nato~{english.id}", f"nato~{french.id}", f"french~{french.id}"}
+    assert mails(here).keys() == told, "two stories, mailed one by one"
+
+    batch, batches = indexed(here, more), BatchStore(here.context.es, here.context.names)
+    Stories(here.context.es, here.context.names, window=timedelta(days=7)).place(batch, now=here.now)
+    assert here.articles().get([more.id])[more.id].story_id == french.id
+    for step, noted, enqueued in ((1, False, False), (2, True, False), (2, True, True)):
+        with pytest.raises(StoreError, match="killed"):
+            join_across(here.context, batches.get(batch.number), dies_at(step))
+        assert batches.get(batch.number).value.joined == (((french.id, english.id),) if noted else ())
+        assert here.articles().get([french.id])[french.id].story_id == french.id
+        assert (f"french~{english.id}" in mails(here)) == enqueued
+
+    match(here.context)
+    assert batches.get(batch.number).value.state is BatchState.MATCHED
+    ids = [one.id for one in (english, french, more)]
+    assert {article.story_id for article in here.articles().get(ids).values()} == {english.id}
+    found = mails(here)
+    assert found.keys() == {*told, f"french~{english.id}"}
+    assert found[f"nato~{french.id}"] == (DeliveryState.SUPPRESSED, "suppressed"), "its reader gets the other"
+    assert found[f"french~{french.id}"] == (DeliveryState.PENDING, "pending")
+    assert found[f"french~{english.id}"][0] is DeliveryState.SUPPRESSED, "only a note that it is told"
+    story = read_story(here.context.es, here.context.names, french.id)
+    assert story is not None
+    assert story.id == english.id, "links to the old story lead to the new one"
+
+    # A person parts them: later reports don't bring them together again.
+    split(here.context, english.id, [french.id, more.id], "ann")
+    indexed(here, report(4, "fr", 10, hours=3))
+    match(here.context)
+    stories = {one.id: one.story_id for one in here.articles().get(ids).values()}
+    assert stories == {english.id: english.id, french.id: french.id, more.id: french.id}
+
+
+def test_what_begins_in_a_batch_is_mailed_as_one_story(here: World) -> None:
+    english, french = report(1, "en", 0), report(2, "fr", 10, hours=1)
+    indexed(here, french, english)
+    match(here.context)
+    assert mails(here).keys() == {f"nato~{english.id}", f"french~{english.id}"}
+
+
+def test_who_wanted_no_more_of_a_story_gets_none_of_the_one_that_it_joins(here: World) -> None:
+    english, french, more = report(1, "en", 0), report(2, "fr", 85, hours=1), report(3, "fr", 10, hours=2)
+    indexed(here, english)
+    indexed(here, french)
+    match(here.context)
+    boxes = Mailboxes(here.context.es, here.context.names)
+    mails(here)
+    boxes.change("analyste@example.org", lambda box: replace(box, acknowledged={french.id: here.now}))
+    indexed(here, more)
+    match(here.context)
+    assert boxes.get("analyste@example.org").acknowledged.keys() == {english.id, french.id}
