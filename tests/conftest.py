@@ -32,16 +32,31 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 LONG = (
     "tests/test_demo.py",
-    "tests/jobs/test_crash.py",
-    "tests/jobs/test_two_nodes.py",
     "tests/jobs/test_blocked_indices.py",
-    "tests/hostile/test_one_batch.py",
+    "tests/jobs/test_configuration.py",
+    "tests/jobs/test_two_nodes.py",
     "tests/delivery/test_crashes.py",
+    "tests/web/test_pages.py",
+    "tests/jobs/test_pull.py",
+    "tests/hostile/test_one_batch.py",
+    "tests/hostile/test_nonsense_documents.py",
+    "tests/jobs/test_plan_walls.py",
+    "tests/jobs/test_readers_told.py",
+    "tests/jobs/test_fast.py",
+    "tests/benchmarks/evaluate/test_evaluation.py",
+    "tests/jobs/test_identity.py",
     "tests/web/test_browser.py",
+    "tests/jobs/test_clocks.py",
+    "tests/jobs/test_crash.py",
+    "tests/search/test_ranking_quality.py",
     "tests/store/test_generations.py",
+    "tests/search/test_query.py",
+    "tests/hostile/test_hostile_pages.py",
     "tests/web/test_airflow.py",
+    "tests/embedded/test_stack.py",
+    "tests/web/test_banner_browser.py",
 )
-"""Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
+"""Files that take longest, the longest first: begun first, so that no worker is left alone with one at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
